@@ -1,0 +1,57 @@
+# PicShare: every command a person or CI needs. `make help` lists them.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+UNIT   := tests/unit
+
+.PHONY: help run check test unit lint types bench lock clean
+.DEFAULT_GOAL := help
+
+help: ## list the commands
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+run: $(VENV)/run.stamp ## the whole service in one process, in ./data
+	@exec $(BIN)/picshare run $(ARGS)
+
+check: $(VENV)/dev.stamp ## format, lint, types, unit tests (warnings are errors)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pytest -q $(UNIT)
+
+unit: $(VENV)/dev.stamp ## the unit tests alone, in seconds
+	$(BIN)/pytest -q $(UNIT)
+
+test: $(VENV)/dev.stamp ## every test; installs the engines and the browser it needs
+	PYTHON=$(BIN)/python tests/install-engines
+	$(BIN)/pytest $(ARGS)
+
+format: $(VENV)/dev.stamp ## put the code in its one form
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(VENV)/dev.stamp ## measure what the service must reach; a table, and JSON in bench/results
+	PYTHON=$(BIN)/python tests/install-engines
+	$(BIN)/python -m bench $(ARGS)
+
+lock: ## pin every dependency anew, with hashes and no index address (needs uv)
+	uv pip compile pyproject.toml --extra embedded --group build --universal --python-version 3.11 \
+	    --generate-hashes --no-emit-index-url --no-annotate --no-header -o requirements.lock
+	uv pip compile pyproject.toml --extra embedded --group build --group dev --universal --python-version 3.11 \
+	    --generate-hashes --no-emit-index-url --no-annotate --no-header -c requirements.lock -o requirements-dev.lock
+
+clean: ## remove what the commands made, except ./data
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/run.stamp: requirements.lock pyproject.toml | $(BIN)/python
+	$(PIP) --require-hashes -r requirements.lock
+	$(PIP) --no-build-isolation --no-deps -e .
+	@touch $@
+
+$(VENV)/dev.stamp: requirements-dev.lock $(VENV)/run.stamp
+	$(PIP) --require-hashes -r requirements-dev.lock
+	@touch $@

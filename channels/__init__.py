@@ -1,0 +1,1 @@
+"""Who hears what, now: the wire protocol, this process's connections, pub/sub, presence."""

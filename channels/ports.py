@@ -1,0 +1,87 @@
+"""What the live layer asks of the rest: who a token is, what a stream holds, and who may hear a channel.
+
+The adapters stand in `server`, which alone may know both `channels` and `storage`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Identity:
+    """Who is connected: the user's id, the session, and when the token ends (Unix seconds)."""
+
+    user_id: int
+    session: str
+    expires_at: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Position:
+    """A point in a stream: offsets grow within one epoch; another epoch means another history."""
+
+    epoch: str
+    offset: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Publication:
+    """One item of a channel: JSON bytes, and its offset where the channel can be recovered (0 elsewhere)."""
+
+    data: bytes
+    offset: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Recovery:
+    """What came after a position, oldest first; `recovered` False when something cannot be told any more."""
+
+    recovered: bool
+    publications: Sequence[Publication]
+    position: Position
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Grant:
+    """Leave to hear a channel; `owner_id` is whose block ends it, `topic` the pub/sub channel it is fed by."""
+
+    topic: str
+    owner_id: int
+
+
+class Authenticator(Protocol):
+    """Tell who holds a token."""
+
+    async def authenticate(self, token: str) -> Identity:
+        """Return the identity; raise `TokenExpiredError`, `TokenInvalidError` or `LiveUnavailableError`.
+
+        Takes an access token or a one-use ticket.
+        """
+        ...
+
+
+class Streams(Protocol):
+    """Read the streams "feed" and "notifications" of a person.
+
+    A publication that is announced over pub/sub after `position` or `recover` returned has a greater
+    offset than the position they gave; so a client joins the hub first, then asks, then drops repeats.
+    """
+
+    async def position(self, user_id: int, stream: str) -> Position:
+        """Return the end of a stream, bringing it into being if need be; raise `LiveUnavailableError`."""
+        ...
+
+    async def recover(self, user_id: int, stream: str, since: Position) -> Recovery:
+        """Return what came after `since`; raise `LiveUnavailableError`."""
+        ...
+
+
+class Authorizer(Protocol):
+    """Decide who may hear a channel that clients subscribe to."""
+
+    async def authorize(self, identity: Identity, channel: str) -> Grant:
+        """Return the grant; raise `UnknownChannelError`, `PermissionDeniedError` or `LiveUnavailableError`."""
+        ...

@@ -1,0 +1,204 @@
+"""PostgreSQL: the pool, transactions that carry their events, and the driver's errors in our own words.
+
+Store functions take a `Queryable` when they read and a `Transaction` when they write, so that one
+transaction can hold the rows of several stores together with the events that announce them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, Protocol
+
+import asyncpg
+import structlog
+
+from storage.errors import ConflictError, UnavailableError
+from storage.events import Event
+from storage.ids import IdMaker
+from storage.outbox import Wakeups, write_events
+
+log = structlog.get_logger(__name__)
+
+COMMAND_TIMEOUT = 10.0  # seconds; a server that swallows packets is noticed by this alone
+_UNREACHABLE = (
+    OSError,
+    asyncio.TimeoutError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.exceptions.OperatorInterventionError,
+    asyncpg.exceptions.TooManyConnectionsError,
+    asyncpg.exceptions.ReadOnlySQLTransactionError,
+)
+
+# Unique constraint → (stable code, message, field of the request).
+_TAKEN = {
+    "users_username_key": ("username_taken", "this username is taken; choose another", "username"),
+    "users_email_key": ("email_taken", "this e-mail address already has an account", "email"),
+}
+
+
+class Queryable(Protocol):
+    """Read with SQL; `Database` and `Transaction` both do. Arguments are always bound, never spliced."""
+
+    async def fetch(self, sql: str, *args: object) -> Sequence[asyncpg.Record]:
+        """Return all rows."""
+        ...
+
+    async def fetchrow(self, sql: str, *args: object) -> asyncpg.Record | None:
+        """Return the first row, or None."""
+        ...
+
+    async def fetchval(self, sql: str, *args: object) -> Any:
+        """Return the first column of the first row, or None."""
+        ...
+
+
+class Transaction:
+    """One open transaction: SQL, new ids, and events that become visible with the commit or not at all."""
+
+    def __init__(self, connection: Any, ids: IdMaker) -> None:
+        self._connection = connection
+        self._ids = ids
+        self.events: list[Event] = []
+
+    async def fetch(self, sql: str, *args: object) -> Sequence[asyncpg.Record]:
+        """Return all rows."""
+        with driver_errors():
+            rows: Sequence[asyncpg.Record] = await self._connection.fetch(sql, *args)
+            return rows
+
+    async def fetchrow(self, sql: str, *args: object) -> asyncpg.Record | None:
+        """Return the first row, or None."""
+        with driver_errors():
+            row: asyncpg.Record | None = await self._connection.fetchrow(sql, *args)
+            return row
+
+    async def fetchval(self, sql: str, *args: object) -> Any:
+        """Return the first column of the first row, or None."""
+        with driver_errors():
+            return await self._connection.fetchval(sql, *args)
+
+    async def execute(self, sql: str, *args: object) -> int:
+        """Run a statement and return how many rows it touched."""
+        with driver_errors():
+            status: str = await self._connection.execute(sql, *args)
+        count = status.rpartition(" ")[2]
+        return int(count) if count.isdigit() else 0
+
+    def new_id(self, shard: int) -> int:
+        """Return a new id in a shard; see `storage.ids`."""
+        return self._ids.new(shard)
+
+    def emit(self, event: Event) -> None:
+        """Announce an event with this transaction's commit."""
+        self.events.append(event)
+
+
+class Database:
+    """A pool of connections to one PostgreSQL.
+
+    `routes` names the outbox queues that want a topic: with RabbitMQ always ("relay",), embedded the
+    worker queues themselves. Every method raises `UnavailableError` when the server does not answer.
+    """
+
+    def __init__(self, pool: Any, *, routes: Callable[[str], Sequence[str]]) -> None:
+        self._pool = pool
+        self._routes = routes
+        self._ids = IdMaker()
+        self._wakeups = Wakeups(pool)
+
+    @classmethod
+    async def connect(
+        cls, dsn: str, *, routes: Callable[[str], Sequence[str]], min_size: int = 2, max_size: int = 10
+    ) -> Database:
+        """Open a pool to `dsn` (a postgresql:// URL, a unix socket directory in `host` included)."""
+        with driver_errors():
+            pool = await asyncpg.create_pool(
+                dsn,
+                min_size=min_size,
+                max_size=max_size,
+                timeout=COMMAND_TIMEOUT,
+                command_timeout=COMMAND_TIMEOUT,
+                init=_prepare,
+            )
+        return cls(pool, routes=routes)
+
+    async def close(self) -> None:
+        """Close the pool, the notifier first."""
+        await self._wakeups.close()
+        await self._pool.close()
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        """Open a transaction; on leaving, write its events to the outbox and commit, or roll all back."""
+        async with self.connection() as connection:
+            # The driver's errors are translated around its own calls only: what the body raises is the body's.
+            frame = connection.transaction()
+            with driver_errors():
+                await frame.start()
+            transaction = Transaction(connection, self._ids)
+            queues: set[str] = set()
+            try:
+                yield transaction
+                with driver_errors():
+                    if transaction.events:
+                        queues = await write_events(connection, transaction.events, self._routes)
+                    await frame.commit()
+            except BaseException:
+                await self._roll_back(frame)
+                raise
+        self._wakeups.wake(queues)
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Any]:
+        """Lend a bare asyncpg connection, for LISTEN, advisory locks and claims; adapters only."""
+        with driver_errors():
+            connection = await self._pool.acquire(timeout=COMMAND_TIMEOUT)
+        try:
+            yield connection
+        finally:
+            await self._pool.release(connection)
+
+    @staticmethod
+    async def _roll_back(frame: Any) -> None:
+        try:
+            await frame.rollback()
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            # The connection is broken or the commit failed: PostgreSQL has rolled back by itself.
+            log.info("rollback_unneeded", error=str(error) or type(error).__name__)
+
+    async def fetch(self, sql: str, *args: object) -> Sequence[asyncpg.Record]:
+        """Return all rows."""
+        with driver_errors():
+            rows: Sequence[asyncpg.Record] = await self._pool.fetch(sql, *args)
+            return rows
+
+    async def fetchrow(self, sql: str, *args: object) -> asyncpg.Record | None:
+        """Return the first row, or None."""
+        with driver_errors():
+            row: asyncpg.Record | None = await self._pool.fetchrow(sql, *args)
+            return row
+
+    async def fetchval(self, sql: str, *args: object) -> Any:
+        """Return the first column of the first row, or None."""
+        with driver_errors():
+            return await self._pool.fetchval(sql, *args)
+
+
+@contextmanager
+def driver_errors() -> Iterator[None]:
+    """Turn asyncpg's errors into ours: a taken unique value, or a server that does not answer."""
+    try:
+        yield
+    except asyncpg.UniqueViolationError as error:
+        code, message, field = _TAKEN.get(error.constraint_name or "", ("conflict", "this already exists", None))
+        raise ConflictError(code, message, field=field) from error
+    except _UNREACHABLE as error:
+        raise UnavailableError("database", str(error) or type(error).__name__) from error
+
+
+async def _prepare(connection: Any) -> None:
+    await connection.set_type_codec("jsonb", schema="pg_catalog", encoder=json.dumps, decoder=json.loads)

@@ -1,0 +1,151 @@
+"""Domain types: frozen, keyword-only values that every package above may use; standard library only.
+
+Ids are integers (see `storage.ids`), times are aware UTC datetimes, sizes are pixels or bytes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+
+class Role(StrEnum):
+    """What an account may do beyond its own things."""
+
+    USER = "user"
+    MODERATOR = "moderator"
+    ADMIN = "admin"
+
+
+class PhotoState(StrEnum):
+    """Where a photo stands; only `ready` ones are shown to others."""
+
+    PROCESSING = "processing"
+    READY = "ready"
+    REJECTED = "rejected"
+    HIDDEN = "hidden"
+
+
+class NotificationKind(StrEnum):
+    """What happened to the recipient; a `text` for each stands in `storage.notifications`."""
+
+    LIKE = "like"
+    COMMENT = "comment"
+    FOLLOW = "follow"
+    FOLLOW_REQUEST = "follow_request"
+    PHOTO_REJECTED = "photo_rejected"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class User:
+    """An account. `settings` holds flexible preferences; `private` shows photos to followers only."""
+
+    id: int
+    username: str
+    display_name: str
+    bio: str = ""
+    email: str
+    role: Role = Role.USER
+    private: bool = False
+    avatar_sha256: str | None = None
+    settings: dict[str, Any] = field(default_factory=dict)
+    followers: int = 0
+    following: int = 0
+    photos: int = 0
+    created_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Person:
+    """The little of a user that stands beside photos, comments and notifications."""
+
+    id: int
+    username: str
+    display_name: str
+    avatar_sha256: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Relation:
+    """How a viewer stands to another user."""
+
+    following: bool = False
+    requested: bool = False
+    followed_by: bool = False
+    blocking: bool = False
+    muting: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Photo:
+    """A photo with its author; `sha256` (hex) is of the original, `version` grows with each counter change."""
+
+    id: int
+    author: Person
+    author_private: bool = False
+    state: PhotoState
+    reason: str | None = None
+    sha256: str
+    content_type: str
+    bytes: int
+    width: int
+    height: int
+    placeholder: str | None = None
+    caption: str = ""
+    alt_text: str = ""
+    tags: tuple[str, ...] = ()
+    location: str | None = None
+    likes: int = 0
+    comments: int = 0
+    version: int = 0
+    created_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Comment:
+    """A comment under a photo."""
+
+    id: int
+    photo_id: int
+    author: Person
+    text: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LikeState:
+    """What a like or unlike left behind: the viewer's own state, the counters, and the photo's `version`."""
+
+    photo_id: int
+    liked: bool
+    likes: int
+    comments: int
+    version: int
+    changed: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Notification:
+    """A grouped entry of an inbox: `actors` newest first (at most three), `count` distinct people in all."""
+
+    id: int
+    user_id: int
+    kind: NotificationKind
+    actors: tuple[Person, ...]
+    count: int
+    photo_id: int | None
+    text: str
+    created_at: datetime
+    updated_at: datetime
+    seen: bool
+    read: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NotificationCounters:
+    """How many notifications a person has not yet seen (the badge) and not yet opened."""
+
+    unseen: int
+    unread: int

@@ -1,0 +1,1 @@
+"""Work done later: the broker, the outbox relay, media, fan-out, notifications."""
