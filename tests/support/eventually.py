@@ -1,0 +1,32 @@
+"""Wait for a condition with a deadline, instead of sleeping and hoping."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+async def eventually(check: Callable[[], T | Awaitable[T]], *, within: float = 5.0) -> T:
+    """Call `check` until it returns something true, and return that; fail after `within` seconds.
+
+    A `check` that raises AssertionError is tried again; its last word is in the failure.
+    """
+    last: object = None
+    try:
+        async with asyncio.timeout(within):
+            while True:
+                try:
+                    outcome = check()
+                    value: T = await outcome if inspect.isawaitable(outcome) else outcome
+                    if value:
+                        return value
+                    last = value
+                except AssertionError as error:
+                    last = error
+                await asyncio.sleep(0.01)
+    except TimeoutError:
+        raise AssertionError(f"not so within {within} s: {last!r}") from None
