@@ -1,0 +1,42 @@
+"""Image URLs: `/media/<sha256>/<variant>.<ext>`, signed and short-lived where the photo is not public.
+
+A signature is an HMAC-SHA256 over the path and the second it expires at. The expiry is rounded up, so
+that for some minutes the URL stays the same and browsers find the image in their cache.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import math
+import time
+from collections.abc import Callable
+
+ROUNDING = 600  # seconds
+
+
+class MediaUrls:
+    """Sign image paths and check such signatures; `ttl` in seconds is what a URL lasts at least."""
+
+    def __init__(self, secret: bytes, *, ttl: int = 3600, clock: Callable[[], float] = time.time) -> None:
+        self._key = hmac.digest(secret, b"picshare media url", hashlib.sha256)
+        self._ttl = ttl
+        self._clock = clock
+
+    def sign(self, path: str) -> str:
+        """Return `path` with its expiry and signature in the query."""
+        expires = math.ceil((self._clock() + self._ttl) / ROUNDING) * ROUNDING
+        return f"{path}?exp={expires}&sig={self._signature(path, expires)}"
+
+    def seconds_left(self, path: str, expires: str, signature: str) -> int:
+        """Return how long a signed URL is still good for; 0 when it is over, forged or unreadable."""
+        if not (expires.isascii() and expires.isdigit() and len(expires) <= 12 and signature.isascii()):
+            return 0
+        if not hmac.compare_digest(self._signature(path, int(expires)), signature):
+            return 0
+        return max(0, int(int(expires) - self._clock()))
+
+    def _signature(self, path: str, expires: int) -> str:
+        digest = hmac.digest(self._key, f"{path}\n{expires}".encode(), hashlib.sha256)
+        return base64.urlsafe_b64encode(digest[:18]).decode()

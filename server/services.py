@@ -1,0 +1,89 @@
+"""What the HTTP API is made of: its settings, and every store and port it talks to.
+
+The composition root builds one `Services` and hands it to `server.app.make_app`; nothing here opens
+anything.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from channels.live import Live
+from channels.publisher import LivePublisher
+from server.media_urls import MediaUrls
+from server.passwords import Passwords
+from server.quotas_policy import Limits
+from storage.blobs import Blobs
+from storage.cards import Cards
+from storage.database import Database
+from storage.engagement import Engagement
+from storage.feeds import Feeds
+from storage.home import Home
+from storage.quotas import Quotas
+from storage.tickets import Tickets
+
+
+class HttpMetrics(Protocol):
+    """Count what the edge does."""
+
+    def request_done(self, *, method: str, route: str, status: int, seconds: float) -> None:
+        """Record one answered request; `route` is the template ("/api/v1/photos/{id}"), never the path."""
+        ...
+
+
+class NoHttpMetrics:
+    """Count nothing."""
+
+    def request_done(self, *, method: str, route: str, status: int, seconds: float) -> None:
+        """Record nothing."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApiSettings:
+    """Settings of the HTTP API; durations in seconds, sizes in bytes, `secret` at least 32 bytes.
+
+    `upload_dir` is where uploads are gathered before they become blobs: best on the blobs' file
+    system. `trusted_proxies` are addresses or networks whose X-Forwarded-For is believed.
+    `static_dir` None serves no web application.
+    """
+
+    secret: bytes = field(repr=False)
+    upload_dir: Path
+    static_dir: Path | None = None
+    public_url: str = "http://127.0.0.1:8080"
+    access_ttl: int = 900
+    refresh_ttl: int = 30 * 86400
+    ticket_ttl: int = 60
+    body_timeout: float = 60.0
+    idle_timeout: float = 10.0
+    upload_max_bytes: int = 10 * 1024 * 1024
+    upload_max_pixels: int = 50_000_000
+    trusted_proxies: tuple[str, ...] = ()
+    limits: Limits = field(default_factory=Limits)
+
+    @property
+    def secure(self) -> bool:
+        """Tell whether people reach the service over HTTPS, so that cookies may demand it."""
+        return self.public_url.startswith("https://")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Services:
+    """Everything the HTTP API uses; `live` is None where this process holds no live connections."""
+
+    settings: ApiSettings
+    db: Database
+    blobs: Blobs
+    feeds: Feeds
+    home: Home
+    cards: Cards
+    engagement: Engagement
+    quotas: Quotas
+    tickets: Tickets
+    publisher: LivePublisher
+    passwords: Passwords
+    media_urls: MediaUrls
+    live: Live | None = None
+    metrics: HttpMetrics = field(default_factory=NoHttpMetrics)
