@@ -32,7 +32,7 @@ def load_settings(file: Path | None = None, overrides: Values | None = None) -> 
     path = named or DEFAULT_FILE
     values = _read(path, required=named is not None)
     _refuse_unknown_variables()
-    given = overrides or {}
+    given: dict[str, Any] = dict(overrides or {})
     try:
         return _with_sources(values)(**given)
     except ValidationError as error:

@@ -1,0 +1,98 @@
+"""Structured logs: one event a unit of work, on standard error, with secrets taken out."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import sys
+from collections.abc import MutableMapping
+from typing import Any
+
+import structlog
+
+from server.config import LogSection
+
+MASK = "***"
+_SECRET_FIELDS = re.compile(
+    r"(?i)^(authorization|cookie|set-cookie|.*password.*|.*secret$|.*_token|token|ticket|x-csrf-token)$"
+)
+# In free text: bearer tokens, JWTs wherever they stand, token=… of addresses, passwords of URLs.
+_SECRET_TEXT = (
+    (re.compile(r"(?i)\b(bearer\s+)[\w.~+/=-]+"), r"\1" + MASK),
+    (re.compile(r"\beyJ[\w-]*\.[\w-]+\.[\w-]*"), MASK),
+    (re.compile(r"(?i)\b((?:access_|refresh_)?token|ticket|sig|signature|password|secret)=[^&\s\"']+"), r"\1=" + MASK),
+    (re.compile(r"(?i)\b(cookie:\s*)[^\r\n\"']+"), r"\1" + MASK),
+    (re.compile(r"(\w+://[^:/@\s]*:)[^@/\s]+@"), r"\1" + MASK + "@"),
+)
+
+
+def set_up_logs(section: LogSection, *, terminal: bool | None = None) -> None:
+    """Send structlog's events and the standard library's records through one pipeline; call once a process."""
+    on_terminal = sys.stderr.isatty() if terminal is None else terminal
+    console = section.format == "console" or (section.format == "auto" and on_terminal)
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    ending: list[Any] = (
+        [redact, structlog.dev.ConsoleRenderer(colors=on_terminal)]
+        if console
+        else [structlog.processors.format_exc_info, redact, structlog.processors.JSONRenderer(default=str)]
+    )
+    level = logging.getLevelNamesMapping()[section.level.upper()]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *ending],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+    # Libraries speak when something is wrong; what they do is in our own events.
+    for noisy in ("aio_pika", "aiormq", "aiohttp.access", "asyncio"):
+        logging.getLogger(noisy).setLevel(max(level, logging.WARNING))
+
+
+def redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Mask tokens, cookies, passwords and signatures in an event, in fields and within texts."""
+    for key, value in event.items():
+        event[key] = MASK if _SECRET_FIELDS.match(key) and value else _clean(value)
+    return event
+
+
+def _clean(value: Any) -> Any:
+    if isinstance(value, str):
+        return redact_text(value)
+    if isinstance(value, dict):
+        return {key: MASK if _SECRET_FIELDS.match(str(key)) else _clean(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_clean(item) for item in value]
+    return value
+
+
+def redact_text(text: str) -> str:
+    """Return `text` without what looks like a credential."""
+    for pattern, replacement in _SECRET_TEXT:
+        text = pattern.sub(replacement, text)
+    return text
+
+
+def log_task_failures(loop: asyncio.AbstractEventLoop) -> None:
+    """Log what no one awaited: exceptions that reach the event loop itself."""
+    log = structlog.get_logger(__name__)
+
+    def handle(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        log.error("loop_error", message=context.get("message"), exc_info=error if error is not None else False)
+
+    loop.set_exception_handler(handle)
