@@ -46,7 +46,7 @@ class Recovery:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Grant:
-    """Leave to hear a channel; `owner_id` is whose block ends it, `topic` the pub/sub channel it is fed by."""
+    """Leave to hear a channel; `owner_id` is whose block ends it, `topic` what `LivePublisher.to_topic` is told."""
 
     topic: str
     owner_id: int
@@ -59,6 +59,14 @@ class Authenticator(Protocol):
         """Return the identity; raise `TokenExpiredError`, `TokenInvalidError` or `LiveUnavailableError`.
 
         Takes an access token or a one-use ticket.
+        """
+        ...
+
+    async def confirm(self, identity: Identity) -> None:
+        """Raise `TokenInvalidError` if the identity's session was revoked meanwhile, or `LiveUnavailableError`.
+
+        Asked once the connection can be reached by a disconnect order, so that a sign-out that happened
+        between `authenticate` and that moment does not slip through.
         """
         ...
 
