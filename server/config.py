@@ -27,6 +27,9 @@ Texts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeValidator(_split)]
 
 
+Rate = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,8}/([1-9][0-9]{0,6})?[smhd]$")]
+
+
 class Section(BaseModel):
     """Hold the keys of one section; frozen, and an unknown key is an error."""
 
@@ -165,22 +168,17 @@ class UploadSection(Section):
 
 
 class LimitsSection(Section):
-    """Rate limits; beyond them the answer is 429 with `Retry-After`."""
+    """Rate limits: so many requests in so long, as `120/m`, `20/h` or `10/5m`; beyond them the answer is 429."""
 
-    reads_per_minute: int = Field(default=1200, ge=1, description="Reads of one person a minute.")
-    writes_per_minute: int = Field(
-        default=240, ge=1, description="Other writes (comments, edits, deletions) of one person."
-    )
-    likes_per_minute: int = Field(default=240, ge=1, description="Likes and unlikes of one person a minute.")
-    follows_per_minute: int = Field(default=60, ge=1, description="Follows, blocks and mutes of one person a minute.")
-    uploads_per_hour: int = Field(default=240, ge=1, description="Photos of one person an hour.")
-    anonymous_per_minute: int = Field(
-        default=600, ge=1, description="Requests without sign-in from one address a minute."
-    )
-    sign_ins_per_minute: int = Field(
-        default=10, ge=1, description="Sign-ins for one account, and a third of those of an address."
-    )
-    sign_ups_per_hour: int = Field(default=30, ge=1, description="New accounts from one address an hour.")
+    reads: Rate = Field(default="1200/m", description="Reads of one person.")
+    writes: Rate = Field(default="300/m", description="Writes of one person that have no limit of their own.")
+    reactions: Rate = Field(default="120/m", description="Likes, follows and the like of one person.")
+    comments: Rate = Field(default="60/m", description="Comments of one person.")
+    uploads: Rate = Field(default="60/10m", description="Photos of one person.")
+    anonymous: Rate = Field(default="1200/m", description="Requests without sign-in from one address.")
+    sign_in_account: Rate = Field(default="10/5m", description="Attempts to sign in to one account.")
+    sign_in_address: Rate = Field(default="100/5m", description="Attempts to sign in from one address.")
+    sign_up_address: Rate = Field(default="60/h", description="New accounts from one address.")
 
 
 class LiveSection(Section):

@@ -1,0 +1,79 @@
+"""Health: whether the process lives, whether it can serve, and the metrics, as routes of an application."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+
+import orjson
+import structlog
+from aiohttp import web
+
+from server.metrics import CONTENT_TYPE, Metrics
+
+CHECK_DEADLINE = 3.0  # seconds that one dependency gets
+log = structlog.get_logger(__name__)
+
+Check = Callable[[], Awaitable[object]]
+
+
+class Health:
+    """Know what this process depends on; a check returns when all is well and raises when not."""
+
+    def __init__(self, checks: Mapping[str, Check]) -> None:
+        self._checks = dict(checks)
+        self.started = False
+        self.draining = False
+
+    async def failures(self) -> dict[str, str]:
+        """Return what does not answer, by name, with the reason; asks all at once."""
+        names = list(self._checks)
+        outcomes = await asyncio.gather(*(self._ask(name) for name in names))
+        return {name: reason for name, reason in zip(names, outcomes, strict=True) if reason is not None}
+
+    async def _ask(self, name: str) -> str | None:
+        try:
+            async with asyncio.timeout(CHECK_DEADLINE):
+                await self._checks[name]()
+        except TimeoutError:
+            return f"no answer within {CHECK_DEADLINE:.0f} s"
+        except Exception as error:  # noqa: BLE001 - whatever a dependency raises, it is not ready
+            log.warning("not_ready", dependency=name, error=f"{type(error).__name__}: {error}")
+            return "does not answer"
+        return None
+
+
+def add_health_routes(app: web.Application, health: Health, metrics: Metrics) -> None:
+    """Add `/healthz`, `/readyz` and `/metrics`.
+
+    `/readyz` is 503 with the names of what fails, and while the process starts or drains. The reasons
+    stay in the log: names are enough for a balancer, and addresses are nobody's business.
+    """
+
+    async def healthz(_request: web.Request) -> web.Response:
+        return _json(200, {"status": "alive"})
+
+    async def readyz(_request: web.Request) -> web.Response:
+        if health.draining or not health.started:
+            return _json(503, {"status": "draining" if health.draining else "starting"})
+        failures = await health.failures()
+        return _json(503, {"status": "not ready", "failing": sorted(failures)}) if failures else _json(200, _READY)
+
+    async def exposition(_request: web.Request) -> web.Response:
+        return web.Response(body=metrics.render(), headers={"Content-Type": CONTENT_TYPE})
+
+    app.router.add_get("/healthz", healthz)
+    app.router.add_get("/readyz", readyz)
+    app.router.add_get("/metrics", exposition)
+
+
+_READY = {"status": "ready"}
+
+
+def _json(status: int, body: Mapping[str, object]) -> web.Response:
+    return web.Response(
+        status=status,
+        body=orjson.dumps(body),
+        content_type="application/json",
+        headers={"Cache-Control": "no-store"},
+    )

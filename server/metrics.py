@@ -1,0 +1,100 @@
+"""Prometheus metrics of one process, in a registry of their own; parts count through small protocols of theirs."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+LAG_INTERVAL = 0.25  # seconds between two looks at the event loop
+STALL_WINDOW = 60.0  # seconds over which the longest stall is told
+_HTTP_SECONDS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1.0, 2.5, 10.0)
+_JOB_SECONDS = (0.001, 0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0)
+_LAG_SECONDS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
+
+
+class Metrics:
+    """Count requests, jobs, feed insertions and what waits; `render` gives the text that Prometheus reads."""
+
+    def __init__(self, version: str = "") -> None:
+        self.registry = CollectorRegistry()
+        self._requests = Counter(
+            "picshare_http_requests", "Answered requests.", ("method", "route", "status"), registry=self.registry
+        )
+        self._request_seconds = Histogram(
+            "picshare_http_request_seconds",
+            "Seconds from a request's first line to its answer.",
+            ("route",),
+            buckets=_HTTP_SECONDS,
+            registry=self.registry,
+        )
+        self._jobs = Counter("picshare_jobs", "Jobs by outcome.", ("queue", "outcome"), registry=self.registry)
+        self._job_seconds = Histogram(
+            "picshare_job_duration_seconds",
+            "Seconds that a job took.",
+            ("queue",),
+            buckets=_JOB_SECONDS,
+            registry=self.registry,
+        )
+        self._insertions = Counter(
+            "picshare_feed_insertions", "Photos inserted into feeds, one a feed.", registry=self.registry
+        )
+        self._waiting = Gauge("picshare_queue_depth", "Messages that wait.", ("queue",), registry=self.registry)
+        self._oldest = Gauge(
+            "picshare_outbox_age_seconds", "Age of the oldest event in the outbox that is due.", registry=self.registry
+        )
+        Gauge("picshare_info", "The version that runs.", ("version",), registry=self.registry).labels(version).set(1)
+
+    def request_done(self, *, method: str, route: str, status: int, seconds: float) -> None:
+        """Record one answered request; `route` is the template, never the path."""
+        self._requests.labels(method, route, str(status)).inc()
+        self._request_seconds.labels(route).observe(seconds)
+
+    def job_done(self, *, queue: str, outcome: str, seconds: float) -> None:
+        """Record one finished attempt at a job."""
+        self._jobs.labels(queue, outcome).inc()
+        self._job_seconds.labels(queue).observe(seconds)
+
+    def feeds_inserted(self, count: int) -> None:
+        """Record insertions into feeds."""
+        self._insertions.inc(count)
+
+    def backlog(self, depths: Mapping[str, int], *, oldest_seconds: float) -> None:
+        """Record what waits now; `<queue>.dead` are dead letters."""
+        for queue, depth in depths.items():
+            self._waiting.labels(queue).set(depth)
+        self._oldest.set(oldest_seconds)
+
+    def render(self) -> bytes:
+        """Return the exposition text."""
+        return generate_latest(self.registry)
+
+
+class LoopWatch:
+    """Measure how late the event loop runs what is due: every late moment delays every client."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._lag = Histogram(
+            "picshare_event_loop_lag_seconds",
+            "How late the event loop was at regular looks.",
+            buckets=_LAG_SECONDS,
+            registry=registry,
+        )
+        self._longest = Gauge(
+            "picshare_event_loop_stall_seconds", "Longest lateness of the last minute.", registry=registry
+        )
+
+    async def run(self) -> None:
+        """Look until cancelled."""
+        seen: list[tuple[float, float]] = []
+        while True:
+            due = time.monotonic() + LAG_INTERVAL
+            await asyncio.sleep(LAG_INTERVAL)
+            now = time.monotonic()
+            lag = max(0.0, now - due)
+            self._lag.observe(lag)
+            seen = [(at, value) for at, value in seen if at > now - STALL_WINDOW and value > lag] + [(now, lag)]
+            self._longest.set(seen[0][1])
