@@ -1,0 +1,140 @@
+"""Run the services of a process until it is told to stop, then let it leave in good order.
+
+On SIGTERM or SIGINT: readiness goes off; after `drain_delay` nothing new is accepted; live connections
+are drained; requests in flight finish within the deadline; workers are cancelled, which leaves
+unfinished messages to others; then the caller closes what it opened, last first. A second signal kills.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import structlog
+from aiohttp import web
+
+from server.health import Health
+
+log = structlog.get_logger(__name__)
+
+Run = Callable[[], Awaitable[None]]
+
+
+class ServiceEndedError(Exception):
+    """Say that a service returned, which none may do before it is cancelled."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Node:
+    """What the composition root built: long-running services, an application, and how to drain.
+
+    `services` end last, when the requests in flight are done; `drain` closes live connections.
+    """
+
+    health: Health
+    services: Mapping[str, Run] = field(default_factory=dict)
+    app: web.Application | None = None
+    drain: Run | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Leaving:
+    """How a process leaves; seconds."""
+
+    delay: float = 0.0
+    deadline: float = 10.0
+
+
+async def run_node(
+    node: Node, sockets: Sequence[socket.socket], leaving: Leaving, *, started: Run | None = None
+) -> None:
+    """Serve until a signal comes; `started` runs beside once everything answers.
+
+    Raises what a service raised, the first one alone, after everything else was stopped.
+    """
+    async with _signals() as stop:
+        try:
+            await _run(node, sockets, leaving, stop, started)
+        except BaseExceptionGroup as group:
+            raise _first(group) from group
+
+
+async def _run(
+    node: Node, sockets: Sequence[socket.socket], leaving: Leaving, stop: asyncio.Event, started: Run | None
+) -> None:
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(_service(name, run), name=name) for name, run in node.services.items()]
+        runner = await _listen(node.app, sockets, leaving) if node.app is not None and sockets else None
+        node.health.started = True
+        beside = group.create_task(_beside(started), name="started") if started is not None else None
+        try:
+            await stop.wait()
+        finally:
+            node.health.draining = True
+            if beside is not None:
+                beside.cancel()
+            await _leave(node, runner, leaving, in_a_hurry=not stop.is_set())
+            for task in tasks:
+                task.cancel()
+
+
+async def _service(name: str, run: Run) -> None:
+    await run()
+    raise ServiceEndedError(f"{name} ended by itself")
+
+
+async def _beside(started: Run) -> None:
+    await started()
+
+
+async def _listen(app: web.Application, sockets: Sequence[socket.socket], leaving: Leaving) -> web.AppRunner:
+    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=leaving.deadline)
+    await runner.setup()
+    for listener in sockets:
+        await web.SockSite(runner, listener, backlog=1024).start()
+    return runner
+
+
+async def _leave(node: Node, runner: web.AppRunner | None, leaving: Leaving, *, in_a_hurry: bool) -> None:
+    log.info("stopping", reason="a service failed" if in_a_hurry else "signal")
+    if not in_a_hurry and leaving.delay:
+        await asyncio.sleep(leaving.delay)
+    if runner is not None:
+        for site in list(runner.sites):
+            await site.stop()
+    if node.drain is not None and not in_a_hurry:
+        await node.drain()
+    if runner is not None:
+        await runner.cleanup()
+
+
+@contextlib.asynccontextmanager
+async def _signals() -> AsyncIterator[asyncio.Event]:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def received(number: signal.Signals) -> None:
+        if stop.is_set():
+            log.warning("stopped_at_once", signal=number.name)
+            # Children notice the end of their parent by themselves.
+            os._exit(128 + number)
+        stop.set()
+
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    for number in numbers:
+        loop.add_signal_handler(number, received, number)
+    try:
+        yield stop
+    finally:
+        for number in numbers:
+            loop.remove_signal_handler(number)
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    first = group.exceptions[0]
+    return _first(first) if isinstance(first, BaseExceptionGroup) else first
