@@ -1,0 +1,82 @@
+"""The blob store's port: whole objects under keys, written once and read many times.
+
+Two kinds of key: `original/<aa>/<sha256>` (private) and `variant/<aa>/<sha256>/<name>.jpg`, where
+`sha256` is the original's hash in hex and `aa` its first two digits. Both are content-addressed: the same
+key always holds the same picture, so that writing one twice is harmless. Adapters stand beside this file
+(`blobs_file`) and pass one contract suite.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from storage.database import Transaction
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Blob:
+    """One stored object: its size in bytes, its type, and its bytes as an iterator of chunks.
+
+    `path` is where it lies as a local file (for sendfile and the decoder), or None when it is elsewhere.
+    """
+
+    size: int
+    content_type: str
+    path: Path | None
+    chunks: Callable[[], AsyncIterator[bytes]]
+
+
+class Blobs(Protocol):
+    """Keep objects under keys.
+
+    Guarantees: an object is visible whole or not at all, also after a crash; it is durable when `put` or
+    `put_file` returns; the content type comes back as it was given for `image/jpeg` and `image/png`, and
+    any other may come back as `application/octet-stream`. A key is lower-case words and safe characters
+    joined by `/`; to write under any other is a `ValueError`, and there is nothing to read under one.
+    Methods raise `UnavailableError("blobs")` when the store does not answer or is full.
+    """
+
+    async def put_file(self, key: str, path: Path, *, content_type: str) -> None:
+        """Store a local file; afterwards `path` may be gone, since it is moved where that is possible."""
+        ...
+
+    async def put(self, key: str, data: bytes, *, content_type: str) -> None:
+        """Store bytes."""
+        ...
+
+    async def open(self, key: str) -> Blob:
+        """Return an object; raise `NotFoundError("blob")`."""
+        ...
+
+    async def exists(self, key: str) -> bool:
+        """Tell whether there is an object under a key."""
+        ...
+
+    async def delete(self, key: str) -> None:
+        """Remove an object; that there is none is no error."""
+        ...
+
+
+def original_key(sha256: str) -> str:
+    """Return the key of an original."""
+    return f"original/{sha256[:2]}/{sha256}"
+
+
+def variant_key(sha256: str, name: str) -> str:
+    """Return the key of a variant, `name` being e.g. "thumb"."""
+    return f"variant/{sha256[:2]}/{sha256}/{name}.jpg"
+
+
+async def hold_content(tx: Transaction, sha256: str, *, alone: bool = False) -> None:
+    """Keep the blobs of one hash from being removed (or, `alone`, from being added) until `tx` ends.
+
+    Who adds a row that points at a hash holds it from before the blob is stored until the row is
+    committed; who removes blobs holds it alone and looks whether a row points at them. Without this a
+    deletion could take away the bytes of a photo that is being uploaded at the same moment. The lock is
+    PostgreSQL's advisory one on the first 63 bits of the hash; a clash of two hashes only makes one wait.
+    """
+    lock = "pg_advisory_xact_lock" if alone else "pg_advisory_xact_lock_shared"
+    await tx.execute(f"SELECT {lock}($1::bigint)", int(sha256[:16], 16) >> 1)

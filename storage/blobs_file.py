@@ -1,0 +1,189 @@
+"""Blobs as files of one directory; every call does its I/O in a thread.
+
+An object appears by a rename: its bytes are written to a temporary name in the same file system and
+synced first, its directory is synced afterwards, so that a crash leaves the whole object or none.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import re
+import secrets
+import shutil
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from storage.blobs import Blob
+from storage.errors import NotFoundError, UnavailableError
+
+CHUNK = 256 * 1024  # bytes
+TEMPORARY = "tmp"  # the directory of files that are not objects yet; uploads are written there too
+_KEY = re.compile(r"[a-z]+(?:/[A-Za-z0-9_][A-Za-z0-9._-]{0,127}){1,8}", re.ASCII)
+_MAGIC = ((b"\xff\xd8\xff", "image/jpeg"), (b"\x89PNG\r\n\x1a\n", "image/png"))
+
+
+class FileBlobs:
+    """Keep blobs under `root`; see `storage.blobs.Blobs` for what is guaranteed."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self.temporary = root / TEMPORARY
+
+    async def put_file(self, key: str, path: Path, *, content_type: str) -> None:  # noqa: ARG002 - told by the bytes
+        """Move a file in, or copy it when it lies in another file system."""
+        await asyncio.to_thread(self._put_file, self._target(key), path)
+
+    async def put(self, key: str, data: bytes, *, content_type: str) -> None:  # noqa: ARG002 - told by the bytes
+        """Store bytes."""
+        await asyncio.to_thread(self._put, self._target(key), data)
+
+    async def open(self, key: str) -> Blob:
+        """Return an object; its `chunks` raise `NotFoundError` if it was removed meanwhile."""
+        if not _KEY.fullmatch(key):
+            raise NotFoundError("blob")
+        return await asyncio.to_thread(_describe, self._root / key)
+
+    async def exists(self, key: str) -> bool:
+        """Tell whether there is an object under a key."""
+        return _KEY.fullmatch(key) is not None and await asyncio.to_thread((self._root / key).is_file)
+
+    async def delete(self, key: str) -> None:
+        """Remove an object, and its directory when that is left empty."""
+        if _KEY.fullmatch(key):
+            await asyncio.to_thread(_delete, self._root / key)
+
+    async def sweep(self, older_than: float) -> int:
+        """Remove temporary files that nobody has written to for `older_than` seconds; return how many."""
+        return await asyncio.to_thread(_sweep, self.temporary, older_than)
+
+    def _target(self, key: str) -> Path:
+        if not _KEY.fullmatch(key):
+            raise ValueError(f"not a key of a blob: {key!r}")
+        return self._root / key
+
+    def _put_file(self, target: Path, source: Path) -> None:
+        with _disk_errors():
+            if _same_device(source, self._root):
+                _sync(source)
+                _publish(source, target)
+                return
+        with source.open("rb") as reader, self._temporary_file() as path, _disk_errors():
+            with path.open("xb") as writer:
+                shutil.copyfileobj(reader, writer, CHUNK)
+            _sync(path)
+            _publish(path, target)
+
+    def _put(self, target: Path, data: bytes) -> None:
+        with self._temporary_file() as path, _disk_errors():
+            path.write_bytes(data)
+            _sync(path)
+            _publish(path, target)
+
+    @contextmanager
+    def _temporary_file(self) -> Iterator[Path]:
+        with _disk_errors():
+            _make_directory(self.temporary)
+        path = self.temporary / secrets.token_hex(16)
+        try:
+            yield path
+        finally:
+            path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _disk_errors() -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise UnavailableError("blobs", error.strerror or str(error)) from error
+
+
+def _describe(path: Path) -> Blob:
+    try:
+        with path.open("rb") as file:
+            head, size = file.read(8), os.fstat(file.fileno()).st_size
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+        raise NotFoundError("blob") from None
+    except OSError as error:
+        raise UnavailableError("blobs", error.strerror or str(error)) from error
+    content_type = next((kind for magic, kind in _MAGIC if head.startswith(magic)), "application/octet-stream")
+    return Blob(size=size, content_type=content_type, path=path, chunks=lambda: _chunks(path))
+
+
+async def _chunks(path: Path) -> AsyncIterator[bytes]:
+    try:
+        file = await asyncio.to_thread(path.open, "rb")
+    except FileNotFoundError:
+        raise NotFoundError("blob") from None
+    try:
+        while chunk := await asyncio.to_thread(file.read, CHUNK):
+            yield chunk
+    finally:
+        file.close()
+
+
+def _delete(path: Path) -> None:
+    with _disk_errors():
+        path.unlink(missing_ok=True)
+    for folder in list(path.parents)[:2]:
+        # A directory that another object still lies in stays; a writer makes a removed one anew.
+        try:
+            folder.rmdir()
+        except OSError:
+            return
+
+
+def _publish(source: Path, target: Path) -> None:
+    for attempt in range(3):
+        _make_directory(target.parent)
+        try:
+            source.replace(target)
+        except FileNotFoundError:
+            # A deletion may take the empty directory away just before the rename.
+            if attempt == 2 or not source.exists():
+                raise
+        else:
+            _sync(target.parent)
+            return
+
+
+def _make_directory(folder: Path) -> None:
+    if folder.is_dir():
+        return
+    _make_directory(folder.parent)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    _sync(folder.parent)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        # Some network file systems refuse to sync a directory; a file that cannot be synced is an error.
+        if not path.is_dir() or error.errno != errno.EINVAL:
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def _same_device(source: Path, root: Path) -> bool:
+    return source.stat().st_dev == next(path for path in (root, *root.parents) if path.exists()).stat().st_dev
+
+
+def _sweep(folder: Path, older_than: float) -> int:
+    removed, limit = 0, time.time() - older_than
+    for path in folder.glob("*"):
+        try:
+            if path.stat().st_mtime < limit:
+                path.unlink()
+                removed += 1
+        except FileNotFoundError:
+            continue  # another process swept it, or it became an object
+    return removed
