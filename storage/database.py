@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import asyncpg
 import structlog
 
-from storage.errors import ConflictError, UnavailableError
+from storage.errors import ConflictError, InvalidValueError, UnavailableError
 from storage.events import Event
 from storage.ids import IdMaker
 from storage.outbox import Wakeups, write_events
@@ -29,7 +29,10 @@ _UNREACHABLE = (
     asyncpg.InterfaceError,
     asyncpg.PostgresConnectionError,
     asyncpg.exceptions.OperatorInterventionError,
-    asyncpg.exceptions.TooManyConnectionsError,
+    asyncpg.exceptions.InsufficientResourcesError,
+    asyncpg.exceptions.InvalidAuthorizationSpecificationError,
+    asyncpg.exceptions.InvalidCatalogNameError,
+    asyncpg.exceptions.TransactionRollbackError,  # a deadlock or a serialisation failure: again, and it works
     asyncpg.exceptions.ReadOnlySQLTransactionError,
 )
 
@@ -91,6 +94,18 @@ class Transaction:
     def new_id(self, shard: int) -> int:
         """Return a new id in a shard; see `storage.ids`."""
         return self._ids.new(shard)
+
+    async def insert(self, shard: int, sql: str, *args: object) -> asyncpg.Record | None:
+        """Insert one row whose `$1` is a fresh id in `shard`; return what the statement returns.
+
+        The statement ends in ON CONFLICT (id) DO NOTHING RETURNING; another id is drawn should one be
+        taken. None when nothing is inserted for another reason, such as an empty SELECT.
+        """
+        for _ in range(3):
+            row = await self.fetchrow(sql, self.new_id(shard), *args)
+            if row is not None:
+                return row
+        return None
 
     def emit(self, event: Event) -> None:
         """Announce an event with this transaction's commit."""
@@ -190,12 +205,14 @@ class Database:
 
 @contextmanager
 def driver_errors() -> Iterator[None]:
-    """Turn asyncpg's errors into ours: a taken unique value, or a server that does not answer."""
+    """Turn asyncpg's errors into ours: a taken unique value, one that cannot be kept, or no answer."""
     try:
         yield
     except asyncpg.UniqueViolationError as error:
         code, message, field = _TAKEN.get(error.constraint_name or "", ("conflict", "this already exists", None))
         raise ConflictError(code, message, field=field) from error
+    except (asyncpg.DataError, asyncpg.ProgramLimitExceededError) as error:
+        raise InvalidValueError(str(error)) from error
     except _UNREACHABLE as error:
         raise UnavailableError("database", str(error) or type(error).__name__) from error
 

@@ -3,6 +3,7 @@
 StorageError
 ├── NotFoundError        no such row, or one the viewer may not see; `what` names the kind
 ├── ConflictError        a unique value is taken, or the state forbids it; `code` is stable
+├── InvalidValueError    a value that the database cannot hold: a NUL in a text, a number too large
 ├── UnavailableError     an engine does not answer; trying again later may help
 └── SchemaError          the database's schema is older or newer than this code
 """
@@ -29,6 +30,10 @@ class ConflictError(StorageError):
         super().__init__(message)
         self.code = code
         self.field = field
+
+
+class InvalidValueError(StorageError, ValueError):
+    """Say that a value cannot be kept: a NUL or half a surrogate pair in a text, a number beyond 64 bits."""
 
 
 class UnavailableError(StorageError):

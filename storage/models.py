@@ -128,9 +128,13 @@ class LikeState:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Notification:
-    """A grouped entry of an inbox: `actors` newest first (at most three), `count` distinct people in all."""
+    """A grouped entry of an inbox: `actors` newest first (at most three), `count` distinct people in all.
+
+    `position` grows with each new act of the group; an inbox is in its order, and `before` of a page is one.
+    """
 
     id: int
+    position: int = 0
     user_id: int
     kind: NotificationKind
     actors: tuple[Person, ...]

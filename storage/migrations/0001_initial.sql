@@ -2,7 +2,6 @@
 -- shard in the low ten bits, so that a later distribution by shard moves rows and changes no column.
 
 CREATE EXTENSION IF NOT EXISTS citext;
-CREATE EXTENSION IF NOT EXISTS pg_trgm;
 
 CREATE TABLE users (
     id              bigint PRIMARY KEY,
@@ -21,11 +20,14 @@ CREATE TABLE users (
     last_seen_at    timestamptz NOT NULL DEFAULT now(),
     created_at      timestamptz NOT NULL DEFAULT now(),
     deleted_at      timestamptz,
-    CONSTRAINT users_username_key UNIQUE (username),
-    CONSTRAINT users_email_key UNIQUE (email)
+    erased_at       timestamptz                   -- set when nothing hangs on a deleted account any more
 );
+-- Partial, so that a deleted account frees its names, and so that its deletion does not change a key
+-- that foreign keys could point at: it need not wait for those who like and comment at that moment.
+CREATE UNIQUE INDEX users_username_key ON users (username) WHERE deleted_at IS NULL;
+CREATE UNIQUE INDEX users_email_key ON users (email) WHERE deleted_at IS NULL;
 CREATE INDEX users_username_prefix ON users (lower(username::text) text_pattern_ops) WHERE deleted_at IS NULL;
-CREATE INDEX users_name_trigrams ON users USING gin (lower(display_name) gin_trgm_ops) WHERE deleted_at IS NULL;
+CREATE INDEX users_to_erase ON users (deleted_at) WHERE deleted_at IS NOT NULL AND erased_at IS NULL;
 
 CREATE TABLE sessions (
     id              uuid PRIMARY KEY,             -- the family of refresh tokens; `sid` in the access token
@@ -42,6 +44,7 @@ CREATE TABLE refresh_tokens (
     used_at         timestamptz
 );
 CREATE INDEX refresh_tokens_session ON refresh_tokens (session_id);
+CREATE INDEX refresh_tokens_expiry ON refresh_tokens (expires_at);
 
 CREATE TABLE follows (
     follower_id     bigint NOT NULL REFERENCES users,
@@ -52,6 +55,8 @@ CREATE TABLE follows (
 );
 -- Fan-out reads followers in the order of their shard.
 CREATE INDEX follows_fanout ON follows (followee_id, (follower_id & 1023), follower_id);
+-- People read them by id, newest accounts first.
+CREATE INDEX follows_followers ON follows (followee_id, follower_id DESC);
 
 CREATE TABLE follow_requests (
     follower_id     bigint NOT NULL REFERENCES users,
@@ -59,6 +64,7 @@ CREATE TABLE follow_requests (
     created_at      timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (followee_id, follower_id)
 );
+CREATE INDEX follow_requests_follower ON follow_requests (follower_id);
 
 CREATE TABLE blocks (
     blocker_id      bigint NOT NULL REFERENCES users,
@@ -99,7 +105,8 @@ CREATE TABLE photos (
     created_at      timestamptz NOT NULL DEFAULT now(),
     deleted_at      timestamptz
 );
-CREATE INDEX photos_by_author ON photos (author_id, id DESC) WHERE deleted_at IS NULL;
+-- With the state inside, a home feed reads each author's newest ready ids from the index alone.
+CREATE INDEX photos_by_author ON photos (author_id, id DESC) INCLUDE (state) WHERE deleted_at IS NULL;
 CREATE INDEX photos_newest ON photos (id DESC) WHERE state = 'ready' AND deleted_at IS NULL;
 CREATE INDEX photos_by_content ON photos (sha256) WHERE deleted_at IS NULL;
 
@@ -131,6 +138,7 @@ CREATE TABLE comments (
     author_id       bigint NOT NULL REFERENCES users,
     author_username text NOT NULL,                -- denormalised: a page of comments joins nothing
     author_name     text NOT NULL,
+    author_avatar   text,
     text            text NOT NULL,
     created_at      timestamptz NOT NULL DEFAULT now(),
     deleted_at      timestamptz
@@ -144,7 +152,8 @@ CREATE TABLE notifications (
     user_id         bigint NOT NULL REFERENCES users,
     kind            text NOT NULL,
     photo_id        bigint,
-    people          integer NOT NULL DEFAULT 0,
+    position        bigint NOT NULL,              -- a fresh id with each new act: the order of the inbox
+    people          integer NOT NULL DEFAULT 0,   -- distinct actors
     version         bigint NOT NULL DEFAULT 0,
     created_at      timestamptz NOT NULL DEFAULT now(),
     updated_at      timestamptz NOT NULL DEFAULT now(),
@@ -152,10 +161,12 @@ CREATE TABLE notifications (
     read_at         timestamptz,
     deleted_at      timestamptz
 );
-CREATE INDEX notifications_inbox ON notifications (user_id, id DESC) WHERE deleted_at IS NULL;
+CREATE INDEX notifications_inbox ON notifications (user_id, position DESC) WHERE deleted_at IS NULL;
 CREATE UNIQUE INDEX notifications_open_group ON notifications (user_id, kind, (coalesce(photo_id, 0)))
     WHERE read_at IS NULL AND deleted_at IS NULL;
-CREATE INDEX notifications_unread ON notifications (user_id) WHERE read_at IS NULL AND deleted_at IS NULL;
+CREATE INDEX notifications_group ON notifications (user_id, kind, photo_id) WHERE deleted_at IS NULL;
+CREATE INDEX notifications_unread ON notifications (user_id) INCLUDE (seen_at)
+    WHERE read_at IS NULL AND deleted_at IS NULL;
 
 CREATE TABLE notification_actors (
     notification_id bigint NOT NULL REFERENCES notifications ON DELETE CASCADE,
