@@ -1,0 +1,108 @@
+"""The bytes of a window log, read without I/O; `storage/scripts/log.lua` writes them.
+
+A header of 40 bytes, then slots of 16 bytes, big-endian throughout:
+
+    u16 flags    1 building: still being filled · 2 complete: nothing older exists
+    u16 edits    grows with each merge or drop, so that whoever is building notices
+    u32 count    entries in use; the slots behind them are zero
+    u64 top      the newest offset ever given in this epoch
+    u64 last     the greatest id, so that appending needs to read the header only
+    u64 epoch    below 2^53; another epoch is another history
+    u64 floor    the greatest offset that was dropped: recovery from below it is impossible
+
+    u64 offset   microseconds of the announcement, below 2^53; 0 = never announced
+    u64 id       ascending; the top bit marks the entry as removed
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+HEADER_SIZE = 40  # bytes
+ENTRY_SIZE = 16  # bytes
+SLACK = 8  # entries above the window before the oldest are dropped
+
+_HEADER = struct.Struct(">HHIQQQQ")
+_BUILDING = 1
+_COMPLETE = 2
+_REMOVED = 1 << 63
+_ID = _REMOVED - 1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Entry:
+    """One entry: `offset` 0 was never announced; `removed` ones tell of a removal."""
+
+    offset: int
+    id: int
+    removed: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogPage:
+    """Ids newest first; `lowest` is the oldest id of the whole log, and what lies below it the log does not know."""
+
+    ids: list[int]
+    lowest: int | None
+    complete: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogView:
+    """A log as it was read."""
+
+    flags: int
+    edits: int
+    count: int
+    top: int
+    last: int
+    epoch: int
+    floor: int
+    body: bytes
+
+    @classmethod
+    def parse(cls, data: bytes) -> LogView:
+        """Return the view of a log's bytes, or of its header alone."""
+        flags, edits, count, top, last, epoch, floor = _HEADER.unpack_from(data)
+        body = data[HEADER_SIZE : HEADER_SIZE + count * ENTRY_SIZE]
+        return cls(flags=flags, edits=edits, count=count, top=top, last=last, epoch=epoch, floor=floor, body=body)
+
+    @property
+    def building(self) -> bool:
+        """Say whether the log is being filled from the database."""
+        return bool(self.flags & _BUILDING)
+
+    @property
+    def complete(self) -> bool:
+        """Say whether nothing older than the lowest entry exists."""
+        return bool(self.flags & _COMPLETE)
+
+    @cached_property
+    def entries(self) -> Sequence[Entry]:
+        """All entries, by ascending id."""
+        return [
+            Entry(offset=offset, id=word & _ID, removed=word >= _REMOVED)
+            for offset, word in struct.iter_unpack(">QQ", self.body)
+        ]
+
+    def since(self, epoch: int, offset: int) -> list[Entry] | None:
+        """Return what was announced after `offset`, oldest first; None when that cannot be told any more."""
+        if epoch != self.epoch or not self.floor <= offset <= self.top:
+            return None
+        return sorted((entry for entry in self.entries if entry.offset > offset), key=lambda entry: entry.offset)
+
+    def page(self, *, before: int | None, limit: int) -> LogPage:
+        """Return up to `limit` ids below `before` that are not removed, newest first."""
+        ids = [
+            entry.id for entry in reversed(self.entries) if not entry.removed and (before is None or entry.id < before)
+        ]
+        lowest = self.entries[0].id if self.entries else None
+        return LogPage(ids=ids[:limit], lowest=lowest, complete=self.complete)
+
+
+def pack_ids(ids: Sequence[int]) -> bytes:
+    """Return ids as 8 bytes each, big-endian, in the order given."""
+    return struct.pack(f">{len(ids)}Q", *ids)

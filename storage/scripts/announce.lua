@@ -1,0 +1,127 @@
+-- Put one id into many logs (or mark it removed, or renew it) and tell those people who are online, in one step:
+-- a worker killed between the two would leave a gap that nobody notices.
+--
+-- KEYS: the group's presence hash, then the logs, all of one slot group.
+-- ARGV: mode (insert, remove, renew), id, window, prefix of the processes' channels, body, user ids (8 bytes each).
+-- Answers: logs changed, people online, messages published, offset.
+
+local mode, id, window = ARGV[1], ARGV[2], tonumber(ARGV[3])
+local prefix, body, users = ARGV[4], ARGV[5], ARGV[6]
+local upper, lower = struct.unpack('>I4I4', id)
+local marked = mode == 'remove' and struct.pack('>I4I4', upper + REMOVED, lower) or id
+
+-- First pass: one offset for all, later than anything in any of the logs, so that one frame serves everyone.
+local heads, offset = {}, now_us()
+for index = 2, #KEYS do
+  local head = redis.call('GETRANGE', KEYS[index], 0, 23)
+  heads[index] = head
+  if head ~= '' then
+    local top = struct.unpack('>I8', head, 9)
+    if top >= offset then offset = top + 1 end
+  end
+end
+local offset_bytes = struct.pack('>I8', offset)
+local entry = offset_bytes .. marked
+local tail = offset_bytes .. id
+
+-- A log is grown or trimmed when its count stands at one of these, the only ones at which it can be full.
+local full = {}
+do
+  local slots = 8
+  while slots < window + SLACK do
+    full[slots] = true
+    slots = slots * 2
+  end
+  full[window + SLACK] = true
+end
+
+-- The id is not above all others: look for it, and keep the order. Returns whether anything is to be told.
+local function place(key)
+  local h, entries = load(key)
+  local index, there = find(entries, h.count, upper, lower)
+  if there then
+    local _, _, removed = id_at(entries, index)
+    if removed or mode == 'insert' then return false end
+    entries = string.sub(entries, 1, index * ENTRY) .. string.sub(entries, (index + 1) * ENTRY + 1)
+  elseif index == 0 and h.count > 0 and not has(h.flags, COMPLETE) and not has(h.flags, BUILDING) then
+    -- Older than the window: an entry here would pretend that nothing is missing between it and the next.
+    -- Whoever is away could not be told of it later, so recovery from before this moment is given up.
+    h.top, h.floor = offset, offset
+    redis.call('SETRANGE', key, 0, header_bytes(h))
+    return true
+  end
+  h.top = offset
+  store(key, h, string.sub(entries, 1, index * ENTRY) .. entry .. string.sub(entries, index * ENTRY + 1), window)
+  return true
+end
+
+-- Second pass: the usual case, an id above all others in a log with a free slot, is two small writes.
+local changed, told, counts = 0, {}, {}
+for index = 2, #KEYS do
+  local head, news = heads[index], true
+  if head ~= '' then
+    local _, count, _, last_upper, last_lower = struct.unpack('>I4I4I8I4I4', head)
+    if not full[count] and (last_upper < upper or (last_upper == upper and last_lower < lower)) then
+      local counted = counts[count]
+      if not counted then
+        counted = struct.pack('>I4', count + 1) .. tail
+        counts[count] = counted
+      end
+      redis.call('SETRANGE', KEYS[index], HEADER + count * ENTRY, entry)
+      redis.call('SETRANGE', KEYS[index], 4, counted)
+    else
+      news = place(KEYS[index])
+    end
+    if news then changed = changed + 1 end
+  end
+  -- Without a log there is nothing to recover from, which a person who is online learns on reconnecting;
+  -- the announcement still goes out.
+  if news then told[#told + 1] = string.sub(users, index * 8 - 15, index * 8 - 8) end
+end
+if #told == 0 or redis.call('EXISTS', KEYS[1]) == 0 then return { changed, 0, 0, offset } end
+
+-- Presence values are process ids of 8 characters, one after another.
+local online, processes, order = 0, {}, {}
+for first = 1, #told, 4000 do
+  local last = math.min(first + 3999, #told)
+  local values = redis.call('HMGET', KEYS[1], unpack(told, first, last))
+  for index = first, last do
+    local value = values[index - first + 1]
+    if value then
+      online = online + 1
+      for at = 1, #value, 8 do
+        local process = string.sub(value, at, at + 7)
+        local people = processes[process]
+        if not people then
+          people = {}
+          processes[process] = people
+          order[#order + 1] = process
+        end
+        people[#people + 1] = told[index]
+      end
+    end
+  end
+end
+
+-- Nobody listens under that process id: it died. Forget it, so that its people count as away.
+local function forget(process, people)
+  for _, user in ipairs(people) do
+    local value, kept = redis.call('HGET', KEYS[1], user) or '', {}
+    for at = 1, #value, 8 do
+      local other = string.sub(value, at, at + 7)
+      if other ~= process then kept[#kept + 1] = other end
+    end
+    if #kept > 0 then
+      redis.call('HSET', KEYS[1], user, table.concat(kept))
+    else
+      redis.call('HDEL', KEYS[1], user)
+    end
+  end
+end
+
+for _, process in ipairs(order) do
+  local people = processes[process]
+  local message = struct.pack('>BI8I4', 1, offset, #people) .. table.concat(people) .. body
+  if redis.call('PUBLISH', prefix .. process, message) == 0 then forget(process, people) end
+end
+return { changed, online, #order, offset }

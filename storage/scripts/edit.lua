@@ -1,0 +1,111 @@
+-- Change one log without telling anybody: bring it into being, build it, merge an author in, take one out.
+--
+-- KEYS: the log. ARGV: what to do, window, and what that needs.
+--   begin  window, time to live in s, age in µs below which a building is left alone, force   -> epoch, mine, edits
+--   open   window, time to live in s                                                          -> epoch, top
+--   fill   window, epoch, edits, complete, ids ascending   -> 1 filled, 2 changed meanwhile (and edits), 0 not ours
+--   merge  window, ids ascending                                                              -> 1, or 0 no log
+--   drop   window, ids ascending                                                              -> 1, or 0 no log
+
+local key, action, window = KEYS[1], ARGV[1], tonumber(ARGV[2])
+
+local function create(flags, epoch, ttl)
+  local h = { flags = flags, edits = 0, count = 0, top = epoch, last = NOTHING, epoch = epoch, floor = epoch }
+  redis.call('SET', key, header_bytes(h) .. string.rep('\0', slots_for(0, window) * ENTRY), 'EX', ttl)
+end
+
+-- Union of a body and of ids that were never announced (offset 0); an id that is there stays as it is.
+local function union(body, ids)
+  local out, n, i, j = {}, 0, 0, 0
+  local have, given = #body / ENTRY, #ids / 8
+  while i < have or j < given do
+    local u, l, gu, gl
+    if i < have then u, l = id_at(body, i) end
+    if j < given then gu, gl = struct.unpack('>I4I4', ids, j * 8 + 1) end
+    n = n + 1
+    if not gu or (u and (u < gu or (u == gu and l <= gl))) then
+      out[n] = string.sub(body, i * ENTRY + 1, (i + 1) * ENTRY)
+      i = i + 1
+      if gu and u == gu and l == gl then j = j + 1 end
+    else
+      out[n] = NOTHING .. string.sub(ids, j * 8 + 1, (j + 1) * 8)
+      j = j + 1
+    end
+  end
+  return table.concat(out)
+end
+
+local function without(body, ids)
+  local gone, out = {}, {}
+  for j = 1, #ids, 8 do gone[string.sub(ids, j, j + 7)] = true end
+  for i = 0, #body / ENTRY - 1 do
+    local u, l = id_at(body, i)
+    if not gone[struct.pack('>I4I4', u, l)] then
+      out[#out + 1] = string.sub(body, i * ENTRY + 1, (i + 1) * ENTRY)
+    end
+  end
+  return table.concat(out)
+end
+
+-- Whoever is building must know that what was read from the database may be out of date.
+local function note_edit(h)
+  h.edits = (h.edits + 1) % 65536
+end
+
+if action == 'begin' or action == 'open' then
+  local now, h = now_us(), load(key)
+  if h then
+    local building = has(h.flags, BUILDING)
+    if action == 'open' then
+      redis.call('EXPIRE', key, ARGV[3])
+      return { h.epoch, h.top }
+    end
+    if building and now - h.epoch < tonumber(ARGV[4]) then return { h.epoch, 0, h.edits } end
+    if not building and ARGV[5] == '0' then return { h.epoch, 0, h.edits } end
+    now = math.max(now, h.top + 1, h.epoch + 1)
+  end
+  create(action == 'open' and COMPLETE or BUILDING, now, ARGV[3])
+  if action == 'open' then return { now, now } end
+  return { now, 1, 0 }
+end
+
+local h, body = load(key)
+if not h then return { 0 } end
+local building = has(h.flags, BUILDING)
+
+if action == 'fill' then
+  if not building or h.epoch ~= tonumber(ARGV[3]) then return { 0 } end
+  if h.edits ~= tonumber(ARGV[4]) then return { 2, h.edits } end
+  local complete, ids = ARGV[5] == '1', ARGV[6]
+  body = union(body, ids)
+  h.flags = complete and COMPLETE or 0
+  if not complete then
+    -- What came in while building and lies below the list from the database is not contiguous with it.
+    body = drop_oldest(h, body, (find(body, #body / ENTRY, struct.unpack('>I4I4', ids))))
+  end
+elseif building then
+  note_edit(h)
+  redis.call('SETRANGE', key, 0, header_bytes(h))
+  return { 1 }
+elseif action == 'merge' then
+  local ids = ARGV[3]
+  note_edit(h)
+  if not has(h.flags, COMPLETE) then
+    -- Below the lowest present id the log knows nothing; the database continues there.
+    local given, skip = #ids / 8, 0
+    if h.count == 0 then return { 1 } end
+    local u, l = id_at(body, 0)
+    while skip < given do
+      local gu, gl = struct.unpack('>I4I4', ids, skip * 8 + 1)
+      if gu > u or (gu == u and gl >= l) then break end
+      skip = skip + 1
+    end
+    ids = string.sub(ids, skip * 8 + 1)
+  end
+  body = union(body, ids)
+elseif action == 'drop' then
+  note_edit(h)
+  body = without(body, ARGV[3])
+end
+store(key, h, body, window)
+return { 1 }

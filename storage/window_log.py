@@ -1,0 +1,189 @@
+"""Window logs: for each person one Redis string that holds the newest ids and when each was announced.
+
+Feeds and notifications are kept this way (`log_format` has the bytes). Why not a sorted set, and why not a
+string that only grows:
+
+- Entries stand in the order of their **ids**, which is the order of pages and of the API's cursor, so that a
+  page continues from PostgreSQL below the lowest id with neither gap nor repeat. The offset, by which live
+  clients recover, is a field of the entry. An insertion is nearly always above all others; the rest is put
+  in its place.
+- Slots are **allocated ahead** (8, 16, … 508 for a window of 500) and filled with SETRANGE. APPEND doubles a
+  string's allocation, so that a trimmed log of 8 KB would cost 16 KB after its next APPEND; 40 + 508 × 16 bytes
+  fit the allocator's class of 8 KiB. A full log is trimmed back to the window once in eight insertions.
+- One script call inserts for many people with **one offset** (Redis' microsecond, or one above the greatest
+  offset among them), so that one encoded frame serves all, and publishes in the same step.
+- The log is a **contiguous newest window**: an id older than its lowest entry is not put in, unless the log
+  is complete, that is, nothing older exists at all.
+- A **removal** stays as a marked entry with a new offset, so that whoever was away learns of it, and so that a
+  late insertion of the same id changes nothing. Removing (or inserting) an id below the window leaves no entry
+  behind; there the floor is raised, and a client that was away reads again instead of missing it.
+- Every announcement that a log's owner gets has an offset that is now the log's `top`, so a client can always
+  recover from the last offset it saw.
+- An insertion never brings a log into being: `begin` does, `fill` completes it from the database, and what is
+  announced in between lands in it, so a rebuild leaves no hole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+
+from storage.ids import slot_group
+from storage.log_format import HEADER_SIZE, SLACK, Entry, LogView, pack_ids
+from storage.redis_client import Redis, redis_errors
+from storage.redis_scripts import Argument, Script
+
+TIME_TO_LIVE = 14 * 24 * 3600  # seconds; people not seen for so long have no log
+BUILD_DEADLINE = 10_000_000  # µs after which a building that nobody finished is begun anew
+PEOPLE_PER_CALL = 1000  # a script blocks the server: some 4 ms
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Announcement:
+    """What people who are online are told, and where: keys come from `channels.addressing`, by slot group."""
+
+    presence_key: Callable[[int], bytes]
+    channel_prefix: Callable[[int], bytes]
+    body: bytes
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Inserted:
+    """How many logs changed, how many people were online, and how many messages that took (one a process and group)."""
+
+    feeds: int
+    online: int
+    processes: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Building:
+    """A log being filled: `mine` is whether the caller is to fill it; `edits` is what `fill` must name."""
+
+    epoch: int
+    mine: bool
+    edits: int
+
+
+class Filled(IntEnum):
+    """What became of a `fill`."""
+
+    LOST = 0  # the log is gone, or another one is being built
+    DONE = 1
+    CHANGED = 2  # somebody followed or unfollowed meanwhile: read the database again
+
+
+class WindowLog:
+    """The logs under one prefix; raises `UnavailableError` when Redis does not answer."""
+
+    def __init__(self, redis: Redis, prefix: str, *, window: int = 500) -> None:
+        self._redis = redis
+        self._prefix = prefix.encode()
+        self._announce = Script("log", "announce")
+        self._edit = Script("log", "edit")
+        self.window = window
+        self.capacity = window + SLACK
+
+    def key(self, user_id: int) -> bytes:
+        """Return the key of a person's log; the braces keep a slot group's logs in one cluster slot."""
+        return b"%b:{%d}:%d" % (self._prefix, slot_group(user_id), user_id)
+
+    async def insert(self, entry_id: int, user_ids: Iterable[int], announcement: Announcement) -> Inserted:
+        """Insert an id for many people and tell those online; where it is already, nothing changes or is told."""
+        return await self._tell("insert", entry_id, user_ids, announcement)
+
+    async def remove(self, entry_id: int, user_ids: Iterable[int], announcement: Announcement) -> Inserted:
+        """Mark an id removed for many people and tell those online; where it is already, nothing is told."""
+        return await self._tell("remove", entry_id, user_ids, announcement)
+
+    async def renew(self, entry_id: int, user_ids: Iterable[int], announcement: Announcement) -> Inserted:
+        """Insert an id or give it a new offset, and tell those online each time."""
+        return await self._tell("renew", entry_id, user_ids, announcement)
+
+    async def open(self, user_id: int) -> tuple[int, int]:
+        """Return (epoch, top) of a log, which comes into being complete and empty if need be."""
+        epoch, top = await self._change(user_id, "open", TIME_TO_LIVE)
+        return epoch, top
+
+    async def begin(self, user_id: int, *, anew: bool) -> Building:
+        """Begin to build a log, as the only one to do so; an existing log is begun again only if `anew`."""
+        epoch, mine, edits = await self._change(user_id, "begin", TIME_TO_LIVE, BUILD_DEADLINE, int(anew))
+        return Building(epoch=epoch, mine=bool(mine), edits=edits)
+
+    async def fill(
+        self, user_id: int, building: Building, ids: Sequence[int], *, complete: bool
+    ) -> tuple[Filled, Building]:
+        """Finish building with the newest ids from the database (any order); `complete` when it has no more.
+
+        When the follows changed meanwhile the log goes on building: read again, and fill with the building returned.
+        """
+        if not complete and not ids:
+            raise ValueError("a list without end has at least one id")
+        arguments = (building.epoch, building.edits, int(complete), pack_ids(sorted(ids)))
+        result, *edits = await self._change(user_id, "fill", *arguments)
+        return Filled(result), Building(epoch=building.epoch, mine=True, edits=edits[0] if edits else 0)
+
+    async def merge(self, user_id: int, ids: Sequence[int]) -> None:
+        """Merge an author's newest ids, up to `capacity` of them, unannounced and as far down as the window reaches."""
+        await self._change(user_id, "merge", pack_ids(sorted(ids)))
+
+    async def drop(self, user_id: int, ids: Sequence[int]) -> None:
+        """Take ids out, unannounced."""
+        await self._change(user_id, "drop", pack_ids(sorted(ids)))
+
+    async def discard(self, user_id: int) -> None:
+        """Forget a person's log; the next reader builds another, with another epoch."""
+        with redis_errors():
+            await self._redis.delete(self.key(user_id))
+
+    async def read(self, user_id: int) -> LogView | None:
+        """Return a person's log, or None if there is none; its life begins anew."""
+        return await self._read(user_id, -1)
+
+    async def head(self, user_id: int) -> LogView | None:
+        """Return a person's log without its entries, or None if there is none; its life begins anew."""
+        return await self._read(user_id, HEADER_SIZE - 1)
+
+    async def since(self, user_id: int, epoch: int, offset: int) -> list[Entry] | None:
+        """Return what was announced to a person after `offset`, oldest first; None when that cannot be told."""
+        view = await self.read(user_id)
+        return None if view is None else view.since(epoch, offset)
+
+    async def _read(self, user_id: int, end: int) -> LogView | None:
+        key = self.key(user_id)
+        with redis_errors():
+            pipeline = self._redis.pipeline(transaction=False)
+            pipeline.getrange(key, 0, end)
+            pipeline.expire(key, TIME_TO_LIVE)
+            data, _ = await pipeline.execute()
+        return LogView.parse(data) if data else None
+
+    async def _change(self, user_id: int, action: str, *arguments: Argument) -> list[int]:
+        answer: list[int] = await self._edit.run(self._redis, [self.key(user_id)], (action, self.window, *arguments))
+        return answer
+
+    async def _tell(self, mode: str, entry_id: int, user_ids: Iterable[int], announcement: Announcement) -> Inserted:
+        calls = []
+        identifier = pack_ids([entry_id])
+        for group, people in _by_group(user_ids):
+            keys = [announcement.presence_key(group), *map(self.key, people)]
+            prefix = announcement.channel_prefix(group)
+            calls.append((keys, (mode, identifier, self.window, prefix, announcement.body, pack_ids(people))))
+        answers = await self._announce.run_many(self._redis, calls) if calls else []
+        return Inserted(
+            feeds=sum(answer[0] for answer in answers),
+            online=sum(answer[1] for answer in answers),
+            processes=sum(answer[2] for answer in answers),
+        )
+
+
+def _by_group(user_ids: Iterable[int]) -> list[tuple[int, list[int]]]:
+    groups: dict[int, list[int]] = {}
+    for user_id in user_ids:
+        groups.setdefault(slot_group(user_id), []).append(user_id)
+    return [
+        (group, people[first : first + PEOPLE_PER_CALL])
+        for group, people in groups.items()
+        for first in range(0, len(people), PEOPLE_PER_CALL)
+    ]
