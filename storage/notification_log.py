@@ -1,0 +1,36 @@
+"""The live stream "notifications": for each person a window log of the newest notifications' ids.
+
+The inbox itself is in PostgreSQL; the log is what clients recover by. A notification that changes (another
+person liked the same photo, an act was taken back) is announced again under a new offset.
+"""
+
+from __future__ import annotations
+
+from storage.redis_client import Redis
+from storage.window_log import Announcement, WindowLog
+
+WINDOW = 200  # notifications that can be recovered
+
+
+class NotificationLog:
+    """Announce and recover notifications; raises `UnavailableError` when Redis does not answer."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._log = WindowLog(redis, "notes", window=WINDOW)
+
+    async def push(self, user_id: int, notification_id: int, announcement: Announcement) -> bool:
+        """Announce a new or changed notification to its owner; say whether the owner is online."""
+        inserted = await self._log.renew(notification_id, [user_id], announcement)
+        return inserted.online > 0
+
+    async def position(self, user_id: int) -> tuple[str, int]:
+        """Return (epoch, offset) of the stream's end; the stream comes into being if need be."""
+        epoch, top = await self._log.open(user_id)
+        return str(epoch), top
+
+    async def since(self, user_id: int, epoch: str, offset: int) -> list[tuple[int, int]] | None:
+        """Return (offset, notification id) after a position, oldest first; None when that cannot be told."""
+        if not epoch.isascii() or not epoch.isdigit():
+            return None
+        entries = await self._log.since(user_id, int(epoch), offset)
+        return None if entries is None else [(entry.offset, entry.id) for entry in entries]

@@ -1,0 +1,98 @@
+"""Quotas: how often a subject may do something, counted in Redis so that all processes count together.
+
+The generic cell rate algorithm (`scripts/gcra.lua` names the source) lets a burst of `limit` through and then
+one each `window / limit`; a quota costs one small key that expires when it is full again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from storage.ids import slot_group
+from storage.redis_client import Redis
+from storage.redis_scripts import Script
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class QuotaPolicy:
+    """Allow `limit` requests in `window_seconds`; `name` (letters, digits, - and _) tells policies apart."""
+
+    name: str
+    limit: int
+    window_seconds: float
+
+    @property
+    def window(self) -> int:
+        """The window in microseconds."""
+        return round(self.window_seconds * 1_000_000)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Quota:
+    """What is left: `reset_after` seconds until all is, `retry_after` seconds until the same request would pass."""
+
+    allowed: bool
+    limit: int
+    remaining: int
+    reset_after: float
+    retry_after: float
+
+    @classmethod
+    def of(cls, policy: QuotaPolicy, answer: Sequence[int]) -> Quota:
+        """Return the quota of a script's answer."""
+        allowed, remaining, reset, retry = answer
+        return cls(
+            allowed=bool(allowed),
+            limit=policy.limit,
+            remaining=remaining,
+            reset_after=reset / 1_000_000,
+            retry_after=retry / 1_000_000,
+        )
+
+    @property
+    def retry_after_whole(self) -> int:
+        """`retry_after` in whole seconds, rounded up, as the HTTP field wants it."""
+        return math.ceil(self.retry_after)
+
+
+class Quotas:
+    """Count requests; raises `UnavailableError` when Redis does not answer."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._script = Script("gcra", "quota")
+
+    async def take(self, policy: QuotaPolicy, subject: str, cost: int = 1) -> Quota:
+        """Charge `cost` to one subject, unless that is more than is left.
+
+        A subject is any text (an address, a name, `user_subject`); no text can reach another key.
+        """
+        return (await self.take_all([(policy, subject)], cost))[0]
+
+    async def take_all(self, takes: Sequence[tuple[QuotaPolicy, str]], cost: int = 1) -> list[Quota]:
+        """Charge `cost` to several at once: if one of them is used up, none is charged.
+
+        So whoever floods one account's sign-in is stopped by the quota of the address without using up the account's.
+        """
+        # On a cluster these keys would need one slot; there, take them one after another.
+        keys = [quota_key(policy, subject) for policy, subject in takes]
+        figures = [figure for policy, _ in takes for figure in (policy.limit, policy.window)]
+        answers = await self._script.run(self._redis, keys, (cost, *figures))
+        return [Quota.of(policy, answer) for (policy, _), answer in zip(takes, answers, strict=True)]
+
+
+def user_subject(user_id: int) -> str:
+    """Return the subject of a signed-in person, the same one that the home feed charges."""
+    return f"user:{user_id}"
+
+
+def quota_key(policy: QuotaPolicy, subject: str) -> bytes:
+    """Return the Redis key of a quota: a person's lies in the person's slot group, anything else is hashed."""
+    kind, _, number = subject.partition(":")
+    if kind == "user" and number.isascii() and number.isdigit() and len(number) <= 19:
+        return b"quota:{%d}:%b:%b" % (slot_group(int(number)), policy.name.encode(), number.encode())
+    digest = hashlib.blake2b(subject.encode(), digest_size=16).hexdigest()
+    return b"quota:%b:%b" % (policy.name.encode(), digest.encode())
