@@ -6,11 +6,12 @@ A key is read from `PICSHARE_<SECTION>__<KEY>` in the environment, else from the
 
 from __future__ import annotations
 
-from ipaddress import IPv4Network, IPv6Network
+import re
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 PREFIX = "PICSHARE_"
@@ -23,11 +24,23 @@ def _split(value: Any) -> Any:
     return [item.strip() for item in value.split(",") if item.strip()] if isinstance(value, str) else value
 
 
+def _rate(value: str) -> str:
+    if not re.fullmatch(r"[1-9][0-9]{0,8}/([1-9][0-9]{0,6})?[smhd]", value):
+        raise ValueError("write a rate as 120/m, 20/h or 10/5m")
+    return value
+
+
+def _network(value: Any) -> Any:
+    try:
+        return ip_network(value)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{value} is not a network; write 10.0.0.0/8, or one address") from error
+
+
 Texts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
-Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeValidator(_split)]
-
-
-Rate = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,8}/([1-9][0-9]{0,6})?[smhd]$")]
+Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
+Networks = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_split)]
+Rate = Annotated[str, AfterValidator(_rate)]
 
 
 class Section(BaseModel):
@@ -86,7 +99,6 @@ class AuthSection(Section):
 
     secret: SecretStr | None = Field(
         default=None,
-        min_length=SECRET_LENGTH,
         description="Key that signs tokens and private image addresses, at least 32 characters, the same in every "
         "process. `picshare run` makes one in `<data.dir>/secret`; separate roles need it here.",
     )
@@ -95,6 +107,13 @@ class AuthSection(Section):
     hash_concurrency: int = Field(
         default=2, ge=1, le=64, description="Passwords hashed at once (64 MiB of memory each)."
     )
+
+    @field_validator("secret")
+    @classmethod
+    def _is_long_enough(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value()) < SECRET_LENGTH:
+            raise ValueError(f"it should have at least {SECRET_LENGTH} characters")
+        return value
 
 
 class DatabaseSection(Section):

@@ -34,9 +34,6 @@ class Role(StrEnum):
     JANITOR = "janitor"
 
 
-SERVE_ROLES = (Role.API, Role.LIVE)
-WORKER_ROLES = (Role.MEDIA, Role.FANOUT, Role.NOTIFY, Role.RELAY, Role.JANITOR)
-
 _PRIVATE = {
     "database.url": ("embedded:", "the postgresql:// URL of a server that all processes share"),
     "redis.url": ("embedded:", "the redis:// URL of a server that all processes share"),

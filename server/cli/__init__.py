@@ -1,0 +1,5 @@
+"""The command `picshare`."""
+
+from server.cli.main import main
+
+__all__ = ["main"]

@@ -1,0 +1,94 @@
+"""The commands `picshare deadletters …`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from server.cli.options import ConfigOption, DataOption, run_async, settings_for
+from server.config import Settings
+from server.errors import ConfigError
+
+QueueOption = Annotated[str | None, typer.Option("--queue", help="Only this queue: media, fanout, notify or relay.")]
+IdsArgument = Annotated[list[str] | None, typer.Argument(help="Ids as `list` shows them.", metavar="ID...")]
+AllOption = Annotated[bool, typer.Option("--all", help="Every one (of the queue, with --queue).")]
+
+
+def build() -> typer.Typer:
+    """Return the group of commands."""
+    app = typer.Typer(help="Look at jobs that were given up on; try them again or forget them.", no_args_is_help=True)
+    app.command(name="list")(list_)
+    app.command()(replay)
+    app.command()(delete)
+    return app
+
+
+def list_(
+    queue: QueueOption = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=10_000, help="How many at most.")] = 100,
+    config: ConfigOption = None,
+    data: DataOption = None,
+) -> None:
+    """List dead letters, oldest first, with the error that was the last.
+
+    Example: [bold]picshare deadletters list --queue media[/bold]
+    """
+    settings = settings_for(config, data=data)
+    from server import administration  # noqa: PLC0415 - heavy, and only needed here
+
+    letters = run_async(administration.dead_letters(settings, queue, limit))
+    if not letters:
+        typer.echo("There are no dead letters.")
+        return
+    table = Table("id", "queue", "topic", "key", "attempts", "died", "error")
+    for letter in letters:
+        died = f"{letter.died_at:%Y-%m-%d %H:%M:%S}" if letter.died_at else ""
+        message = letter.message
+        table.add_row(letter.id, letter.queue, message.topic, message.key, str(message.attempt), died, letter.error)
+    Console().print(table)
+
+
+def replay(
+    ids: IdsArgument = None,
+    every: AllOption = False,
+    queue: QueueOption = None,
+    config: ConfigOption = None,
+    data: DataOption = None,
+) -> None:
+    """Hand dead letters to their queue again, as a first attempt.
+
+    Example: [bold]picshare deadletters replay --all --queue media[/bold]
+    """
+    _change(ids, every=every, queue=queue, settings=settings_for(config, data=data), replay=True)
+
+
+def delete(
+    ids: IdsArgument = None,
+    every: AllOption = False,
+    queue: QueueOption = None,
+    config: ConfigOption = None,
+    data: DataOption = None,
+) -> None:
+    """Forget dead letters for good.
+
+    Example: [bold]picshare deadletters delete 42[/bold]
+    """
+    _change(ids, every=every, queue=queue, settings=settings_for(config, data=data), replay=False)
+
+
+def _change(ids: Sequence[str] | None, *, every: bool, queue: str | None, settings: Settings, replay: bool) -> None:
+    if bool(ids) == every:
+        raise ConfigError("Give either ids or --all; `picshare deadletters list` shows the ids.")
+    from server import administration  # noqa: PLC0415 - heavy, and only needed here
+
+    letters = list(ids or run_async(administration.all_letters(settings, queue)))
+    missing = run_async(administration.change_letters(settings, letters, replay=replay))
+    done = len(letters) - len(missing)
+    typer.echo(f"{'Replayed' if replay else 'Deleted'} {done} dead letter{'' if done == 1 else 's'}.")
+    if missing:
+        typer.echo(f"There is no dead letter {', '.join(missing)}.", err=True)
+        raise typer.Exit(1)

@@ -1,0 +1,58 @@
+"""The entry of the command line: commands in, one clear sentence and an exit code out.
+
+Exit codes: 0 done, 1 something is wrong that was asked about or broke on the way, 2 the command,
+the configuration or the machine does not allow it.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from server.cli import deadletters, inspect, serve, users
+from server.errors import ServerError
+from server.logs import redact_text
+from storage.errors import ConflictError, EngineError, NotFoundError, SchemaError, UnavailableError
+from workers.errors import BrokerError
+
+HELP = """Photo sharing whose users see new photos, likes and comments the moment they happen.
+
+Begin with [bold]picshare run[/bold]: everything in one process, data in ./data.
+"""
+
+
+def build_app() -> typer.Typer:
+    """Return the command line with all its commands."""
+    app = typer.Typer(
+        name="picshare",
+        help=HELP,
+        no_args_is_help=True,
+        rich_markup_mode="rich",
+        pretty_exceptions_enable=False,
+        add_completion=False,
+    )
+    serve.add_commands(app)
+    inspect.add_commands(app)
+    app.add_typer(users.build(), name="user")
+    app.add_typer(deadletters.build(), name="deadletters")
+    return app
+
+
+def main() -> None:
+    """Run the command line; what keeps it from working is one sentence on standard error, never a trace."""
+    try:
+        build_app()()
+    except (ServerError, EngineError, SchemaError) as error:
+        fail(str(error), code=2)
+    except (UnavailableError, BrokerError, ConflictError, NotFoundError) as error:
+        fail(str(error), code=1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def fail(sentence: str, *, code: int) -> None:
+    """Print a sentence on standard error and leave with `code`."""
+    text = redact_text(sentence.strip())
+    typer.echo(f"picshare: {text}", err=True)
+    sys.exit(code)

@@ -1,0 +1,188 @@
+"""The doctor: look at every backend and at the machine, say what is wrong and how to mend it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import resource
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from server.backends import reachable
+from server.brokers import is_local, open_broker, routes_of
+from server.config import Settings
+from server.errors import ServerError
+from storage import migrate
+from storage.blobs_file import FileBlobs
+from storage.database import Database
+from storage.errors import SchemaError, StorageError
+from storage.redis_client import open_redis, redis_errors
+from workers.errors import BrokerError
+from workers.routing import QUEUES
+
+MAX_SKEW = 2.0  # seconds; offsets of feeds are Redis' clock, ids are ours
+MIN_FILES = 4096  # each live connection is an open file
+MIN_FREE = 1_000_000_000  # bytes
+MIN_POSTGRES = 150_000  # server_version_num
+MIN_REDIS = (6, 2)
+DEADLINE = 10.0  # seconds for one check
+_ABOUT = """
+SELECT current_setting('server_version_num')::int AS number, current_setting('server_version') AS version,
+       extract(epoch FROM clock_timestamp())::float8 AS seconds
+"""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finding:
+    """What one check saw; `remedy` is how to mend it, and empty when all is well."""
+
+    name: str
+    detail: str
+    remedy: str = ""
+
+    @property
+    def well(self) -> bool:
+        """Tell whether nothing is wrong."""
+        return not self.remedy
+
+
+class Doctor:
+    """Examine the backends of `settings`; embedded engines that do not run are started for the time."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    async def examine(self) -> list[Finding]:
+        """Return a finding for every check; none raises."""
+        findings = [_files(), _disk(self._settings.blob_directory)]
+        async with AsyncExitStack() as stack:
+            try:
+                settings = await stack.enter_async_context(reachable(self._settings))
+            except (ServerError, StorageError) as error:
+                return [*findings, Finding(name="engines", detail=str(error), remedy="Mend this first.")]
+            checks: list[tuple[str, Callable[[Settings], Awaitable[Finding]], str]] = [
+                ("database", _database, "Check database.url, and that PostgreSQL runs and lets this machine in."),
+                ("redis", _redis, "Check redis.url, and that Redis runs and lets this machine in."),
+                ("broker", _broker, "Check broker.url, and that RabbitMQ runs and this user may use the vhost."),
+                ("blobs", _blobs, "Check blobs.url, and that this user may write the directory."),
+            ]
+            findings += [await _guarded(name, check, settings, remedy) for name, check, remedy in checks]
+        return findings
+
+
+async def _guarded(
+    name: str, check: Callable[[Settings], Awaitable[Finding]], settings: Settings, remedy: str
+) -> Finding:
+    try:
+        async with asyncio.timeout(DEADLINE):
+            return await check(settings)
+    except SchemaError as error:
+        return Finding(name="schema", detail=str(error), remedy="Run `picshare migrate` of the newest version in use.")
+    except TimeoutError:
+        return Finding(name=name, detail=f"no answer within {DEADLINE:.0f} s", remedy=remedy)
+    except (StorageError, BrokerError, OSError, ValueError) as error:
+        return Finding(name=name, detail=str(error), remedy=remedy)
+
+
+async def _database(settings: Settings) -> Finding:
+    db = await Database.connect(settings.database.url, routes=routes_of(settings), min_size=1, max_size=2)
+    try:
+        (row,) = await db.fetch(_ABOUT)
+        version, skew = row["version"], abs(row["seconds"] - time.time())
+        if row["number"] < MIN_POSTGRES:
+            return Finding(name="database", detail=f"PostgreSQL {version}", remedy="Use PostgreSQL 15 or newer.")
+        if skew > MAX_SKEW:
+            return _skewed("database", skew)
+        await migrate.check(db)
+    finally:
+        await db.close()
+    return Finding(
+        name="database", detail=f"PostgreSQL {version}, schema up to date, clock within {skew * 1000:.0f} ms"
+    )
+
+
+async def _redis(settings: Settings) -> Finding:
+    client = open_redis(settings.redis.url)
+    try:
+        with redis_errors():
+            seconds, micros = await client.time()
+            info = await client.info("server")
+            memory = await client.info("memory")
+    finally:
+        await client.aclose()
+    skew = abs(int(seconds) + int(micros) / 1_000_000 - time.time())
+    version = _text(info.get("valkey_version") or info.get("redis_version"))
+    name = "Valkey" if info.get("valkey_version") else "Redis"
+    if tuple(int(part) for part in version.split(".")[:2]) < MIN_REDIS:
+        return Finding(name="redis", detail=f"{name} {version}", remedy="Use Redis 6.2 or Valkey 7.2 or newer.")
+    if skew > MAX_SKEW:
+        return _skewed("redis", skew)
+    policy = _text(memory.get("maxmemory_policy", "noeviction"))
+    return Finding(name="redis", detail=f"{name} {version}, clock within {skew * 1000:.0f} ms, eviction {policy}")
+
+
+async def _broker(settings: Settings) -> Finding:
+    async with open_broker(settings) as broker:
+        depths = await broker.depths()
+    kind = "local (the outbox)" if is_local(settings) else "RabbitMQ"
+    missing = [queue for queue in QUEUES if queue not in depths]
+    if missing:
+        return Finding(
+            name="broker",
+            detail=f"{kind} without the queues {', '.join(missing)}",
+            remedy="Start a worker of each role once: it declares its queue.",
+        )
+    dead = sum(depth for queue, depth in depths.items() if queue.endswith(".dead"))
+    waiting = sum(depths.values()) - dead
+    if dead:
+        return Finding(
+            name="broker",
+            detail=f"{kind}, {waiting} messages wait, {dead} dead letters",
+            remedy="Look at them with `picshare deadletters list`, then replay or delete them.",
+        )
+    return Finding(name="broker", detail=f"{kind}, {waiting} messages wait, no dead letters")
+
+
+async def _blobs(settings: Settings) -> Finding:
+    directory = settings.blob_directory
+    blobs, key = FileBlobs(directory), f"original/00/doctor-{secrets.token_hex(8)}"
+    await blobs.put(key, b"doctor", content_type="application/octet-stream")
+    await blobs.delete(key)
+    return Finding(name="blobs", detail=f"{directory.absolute()} is writable")
+
+
+def _disk(directory: Path) -> Finding:
+    existing = next(path for path in (directory.absolute(), *directory.absolute().parents) if path.exists())
+    status = os.statvfs(existing)
+    free = status.f_bavail * status.f_frsize
+    detail = f"{free / 1e9:.1f} GB free at {existing}"
+    return Finding(
+        name="disk", detail=detail, remedy="" if free >= MIN_FREE else "Make room: uploads fail on a full disk."
+    )
+
+
+def _files() -> Finding:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    # A process raises its soft limit to the hard one when it starts.
+    allowed = hard if hard != resource.RLIM_INFINITY else max(soft, MIN_FILES)
+    return Finding(
+        name="files",
+        detail=f"{allowed} open files allowed",
+        remedy="" if allowed >= MIN_FILES else f"Raise the limit (`ulimit -Hn`, LimitNOFILE=) to {MIN_FILES} or more.",
+    )
+
+
+def _skewed(name: str, seconds: float) -> Finding:
+    return Finding(
+        name=name,
+        detail=f"its clock and this machine's are {seconds:.1f} s apart",
+        remedy="Run a time service (chrony, systemd-timesyncd) on both.",
+    )
+
+
+def _text(value: object) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
