@@ -32,14 +32,14 @@ class Limits:
     """One rate for each class of request; the whole of it may come at once, then it fills up evenly."""
 
     reads: str = "1200/m"
-    writes: str = "300/m"
-    reactions: str = "120/m"
-    comments: str = "60/m"
-    uploads: str = "60/10m"
-    anonymous: str = "1200/m"
-    sign_in_account: str = "10/5m"
-    sign_in_address: str = "100/5m"
-    sign_up_address: str = "60/h"
+    writes: str = "240/m"
+    likes: str = "240/m"
+    follows: str = "60/m"
+    uploads: str = "240/h"
+    anonymous: str = "600/m"
+    sign_in_account: str = "10/m"
+    sign_in_address: str = "30/m"
+    sign_up_address: str = "30/h"
 
     def policy(self, name: str) -> QuotaPolicy:
         """Return the policy of a class, by its field's name."""

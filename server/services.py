@@ -12,6 +12,7 @@ from typing import Protocol
 
 from channels.live import Live
 from channels.publisher import LivePublisher
+from server.addresses import Network
 from server.media_urls import MediaUrls
 from server.passwords import Passwords
 from server.quotas_policy import Limits
@@ -20,6 +21,7 @@ from storage.cards import Cards
 from storage.database import Database
 from storage.engagement import Engagement
 from storage.feeds import Feeds
+from storage.gate import Gate
 from storage.home import Home
 from storage.quotas import Quotas
 from storage.tickets import Tickets
@@ -45,7 +47,7 @@ class ApiSettings:
     """Settings of the HTTP API; durations in seconds, sizes in bytes, `secret` at least 32 bytes.
 
     `upload_dir` is where uploads are gathered before they become blobs: best on the blobs' file
-    system. `trusted_proxies` are addresses or networks whose X-Forwarded-For is believed.
+    system. `trusted_proxies` are networks whose X-Forwarded-For is believed.
     `static_dir` None serves no web application.
     """
 
@@ -58,9 +60,9 @@ class ApiSettings:
     ticket_ttl: int = 60
     body_timeout: float = 60.0
     idle_timeout: float = 10.0
-    upload_max_bytes: int = 10 * 1024 * 1024
+    upload_max_bytes: int = 10_000_000
     upload_max_pixels: int = 50_000_000
-    trusted_proxies: tuple[str, ...] = ()
+    trusted_proxies: tuple[Network, ...] = ()
     limits: Limits = field(default_factory=Limits)
 
     @property
@@ -81,6 +83,7 @@ class Services:
     cards: Cards
     engagement: Engagement
     quotas: Quotas
+    gate: Gate
     tickets: Tickets
     publisher: LivePublisher
     passwords: Passwords

@@ -1,0 +1,63 @@
+"""What every endpoint of the API asks before its handler runs: who is it, may they still, and how often.
+
+Revocation and rate limit are asked together, in one round trip to Redis.
+"""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from server.auth import Authentication
+from server.call import VIEWER, Call, Viewer, unauthorized
+from server.endpoint import Access, Endpoint
+from server.middleware import Handler
+from server.problems import ProblemError
+from server.quotas_policy import Limits, address_subject, announce
+from storage.gate import Gate
+from storage.quotas import Quota, QuotaPolicy, Quotas
+
+
+class Guard:
+    """Wrap endpoints into aiohttp handlers."""
+
+    def __init__(
+        self, authentication: Authentication, gate: Gate, quotas: Quotas, limits: Limits, *, body_timeout: float
+    ) -> None:
+        self._authentication = authentication
+        self._gate = gate
+        self._quotas = quotas
+        self._limits = limits
+        self._body_timeout = body_timeout
+
+    def bind(self, endpoint: Endpoint) -> Handler:
+        """Return the aiohttp handler of an endpoint."""
+        mine, anonymous = self._limits.policy(endpoint.quota), self._limits.policy("anonymous")
+
+        async def handler(request: web.Request) -> web.StreamResponse:
+            viewer = None if endpoint.access is Access.ANYONE else self._authentication.viewer(request)
+            if viewer is not None:
+                request[VIEWER] = viewer
+            elif endpoint.access is Access.MEMBERS:
+                raise unauthorized("unauthorized", "sign in first")
+            call = Call(request, viewer, body_timeout=self._body_timeout)
+            if endpoint.gated:
+                await self._enter(call, mine if viewer is not None else anonymous, viewer)
+            return await endpoint.handler(call)
+
+        return handler
+
+    async def _enter(self, call: Call, policy: QuotaPolicy, viewer: Viewer | None) -> None:
+        if viewer is None:
+            admit(call, policy, await self._quotas.take(policy, address_subject(call.address)))
+            return
+        quota, revoked = await self._gate.enter(policy, viewer.user_id, viewer.session)
+        admit(call, policy, quota, revoked=revoked)
+
+
+def admit(call: Call, policy: QuotaPolicy, quota: Quota, *, revoked: bool = False) -> None:
+    """Announce the quota; raise a 401 for a session that is over and a 429 where the quota is used up."""
+    call.announce(announce(policy, quota))
+    if revoked:
+        raise unauthorized("session_revoked", "this session has ended; sign in again")
+    if not quota.allowed:
+        raise ProblemError(429, "too_many_requests", f'the limit "{policy.name}" is used up; come back later')

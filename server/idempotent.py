@@ -1,0 +1,89 @@
+"""Idempotency keys: a create that is repeated with its key has one effect and one answer.
+
+The answer is stored in the transaction of the effect, so that after a crash there are both or neither.
+The claim before it keeps simultaneous repeats out; see `storage.idempotency` for how it expires.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Awaitable, Callable
+
+import structlog
+from aiohttp import web
+
+from server.call import Call, json_answer
+from server.problems import ProblemError, bad_field
+from storage import idempotency
+from storage.database import Database, Transaction
+from storage.errors import UnavailableError
+
+HEADER = "Idempotency-Key"
+_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+
+log = structlog.get_logger(__name__)
+
+Act = Callable[[Transaction], Awaitable[bytes]]
+
+
+class Idempotency:
+    """Carry out creates once for each key of a person."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    async def create(self, call: Call, fingerprint: bytes, act: Act) -> web.Response:
+        """Answer 201 with what `act` returns (JSON), or with what it returned for the same key before.
+
+        `act` writes within the transaction it is given. `fingerprint` is the whole input. Raises a 422
+        for a key that came with another input and a 409 while the first request still runs.
+        """
+        key = _key_of(call.request)
+        if key is None:
+            async with self._db.transaction() as tx:
+                body = await act(tx)
+            return json_answer(body, status=201)
+        user_id = call.viewer.user_id
+        # The same key at another address is another input.
+        print_ = hashlib.sha256(f"{call.request.method} {call.request.path}\n".encode() + fingerprint).hexdigest()
+        replay = await self._claim(user_id, key, print_)
+        if replay is not None:
+            return replay
+        try:
+            async with self._db.transaction() as tx:
+                body = await act(tx)
+                await idempotency.finish(tx, user_id=user_id, key=key, status=201, response=body)
+        except BaseException:
+            await self._release(user_id, key)
+            raise
+        return json_answer(body, status=201)
+
+    async def _claim(self, user_id: int, key: str, fingerprint: str) -> web.Response | None:
+        async with self._db.transaction() as tx:
+            claim = await idempotency.claim(tx, user_id=user_id, key=key, fingerprint=fingerprint)
+        if claim.state == "mismatch":
+            raise ProblemError(422, "idempotency_key_reused", "this key came before with another body")
+        if claim.state == "running":
+            detail = "the first request with this key still runs"
+            raise ProblemError(409, "idempotency_key_in_use", detail, headers={"Retry-After": "1"})
+        if claim.state == "new":
+            return None
+        response = json_answer(claim.response or b"", status=claim.status or 201)
+        response.headers["Idempotent-Replayed"] = "true"
+        return response
+
+    async def _release(self, user_id: int, key: str) -> None:
+        try:
+            async with self._db.transaction() as tx:
+                await idempotency.release(tx, user_id=user_id, key=key)
+        except UnavailableError as error:
+            # The claim is taken over by a repeat once it is old enough.
+            log.warning("idempotency_key_kept", error=str(error))
+
+
+def _key_of(request: web.Request) -> str | None:
+    key = request.headers.get(HEADER)
+    if key is not None and _KEY.fullmatch(key) is None:
+        raise bad_field(HEADER, "use 1 to 255 printable ASCII characters")
+    return key

@@ -1,0 +1,116 @@
+"""The one middleware around everything: request id, errors as problems, security headers, one log event.
+
+It is on the path of every request, so it does little: no parsing, no I/O, ready-made header values.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+
+import structlog
+from aiohttp import ClientConnectionResetError, web
+
+from server.addresses import ClientAddresses
+from server.call import ADDRESS, ANSWER_HEADERS, VIEWER
+from server.problems import ProblemError, problem_of, render, unexpected
+from server.services import HttpMetrics
+from storage import ids
+
+log = structlog.get_logger(__name__)
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Middleware = Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]
+
+REQUEST_ID: web.RequestKey[str] = web.RequestKey("request_id", str)
+PAGE_POLICY = (
+    "default-src 'self'; img-src 'self' data: blob:; connect-src 'self'; object-src 'none'; "
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+DATA_POLICY = "default-src 'none'; frame-ancestors 'none'; sandbox"
+_GOOD_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+_QUIET = ("/healthz", "/readyz", "/metrics")
+
+
+def edge(addresses: ClientAddresses, metrics: HttpMetrics, *, secure: bool) -> Middleware:
+    """Return the middleware; `secure` adds HSTS, for a service that is reached over HTTPS."""
+    common = {
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "same-origin",
+        "Cross-Origin-Opener-Policy": "same-origin",
+    }
+    if secure:
+        common["Strict-Transport-Security"] = "max-age=31536000"
+
+    @web.middleware
+    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        started = time.perf_counter()
+        request_id = _request_id(request)
+        request[REQUEST_ID] = request_id
+        request[ADDRESS] = addresses.of(request)
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        try:
+            response = await handler(request)
+        except Exception as error:  # noqa: BLE001 - here every error becomes an answer
+            response = _answer(error, request_id)
+        if not response.prepared:
+            _add_headers(request, response, common, request_id)
+        _record(request, response.status, time.perf_counter() - started, metrics)
+        return response
+
+    return middleware
+
+
+def _answer(error: Exception, request_id: str) -> web.Response:
+    problem = problem_of(error)
+    if problem is None and isinstance(
+        error, ClientConnectionResetError | ConnectionResetError | web.RequestPayloadError
+    ):
+        problem = ProblemError(400, "body_incomplete", "the body ended before it was complete")
+    if problem is None:
+        log.error("request_failed", exc_info=error)
+        problem = unexpected()
+    elif problem.status >= 500:
+        log.warning("request_unavailable", code=problem.code, cause=str(error))
+    return render(problem, request_id)
+
+
+def _add_headers(request: web.Request, response: web.StreamResponse, common: dict[str, str], request_id: str) -> None:
+    headers = response.headers
+    headers["X-Request-Id"] = request_id
+    headers.update(common)
+    headers.setdefault("Content-Security-Policy", DATA_POLICY)
+    headers.setdefault("Cache-Control", "no-store")
+    announced = request.get(ANSWER_HEADERS)
+    if announced is not None:
+        headers.update(announced)
+    if headers.get("Connection") == "close":
+        response.force_close()
+
+
+def _record(request: web.Request, status: int, seconds: float, metrics: HttpMetrics) -> None:
+    resource = request.match_info.route.resource
+    route = resource.canonical if resource is not None else "unknown"
+    metrics.request_done(method=request.method, route=route, status=status, seconds=seconds)
+    if route in _QUIET:
+        return
+    viewer = request.get(VIEWER)
+    log.info(
+        "request",
+        method=request.method,
+        # The path without its query: what stands there may be a ticket or a signature.
+        path=request.path,
+        status=status,
+        duration_ms=round(seconds * 1000, 2),
+        address=request[ADDRESS],
+        user_id=ids.encode(viewer.user_id) if viewer is not None else None,
+    )
+
+
+def _request_id(request: web.Request) -> str:
+    given = request.headers.get("X-Request-Id")
+    if given is not None and _GOOD_REQUEST_ID.fullmatch(given):
+        return given
+    return secrets.token_hex(8)

@@ -1,0 +1,235 @@
+"""Receive a photo: a multipart form streamed into a temporary file, hashed on the way, its header checked.
+
+No more of an image is in memory than `_PIECE`, files are written and read in threads, and no pixel is
+decoded: that is the media worker's business, in a process of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from aiohttp import web
+
+from server.call import body_timeout, refuse_encoding
+from server.image_header import BadImageError, ImageHeader, NotAnImageError, read_header
+from server.multipart import FormParser, MultipartError, PartBegin, PartData
+from server.problems import ProblemError, bad_field
+
+FILE_FIELD = "file"
+PREFIX = "upload-"  # of temporary files, so that what a killed process left can be told
+_PIECE = 256 * 1024
+_FORM_OVERHEAD = 256 * 1024  # bytes of a form beside its file
+_MAX_TEXT = 16 * 1024  # bytes of one text field
+_EPILOGUE_WAIT = 0.5  # seconds for the end of a body whose form is complete
+
+
+@dataclass(frozen=True, kw_only=True)
+class Upload:
+    """A received photo: where it lies, its hash and size, what its header says, and the form's texts."""
+
+    path: Path
+    sha256: str
+    size: int
+    header: ImageHeader
+    texts: dict[str, list[str]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class UploadLimits:
+    """Bounds of an upload: bytes and pixels of the image, seconds for the whole body and between two pieces."""
+
+    max_bytes: int
+    max_pixels: int
+    body_timeout: float
+    idle_timeout: float
+
+
+class Uploads:
+    """Receive uploads into `directory`, which best lies on the blobs' file system."""
+
+    def __init__(self, directory: Path, limits: UploadLimits) -> None:
+        self._directory = directory
+        self._limits = limits
+
+    @asynccontextmanager
+    async def receive(self, request: web.Request) -> AsyncIterator[Upload]:
+        """Yield the upload of a multipart request; its file is gone afterwards unless it was moved.
+
+        Raises `ProblemError`: 400 (no form), 408 (too slow), 413, 415, 422 (no picture in it).
+        """
+        limits = self._limits
+        refuse_encoding(request)
+        if (request.content_length or 0) > limits.max_bytes + _FORM_OVERHEAD:
+            raise _too_large(limits.max_bytes)
+        spool = await asyncio.to_thread(_Spool.create, self._directory, limits.max_bytes)
+        try:
+            form = _Form(request.headers.get("Content-Type", ""), spool)
+            await self._read(request, form)
+            await spool.finish()
+            header = await asyncio.to_thread(self._check, spool.path)
+            yield Upload(
+                path=spool.path, sha256=spool.sha256, size=spool.size, header=header, texts=form.decoded_texts()
+            )
+        except MultipartError as error:
+            raise _bad_form(error) from error
+        finally:
+            await asyncio.to_thread(spool.remove)
+
+    async def _read(self, request: web.Request, form: _Form) -> None:
+        loop, limits = asyncio.get_running_loop(), self._limits
+        end = loop.time() + limits.body_timeout
+        total = 0
+        try:
+            async with asyncio.timeout_at(end) as deadline:
+                while not form.ended:
+                    deadline.reschedule(min(end, loop.time() + limits.idle_timeout))
+                    piece = await request.content.readany()
+                    if not piece:
+                        raise ProblemError(400, "body_incomplete", "the form ended before its final boundary")
+                    total += len(piece)
+                    if total > limits.max_bytes + _FORM_OVERHEAD:
+                        raise _too_large(limits.max_bytes)
+                    await form.feed(piece)
+        except TimeoutError as error:
+            raise body_timeout() from error
+        await _require_end(request)
+        if not form.has_file:
+            raise bad_field(FILE_FIELD, "the form has no file", status=422)
+
+    def _check(self, path: Path) -> ImageHeader:
+        try:
+            with path.open("rb") as file:
+                header = read_header(file)
+        except NotAnImageError as error:
+            raise ProblemError(415, "unsupported_media_type", f"{error}; send a JPEG or PNG") from error
+        except BadImageError as error:
+            raise _rejected(422, "image_corrupt", str(error)) from error
+        if header.pixels >= self._limits.max_pixels:
+            detail = f"the image has {header.width} × {header.height} pixels; the limit is {self._limits.max_pixels}"
+            raise _rejected(413, "image_too_large", detail)
+        if header.frames > 1:
+            raise _rejected(422, "image_animated", "the image is an animation; send a still picture")
+        return header
+
+
+class _Form:
+    """Lead a form's parts where they belong: the file into the spool, texts into memory."""
+
+    def __init__(self, content_type: str, spool: _Spool) -> None:
+        if not content_type.lower().startswith("multipart/form-data"):
+            raise ProblemError(415, "unsupported_media_type", "send a form, with Content-Type: multipart/form-data")
+        self._parser = FormParser(content_type)
+        self._spool = spool
+        self._name = ""
+        self._texts: dict[str, list[bytearray]] = {}
+        self.has_file = False
+
+    @property
+    def ended(self) -> bool:
+        return self._parser.ended
+
+    async def feed(self, piece: bytes) -> None:
+        for event in self._parser.feed(piece):
+            if isinstance(event, PartBegin):
+                self._begin(event.name)
+            elif isinstance(event, PartData):
+                await self._data(event.data)
+
+    def decoded_texts(self) -> dict[str, list[str]]:
+        try:
+            return {name: [value.decode() for value in values] for name, values in self._texts.items()}
+        except UnicodeDecodeError as error:
+            raise bad_field("body", "the texts of the form are not UTF-8", status=422) from error
+
+    def _begin(self, name: str) -> None:
+        self._name = name
+        if name != FILE_FIELD:
+            self._texts.setdefault(name, []).append(bytearray())
+        elif self.has_file:
+            raise bad_field(FILE_FIELD, "send one file", status=422)
+        else:
+            self.has_file = True
+
+    async def _data(self, data: bytes) -> None:
+        if self._name == FILE_FIELD:
+            await self._spool.add(data)
+            return
+        text = self._texts[self._name][-1]
+        text += data
+        if len(text) > _MAX_TEXT:
+            raise ProblemError(413, "body_too_large", f"a text field has at most {_MAX_TEXT} bytes")
+
+
+@dataclass
+class _Spool:
+    """A temporary file that grows and is hashed piece by piece, in threads."""
+
+    path: Path
+    descriptor: int
+    limit: int
+    size: int = 0
+    sha256: str = ""
+    _pending: bytearray = field(default_factory=bytearray)
+    _hash: hashlib._Hash = field(default_factory=hashlib.sha256)
+
+    @classmethod
+    def create(cls, directory: Path, limit: int) -> _Spool:
+        directory.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(prefix=PREFIX, dir=directory)
+        return cls(path=Path(name), descriptor=descriptor, limit=limit)
+
+    async def add(self, data: bytes) -> None:
+        self.size += len(data)
+        if self.size > self.limit:
+            raise _too_large(self.limit)
+        self._pending += data
+        if len(self._pending) >= _PIECE:
+            piece, self._pending = self._pending, bytearray()
+            await asyncio.to_thread(self._write, piece)
+
+    async def finish(self) -> None:
+        await asyncio.to_thread(self._write, self._pending)
+        self.sha256 = self._hash.hexdigest()
+
+    def remove(self) -> None:
+        os.close(self.descriptor)
+        self.path.unlink(missing_ok=True)
+
+    def _write(self, piece: bytearray) -> None:
+        self._hash.update(piece)
+        view = memoryview(piece)
+        while view:
+            view = view[os.write(self.descriptor, view) :]
+
+
+async def _require_end(request: web.Request) -> None:
+    # The form is complete; a body that was declared longer has nothing to say any more.
+    try:
+        async with asyncio.timeout(_EPILOGUE_WAIT):
+            while await request.content.readany():
+                pass
+    except TimeoutError as error:
+        detail = "the form is complete but its body is shorter than declared"
+        raise ProblemError(400, "body_incomplete", detail, headers={"Connection": "close"}) from error
+
+
+def _bad_form(error: MultipartError) -> ProblemError:
+    if error.too_large:
+        return ProblemError(413, "body_too_large", str(error), headers={"Connection": "close"})
+    return ProblemError(400, "malformed_form", str(error), headers={"Connection": "close"})
+
+
+def _too_large(limit: int) -> ProblemError:
+    detail = f"a photo has at most {limit / 1_000_000:g} MB"
+    return ProblemError(413, "photo_too_large", detail, errors=[(FILE_FIELD, detail)], headers={"Connection": "close"})
+
+
+def _rejected(status: int, code: str, detail: str) -> ProblemError:
+    return ProblemError(status, code, detail, errors=[(FILE_FIELD, detail)])
