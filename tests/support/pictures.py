@@ -1,0 +1,73 @@
+"""Pictures for tests: the photographs of the demonstration, and files that are made to be difficult."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from pathlib import Path
+from typing import Any
+
+from PIL import Image, ImageCms
+
+PHOTOS = Path(__file__).parents[2] / "server" / "demo_photos"
+XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><exif:GPSLatitude>52,30.5N</exif:GPSLatitude></x:xmpmeta>'
+RED, BLUE = (220, 30, 30), (30, 30, 220)
+
+
+def photograph(name: str = "rocket") -> Path:
+    """Return the path of one of the photographs: 640 × 427 pixels for "rocket", "temple" and "flower"."""
+    return PHOTOS / f"{name}.jpg"
+
+
+def halves(width: int = 60, height: int = 40, mode: str = "RGB") -> Image.Image:
+    """Return an image whose left half is red and whose right half is blue."""
+    image = Image.new("RGB", (width, height), RED)
+    image.paste(BLUE, (width // 2, 0, width, height))
+    return image.convert(mode)
+
+
+def encoded(image: Image.Image, kind: str = "JPEG", **options: Any) -> bytes:
+    """Return an image as the bytes of a file."""
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def exif_with_gps(orientation: int = 1) -> Image.Exif:
+    """Return EXIF that tells a camera, a moment and a place."""
+    exif = Image.Exif()
+    exif[0x010F], exif[0x0110], exif[0x0112] = "PicShare Optics", "One\x00", orientation
+    exif[0x8769] = {0x9003: "2026:11:20 10:00:00", 0x829A: 0.008, 0x927C: b"maker's secret" * 10}
+    exif[0x8825] = {1: "N", 2: (52.0, 30.0, 30.5), 3: "E", 4: (13.0, 22.0, 12.0)}
+    return exif
+
+
+def talkative_jpeg(orientation: int = 1) -> bytes:
+    """Return a JPEG that says all it can: EXIF, GPS, XMP, a comment, an sRGB profile, HTML and a zip behind it."""
+    data = encoded(
+        halves(),
+        exif=exif_with_gps(orientation),
+        xmp=XMP,
+        comment=b"taken at home",
+        icc_profile=srgb_profile(),
+    )
+    return data + b"<html><script>alert(1)</script>PK\x03\x04rest"
+
+
+def srgb_profile() -> bytes:
+    """Return a small, sound RGB profile."""
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+
+def png_of(width: int, height: int, *, colour: int = 2, rows: int = 0, animated: bool = False) -> bytes:
+    """Return a PNG that claims a size and holds only `rows` rows of zeros, 8 bits a channel."""
+    header = struct.pack(">IIBBBBB", width, height, 8, colour, 0, 0, 0)
+    pixels = zlib.compress(bytes((1 + width * {0: 1, 2: 3, 6: 4}[colour]) * rows), 9)
+    animation = _chunk(b"acTL", struct.pack(">II", 2, 0)) if animated else b""
+    body = _chunk(b"IHDR", header) + animation + _chunk(b"IDAT", pixels) + _chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + body
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))

@@ -1,0 +1,203 @@
+"""Pictures: an original's bytes in, its variants out. Pure functions, run in the decoder's own process.
+
+A picture is decoded once, as small as its largest variant allows; each smaller variant is made from the
+one before. Its EXIF orientation is applied and then nothing but the colour profile is left of what the
+file said about itself: variants are written anew from the pixels.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import struct
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import thumbhash
+from PIL import Image, ImageCms
+
+from workers.exif import read_exif, read_orientation
+
+MAX_PIXELS = 50_000_000
+MAX_SIDE = 32_767  # pixels; beyond it a variant would have less than a thirtieth of a pixel for each
+VARIANTS = {"feed": 1080, "thumb": 320}  # longest side in pixels, largest first
+QUALITY = 82
+HASH_SIDE = 32  # pixels; a ThumbHash keeps 7 frequencies a side, more pixels only cost time
+MAX_PROFILE = 16 * 1024  # bytes; a matrix profile has less than one, tables are converted away
+_WHITE = 255
+_TRANSPOSE = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, OverflowError, struct.error)
+
+
+class ImageRejectedError(Exception):
+    """Say, in words its owner understands, why a file cannot become a photo."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Decoded:
+    """What a picture became: its upright size in pixels, a ThumbHash in base64, EXIF, and JPEG variants by name."""
+
+    width: int
+    height: int
+    placeholder: str
+    exif: dict[str, Any]
+    variants: Mapping[str, bytes]
+
+
+def decode(path: Path, *, max_pixels: int = MAX_PIXELS) -> Decoded:
+    """Return what a JPEG or PNG file becomes; raise `ImageRejectedError`, or `OSError` if there is no file."""
+    with path.open("rb") as file, warnings.catch_warnings():
+        # Pillow warns of many pixels and of broken metadata; the limit is our own, the metadata goes.
+        warnings.simplefilter("ignore")
+        image = _open(file)
+        _check(image, max_pixels)
+        size = image.size
+        scaled = _shrink(image, max(VARIANTS.values()))
+        # Only now: a PNG may carry its EXIF behind its pixels.
+        orientation, exif = read_orientation(image), read_exif(image)
+        profile = image.info.get("icc_profile")
+    flat = _in_known_colours(_flatten(scaled), profile if isinstance(profile, bytes) else None)
+    upright = flat.transpose(_TRANSPOSE[orientation]) if orientation in _TRANSPOSE else flat
+    upright.info = {key: value for key, value in flat.info.items() if key == "icc_profile"}
+    variants: dict[str, bytes] = {}
+    for name, side in VARIANTS.items():
+        upright = _fit(upright, side)
+        variants[name] = _encode(upright)
+    width, height = upright_size(size, orientation)
+    return Decoded(width=width, height=height, placeholder=_placeholder(upright), exif=exif, variants=variants)
+
+
+def upright_size(size: tuple[int, int], orientation: int) -> tuple[int, int]:
+    """Return width and height as a person sees them: EXIF orientations 5–8 lay the picture on its side."""
+    return (size[1], size[0]) if orientation >= 5 else size
+
+
+def fitting(width: int, height: int, side: int) -> tuple[int, int]:
+    """Return the size within a square of `side` pixels: same aspect, never enlarged, at least one pixel."""
+    longest = max(width, height)
+    if longest <= side:
+        return width, height
+    return max(1, round(width * side / longest)), max(1, round(height * side / longest))
+
+
+def _open(file: BinaryIO) -> Image.Image:
+    try:
+        return Image.open(file, formats=("JPEG", "PNG"))
+    except Image.DecompressionBombError:
+        raise ImageRejectedError("the picture has too many pixels") from None
+    except _BROKEN as error:
+        raise ImageRejectedError("the file is not a JPEG or PNG picture, or its beginning is damaged") from error
+
+
+def _check(image: Image.Image, max_pixels: int) -> None:
+    width, height = image.size
+    if width * height > max_pixels:
+        raise ImageRejectedError(f"the picture has {width} × {height} pixels, more than {max_pixels:,} in all")
+    if max(width, height) > MAX_SIDE:
+        raise ImageRejectedError(f"the picture has {width} × {height} pixels, more than {MAX_SIDE:,} on one side")
+    if image.format == "PNG" and getattr(image, "is_animated", False):
+        raise ImageRejectedError("the picture is animated; only still pictures can be shown")
+
+
+def _shrink(image: Image.Image, side: int) -> Image.Image:
+    target = fitting(*image.size, side)
+    try:
+        # A JPEG decodes at a half, quarter or eighth for a fraction of the time; a size of another
+        # aspect than the picture's own would choose a scale too small for one side.
+        image.draft(None, target)
+        image.load()
+    except _BROKEN as error:
+        raise ImageRejectedError("the picture is damaged or cut off") from error
+    return _resize(_plain_mode(image), target)
+
+
+def _plain_mode(image: Image.Image) -> Image.Image:
+    """Return an image of mode L, RGB, RGBA or CMYK, whatever its pixels were."""
+    if image.mode.startswith("I"):
+        # Sixteen bits of grey; a plain conversion would clip them to white.
+        return image.convert("I").point(lambda value: value * (1 / 257) + 0.5).convert("L")
+    if image.mode in {"LA", "PA", "RGBa", "La"} or "transparency" in image.info:
+        return image.convert("RGBA")
+    if image.mode == "1":
+        return image.convert("L")
+    return image if image.mode in {"L", "RGB", "RGBA", "CMYK"} else image.convert("RGB")
+
+
+def _flatten(image: Image.Image) -> Image.Image:
+    if image.mode != "RGBA":
+        return image
+    white = Image.new("RGB", image.size, (_WHITE, _WHITE, _WHITE))
+    white.paste(image, mask=image.getchannel("A"))
+    return white
+
+
+def _in_known_colours(image: Image.Image, profile: bytes | None) -> Image.Image:
+    """Return a grey or RGB image that bears its colour profile, if that is small, sound and of its own space."""
+    space = {"RGB": b"RGB ", "L": b"GRAY", "CMYK": b"CMYK"}.get(image.mode)
+    parsed = _parse_profile(profile) if profile is not None and profile[16:20] == space else None
+    if profile is not None and parsed is not None and image.mode != "CMYK" and len(profile) <= MAX_PROFILE:
+        image.info = {"icc_profile": profile}
+        return image
+    if parsed is not None:
+        try:
+            target = ImageCms.createProfile("sRGB")
+            converted = ImageCms.profileToProfile(image, parsed, target, outputMode="RGB")
+        except (ImageCms.PyCMSError, ValueError):
+            converted = None  # the profile reads well and converts nothing: the plain conversion serves
+        if converted is not None:
+            converted.info = {}
+            return converted
+    plain = image.convert("RGB") if image.mode == "CMYK" else image
+    plain.info = {}
+    return plain
+
+
+def _parse_profile(profile: bytes) -> ImageCms.ImageCmsProfile | None:
+    try:
+        return ImageCms.ImageCmsProfile(io.BytesIO(profile))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _fit(image: Image.Image, side: int) -> Image.Image:
+    return _resize(image, fitting(*image.size, side))
+
+
+def _resize(image: Image.Image, target: tuple[int, int]) -> Image.Image:
+    if image.size == target:
+        return image
+    info = image.info
+    resized = image.resize(target, Image.Resampling.LANCZOS, reducing_gap=2.0)
+    resized.info = info
+    return resized
+
+
+def _encode(image: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    image.save(
+        buffer,
+        "JPEG",
+        quality=QUALITY,
+        optimize=True,
+        progressive=True,
+        icc_profile=image.info.get("icc_profile"),
+        exif=b"",
+        comment=b"",
+    )
+    return buffer.getvalue()
+
+
+def _placeholder(image: Image.Image) -> str:
+    small = _fit(image, HASH_SIDE).convert("RGBA")
+    return base64.b64encode(bytes(thumbhash.rgba_to_thumb_hash(*small.size, small.tobytes()))).decode()
