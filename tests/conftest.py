@@ -17,6 +17,7 @@ from storage.database import Database
 from storage.embedded.postgres import embedded_postgres
 from storage.embedded.valkey import embedded_valkey
 from tests.engines.private import in_background, redis_server
+from tests.engines.rabbitmq import RabbitNode, delete_queues, rabbit_node
 from workers.routing import queues_of
 
 _numbers = itertools.count(1)
@@ -66,6 +67,27 @@ def real_redis_url(engines_dir: Path) -> Iterator[str]:
     """The URL of a Redis (not Valkey) for this session."""
     with in_background(lambda: redis_server(engines_dir / "rd")) as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def rabbit(engines_dir: Path) -> Iterator[RabbitNode]:
+    """A RabbitMQ node for this session, which a test may kill if it starts it again."""
+    with rabbit_node(engines_dir / "mq") as node:
+        yield node
+
+
+@pytest.fixture(scope="session")
+def rabbitmq_url(rabbit: RabbitNode) -> str:
+    """The URL of a RabbitMQ for this session."""
+    return rabbit.url
+
+
+@pytest.fixture
+async def rabbit_prefix(rabbitmq_url: str) -> AsyncIterator[str]:
+    """A prefix for the names of one test's queues, which are deleted after it."""
+    prefix = f"t{next(_numbers)}."
+    yield prefix
+    await delete_queues(rabbitmq_url, prefix)
 
 
 @pytest.fixture(scope="session")

@@ -4,8 +4,10 @@
     ├── Retry(after)        redelivered after so many seconds (None: the usual backoff)
     ├── Discard(reason)     acknowledged and logged: nothing will ever make it right
     └── BrokerError         the broker itself does not answer
+        └── UnroutableError no queue wants a message that was to be published
 
-Anything else is retried with backoff up to the delivery limit and then dead-lettered, never dropped.
+Anything else is retried with backoff. The last delivery that the limit allows ends among the dead letters,
+also when it asks for a `Retry`; nothing is dropped.
 """
 
 from __future__ import annotations
@@ -29,3 +31,7 @@ class Discard(WorkerError):  # noqa: N818 - an instruction to the worker, not a 
 
 class BrokerError(WorkerError):
     """Say that the broker does not answer or refused a message; the cause is chained."""
+
+
+class UnroutableError(BrokerError):
+    """Say that the broker handed a message back because no queue wants it."""

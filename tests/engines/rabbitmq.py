@@ -13,10 +13,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import aio_pika
+
 from tests.engines.private import free_port
+from workers.broker import Policy
+from workers.topology import Topology
 
 # Debian's wrapper in sbin insists on the system's user; the script behind it does not.
 _HOMES = (Path("/usr/lib/rabbitmq/bin"), Path("/usr/local/sbin"), Path("/opt/homebrew/sbin"), Path("/usr/local/bin"))
+TEST_STEPS = (0.05, 0.3)  # seconds that retries wait in tests
 START_DEADLINE = 90.0  # seconds; 7 when the machine is idle
 
 
@@ -154,3 +159,13 @@ def rabbit_node(folder: Path) -> Iterator[RabbitNode]:
         yield node
     finally:
         node.stop()
+
+
+async def delete_queues(url: str, prefix: str) -> None:
+    """Delete what a broker with this prefix declared, whatever retry steps it had."""
+    topology = Topology(prefix=prefix)
+    connection = await aio_pika.connect(url)
+    async with connection, connection.channel() as channel:
+        for spec in topology.queues(TEST_STEPS + tuple(Policy().backoff)):
+            await channel.queue_delete(spec.name)
+        await channel.exchange_delete(topology.exchange)

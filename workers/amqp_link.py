@@ -1,0 +1,92 @@
+"""Connections to RabbitMQ that are made, watched and given up within deadlines, with errors in our own words."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import aio_pika
+import structlog
+from aio_pika.abc import AbstractChannel, AbstractConnection
+from aio_pika.exceptions import CONNECTION_EXCEPTIONS, ChannelPreconditionFailed, PublishError
+from yarl import URL
+
+from workers.errors import BrokerError, UnroutableError
+from workers.topology import QueueSpec, Topology
+from workers.verdicts import being_cancelled
+
+CONNECT_TIMEOUT = 5.0  # seconds
+CLOSE_TIMEOUT = 2.0  # seconds
+COMMAND_TIMEOUT = 10.0  # seconds for a confirm or a declaration
+HEARTBEAT = 10  # seconds; a broker that swallows packets is noticed after two of them
+
+log = structlog.get_logger(__name__)
+
+
+@contextmanager
+def amqp_errors() -> Iterator[None]:
+    """Turn the driver's errors into ours; a broker that goes away can even look like a cancellation."""
+    try:
+        yield
+    except asyncio.CancelledError as error:
+        if being_cancelled():
+            raise
+        raise BrokerError("RabbitMQ went away in the middle of a command") from error
+    except PublishError as error:
+        raise UnroutableError("no queue of RabbitMQ wants this message") from error
+    except ChannelPreconditionFailed as error:
+        raise BrokerError(f"RabbitMQ has a queue of this name with other properties: {error}") from error
+    except (*CONNECTION_EXCEPTIONS, TimeoutError) as error:
+        raise BrokerError(f"RabbitMQ is unavailable: {str(error) or type(error).__name__}") from error
+
+
+class Link:
+    """Open connections to one RabbitMQ and bring the topology into being."""
+
+    def __init__(self, url: str, topology: Topology, steps: Sequence[float]) -> None:
+        target = URL(url)
+        self._url = target if "heartbeat" in target.query else target.update_query(heartbeat=HEARTBEAT)
+        self.topology = topology
+        self._steps: set[float] = set(steps)
+
+    @property
+    def steps(self) -> Sequence[float]:
+        """Return the retry steps in seconds, shortest first."""
+        return sorted(self._steps)
+
+    def wait_in(self, steps: Sequence[float]) -> None:
+        """Have retry queues for these steps (seconds) declared too, from the next `prepare` on."""
+        self._steps.update(steps)
+
+    async def connect(self, purpose: str) -> AbstractConnection:
+        """Open a connection that shows `purpose` in RabbitMQ's own lists; raise `BrokerError`."""
+        with amqp_errors():
+            async with asyncio.timeout(CONNECT_TIMEOUT):
+                return await aio_pika.connect(
+                    self._url,
+                    timeout=CONNECT_TIMEOUT,
+                    client_properties={"connection_name": f"picshare {purpose}"},
+                )
+
+    async def prepare(self, connection: AbstractConnection) -> None:
+        """Declare exchange, queues and bindings; what is there already stays as it is."""
+        with amqp_errors():
+            async with asyncio.timeout(COMMAND_TIMEOUT * 3), connection.channel() as channel:
+                await channel.declare_exchange(self.topology.exchange, aio_pika.ExchangeType.TOPIC, durable=True)
+                for spec in self.topology.queues(self.steps):
+                    await self._declare(channel, spec)
+
+    async def drop(self, connection: AbstractConnection) -> None:
+        """Close a connection, broken or not, without waiting long for a peer that may be gone."""
+        try:
+            with amqp_errors():
+                async with asyncio.timeout(CLOSE_TIMEOUT):
+                    await connection.close()
+        except BrokerError as error:
+            log.info("amqp_close_unneeded", error=str(error))
+
+    async def _declare(self, channel: AbstractChannel, spec: QueueSpec) -> None:
+        queue = await channel.declare_queue(spec.name, durable=True, arguments=dict(spec.arguments))
+        for topic in spec.topics:
+            await queue.bind(self.topology.exchange, topic)

@@ -1,0 +1,114 @@
+"""Publishing that is over only when RabbitMQ has confirmed it: persistent, mandatory, within a deadline."""
+
+from __future__ import annotations
+
+import asyncio
+
+import aio_pika
+import structlog
+from aio_pika.abc import AbstractChannel, AbstractConnection
+
+from workers.amqp_link import COMMAND_TIMEOUT, Link, amqp_errors
+from workers.errors import BrokerError, UnroutableError
+
+log = structlog.get_logger(__name__)
+
+
+class _Outlet:
+    """A channel with confirms, how many publishes wait on it, and whether new ones should avoid it."""
+
+    def __init__(self, connection: AbstractConnection, channel: AbstractChannel) -> None:
+        self.connection = connection
+        self.channel = channel
+        self.waiting = 0
+        self.retired = False
+
+    @property
+    def usable(self) -> bool:
+        return not (self.retired or self.channel.is_closed or self.connection.is_closed)
+
+
+class Publisher:
+    """Publish over one connection, made when it is first needed and made anew when it is lost.
+
+    A channel that once refused a message is retired, because after a change of a queue's leader an old
+    channel may go on refusing for long while a fresh one works at once.
+    """
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self._outlet: _Outlet | None = None
+        self._opening = asyncio.Lock()
+
+    async def publish(self, message: aio_pika.Message, *, exchange: str, routing_key: str) -> None:
+        """Return when the broker has the message safe; raise `BrokerError` when that is not known.
+
+        `exchange` "" is the default one, where a routing key is the name of a queue.
+        """
+        with amqp_errors():
+            async with asyncio.timeout(COMMAND_TIMEOUT):
+                try:
+                    await self._once(message, exchange, routing_key)
+                except BrokerError as error:
+                    log.info("amqp_publish_repeated", routing_key=routing_key, error=str(error))
+                    await self._once(message, exchange, routing_key)
+
+    async def close(self) -> None:
+        """Close the connection."""
+        outlet, self._outlet = self._outlet, None
+        if outlet is not None:
+            await self._link.drop(outlet.connection)
+
+    async def _once(self, message: aio_pika.Message, exchange: str, routing_key: str) -> None:
+        outlet = await self._current()
+        outlet.waiting += 1
+        fine = False
+        try:
+            with amqp_errors():
+                target = await outlet.channel.get_exchange(exchange, ensure=False) if exchange else None
+                await (target or outlet.channel.default_exchange).publish(
+                    message, routing_key, mandatory=True, timeout=COMMAND_TIMEOUT
+                )
+            fine = True
+        except UnroutableError:
+            # A queue may have been deleted under us; declaring them all again is cheap.
+            await self._link.prepare(outlet.connection)
+            raise
+        finally:
+            outlet.waiting -= 1
+            outlet.retired = outlet.retired or not fine
+            if outlet.retired and not outlet.waiting:
+                await self._discard(outlet)
+
+    async def _current(self) -> _Outlet:
+        async with self._opening:
+            if self._outlet is None or not self._outlet.usable:
+                self._outlet = await self._open()
+            return self._outlet
+
+    async def _open(self) -> _Outlet:
+        previous = self._outlet
+        if previous is not None and not previous.connection.is_closed:
+            connection = previous.connection
+        else:
+            connection = await self._link.connect("publisher")
+        try:
+            if previous is None or previous.connection is not connection:
+                await self._link.prepare(connection)
+            with amqp_errors():
+                async with asyncio.timeout(COMMAND_TIMEOUT / 2):
+                    channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
+        except BaseException:
+            await self._link.drop(connection)
+            raise
+        return _Outlet(connection, channel)
+
+    async def _discard(self, outlet: _Outlet) -> None:
+        """Close a retired channel; leave its connection to the next one, if that still stands."""
+        try:
+            with amqp_errors():
+                async with asyncio.timeout(COMMAND_TIMEOUT / 5):
+                    await outlet.channel.close()
+        except BrokerError as error:
+            log.info("amqp_channel_lost", error=str(error))
+            await self._link.drop(outlet.connection)

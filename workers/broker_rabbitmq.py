@@ -1,0 +1,78 @@
+"""The broker on RabbitMQ: quorum queues, confirmed publishing, delayed retries and dead letters."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+from workers.amqp_consumer import QueueConsumer
+from workers.amqp_letters import Letters
+from workers.amqp_link import COMMAND_TIMEOUT, Link, amqp_errors
+from workers.amqp_messages import outgoing
+from workers.amqp_publisher import Publisher
+from workers.broker import DeadLetter, Handler, Message, Policy
+from workers.routing import QUEUES
+from workers.topology import Topology
+
+
+class RabbitBroker:
+    """Deliver over one RabbitMQ; see `workers.broker.Broker`, and `workers.topology` for what is declared there.
+
+    `url` is amqp:// or amqps://; `prefix` goes before every name, to share a virtual host. `steps` are
+    the seconds that retries wait in a queue for each; those of a consumer's policy are added. Nothing
+    connects before it is needed.
+    """
+
+    def __init__(self, url: str, *, prefix: str = "", steps: Sequence[float] | None = None) -> None:
+        self._link = Link(url, Topology(prefix=prefix), Policy().backoff if steps is None else steps)
+        self._publisher = Publisher(self._link)
+        self._letters = Letters(self._link, self._publisher)
+
+    async def publish(self, message: Message, *, queue: str | None = None) -> None:
+        """Hand an event to every queue that wants its topic, or to one `queue` alone, and wait for the confirm.
+
+        Raise `UnroutableError` when no queue wants it, and `BrokerError` when it is not known to be safe:
+        the caller then publishes it again, and some queue may get it twice.
+        """
+        topology = self._link.topology
+        exchange, key = (topology.exchange, message.topic) if queue is None else ("", topology.queue(queue))
+        await self._publisher.publish(outgoing(message), exchange=exchange, routing_key=key)
+
+    async def consume(self, queue: str, handler: Handler, policy: Policy) -> None:
+        """Work a queue until cancelled; wait out any time that RabbitMQ is away."""
+        await QueueConsumer(self._link, self._publisher, queue, handler, policy).run()
+
+    async def dead_letters(self, queue: str | None = None, *, limit: int = 100) -> Sequence[DeadLetter]:
+        """List what was given up on, oldest first."""
+        return await self._letters.page(queue, limit)
+
+    async def replay(self, letter_id: str) -> bool:
+        """Deliver a dead letter to its queue again, as a first attempt; False if there is none such."""
+        return await self._letters.replay(letter_id)
+
+    async def delete(self, letter_id: str) -> bool:
+        """Forget a dead letter for good; False if there is none such."""
+        return await self._letters.delete(letter_id)
+
+    async def depths(self) -> Mapping[str, int]:
+        """Return how many messages wait in each queue and its retry queues; those at work are not counted."""
+        topology = self._link.topology
+        depths: dict[str, int] = {}
+        connection = await self._link.connect("depths")
+        try:
+            await self._link.prepare(connection)
+            with amqp_errors():
+                async with asyncio.timeout(COMMAND_TIMEOUT), connection.channel() as channel:
+                    for name in QUEUES:
+                        waiting = [topology.queue(name), *(s.name for s in topology.retries(name, self._link.steps))]
+                        counts = [(await channel.get_queue(each)).declaration_result.message_count for each in waiting]
+                        dead = await channel.get_queue(topology.dead(name))
+                        depths[name] = sum(count or 0 for count in counts)
+                        depths[f"{name}.dead"] = dead.declaration_result.message_count or 0
+        finally:
+            await self._link.drop(connection)
+        return depths
+
+    async def close(self) -> None:
+        """Close the publishing connection; each consumer closes its own."""
+        await self._publisher.close()

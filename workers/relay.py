@@ -1,0 +1,105 @@
+"""The relay: carry committed outbox rows to RabbitMQ, and remove each only after its confirm."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import structlog
+
+from storage.database import Database
+from storage.errors import UnavailableError
+from workers.backoff import reconnect_pause
+from workers.broker import Message
+from workers.errors import BrokerError, UnroutableError
+from workers.local_claims import message_of
+from workers.outbox_bell import OutboxBell
+from workers.routing import QUEUES, RELAY
+from workers.verdicts import describe
+
+BATCH = 200  # rows a transaction; all are published at once and their confirms come back together
+REFUSED_DELAY = 5.0  # seconds before a row that alone was refused is tried again
+
+log = structlog.get_logger(__name__)
+
+_CLAIM = """
+SELECT id, event_id, topic, key, body, headers FROM outbox
+WHERE queue = $1 AND available_at <= statement_timestamp()
+ORDER BY available_at, id LIMIT $2 FOR UPDATE SKIP LOCKED
+"""
+_POSTPONE = """
+UPDATE outbox SET attempts = attempts + 1, last_error = refused.error,
+    available_at = clock_timestamp() + make_interval(secs => $3)
+FROM unnest($1::bigint[], $2::text[]) AS refused (id, error) WHERE outbox.id = refused.id
+"""
+
+
+class EventPublisher(Protocol):
+    """Take over an event: when this returns, it is safe; `BrokerError` means that this is not known."""
+
+    async def publish(self, message: Message, *, queue: str | None = None) -> None:
+        """Hand an event to every queue that wants its topic, or to one `queue` alone."""
+        ...
+
+
+class Relay:
+    """Publish what the outbox holds; any number of relays may run side by side on one database.
+
+    Rows that wait for a worker queue (written while the broker was the embedded one) go to that queue
+    alone. A relay that dies between confirm and commit publishes again what it had published.
+    """
+
+    def __init__(self, db: Database, broker: EventPublisher) -> None:
+        self._db = db
+        self._broker = broker
+        self._bell = OutboxBell(db, [RELAY])
+
+    async def run(self) -> None:
+        """Relay until cancelled; wait out any time that PostgreSQL or RabbitMQ is away."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._bell.run())
+            failures = 0
+            while True:
+                try:
+                    await self._drain((RELAY,) if await self._bell.wait() else (RELAY, *QUEUES))
+                    failures = 0
+                except (UnavailableError, BrokerError) as error:
+                    failures += 1
+                    log.warning("relay_waits", failures=failures, error=str(error))
+                    self._bell.ring()
+                    await asyncio.sleep(reconnect_pause(failures))
+
+    async def _drain(self, queues: Sequence[str]) -> None:
+        for queue in queues:
+            while await self._batch(queue) == BATCH:
+                pass
+
+    async def _batch(self, queue: str) -> int:
+        """Publish the oldest rows of a queue and return how many there were; raise `BrokerError` if it is away."""
+        async with self._db.transaction() as tx:
+            # A removal that a crash undoes only publishes again: no need to wait for the disk.
+            await tx.execute("SET LOCAL synchronous_commit = off")
+            rows = await tx.fetch(_CLAIM, queue, BATCH)
+            if not rows:
+                return 0
+            target = None if queue == RELAY else queue
+            outcomes = await asyncio.gather(*(self._publish(row, target) for row in rows))
+            confirmed = [row["id"] for row, error in zip(rows, outcomes, strict=True) if error is None]
+            refused = [(row, error) for row, error in zip(rows, outcomes, strict=True) if error is not None]
+            if not confirmed and not all(isinstance(error, UnroutableError) for _, error in refused):
+                raise refused[0][1]
+            await tx.execute("DELETE FROM outbox WHERE id = ANY($1::bigint[])", confirmed)
+            if refused:
+                # The broker answers, so it is these rows: let them not stand in the way of the rest.
+                log.error("relay_refused", queue=queue, rows=len(refused), error=str(refused[0][1]))
+                ids, errors = [row["id"] for row, _ in refused], [describe(error) for _, error in refused]
+                await tx.execute(_POSTPONE, ids, errors, REFUSED_DELAY)
+        return len(rows)
+
+    async def _publish(self, row: Any, queue: str | None) -> BrokerError | None:
+        try:
+            await self._broker.publish(message_of(row, attempt=1), queue=queue)
+        except BrokerError as error:
+            return error
+        return None

@@ -1,0 +1,103 @@
+"""RabbitMQ's side of the routing table: exchange, queues, retry steps and dead letters, as AMQP arguments.
+
+    picshare.events ──topic──▶ <queue> ──given up──▶ <queue>.dead
+                                 ▲ │
+                     time is up  │ ▼  failed
+                              <queue>.retry.<ms>
+
+All queues are quorum queues. A retry queue has one fixed time to live, so that what waits in it leaves
+in the order it came. Dead-lettering is at-least-once, which RabbitMQ offers only together with
+`reject-publish` (https://www.rabbitmq.com/docs/quorum-queues#activating-at-least-once-dead-lettering).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from workers.routing import BINDINGS
+
+EXCHANGE = "picshare.events"
+# Deliveries that ended with the consumer's connection, and only those: failures are counted by ourselves.
+CRASH_LIMIT = 10
+# RabbitMQ 4 limits every quorum queue to 20 returns unless told otherwise; reading dead letters returns them.
+_NO_LIMIT = 2**31 - 1
+
+Argument = str | int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class QueueSpec:
+    """A queue to declare: its name, its arguments, and the topics that are bound to it."""
+
+    name: str
+    arguments: Mapping[str, Argument]
+    topics: Sequence[str] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Topology:
+    """Name everything; `prefix` keeps apart several systems in one virtual host."""
+
+    prefix: str = ""
+
+    @property
+    def exchange(self) -> str:
+        """Return the name of the exchange that events are published to."""
+        return self.prefix + EXCHANGE
+
+    def queue(self, queue: str) -> str:
+        """Return the name of a worker queue."""
+        return self.prefix + queue
+
+    def dead(self, queue: str) -> str:
+        """Return the name of a queue's dead letters."""
+        return f"{self.prefix}{queue}.dead"
+
+    def retry(self, queue: str, step: float) -> str:
+        """Return the name of the queue where retries wait `step` seconds."""
+        return f"{self.prefix}{queue}.retry.{milliseconds(step)}"
+
+    def queues(self, steps: Sequence[float]) -> list[QueueSpec]:
+        """Return every queue to declare, with retry queues for `steps` (seconds)."""
+        return [
+            spec
+            for queue, topics in BINDINGS.items()
+            for spec in (self._dead(queue), self._work(queue, topics), *self.retries(queue, steps))
+        ]
+
+    def retries(self, queue: str, steps: Sequence[float]) -> list[QueueSpec]:
+        """Return the retry queues of one worker queue."""
+        return [
+            QueueSpec(
+                name=self.retry(queue, step),
+                arguments={**_to(self.queue(queue)), "x-message-ttl": milliseconds(step)},
+            )
+            for step in sorted(set(steps))
+        ]
+
+    def _work(self, queue: str, topics: Sequence[str]) -> QueueSpec:
+        arguments = {**_to(self.dead(queue)), "x-delivery-limit": CRASH_LIMIT}
+        return QueueSpec(name=self.queue(queue), arguments=arguments, topics=topics)
+
+    def _dead(self, queue: str) -> QueueSpec:
+        return QueueSpec(name=self.dead(queue), arguments={**_QUORUM, "x-delivery-limit": _NO_LIMIT})
+
+
+_QUORUM: Mapping[str, Argument] = {"x-queue-type": "quorum"}
+
+
+def _to(target: str) -> dict[str, Argument]:
+    """Return the arguments of a queue whose messages go on to the queue `target`, by the default exchange."""
+    return {
+        **_QUORUM,
+        "x-overflow": "reject-publish",
+        "x-dead-letter-strategy": "at-least-once",
+        "x-dead-letter-exchange": "",
+        "x-dead-letter-routing-key": target,
+    }
+
+
+def milliseconds(step: float) -> int:
+    """Return a retry step in whole milliseconds, at least one."""
+    return max(1, round(step * 1000))
