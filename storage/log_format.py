@@ -106,3 +106,8 @@ class LogView:
 def pack_ids(ids: Sequence[int]) -> bytes:
     """Return ids as 8 bytes each, big-endian, in the order given."""
     return struct.pack(f">{len(ids)}Q", *ids)
+
+
+def parse_epoch(text: str) -> int | None:
+    """Return the number of an epoch that a client names; None for what cannot be one."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 16 else None

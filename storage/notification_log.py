@@ -6,6 +6,7 @@ person liked the same photo, an act was taken back) is announced again under a n
 
 from __future__ import annotations
 
+from storage.log_format import parse_epoch
 from storage.redis_client import Redis
 from storage.window_log import Announcement, WindowLog
 
@@ -30,7 +31,6 @@ class NotificationLog:
 
     async def since(self, user_id: int, epoch: str, offset: int) -> list[tuple[int, int]] | None:
         """Return (offset, notification id) after a position, oldest first; None when that cannot be told."""
-        if not epoch.isascii() or not epoch.isdigit():
-            return None
-        entries = await self._log.since(user_id, int(epoch), offset)
+        known = parse_epoch(epoch)
+        entries = None if known is None else await self._log.since(user_id, known, offset)
         return None if entries is None else [(entry.offset, entry.id) for entry in entries]

@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from storage.ids import slot_group
+from storage.ids import BadIdError, decode, encode, slot_group
 from storage.redis_client import Redis
 from storage.redis_scripts import Script
 
@@ -85,14 +85,15 @@ class Quotas:
 
 
 def user_subject(user_id: int) -> str:
-    """Return the subject of a signed-in person, the same one that the home feed charges."""
-    return f"user:{user_id}"
+    """Return the subject of a signed-in person: the id's text; the home feed charges the same one."""
+    return encode(user_id)
 
 
 def quota_key(policy: QuotaPolicy, subject: str) -> bytes:
-    """Return the Redis key of a quota: a person's lies in the person's slot group, anything else is hashed."""
-    kind, _, number = subject.partition(":")
-    if kind == "user" and number.isascii() and number.isdigit() and len(number) <= 19:
-        return b"quota:{%d}:%b:%b" % (slot_group(int(number)), policy.name.encode(), number.encode())
-    digest = hashlib.blake2b(subject.encode(), digest_size=16).hexdigest()
-    return b"quota:%b:%b" % (policy.name.encode(), digest.encode())
+    """Return the Redis key of a quota: a person's lies in the person's slot group, any other subject is hashed."""
+    try:
+        user_id = decode(subject)
+    except BadIdError:
+        digest = hashlib.blake2b(subject.encode(), digest_size=16).hexdigest()
+        return f"quota:{policy.name}:{digest}".encode()
+    return f"quota:{{{slot_group(user_id)}}}:{policy.name}:{encode(user_id)}".encode()

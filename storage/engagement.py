@@ -1,0 +1,139 @@
+"""Counters of photos and what a viewer likes, in Redis, for feeds that are read in one round trip.
+
+Every state carries the photo's version, which grows with each change, and a state is written only where no
+newer one stands. So the order in which states arrive does not matter, nor how often each does.
+
+`count:<photo>` is "version likes comments". `liked:{group}:<user>` is a hash from photo to the signed version
+of the last act (negative: the like was taken back); the field `*` says that it was loaded, "all" or, for people
+who like more than is kept, "newest".
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+
+from storage import likes, photos
+from storage.database import Queryable
+from storage.ids import milliseconds_of, slot_group
+from storage.log_format import pack_ids
+from storage.models import LikeState
+from storage.redis_client import Redis, redis_errors
+from storage.redis_scripts import Script
+
+LIFE = 24 * 3600  # seconds
+LIKES_KEPT = 10_000  # of one person
+LIKES_DAYS = 90  # what `likes.of_user` returns; older photos' likes may be older than that
+MARKER = b"*"
+_ALL, _NEWEST = b"all", b"newest"
+_PER_CALL = 1000  # likes a script call
+
+Engaged = tuple[int, int, bool]
+
+
+class Engagement:
+    """Keep and read counters and likes; raises `UnavailableError` when an engine does not answer."""
+
+    def __init__(self, db: Queryable, redis: Redis) -> None:
+        self._db = db
+        self._redis = redis
+        self._counts = Script("counts")
+        self._liked = Script("liked")
+        self._loading: dict[int, asyncio.Task[None]] = {}
+
+    async def apply(self, state: LikeState, user_id: int | None) -> None:
+        """Keep a photo's counters and, if `user_id` is given, whether that person likes it; older news is ignored."""
+        await self._keep_counts([(state.photo_id, state.version, state.likes, state.comments)])
+        if user_id is not None:
+            version = state.version if state.liked else -state.version
+            await self._liked.run(
+                self._redis, [liked_key(user_id)], (LIFE, b"", *pack_ids_each([state.photo_id]), version)
+            )
+
+    async def read(self, photo_ids: Sequence[int], viewer_id: int) -> dict[int, Engaged]:
+        """Return (likes, comments, liked) of photos; of photos that do not exist, zeros."""
+        if not photo_ids:
+            return {}
+        fields = pack_ids_each(photo_ids)
+        with redis_errors():
+            pipeline = self._redis.pipeline(transaction=False)
+            pipeline.mget([b"count:" + field for field in fields])
+            pipeline.hmget(liked_key(viewer_id), [MARKER, *fields])
+            counts, (marker, *acts) = await pipeline.execute()
+        known = dict(zip(photo_ids, counts, strict=True))
+        if missing := [photo_id for photo_id, value in known.items() if value is None]:
+            known |= await self.load_counts(missing)
+        liked = await self.likes_of(viewer_id, dict(zip(photo_ids, acts, strict=True)), marker)
+        return {photo_id: (*_numbers(value), photo_id in liked) for photo_id, value in known.items()}
+
+    async def load_counts(self, photo_ids: Sequence[int]) -> dict[int, bytes]:
+        """Return counters from PostgreSQL, in the form they have in Redis, and keep them there."""
+        found = await photos.load(self._db, photo_ids)
+        rows = [(photo.id, photo.version, photo.likes, photo.comments) for photo in found.values()]
+        await self._keep_counts(rows)
+        loaded = dict.fromkeys(photo_ids, b"0 0 0")
+        return loaded | {row[0]: b"%d %d %d" % row[1:] for row in rows}
+
+    async def likes_of(self, viewer_id: int, acts: Mapping[int, bytes | None], marker: bytes | None) -> set[int]:
+        """Return which of the photos the viewer likes.
+
+        `acts` and `marker` are what the viewer's hash says; without a marker it is loaded first, and photos that
+        it cannot know about are looked up in PostgreSQL.
+        """
+        if marker is None:
+            await self._load_likes(viewer_id)
+            with redis_errors():
+                marker, *values = await self._redis.hmget(liked_key(viewer_id), [MARKER, *pack_ids_each(list(acts))])
+            acts = dict(zip(acts, values, strict=True))
+        liked = {photo_id for photo_id, act in acts.items() if act is not None and not act.startswith(b"-")}
+        if unsure := [photo_id for photo_id, act in acts.items() if act is None and not covers(marker, photo_id)]:
+            rows = await self._db.fetch(
+                "SELECT photo_id FROM likes WHERE user_id = $1 AND photo_id = ANY($2::bigint[])", viewer_id, unsure
+            )
+            liked |= {row["photo_id"] for row in rows}
+        return liked
+
+    async def _load_likes(self, viewer_id: int) -> None:
+        """Load once for all who ask in this process."""
+        task = self._loading.get(viewer_id)
+        if task is None:
+            task = self._loading[viewer_id] = asyncio.create_task(self._load(viewer_id))
+            task.add_done_callback(lambda _: self._loading.pop(viewer_id, None))
+        await asyncio.shield(task)
+
+    async def _load(self, viewer_id: int) -> None:
+        rows = await likes.of_user(self._db, viewer_id, limit=LIKES_KEPT)
+        key, calls = [liked_key(viewer_id)], []
+        for first in range(0, len(rows), _PER_CALL):
+            part = rows[first : first + _PER_CALL]
+            pairs = [item for photo_id, version in part for item in (*pack_ids_each([photo_id]), version)]
+            calls.append((key, (LIFE, b"", *pairs)))
+        marker = _NEWEST if len(rows) >= LIKES_KEPT else _ALL
+        await self._liked.run_many(self._redis, [*calls, (key, (LIFE, marker))])
+
+    async def _keep_counts(self, rows: Sequence[tuple[int, int, int, int]]) -> None:
+        calls = [([b"count:" + pack_ids([photo_id])], (*figures, LIFE)) for photo_id, *figures in rows]
+        if calls:
+            await self._counts.run_many(self._redis, calls)
+
+
+def liked_key(user_id: int) -> bytes:
+    """Return the Redis key of what a person likes."""
+    return b"liked:{%d}:%d" % (slot_group(user_id), user_id)
+
+
+def covers(marker: bytes | None, photo_id: int) -> bool:
+    """Say whether a loaded hash would know of a like of this photo: no like is older than its photo."""
+    return marker == _ALL and milliseconds_of(photo_id) > (time.time() - LIKES_DAYS * 86400 + 3600) * 1000
+
+
+def pack_ids_each(ids: Sequence[int]) -> list[bytes]:
+    """Return each id as 8 bytes, the form that ids have in keys and fields."""
+    packed = pack_ids(ids)
+    return [packed[at : at + 8] for at in range(0, len(packed), 8)]
+
+
+def _numbers(counters: bytes) -> tuple[int, int]:
+    _, count, comments = counters.split()
+    return int(count), int(comments)

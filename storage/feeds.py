@@ -1,0 +1,144 @@
+"""Home feeds: a window log of the newest photos for each person, kept in step with what PostgreSQL says.
+
+PostgreSQL decides who sees what; a feed is a cache of the newest 500 photos, and is built again from there
+whenever it is missing. Whoever follows, unfollows or mutes gets the log put right by the truth as it stands
+then, not by the event, so that the order in which events are handled does not matter.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from storage import photos, social
+from storage.cards import Cards
+from storage.database import Queryable
+from storage.log_format import LogView, parse_epoch
+from storage.redis_client import Redis
+from storage.window_log import Announcement, Building, Filled, Inserted, WindowLog
+
+WINDOW = 500  # photos
+FILL_ATTEMPTS = 5  # how often a list from PostgreSQL may turn out to be out of date
+BUILD_WAIT = 2.0  # seconds to wait for another process that is building the same feed
+POLL = 0.01  # seconds
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FeedDelta:
+    """What came after a position: (offset, photo id, whether it was removed), oldest first, and the new position."""
+
+    items: Sequence[tuple[int, int, bool]]
+    epoch: str
+    offset: int
+
+
+class Feeds:
+    """Insert into feeds, build and read them; raises `UnavailableError` when an engine does not answer."""
+
+    def __init__(self, db: Queryable, redis: Redis, cards: Cards) -> None:
+        self._db = db
+        self._cards = cards
+        self._building: dict[int, asyncio.Task[None]] = {}
+        self.log = WindowLog(redis, "feed", window=WINDOW)
+
+    async def insert(self, photo_id: int, user_ids: Iterable[int], announcement: Announcement) -> Inserted:
+        """Put a photo into many people's feeds and tell those online; repeating it changes and tells nothing.
+
+        A photo that was deleted meanwhile is put nowhere. People without a feed in Redis get none by this.
+        """
+        if await self._cards.is_gone(photo_id):
+            return Inserted(feeds=0, online=0, processes=0)
+        return await self.log.insert(photo_id, user_ids, announcement)
+
+    async def remove(self, photo_id: int, user_ids: Iterable[int], announcement: Announcement) -> Inserted:
+        """Take a photo out of many people's feeds and tell those online; who is away learns of it by recovery."""
+        return await self.log.remove(photo_id, user_ids, announcement)
+
+    async def merge_author(self, viewer_id: int, author_id: int) -> None:
+        """Put a feed right after its owner followed (or unmuted) an author; nothing is announced."""
+        await self._align(viewer_id, author_id)
+
+    async def drop_author(self, viewer_id: int, author_id: int) -> None:
+        """Put a feed right after its owner unfollowed, muted or blocked an author; nothing is announced."""
+        await self._align(viewer_id, author_id)
+
+    async def discard(self, user_id: int) -> None:
+        """Forget a feed, for instance of an account that was deleted."""
+        await self.log.discard(user_id)
+
+    async def rebuild(self, viewer_id: int) -> None:
+        """Build a feed anew from PostgreSQL; clients that recover are told to read again."""
+        await self._build(viewer_id, anew=True)
+
+    async def ensure(self, viewer_id: int) -> None:
+        """Build a feed if there is none, once for all who ask; returns when it stands or somebody is busy with it."""
+        task = self._building.get(viewer_id)
+        if task is None:
+            task = self._building[viewer_id] = asyncio.create_task(self._build(viewer_id, anew=False))
+            task.add_done_callback(lambda _: self._building.pop(viewer_id, None))
+        await asyncio.shield(task)
+
+    async def position(self, user_id: int) -> tuple[str, int]:
+        """Return (epoch, offset) of a feed's end, building it if need be."""
+        head = await self.log.head(user_id)
+        while head is None:
+            await self.ensure(user_id)
+            head = await self.log.head(user_id)
+        return str(head.epoch), head.top
+
+    async def since(self, user_id: int, epoch: str, offset: int) -> FeedDelta | None:
+        """Return what was announced to a person after a position; None when that cannot be told any more."""
+        view = await self.log.read(user_id)
+        known = parse_epoch(epoch)
+        entries = None if view is None or known is None else view.since(known, offset)
+        if view is None or entries is None:
+            return None
+        items = [(entry.offset, entry.id, entry.removed) for entry in entries]
+        return FeedDelta(items=items, epoch=str(view.epoch), offset=view.top)
+
+    async def _build(self, viewer_id: int, *, anew: bool) -> None:
+        building = await self.log.begin(viewer_id, anew=anew)
+        if building.mine:
+            await self._fill(viewer_id, building)
+        else:
+            await self._wait(viewer_id)
+
+    async def _fill(self, viewer_id: int, building: Building) -> None:
+        for _ in range(FILL_ATTEMPTS):
+            ids = await photos.home_ids(self._db, viewer_id, before=None, limit=WINDOW + 1)
+            complete = len(ids) <= WINDOW
+            filled, building = await self.log.fill(viewer_id, building, ids[:WINDOW], complete=complete)
+            if filled is not Filled.CHANGED:
+                return
+        # Somebody follows and unfollows faster than the list is read; the next reader begins anew.
+        await self.log.discard(viewer_id)
+
+    async def _wait(self, viewer_id: int) -> LogView | None:
+        deadline = time.monotonic() + BUILD_WAIT
+        while True:
+            head = await self.log.head(viewer_id)
+            if head is None or not head.building or time.monotonic() > deadline:
+                return head
+            await asyncio.sleep(POLL)
+
+    async def _align(self, viewer_id: int, author_id: int) -> None:
+        """Merge or drop by how the two stand now, and look again afterwards: another worker may have been slower."""
+        wanted = await self._wants(viewer_id, author_id)
+        while True:
+            ids = await photos.author_ids(self._db, author_id, limit=self.log.capacity)
+            if wanted:
+                await self.log.merge(viewer_id, ids)
+            else:
+                await self.log.drop(viewer_id, ids)
+            still = await self._wants(viewer_id, author_id)
+            if still == wanted:
+                return
+            wanted = still
+
+    async def _wants(self, viewer_id: int, author_id: int) -> bool:
+        if viewer_id == author_id:
+            return True
+        relation = await social.relation(self._db, viewer_id, author_id)
+        return relation.following and not relation.muting and not relation.blocking
