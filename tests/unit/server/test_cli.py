@@ -1,0 +1,108 @@
+"""The command line: sentences and exit codes, in-process."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+import pytest
+
+from server.cli import main
+from server.cli.main import build_app
+
+
+def call(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    """Run `picshare` with arguments and return its exit code."""
+    monkeypatch.setattr(sys, "argv", ["picshare", *arguments])
+    with pytest.raises(SystemExit) as caught:
+        main()
+    code = caught.value.code
+    assert isinstance(code, int)
+    return code
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TERMINAL_WIDTH", "200")
+
+
+def test_a_mistyped_key_is_one_sentence_and_exit_code_2(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A configuration error is one line on standard error, without a trace."""
+    Path("config.toml").write_text("[server]\nprot = 1\n")
+    assert call(monkeypatch, "run") == 2
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert output.err == "picshare: Unknown key server.prot in config.toml; did you mean server.port?\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables", "key"),
+    [
+        (("serve", "--role", "api"), {}, "database.url"),
+        (("worker", "media"), {"DATABASE__URL": "postgresql://x/y"}, "redis.url"),
+        (("worker", "relay"), {"DATABASE__URL": "postgresql://x/y", "REDIS__URL": "redis://x"}, "broker.url"),
+        (
+            ("serve", "--role", "live"),
+            {"DATABASE__URL": "postgresql://x/y", "REDIS__URL": "redis://x", "BROKER__URL": "amqp://x"},
+            "auth.secret",
+        ),
+    ],
+)
+def test_a_shared_role_refuses_private_backends(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: tuple[str, ...],
+    variables: dict[str, str],
+    key: str,
+) -> None:
+    """A role of several processes names the key whose backend the others could not see."""
+    for name, value in variables.items():
+        monkeypatch.setenv(f"PICSHARE_{name}", value)
+    assert call(monkeypatch, *arguments) == 2
+    assert capsys.readouterr().err.startswith(f"picshare: {key} is ")
+
+
+def test_help_has_an_example_for_every_command() -> None:
+    """Every command, in groups too, says what it does and shows an example."""
+    app = build_app()
+    groups = [app, *(group.typer_instance for group in app.registered_groups if group.typer_instance is not None)]
+    commands = [command.callback for group in groups for command in group.registered_commands]
+    assert len(commands) >= 13
+    for command in commands:
+        assert command is not None
+        assert "Example: [bold]picshare " in (command.__doc__ or ""), command
+
+
+def test_help_leaves_the_heavy_parts_unloaded() -> None:
+    """Help and configuration errors come at once: neither drivers nor the HTTP server are imported for them."""
+    code = (
+        "import sys; sys.argv = ['picshare', '--help']\n"
+        "import server.cli\n"
+        "heavy = {'aiohttp', 'asyncpg', 'redis', 'aio_pika', 'PIL', 'prometheus_client'} & set(sys.modules)\n"
+        "sys.exit(f'loaded {heavy}' if heavy else 0)\n"
+    )
+
+    async def run() -> tuple[int | None, bytes]:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", code, cwd=Path(__file__).parents[3], stderr=asyncio.subprocess.PIPE
+        )
+        _, error = await process.communicate()
+        return process.returncode, error
+
+    assert asyncio.run(run()) == (0, b"")
+
+
+def test_dead_letters_need_ids_or_all(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Replaying neither some nor all is an error that says how to find the ids."""
+    assert call(monkeypatch, "deadletters", "replay") == 2
+    assert "deadletters list" in capsys.readouterr().err
+
+
+def test_version_is_printed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """The version command prints the installed version."""
+    assert call(monkeypatch, "version") == 0
+    assert capsys.readouterr().out.startswith("picshare ")

@@ -1,0 +1,167 @@
+"""Settings: where values come from, and the sentence for each way to get one wrong."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from server.config_docs import effective, markdown, sections, toml
+from server.config_file import load_settings
+from server.errors import ConfigError
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def write(text: str) -> Path:
+    """Write a configuration file and return its path."""
+    path = Path("picshare.toml")
+    path.write_text(text)
+    return path
+
+
+def test_defaults_need_no_file() -> None:
+    """Without a file and environment every key has its default."""
+    settings = load_settings()
+    assert (settings.server.port, settings.database.url, settings.broker.url) == (8080, "embedded:", "local:")
+
+
+def test_the_file_in_the_working_directory_is_read() -> None:
+    """A config.toml in the working directory is read without being named."""
+    Path("config.toml").write_text("[server]\nport = 9001\n")
+    assert load_settings().server.port == 9001
+
+
+def test_environment_goes_before_file_and_command_line_before_both(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command line wins over the environment, the environment over the file, key by key."""
+    monkeypatch.setenv("PICSHARE_SERVER__PORT", "9002")
+    monkeypatch.setenv("PICSHARE_SERVER__HOST", "::1")
+    file = write('[server]\nport = 9001\nhost = "0.0.0.0"\ndrain_delay = 2\n')
+    settings = load_settings(file, {"server": {"port": 9003}})
+    assert (settings.server.port, settings.server.host, settings.server.drain_delay) == (9003, "::1", 2.0)
+
+
+def test_lists_in_the_environment_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list in the environment needs no JSON."""
+    monkeypatch.setenv("PICSHARE_SERVER__TRUSTED_PROXIES", "10.0.0.0/8, ::1")
+    assert [str(network) for network in load_settings().server.trusted_proxies] == ["10.0.0.0/8", "::1/128"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("[server]\nprot = 1", ["server.prot", "picshare.toml", "server.port"]),
+        ("[sever]\nport = 1", ["sever", "[server]"]),
+        ("port = 1", ["port", "did you mean server.port"]),
+        ("server = 1", ["server is a section"]),
+        ('[server]\nport = "x"', ["server.port", "picshare.toml", "integer"]),
+        ("[server]\nport = 70000", ["server.port", "65535"]),
+        ('[server]\ntrusted_proxies = ["nobody"]', ["server.trusted_proxies", "nobody is not a network"]),
+        ('[broker]\nurl = "kafka://x"', ["broker.url", "local: or amqp://"]),
+        ('[limits]\nreads = "many"', ["limits.reads", "120/m"]),
+        ('[auth]\nsecret = "short"', ["auth.secret", "32 characters"]),
+        ("[server\n", ["picshare.toml", "TOML"]),
+        ("[redis]\nping_interval = 3", ["redis.ping_interval", "live.ping_interval"]),
+    ],
+)
+def test_what_is_wrong_is_named_in_one_sentence(text: str, expected: list[str]) -> None:
+    """Each mistake in a file is one line that names the key, the file and what would be right."""
+    with pytest.raises(ConfigError) as caught:
+        load_settings(write(text))
+    sentence = str(caught.value)
+    assert "\n" not in sentence
+    assert sentence.endswith((".", "?"))
+    for part in expected:
+        assert part in sentence
+
+
+def test_a_secret_is_in_no_sentence() -> None:
+    """A secret that is refused is not repeated in the error."""
+    with pytest.raises(ConfigError) as caught:
+        load_settings(write('[auth]\nsecret = "hunter2"'))
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_mistyped_variable_is_named_with_the_nearest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An environment variable that names no key is an error with the nearest one."""
+    monkeypatch.setenv("PICSHARE_SERVER__PRT", "1")
+    with pytest.raises(ConfigError, match=r"PICSHARE_SERVER__PRT .* PICSHARE_SERVER__PORT\?"):
+        load_settings()
+
+
+def test_an_invalid_variable_is_named_as_the_origin(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bad value in the environment names the variable, not the file."""
+    monkeypatch.setenv("PICSHARE_LIVE__PING_INTERVAL", "often")
+    with pytest.raises(ConfigError, match=r"live\.ping_interval \(from PICSHARE_LIVE__PING_INTERVAL\)"):
+        load_settings()
+
+
+def test_variables_of_an_orchestrator_are_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Variables that a container platform derives from a service named picshare do no harm."""
+    monkeypatch.setenv("PICSHARE_PORT", "tcp://10.0.0.1:80")
+    monkeypatch.setenv("PICSHARE_SERVER_PORT", "tcp://10.0.0.1:80")
+    assert load_settings().server.port == 8080
+
+
+def test_a_named_file_must_exist(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file named by option or variable that is missing is an error; the default one may be."""
+    with pytest.raises(ConfigError, match=r"nowhere\.toml does not exist"):
+        load_settings(Path("nowhere.toml"))
+    monkeypatch.setenv("PICSHARE_CONFIG", "elsewhere.toml")
+    with pytest.raises(ConfigError, match=r"elsewhere\.toml does not exist"):
+        load_settings()
+
+
+def test_public_url_follows_host_and_port() -> None:
+    """Without a public address, host and port make one, with brackets around IPv6."""
+    assert load_settings(overrides={"server": {"host": "::1", "port": 81}}).public_url == "http://[::1]:81"
+    assert load_settings(overrides={"server": {"public_url": "https://a.example/"}}).public_url == "https://a.example"
+
+
+def test_changed_values_are_validated() -> None:
+    """Settings changed in code pass the same checks."""
+    with pytest.raises(ValueError, match="begin with"):
+        load_settings().with_values("broker", url="nothing")
+
+
+def test_printed_settings_hide_secrets() -> None:
+    """What `picshare config` prints holds neither the secret nor a password of a URL."""
+    settings = load_settings(
+        overrides={
+            "auth": {"secret": "k" * 40},
+            "database": {"url": "postgresql://me:hunter2@db/picshare"},
+            "broker": {"url": "amqp://me:hunter2@mq/"},
+        }
+    )
+    text = effective(settings)
+    assert "hunter2" not in text
+    assert "kkkk" not in text
+    assert tomllib.loads(text)["database"]["url"] == "postgresql://me:***@db/picshare"
+
+
+def test_every_key_is_described() -> None:
+    """Every key has a description that ends as a sentence."""
+    for name, section in sections():
+        for key, field in section.model_fields.items():
+            assert (field.description or "").endswith("."), f"{name}.{key}"
+
+
+def test_config_toml_shows_every_key_and_default() -> None:
+    """The project's config.toml is what the code would print, and uncommented it gives the defaults."""
+    text = (ROOT / "config.toml").read_text()
+    assert text == toml(), "run `picshare config --as toml > config.toml`"
+    lines = [line for line in text.splitlines() if not line.startswith("# ") and not line.endswith("=")]
+    uncommented = load_settings(write("\n".join(line.lstrip("#") for line in lines)))
+    assert uncommented.model_dump() == load_settings(write("")).model_dump()
+
+
+def test_the_reference_is_what_the_code_says() -> None:
+    """The documentation of the settings is what the code would print."""
+    text = (ROOT / "docs" / "configuration.md").read_text()
+    assert text == markdown(), "run `picshare config --as markdown > docs/configuration.md`"

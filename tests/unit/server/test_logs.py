@@ -1,0 +1,90 @@
+"""Logs: no credential in any of them, in fields or in texts."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from server.config import LogSection
+from server.logs import redact, redact_text, set_up_logs
+
+JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_before() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
+@pytest.mark.parametrize(
+    "field", ["authorization", "Authorization", "cookie", "set-cookie", "token", "access_token", "password", "secret"]
+)
+def test_a_field_that_holds_a_credential_is_masked(field: str) -> None:
+    """A field named like a credential loses its value, wherever it stands."""
+    assert redact(None, "info", {field: "abc", "headers": {field: "abc"}}) == {field: "***", "headers": {field: "***"}}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "/connection/websocket?token=abc123secret&x=1",
+        "/media/ff/feed.jpg?exp=1&sig=abc123secret",
+        "Authorization: Bearer abc123secret",
+        "postgresql://me:abc123secret@db/picshare",
+        "amqp://me:abc123secret@mq:5672/",
+        "Cookie: session=abc123secret; other=abc123secret",
+        f"refused {JWT.replace('c2lnbmF0dXJl', 'abc123secret')}",
+    ],
+)
+def test_a_credential_within_a_text_is_masked(text: str) -> None:
+    """Tokens, signatures, cookies and passwords are taken out of free text."""
+    assert "abc123secret" not in redact_text(text)
+    assert "***" in redact_text(text)
+
+
+@pytest.mark.parametrize("text", ["/api/v1/photos/0QKJX2V8M0000", "tokens were issued", "http://127.0.0.1:8080/a@b"])
+def test_ordinary_text_stays(text: str) -> None:
+    """What holds no credential is left as it is."""
+    assert redact_text(text) == text
+
+
+def test_events_are_json_with_time_and_level(capsys: pytest.CaptureFixture[str]) -> None:
+    """An event is one line of JSON on standard error, with time, level and bound context."""
+    set_up_logs(LogSection(format="json"), terminal=False)
+    with structlog.contextvars.bound_contextvars(request_id="r1"):
+        structlog.get_logger("x").info("job_done", queue="media", authorization="Bearer abc")
+    line = json.loads(capsys.readouterr().err)
+    assert (line["event"], line["queue"], line["request_id"], line["level"]) == ("job_done", "media", "r1", "info")
+    assert line["authorization"] == "***"
+    assert line["timestamp"].endswith("Z")
+
+
+def test_exceptions_are_redacted_too(capsys: pytest.CaptureFixture[str]) -> None:
+    """A traceback that quotes a token does not carry it into the log, whoever logs it."""
+    set_up_logs(LogSection(format="json"), terminal=False)
+    try:
+        int(JWT)
+    except ValueError:
+        logging.getLogger("library").exception("broken %s", f"token={JWT}")
+    text = capsys.readouterr().err
+    assert JWT not in text
+    assert "ValueError" in json.loads(text)["exception"]
+
+
+def test_levels_below_the_configured_are_silent(capsys: pytest.CaptureFixture[str]) -> None:
+    """Only events of the configured severity and above are written."""
+    set_up_logs(LogSection(level="warning", format="console"), terminal=False)
+    structlog.get_logger("x").info("quiet")
+    structlog.get_logger("x").warning("loud")
+    text = capsys.readouterr().err
+    assert "loud" in text
+    assert "quiet" not in text
