@@ -211,6 +211,8 @@ def driver_errors() -> Iterator[None]:
     except asyncpg.UniqueViolationError as error:
         code, message, field = _TAKEN.get(error.constraint_name or "", ("conflict", "this already exists", None))
         raise ConflictError(code, message, field=field) from error
+    except asyncpg.IntegrityConstraintViolationError as error:
+        raise ConflictError("conflict", f"this does not fit what is there: {error}") from error
     except (asyncpg.DataError, asyncpg.ProgramLimitExceededError) as error:
         raise InvalidValueError(str(error)) from error
     except _UNREACHABLE as error:

@@ -1,0 +1,116 @@
+"""Comments: each with its author's name beside it, counted on the photo in the same transaction."""
+
+from __future__ import annotations
+
+from storage import ids, likes, photos
+from storage.database import Queryable, Transaction
+from storage.errors import NotFoundError
+from storage.events import CommentAdded, CommentDeleted
+from storage.models import Comment, LikeState, User
+from storage.rows import COMMENT, comment_of
+from storage.visibility import unblocked
+
+
+async def add(tx: Transaction, *, photo_id: int, author_id: int, text: str) -> tuple[Comment, LikeState]:
+    """Comment on a photo that the author may see; emits `CommentAdded`, raises `NotFoundError("photo")`."""
+    owner_id = await photos.lock(tx, photo_id, viewer_id=author_id)
+    row = await tx.insert(
+        ids.shard_of(photo_id),
+        f"""
+        INSERT INTO comments AS c (id, photo_id, author_id, author_username, author_name, author_avatar, text)
+        SELECT $1, $2, a.id, a.username::text, a.display_name, a.avatar_sha256, $4 FROM users a
+        WHERE a.id = $3 AND a.deleted_at IS NULL
+        ON CONFLICT (id) DO NOTHING RETURNING {COMMENT}""",
+        photo_id,
+        author_id,
+        text,
+    )
+    if row is None:
+        raise NotFoundError("user")
+    await tx.execute("UPDATE photos SET comments = comments + 1, version = version + 1 WHERE id = $1", photo_id)
+    tx.emit(CommentAdded(comment_id=row["id"], photo_id=photo_id, owner_id=owner_id, user_id=author_id))
+    return comment_of(row), await likes.state(tx, photo_id=photo_id, user_id=author_id, changed=True)
+
+
+async def delete(tx: Transaction, comment_id: int, *, user_id: int) -> LikeState:
+    """Delete one's own comment, or one under one's own photo, and return the photo's counters.
+
+    Emits `CommentDeleted`; raises `NotFoundError("comment")`, also for a comment of others.
+    """
+    # The photo is locked before the comment, as everywhere; a comment never moves to another photo.
+    owner_id: int | None = await tx.fetchval(
+        """
+        SELECT author_id FROM photos
+        WHERE id = (SELECT photo_id FROM comments WHERE id = $1) AND deleted_at IS NULL FOR NO KEY UPDATE""",
+        comment_id,
+    )
+    row = await tx.fetchrow(
+        """
+        UPDATE comments SET deleted_at = now()
+        WHERE id = $1 AND deleted_at IS NULL AND (author_id = $2 OR $2 = $3) RETURNING photo_id, author_id""",
+        comment_id,
+        user_id,
+        owner_id,
+    )
+    if row is None or owner_id is None:
+        raise NotFoundError("comment")
+    photo_id: int = row["photo_id"]
+    await tx.execute("UPDATE photos SET comments = comments - 1, version = version + 1 WHERE id = $1", photo_id)
+    tx.emit(CommentDeleted(comment_id=comment_id, photo_id=photo_id, owner_id=owner_id, user_id=row["author_id"]))
+    return await likes.state(tx, photo_id=photo_id, user_id=user_id, changed=True)
+
+
+async def delete_all(tx: Transaction, *, author_id: int) -> None:
+    """Delete all comments of an account; the caller has locked the photos (`photos.lock_for_removal`)."""
+    rows = await tx.fetch(
+        """
+        WITH gone AS (
+            UPDATE comments SET deleted_at = now() WHERE author_id = $1 AND deleted_at IS NULL RETURNING id, photo_id
+        ), fewer AS (
+            UPDATE photos p SET comments = p.comments - g.n, version = p.version + 1
+            FROM (SELECT photo_id, count(*)::integer AS n FROM gone GROUP BY photo_id) AS g
+            WHERE p.id = g.photo_id RETURNING p.id, p.author_id)
+        SELECT gone.id, gone.photo_id, fewer.author_id FROM gone JOIN fewer ON fewer.id = gone.photo_id""",
+        author_id,
+    )
+    for row in rows:
+        tx.emit(
+            CommentDeleted(comment_id=row["id"], photo_id=row["photo_id"], owner_id=row["author_id"], user_id=author_id)
+        )
+
+
+async def rename_author(tx: Transaction, user: User) -> None:
+    """Write a person's present name and picture beside all their comments."""
+    await tx.execute(
+        """
+        UPDATE comments SET author_name = $2, author_avatar = $3
+        WHERE author_id = $1 AND (author_name, author_avatar) IS DISTINCT FROM ($2, $3)""",
+        user.id,
+        user.display_name,
+        user.avatar_sha256,
+    )
+
+
+async def get(db: Queryable, comment_id: int) -> Comment:
+    """Return a comment; raise `NotFoundError("comment")`."""
+    row = await db.fetchrow(f"SELECT {COMMENT} FROM comments c WHERE c.id = $1 AND c.deleted_at IS NULL", comment_id)
+    if row is None:
+        raise NotFoundError("comment")
+    return comment_of(row)
+
+
+async def page(db: Queryable, photo_id: int, *, viewer_id: int | None, before: int | None, limit: int) -> list[Comment]:
+    """Return comments, newest first, with ids below `before`, without authors blocked either way.
+
+    Raises `NotFoundError("photo")` when the viewer may not see the photo.
+    """
+    await photos.get(db, photo_id, viewer_id=viewer_id)
+    rows = await db.fetch(
+        f"SELECT {COMMENT} FROM comments c WHERE c.photo_id = $2 AND c.deleted_at IS NULL "
+        f"AND ($3::bigint IS NULL OR c.id < $3) AND {unblocked('c.author_id')} ORDER BY c.id DESC LIMIT $4",
+        viewer_id,
+        photo_id,
+        before,
+        limit,
+    )
+    return [comment_of(row) for row in rows]

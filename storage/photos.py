@@ -1,0 +1,254 @@
+"""Photos: making, changing and finding them.
+
+Rows are locked in one order everywhere: accounts by id, then photos by id, then what hangs on photos.
+`users.photos` counts what others can see: ready photos that are not deleted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from storage import ids
+from storage.database import Queryable, Transaction
+from storage.errors import NotFoundError
+from storage.events import PhotoDeleted, PhotoReady, PhotoRejected, PhotoUploaded
+from storage.models import Photo
+from storage.photo_lists import author_ids, by_author, by_tag, home_ids, newest
+from storage.rows import PHOTO, PHOTOS, photo_of
+from storage.visibility import READABLE
+
+# The lists stand in a file of their own and are part of this store.
+__all__ = [
+    "author_ids", "by_author", "by_tag", "create", "delete", "delete_all", "edit", "exif", "get", "home_ids",
+    "is_public", "is_referenced", "load", "lock", "lock_for_removal", "mark_ready", "mark_rejected", "newest",
+]  # fmt: skip
+
+
+async def create(
+    tx: Transaction,
+    *,
+    author_id: int,
+    sha256: str,
+    content_type: str,
+    bytes: int,  # noqa: A002 - the API's and the column's name
+    width: int,
+    height: int,
+    caption: str,
+    alt_text: str,
+    tags: Sequence[str],
+    location: str | None,
+) -> Photo:
+    """Make a photo in state `processing`, in its author's shard; emits `PhotoUploaded`.
+
+    `sha256` is of the stored original, in hex; tags are kept in their order, each once.
+    """
+    distinct = list(dict.fromkeys(tags))
+    row = await tx.insert(
+        ids.shard_of(author_id),
+        """
+        INSERT INTO photos
+            (id, author_id, sha256, content_type, bytes, width, height, caption, alt_text, tags, location)
+        SELECT $1, a.id, $3, $4, $5, $6, $7, $8, $9, $10, nullif($11, '') FROM users a
+        WHERE a.id = $2 AND a.deleted_at IS NULL
+        ON CONFLICT (id) DO NOTHING RETURNING id""",
+        author_id,
+        sha256,
+        content_type,
+        bytes,
+        width,
+        height,
+        caption,
+        alt_text,
+        distinct,
+        location,
+    )
+    if row is None:
+        raise NotFoundError("user")
+    await _tag(tx, row["id"], distinct)
+    tx.emit(PhotoUploaded(photo_id=row["id"], author_id=author_id))
+    return await get(tx, row["id"], viewer_id=author_id)
+
+
+async def get(db: Queryable, photo_id: int, *, viewer_id: int | None) -> Photo:
+    """Return a photo that the viewer may see, authors their own in any state; else `NotFoundError("photo")`."""
+    row = await db.fetchrow(f"SELECT {PHOTO} FROM {PHOTOS} WHERE p.id = $2 AND {READABLE}", viewer_id, photo_id)
+    if row is None:
+        raise NotFoundError("photo")
+    return photo_of(row)
+
+
+async def load(db: Queryable, photo_ids: Sequence[int]) -> dict[int, Photo]:
+    """Return photos by id whatever their state; deleted ones, and those of deleted authors, are left out."""
+    rows = await db.fetch(
+        f"SELECT {PHOTO} FROM {PHOTOS} "
+        "WHERE p.id = ANY($1::bigint[]) AND p.deleted_at IS NULL AND a.deleted_at IS NULL",
+        list(photo_ids),
+    )
+    return {row["id"]: photo_of(row) for row in rows}
+
+
+async def lock(tx: Transaction, photo_id: int, *, viewer_id: int) -> int:
+    """Lock a photo for a change of its counters and return its author; else `NotFoundError("photo")`."""
+    author_id: int | None = await tx.fetchval(
+        f"SELECT p.author_id FROM {PHOTOS} WHERE p.id = $2 AND {READABLE} FOR NO KEY UPDATE OF p", viewer_id, photo_id
+    )
+    if author_id is None:
+        raise NotFoundError("photo")
+    return author_id
+
+
+async def mark_ready(
+    tx: Transaction, photo_id: int, *, width: int, height: int, placeholder: str | None, exif: dict[str, Any] | None
+) -> bool:
+    """Let a photo be seen, with its size as shown; emits `PhotoReady`. False unless it was processing."""
+    author_id = await _lock_author(tx, photo_id)
+    ready = await tx.execute(
+        """
+        UPDATE photos SET state = 'ready', width = $2, height = $3, placeholder = $4
+        WHERE id = $1 AND state = 'processing' AND deleted_at IS NULL""",
+        photo_id,
+        width,
+        height,
+        placeholder,
+    )
+    if author_id is None or not ready:
+        return False
+    if exif:
+        await tx.execute(
+            "INSERT INTO photo_exif (photo_id, exif) VALUES ($1, $2) "
+            "ON CONFLICT (photo_id) DO UPDATE SET exif = excluded.exif",
+            photo_id,
+            exif,
+        )
+    await tx.execute("UPDATE users SET photos = photos + 1 WHERE id = $1", author_id)
+    tx.emit(PhotoReady(photo_id=photo_id, author_id=author_id))
+    return True
+
+
+async def mark_rejected(tx: Transaction, photo_id: int, *, reason: str) -> bool:
+    """Say that a photo cannot be shown, and why; emits `PhotoRejected`. False unless it was processing."""
+    author_id: int | None = await tx.fetchval(
+        "UPDATE photos SET state = 'rejected', reason = $2 "
+        "WHERE id = $1 AND state = 'processing' AND deleted_at IS NULL RETURNING author_id",
+        photo_id,
+        reason,
+    )
+    if author_id is None:
+        return False
+    tx.emit(PhotoRejected(photo_id=photo_id, author_id=author_id))
+    return True
+
+
+async def edit(
+    tx: Transaction,
+    photo_id: int,
+    *,
+    author_id: int,
+    caption: str | None = None,
+    alt_text: str | None = None,
+    tags: Sequence[str] | None = None,
+    location: str | None = None,
+) -> Photo:
+    """Change what is not None of one's own photo; an empty `location` takes it away."""
+    distinct = None if tags is None else list(dict.fromkeys(tags))
+    found = await tx.execute(
+        """
+        UPDATE photos SET caption = coalesce($3, caption), alt_text = coalesce($4, alt_text),
+            tags = coalesce($5, tags),
+            location = CASE WHEN $6::text IS NULL THEN location ELSE nullif($6::text, '') END
+        WHERE id = $1 AND author_id = $2 AND deleted_at IS NULL""",
+        photo_id,
+        author_id,
+        caption,
+        alt_text,
+        distinct,
+        location,
+    )
+    if not found:
+        raise NotFoundError("photo")
+    if distinct is not None:
+        await tx.execute("DELETE FROM photo_tags WHERE photo_id = $1", photo_id)
+        await _tag(tx, photo_id, distinct)
+    return await get(tx, photo_id, viewer_id=author_id)
+
+
+async def delete(tx: Transaction, photo_id: int, *, author_id: int) -> None:
+    """Delete one's own photo, leaving a tombstone; emits `PhotoDeleted`, raises `NotFoundError("photo")`."""
+    await _lock_author(tx, photo_id)
+    if not await _delete(tx, author_id, photo_id):
+        raise NotFoundError("photo")
+
+
+async def delete_all(tx: Transaction, *, author_id: int) -> None:
+    """Delete all photos of an account whose row, and whose photos, the caller has locked."""
+    await _delete(tx, author_id, None)
+
+
+async def lock_for_removal(tx: Transaction, author_id: int) -> None:
+    """Lock an author's photos and those under which the author commented, in the one order."""
+    await tx.execute(
+        """
+        SELECT id FROM photos
+        WHERE (author_id = $1 AND deleted_at IS NULL)
+           OR id IN (SELECT photo_id FROM comments WHERE author_id = $1 AND deleted_at IS NULL)
+        ORDER BY id FOR NO KEY UPDATE""",
+        author_id,
+    )
+
+
+async def is_public(db: Queryable, sha256: str) -> bool:
+    """Say whether some ready photo of a public account has this original."""
+    public: bool = await db.fetchval(
+        f"SELECT EXISTS (SELECT FROM {PHOTOS} WHERE p.sha256 = $1 AND p.state = 'ready' AND p.deleted_at IS NULL "
+        "AND NOT a.private AND a.deleted_at IS NULL)",
+        sha256,
+    )
+    return public
+
+
+async def is_referenced(db: Queryable, sha256: str) -> bool:
+    """Say whether any photo that is not deleted has this original, whatever its state."""
+    referenced: bool = await db.fetchval(
+        "SELECT EXISTS (SELECT FROM photos WHERE sha256 = $1 AND deleted_at IS NULL)", sha256
+    )
+    return referenced
+
+
+async def exif(db: Queryable, photo_id: int) -> dict[str, Any] | None:
+    """Return what the camera wrote, for the owner's eyes only; None when nothing was there."""
+    found: dict[str, Any] | None = await db.fetchval("SELECT exif FROM photo_exif WHERE photo_id = $1", photo_id)
+    return found
+
+
+async def _lock_author(tx: Transaction, photo_id: int) -> int | None:
+    # The author of a photo never changes, so it may be read before anything is locked.
+    author_id: int | None = await tx.fetchval(
+        "SELECT id FROM users WHERE id = (SELECT author_id FROM photos WHERE id = $1) FOR NO KEY UPDATE", photo_id
+    )
+    return author_id
+
+
+async def _delete(tx: Transaction, author_id: int, photo_id: int | None) -> int:
+    rows = await tx.fetch(
+        """
+        UPDATE photos SET deleted_at = now()
+        WHERE author_id = $1 AND ($2::bigint IS NULL OR id = $2) AND deleted_at IS NULL
+        RETURNING id, sha256, state""",
+        author_id,
+        photo_id,
+    )
+    gone = [row["id"] for row in rows]
+    await tx.execute("DELETE FROM photo_tags WHERE photo_id = ANY($1::bigint[])", gone)
+    await tx.execute("DELETE FROM photo_exif WHERE photo_id = ANY($1::bigint[])", gone)
+    shown = sum(row["state"] == "ready" for row in rows)
+    await tx.execute("UPDATE users SET photos = photos - $2 WHERE id = $1", author_id, shown)
+    for row in rows:
+        tx.emit(PhotoDeleted(photo_id=row["id"], author_id=author_id, sha256=row["sha256"]))
+    return len(gone)
+
+
+async def _tag(tx: Transaction, photo_id: int, tags: Sequence[str]) -> None:
+    await tx.execute(
+        "INSERT INTO photo_tags (photo_id, tag) SELECT $1, tag FROM unnest($2::text[]) AS tag", photo_id, list(tags)
+    )

@@ -1,0 +1,73 @@
+"""Rows into values: the column lists that queries select, and the domain types made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import asyncpg
+
+from storage.models import Comment, Person, Photo, PhotoState, Role, User
+
+Row = asyncpg.Record | Mapping[str, Any]
+
+# Columns of `users AS a`. The casts keep the driver from asking PostgreSQL what a citext is.
+USER = (
+    "a.id, a.username::text, a.email::text, a.display_name, a.bio, a.role, a.private, a.avatar_sha256, a.settings, "
+    "a.followers, a.following, a.photos, a.created_at"
+)
+PERSON = "a.id, a.username::text, a.display_name, a.avatar_sha256"
+
+# Columns of `photos AS p JOIN users AS a ON a.id = p.author_id`.
+PHOTO = (
+    "p.id, p.author_id, a.username::text, a.display_name, a.avatar_sha256, a.private AS author_private, p.state, "
+    "p.reason, p.sha256, p.content_type, p.bytes, p.width, p.height, p.placeholder, p.caption, p.alt_text, p.tags, "
+    "p.location, p.likes, p.comments, p.version, p.created_at"
+)
+PHOTOS = "photos p JOIN users a ON a.id = p.author_id"
+
+# Columns of `comments AS c`.
+COMMENT = "c.id, c.photo_id, c.author_id, c.author_username, c.author_name, c.author_avatar, c.text, c.created_at"
+
+_PHOTO_FIELDS = (
+    "id", "author_private", "reason", "sha256", "content_type", "bytes", "width", "height", "placeholder",
+    "caption", "alt_text", "location", "likes", "comments", "version", "created_at",
+)  # fmt: skip
+
+
+def user_of(row: Row) -> User:
+    """Return the user of a row of `USER`."""
+    return User(**{**dict(row), "role": Role(row["role"])})
+
+
+def person_of(row: Row, identifier: str = "id") -> Person:
+    """Return the person of a row of `PERSON`, whose id stands in the column `identifier`."""
+    return Person(
+        id=row[identifier],
+        username=row["username"],
+        display_name=row["display_name"],
+        avatar_sha256=row["avatar_sha256"],
+    )
+
+
+def photo_of(row: Row) -> Photo:
+    """Return the photo of a row of `PHOTO`."""
+    return Photo(
+        author=person_of(row, "author_id"),
+        state=PhotoState(row["state"]),
+        tags=tuple(row["tags"]),
+        **{name: row[name] for name in _PHOTO_FIELDS},
+    )
+
+
+def comment_of(row: Row) -> Comment:
+    """Return the comment of a row of `COMMENT`, whose author is written beside it."""
+    author = Person(
+        id=row["author_id"],
+        username=row["author_username"],
+        display_name=row["author_name"],
+        avatar_sha256=row["author_avatar"],
+    )
+    return Comment(
+        id=row["id"], photo_id=row["photo_id"], author=author, text=row["text"], created_at=row["created_at"]
+    )

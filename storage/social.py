@@ -1,0 +1,274 @@
+"""Who follows, blocks and mutes whom.
+
+Whatever changes a pair of people locks both of their rows first, the smaller id before the greater:
+so the counters are right, a block and a follow at the same moment cannot both win, and no two
+transactions wait for each other in a circle.
+"""
+
+from __future__ import annotations
+
+from storage.database import Queryable, Transaction
+from storage.errors import ConflictError, NotFoundError
+from storage.events import UserBlocked, UserFollowed, UserMuted, UserUnfollowed
+from storage.models import Relation, User
+from storage.rows import USER, user_of
+from storage.visibility import KNOWN, PUBLISHED
+
+Bound = tuple[int, int]  # (shard, follower id): a point in the order of fan-out
+
+_START: Bound = (-1, -1)
+_END: Bound = (1 << 62, (1 << 63) - 1)
+
+
+async def follow(tx: Transaction, follower_id: int, followee_id: int) -> bool:
+    """Follow a person, or ask a private one for leave; True when following, False when asked.
+
+    Emits `UserFollowed` when something changed. Raises `NotFoundError("user")` for nobody, or where either
+    blocks the other, and `ConflictError` cannot_follow_yourself.
+    """
+    if follower_id == followee_id:
+        raise ConflictError("cannot_follow_yourself", "you cannot follow yourself")
+    await _lock(tx, follower_id, followee_id)
+    row = await tx.fetchrow(
+        """
+        SELECT a.private,
+            EXISTS (SELECT FROM follows WHERE follower_id = $1 AND followee_id = $2) AS following,
+            EXISTS (SELECT FROM blocks WHERE (blocker_id = $1 AND blocked_id = $2)
+                                          OR (blocker_id = $2 AND blocked_id = $1)) AS blocked
+        FROM users a WHERE a.id = $2""",
+        follower_id,
+        followee_id,
+    )
+    if row is None or row["blocked"]:
+        raise NotFoundError("user")
+    if row["following"]:
+        return True
+    if row["private"]:
+        asked = await tx.execute(
+            "INSERT INTO follow_requests (follower_id, followee_id) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+            follower_id,
+            followee_id,
+        )
+        if asked:
+            tx.emit(UserFollowed(follower_id=follower_id, followee_id=followee_id, requested=True))
+        return False
+    await _remove_request(tx, follower_id, followee_id)
+    await _add_follow(tx, follower_id, followee_id)
+    return True
+
+
+async def unfollow(tx: Transaction, follower_id: int, followee_id: int) -> bool:
+    """Follow a person no longer, or withdraw the request; False when there was neither."""
+    await _lock(tx, follower_id, followee_id)
+    asked = await _remove_request(tx, follower_id, followee_id)
+    return await _remove_follow(tx, follower_id, followee_id) or asked
+
+
+async def accept(tx: Transaction, followee_id: int, follower_id: int) -> None:
+    """Grant a request; emits `UserFollowed`, raises `NotFoundError("request")`."""
+    await _lock(tx, follower_id, followee_id)
+    if not await _remove_request(tx, follower_id, followee_id):
+        raise NotFoundError("request")
+    await _add_follow(tx, follower_id, followee_id)
+
+
+async def decline(tx: Transaction, followee_id: int, follower_id: int) -> None:
+    """Refuse a request, of which the other is not told; raises `NotFoundError("request")`."""
+    if not await _remove_request(tx, follower_id, followee_id):
+        raise NotFoundError("request")
+
+
+async def block(tx: Transaction, blocker_id: int, blocked_id: int) -> bool:
+    """Block a person; follows and requests both ways end. False when it was so already.
+
+    Emits `UserUnfollowed` for each follow that ended, then `UserBlocked`.
+    """
+    if blocker_id == blocked_id:
+        raise ConflictError("cannot_block_yourself", "you cannot block yourself")
+    await _lock(tx, blocker_id, blocked_id)
+    new = await tx.execute(
+        "INSERT INTO blocks (blocker_id, blocked_id) VALUES ($1, $2) ON CONFLICT DO NOTHING", blocker_id, blocked_id
+    )
+    if not new:
+        return False
+    for follower_id, followee_id in ((blocker_id, blocked_id), (blocked_id, blocker_id)):
+        await _remove_request(tx, follower_id, followee_id)
+        await _remove_follow(tx, follower_id, followee_id)
+    tx.emit(UserBlocked(blocker_id=blocker_id, blocked_id=blocked_id))
+    return True
+
+
+async def unblock(tx: Transaction, blocker_id: int, blocked_id: int) -> bool:
+    """Take a block back; the follows do not return. False when there was none."""
+    return bool(
+        await tx.execute("DELETE FROM blocks WHERE blocker_id = $1 AND blocked_id = $2", blocker_id, blocked_id)
+    )
+
+
+async def mute(tx: Transaction, muter_id: int, muted_id: int) -> bool:
+    """Keep a person's photos out of the feed and their acts out of the inbox; False when it was so already."""
+    if muter_id == muted_id:
+        raise ConflictError("cannot_mute_yourself", "you cannot mute yourself")
+    await _lock(tx, muter_id, muted_id)
+    new = await tx.execute(
+        "INSERT INTO mutes (muter_id, muted_id) VALUES ($1, $2) ON CONFLICT DO NOTHING", muter_id, muted_id
+    )
+    if new:
+        tx.emit(UserMuted(muter_id=muter_id, muted_id=muted_id, muted=True))
+    return bool(new)
+
+
+async def unmute(tx: Transaction, muter_id: int, muted_id: int) -> bool:
+    """Take a mute back; False when there was none."""
+    gone = await tx.execute("DELETE FROM mutes WHERE muter_id = $1 AND muted_id = $2", muter_id, muted_id)
+    if gone:
+        tx.emit(UserMuted(muter_id=muter_id, muted_id=muted_id, muted=False))
+    return bool(gone)
+
+
+async def relation(db: Queryable, viewer_id: int, other_id: int) -> Relation:
+    """Return how a viewer stands to another person; all False for oneself."""
+    row = await db.fetchrow(
+        """
+        SELECT EXISTS (SELECT FROM follows WHERE follower_id = $1 AND followee_id = $2) AS following,
+            EXISTS (SELECT FROM follow_requests WHERE follower_id = $1 AND followee_id = $2) AS requested,
+            EXISTS (SELECT FROM follows WHERE follower_id = $2 AND followee_id = $1) AS followed_by,
+            EXISTS (SELECT FROM blocks WHERE blocker_id = $1 AND blocked_id = $2) AS blocking,
+            EXISTS (SELECT FROM mutes WHERE muter_id = $1 AND muted_id = $2) AS muting""",
+        viewer_id,
+        other_id,
+    )
+    return Relation(**dict(row or {}))
+
+
+async def may_see(db: Queryable, viewer_id: int | None, owner_id: int) -> bool:
+    """Say whether a viewer, None for nobody in particular, may see what an account publishes."""
+    seen: bool = await db.fetchval(
+        f"SELECT EXISTS (SELECT FROM users a WHERE a.id = $2 AND {PUBLISHED})", viewer_id, owner_id
+    )
+    return seen
+
+
+async def followers(
+    db: Queryable, user_id: int, *, before: int | None, limit: int, viewer_id: int | None = None
+) -> list[User]:
+    """Return who follows a person, by descending id, ids below `before`; without whom the viewer may not know."""
+    return await _people(
+        db, "follows f JOIN users a ON a.id = f.follower_id", "f.followee_id", "f.follower_id",
+        (viewer_id, user_id, before, limit),
+    )  # fmt: skip
+
+
+async def following(
+    db: Queryable, user_id: int, *, before: int | None, limit: int, viewer_id: int | None = None
+) -> list[User]:
+    """Return whom a person follows, by descending id, ids below `before`; without whom the viewer may not know."""
+    return await _people(
+        db, "follows f JOIN users a ON a.id = f.followee_id", "f.follower_id", "f.followee_id",
+        (viewer_id, user_id, before, limit),
+    )  # fmt: skip
+
+
+async def requests(db: Queryable, user_id: int, *, before: int | None, limit: int) -> list[User]:
+    """Return who asks to follow a private person, by descending id, ids below `before`."""
+    return await _people(
+        db, "follow_requests f JOIN users a ON a.id = f.follower_id", "f.followee_id", "f.follower_id",
+        (user_id, user_id, before, limit),
+    )  # fmt: skip
+
+
+async def follower_ids(
+    db: Queryable, author_id: int, *, after: Bound | None, until: Bound | None, limit: int
+) -> list[int]:
+    """Return followers by (shard, id), past `after` and up to `until` inclusive, without those who mute the author."""
+    rows = await db.fetch(
+        """
+        SELECT f.follower_id FROM follows f
+        WHERE f.followee_id = $1
+          AND ((f.follower_id & 1023), f.follower_id) > ($2::bigint, $3::bigint)
+          AND ((f.follower_id & 1023), f.follower_id) <= ($4::bigint, $5::bigint)
+          AND NOT EXISTS (SELECT FROM mutes m WHERE m.muter_id = f.follower_id AND m.muted_id = $1)
+        ORDER BY (f.follower_id & 1023), f.follower_id LIMIT $6""",
+        author_id,
+        *(after or _START),
+        *(until or _END),
+        limit,
+    )
+    return [row["follower_id"] for row in rows]
+
+
+async def chunk_bounds(db: Queryable, author_id: int, *, size: int) -> list[Bound]:
+    """Return the last (shard, follower id) of each run of `size` followers; [] when there are none."""
+    rows = await db.fetch(
+        """
+        SELECT shard, follower_id FROM (
+            SELECT (follower_id & 1023) AS shard, follower_id, row_number() OVER turn AS place,
+                   lead(follower_id) OVER turn IS NULL AS last
+            FROM follows WHERE followee_id = $1
+            WINDOW turn AS (ORDER BY (follower_id & 1023), follower_id)
+        ) AS numbered
+        WHERE last OR place % $2 = 0 ORDER BY shard, follower_id""",
+        author_id,
+        size,
+    )
+    return [(row["shard"], row["follower_id"]) for row in rows]
+
+
+async def _lock(tx: Transaction, one_id: int, other_id: int) -> None:
+    """Lock two accounts in the order of their ids; raise `NotFoundError("user")` unless both exist."""
+    rows = await tx.fetch(
+        "SELECT id FROM users WHERE id = ANY($1::bigint[]) AND deleted_at IS NULL ORDER BY id FOR NO KEY UPDATE",
+        [one_id, other_id],
+    )
+    if len(rows) != 2:
+        raise NotFoundError("user")
+
+
+async def _add_follow(tx: Transaction, follower_id: int, followee_id: int) -> None:
+    new = await tx.execute(
+        "INSERT INTO follows (follower_id, followee_id) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+        follower_id,
+        followee_id,
+    )
+    if new:
+        await _count(tx, follower_id, followee_id, 1)
+        tx.emit(UserFollowed(follower_id=follower_id, followee_id=followee_id))
+
+
+async def _remove_follow(tx: Transaction, follower_id: int, followee_id: int) -> bool:
+    gone = await tx.execute("DELETE FROM follows WHERE follower_id = $1 AND followee_id = $2", follower_id, followee_id)
+    if gone:
+        await _count(tx, follower_id, followee_id, -1)
+        tx.emit(UserUnfollowed(follower_id=follower_id, followee_id=followee_id))
+    return bool(gone)
+
+
+async def _remove_request(tx: Transaction, follower_id: int, followee_id: int) -> bool:
+    return bool(
+        await tx.execute(
+            "DELETE FROM follow_requests WHERE followee_id = $2 AND follower_id = $1", follower_id, followee_id
+        )
+    )
+
+
+async def _count(tx: Transaction, follower_id: int, followee_id: int, by: int) -> None:
+    await tx.execute(
+        """
+        UPDATE users SET following = following + CASE WHEN id = $1 THEN $3 ELSE 0 END,
+                         followers = followers + CASE WHEN id = $2 THEN $3 ELSE 0 END
+        WHERE id IN ($1, $2)""",
+        follower_id,
+        followee_id,
+        by,
+    )
+
+
+async def _people(
+    db: Queryable, source: str, owner: str, person: str, args: tuple[int | None, int, int | None, int]
+) -> list[User]:
+    rows = await db.fetch(
+        f"SELECT {USER} FROM {source} WHERE {owner} = $2 AND ($3::bigint IS NULL OR {person} < $3) AND {KNOWN} "
+        f"ORDER BY {person} DESC LIMIT $4",
+        *args,
+    )
+    return [user_of(row) for row in rows]

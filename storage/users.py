@@ -1,0 +1,184 @@
+"""Accounts: making, finding, changing and removing them.
+
+A removed account is a row with `deleted_at`: its names are free again at once, its photos and comments
+are gone with the same transaction, and what hangs on others (likes, follows) is erased later in batches
+(see `storage.erasure`), because it may be a million rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from storage import comments, ids, photos, sessions
+from storage.database import Queryable, Transaction
+from storage.errors import ConflictError, NotFoundError
+from storage.events import UserChanged
+from storage.models import Person, Role, User
+from storage.rows import PERSON, USER, person_of, user_of
+from storage.visibility import KNOWN, PROFILE
+
+_AFTER_ANY_TEXT = "\U0010ffff"  # sorts after every character that a name can hold
+
+
+async def create(
+    tx: Transaction, *, username: str, email: str, password_hash: str, display_name: str, role: Role = Role.USER
+) -> User:
+    """Make an account in a shard of its own drawing; raise `ConflictError` username_taken or email_taken."""
+    row = await tx.insert(
+        ids.draw_shard(),
+        f"""
+        INSERT INTO users AS a (id, username, email, password_hash, display_name, role)
+        VALUES ($1, $2::text, $3::text, $4, $5, $6)
+        ON CONFLICT (id) DO NOTHING RETURNING {USER}""",
+        username,
+        email,
+        password_hash,
+        display_name,
+        role.value,
+    )
+    if row is None:
+        raise ConflictError("conflict", "no free id was drawn; try again")
+    return user_of(row)
+
+
+async def get(db: Queryable, user_id: int, *, viewer_id: int | None = None) -> User:
+    """Return an account; raise `NotFoundError("user")` when it is deleted or blocks the viewer."""
+    return _found(await db.fetchrow(f"SELECT {USER} FROM users a WHERE a.id = $2 AND {PROFILE}", viewer_id, user_id))
+
+
+async def find(db: Queryable, name_or_id: str, *, viewer_id: int | None = None) -> User:
+    """Return the account of an id in text or, where no account has that id, of a username; see `get`."""
+    try:
+        user_id: int | None = ids.decode(name_or_id)
+    except ids.BadIdError:
+        user_id = None
+    row = await db.fetchrow(
+        f"SELECT {USER} FROM users a WHERE (a.id = $2 OR a.username = $3::text::citext) AND {PROFILE} "
+        "ORDER BY a.id = $2 DESC NULLS LAST LIMIT 1",
+        viewer_id,
+        user_id,
+        name_or_id,
+    )
+    return _found(row)
+
+
+async def credentials(db: Queryable, login: str) -> tuple[User, str] | None:
+    """Return the account of a username or e-mail address and its password hash, or None."""
+    column = "email" if "@" in login else "username"
+    row = await db.fetchrow(
+        f"SELECT {USER}, a.password_hash FROM users a WHERE a.{column} = $1::text::citext AND a.deleted_at IS NULL",
+        login,
+    )
+    if row is None:
+        return None
+    fields = dict(row)
+    password_hash: str = fields.pop("password_hash")
+    return user_of(fields), password_hash
+
+
+async def update(
+    tx: Transaction,
+    user_id: int,
+    *,
+    display_name: str | None = None,
+    bio: str | None = None,
+    private: bool | None = None,
+    settings: dict[str, Any] | None = None,
+    avatar_sha256: str | None = None,
+) -> User:
+    """Change what is not None and return the account; an empty `avatar_sha256` takes the picture away.
+
+    Emits `UserChanged` when the name, the picture or the privacy is given. The name and picture beside
+    the person's comments change with them.
+    """
+    row = await tx.fetchrow(
+        f"""
+        UPDATE users AS a SET
+            display_name = coalesce($2, display_name), bio = coalesce($3, bio), private = coalesce($4, private),
+            settings = coalesce($5, settings),
+            avatar_sha256 = CASE WHEN $6::text IS NULL THEN avatar_sha256 ELSE nullif($6::text, '') END
+        WHERE id = $1 AND deleted_at IS NULL RETURNING {USER}""",
+        user_id,
+        display_name,
+        bio,
+        private,
+        settings,
+        avatar_sha256,
+    )
+    user = _found(row)
+    if display_name is not None or avatar_sha256 is not None:
+        await comments.rename_author(tx, user)
+    if display_name is not None or avatar_sha256 is not None or private is not None:
+        tx.emit(UserChanged(user_id=user_id))
+    return user
+
+
+async def remove(tx: Transaction, user_id: int) -> list[str]:
+    """Delete an account with its photos and comments, and return the sessions that ended with it.
+
+    Emits `UserChanged`, and `PhotoDeleted` and `CommentDeleted` for each; raises `NotFoundError("user")`.
+    """
+    gone = await tx.execute(
+        "UPDATE users SET deleted_at = now(), email = '', password_hash = '', bio = '', settings = '{}', "
+        "avatar_sha256 = NULL WHERE id = $1 AND deleted_at IS NULL",
+        user_id,
+    )
+    if not gone:
+        raise NotFoundError("user")
+    await photos.lock_for_removal(tx, user_id)
+    await photos.delete_all(tx, author_id=user_id)
+    await comments.delete_all(tx, author_id=user_id)
+    ended = await sessions.revoke_all(tx, user_id)
+    tx.emit(UserChanged(user_id=user_id, deleted=True))
+    return ended
+
+
+async def set_role(tx: Transaction, username: str, role: Role) -> User:
+    """Give an account a role; raise `NotFoundError("user")`."""
+    row = await tx.fetchrow(
+        f"UPDATE users AS a SET role = $2 WHERE username = $1::text::citext AND deleted_at IS NULL RETURNING {USER}",
+        username,
+        role.value,
+    )
+    return _found(row)
+
+
+async def search(db: Queryable, prefix: str, *, viewer_id: int | None, after: str | None, limit: int) -> list[User]:
+    """Return accounts whose username begins with `prefix`, in any case, by username, those past `after`."""
+    low = prefix.lower()
+    rows = await db.fetch(
+        f"""
+        SELECT {USER} FROM users a
+        WHERE lower(a.username::text) ~>=~ $2 AND lower(a.username::text) ~<~ $3
+          AND ($4::text IS NULL OR lower(a.username::text) ~>~ $4) AND {KNOWN}
+        ORDER BY lower(a.username::text) USING ~<~ LIMIT $5""",
+        viewer_id,
+        low,
+        low + _AFTER_ANY_TEXT,
+        None if after is None else after.lower(),
+        limit,
+    )
+    return [user_of(row) for row in rows]
+
+
+async def people(db: Queryable, user_ids: Sequence[int]) -> dict[int, Person]:
+    """Return the people of `user_ids` by id; deleted ones are left out."""
+    rows = await db.fetch(
+        f"SELECT {PERSON} FROM users a WHERE a.id = ANY($1::bigint[]) AND a.deleted_at IS NULL", list(user_ids)
+    )
+    return {row["id"]: person_of(row) for row in rows}
+
+
+async def touch(db: Queryable, user_id: int) -> None:
+    """Note that a person was here now; writes at most once an hour."""
+    await db.fetchval(
+        "UPDATE users SET last_seen_at = now() WHERE id = $1 AND last_seen_at < now() - interval '1 hour' RETURNING id",
+        user_id,
+    )
+
+
+def _found(row: Any) -> User:
+    if row is None:
+        raise NotFoundError("user")
+    return user_of(row)
