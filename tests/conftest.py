@@ -65,7 +65,7 @@ def valkey_url(engines_dir: Path) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def real_redis_url(engines_dir: Path) -> Iterator[str]:
     """The URL of a Redis (not Valkey) for this session."""
-    with in_background(lambda: redis_server(engines_dir / "rd")) as url:
+    with redis_server(engines_dir / "rd") as url:
         yield url
 
 

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
-import signal
 import socket
 import subprocess
 import threading
+import time
 from asyncio import Event, Runner
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
 from pathlib import Path
 
-from redis.asyncio import Redis
+import redis
 from redis.exceptions import RedisError
 
-from storage.embedded.supervisor import child
+START_DEADLINE = 30.0  # seconds
 
 
 def free_port() -> int:
@@ -67,45 +66,53 @@ def _run(runner: Runner, hold: Callable[[], object]) -> None:
         runner.run(hold())  # type: ignore[arg-type]
 
 
-@contextlib.asynccontextmanager
-async def redis_server(folder: Path, *, port: int = 0) -> AsyncIterator[str]:
-    """Run Debian's `redis-server` on a unix socket, or on a loopback `port`; yield its URL."""
-    binary = shutil.which("redis-server")
-    if binary is None:
-        raise RuntimeError("redis-server is missing: run `make test`, which installs it")
-    folder.mkdir(parents=True, exist_ok=True)
-    where = ["--bind", "127.0.0.1", "--port", str(port)]
-    url = f"redis://127.0.0.1:{port}"
-    if not port:
-        where = ["--port", "0", "--unixsocket", str(folder / "redis.sock")]
-        url = f"unix://{folder / 'redis.sock'}"
+class RedisNode:
+    """Debian's `redis-server` on a loopback port; it can be killed and started again on the same data."""
 
-    async def ready() -> bool:
-        client = Redis.from_url(url)
-        try:
-            return bool(await client.ping())
-        except (RedisError, OSError):
-            return False
-        finally:
-            await client.aclose()
+    def __init__(self, folder: Path, port: int) -> None:
+        self._folder = folder
+        self._port = port
+        self._process: subprocess.Popen[bytes] | None = None
+        self.url = f"redis://127.0.0.1:{port}"
 
-    async with child(
-        [binary, *where, "--dir", str(folder), "--appendonly", "yes", "--save", ""],
-        name="redis",
-        log_file=folder / "redis.log",
-        stop_signal=signal.SIGTERM,
-        ready=ready,
-        deadline=20,
-    ):
-        yield url
+    def start(self) -> None:
+        """Start it and wait until it answers; raise RuntimeError with its log when it does not."""
+        binary = shutil.which("redis-server")
+        if binary is None:
+            raise RuntimeError("redis-server is missing: run `make test`, which installs it")
+        self._folder.mkdir(parents=True, exist_ok=True)
+        command = [binary, "--bind", "127.0.0.1", "--port", str(self._port), "--dir", str(self._folder)]
+        with (self._folder / "redis.log").open("ab") as log:
+            self._process = subprocess.Popen([*command, "--appendonly", "yes", "--save", ""], stdout=log, stderr=log)
+        client = redis.Redis(port=self._port)
+        deadline = time.monotonic() + START_DEADLINE
+        while time.monotonic() < deadline and self._process.poll() is None:
+            with contextlib.suppress(RedisError, OSError):
+                if client.ping():
+                    client.close()
+                    return
+            time.sleep(0.02)
+        raise RuntimeError(f"Redis did not start: {(self._folder / 'redis.log').read_text()[-2000:]}")
+
+    def kill(self) -> None:
+        """End it with SIGKILL."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait(10)
+
+    def stop(self) -> None:
+        """End it, if it runs."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.terminate()
+            self._process.wait(20)
 
 
-def kill(pid: int) -> None:
-    """End a process of ours the hard way."""
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
-
-
-def run(*command: str) -> str:
-    """Run a command to its end and return what it printed; raise when it fails."""
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+@contextmanager
+def redis_server(folder: Path) -> Iterator[str]:
+    """Run Debian's `redis-server` for the time of the block; yield its URL."""
+    node = RedisNode(folder, free_port())
+    node.start()
+    try:
+        yield node.url
+    finally:
+        node.stop()

@@ -1,0 +1,104 @@
+"""A whole PicShare as a company would run it: separate processes on PostgreSQL, Redis and RabbitMQ given by URL."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+from storage.embedded.postgres import embedded_postgres
+from tests.engines.private import RedisNode, free_port
+from tests.engines.rabbitmq import RabbitNode
+from tests.support.service import Service
+
+WORKERS = ("media", "fanout", "notify", "relay", "janitor")
+
+
+class Cluster:
+    """Engines and processes by name; `kill` and `restart` take any of them."""
+
+    def __init__(self, folder: Path, dsn: str, redis: RedisNode, rabbit: RabbitNode) -> None:
+        self.redis = redis
+        self.rabbit = rabbit
+        self._dsn = dsn
+        env = {
+            "PICSHARE_DATABASE__URL": dsn,
+            "PICSHARE_DATABASE__POOL_MAX": "6",
+            "PICSHARE_REDIS__URL": redis.url,
+            "PICSHARE_BROKER__URL": rabbit.url,
+            "PICSHARE_BLOBS__URL": f"file:{folder / 'blobs'}",
+            "PICSHARE_DATA__DIR": str(folder / "data"),
+            "PICSHARE_AUTH__SECRET": secrets.token_hex(32),
+            "PICSHARE_LOG__FORMAT": "json",
+            "PICSHARE_LIMITS__UPLOADS": "100000/m",
+            "PICSHARE_LIMITS__REACTIONS": "100000/m",
+        }
+        self._migrate = Service(["migrate"], folder=folder, name="migrate", env=env)
+        self.processes: dict[str, Service] = {}
+        for role in ("api", "live"):
+            for number in (1, 2):
+                port = free_port()
+                self.processes[f"{role}{number}"] = Service(
+                    ["serve", "--role", role, "--port", str(port)],
+                    folder=folder,
+                    name=f"{role}{number}",
+                    port=port,
+                    env=env,
+                )
+        for role in WORKERS:
+            port = free_port()
+            self.processes[role] = Service(
+                ["worker", role, "--health-port", str(port)], folder=folder, name=role, port=port, env=env
+            )
+
+    def url(self, name: str) -> str:
+        """Return where a process answers."""
+        return self.processes[name].url
+
+    async def start(self) -> None:
+        """Migrate, then start every process and wait until all are ready."""
+        await self._migrate.start(wait=False)
+        assert self._migrate.process is not None
+        assert await self._migrate.process.wait() == 0, self._migrate.log()
+        await asyncio.gather(*(process.start() for process in self.processes.values()))
+
+    async def stop(self) -> None:
+        """Stop every process that still runs."""
+        running = [item for item in self.processes.values() if item.process and item.process.returncode is None]
+        await asyncio.gather(*(process.stop() for process in running))
+
+    async def kill(self, name: str) -> None:
+        """End a process or an engine with SIGKILL."""
+        if name == "redis":
+            await asyncio.to_thread(self.redis.kill)
+        elif name == "rabbitmq":
+            await asyncio.to_thread(self.rabbit.kill)
+        else:
+            await self.processes[name].kill()
+
+    async def restart(self, name: str) -> None:
+        """Start again what was killed, and wait until it is ready."""
+        if name == "redis":
+            await asyncio.to_thread(self.redis.start)
+        elif name == "rabbitmq":
+            await asyncio.to_thread(self.rabbit.start)
+        else:
+            await self.processes[name].start()
+
+
+@asynccontextmanager
+async def cluster_in(folder: Path) -> AsyncIterator[Cluster]:
+    """Run a cluster in a directory for the time of the block."""
+    async with AsyncExitStack() as stack:
+        # Durability stays on: these tests are about what survives.
+        dsn = await stack.enter_async_context(embedded_postgres(folder / "pg"))
+        redis, rabbit = RedisNode(folder / "redis", free_port()), RabbitNode(folder / "rabbit")
+        stack.callback(redis.stop)
+        stack.callback(rabbit.stop)
+        await asyncio.gather(asyncio.to_thread(redis.start), asyncio.to_thread(rabbit.start))
+        cluster = Cluster(folder, dsn, redis, rabbit)
+        stack.push_async_callback(cluster.stop)
+        await cluster.start()
+        yield cluster

@@ -1,0 +1,133 @@
+"""A steady load of uploads and likes, and the ledger that compares what was acknowledged with what arrived."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import itertools
+import uuid
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import aiohttp
+from PIL import Image
+
+from tests.support.eventually import eventually
+from tests.support.person import Live, Person
+
+PAUSE = 0.15  # seconds between two uploads of one author
+
+
+class Load:
+    """Two authors who upload, three followers who listen and like; each on processes in turn."""
+
+    def __init__(self, apis: list[str], authors: list[Person], fans: list[Person], lives: list[Live]) -> None:
+        self._apis = itertools.cycle(apis)
+        self._authors = authors
+        self._fans = fans
+        self._lives = lives
+        self._colours = itertools.count(1)
+        self.acknowledged: list[str] = []
+        self.liked: list[tuple[str, str]] = []
+
+    @classmethod
+    async def prepare(cls, http: aiohttp.ClientSession, *, apis: list[str], lives: list[str]) -> Load:
+        """Make the people, let them follow, and connect the followers live."""
+        turn = itertools.cycle(apis)
+        authors = [await Person.sign_up(http, next(turn)) for _ in range(2)]
+        fans = [await Person.sign_up(http, next(turn)) for _ in range(3)]
+        for fan in fans:
+            for author in authors:
+                await fan.follow(author)
+        addresses = itertools.cycle(lives)
+        return cls(apis, authors, fans, [await fan.go_live(next(addresses)) for fan in fans])
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Keep the load going for the time of the block."""
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(self._keep_uploading(author)) for author in self._authors]
+            tasks.append(group.create_task(self._keep_liking()))
+            try:
+                yield
+            finally:
+                for task in tasks:
+                    task.cancel()
+
+    async def until(self, *, acknowledged: int) -> None:
+        """Wait until so many uploads have been acknowledged in all."""
+        await eventually(lambda: len(self.acknowledged) >= acknowledged, within=60)
+
+    async def for_a_while(self, seconds: float) -> None:
+        """Let the load go on: an outage has a length."""
+        await asyncio.sleep(seconds)
+
+    async def everything_arrives(self, *, within: float) -> None:
+        """Wait until each follower has each acknowledged photo, live and in the feed, once; and each like stands."""
+        wanted = set(self.acknowledged)
+
+        async def arrived() -> bool:
+            for fan, live in zip(self._fans, self._lives, strict=True):
+                heard = Counter(item["photo"]["id"] for item in live.of("feed", "photo.new"))
+                assert not wanted - heard.keys(), f"{fan.name} never heard of {wanted - heard.keys()}"
+                fan.url = next(self._apis)
+                listed = Counter(item["id"] for item in await fan.feed())
+                assert not wanted - listed.keys(), f"{fan.name} does not see {wanted - listed.keys()}"
+                assert not [photo for photo, times in listed.items() if times > 1]
+                assert not [photo for photo, times in heard.items() if times > 1], "a photo was announced twice"
+            return True
+
+        await eventually(arrived, within=within)
+        for photo, name in self.liked:
+            likers = (await self._authors[0].call("GET", f"/photos/{photo}/likes")).expect(200)["items"]
+            assert name in {person["username"] for person in likers}
+
+    async def close(self) -> None:
+        """Disconnect everybody."""
+        for fan in self._fans:
+            await fan.leave()
+
+    async def _keep_uploading(self, author: Person) -> None:
+        while True:
+            picture, key = self._picture(), uuid.uuid4().hex
+            # A client repeats what was not answered, with the same key, until it is.
+            photo = None
+            while photo is None:
+                photo = await self._try(author, picture, key)
+                await asyncio.sleep(PAUSE)
+            self.acknowledged.append(photo)
+
+    async def _try(self, author: Person, picture: bytes, key: str) -> str | None:
+        author.url = next(self._apis)
+        try:
+            answer = await author.try_upload(picture, "under load", key=key)
+        except (aiohttp.ClientError, TimeoutError, OSError):
+            return None
+        if answer.status == 201:
+            return str(answer.json["id"])
+        assert answer.status in {409, 429, 503}, f"{answer.status}: {answer.body[:300]!r}"
+        return None
+
+    async def _keep_liking(self) -> None:
+        done = 0
+        while True:
+            await asyncio.sleep(PAUSE)
+            if done >= len(self.acknowledged):
+                continue
+            fan, photo = self._fans[done % len(self._fans)], self.acknowledged[done]
+            fan.url = next(self._apis)
+            try:
+                answer = await fan.call("PUT", f"/photos/{photo}/like")
+            except (aiohttp.ClientError, TimeoutError, OSError):
+                continue
+            if answer.status == 200:
+                self.liked.append((photo, fan.name))
+                done += 1
+
+    def _picture(self) -> bytes:
+        number = next(self._colours)
+        image = Image.new("RGB", (64, 48), (number * 37 % 256, number * 91 % 256, number * 151 % 256))
+        buffer = io.BytesIO()
+        image.save(buffer, "JPEG")
+        return buffer.getvalue()

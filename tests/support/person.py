@@ -1,0 +1,180 @@
+"""A person who uses PicShare as clients do: over the REST API, and live with an unmodified SDK."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from centrifuge import (
+    Client,
+    ClientEventHandler,
+    ConnectedContext,
+    DisconnectedContext,
+    ServerPublicationContext,
+    ServerSubscribedContext,
+)
+
+from tests.support.eventually import eventually
+
+API = "/api/v1"
+
+
+class Answer:
+    """An HTTP answer read to its end."""
+
+    def __init__(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        self.status = status
+        self.headers = headers
+        self.body = body
+
+    @property
+    def json(self) -> Any:
+        """Return the body's JSON, or None when there is none."""
+        return json.loads(self.body) if self.body else None
+
+    def expect(self, status: int) -> Any:
+        """Return the JSON; fail with the body when the status is another."""
+        assert self.status == status, f"{self.status}: {self.body[:500]!r}"
+        return self.json
+
+
+class Live(ClientEventHandler):
+    """What one live connection has heard, by channel, in the order it came."""
+
+    def __init__(self, person: Person, url: str) -> None:
+        self.heard: list[tuple[str, int, dict[str, Any]]] = []
+        self.recovered: list[tuple[str, bool]] = []
+        self.connects = 0
+        self.codes: list[int] = []
+        address = url.replace("http", "ws", 1) + "/connection/websocket"
+        self.client = Client(
+            address, events=self, get_token=person.fresh_token, min_reconnect_delay=0.05, max_reconnect_delay=0.5
+        )
+
+    async def on_connected(self, ctx: ConnectedContext) -> None:
+        """Count a connect."""
+        self.connects += 1
+
+    async def on_disconnected(self, ctx: DisconnectedContext) -> None:
+        """Keep the code of an end without return."""
+        self.codes.append(ctx.code)
+
+    async def on_subscribed(self, ctx: ServerSubscribedContext) -> None:
+        """Keep whether a stream was recovered."""
+        self.recovered.append((ctx.channel, ctx.recovered))
+
+    async def on_publication(self, ctx: ServerPublicationContext) -> None:
+        """Keep a publication of a server-side stream."""
+        self.heard.append((ctx.channel, ctx.pub.offset, ctx.pub.data))
+
+    def of(self, channel: str, kind: str) -> list[dict[str, Any]]:
+        """Return the publications of a channel and type."""
+        return [data for name, _, data in self.heard if name == channel and data["type"] == kind]
+
+    async def expect(self, channel: str, kind: str, *, within: float = 10.0, **fields: Any) -> dict[str, Any]:
+        """Wait for a publication of a type whose `fields` are as given; return it."""
+
+        def find() -> dict[str, Any] | None:
+            found = (item for item in self.of(channel, kind) if fields.items() <= item.items())
+            return next(found, None)
+
+        result = await eventually(find, within=within)
+        assert result is not None
+        return result
+
+    async def close(self) -> None:
+        """End the connection."""
+        await self.client.disconnect()
+
+
+class Person:
+    """An account with a session; `url` is the API process it talks to, and may be changed at any time."""
+
+    def __init__(self, session: aiohttp.ClientSession, url: str, name: str) -> None:
+        self._session = session
+        self.url = url
+        self.name = name
+        self.id = ""
+        self.token = ""
+        self._refresh = ""
+        self._lives: list[Live] = []
+
+    @classmethod
+    async def sign_up(cls, session: aiohttp.ClientSession, url: str, name: str | None = None) -> Person:
+        """Make an account with a name of its own."""
+        person = cls(session, url, name or f"p{uuid.uuid4().hex[:12]}")
+        fields = {
+            "username": person.name,
+            "email": f"{person.name}@picshare.example",
+            "password": "correct horse battery",
+        }
+        answer = (await person.call("POST", "/users", json=fields)).expect(201)
+        person.id, person.token, person._refresh = (
+            answer["user"]["id"],
+            answer["access_token"],
+            answer["refresh_token"],
+        )
+        return person
+
+    async def call(self, method: str, path: str, **options: Any) -> Answer:
+        """Send one request and read the answer; raise what aiohttp raises when there is none."""
+        headers = {**options.pop("headers", {})}
+        if self.token:
+            headers.setdefault("Authorization", f"Bearer {self.token}")
+        address = path if path.startswith("http") else self.url + (path if path.startswith("/media") else API + path)
+        async with self._session.request(method, address, headers=headers, **options) as response:
+            return Answer(response.status, response.headers, await response.read())
+
+    async def follow(self, other: Person) -> None:
+        """Follow somebody."""
+        assert (await self.call("PUT", f"/users/{other.id}/follow")).status == 204
+
+    async def upload(self, picture: Path | bytes, caption: str = "", *, key: str | None = None) -> dict[str, Any]:
+        """Upload a picture in one request and return the photo."""
+        answer = await self.try_upload(picture, caption, key=key)
+        photo: dict[str, Any] = answer.expect(201)
+        return photo
+
+    async def try_upload(self, picture: Path | bytes, caption: str = "", *, key: str | None = None) -> Answer:
+        """Upload a picture in one request and return the answer, whatever it is."""
+        form = aiohttp.FormData()
+        data = picture if isinstance(picture, bytes) else await asyncio.to_thread(picture.read_bytes)
+        form.add_field("file", data, filename="picture.jpg", content_type="image/jpeg")
+        form.add_field("caption", caption)
+        headers = {"Idempotency-Key": key} if key else {}
+        return await self.call("POST", "/photos", data=form, headers=headers)
+
+    async def feed(self, *, pages: int = 100) -> list[dict[str, Any]]:
+        """Return the whole home feed, page by page."""
+        items: list[dict[str, Any]] = []
+        cursor: str | None = None
+        for _ in range(pages):
+            query = {"limit": "100", **({"cursor": cursor} if cursor else {})}
+            page = (await self.call("GET", "/feed", params=query)).expect(200)
+            items += page["items"]
+            cursor = page["next"]
+            if cursor is None:
+                break
+        return items
+
+    async def fresh_token(self) -> str:
+        """Return a valid access token; the SDK asks for one when it has none or the old one is over."""
+        return self.token
+
+    async def go_live(self, url: str | None = None) -> Live:
+        """Connect with the SDK and wait until the streams are subscribed."""
+        live = Live(self, url or self.url)
+        self._lives.append(live)
+        await live.client.connect()
+        await eventually(lambda: live.connects and len(live.recovered) >= 2, within=15)
+        return live
+
+    async def leave(self) -> None:
+        """Close every live connection."""
+        for live in self._lives:
+            await live.close()

@@ -1,0 +1,99 @@
+"""Real `picshare` processes under test: started, waited for, stopped or killed by their own process id."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import aiohttp
+
+from tests.support.eventually import eventually
+
+START_DEADLINE = 60.0  # seconds; two cores may be busy with a whole cluster starting
+STOP_DEADLINE = 30.0
+
+
+class Service:
+    """One `picshare` process with a log file; `url` is where it answers, if it does."""
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        *,
+        folder: Path,
+        name: str,
+        port: int | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> None:
+        self._command = [sys.executable, "-m", "server.cli", *command]
+        self._environment = {
+            **{key: value for key, value in os.environ.items() if not key.startswith("PICSHARE_")},
+            "PYTHONPATH": str(Path(__file__).parents[2]),
+            **(env or {}),
+        }
+        self._folder = folder
+        self.log_file = folder / f"{name}.log"
+        self.name = name
+        self.url = f"http://127.0.0.1:{port}" if port else ""
+        self.process: asyncio.subprocess.Process | None = None
+
+    @property
+    def pid(self) -> int:
+        """Return the process id of the process that runs now."""
+        assert self.process is not None
+        return self.process.pid
+
+    async def start(self, *, wait: bool = True) -> None:
+        """Start the process and, when it has a port, wait until it is ready."""
+        with self.log_file.open("ab") as log:
+            self.process = await asyncio.create_subprocess_exec(
+                *self._command, stdout=log, stderr=log, env=self._environment, cwd=self._folder
+            )
+        if wait and self.url:
+            await self.ready()
+
+    async def ready(self, within: float = START_DEADLINE) -> None:
+        """Wait until `/readyz` answers 200; fail with the end of the log when the process ends or never does."""
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session:
+
+            async def answers() -> bool:
+                assert self.process is not None
+                if self.process.returncode is not None:
+                    raise RuntimeError(f"{self.name} ended with {self.process.returncode}:\n{self.log()[-3000:]}")
+                try:
+                    async with session.get(f"{self.url}/readyz") as response:
+                        assert response.status == 200, await response.text()
+                        return True
+                except (aiohttp.ClientError, TimeoutError) as error:
+                    raise AssertionError(f"{self.name}: {error}; log: {self.log()[-3000:]}") from error
+
+            await eventually(answers, within=within)
+
+    async def stop(self, *, within: float = STOP_DEADLINE) -> int:
+        """Stop it in good order with SIGTERM and return the exit code; kill it when it does not end."""
+        return await self._end(signal.SIGTERM, within)
+
+    async def kill(self) -> None:
+        """End it with SIGKILL, as a crash would."""
+        await self._end(signal.SIGKILL, STOP_DEADLINE)
+
+    def log(self) -> str:
+        """Return all it has logged."""
+        return self.log_file.read_text(errors="replace") if self.log_file.exists() else ""
+
+    async def _end(self, how: signal.Signals, within: float) -> int:
+        assert self.process is not None
+        with contextlib.suppress(ProcessLookupError):
+            self.process.send_signal(how)
+        try:
+            async with asyncio.timeout(within):
+                return await self.process.wait()
+        except TimeoutError:
+            self.process.kill()
+            await self.process.wait()
+            raise AssertionError(f"{self.name} did not end within {within} s:\n{self.log()[-3000:]}") from None
