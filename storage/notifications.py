@@ -1,0 +1,280 @@
+"""The inbox: what others did, gathered into one unread entry for each kind and photo.
+
+An entry has an actor row for each act, so a repeated delivery changes nothing, and taking an act back
+takes out exactly that one. Once read, an entry is closed: the next act opens a new one with a new id.
+All writers of one inbox take its lock first, which makes them serial; two inboxes never wait for each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from storage import ids
+from storage.database import Queryable, Transaction
+from storage.errors import NotFoundError
+from storage.models import Notification, NotificationCounters, NotificationKind, Person
+from storage.rows import PERSON, Row, person_of
+from storage.visibility import unblocked
+
+_SHOWN_ACTORS = 3
+_ENTRY = (
+    "n.id, n.position, n.kind, n.photo_id, n.people, n.created_at, n.updated_at, n.seen_at, n.read_at, "
+    "(SELECT p.reason FROM photos p WHERE p.id = n.photo_id) AS reason"
+)
+_SENTENCES = {
+    NotificationKind.LIKE: "{who} liked your photo",
+    NotificationKind.COMMENT: "{who} commented on your photo",
+    NotificationKind.FOLLOW: "{who} started following you",
+    NotificationKind.FOLLOW_REQUEST: "{who} asked to follow you",
+    NotificationKind.PHOTO_REJECTED: "Your photo could not be shown",
+}
+
+
+async def record(
+    tx: Transaction,
+    *,
+    recipient_id: int,
+    kind: NotificationKind,
+    actor_id: int | None,
+    photo_id: int | None,
+    source_id: int,
+) -> Notification | None:
+    """Note an act and return the entry it stands in; None when the recipient is not to hear of it.
+
+    `source_id` is the photo, comment or user that the act is about; `actor_id` None is PicShare itself.
+    A new act brings the entry to the top, unseen; one that is noted already, read or not, changes nothing.
+    Not to be heard of: one's own acts, those of people muted, blocked or blocking, and of nobody.
+    """
+    if actor_id == recipient_id:
+        return None
+    await _lock(tx, recipient_id)
+    place = await _place(
+        tx, recipient_id=recipient_id, kind=kind, actor_id=actor_id, photo_id=photo_id, source_id=source_id
+    )
+    if not place["welcome"]:
+        return None
+    entry_id: int | None = place["noted"]
+    if entry_id is None:
+        entry_id = await _note(tx, recipient_id, kind, photo_id, open_id=place["open"])
+        if actor_id is not None:
+            await tx.execute(
+                "INSERT INTO notification_actors (notification_id, actor_id, source_id) VALUES ($1, $2, $3)",
+                entry_id,
+                actor_id,
+                source_id,
+            )
+            await _count(tx, entry_id)
+    return (await by_ids(tx, recipient_id, [entry_id])).get(entry_id)
+
+
+async def withdraw(
+    tx: Transaction,
+    *,
+    recipient_id: int,
+    kind: NotificationKind,
+    actor_id: int,
+    photo_id: int | None,
+    source_id: int,
+) -> int | None:
+    """Take an act back and return the entry that it stood in; an entry without acts is deleted."""
+    await _lock(tx, recipient_id)
+    entry_id: int | None = await tx.fetchval(
+        """
+        DELETE FROM notification_actors WHERE actor_id = $3 AND source_id = $5 AND notification_id IN (
+            SELECT id FROM notifications
+            WHERE user_id = $1 AND kind = $2 AND photo_id IS NOT DISTINCT FROM $4 AND deleted_at IS NULL)
+        RETURNING notification_id""",
+        recipient_id,
+        kind.value,
+        actor_id,
+        photo_id,
+        source_id,
+    )
+    if entry_id is not None:
+        await _count(tx, entry_id)
+    return entry_id
+
+
+async def inbox(db: Queryable, user_id: int, *, before: int | None, limit: int) -> list[Notification]:
+    """Return entries, those with the newest act first, with a `position` below `before`."""
+    rows = await db.fetch(
+        f"SELECT {_ENTRY} FROM notifications n "
+        "WHERE n.user_id = $1 AND n.deleted_at IS NULL AND n.position < $2 ORDER BY n.position DESC LIMIT $3",
+        user_id,
+        ids.MAX_ID if before is None else before,
+        limit,
+    )
+    return await _complete(db, user_id, rows)
+
+
+async def by_ids(db: Queryable, user_id: int, entry_ids: Sequence[int]) -> dict[int, Notification]:
+    """Return a person's own entries by id; deleted ones are left out."""
+    rows = await db.fetch(
+        f"SELECT {_ENTRY} FROM notifications n WHERE n.id = ANY($2::bigint[]) AND n.user_id = $1 "
+        "AND n.deleted_at IS NULL",
+        user_id,
+        list(entry_ids),
+    )
+    return {entry.id: entry for entry in await _complete(db, user_id, rows)}
+
+
+async def counters(db: Queryable, user_id: int) -> NotificationCounters:
+    """Return how many entries were not yet seen, and how many not yet read."""
+    row = await db.fetchrow(
+        "SELECT count(*) FILTER (WHERE seen_at IS NULL) AS unseen, count(*) AS unread FROM notifications "
+        "WHERE user_id = $1 AND read_at IS NULL AND deleted_at IS NULL",
+        user_id,
+    )
+    return NotificationCounters(**dict(row or {"unseen": 0, "unread": 0}))
+
+
+async def mark_seen(tx: Transaction, user_id: int, entry_ids: Sequence[int] | None) -> int:
+    """Note that entries, or all with None, were on the screen; return how many had not been."""
+    await _lock(tx, user_id)
+    return await tx.execute(
+        "UPDATE notifications SET seen_at = now() WHERE user_id = $1 AND ($2::bigint[] IS NULL OR id = ANY($2)) "
+        "AND seen_at IS NULL AND read_at IS NULL AND deleted_at IS NULL",
+        user_id,
+        None if entry_ids is None else list(entry_ids),
+    )
+
+
+async def mark_read(tx: Transaction, user_id: int, entry_ids: Sequence[int] | None) -> int:
+    """Note that entries, or all with None, were opened, which is seen too; return how many had not been."""
+    await _lock(tx, user_id)
+    return await tx.execute(
+        "UPDATE notifications SET read_at = now(), seen_at = coalesce(seen_at, now()) "
+        "WHERE user_id = $1 AND ($2::bigint[] IS NULL OR id = ANY($2)) AND read_at IS NULL AND deleted_at IS NULL",
+        user_id,
+        None if entry_ids is None else list(entry_ids),
+    )
+
+
+def sentence(kind: NotificationKind, names: Sequence[str], count: int, *, reason: str | None = None) -> str:
+    """Return what a person reads: `names` newest first, `count` people in all, `reason` of a rejection.
+
+    One name and the rest as a number, from three people on: "ann and 3 others liked your photo".
+    """
+    others = count - 1
+    if not names:
+        who = "Someone" if count < 2 else f"{count} people"
+    elif others < 1:
+        who = names[0]
+    elif others == 1:
+        who = f"{names[0]} and {names[1] if len(names) > 1 else '1 other'}"
+    else:
+        who = f"{names[0]} and {others} others"
+    text = _SENTENCES[kind].format(who=who)
+    return f"{text}: {reason}" if reason and kind is NotificationKind.PHOTO_REJECTED else text
+
+
+async def _lock(tx: Transaction, recipient_id: int) -> None:
+    await tx.execute("SELECT pg_advisory_xact_lock($1)", recipient_id)
+
+
+async def _place(
+    tx: Transaction,
+    *,
+    recipient_id: int,
+    kind: NotificationKind,
+    actor_id: int | None,
+    photo_id: int | None,
+    source_id: int,
+) -> Row:
+    """Say whether an act is welcome, which entry has it already, and which one is open for it."""
+    same_group = "n.user_id = $1 AND n.kind = $3 AND n.photo_id IS NOT DISTINCT FROM $4 AND n.deleted_at IS NULL"
+    row = await tx.fetchrow(
+        f"""
+        SELECT
+            EXISTS (SELECT FROM users a WHERE a.id = $1 AND a.deleted_at IS NULL)
+                AND NOT EXISTS (SELECT FROM users a WHERE a.id = $2 AND a.deleted_at IS NOT NULL)
+                AND NOT EXISTS (SELECT FROM mutes WHERE muter_id = $1 AND muted_id = $2)
+                AND {unblocked("$2")} AS welcome,
+            (SELECT n.id FROM notifications n WHERE {same_group} AND ($2::bigint IS NULL OR EXISTS (
+                SELECT FROM notification_actors t
+                WHERE t.notification_id = n.id AND t.actor_id = $2 AND t.source_id = $5))
+             ORDER BY n.id DESC LIMIT 1) AS noted,
+            (SELECT n.id FROM notifications n WHERE {same_group} AND n.read_at IS NULL) AS open""",
+        recipient_id,
+        actor_id,
+        kind.value,
+        photo_id,
+        source_id,
+    )
+    if row is None:
+        raise NotFoundError("notification")
+    return row
+
+
+async def _note(
+    tx: Transaction, recipient_id: int, kind: NotificationKind, photo_id: int | None, *, open_id: int | None
+) -> int:
+    if open_id is not None:
+        await tx.execute(
+            "UPDATE notifications SET position = greatest($2, position + 1), version = version + 1, "
+            "updated_at = clock_timestamp(), seen_at = NULL WHERE id = $1",
+            open_id,
+            tx.new_id(ids.shard_of(recipient_id)),
+        )
+        return open_id
+    row = await tx.insert(
+        ids.shard_of(recipient_id),
+        """
+        INSERT INTO notifications (id, user_id, kind, photo_id, position) VALUES ($1, $2, $3, $4, $1)
+        ON CONFLICT (id) DO NOTHING RETURNING id""",
+        recipient_id,
+        kind.value,
+        photo_id,
+    )
+    if row is None:
+        raise NotFoundError("user")
+    entry_id: int = row["id"]
+    return entry_id
+
+
+async def _count(tx: Transaction, entry_id: int) -> None:
+    """Count an entry's people anew; without anybody it is deleted."""
+    await tx.execute(
+        """
+        UPDATE notifications n SET people = c.people, version = n.version + 1,
+            deleted_at = CASE WHEN c.people = 0 THEN now() END
+        FROM (SELECT count(DISTINCT actor_id) AS people FROM notification_actors WHERE notification_id = $1) AS c
+        WHERE n.id = $1""",
+        entry_id,
+    )
+
+
+async def _complete(db: Queryable, user_id: int, rows: Sequence[Row]) -> list[Notification]:
+    """Put the newest actors and the sentence to entries, with one query for all of them."""
+    actors: dict[int, list[Person]] = {row["id"]: [] for row in rows}
+    found = await db.fetch(
+        f"""
+        SELECT n.id AS entry_id, who.* FROM unnest($1::bigint[]) AS n (id) CROSS JOIN LATERAL (
+            SELECT {PERSON} FROM notification_actors t JOIN users a ON a.id = t.actor_id
+            WHERE t.notification_id = n.id AND a.deleted_at IS NULL
+            GROUP BY a.id ORDER BY max(t.created_at) DESC, a.id DESC LIMIT $2) AS who""",
+        list(actors),
+        _SHOWN_ACTORS,
+    )
+    for row in found:
+        actors[row["entry_id"]].append(person_of(row))
+    return [_entry(user_id, row, actors[row["id"]]) for row in rows]
+
+
+def _entry(user_id: int, row: Row, actors: Sequence[Person]) -> Notification:
+    kind = NotificationKind(row["kind"])
+    names = [person.username for person in actors]
+    return Notification(
+        id=row["id"],
+        position=row["position"],
+        user_id=user_id,
+        kind=kind,
+        actors=tuple(actors),
+        count=row["people"],
+        photo_id=row["photo_id"],
+        text=sentence(kind, names, row["people"], reason=row["reason"]),
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+        seen=row["seen_at"] is not None,
+        read=row["read_at"] is not None,
+    )
