@@ -1,0 +1,191 @@
+"""The decoder's processes: bounded, replaceable, and never left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import psutil
+import pytest
+from PIL import Image
+
+from tests.support.eventually import eventually
+from tests.support.pictures import encoded, photograph
+from workers.decoder import Decoder, DecoderLimits
+from workers.images import ImageRejectedError, decode
+
+
+@pytest.fixture
+async def decoder() -> AsyncIterator[Decoder]:
+    """A decoder of one process, with a short deadline."""
+    decoder = Decoder(processes=1, limits=DecoderLimits(deadline=1.0))
+    yield decoder
+    await decoder.close()
+
+
+@pytest.fixture
+def endless(tmp_path: Path) -> Path:
+    """A file that nobody ever finishes to read."""
+    path = tmp_path / "endless"
+    os.mkfifo(path)
+    return path
+
+
+def children() -> list[psutil.Process]:
+    """Return the decoding processes of this test run."""
+    return [child for child in psutil.Process().children() if "workers.decoder_child" in child.cmdline()]
+
+
+async def test_same_as_here(decoder: Decoder) -> None:
+    """A picture becomes in the child exactly what the pure function makes of it."""
+    assert await decoder.variants(photograph()) == decode(photograph())
+
+
+async def test_refusal_travels(decoder: Decoder, tmp_path: Path) -> None:
+    """A refusal comes back with its reason, and the same child goes on."""
+    await decoder.start()
+    before = [child.pid for child in children()]
+    (tmp_path / "x").write_bytes(b"<svg/>")
+    with pytest.raises(ImageRejectedError, match="not a JPEG or PNG"):
+        await decoder.variants(tmp_path / "x")
+    with pytest.raises(FileNotFoundError):
+        await decoder.variants(tmp_path / "missing")
+    await decoder.variants(photograph())
+    assert [child.pid for child in children()] == before
+
+
+async def test_deadline(decoder: Decoder, endless: Path) -> None:
+    """A picture that stalls is refused after two deadlines, and the next one is decoded in a new child."""
+    await decoder.start()
+    before = [child.pid for child in children()]
+    async with asyncio.timeout(6):
+        with pytest.raises(ImageRejectedError, match="stalls"):
+            await decoder.variants(endless)
+    assert (await decoder.variants(photograph())).width == 640
+    after = [child.pid for child in children()]
+    assert len(after) == 1
+    assert before != after
+
+
+async def test_crash_hurts_nobody_else(endless: Path) -> None:
+    """A child killed at one picture leaves the others' pictures alone, and its own is tried again."""
+    decoder = Decoder(processes=2)
+    try:
+        victim = asyncio.create_task(decoder.variants(endless))
+        writer = await opened(endless)
+        (reader,) = children()
+        others = asyncio.create_task(_many(decoder, 5))
+        reader.kill()
+        await others
+        await eventually(lambda: len([child for child in children() if child.pid != reader.pid]) == 2)
+        with os.fdopen(writer, "wb") as file:
+            file.write(photograph("cat").read_bytes())
+        assert (await victim).width == 451
+    finally:
+        await decoder.close()
+
+
+async def _many(decoder: Decoder, count: int) -> None:
+    for _ in range(count):
+        assert (await decoder.variants(photograph())).width == 640
+
+
+async def opened(path: Path) -> int:
+    """Return a descriptor to write to a pipe by, once somebody reads it."""
+    descriptor = await eventually(lambda: _try_open(path))
+    assert descriptor is not None
+    return descriptor
+
+
+def _try_open(path: Path) -> int | None:
+    try:
+        return os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+    except OSError:
+        return None
+
+
+async def test_unforeseen(decoder: Decoder, tmp_path: Path) -> None:
+    """What makes the child fail in a way that nobody foresaw is refused after a second try."""
+    with pytest.raises(ImageRejectedError, match="makes it fail"):
+        await decoder.variants(tmp_path)
+    assert (await decoder.variants(photograph())).width == 640
+
+
+async def test_memory(tmp_path: Path) -> None:
+    """A picture that needs more memory than allowed is refused, and the child's memory stays bounded."""
+    path = tmp_path / "large"
+    path.write_bytes(encoded(Image.new("RGBA", (7000, 7000)), "PNG", compress_level=1))
+    decoder = Decoder(processes=1, limits=DecoderLimits(memory=250_000_000))
+    with pytest.raises(ImageRejectedError, match=r"memory|fail"):
+        await decoder.variants(path)
+    assert (await decoder.variants(photograph())).width == 640
+    await decoder.close()
+
+
+async def test_idle_child_dies(decoder: Decoder) -> None:
+    """A child that died while idle costs nobody a picture."""
+    await decoder.start()
+    children()[0].kill()
+    assert (await decoder.variants(photograph())).width == 640
+
+
+async def test_cancelled(decoder: Decoder, endless: Path) -> None:
+    """A cancelled picture's answer is not taken for the next one's."""
+    task = asyncio.create_task(decoder.variants(endless))
+    writer = await opened(endless)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    os.close(writer)
+    assert (await decoder.variants(photograph("cat"))).width == 451
+
+
+async def test_close_leaves_nothing() -> None:
+    """After `close` no process is left."""
+    decoder = Decoder(processes=2)
+    await decoder.start()
+    assert len(children()) == 2
+    await decoder.close()
+    assert children() == []
+
+
+PARENT = """
+import asyncio, pathlib, sys
+from workers.decoder import Decoder
+
+async def main():
+    decoder = Decoder(processes=2)
+    await decoder.start()
+    print("started", flush=True)
+    await decoder.variants(pathlib.Path(sys.argv[1]))
+
+asyncio.run(main())
+"""
+
+
+async def test_parent_killed(endless: Path) -> None:
+    """Children die with a parent that is killed, the one that is busy included."""
+    root = Path(__file__).parents[3]
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", PARENT, str(endless), cwd=root, stdout=asyncio.subprocess.PIPE
+    )
+    try:
+        assert process.stdout is not None
+        assert await process.stdout.readline() == b"started\n"
+        writer = await opened(endless)  # it stays open: the child waits for more
+        orphans = psutil.Process(process.pid).children()
+        assert len(orphans) == 2
+    finally:
+        process.kill()
+        await process.communicate()
+    await eventually(lambda: not any(_runs(orphan) for orphan in orphans))
+    os.close(writer)
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

@@ -1,0 +1,180 @@
+"""Decode pictures in processes of their own, so that none can hurt the service.
+
+Each child has bounded memory and a deadline for each picture. One that crashes or stalls is killed and
+replaced; only the picture that it was at is affected, and that is tried once more in a fresh child
+before it is refused. See `workers.decoder_child` for the other end of the pipe.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import struct
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import msgpack
+import structlog
+
+from workers.errors import WorkerError
+from workers.images import MAX_PIXELS, Decoded, ImageRejectedError
+
+log = structlog.get_logger(__name__)
+
+START_DEADLINE = 30.0  # seconds until a fresh child must be ready
+_MAX_ANSWER = 64 * 1024 * 1024  # bytes
+
+
+class DecoderError(WorkerError):
+    """Say that no child could be started."""
+
+
+class _CrashedError(Exception):
+    """Say that a child ended or stalled at a picture; the text says how."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DecoderLimits:
+    """What one picture may cost: seconds by the clock, bytes of address space, pixels."""
+
+    deadline: float = 10.0
+    memory: int = 1_500_000_000
+    max_pixels: int = MAX_PIXELS
+
+
+class Decoder:
+    """A few children that decode pictures, started when they are needed or beforehand by `start`."""
+
+    def __init__(self, *, processes: int = 2, limits: DecoderLimits | None = None) -> None:
+        self._limits = limits or DecoderLimits()
+        self._free = asyncio.Semaphore(processes)
+        self._processes = processes
+        self._idle: list[_Child] = []
+
+    async def start(self) -> None:
+        """Start all children now, so that no first picture waits for one; raise `DecoderError`."""
+        missing = self._processes - len(self._idle)
+        self._idle += await asyncio.gather(*(_Child.start(self._limits) for _ in range(missing)))
+
+    async def close(self) -> None:
+        """End the children; pictures under way fail."""
+        idle, self._idle = self._idle, []
+        for child in idle:
+            await child.stop()
+
+    async def variants(self, original: Path) -> Decoded:
+        """Return what the file `original` becomes.
+
+        Raises `ImageRejectedError` with a reason for a person, `FileNotFoundError`, and `DecoderError` when
+        no child can be started.
+        """
+        async with self._free:
+            for attempt in (1, 2):
+                try:
+                    return await self._once(original)
+                except _CrashedError as error:
+                    log.warning("decoder_crashed", file=original.name, attempt=attempt, error=str(error))
+        raise ImageRejectedError("the picture could not be decoded: it stalls the decoder or makes it fail")
+
+    async def _once(self, original: Path) -> Decoded:
+        child = await self._take()
+        try:
+            answer = await child.ask(original, self._limits.deadline)
+        except BaseException:
+            # Also when this task is cancelled: an answer that nobody reads would be taken for the next one's.
+            await child.stop()
+            raise
+        self._idle.append(child)
+        if "rejected" in answer:
+            raise ImageRejectedError(answer["rejected"])
+        if "missing" in answer:
+            raise FileNotFoundError(original)
+        return Decoded(**answer["decoded"])
+
+    async def _take(self) -> _Child:
+        while self._idle:
+            child = self._idle.pop()
+            if child.alive:
+                return child
+            await child.stop()
+        return await _Child.start(self._limits)
+
+
+class _Child:
+    """One decoding process and the pipe to it."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+        self._questions = cast(asyncio.StreamWriter, process.stdin)
+        self._answers = cast(asyncio.StreamReader, process.stdout)
+
+    @property
+    def alive(self) -> bool:
+        """Tell whether the process still runs."""
+        return self._process.returncode is None
+
+    @classmethod
+    async def start(cls, limits: DecoderLimits) -> _Child:
+        """Start a process and wait until it is ready."""
+        options = {
+            "--parent": os.getpid(),
+            "--memory": limits.memory,
+            "--seconds": int(limits.deadline) + 1,
+            "--max-pixels": limits.max_pixels,
+        }
+        # The child must find this package also where it is run from a source tree.
+        root = str(Path(__file__).parents[1])
+        paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
+        try:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "workers.decoder_child",
+                *(str(part) for option in options.items() for part in option),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise DecoderError(f"the image decoder cannot be started: {error}") from error
+        child = cls(process)
+        try:
+            await child.receive(START_DEADLINE)
+        except _CrashedError as error:
+            await child.stop()
+            raise DecoderError(f"the image decoder cannot be started: {error}") from error
+        except BaseException:
+            await child.stop()
+            raise
+        return child
+
+    async def ask(self, path: Path, deadline: float) -> dict[str, Any]:
+        """Return the answer to a path, within `deadline` seconds."""
+        body = msgpack.packb(str(path))
+        self._questions.write(struct.pack(">I", len(body)) + body)
+        answer: dict[str, Any] = await self.receive(deadline)
+        return answer
+
+    async def receive(self, deadline: float) -> Any:
+        """Return the next message; raise `_CrashedError` at the deadline or when the process ends."""
+        try:
+            async with asyncio.timeout(deadline):
+                size = struct.unpack(">I", await self._answers.readexactly(4))[0]
+                if size > _MAX_ANSWER:
+                    raise _CrashedError(f"an answer of {size} bytes")
+                return msgpack.unpackb(await self._answers.readexactly(size))
+        except TimeoutError:
+            raise _CrashedError(f"no answer within {deadline} s") from None
+        except (asyncio.IncompleteReadError, ConnectionError) as error:
+            raise _CrashedError("the process ended") from error
+
+    async def stop(self) -> None:
+        """Kill the process and wait for its end: it holds nothing worth an orderly farewell."""
+        if self.alive:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
+        await self._process.communicate()  # reads what is left, so that the pipes are given back at once
