@@ -4,7 +4,7 @@ Every state carries the photo's version, which grows with each change, and a sta
 newer one stands. So the order in which states arrive does not matter, nor how often each does.
 
 `count:<photo>` is "version likes comments". `liked:{group}:<user>` is a hash from photo to the signed version
-of the last act (negative: the like was taken back); the field `*` says that it was loaded, "all" or, for people
+of the last act (+ liked, - taken back); the field `*` says that it was loaded, "all" or, for people
 who like more than is kept, "newest".
 """
 
@@ -20,7 +20,7 @@ from storage.ids import milliseconds_of, slot_group
 from storage.log_format import pack_ids
 from storage.models import LikeState
 from storage.redis_client import Redis, redis_errors
-from storage.redis_scripts import Script
+from storage.redis_scripts import Call, Script
 
 LIFE = 24 * 3600  # seconds
 LIKES_KEPT = 10_000  # of one person
@@ -46,10 +46,8 @@ class Engagement:
         """Keep a photo's counters and, if `user_id` is given, whether that person likes it; older news is ignored."""
         await self._keep_counts([(state.photo_id, state.version, state.likes, state.comments)])
         if user_id is not None:
-            version = state.version if state.liked else -state.version
-            await self._liked.run(
-                self._redis, [liked_key(user_id)], (LIFE, b"", *pack_ids_each([state.photo_id]), version)
-            )
+            act = b"%b%d" % (b"+" if state.liked else b"-", state.version)
+            await self._liked.run(self._redis, [liked_key(user_id)], (LIFE, b"", pack_ids([state.photo_id]), act))
 
     async def read(self, photo_ids: Sequence[int], viewer_id: int) -> dict[int, Engaged]:
         """Return (likes, comments, liked) of photos; of photos that do not exist, zeros."""
@@ -104,16 +102,17 @@ class Engagement:
 
     async def _load(self, viewer_id: int) -> None:
         rows = await likes.of_user(self._db, viewer_id, limit=LIKES_KEPT)
-        key, calls = [liked_key(viewer_id)], []
+        key = [liked_key(viewer_id)]
+        calls: list[Call] = []
         for first in range(0, len(rows), _PER_CALL):
             part = rows[first : first + _PER_CALL]
-            pairs = [item for photo_id, version in part for item in (*pack_ids_each([photo_id]), version)]
+            pairs = [item for photo_id, version in part for item in (pack_ids([photo_id]), b"+%d" % version)]
             calls.append((key, (LIFE, b"", *pairs)))
         marker = _NEWEST if len(rows) >= LIKES_KEPT else _ALL
         await self._liked.run_many(self._redis, [*calls, (key, (LIFE, marker))])
 
     async def _keep_counts(self, rows: Sequence[tuple[int, int, int, int]]) -> None:
-        calls = [([b"count:" + pack_ids([photo_id])], (*figures, LIFE)) for photo_id, *figures in rows]
+        calls: list[Call] = [([b"count:" + pack_ids([photo_id])], (*figures, LIFE)) for photo_id, *figures in rows]
         if calls:
             await self._counts.run_many(self._redis, calls)
 

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from storage import photos, social
+from storage import photo_lists, social
 from storage.cards import Cards
 from storage.database import Queryable
 from storage.log_format import LogView, parse_epoch
@@ -107,7 +107,7 @@ class Feeds:
 
     async def _fill(self, viewer_id: int, building: Building) -> None:
         for _ in range(FILL_ATTEMPTS):
-            ids = await photos.home_ids(self._db, viewer_id, before=None, limit=WINDOW + 1)
+            ids = await photo_lists.home_ids(self._db, viewer_id, before=None, limit=WINDOW + 1)
             complete = len(ids) <= WINDOW
             filled, building = await self.log.fill(viewer_id, building, ids[:WINDOW], complete=complete)
             if filled is not Filled.CHANGED:
@@ -127,7 +127,7 @@ class Feeds:
         """Merge or drop by how the two stand now, and look again afterwards: another worker may have been slower."""
         wanted = await self._wants(viewer_id, author_id)
         while True:
-            ids = await photos.author_ids(self._db, author_id, limit=self.log.capacity)
+            ids = await photo_lists.author_ids(self._db, author_id, limit=self.log.capacity)
             if wanted:
                 await self.log.merge(viewer_id, ids)
             else:

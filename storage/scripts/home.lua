@@ -1,0 +1,69 @@
+-- A page of a home feed with all that is shown beside the photos, in one round trip.
+--
+-- KEYS: the feed's log, the viewer's likes, the quota, the session's revocation; all of one slot group.
+-- ARGV: before (8 bytes, or '' for the top), limit, quota limit (0: do not charge), quota window in µs, time to live in s.
+-- Answers: state (below), quota, whether the log is complete, whether the log holds more below the page, lowest id,
+-- ids (8 bytes each), cards, counters, likes (the marker first). A card that is missing is nil; tombstones are passed over.
+--
+-- On a cluster, cards and counters lie in other slots: there this script would return the ids, and the caller
+-- would fetch both in a second step.
+
+local OK, MISSING, BUILDING_NOW, REVOKED, REFUSED = 0, 1, 2, 3, 4
+local before, limit, quota = ARGV[1], tonumber(ARGV[2]), {}
+
+if ARGV[3] ~= '0' then
+  local now = gcra_now()
+  local verdict = gcra_judge(KEYS[3], tonumber(ARGV[3]), tonumber(ARGV[4]), 1, now)
+  quota = gcra_answer(verdict)
+  if redis.call('EXISTS', KEYS[4]) == 1 then return { REVOKED, quota } end
+  if verdict.allowed == 0 then return { REFUSED, quota } end
+  gcra_charge(KEYS[3], verdict, now)
+end
+
+local h, body = load(KEYS[1])
+if not h then return { MISSING, quota } end
+if has(h.flags, BUILDING) then return { BUILDING_NOW, quota } end
+-- A day's precision is enough, and spares a write for each page.
+if redis.call('TTL', KEYS[1]) < tonumber(ARGV[5]) - 86400 then redis.call('EXPIRE', KEYS[1], ARGV[5]) end
+
+local at = h.count
+if before ~= '' then at = find(body, h.count, struct.unpack('>I4I4', before)) end
+at = at - 1
+
+-- The next ids that are not removed, newest first, up to `wanted` of them.
+local function candidates(wanted)
+  local found = {}
+  while at >= 0 and #found < wanted do
+    local _, _, removed = id_at(body, at)
+    if not removed then found[#found + 1] = string.sub(body, at * ENTRY + 9, at * ENTRY + 16) end
+    at = at - 1
+  end
+  return found
+end
+
+local ids, cards = {}, {}
+while #ids < limit do
+  local found = candidates(limit - #ids)
+  if #found == 0 then break end
+  local keys = {}
+  for i, id in ipairs(found) do keys[i] = 'card:' .. id end
+  local values = redis.call('MGET', unpack(keys))
+  for i, id in ipairs(found) do
+    local card = values[i]
+    if card == '?' then card = false end
+    if card ~= '-' and card ~= '~' then
+      ids[#ids + 1] = id
+      cards[#cards + 1] = card
+    end
+  end
+end
+
+local counts, likes = {}, redis.call('HMGET', KEYS[2], '*', unpack(ids))
+if #ids > 0 then
+  local keys = {}
+  for i, id in ipairs(ids) do keys[i] = 'count:' .. id end
+  counts = redis.call('MGET', unpack(keys))
+end
+local lowest = h.count > 0 and string.sub(body, 9, 16) or ''
+local complete, more = has(h.flags, COMPLETE) and 1 or 0, #candidates(1)
+return { OK, quota, complete, more, lowest, table.concat(ids), cards, counts, likes }
