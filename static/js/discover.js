@@ -1,0 +1,48 @@
+/** Discover: the newest public photos, photos with a tag, and people to find. */
+
+import { photoCell } from "./card.js";
+import { blank, h, icon } from "./dom.js";
+import { peopleSearch } from "./people_list.js";
+import { PhotoList } from "./photo_list.js";
+
+/** Make the page at "/discover". */
+export function discoverPage(app) {
+  const list = grid(app, {}, () =>
+    blank("image", "Nothing shared yet", "Be the first.", h("a.button", { href: "/new" }, "Share a photo")),
+  );
+  const search = peopleSearch(app, {
+    onActive: (active) => {
+      list.element.hidden = active;
+    },
+  });
+  const element = h(
+    "div",
+    {},
+    h("div.page-head", {}, h("h1", {}, "Discover")),
+    h("div.search", { role: "search" }, icon("search"), search.input),
+    search.results,
+    list.element,
+  );
+  const stop = app.uploads.onReady((photo) => app.session.user?.private || list.prepend(photo));
+  const leave = () => {
+    stop();
+    list.leave();
+  };
+  return { title: "Discover", element, wide: true, keep: true, leave };
+}
+
+/** Make the page at "/tag/:tag". */
+export function tagPage(app, { tag }) {
+  const list = grid(app, { tag }, () => blank("image", `Nothing with #${tag}`, "Photos with this tag appear here."));
+  const element = h("div", {}, h("div.page-head", {}, h("h1", {}, `#${tag}`)), list.element);
+  return { title: `#${tag}`, element, wide: true, keep: true, leave: () => list.leave() };
+}
+
+function grid(app, query, empty) {
+  return new PhotoList(app, {
+    className: "grid",
+    load: (cursor) => app.api.get("/photos", { ...query, cursor, limit: 30 }),
+    draw: (photo) => photoCell(app, photo),
+    empty,
+  });
+}

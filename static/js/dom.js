@@ -1,0 +1,123 @@
+/**
+ * Make elements. What people wrote enters the page as text nodes only: nothing here, and nothing in
+ * PicShare's pages, ever parses a string as markup.
+ */
+
+const SVG = "http://www.w3.org/2000/svg";
+
+/**
+ * Return an element with properties and children.
+ *
+ * `tag` may carry classes ("a.button.plain"). A property named `on…` is a listener, `style` is an object of
+ * CSS properties, `data` an object for `dataset`; `true` sets an empty attribute; null, undefined and false set
+ * nothing. Children are nodes, strings, numbers, or arrays of these; null and false are left out.
+ */
+export function h(tag, properties = {}, ...children) {
+  const [name, ...classes] = tag.split(".");
+  const element = document.createElement(name);
+  if (classes.length > 0) element.className = classes.join(" ");
+  for (const [key, value] of Object.entries(properties ?? {})) apply(element, key, value);
+  append(element, children);
+  return element;
+}
+
+function apply(element, key, value) {
+  if (value === null || value === undefined || value === false) return;
+  if (key.startsWith("on")) {
+    element.addEventListener(key.slice(2), value);
+  } else if (key === "style") {
+    for (const [property, setting] of Object.entries(value)) element.style.setProperty(property, setting);
+  } else if (key === "data") {
+    Object.assign(element.dataset, value);
+  } else {
+    element.setAttribute(key, value === true ? "" : String(value));
+  }
+}
+
+/** Append nodes, strings, numbers and arrays of these to an element. */
+export function append(element, children) {
+  for (const child of children.flat(Infinity)) {
+    if (child === null || child === undefined || child === false) continue;
+    element.append(child instanceof Node ? child : String(child));
+  }
+}
+
+/** Put children in the place of whatever an element held. */
+export function fill(element, ...children) {
+  element.replaceChildren();
+  append(element, children);
+  return element;
+}
+
+/** Return a decorative icon by its name in `ICONS`; what it means must stand beside it in words. */
+export function icon(name) {
+  const svg = document.createElementNS(SVG, "svg");
+  svg.setAttribute("viewBox", "0 0 24 24");
+  svg.setAttribute("class", "icon");
+  svg.setAttribute("aria-hidden", "true");
+  for (const outline of ICONS[name]) {
+    const path = document.createElementNS(SVG, "path");
+    path.setAttribute("d", outline);
+    svg.append(path);
+  }
+  return svg;
+}
+
+/** Return words that only screen readers tell. */
+export function unseen(text) {
+  return h("span.unseen", {}, text);
+}
+
+/** Return what a page shows in place of content: an icon, a heading, a sentence, and what can be done. */
+export function blank(iconName, heading, text, ...actions) {
+  return h("div.blank", {}, icon(iconName), h("h2", {}, heading), text && h("p", {}, text), actions);
+}
+
+/** Ask before something that cannot be undone; resolves to true when the person agrees. */
+export function confirmDialog({ heading, text, action }) {
+  return new Promise((resolve) => {
+    const dialog = h(
+      "dialog",
+      { "aria-labelledby": "dialog-heading" },
+      h("h2", { id: "dialog-heading" }, heading),
+      h("p", {}, text),
+      h(
+        "div.dialog-actions",
+        {},
+        h("button.button.plain", { type: "button", onclick: () => dialog.close("") }, "Cancel"),
+        h("button.button.danger", { type: "button", onclick: () => dialog.close("yes") }, action),
+      ),
+    );
+    dialog.addEventListener("close", () => {
+      dialog.remove();
+      resolve(dialog.returnValue === "yes");
+    });
+    document.body.append(dialog);
+    dialog.showModal();
+  });
+}
+
+const ICONS = {
+  home: ["M4 10.5 12 4l8 6.5V19a1 1 0 0 1-1 1h-4.5v-5.5h-5V20H5a1 1 0 0 1-1-1z"],
+  search: ["M11 4.5a6.5 6.5 0 1 1 0 13 6.5 6.5 0 0 1 0-13z", "m16 16 4 4"],
+  plus: ["M7 4h10a3 3 0 0 1 3 3v10a3 3 0 0 1-3 3H7a3 3 0 0 1-3-3V7a3 3 0 0 1 3-3z", "M12 8.5v7", "M8.5 12h7"],
+  bell: ["M6.5 16.5V11a5.5 5.5 0 0 1 11 0v5.5l1.5 1.5H5z", "M10 20.5h4"],
+  heart: ["M12 20s-7.5-4.6-7.5-10.2A4.2 4.2 0 0 1 12 7.3a4.2 4.2 0 0 1 7.5 2.5C19.5 15.4 12 20 12 20z"],
+  comment: ["M12 4.5c4.7 0 8.5 3.2 8.5 7.2s-3.8 7.2-8.5 7.2c-1 0-2-.1-2.9-.4L4.5 20l1.2-3.6a6.6 6.6 0 0 1-2.2-4.7c0-4 3.8-7.2 8.5-7.2z"],
+  more: ["M5.5 12h.01", "M12 12h.01", "M18.5 12h.01"],
+  trash: ["M5 7h14", "M9.5 7V4.5h5V7", "M7 7l.8 12.5h8.4L17 7"],
+  link: ["M10 14a4 4 0 0 0 5.7 0l3-3A4 4 0 0 0 13 5.300l-1 1", "M14 10a4 4 0 0 0-5.7 0l-3 3A4 4 0 0 0 11 18.700l1-1"],
+  image: ["M6 4.500h12A1.5 1.5 0 0 1 19.5 6v12a1.5 1.5 0 0 1-1.5 1.500H6A1.5 1.5 0 0 1 4.5 18V6A1.5 1.5 0 0 1 6 4.500z", "m5 17 4.5-5 3.5 3.5 2.5-2.5 4 4", "M14.8 9h.01"],
+  camera: ["M4 8.500h3.500L9 6h6l1.5 2.500H20V19H4z", "M12 10.500a3 3 0 1 1 0 6 3 3 0 0 1 0-6z"],
+  people: ["M9 5a3.2 3.2 0 1 1 0 6.400A3.2 3.2 0 0 1 9 5z", "M3 19c.3-3 2.7-5 6-5s5.7 2 6 5", "M15.5 5.500a3 3 0 0 1 0 5.6", "M17.5 14.300c2 .6 3.3 2.3 3.5 4.7"],
+  lock: ["M6 10.500h12V20H6z", "M8.5 10.500V8a3.5 3.5 0 0 1 7 0v2.5"],
+  up: ["M12 19V5", "m6 11 6-6 6 6"],
+  back: ["M19 12H5", "m11 6-6 6 6 6"],
+  close: ["m6 6 12 12", "M18 6 6 18"],
+  cloud: ["M7 18.500a4 4 0 0 1-.5-8A6 6 0 0 1 18 11.500a3.5 3.5 0 0 1-.5 7z"],
+  mute: ["M4 9.500v5h3.500L12 18V6L7.5 9.500z", "m16 10 4 4", "m20 10-4 4"],
+  block: ["M12 4a8 8 0 1 1 0 16 8 8 0 0 1 0-16z", "m6.5 6.5 11 11"],
+  gear: ["M4.5 7h9", "M18 7h1.5", "M15.8 5a2 2 0 1 1 0 4 2 2 0 0 1 0-4z", "M4.5 17H6", "M10.5 17h9", "M8.2 15a2 2 0 1 1 0 4 2 2 0 0 1 0-4z"],
+  out: ["M14 5H6v14h8", "M10.5 12H20", "m16.5 8.5 3.5 3.5-3.5 3.5"],
+  check: ["m5 12.5 4.5 4.500L19 7.5"],
+};

@@ -1,0 +1,117 @@
+/** The home feed: photos of the people one follows, new ones arriving live at its top. */
+
+import { photoCard } from "./card.js";
+import { blank, h, icon, unseen } from "./dom.js";
+import { PhotoList } from "./photo_list.js";
+
+/** A reader who has scrolled down further than this (CSS pixels) is not moved; a pill tells of what is new. */
+const AT_TOP = 120;
+
+/** Make the page at "/". */
+export function homePage(app) {
+  const feed = new Feed(app);
+  return { title: "", element: feed.element, keep: true, leave: () => feed.leave() };
+}
+
+class Feed {
+  #app;
+  #list;
+  #waiting = new Map();
+  #pill = h("button.button.pill", { type: "button", hidden: true, onclick: () => this.#reveal() });
+  #stops;
+
+  constructor(app) {
+    this.#app = app;
+    this.#list = new PhotoList(app, {
+      className: "feed",
+      load: (cursor) => app.api.get("/feed", { cursor, limit: 10 }),
+      draw: (photo, index) => photoCard(app, photo, { eager: index < 2 }),
+      empty: () => nothingYet(),
+    });
+    this.element = h("div", {}, h("h1.unseen", {}, "Home"), this.#pill, this.#list.element);
+    this.#stops = [
+      app.live.on("feed", ({ data }) => this.#heard(data)),
+      app.live.onGap("feed", () => this.#catchUp()),
+      app.uploads.onReady((photo) => this.#arrived(photo)),
+    ];
+    app.router.addEventListener("again", this.#again);
+    addEventListener("scroll", this.#scrolled, { passive: true });
+  }
+
+  leave() {
+    for (const stop of this.#stops) stop();
+    this.#app.router.removeEventListener("again", this.#again);
+    removeEventListener("scroll", this.#scrolled);
+    this.#list.leave();
+  }
+
+  #heard(data) {
+    if (data.type === "photo.new") this.#arrived(data.photo);
+    if (data.type === "photo.removed") {
+      this.#waiting.delete(data.photo_id);
+      this.#showPill();
+    }
+  }
+
+  #arrived(photo) {
+    if (this.#list.has(photo.id) || this.#waiting.has(photo.id)) return;
+    this.#waiting.set(photo.id, photo);
+    if (this.#atTop()) this.#insert();
+    else this.#showPill();
+  }
+
+  /** Fetch what a gap in the live stream has hidden. */
+  async #catchUp() {
+    try {
+      if (this.#atTop()) {
+        await this.#list.reload();
+        return;
+      }
+      const { items } = await this.#app.api.get("/feed", { limit: 20 });
+      for (const photo of items.reverse()) this.#arrived(photo);
+    } catch (error) {
+      this.#app.toasts.error(error);
+    }
+  }
+
+  #atTop() {
+    return this.element.isConnected && scrollY < AT_TOP;
+  }
+
+  #insert() {
+    // Ids sort by time: the newest ends up on top, in whatever order they came.
+    for (const id of [...this.#waiting.keys()].sort()) this.#list.prepend(this.#waiting.get(id));
+    this.#waiting.clear();
+    this.#showPill();
+  }
+
+  #reveal() {
+    this.#insert();
+    scrollTo({ top: 0, behavior: "smooth" });
+  }
+
+  #showPill() {
+    const number = this.#waiting.size;
+    this.#pill.hidden = number === 0;
+    const text = number === 1 ? "1 new photo" : `${number} new photos`;
+    this.#pill.replaceChildren(icon("up"), text, unseen(", show"));
+  }
+
+  #again = () => {
+    if (this.element.isConnected) this.#insert();
+  };
+
+  #scrolled = () => {
+    if (this.#waiting.size > 0 && this.#atTop()) this.#insert();
+  };
+}
+
+function nothingYet() {
+  return blank(
+    "image",
+    "Your feed is waiting",
+    "Photos of the people you follow appear here the moment they share them.",
+    h("a.button", { href: "/discover" }, "Find people to follow"),
+    h("a.button.plain", { href: "/new" }, "Share your first photo"),
+  );
+}

@@ -1,0 +1,101 @@
+/** Forms: a label and room for an error beside each field, one place for what concerns the whole. */
+
+import { h } from "./dom.js";
+
+let fields = 0;
+
+/**
+ * Return `{element, input, name, setError}`: a labelled field.
+ *
+ * `kind` is an input type or "textarea"; `attributes` go to the input; `hint` is a sentence under it.
+ */
+export function field(name, label, { kind = "text", hint = null, attributes = {} } = {}) {
+  const id = `field-${name}-${++fields}`;
+  const describedBy = [hint && `${id}-hint`, `${id}-error`].filter(Boolean).join(" ");
+  const common = { id, name, "aria-describedby": describedBy, ...attributes };
+  const input = kind === "textarea" ? h("textarea", common) : h("input", { type: kind, ...common });
+  const error = h("p.error", { id: `${id}-error`, hidden: true });
+  const control = kind === "password" ? withReveal(input) : input;
+  const element = h("div.field", {}, h("label", { for: id }, label), control, hint && h("p.hint", { id: `${id}-hint` }, hint), error);
+  const setError = (message) => {
+    error.textContent = message ?? "";
+    error.hidden = !message;
+    element.classList.toggle("wrong", Boolean(message));
+    if (message) input.setAttribute("aria-invalid", "true");
+    else input.removeAttribute("aria-invalid");
+  };
+  input.addEventListener("input", () => setError(null));
+  return { element, input, name, setError };
+}
+
+/** Return `{element, input, name}`: a check box with a sentence. */
+export function checkbox(name, label, explanation, checked) {
+  const input = h("input", { type: "checkbox", name, checked });
+  const element = h("label.check", {}, input, h("span", {}, h("b", {}, label), h("span.quiet.small", {}, explanation)));
+  return { element, input, name, setError: () => {} };
+}
+
+/**
+ * Return a form that sends itself once at a time and shows what the API refused.
+ *
+ * `submit()` does the work; an `ApiError` with `fields` is shown beside the fields of those names, everything
+ * else above the button.
+ */
+export function form({ inputs, action, submit, extra = null }) {
+  const complaint = h("p.form-error", { role: "alert", hidden: true });
+  const button = h("button.button.full", { type: "submit" }, action);
+  const element = h("form.form", { novalidate: true, onsubmit: send }, inputs.map((item) => item.element), complaint, button, extra);
+
+  async function send(event) {
+    event.preventDefault();
+    if (button.getAttribute("aria-disabled")) return;
+    clear(inputs, complaint);
+    button.setAttribute("aria-disabled", "true");
+    try {
+      await submit();
+    } catch (error) {
+      show(error, inputs, complaint);
+    } finally {
+      button.removeAttribute("aria-disabled");
+    }
+  }
+  return element;
+}
+
+function clear(inputs, complaint) {
+  for (const item of inputs) item.setError(null);
+  complaint.hidden = true;
+}
+
+function show(error, inputs, complaint) {
+  let first = null;
+  for (const item of inputs) {
+    const message = error.fields?.[item.name];
+    if (!message) continue;
+    item.setError(sentence(message));
+    first ??= item.input;
+  }
+  if (first) {
+    first.focus();
+    return;
+  }
+  complaint.textContent = sentence(error.message);
+  complaint.hidden = false;
+}
+
+/** Return a message with a capital and a full stop. */
+export function sentence(text) {
+  const words = text.trim();
+  return words ? words[0].toUpperCase() + words.slice(1) + (/[.!?]$/.test(words) ? "" : ".") : words;
+}
+
+function withReveal(input) {
+  const button = h("button", { type: "button", "aria-label": "Show password" }, "Show");
+  button.addEventListener("click", () => {
+    const hidden = input.type === "password";
+    input.type = hidden ? "text" : "password";
+    button.textContent = hidden ? "Hide" : "Show";
+    button.setAttribute("aria-label", hidden ? "Hide password" : "Show password");
+  });
+  return h("div.password", {}, input, button);
+}

@@ -1,0 +1,65 @@
+/** Show a photo's pixels: a frame of the right shape at once, its blurred placeholder in it, then the image. */
+
+import { fill, h, icon } from "./dom.js";
+import { thumbhashCanvas } from "./thumbhash.js";
+
+/** Side of the small variant in pixels: its longer side is at most this. */
+const THUMB_SIDE = 320;
+/** Taller or wider photos than these stand in a frame of this shape, on their own blurred colours. */
+const TALLEST = 3 / 4;
+const WIDEST = 2.4;
+
+/** Return the path of a photo's own page. */
+export function photoPath(id) {
+  return `/p/${encodeURIComponent(id)}`;
+}
+
+/** Return what a screen reader says of a photo. */
+export function describe(photo) {
+  return photo.alt_text || (photo.caption ? `Photo: ${photo.caption}` : `Photo by ${photo.author.display_name || photo.author.username}`);
+}
+
+/** Return the address of the smallest variant that fills `side` CSS pixels when cropped to a square. */
+export function squareUrl(photo, side, density = devicePixelRatio) {
+  const scale = Math.min(1, THUMB_SIDE / Math.max(photo.width, photo.height));
+  const shorter = Math.min(photo.width, photo.height) * scale;
+  return shorter >= side * density * 0.7 ? photo.urls.thumb : photo.urls.feed;
+}
+
+/** Return a frame with a photo in its own shape, for a feed or its own page. */
+export function photoFrame(photo, { eager = false } = {}) {
+  const ratio = photo.width / photo.height || 1;
+  const frame = h("div.frame", { style: { "aspect-ratio": String(Math.min(WIDEST, Math.max(TALLEST, ratio))) } });
+  return load(frame, photo, photo.urls?.feed, eager);
+}
+
+/** Return a frame that fills its container, the photo cropped to it. */
+export function squareFrame(photo, side) {
+  return load(h("div.frame.cover"), photo, photo.urls && squareUrl(photo, side), false);
+}
+
+function load(frame, photo, url, eager) {
+  const placeholder = thumbhashCanvas(photo.placeholder);
+  if (!url) {
+    fill(frame, placeholder, missing());
+    return frame;
+  }
+  const image = h("img", {
+    alt: describe(photo),
+    width: photo.width,
+    height: photo.height,
+    loading: eager ? "eager" : "lazy",
+    decoding: "async",
+    draggable: "false",
+  });
+  image.addEventListener("load", () => frame.classList.add("loaded"));
+  image.addEventListener("error", () => image.replaceWith(missing()));
+  image.src = url;
+  if (image.complete && image.naturalWidth > 0) frame.classList.add("loaded");
+  fill(frame, placeholder, image);
+  return frame;
+}
+
+function missing() {
+  return h("div.missing", {}, icon("image"), "This photo cannot be shown right now.");
+}

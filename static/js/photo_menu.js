@@ -1,0 +1,87 @@
+/** The menu of a photo: copy its link; delete it, if it is one's own. */
+
+import { confirmDialog, h, icon } from "./dom.js";
+import { photoPath } from "./photo_image.js";
+
+/** Return a "more" button with the menu of a photo. */
+export function photoMenu(app, photo) {
+  const items = [["link", "Copy link", () => copyLink(app, photo)]];
+  if (photo.author.id === app.session.id) items.push(["trash", "Delete photo", () => deletePhoto(app, photo), "danger"]);
+  return menu("More about this photo", items);
+}
+
+/** Return a button that opens a list of [icon, label, action, class?]. */
+export function menu(label, items) {
+  const button = h("button.icon-button", { type: "button", "aria-label": label, "aria-haspopup": "menu", "aria-expanded": "false" }, icon("more"));
+  const root = h("div.menu", {}, button);
+  let list = null;
+
+  const close = (refocus) => {
+    if (!list) return;
+    list.remove();
+    list = null;
+    button.setAttribute("aria-expanded", "false");
+    document.removeEventListener("pointerdown", closeOutside);
+    if (refocus) button.focus();
+  };
+  const closeOutside = (event) => {
+    if (!root.contains(event.target)) close(false);
+  };
+  const open = () => {
+    list = h(
+      "div.menu-list",
+      { role: "menu" },
+      items.map(([iconName, text, action, kind]) => {
+        const choose = () => {
+          close(true);
+          action();
+        };
+        return h("button", { type: "button", role: "menuitem", class: kind ?? "", onclick: choose }, icon(iconName), text);
+      }),
+    );
+    root.append(list);
+    button.setAttribute("aria-expanded", "true");
+    document.addEventListener("pointerdown", closeOutside);
+    list.firstElementChild.focus();
+  };
+  button.addEventListener("click", () => (list ? close(true) : open()));
+  root.addEventListener("keydown", (event) => {
+    if (!list) return;
+    const entries = [...list.children];
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (event.key === "Escape") close(true);
+    if (event.key === "Tab") close(false);
+    if (!step) return;
+    event.preventDefault();
+    const next = (entries.indexOf(document.activeElement) + step + entries.length) % entries.length;
+    entries[next].focus();
+  });
+  return root;
+}
+
+async function copyLink(app, photo) {
+  const address = new URL(photoPath(photo.id), location.origin).href;
+  try {
+    await navigator.clipboard.writeText(address);
+    app.toasts.show("Link copied", { iconName: "check" });
+  } catch {
+    // Without a secure context there is no clipboard; the address can still be taken by hand.
+    app.toasts.show(address);
+  }
+}
+
+async function deletePhoto(app, photo) {
+  const agreed = await confirmDialog({
+    heading: "Delete this photo?",
+    text: "It disappears for everyone, with its likes and comments. This cannot be undone.",
+    action: "Delete",
+  });
+  if (!agreed) return;
+  try {
+    await app.api.delete(`/photos/${photo.id}`);
+    app.photos.remove(photo.id);
+    app.toasts.show("Photo deleted", { iconName: "check" });
+  } catch (error) {
+    app.toasts.error(error);
+  }
+}

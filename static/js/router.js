@@ -1,0 +1,161 @@
+/**
+ * Client-side routes over the History API.
+ *
+ * A page is a function `(app, params) => {element, title, wide?, keep?, leave?()}`. A page with `keep` stays alive
+ * for a while after it was left, so that going back finds it as it was, at the same place.
+ */
+
+/** So many left pages are kept alive. */
+const KEPT = 4;
+const MINE_ELSEWHERE = /^\/(api|media|static|docs|graphql|metrics|healthz|readyz)(\/|$)/;
+
+/** Return the parameters of a path that fits a pattern such as "/u/:username", or null. */
+export function match(pattern, path) {
+  const names = pattern.split("/");
+  const values = path.replace(/(.)\/$/, "$1").split("/");
+  if (names.length !== values.length) return null;
+  const params = {};
+  for (const [position, name] of names.entries()) {
+    if (name.startsWith(":")) {
+      if (!values[position]) return null;
+      try {
+        params[name.slice(1)] = decodeURIComponent(values[position]);
+      } catch {
+        return null;
+      }
+    } else if (name !== values[position]) return null;
+  }
+  return params;
+}
+
+export class Router extends EventTarget {
+  #routes;
+  #outlet;
+  #open;
+  #current = null;
+  /** Kept pages by the key of their history entry, the longest unused first. */
+  #kept = new Map();
+
+  /** `routes` is a list of [pattern, page]; `open(page, params)` makes one, or returns a path to go to instead. */
+  constructor({ routes, outlet, open }) {
+    super();
+    this.#routes = routes;
+    this.#outlet = outlet;
+    this.#open = open;
+  }
+
+  get path() {
+    return location.pathname;
+  }
+
+  start() {
+    history.scrollRestoration = "manual";
+    addEventListener("popstate", () => this.#show());
+    document.addEventListener("click", (event) => this.#clicked(event));
+    if (!history.state?.key) history.replaceState({ key: newKey() }, "");
+    this.#show();
+  }
+
+  /** Go to a path; `replace` leaves no way back to the present one. */
+  go(path, { replace = false } = {}) {
+    // `inside` says that the entry before this one is a page of ours, too.
+    if (replace) history.replaceState({ key: newKey(), inside: history.state?.inside }, "", path);
+    else history.pushState({ key: newKey(), inside: true }, "", path);
+    this.#show();
+  }
+
+  /** Go back, or to `fallback` when this is where the visit began. */
+  back(fallback = "/") {
+    if (history.state?.inside) history.back();
+    else this.go(fallback, { replace: true });
+  }
+
+  /** Forget every kept page and show the present path anew, e.g. for another person. */
+  reset() {
+    this.#leave(false);
+    for (const page of this.#kept.values()) page.leave?.();
+    this.#kept.clear();
+    this.#show();
+  }
+
+  #clicked(event) {
+    const link = event.target.closest?.("a[href]");
+    if (!link || event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey) return;
+    if (link.target || link.hasAttribute("download") || link.origin !== location.origin) return;
+    if (MINE_ELSEWHERE.test(link.pathname) || link.hash) return;
+    event.preventDefault();
+    if (link.pathname + link.search === location.pathname + location.search) {
+      scrollTo({ top: 0, behavior: "smooth" });
+      this.dispatchEvent(new Event("again"));
+    } else {
+      this.go(link.pathname + link.search);
+    }
+  }
+
+  #show() {
+    this.#leave(true);
+    const key = history.state?.key ?? newKey();
+    const kept = this.#kept.get(key);
+    this.#kept.delete(key);
+    const page = kept ?? this.#make();
+    if (typeof page === "string") {
+      this.go(page, { replace: true });
+      return;
+    }
+    page.key = key;
+    this.#current = page;
+    this.#outlet.replaceChildren(page.element);
+    this.#outlet.classList.toggle("wide", page.wide === true);
+    this.setTitle(page.title);
+    scrollTo({ top: kept?.scrollY ?? 0, behavior: "instant" });
+    // A screen reader begins at the heading of the new page, not where the old link was.
+    if (!kept) this.#focusHeading(page.element);
+    this.dispatchEvent(new Event("shown"));
+  }
+
+  /** Name the page in the window's title, e.g. once its photo has come. */
+  setTitle(title) {
+    if (this.#current) this.#current.title = title;
+    document.title = title ? `${title} · PicShare` : "PicShare";
+  }
+
+  #make() {
+    for (const [pattern, page] of this.#routes) {
+      const params = match(pattern, location.pathname);
+      if (params) return this.#open(page, params);
+    }
+    return this.#open(null, {});
+  }
+
+  #leave(mayKeep) {
+    const page = this.#current;
+    this.#current = null;
+    if (!page) return;
+    if (!mayKeep || !page.keep) {
+      page.leave?.();
+      return;
+    }
+    page.scrollY = scrollY;
+    this.#kept.set(page.key, page);
+    if (this.#kept.size > KEPT) {
+      const [oldest, forgotten] = this.#kept.entries().next().value;
+      this.#kept.delete(oldest);
+      forgotten.leave?.();
+    }
+  }
+
+  #focusHeading(element) {
+    if (element.querySelector("[autofocus]")) {
+      element.querySelector("[autofocus]").focus({ preventScroll: true });
+      return;
+    }
+    const heading = element.querySelector("h1");
+    if (!heading) return;
+    heading.tabIndex = -1;
+    heading.focus({ preventScroll: true });
+  }
+}
+
+function newKey() {
+  return Math.random().toString(36).slice(2);
+}

@@ -1,0 +1,40 @@
+/** Say when something happened, in the reader's language, and keep saying it right as time passes. */
+
+import { h } from "./dom.js";
+
+const MINUTE = 60;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+const WEEK = 7 * DAY;
+
+/** Return a short text for a moment: "now", "5 min", "3 h", "2 d", then the date. Both in milliseconds. */
+export function ago(moment, now = Date.now(), locale = undefined) {
+  const seconds = Math.max(0, Math.round((now - moment) / 1000));
+  if (seconds < 45) return "now";
+  if (seconds < HOUR) return `${Math.max(1, Math.round(seconds / MINUTE))} min`;
+  if (seconds < DAY) return `${Math.round(seconds / HOUR)} h`;
+  if (seconds < WEEK) return `${Math.round(seconds / DAY)} d`;
+  const sameYear = new Date(moment).getFullYear() === new Date(now).getFullYear();
+  return new Intl.DateTimeFormat(locale, { day: "numeric", month: "short", year: sameYear ? undefined : "numeric" }).format(
+    moment,
+  );
+}
+
+/** Return a `<time>` element for an RFC 3339 text; hovering shows the full date. */
+export function when(text) {
+  const moment = Date.parse(text);
+  const full = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "short" }).format(moment);
+  return h("time", { datetime: text, title: full }, ago(moment));
+}
+
+/** Renew every `<time>` below `root` each half minute; returns a function that stops it. */
+export function keepTimesFresh(root = document) {
+  const renew = () => {
+    for (const element of root.querySelectorAll("time[datetime]")) {
+      const text = ago(Date.parse(element.dateTime));
+      if (element.textContent !== text) element.textContent = text;
+    }
+  };
+  const timer = setInterval(renew, 30_000);
+  return () => clearInterval(timer);
+}
