@@ -46,6 +46,14 @@ class Metrics:
         self._oldest = Gauge(
             "picshare_outbox_age_seconds", "Age of the oldest event in the outbox that is due.", registry=self.registry
         )
+        self._connections = Gauge("picshare_live_connections", "Live connections now.", registry=self.registry)
+        self._closes = Counter(
+            "picshare_live_closes", "Ended live connections by close code.", ("code",), registry=self.registry
+        )
+        self._messages = Counter("picshare_live_messages", "Messages to live clients.", registry=self.registry)
+        self._resyncs = Counter(
+            "picshare_live_resyncs", "Live connections read again after a loss.", ("outcome",), registry=self.registry
+        )
         Gauge("picshare_info", "The version that runs.", ("version",), registry=self.registry).labels(version).set(1)
 
     def request_done(self, *, method: str, route: str, status: int, seconds: float) -> None:
@@ -53,14 +61,32 @@ class Metrics:
         self._requests.labels(method, route, str(status)).inc()
         self._request_seconds.labels(route).observe(seconds)
 
-    def job_done(self, *, queue: str, outcome: str, seconds: float) -> None:
-        """Record one finished attempt at a job."""
+    def job(self, *, queue: str, outcome: str, seconds: float) -> None:
+        """Record one attempt at a job."""
         self._jobs.labels(queue, outcome).inc()
         self._job_seconds.labels(queue).observe(seconds)
 
     def feeds_inserted(self, count: int) -> None:
         """Record insertions into feeds."""
         self._insertions.inc(count)
+
+    def live_opened(self) -> None:
+        """Record a live connection."""
+        self._connections.inc()
+
+    def live_closed(self, code: int) -> None:
+        """Record the end of a live connection with its close code."""
+        self._connections.dec()
+        self._closes.labels(str(code)).inc()
+
+    def live_sent(self, messages: int) -> None:
+        """Record messages on their way to clients."""
+        self._messages.inc(messages)
+
+    def live_resynced(self, *, recovered: int, lost: int) -> None:
+        """Record connections whose streams were read again after a suspected loss."""
+        self._resyncs.labels("recovered").inc(recovered)
+        self._resyncs.labels("lost").inc(lost)
 
     def backlog(self, depths: Mapping[str, int], *, oldest_seconds: float) -> None:
         """Record what waits now; `<queue>.dead` are dead letters."""

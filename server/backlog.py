@@ -1,0 +1,40 @@
+"""Tell the metrics regularly what waits: queues, dead letters, and the age of the outbox."""
+
+from __future__ import annotations
+
+import asyncio
+
+import structlog
+
+from server.metrics import Metrics
+from storage.database import Database
+from storage.errors import StorageError
+from workers.broker import Broker
+from workers.errors import BrokerError
+
+INTERVAL = 10.0  # seconds
+_OLDEST = """
+SELECT coalesce(extract(epoch FROM clock_timestamp() - min(available_at)), 0)::float8 FROM outbox
+WHERE available_at <= clock_timestamp()
+"""
+
+log = structlog.get_logger(__name__)
+
+
+class Backlog:
+    """Measure the backlog of one database and broker."""
+
+    def __init__(self, db: Database, broker: Broker, metrics: Metrics, *, interval: float = INTERVAL) -> None:
+        self._db = db
+        self._broker = broker
+        self._metrics = metrics
+        self._interval = interval
+
+    async def run(self) -> None:
+        """Measure until cancelled; what does not answer is measured the next time."""
+        while True:
+            try:
+                self._metrics.backlog(await self._broker.depths(), oldest_seconds=await self._db.fetchval(_OLDEST))
+            except (StorageError, BrokerError) as error:
+                log.info("backlog_unknown", error=str(error))
+            await asyncio.sleep(self._interval)

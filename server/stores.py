@@ -1,0 +1,60 @@
+"""The stores of a process, opened together and closed last first."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from channels.publisher import LivePublisher
+from server.brokers import routes_of
+from server.config import Settings
+from storage.blobs_file import FileBlobs
+from storage.cards import Cards
+from storage.database import Database
+from storage.engagement import Engagement
+from storage.feeds import Feeds
+from storage.ids import slot_group
+from storage.notification_log import NotificationLog
+from storage.redis_client import Redis, open_redis
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stores:
+    """What every role may use; the engines behind it are connected to when they are first asked."""
+
+    db: Database
+    redis: Redis
+    blobs: FileBlobs
+    cards: Cards
+    engagement: Engagement
+    feeds: Feeds
+    notification_log: NotificationLog
+    publisher: LivePublisher
+
+
+@asynccontextmanager
+async def open_stores(settings: Settings) -> AsyncIterator[Stores]:
+    """Open the stores of settings whose addresses are real; raise `UnavailableError`."""
+    db = await Database.connect(
+        settings.database.url,
+        routes=routes_of(settings),
+        min_size=settings.database.pool_min,
+        max_size=max(settings.database.pool_min, settings.database.pool_max),
+    )
+    redis = open_redis(settings.redis.url)
+    try:
+        cards = Cards(db, redis)
+        yield Stores(
+            db=db,
+            redis=redis,
+            blobs=FileBlobs(settings.blob_directory),
+            cards=cards,
+            engagement=Engagement(db, redis),
+            feeds=Feeds(db, redis, cards),
+            notification_log=NotificationLog(redis),
+            publisher=LivePublisher(redis, slot_group),
+        )
+    finally:
+        await redis.aclose()
+        await db.close()
