@@ -137,7 +137,7 @@ def render(photo: Photo) -> bytes:
     """Return the card of a photo."""
     fields: dict[str, Any] = {
         "id": encode(photo.id),
-        "author": _author(photo.author),
+        "author": person_fields(photo.author),
         "caption": photo.caption,
         "alt_text": photo.alt_text,
         "tags": photo.tags,
@@ -178,6 +178,16 @@ def photo_json(photo: Photo, *, liked: bool, sign: Sign | None = None) -> bytes:
     return complete(render(photo), likes=photo.likes, comments=photo.comments, liked=liked, sign=sign)
 
 
+def person_fields(person: Person) -> dict[str, Any]:
+    """Return the JSON shape of the person who stands beside a photo, a comment or a notification."""
+    return {
+        "id": encode(person.id),
+        "username": person.username,
+        "display_name": person.display_name,
+        "avatar_url": None if person.avatar_sha256 is None else media_path(person.avatar_sha256, "thumb"),
+    }
+
+
 def media_path(sha256: str, variant: str) -> str:
     """Return the path of a variant; immutable, since the content names it."""
     return f"/media/{sha256}/{variant}.jpg"
@@ -191,12 +201,3 @@ def timestamp(moment: datetime) -> str:
 def _urls(sha256: str, sign: Sign | None) -> dict[str, str]:
     paths = {variant: media_path(sha256, variant) for variant in _VARIANTS}
     return paths if sign is None else {variant: sign(path) for variant, path in paths.items()}
-
-
-def _author(author: Person) -> dict[str, Any]:
-    return {
-        "id": encode(author.id),
-        "username": author.username,
-        "display_name": author.display_name,
-        "avatar_url": None if author.avatar_sha256 is None else media_path(author.avatar_sha256, "thumb"),
-    }

@@ -1,0 +1,27 @@
+"""The JSON of a comment: the one place where its shape is made."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from storage.cards import person_fields, timestamp
+from storage.ids import encode
+from storage.models import Comment
+
+
+def comment_json(comment: Comment) -> bytes:
+    """Return a comment as the API and the live topic give it."""
+    return orjson.dumps(comment_fields(comment))
+
+
+def comment_fields(comment: Comment) -> dict[str, Any]:
+    """Return the fields of a comment, ready for JSON."""
+    return {
+        "id": encode(comment.id),
+        "photo_id": encode(comment.photo_id),
+        "author": person_fields(comment.author),
+        "text": comment.text,
+        "created_at": timestamp(comment.created_at),
+    }

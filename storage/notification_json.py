@@ -1,0 +1,37 @@
+"""The JSON of a notification and of the inbox's counters: the one place where their shape is made."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from storage.cards import person_fields, timestamp
+from storage.ids import encode
+from storage.models import Notification, NotificationCounters
+
+
+def notification_json(notification: Notification) -> bytes:
+    """Return a notification as the API and the live stream give it."""
+    return orjson.dumps(notification_fields(notification))
+
+
+def notification_fields(notification: Notification) -> dict[str, Any]:
+    """Return the fields of a notification, ready for JSON."""
+    return {
+        "id": encode(notification.id),
+        "kind": notification.kind,
+        "actors": [person_fields(actor) for actor in notification.actors],
+        "count": notification.count,
+        "photo_id": None if notification.photo_id is None else encode(notification.photo_id),
+        "text": notification.text,
+        "created_at": timestamp(notification.created_at),
+        "updated_at": timestamp(notification.updated_at),
+        "seen": notification.seen,
+        "read": notification.read,
+    }
+
+
+def counters_fields(counters: NotificationCounters) -> dict[str, int]:
+    """Return the fields of an inbox's counters."""
+    return {"unseen": counters.unseen, "unread": counters.unread}

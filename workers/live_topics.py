@@ -1,0 +1,75 @@
+"""What live clients are told: the topics' names and the JSON document of every publication.
+
+The streams "feed" and "notifications" and the topics `photo:<id>` and `user:<id>` all speak in documents
+that bear a `type`. Whoever answers a recovery makes them here too, so that what is told late is told in
+the same words as what is told at once. A photo, a comment and a notification come as finished JSON.
+"""
+
+from __future__ import annotations
+
+import orjson
+
+from storage.ids import encode
+from storage.models import LikeState, Notification, NotificationCounters
+from storage.notification_json import counters_fields, notification_fields
+
+FEED = "feed"
+NOTIFICATIONS = "notifications"
+
+
+def photo_topic(photo_id: int) -> str:
+    """Return the topic of likes and comments under a photo."""
+    return f"photo:{encode(photo_id)}"
+
+
+def user_topic(user_id: int) -> str:
+    """Return the topic of a person's new photos."""
+    return f"user:{encode(user_id)}"
+
+
+def photo_new(photo: bytes) -> bytes:
+    """Return the document that brings a new photo, from the photo's JSON."""
+    return b'{"type":"photo.new","photo":%b}' % photo
+
+
+def photo_removed(photo_id: int) -> bytes:
+    """Return the document that takes a photo away."""
+    return orjson.dumps({"type": "photo.removed", "photo_id": encode(photo_id)})
+
+
+def photo_liked(state: LikeState) -> bytes:
+    """Return the document of a like that was given, with the counters after it."""
+    return _counted("photo.liked", state)
+
+
+def photo_unliked(state: LikeState) -> bytes:
+    """Return the document of a like that was taken back."""
+    return _counted("photo.unliked", state)
+
+
+def photo_commented(state: LikeState, comment: bytes) -> bytes:
+    """Return the document of a new comment, from the comment's JSON."""
+    return b'%b,"comment":%b}' % (_counted("photo.commented", state)[:-1], comment)
+
+
+def comment_deleted(state: LikeState, comment_id: int) -> bytes:
+    """Return the document of a comment that is gone."""
+    return _counted("photo.comment_deleted", state, comment_id=encode(comment_id))
+
+
+def notification_new(notification: Notification, counters: NotificationCounters) -> bytes:
+    """Return the document of a new or changed notification."""
+    fields = {"type": "notification", "notification": notification_fields(notification)}
+    return orjson.dumps({**fields, "counters": counters_fields(counters)})
+
+
+def notification_removed(notification_id: int, counters: NotificationCounters) -> bytes:
+    """Return the document of a notification that nobody stands behind any more."""
+    fields = {"type": "notification.removed", "notification_id": encode(notification_id)}
+    return orjson.dumps({**fields, "counters": counters_fields(counters)})
+
+
+def _counted(kind: str, state: LikeState, **more: str) -> bytes:
+    # `version` grows with every change of the counters: a client keeps those of the greatest it has seen.
+    fields = {"type": kind, "photo_id": encode(state.photo_id), "likes": state.likes, "comments": state.comments}
+    return orjson.dumps({**fields, "version": state.version, **more})
