@@ -99,9 +99,13 @@ class Lane:
 
 @contextmanager
 def claim_errors() -> Iterator[None]:
-    """Turn the driver's errors into ours; being short of disk, memory or connections passes like an outage."""
+    """Turn the driver's errors into ours.
+
+    Being short of disk, memory or connections passes like an outage. The driver's internal error is what
+    it says when a connection ends between two messages of one command.
+    """
     try:
         with driver_errors():
             yield
-    except asyncpg.exceptions.InsufficientResourcesError as error:
+    except (asyncpg.exceptions.InsufficientResourcesError, asyncpg.InternalClientError) as error:
         raise UnavailableError("database", str(error)) from error

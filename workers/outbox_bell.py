@@ -78,9 +78,9 @@ class OutboxBell:
                     with driver_errors():
                         await connection.fetchval("SELECT 1")
         finally:
-            connection.remove_termination_listener(ended)
             # On a broken connection there is nothing to take back, and what broke it is already on its way up.
             with suppress(UnavailableError), driver_errors():
+                connection.remove_termination_listener(ended)
                 await connection.remove_listener(CHANNEL, self._heard)
         raise UnavailableError("database", "the listening connection was closed")
 

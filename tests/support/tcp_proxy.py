@@ -1,0 +1,74 @@
+"""A TCP proxy on loopback that can cut its connections or swallow what they carry."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+
+class TcpProxy:
+    """Carry bytes between clients and one server, until told otherwise."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._server: asyncio.Server | None = None
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._pipes: set[asyncio.Task[None]] = set()
+        self._flowing = asyncio.Event()
+        self._flowing.set()
+        self.port = 0
+
+    @classmethod
+    @asynccontextmanager
+    async def to(cls, port: int) -> AsyncIterator[TcpProxy]:
+        """Listen on a free port, stored in `port`, for the time of the block."""
+        proxy = cls(port)
+        proxy._server = await asyncio.start_server(proxy._accept, "127.0.0.1", 0)
+        proxy.port = proxy._server.sockets[0].getsockname()[1]
+        try:
+            yield proxy
+        finally:
+            proxy._server.close()
+            await proxy.cut()
+
+    async def cut(self) -> int:
+        """Reset every connection; new ones are taken. Return how many there were."""
+        writers, pipes = list(self._writers), list(self._pipes)
+        for writer in writers:
+            writer.transport.abort()
+        for pipe in pipes:
+            pipe.cancel()
+        await asyncio.gather(*pipes, return_exceptions=True)
+        return len(writers) // 2
+
+    def freeze(self) -> None:
+        """Swallow no byte and pass none on: connections stand, and nobody answers."""
+        self._flowing.clear()
+
+    def thaw(self) -> None:
+        """Let the bytes flow again."""
+        self._flowing.set()
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._port)
+        except OSError:
+            writer.transport.abort()
+            return
+        self._writers |= {writer, far_writer}
+        for source, target in ((reader, far_writer), (far_reader, writer)):
+            pipe = asyncio.create_task(self._pipe(source, target))
+            self._pipes.add(pipe)
+            pipe.add_done_callback(self._pipes.discard)
+
+    async def _pipe(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+        try:
+            with suppress(OSError):
+                while data := await source.read(65536):
+                    await self._flowing.wait()
+                    target.write(data)
+                    await target.drain()
+        finally:
+            self._writers.discard(target)
+            target.transport.abort()
