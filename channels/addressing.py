@@ -1,0 +1,47 @@
+"""The names of keys and pub/sub channels that connect writers to the processes that hold sockets.
+
+People are gathered in slot groups, and a group's presence hash, its people's feeds and the channel
+prefix share a hash tag, so that one script can insert into feeds, look up who is online and publish.
+"""
+
+from __future__ import annotations
+
+import secrets
+
+GROUPS = 16
+PROCESS_ID_LENGTH = 8
+
+
+def draw_process_id() -> bytes:
+    """Return a fresh name for this process: 8 characters of hexadecimal."""
+    return secrets.token_hex(PROCESS_ID_LENGTH // 2).encode()
+
+
+def presence_key(group: int) -> bytes:
+    """Return the hash that maps a user (id, 8 bytes big-endian) to the concatenated ids of processes."""
+    return b"online:{%d}" % group
+
+
+def channel_prefix(group: int) -> bytes:
+    """Return what, followed by a process id, is the channel on which that process hears of a group's people."""
+    return b"live:{%d}:" % group
+
+
+def process_channels(process_id: bytes) -> list[bytes]:
+    """Return every channel that a live process listens to."""
+    return [channel_prefix(group) + process_id for group in range(GROUPS)]
+
+
+def topic_channel(name: str) -> bytes:
+    """Return the channel of a topic, such as "photo:<id>", that anybody permitted may listen to."""
+    return b"topic:" + name.encode()
+
+
+def heartbeat_key(process_id: bytes) -> bytes:
+    """Return the key that exists while a live process does."""
+    return b"live:process:" + process_id
+
+
+def user_field(user_id: int) -> bytes:
+    """Return a user's field in a presence hash."""
+    return user_id.to_bytes(8, "big")

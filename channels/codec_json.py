@@ -1,0 +1,35 @@
+"""JSON: a text frame of one or more objects joined by newlines, in both directions."""
+
+from __future__ import annotations
+
+import orjson
+
+from channels.codec import BadFrameError, command_of
+from channels.messages import Command, Message, RawJson
+
+
+class JsonCodec:
+    """Speak the protocol as JSON text."""
+
+    name = "centrifuge-json"
+    binary = False
+
+    def decode(self, data: bytes | str) -> list[Command]:
+        """Return the commands of one text frame; raise `BadFrameError`."""
+        if not isinstance(data, str):
+            raise BadFrameError("JSON travels in text frames")
+        lines = data.strip("\n").split("\n")
+        try:
+            return [command_of(orjson.loads(line)) for line in lines]
+        except orjson.JSONDecodeError as error:
+            raise BadFrameError("not JSON") from error
+
+    def encode(self, message: Message) -> bytes:
+        """Return one message as a line of JSON."""
+        return orjson.dumps(message, default=_embed)
+
+
+def _embed(value: object) -> orjson.Fragment:
+    if isinstance(value, RawJson):
+        return orjson.Fragment(value.data)
+    raise TypeError(f"{type(value).__name__} has no place in a message")

@@ -1,0 +1,79 @@
+"""What becomes of each pub/sub message: decoded, and handed to the hub."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import structlog
+
+from channels.envelope import (
+    BadEnvelopeError,
+    DisconnectOrder,
+    Revoke,
+    StreamBody,
+    open_envelope,
+    open_topic_message,
+)
+from channels.hub import Hub
+from channels.ports import Publication
+
+log = structlog.get_logger(__name__)
+
+
+class LossHandler(Protocol):
+    """What is told when messages may have been missed."""
+
+    def lost(self) -> None:
+        """Hold all streams back."""
+        ...
+
+    def restored(self) -> None:
+        """Read all held streams again by their offsets."""
+        ...
+
+
+class Delivery:
+    """Listen to pub/sub on behalf of the hub; `process_channels` are those that address this process."""
+
+    def __init__(self, hub: Hub, process_channels: frozenset[bytes], losses: LossHandler) -> None:
+        self._hub = hub
+        self._process_channels = process_channels
+        self._losses = losses
+
+    def message(self, channel: bytes, data: bytes) -> None:
+        """Deliver one message; one that cannot be read counts as a loss, since it may have held anything."""
+        try:
+            if channel in self._process_channels:
+                self._addressed(data)
+            else:
+                self._topic(channel, data)
+        except BadEnvelopeError as error:
+            log.warning("live_message_unreadable", channel=channel.decode(errors="replace"), error=str(error))
+            if channel in self._process_channels:
+                self._losses.lost()
+                self._losses.restored()
+
+    def lost(self) -> None:
+        """Pass the news on."""
+        self._losses.lost()
+
+    def restored(self) -> None:
+        """Pass the news on."""
+        self._losses.restored()
+
+    def _addressed(self, data: bytes) -> None:
+        envelope = open_envelope(data)
+        match envelope.body:
+            case StreamBody(stream, document):
+                self._hub.deliver(envelope.user_ids, stream, Publication(data=document, offset=envelope.offset))
+            case Revoke(owner):
+                self._hub.revoke(envelope.user_ids, owner)
+            case DisconnectOrder(session):
+                self._hub.disconnect(envelope.user_ids, session)
+
+    def _topic(self, channel: bytes, data: bytes) -> None:
+        document = open_topic_message(data).data
+        if document is None:
+            self._hub.close_topic(channel)
+        else:
+            self._hub.deliver_topic(channel, Publication(data=document))

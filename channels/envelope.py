@@ -1,0 +1,126 @@
+"""What travels over pub/sub: who it is for, at which offset, and one body for all of them.
+
+On a process's channel, big-endian: u8 version · u64 offset · u32 count · count × u64 user ids · body.
+The body is a msgpack map: {"stream", "data"} brings a publication, {"control": …} an order. On a
+topic's channel the message is a msgpack map alone: {"data"}, or {"control": "close"}.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+import msgpack
+
+from channels.errors import ChannelsError
+
+VERSION = 1
+_HEAD = struct.Struct(">BQI")
+
+
+class BadEnvelopeError(ChannelsError):
+    """Say that a message on pub/sub is not one that this version reads."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamBody:
+    """A publication of a stream, "feed" or "notifications"; `data` is a JSON document."""
+
+    stream: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Revoke:
+    """End the recipients' subscriptions to what belongs to `owner`."""
+
+    owner: int
+
+
+@dataclass(frozen=True, slots=True)
+class DisconnectOrder:
+    """Close the recipients' connections: those of one session, or all when None."""
+
+    session: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """A decoded message of a process's channel."""
+
+    offset: int
+    user_ids: tuple[int, ...]
+    body: StreamBody | Revoke | DisconnectOrder
+
+
+@dataclass(frozen=True, slots=True)
+class TopicMessage:
+    """A decoded message of a topic's channel; `data` None says that the topic is gone."""
+
+    data: bytes | None
+
+
+def stream_body(stream: str, data: bytes) -> bytes:
+    """Return the body that brings a publication; `data` is a JSON document."""
+    return bytes(msgpack.packb({"stream": stream, "data": data}))
+
+
+def control_body(*, control: str, owner: int | None = None, session: str | None = None) -> bytes:
+    """Return the body of an order: control "revoke" with `owner`, or "disconnect" with `session` or None for all."""
+    if control == "revoke":
+        return bytes(msgpack.packb({"control": "revoke", "owner": owner}))
+    if control == "disconnect":
+        return bytes(msgpack.packb({"control": "disconnect", "session": session}))
+    raise ValueError(f"there is no order {control!r}")
+
+
+def topic_body(data: bytes | None) -> bytes:
+    """Return a topic's message: a JSON document, or None to end its subscriptions."""
+    return bytes(msgpack.packb({"control": "close"} if data is None else {"data": data}))
+
+
+def seal(user_ids: list[int], body: bytes, *, offset: int = 0) -> bytes:
+    """Return the message of a process's channel, as the scripts build it."""
+    return _HEAD.pack(VERSION, offset, len(user_ids)) + struct.pack(f">{len(user_ids)}Q", *user_ids) + body
+
+
+def open_envelope(message: bytes) -> Envelope:
+    """Return what a message of a process's channel says; raise `BadEnvelopeError`."""
+    try:
+        version, offset, count = _HEAD.unpack_from(message)
+        if version != VERSION:
+            raise BadEnvelopeError(f"version {version}, this process reads {VERSION}")
+        user_ids = struct.unpack_from(f">{count}Q", message, _HEAD.size)
+        return Envelope(offset, user_ids, _body_of(message[_HEAD.size + 8 * count :]))
+    except struct.error as error:
+        raise BadEnvelopeError("cut short") from error
+
+
+def open_topic_message(message: bytes) -> TopicMessage:
+    """Return what a message of a topic's channel says; raise `BadEnvelopeError`."""
+    match _unpack(message):
+        case {"data": bytes(data)}:
+            return TopicMessage(data)
+        case {"control": "close"}:
+            return TopicMessage(None)
+        case _:
+            raise BadEnvelopeError("neither data nor a known order")
+
+
+def _body_of(packed: bytes) -> StreamBody | Revoke | DisconnectOrder:
+    match _unpack(packed):
+        case {"stream": str(stream), "data": bytes(data)}:
+            return StreamBody(stream, data)
+        case {"control": "revoke", "owner": int(owner)}:
+            return Revoke(owner)
+        case {"control": "disconnect", "session": str() | None as session}:
+            return DisconnectOrder(session)
+        case _:
+            raise BadEnvelopeError("neither a publication nor a known order")
+
+
+def _unpack(packed: bytes) -> object:
+    try:
+        return msgpack.unpackb(packed)
+    except (ValueError, TypeError, msgpack.UnpackException) as error:
+        raise BadEnvelopeError("not msgpack") from error

@@ -1,0 +1,160 @@
+"""This process's connections, by person and by topic; every method returns at once.
+
+Iteration is always over a copy or over something that delivery cannot change, since closing a
+connection never takes it out of the hub: its handler does, when it ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from channels import codes
+from channels.addressing import topic_channel
+from channels.codes import Unsubscribed
+from channels.connection import Connection
+from channels.frames import SharedFrame
+from channels.messages import publication_push, unsubscribe_push
+from channels.ports import Grant, Identity, Publication
+from channels.streams import StreamState
+
+Holds = dict[Connection, tuple[StreamState, ...]]
+
+
+class Hub:
+    """Find connections and hand them what they should hear; a message is encoded once per codec."""
+
+    def __init__(self) -> None:
+        self._all: set[Connection] = set()
+        self._by_user: dict[int, list[Connection]] = {}
+        # Topic's pub/sub channel → the channel as the client spelt it → who listens.
+        self._by_topic: dict[bytes, dict[str, set[Connection]]] = {}
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def everyone(self) -> list[Connection]:
+        """Return all connections, signed in or not."""
+        return list(self._all)
+
+    def user_ids(self) -> list[int]:
+        """Return everybody who is connected here."""
+        return list(self._by_user)
+
+    def has_user(self, user_id: int) -> bool:
+        """Tell whether a person is connected here."""
+        return user_id in self._by_user
+
+    def count(self, user_id: int) -> int:
+        """Return how many connections a person has here."""
+        return len(self._by_user.get(user_id, ()))
+
+    def wanted(self, topic: bytes) -> bool:
+        """Tell whether anybody here listens to a topic's channel."""
+        return topic in self._by_topic
+
+    def open(self, connection: Connection) -> None:
+        """Add a connection that has not signed in."""
+        self._all.add(connection)
+
+    def join(self, connection: Connection, identity: Identity) -> None:
+        """Let a connection hear what is for its person."""
+        connection.identity = identity
+        self._by_user.setdefault(identity.user_id, []).append(connection)
+
+    def leave(self, connection: Connection) -> int | None:
+        """Undo `join` and all subscriptions; return the person's id if that was the last connection."""
+        for channel in list(connection.channels):
+            self.unsubscribe(connection, channel)
+        identity = connection.identity
+        if identity is None:
+            return None
+        mates = self._by_user.get(identity.user_id, [])
+        if connection in mates:
+            mates.remove(connection)
+            if not mates:
+                del self._by_user[identity.user_id]
+                return identity.user_id
+        return None
+
+    def discard(self, connection: Connection) -> None:
+        """Undo `open`."""
+        self._all.discard(connection)
+
+    def subscribe(self, connection: Connection, channel: str, grant: Grant) -> None:
+        """Let a connection hear a topic, under the name that its client uses."""
+        connection.channels[channel] = grant
+        self._by_topic.setdefault(topic_channel(grant.topic), {}).setdefault(channel, set()).add(connection)
+
+    def unsubscribe(self, connection: Connection, channel: str) -> None:
+        """Undo `subscribe`; nothing happens where there was none."""
+        grant = connection.channels.pop(channel, None)
+        if grant is None:
+            return
+        topic = topic_channel(grant.topic)
+        spellings = self._by_topic[topic]
+        spellings[channel].discard(connection)
+        if not spellings[channel]:
+            del spellings[channel]
+        if not spellings:
+            del self._by_topic[topic]
+
+    def deliver(self, user_ids: Sequence[int], stream: str, item: Publication) -> None:
+        """Hand a stream's publication to all connections of these people."""
+        frame = SharedFrame(publication_push(stream, item))
+        by_user = self._by_user
+        for user_id in user_ids:
+            for connection in by_user.get(user_id, ()):
+                connection.publish(stream, item.offset, frame)
+
+    def deliver_topic(self, topic: bytes, item: Publication) -> None:
+        """Hand a topic's publication to who listens."""
+        for channel, listeners in self._by_topic.get(topic, {}).items():
+            frame = SharedFrame(publication_push(channel, item))
+            for connection in listeners:
+                connection.send_shared(frame)
+
+    def close_topic(self, topic: bytes) -> None:
+        """End all subscriptions to a topic that is gone."""
+        for channel, listeners in list(self._by_topic.get(topic, {}).items()):
+            for connection in list(listeners):
+                self.end(connection, channel, Unsubscribed.SERVER)
+
+    def end(self, connection: Connection, channel: str, code: Unsubscribed) -> None:
+        """End one subscription and tell the client why."""
+        self.unsubscribe(connection, channel)
+        connection.send(unsubscribe_push(channel, code))
+
+    def revoke(self, user_ids: Iterable[int], owner_id: int) -> None:
+        """End these people's subscriptions to what belongs to the owner, also those being authorized now."""
+        for user_id in user_ids:
+            for connection in self._by_user.get(user_id, ()):
+                if connection.revoked is not None:
+                    connection.revoked.add(owner_id)
+                for channel, grant in list(connection.channels.items()):
+                    if grant.owner_id == owner_id:
+                        self.end(connection, channel, Unsubscribed.SERVER)
+
+    def disconnect(self, user_ids: Iterable[int], session: str | None) -> None:
+        """Close these people's connections: those of one session, or all when None."""
+        for user_id in user_ids:
+            for connection in self._by_user.get(user_id, ()):
+                if session is None:
+                    connection.close(codes.FORCED)
+                elif connection.identity is not None and connection.identity.session == session:
+                    connection.close(codes.INVALID_TOKEN)
+
+    def hold(self, user_ids: Iterable[int] | None = None, *, but: Holds | None = None) -> Holds:
+        """Hold back the streams of these people, or of all; return what is to be released.
+
+        Connections that stand in `but` with the same streams are held already and are left out.
+        """
+        held: Holds = {}
+        for user_id in self._by_user if user_ids is None else user_ids:
+            for connection in self._by_user.get(user_id, ()):
+                states = tuple(connection.streams.values())
+                if but is not None and but.get(connection) == states:
+                    continue
+                for state in states:
+                    state.hold()
+                held[connection] = states
+        return held

@@ -1,0 +1,89 @@
+"""The messages of the live protocol as plain values, before any codec has made bytes of them.
+
+Field names are the protocol's. What a client sends is a `Command`; what it gets is built by the
+functions here as maps in which `RawJson` marks a document that is JSON already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from channels.codes import ErrorCode, Unsubscribed
+from channels.ports import Position, Publication
+
+METHODS = frozenset(
+    {
+        *("connect", "refresh", "ping", "send"),
+        *("subscribe", "unsubscribe", "sub_refresh", "publish"),
+        *("presence", "presence_stats", "history", "rpc"),
+    }
+)
+
+Message = dict[str, Any]
+
+
+class RawJson:
+    """Mark bytes that are a JSON document, for a codec to embed in its own way; not copied."""
+
+    __slots__ = ("data",)
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One message of a client: `id` 0 where it gave none, `method` None where it named none that exists."""
+
+    id: int
+    method: str | None
+    params: Mapping[str, Any]
+    blank: bool = False
+
+
+def reply(command_id: int, method: str, result: Message) -> Message:
+    """Return a reply; the result stands in it even when empty."""
+    return {"id": command_id, method: result}
+
+
+def error_reply(command_id: int, code: ErrorCode) -> Message:
+    """Return the reply that says why a command was not done."""
+    error: Message = {"code": int(code), "message": code.message}
+    if code.temporary:
+        error["temporary"] = True
+    return {"id": command_id, "error": error}
+
+
+def publication(item: Publication) -> Message:
+    """Return a publication as it stands in pushes and in recovered lists; offset 0 is left out."""
+    fields: Message = {"data": RawJson(item.data)}
+    if item.offset:
+        fields["offset"] = item.offset
+    return fields
+
+
+def publication_push(channel: str, item: Publication) -> Message:
+    """Return the push that brings a publication."""
+    return {"push": {"channel": channel, "pub": publication(item)}}
+
+
+def unsubscribe_push(channel: str, code: Unsubscribed) -> Message:
+    """Return the push that ends a subscription."""
+    return {"push": {"channel": channel, "unsubscribe": {"code": int(code), "reason": code.reason}}}
+
+
+def stream_result(position: Position, *, recovered: bool | None, publications: Iterable[Publication]) -> Message:
+    """Return the subscribe result of a recoverable stream; `recovered` None where nothing was to be recovered."""
+    result: Message = {
+        "recoverable": True,
+        "positioned": True,
+        "epoch": position.epoch,
+        "offset": position.offset,
+    }
+    if recovered is not None:
+        result["was_recovering"] = True
+        result["recovered"] = recovered
+        result["publications"] = [publication(item) for item in publications]
+    return result

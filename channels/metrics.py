@@ -1,0 +1,41 @@
+"""What the live layer counts, as a small port; the process that serves metrics brings the real one."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class LiveMetrics(Protocol):
+    """Count connections and what they are sent; called on hot paths, so it must be quick."""
+
+    def live_opened(self) -> None:
+        """Record a connection whose WebSocket handshake succeeded."""
+        ...
+
+    def live_closed(self, code: int) -> None:
+        """Record the end of a connection and the close code that it ended with."""
+        ...
+
+    def live_sent(self, messages: int) -> None:
+        """Record messages that were put on their way to clients."""
+        ...
+
+    def live_resynced(self, *, recovered: int, lost: int) -> None:
+        """Record connections whose streams were read again after a suspected loss, and those that had to go."""
+        ...
+
+
+class NoLiveMetrics:
+    """Count nothing."""
+
+    def live_opened(self) -> None:
+        """Record nothing."""
+
+    def live_closed(self, code: int) -> None:
+        """Record nothing."""
+
+    def live_sent(self, messages: int) -> None:
+        """Record nothing."""
+
+    def live_resynced(self, *, recovered: int, lost: int) -> None:
+        """Record nothing."""

@@ -1,0 +1,50 @@
+"""Send something to people's live connections, or to all who listen to a topic, from any process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from redis.asyncio import Redis
+
+from channels.addressing import channel_prefix, presence_key, topic_channel, user_field
+from channels.envelope import topic_body
+from channels.redis_errors import live_errors, script_text
+
+_CHUNK = 4000  # people a script call, so that the engine is not blocked for long
+
+
+class LivePublisher:
+    """Publish to processes, not people: one message for each process that holds a recipient.
+
+    Delivery is at most once: who is not connected misses it. What must not be missed goes into a
+    log first, whose script announces it. All methods raise `LiveUnavailableError`.
+    """
+
+    def __init__(self, redis: Redis, group_of: Callable[[int], int]) -> None:
+        self._redis = redis
+        self._group_of = group_of
+        self._announce = redis.register_script(script_text("announce.lua"))
+
+    async def to_users(self, user_ids: Iterable[int], body: bytes) -> int:
+        """Send a body (see `channels.envelope`) to these people; return how many are online."""
+        by_group: dict[int, list[bytes]] = {}
+        for user_id in user_ids:
+            by_group.setdefault(self._group_of(user_id), []).append(user_field(user_id))
+        online = 0
+        with live_errors():
+            for group, fields in by_group.items():
+                for start in range(0, len(fields), _CHUNK):
+                    arguments: list[Any] = [channel_prefix(group), body, *fields[start : start + _CHUNK]]
+                    online += int(await self._announce(keys=[presence_key(group)], args=arguments))
+        return online
+
+    async def to_topic(self, name: str, data: bytes) -> None:
+        """Send a JSON document to all who listen to a topic."""
+        with live_errors():
+            await self._redis.publish(topic_channel(name), topic_body(data))
+
+    async def close_topic(self, name: str) -> None:
+        """End all subscriptions to a topic, since what it is about is gone."""
+        with live_errors():
+            await self._redis.publish(topic_channel(name), topic_body(None))

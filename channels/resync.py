@@ -1,0 +1,161 @@
+"""Close the gaps: after a suspected loss, read every affected stream again by its offset.
+
+While a stream is held, what arrives live waits; what was missed is read and sent first, and then what
+waited and is newer. A client whose gap cannot be told is closed with 3010: it connects again and
+learns in the connect result that it has to fetch anew. Losses are suspected when the pub/sub
+connection breaks, when one of its messages cannot be read, and when the regular renewal of the
+registrations finds one missing, for example after the engine was emptied.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import structlog
+
+from channels import codes
+from channels.codes import Unsubscribed
+from channels.connection import Connection
+from channels.errors import LiveUnavailableError
+from channels.frames import message_frame
+from channels.hub import Holds, Hub
+from channels.messages import publication_push
+from channels.metrics import LiveMetrics
+from channels.ports import Position, Streams
+from channels.presence import Presence
+from channels.settings import LiveSettings
+from channels.streams import StreamState
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+
+_CHUNK = 1000  # people held at once while their registration is renewed: about 2 ms
+_RETRY_SECONDS = 0.25
+
+
+class Resync:
+    """Hold streams on a loss, recover them once messages arrive again, and renew registrations."""
+
+    def __init__(
+        self, hub: Hub, presence: Presence, streams: Streams, settings: LiveSettings, metrics: LiveMetrics
+    ) -> None:
+        self._hub = hub
+        self._presence = presence
+        self._streams = streams
+        self._settings = settings
+        self._metrics = metrics
+        self._pending: Holds = {}
+        self._standing = False
+        self._due = asyncio.Event()
+
+    def lost(self) -> None:
+        """Hold back all streams, until `restored` and a successful read of each."""
+        self._standing = False
+        self._pending.update(self._hub.hold(but=self._pending))
+
+    def restored(self) -> None:
+        """Have the held streams read again."""
+        self._standing = True
+        self._due.set()
+
+    async def run(self) -> None:
+        """Recover after losses, until cancelled."""
+        while True:
+            await self._due.wait()
+            self._due.clear()
+            # Registered anew first: what is inserted from then on arrives, what came before is read.
+            await _persist(lambda: self._presence.register(self._hub.user_ids()))
+            if self._standing:  # else another loss came, and its `restored` is awaited with the same holds
+                pending, self._pending = self._pending, {}
+                await self._recover_all(pending, topics_too=True)
+
+    async def renew(self) -> None:
+        """Renew the registrations regularly, until cancelled, and recover whose was missing."""
+        while True:
+            await asyncio.sleep(self._settings.presence_interval)
+            user_ids = self._hub.user_ids()
+            for start in range(0, len(user_ids), _CHUNK):
+                await self._renew(user_ids[start : start + _CHUNK])
+            await _persist(lambda: self._presence.beat(len(self._hub), seconds=3 * self._settings.presence_interval))
+
+    async def _renew(self, user_ids: list[int]) -> None:
+        # Held meanwhile: otherwise a publication right after the renewal would hide those before it.
+        held = self._hub.hold(user_ids)
+        missing = await _persist(lambda: self._presence.register(user_ids))
+        suspects: Holds = {}
+        for connection, states in held.items():
+            if connection.identity is not None and connection.identity.user_id in missing:
+                suspects[connection] = states
+            else:
+                for state in states:
+                    _release(connection, state)
+        if suspects:
+            log.warning("live_registrations_missing", connections=len(suspects))
+            await self._recover_all(suspects, topics_too=False)
+
+    async def _recover_all(self, held: Holds, *, topics_too: bool) -> None:
+        if not held:
+            return
+        work = iter(held.items())
+        lost = itertools.count()
+
+        async def recover_some() -> None:
+            for connection, states in work:
+                if not await self._recover(connection, states, topics_too=topics_too):
+                    next(lost)
+
+        async with asyncio.TaskGroup() as group:
+            for _ in range(min(self._settings.resync_concurrency, len(held))):
+                group.create_task(recover_some())
+        failures = next(lost)
+        log.info("live_resynced", connections=len(held), lost=failures)
+        self._metrics.live_resynced(recovered=len(held) - failures, lost=failures)
+
+    async def _recover(self, connection: Connection, states: tuple[StreamState, ...], *, topics_too: bool) -> bool:
+        for state in states:
+            if not await self._recover_stream(connection, state):
+                connection.close(codes.INSUFFICIENT_STATE)
+                return False
+        if topics_too:
+            # Topics keep no history: the client subscribes again, and is asked again whether it may.
+            for channel in list(connection.channels):
+                self._hub.end(connection, channel, Unsubscribed.INSUFFICIENT)
+        return True
+
+    async def _recover_stream(self, connection: Connection, state: StreamState) -> bool:
+        identity = connection.identity
+        if identity is None or connection.closed_with is not None or connection.streams.get(state.name) is not state:
+            return True
+        if state.epoch is None or not connection.core.connected:
+            return False  # caught while connecting: what its result would say may be a gap already
+        since = Position(epoch=state.epoch, offset=state.offset)
+        recovery = await _persist(lambda: self._streams.recover(identity.user_id, state.name, since))
+        if not recovery.recovered:
+            return False
+        for item in recovery.publications:
+            if item.offset > state.offset:
+                connection.send_frame(message_frame(connection.codec, publication_push(state.name, item)))
+                state.place(recovery.position.epoch, item.offset)
+        state.place(recovery.position.epoch, recovery.position.offset)
+        _release(connection, state)
+        return True
+
+
+def _release(connection: Connection, state: StreamState) -> None:
+    frames = state.release()
+    if connection.streams.get(state.name) is state:
+        for frame in frames:
+            connection.send_shared(frame)
+
+
+async def _persist(attempt: Callable[[], Awaitable[T]]) -> T:
+    """Try until the engine answers."""
+    while True:
+        try:
+            return await attempt()
+        except LiveUnavailableError:
+            await asyncio.sleep(_RETRY_SECONDS)

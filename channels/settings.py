@@ -1,0 +1,36 @@
+"""What can be tuned about live connections; durations in seconds, sizes in bytes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class LiveSettings:
+    """Hold the limits and intervals of the live layer.
+
+    `allowed_origins` are foreign web origins ("https://photos.example") whose pages may connect; the
+    origin that a page was loaded from by the same host name always may, and "*" lets in any.
+    `connections_per_user` counts within one process. `command_rate` is commands a second that a
+    connection may send for long, `command_burst` how many at once.
+    """
+
+    ping_interval: float = 25.0
+    pong_deadline: float = 8.0
+    connect_deadline: float = 10.0
+    expiry_grace: float = 25.0
+    close_deadline: float = 5.0
+    command_deadline: float = 5.0
+    command_rate: float = 30.0
+    command_burst: int = 400
+    message_bytes: int = 64 * 1024
+    outbox_bytes: int = 1024 * 1024
+    held_publications: int = 1000
+    subscriptions: int = 128
+    connections_per_user: int = 20
+    allowed_origins: tuple[str, ...] = ()
+    tick: float = 0.25
+    presence_interval: float = 25.0
+    pubsub_deadline: float = 5.0
+    resync_concurrency: int = 32
+    drain_seconds: float = 3.0

@@ -1,0 +1,68 @@
+"""Where one connection stands in one stream, and what is held back while that is being found out."""
+
+from __future__ import annotations
+
+from channels.frames import SharedFrame
+
+FEED = "feed"
+NOTIFICATIONS = "notifications"
+STREAMS = (FEED, NOTIFICATIONS)
+
+
+class StreamState:
+    """Pass publications on in the order of their offsets, each once; while held, gather them.
+
+    Holds nest: a connect holds its streams until its reply is written, and a lost pub/sub connection
+    holds them until what was missed is recovered. What is gathered beyond `limit` is a loss that
+    `overflowed` admits.
+    """
+
+    __slots__ = ("_held", "_holds", "_limit", "epoch", "name", "offset", "overflowed")
+
+    def __init__(self, name: str, *, limit: int) -> None:
+        self.name = name
+        self.epoch: str | None = None
+        self.offset = 0
+        self.overflowed = False
+        self._limit = limit
+        self._holds = 1
+        self._held: list[tuple[int, SharedFrame]] = []
+
+    @property
+    def positioned(self) -> bool:
+        """Tell whether the first read of the stream is done."""
+        return self.epoch is not None
+
+    def offer(self, offset: int, frame: SharedFrame) -> bool:
+        """Return True if a publication is to be sent now; offset 0 stands outside the stream's order."""
+        if self._holds:
+            if len(self._held) < self._limit:
+                self._held.append((offset, frame))
+            else:
+                self.overflowed = True
+            return False
+        return self._take(offset)
+
+    def place(self, epoch: str, offset: int) -> None:
+        """Note that the client has everything up to an offset."""
+        self.epoch = epoch
+        self.offset = max(self.offset, offset)
+
+    def hold(self) -> None:
+        """Gather from now on, until as many releases."""
+        self._holds += 1
+
+    def release(self) -> list[SharedFrame]:
+        """End one hold; after the last, return what was gathered and is new, in order."""
+        self._holds -= 1
+        if self._holds:
+            return []
+        held, self._held = self._held, []
+        return [frame for offset, frame in held if self._take(offset)]
+
+    def _take(self, offset: int) -> bool:
+        if offset:
+            if offset <= self.offset:
+                return False
+            self.offset = offset
+        return True
