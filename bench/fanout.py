@@ -1,0 +1,152 @@
+"""Fan-out on write: followers read from PostgreSQL, photo inserted into their feeds in Redis, online ones found.
+
+One worker process against a real `redis-server`. In the same run the same client inserts the same ids with
+pipelined ZADDs into sorted sets, the usual way to keep feeds, trimmed as those must be.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from bench.report import Figure, figure
+from storage import social
+from storage.cards import Cards
+from storage.database import Database
+from storage.embedded.postgres import embedded_postgres
+from storage.feeds import Feeds
+from storage.ids import IdMaker, slot_group
+from storage.migrate import migrate
+from storage.redis_client import Redis, open_redis
+from storage.window_log import Announcement
+from tests.engines.private import redis_server
+from workers.routing import queues_of
+
+FOLLOWERS = 10_000
+ONLINE_SHARE = 20  # every twentieth follower holds a connection
+CHUNK = 1000
+FULL = 500
+GROUP = "fan-out on write"
+
+
+async def measure(*, quick: bool) -> list[Figure]:
+    """Return insertions a second, the ratio to ZADD, and bytes of a full feed."""
+    runs, photos = (3, 5) if quick else (7, 20)
+    async with AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="psb-")))
+        dsn = await stack.enter_async_context(embedded_postgres(folder))
+        redis = open_redis(stack.enter_context(redis_server(folder / "redis")))
+        stack.push_async_callback(redis.aclose)
+        await migrate(dsn)
+        db = await Database.connect(dsn, routes=queues_of)
+        stack.push_async_callback(db.close)
+        author, followers = await _community(db)
+        feeds = Feeds(db, redis, Cards(db, redis))
+        await _go_online(redis, followers)
+        ids = IdMaker()
+        await _fill(feeds, followers, ids)
+        rates, zadd_rates = [], []
+        for _ in range(runs):
+            rates.append(await _fan_out(db, feeds, author, [ids.new(0) for _ in range(photos)]))
+            zadd_rates.append(await _zadd(db, redis, author, [ids.new(0) for _ in range(photos)]))
+        sizes = await _sizes(redis, feeds, followers[:50], ids)
+    ratios = [ours / theirs for ours, theirs in zip(rates, zadd_rates, strict=True)]
+    return [
+        figure(GROUP, "feed insertions, online ones found and told", "/s", rates, at_least=100_000),
+        figure(GROUP, "pipelined ZADD + trim, nobody found or told", "/s", zadd_rates),
+        figure(GROUP, "ratio to pipelined ZADD", "×", ratios, at_least=1.0),
+        figure(GROUP, "memory of a full feed of 500, in steady state", "bytes", sizes, at_most=10 * 1024),
+    ]
+
+
+async def _community(db: Database) -> tuple[int, list[int]]:
+    """Make an author and followers in bulk; only the follows matter here."""
+    maker = IdMaker()
+    author = maker.new(7)
+    followers = [maker.new(number % 1024) for number in range(FOLLOWERS)]
+    rows = [(user, f"user{number}") for number, user in enumerate([author, *followers])]
+    async with db.connection() as connection:
+        await connection.executemany(
+            "INSERT INTO users (id, username, email, password_hash, display_name) "
+            "VALUES ($1, $2::text, $2::text || '@picshare.example', '', $2::text)",
+            rows,
+        )
+        await connection.executemany(
+            "INSERT INTO follows (follower_id, followee_id) VALUES ($1, $2)",
+            [(follower, author) for follower in followers],
+        )
+        await connection.execute("ANALYZE")
+    return author, followers
+
+
+async def _go_online(redis: Redis, followers: list[int]) -> None:
+    for user in followers[::ONLINE_SHARE]:
+        await redis.hset(_presence_key(slot_group(user)).decode(), user.to_bytes(8, "big"), b"process1")
+    # Somebody has to listen, or the process counts as dead and its people as away.
+    listener = redis.pubsub()
+    await listener.subscribe(*[_channel_prefix(group) + b"process1" for group in range(16)])
+
+
+async def _fill(feeds: Feeds, followers: list[int], ids: IdMaker) -> None:
+    """Give each follower a full feed, as long as one can be without being trimmed at once."""
+    old = [ids.new(0) for _ in range(FULL)]
+    for user in followers:
+        building = await feeds.log.begin(user, anew=True)
+        await feeds.log.fill(user, building, old, complete=False)
+
+
+def _presence_key(group: int) -> bytes:
+    return b"online:{%d}" % group
+
+
+def _channel_prefix(group: int) -> bytes:
+    return b"live:{%d}:" % group
+
+
+async def _chunks(db: Database, author: int) -> list[list[int]]:
+    after, chunks = (-1, -1), []
+    for bound in await social.chunk_bounds(db, author, size=CHUNK):
+        chunks.append(await social.follower_ids(db, author, after=after, until=bound, limit=CHUNK))
+        after = bound
+    return chunks
+
+
+async def _fan_out(db: Database, feeds: Feeds, author: int, photos: list[int]) -> float:
+    announcement = Announcement(presence_key=_presence_key, channel_prefix=_channel_prefix, body=b"x" * 900)
+    inserted, started = 0, time.perf_counter()
+    for photo in photos:
+        for chunk in await _chunks(db, author):
+            inserted += (await feeds.insert(photo, chunk, announcement)).feeds
+    return inserted / (time.perf_counter() - started)
+
+
+async def _zadd(db: Database, redis: Redis, author: int, photos: list[int]) -> float:
+    inserted, started = 0, time.perf_counter()
+    for photo in photos:
+        for chunk in await _chunks(db, author):
+            pipeline = redis.pipeline(transaction=False)
+            for user in chunk:
+                key = f"z:{user}"
+                pipeline.zadd(key, {photo.to_bytes(8, "big"): photo >> 22})
+                pipeline.zremrangebyrank(key, 0, -FULL - 1)
+            await pipeline.execute()
+            inserted += len(chunk)
+    return inserted / (time.perf_counter() - started)
+
+
+async def _sizes(redis: Redis, feeds: Feeds, users: list[int], ids: IdMaker) -> list[float]:
+    """Measure full feeds between further insertions, so that trimming and growth are in it."""
+    announcement = Announcement(presence_key=_presence_key, channel_prefix=_channel_prefix, body=b"x")
+    sizes = []
+    for user in _rounds(users, 4):
+        await feeds.insert(ids.new(0), [user], announcement)
+        sizes.append(float(await redis.memory_usage(feeds.log.key(user).decode(), samples=0) or 0))
+    return sizes
+
+
+def _rounds(users: list[int], times: int) -> Iterator[int]:
+    for _ in range(times):
+        yield from users

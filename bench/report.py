@@ -1,0 +1,112 @@
+"""Figures of a benchmark: medians with their spread, a table for people, JSON for machines."""
+
+from __future__ import annotations
+
+import json
+import platform
+import statistics
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+RESULTS = Path(__file__).parent / "results"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figure:
+    """One measured quantity: the median of several runs, their least and greatest, and what was to be reached.
+
+    `goal` is a sentence such as "≤ 10" and `reached` says whether the median does; both None for what is only
+    shown beside the others.
+    """
+
+    group: str
+    name: str
+    unit: str
+    median: float
+    least: float
+    greatest: float
+    runs: int
+    goal: str | None = None
+    reached: bool | None = None
+
+
+def figure(
+    group: str,
+    name: str,
+    unit: str,
+    values: Sequence[float],
+    *,
+    at_most: float | None = None,
+    at_least: float | None = None,
+) -> Figure:
+    """Return the figure of several runs, held against a bound if there is one."""
+    median = statistics.median(values)
+    goal, reached = None, None
+    if at_most is not None:
+        goal, reached = f"≤ {at_most:g}", median <= at_most
+    if at_least is not None:
+        goal, reached = f"≥ {at_least:g}", median >= at_least
+    return Figure(
+        group=group,
+        name=name,
+        unit=unit,
+        median=median,
+        least=min(values),
+        greatest=max(values),
+        runs=len(values),
+        goal=goal,
+        reached=reached,
+    )
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """Return the value below which `share` (0–1) of the values lie, by the nearest-rank method."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, max(0, round(share * len(ordered)) - 1))]
+
+
+def show(figures: Sequence[Figure]) -> None:
+    """Print the table."""
+    table = Table(title="PicShare benchmarks: median (least – greatest) of several runs in one go")
+    for heading, justify in (
+        ("what", "left"),
+        ("figure", "left"),
+        ("median", "right"),
+        ("spread", "right"),
+        ("goal", "right"),
+        ("", "left"),
+    ):
+        table.add_column(heading, justify=justify)  # type: ignore[arg-type]
+    for item in figures:
+        verdict = {None: "", True: "[green]reached[/]", False: "[red]missed[/]"}[item.reached]
+        spread = f"{item.least:,.3g} – {item.greatest:,.3g}"
+        table.add_row(item.group, item.name, f"{item.median:,.4g} {item.unit}", spread, item.goal or "", verdict)
+    Console(width=140).print(table)
+
+
+def keep(figures: Sequence[Figure], path: Path | None = None) -> Path:
+    """Write the figures as JSON, with the machine they were measured on; return the file."""
+    target = path or RESULTS / "latest.json"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    machine = {"python": platform.python_version(), "system": platform.platform(), "processor": _processor()}
+    content = {
+        "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": machine,
+        "figures": [asdict(item) for item in figures],
+    }
+    target.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+    return target
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return f"{len(names)} × {names[0]}" if names else platform.processor()
