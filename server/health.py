@@ -20,8 +20,9 @@ Check = Callable[[], Awaitable[object]]
 class Health:
     """Know what this process depends on; a check returns when all is well and raises when not."""
 
-    def __init__(self, checks: Mapping[str, Check]) -> None:
+    def __init__(self, checks: Mapping[str, Check], *, deadline: float = CHECK_DEADLINE) -> None:
         self._checks = dict(checks)
+        self._deadline = deadline
         self.started = False
         self.draining = False
 
@@ -33,10 +34,10 @@ class Health:
 
     async def _ask(self, name: str) -> str | None:
         try:
-            async with asyncio.timeout(CHECK_DEADLINE):
+            async with asyncio.timeout(self._deadline):
                 await self._checks[name]()
         except TimeoutError:
-            return f"no answer within {CHECK_DEADLINE:.0f} s"
+            return f"no answer within {self._deadline:.0f} s"
         except Exception as error:  # noqa: BLE001 - whatever a dependency raises, it is not ready
             log.warning("not_ready", dependency=name, error=f"{type(error).__name__}: {error}")
             return "does not answer"

@@ -102,7 +102,8 @@ class Metrics:
 class LoopWatch:
     """Measure how late the event loop runs what is due: every late moment delays every client."""
 
-    def __init__(self, registry: CollectorRegistry) -> None:
+    def __init__(self, registry: CollectorRegistry, *, interval: float = LAG_INTERVAL) -> None:
+        self._interval = interval
         self._lag = Histogram(
             "picshare_event_loop_lag_seconds",
             "How late the event loop was at regular looks.",
@@ -117,8 +118,8 @@ class LoopWatch:
         """Look until cancelled."""
         seen: list[tuple[float, float]] = []
         while True:
-            due = time.monotonic() + LAG_INTERVAL
-            await asyncio.sleep(LAG_INTERVAL)
+            due = time.monotonic() + self._interval
+            await asyncio.sleep(self._interval)
             now = time.monotonic()
             lag = max(0.0, now - due)
             self._lag.observe(lag)

@@ -1,0 +1,118 @@
+"""Health, readiness and metrics over HTTP, and what the event loop's watch sees."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+
+from server.health import Health, add_health_routes
+from server.metrics import LoopWatch, Metrics
+from tests.support.eventually import eventually
+
+
+async def fine() -> None:
+    """Answer."""
+
+
+async def broken() -> None:
+    """Fail with something that nobody outside should read."""
+    raise OSError("10.0.0.5 refused user picshare")
+
+
+async def client_of(health: Health, metrics: Metrics | None = None) -> TestClient[web.Request, web.Application]:
+    """Return a client of an application with the health routes."""
+    app = web.Application()
+    add_health_routes(app, health, metrics or Metrics("test"))
+    client = TestClient(TestServer(app))
+    await client.start_server()
+    return client
+
+
+async def test_ready_only_between_start_and_drain() -> None:
+    """Readiness is off while starting, on when all answers, and off again while draining; life is always on."""
+    health = Health({"database": fine})
+    client = await client_of(health)
+    try:
+        statuses = []
+        for health.started, health.draining in ((False, False), (True, False), (True, True)):
+            statuses.append((await client.get("/readyz")).status)
+            assert (await client.get("/healthz")).status == 200
+        assert statuses == [503, 200, 503]
+    finally:
+        await client.close()
+
+
+async def test_what_fails_is_named_and_nothing_more_is_told() -> None:
+    """A dependency that fails is named in the answer, without its address or reason."""
+    health = Health({"database": fine, "redis": broken})
+    health.started = True
+    client = await client_of(health)
+    try:
+        response = await client.get("/readyz")
+        assert response.status == 503
+        assert await response.json() == {"status": "not ready", "failing": ["redis"]}
+    finally:
+        await client.close()
+
+
+async def test_a_dependency_that_hangs_counts_as_failing() -> None:
+    """A check that does not come back within its deadline fails, and does not hold up the answer."""
+
+    async def hang() -> None:
+        await asyncio.Event().wait()
+
+    health = Health({"broker": hang}, deadline=0.05)
+    assert set(await health.failures()) == {"broker"}
+
+
+async def test_metrics_tell_what_was_counted() -> None:
+    """Requests, jobs, connections and backlog appear in the exposition under their names."""
+    metrics = Metrics("1.2")
+    metrics.request_done(method="GET", route="/api/v1/photos/{id}", status=200, seconds=0.01)
+    metrics.job(queue="media", outcome="done", seconds=0.2)
+    metrics.live_opened()
+    metrics.live_closed(3001)
+    metrics.live_sent(3)
+    metrics.live_resynced(recovered=2, lost=1)
+    metrics.feeds_inserted(7)
+    metrics.backlog({"media": 4, "media.dead": 1}, oldest_seconds=2.5)
+    client = await client_of(Health({}), metrics)
+    try:
+        response = await client.get("/metrics")
+        text = await response.text()
+    finally:
+        await client.close()
+    assert response.headers["Content-Type"].startswith("text/plain; version=0.0.4")
+    for line in (
+        'picshare_http_requests_total{method="GET",route="/api/v1/photos/{id}",status="200"} 1.0',
+        'picshare_jobs_total{outcome="done",queue="media"} 1.0',
+        'picshare_live_closes_total{code="3001"} 1.0',
+        "picshare_live_connections 0.0",
+        "picshare_live_messages_total 3.0",
+        'picshare_live_resyncs_total{outcome="lost"} 1.0',
+        "picshare_feed_insertions_total 7.0",
+        'picshare_queue_depth{queue="media.dead"} 1.0',
+        "picshare_outbox_age_seconds 2.5",
+        'picshare_info{version="1.2"} 1.0',
+    ):
+        assert line in text
+
+
+async def test_a_stalled_event_loop_is_seen() -> None:
+    """Blocking the event loop shows as its longest stall."""
+    metrics = Metrics()
+    watch = asyncio.create_task(LoopWatch(metrics.registry, interval=0.01).run())
+    try:
+        await asyncio.sleep(0)
+        time.sleep(0.1)  # noqa: ASYNC251 - the stall itself
+
+        def stalled() -> bool:
+            seen = metrics.registry.get_sample_value("picshare_event_loop_stall_seconds")
+            return seen is not None and seen > 0.05
+
+        await eventually(stalled)
+    finally:
+        watch.cancel()
