@@ -37,11 +37,11 @@ class FeedDelta:
 class Feeds:
     """Insert into feeds, build and read them; raises `UnavailableError` when an engine does not answer."""
 
-    def __init__(self, db: Queryable, redis: Redis, cards: Cards) -> None:
+    def __init__(self, db: Queryable, redis: Redis, cards: Cards, *, window: int = WINDOW) -> None:
         self._db = db
         self._cards = cards
         self._building: dict[int, asyncio.Task[None]] = {}
-        self.log = WindowLog(redis, "feed", window=WINDOW)
+        self.log = WindowLog(redis, "feed", window=window)
 
     async def insert(self, photo_id: int, user_ids: Iterable[int], announcement: Announcement) -> Inserted:
         """Put a photo into many people's feeds and tell those online; repeating it changes and tells nothing.
@@ -106,10 +106,11 @@ class Feeds:
             await self._wait(viewer_id)
 
     async def _fill(self, viewer_id: int, building: Building) -> None:
+        window = self.log.window
         for _ in range(FILL_ATTEMPTS):
-            ids = await photo_lists.home_ids(self._db, viewer_id, before=None, limit=WINDOW + 1)
-            complete = len(ids) <= WINDOW
-            filled, building = await self.log.fill(viewer_id, building, ids[:WINDOW], complete=complete)
+            ids = await photo_lists.home_ids(self._db, viewer_id, before=None, limit=window + 1)
+            complete = len(ids) <= window
+            filled, building = await self.log.fill(viewer_id, building, ids[:window], complete=complete)
             if filled is not Filled.CHANGED:
                 return
         # Somebody follows and unfollows faster than the list is read; the next reader begins anew.
