@@ -21,7 +21,8 @@ from storage.visibility import READABLE
 # The lists stand in a file of their own and are part of this store.
 __all__ = [
     "author_ids", "by_author", "by_tag", "create", "delete", "delete_all", "edit", "exif", "get", "home_ids",
-    "is_public", "is_referenced", "load", "lock", "lock_for_removal", "mark_ready", "mark_rejected", "newest",
+    "is_owner", "is_public", "is_referenced", "load", "lock", "lock_for_removal", "mark_ready", "mark_rejected",
+    "newest",
 ]  # fmt: skip
 
 
@@ -213,6 +214,16 @@ async def is_referenced(db: Queryable, sha256: str) -> bool:
         "SELECT EXISTS (SELECT FROM photos WHERE sha256 = $1 AND deleted_at IS NULL)", sha256
     )
     return referenced
+
+
+async def is_owner(db: Queryable, sha256: str, user_id: int) -> bool:
+    """Say whether a person has a photo, in any state, whose original has this hash."""
+    owner: bool = await db.fetchval(
+        "SELECT EXISTS (SELECT FROM photos WHERE sha256 = $1 AND author_id = $2 AND deleted_at IS NULL)",
+        sha256,
+        user_id,
+    )
+    return owner
 
 
 async def exif(db: Queryable, photo_id: int) -> dict[str, Any] | None:
