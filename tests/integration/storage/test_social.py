@@ -1,0 +1,221 @@
+"""Follows, requests, blocks and mutes in a real database."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from storage import ids, social, users
+from storage.database import Database
+from storage.errors import ConflictError, NotFoundError
+from storage.models import Relation, User
+from tests.support.community import block, follow, people, person, topics
+
+pytestmark = pytest.mark.engines
+
+
+async def _counters(database: Database, user: User) -> tuple[int, int]:
+    fresh = await users.get(database, user.id)
+    return fresh.followers, fresh.following
+
+
+async def test_follow_and_unfollow(database: Database) -> None:
+    """A follow counts on both sides and is announced once; an unfollow takes it all back, once."""
+    ann, ben = await people(database, "ann", "ben")
+    assert await follow(database, ann, ben)
+    assert await follow(database, ann, ben)
+    assert await _counters(database, ann) == (0, 1)
+    assert await _counters(database, ben) == (1, 0)
+    async with database.transaction() as tx:
+        assert await social.unfollow(tx, ann.id, ben.id)
+        assert not await social.unfollow(tx, ann.id, ben.id)
+    assert await _counters(database, ben) == (0, 0)
+    assert await topics(database) == ["user.followed", "user.unfollowed"]
+
+
+async def test_nobody_follows_themselves_or_nobody(database: Database) -> None:
+    """Following oneself is a conflict, following nobody is not found."""
+    ann, ben = await people(database, "ann", "ben")
+    with pytest.raises(ConflictError) as caught:
+        await follow(database, ann, ann)
+    assert caught.value.code == "cannot_follow_yourself"
+    async with database.transaction() as tx:
+        await users.remove(tx, ben.id)
+    with pytest.raises(NotFoundError):
+        await follow(database, ann, ben)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+async def test_blocked_people_do_not_follow(database: Database, turned: bool) -> None:
+    """Whoever blocks, neither may follow the other, and neither learns why."""
+    ann, ben = await people(database, "ann", "ben")
+    await block(database, *((ben, ann) if turned else (ann, ben)))
+    with pytest.raises(NotFoundError):
+        await follow(database, ann, ben)
+
+
+async def test_private_people_are_asked(database: Database) -> None:
+    """A private account gets a request, which it accepts or declines; only then is there a follower."""
+    ann = await person(database, "ann", private=True)
+    ben, cat = await people(database, "ben", "cat")
+    assert not await follow(database, ben, ann)
+    assert not await follow(database, ben, ann)
+    assert not await follow(database, cat, ann)
+    assert await _counters(database, ann) == (0, 0)
+    asking = await social.requests(database, ann.id, before=None, limit=9)
+    assert [user.id for user in asking] == [cat.id, ben.id]
+    assert [user.id for user in await social.requests(database, ann.id, before=cat.id, limit=9)] == [ben.id]
+    assert (await social.relation(database, ben.id, ann.id)).requested
+    async with database.transaction() as tx:
+        await social.accept(tx, ann.id, ben.id)
+        await social.decline(tx, ann.id, cat.id)
+    for late in (social.accept, social.decline):
+        with pytest.raises(NotFoundError):
+            async with database.transaction() as tx:
+                await late(tx, ann.id, cat.id)
+    assert await _counters(database, ann) == (1, 0)
+    assert await social.requests(database, ann.id, before=None, limit=9) == []
+    assert await topics(database) == ["user.changed", "user.followed", "user.followed", "user.followed"]
+
+
+async def test_request_is_withdrawn_by_unfollowing(database: Database) -> None:
+    """Who unfollows before being accepted takes the request back."""
+    ann, ben = await person(database, "ann", private=True), await person(database, "ben")
+    await follow(database, ben, ann)
+    async with database.transaction() as tx:
+        assert await social.unfollow(tx, ben.id, ann.id)
+    assert await social.requests(database, ann.id, before=None, limit=9) == []
+
+
+async def test_relation(database: Database) -> None:
+    """A relation tells each direction apart."""
+    ann, ben = await people(database, "ann", "ben")
+    await follow(database, ann, ben)
+    async with database.transaction() as tx:
+        await social.mute(tx, ann.id, ben.id)
+    assert await social.relation(database, ann.id, ben.id) == Relation(following=True, muting=True)
+    assert await social.relation(database, ben.id, ann.id) == Relation(followed_by=True)
+    await block(database, ben, ann)
+    assert await social.relation(database, ben.id, ann.id) == Relation(blocking=True)
+    assert await social.relation(database, ann.id, ben.id) == Relation(muting=True)
+
+
+async def test_block_ends_follows_and_requests(database: Database) -> None:
+    """A block removes the follows both ways and the requests, counts included, and announces each once."""
+    ann, ben = await people(database, "ann", "ben")
+    await follow(database, ann, ben)
+    await follow(database, ben, ann)
+    await block(database, ann, ben)
+    await block(database, ann, ben)
+    assert await _counters(database, ann) == await _counters(database, ben) == (0, 0)
+    assert (await topics(database))[2:] == ["user.unfollowed", "user.unfollowed", "user.blocked"]
+    async with database.transaction() as tx:
+        assert await social.unblock(tx, ann.id, ben.id)
+        assert not await social.unblock(tx, ann.id, ben.id)
+        await users.update(tx, ann.id, private=True)
+    await follow(database, ben, ann)
+    await block(database, ann, ben)
+    assert await social.requests(database, ann.id, before=None, limit=9) == []
+
+
+async def test_mute_and_unmute(database: Database) -> None:
+    """A mute and its end are announced once each; oneself cannot be muted or blocked."""
+    ann, ben = await people(database, "ann", "ben")
+    async with database.transaction() as tx:
+        assert [await social.mute(tx, ann.id, ben.id) for _ in range(2)] == [True, False]
+        assert [await social.unmute(tx, ann.id, ben.id) for _ in range(2)] == [True, False]
+        for act in (social.mute, social.block):
+            with pytest.raises(ConflictError):
+                await act(tx, ann.id, ann.id)
+    assert await topics(database) == ["user.muted", "user.muted"]
+
+
+async def test_lists_of_people(database: Database) -> None:
+    """Followers and followed come newest account first, page by page, without whom the viewer may not know."""
+    ann, *others = await people(database, "ann", "ben", "cat", "dan")
+    for other in others:
+        await follow(database, other, ann)
+        await follow(database, ann, other)
+    ben, cat, dan = others
+    for read in (social.followers, social.following):
+        assert [u.id for u in await read(database, ann.id, before=None, limit=2)] == [dan.id, cat.id]
+        assert [u.id for u in await read(database, ann.id, before=cat.id, limit=2)] == [ben.id]
+    await block(database, ben, cat)
+    seen = await social.followers(database, ann.id, before=None, limit=9, viewer_id=cat.id)
+    assert [user.id for user in seen] == [dan.id, cat.id]
+
+
+async def test_may_see(database: Database) -> None:
+    """A public account is for all but the blocked, a private one for its owner and its followers."""
+    ann, ben, cat = await people(database, "ann", "ben", "cat")
+    assert await social.may_see(database, None, ann.id)
+    await follow(database, ben, ann)
+    async with database.transaction() as tx:
+        await users.update(tx, ann.id, private=True)
+    seen = {viewer: await social.may_see(database, viewer, ann.id) for viewer in (None, ann.id, ben.id, cat.id)}
+    assert seen == {None: False, ann.id: True, ben.id: True, cat.id: False}
+    await block(database, ann, ben)
+    assert not await social.may_see(database, ben.id, ann.id)
+    assert not await social.may_see(database, ann.id, ben.id)
+    assert not await social.may_see(database, ann.id, 5)
+
+
+async def test_fanout_order_and_chunks(database: Database) -> None:
+    """Chunks cut the followers by shard and id into runs that together are all of them, muters left out."""
+    author = await person(database, "author")
+    rows = [((index << 22) | ((index * 37) % 1024), f"u{index}") for index in range(1, 26)]
+    for user_id, name in rows:
+        await database.fetchval(
+            "INSERT INTO users (id, username, email, password_hash, display_name) VALUES ($1, $2::text, $2::text, '', '')",
+            user_id,
+            name,
+        )
+        async with database.transaction() as tx:
+            await social.follow(tx, user_id, author.id)
+    muter = rows[3][0]
+    async with database.transaction() as tx:
+        await social.mute(tx, muter, author.id)
+    bounds = await social.chunk_bounds(database, author.id, size=10)
+    assert len(bounds) == 3
+    read: list[int] = []
+    for after, until in zip([(-1, -1), *bounds], bounds, strict=False):
+        read += await social.follower_ids(database, author.id, after=after, until=until, limit=10)
+    wanted = sorted((user_id for user_id, _ in rows if user_id != muter), key=lambda one: (ids.shard_of(one), one))
+    assert read == wanted
+    everybody = await social.follower_ids(database, author.id, after=(-1, -1), until=None, limit=7)
+    assert everybody == wanted[:7]
+
+
+@pytest.mark.parametrize(("followers", "size", "chunks"), [(0, 2, 0), (1, 2, 1), (2, 2, 1), (3, 2, 2)])
+async def test_chunk_bounds(database: Database, followers: int, size: int, chunks: int) -> None:
+    """There is a bound for each full run and one for the rest, and none for nobody."""
+    author, *others = await people(database, "author", "a", "b", "c")
+    for other in others[:followers]:
+        await follow(database, other, author)
+    assert len(await social.chunk_bounds(database, author.id, size=size)) == chunks
+
+
+async def test_crossing_follows_and_blocks(database: Database) -> None:
+    """People who follow and block each other all at once never end as follower of one who blocks them."""
+    crowd = await people(database, *"abcdef")
+    pairs = [(one, other) for one in crowd for other in crowd if one is not other]
+
+    async def try_follow(one: User, other: User) -> None:
+        try:
+            await follow(database, one, other)
+        except NotFoundError:
+            return
+
+    blocking = [block(database, one, other) for one, other in pairs[::7]]
+    await asyncio.gather(*(try_follow(one, other) for one, other in pairs), *blocking)
+    wrong = await database.fetchval(
+        "SELECT count(*) FROM follows f JOIN blocks b ON (b.blocker_id, b.blocked_id) IN "
+        "((f.follower_id, f.followee_id), (f.followee_id, f.follower_id))"
+    )
+    assert wrong == 0
+    drift = await database.fetchval(
+        "SELECT count(*) FROM users u WHERE followers <> (SELECT count(*) FROM follows WHERE followee_id = u.id) "
+        "OR following <> (SELECT count(*) FROM follows WHERE follower_id = u.id)"
+    )
+    assert drift == 0

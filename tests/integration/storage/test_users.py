@@ -1,0 +1,206 @@
+"""Accounts in a real database."""
+
+from __future__ import annotations
+
+import pytest
+
+from storage import comments, ids, photos, sessions, users
+from storage.database import Database
+from storage.errors import ConflictError, InvalidValueError, NotFoundError
+from storage.models import Role, User
+from tests.support.community import block, people, person, processing_photo, ready_photo, topics
+
+pytestmark = pytest.mark.engines
+
+NASTY = "'); DROP TABLE users; -- \" \\ % _ $1 {0} \u202e <script>\U0001f4f7\n\t"
+
+
+async def _remove(database: Database, user: User) -> list[str]:
+    async with database.transaction() as tx:
+        return await users.remove(tx, user.id)
+
+
+async def test_create_and_find(database: Database) -> None:
+    """An account is found by its id, its id in text, and its username in any case."""
+    ann = await person(database, "ann")
+    assert await users.get(database, ann.id) == ann
+    assert await users.find(database, ids.encode(ann.id)) == ann
+    assert await users.find(database, "ANN") == ann
+    with pytest.raises(NotFoundError):
+        await users.find(database, "nobody")
+
+
+async def test_id_before_name(database: Database) -> None:
+    """A username that spells another account's id does not hide that account."""
+    ann = await person(database, "ann")
+    await person(database, ids.encode(ann.id).lower())
+    assert (await users.find(database, ids.encode(ann.id))).username == "ann"
+
+
+@pytest.mark.parametrize(
+    ("username", "email", "code"),
+    [("ANN", "other@example.org", "username_taken"), ("other", "Ann@Example.org", "email_taken")],
+)
+async def test_taken_names(database: Database, username: str, email: str, code: str) -> None:
+    """A taken username or e-mail address is a conflict that names it, whatever its case."""
+    await person(database, "ann")
+    with pytest.raises(ConflictError) as caught:
+        async with database.transaction() as tx:
+            await users.create(tx, username=username, email=email, password_hash="-", display_name="")
+    assert caught.value.code == code
+    assert caught.value.field == code.removesuffix("_taken")
+
+
+async def test_credentials(database: Database) -> None:
+    """A login is a username or an e-mail address; an unknown one is None."""
+    ann = await person(database, "ann")
+    assert await users.credentials(database, "Ann") == (ann, "-")
+    assert await users.credentials(database, "ANN@example.org") == (ann, "-")
+    assert await users.credentials(database, "ben") is None
+
+
+async def test_update(database: Database) -> None:
+    """An update changes what is given, leaves the rest, and an empty picture takes the picture away."""
+    ann = await person(database, "ann")
+    async with database.transaction() as tx:
+        await users.update(tx, ann.id, bio="climbs", settings={"theme": "dark"}, avatar_sha256="a" * 64)
+        changed = await users.update(tx, ann.id, private=True)
+        assert (changed.bio, changed.settings, changed.private) == ("climbs", {"theme": "dark"}, True)
+        assert changed.avatar_sha256 == "a" * 64
+        assert (await users.update(tx, ann.id, avatar_sha256="")).avatar_sha256 is None
+
+
+async def test_update_announces_what_others_see(database: Database) -> None:
+    """A new name is announced; new settings are nobody else's business."""
+    ann = await person(database, "ann")
+    async with database.transaction() as tx:
+        await users.update(tx, ann.id, settings={"theme": "dark"}, bio="x")
+        assert tx.events == []
+        await users.update(tx, ann.id, display_name="Ann B.")
+    assert await topics(database) == ["user.changed"]
+
+
+async def test_new_name_reaches_comments(database: Database) -> None:
+    """The name and picture beside a person's comments follow the person's own."""
+    ann, ben = await people(database, "ann", "ben")
+    photo = await ready_photo(database, ann)
+    async with database.transaction() as tx:
+        comment, _ = await comments.add(tx, photo_id=photo.id, author_id=ben.id, text="nice")
+        await users.update(tx, ben.id, display_name="Benjamin", avatar_sha256="b" * 64)
+    author = (await comments.get(database, comment.id)).author
+    assert (author.display_name, author.avatar_sha256) == ("Benjamin", "b" * 64)
+
+
+async def test_nasty_text_comes_back(database: Database) -> None:
+    """Text that looks like SQL or markup is kept as it is, in every field."""
+    ann = await person(database, "ann")
+    async with database.transaction() as tx:
+        user = await users.update(tx, ann.id, display_name=NASTY, bio=NASTY, settings={NASTY: NASTY})
+    assert (user.display_name, user.bio, user.settings) == (NASTY, NASTY, {NASTY: NASTY})
+    photo = await ready_photo(database, ann, caption=NASTY, alt_text=NASTY, tags=[NASTY], location=NASTY)
+    assert (photo.caption, photo.alt_text, photo.tags, photo.location) == (NASTY, NASTY, (NASTY,), NASTY)
+    assert await photos.by_tag(database, NASTY, viewer_id=None, before=None, limit=9) == [photo]
+    async with database.transaction() as tx:
+        comment, _ = await comments.add(tx, photo_id=photo.id, author_id=ann.id, text=NASTY)
+    assert comment.text == NASTY
+    assert comment.author.display_name == NASTY
+    assert await users.search(database, NASTY, viewer_id=None, after=NASTY, limit=9) == []
+    with pytest.raises(NotFoundError):
+        await users.find(database, NASTY)
+
+
+@pytest.mark.parametrize("text", ["a\0b", "\ud800"])
+async def test_text_that_cannot_be_kept(database: Database, text: str) -> None:
+    """A NUL and half a surrogate pair are refused as bad values, in text and in JSON."""
+    ann = await person(database, "ann")
+    for changes in ({"bio": text}, {"settings": {"a": text}}):
+        with pytest.raises(InvalidValueError):
+            async with database.transaction() as tx:
+                await users.update(tx, ann.id, **changes)  # type: ignore[arg-type]
+    with pytest.raises(InvalidValueError):
+        await users.find(database, text)
+
+
+async def test_numbers_too_large_are_refused(database: Database) -> None:
+    """An id beyond 64 bits is a bad value and not an outage."""
+    with pytest.raises(InvalidValueError):
+        await users.get(database, 1 << 64)
+
+
+async def test_set_role(database: Database) -> None:
+    """A role is given by username; an unknown one is not found."""
+    await person(database, "ann")
+    async with database.transaction() as tx:
+        assert (await users.set_role(tx, "Ann", Role.MODERATOR)).role is Role.MODERATOR
+        with pytest.raises(NotFoundError):
+            await users.set_role(tx, "ben", Role.ADMIN)
+
+
+async def test_search_by_prefix(database: Database) -> None:
+    """A search finds usernames by prefix in any case, in their order, page by page, wildcards taken literally."""
+    await people(database, "anna", "Annika", "ann_x", "annxx", "ben")
+    found = await users.search(database, "ANN", viewer_id=None, after=None, limit=2)
+    assert [user.username for user in found] == ["ann_x", "anna"]
+    rest = await users.search(database, "ANN", viewer_id=None, after="anna", limit=9)
+    assert [user.username for user in rest] == ["Annika", "annxx"]
+    assert [u.username for u in await users.search(database, "ann_", viewer_id=None, after=None, limit=9)] == ["ann_x"]
+
+
+async def test_search_leaves_out_blocked_people(database: Database) -> None:
+    """Neither of two people finds the other once one blocks."""
+    ann, ben = await people(database, "ann", "ben")
+    await block(database, ann, ben)
+    assert await users.search(database, "ben", viewer_id=ann.id, after=None, limit=9) == []
+    assert await users.search(database, "ann", viewer_id=ben.id, after=None, limit=9) == []
+    assert len(await users.search(database, "ann", viewer_id=None, after=None, limit=9)) == 1
+
+
+async def test_profile_of_one_who_blocks(database: Database) -> None:
+    """Who is blocked finds no profile; who blocks still does, to be able to unblock."""
+    ann, ben = await people(database, "ann", "ben")
+    await block(database, ann, ben)
+    with pytest.raises(NotFoundError):
+        await users.find(database, "ann", viewer_id=ben.id)
+    assert (await users.find(database, "ben", viewer_id=ann.id)).id == ben.id
+
+
+async def test_people(database: Database) -> None:
+    """People are given by id; unknown and deleted ones are left out."""
+    ann, ben = await people(database, "ann", "ben")
+    await _remove(database, ben)
+    found = await users.people(database, [ann.id, ben.id, 5])
+    assert list(found) == [ann.id]
+    assert found[ann.id].username == "ann"
+
+
+async def test_touch_writes_once_an_hour(database: Database) -> None:
+    """Being here is noted, but not at every request."""
+    ann = await person(database, "ann")
+    first = await database.fetchval("SELECT last_seen_at FROM users WHERE id = $1", ann.id)
+    await users.touch(database, ann.id)
+    assert await database.fetchval("SELECT last_seen_at FROM users WHERE id = $1", ann.id) == first
+    await database.fetchval("UPDATE users SET last_seen_at = now() - interval '61 minutes' WHERE id = $1", ann.id)
+    await users.touch(database, ann.id)
+    assert await database.fetchval("SELECT last_seen_at > $2 FROM users WHERE id = $1", ann.id, first)
+
+
+async def test_remove_hides_everything(database: Database) -> None:
+    """A deleted account is gone with its photos, its comments and its sessions; its names are free."""
+    ann, ben = await people(database, "ann", "ben")
+    photo, other = await ready_photo(database, ann), await ready_photo(database, ben)
+    await processing_photo(database, ann)
+    async with database.transaction() as tx:
+        await comments.add(tx, photo_id=other.id, author_id=ann.id, text="hello")
+        sid = await sessions.open(tx, ann.id, token_sha256=b"1", expires_at=ann.created_at)
+    assert await _remove(database, ann) == [sid]
+    with pytest.raises(NotFoundError):
+        await users.get(database, ann.id)
+    with pytest.raises(NotFoundError):
+        await photos.get(database, photo.id, viewer_id=ann.id)
+    assert await users.credentials(database, "ann") is None
+    assert await comments.page(database, other.id, viewer_id=ben.id, before=None, limit=9) == []
+    assert (await photos.get(database, other.id, viewer_id=ben.id)).comments == 0
+    assert (await topics(database))[-4:] == ["photo.deleted", "photo.deleted", "comment.deleted", "user.changed"]
+    assert (await person(database, "ann")).id != ann.id
+    with pytest.raises(NotFoundError):
+        await _remove(database, ann)

@@ -1,0 +1,70 @@
+"""Make people and photos straight in the stores, for tests that are about something else."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from typing import Any
+
+from storage import photos, social, users
+from storage.database import Database
+from storage.models import Photo, User
+
+_contents = itertools.count(1)
+
+
+async def person(database: Database, name: str, *, private: bool = False) -> User:
+    """Make an account called `name`."""
+    async with database.transaction() as tx:
+        user = await users.create(
+            tx, username=name, email=f"{name}@example.org", password_hash="-", display_name=name.title()
+        )
+        return await users.update(tx, user.id, private=True) if private else user
+
+
+async def people(database: Database, *names: str) -> list[User]:
+    """Make several public accounts."""
+    return [await person(database, name) for name in names]
+
+
+async def processing_photo(database: Database, author: User, **fields: Any) -> Photo:
+    """Make a photo that has just been uploaded."""
+    values: dict[str, Any] = {
+        "sha256": hashlib.sha256(str(next(_contents)).encode()).hexdigest(),
+        "content_type": "image/jpeg",
+        "bytes": 1000,
+        "width": 640,
+        "height": 427,
+        "caption": "",
+        "alt_text": "",
+        "tags": (),
+        "location": None,
+    }
+    async with database.transaction() as tx:
+        return await photos.create(tx, author_id=author.id, **{**values, **fields})
+
+
+async def ready_photo(database: Database, author: User, **fields: Any) -> Photo:
+    """Make a photo that others can see."""
+    photo = await processing_photo(database, author, **fields)
+    async with database.transaction() as tx:
+        assert await photos.mark_ready(tx, photo.id, width=640, height=427, placeholder=None, exif=None)
+    return await photos.get(database, photo.id, viewer_id=author.id)
+
+
+async def follow(database: Database, follower: User, followee: User) -> bool:
+    """Let one person follow the other, or ask to."""
+    async with database.transaction() as tx:
+        return await social.follow(tx, follower.id, followee.id)
+
+
+async def block(database: Database, blocker: User, blocked: User) -> None:
+    """Let one person block the other."""
+    async with database.transaction() as tx:
+        await social.block(tx, blocker.id, blocked.id)
+
+
+async def topics(database: Database) -> list[str]:
+    """Return the topics of the events that wait in the outbox, one for each event, in their order."""
+    rows = await database.fetch("SELECT topic FROM outbox GROUP BY event_id, topic ORDER BY min(id)")
+    return [row["topic"] for row in rows]
