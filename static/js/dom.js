@@ -53,7 +53,7 @@ export function fill(element, ...children) {
 export function icon(name) {
   const svg = document.createElementNS(SVG, "svg");
   svg.setAttribute("viewBox", "0 0 24 24");
-  svg.setAttribute("class", "icon");
+  svg.setAttribute("class", name === "more" ? "icon dots" : "icon");
   svg.setAttribute("aria-hidden", "true");
   for (const outline of ICONS[name]) {
     const path = document.createElementNS(SVG, "path");

@@ -2,6 +2,7 @@
 
 import { photoCard } from "./card.js";
 import { blank, h, icon, unseen } from "./dom.js";
+import { InSight } from "./in_sight.js";
 import { PhotoList } from "./photo_list.js";
 
 /** A reader who has scrolled down further than this (CSS pixels) is not moved; a pill tells of what is new. */
@@ -16,19 +17,21 @@ export function homePage(app) {
 class Feed {
   #app;
   #list;
+  #inSight;
   #waiting = new Map();
   #pill = h("button.button.pill", { type: "button", hidden: true, onclick: () => this.#reveal() });
   #stops;
 
   constructor(app) {
     this.#app = app;
+    this.#inSight = new InSight(app);
     this.#list = new PhotoList(app, {
       className: "feed",
       load: (cursor) => app.api.get("/feed", { cursor, limit: 10 }),
-      draw: (photo, index) => photoCard(app, photo, { eager: index < 2 }),
+      draw: (photo, index) => this.#draw(photo, index),
       empty: () => nothingYet(),
     });
-    this.element = h("div", {}, h("h1.unseen", {}, "Home"), this.#pill, this.#list.element);
+    this.element = h("div.home", {}, h("h1.unseen", {}, "Home"), this.#pill, this.#list.element);
     this.#stops = [
       app.live.on("feed", ({ data }) => this.#heard(data)),
       app.live.onGap("feed", () => this.#catchUp()),
@@ -43,6 +46,17 @@ class Feed {
     this.#app.router.removeEventListener("again", this.#again);
     removeEventListener("scroll", this.#scrolled);
     this.#list.leave();
+    this.#inSight.leave();
+  }
+
+  #draw(photo, index) {
+    const card = photoCard(this.#app, photo, { eager: index < 2 });
+    this.#inSight.add(card.element, photo.id);
+    const leave = () => {
+      this.#inSight.remove(card.element);
+      card.leave();
+    };
+    return { element: card.element, leave };
   }
 
   #heard(data) {

@@ -18,6 +18,8 @@
 import { backoff, decodeFrame, encodeFrame, isTemporary, mayReconnect, PING_GRACE_MS, Position } from "./live_protocol.js";
 import { Subscriptions } from "./live_subscriptions.js";
 
+/** The close code for a token that the server does not take. */
+const INVALID_TOKEN = 3500;
 /** Give up an attempt that has led nowhere after so many milliseconds. */
 const CONNECT_WITHIN_MS = 10_000;
 
@@ -128,7 +130,9 @@ export class LiveClient extends EventTarget {
     socket.onmessage = ({ data }) => this.#receive(generation, data);
     socket.onclose = ({ code, reason }) => {
       if (generation !== this.#generation) return;
-      if (mayReconnect(code)) this.#interrupted(generation, reason || `closed (${code})`);
+      // A ticket may have run out on its way; whether the session is over, the next ticket will tell.
+      const staleTicket = code === INVALID_TOKEN && this.#attempt < 3;
+      if (mayReconnect(code) || staleTicket) this.#interrupted(generation, reason || `closed (${code})`);
       else this.#halt(reason);
     };
   }

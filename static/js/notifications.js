@@ -25,6 +25,7 @@ class NotificationsPage {
     this.#list.hidden = true;
     app.notices.addEventListener("notification", this.#heard);
     app.notices.addEventListener("refresh", this.#reload);
+    app.toasts.clear("/notifications");
     this.#load();
   }
 

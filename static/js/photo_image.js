@@ -38,10 +38,18 @@ export function squareFrame(photo, side) {
   return load(h("div.frame.cover"), photo, photo.urls && squareUrl(photo, side), false);
 }
 
+/** Return the counters that a publication carries. */
+export function countersOf(data) {
+  const fields = {};
+  if (Number.isInteger(data.likes)) fields.likes = data.likes;
+  if (Number.isInteger(data.comments)) fields.comments = data.comments;
+  return fields;
+}
+
 function load(frame, photo, url, eager) {
   const placeholder = thumbhashCanvas(photo.placeholder);
   if (!url) {
-    fill(frame, placeholder, missing());
+    fill(frame, placeholder, missing(photo.state === "processing" ? "This photo is being prepared." : undefined));
     return frame;
   }
   const image = h("img", {
@@ -60,6 +68,6 @@ function load(frame, photo, url, eager) {
   return frame;
 }
 
-function missing() {
-  return h("div.missing", {}, icon("image"), "This photo cannot be shown right now.");
+function missing(text = "This photo cannot be shown right now.") {
+  return h("div.missing", {}, icon("image"), text);
 }

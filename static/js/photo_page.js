@@ -5,7 +5,7 @@ import { Comments } from "./comments.js";
 import { blank, fill, h, icon, unseen } from "./dom.js";
 import { burst, Like, likeButton, onDoubleTap } from "./like.js";
 import { nameOf } from "./person.js";
-import { photoFrame } from "./photo_image.js";
+import { countersOf, photoFrame } from "./photo_image.js";
 
 /** Make the page at "/p/:id". */
 export function photoPage(app, { id }) {
@@ -63,7 +63,7 @@ class PhotoPage {
     const back = h("button.icon-button", { type: "button", "aria-label": "Back", onclick: () => app.router.back() }, icon("back"));
     fill(
       this.element,
-      h("div.page-head", {}, back, h("h1.unseen", {}, `Photo by ${nameOf(photo.author)}`)),
+      h("div.page-head.slim", {}, back, h("h1.unseen", {}, `Photo by ${nameOf(photo.author)}`)),
       h(
         "article.photo-page",
         { data: { photo: photo.id } },
@@ -113,12 +113,4 @@ class PhotoPage {
       if (error.status === 404) this.#app.photos.remove(this.#id);
     }
   }
-}
-
-/** Return the counters that a publication carries. */
-export function countersOf(data) {
-  const fields = {};
-  if (Number.isInteger(data.likes)) fields.likes = data.likes;
-  if (Number.isInteger(data.comments)) fields.comments = data.comments;
-  return fields;
 }

@@ -108,8 +108,7 @@ export class Router extends EventTarget {
     this.#outlet.classList.toggle("wide", page.wide === true);
     this.setTitle(page.title);
     scrollTo({ top: kept?.scrollY ?? 0, behavior: "instant" });
-    // A screen reader begins at the heading of the new page, not where the old link was.
-    if (!kept) this.#focusHeading(page.element);
+    if (!kept) this.#focusStart(page.element);
     this.dispatchEvent(new Event("shown"));
   }
 
@@ -144,15 +143,12 @@ export class Router extends EventTarget {
     }
   }
 
-  #focusHeading(element) {
-    if (element.querySelector("[autofocus]")) {
-      element.querySelector("[autofocus]").focus({ preventScroll: true });
-      return;
-    }
-    const heading = element.querySelector("h1");
-    if (!heading) return;
-    heading.tabIndex = -1;
-    heading.focus({ preventScroll: true });
+  /** Begin at the heading of the new page, or its first field, not where the old link was. */
+  #focusStart(element) {
+    const first = element.querySelector("[data-focus]") ?? element.querySelector("h1");
+    if (!first) return;
+    if (first.localName === "h1") first.tabIndex = -1;
+    first.focus({ preventScroll: true });
   }
 }
 

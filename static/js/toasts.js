@@ -23,6 +23,11 @@ export class Toasts {
     });
   }
 
+  /** Take away every message that leads to a path, once the reader is there. */
+  clear(href) {
+    for (const link of this.element.querySelectorAll("a")) if (link.getAttribute("href") === href) this.#leave(link.closest(".toast"));
+  }
+
   /** Show why something failed. */
   error(error) {
     this.show(error.message);

@@ -98,7 +98,7 @@ class SharePage {
     const image = h("img", { src: this.#preview, alt: "The photo you chose" });
     image.addEventListener("error", () => image.replaceWith(h("p.quiet", {}, "No preview: the file may be damaged.")));
     const other = h("button.button.compact", { type: "button", onclick: () => this.#startOver() }, "Choose another");
-    const caption = field("caption", "Caption", { kind: "textarea", attributes: { maxlength: 2200, autofocus: true } });
+    const caption = field("caption", "Caption", { kind: "textarea", attributes: { maxlength: 2200, "data-focus": "" } });
     const altText = field("alt_text", "Description", {
       hint: "What can be seen, for people who do not see it.",
       attributes: { maxlength: 1000 },

@@ -6,7 +6,7 @@ import { field, form } from "./form.js";
 /** Make the page at "/signin". */
 export function signInPage(app) {
   const username = field("username", "User name or e-mail", {
-    attributes: { autocomplete: "username", autocapitalize: "none", spellcheck: "false", autofocus: true },
+    attributes: { autocomplete: "username", autocapitalize: "none", spellcheck: "false", "data-focus": "" },
   });
   const password = field("password", "Password", { kind: "password", attributes: { autocomplete: "current-password" } });
   const sheet = form({
@@ -24,7 +24,7 @@ export function signInPage(app) {
 export function signUpPage(app) {
   const username = field("username", "User name", {
     hint: "Letters, digits, dots and underscores. Others find you by it.",
-    attributes: { autocomplete: "username", autocapitalize: "none", spellcheck: "false", autofocus: true, maxlength: 30 },
+    attributes: { autocomplete: "username", autocapitalize: "none", spellcheck: "false", "data-focus": "", maxlength: 30 },
   });
   const email = field("email", "E-mail", { kind: "email", hint: "Never shown to others.", attributes: { autocomplete: "email" } });
   const displayName = field("display_name", "Name", { hint: "Optional. Stands beside your photos.", attributes: { autocomplete: "name", maxlength: 60 } });
