@@ -1,0 +1,49 @@
+"""The stream of notifications."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from storage.notification_log import NotificationLog
+from tests.support.listener import Listener, announcement
+
+pytestmark = pytest.mark.engines
+
+ANN = 1025
+
+
+async def test_what_was_missed_is_told(redis: Any) -> None:
+    """Notifications pushed after a position are recovered in the order of their last change."""
+    log = NotificationLog(redis)
+    epoch, offset = await log.position(ANN)
+    for notification in (5, 6, 5):
+        assert not await log.push(ANN, notification, announcement())
+    missed = await log.since(ANN, epoch, offset)
+    assert missed is not None
+    assert [notification for _, notification in missed] == [6, 5]
+    assert await log.position(ANN) == (epoch, missed[-1][0])
+
+
+async def test_owner_online_is_told(redis: Any) -> None:
+    """A push says whether its owner is online, and reaches the owner with the offset to recover from."""
+    log, live = NotificationLog(redis), Listener(redis, b"process1")
+    await live.listen(ANN)
+    epoch, _ = await log.position(ANN)
+    assert await log.push(ANN, 5, announcement(b"liked"))
+    [heard] = await live.heard()
+    assert (heard.people, heard.body) == ([ANN], b"liked")
+    assert await log.since(ANN, epoch, heard.offset) == []
+    await live.close()
+
+
+async def test_too_long_away(redis: Any) -> None:
+    """Who missed more than the log holds is told so, as is a position that is not of this log."""
+    log = NotificationLog(redis)
+    epoch, offset = await log.position(ANN)
+    for notification in range(1, 300):
+        await log.push(ANN, notification, announcement())
+    assert await log.since(ANN, epoch, offset) is None
+    assert await log.since(ANN, "nonsense", offset) is None
+    assert await log.since(ANN + 1, epoch, offset) is None

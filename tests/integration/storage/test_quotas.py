@@ -1,0 +1,106 @@
+"""Quotas, tickets and revocations in Redis."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from storage.ids import encode
+from storage.quotas import QuotaPolicy, Quotas, quota_key, user_subject
+from storage.tickets import Tickets
+from tests.support.eventually import eventually
+
+pytestmark = pytest.mark.engines
+
+FIVE = QuotaPolicy(name="five", limit=5, window_seconds=100)
+FAST = QuotaPolicy(name="fast", limit=10, window_seconds=0.5)
+
+
+async def test_burst_then_refusal(redis: Any) -> None:
+    """As many as the limit pass at once; the next is refused and told when one will pass."""
+    quotas = Quotas(redis)
+    taken = [await quotas.take(FIVE, "10.0.0.1") for _ in range(7)]
+    assert [quota.allowed for quota in taken] == [True] * 5 + [False] * 2
+    assert [quota.remaining for quota in taken] == [4, 3, 2, 1, 0, 0, 0]
+    assert taken[0].reset_after == pytest.approx(20, abs=0.01)
+    assert taken[6].reset_after == pytest.approx(100, abs=2)
+    assert taken[6].retry_after == pytest.approx(20, abs=2)
+    assert taken[6].retry_after_whole <= 20
+
+
+async def test_simultaneous_requests_are_counted(redis: Any) -> None:
+    """Of a hundred at once exactly as many pass as the limit says."""
+    quotas = Quotas(redis)
+    taken = await asyncio.gather(*(quotas.take(FIVE, "10.0.0.1") for _ in range(100)))
+    assert [quota.allowed for quota in taken].count(True) == 5
+
+
+async def test_quota_fills_up_again(redis: Any) -> None:
+    """One more passes each window / limit, and the key is gone once the quota is full."""
+    quotas = Quotas(redis)
+    for _ in range(10):
+        assert (await quotas.take(FAST, "x")).allowed
+
+    async def passes() -> bool:
+        return (await quotas.take(FAST, "x")).allowed
+
+    assert await eventually(passes, within=2)
+
+    async def gone() -> bool:
+        return not await redis.exists(quota_key(FAST, "x"))
+
+    assert await eventually(gone, within=2)
+
+
+async def test_subjects_and_policies_are_apart(redis: Any) -> None:
+    """Nobody uses up another's quota, and no subject's text reaches another key."""
+    quotas = Quotas(redis)
+    other = QuotaPolicy(name="other", limit=5, window_seconds=100)
+    await quotas.take(FIVE, "a", cost=5)
+    for policy, subject in ((FIVE, "b"), (other, "a"), (FIVE, "a\r\nDEL x"), (FIVE, "other:a"), (FIVE, "")):
+        assert (await quotas.take(policy, subject)).remaining == 4
+    assert not (await quotas.take(FIVE, "a")).allowed
+
+
+async def test_several_are_charged_together_or_not_at_all(redis: Any) -> None:
+    """Where one quota is used up the others are not charged, so that a flood from one address locks out nobody."""
+    quotas = Quotas(redis)
+    account = QuotaPolicy(name="account", limit=3, window_seconds=100)
+    await quotas.take(FIVE, "1.2.3.4", cost=5)
+    for _ in range(3):
+        address, person = await quotas.take_all([(FIVE, "1.2.3.4"), (account, "mia")])
+        assert (address.allowed, person.allowed) == (False, True)
+    address, person = await quotas.take_all([(FIVE, "5.6.7.8"), (account, "mia")])
+    assert (address.remaining, person.remaining) == (4, 2)
+
+
+def test_a_persons_quota_lies_with_the_person() -> None:
+    """A person's quota is in the slot group of the person's other keys."""
+    assert quota_key(FIVE, user_subject(1023)) == b"quota:{15}:five:" + encode(1023).encode()
+
+
+async def test_ticket_is_used_once(redis: Any) -> None:
+    """Of ten who redeem one ticket at once, one gets what it holds."""
+    tickets = Tickets(redis)
+    token = await tickets.issue({"user": "mia", "exp": 5}, ttl=60)
+    redeemed = await asyncio.gather(*(tickets.redeem(token) for _ in range(10)))
+    assert [payload for payload in redeemed if payload] == [{"user": "mia", "exp": 5}]
+    assert await tickets.redeem("x" * 5000) is None
+
+
+async def test_ticket_ends_and_is_not_kept_in_the_clear(redis: Any) -> None:
+    """A ticket lives as long as was said, and whoever reads Redis cannot use it."""
+    token = await Tickets(redis).issue({}, ttl=60)
+    [key] = await redis.keys("ticket:*")
+    assert token.encode() not in key
+    assert 0 < await redis.ttl(key) <= 60
+
+
+async def test_revocation(redis: Any) -> None:
+    """A revoked session is refused, others of the same person are not."""
+    tickets = Tickets(redis)
+    await tickets.revoke_session("s1", 1, ttl=60)
+    assert await tickets.is_revoked("s1", 1)
+    assert not await tickets.is_revoked("s2", 1)

@@ -1,0 +1,110 @@
+"""The JSON of a photo."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+
+from storage.cards import complete, is_shown, photo_json, render
+from storage.ids import encode
+from storage.models import Person, Photo, PhotoState
+
+SHA = "ab" * 32
+AUTHOR = Person(id=1025, username="mia", display_name="Mia Ångström", avatar_sha256="cd" * 32)
+
+
+def photo(**changes: Any) -> Photo:
+    """Return a ready, public photo with some changes."""
+    fields: dict[str, Any] = {
+        "id": 2049,
+        "author": AUTHOR,
+        "state": PhotoState.READY,
+        "sha256": SHA,
+        "content_type": "image/jpeg",
+        "bytes": 12,
+        "width": 1080,
+        "height": 720,
+        "placeholder": "1QcSHQRnh493V4dIh4eXh1h4kJUI",
+        "caption": 'quoted "words" </script>\n',
+        "alt_text": "a fjord",
+        "tags": ("sea", "summer"),
+        "location": "Bergen",
+        "likes": 3,
+        "comments": 2,
+        "created_at": datetime(2026, 11, 20, 9, 5, 7, 123456, tzinfo=UTC),
+    }
+    return Photo(**(fields | changes))
+
+
+def test_shape_of_a_photo() -> None:
+    """A photo has exactly the fields that the API promises."""
+    assert json.loads(photo_json(photo(), liked=True)) == {
+        "id": encode(2049),
+        "author": {
+            "id": encode(1025),
+            "username": "mia",
+            "display_name": "Mia Ångström",
+            "avatar_url": f"/media/{'cd' * 32}/thumb.jpg",
+        },
+        "caption": 'quoted "words" </script>\n',
+        "alt_text": "a fjord",
+        "tags": ["sea", "summer"],
+        "location": "Bergen",
+        "created_at": "2026-11-20T09:05:07.123Z",
+        "state": "ready",
+        "width": 1080,
+        "height": 720,
+        "placeholder": "1QcSHQRnh493V4dIh4eXh1h4kJUI",
+        "likes": 3,
+        "comments": 2,
+        "liked": True,
+        "urls": {"thumb": f"/media/{SHA}/thumb.jpg", "feed": f"/media/{SHA}/feed.jpg"},
+    }
+
+
+def test_times_are_utc_with_milliseconds() -> None:
+    """A time in another zone is told in UTC, and whole seconds still have their milliseconds."""
+    moment = datetime(2026, 1, 1, 0, 30, tzinfo=timezone(timedelta(hours=1)))
+    assert json.loads(photo_json(photo(created_at=moment), liked=False))["created_at"] == "2025-12-31T23:30:00.000Z"
+
+
+@pytest.mark.parametrize("state", [PhotoState.PROCESSING, PhotoState.REJECTED, PhotoState.HIDDEN])
+@pytest.mark.parametrize("private", [True, False])
+def test_no_urls_before_there_are_variants(state: PhotoState, private: bool) -> None:
+    """A photo that is not ready has no URLs, since nothing would answer there."""
+    told = json.loads(photo_json(photo(state=state, author_private=private), liked=False, sign=lambda path: path))
+    assert (told["state"], told["urls"]) == (state, {})
+
+
+def test_private_urls_are_signed_for_each_answer() -> None:
+    """The card of a private author's photo holds no URL that works; each answer signs its own."""
+    card = render(photo(author_private=True))
+    assert b"/media/" + SHA.encode() not in card
+    signed = complete(card, likes=1, comments=0, liked=False, sign=lambda path: f"{path}?sig=1")
+    assert json.loads(signed)["urls"] == {
+        "thumb": f"/media/{SHA}/thumb.jpg?sig=1",
+        "feed": f"/media/{SHA}/feed.jpg?sig=1",
+    }
+    assert json.loads(complete(card, likes=1, comments=0, liked=False, sign=None))["urls"] == {}
+
+
+def test_public_urls_are_not_signed() -> None:
+    """Public photos have URLs that are the same for everybody, so that caches can hold them."""
+    told = json.loads(photo_json(photo(), liked=False, sign=lambda path: f"{path}?sig=1"))
+    assert told["urls"]["feed"] == f"/media/{SHA}/feed.jpg"
+
+
+def test_numbers_may_come_as_digits() -> None:
+    """Counters go into the JSON as Redis gives them, without a detour through numbers."""
+    card = render(photo())
+    numbers = complete(card, likes=12, comments=7, liked=True, sign=None)
+    assert complete(card, likes=b"12", comments=b"7", liked=True, sign=None) == numbers
+
+
+@pytest.mark.parametrize(("value", "shown"), [(b"-", False), (b"~", False), (b"?", False), (render(photo()), True)])
+def test_marks_are_no_cards(value: bytes, shown: bool) -> None:
+    """What says that a photo is deleted, not shown or changing is never taken for a card."""
+    assert is_shown(value) is shown

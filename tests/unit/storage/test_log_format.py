@@ -1,0 +1,85 @@
+"""Reading the bytes of a window log."""
+
+from __future__ import annotations
+
+import struct
+
+import pytest
+
+from storage.log_format import Entry, LogView, pack_ids, parse_epoch
+from storage.window_log import WindowLog
+
+REMOVED = 1 << 63
+
+
+def log(*entries: tuple[int, int], flags: int = 0, top: int = 900, floor: int = 100, free: int = 4) -> bytes:
+    """Return a log with (offset, id word) entries and some free slots, of epoch 77."""
+    header = struct.pack(">HHIQQQQ", flags, 5, len(entries), top, 0, 77, floor)
+    return header + b"".join(struct.pack(">QQ", *entry) for entry in entries) + bytes(16 * free)
+
+
+def test_free_slots_are_no_entries() -> None:
+    """What lies behind the entries in use is not read."""
+    view = LogView.parse(log((200, 1), (0, 2)))
+    assert view.entries == [Entry(offset=200, id=1), Entry(offset=0, id=2)]
+    assert (view.epoch, view.top, view.floor, view.edits) == (77, 900, 100, 5)
+
+
+@pytest.mark.parametrize(("flags", "building", "complete"), [(0, 0, 0), (1, 1, 0), (2, 0, 1), (3, 1, 1)])
+def test_flags(flags: int, building: int, complete: int) -> None:
+    """Each flag is a bit of its own."""
+    view = LogView.parse(log(flags=flags))
+    assert (view.building, view.complete) == (building, complete)
+
+
+@pytest.mark.parametrize(
+    ("epoch", "offset", "ids"),
+    [
+        (77, 100, [3, 1, 2]),  # from the floor: all that was announced, in that order
+        (77, 300, [1, 2]),
+        (77, 900, []),
+        (77, 99, None),  # below the floor: something was dropped
+        (77, 901, None),  # from the future: not a position of this log
+        (78, 300, None),  # another history
+    ],
+)
+def test_recovery(epoch: int, offset: int, ids: list[int] | None) -> None:
+    """What was announced after a position comes oldest first; what was merged silently never comes."""
+    came = LogView.parse(log((400, 1), (900, 2 | REMOVED), (300, 3), (0, 4))).since(epoch, offset)
+    assert (None if came is None else [entry.id for entry in came]) == ids
+    if ids:
+        assert came is not None
+        assert came[-1] == Entry(offset=900, id=2, removed=True)
+
+
+@pytest.mark.parametrize(
+    ("before", "limit", "ids"), [(None, 10, [9, 7, 3]), (None, 2, [9, 7]), (7, 10, [3]), (8, 1, [7]), (3, 10, [])]
+)
+def test_page(before: int | None, limit: int, ids: list[int]) -> None:
+    """A page goes down by id and passes over removed entries."""
+    page = LogView.parse(log((1, 3), (1, 5 | REMOVED), (1, 7), (1, 9), flags=2)).page(before=before, limit=limit)
+    assert (page.ids, page.lowest, page.complete) == (ids, 3, True)
+
+
+def test_page_of_an_empty_log() -> None:
+    """An empty log has no lowest id."""
+    page = LogView.parse(log()).page(before=None, limit=5)
+    assert (page.ids, page.lowest, page.complete) == ([], None, False)
+
+
+@pytest.mark.parametrize(
+    ("text", "epoch"), [("1793", 1793), ("", None), ("-1", None), ("1" * 17, None), ("²", None), ("1x", None)]
+)
+def test_epochs_that_clients_name(text: str, epoch: int | None) -> None:
+    """What cannot be an epoch is none, and no error."""
+    assert parse_epoch(text) == epoch
+
+
+def test_ids_are_packed_big_endian() -> None:
+    """Ids keep their order as bytes."""
+    assert pack_ids([1, 1 << 62]) == bytes(7) + b"\x01" + b"\x40" + bytes(7)
+
+
+def test_logs_of_a_group_share_a_cluster_slot() -> None:
+    """The key's braces hold the slot group, which is the top of the owner's shard."""
+    assert WindowLog(None, "feed").key((5 << 10) | 1023) == b"feed:{15}:%d" % ((5 << 10) | 1023)
