@@ -150,11 +150,12 @@ class UserMuted(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class UserChanged(Event):
-    """A profile's name, picture or privacy changed, or the account was deleted."""
+    """A profile's name, picture or privacy changed (`closed`: it became private), or the account was deleted."""
 
     topic: ClassVar[str] = "user.changed"
     user_id: int
     deleted: bool = False
+    closed: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -110,7 +110,7 @@ async def update(
     if display_name is not None or avatar_sha256 is not None:
         await comments.rename_author(tx, user)
     if display_name is not None or avatar_sha256 is not None or private is not None:
-        tx.emit(UserChanged(user_id=user_id))
+        tx.emit(UserChanged(user_id=user_id, closed=private is True))
     return user
 
 
