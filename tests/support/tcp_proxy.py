@@ -8,10 +8,10 @@ from contextlib import asynccontextmanager, suppress
 
 
 class TcpProxy:
-    """Carry bytes between clients and one server, until told otherwise."""
+    """Carry bytes between clients and one server (a port, or the path of a unix socket), until told otherwise."""
 
-    def __init__(self, port: int) -> None:
-        self._port = port
+    def __init__(self, target: int | str) -> None:
+        self._target = target
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
         self._pipes: set[asyncio.Task[None]] = set()
@@ -21,9 +21,9 @@ class TcpProxy:
 
     @classmethod
     @asynccontextmanager
-    async def to(cls, port: int) -> AsyncIterator[TcpProxy]:
+    async def to(cls, target: int | str) -> AsyncIterator[TcpProxy]:
         """Listen on a free port, stored in `port`, for the time of the block."""
-        proxy = cls(port)
+        proxy = cls(target)
         proxy._server = await asyncio.start_server(proxy._accept, "127.0.0.1", 0)
         proxy.port = proxy._server.sockets[0].getsockname()[1]
         try:
@@ -52,7 +52,10 @@ class TcpProxy:
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._port)
+            if isinstance(self._target, str):
+                far_reader, far_writer = await asyncio.open_unix_connection(self._target)
+            else:
+                far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._target)
         except OSError:
             writer.transport.abort()
             return
