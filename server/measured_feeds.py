@@ -1,0 +1,26 @@
+"""Feeds whose insertions are counted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from server.metrics import Metrics
+from storage.cards import Cards
+from storage.database import Queryable
+from storage.feeds import Feeds
+from storage.redis_client import Redis
+from storage.window_log import Announcement, Inserted
+
+
+class MeasuredFeeds(Feeds):
+    """Count what `insert` put into feeds; all else is as in `Feeds`."""
+
+    def __init__(self, db: Queryable, redis: Redis, cards: Cards, metrics: Metrics) -> None:
+        super().__init__(db, redis, cards)
+        self._metrics = metrics
+
+    async def insert(self, photo_id: int, user_ids: Iterable[int], announcement: Announcement) -> Inserted:
+        """Insert a photo as `Feeds` does, and count the feeds."""
+        inserted = await super().insert(photo_id, user_ids, announcement)
+        self._metrics.feeds_inserted(inserted.feeds)
+        return inserted

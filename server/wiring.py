@@ -1,0 +1,178 @@
+"""Build each service from the stores: the HTTP API, the live layer, and the workers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from aiohttp import web
+
+from channels.live import Live
+from channels.settings import LiveSettings
+from server.app import make_app
+from server.config import Settings
+from server.errors import ConfigError
+from server.live_ports import LiveAuthenticator, LiveAuthorizer, LiveStreams
+from server.measured_feeds import MeasuredFeeds
+from server.media_urls import MediaUrls
+from server.metrics import Metrics
+from server.passwords import Passwords
+from server.quotas_policy import Limits
+from server.roles import Service
+from server.services import ApiSettings, Services
+from server.stores import Stores
+from server.tokens import AccessTokens
+from storage.blobs_file import TEMPORARY
+from storage.gate import Gate
+from storage.home import Home
+from storage.ids import slot_group
+from storage.quotas import Quotas
+from storage.tickets import Tickets
+from workers.broker import Policy
+from workers.decoder import Decoder, DecoderLimits
+from workers.fanout import FanoutHandlers
+from workers.janitor import Janitor
+from workers.media import MediaHandlers
+from workers.notify import NotifyHandlers
+from workers.worker import EventHandler
+
+STATIC = Path(__file__).parent.parent / "static"
+
+
+def secret_bytes(settings: Settings) -> bytes:
+    """Return the secret that everything signed derives its key from."""
+    if settings.auth.secret is None:
+        raise ConfigError("auth.secret is not set.")
+    return settings.auth.secret.get_secret_value().encode()
+
+
+def live_layer(settings: Settings, stores: Stores, metrics: Metrics) -> Live:
+    """Return the live layer of this process."""
+    section, secret = settings.live, secret_bytes(settings)
+    streams = LiveStreams(
+        db=stores.db,
+        feeds=stores.feeds,
+        cards=stores.cards,
+        engagement=stores.engagement,
+        notification_log=stores.notification_log,
+        sign=MediaUrls(secret).sign,
+    )
+    return Live(
+        stores.redis,
+        LiveAuthenticator(AccessTokens(secret, ttl=settings.auth.access_ttl), Tickets(stores.redis)),
+        streams,
+        LiveAuthorizer(stores.db),
+        slot_group,
+        LiveSettings(
+            ping_interval=section.ping_interval,
+            pong_deadline=section.pong_deadline,
+            connect_deadline=section.connect_deadline,
+            outbox_bytes=section.outbox_bytes,
+            connections_per_user=section.connections_per_user,
+            drain_seconds=section.drain_seconds,
+            allowed_origins=settings.server.allowed_origins,
+        ),
+        metrics=metrics,
+    )
+
+
+def live_app(live: Live) -> web.Application:
+    """Return an application that holds live connections and nothing else."""
+    app = web.Application()
+    app.router.add_get("/connection/websocket", live.handle)
+    return app
+
+
+def api_app(
+    settings: Settings, stores: Stores, live: Live | None, metrics: Metrics, passwords: Passwords
+) -> web.Application:
+    """Return the application of the API, the images and the pages, with live connections where `live` is given."""
+    secret = secret_bytes(settings)
+    return make_app(
+        Services(
+            settings=api_settings(settings),
+            db=stores.db,
+            blobs=stores.blobs,
+            feeds=stores.feeds,
+            home=Home(stores.db, stores.redis, stores.feeds, stores.cards, stores.engagement),
+            cards=stores.cards,
+            engagement=stores.engagement,
+            quotas=Quotas(stores.redis),
+            gate=Gate(stores.redis),
+            tickets=Tickets(stores.redis),
+            publisher=stores.publisher,
+            passwords=passwords,
+            media_urls=MediaUrls(secret),
+            live=live,
+            metrics=metrics,
+        )
+    )
+
+
+def api_settings(settings: Settings) -> ApiSettings:
+    """Return the API's part of the settings."""
+    return ApiSettings(
+        secret=secret_bytes(settings),
+        upload_dir=settings.blob_directory / TEMPORARY,
+        static_dir=STATIC if STATIC.is_dir() else None,
+        public_url=settings.public_url,
+        access_ttl=settings.auth.access_ttl,
+        refresh_ttl=settings.auth.refresh_ttl,
+        body_timeout=settings.upload.deadline,
+        upload_max_bytes=settings.upload.max_bytes,
+        upload_max_pixels=settings.upload.max_pixels,
+        trusted_proxies=settings.server.trusted_proxies,
+        limits=Limits(**settings.limits.model_dump()),
+    )
+
+
+QUEUE_SERVICES = (Service.MEDIA, Service.FANOUT, Service.NOTIFY)
+
+
+def policy_of(service: Service, settings: Settings) -> Policy:
+    """Return how a worker service works its queue."""
+    concurrency: int = getattr(settings.worker, f"{service.value}_concurrency")
+    return Policy(concurrency=concurrency, delivery_limit=settings.worker.delivery_limit)
+
+
+async def handlers_of(
+    service: Service, settings: Settings, stores: Stores, metrics: Metrics, stack: AsyncExitStack
+) -> Mapping[str, EventHandler]:
+    """Return the handlers of a worker service; what they need beside the stores is closed with `stack`."""
+    match service:
+        case Service.MEDIA:
+            return MediaHandlers(stores.db, stores.blobs, await _decoder(settings, stack)).handlers()
+        case Service.FANOUT:
+            feeds = MeasuredFeeds(stores.db, stores.redis, stores.cards, metrics)
+            photos = FanoutHandlers(
+                stores.db,
+                feeds,
+                stores.cards,
+                stores.engagement,
+                stores.publisher,
+                sign=MediaUrls(secret_bytes(settings)).sign,
+            )
+            return photos.handlers()
+        case Service.NOTIFY:
+            return NotifyHandlers(
+                stores.db, stores.notification_log, stores.engagement, stores.cards, stores.publisher
+            ).handlers()
+        case _:
+            raise ValueError(f"{service} works no queue")
+
+
+def janitor_of(stores: Stores) -> Janitor:
+    """Return the janitor."""
+    return Janitor(stores.db)
+
+
+async def _decoder(settings: Settings, stack: AsyncExitStack) -> Decoder:
+    section = settings.worker
+    limits = DecoderLimits(
+        deadline=section.decode_deadline, memory=section.decode_memory, max_pixels=settings.upload.max_pixels
+    )
+    decoder = Decoder(processes=section.media_concurrency, limits=limits)
+    stack.push_async_callback(decoder.close)
+    await decoder.start()
+    return decoder
