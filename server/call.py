@@ -62,7 +62,7 @@ class Call:
     @property
     def address(self) -> str:
         """Return the caller's address."""
-        return self.request.get(ADDRESS, "unknown")
+        return self.request[ADDRESS]
 
     def announce(self, headers: dict[str, str]) -> None:
         """Put header fields on the answer, whichever it will be."""

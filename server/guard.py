@@ -54,10 +54,12 @@ class Guard:
         admit(call, policy, quota, revoked=revoked)
 
 
-def admit(call: Call, policy: QuotaPolicy, quota: Quota, *, revoked: bool = False) -> None:
+def admit(call: Call, policy: QuotaPolicy, quota: Quota | None, *, revoked: bool = False) -> None:
     """Announce the quota; raise a 401 for a session that is over and a 429 where the quota is used up."""
-    call.announce(announce(policy, quota))
     if revoked:
         raise unauthorized("session_revoked", "this session has ended; sign in again")
+    if quota is None:
+        return
+    call.announce(announce(policy, quota))
     if not quota.allowed:
         raise ProblemError(429, "too_many_requests", f'the limit "{policy.name}" is used up; come back later')

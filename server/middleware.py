@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 from aiohttp import ClientConnectionResetError, web
+from aiohttp.typedefs import Middleware
 
 from server.addresses import ClientAddresses
 from server.call import ADDRESS, ANSWER_HEADERS, VIEWER
@@ -22,7 +23,6 @@ from storage import ids
 log = structlog.get_logger(__name__)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-Middleware = Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]
 
 REQUEST_ID: web.RequestKey[str] = web.RequestKey("request_id", str)
 PAGE_POLICY = (

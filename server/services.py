@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from channels.live import Live
+from aiohttp import web
+
 from channels.publisher import LivePublisher
 from server.addresses import Network
 from server.media_urls import MediaUrls
@@ -40,6 +41,14 @@ class NoHttpMetrics:
 
     def request_done(self, *, method: str, route: str, status: int, seconds: float) -> None:
         """Record nothing."""
+
+
+class LiveHandler(Protocol):
+    """Answer requests for live connections."""
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """Upgrade a request and serve its connection until it ends."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,5 +97,5 @@ class Services:
     publisher: LivePublisher
     passwords: Passwords
     media_urls: MediaUrls
-    live: Live | None = None
+    live: LiveHandler | None = None
     metrics: HttpMetrics = field(default_factory=NoHttpMetrics)

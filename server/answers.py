@@ -1,0 +1,228 @@
+"""What the API gives back: one model for each shape, filled from domain types and described in OpenAPI.
+
+The JSON of photos, comments and notifications is made where they are cached and announced (`storage.cards`,
+`storage.comment_json`, `storage.notification_json`); their models stand here as documentation, and a test holds
+the two together.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Generic, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from storage import models
+from storage.cards import person_fields, timestamp
+
+Id = Annotated[str, Field(min_length=13, max_length=13, pattern="^[0-9A-HJKMNP-TV-Z]{13}$", examples=["01K3S9C0XG4Q7"])]
+Time = Annotated[str, Field(json_schema_extra={"format": "date-time"}, examples=["2026-11-20T12:00:00.000Z"])]
+
+
+class Answer(BaseModel):
+    """A body that the API gives."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    def to_bytes(self) -> bytes:
+        """Return the JSON."""
+        return self.model_dump_json().encode()
+
+
+T = TypeVar("T", bound=BaseModel)
+
+
+class ListOf(Answer, Generic[T]):
+    """A part of a list; `next` is the cursor of what follows, null at the end."""
+
+    items: list[T]
+    next: str | None
+
+
+class Person(Answer):
+    """The little of a person that stands beside other things."""
+
+    id: Id
+    username: str
+    display_name: str
+    avatar_url: str | None
+
+    @classmethod
+    def of(cls, person: models.Person | models.User) -> Person:
+        """Return the JSON shape of a person."""
+        return cls(**person_fields(person if isinstance(person, models.Person) else _person(person)))
+
+
+class RelationToViewer(Answer):
+    """How the viewer stands to a profile."""
+
+    following: bool
+    requested: bool
+    followed_by: bool
+    blocking: bool
+    muting: bool
+
+
+class Profile(Person):
+    """What everybody may know of an account; `relation` is null for visitors and on one's own."""
+
+    bio: str
+    private: bool
+    followers: int
+    following: int
+    photos: int
+    created_at: Time
+    relation: RelationToViewer | None
+
+    @classmethod
+    def shaped(cls, user: models.User, relation: models.Relation | None) -> Profile:
+        """Return the profile as a viewer sees it."""
+        return cls(**_public(user), relation=None if relation is None else RelationToViewer(**_relation(relation)))
+
+
+class Account(Person):
+    """One's own account."""
+
+    bio: str
+    private: bool
+    followers: int
+    following: int
+    photos: int
+    created_at: Time
+    email: str
+    role: models.Role
+    settings: dict[str, Any]
+
+    @classmethod
+    def shaped(cls, user: models.User) -> Account:
+        """Return the account as its owner sees it."""
+        return cls(**_public(user), email=user.email, role=user.role, settings=user.settings)
+
+
+class Tokens(Answer):
+    """A session's tokens. With cookies they are not told, but the CSRF token is; `expires_in` in seconds."""
+
+    access_token: str | None = None
+    refresh_token: str | None = None
+    token_type: Literal["Bearer"] = "Bearer"  # noqa: S105 - the scheme's name
+    expires_in: int
+    csrf_token: str | None = None
+    user: Account | None = None
+
+    def to_bytes(self) -> bytes:
+        """Return the JSON without what is not told."""
+        return self.model_dump_json(exclude_none=True).encode()
+
+
+class PhotoUrls(Answer):
+    """Where the images are; empty until the photo is ready. `original` is told to the owner alone."""
+
+    thumb: str | None = None
+    feed: str | None = None
+    original: str | None = None
+
+
+class Photo(Answer):
+    """A photo; `placeholder` is a thumbhash in base 64, sizes are pixels of the upright picture."""
+
+    id: Id
+    author: Person
+    caption: str
+    alt_text: str
+    tags: list[str]
+    location: str | None
+    created_at: Time
+    state: models.PhotoState
+    width: int
+    height: int
+    placeholder: str | None
+    urls: PhotoUrls
+    likes: int
+    comments: int
+    liked: bool
+
+
+class Likes(Answer):
+    """What a like or unlike left behind."""
+
+    liked: bool
+    likes: int
+
+
+class Comment(Answer):
+    """A comment."""
+
+    id: Id
+    photo_id: Id
+    author: Person
+    text: str
+    created_at: Time
+
+
+class Notification(Answer):
+    """An entry of the inbox: up to three people, newest first, `count` of them in all."""
+
+    id: Id
+    kind: models.NotificationKind
+    actors: list[Person]
+    count: int
+    photo_id: Id | None
+    text: str
+    created_at: Time
+    updated_at: Time
+    seen: bool
+    read: bool
+
+
+class Counters(Answer):
+    """How many notifications are not yet seen (the badge) and not yet opened."""
+
+    unseen: int
+    unread: int
+
+
+class LiveTicket(Answer):
+    """A ticket for one live connection at `url`."""
+
+    token: str
+    url: str
+    expires_at: Time
+
+
+class FieldProblem(Answer):
+    """What is wrong with one field."""
+
+    field: str
+    message: str
+
+
+class Problem(Answer):
+    """An error (RFC 9457); `code` is stable, `detail` is for people."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    request_id: str
+    errors: list[FieldProblem] = []
+
+
+def _person(user: models.User) -> models.Person:
+    return models.Person(
+        id=user.id, username=user.username, display_name=user.display_name, avatar_sha256=user.avatar_sha256
+    )
+
+
+def _public(user: models.User) -> dict[str, Any]:
+    return person_fields(_person(user)) | {
+        "bio": user.bio,
+        "private": user.private,
+        "followers": user.followers,
+        "following": user.following,
+        "photos": user.photos,
+        "created_at": timestamp(user.created_at),
+    }
+
+
+def _relation(relation: models.Relation) -> dict[str, bool]:
+    return {name: getattr(relation, name) for name in RelationToViewer.model_fields}

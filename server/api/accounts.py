@@ -1,0 +1,138 @@
+"""One's own account: sign up, look, change, delete."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from server.answers import Account, Tokens
+from server.api.tokens import TokensApi
+from server.call import Call, empty_answer, json_answer
+from server.endpoint import Access, Endpoint
+from server.guard import admit
+from server.passwords import Passwords
+from server.quotas_policy import Limits, address_subject
+from server.schemas import AccountChange, SignUp
+from server.sessions_desk import SessionDesk
+from storage import users
+from storage.database import Database
+from storage.quotas import Quotas
+
+
+class SignUpApi:
+    """`POST /users`."""
+
+    def __init__(
+        self,
+        db: Database,
+        passwords: Passwords,
+        quotas: Quotas,
+        limits: Limits,
+        *,
+        desk: SessionDesk,
+        tokens: TokensApi,
+    ) -> None:
+        self._db = db
+        self._passwords = passwords
+        self._quotas = quotas
+        self._policy = limits.policy("sign_up_address")
+        self._desk = desk
+        self._tokens = tokens
+
+    def endpoints(self) -> list[Endpoint]:
+        """Return the table of this resource."""
+        return [
+            Endpoint(
+                method="POST",
+                path="/users",
+                handler=self.sign_up,
+                summary="Sign up",
+                tag="accounts",
+                access=Access.ANYONE,
+                body=SignUp,
+                status=201,
+                answer=Tokens,
+                problems=(409,),
+            )
+        ]
+
+    async def sign_up(self, call: Call) -> web.Response:
+        """Answer `POST /users`."""
+        form = await call.body(SignUp)
+        admit(call, self._policy, await self._quotas.take(self._policy, address_subject(call.address)))
+        password_hash = await self._passwords.hash(form.password)
+        async with self._db.transaction() as tx:
+            user = await users.create(
+                tx,
+                username=form.username,
+                email=form.email,
+                password_hash=password_hash,
+                display_name=form.display_name or form.username,
+            )
+            pair = await self._desk.open(tx, user)
+        return self._tokens.answer(pair, user, by_cookie=form.cookie)
+
+
+class AccountApi:
+    """`/users/me`."""
+
+    def __init__(self, db: Database, desk: SessionDesk) -> None:
+        self._db = db
+        self._desk = desk
+
+    def endpoints(self) -> list[Endpoint]:
+        """Return the table of this resource."""
+        return [
+            Endpoint(
+                method="GET",
+                path="/users/me",
+                handler=self.get,
+                summary="One's own account and settings",
+                tag="accounts",
+                answer=Account,
+            ),
+            Endpoint(
+                method="PATCH",
+                path="/users/me",
+                handler=self.change,
+                summary="Change one's own account and settings",
+                tag="accounts",
+                quota="writes",
+                body=AccountChange,
+                answer=Account,
+            ),
+            Endpoint(
+                method="DELETE",
+                path="/users/me",
+                handler=self.delete,
+                summary="Delete one's own account with everything in it",
+                tag="accounts",
+                quota="writes",
+                status=202,
+            ),
+        ]
+
+    async def get(self, call: Call) -> web.Response:
+        """Answer `GET /users/me`."""
+        user = await users.get(self._db, call.viewer.user_id)
+        return json_answer(Account.shaped(user).to_bytes())
+
+    async def change(self, call: Call) -> web.Response:
+        """Answer `PATCH /users/me`."""
+        form = await call.body(AccountChange)
+        async with self._db.transaction() as tx:
+            user = await users.update(
+                tx,
+                call.viewer.user_id,
+                display_name=form.display_name,
+                bio=form.bio,
+                private=form.private,
+                settings=form.settings,
+            )
+        return json_answer(Account.shaped(user).to_bytes())
+
+    async def delete(self, call: Call) -> web.Response:
+        """Answer `DELETE /users/me`: gone for everybody at once; workers clear what hangs on it."""
+        async with self._db.transaction() as tx:
+            ended = await users.remove(tx, call.viewer.user_id)
+        await self._desk.forget(call.viewer.user_id, ended)
+        return empty_answer(202)

@@ -1,0 +1,60 @@
+"""The home feed: the most read page of all, one round trip to Redis when warm."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from server.answers import ListOf, Photo
+from server.call import Call, list_answer
+from server.cursors import Cursors
+from server.endpoint import Endpoint
+from server.guard import admit
+from server.media_urls import MediaUrls
+from server.quotas_policy import Limits
+from server.recency import Recency
+from server.schemas import ListQuery
+from storage.home import Home
+
+LISTING = "feed"
+
+
+class FeedApi:
+    """`GET /feed`."""
+
+    def __init__(self, home: Home, cursors: Cursors, urls: MediaUrls, limits: Limits, recency: Recency) -> None:
+        self._home = home
+        self._cursors = cursors
+        self._urls = urls
+        self._policy = limits.policy("reads")
+        self._recency = recency
+
+    def endpoints(self) -> list[Endpoint]:
+        """Return the table of this resource."""
+        return [
+            Endpoint(
+                method="GET",
+                path="/feed",
+                handler=self.page,
+                summary="One's home feed: photos of people one follows, and one's own, newest first",
+                tag="feed",
+                gated=False,  # quota and revocation come with the page, in the same round trip
+                query=ListQuery,
+                answer=ListOf[Photo],
+            )
+        ]
+
+    async def page(self, call: Call) -> web.Response:
+        """Answer `GET /feed`."""
+        query, viewer = call.query(ListQuery), call.viewer
+        page = await self._home.page(
+            viewer.user_id,
+            session=viewer.session,
+            before=self._cursors.decode(LISTING, query.cursor),
+            limit=query.limit,
+            policy=self._policy,
+            sign=self._urls.sign,
+        )
+        admit(call, self._policy, page.quota, revoked=page.revoked)
+        await self._recency.seen(viewer.user_id)
+        more = None if page.next is None else self._cursors.encode(LISTING, page.next)
+        return list_answer(page.items, more)

@@ -1,0 +1,48 @@
+"""Tickets for the live endpoint, for clients that cannot send headers."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from aiohttp import web
+
+from server.answers import LiveTicket
+from server.call import Call, json_answer
+from server.endpoint import Endpoint
+from storage.cards import timestamp
+from storage.tickets import Tickets
+
+LIVE_PATH = "/connection/websocket"
+
+
+class LiveApi:
+    """`/live/token`."""
+
+    def __init__(self, tickets: Tickets, *, public_url: str, ttl: int) -> None:
+        self._tickets = tickets
+        self._url = "ws" + public_url.removeprefix("http") + LIVE_PATH
+        self._ttl = ttl
+
+    def endpoints(self) -> list[Endpoint]:
+        """Return the table of this resource."""
+        return [
+            Endpoint(
+                method="POST",
+                path="/live/token",
+                handler=self.issue,
+                summary="A ticket for one live connection",
+                tag="live",
+                quota="writes",
+                status=201,
+                answer=LiveTicket,
+            )
+        ]
+
+    async def issue(self, call: Call) -> web.Response:
+        """Answer `POST /live/token`; the connection lasts as long as the access token that asked."""
+        viewer = call.viewer
+        payload = {"user": viewer.user_id, "session": viewer.session, "expires_at": viewer.expires_at}
+        token = await self._tickets.issue(payload, ttl=self._ttl)
+        ends = datetime.now(UTC) + timedelta(seconds=self._ttl)
+        ticket = LiveTicket(token=token, url=self._url, expires_at=timestamp(ends))
+        return json_answer(ticket.to_bytes(), status=201)

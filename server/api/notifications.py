@@ -1,0 +1,82 @@
+"""The inbox: what others did, what of it is new, and marking it seen and read."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+
+from server.answers import Counters, ListOf, Notification
+from server.call import Call, empty_answer, json_answer, list_answer
+from server.cursors import Cursors
+from server.endpoint import Endpoint
+from server.paging import Pager
+from server.schemas import ListQuery, NotificationIds
+from storage import notifications
+from storage.database import Database, Transaction
+from storage.notification_json import notification_json
+
+Mark = Callable[[Transaction, int, list[int] | None], Awaitable[int]]
+
+
+class NotificationsApi:
+    """`/notifications`."""
+
+    def __init__(self, db: Database, cursors: Cursors) -> None:
+        self._db = db
+        self._cursors = cursors
+
+    def endpoints(self) -> list[Endpoint]:
+        """Return the table of this resource."""
+        return [
+            Endpoint(
+                method="GET",
+                path="/notifications",
+                handler=self.inbox,
+                summary="One's inbox, what happened last first",
+                tag="notifications",
+                query=ListQuery,
+                answer=ListOf[Notification],
+            ),
+            Endpoint(
+                method="GET",
+                path="/notifications/counters",
+                handler=self.counters,
+                summary="How many notifications are new",
+                tag="notifications",
+                answer=Counters,
+            ),
+            self._marking("seen", notifications.mark_seen, "Note that notifications were on the screen"),
+            self._marking("read", notifications.mark_read, "Note that notifications were opened"),
+        ]
+
+    def _marking(self, what: str, mark: Mark, summary: str) -> Endpoint:
+        async def handler(call: Call) -> web.Response:
+            form = await call.body(NotificationIds)
+            async with self._db.transaction() as tx:
+                await mark(tx, call.viewer.user_id, form.ids)
+            return empty_answer()
+
+        return Endpoint(
+            method="POST",
+            path=f"/notifications/{what}",
+            handler=handler,
+            summary=summary,
+            tag="notifications",
+            quota="writes",
+            body=NotificationIds,
+            status=204,
+        )
+
+    async def inbox(self, call: Call) -> web.Response:
+        """Answer `GET /notifications`."""
+        user_id, query = call.viewer.user_id, call.query(ListQuery)
+        pager = Pager(self._cursors, f"notifications of {user_id}")
+        found = await notifications.inbox(self._db, user_id, before=pager.before(query.cursor), limit=query.limit + 1)
+        page, more = pager.cut(found, query.limit, lambda entry: entry.position)
+        return list_answer([notification_json(entry) for entry in page], more)
+
+    async def counters(self, call: Call) -> web.Response:
+        """Answer `GET /notifications/counters`."""
+        found = await notifications.counters(self._db, call.viewer.user_id)
+        return json_answer(Counters(unseen=found.unseen, unread=found.unread).to_bytes())

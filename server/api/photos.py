@@ -1,0 +1,190 @@
+"""Photos: upload, look, change, delete, and the public lists."""
+
+from __future__ import annotations
+
+import orjson
+from aiohttp import web
+
+from server.answers import ListOf, Photo
+from server.call import Call, empty_answer, json_answer, list_answer
+from server.cursors import Cursors
+from server.endpoint import Access, Endpoint, Form
+from server.idempotent import Idempotency
+from server.paging import Pager
+from server.photo_view import PhotoView
+from server.problems import bad_field
+from server.schemas import PhotoChange, PhotosQuery, PhotoWords
+from server.uploads import Upload, Uploads
+from storage import photos
+from storage.blobs import Blobs, hold_content, original_key
+from storage.cards import Cards
+from storage.database import Database, Transaction
+
+_SINGLE = ("caption", "alt_text", "location")
+
+
+class PhotosApi:
+    """`/photos`, reading and editing."""
+
+    def __init__(self, db: Database, cards: Cards, cursors: Cursors, view: PhotoView) -> None:
+        self._db = db
+        self._cards = cards
+        self._cursors = cursors
+        self._view = view
+
+    def endpoints(self) -> list[Endpoint]:
+        """Return the table of this resource."""
+        return [
+            Endpoint(
+                method="GET",
+                path="/photos",
+                handler=self.newest,
+                summary="The newest public photos, or those with a tag",
+                tag="photos",
+                access=Access.VISITORS,
+                query=PhotosQuery,
+                answer=ListOf[Photo],
+            ),
+            Endpoint(
+                method="GET",
+                path="/photos/{id}",
+                handler=self.get,
+                summary="One photo",
+                tag="photos",
+                access=Access.VISITORS,
+                answer=Photo,
+                problems=(404,),
+            ),
+            Endpoint(
+                method="PATCH",
+                path="/photos/{id}",
+                handler=self.change,
+                summary="Change what stands beside one's own photo",
+                tag="photos",
+                quota="writes",
+                body=PhotoChange,
+                answer=Photo,
+                problems=(404,),
+            ),
+            Endpoint(
+                method="DELETE",
+                path="/photos/{id}",
+                handler=self.delete,
+                summary="Delete one's own photo",
+                tag="photos",
+                quota="writes",
+                status=204,
+                problems=(404,),
+            ),
+        ]
+
+    async def newest(self, call: Call) -> web.Response:
+        """Answer `GET /photos`."""
+        query = call.query(PhotosQuery)
+        pager = Pager(self._cursors, f"photos tagged {query.tag}" if query.tag else "photos")
+        before, limit = pager.before(query.cursor), query.limit + 1
+        if query.tag:
+            found = await photos.by_tag(self._db, query.tag, viewer_id=call.viewer_id, before=before, limit=limit)
+        else:
+            found = await photos.newest(self._db, viewer_id=call.viewer_id, before=before, limit=limit)
+        page, more = pager.cut(found, query.limit, lambda photo: photo.id)
+        return list_answer(await self._view.render(page, call.viewer_id), more)
+
+    async def get(self, call: Call) -> web.Response:
+        """Answer `GET /photos/{id}`."""
+        photo = await photos.get(self._db, call.id(), viewer_id=call.viewer_id)
+        return json_answer(await self._view.render_one(photo, call.viewer_id))
+
+    async def change(self, call: Call) -> web.Response:
+        """Answer `PATCH /photos/{id}`."""
+        photo_id, form = call.id(), await call.body(PhotoChange)
+        async with self._db.transaction() as tx:
+            photo = await photos.edit(
+                tx,
+                photo_id,
+                author_id=call.viewer.user_id,
+                caption=form.caption,
+                alt_text=form.alt_text,
+                tags=form.tags,
+                location=form.location,
+            )
+        await self._cards.forget([photo_id])
+        return json_answer(await self._view.render_one(photo, call.viewer_id))
+
+    async def delete(self, call: Call) -> web.Response:
+        """Answer `DELETE /photos/{id}`: gone from every feed at once; workers remove the images."""
+        photo_id = call.id()
+        async with self._db.transaction() as tx:
+            await photos.delete(tx, photo_id, author_id=call.viewer.user_id)
+        await self._cards.tombstone(photo_id)
+        return empty_answer()
+
+
+class UploadApi:
+    """`POST /photos`."""
+
+    def __init__(self, uploads: Uploads, blobs: Blobs, idempotency: Idempotency, view: PhotoView) -> None:
+        self._uploads = uploads
+        self._blobs = blobs
+        self._idempotency = idempotency
+        self._view = view
+
+    def endpoints(self) -> list[Endpoint]:
+        """Return the table of this resource."""
+        return [
+            Endpoint(
+                method="POST",
+                path="/photos",
+                handler=self.upload,
+                summary="Upload a photo in one request, a JPEG or PNG",
+                tag="photos",
+                quota="uploads",
+                body=PhotoWords,
+                form=Form.MULTIPART,
+                status=201,
+                answer=Photo,
+                problems=(408, 413, 415),
+                idempotent=True,
+            )
+        ]
+
+    async def upload(self, call: Call) -> web.Response:
+        """Answer `POST /photos`."""
+        async with self._uploads.receive(call.request) as upload:
+            words = _words(upload.texts)
+            print_ = upload.sha256.encode() + orjson.dumps(words.model_dump())
+
+            async def act(tx: Transaction) -> bytes:
+                return await self._keep(tx, call.viewer.user_id, upload, words)
+
+            return await self._idempotency.create(call, print_, act)
+
+    async def _keep(self, tx: Transaction, author_id: int, upload: Upload, words: PhotoWords) -> bytes:
+        # A removal of the same bytes waits for this transaction, and then finds its row.
+        await hold_content(tx, upload.sha256)
+        await self._blobs.put_file(original_key(upload.sha256), upload.path, content_type=upload.header.content_type)
+        photo = await photos.create(
+            tx,
+            author_id=author_id,
+            sha256=upload.sha256,
+            content_type=upload.header.content_type,
+            bytes=upload.size,
+            width=upload.header.width,
+            height=upload.header.height,
+            caption=words.caption,
+            alt_text=words.alt_text,
+            tags=words.tags,
+            location=words.location or None,
+        )
+        return self._view.render_new(photo)
+
+
+def _words(texts: dict[str, list[str]]) -> PhotoWords:
+    values: dict[str, object] = dict(texts)
+    for name in _SINGLE:
+        given = texts.get(name)
+        if given is not None and len(given) > 1:
+            raise bad_field(name, "give this field once", status=422)
+        if given is not None:
+            values[name] = given[0]
+    return PhotoWords.model_validate(values)

@@ -1,0 +1,198 @@
+"""Likes and comments."""
+
+from __future__ import annotations
+
+import orjson
+import structlog
+from aiohttp import web
+
+from server.answers import Comment, Likes, ListOf, Person
+from server.call import Call, empty_answer, json_answer, list_answer
+from server.cursors import Cursors
+from server.endpoint import Access, Endpoint
+from server.idempotent import Idempotency
+from server.paging import Pager
+from server.schemas import ListQuery, NewComment
+from storage import comments, likes, photos
+from storage.comment_json import comment_json
+from storage.database import Database, Transaction
+from storage.engagement import Engagement
+from storage.errors import UnavailableError
+from storage.models import LikeState
+
+log = structlog.get_logger(__name__)
+
+
+class Counting:
+    """Keep the counters in Redis in step with what was just committed."""
+
+    def __init__(self, engagement: Engagement) -> None:
+        self._engagement = engagement
+
+    async def apply(self, state: LikeState, user_id: int | None) -> None:
+        """Apply a state; where Redis is away the notification worker does the same later."""
+        try:
+            await self._engagement.apply(state, user_id)
+        except UnavailableError as error:
+            log.warning("counters_not_applied", error=str(error))
+
+
+class LikesApi:
+    """`/photos/{id}/like` and `/photos/{id}/likes`."""
+
+    def __init__(self, db: Database, counting: Counting, cursors: Cursors) -> None:
+        self._db = db
+        self._counting = counting
+        self._cursors = cursors
+
+    def endpoints(self) -> list[Endpoint]:
+        """Return the table of this resource."""
+        table = [
+            Endpoint(
+                method="GET",
+                path="/photos/{id}/likes",
+                handler=self.people,
+                summary="Who likes a photo, newest first",
+                tag="likes",
+                access=Access.VISITORS,
+                query=ListQuery,
+                answer=ListOf[Person],
+                problems=(404,),
+            )
+        ]
+        for method, handler, summary in (
+            ("PUT", self.like, "Like a photo; a second time changes nothing"),
+            ("DELETE", self.unlike, "Take a like back; a second time changes nothing"),
+        ):
+            table.append(
+                Endpoint(
+                    method=method,
+                    path="/photos/{id}/like",
+                    handler=handler,
+                    summary=summary,
+                    tag="likes",
+                    quota="likes",
+                    answer=Likes,
+                    problems=(404,),
+                )
+            )
+        return table
+
+    async def like(self, call: Call) -> web.Response:
+        """Answer `PUT /photos/{id}/like`."""
+        photo_id = call.id()
+        async with self._db.transaction() as tx:
+            state = await likes.add(tx, photo_id=photo_id, user_id=call.viewer.user_id)
+        return await self._answer(call, state)
+
+    async def unlike(self, call: Call) -> web.Response:
+        """Answer `DELETE /photos/{id}/like`."""
+        photo_id = call.id()
+        async with self._db.transaction() as tx:
+            state = await likes.remove(tx, photo_id=photo_id, user_id=call.viewer.user_id)
+        return await self._answer(call, state)
+
+    async def people(self, call: Call) -> web.Response:
+        """Answer `GET /photos/{id}/likes`."""
+        photo_id, query = call.id(), call.query(ListQuery)
+        await photos.get(self._db, photo_id, viewer_id=call.viewer_id)
+        pager = Pager(self._cursors, f"likes of {photo_id}")
+        found = await likes.page(
+            self._db,
+            photo_id,
+            before=pager.before(query.cursor),
+            limit=query.limit + 1,
+            viewer_id=call.viewer_id,
+        )
+        page, more = pager.cut(found, query.limit, lambda row: row[0])
+        return list_answer([Person.of(person).to_bytes() for _, person in page], more)
+
+    async def _answer(self, call: Call, state: LikeState) -> web.Response:
+        await self._counting.apply(state, call.viewer.user_id)
+        return json_answer(Likes(liked=state.liked, likes=state.likes).to_bytes())
+
+
+class CommentsApi:
+    """`/photos/{id}/comments` and `/comments/{id}`."""
+
+    def __init__(self, db: Database, counting: Counting, cursors: Cursors, idempotency: Idempotency) -> None:
+        self._db = db
+        self._counting = counting
+        self._cursors = cursors
+        self._idempotency = idempotency
+
+    def endpoints(self) -> list[Endpoint]:
+        """Return the table of this resource."""
+        return [
+            Endpoint(
+                method="GET",
+                path="/photos/{id}/comments",
+                handler=self.page,
+                summary="The comments under a photo, newest first",
+                tag="comments",
+                access=Access.VISITORS,
+                query=ListQuery,
+                answer=ListOf[Comment],
+                problems=(404,),
+            ),
+            Endpoint(
+                method="POST",
+                path="/photos/{id}/comments",
+                handler=self.add,
+                summary="Comment on a photo",
+                tag="comments",
+                quota="writes",
+                body=NewComment,
+                status=201,
+                answer=Comment,
+                problems=(404,),
+                idempotent=True,
+            ),
+            Endpoint(
+                method="DELETE",
+                path="/comments/{id}",
+                handler=self.delete,
+                summary="Delete one's own comment, or one under one's own photo",
+                tag="comments",
+                quota="writes",
+                status=204,
+                problems=(404,),
+            ),
+        ]
+
+    async def page(self, call: Call) -> web.Response:
+        """Answer `GET /photos/{id}/comments`."""
+        photo_id, query = call.id(), call.query(ListQuery)
+        pager = Pager(self._cursors, f"comments of {photo_id}")
+        found = await comments.page(
+            self._db,
+            photo_id,
+            viewer_id=call.viewer_id,
+            before=pager.before(query.cursor),
+            limit=query.limit + 1,
+        )
+        page, more = pager.cut(found, query.limit, lambda comment: comment.id)
+        return list_answer([comment_json(comment) for comment in page], more)
+
+    async def add(self, call: Call) -> web.Response:
+        """Answer `POST /photos/{id}/comments`."""
+        photo_id, form = call.id(), await call.body(NewComment)
+        states: list[LikeState] = []
+
+        async def act(tx: Transaction) -> bytes:
+            comment, state = await comments.add(tx, photo_id=photo_id, author_id=call.viewer.user_id, text=form.text)
+            states.append(state)
+            return comment_json(comment)
+
+        response = await self._idempotency.create(call, orjson.dumps(form.model_dump()), act)
+        for state in states:
+            await self._counting.apply(state, None)
+        return response
+
+    async def delete(self, call: Call) -> web.Response:
+        """Answer `DELETE /comments/{id}`."""
+        comment_id = call.id()
+        async with self._db.transaction() as tx:
+            state = await comments.delete(tx, comment_id, user_id=call.viewer.user_id)
+        await self._counting.apply(state, None)
+        return empty_answer()

@@ -1,0 +1,161 @@
+"""Follow, block and mute; who follows whom; requests to follow a private account."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import structlog
+from aiohttp import web
+
+from server.answers import ListOf, Person
+from server.call import Call, empty_answer, list_answer
+from server.cursors import Cursors
+from server.endpoint import Access, Endpoint
+from server.paging import Pager
+from server.schemas import ListQuery
+from storage import social
+from storage.database import Database, Transaction
+from storage.errors import NotFoundError, UnavailableError
+from storage.feeds import Feeds
+from storage.models import User
+
+log = structlog.get_logger(__name__)
+
+Change = Callable[[Transaction, int, int], Awaitable[bool]]
+
+
+class RelationsApi:
+    """`/users/{id}/follow`, `/block`, `/mute`, `/followers`, `/following` and `/users/me/follow-requests`."""
+
+    def __init__(self, db: Database, feeds: Feeds, cursors: Cursors) -> None:
+        self._db = db
+        self._feeds = feeds
+        self._cursors = cursors
+
+    def endpoints(self) -> list[Endpoint]:
+        """Return the table of this resource."""
+        table = [
+            self._change("PUT", "follow", social.follow, "Follow; a private account gets a request"),
+            self._change("DELETE", "follow", social.unfollow, "Unfollow, or take the request back"),
+            self._change("PUT", "block", social.block, "Block: neither sees anything of the other"),
+            self._change("DELETE", "block", social.unblock, "Take a block back"),
+            self._change("PUT", "mute", social.mute, "Keep a person's photos out of the feed; they are not told"),
+            self._change("DELETE", "mute", social.unmute, "Take a mute back"),
+            self._list("/users/{id}/followers", self.followers, "Who follows a person"),
+            self._list("/users/{id}/following", self.following, "Whom a person follows"),
+            self._list("/users/me/follow-requests", self.requests, "Who asks to follow oneself", Access.MEMBERS),
+        ]
+        for method, handler, summary in (
+            ("PUT", self.accept, "Grant a request to follow"),
+            ("DELETE", self.decline, "Refuse a request to follow; they are not told"),
+        ):
+            table.append(
+                Endpoint(
+                    method=method,
+                    path="/users/me/follow-requests/{id}",
+                    handler=handler,
+                    summary=summary,
+                    tag="relations",
+                    quota="follows",
+                    status=204,
+                    problems=(404,),
+                )
+            )
+        return table
+
+    def _change(self, method: str, what: str, change: Change, summary: str) -> Endpoint:
+        async def handler(call: Call) -> web.Response:
+            other_id = call.id()
+            async with self._db.transaction() as tx:
+                await change(tx, call.viewer.user_id, other_id)
+            await self._align(call.viewer.user_id, other_id)
+            return empty_answer()
+
+        return Endpoint(
+            method=method,
+            path=f"/users/{{id}}/{what}",
+            handler=handler,
+            summary=summary,
+            tag="relations",
+            quota="follows",
+            status=204,
+            problems=(404, 409) if method == "PUT" else (404,),
+        )
+
+    @staticmethod
+    def _list(
+        path: str,
+        handler: Callable[[Call], Awaitable[web.Response]],
+        summary: str,
+        access: Access = Access.VISITORS,
+    ) -> Endpoint:
+        return Endpoint(
+            method="GET",
+            path=path,
+            handler=handler,
+            summary=summary,
+            tag="relations",
+            access=access,
+            query=ListQuery,
+            answer=ListOf[Person],
+            problems=(404,),
+        )
+
+    async def followers(self, call: Call) -> web.Response:
+        """Answer `GET /users/{id}/followers`."""
+        owner_id = await self._visible(call)
+        query, pager = self._page(call, f"followers of {owner_id}")
+        found = await social.followers(
+            self._db, owner_id, before=pager.before(query.cursor), limit=query.limit + 1, viewer_id=call.viewer_id
+        )
+        return _people(pager, found, query.limit)
+
+    async def following(self, call: Call) -> web.Response:
+        """Answer `GET /users/{id}/following`."""
+        owner_id = await self._visible(call)
+        query, pager = self._page(call, f"following of {owner_id}")
+        found = await social.following(
+            self._db, owner_id, before=pager.before(query.cursor), limit=query.limit + 1, viewer_id=call.viewer_id
+        )
+        return _people(pager, found, query.limit)
+
+    async def requests(self, call: Call) -> web.Response:
+        """Answer `GET /users/me/follow-requests`."""
+        user_id = call.viewer.user_id
+        query, pager = self._page(call, f"requests to {user_id}")
+        found = await social.requests(self._db, user_id, before=pager.before(query.cursor), limit=query.limit + 1)
+        return _people(pager, found, query.limit)
+
+    async def accept(self, call: Call) -> web.Response:
+        """Answer `PUT /users/me/follow-requests/{id}`."""
+        async with self._db.transaction() as tx:
+            await social.accept(tx, call.viewer.user_id, call.id())
+        await self._align(call.id(), call.viewer.user_id)
+        return empty_answer()
+
+    async def decline(self, call: Call) -> web.Response:
+        """Answer `DELETE /users/me/follow-requests/{id}`."""
+        async with self._db.transaction() as tx:
+            await social.decline(tx, call.viewer.user_id, call.id())
+        return empty_answer()
+
+    async def _visible(self, call: Call) -> int:
+        owner_id = call.id()
+        if not await social.may_see(self._db, call.viewer_id, owner_id):
+            raise NotFoundError("user")
+        return owner_id
+
+    def _page(self, call: Call, listing: str) -> tuple[ListQuery, Pager]:
+        return call.query(ListQuery), Pager(self._cursors, listing)
+
+    async def _align(self, viewer_id: int, author_id: int) -> None:
+        # So that the next look at the feed agrees with what was just done; the fan-out worker does the same.
+        try:
+            await self._feeds.merge_author(viewer_id, author_id)
+        except UnavailableError as error:
+            log.warning("feed_not_aligned", error=str(error))
+
+
+def _people(pager: Pager, found: list[User], limit: int) -> web.Response:
+    page, more = pager.cut(found, limit, lambda user: user.id)
+    return list_answer([Person.of(user).to_bytes() for user in page], more)

@@ -1,0 +1,73 @@
+"""The whole route table of the API, from the services it runs on."""
+
+from __future__ import annotations
+
+from server.api.accounts import AccountApi, SignUpApi
+from server.api.feed import FeedApi
+from server.api.live import LiveApi
+from server.api.notifications import NotificationsApi
+from server.api.photos import PhotosApi, UploadApi
+from server.api.profiles import ProfilesApi
+from server.api.reactions import CommentsApi, Counting, LikesApi
+from server.api.relations import RelationsApi
+from server.api.tokens import SignInDoor, TokensApi
+from server.auth import Authentication, SessionCookies
+from server.cursors import Cursors
+from server.endpoint import Endpoint
+from server.idempotent import Idempotency
+from server.photo_view import PhotoView
+from server.recency import Recency
+from server.services import Services
+from server.sessions_desk import SessionDesk
+from server.tokens import AccessTokens
+from server.uploads import UploadLimits, Uploads
+
+
+def endpoints(services: Services, tokens: AccessTokens) -> list[Endpoint]:
+    """Return every endpoint; fixed addresses stand before those with parameters."""
+    return [*_people(services, tokens), *_photos(services), *_own(services)]
+
+
+def _people(services: Services, tokens: AccessTokens) -> list[Endpoint]:
+    settings, db, limits = services.settings, services.db, services.settings.limits
+    cursors, view = Cursors(settings.secret), PhotoView(services.engagement, services.media_urls)
+    desk = SessionDesk(db, tokens, services.tickets, services.publisher, refresh_ttl=settings.refresh_ttl)
+    cookies = SessionCookies(secure=settings.secure, access_ttl=settings.access_ttl, refresh_ttl=settings.refresh_ttl)
+    door = SignInDoor(db, services.passwords, services.quotas, limits)
+    tokens_api = TokensApi(db, door, desk, Authentication(tokens), cookies)
+    sign_up = SignUpApi(db, services.passwords, services.quotas, limits, desk=desk, tokens=tokens_api)
+    return [
+        *sign_up.endpoints(),
+        *tokens_api.endpoints(),
+        *AccountApi(db, desk).endpoints(),
+        *RelationsApi(db, services.feeds, cursors).endpoints(),
+        *ProfilesApi(db, cursors, view).endpoints(),
+    ]
+
+
+def _photos(services: Services) -> list[Endpoint]:
+    settings, db = services.settings, services.db
+    cursors, view = Cursors(settings.secret), PhotoView(services.engagement, services.media_urls)
+    idempotency, counting = Idempotency(db), Counting(services.engagement)
+    bounds = UploadLimits(
+        max_bytes=settings.upload_max_bytes,
+        max_pixels=settings.upload_max_pixels,
+        body_timeout=settings.body_timeout,
+        idle_timeout=settings.idle_timeout,
+    )
+    return [
+        *UploadApi(Uploads(settings.upload_dir, bounds), services.blobs, idempotency, view).endpoints(),
+        *PhotosApi(db, services.cards, cursors, view).endpoints(),
+        *LikesApi(db, counting, cursors).endpoints(),
+        *CommentsApi(db, counting, cursors, idempotency).endpoints(),
+    ]
+
+
+def _own(services: Services) -> list[Endpoint]:
+    settings, db = services.settings, services.db
+    cursors = Cursors(settings.secret)
+    return [
+        *FeedApi(services.home, cursors, services.media_urls, settings.limits, Recency(db)).endpoints(),
+        *NotificationsApi(db, cursors).endpoints(),
+        *LiveApi(services.tickets, public_url=settings.public_url, ttl=settings.ticket_ttl).endpoints(),
+    ]

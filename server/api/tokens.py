@@ -1,0 +1,132 @@
+"""Sign in, renew, sign out."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from server.answers import Account, Tokens
+from server.auth import Authentication, SessionCookies
+from server.call import Call, empty_answer, json_answer, unauthorized
+from server.endpoint import Access, Endpoint
+from server.guard import admit
+from server.passwords import Passwords
+from server.quotas_policy import Limits, address_subject
+from server.schemas import Refresh, SignIn
+from server.sessions_desk import SessionDesk, TokenPair
+from storage import users
+from storage.database import Database
+from storage.models import User
+from storage.quotas import Quotas
+
+
+class SignInDoor:
+    """Check a name and its password, slowly for whoever guesses."""
+
+    def __init__(self, db: Database, passwords: Passwords, quotas: Quotas, limits: Limits) -> None:
+        self._db = db
+        self._passwords = passwords
+        self._quotas = quotas
+        self._limits = limits
+
+    async def admit(self, call: Call, login: str, password: str) -> User:
+        """Return the account; raise the same 401 for an unknown name and a wrong password, a 429 for too many tries."""
+        address = address_subject(call.address)
+        by_account, by_address = self._limits.policy("sign_in_account"), self._limits.policy("sign_in_address")
+        takes = [(by_account, f"{login.lower()} {address}"), (by_address, address)]
+        for (policy, _), quota in zip(takes, await self._quotas.take_all(takes), strict=True):
+            admit(call, policy, quota)
+        found = await users.credentials(self._db, login)
+        if not await self._passwords.verify(found[1] if found else None, password) or found is None:
+            raise unauthorized("wrong_credentials", "the name or the password is wrong")
+        return found[0]
+
+
+class TokensApi:
+    """`/tokens`."""
+
+    def __init__(
+        self,
+        db: Database,
+        door: SignInDoor,
+        desk: SessionDesk,
+        authentication: Authentication,
+        cookies: SessionCookies,
+    ) -> None:
+        self._db = db
+        self._door = door
+        self._desk = desk
+        self._authentication = authentication
+        self._cookies = cookies
+
+    def endpoints(self) -> list[Endpoint]:
+        """Return the table of this resource."""
+        return [
+            Endpoint(
+                method="POST",
+                path="/tokens",
+                handler=self.sign_in,
+                summary="Sign in by username or e-mail address",
+                tag="sessions",
+                access=Access.ANYONE,
+                body=SignIn,
+                status=201,
+                answer=Tokens,
+                problems=(401,),
+            ),
+            Endpoint(
+                method="POST",
+                path="/tokens/refresh",
+                handler=self.refresh,
+                summary="Exchange a refresh token for new tokens; each is good once",
+                tag="sessions",
+                access=Access.ANYONE,
+                body=Refresh,
+                status=201,
+                answer=Tokens,
+                problems=(401, 403),
+            ),
+            Endpoint(
+                method="DELETE",
+                path="/tokens/current",
+                handler=self.sign_out,
+                summary="Sign out: the session ends at once, live connections included",
+                tag="sessions",
+                quota="writes",
+                status=204,
+            ),
+        ]
+
+    async def sign_in(self, call: Call) -> web.Response:
+        """Answer `POST /tokens`."""
+        form = await call.body(SignIn)
+        user = await self._door.admit(call, form.username, form.password)
+        async with self._db.transaction() as tx:
+            pair = await self._desk.open(tx, user)
+        return self.answer(pair, user, by_cookie=form.cookie)
+
+    async def refresh(self, call: Call) -> web.Response:
+        """Answer `POST /tokens/refresh`."""
+        form = await call.body(Refresh)
+        by_cookie = form.refresh_token is None
+        token = self._authentication.refresh_cookie(call.request) if by_cookie else form.refresh_token
+        if not token:
+            raise unauthorized("refresh_token_missing", "send a refresh token")
+        return self.answer(await self._desk.renew(token), None, by_cookie=by_cookie)
+
+    async def sign_out(self, call: Call) -> web.Response:
+        """Answer `DELETE /tokens/current`."""
+        await self._desk.end(call.viewer.user_id, call.viewer.session)
+        response = empty_answer()
+        self._cookies.clear(response)
+        return response
+
+    def answer(self, pair: TokenPair, user: User | None, *, by_cookie: bool) -> web.Response:
+        """Return a 201 with the tokens, in the body or in cookies."""
+        account = None if user is None else Account.shaped(user)
+        told = Tokens(expires_in=self._desk.access_ttl, user=account)
+        if not by_cookie:
+            told = told.model_copy(update={"access_token": pair.access, "refresh_token": pair.refresh})
+            return json_answer(told.to_bytes(), status=201)
+        response = json_answer(told.model_copy(update={"csrf_token": pair.csrf}).to_bytes(), status=201)
+        self._cookies.write(response, access=pair.access, refresh=pair.refresh, csrf=pair.csrf)
+        return response

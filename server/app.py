@@ -1,0 +1,68 @@
+"""The aiohttp application: the API below `/api/v1`, images, pages and live connections, behind one edge."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+
+import orjson
+from aiohttp import web
+
+from server.addresses import ClientAddresses
+from server.api.live import LIVE_PATH
+from server.api.table import endpoints
+from server.auth import Authentication
+from server.call import json_answer
+from server.endpoint import PREFIX, Endpoint
+from server.guard import Guard
+from server.media_routes import MediaRoutes
+from server.middleware import Handler, edge
+from server.openapi import describe
+from server.pages import Pages
+from server.services import ApiSettings, HttpMetrics, LiveHandler, Services
+from server.tokens import AccessTokens
+
+
+def make_app(services: Services) -> web.Application:
+    """Return the application; it opens nothing and closes nothing."""
+    settings = services.settings
+    tokens = AccessTokens(settings.secret, ttl=settings.access_ttl)
+    authentication = Authentication(tokens)
+    table = endpoints(services, tokens)
+    guard = Guard(authentication, services.gate, services.quotas, settings.limits, body_timeout=settings.body_timeout)
+    app = _edge_app(settings, services.metrics)
+    for endpoint in table:
+        app.router.add_route(endpoint.method, PREFIX + endpoint.path, guard.bind(endpoint))
+    app.router.add_get(f"{PREFIX}/openapi.json", _document(table, settings))
+    media = MediaRoutes(services.db, services.blobs, services.media_urls, authentication, services.tickets)
+    app.router.add_routes(media.routes())
+    if settings.static_dir is not None:
+        app.router.add_routes(Pages(settings.static_dir).routes())
+    if services.live is not None:
+        app.router.add_get(LIVE_PATH, services.live.handle)
+    return app
+
+
+def make_live_app(live: LiveHandler, settings: ApiSettings, metrics: HttpMetrics) -> web.Application:
+    """Return an application that holds live connections and nothing else."""
+    app = _edge_app(settings, metrics)
+    app.router.add_get(LIVE_PATH, live.handle)
+    return app
+
+
+def _edge_app(settings: ApiSettings, metrics: HttpMetrics) -> web.Application:
+    middleware = edge(ClientAddresses(settings.trusted_proxies), metrics, secure=settings.secure)
+    return web.Application(middlewares=[middleware])
+
+
+def _document(table: Sequence[Endpoint], settings: ApiSettings) -> Handler:
+    try:
+        number = version("picshare")
+    except PackageNotFoundError:
+        number = "0"
+    body = orjson.dumps(describe(table, version=number, public_url=settings.public_url))
+
+    async def handler(_request: web.Request) -> web.Response:
+        return json_answer(body)
+
+    return handler

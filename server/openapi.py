@@ -1,0 +1,161 @@
+"""The OpenAPI 3.1 document, made of the route table and the models; nothing is described twice."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import JsonSchemaMode, models_json_schema
+
+from server.answers import Problem
+from server.auth import ACCESS_COOKIE, CSRF_HEADER
+from server.endpoint import PREFIX, Access, Endpoint, Form
+from server.idempotent import HEADER
+from server.uploads import FILE_FIELD
+
+_REFERENCE = "#/components/schemas/{model}"
+_WORDS = {
+    400: "malformed, or a bad parameter",
+    401: "not signed in, or not any more",
+    403: "the proof against forged requests is missing",
+    404: "there is no such thing, or none that the caller may see",
+    408: "the body took too long",
+    409: "taken, or not possible in this state",
+    413: "too large",
+    415: "of a kind that is not taken here",
+    422: "the body does not fit",
+    429: "too many requests; see Retry-After",
+    503: "a part of the service does not answer; see Retry-After",
+}
+_DESCRIPTION = (
+    "Photo sharing whose users see new photos, likes and comments the moment they happen. Errors are "
+    "`application/problem+json` with a stable `code`; lists are `{items, next}`, gone through with `?cursor=`."
+)
+
+
+def describe(endpoints: Sequence[Endpoint], *, version: str, public_url: str) -> dict[str, Any]:
+    """Return the document."""
+    names, schemas = _schemas(endpoints)
+    paths: dict[str, dict[str, Any]] = {}
+    for endpoint in endpoints:
+        operation = _operation(endpoint, names, schemas)
+        paths.setdefault(PREFIX + endpoint.path, {})[endpoint.method.lower()] = operation
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "PicShare", "version": version, "description": _DESCRIPTION},
+        "servers": [{"url": public_url}],
+        "paths": paths,
+        "components": {
+            "schemas": schemas,
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+                "cookie": {"type": "apiKey", "in": "cookie", "name": ACCESS_COOKIE},
+            },
+        },
+    }
+
+
+def _schemas(endpoints: Iterable[Endpoint]) -> tuple[dict[type[BaseModel], dict[str, Any]], dict[str, Any]]:
+    wanted: dict[type[BaseModel], JsonSchemaMode] = {Problem: "serialization"}
+    for endpoint in endpoints:
+        if endpoint.body is not None:
+            wanted[endpoint.body] = "validation"
+        if endpoint.answer is not None:
+            wanted[endpoint.answer] = "serialization"
+    references, document = models_json_schema(list(wanted.items()), ref_template=_REFERENCE)
+    names = {model: references[model, mode] for model, mode in wanted.items()}
+    return names, document["$defs"]
+
+
+def _operation(
+    endpoint: Endpoint, names: dict[type[BaseModel], dict[str, Any]], schemas: dict[str, Any]
+) -> dict[str, Any]:
+    operation: dict[str, Any] = {
+        "operationId": _operation_id(endpoint),
+        "summary": endpoint.summary,
+        "tags": [endpoint.tag],
+        "responses": _responses(endpoint, names),
+    }
+    parameters = [*_path_parameters(endpoint), *_query_parameters(endpoint), *_header_parameters(endpoint)]
+    if parameters:
+        operation["parameters"] = parameters
+    if endpoint.body is not None:
+        schema = names[endpoint.body]
+        if endpoint.form is Form.MULTIPART:
+            schema = _with_file(schemas[schema["$ref"].rpartition("/")[2]])
+        operation["requestBody"] = {"required": True, "content": {endpoint.form.value: {"schema": schema}}}
+    secured: list[dict[str, list[str]]] = [{"bearer": []}, {"cookie": []}]
+    if endpoint.access is Access.MEMBERS:
+        operation["security"] = secured
+    elif endpoint.access is Access.VISITORS:
+        operation["security"] = [*secured, {}]
+    return operation
+
+
+def _responses(endpoint: Endpoint, names: dict[type[BaseModel], dict[str, Any]]) -> dict[str, Any]:
+    done: dict[str, Any] = {"description": "done"}
+    if endpoint.answer is not None:
+        done["content"] = {"application/json": {"schema": names[endpoint.answer]}}
+    responses = {str(endpoint.status): done}
+    for status in sorted(_problem_statuses(endpoint)):
+        responses[str(status)] = {
+            "description": _WORDS[status],
+            "content": {"application/problem+json": {"schema": names[Problem]}},
+        }
+    return responses
+
+
+def _problem_statuses(endpoint: Endpoint) -> set[int]:
+    statuses = {429, 503, *endpoint.problems}
+    if endpoint.access is not Access.ANYONE:
+        statuses |= {401} if endpoint.method == "GET" else {401, 403}
+    if endpoint.query is not None or "{" in endpoint.path:
+        statuses.add(400)
+    if endpoint.body is not None:
+        statuses |= {400, 408, 413, 415, 422}
+    return statuses | ({409} if endpoint.idempotent else set())
+
+
+def _path_parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
+    return [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        for name in re.findall(r"{(\w+)", endpoint.path)
+    ]
+
+
+def _query_parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
+    if endpoint.query is None:
+        return []
+    schema = endpoint.query.model_json_schema()
+    required = schema.get("required", [])
+    return [
+        {"name": name, "in": "query", "required": name in required, "schema": part}
+        for name, part in schema["properties"].items()
+    ]
+
+
+def _header_parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
+    parameters = []
+    if endpoint.idempotent:
+        text = "Makes a repeat of this request answer what the first one answered."
+        parameters.append({"name": HEADER, "in": "header", "description": text, "schema": {"type": "string"}})
+    if endpoint.access is not Access.ANYONE and endpoint.method != "GET":
+        text = "With the cookie session: the value of its CSRF cookie."
+        parameters.append({"name": CSRF_HEADER, "in": "header", "description": text, "schema": {"type": "string"}})
+    return parameters
+
+
+def _with_file(schema: dict[str, Any]) -> dict[str, Any]:
+    file = {"type": "string", "contentMediaType": "application/octet-stream", "description": "a JPEG or PNG"}
+    return {
+        **schema,
+        "properties": {FILE_FIELD: file, **schema["properties"]},
+        "required": [FILE_FIELD, *schema.get("required", [])],
+    }
+
+
+def _operation_id(endpoint: Endpoint) -> str:
+    words = [endpoint.method.lower(), *re.findall(r"\w+", endpoint.path)]
+    return "_".join(words).replace("-", "_")

@@ -1,0 +1,87 @@
+"""The web application's files: one page for every client-side route, and what it is made of under `/static`."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from aiohttp import web
+
+from server.middleware import PAGE_POLICY
+
+_TYPES = {
+    ".html": "text/html",
+    ".css": "text/css",
+    ".js": "text/javascript",
+    ".json": "application/json",
+    ".svg": "image/svg+xml",
+    ".png": "image/png",
+    ".jpg": "image/jpeg",
+    ".ico": "image/x-icon",
+    ".webmanifest": "application/manifest+json",
+    ".txt": "text/plain",
+    ".woff2": "font/woff2",
+}
+_TEXT = ("text/", "application/json", "application/manifest", "image/svg")
+
+# Everything below these the application routes by itself (see static/js/app.js).
+CLIENT_ROUTES = (
+    "/",
+    "/discover",
+    "/tag/{tag}",
+    "/new",
+    "/notifications",
+    "/settings",
+    "/search",
+    "/p/{id}",
+    "/u/{username}",
+    "/u/{username}/{list:followers|following}",
+    "/signin",
+    "/signup",
+)
+
+
+class Pages:
+    """Serve the files of one directory and nothing beside it."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory.resolve()
+
+    def routes(self) -> list[web.RouteDef]:
+        """Return the routes of the pages and their files."""
+        return [
+            *(web.get(path, self.index) for path in CLIENT_ROUTES),
+            web.get("/docs", self.docs),
+            web.get("/static/{path:.+}", self.file),
+        ]
+
+    async def index(self, _request: web.Request) -> web.StreamResponse:
+        """Answer with the application's page."""
+        return await self._page("index.html")
+
+    async def docs(self, _request: web.Request) -> web.StreamResponse:
+        """Answer with the page that shows the API's description."""
+        return await self._page("docs/index.html")
+
+    async def file(self, request: web.Request) -> web.StreamResponse:
+        """Answer with a file; browsers ask each time whether it changed."""
+        return await self._send(request.match_info["path"], {"Cache-Control": "no-cache"})
+
+    async def _page(self, name: str) -> web.StreamResponse:
+        return await self._send(name, {"Cache-Control": "no-cache", "Content-Security-Policy": PAGE_POLICY})
+
+    async def _send(self, name: str, headers: dict[str, str]) -> web.StreamResponse:
+        path = await asyncio.to_thread(self._find, name)
+        if path is None:
+            raise web.HTTPNotFound
+        kind = _TYPES[path.suffix]
+        charset = "; charset=utf-8" if kind.startswith(_TEXT) else ""
+        return web.FileResponse(path, headers={**headers, "Content-Type": kind + charset})
+
+    def _find(self, name: str) -> Path | None:
+        try:
+            path = (self._directory / name).resolve()
+        except (OSError, ValueError):  # a name with NUL, or one too long
+            return None
+        inside = path.is_relative_to(self._directory) and path.suffix in _TYPES
+        return path if inside and path.is_file() else None
