@@ -1,0 +1,161 @@
+"""Bring photos into followers' feeds and before their eyes, and take them out again.
+
+A photo of few followers is inserted at once; with more the work is cut into `fanout.chunk` events of up
+to `CHUNK` followers in the order of their shard, which any worker may take. Whatever an event says, the
+handlers act on what the database says when they run: events may come late, twice or in another order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+from channels import addressing, envelope
+from channels.publisher import LivePublisher
+from storage import cards as photo_cards
+from storage import photos, social
+from storage.cards import Cards, Sign
+from storage.database import Database
+from storage.engagement import Engagement
+from storage.events import FanoutChunk, PhotoDeleted, PhotoReady
+from storage.feeds import Feeds
+from storage.ids import SHARDS, shard_of
+from storage.models import LikeState, Photo, PhotoState
+from storage.social import Bound
+from storage.window_log import Announcement
+from workers import live_topics
+from workers.handlers import EventHandler, on
+from workers.relations import RelationHandlers
+
+CHUNK = 1_000  # followers; one script call for each slot group among them, some 4 ms in all
+_FIRST: Bound = (-1, -1)
+_LAST: Bound = (SHARDS, 0)  # past every follower, those who came since the chunks were cut included
+
+
+class FanoutHandlers:
+    """Work the queue "fanout": photos here, who sees whom in `workers.relations`.
+
+    `sign` makes the URLs of private accounts' photos; without it these are told without URLs.
+    """
+
+    def __init__(
+        self,
+        db: Database,
+        feeds: Feeds,
+        cards: Cards,
+        engagement: Engagement,
+        publisher: LivePublisher,
+        *,
+        sign: Sign | None = None,
+    ) -> None:
+        self._db = db
+        self._feeds = feeds
+        self._cards = cards
+        self._engagement = engagement
+        self._publisher = publisher
+        self._sign = sign
+
+    def handlers(self) -> Mapping[str, EventHandler]:
+        """Return the handler of each topic of the queue."""
+        relations = RelationHandlers(self._db, self._feeds, self._cards, self._publisher)
+        return {
+            **on(PhotoReady, self.ready),
+            **on(PhotoDeleted, self.deleted),
+            **on(FanoutChunk, self.chunk),
+            **relations.handlers(),
+        }
+
+    async def ready(self, event: PhotoReady) -> None:
+        """Put a new photo into the feeds of its author and the followers, and tell those who are online."""
+        photo, followers = await asyncio.gather(self._load(event.photo_id), self._first_followers(event.author_id))
+        if photo is None:
+            return
+        # The card stands before anybody hears of the photo: who is told, reads it.
+        await asyncio.gather(self._cards.refresh(photo.id), self._engagement.apply(_state(photo), None))
+        document = live_topics.photo_new(photo_cards.photo_json(photo, liked=False, sign=self._sign))
+        announcement = _announce(document)
+        if len(followers) <= CHUNK:
+            await self._feeds.insert(photo.id, [event.author_id, *followers], announcement)
+        else:
+            await self._feeds.insert(photo.id, [event.author_id], announcement)
+            await self._cut(event, remove=False)
+        await self._publisher.to_topic(live_topics.user_topic(event.author_id), document)
+
+    async def deleted(self, event: PhotoDeleted) -> None:
+        """Take a photo out of all feeds, tell those who are online, and end its topic."""
+        await self._cards.tombstone(event.photo_id)
+        followers = await self._first_followers(event.author_id)
+        document = live_topics.photo_removed(event.photo_id)
+        announcement = _announce(document)
+        if len(followers) <= CHUNK:
+            await self._feeds.remove(event.photo_id, [event.author_id, *followers], announcement)
+        else:
+            await self._feeds.remove(event.photo_id, [event.author_id], announcement)
+            await self._cut(event, remove=True)
+        await self._publisher.to_topic(live_topics.user_topic(event.author_id), document)
+        await self._publisher.close_topic(live_topics.photo_topic(event.photo_id))
+
+    async def chunk(self, event: FanoutChunk) -> None:
+        """Insert or remove one photo for one part of the followers."""
+        if event.remove:
+            announcement = _announce(live_topics.photo_removed(event.photo_id))
+        else:
+            photo = await self._load(event.photo_id)
+            if photo is None:
+                return
+            document = photo_cards.photo_json(photo, liked=False, sign=self._sign)
+            announcement = _announce(live_topics.photo_new(document))
+        spread = self._feeds.remove if event.remove else self._feeds.insert
+        after, until = (event.after_shard, event.after_id), (event.until_shard, event.until_id)
+        while followers := await social.follower_ids(self._db, event.author_id, after=after, until=until, limit=CHUNK):
+            await spread(event.photo_id, followers, announcement)
+            after = (shard_of(followers[-1]), followers[-1])
+
+    async def _load(self, photo_id: int) -> Photo | None:
+        photo = (await photos.load(self._db, [photo_id])).get(photo_id)
+        return photo if photo is not None and photo.state is PhotoState.READY else None
+
+    async def _first_followers(self, author_id: int) -> list[int]:
+        """Return one follower more than are served at once, if there are so many."""
+        return await social.follower_ids(self._db, author_id, after=None, until=None, limit=CHUNK + 1)
+
+    async def _cut(self, event: PhotoReady | PhotoDeleted, *, remove: bool) -> None:
+        bounds = await social.chunk_bounds(self._db, event.author_id, size=CHUNK)
+        async with self._db.transaction() as tx:
+            for after, until in chunks(bounds):
+                tx.emit(
+                    FanoutChunk(
+                        photo_id=event.photo_id,
+                        author_id=event.author_id,
+                        remove=remove,
+                        after_shard=after[0],
+                        after_id=after[1],
+                        until_shard=until[0],
+                        until_id=until[1],
+                    )
+                )
+
+
+def chunks(bounds: Sequence[Bound]) -> list[tuple[Bound, Bound]]:
+    """Return (after, until) of each chunk, from the last follower of each; together they hold every follower."""
+    ends = [*bounds[:-1], _LAST]
+    return list(zip([_FIRST, *ends], ends, strict=False))
+
+
+def _announce(document: bytes) -> Announcement:
+    return Announcement(
+        presence_key=addressing.presence_key,
+        channel_prefix=addressing.channel_prefix,
+        body=envelope.stream_body(live_topics.FEED, document),
+    )
+
+
+def _state(photo: Photo) -> LikeState:
+    return LikeState(
+        photo_id=photo.id,
+        liked=False,
+        likes=photo.likes,
+        comments=photo.comments,
+        version=photo.version,
+        changed=True,
+    )

@@ -1,0 +1,85 @@
+"""Put feeds and live subscriptions right when people follow, unfollow, block, mute or change.
+
+Feeds are aligned with what the database says at that moment, not with what the event says, so the order
+of events does not matter. Who may no longer see somebody is cut off from that person's topics at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from channels import envelope
+from channels.publisher import LivePublisher
+from storage import photos, social
+from storage.cards import Cards
+from storage.database import Database
+from storage.events import UserBlocked, UserChanged, UserFollowed, UserMuted, UserUnfollowed
+from storage.feeds import Feeds
+from workers import live_topics
+from workers.handlers import EventHandler, on
+
+CARDS_RENEWED = 1_000  # newest photos whose cards are made anew; older ones expire within a day
+TOPICS_CLOSED = 200  # newest photos whose topics end when an account becomes private
+
+
+class RelationHandlers:
+    """Handle what changes who sees whom; the other half of the queue "fanout"."""
+
+    def __init__(self, db: Database, feeds: Feeds, cards: Cards, publisher: LivePublisher) -> None:
+        self._db = db
+        self._feeds = feeds
+        self._cards = cards
+        self._publisher = publisher
+
+    def handlers(self) -> Mapping[str, EventHandler]:
+        """Return the handler of each topic."""
+        return {
+            **on(UserFollowed, self.followed),
+            **on(UserUnfollowed, self.unfollowed),
+            **on(UserBlocked, self.blocked),
+            **on(UserMuted, self.muted),
+            **on(UserChanged, self.changed),
+        }
+
+    async def followed(self, event: UserFollowed) -> None:
+        """Merge a newly followed person's photos into the follower's feed; a mere request changes nothing."""
+        if not event.requested:
+            await self._feeds.merge_author(event.follower_id, event.followee_id)
+
+    async def unfollowed(self, event: UserUnfollowed) -> None:
+        """Take a person's photos out of a feed, and end the topics that only a follower may hear."""
+        if not await social.may_see(self._db, event.follower_id, event.followee_id):
+            await self._revoke(event.follower_id, owner_id=event.followee_id)
+        await self._feeds.drop_author(event.follower_id, event.followee_id)
+
+    async def blocked(self, event: UserBlocked) -> None:
+        """Cut two people off from each other: live subscriptions first, then the feeds."""
+        pairs = ((event.blocker_id, event.blocked_id), (event.blocked_id, event.blocker_id))
+        for viewer_id, owner_id in pairs:
+            await self._revoke(viewer_id, owner_id=owner_id)
+        for viewer_id, owner_id in pairs:
+            await self._feeds.drop_author(viewer_id, owner_id)
+
+    async def muted(self, event: UserMuted) -> None:
+        """Take a muted person's photos out of the feed, or bring them back."""
+        change = self._feeds.drop_author if event.muted else self._feeds.merge_author
+        await change(event.muter_id, event.muted_id)
+
+    async def changed(self, event: UserChanged) -> None:
+        """Have a person's cards made anew; end their topics when they became private, and all when they are gone."""
+        if event.deleted:
+            await self._publisher.to_users([event.user_id], envelope.control_body(control="disconnect"))
+            await self._publisher.close_topic(live_topics.user_topic(event.user_id))
+            await self._feeds.discard(event.user_id)
+            return
+        newest = await photos.author_ids(self._db, event.user_id, limit=CARDS_RENEWED)
+        await self._cards.forget(newest)
+        if event.closed:
+            # Followers may subscribe again; it is not known here who of the listeners is one.
+            await self._publisher.close_topic(live_topics.user_topic(event.user_id))
+            for photo_id in newest[:TOPICS_CLOSED]:
+                await self._publisher.close_topic(live_topics.photo_topic(photo_id))
+
+    async def _revoke(self, viewer_id: int, *, owner_id: int) -> None:
+        body = envelope.control_body(control="revoke", owner=owner_id)
+        await self._publisher.to_users([viewer_id], body)
