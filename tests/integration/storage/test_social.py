@@ -167,7 +167,8 @@ async def test_fanout_order_and_chunks(database: Database) -> None:
     rows = [((index << 22) | ((index * 37) % 1024), f"u{index}") for index in range(1, 26)]
     for user_id, name in rows:
         await database.fetchval(
-            "INSERT INTO users (id, username, email, password_hash, display_name) VALUES ($1, $2::text, $2::text, '', '')",
+            "INSERT INTO users (id, username, email, password_hash, display_name) "
+            "VALUES ($1, $2::text, $2::text, '', '')",
             user_id,
             name,
         )

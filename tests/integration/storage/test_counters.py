@@ -1,0 +1,123 @@
+"""Counters against the rows that they count, after many people did many things at once."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from storage import comments, erasure, likes, notifications, photos, social, users
+from storage.database import Database, Transaction
+from storage.errors import ConflictError, NotFoundError
+from storage.models import NotificationKind
+from tests.support.community import people, processing_photo
+
+pytestmark = pytest.mark.engines
+
+Act = Callable[[Transaction], Awaitable[object]]
+
+DRIFT = """
+    SELECT
+      (SELECT count(*) FROM users u WHERE followers <> (SELECT count(*) FROM follows WHERE followee_id = u.id)
+          OR following <> (SELECT count(*) FROM follows WHERE follower_id = u.id)
+          OR photos <> (SELECT count(*) FROM photos p
+                        WHERE p.author_id = u.id AND p.state = 'ready' AND p.deleted_at IS NULL)) AS people,
+      (SELECT count(*) FROM photos p WHERE likes <> (SELECT count(*) FROM likes l WHERE l.photo_id = p.id)
+          OR comments <> (SELECT count(*) FROM comments c WHERE c.photo_id = p.id AND c.deleted_at IS NULL)) AS photos,
+      (SELECT count(*) FROM notifications n WHERE n.people <>
+          (SELECT count(DISTINCT actor_id) FROM notification_actors t WHERE t.notification_id = n.id)) AS entries,
+      (SELECT count(*) FROM (SELECT FROM likes GROUP BY photo_id, version HAVING count(*) > 1) AS twins) AS versions
+"""
+
+
+class Crowd:
+    """People who do random things to each other; the same seed gives the same acts."""
+
+    def __init__(self, seed: int, user_ids: list[int], photo_ids: dict[int, int]) -> None:
+        self._random = random.Random(seed)
+        self._users = user_ids
+        self._photos = photo_ids  # photo id → author id
+        self._comments = [0]
+
+    def act(self) -> Act:
+        """Draw one act."""
+        draw = self._random
+        one, other = draw.choice(self._users), draw.choice(self._users)
+        photo_id = draw.choice(list(self._photos))
+        author_id = self._photos[photo_id]
+        comment_id = draw.choice(self._comments)
+        acts: list[Act] = [
+            lambda tx: social.follow(tx, one, other),
+            lambda tx: social.unfollow(tx, one, other),
+            lambda tx: social.block(tx, one, other),
+            lambda tx: social.unblock(tx, one, other),
+            lambda tx: social.accept(tx, one, other),
+            lambda tx: users.update(tx, one, private=draw.random() < 0.5, display_name=str(draw.random())),
+            lambda tx: photos.mark_ready(tx, photo_id, width=1, height=1, placeholder=None, exif={"a": "b"}),
+            lambda tx: likes.add(tx, photo_id=photo_id, user_id=one),
+            lambda tx: likes.remove(tx, photo_id=photo_id, user_id=one),
+            lambda tx: self._comment(tx, photo_id, one),
+            lambda tx: comments.delete(tx, comment_id, user_id=one),
+            lambda tx: photos.delete(tx, photo_id, author_id=author_id),
+            lambda tx: users.remove(tx, one),
+            lambda tx: erasure.erase(tx, limit=3, grace_minutes=0),
+            lambda tx: _notify(tx, author_id, one, photo_id),
+            lambda tx: _withdraw(tx, author_id, one, photo_id),
+            lambda tx: notifications.mark_read(tx, author_id, None),
+        ]
+        weights = [9, 3, 1, 3, 3, 3, 6, 9, 4, 9, 4, 0.4, 0.15, 1, 9, 4, 1]
+        return draw.choices(acts, weights)[0]
+
+    async def _comment(self, tx: Transaction, photo_id: int, author_id: int) -> None:
+        comment, _ = await comments.add(tx, photo_id=photo_id, author_id=author_id, text="x")
+        self._comments.append(comment.id)
+
+
+async def _notify(tx: Transaction, recipient_id: int, actor_id: int, photo_id: int) -> None:
+    await notifications.record(
+        tx,
+        recipient_id=recipient_id,
+        kind=NotificationKind.LIKE,
+        actor_id=actor_id,
+        photo_id=photo_id,
+        source_id=photo_id,
+    )
+
+
+async def _withdraw(tx: Transaction, recipient_id: int, actor_id: int, photo_id: int) -> None:
+    await notifications.withdraw(
+        tx,
+        recipient_id=recipient_id,
+        kind=NotificationKind.LIKE,
+        actor_id=actor_id,
+        photo_id=photo_id,
+        source_id=photo_id,
+    )
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+async def test_counters_never_drift(database: Database, seed: int) -> None:
+    """After random acts of many at once, none of which waited in a circle, every counter is what it counts."""
+    crowd = await people(database, *"abcdefgh")
+    photo_ids = {(await processing_photo(database, author)).id: author.id for author in crowd for _ in range(2)}
+    drawn = Crowd(seed, [user.id for user in crowd], photo_ids)
+    done = 0
+
+    async def live() -> None:
+        nonlocal done
+        for _ in range(100):
+            try:
+                async with database.transaction() as tx:
+                    await drawn.act()(tx)
+                done += 1
+            except (NotFoundError, ConflictError):
+                # What somebody just deleted or blocked cannot be acted upon; a deadlock would be another error.
+                continue
+
+    await asyncio.gather(*(live() for _ in range(8)))
+    assert done > 200
+    drift = await database.fetchrow(DRIFT)
+    assert drift is not None
+    assert dict(drift) == {"people": 0, "photos": 0, "entries": 0, "versions": 0}

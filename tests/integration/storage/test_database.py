@@ -1,0 +1,154 @@
+"""Transactions, their events, and the driver's errors, on a real database."""
+
+from __future__ import annotations
+
+import asyncio
+
+import asyncpg
+import pytest
+import structlog
+
+from storage import outbox, users
+from storage.database import Database, Transaction
+from storage.errors import ConflictError, UnavailableError
+from storage.events import LikeAdded, PhotoReady, UserChanged, decode
+from storage.ids import IdMaker
+from tests.support.community import people, person
+from tests.support.eventually import eventually
+from workers.routing import queues_of, relay_of
+
+pytestmark = pytest.mark.engines
+
+
+async def test_events_are_rows_of_the_transaction(database: Database) -> None:
+    """Each queue that wants an event gets a row, with the same event id, the body, and the request's id."""
+    with structlog.contextvars.bound_contextvars(request_id="r1"):
+        async with database.transaction() as tx:
+            tx.emit(LikeAdded(photo_id=1, owner_id=2, user_id=3))
+            tx.emit(PhotoReady(photo_id=1, author_id=2))
+            assert await database.fetchval("SELECT count(*) FROM outbox") == 0
+    rows = await database.fetch("SELECT * FROM outbox ORDER BY id")
+    assert [row["queue"] for row in rows] == [*queues_of("like.added"), *queues_of("photo.ready")]
+    assert decode(rows[0]["topic"], rows[0]["body"]) == LikeAdded(photo_id=1, owner_id=2, user_id=3)
+    assert (rows[0]["key"], rows[0]["headers"], rows[0]["attempts"]) == ("1", {"request_id": "r1"}, 0)
+    assert len({row["event_id"] for row in rows}) == 2
+
+
+async def test_relay_gets_each_event_once(database_dsn: str) -> None:
+    """With RabbitMQ there is one row for each event, for the relay."""
+    database = await Database.connect(database_dsn, routes=relay_of, min_size=1, max_size=2)
+    async with database.transaction() as tx:
+        tx.emit(UserChanged(user_id=1))
+    assert [row["queue"] for row in await database.fetch("SELECT queue FROM outbox")] == ["relay"]
+    await database.close()
+
+
+async def test_rolled_back_events_are_gone(database: Database) -> None:
+    """A transaction that fails leaves neither rows nor events."""
+
+    async def fail() -> None:
+        async with database.transaction() as tx:
+            await users.create(tx, username="ann", email="a@example.org", password_hash="", display_name="")
+            tx.emit(UserChanged(user_id=1))
+            raise RuntimeError("on purpose")
+
+    with pytest.raises(RuntimeError, match="on purpose"):
+        await fail()
+    assert await database.fetchval("SELECT count(*) FROM outbox") == 0
+    assert await database.fetchval("SELECT count(*) FROM users") == 0
+
+
+async def test_cancelled_transaction_rolls_back(database: Database) -> None:
+    """A transaction cancelled in its middle leaves nothing, and its connection serves on."""
+    inside = asyncio.Event()
+
+    async def work() -> None:
+        async with database.transaction() as tx:
+            await tx.execute("INSERT INTO dead_letters SELECT FROM dead_letters")
+            tx.emit(UserChanged(user_id=1))
+            inside.set()
+            await tx.fetchval("SELECT pg_sleep(60)::text")
+
+    task = asyncio.create_task(work())
+    await inside.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert await database.fetchval("SELECT count(*) FROM outbox") == 0
+
+
+async def test_wakeup_follows_the_commit(database: Database, database_dsn: str) -> None:
+    """Who listens hears of each queue once the rows can be read."""
+    heard: list[object] = []
+    listener = await asyncpg.connect(database_dsn)
+    await listener.add_listener(outbox.CHANNEL, lambda *args: heard.append(args[3]))
+    async with database.transaction() as tx:
+        tx.emit(PhotoReady(photo_id=1, author_id=2))
+        assert heard == []
+    await eventually(lambda: heard == list(queues_of("photo.ready")))
+    async with database.transaction() as tx:
+        await tx.fetchval("SELECT 1")
+    await listener.execute(f"NOTIFY {outbox.CHANNEL}, 'end'")
+    await eventually(lambda: heard[-1] == "end")
+    assert heard == [*queues_of("photo.ready"), "end"]
+    await listener.close()
+
+
+async def test_lost_server_is_an_outage(database: Database, database_dsn: str) -> None:
+    """A connection that is cut is an outage, and the next call works again."""
+
+    async def cut() -> None:
+        async with database.transaction() as tx:
+            mine = await tx.fetchval("SELECT pg_backend_pid()")
+            killer = await asyncpg.connect(database_dsn)
+            await killer.execute("SELECT pg_terminate_backend($1)", mine)
+            await killer.close()
+            await tx.fetchval("SELECT 1")
+
+    with pytest.raises(UnavailableError):
+        await cut()
+    assert await eventually(lambda: database.fetchval("SELECT 1")) == 1
+
+
+async def test_deadlock_is_an_outage_to_try_again(database: Database) -> None:
+    """Two transactions that wait for each other end with one done and one told to try again."""
+    one, other = await people(database, "ann", "ben")
+    both = asyncio.Barrier(2)
+
+    async def touch(first: int, second: int) -> None:
+        async with database.transaction() as tx:
+            await tx.execute("SELECT FROM users WHERE id = $1 FOR UPDATE", first)
+            await both.wait()
+            await tx.execute("SELECT FROM users WHERE id = $1 FOR UPDATE", second)
+
+    outcomes = await asyncio.gather(touch(one.id, other.id), touch(other.id, one.id), return_exceptions=True)
+    assert sorted(type(outcome) for outcome in outcomes if outcome is not None) == [UnavailableError]
+
+
+async def test_dangling_reference_is_a_conflict(database: Database) -> None:
+    """A row that refers to nothing is refused in our own words."""
+    with pytest.raises(ConflictError):
+        async with database.transaction() as tx:
+            await tx.execute("INSERT INTO mutes VALUES (1, 2)")
+
+
+async def test_taken_id_is_drawn_again(database: Database) -> None:
+    """An id that is taken already costs another draw and no error."""
+    ann = await person(database, "ann")
+
+    class Draws(IdMaker):
+        drawn = iter([ann.id, ann.id, 7])
+
+        def new(self, shard: int) -> int:
+            return next(self.drawn)
+
+    async with database.connection() as connection, connection.transaction():
+        tx = Transaction(connection, Draws())
+        ben = await users.create(tx, username="ben", email="b@example.org", password_hash="", display_name="")
+    assert ben.id == 7
+
+
+async def test_nobody_answers(tmp_path: object) -> None:
+    """A server that is not there is an outage."""
+    with pytest.raises(UnavailableError):
+        await Database.connect(f"postgresql:///picshare?host={tmp_path}&user=picshare", routes=queues_of)

@@ -1,0 +1,51 @@
+"""What a deleted account left with others, in a real database."""
+
+from __future__ import annotations
+
+import pytest
+
+from storage import erasure, likes, notifications, social, users
+from storage.database import Database
+from storage.models import NotificationKind
+from tests.support.community import follow, people, ready_photo, topics
+
+pytestmark = pytest.mark.engines
+
+
+async def _erase(database: Database, *, grace_minutes: int = 0, limit: int = 200) -> int:
+    async with database.transaction() as tx:
+        return await erasure.erase(tx, grace_minutes=grace_minutes, limit=limit)
+
+
+async def test_erase(database: Database) -> None:
+    """Likes and follows of a deleted account go in batches, counted and told; then nothing is left to do."""
+    ann, ben, cat = await people(database, "ann", "ben", "cat")
+    made = [await ready_photo(database, ann) for _ in range(3)]
+    for follower, followee in ((ben, ann), (ann, ben), (ben, cat)):
+        await follow(database, follower, followee)
+    async with database.transaction() as tx:
+        for photo in made:
+            await likes.add(tx, photo_id=photo.id, user_id=ben.id)
+        await notifications.record(
+            tx, recipient_id=ann.id, kind=NotificationKind.FOLLOW, actor_id=ben.id, photo_id=None, source_id=ben.id
+        )
+        await social.mute(tx, cat.id, ben.id)
+        await users.remove(tx, ben.id)
+    assert await _erase(database, grace_minutes=1) == 0
+    rounds = 0
+    while await _erase(database, limit=2):
+        rounds += 1
+    assert rounds > 2
+    fresh = await users.get(database, ann.id)
+    assert (fresh.followers, fresh.following) == (0, 0)
+    assert (await users.get(database, cat.id)).followers == 0
+    assert [(await likes.state(database, photo_id=photo.id, user_id=ann.id)).likes for photo in made] == [0, 0, 0]
+    assert (await topics(database)).count("like.removed") == 3
+    assert await notifications.inbox(database, ann.id, before=None, limit=9) == []
+    assert await database.fetchval("SELECT count(*) FROM mutes") == 0
+
+
+async def test_living_accounts_are_left_alone(database: Database) -> None:
+    """Without a deleted account there is nothing to erase."""
+    await people(database, "ann")
+    assert await _erase(database) == 0

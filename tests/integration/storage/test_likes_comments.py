@@ -1,0 +1,142 @@
+"""Likes and comments in a real database."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from storage import comments, likes, photos, users
+from storage.database import Database
+from storage.errors import NotFoundError
+from storage.models import Comment, LikeState, Photo, User
+from tests.support.community import block, people, processing_photo, ready_photo, topics
+
+pytestmark = pytest.mark.engines
+
+
+async def _like(database: Database, photo: Photo, user: User) -> LikeState:
+    async with database.transaction() as tx:
+        return await likes.add(tx, photo_id=photo.id, user_id=user.id)
+
+
+async def _comment(database: Database, photo: Photo, user: User, text: str = "nice") -> Comment:
+    async with database.transaction() as tx:
+        return (await comments.add(tx, photo_id=photo.id, author_id=user.id, text=text))[0]
+
+
+async def test_like_and_unlike(database: Database) -> None:
+    """A like counts once and an unlike takes it back once; each change has a newer version."""
+    ann, ben = await people(database, "ann", "ben")
+    photo = await ready_photo(database, ann)
+    first, repeat = await _like(database, photo, ben), await _like(database, photo, ben)
+    assert (first.liked, first.likes, first.changed) == (True, 1, True)
+    assert (repeat.liked, repeat.likes, repeat.changed, repeat.version) == (True, 1, False, first.version)
+    assert await likes.of_user(database, ben.id) == [(photo.id, first.version)]
+    async with database.transaction() as tx:
+        gone = await likes.remove(tx, photo_id=photo.id, user_id=ben.id)
+        again = await likes.remove(tx, photo_id=photo.id, user_id=ben.id)
+    assert (gone.liked, gone.likes, gone.changed, again.changed) == (False, 0, True, False)
+    assert gone.version > first.version
+    assert await topics(database) == ["photo.uploaded", "photo.ready", "like.added", "like.removed"]
+
+
+async def test_what_is_not_seen_is_not_liked(database: Database) -> None:
+    """Who may not see a photo can neither like it, nor take a like back, nor comment."""
+    ann, ben = await people(database, "ann", "ben")
+    hidden, blocked = await processing_photo(database, ann), await ready_photo(database, ann)
+    await _like(database, blocked, ben)
+    await block(database, ann, ben)
+    for photo in (hidden, blocked):
+        for act in (likes.add, likes.remove):
+            with pytest.raises(NotFoundError):
+                async with database.transaction() as tx:
+                    await act(tx, photo_id=photo.id, user_id=ben.id)
+        with pytest.raises(NotFoundError):
+            await _comment(database, photo, ben)
+        with pytest.raises(NotFoundError):
+            await comments.page(database, photo.id, viewer_id=ben.id, before=None, limit=9)
+
+
+async def test_many_likes_at_once(database: Database) -> None:
+    """Likes at the same moment are all counted, each with a version of its own."""
+    ann, *crowd = await people(database, *"abcdefg")
+    photo = await ready_photo(database, ann)
+    states = await asyncio.gather(*(_like(database, photo, user) for user in crowd * 2))
+    assert max(state.likes for state in states) == len(crowd)
+    assert len({state.version for state in states if state.changed}) == len(crowd)
+
+
+async def test_page_of_likes(database: Database) -> None:
+    """Who likes a photo comes newest first, page by page, without whom the viewer may not know."""
+    ann, *crowd = await people(database, "ann", "ben", "cat", "dan")
+    photo = await ready_photo(database, ann)
+    for user in crowd:
+        await _like(database, photo, user)
+    first = await likes.page(database, photo.id, before=None, limit=2)
+    assert [person.username for _, person in first] == ["dan", "cat"]
+    rest = await likes.page(database, photo.id, before=first[-1][0], limit=2)
+    assert [person.username for _, person in rest] == ["ben"]
+    await block(database, crowd[0], crowd[1])
+    seen = await likes.page(database, photo.id, before=None, limit=9, viewer_id=crowd[0].id)
+    assert [person.username for _, person in seen] == ["dan", "ben"]
+
+
+async def test_state_of_a_deleted_photo(database: Database) -> None:
+    """A deleted photo has no state."""
+    ann, ben = await people(database, "ann", "ben")
+    photo = await ready_photo(database, ann)
+    async with database.transaction() as tx:
+        await photos.delete(tx, photo.id, author_id=ann.id)
+    with pytest.raises(NotFoundError):
+        await likes.state(database, photo_id=photo.id, user_id=ben.id)
+
+
+async def test_comment_and_delete(database: Database) -> None:
+    """A comment counts until it is deleted, by its author or the photo's owner and by nobody else."""
+    ann, ben, cat = await people(database, "ann", "ben", "cat")
+    photo = await ready_photo(database, ann)
+    first, second = await _comment(database, photo, ben, "one"), await _comment(database, photo, ben, "two")
+    assert await comments.get(database, first.id) == first
+    for stranger in (cat.id, 5):
+        with pytest.raises(NotFoundError):
+            async with database.transaction() as tx:
+                await comments.delete(tx, first.id, user_id=stranger)
+    async with database.transaction() as tx:
+        assert (await comments.delete(tx, first.id, user_id=ben.id)).comments == 1
+        assert (await comments.delete(tx, second.id, user_id=ann.id)).comments == 0
+        with pytest.raises(NotFoundError):
+            await comments.delete(tx, second.id, user_id=ann.id)
+    with pytest.raises(NotFoundError):
+        await comments.get(database, first.id)
+    assert (await topics(database))[2:] == ["comment.added", "comment.added", "comment.deleted", "comment.deleted"]
+
+
+async def test_comment_carries_the_shard_of_the_photo(database: Database) -> None:
+    """A comment's id is in the shard of the photo's owner."""
+    ann, ben = await people(database, "ann", "ben")
+    photo = await ready_photo(database, ann)
+    assert (await _comment(database, photo, ben)).id & 1023 == ann.id & 1023
+
+
+async def test_page_of_comments(database: Database) -> None:
+    """Comments come newest first, page by page, without authors blocked either way."""
+    ann, ben, cat = await people(database, "ann", "ben", "cat")
+    photo = await ready_photo(database, ann)
+    made = [await _comment(database, photo, author) for author in (ben, cat, ben)]
+    page = await comments.page(database, photo.id, viewer_id=ann.id, before=None, limit=2)
+    assert page == [made[2], made[1]]
+    assert await comments.page(database, photo.id, viewer_id=None, before=page[-1].id, limit=2) == [made[0]]
+    await block(database, cat, ben)
+    assert await comments.page(database, photo.id, viewer_id=ben.id, before=None, limit=9) == [made[2], made[0]]
+    assert await comments.page(database, photo.id, viewer_id=cat.id, before=None, limit=9) == [made[1]]
+
+
+async def test_deleted_people_do_not_comment(database: Database) -> None:
+    """A deleted account's last request finds nobody."""
+    ann, ben = await people(database, "ann", "ben")
+    photo = await ready_photo(database, ann)
+    async with database.transaction() as tx:
+        await users.remove(tx, ben.id)
+    with pytest.raises(NotFoundError):
+        await _comment(database, photo, ben)

@@ -1,0 +1,106 @@
+"""The migration runner in a real, empty database."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from storage.database import Database
+from storage.errors import SchemaError, UnavailableError
+from storage.migrate import FOLDER, check, migrate
+from workers.routing import queues_of
+
+pytestmark = pytest.mark.engines
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+async def empty_dsn(postgres_dsn: str) -> AsyncIterator[str]:
+    """The DSN of a database without anything in it."""
+    name = f"empty_{next(_numbers)}"
+    connection = await asyncpg.connect(postgres_dsn)
+    await connection.execute(f"CREATE DATABASE {name}")
+    yield postgres_dsn.replace("/picshare?", f"/{name}?")
+    await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    await connection.close()
+
+
+@pytest.fixture
+async def empty(empty_dsn: str) -> AsyncIterator[Database]:
+    """A database without a schema."""
+    database = await Database.connect(empty_dsn, routes=queues_of, min_size=1, max_size=2)
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Two small migrations."""
+    (tmp_path / "0001_one.sql").write_text("CREATE TABLE one (id integer); INSERT INTO one VALUES (1);")
+    (tmp_path / "0002_two.sql").write_text("ALTER TABLE one ADD COLUMN name text;")
+    return tmp_path
+
+
+async def test_the_real_schema_fits(empty: Database, empty_dsn: str) -> None:
+    """Before migrating the check names the command; afterwards it is content and nothing is left to apply."""
+    with pytest.raises(SchemaError, match="picshare migrate"):
+        await check(empty)
+    applied = await migrate(empty_dsn)
+    assert applied == sorted(path.stem for path in FOLDER.glob("*.sql"))
+    await check(empty)
+    assert await migrate(empty_dsn) == []
+
+
+async def test_two_at_once(empty: Database, empty_dsn: str, folder: Path) -> None:
+    """Several runs at the same moment apply each file once."""
+    applied = await asyncio.gather(*(migrate(empty_dsn, folder=folder) for _ in range(4)))
+    assert sorted(applied) == [[], [], [], ["0001_one", "0002_two"]]
+    assert await empty.fetchval("SELECT count(*) FROM one") == 1
+
+
+async def test_failing_file_leaves_nothing(empty: Database, empty_dsn: str, folder: Path) -> None:
+    """A file that fails is rolled back and named; those before it stay; mended, it is applied."""
+    (folder / "0002_two.sql").write_text("CREATE TABLE two (id integer); SELECT * FROM nowhere;")
+    with pytest.raises(SchemaError, match="0002_two"):
+        await migrate(empty_dsn, folder=folder)
+    assert await empty.fetchval("SELECT to_regclass('two')::text") is None
+    (folder / "0002_two.sql").write_text("CREATE TABLE two (id integer);")
+    assert await migrate(empty_dsn, folder=folder) == ["0002_two"]
+
+
+async def test_changed_file(empty: Database, empty_dsn: str, folder: Path) -> None:
+    """A file that changed after it was applied is named, by the check and by another run."""
+    await migrate(empty_dsn, folder=folder)
+    (folder / "0001_one.sql").write_text("CREATE TABLE other (id integer);")
+    with pytest.raises(SchemaError, match="0001_one"):
+        await migrate(empty_dsn, folder=folder)
+    with pytest.raises(SchemaError, match="0001_one"):
+        await check(empty, folder=folder)
+
+
+async def test_older_and_newer_schema(empty: Database, empty_dsn: str, folder: Path) -> None:
+    """A schema older or newer than the code is told apart, and the sentence names the command."""
+    second = (folder / "0002_two.sql").read_text()
+    (folder / "0002_two.sql").unlink()
+    await migrate(empty_dsn, folder=folder)
+    (folder / "0002_two.sql").write_text(second)
+    with pytest.raises(SchemaError, match=r"older.*0002_two.*picshare migrate"):
+        await check(empty, folder=folder)
+    await migrate(empty_dsn, folder=folder)
+    (folder / "0002_two.sql").unlink()
+    with pytest.raises(SchemaError, match=r"newer.*0002_two.*picshare migrate"):
+        await check(empty, folder=folder)
+    with pytest.raises(SchemaError, match="newer"):
+        await migrate(empty_dsn, folder=folder)
+
+
+async def test_nobody_answers(tmp_path: Path) -> None:
+    """A server that is not there is an outage."""
+    with pytest.raises(UnavailableError):
+        await migrate(f"postgresql:///picshare?host={tmp_path}&user=picshare")

@@ -1,0 +1,232 @@
+"""The inbox in a real database."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from storage import notifications, photos, social, users
+from storage.database import Database
+from storage.models import Notification, NotificationCounters, NotificationKind, Photo, User
+from tests.support.community import block, people, processing_photo, ready_photo
+
+pytestmark = pytest.mark.engines
+
+
+async def _like(database: Database, photo: Photo, actor: User) -> Notification | None:
+    async with database.transaction() as tx:
+        return await notifications.record(
+            tx,
+            recipient_id=photo.author.id,
+            kind=NotificationKind.LIKE,
+            actor_id=actor.id,
+            photo_id=photo.id,
+            source_id=photo.id,
+        )
+
+
+async def _unlike(database: Database, photo: Photo, actor: User) -> int | None:
+    async with database.transaction() as tx:
+        return await notifications.withdraw(
+            tx,
+            recipient_id=photo.author.id,
+            kind=NotificationKind.LIKE,
+            actor_id=actor.id,
+            photo_id=photo.id,
+            source_id=photo.id,
+        )
+
+
+async def _comment(database: Database, photo: Photo, actor: User, comment_id: int) -> Notification | None:
+    async with database.transaction() as tx:
+        return await notifications.record(
+            tx,
+            recipient_id=photo.author.id,
+            kind=NotificationKind.COMMENT,
+            actor_id=actor.id,
+            photo_id=photo.id,
+            source_id=comment_id,
+        )
+
+
+async def _inbox(database: Database, user: User) -> list[Notification]:
+    return await notifications.inbox(database, user.id, before=None, limit=99)
+
+
+async def _mark(database: Database, user: User, what: str, entry_ids: list[int] | None = None) -> int:
+    mark = notifications.mark_read if what == "read" else notifications.mark_seen
+    async with database.transaction() as tx:
+        return await mark(tx, user.id, entry_ids)
+
+
+async def test_likes_gather(database: Database) -> None:
+    """Likes of one photo gather in one entry, newest actors first, and say so in a sentence."""
+    ann, *crowd = await people(database, "ann", "ben", "cat", "dan", "eve")
+    photo = await ready_photo(database, ann)
+    texts = []
+    for actor in crowd:
+        entry = await _like(database, photo, actor)
+        assert entry is not None
+        texts.append(entry.text)
+    assert texts == [
+        "ben liked your photo",
+        "cat and ben liked your photo",
+        "dan and 2 others liked your photo",
+        "eve and 3 others liked your photo",
+    ]
+    (entry,) = await _inbox(database, ann)
+    assert (entry.count, [person.username for person in entry.actors]) == (4, ["eve", "dan", "cat"])
+    assert (entry.photo_id, entry.user_id, entry.id & 1023) == (photo.id, ann.id, ann.id & 1023)
+
+
+async def test_repeat_changes_nothing(database: Database) -> None:
+    """A repeated act gives the entry as it is, even after it was read."""
+    ann, ben = await people(database, "ann", "ben")
+    photo = await ready_photo(database, ann)
+    first = await _like(database, photo, ben)
+    await _mark(database, ann, "seen")
+    repeat = await _like(database, photo, ben)
+    assert first is not None
+    assert repeat is not None
+    assert (repeat.id, repeat.position, repeat.count, repeat.seen) == (first.id, first.position, 1, True)
+    await _mark(database, ann, "read")
+    after = await _like(database, photo, ben)
+    assert after is not None
+    assert after.id == first.id
+    assert len(await _inbox(database, ann)) == 1
+
+
+async def test_new_act_comes_to_the_top_unseen(database: Database) -> None:
+    """An entry that gets another act is above the others and unseen again; paging stays exact."""
+    ann, ben, cat = await people(database, "ann", "ben", "cat")
+    first, second = await ready_photo(database, ann), await ready_photo(database, ann)
+    for photo in (first, second):
+        await _like(database, photo, ben)
+    await _mark(database, ann, "seen")
+    await _like(database, first, cat)
+    top, below = await _inbox(database, ann)
+    assert ([top.photo_id, below.photo_id], top.seen, below.seen) == ([first.id, second.id], False, True)
+    assert top.updated_at > top.created_at
+    page = await notifications.inbox(database, ann.id, before=top.position, limit=9)
+    assert [entry.id for entry in page] == [below.id]
+
+
+async def test_read_entry_is_closed(database: Database) -> None:
+    """After an entry was read the next act opens a new one."""
+    ann, ben, cat = await people(database, "ann", "ben", "cat")
+    photo = await ready_photo(database, ann)
+    first = await _like(database, photo, ben)
+    await _mark(database, ann, "read")
+    second = await _like(database, photo, cat)
+    assert first is not None
+    assert second is not None
+    assert second.id != first.id
+    assert second.count == 1
+    assert [entry.read for entry in await _inbox(database, ann)] == [False, True]
+
+
+async def test_likes_at_once_are_one_entry(database: Database) -> None:
+    """Likes at the same moment end in one entry with everybody in it."""
+    ann, *crowd = await people(database, *"abcdefg")
+    photo = await ready_photo(database, ann)
+    await asyncio.gather(*(_like(database, photo, actor) for actor in crowd * 2))
+    (entry,) = await _inbox(database, ann)
+    assert entry.count == len(crowd)
+
+
+async def test_two_comments_of_one_person(database: Database) -> None:
+    """A person who comments twice counts once, and is there until the last comment is gone."""
+    ann, ben = await people(database, "ann", "ben")
+    photo = await ready_photo(database, ann)
+    await _comment(database, photo, ben, 71)
+    entry = await _comment(database, photo, ben, 72)
+    assert entry is not None
+    assert (entry.count, entry.text) == (1, "ben commented on your photo")
+    for comment_id, left in ((71, 1), (72, 0)):
+        async with database.transaction() as tx:
+            changed = await notifications.withdraw(
+                tx,
+                recipient_id=ann.id,
+                kind=NotificationKind.COMMENT,
+                actor_id=ben.id,
+                photo_id=photo.id,
+                source_id=comment_id,
+            )
+        assert changed == entry.id
+        assert len(await _inbox(database, ann)) == left
+
+
+async def test_withdraw(database: Database) -> None:
+    """An act taken back leaves the entry, the last one takes it along, and one never noted changes nothing."""
+    ann, ben, cat = await people(database, "ann", "ben", "cat")
+    photo = await ready_photo(database, ann)
+    entry = await _like(database, photo, ben)
+    await _like(database, photo, cat)
+    assert entry is not None
+    assert await _unlike(database, photo, cat) == entry.id
+    (left,) = await _inbox(database, ann)
+    assert left.text == "ben liked your photo"
+    assert await _unlike(database, photo, ben) == entry.id
+    assert await _inbox(database, ann) == []
+    assert await notifications.counters(database, ann.id) == NotificationCounters(unseen=0, unread=0)
+    assert await _unlike(database, photo, ben) is None
+    again = await _like(database, photo, ben)
+    assert again is not None
+    assert again.count == 1
+
+
+@pytest.mark.parametrize("case", ["own act", "muted", "blocked", "blocking", "recipient gone", "actor gone"])
+async def test_what_is_not_told(database: Database, case: str) -> None:
+    """One's own acts, and those of people muted, blocked, blocking or gone, are not told."""
+    ann, ben = await people(database, "ann", "ben")
+    photo = await ready_photo(database, ann)
+    async with database.transaction() as tx:
+        if case == "muted":
+            await social.mute(tx, ann.id, ben.id)
+        elif case.endswith("gone"):
+            await users.remove(tx, (ann if case.startswith("recipient") else ben).id)
+    if case.startswith("block"):
+        await block(database, *((ann, ben) if case == "blocked" else (ben, ann)))
+    assert await _like(database, photo, ann if case == "own act" else ben) is None
+    assert await _inbox(database, ann) == []
+
+
+async def test_rejection_is_told_once_with_its_reason(database: Database) -> None:
+    """PicShare itself tells of a rejected photo, once, with the reason."""
+    (ann,) = await people(database, "ann")
+    photo = await processing_photo(database, ann)
+    async with database.transaction() as tx:
+        await photos.mark_rejected(tx, photo.id, reason="the file is damaged")
+        for _ in range(2):
+            entry = await notifications.record(
+                tx,
+                recipient_id=ann.id,
+                kind=NotificationKind.PHOTO_REJECTED,
+                actor_id=None,
+                photo_id=photo.id,
+                source_id=photo.id,
+            )
+    assert entry is not None
+    assert (entry.text, entry.count, entry.actors) == ("Your photo could not be shown: the file is damaged", 0, ())
+    assert len(await _inbox(database, ann)) == 1
+
+
+async def test_counters_and_marks(database: Database) -> None:
+    """Seen empties the badge, read is seen too, and nobody marks or reads what is another's."""
+    ann, ben = await people(database, "ann", "ben")
+    entries = []
+    for _ in range(3):
+        entry = await _like(database, await ready_photo(database, ann), ben)
+        assert entry is not None
+        entries.append(entry.id)
+    assert await notifications.counters(database, ann.id) == NotificationCounters(unseen=3, unread=3)
+    assert await _mark(database, ann, "seen", entries[:1]) == 1
+    assert await _mark(database, ann, "read", entries[1:2]) == 1
+    assert await notifications.counters(database, ann.id) == NotificationCounters(unseen=1, unread=2)
+    assert await _mark(database, ben, "read", entries) == 0
+    assert await notifications.by_ids(database, ben.id, entries) == {}
+    assert set(await notifications.by_ids(database, ann.id, entries)) == set(entries)
+    assert await _mark(database, ann, "seen") == 1
+    assert await _mark(database, ann, "read") == 2
+    assert await notifications.counters(database, ann.id) == NotificationCounters(unseen=0, unread=0)

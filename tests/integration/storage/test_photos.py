@@ -1,0 +1,228 @@
+"""Photos in a real database."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from storage import photos, social, users
+from storage.database import Database
+from storage.errors import NotFoundError
+from storage.models import Photo, PhotoState, User
+from tests.support.community import block, follow, people, person, processing_photo, ready_photo, topics
+
+pytestmark = pytest.mark.engines
+
+
+async def _delete(database: Database, photo: Photo) -> None:
+    async with database.transaction() as tx:
+        await photos.delete(tx, photo.id, author_id=photo.author.id)
+
+
+async def _sees(database: Database, photo: Photo, viewer: User | None) -> bool:
+    try:
+        await photos.get(database, photo.id, viewer_id=viewer.id if viewer else None)
+    except NotFoundError:
+        return False
+    return True
+
+
+async def _hide(database: Database, photo: Photo) -> None:
+    await database.fetchval("UPDATE photos SET state = 'hidden' WHERE id = $1", photo.id)
+
+
+async def test_life_of_a_photo(database: Database) -> None:
+    """A photo is processing, then ready with its size as shown, once; then deleted, once."""
+    ann = await person(database, "ann")
+    photo = await processing_photo(database, ann, tags=["sea", "sky", "sea"], location="")
+    assert (photo.state, photo.tags, photo.location) == (PhotoState.PROCESSING, ("sea", "sky"), None)
+    assert (await users.get(database, ann.id)).photos == 0
+    details: dict[str, Any] = {"width": 4, "height": 3, "placeholder": "p", "exif": {"Make": "Leica"}}
+    async with database.transaction() as tx:
+        assert [await photos.mark_ready(tx, photo.id, **details) for _ in range(2)] == [True, False]
+        assert not await photos.mark_rejected(tx, photo.id, reason="late")
+    ready = await photos.get(database, photo.id, viewer_id=None)
+    assert (ready.state, ready.width, ready.height, ready.placeholder) == (PhotoState.READY, 4, 3, "p")
+    assert await photos.exif(database, photo.id) == {"Make": "Leica"}
+    assert (await users.get(database, ann.id)).photos == 1
+    await _delete(database, photo)
+    with pytest.raises(NotFoundError):
+        await _delete(database, photo)
+    assert (await users.get(database, ann.id)).photos == 0
+    assert await photos.exif(database, photo.id) is None
+    assert await topics(database) == ["photo.uploaded", "photo.ready", "photo.deleted"]
+
+
+async def test_rejected_photo(database: Database) -> None:
+    """A rejected photo says why to its author alone, and never becomes ready."""
+    ann = await person(database, "ann")
+    photo = await processing_photo(database, ann)
+    async with database.transaction() as tx:
+        assert await photos.mark_rejected(tx, photo.id, reason="it is truncated")
+        assert not await photos.mark_ready(tx, photo.id, width=1, height=1, placeholder=None, exif=None)
+    assert (await photos.get(database, photo.id, viewer_id=ann.id)).reason == "it is truncated"
+    assert not await _sees(database, photo, None)
+    assert await topics(database) == ["photo.uploaded", "photo.rejected"]
+
+
+async def test_deleted_while_processing(database: Database) -> None:
+    """A photo deleted before its variants are made stays deleted."""
+    photo = await processing_photo(database, await person(database, "ann"))
+    await _delete(database, photo)
+    async with database.transaction() as tx:
+        assert not await photos.mark_ready(tx, photo.id, width=1, height=1, placeholder=None, exif=None)
+        assert not await photos.mark_rejected(tx, photo.id, reason="x")
+
+
+async def test_no_photo_without_an_account(database: Database) -> None:
+    """A deleted account uploads nothing more."""
+    ann = await person(database, "ann")
+    async with database.transaction() as tx:
+        await users.remove(tx, ann.id)
+    with pytest.raises(NotFoundError):
+        await processing_photo(database, ann)
+
+
+@pytest.mark.parametrize("case", ["processing", "hidden", "private", "blocked", "blocking", "author gone", "deleted"])
+async def test_what_others_do_not_see(database: Database, case: str) -> None:
+    """A photo that others may not see is not found, in no list, and for its author only while there is one."""
+    ann, ben = await people(database, "ann", "ben")
+    await follow(database, ben, ann) if case not in {"private", "blocked", "blocking"} else None
+    photo = await (processing_photo if case == "processing" else ready_photo)(database, ann, tags=["t"])
+    if case == "hidden":
+        await _hide(database, photo)
+    elif case == "blocked":
+        await block(database, ann, ben)
+    elif case == "blocking":
+        await block(database, ben, ann)
+    elif case == "deleted":
+        await _delete(database, photo)
+    async with database.transaction() as tx:
+        if case == "private":
+            await users.update(tx, ann.id, private=True)
+        elif case == "author gone":
+            # Even a photo that escaped the removal is out of sight with its author.
+            await tx.execute("UPDATE users SET deleted_at = now() WHERE id = $1", ann.id)
+    assert not await _sees(database, photo, ben)
+    assert await _sees(database, photo, ann) == (case not in {"author gone", "deleted"})
+    page: dict[str, Any] = {"viewer_id": ben.id, "before": None, "limit": 9}
+    assert await photos.newest(database, **page) == []
+    assert await photos.by_tag(database, "t", **page) == []
+    assert await photos.by_author(database, ann.id, **page) == []
+    assert await photos.home_ids(database, ben.id, before=None, limit=9) == []
+
+
+async def test_followers_of_private_people(database: Database) -> None:
+    """A private account's photos are for its followers, by name, by tag and by author, but not among the newest."""
+    ann, ben = await people(database, "ann", "ben")
+    await follow(database, ben, ann)
+    photo = await ready_photo(database, ann, tags=["t"])
+    async with database.transaction() as tx:
+        await users.update(tx, ann.id, private=True)
+    assert await _sees(database, photo, ben)
+    assert not await _sees(database, photo, None)
+    assert (await photos.get(database, photo.id, viewer_id=ben.id)).author_private
+    page: dict[str, Any] = {"viewer_id": ben.id, "before": None, "limit": 9}
+    assert [p.id for p in await photos.by_tag(database, "t", **page)] == [photo.id]
+    assert [p.id for p in await photos.by_author(database, ann.id, **page)] == [photo.id]
+    assert await photos.newest(database, **page) == []
+    assert await photos.home_ids(database, ben.id, before=None, limit=9) == [photo.id]
+
+
+async def test_authors_list_their_own_in_every_state(database: Database) -> None:
+    """In the list of one's own photos those that are not ready stand too."""
+    ann = await person(database, "ann")
+    made = [await ready_photo(database, ann), await processing_photo(database, ann)]
+    own = await photos.by_author(database, ann.id, viewer_id=ann.id, before=None, limit=9)
+    assert [photo.id for photo in own] == [made[1].id, made[0].id]
+    others = await photos.by_author(database, ann.id, viewer_id=None, before=None, limit=9)
+    assert [photo.id for photo in others] == [made[0].id]
+    assert await photos.author_ids(database, ann.id, limit=9) == [made[0].id]
+
+
+async def test_pages(database: Database) -> None:
+    """Every list goes on below the last id, with neither gap nor repeat."""
+    ann, ben = await people(database, "ann", "ben")
+    await follow(database, ben, ann)
+    made = [(await ready_photo(database, ann, tags=["t"])).id for _ in range(5)][::-1]
+
+    async def page(name: str, before: int | None) -> list[int]:
+        window: dict[str, Any] = {"before": before, "limit": 2}
+        if name == "home":
+            return await photos.home_ids(database, ben.id, **window)
+        window["viewer_id"] = ben.id
+        found = {
+            "newest": lambda: photos.newest(database, **window),
+            "tag": lambda: photos.by_tag(database, "t", **window),
+            "author": lambda: photos.by_author(database, ann.id, **window),
+        }
+        return [photo.id for photo in await found[name]()]
+
+    for name in ("home", "newest", "tag", "author"):
+        read: list[int] = []
+        while more := await page(name, read[-1] if read else None):
+            read += more
+        assert read == made, name
+
+
+async def test_home_feed(database: Database) -> None:
+    """A home feed holds one's own photos and those of people followed, without the muted."""
+    ann, ben, cat, dan = await people(database, "ann", "ben", "cat", "dan")
+    for followee in (ben, cat):
+        await follow(database, ann, followee)
+    own, bens, cats, _ = [await ready_photo(database, author) for author in (ann, ben, cat, dan)]
+    assert await photos.home_ids(database, ann.id, before=None, limit=9) == [cats.id, bens.id, own.id]
+    assert await photos.home_ids(database, ann.id, before=cats.id, limit=1) == [bens.id]
+    async with database.transaction() as tx:
+        await social.mute(tx, ann.id, ben.id)
+    assert await photos.home_ids(database, ann.id, before=None, limit=9) == [cats.id, own.id]
+
+
+async def test_edit(database: Database) -> None:
+    """An edit changes what is given, tags with their index; only the author may."""
+    ann, ben = await people(database, "ann", "ben")
+    photo = await ready_photo(database, ann, caption="a", tags=["old"], location="Rome")
+    async with database.transaction() as tx:
+        edited = await photos.edit(tx, photo.id, author_id=ann.id, tags=["new", "new"], location="")
+        with pytest.raises(NotFoundError):
+            await photos.edit(tx, photo.id, author_id=ben.id, caption="mine")
+    assert (edited.caption, edited.tags, edited.location) == ("a", ("new",), None)
+    assert await photos.by_tag(database, "old", viewer_id=None, before=None, limit=9) == []
+    assert await photos.by_tag(database, "new", viewer_id=None, before=None, limit=9) == [edited]
+
+
+async def test_only_the_author_deletes(database: Database) -> None:
+    """Somebody else's photo is not found when it comes to deleting."""
+    ann, ben = await people(database, "ann", "ben")
+    photo = await ready_photo(database, ann)
+    with pytest.raises(NotFoundError):
+        async with database.transaction() as tx:
+            await photos.delete(tx, photo.id, author_id=ben.id)
+    assert await _sees(database, photo, None)
+
+
+async def test_load(database: Database) -> None:
+    """Photos are loaded whatever their state and whoever asks, deleted ones left out."""
+    ann = await person(database, "ann", private=True)
+    ready, waiting, gone = [await processing_photo(database, ann) for _ in range(3)]
+    await _delete(database, gone)
+    assert set(await photos.load(database, [ready.id, waiting.id, gone.id, 5])) == {ready.id, waiting.id}
+
+
+async def test_originals(database: Database) -> None:
+    """An original is public while some public photo shows it, and referenced until the last one is deleted."""
+    ann, ben = await person(database, "ann", private=True), await person(database, "ben")
+    sha256 = "c" * 64
+    first = await ready_photo(database, ann, sha256=sha256)
+    assert not await photos.is_public(database, sha256)
+    second = await processing_photo(database, ben, sha256=sha256)
+    assert not await photos.is_public(database, sha256)
+    async with database.transaction() as tx:
+        await photos.mark_ready(tx, second.id, width=1, height=1, placeholder=None, exif=None)
+    assert await photos.is_public(database, sha256)
+    await _delete(database, second)
+    assert not await photos.is_public(database, sha256)
+    assert await photos.is_referenced(database, sha256)
+    await _delete(database, first)
+    assert not await photos.is_referenced(database, sha256)

@@ -1,0 +1,108 @@
+"""What PostgreSQL does for the reads that must not grow with the size of the system."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import pytest
+
+from storage import photos, social
+from storage.database import Database
+from storage.ids import MAX_ID
+
+pytestmark = pytest.mark.engines
+
+PEOPLE, PHOTOS_EACH, FOLLOWED = 1000, 60, 300
+
+
+@pytest.fixture
+async def crowded(database: Database) -> Database:
+    """A database in which person 1 follows 300 of a thousand people, all of whom follow person 2."""
+    async with database.transaction() as tx:
+        await tx.execute(
+            "INSERT INTO users (id, username, email, password_hash, display_name) "
+            "SELECT i, 'u' || i, 'u' || i, '', '' FROM generate_series(1, $1::integer) AS i",
+            PEOPLE,
+        )
+        await tx.execute(
+            "INSERT INTO photos (id, author_id, state, sha256, content_type, bytes, width, height) "
+            "SELECT i, 1 + i % $1::integer, 'ready', repeat('a', 64), 'image/jpeg', 1, 1, 1 "
+            "FROM generate_series(1, $2::integer) AS i",
+            PEOPLE,
+            PEOPLE * PHOTOS_EACH,
+        )
+        await tx.execute("UPDATE photos SET author_id = 5 WHERE id % 10 = 0")
+        await tx.execute("INSERT INTO follows SELECT 1, i FROM generate_series(3, $1::integer + 2) AS i", FOLLOWED)
+        await tx.execute("INSERT INTO follows SELECT i, 2 FROM generate_series(3, $1::integer) AS i", PEOPLE)
+    for table in ("users", "photos", "follows", "mutes", "blocks"):
+        await database.fetchval(f"VACUUM ANALYZE {table}")
+    return database
+
+
+class Explaining:
+    """A `Queryable` that runs EXPLAIN in place of the query and keeps the plan."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.rows_read = 0
+        self.nodes: list[dict[str, Any]] = []
+
+    async def fetch(self, sql: str, *args: object) -> Any:
+        """Explain, and return nothing."""
+        plan = await self._database.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}", *args)
+        self._walk((json.loads(plan) if isinstance(plan, str) else plan)[0]["Plan"])
+        return []
+
+    fetchrow = fetchval = fetch
+
+    def scans(self, table: str) -> list[dict[str, Any]]:
+        """Return the nodes that read a table."""
+        return [node for node in self.nodes if node.get("Relation Name") == table]
+
+    def _walk(self, node: dict[str, Any]) -> None:
+        self.nodes.append(node)
+        for child in node.get("Plans", ()):
+            self._walk(child)
+
+
+@pytest.mark.parametrize("before", [None, MAX_ID // 2, 30_000])
+async def test_home_feed_reads_an_index_for_each_author(crowded: Database, before: int | None) -> None:
+    """A home feed of 300 people takes at most a page of each from the index and touches no other photo."""
+    explained = Explaining(crowded)
+    await photos.home_ids(explained, 1, before=before, limit=20)
+    (scan,) = explained.scans("photos")
+    assert scan["Index Name"] == "photos_by_author"
+    assert scan["Actual Rows"] <= 20
+    assert scan["Actual Loops"] == FOLLOWED + 1
+
+
+@pytest.mark.parametrize("name", ["newest", "by_author"])
+async def test_lists_stop_at_their_limit(crowded: Database, name: str) -> None:
+    """A list reads a page of photos from an index in its order, and not all of them to sort."""
+    explained = Explaining(crowded)
+    if name == "newest":
+        await photos.newest(explained, viewer_id=1, before=None, limit=20)
+    else:
+        await photos.by_author(explained, 5, viewer_id=1, before=None, limit=20)
+    (scan,) = explained.scans("photos")
+    assert "Index" in scan["Node Type"]
+    assert scan["Actual Rows"] * scan["Actual Loops"] <= 40
+
+
+async def test_fanout_reads_a_range_of_one_index(crowded: Database) -> None:
+    """A chunk of followers comes from the index in its order, without a sort."""
+    explained = Explaining(crowded)
+    await social.follower_ids(explained, 2, after=(10, 0), until=(400, MAX_ID), limit=100)
+    (scan,) = explained.scans("follows")
+    assert scan["Index Name"] == "follows_fanout"
+    assert not any(node["Node Type"] == "Sort" for node in explained.nodes)
+
+
+async def test_home_feed_is_quick(crowded: Database) -> None:
+    """A page of a home feed past the window takes a small part of the 200 ms that a page may take."""
+    started = time.perf_counter()
+    for page in range(5):
+        await photos.home_ids(crowded, 1, before=60_000 - page * 100, limit=100)
+    assert (time.perf_counter() - started) / 5 < 0.1
