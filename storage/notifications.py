@@ -47,7 +47,7 @@ async def record(
     """
     if actor_id == recipient_id:
         return None
-    await _lock(tx, recipient_id)
+    await lock(tx, recipient_id)
     place = await _place(
         tx, recipient_id=recipient_id, kind=kind, actor_id=actor_id, photo_id=photo_id, source_id=source_id
     )
@@ -77,7 +77,7 @@ async def withdraw(
     source_id: int,
 ) -> int | None:
     """Take an act back and return the entry that it stood in; an entry without acts is deleted."""
-    await _lock(tx, recipient_id)
+    await lock(tx, recipient_id)
     entry_id: int | None = await tx.fetchval(
         """
         DELETE FROM notification_actors WHERE actor_id = $3 AND source_id = $5 AND notification_id IN (
@@ -130,7 +130,7 @@ async def counters(db: Queryable, user_id: int) -> NotificationCounters:
 
 async def mark_seen(tx: Transaction, user_id: int, entry_ids: Sequence[int] | None) -> int:
     """Note that entries, or all with None, were on the screen; return how many had not been."""
-    await _lock(tx, user_id)
+    await lock(tx, user_id)
     return await tx.execute(
         "UPDATE notifications SET seen_at = now() WHERE user_id = $1 AND ($2::bigint[] IS NULL OR id = ANY($2)) "
         "AND seen_at IS NULL AND read_at IS NULL AND deleted_at IS NULL",
@@ -141,13 +141,18 @@ async def mark_seen(tx: Transaction, user_id: int, entry_ids: Sequence[int] | No
 
 async def mark_read(tx: Transaction, user_id: int, entry_ids: Sequence[int] | None) -> int:
     """Note that entries, or all with None, were opened, which is seen too; return how many had not been."""
-    await _lock(tx, user_id)
+    await lock(tx, user_id)
     return await tx.execute(
         "UPDATE notifications SET read_at = now(), seen_at = coalesce(seen_at, now()) "
         "WHERE user_id = $1 AND ($2::bigint[] IS NULL OR id = ANY($2)) AND read_at IS NULL AND deleted_at IS NULL",
         user_id,
         None if entry_ids is None else list(entry_ids),
     )
+
+
+async def lock(tx: Transaction, recipient_id: int) -> None:
+    """Keep other writers of an inbox waiting until the transaction ends; reading under it is reading in order."""
+    await tx.execute("SELECT pg_advisory_xact_lock($1)", recipient_id)
 
 
 def sentence(kind: NotificationKind, names: Sequence[str], count: int, *, reason: str | None = None) -> str:
@@ -166,10 +171,6 @@ def sentence(kind: NotificationKind, names: Sequence[str], count: int, *, reason
         who = f"{names[0]} and {others} others"
     text = _SENTENCES[kind].format(who=who)
     return f"{text}: {reason}" if reason and kind is NotificationKind.PHOTO_REJECTED else text
-
-
-async def _lock(tx: Transaction, recipient_id: int) -> None:
-    await tx.execute("SELECT pg_advisory_xact_lock($1)", recipient_id)
 
 
 async def _place(
