@@ -1,0 +1,33 @@
+"""Live endpoints for these tests, each on the engine of the test."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+
+import pytest
+from redis.asyncio import Redis
+
+from channels.settings import LiveSettings
+from tests.support.live import LiveServer
+
+Serve = Callable[..., AbstractAsyncContextManager[LiveServer]]
+
+QUICK = {"tick": 0.02, "pubsub_deadline": 1.0, "close_deadline": 1.0, "drain_seconds": 0.1}
+
+
+@pytest.fixture
+def serve(redis: Redis) -> Serve:
+    """Start a live process with settings of the test's own, quick where nothing is said."""
+
+    def start(**settings: object) -> AbstractAsyncContextManager[LiveServer]:
+        return LiveServer(redis, LiveSettings(**{**QUICK, **settings})).running()  # type: ignore[arg-type]
+
+    return start
+
+
+@pytest.fixture
+async def server(serve: Serve) -> AsyncIterator[LiveServer]:
+    """A live process with everyday settings."""
+    async with serve() as running:
+        yield running

@@ -1,0 +1,243 @@
+"""Connecting, keeping alive, refreshing and being closed, over a real socket and a real engine."""
+
+from __future__ import annotations
+
+import asyncio
+
+import aiohttp
+import pytest
+from redis.asyncio import Redis
+
+from channels.addressing import presence_key, user_field
+from tests.integration.channels.conftest import Serve
+from tests.support.eventually import eventually
+from tests.support.live import BareClient, LiveServer, group_of
+
+pytestmark = pytest.mark.engines
+
+
+async def registered(redis: Redis, user_id: int) -> bytes:
+    """Return where a person is registered."""
+    value = await redis.hget(presence_key(group_of(user_id)), user_field(user_id))  # type: ignore[misc, arg-type]
+    return value or b""
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["json", "msgpack"])
+async def test_connect_result(server: LiveServer, packed: bool) -> None:
+    """The connect result tells of the session, the pings, and both streams with their positions."""
+    async with BareClient.to(server.url, packed=packed) as client:
+        result = await client.connect("7")
+    assert result["client"]
+    assert result["expires"] is True
+    assert 3590 < result["ttl"] <= 3600
+    assert (result["ping"], result["pong"]) == (25, True)
+    assert set(result["subs"]) == {"feed", "notifications"}
+    assert result["subs"]["feed"] == {"recoverable": True, "positioned": True, "epoch": "e1", "offset": 1000}
+
+
+async def test_registration(server: LiveServer, redis: Redis) -> None:
+    """A person is registered at the process from the first connection to the end of the last."""
+    async with BareClient.to(server.url) as first:
+        await first.connect("7")
+        assert await registered(redis, 7) == server.live.process_id
+        async with BareClient.to(server.url) as second:
+            await second.connect("7")
+        await eventually(lambda: server.live.connections == 1)
+        assert await registered(redis, 7) == server.live.process_id
+
+    async def gone() -> bool:
+        return not await registered(redis, 7)
+
+    await eventually(gone)
+
+
+async def test_expired_token(server: LiveServer) -> None:
+    """An expired token gets error 109 and may be followed by a good one on the same connection."""
+    server.authenticator.expired.add("7:old")
+    async with BareClient.to(server.url) as client:
+        answer = await client.ask("connect", token="7:old")
+        assert answer["error"] == {"code": 109, "message": "token expired"}
+        assert (await client.connect("7"))["client"]
+
+
+async def test_rest_of_a_refused_frame(server: LiveServer) -> None:
+    """What follows a refused connect in its frame is neither answered nor punished."""
+    server.authenticator.expired.add("7:old")
+    async with BareClient.to(server.url) as client:
+        await client.send({"id": 1, "connect": {"token": "7:old"}}, {"id": 2, "subscribe": {"channel": "photo:1"}})
+        assert (await client.reply(1))["error"]["code"] == 109
+        await client.send({"id": 3, "connect": {"token": "7"}})
+        assert "connect" in await client.reply(3)
+        assert await client.quiet() == []
+
+
+@pytest.mark.parametrize("token", ["", "nonsense", "7:gone"])
+async def test_invalid_token(server: LiveServer, token: str) -> None:
+    """An invalid or revoked token closes with 3500, which clients do not come back from."""
+    server.authenticator.revoked.add("gone")
+    async with BareClient.to(server.url) as client:
+        await client.send({"id": 1, "connect": {"token": token}})
+        assert await client.closed() == (3500, "invalid token")
+
+
+async def test_sign_out_while_connecting(server: LiveServer, redis: Redis) -> None:
+    """A session that is revoked between authentication and registration does not stay connected."""
+    server.authenticator.revoked_on_confirm.add("gone")
+    async with BareClient.to(server.url) as client:
+        await client.send({"id": 1, "connect": {"token": "7:gone"}})
+        assert (await client.closed())[0] == 3500
+
+    async def gone() -> bool:
+        return not await registered(redis, 7)
+
+    await eventually(gone)
+
+
+async def test_streams_unavailable(server: LiveServer) -> None:
+    """While the streams cannot be read, a connect gets the temporary error 100 and leaves nothing behind."""
+    server.streams.broken = True
+    async with BareClient.to(server.url) as client:
+        answer = await client.ask("connect", token="7")
+        assert answer["error"] == {"code": 100, "message": "internal server error", "temporary": True}
+        server.streams.broken = False
+        await client.connect("7")
+        await server.publish(server.redis, [7], "feed", {"n": 1})
+        assert await client.data() == {"n": 1}
+        assert await client.quiet() == []
+
+
+async def test_slow_port(serve: Serve) -> None:
+    """A port that does not answer by the deadline becomes the temporary error 100."""
+    async with serve(command_deadline=0.1) as server, BareClient.to(server.url) as client:
+        server.authenticator.gate = asyncio.Event()
+        assert (await client.ask("connect", token="7"))["error"]["code"] == 100
+
+
+async def test_stale(serve: Serve) -> None:
+    """A socket that never connects is closed with 3502."""
+    async with serve(connect_deadline=0.1) as server, BareClient.to(server.url) as client:
+        assert await client.closed() == (3502, "stale")
+
+
+async def test_pings(serve: Serve) -> None:
+    """A client that answers is pinged again and again, also while it is busy, and stays."""
+    async with serve(ping_interval=0.1, pong_deadline=0.08) as server, BareClient.to(server.url) as client:
+        result = await client.connect("7")
+        assert result["ping"] == 1
+        for _ in range(4):
+            await client.ping()
+            await client.send({})
+        assert await client.quiet() == []
+
+
+async def test_no_pong(serve: Serve) -> None:
+    """A client that does not answer a ping is closed with 3012."""
+    async with serve(ping_interval=0.1, pong_deadline=0.05) as server, BareClient.to(server.url) as client:
+        await client.connect("7")
+        assert await client.closed() == (3012, "no pong")
+
+
+async def test_unsolicited_pong(server: LiveServer) -> None:
+    """A pong that nobody asked for closes with 3501."""
+    async with BareClient.to(server.url) as client:
+        await client.connect("7")
+        await client.send({})
+        assert await client.closed() == (3501, "bad request")
+
+
+async def test_expiry(serve: Serve) -> None:
+    """A connection whose token ended and was not renewed is closed with 3005 after the grace."""
+    async with serve(expiry_grace=0.2) as server, BareClient.to(server.url) as client:
+        server.authenticator.lifetime = 0.1
+        await client.connect("7")
+        async with asyncio.timeout(2):
+            assert await client.closed() == (3005, "connection expired")
+
+
+async def test_refresh(serve: Serve) -> None:
+    """A refresh in time keeps the connection beyond the end of its first token."""
+    async with serve(expiry_grace=0.2) as server, BareClient.to(server.url) as client:
+        server.authenticator.lifetime = 0.2
+        await client.connect("7")
+        server.authenticator.lifetime = 3600
+        answer = await client.ask("refresh", token="7:next")
+        assert answer["refresh"]["expires"] is True
+        assert answer["refresh"]["ttl"] > 3500
+        await asyncio.sleep(0.6)  # beyond the first token's end and grace: nothing is waited for
+        assert await client.quiet() == []
+
+
+async def test_refresh_refused(server: LiveServer) -> None:
+    """A refresh with an expired token gets 109, with another person's closes with 3500."""
+    server.authenticator.expired.add("7:old")
+    async with BareClient.to(server.url) as client:
+        await client.connect("7")
+        assert (await client.ask("refresh", token="7:old"))["error"]["code"] == 109
+        await client.send({"id": 9, "refresh": {"token": "8"}})
+        assert (await client.closed())[0] == 3500
+
+
+async def test_connection_limit(serve: Serve) -> None:
+    """One connection more than a person may have is closed with 3504; others are not touched."""
+    async with serve(connections_per_user=2) as server:
+        async with (
+            BareClient.to(server.url) as one,
+            BareClient.to(server.url) as two,
+            BareClient.to(server.url) as three,
+        ):
+            await one.connect("7")
+            await two.connect("7")
+            await three.send({"id": 1, "connect": {"token": "7"}})
+            assert await three.closed() == (3504, "connection limit")
+            assert await one.quiet() == []
+
+
+async def test_flood(serve: Serve) -> None:
+    """Commands beyond the rate close with 3013."""
+    async with serve(command_burst=20, command_rate=1) as server, BareClient.to(server.url) as client:
+        await client.connect("7")
+        for number in range(30):
+            await client.send({"id": number + 10, "ping": {}})
+        assert await client.closed() == (3013, "too many requests")
+
+
+@pytest.mark.parametrize(
+    ("origin", "status"), [("https://evil.example", 403), ("null", 403), ("http://127.0.0.1:1", 403)]
+)
+async def test_foreign_origin(server: LiveServer, origin: str, status: int) -> None:
+    """A page of a foreign origin is refused in the handshake."""
+    with pytest.raises(aiohttp.WSServerHandshakeError) as refusal:
+        async with BareClient.to(server.url, origin=origin):
+            pass
+    assert refusal.value.status == status
+
+
+async def test_own_and_configured_origins(serve: Serve) -> None:
+    """Pages of the own host and of configured origins may connect."""
+    async with serve(allowed_origins=("https://photos.example",)) as server:
+        for origin in (f"http://127.0.0.1:{server.port}", "https://photos.example"):
+            async with BareClient.to(server.url, origin=origin) as client:
+                await client.connect("7")
+
+
+async def test_unknown_protocol(server: LiveServer) -> None:
+    """A client that insists on a protocol that is not spoken gets 400 and the names of those that are."""
+    async with aiohttp.ClientSession() as session:
+        for query, protocols in (("?format=protobuf", []), ("", ["centrifuge-protobuf"])):
+            with pytest.raises(aiohttp.WSServerHandshakeError) as refusal:
+                await session.ws_connect(server.url + query, protocols=protocols)
+            assert refusal.value.status == 400
+
+
+async def test_drain(serve: Serve) -> None:
+    """A process that stops closes everybody with 3001 and accepts nobody."""
+    async with serve() as server, BareClient.to(server.url) as client:
+        await client.connect("7")
+        closing = asyncio.create_task(server.live.close())
+        assert await client.closed() == (3001, "shutdown")
+        with pytest.raises(aiohttp.WSServerHandshakeError) as refusal:
+            async with BareClient.to(server.url):
+                pass
+        assert refusal.value.status == 503
+        await closing
+        assert await registered(server.redis, 7) == b""

@@ -1,0 +1,180 @@
+"""Losses on the way from Redis: every stream is made good by its offset, in order and without repeats."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from redis.asyncio import Redis
+
+from channels.addressing import presence_key
+from channels.publisher import LivePublisher
+from channels.settings import LiveSettings
+from storage.redis_client import open_redis
+from tests.integration.channels.conftest import QUICK, Serve
+from tests.support.eventually import eventually
+from tests.support.live import BareClient, LiveServer, group_of
+from tests.support.tcp_proxy import TcpProxy
+
+pytestmark = pytest.mark.engines
+
+Behind = Callable[..., AbstractAsyncContextManager[tuple[LiveServer, TcpProxy]]]
+
+
+@pytest.fixture
+def behind_proxy(redis: Redis, redis_url: str) -> Behind:
+    """Start a live process whose way to Redis can be cut; the test's own way cannot."""
+
+    @asynccontextmanager
+    async def start(**settings: Any) -> AsyncIterator[tuple[LiveServer, TcpProxy]]:
+        parts = urlsplit(redis_url)
+        async with TcpProxy.to(parts.port or parts.path) as proxy:
+            client = open_redis(f"redis://127.0.0.1:{proxy.port}")
+            values = {**QUICK, "pubsub_deadline": 0.5, **settings}
+            async with LiveServer(client, LiveSettings(**values)).running() as server:
+                yield server, proxy
+                proxy.thaw()
+            await client.aclose()
+
+    return start
+
+
+async def numbers(client: BareClient, last: int) -> list[int]:
+    """Return the numbers of all publications up to one."""
+    seen: list[int] = []
+    while not seen or seen[-1] != last:
+        seen.append((await client.data())["n"])
+    return seen
+
+
+async def test_cut_connections(behind_proxy: Behind, redis: Redis) -> None:
+    """While the connection to Redis is cut again and again, every client hears everything once, in order."""
+    async with behind_proxy() as (server, proxy), BareClient.to(server.url) as one, BareClient.to(server.url) as two:
+        await one.connect("7")
+        await two.connect("8")
+        for number in range(1, 301):
+            await server.publish(redis, [7, 8], "feed", {"n": number})
+            if number % 60 == 30:
+                await proxy.cut()
+            if number % 60 == 59:
+                await eventually(lambda: server.live.ready)
+            await asyncio.sleep(0.002)
+        for client in (one, two):
+            assert await numbers(client, 300) == list(range(1, 301))
+            assert await client.quiet() == []
+        assert sum(recovered for recovered, _ in server.metrics.resyncs) >= 5
+        assert not any(lost for _, lost in server.metrics.resyncs)
+
+
+async def test_swallowed_packets(behind_proxy: Behind, redis: Redis) -> None:
+    """A peer that swallows packets is noticed by its silence, and what it swallowed is made good."""
+    async with behind_proxy() as (server, proxy), BareClient.to(server.url) as client:
+        await client.connect("7")
+        proxy.freeze()
+        for number in (1, 2, 3):
+            await server.publish(redis, [7], "feed", {"n": number})
+        await eventually(lambda: not server.live.ready, within=3)
+        proxy.thaw()
+        assert await numbers(client, 3) == [1, 2, 3]
+        await server.publish(redis, [7], "feed", {"n": 4})
+        assert await numbers(client, 4) == [4]
+
+
+async def test_new_history(behind_proxy: Behind, redis: Redis) -> None:
+    """A client whose gap cannot be told is closed with 3010, so that it comes back and learns it."""
+    async with behind_proxy() as (server, proxy), BareClient.to(server.url) as client:
+        await client.connect("7")
+        server.streams.epoch = "e2"
+        await proxy.cut()
+        assert await client.closed() == (3010, "insufficient state")
+        await eventually(lambda: server.metrics.resyncs == [(0, 1)])
+
+
+async def test_topics_after_a_loss(behind_proxy: Behind, redis: Redis) -> None:
+    """After a loss, clients are told of the gap in their topics, subscribe again, and hear again."""
+    async with behind_proxy() as (server, proxy), BareClient.to(server.url) as client:
+        await client.connect("7")
+        await client.ask("subscribe", channel="photo:5")
+        await proxy.cut()
+        push = await client.push()
+        assert push["channel"] == "photo:5"
+        assert push["unsubscribe"] == {"code": 2500, "reason": "insufficient state"}
+        assert "subscribe" in await client.ask("subscribe", channel="photo:5")
+        await LivePublisher(redis, group_of).to_topic("photo:5", b'{"n":1}')
+        assert await client.data() == {"n": 1}
+
+
+async def test_connecting_during_an_outage(behind_proxy: Behind, redis: Redis) -> None:
+    """While pub/sub is down, connects and subscribes get the temporary error 100; afterwards they succeed."""
+    async with behind_proxy(command_deadline=0.3) as (server, proxy), BareClient.to(server.url) as before:
+        await before.connect("8")
+        proxy.freeze()
+        await eventually(lambda: not server.live.ready, within=3)
+        async with BareClient.to(server.url) as client:
+            answer = await client.ask("connect", token="7")
+            assert (answer["error"]["code"], answer["error"]["temporary"]) == (100, True)
+            assert (await before.ask("subscribe", channel="photo:1"))["error"]["code"] == 100
+            proxy.thaw()
+            await eventually(lambda: server.live.ready)
+
+            async def connects() -> bool:
+                return "connect" in await client.ask("connect", token="7")
+
+            await eventually(connects)
+            assert "subscribe" in await before.ask("subscribe", channel="photo:1")
+
+
+async def test_streams_down_after_the_loss(behind_proxy: Behind, redis: Redis) -> None:
+    """While the streams cannot be read after a loss, publications wait, and then come in order."""
+    async with behind_proxy() as (server, proxy), BareClient.to(server.url) as client:
+        await client.connect("7")
+        server.streams.broken = True
+        reads = server.streams.reads
+        await proxy.cut()
+        await eventually(lambda: server.streams.reads > reads)
+        for number in (1, 2):
+            await server.publish(redis, [7], "feed", {"n": number})
+        assert await client.quiet() == []
+        server.streams.broken = False
+        assert await numbers(client, 2) == [1, 2]
+
+
+async def test_held_publications_are_bounded(behind_proxy: Behind, redis: Redis) -> None:
+    """More publications than may be held while a stream cannot be read close with 3010 instead of piling up."""
+    async with behind_proxy(held_publications=5) as (server, proxy), BareClient.to(server.url) as client:
+        await client.connect("7")
+        server.streams.broken = True
+        reads = server.streams.reads
+        await proxy.cut()
+        await eventually(lambda: server.streams.reads > reads)
+        for number in range(6):
+            await server.publish(redis, [7], "feed", {"n": number})
+        assert await client.closed() == (3010, "insufficient state")
+
+
+async def test_lost_registration(serve: Serve, redis: Redis) -> None:
+    """A registration that vanishes is noticed at the next renewal, and what was missed meanwhile is made good."""
+    async with serve(presence_interval=0.2) as server, BareClient.to(server.url) as client:
+        await client.connect("7")
+        await redis.delete(presence_key(group_of(7)))
+        await server.publish(redis, [7], "feed", {"n": 1})
+        assert await numbers(client, 1) == [1]
+        await server.publish(redis, [7], "feed", {"n": 2})
+        assert await numbers(client, 2) == [2]
+
+
+async def test_heartbeat(serve: Serve, redis: Redis) -> None:
+    """A process says that it lives, and how many connections it holds, until it stops."""
+    async with serve(presence_interval=0.1) as server, BareClient.to(server.url) as client:
+        await client.connect("7")
+        key = b"live:process:" + server.live.process_id
+
+        async def beats() -> bool:
+            return await redis.get(key) == b"1"
+
+        await eventually(beats)
+    assert await redis.get(key) is None

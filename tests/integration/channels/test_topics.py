@@ -1,0 +1,171 @@
+"""Channels that clients subscribe to: authorization, delivery, limits, revocation."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from channels.addressing import topic_channel
+from channels.envelope import control_body
+from channels.publisher import LivePublisher
+from tests.integration.channels.conftest import Serve
+from tests.support.eventually import eventually
+from tests.support.live import BareClient, LiveServer, group_of
+
+pytestmark = pytest.mark.engines
+
+
+@pytest.fixture
+def publisher(server: LiveServer) -> LivePublisher:
+    """Publish from elsewhere."""
+    return LivePublisher(server.redis, group_of)
+
+
+async def listeners(server: LiveServer, topic: str) -> int:
+    """Return how many processes listen to a topic."""
+    answer = await server.redis.pubsub_numsub(topic_channel(topic))
+    return int(answer[0][1])
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["json", "msgpack"])
+async def test_subscribe(server: LiveServer, publisher: LivePublisher, packed: bool) -> None:
+    """From the reply on, a subscriber hears the topic, and after unsubscribing no more."""
+    async with BareClient.to(server.url, packed=packed) as client:
+        await client.connect("7")
+        assert (await client.ask("subscribe", channel="photo:5"))["subscribe"] == {}
+        await publisher.to_topic("photo:5", b'{"likes":3}')
+        assert await client.push() == {"channel": "photo:5", "pub": {"data": {"likes": 3}}}
+        assert (await client.ask("unsubscribe", channel="photo:5"))["unsubscribe"] == {}
+        await publisher.to_topic("photo:5", b'{"likes":4}')
+        await server.publish(server.redis, [7], "feed", {"n": 1})
+        assert (await client.push())["channel"] == "feed"
+
+
+@pytest.mark.parametrize(
+    ("channel", "code"),
+    [
+        ("nonsense", 102),
+        ("photo:666", 103),
+        ("feed", 105),
+        ("photo:5", 105),
+        ("", 107),
+        ("x" * 256, 107),
+        (7, 107),
+    ],
+)
+async def test_refusals(server: LiveServer, channel: object, code: int) -> None:
+    """Each reason to refuse a subscription has its error code, and the connection goes on."""
+    server.authorizer.blocked.add((666, 7))
+    async with BareClient.to(server.url) as client:
+        await client.connect("7")
+        await client.ask("subscribe", channel="photo:5")
+        assert (await client.ask("subscribe", channel=channel))["error"]["code"] == code
+        assert await client.quiet() == []
+
+
+@pytest.mark.parametrize(
+    ("method", "code"),
+    [
+        ("publish", 103),
+        ("rpc", 104),
+        ("history", 108),
+        ("presence", 108),
+        ("presence_stats", 108),
+        ("sub_refresh", 108),
+    ],
+)
+async def test_methods_that_are_not_offered(server: LiveServer, method: str, code: int) -> None:
+    """What this server does not offer is answered with an error, never by closing."""
+    async with BareClient.to(server.url) as client:
+        await client.connect("7")
+        assert (await client.ask(method, channel="feed"))["error"]["code"] == code
+
+
+async def test_subscription_limit(serve: Serve) -> None:
+    """One subscription more than allowed gets error 106; after giving one up there is room."""
+    async with serve(subscriptions=2) as server, BareClient.to(server.url) as client:
+        await client.connect("7")
+        for number in (1, 2):
+            assert "subscribe" in await client.ask("subscribe", channel=f"photo:{number}")
+        assert (await client.ask("subscribe", channel="photo:3"))["error"]["code"] == 106
+        await client.ask("unsubscribe", channel="photo:1")
+        assert "subscribe" in await client.ask("subscribe", channel="photo:3")
+
+
+async def test_one_ear_for_many(serve: Serve) -> None:
+    """A process listens to a topic once while anybody does, and stops after the last."""
+    async with serve(pubsub_deadline=0.5) as server:
+        async with BareClient.to(server.url) as one:
+            await one.connect("7")
+            await one.ask("subscribe", channel="photo:5")
+            async with BareClient.to(server.url) as two:
+                await two.connect("8")
+                await two.ask("subscribe", channel="photo:5")
+                assert await listeners(server, "photo:5") == 1
+            await eventually(lambda: server.live.connections == 1)
+            await LivePublisher(server.redis, group_of).to_topic("photo:5", b"{}")
+            assert await one.data() == {}
+
+        async def silent() -> bool:
+            return await listeners(server, "photo:5") == 0
+
+        await eventually(silent)
+
+
+async def test_topic_that_goes(server: LiveServer, publisher: LivePublisher) -> None:
+    """When what a topic is about is gone, its subscriptions end for good."""
+    async with BareClient.to(server.url) as client:
+        await client.connect("7")
+        await client.ask("subscribe", channel="photo:5")
+        await publisher.close_topic("photo:5")
+        push = await client.push()
+        assert push["channel"] == "photo:5"
+        assert push["unsubscribe"] == {"code": 2000, "reason": "server unsubscribe"}
+
+
+async def test_block_ends_a_subscription(server: LiveServer, publisher: LivePublisher) -> None:
+    """A block ends the blocked person's subscriptions to the blocker's things within a second, and no other."""
+    async with BareClient.to(server.url) as blocked, BareClient.to(server.url) as other:
+        for client, token in ((blocked, "7"), (other, "8")):
+            await client.connect(token)
+            await client.ask("subscribe", channel="photo:5")
+            await client.ask("subscribe", channel="photo:6")
+        await publisher.to_users([7], control_body(control="revoke", owner=5))
+        async with asyncio.timeout(1):
+            push = await blocked.push()
+        assert (push["channel"], push["unsubscribe"]["code"]) == ("photo:5", 2000)
+        for topic in ("photo:5", "photo:6"):
+            await publisher.to_topic(topic, b"{}")
+        assert (await blocked.push())["channel"] == "photo:6"
+        assert [(await other.push())["channel"] for _ in range(2)] == ["photo:5", "photo:6"]
+
+
+async def test_block_during_authorization(server: LiveServer, publisher: LivePublisher) -> None:
+    """A block that happens while a subscription is being authorized is not slipped past."""
+    gate = server.authorizer.gate = asyncio.Event()
+    async with BareClient.to(server.url) as client:
+        await client.connect("7")
+        await client.send({"id": 50, "subscribe": {"channel": "photo:5"}})
+        await eventually(lambda: server.authorizer.asked)
+        server.authorizer.blocked.add((5, 7))
+        await publisher.to_users([7], control_body(control="revoke", owner=5))
+        await server.publish(server.redis, [7], "feed", {"n": 1})
+        assert (await client.push())["channel"] == "feed"  # so the order before it has been heard
+        gate.set()
+        assert (await client.reply(50))["error"]["code"] == 103
+        await publisher.to_topic("photo:5", b"{}")
+        assert await client.quiet() == []
+
+
+async def test_dead_process_is_forgotten(server: LiveServer, publisher: LivePublisher) -> None:
+    """A process that nobody listens for is taken out of presence when it is next addressed."""
+    from channels.addressing import presence_key, user_field
+
+    key = presence_key(group_of(7))
+    async with BareClient.to(server.url) as client:
+        await client.connect("7")
+        await server.redis.hset(key, user_field(7), b"deadbeef" + server.live.process_id)  # type: ignore[misc, arg-type]
+        await server.redis.hset(key, user_field(23), b"deadbeef")  # type: ignore[misc, arg-type]
+        await publisher.to_users([7, 23], control_body(control="revoke", owner=5))
+        assert await server.redis.hgetall(key) == {user_field(7): server.live.process_id}  # type: ignore[misc]

@@ -1,0 +1,119 @@
+"""The live layer's ports in memory: tokens, streams and grants that a test sets up by hand."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import time
+from dataclasses import replace
+
+from channels.errors import (
+    LiveUnavailableError,
+    PermissionDeniedError,
+    TokenExpiredError,
+    TokenInvalidError,
+    UnknownChannelError,
+)
+from channels.ports import Grant, Identity, Position, Publication, Recovery
+
+
+class FakeAuthenticator:
+    """Know tokens of the form "<user id>" and "<user id>:<session>", and those that were given a fate."""
+
+    def __init__(self) -> None:
+        self.lifetime = 3600.0
+        self.expired: set[str] = set()
+        self.revoked: set[str] = set()
+        self.revoked_on_confirm: set[str] = set()
+        self.asked = 0
+        self.gate: asyncio.Event | None = None
+
+    async def authenticate(self, token: str) -> Identity:
+        """Return who the token names."""
+        self.asked += 1
+        if self.gate is not None:
+            await self.gate.wait()
+        if token in self.expired:
+            raise TokenExpiredError(token)
+        user, _, session = token.partition(":")
+        if not user.isdigit() or session in self.revoked:
+            raise TokenInvalidError(token)
+        return Identity(user_id=int(user), session=session or f"s{user}", expires_at=time.time() + self.lifetime)
+
+    async def confirm(self, identity: Identity) -> None:
+        """Refuse sessions that were revoked meanwhile."""
+        if identity.session in self.revoked_on_confirm:
+            raise TokenInvalidError(identity.session)
+
+
+class MemoryStreams:
+    """Keep streams as lists; offsets are given by one counter, as the engine's clock would."""
+
+    def __init__(self) -> None:
+        self._offsets = itertools.count(1001)
+        self._last: dict[tuple[int, str], int] = {}
+        self.epoch = "e1"
+        self.logs: dict[tuple[int, str], list[Publication]] = {}
+        self.floor = 0
+        self.broken = False
+        self.reads = 0
+        self.gate: asyncio.Event | None = None
+
+    def append(self, user_id: int, stream: str, data: bytes) -> Publication:
+        """Write a publication down and return it with its offset."""
+        item = Publication(data=data, offset=next(self._offsets))
+        self.logs.setdefault((user_id, stream), []).append(item)
+        return item
+
+    async def position(self, user_id: int, stream: str) -> Position:
+        """Return the last offset."""
+        await self._pause()
+        return self._end(user_id, stream)
+
+    async def recover(self, user_id: int, stream: str, since: Position) -> Recovery:
+        """Return what is newer, if the epoch is the same and nothing was dropped since."""
+        await self._pause()
+        position = self._end(user_id, stream)
+        if since.epoch != self.epoch or since.offset < self.floor:
+            return Recovery(recovered=False, publications=(), position=position)
+        log = self.logs.get((user_id, stream), [])
+        newer = [item for item in log if item.offset > since.offset]
+        return Recovery(recovered=True, publications=newer, position=position)
+
+    def _end(self, user_id: int, stream: str) -> Position:
+        log = self.logs.get((user_id, stream), [])
+        return Position(epoch=self.epoch, offset=log[-1].offset if log else 1000)
+
+    async def _pause(self) -> None:
+        self.reads += 1
+        if self.gate is not None:
+            await self.gate.wait()
+        if self.broken:
+            raise LiveUnavailableError("broken by the test")
+
+
+class FakeAuthorizer:
+    """Grant "photo:<n>" to everybody but those who were blocked; the owner of photo n is user n."""
+
+    def __init__(self) -> None:
+        self.blocked: set[tuple[int, int]] = set()
+        self.asked = 0
+        self.gate: asyncio.Event | None = None
+
+    async def authorize(self, identity: Identity, channel: str) -> Grant:
+        """Return the grant of a photo's channel."""
+        self.asked += 1
+        kind, _, number = channel.partition(":")
+        if kind != "photo" or not number.isdigit():
+            raise UnknownChannelError(channel)
+        refused = (int(number), identity.user_id) in self.blocked
+        if self.gate is not None:
+            await self.gate.wait()
+        if refused:
+            raise PermissionDeniedError(channel)
+        return Grant(topic=channel, owner_id=int(number))
+
+
+def renamed(grant: Grant, topic: str) -> Grant:
+    """Return a grant with another topic."""
+    return replace(grant, topic=topic)

@@ -1,0 +1,202 @@
+"""A live endpoint on a real socket and a real engine, and a bare client that shows every byte of the protocol."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import msgpack
+import orjson
+from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType, web
+from redis.asyncio import Redis
+
+from channels.addressing import channel_prefix, presence_key, user_field
+from channels.envelope import seal, stream_body
+from channels.live import Live
+from channels.settings import LiveSettings
+from tests.support.eventually import eventually
+from tests.support.fake_ports import FakeAuthenticator, FakeAuthorizer, MemoryStreams
+
+PATH = "/connection/websocket"
+
+
+def group_of(user_id: int) -> int:
+    """Return a test person's slot group."""
+    return user_id % 16
+
+
+class CountingMetrics:
+    """Remember what was counted."""
+
+    def __init__(self) -> None:
+        self.opened = 0
+        self.codes: list[int] = []
+        self.sent = 0
+        self.resyncs: list[tuple[int, int]] = []
+
+    def live_opened(self) -> None:
+        """Count a connection."""
+        self.opened += 1
+
+    def live_closed(self, code: int) -> None:
+        """Keep a close code."""
+        self.codes.append(code)
+
+    def live_sent(self, messages: int) -> None:
+        """Count messages."""
+        self.sent += messages
+
+    def live_resynced(self, *, recovered: int, lost: int) -> None:
+        """Keep what a resynchronisation came to."""
+        self.resyncs.append((recovered, lost))
+
+
+class LiveServer:
+    """One live process: `live` and its fake ports, served at `url`."""
+
+    def __init__(self, redis: Redis, settings: LiveSettings) -> None:
+        self.redis = redis
+        self.metrics = CountingMetrics()
+        self.authenticator = FakeAuthenticator()
+        self.streams = MemoryStreams()
+        self.authorizer = FakeAuthorizer()
+        self.live = Live(
+            redis, self.authenticator, self.streams, self.authorizer, group_of, settings, metrics=self.metrics
+        )
+        self.url = ""
+        self.port = 0
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[LiveServer]:
+        """Serve on a free port for the time of the block."""
+        app = web.Application()
+        app.router.add_get(PATH, self.live.handle)
+        runner = web.AppRunner(app, shutdown_timeout=1.0)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        self.port = runner.addresses[0][1]
+        self.url = f"ws://127.0.0.1:{self.port}{PATH}"
+        work = asyncio.create_task(self.live.run())
+        try:
+            await eventually(lambda: self.live.ready or work.done())
+            yield self
+        finally:
+            await self.live.close()
+            work.cancel()
+            with suppress(asyncio.CancelledError):
+                await work
+            await runner.cleanup()
+
+    async def publish(self, redis: Redis, user_ids: list[int], stream: str, data: Any) -> int:
+        """Append to each person's stream and announce it as the inserting scripts do; return the last offset."""
+        offset = 0
+        for user_id in user_ids:
+            offset = self.streams.append(user_id, stream, orjson.dumps(data)).offset
+            await announce(redis, user_id, stream, data, offset)
+        return offset
+
+
+async def announce(redis: Redis, user_id: int, stream: str, data: Any, offset: int) -> None:
+    """Publish to every process that is registered for a person, as the inserting scripts do."""
+    group = group_of(user_id)
+    value = await redis.hget(presence_key(group), user_field(user_id)) or b""  # type: ignore[misc, arg-type]
+    message = seal([user_id], stream_body(stream, orjson.dumps(data)), offset=offset)
+    for start in range(0, len(value), 8):
+        await redis.publish(channel_prefix(group) + value[start : start + 8], message)
+
+
+class BareClient:
+    """Speak the protocol by hand over aiohttp's client socket; replies and pushes come in order."""
+
+    def __init__(self, socket: ClientWebSocketResponse, *, packed: bool = False) -> None:
+        self.socket = socket
+        self._packed = packed
+        self._waiting: list[dict[str, Any]] = []
+        self._ids = 0
+
+    @classmethod
+    @asynccontextmanager
+    async def to(cls, url: str, *, packed: bool = False, origin: str | None = None) -> AsyncIterator[BareClient]:
+        """Open a socket for the time of the block."""
+        protocols = ["picshare-msgpack"] if packed else []
+        async with (
+            ClientSession() as session,
+            session.ws_connect(url, protocols=protocols, origin=origin, autoping=False, max_msg_size=0) as socket,
+        ):
+            yield cls(socket, packed=packed)
+
+    async def send(self, *messages: dict[str, Any]) -> None:
+        """Send messages in one frame."""
+        if self._packed:
+            await self.socket.send_bytes(b"".join(msgpack.packb(message) for message in messages))
+        else:
+            await self.socket.send_str("\n".join(orjson.dumps(message).decode() for message in messages))
+
+    async def ask(self, method: str, **params: Any) -> dict[str, Any]:
+        """Send one command and return its reply; pushes that come first are kept."""
+        self._ids += 1
+        await self.send({"id": self._ids, method: params})
+        return await self.reply(self._ids)
+
+    async def connect(self, token: str, **params: Any) -> dict[str, Any]:
+        """Connect and return the result."""
+        answer = await self.ask("connect", token=token, **params)
+        result: dict[str, Any] = answer["connect"]
+        return result
+
+    async def reply(self, command_id: int) -> dict[str, Any]:
+        """Return the reply to a command."""
+        return await self._next(lambda message: message.get("id") == command_id)
+
+    async def push(self) -> dict[str, Any]:
+        """Return the next push."""
+        message = await self._next(lambda message: "push" in message)
+        push: dict[str, Any] = message["push"]
+        return push
+
+    async def data(self) -> Any:
+        """Return the document of the next push, which has to be a publication."""
+        return (await self.push())["pub"]["data"]
+
+    async def ping(self) -> None:
+        """Wait for the server's ping."""
+        await self._next(lambda message: not message)
+
+    async def closed(self) -> tuple[int, str]:
+        """Read to the end and return the close code and reason."""
+        async with asyncio.timeout(5):
+            while True:
+                message = await self.socket.receive()
+                if message.type is WSMsgType.CLOSE:
+                    return int(message.data), str(message.extra)
+                if message.type in (WSMsgType.CLOSED, WSMsgType.ERROR):
+                    return self.socket.close_code or 0, ""
+
+    async def quiet(self) -> list[dict[str, Any]]:
+        """Return everything that arrives before the answer to a ping of ours: nothing else was under way."""
+        answer = await self.ask("ping")
+        assert answer["ping"] == {}
+        waiting, self._waiting = self._waiting, []
+        return [message for message in waiting if message]
+
+    async def _next(self, wanted: Any) -> dict[str, Any]:
+        async with asyncio.timeout(5):
+            while True:
+                for position, message in enumerate(self._waiting):
+                    if wanted(message):
+                        return self._waiting.pop(position)
+                await self._read()
+
+    async def _read(self) -> None:
+        message = await self.socket.receive()
+        if message.type is WSMsgType.TEXT:
+            self._waiting.extend(orjson.loads(line) for line in message.data.split("\n"))
+        elif message.type is WSMsgType.BINARY:
+            unpacker = msgpack.Unpacker()
+            unpacker.feed(message.data)
+            self._waiting.extend(unpacker)
+        else:
+            raise AssertionError(f"the connection ended: {message.type.name} {message.data} {message.extra}")
