@@ -116,7 +116,7 @@ async def test_text_that_cannot_be_kept(database: Database, text: str) -> None:
     for changes in ({"bio": text}, {"settings": {"a": text}}):
         with pytest.raises(InvalidValueError):
             async with database.transaction() as tx:
-                await users.update(tx, ann.id, **changes)  # type: ignore[arg-type]
+                await users.update(tx, ann.id, **changes)
     with pytest.raises(InvalidValueError):
         await users.find(database, text)
 

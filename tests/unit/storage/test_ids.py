@@ -1,0 +1,82 @@
+"""Identifiers: order, shard, text."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from storage import ids
+
+identifiers = st.integers(min_value=0, max_value=ids.MAX_ID)
+
+
+@given(identifiers)
+def test_text_comes_back(identifier: int) -> None:
+    """An id is the same after text and back, in capitals or not."""
+    text = ids.encode(identifier)
+    assert len(text) == ids.TEXT_LENGTH
+    assert ids.decode(text) == ids.decode(text.lower()) == identifier
+
+
+@given(identifiers, identifiers)
+def test_text_order_is_time_order(one: int, other: int) -> None:
+    """Texts sort as their ids do."""
+    assert (one < other) == (ids.encode(one) < ids.encode(other))
+
+
+@pytest.mark.parametrize(
+    "text", ["", "0" * 12, "0" * 14, "Z" * 13, "8" + "0" * 12, "000000000000U", "00000000000-1", "é" * 13]
+)
+def test_foreign_text(text: str) -> None:
+    """A text of another length, alphabet or size is not an id."""
+    with pytest.raises(ids.BadIdError):
+        ids.decode(text)
+
+
+@given(st.text(max_size=14))
+def test_any_text_is_an_id_or_refused(text: str) -> None:
+    """No text does anything but give an id or be refused."""
+    try:
+        assert 0 <= ids.decode(text) <= ids.MAX_ID
+    except ids.BadIdError:
+        return
+
+
+@pytest.mark.parametrize("step", [0.0, 0.0001, 0.5, -5.0])
+def test_ids_grow(step: float) -> None:
+    """Ids of one maker strictly grow, within a millisecond, past the sequence's end, and when the clock steps back."""
+    now = ids.EPOCH_MS / 1000 + 1_000_000
+
+    def clock() -> float:
+        nonlocal now
+        now += step
+        return now
+
+    maker = ids.IdMaker(clock)
+    made = [maker.new(index % ids.SHARDS) for index in range(10_000)]
+    assert all(one < other for one, other in itertools.pairwise(made))
+
+
+def test_id_carries_moment_and_shard() -> None:
+    """An id tells its shard and the millisecond in which it was made."""
+    maker = ids.IdMaker(lambda: 1_780_000_000.123)
+    made = maker.new(777)
+    assert ids.shard_of(made) == 777
+    assert ids.milliseconds_of(made) == 1_780_000_000_123
+
+
+def test_shards_are_drawn_from_all() -> None:
+    """New accounts fall into every part of the range and never outside."""
+    drawn = {ids.draw_shard() for _ in range(2000)}
+    assert min(drawn) >= 0
+    assert max(drawn) < ids.SHARDS
+    assert {shard // 64 for shard in drawn} == set(range(16))
+
+
+@pytest.mark.parametrize(("shard", "group"), [(0, 0), (63, 0), (64, 1), (1023, 15)])
+def test_slot_group(shard: int, group: int) -> None:
+    """A slot group is a run of 64 shards, so that the order of shards keeps groups together."""
+    assert ids.slot_group(5 << 22 | shard) == group

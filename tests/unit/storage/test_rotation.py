@@ -1,0 +1,28 @@
+"""What a refresh token is good for."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from storage.sessions import Outcome, decide
+
+NOW = datetime(2026, 11, 20, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("used", "revoked", "seconds_left", "outcome"),
+    [
+        (False, False, 1, "ok"),
+        (False, False, 0, "expired"),
+        (True, False, 1, "reused"),
+        (True, False, -1, "reused"),
+        (True, True, 1, "unknown"),
+        (False, True, 1, "unknown"),
+    ],
+)
+def test_decide(used: bool, revoked: bool, seconds_left: int, outcome: Outcome) -> None:
+    """A reuse counts even late, and nothing counts in a session that has ended."""
+    expires_at = NOW + timedelta(seconds=seconds_left)
+    assert decide(used=used, revoked=revoked, expires_at=expires_at, now=NOW) == outcome
