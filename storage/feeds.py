@@ -21,7 +21,7 @@ from storage.window_log import Announcement, Building, Filled, Inserted, WindowL
 
 WINDOW = 500  # photos
 FILL_ATTEMPTS = 5  # how often a list from PostgreSQL may turn out to be out of date
-BUILD_WAIT = 2.0  # seconds to wait for another process that is building the same feed
+BUILD_WAIT = 0.3  # seconds to wait for another process that is building the same feed
 POLL = 0.01  # seconds
 
 

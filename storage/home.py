@@ -32,13 +32,12 @@ _RETRIES = 2  # to get a page out of Redis, before PostgreSQL gives it
 class HomePage:
     """A page: complete photo JSON, the id to go on below (None at the end), and what the gate said.
 
-    `items` is empty when the quota does not allow the request or the session was revoked (then the quota is
-    not charged and is None).
+    `items` is empty when the quota does not allow the request, or when the session was revoked, which charges nothing.
     """
 
     items: list[bytes]
     next: int | None
-    quota: Quota | None
+    quota: Quota
     revoked: bool
 
 

@@ -1,0 +1,130 @@
+"""Cards in Redis."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+
+from storage import photos
+from storage.cards import Cards, card_key, complete
+from storage.database import Database
+from tests.support.eventually import eventually
+from tests.support.gallery import Gallery
+
+pytestmark = pytest.mark.engines
+
+
+@pytest.fixture
+def gallery(database: Database) -> Gallery:
+    """People and photos."""
+    return Gallery(database)
+
+
+@pytest.fixture
+def cards(database: Database, redis: Any) -> Cards:
+    """Cards."""
+    return Cards(database, redis)
+
+
+def caption(card: bytes) -> str:
+    """Return the caption that a card tells."""
+    told: str = json.loads(complete(card, likes=0, comments=0, liked=False, sign=None))["caption"]
+    return told
+
+
+async def edit(database: Database, photo: int, author: int, text: str) -> None:
+    """Change a caption in the database."""
+    async with database.transaction() as tx:
+        await photos.edit(tx, photo, author_id=author, caption=text)
+
+
+async def test_cards_are_loaded_and_kept(cards: Cards, gallery: Gallery, redis: Any) -> None:
+    """Cards are made when first asked for and kept; what is not ready or does not exist has none."""
+    ann = await gallery.person()
+    photo, draft = await gallery.photo(ann, "sunset"), await gallery.photo(ann, ready=False)
+    for _ in range(2):
+        assert {key: caption(card) for key, card in (await cards.get([photo, draft, 5])).items()} == {photo: "sunset"}
+    assert await redis.get(card_key(photo)) == (await cards.get([photo]))[photo]
+    assert await redis.mget(card_key(draft), card_key(5)) == [b"~", b"-"]
+    assert await cards.get([]) == {}
+
+
+async def test_one_load_for_all(cards: Cards, gallery: Gallery, database: Database, redis: Any) -> None:
+    """Many who miss the same card at once make one query; one who gives up takes nothing from the others."""
+    ann = await gallery.person()
+    photo = await gallery.photo(ann)
+    counting = Counting(database)
+    cards = Cards(counting, redis)
+    asking = [asyncio.create_task(cards.get([photo])) for _ in range(10)]
+    await eventually(lambda: counting.queries)
+    asking[0].cancel()
+    answers = await asyncio.gather(*asking, return_exceptions=True)
+    assert isinstance(answers[0], asyncio.CancelledError)
+    assert all(isinstance(answer, dict) and photo in answer for answer in answers[1:])
+    assert counting.queries == 1
+
+
+async def test_photo_appears_when_ready(cards: Cards, gallery: Gallery, database: Database) -> None:
+    """A photo that was looked at too early has its card as soon as it is refreshed."""
+    ann = await gallery.person()
+    photo = await gallery.photo(ann, ready=False)
+    assert await cards.get([photo]) == {}
+    async with database.transaction() as tx:
+        await photos.mark_ready(tx, photo, width=1, height=1, placeholder=None, exif=None)
+    await cards.refresh(photo)
+    assert photo in await cards.get([photo])
+
+
+async def test_deleted_photo_never_returns(cards: Cards, gallery: Gallery, redis: Any) -> None:
+    """Once a tombstone stands neither a slow reader nor a refresh nor a change brings the photo back."""
+    ann = await gallery.person()
+    photo = await gallery.photo(ann)
+    await cards.tombstone(photo)
+    assert await cards.is_gone(photo)
+    await cards.load([photo])
+    await cards.refresh(photo)
+    await cards.forget([photo])
+    assert await cards.get([photo]) == {}
+    assert await redis.get(card_key(photo)) == b"-"
+
+
+async def test_change_shows_at_once(cards: Cards, gallery: Gallery, database: Database, redis: Any) -> None:
+    """After an edit nobody gets the old card, not even from a reader who had read before the edit."""
+    ann = await gallery.person()
+    photo = await gallery.photo(ann, "before")
+    slow_reader = dict(await photos.load(database, [photo]))
+    await cards.get([photo])
+    await edit(database, photo, ann, "after")
+    await cards.forget([photo])
+    await cards._store([(photo, slow_reader[photo])], "load")
+    await cards._store([(photo, slow_reader[photo])], "refresh")
+    assert caption((await cards.get([photo]))[photo]) == "after"
+    await redis.delete(card_key(photo))  # as when the mark's five seconds are over
+    assert caption((await cards.get([photo]))[photo]) == "after"
+    assert len(await redis.get(card_key(photo))) > 1
+
+
+class Counting:
+    """A database that counts queries."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.queries = 0
+
+    async def fetch(self, sql: str, *args: object) -> Any:
+        """Count and pass on."""
+        self.queries += 1
+        return await self._database.fetch(sql, *args)
+
+    async def fetchrow(self, sql: str, *args: object) -> Any:
+        """Count and pass on."""
+        self.queries += 1
+        return await self._database.fetchrow(sql, *args)
+
+    async def fetchval(self, sql: str, *args: object) -> Any:
+        """Count and pass on."""
+        self.queries += 1
+        return await self._database.fetchval(sql, *args)

@@ -1,0 +1,128 @@
+"""Counters and likes in Redis."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import pytest
+
+from storage import comments, likes
+from storage.database import Database
+from storage.engagement import Engagement, covers, liked_key
+from storage.models import LikeState
+from tests.support.gallery import Gallery
+
+pytestmark = pytest.mark.engines
+
+
+@pytest.fixture
+def gallery(database: Database) -> Gallery:
+    """People and photos."""
+    return Gallery(database)
+
+
+@pytest.fixture
+def engagement(database: Database, redis: Any) -> Engagement:
+    """Counters and likes."""
+    return Engagement(database, redis)
+
+
+async def like(database: Database, photo: int, person: int) -> LikeState:
+    """Like a photo in the database alone."""
+    async with database.transaction() as tx:
+        return await likes.add(tx, photo_id=photo, user_id=person)
+
+
+async def unlike(database: Database, photo: int, person: int) -> LikeState:
+    """Take a like back in the database alone."""
+    async with database.transaction() as tx:
+        return await likes.remove(tx, photo_id=photo, user_id=person)
+
+
+async def test_read_from_the_database_first(engagement: Engagement, gallery: Gallery, database: Database) -> None:
+    """What Redis does not hold is read from PostgreSQL; a photo that does not exist has zeros."""
+    ann, bob = await gallery.person(), await gallery.person()
+    photo, plain = await gallery.photo(bob), await gallery.photo(bob)
+    await like(database, photo, ann)
+    async with database.transaction() as tx:
+        await comments.add(tx, photo_id=photo, author_id=ann, text="lovely")
+    for _ in range(2):
+        assert await engagement.read([photo, plain, 5], ann) == {
+            photo: (1, 1, True),
+            plain: (0, 0, False),
+            5: (0, 0, False),
+        }
+    assert (await engagement.read([photo], bob))[photo] == (1, 1, False)
+    assert await engagement.read([], ann) == {}
+
+
+async def test_read_your_own_like(engagement: Engagement, gallery: Gallery, database: Database) -> None:
+    """A like and its end show in the very next read."""
+    ann = await gallery.person()
+    photo = await gallery.photo(ann)
+    await engagement.read([photo], ann)
+    for _ in range(2):
+        await engagement.apply(await like(database, photo, ann), ann)
+        assert (await engagement.read([photo], ann))[photo] == (1, 0, True)
+        await engagement.apply(await unlike(database, photo, ann), ann)
+        assert (await engagement.read([photo], ann))[photo] == (0, 0, False)
+
+
+@pytest.mark.parametrize("loaded", [True, False])
+async def test_order_and_repeats_do_not_matter(
+    engagement: Engagement, gallery: Gallery, database: Database, redis: Any, loaded: bool
+) -> None:
+    """However states are shuffled and repeated, the newest stands, whether the likes were loaded before or not."""
+    ann = await gallery.person()
+    photo = await gallery.photo(ann)
+    states = [await likes.state(database, photo_id=photo, user_id=ann)]
+    states += [await like(database, photo, ann), await unlike(database, photo, ann), await like(database, photo, ann)]
+    for order in itertools.permutations(states):
+        await redis.flushall()
+        if loaded:
+            await engagement.read([photo], ann)
+        for state in (*order, order[0]):
+            await engagement.apply(state, ann)
+        assert (await engagement.read([photo], ann))[photo] == (1, 0, True)
+
+
+async def test_unlike_that_meets_a_slow_load(engagement: Engagement, gallery: Gallery, redis: Any) -> None:
+    """An act that arrives while older likes are being loaded is not overwritten by them."""
+    ann = await gallery.person()
+    photo = await gallery.photo(ann)
+    taken_back = LikeState(photo_id=photo, liked=False, likes=0, comments=0, version=2, changed=True)
+    await engagement.apply(taken_back, ann)
+    key = liked_key(ann)
+    await engagement._liked.run(redis, [key], (60, b"all", photo.to_bytes(8, "big"), b"+1"))
+    assert (await engagement.read([photo], ann))[photo] == (0, 0, False)
+
+
+async def test_untouched_photo_is_not_liked(engagement: Engagement, gallery: Gallery, database: Database) -> None:
+    """Taking back a like that never was leaves the photo not liked, although its version is 0."""
+    ann = await gallery.person()
+    photo = await gallery.photo(ann)
+    await engagement.apply(await unlike(database, photo, ann), ann)
+    assert (await engagement.read([photo], ann))[photo] == (0, 0, False)
+
+
+async def test_old_photo_is_looked_up(engagement: Engagement, gallery: Gallery, database: Database) -> None:
+    """A like older than what is kept in Redis is found in PostgreSQL."""
+    ann = await gallery.person()
+    photo = await gallery.photo(ann)
+    old = 1024  # made in the first millisecond of all
+    await database.fetch(
+        "INSERT INTO photos SELECT (jsonb_populate_record(p, $2)).* FROM photos p WHERE id = $1", photo, {"id": old}
+    )
+    await like(database, old, ann)
+    await database.fetch("UPDATE likes SET created_at = now() - interval '100 days' WHERE photo_id = $1", old)
+    assert (await engagement.read([old, photo], ann)) == {old: (1, 0, True), photo: (0, 0, False)}
+
+
+def test_which_photos_a_loaded_hash_knows() -> None:
+    """All of the last 90 days, unless the person likes more than is kept."""
+    recent = (2**41 - 1) << 22
+    assert covers(b"all", recent)
+    assert not covers(b"newest", recent)
+    assert not covers(None, recent)
+    assert not covers(b"all", 1024)

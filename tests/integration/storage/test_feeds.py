@@ -1,0 +1,183 @@
+"""Feeds that follow the database."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from storage import social
+from storage.cards import Cards
+from storage.database import Database
+from storage.feeds import Feeds
+from tests.support.gallery import Gallery
+from tests.support.listener import announcement
+
+pytestmark = pytest.mark.engines
+
+
+@pytest.fixture
+def gallery(database: Database) -> Gallery:
+    """People and photos."""
+    return Gallery(database)
+
+
+@pytest.fixture
+def feeds(database: Database, redis: Any) -> Feeds:
+    """Feeds with a window of 20."""
+    return Feeds(database, redis, Cards(database, redis), window=20)
+
+
+async def ids_of(feeds: Feeds, person: int) -> list[int]:
+    """Return a feed's ids, newest first."""
+    await feeds.ensure(person)
+    view = await feeds.log.read(person)
+    assert view is not None
+    assert not view.building
+    return view.page(before=None, limit=1000).ids
+
+
+async def test_feed_is_built_from_the_database(feeds: Feeds, gallery: Gallery) -> None:
+    """A feed that is missing is built of the photos of those followed and the owner's own, and of nobody else's."""
+    ann, bob, cat = [await gallery.person() for _ in range(3)]
+    await gallery.follow(ann, bob)
+    await gallery.photo(cat)
+    await gallery.photo(bob, ready=False)
+    photos = [await gallery.photo(author) for author in (bob, ann, bob)]
+    assert await ids_of(feeds, ann) == photos[::-1]
+    view = await feeds.log.read(ann)
+    assert view is not None
+    assert view.complete
+
+
+async def test_many_readers_build_once(feeds: Feeds, gallery: Gallery, redis: Any) -> None:
+    """Many who ask for the position of a missing feed all get the position of the one that is built."""
+    ann = await gallery.person()
+    mine = await gallery.photo(ann)
+    positions = await asyncio.gather(*(feeds.position(ann) for _ in range(20)))
+    assert len(set(positions)) == 1
+    assert await ids_of(feeds, ann) == [mine]
+
+
+async def test_another_process_waits_for_the_builder(
+    feeds: Feeds, gallery: Gallery, database: Database, redis: Any
+) -> None:
+    """Who finds a feed being built elsewhere waits until it stands, and does not build another."""
+    ann = await gallery.person()
+    mine = await gallery.photo(ann)
+    building = await feeds.log.begin(ann, anew=True)
+    elsewhere = Feeds(database, redis, Cards(database, redis), window=20)
+    waiting = asyncio.create_task(ids_of(elsewhere, ann))
+    assert await feeds.position(ann) == (str(building.epoch), building.epoch)
+    await feeds.log.fill(ann, building, [mine], complete=True)
+    assert await waiting == [mine]
+
+
+async def test_recovery_tells_what_came(feeds: Feeds, gallery: Gallery) -> None:
+    """From a position one is told what was inserted and removed since, once, and the new position."""
+    ann, bob = await gallery.person(), await gallery.person()
+    await gallery.follow(ann, bob)
+    epoch, offset = await feeds.position(ann)
+    first, second = await gallery.photo(bob), await gallery.photo(bob)
+    for photo in (first, second):
+        await feeds.insert(photo, [ann], announcement())
+    await feeds.remove(first, [ann], announcement())
+    delta = await feeds.since(ann, epoch, offset)
+    assert delta is not None
+    assert [(photo, removed) for _, photo, removed in delta.items] == [(second, False), (first, True)]
+    assert (delta.epoch, delta.offset) == (epoch, delta.items[-1][0])
+    again = await feeds.since(ann, delta.epoch, delta.offset)
+    assert again is not None
+    assert not again.items
+    assert await feeds.since(ann, "another", offset) is None
+
+
+async def test_rebuild_changes_the_epoch(feeds: Feeds, gallery: Gallery) -> None:
+    """After a rebuild nobody recovers from before it, and what it holds is what the database says."""
+    ann, bob = await gallery.person(), await gallery.person()
+    await gallery.follow(ann, bob)
+    epoch, offset = await feeds.position(ann)
+    missed = await gallery.photo(bob)
+    await feeds.rebuild(ann)
+    assert await ids_of(feeds, ann) == [missed]
+    assert await feeds.since(ann, epoch, offset) is None
+
+
+async def test_everything_is_back_after_redis_lost_all(feeds: Feeds, gallery: Gallery, redis: Any) -> None:
+    """When Redis has lost all it had, feeds are built again on their next read, and old positions are refused."""
+    ann = await gallery.person()
+    mine = await gallery.photo(ann)
+    epoch, offset = await feeds.position(ann)
+    await redis.flushall()
+    await redis.script_flush()
+    assert await feeds.since(ann, epoch, offset) is None
+    assert await ids_of(feeds, ann) == [mine]
+
+
+async def test_deleted_photo_is_not_inserted(feeds: Feeds, gallery: Gallery, database: Database, redis: Any) -> None:
+    """A photo whose tombstone stands goes into no feed, even where the removal was never seen."""
+    ann = await gallery.person()
+    await feeds.ensure(ann)
+    photo = await gallery.photo(ann)
+    await Cards(database, redis).tombstone(photo)
+    assert (await feeds.insert(photo, [ann], announcement())).feeds == 0
+    assert await ids_of(feeds, ann) == []
+
+
+async def test_follow_and_unfollow(feeds: Feeds, gallery: Gallery) -> None:
+    """Following merges an author's photos into the feed, unfollowing takes them out, without an announcement."""
+    ann, bob = await gallery.person(), await gallery.person()
+    theirs, mine = await gallery.photo(bob), await gallery.photo(ann)
+    epoch, offset = await feeds.position(ann)
+    await gallery.follow(ann, bob)
+    await feeds.merge_author(ann, bob)
+    assert await ids_of(feeds, ann) == [mine, theirs]
+    await gallery.unfollow(ann, bob)
+    await feeds.drop_author(ann, bob)
+    assert await ids_of(feeds, ann) == [mine]
+    delta = await feeds.since(ann, epoch, offset)
+    assert delta is not None
+    assert not delta.items
+
+
+async def test_events_out_of_order_do_not_matter(feeds: Feeds, gallery: Gallery) -> None:
+    """What counts is how two people stand now: a late event of a follow that is over merges nothing, and vice versa."""
+    ann, bob = await gallery.person(), await gallery.person()
+    theirs = await gallery.photo(bob)
+    await feeds.ensure(ann)
+    await feeds.merge_author(ann, bob)
+    assert await ids_of(feeds, ann) == []
+    await gallery.follow(ann, bob)
+    await feeds.drop_author(ann, bob)
+    assert await ids_of(feeds, ann) == [theirs]
+
+
+async def test_muted_people_leave_the_feed(feeds: Feeds, gallery: Gallery, database: Database) -> None:
+    """A muted person's photos leave the feed although the follow stands, and come back afterwards."""
+    ann, bob = await gallery.person(), await gallery.person()
+    await gallery.follow(ann, bob)
+    theirs = await gallery.photo(bob)
+    await feeds.ensure(ann)
+    async with database.transaction() as tx:
+        await social.mute(tx, ann, bob)
+    await feeds.drop_author(ann, bob)
+    assert await ids_of(feeds, ann) == []
+    async with database.transaction() as tx:
+        await social.unmute(tx, ann, bob)
+    await feeds.merge_author(ann, bob)
+    assert await ids_of(feeds, ann) == [theirs]
+
+
+async def test_follow_while_the_feed_is_being_built(feeds: Feeds, gallery: Gallery) -> None:
+    """A follow that lands between the builder's read of the database and its end is in the feed."""
+    ann, bob = await gallery.person(), await gallery.person()
+    theirs = await gallery.photo(bob)
+    building = await feeds.log.begin(ann, anew=True)
+    read_before_the_follow: list[int] = []
+    await gallery.follow(ann, bob)
+    await feeds.merge_author(ann, bob)
+    filled, _ = await feeds.log.fill(ann, building, read_before_the_follow, complete=True)
+    assert filled.name == "CHANGED"
+    await feeds.log.discard(ann)
+    assert await ids_of(feeds, ann) == [theirs]

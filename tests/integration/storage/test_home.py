@@ -1,0 +1,275 @@
+"""The home feed's page."""
+
+from __future__ import annotations
+
+import json
+import random
+from typing import Any
+
+import pytest
+
+from storage import likes, users
+from storage.cards import Cards
+from storage.database import Database
+from storage.engagement import Engagement
+from storage.feeds import Feeds
+from storage.home import Home, HomePage
+from storage.ids import decode
+from storage.quotas import QuotaPolicy, Quotas, user_subject
+from storage.tickets import Tickets
+from tests.support.gallery import Gallery
+from tests.support.listener import announcement
+
+pytestmark = pytest.mark.engines
+
+PLENTY = QuotaPolicy(name="reads", limit=1_000_000, window_seconds=60)
+
+
+class World:
+    """Everything a home feed is made of; the window is short, so that PostgreSQL continues soon."""
+
+    def __init__(self, database: Database, redis: Any, *, window: int = 20) -> None:
+        self.database = database
+        self.redis = redis
+        self.gallery = Gallery(database)
+        self.cards = Cards(database, redis)
+        self.engagement = Engagement(database, redis)
+        self.feeds = Feeds(database, redis, self.cards, window=window)
+        self.home = Home(database, redis, self.feeds, self.cards, self.engagement)
+
+    async def page(self, viewer: int, *, before: int | None = None, limit: int = 20, **given: Any) -> HomePage:
+        """Return a page."""
+        options: dict[str, Any] = {"session": "s", "policy": PLENTY} | given
+        return await self.home.page(viewer, before=before, limit=limit, **options)
+
+    async def scroll(self, viewer: int, chance: random.Random | None = None, *, limit: int = 20) -> list[int]:
+        """Return all ids from the top to the end; all pages but the last must be full."""
+        ids: list[int] = []
+        before: int | None = None
+        while True:
+            wanted = chance.randint(1, 15) if chance else limit
+            page = await self.page(viewer, before=before, limit=wanted)
+            ids += ids_of(page)
+            if page.next is None:
+                return ids
+            assert len(page.items) == wanted
+            before = page.next
+
+
+@pytest.fixture
+def world(database: Database, redis: Any) -> World:
+    """A world without people."""
+    return World(database, redis)
+
+
+def told(page: HomePage) -> list[dict[str, Any]]:
+    """Return what a page says."""
+    return [json.loads(item) for item in page.items]
+
+
+def ids_of(page: HomePage) -> list[int]:
+    """Return a page's ids."""
+    return [decode(photo["id"]) for photo in told(page)]
+
+
+async def test_page_tells_everything(world: World) -> None:
+    """A page has the newest photos with counters and the viewer's own like, and says where to go on."""
+    ann, bob = await world.gallery.person("ann"), await world.gallery.person("bob")
+    await world.gallery.follow(ann, bob)
+    photos = [await world.gallery.photo(bob, f"photo {number}") for number in range(5)]
+    async with world.database.transaction() as tx:
+        await likes.add(tx, photo_id=photos[4], user_id=ann)
+    for _ in range(2):
+        page = await world.page(ann, limit=2)
+        assert [(photo["caption"], photo["likes"], photo["liked"]) for photo in told(page)] == [
+            ("photo 4", 1, True),
+            ("photo 3", 0, False),
+        ]
+        assert page.next == photos[3]
+        assert not page.revoked
+    last = await world.page(ann, before=photos[1], limit=2)
+    assert (ids_of(last), last.next) == ([photos[0]], None)
+    assert (await world.page(ann, before=photos[0])).items == []
+
+
+async def test_one_round_trip_when_warm(world: World) -> None:
+    """A warm page is one command to Redis and no query."""
+    ann = await world.gallery.person()
+    for _ in range(25):
+        await world.gallery.photo(ann)
+    await world.page(ann)
+    sent: list[tuple[Any, ...]] = []
+    home = Home(NoDatabase(), Recording(world.redis, sent), world.feeds, world.cards, world.engagement)
+    page = await home.page(ann, session="s", before=None, limit=20, policy=PLENTY)
+    assert len(page.items) == 20
+    assert len(sent) == 1
+
+
+class Recording:
+    """A client that knows one command and remembers what was sent."""
+
+    def __init__(self, redis: Any, sent: list[tuple[Any, ...]]) -> None:
+        self._redis = redis
+        self._sent = sent
+
+    async def evalsha(self, *arguments: Any) -> Any:
+        """Remember and pass on."""
+        self._sent.append(arguments)
+        return await self._redis.evalsha(*arguments)
+
+
+class NoDatabase:
+    """A database that must not be asked."""
+
+    async def fetch(self, sql: str, *args: object) -> Any:
+        """Fail."""
+        raise AssertionError(sql)
+
+    fetchrow = fetchval = fetch
+
+
+async def test_empty_feed(world: World) -> None:
+    """Who follows nobody and has no photos has an empty page without an end to look for."""
+    ann = await world.gallery.person()
+    page = await world.page(ann)
+    assert (page.items, page.next) == ([], None)
+
+
+async def test_quota(world: World) -> None:
+    """A page charges the reader's quota once, the same that other requests charge; used up, it holds nothing."""
+    ann = await world.gallery.person()
+    await world.gallery.photo(ann)
+    three = QuotaPolicy(name="three", limit=3, window_seconds=100)
+    await Quotas(world.redis).take(three, user_subject(ann))
+    cold, warm, refused = [await world.page(ann, policy=three) for _ in range(3)]
+    assert (cold.quota.remaining, warm.quota.remaining) == (1, 0)
+    assert len(warm.items) == 1
+    assert not refused.quota.allowed
+    assert refused.quota.retry_after > 0
+    assert (refused.items, refused.revoked) == ([], False)
+
+
+async def test_revoked_session(world: World) -> None:
+    """A revoked session sees nothing and uses nothing up; another session of the same person goes on."""
+    ann = await world.gallery.person()
+    await world.gallery.photo(ann)
+    await Tickets(world.redis).revoke_session("old", ann, ttl=60)
+    one = QuotaPolicy(name="one", limit=1, window_seconds=100)
+    page = await world.page(ann, session="old", policy=one)
+    assert (page.items, page.revoked) == ([], True)
+    assert len((await world.page(ann, session="new", policy=one)).items) == 1
+
+
+async def test_page_is_full_where_photos_are_gone(world: World) -> None:
+    """Deleted photos take no place on a page, whether Redis knows of them already or finds out by loading."""
+    ann = await world.gallery.person()
+    photos = [await world.gallery.photo(ann) for _ in range(12)]
+    await world.feeds.ensure(ann)
+    for photo in photos[8:]:
+        await world.gallery.delete(photo, ann)
+    await world.cards.tombstone(photos[11])
+    page = await world.page(ann, limit=5)
+    assert ids_of(page) == photos[3:8][::-1]
+    assert page.next == photos[3]
+
+
+async def test_private_photos_are_signed(world: World) -> None:
+    """URLs of a private account's photos are signed for the answer."""
+    ann = await world.gallery.person(private=True)
+    await world.gallery.photo(ann)
+    for _ in range(2):
+        [photo] = told(await world.page(ann, sign=lambda path: f"{path}?exp=1&sig=2"))
+        assert photo["urls"]["feed"].endswith("/feed.jpg?exp=1&sig=2")
+
+
+async def test_new_name_after_a_change(world: World) -> None:
+    """When an author's name changes and the cards are forgotten, the next page has the new name."""
+    ann = await world.gallery.person()
+    photo = await world.gallery.photo(ann)
+    await world.page(ann)
+    async with world.database.transaction() as tx:
+        await users.update(tx, ann, display_name="Anna")
+    await world.cards.forget([photo])
+    for _ in range(2):
+        [told_photo] = told(await world.page(ann))
+        assert told_photo["author"]["display_name"] == "Anna"
+
+
+async def test_scrolling_past_the_window(world: World) -> None:
+    """Past what Redis holds PostgreSQL continues, with neither gap nor repeat, likes included."""
+    ann = await world.gallery.person()
+    photos = [await world.gallery.photo(ann) for _ in range(60)]
+    async with world.database.transaction() as tx:
+        await likes.add(tx, photo_id=photos[0], user_id=ann)
+    for limit in (7, 20, 50, 60, 100):
+        assert await world.scroll(ann, limit=limit) == photos[::-1]
+    page = await world.page(ann, before=photos[3])
+    assert [photo["liked"] for photo in told(page)] == [False, False, True]
+
+
+async def test_building_elsewhere_that_never_ends(world: World) -> None:
+    """While another process builds the feed and does not come to an end, PostgreSQL gives the page."""
+    ann = await world.gallery.person()
+    photos = [await world.gallery.photo(ann) for _ in range(3)]
+    await world.feeds.log.begin(ann, anew=True)
+    assert ids_of(await world.page(ann, limit=2)) == photos[1:][::-1]
+
+
+async def test_everything_is_back_after_redis_lost_all(world: World) -> None:
+    """When Redis has lost all it had, pages are the same as before."""
+    ann = await world.gallery.person()
+    photos = [await world.gallery.photo(ann) for _ in range(30)]
+    assert await world.scroll(ann) == photos[::-1]
+    await world.redis.flushall()
+    await world.redis.script_flush()
+    assert await world.scroll(ann) == photos[::-1]
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_random_walk(world: World, seed: int) -> None:
+    """Whatever happens, scrolling from the top gives each photo of the model once, newest first."""
+    chance = random.Random(seed)
+    ann, *authors = [await world.gallery.person() for _ in range(5)]
+    following: set[int] = set()
+    photos: dict[int, int] = {}  # id → author
+    late: list[int] = []
+    await world.feeds.ensure(ann)
+    for _ in range(120):
+        act = chance.choice(["upload"] * 6 + ["late", "delete", "follow", "unfollow", "rebuild", "lose", "scroll"])
+        author = chance.choice(authors)
+        if act in ("upload", "late"):
+            photo = await world.gallery.photo(author)
+            photos[photo] = author
+            late.append(photo)
+            if act == "upload":
+                await _fan_out(world, ann, following, photos, late)
+        elif act == "delete" and photos:
+            photo = chance.choice(sorted(photos))
+            await world.gallery.delete(photo, photos.pop(photo))
+            await world.cards.tombstone(photo)
+            await world.feeds.remove(photo, [ann], announcement())
+        elif act == "follow":
+            following.add(author)
+            await world.gallery.follow(ann, author)
+            await world.feeds.merge_author(ann, author)
+        elif act == "unfollow":
+            following.discard(author)
+            await world.gallery.unfollow(ann, author)
+            await world.feeds.drop_author(ann, author)
+        elif act == "rebuild":
+            await world.feeds.rebuild(ann)
+        elif act == "lose":
+            await world.feeds.discard(ann)
+        else:
+            chance.shuffle(late)
+            await _fan_out(world, ann, following, photos, late)
+            expected = sorted((photo for photo, by in photos.items() if by in following), reverse=True)
+            assert await world.scroll(ann, chance) == expected
+
+
+async def _fan_out(world: World, person: int, following: set[int], photos: dict[int, int], waiting: list[int]) -> None:
+    """Insert the photos that wait, as the workers do: only for those who follow."""
+    for photo in waiting:
+        if photos.get(photo) in following:
+            await world.feeds.insert(photo, [person], announcement())
+    waiting.clear()

@@ -1,0 +1,91 @@
+"""What happens when Redis goes away, freezes and comes back."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from storage.errors import StorageError, UnavailableError
+from storage.quotas import QuotaPolicy, Quotas
+from storage.redis_client import open_redis, redis_errors
+from storage.window_log import WindowLog
+from tests.engines.private import RedisNode, free_port
+from tests.support.eventually import eventually
+from tests.support.listener import announcement
+from tests.support.tcp_proxy import TcpProxy
+
+pytestmark = pytest.mark.engines
+
+POLICY = QuotaPolicy(name="p", limit=1000, window_seconds=60)
+
+
+@pytest.fixture
+def node(short_dir: Path) -> Iterator[RedisNode]:
+    """A Redis that may be killed."""
+    node = RedisNode(short_dir / "redis", free_port())
+    node.start()
+    yield node
+    node.stop()
+
+
+async def test_restart_is_survived(node: RedisNode) -> None:
+    """While Redis is down every call fails quickly with our own error; when it is back the same client works."""
+    redis = open_redis(node.url)
+    quotas, log = Quotas(redis), WindowLog(redis, "feed")
+    await asyncio.gather(*(quotas.take(POLICY, "x") for _ in range(20)))
+    node.kill()
+    for call in (lambda: quotas.take(POLICY, "x"), lambda: log.read(1), lambda: log.insert(1, [1, 2], announcement())):
+        started = time.monotonic()
+        with pytest.raises(UnavailableError, match="redis is unavailable"):
+            await call()
+        assert time.monotonic() - started < 5
+    node.start()
+    # It has none of our scripts any more.
+    assert (await quotas.take(POLICY, "y")).remaining == 999
+    assert (await log.insert(1, [1, 2, 70_000], announcement())).feeds == 0
+    await redis.aclose()
+
+
+async def test_restart_between_two_commands_is_not_noticed(node: RedisNode) -> None:
+    """Connections that died while nobody used them are replaced without an error."""
+    redis = open_redis(node.url)
+    quotas = Quotas(redis)
+    await asyncio.gather(*(quotas.take(POLICY, "x") for _ in range(20)))
+    node.kill()
+    node.start()
+    for _ in range(30):
+        assert (await quotas.take(POLICY, "x")).allowed
+    await redis.aclose()
+
+
+async def test_frozen_redis_is_noticed(node: RedisNode) -> None:
+    """A Redis that swallows what it is sent fails within five seconds, and is used again when it answers."""
+    async with TcpProxy.to(int(node.url.rpartition(":")[2])) as proxy:
+        redis = open_redis(f"redis://127.0.0.1:{proxy.port}")
+        quotas = Quotas(redis)
+        await quotas.take(POLICY, "x")
+        proxy.freeze()
+        started = time.monotonic()
+        with pytest.raises(UnavailableError):
+            await quotas.take(POLICY, "x")
+        assert time.monotonic() - started < 5
+        proxy.thaw()
+
+        async def works() -> bool:
+            return (await quotas.take(POLICY, "x")).allowed
+
+        assert await eventually(works)
+        await redis.aclose()
+
+
+async def test_refusals_are_not_outages(redis: Any) -> None:
+    """A command that Redis refuses is our mistake and not an outage, so that nobody tries it again."""
+    await redis.set("text", "x")
+    with pytest.raises(StorageError) as refused, redis_errors():
+        await redis.hget("text", "field")
+    assert not isinstance(refused.value, UnavailableError)
