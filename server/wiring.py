@@ -10,7 +10,7 @@ from aiohttp import web
 
 from channels.live import Live
 from channels.settings import LiveSettings
-from server.app import make_app
+from server.app import make_app, make_live_app
 from server.config import Settings
 from server.errors import ConfigError
 from server.live_ports import LiveAuthenticator, LiveAuthorizer, LiveStreams
@@ -77,11 +77,9 @@ def live_layer(settings: Settings, stores: Stores, metrics: Metrics) -> Live:
     )
 
 
-def live_app(live: Live) -> web.Application:
+def live_app(settings: Settings, live: Live, metrics: Metrics) -> web.Application:
     """Return an application that holds live connections and nothing else."""
-    app = web.Application()
-    app.router.add_get("/connection/websocket", live.handle)
-    return app
+    return make_live_app(live, api_settings(settings), metrics)
 
 
 def api_app(
@@ -155,16 +153,14 @@ async def handlers_of(
             )
             return photos.handlers()
         case Service.NOTIFY:
-            return NotifyHandlers(
-                stores.db, stores.notification_log, stores.engagement, stores.cards, stores.publisher
-            ).handlers()
+            return NotifyHandlers(stores.db, stores.notification_log, stores.engagement, stores.publisher).handlers()
         case _:
             raise ValueError(f"{service} works no queue")
 
 
 def janitor_of(stores: Stores) -> Janitor:
     """Return the janitor."""
-    return Janitor(stores.db)
+    return Janitor(stores.db, stores.blobs)
 
 
 async def _decoder(settings: Settings, stack: AsyncExitStack) -> Decoder:

@@ -59,6 +59,10 @@ class Blobs(Protocol):
         """Remove an object; that there is none is no error."""
         ...
 
+    async def sweep(self, older_than: float) -> int:
+        """Remove what was begun and left unfinished for `older_than` seconds; return how much."""
+        ...
+
 
 def original_key(sha256: str) -> str:
     """Return the key of an original."""

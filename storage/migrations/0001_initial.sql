@@ -108,6 +108,8 @@ CREATE TABLE photos (
 -- With the state inside, a home feed reads each author's newest ready ids from the index alone.
 CREATE INDEX photos_by_author ON photos (author_id, id DESC) INCLUDE (state) WHERE deleted_at IS NULL;
 CREATE INDEX photos_newest ON photos (id DESC) WHERE state = 'ready' AND deleted_at IS NULL;
+-- The few that wait for their variants, so that those that wait too long are found without reading the rest.
+CREATE INDEX photos_processing ON photos (created_at) WHERE state = 'processing' AND deleted_at IS NULL;
 CREATE INDEX photos_by_content ON photos (sha256) WHERE deleted_at IS NULL;
 
 CREATE TABLE photo_tags (

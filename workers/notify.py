@@ -1,0 +1,149 @@
+"""Tell people what others did: likes, comments, follows, and photos that could not be shown.
+
+Each event does three things at once: the counters in Redis take the newer state, who looks at the photo
+hears of it on the photo's topic, and the recipient's inbox is settled. The inbox follows what the
+database says when the handler runs, so repeated and overtaken events leave it right.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+from channels.publisher import LivePublisher
+from storage import comments, likes, photos, social
+from storage.comment_json import comment_json
+from storage.database import Database
+from storage.engagement import Engagement
+from storage.errors import NotFoundError
+from storage.events import CommentAdded, CommentDeleted, LikeAdded, LikeRemoved, PhotoRejected, UserFollowed
+from storage.models import LikeState, NotificationKind, PhotoState
+from storage.notification_log import NotificationLog
+from workers import live_topics
+from workers.handlers import EventHandler, on
+from workers.inbox import Act, Inbox
+
+
+class NotifyHandlers:
+    """Work the queue "notify"."""
+
+    def __init__(
+        self, db: Database, notification_log: NotificationLog, engagement: Engagement, publisher: LivePublisher
+    ) -> None:
+        self._db = db
+        self._inbox = Inbox(db, notification_log)
+        self._engagement = engagement
+        self._publisher = publisher
+
+    def handlers(self) -> Mapping[str, EventHandler]:
+        """Return the handler of each topic."""
+        return {
+            **on(LikeAdded, self.like_changed),
+            **on(LikeRemoved, self.like_changed),
+            **on(CommentAdded, self.commented),
+            **on(CommentDeleted, self.comment_deleted),
+            **on(UserFollowed, self.followed),
+            **on(PhotoRejected, self.rejected),
+        }
+
+    async def like_changed(self, event: LikeAdded | LikeRemoved) -> None:
+        """Tell of a like that was given or taken back, whichever is so by now."""
+        state = await self._state(event.photo_id, event.user_id)
+        if state is None:
+            return
+
+        async def liked() -> bool:
+            now = await self._state(event.photo_id, event.user_id)
+            return now is not None and now.liked
+
+        act = Act(
+            recipient_id=event.owner_id,
+            kind=NotificationKind.LIKE,
+            actor_id=event.user_id,
+            photo_id=event.photo_id,
+            source_id=event.photo_id,
+        )
+        document = live_topics.photo_liked(state) if state.liked else live_topics.photo_unliked(state)
+        await asyncio.gather(
+            self._inbox.settle(act, liked, state.liked),
+            self._engagement.apply(state, event.user_id),
+            self._publisher.to_topic(live_topics.photo_topic(event.photo_id), document),
+        )
+
+    async def commented(self, event: CommentAdded) -> None:
+        """Tell of a comment, unless it is deleted by now."""
+        state = await self._state(event.photo_id, event.user_id)
+        try:
+            comment = await comments.get(self._db, event.comment_id)
+        except NotFoundError:
+            return
+        if state is None:
+            return
+        document = live_topics.photo_commented(state, comment_json(comment))
+        await asyncio.gather(
+            self._inbox.settle(_comment(event), lambda: self._comment_stands(event.comment_id), now=True),
+            self._engagement.apply(state, None),
+            self._publisher.to_topic(live_topics.photo_topic(event.photo_id), document),
+        )
+
+    async def comment_deleted(self, event: CommentDeleted) -> None:
+        """Take the word of a comment back."""
+        state = await self._state(event.photo_id, event.user_id)
+        if state is None:
+            return
+        document = live_topics.comment_deleted(state, event.comment_id)
+        await asyncio.gather(
+            self._inbox.withdraw(_comment(event)),
+            self._engagement.apply(state, None),
+            self._publisher.to_topic(live_topics.photo_topic(event.photo_id), document),
+        )
+
+    async def followed(self, event: UserFollowed) -> None:
+        """Tell of a new follower, or of somebody who asks to be one; a request that was granted is over."""
+        relation = await social.relation(self._db, event.follower_id, event.followee_id)
+        if relation.following:
+            await self._inbox.note(_follow(event, NotificationKind.FOLLOW))
+            await self._inbox.withdraw(_follow(event, NotificationKind.FOLLOW_REQUEST))
+        elif relation.requested:
+            await self._inbox.note(_follow(event, NotificationKind.FOLLOW_REQUEST))
+
+    async def rejected(self, event: PhotoRejected) -> None:
+        """Tell an author that a photo cannot be shown, and why."""
+        photo = (await photos.load(self._db, [event.photo_id])).get(event.photo_id)
+        if photo is not None and photo.state is PhotoState.REJECTED:
+            act = Act(
+                recipient_id=photo.author.id,
+                kind=NotificationKind.PHOTO_REJECTED,
+                actor_id=None,
+                photo_id=photo.id,
+                source_id=photo.id,
+            )
+            await self._inbox.note(act)
+
+    async def _state(self, photo_id: int, user_id: int) -> LikeState | None:
+        """Return how a photo is liked, or None once it is deleted."""
+        try:
+            return await likes.state(self._db, photo_id=photo_id, user_id=user_id)
+        except NotFoundError:
+            return None
+
+    async def _comment_stands(self, comment_id: int) -> bool:
+        try:
+            await comments.get(self._db, comment_id)
+        except NotFoundError:
+            return False
+        return True
+
+
+def _comment(event: CommentAdded | CommentDeleted) -> Act:
+    return Act(
+        recipient_id=event.owner_id,
+        kind=NotificationKind.COMMENT,
+        actor_id=event.user_id,
+        photo_id=event.photo_id,
+        source_id=event.comment_id,
+    )
+
+
+def _follow(event: UserFollowed, kind: NotificationKind) -> Act:
+    return Act(recipient_id=event.followee_id, kind=kind, actor_id=event.follower_id, source_id=event.follower_id)
