@@ -1,0 +1,149 @@
+"""Photos over the API: upload, look, change, delete, lists."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+
+from tests.support.api import Api
+from tests.support.pictures import encoded, halves, photograph
+
+pytestmark = pytest.mark.engines
+
+
+async def test_an_upload_answers_the_photo_as_processing(api: Api) -> None:
+    """The answer to an upload is the photo itself, which has no images yet."""
+    ann = await api.person()
+    photo = await ann.upload(photograph(), "A rocket")
+    assert photo["state"] == "processing"
+    assert photo["caption"] == "A rocket"
+    assert (photo["width"], photo["height"]) == (640, 427)
+    assert photo["urls"] == {}
+    assert photo["author"]["username"] == ann.name
+
+
+async def test_an_original_is_stored_byte_for_byte_under_its_hash(api: Api) -> None:
+    """The stored original is what was sent, and no temporary file stays behind."""
+    ann = await api.person()
+    await ann.upload(photograph())
+    data = photograph().read_bytes()
+    digest = hashlib.sha256(data).hexdigest()
+    blob = await api.services.blobs.open(f"original/{digest[:2]}/{digest}")
+    assert blob.path is not None
+    assert blob.path.read_bytes() == data
+    assert list(api.services.settings.upload_dir.iterdir()) == []
+
+
+async def test_a_form_carries_caption_alt_text_tags_and_location(api: Api) -> None:
+    """Every text of the form stands beside the photo, tags in their one form and each once."""
+    import aiohttp
+
+    ann = await api.person()
+    form = aiohttp.FormData()
+    form.add_field("alt_text", "two halves")
+    form.add_field("tags", "#Red")
+    form.add_field("tags", "blue")
+    form.add_field("tags", "BLUE")
+    form.add_field("location", "Bern")
+    form.add_field("file", encoded(halves(), "PNG"), filename="../../etc/passwd", content_type="text/html")
+    photo = (await ann.call("POST", "/photos", data=form)).expect(201)
+    assert photo["alt_text"] == "two halves"
+    assert photo["tags"] == ["red", "blue"]
+    assert photo["location"] == "Bern"
+
+
+async def test_the_same_photo_twice_without_a_key_is_two_posts(api: Api) -> None:
+    """Nobody is kept from posting a picture again."""
+    ann = await api.person()
+    first, second = await ann.upload(photograph()), await ann.upload(photograph())
+    assert first["id"] != second["id"]
+
+
+async def test_a_ready_photo_is_listed_for_everybody(api: Api) -> None:
+    """Visitors see public photos: alone, newest, by tag and by author."""
+    ann = await api.person("ann_of_tags")
+    photo = await ann.upload(photograph())
+    (await ann.call("PATCH", f"/photos/{photo['id']}", json={"tags": ["space"]})).expect(200)
+    await api.finish(photo)
+    for path in ("/photos", "/photos?tag=space", "/photos?tag=%23SPACE", f"/users/{ann.id}/photos"):
+        page = (await api.visitor.call("GET", path)).expect(200)
+        assert [item["id"] for item in page["items"]] == [photo["id"]], path
+        assert page["next"] is None
+    alone = (await api.visitor.call("GET", f"/photos/{photo['id']}")).expect(200)
+    assert set(alone["urls"]) == {"thumb", "feed"}
+    assert alone["liked"] is False
+
+
+async def test_lists_are_walked_by_cursor_without_gap_or_repeat(api: Api) -> None:
+    """Pages of one joined together are the whole list, newest first."""
+    ann = await api.person()
+    made = [(await ann.upload(photograph()))["id"] for _ in range(5)]
+    for photo_id in made:
+        await api.finish({"id": photo_id})
+    seen, cursor = [], None
+    while True:
+        query = {"limit": "2"} | ({"cursor": cursor} if cursor else {})
+        page = (await api.visitor.call("GET", "/photos", params=query)).expect(200)
+        seen += [item["id"] for item in page["items"]]
+        cursor = page["next"]
+        if cursor is None:
+            break
+    assert seen == made[::-1]
+
+
+async def test_an_edit_is_seen_in_the_feed_at_once(api: Api) -> None:
+    """A caption that was changed is the one that the next page of the feed shows."""
+    ann = await api.person()
+    photo = await ann.upload(photograph(), "before")
+    await api.finish(photo)
+    assert (await ann.feed())[0]["caption"] == "before"
+    (await ann.call("PATCH", f"/photos/{photo['id']}", json={"caption": "after", "location": "Bern"})).expect(200)
+    assert (await ann.feed())[0]["caption"] == "after"
+    changed = (await ann.call("PATCH", f"/photos/{photo['id']}", json={"location": ""})).expect(200)
+    assert changed["location"] is None
+
+
+async def test_a_deleted_photo_is_gone_at_once(api: Api) -> None:
+    """After a deletion the photo is found nowhere, its images included."""
+    ann, bob = await api.person(), await api.person()
+    photo = await ann.upload(photograph())
+    await api.finish(photo)
+    urls = (await ann.call("GET", f"/photos/{photo['id']}")).expect(200)["urls"]
+    assert len(await ann.feed()) == 1
+    assert (await api.get(urls["thumb"])).status == 200
+    (await bob.call("DELETE", f"/photos/{photo['id']}")).expect(404)
+    (await ann.call("DELETE", f"/photos/{photo['id']}")).expect(204)
+    assert await ann.feed() == []
+    (await ann.call("GET", f"/photos/{photo['id']}")).expect(404)
+    assert (await api.get(urls["thumb"])).status == 404
+
+
+async def test_public_images_are_cached_for_a_year(api: Api) -> None:
+    """A variant of a public photo may be kept by browsers and CDNs, and is what it says it is."""
+    ann = await api.person()
+    photo = await ann.upload(photograph())
+    await api.finish(photo)
+    urls = (await ann.call("GET", f"/photos/{photo['id']}")).expect(200)["urls"]
+    image = await api.get(urls["feed"])
+    assert image.body == b"variant"
+    assert image.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+    assert image.headers["Content-Type"] == "image/jpeg"
+    assert image.headers["X-Content-Type-Options"] == "nosniff"
+
+
+async def test_images_of_a_private_account_need_a_signed_address(api: Api) -> None:
+    """The bare address of a private photo's image is 404; the signed one answers, until it is tampered with."""
+    ann, bob = await api.person(), await api.person()
+    (await ann.call("PATCH", "/users/me", json={"private": True})).expect(200)
+    photo = await ann.upload(photograph())
+    await api.finish(photo)
+    (await bob.call("GET", f"/photos/{photo['id']}")).expect(404)
+    url = (await ann.call("GET", f"/photos/{photo['id']}")).expect(200)["urls"]["thumb"]
+    bare, _, query = url.partition("?")
+    assert (await api.get(bare)).status == 404
+    signed = await api.get(url)
+    assert signed.status == 200
+    assert signed.headers["Cache-Control"].startswith("private, max-age=")
+    assert (await api.get(f"{bare}?{query[:-1]}{'A' if query[-1] != 'A' else 'B'}")).status == 404
+    assert (await api.get(f"{bare.replace('thumb', 'feed')}?{query}")).status == 404

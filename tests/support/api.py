@@ -1,0 +1,105 @@
+"""The HTTP API in this process, on real stores; no workers run, so tests finish photos themselves."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from aiohttp.test_utils import TestServer
+from argon2 import PasswordHasher
+
+from channels.publisher import LivePublisher
+from server.app import make_app
+from server.media_urls import MediaUrls
+from server.passwords import Passwords
+from server.services import ApiSettings, Services
+from server.tokens import AccessTokens
+from storage import ids, photos
+from storage.blobs import variant_key
+from storage.blobs_file import FileBlobs
+from storage.cards import Cards
+from storage.database import Database
+from storage.engagement import Engagement
+from storage.feeds import Feeds
+from storage.gate import Gate
+from storage.home import Home
+from storage.ids import slot_group
+from storage.quotas import Quotas
+from storage.redis_client import Redis
+from storage.tickets import Tickets
+from tests.support.person import Answer, Person
+
+SECRET = b"a secret for tests, 32 bytes long"
+
+
+def services_of(database: Database, redis: Redis, folder: Path, **settings: Any) -> Services:
+    """Return the API's services on these engines, with quick password hashes."""
+    cards, engagement = Cards(database, redis), Engagement(database, redis)
+    feeds = Feeds(database, redis, cards)
+    return Services(
+        settings=ApiSettings(**{"secret": SECRET, "upload_dir": folder / "blobs" / "incoming", **settings}),
+        db=database,
+        blobs=FileBlobs(folder / "blobs"),
+        feeds=feeds,
+        home=Home(database, redis, feeds, cards, engagement),
+        cards=cards,
+        engagement=engagement,
+        quotas=Quotas(redis),
+        gate=Gate(redis),
+        tickets=Tickets(redis),
+        publisher=LivePublisher(redis, slot_group),
+        passwords=Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)),
+        media_urls=MediaUrls(SECRET),
+    )
+
+
+class Api:
+    """A running API and the people who use it."""
+
+    def __init__(self, services: Services, server: TestServer, session: aiohttp.ClientSession) -> None:
+        self.services = services
+        self.session = session
+        self.port = server.port or 0
+        self.url = str(server.make_url("")).rstrip("/")
+        self.tokens = AccessTokens(services.settings.secret)
+        self.visitor = Person(session, self.url, "nobody")
+
+    async def person(self, name: str | None = None) -> Person:
+        """Sign somebody up."""
+        return await Person.sign_up(self.session, self.url, name)
+
+    async def get(self, path: str, **options: Any) -> Answer:
+        """Ask for an address outside the API, as nobody."""
+        async with self.session.get(self.url + path, **options) as response:
+            return Answer(response.status, response.headers, await response.read())
+
+    async def finish(self, photo: dict[str, Any], *, width: int = 640, height: int = 427) -> None:
+        """Do what the media worker does: make a variant and mark the photo ready."""
+        photo_id = ids.decode(photo["id"])
+        async with self.services.db.transaction() as tx:
+            assert await photos.mark_ready(tx, photo_id, width=width, height=height, placeholder=None, exif=None)
+        row = (await photos.load(self.services.db, [photo_id]))[photo_id]
+        for name in ("thumb", "feed"):
+            await self.services.blobs.put(variant_key(row.sha256, name), b"variant", content_type="image/jpeg")
+        await self.services.cards.forget([photo_id])
+
+
+@asynccontextmanager
+async def running_api(services: Services) -> AsyncIterator[Api]:
+    """Serve the API on a free port of the loopback."""
+    server = TestServer(make_app(services))
+    await server.start_server(access_log=None)
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
+        yield Api(services, server, session)
+    await server.close()
+    services.passwords.close()
+
+
+def with_limits(services: Services, **limits: str) -> Services:
+    """Return the same services with other rate limits."""
+    changed = dataclasses.replace(services.settings.limits, **limits)
+    return dataclasses.replace(services, settings=dataclasses.replace(services.settings, limits=changed))
