@@ -52,7 +52,7 @@ class App extends EventTarget {
     this.session = new Session(this.api);
     this.photos = new Photos();
     this.toasts = new Toasts();
-    this.live = new LiveClient({ ticket: () => this.api.post("/live/token") });
+    this.live = new LiveClient({ ticket: () => this.#ticket() });
     this.notices = new Notices(this);
     this.uploads = new Uploads(this);
     this.shell = new Shell(this);
@@ -104,6 +104,12 @@ class App extends EventTarget {
     if (this.#bare === bare) return;
     this.#bare = bare;
     this.shell.draw({ bare });
+  }
+
+  async #ticket() {
+    const { token, url } = await this.api.post("/live/token");
+    // On this page's own origin, by whatever name the reader reached it: the page's policy allows no other.
+    return { token, url: new URL(url).pathname };
   }
 
   #begin() {

@@ -20,6 +20,8 @@ import { Subscriptions } from "./live_subscriptions.js";
 
 /** The close code for a token that the server does not take. */
 const INVALID_TOKEN = 3500;
+/** Renew the connection's token so many seconds before it ends (sooner, if it lasts less than 100). */
+const REFRESH_BEFORE_S = 20;
 /** Give up an attempt that has led nowhere after so many milliseconds. */
 const CONNECT_WITHIN_MS = 10_000;
 
@@ -214,7 +216,8 @@ export class LiveClient extends EventTarget {
 
   #scheduleRefresh(generation, ttlSeconds) {
     clearTimeout(this.#refresh);
-    // At four fifths of the lifetime, so that a slow answer still comes in time.
+    // Shortly before the end, when whoever gives tickets renews its own credentials, too.
+    const inSeconds = Math.max(ttlSeconds * 0.8, ttlSeconds - REFRESH_BEFORE_S);
     this.#refresh = setTimeout(async () => {
       try {
         const { token } = await this.#ticket();
@@ -224,7 +227,7 @@ export class LiveClient extends EventTarget {
       } catch {
         this.#interrupted(generation, "session not renewed");
       }
-    }, ttlSeconds * 800);
+    }, inSeconds * 1000);
   }
 
   #watchPings(generation) {

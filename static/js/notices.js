@@ -42,6 +42,9 @@ export class Notices extends EventTarget {
 
   #heard(data) {
     if (data.counters) this.#count(data.counters.unseen);
+    if (data.type === "notification.removed") {
+      this.dispatchEvent(new CustomEvent("removed", { detail: data.notification_id }));
+    }
     if (data.type !== "notification" || !data.notification) return;
     const event = new CustomEvent("notification", { detail: data.notification, cancelable: true });
     // Whoever shows the list prevents the toast.

@@ -24,6 +24,7 @@ class NotificationsPage {
     this.element = h("div", {}, h("div.page-head", {}, h("h1", {}, "Notifications")), this.#list, this.#tail);
     this.#list.hidden = true;
     app.notices.addEventListener("notification", this.#heard);
+    app.notices.addEventListener("removed", this.#removed);
     app.notices.addEventListener("refresh", this.#reload);
     app.toasts.clear("/notifications");
     this.#load();
@@ -31,6 +32,7 @@ class NotificationsPage {
 
   leave() {
     this.#app.notices.removeEventListener("notification", this.#heard);
+    this.#app.notices.removeEventListener("removed", this.#removed);
     this.#app.notices.removeEventListener("refresh", this.#reload);
   }
 
@@ -55,6 +57,12 @@ class NotificationsPage {
     this.#put(event.detail, true);
     this.#settle();
     this.#app.notices.markSeen();
+  };
+
+  #removed = ({ detail: id }) => {
+    this.#rows.get(id)?.remove();
+    this.#rows.delete(id);
+    this.#settle();
   };
 
   /** Show a notification; one that grew by a further person replaces its older self. */

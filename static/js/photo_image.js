@@ -38,11 +38,12 @@ export function squareFrame(photo, side) {
   return load(h("div.frame.cover"), photo, photo.urls && squareUrl(photo, side), false);
 }
 
-/** Return the counters that a publication carries. */
+/** Return the counters that a publication carries, with their version. */
 export function countersOf(data) {
   const fields = {};
   if (Number.isInteger(data.likes)) fields.likes = data.likes;
   if (Number.isInteger(data.comments)) fields.comments = data.comments;
+  if (Number.isInteger(data.version)) fields.version = data.version;
   return fields;
 }
 

@@ -7,6 +7,8 @@
 
 export class Photos {
   #watchers = new Map();
+  /** The greatest version of a photo's counters seen, as publications may overtake each other. */
+  #versions = new Map();
 
   /** Call `watcher(patch, removed)` on each change of a photo; returns a function that stops it. */
   watch(id, watcher) {
@@ -19,8 +21,12 @@ export class Photos {
     };
   }
 
-  /** Tell that fields of a photo changed, e.g. `{likes: 3, liked: true}`. */
-  patch(id, fields) {
+  /** Tell that fields of a photo changed, e.g. `{likes: 3, liked: true}`; with a `version`, unless a newer one is known. */
+  patch(id, { version, ...fields }) {
+    if (version !== undefined) {
+      if (version <= (this.#versions.get(id) ?? -1)) return;
+      this.#versions.set(id, version);
+    }
     for (const watcher of [...(this.#watchers.get(id) ?? [])]) watcher(fields, false);
   }
 
