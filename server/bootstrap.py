@@ -107,7 +107,7 @@ class Process:
             live = live_layer(self._settings, self.stores, self._metrics)
             self._runs["live"], self._drain = live.run, live.close
             self._checks["live"] = partial(_require_ready, live)
-            self._app = live_app(live)
+            self._app = live_app(self._settings, live, self._metrics)
         if Service.API in services:
             self._app = api_app(self._settings, self.stores, live, self._metrics, self._passwords)
 

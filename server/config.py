@@ -190,14 +190,14 @@ class LimitsSection(Section):
     """Rate limits: so many requests in so long, as `120/m`, `20/h` or `10/5m`; beyond them the answer is 429."""
 
     reads: Rate = Field(default="1200/m", description="Reads of one person.")
-    writes: Rate = Field(default="300/m", description="Writes of one person that have no limit of their own.")
-    reactions: Rate = Field(default="120/m", description="Likes, follows and the like of one person.")
-    comments: Rate = Field(default="60/m", description="Comments of one person.")
-    uploads: Rate = Field(default="60/10m", description="Photos of one person.")
-    anonymous: Rate = Field(default="1200/m", description="Requests without sign-in from one address.")
-    sign_in_account: Rate = Field(default="10/5m", description="Attempts to sign in to one account.")
-    sign_in_address: Rate = Field(default="100/5m", description="Attempts to sign in from one address.")
-    sign_up_address: Rate = Field(default="60/h", description="New accounts from one address.")
+    writes: Rate = Field(default="240/m", description="Writes of one person that have no limit of their own.")
+    likes: Rate = Field(default="240/m", description="Likes and unlikes of one person.")
+    follows: Rate = Field(default="60/m", description="Follows, blocks and mutes of one person.")
+    uploads: Rate = Field(default="240/h", description="Photos of one person.")
+    anonymous: Rate = Field(default="600/m", description="Requests without sign-in from one address.")
+    sign_in_account: Rate = Field(default="10/m", description="Attempts to sign in to one account.")
+    sign_in_address: Rate = Field(default="30/m", description="Attempts to sign in from one address.")
+    sign_up_address: Rate = Field(default="30/h", description="New accounts from one address.")
 
 
 class LiveSection(Section):

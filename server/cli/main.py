@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 
+import structlog
 import typer
 
 from server.cli import deadletters, inspect, serve, users
@@ -49,6 +50,10 @@ def main() -> None:
         fail(str(error), code=1)
     except KeyboardInterrupt:
         sys.exit(130)
+    except Exception as error:  # noqa: BLE001 - the outermost frame: what is unforeseen is logged and told
+        # A defect: the trace goes through the log, which takes credentials out, and not onto the screen.
+        structlog.get_logger(__name__).exception("crashed")
+        fail(f"Stopped by an unforeseen {type(error).__name__}; the log has the details.", code=1)
 
 
 def fail(sentence: str, *, code: int) -> None:

@@ -33,7 +33,7 @@ class Cluster:
             "PICSHARE_AUTH__SECRET": secrets.token_hex(32),
             "PICSHARE_LOG__FORMAT": "json",
             "PICSHARE_LIMITS__UPLOADS": "100000/m",
-            "PICSHARE_LIMITS__REACTIONS": "100000/m",
+            "PICSHARE_LIMITS__LIKES": "100000/m",
         }
         self._migrate = Service(["migrate"], folder=folder, name="migrate", env=env)
         self.processes: dict[str, Service] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import tomllib
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from server.config_docs import effective, markdown, sections, toml
 from server.config_file import load_settings
 from server.errors import ConfigError
+from server.quotas_policy import Limits
 
 ROOT = Path(__file__).parents[3]
 
@@ -165,3 +167,8 @@ def test_the_reference_is_what_the_code_says() -> None:
     """The documentation of the settings is what the code would print."""
     text = (ROOT / "docs" / "configuration.md").read_text()
     assert text == markdown(), "run `picshare config --as markdown > docs/configuration.md`"
+
+
+def test_the_limits_are_those_of_the_api() -> None:
+    """Every rate limit of the API can be set, and the defaults agree."""
+    assert load_settings().limits.model_dump() == dataclasses.asdict(Limits())

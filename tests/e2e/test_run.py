@@ -1,0 +1,314 @@
+"""`picshare run` as a newcomer meets it: one command, nothing installed by hand, nothing left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import signal
+import socket
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiohttp
+import psutil
+import pytest
+
+from tests.engines.private import free_port
+from tests.support.eventually import eventually
+from tests.support.person import Person
+from tests.support.pictures import PHOTOS
+from tests.support.service import Service
+
+pytestmark = pytest.mark.engines
+
+SECOND_START = 3.0  # seconds to the first answered request
+PATIENCE = 20.0
+
+
+class Run:
+    """`picshare run` in a directory of its own, started as often as a test likes."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._services: list[Service] = []
+
+    def service(self, *arguments: str, env: dict[str, str] | None = None) -> Service:
+        """Return a process that is not started yet."""
+        command = ["run", "--port", str(self.port), "--data", str(self.folder / "data"), *arguments]
+        name = f"run{len(self._services)}"
+        service = Service(command, folder=self.folder, name=name, port=self.port, env=env)
+        self._services.append(service)
+        return service
+
+    async def close(self) -> None:
+        """Stop what still runs."""
+        for service in self._services:
+            if service.process is not None and service.process.returncode is None:
+                await service.stop()
+
+
+@pytest.fixture
+async def run() -> AsyncIterator[Run]:
+    """A place to run in, with a short path; everything there is stopped and removed afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix="psr-"))
+    place = Run(folder)
+    yield place
+    await place.close()
+    await asyncio.to_thread(shutil.rmtree, folder)
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[aiohttp.ClientSession]:
+    """An HTTP client."""
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=15)) as session:
+        yield session
+
+
+def descendants(service: Service) -> list[psutil.Process]:
+    """Return the processes that a service has started, and theirs."""
+    return psutil.Process(service.pid).children(recursive=True)
+
+
+async def none_alive(processes: list[psutil.Process]) -> None:
+    """Wait until none of the processes runs any more."""
+
+    def ended() -> bool:
+        alive = [item for item in processes if item.is_running() and item.status() != psutil.STATUS_ZOMBIE]
+        assert not alive, f"still alive: {alive}"
+        return True
+
+    await eventually(ended, within=PATIENCE)
+
+
+async def says(service: Service, text: str) -> None:
+    """Wait until a service has printed a text."""
+    await eventually(lambda: text in service.log(), within=60)
+
+
+async def refusal(service: Service) -> tuple[int, str]:
+    """Start what cannot start; return its exit code and all that it said."""
+    await service.start(wait=False)
+    assert service.process is not None
+    async with asyncio.timeout(PATIENCE):
+        code = await service.process.wait()
+    return code, service.log()
+
+
+async def sign_in(http: aiohttp.ClientSession, url: str) -> Person:
+    """Sign in with the demonstration account."""
+    person = Person(http, url, "demo")
+    answer = (await person.call("POST", "/tokens", json={"username": "demo", "password": "picshare-demo"})).expect(201)
+    person.token, person.id = answer["access_token"], answer["user"]["id"]
+    return person
+
+
+async def test_a_first_start_brings_a_living_community(run: Run, http: aiohttp.ClientSession) -> None:
+    """The address and the sign-in are printed, and behind them are photos, likes, comments and notifications."""
+    service = run.service()
+    await service.start(wait=False)
+    await says(service, f"PicShare answers at {run.url}, sign in as demo with the password picshare-demo")
+    async with http.get(run.url) as page:
+        assert page.status == 200
+        assert "text/html" in page.headers["Content-Type"]
+    demo = await sign_in(http, run.url)
+    feed = await demo.feed()
+    assert len(feed) == 7
+    assert all(photo["likes"] >= 3 and photo["comments"] >= 1 and photo["alt_text"] for photo in feed)
+    async with http.get(run.url + feed[0]["urls"]["feed"]) as image:
+        assert image.status == 200
+
+    async def noticed() -> bool:
+        inbox = (await demo.call("GET", "/notifications")).expect(200)["items"]
+        return {item["kind"] for item in inbox} >= {"like", "comment", "follow"}
+
+    await eventually(noticed, within=PATIENCE)
+
+
+async def test_the_flow_from_sign_up_to_a_follower_s_screen(run: Run, http: aiohttp.ClientSession) -> None:
+    """Sign up, follow, upload, see it live and in the feed, like it, and the owner hears of it."""
+    await run.service("--no-demo").start()
+    author, fan = await Person.sign_up(http, run.url), await Person.sign_up(http, run.url)
+    await fan.follow(author)
+    hears_author, hears_fan = await author.go_live(), await fan.go_live()
+    photo = await author.upload(PHOTOS / "cat.jpg", "A cat")
+    news = await hears_fan.expect("feed", "photo.new")
+    assert news["photo"]["id"] == photo["id"]
+    assert [item["id"] for item in await fan.feed()] == [photo["id"]]
+    (await fan.call("PUT", f"/photos/{photo['id']}/like")).expect(200)
+    await eventually(
+        lambda: any(
+            item["notification"]["text"] == f"{fan.name} liked your photo"
+            for item in hears_author.of("notifications", "notification")
+        )
+    )
+    await author.leave()
+    await fan.leave()
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+async def test_a_stop_leaves_no_process_and_the_next_start_is_quick(
+    run: Run, http: aiohttp.ClientSession, how: signal.Signals
+) -> None:
+    """SIGTERM and Ctrl-C end the process with its engines; the next start answers in time, with everything there."""
+    first = run.service("--no-demo")
+    await first.start()
+    author = await Person.sign_up(http, run.url)
+    photo = await author.upload(PHOTOS / "cat.jpg", "kept")
+    family = descendants(first)
+    assert len(family) >= 2, "PostgreSQL and Valkey"
+    first.process.send_signal(how)  # type: ignore[union-attr]
+    async with asyncio.timeout(PATIENCE):
+        assert await first.process.wait() == 0, first.log()  # type: ignore[union-attr]
+    await none_alive(family)
+
+    begun = time.monotonic()
+    await run.service("--no-demo").start()
+    assert time.monotonic() - begun < SECOND_START
+    assert (await author.call("GET", f"/photos/{photo['id']}")).expect(200)["caption"] == "kept"
+
+
+async def test_even_a_killed_process_leaves_nothing_behind_and_loses_nothing(
+    run: Run, http: aiohttp.ClientSession
+) -> None:
+    """SIGKILL right after an upload was acknowledged: no child survives, and the next start finishes the work."""
+    first = run.service("--no-demo")
+    await first.start()
+    author, fan = await Person.sign_up(http, run.url), await Person.sign_up(http, run.url)
+    await fan.follow(author)
+    photo = await author.upload(PHOTOS / "galaxies.jpg", "acknowledged")
+    family = descendants(first)
+    await first.kill()
+    await none_alive(family)
+
+    await run.service("--no-demo").start()
+
+    async def arrived() -> bool:
+        return [item["id"] for item in await fan.feed()] == [photo["id"]]
+
+    await eventually(arrived, within=PATIENCE)
+
+
+async def test_the_community_is_completed_after_an_interruption(run: Run, http: aiohttp.ClientSession) -> None:
+    """A first start that was killed half-way is taken up by the next one, and nobody is there twice."""
+    first = run.service()
+    await first.start()
+    await first.kill()
+    second = run.service()
+    await second.start(wait=False)
+    await says(second, "PicShare answers at")
+    demo = await sign_in(http, run.url)
+    feed = await demo.feed()
+    assert len({photo["caption"] for photo in feed}) == len(feed) == 7
+    assert all(photo["likes"] >= 3 for photo in feed)
+
+
+async def test_a_second_signal_stops_at_once(run: Run) -> None:
+    """Who presses Ctrl-C twice does not wait for the drain."""
+    service = run.service("--no-demo", env={"PICSHARE_SERVER__DRAIN_DELAY": "60"})
+    await service.start()
+    family = descendants(service)
+    assert service.process is not None
+    service.process.send_signal(signal.SIGINT)
+    await says(service, "stopping")
+    service.process.send_signal(signal.SIGINT)
+    async with asyncio.timeout(5):
+        assert await service.process.wait() == 128 + signal.SIGINT
+    await none_alive(family)
+
+
+async def test_readiness_goes_off_before_accepting_ends(run: Run, http: aiohttp.ClientSession) -> None:
+    """While the drain delay lasts, `/readyz` answers 503 and `/healthz` 200."""
+    service = run.service("--no-demo", env={"PICSHARE_SERVER__DRAIN_DELAY": "2"})
+    await service.start()
+    assert service.process is not None
+    service.process.send_signal(signal.SIGTERM)
+
+    async def draining() -> bool:
+        async with http.get(f"{run.url}/readyz") as response:
+            return response.status == 503
+
+    await eventually(draining, within=1.5)
+    async with http.get(f"{run.url}/healthz") as response:
+        assert response.status == 200
+    async with asyncio.timeout(PATIENCE):
+        assert await service.process.wait() == 0
+
+
+async def test_health_and_metrics_answer(run: Run, http: aiohttp.ClientSession) -> None:
+    """`/healthz`, `/readyz` and `/metrics` answer, and the metrics tell of requests and queues."""
+    await run.service("--no-demo").start()
+    for path in ("/healthz", "/readyz"):
+        async with http.get(run.url + path) as response:
+            assert response.status == 200
+    await Person.sign_up(http, run.url)
+    async with http.get(f"{run.url}/metrics") as response:
+        text = await response.text()
+    for part in ('route="/api/v1/users"', "picshare_event_loop_lag_seconds", "picshare_live_connections 0.0"):
+        assert part in text
+
+
+async def test_a_taken_port_is_one_sentence(run: Run) -> None:
+    """A port that somebody uses: exit code 2, one sentence, and no engine was started for it."""
+    with socket.create_server(("127.0.0.1", run.port)):
+        code, said = await refusal(run.service())
+    assert code == 2
+    assert said.startswith(f"picshare: Port {run.port} on 127.0.0.1 is taken")
+    assert said.count("\n") == 1
+    assert not (run.folder / "data" / "postgres").exists()
+
+
+async def test_a_data_directory_in_use_is_one_sentence(run: Run) -> None:
+    """A second PicShare in the same directory: exit code 2 and who holds it; the first goes on."""
+    first = run.service("--no-demo")
+    await first.start()
+    run.port = free_port()
+    code, said = await refusal(run.service())
+    assert code == 2
+    assert f"process {first.pid}" in said
+    assert said.count("\n") == 1
+    await first.ready()
+
+
+async def test_an_unwritable_data_directory_is_one_sentence(run: Run) -> None:
+    """A data directory that cannot be made: exit code 2 and its name."""
+    (run.folder / "data").write_text("a file")
+    code, said = await refusal(run.service())
+    assert code == 2
+    assert "cannot be written" in said
+    assert said.count("\n") == 1
+
+
+async def test_a_mistyped_key_is_one_sentence(run: Run) -> None:
+    """A mistyped key in config.toml: exit code 2, the key, the file and the nearest key."""
+    (run.folder / "config.toml").write_text("[server]\nprot = 1\n")
+    code, said = await refusal(run.service())
+    assert (code, said) == (2, "picshare: Unknown key server.prot in config.toml; did you mean server.port?\n")
+
+
+async def test_commands_work_beside_the_running_service(run: Run, http: aiohttp.ClientSession) -> None:
+    """While the service runs, its operator makes an account, lists dead letters and asks the doctor."""
+    await run.service("--no-demo").start()
+    data = ["--data", str(run.folder / "data")]
+
+    async def command(*arguments: str) -> tuple[int, str]:
+        return await refusal(Service([*arguments, *data], folder=run.folder, name=f"c-{arguments[0]}-{arguments[-1]}"))
+
+    made = ("user", "create", "ada", "--email", "ada@example.com", "--password", "correct horse battery")
+    assert await command(*made, "--role", "admin") == (0, "Created ada (admin).\n")
+    code, said = await command(*made)
+    assert (code, said.count("\n")) == (1, 1)
+    assert (await command("user", "promote", "ada", "--role", "moderator")) == (0, "ada is moderator now.\n")
+    assert "ada" in (await command("user", "list"))[1]
+    assert await command("deadletters", "list") == (0, "There are no dead letters.\n")
+    assert await command("migrate") == (0, "The database is up to date.\n")
+    code, said = await command("doctor")
+    assert code == 0, said
+    for part in ("PostgreSQL", "Valkey", "writable", "no dead letters"):
+        assert part in said
+    person = Person(http, run.url, "ada")
+    signed_in = {"username": "ada", "password": "correct horse battery"}
+    assert (await person.call("POST", "/tokens", json=signed_in)).expect(201)["user"]["role"] == "moderator"
