@@ -70,9 +70,8 @@ class QueueConsumer:
                 queue = await channel.get_queue(self._link.topology.queue(self._queue), ensure=False)
                 await queue.consume(arrivals.put)
         self._failures = 0
-        pump = tasks.create_task(self._pump(arrivals, tasks))
+        tasks.create_task(self._pump(arrivals, tasks))
         await lost.wait()
-        pump.cancel()
         raise BrokerError("the connection or the subscription was closed")
 
     async def _watch(self, channel: AbstractChannel, lost: asyncio.Event) -> None:

@@ -53,8 +53,8 @@ class Letters:
         return await self._settle(identity, again=False)
 
     async def _settle(self, identity: str, *, again: bool) -> bool:
-        queue, separator, event_id = identity.partition(":")
-        if not separator or not event_id or queue not in QUEUES:
+        queue, separator, _ = identity.partition(":")
+        if not separator or queue not in QUEUES:
             return False
         async with self._reading, self._connection() as connection, self._open(connection, queue) as dead:
             while (raw := await _take(dead)) is not None:

@@ -35,8 +35,9 @@ class Publisher:
     channel may go on refusing for long while a fresh one works at once.
     """
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: Link, *, deadline: float = COMMAND_TIMEOUT) -> None:
         self._link = link
+        self._deadline = deadline  # seconds for a publish, a new connection and a second try included
         self._outlet: _Outlet | None = None
         self._opening = asyncio.Lock()
 
@@ -46,7 +47,7 @@ class Publisher:
         `exchange` "" is the default one, where a routing key is the name of a queue.
         """
         with amqp_errors():
-            async with asyncio.timeout(COMMAND_TIMEOUT):
+            async with asyncio.timeout(self._deadline):
                 try:
                     await self._once(message, exchange, routing_key)
                 except BrokerError as error:
@@ -67,11 +68,13 @@ class Publisher:
             with amqp_errors():
                 target = await outlet.channel.get_exchange(exchange, ensure=False) if exchange else None
                 await (target or outlet.channel.default_exchange).publish(
-                    message, routing_key, mandatory=True, timeout=COMMAND_TIMEOUT
+                    message, routing_key, mandatory=True, timeout=self._deadline
                 )
             fine = True
         except UnroutableError:
-            # A queue may have been deleted under us; declaring them all again is cheap.
+            # A queue may have been deleted under us; declaring them all again is cheap. Not at once: of a
+            # quorum queue that is gone and back in an instant RabbitMQ 3.10 tells its consumers nothing.
+            await asyncio.sleep(self._deadline / 20)
             await self._link.prepare(outlet.connection)
             raise
         finally:

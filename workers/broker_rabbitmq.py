@@ -19,13 +19,15 @@ class RabbitBroker:
     """Deliver over one RabbitMQ; see `workers.broker.Broker`, and `workers.topology` for what is declared there.
 
     `url` is amqp:// or amqps://; `prefix` goes before every name, to share a virtual host. `steps` are
-    the seconds that retries wait in a queue for each; those of a consumer's policy are added. Nothing
-    connects before it is needed.
+    the seconds that retries wait in a queue for each; those of a consumer's policy are added. A
+    publish is given up after `deadline` seconds. Nothing connects before it is needed.
     """
 
-    def __init__(self, url: str, *, prefix: str = "", steps: Sequence[float] | None = None) -> None:
+    def __init__(
+        self, url: str, *, prefix: str = "", steps: Sequence[float] | None = None, deadline: float = COMMAND_TIMEOUT
+    ) -> None:
         self._link = Link(url, Topology(prefix=prefix), Policy().backoff if steps is None else steps)
-        self._publisher = Publisher(self._link)
+        self._publisher = Publisher(self._link, deadline=deadline)
         self._letters = Letters(self._link, self._publisher)
 
     async def publish(self, message: Message, *, queue: str | None = None) -> None:

@@ -1,0 +1,148 @@
+"""How the embedded broker uses PostgreSQL: woken by NOTIFY, sparing with connections, honest about attempts."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+
+from storage.database import Database
+from storage.events import LikeAdded
+from tests.support.broker_kits import QUICK, Recorder, consuming
+from tests.support.eventually import eventually
+from workers.broker import Message, Policy
+from workers.broker_local import LocalBroker
+from workers.errors import BrokerError
+from workers.routing import queues_of
+
+pytestmark = pytest.mark.engines
+
+LIKE = LikeAdded(photo_id=1, owner_id=2, user_id=3)
+
+
+@pytest.fixture
+async def pool(database_dsn: str) -> AsyncIterator[Database]:
+    """The broker's own connections."""
+    pool = await Database.connect(database_dsn, routes=queues_of, min_size=1, max_size=12)
+    yield pool
+    await pool.close()
+
+
+async def insert(database: Database, count: int = 1) -> None:
+    """Write rows that nobody is told of."""
+    async with database.connection() as connection:
+        await connection.execute(
+            "INSERT INTO outbox (queue, event_id, topic, key, body) "
+            "SELECT 'notify', gen_random_uuid(), 'like.added', n::text, '' FROM generate_series(1, $1::int) AS n",
+            count,
+        )
+
+
+async def emit_and_fail(database: Database) -> None:
+    """Emit an event in a transaction that is rolled back."""
+    async with database.transaction() as tx:
+        tx.emit(LIKE)
+        raise ZeroDivisionError
+
+
+async def test_an_emitted_event_is_handled_at_once(database: Database, pool: Database) -> None:
+    """Ten events in a row are each handled well before the consumer would have looked by itself."""
+    recorder = Recorder()
+    async with consuming(LocalBroker(pool), "notify", recorder):
+        async with database.transaction() as tx:
+            tx.emit(LIKE)
+        await eventually(lambda: recorder.got)
+        started = time.monotonic()
+        for count in range(2, 12):
+            async with database.transaction() as tx:
+                tx.emit(LIKE)
+            await eventually(lambda count=count: len(recorder.got) == count)  # type: ignore[misc]
+        assert time.monotonic() - started < 1.0
+
+
+async def test_a_lost_hint_costs_a_second(database: Database, pool: Database) -> None:
+    """A row that nobody announced is found nevertheless."""
+    recorder = Recorder()
+    async with consuming(LocalBroker(pool), "notify", recorder):
+        await insert(database)
+        await eventually(lambda: recorder.got, within=3)
+
+
+async def test_a_rolled_back_transaction_announces_nothing(database: Database, pool: Database) -> None:
+    """The event of a transaction that failed is never seen; the one after it is."""
+    recorder = Recorder()
+    async with consuming(LocalBroker(pool), "notify", recorder):
+        with pytest.raises(ZeroDivisionError):
+            await emit_and_fail(database)
+        async with database.transaction() as tx:
+            tx.emit(LikeAdded(photo_id=9, owner_id=2, user_id=3))
+        await eventually(lambda: recorder.got)
+    assert [message.key for message in recorder.got] == ["9"]
+
+
+async def test_a_row_says_how_often_it_failed_and_why(database: Database, pool: Database) -> None:
+    """A retry counts the attempt and keeps the error beside the row, where an operator can read it."""
+    await insert(database)
+    recorder = Recorder(fails=[ValueError("no luck")])
+    async with consuming(LocalBroker(pool), "notify", recorder, Policy(backoff=(60.0,))):
+
+        async def put_off() -> bool:
+            row = await database.fetchrow("SELECT attempts, last_error, available_at > now() AS later FROM outbox")
+            assert row is not None
+            return (row["attempts"], row["last_error"], row["later"]) == (1, "ValueError: no luck", True)
+
+        await eventually(put_off)
+
+
+async def test_a_quiet_consumer_keeps_two_connections(database: Database, pool: Database) -> None:
+    """After a burst that took all its slots, a consumer gives connections back but one that is warm."""
+    everybody, release = asyncio.Event(), asyncio.Event()
+    running = 0
+
+    async def handler(_: Message) -> None:
+        nonlocal running
+        running += 1
+        if running == 8:
+            everybody.set()
+        await release.wait()
+
+    async with consuming(LocalBroker(pool), "notify", handler, Policy(concurrency=8)):
+        await insert(database, 8)
+        await asyncio.wait_for(everybody.wait(), 5)
+        assert await lent(database) == 8
+        release.set()
+
+        async def quiet() -> bool:
+            return await database.fetchval("SELECT count(*) FROM outbox") == 0 and await lent(database) <= 1
+
+        await eventually(quiet)
+
+
+async def lent(database: Database) -> int:
+    """Return how many connections stand in the middle of a transaction."""
+    count: int = await database.fetchval(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in transaction%'"
+    )
+    return count
+
+
+async def test_a_large_backlog_is_worked_off_quickly(database: Database, pool: Database) -> None:
+    """Two thousand waiting messages with a trivial handler take less than two seconds."""
+    await insert(database, 2_000)
+    recorder = Recorder()
+    started = time.monotonic()
+    async with consuming(LocalBroker(pool), "notify", recorder, QUICK):
+        await eventually(lambda: len(recorder.got) == 2_000, within=10)
+    assert time.monotonic() - started < 2.0
+
+
+async def test_a_database_that_is_away_is_an_error(database_dsn: str) -> None:
+    """Once the pool is closed, the operator's methods say so as a `BrokerError`."""
+    pool = await Database.connect(database_dsn, routes=queues_of, min_size=1, max_size=2)
+    broker = LocalBroker(pool)
+    await pool.close()
+    for call in (broker.dead_letters(), broker.replay("1"), broker.delete("1"), broker.depths()):
+        with pytest.raises(BrokerError):
+            await call

@@ -1,0 +1,170 @@
+"""What RabbitMQ alone can do to us: die, freeze, lose a queue, hand a message back."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import replace
+
+import aio_pika
+import pytest
+
+from tests.engines.rabbitmq import TEST_STEPS, RabbitNode
+from tests.support.broker_kits import QUICK, Recorder, consuming, ids_of, make_message, port_of
+from tests.support.eventually import eventually
+from tests.support.tcp_proxy import TcpProxy
+from workers.broker import Message
+from workers.broker_rabbitmq import RabbitBroker
+from workers.errors import BrokerError, UnroutableError
+from workers.topology import CRASH_LIMIT, Topology
+
+pytestmark = pytest.mark.engines
+
+
+@pytest.fixture
+async def broker(rabbitmq_url: str, rabbit_prefix: str) -> AsyncIterator[RabbitBroker]:
+    """A broker with names of the test's own."""
+    broker = RabbitBroker(rabbitmq_url, prefix=rabbit_prefix, steps=TEST_STEPS)
+    yield broker
+    await broker.close()
+
+
+async def sent_for_sure(broker: RabbitBroker, message: Message) -> None:
+    """Publish a message as the relay does: again and again until it is confirmed."""
+    while True:
+        try:
+            await broker.publish(message)
+        except BrokerError:
+            await asyncio.sleep(0.1)
+        else:
+            return
+
+
+async def test_a_killed_node_loses_nothing_that_it_confirmed(broker: RabbitBroker, rabbit: RabbitNode) -> None:
+    """Of 600 messages, published and consumed while the node is killed and started, every one is handled."""
+    messages = [make_message() for _ in range(600)]
+    done: set[str] = set()
+
+    async def handler(message: Message) -> None:
+        await asyncio.sleep(0.005)
+        done.add(message.event_id)
+
+    async def publisher(own: list[Message]) -> None:
+        for message in own:
+            await sent_for_sure(broker, message)
+
+    async with consuming(broker, "notify", handler, replace(QUICK, concurrency=8)):
+        publishers = [asyncio.create_task(publisher(messages[n::20])) for n in range(20)]
+        await eventually(lambda: len(done) > 60)
+        await asyncio.to_thread(rabbit.kill)
+        assert len(done) < len(messages)
+        await asyncio.to_thread(rabbit.start)
+        await asyncio.gather(*publishers)
+        await eventually(lambda: done == ids_of(messages), within=40)
+
+
+async def test_a_frozen_broker_is_an_error_within_the_deadline(rabbitmq_url: str, rabbit_prefix: str) -> None:
+    """A broker that takes bytes and answers nothing fails a publish in time, and the next one works again."""
+    async with TcpProxy.to(port_of(rabbitmq_url)) as proxy, AsyncExitStack() as stack:
+        url = f"amqp://guest:guest@127.0.0.1:{proxy.port}/"
+        broker = RabbitBroker(url, prefix=rabbit_prefix, steps=TEST_STEPS, deadline=2.0)
+        stack.push_async_callback(broker.close)
+        await broker.publish(make_message())
+        proxy.freeze()
+        started = time.monotonic()
+        outcomes = await asyncio.gather(*(broker.publish(make_message()) for _ in range(5)), return_exceptions=True)
+        assert [type(outcome) for outcome in outcomes] == [BrokerError] * 5
+        assert time.monotonic() - started < 8
+        proxy.thaw()
+        await broker.publish(make_message())
+
+
+async def test_a_node_that_is_away_is_an_error(rabbit_prefix: str) -> None:
+    """With nobody at the port, every method says so as a `BrokerError`."""
+    broker = RabbitBroker("amqp://guest:guest@127.0.0.1:1/", prefix=rabbit_prefix)
+    for call in (
+        broker.publish(make_message()),
+        broker.dead_letters(),
+        broker.replay("notify:1"),
+        broker.delete("notify:1"),
+        broker.depths(),
+    ):
+        with pytest.raises(BrokerError):
+            await call
+
+
+async def test_a_topic_that_no_queue_wants_is_handed_back(broker: RabbitBroker) -> None:
+    """A message that would vanish is an `UnroutableError`, and the next one is taken."""
+    with pytest.raises(UnroutableError):
+        await broker.publish(make_message("nobody.cares"))
+    await broker.publish(make_message())
+
+
+async def test_a_queue_deleted_under_us_is_made_anew(
+    broker: RabbitBroker, rabbitmq_url: str, rabbit_prefix: str
+) -> None:
+    """When somebody deletes a queue, publishing declares it again and its consumer subscribes again."""
+    recorder = Recorder()
+    async with consuming(broker, "notify", recorder):
+        await broker.publish(make_message())
+        await eventually(lambda: len(recorder.got) == 1)
+        async with await aio_pika.connect(rabbitmq_url) as connection, connection.channel() as channel:
+            await channel.queue_delete(Topology(prefix=rabbit_prefix).queue("notify"))
+        await broker.publish(make_message())
+        await eventually(lambda: len(recorder.got) == 2)
+
+
+async def test_a_message_that_ends_every_consumer_becomes_a_dead_letter(
+    broker: RabbitBroker, rabbitmq_url: str, rabbit_prefix: str
+) -> None:
+    """What is still unacknowledged when its consumer dies, over and over, is put aside with the reason."""
+    message = make_message()
+    await broker.publish(message)
+    name = Topology(prefix=rabbit_prefix).queue("notify")
+    for _ in range(CRASH_LIMIT + 1):
+        async with await aio_pika.connect(rabbitmq_url) as connection, connection.channel() as channel:
+            queue = await channel.get_queue(name)
+
+            async def taken(queue: aio_pika.abc.AbstractQueue = queue) -> bool:
+                return await queue.get(fail=False) is not None
+
+            await eventually(taken)
+
+    async def put_aside() -> bool:
+        letters = await broker.dead_letters("notify")
+        return bool(letters) and letters[0].message == message and "consumer" in letters[0].error
+
+    await eventually(put_aside)
+
+
+async def test_a_strangers_message_ends_no_consumer(
+    broker: RabbitBroker, rabbitmq_url: str, rabbit_prefix: str
+) -> None:
+    """A message without id, type or headers is given to the handler, and can be deleted as a dead letter."""
+    recorder = Recorder(fails=[ValueError("what is this?")])
+    async with consuming(broker, "notify", recorder, replace(QUICK, delivery_limit=1)):
+        await broker.publish(make_message("user.blocked"))
+        async with await aio_pika.connect(rabbitmq_url) as connection, connection.channel() as channel:
+            odd = aio_pika.Message(b"?", headers={"n": 7, "x-attempt": "many", "x-remaining-ms": -5})
+            await channel.default_exchange.publish(odd, rabbit_prefix + "notify")
+
+        async def letters() -> int:
+            return len(await broker.dead_letters("notify"))
+
+        await eventually(letters)
+    assert (recorder.got[0].body, recorder.got[0].attempt) == (b"?", 1)
+    (letter,) = await broker.dead_letters("notify")
+    assert await broker.delete(letter.id)
+
+
+async def test_a_queue_of_other_properties_is_named(
+    rabbitmq_url: str, rabbit_prefix: str, broker: RabbitBroker
+) -> None:
+    """Where a queue of our name exists with other properties, the error says so, once it is needed."""
+    name = Topology(prefix=rabbit_prefix).queue("notify")
+    async with await aio_pika.connect(rabbitmq_url) as connection, connection.channel() as channel:
+        await channel.declare_queue(name, durable=True)
+    with pytest.raises(BrokerError, match=name):
+        await broker.depths()

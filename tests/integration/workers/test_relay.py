@@ -1,0 +1,208 @@
+"""The relay between outbox and RabbitMQ: nothing stays behind, nothing is removed unconfirmed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+import pytest
+import structlog
+
+from storage.database import Database
+from storage.events import FanoutChunk, LikeAdded, UserFollowed
+from tests.engines.rabbitmq import TEST_STEPS
+from tests.support.broker_kits import Recorder, consuming, port_of
+from tests.support.eventually import eventually
+from tests.support.tcp_proxy import TcpProxy
+from workers.broker import Message
+from workers.broker_rabbitmq import RabbitBroker
+from workers.errors import BrokerError, UnroutableError
+from workers.relay import EventPublisher, Relay
+from workers.routing import relay_of
+
+pytestmark = pytest.mark.engines
+
+
+class FakeBroker:
+    """A publisher that keeps what it takes, and refuses while `away`, or for certain keys."""
+
+    def __init__(self) -> None:
+        self.taken: list[tuple[str, str | None]] = []
+        self.away = False
+        self.unwanted: set[str] = set()
+        self.hold: asyncio.Event | None = None
+
+    async def publish(self, message: Message, *, queue: str | None = None) -> None:
+        """Take a message."""
+        if self.away:
+            raise BrokerError("away")
+        if message.key in self.unwanted:
+            raise UnroutableError("nobody wants it")
+        if self.hold is not None:
+            await self.hold.wait()
+        self.taken.append((message.key, queue))
+        await asyncio.sleep(0)
+
+    @property
+    def keys(self) -> list[str]:
+        """Return the keys of what was taken."""
+        return [key for key, _ in self.taken]
+
+
+@pytest.fixture
+async def db(database_dsn: str) -> AsyncIterator[Database]:
+    """A database whose events all wait for the relay."""
+    db = await Database.connect(database_dsn, routes=relay_of, min_size=1, max_size=8)
+    yield db
+    await db.close()
+
+
+@asynccontextmanager
+async def relaying(db: Database, broker: EventPublisher) -> AsyncIterator[None]:
+    """Run a relay for the time of the block; fail if it ended by itself."""
+    task = asyncio.create_task(Relay(db, broker).run())
+    try:
+        yield
+    finally:
+        ended = task.done()
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+        assert not ended, "the relay ended by itself"
+
+
+async def emit(db: Database, count: int, *, first: int = 1) -> list[str]:
+    """Emit likes in one transaction and return their keys."""
+    async with db.transaction() as tx:
+        for number in range(first, first + count):
+            tx.emit(LikeAdded(photo_id=number, owner_id=1, user_id=2))
+    return [str(number) for number in range(first, first + count)]
+
+
+async def drained(db: Database) -> None:
+    """Wait until the outbox is empty."""
+
+    async def check() -> bool:
+        return bool(await db.fetchval("SELECT count(*) FROM outbox") == 0)
+
+    await eventually(check, within=15)
+
+
+async def test_an_event_goes_to_every_queue_with_its_request_id(
+    db: Database, rabbitmq_url: str, rabbit_prefix: str
+) -> None:
+    """A follow that a request caused reaches fanout and notify over RabbitMQ, its request id beside it."""
+    broker = RabbitBroker(rabbitmq_url, prefix=rabbit_prefix, steps=TEST_STEPS)
+    fanout, notify = Recorder(), Recorder()
+    async with relaying(db, broker), consuming(broker, "fanout", fanout), consuming(broker, "notify", notify):
+        with structlog.contextvars.bound_contextvars(request_id="r-1"):
+            async with db.transaction() as tx:
+                tx.emit(UserFollowed(follower_id=5, followee_id=6))
+        await eventually(lambda: fanout.got and notify.got)
+        await drained(db)
+    await broker.close()
+    (message,) = notify.got
+    assert fanout.got == [message]
+    assert (message.topic, message.key, message.headers) == ("user.followed", "5", {"request_id": "r-1"})
+
+
+async def test_rows_of_a_worker_queue_go_to_that_queue_alone(db: Database) -> None:
+    """What an embedded run left behind for one queue is not given to the others that want its topic."""
+    broker = FakeBroker()
+    async with db.transaction() as tx:
+        await tx.execute(
+            "INSERT INTO outbox (queue, event_id, topic, key, body) "
+            "VALUES ('fanout', gen_random_uuid(), 'user.followed', 'left', '')"
+        )
+    async with relaying(db, broker):
+        await drained(db)
+    assert broker.taken == [("left", "fanout")]
+
+
+async def test_nothing_is_removed_while_the_broker_is_away(db: Database) -> None:
+    """Rows stay as they are while publishing fails, and go, in the order they came, once it works."""
+    broker = FakeBroker()
+    broker.away = True
+    keys = await emit(db, 450)
+    async with relaying(db, broker):
+        await asyncio.sleep(0.3)
+        assert await db.fetchval("SELECT count(*) FROM outbox WHERE attempts = 0") == 450
+        broker.away = False
+        await drained(db)
+    assert broker.keys == keys
+
+
+async def test_a_row_that_is_refused_alone_holds_up_no_other(db: Database) -> None:
+    """An unroutable row is put off with the reason, the rest goes; also when it is the only one."""
+    broker = FakeBroker()
+    broker.unwanted = {"2"}
+    await emit(db, 3)
+    async with relaying(db, broker):
+
+        async def only_it() -> bool:
+            rows = await db.fetch("SELECT key, attempts, last_error FROM outbox")
+            return [tuple(row) for row in rows] == [("2", 1, "UnroutableError: nobody wants it")]
+
+        await eventually(only_it)
+        broker.unwanted |= {"9"}
+        await emit(db, 1, first=9)
+
+        async def both() -> bool:
+            return bool(await db.fetchval("SELECT count(*) FROM outbox WHERE attempts = 1") == 2)
+
+        await eventually(both)
+    assert broker.keys == ["1", "3"]
+
+
+async def test_two_relays_publish_each_row_once(db: Database) -> None:
+    """Relays side by side share the rows and repeat none."""
+    one, two = FakeBroker(), FakeBroker()
+    async with relaying(db, one), relaying(db, two):
+        keys = [key for first in range(0, 1500, 300) for key in await emit(db, 300, first=first)]
+        await drained(db)
+    assert Counter(one.keys + two.keys) == Counter(keys)
+
+
+async def test_a_relay_that_dies_before_the_commit_leaves_the_rows(db: Database) -> None:
+    """A relay that is cancelled in the middle of a batch leaves the whole batch to the next."""
+    first, second = FakeBroker(), FakeBroker()
+    first.hold = asyncio.Event()
+    keys = await emit(db, 5)
+    async with relaying(db, first):
+        await asyncio.sleep(0.1)
+    async with relaying(db, second):
+        await drained(db)
+    assert second.keys == keys
+
+
+async def test_breaking_connections_lose_nothing(db: Database, rabbitmq_url: str, rabbit_prefix: str) -> None:
+    """Every event arrives although connections to RabbitMQ and to PostgreSQL break again and again."""
+    async with TcpProxy.to(port_of(rabbitmq_url)) as proxy:
+        broker = RabbitBroker(f"amqp://guest:guest@127.0.0.1:{proxy.port}/", prefix=rabbit_prefix, steps=TEST_STEPS)
+        straight = RabbitBroker(rabbitmq_url, prefix=rabbit_prefix, steps=TEST_STEPS)
+        recorder, keys = Recorder(), []
+        async with relaying(db, broker), consuming(straight, "fanout", recorder):
+            for number in range(200):
+                async with db.transaction() as tx:
+                    tx.emit(chunk(number))
+                keys.append(str(number))
+                if number % 40 == 20:
+                    await proxy.cut()
+                if number % 40 == 30:
+                    await db.fetch(
+                        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                        "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                    )
+            await eventually(lambda: {message.key for message in recorder.got} == set(keys), within=20)
+            await drained(db)
+        await broker.close()
+        await straight.close()
+
+
+def chunk(number: int) -> FanoutChunk:
+    """Return an event that only the fanout queue wants."""
+    return FanoutChunk(
+        photo_id=number, author_id=1, remove=False, after_shard=-1, after_id=0, until_shard=1023, until_id=1
+    )
