@@ -1,0 +1,137 @@
+"""Profiles, search, following, blocking and muting over the API."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.api import Api
+from tests.support.person import Person
+from tests.support.pictures import photograph
+
+pytestmark = pytest.mark.engines
+
+
+async def relation(viewer: Person, other: Person) -> set[str]:
+    """Return what holds between a viewer and a profile."""
+    profile = (await viewer.call("GET", f"/users/{other.id}")).expect(200)
+    return {name for name, holds in profile["relation"].items() if holds}
+
+
+async def test_a_profile_is_found_by_name_and_id(api: Api) -> None:
+    """Both ways lead to the same profile, which tells no e-mail address."""
+    ann = await api.person("ann")
+    by_name = (await api.visitor.call("GET", "/users/ANN")).expect(200)
+    by_id = (await api.visitor.call("GET", f"/users/{ann.id}")).expect(200)
+    assert by_name == by_id
+    assert "email" not in by_name
+    assert by_name["relation"] is None
+
+
+async def test_following_counts_and_shows_on_both_sides(api: Api) -> None:
+    """Counters and lists agree after follow and unfollow."""
+    ann, bob = await api.person("ann"), await api.person("bob")
+    await bob.follow(ann)
+    await bob.follow(ann)
+    assert await relation(bob, ann) == {"following"}
+    assert await relation(ann, bob) == {"followed_by"}
+    assert (await api.visitor.call("GET", "/users/ann")).expect(200)["followers"] == 1
+    followers = (await api.visitor.call("GET", f"/users/{ann.id}/followers")).expect(200)["items"]
+    assert [person["username"] for person in followers] == ["bob"]
+    following = (await api.visitor.call("GET", f"/users/{bob.id}/following")).expect(200)["items"]
+    assert [person["username"] for person in following] == ["ann"]
+    (await bob.call("DELETE", f"/users/{ann.id}/follow")).expect(204)
+    assert (await api.visitor.call("GET", "/users/ann")).expect(200)["followers"] == 0
+
+
+async def test_a_follow_shows_in_the_feed_at_once_and_an_unfollow_too(api: Api) -> None:
+    """The next page of the feed agrees with the follow, without waiting for a worker."""
+    ann, bob = await api.person(), await api.person()
+    photo = await ann.upload(photograph())
+    await api.finish(photo)
+    assert await bob.feed() == []
+    await bob.follow(ann)
+    assert [item["id"] for item in await bob.feed()] == [photo["id"]]
+    (await bob.call("DELETE", f"/users/{ann.id}/follow")).expect(204)
+    assert await bob.feed() == []
+
+
+async def test_nobody_follows_or_blocks_themselves(api: Api) -> None:
+    """Acts on oneself are conflicts with a code of their own."""
+    ann = await api.person()
+    for what in ("follow", "block", "mute"):
+        assert (await ann.call("PUT", f"/users/{ann.id}/{what}")).expect(409)["code"] == f"cannot_{what}_yourself"
+
+
+async def test_a_private_account_is_asked_first(api: Api) -> None:
+    """A follow of a private account becomes a request, which its owner grants or refuses."""
+    ann, bob, cay = await api.person("ann"), await api.person("bob"), await api.person("cay")
+    (await ann.call("PATCH", "/users/me", json={"private": True})).expect(200)
+    await bob.follow(ann)
+    await cay.follow(ann)
+    assert await relation(bob, ann) == {"requested"}
+    asked = (await ann.call("GET", "/users/me/follow-requests")).expect(200)["items"]
+    assert {person["username"] for person in asked} == {"bob", "cay"}
+    (await ann.call("PUT", f"/users/me/follow-requests/{bob.id}")).expect(204)
+    (await ann.call("DELETE", f"/users/me/follow-requests/{cay.id}")).expect(204)
+    assert await relation(bob, ann) == {"following"}
+    assert await relation(cay, ann) == set()
+    (await ann.call("PUT", f"/users/me/follow-requests/{cay.id}")).expect(404)
+    (await cay.call("GET", f"/users/{ann.id}/followers")).expect(404)
+    (await bob.call("GET", f"/users/{ann.id}/followers")).expect(200)
+
+
+async def test_a_block_hides_each_from_the_other(api: Api) -> None:
+    """Blocked people see neither profile nor photos, and follows between the two are gone."""
+    ann, bob = await api.person("ann"), await api.person("bob")
+    await bob.follow(ann)
+    photo = await ann.upload(photograph())
+    await api.finish(photo)
+    assert len(await bob.feed()) == 1
+    (await ann.call("PUT", f"/users/{bob.id}/block")).expect(204)
+    (await bob.call("GET", "/users/ann")).expect(404)
+    (await bob.call("GET", f"/photos/{photo['id']}")).expect(404)
+    (await bob.call("PUT", f"/users/{ann.id}/follow")).expect(404)
+    assert (await bob.call("GET", "/users?query=ann")).expect(200)["items"] == []
+    assert await relation(ann, bob) == {"blocking"}
+    (await ann.call("DELETE", f"/users/{bob.id}/block")).expect(204)
+    assert await relation(bob, ann) == set()
+
+
+async def test_a_mute_is_known_to_its_author_alone(api: Api) -> None:
+    """A muted person's photos leave the feed, and they see no difference."""
+    ann, bob = await api.person(), await api.person()
+    await bob.follow(ann)
+    photo = await ann.upload(photograph())
+    await api.finish(photo)
+    assert len(await bob.feed()) == 1
+    (await bob.call("PUT", f"/users/{ann.id}/mute")).expect(204)
+    assert await bob.feed() == []
+    assert await relation(bob, ann) == {"following", "muting"}
+    assert await relation(ann, bob) == {"followed_by"}
+    (await bob.call("DELETE", f"/users/{ann.id}/mute")).expect(204)
+    assert len(await bob.feed()) == 1
+
+
+async def test_search_goes_by_prefix_in_any_case(api: Api) -> None:
+    """A search lists names that begin so, in their order, page by page."""
+    for name in ("anna", "Annette", "annika", "bea"):
+        await api.person(name)
+    first = (await api.visitor.call("GET", "/users?query=ANN&limit=2")).expect(200)
+    assert [person["username"] for person in first["items"]] == ["anna", "Annette"]
+    rest = (
+        await api.visitor.call("GET", "/users", params={"query": "ANN", "limit": "2", "cursor": first["next"]})
+    ).expect(200)
+    assert [person["username"] for person in rest["items"]] == ["annika"]
+    assert rest["next"] is None
+    (await api.visitor.call("GET", "/users")).expect(400)
+
+
+async def test_one_s_account_is_changed_field_by_field(api: Api) -> None:
+    """What is left out of a change stays."""
+    ann = await api.person("ann")
+    change = {"display_name": "Ann  B.", "bio": "line one\nline two", "settings": {"theme": "dark"}}
+    changed = (await ann.call("PATCH", "/users/me", json=change)).expect(200)
+    assert changed["display_name"] == "Ann B."
+    assert changed["bio"] == "line one\nline two"
+    again = (await ann.call("PATCH", "/users/me", json={"private": True})).expect(200)
+    assert (again["bio"], again["private"], again["settings"]) == ("line one\nline two", True, {"theme": "dark"})

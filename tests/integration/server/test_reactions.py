@@ -1,0 +1,89 @@
+"""Likes, comments and the inbox over the API."""
+
+from __future__ import annotations
+
+import pytest
+
+from storage import ids, notifications
+from storage.models import NotificationKind
+from tests.support.api import Api
+from tests.support.pictures import photograph
+
+pytestmark = pytest.mark.engines
+
+
+async def test_a_like_shows_in_the_answer_and_the_next_feed(api: Api) -> None:
+    """The counters of the answer, the photo and the feed agree at once; a repeat changes nothing."""
+    ann, bob = await api.person(), await api.person("bob")
+    await bob.follow(ann)
+    photo = await ann.upload(photograph())
+    await api.finish(photo)
+    assert (await bob.feed())[0]["likes"] == 0
+    for _ in range(2):
+        assert (await bob.call("PUT", f"/photos/{photo['id']}/like")).expect(200) == {"liked": True, "likes": 1}
+    item = (await bob.feed())[0]
+    assert (item["likes"], item["liked"]) == (1, True)
+    alone = (await bob.call("GET", f"/photos/{photo['id']}")).expect(200)
+    assert (alone["likes"], alone["liked"]) == (1, True)
+    assert (await ann.feed())[0]["liked"] is False
+    people = (await ann.call("GET", f"/photos/{photo['id']}/likes")).expect(200)["items"]
+    assert [person["username"] for person in people] == ["bob"]
+    for _ in range(2):
+        assert (await bob.call("DELETE", f"/photos/{photo['id']}/like")).expect(200) == {"liked": False, "likes": 0}
+    item = (await bob.feed())[0]
+    assert (item["likes"], item["liked"]) == (0, False)
+
+
+async def test_comments_are_written_listed_and_deleted(api: Api) -> None:
+    """Comments stand newest first; their author and the photo's owner may delete them, nobody else."""
+    ann, bob, cay = await api.person(), await api.person("bob"), await api.person()
+    photo = await ann.upload(photograph())
+    await api.finish(photo)
+    path = f"/photos/{photo['id']}/comments"
+    first = (await bob.call("POST", path, json={"text": "  one\r\ntwo  "})).expect(201)
+    assert first["text"] == "one\ntwo"
+    assert first["author"]["username"] == "bob"
+    second = (await cay.call("POST", path, json={"text": "three"})).expect(201)
+    listed = (await api.visitor.call("GET", path)).expect(200)["items"]
+    assert [item["id"] for item in listed] == [second["id"], first["id"]]
+    assert (await ann.feed())[0]["comments"] == 2
+    (await cay.call("DELETE", f"/comments/{first['id']}")).expect(404)
+    (await bob.call("DELETE", f"/comments/{first['id']}")).expect(204)
+    (await ann.call("DELETE", f"/comments/{second['id']}")).expect(204)
+    assert (await ann.feed())[0]["comments"] == 0
+
+
+@pytest.mark.parametrize("text", ["", "   ", "x" * 1001, "nul\x00", 5, None])
+async def test_a_comment_has_text_within_bounds(api: Api, text: object) -> None:
+    """An empty, endless or broken comment is refused with the field's name."""
+    ann = await api.person()
+    photo = await ann.upload(photograph())
+    problem = (await ann.call("POST", f"/photos/{photo['id']}/comments", json={"text": text})).expect(422)
+    assert problem["errors"][0]["field"] == "text"
+
+
+async def test_the_inbox_lists_counts_and_is_marked(api: Api) -> None:
+    """Notifications are listed with their counters, marked seen, then read."""
+    ann, bob = await api.person(), await api.person("bob")
+    photo = await ann.upload(photograph())
+    async with api.services.db.transaction() as tx:
+        await notifications.record(
+            tx,
+            recipient_id=ids.decode(ann.id),
+            kind=NotificationKind.LIKE,
+            actor_id=ids.decode(bob.id),
+            photo_id=ids.decode(photo["id"]),
+            source_id=ids.decode(photo["id"]),
+        )
+    inbox = (await ann.call("GET", "/notifications")).expect(200)
+    (entry,) = inbox["items"]
+    assert entry["text"] == "bob liked your photo"
+    assert (entry["seen"], entry["read"], entry["photo_id"]) == (False, False, photo["id"])
+    assert (await ann.call("GET", "/notifications/counters")).expect(200) == {"unseen": 1, "unread": 1}
+    (await bob.call("POST", "/notifications/read", json={"ids": [entry["id"]]})).expect(204)
+    assert (await ann.call("GET", "/notifications/counters")).expect(200) == {"unseen": 1, "unread": 1}
+    (await ann.call("POST", "/notifications/seen", json={"ids": [entry["id"]]})).expect(204)
+    assert (await ann.call("GET", "/notifications/counters")).expect(200) == {"unseen": 0, "unread": 1}
+    (await ann.call("POST", "/notifications/read")).expect(204)
+    assert (await ann.call("GET", "/notifications/counters")).expect(200) == {"unseen": 0, "unread": 0}
+    (await ann.call("POST", "/notifications/read", json={"ids": ["nonsense"]})).expect(422)
