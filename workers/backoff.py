@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Sequence
 
@@ -25,7 +26,8 @@ def next_hop(steps: Sequence[float], delay: float) -> tuple[float, float]:
     """
     ladder = sorted(steps)
     step = next((step for step in reversed(ladder) if step <= delay), ladder[0])
-    return step, max(0.0, round(delay - step, 3))
+    # Whole milliseconds, rounded up; less than a microsecond is what floating point made.
+    return step, max(0, math.ceil((delay - step) * 1000 - 0.001)) / 1000
 
 
 def reconnect_pause(failures: int) -> float:

@@ -12,6 +12,7 @@ in the order it came. Dead-lettering is at-least-once, which RabbitMQ offers onl
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -99,5 +100,5 @@ def _to(target: str) -> dict[str, Argument]:
 
 
 def milliseconds(step: float) -> int:
-    """Return a retry step in whole milliseconds, at least one."""
-    return max(1, round(step * 1000))
+    """Return a retry step in whole milliseconds, rounded up, at least one."""
+    return max(1, math.ceil(step * 1000 - 0.001))

@@ -1,0 +1,52 @@
+"""Every topic has its queues, and RabbitMQ is set up from the same table."""
+
+from __future__ import annotations
+
+import pytest
+
+from storage.events import TOPICS
+from workers.routing import BINDINGS, QUEUES, RELAY, queues_of, relay_of
+from workers.topology import Topology
+
+
+@pytest.mark.parametrize("topic", TOPICS)
+def test_every_topic_is_wanted(topic: str) -> None:
+    """No event is emitted that nobody would hear of."""
+    assert queues_of(topic)
+    assert relay_of(topic) == (RELAY,)
+
+
+def test_every_bound_topic_exists() -> None:
+    """A binding to a mistyped topic would wait for ever."""
+    assert {topic for topics in BINDINGS.values() for topic in topics} <= set(TOPICS)
+
+
+def test_an_unknown_topic_goes_nowhere() -> None:
+    """What no queue wants is not even given to the relay."""
+    assert queues_of("no.such") == ()
+    assert relay_of("no.such") == ()
+
+
+def test_rabbitmq_has_the_same_bindings() -> None:
+    """Each worker queue is bound to its topics, and no other queue to any."""
+    specs = Topology(prefix="p.").queues([1.0, 0.5])
+    assert {spec.name: tuple(spec.topics) for spec in specs if spec.topics} == {
+        f"p.{queue}": topics for queue, topics in BINDINGS.items()
+    }
+    assert len(specs) == len({spec.name for spec in specs}) == len(QUEUES) * 4
+
+
+def test_nothing_is_dropped_by_rabbitmq() -> None:
+    """All queues are quorum queues; whatever leaves one unacknowledged goes, at least once, to a declared one."""
+    specs = {spec.name: spec.arguments for spec in Topology().queues([1.0, 600.0])}
+    targets = {name: arguments.get("x-dead-letter-routing-key") for name, arguments in specs.items()}
+    assert all(arguments["x-queue-type"] == "quorum" for arguments in specs.values())
+    assert targets["notify"] == "notify.dead"
+    assert targets["notify.retry.1000"] == targets["notify.retry.600000"] == "notify"
+    assert targets["notify.dead"] is None
+    for name, arguments in specs.items():
+        if targets[name] is not None:
+            assert targets[name] in specs
+            assert arguments["x-dead-letter-exchange"] == ""
+            assert arguments["x-dead-letter-strategy"] == "at-least-once"
+            assert arguments["x-overflow"] == "reject-publish"

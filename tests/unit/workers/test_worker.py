@@ -1,0 +1,170 @@
+"""A worker decodes events, lets the error decide, and says of each job once how it went."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import pytest
+import structlog
+from structlog.testing import capture_logs
+
+from storage import events
+from storage.events import BadEventError, Event, LikeAdded
+from workers.broker import DeadLetter, Handler, Message, Policy
+from workers.errors import Discard, Retry
+from workers.worker import Worker
+
+LIKE = LikeAdded(photo_id=1, owner_id=2, user_id=3)
+POLICY = Policy(delivery_limit=3, backoff=(1.0,))
+
+
+class FakeBroker:
+    """A broker that hands over what it was given, once, and keeps what the handler raised."""
+
+    def __init__(self, messages: Sequence[Message] = ()) -> None:
+        self._messages = messages
+        self.asked: list[tuple[str, Policy]] = []
+        self.raised: list[Exception | None] = []
+
+    async def consume(self, queue: str, handler: Handler, policy: Policy) -> None:
+        """Deliver all messages."""
+        self.asked.append((queue, policy))
+        for message in self._messages:
+            try:
+                await handler(message)
+            except Exception as error:  # noqa: BLE001 - what it is, is what the tests look at
+                self.raised.append(error)
+            else:
+                self.raised.append(None)
+
+    async def dead_letters(self, queue: str | None = None, *, limit: int = 100) -> Sequence[DeadLetter]:
+        """Return none."""
+        return []
+
+    async def replay(self, letter_id: str) -> bool:
+        """Find none."""
+        return False
+
+    async def delete(self, letter_id: str) -> bool:
+        """Find none."""
+        return False
+
+    async def depths(self) -> Mapping[str, int]:
+        """Know none."""
+        return {}
+
+    async def close(self) -> None:
+        """Do nothing."""
+
+
+class Metrics:
+    """Keep what was recorded."""
+
+    def __init__(self) -> None:
+        self.jobs: list[tuple[str, str]] = []
+        self.seconds: list[float] = []
+
+    def job(self, *, queue: str, outcome: str, seconds: float) -> None:
+        """Keep one job."""
+        self.jobs.append((queue, outcome))
+        self.seconds.append(seconds)
+
+
+def message_of(event: Event = LIKE, *, attempt: int = 1, **headers: str) -> Message:
+    """Return the message of an event."""
+    return Message(
+        event_id="e-1", topic=event.topic, key=event.key, body=events.encode(event), headers=headers, attempt=attempt
+    )
+
+
+def raising(error: Exception | None) -> Callable[[Event], Any]:
+    """Return a handler that raises `error`, if any."""
+
+    async def handler(_: Event) -> None:
+        if error is not None:
+            raise error
+
+    return handler
+
+
+async def test_an_event_reaches_the_handler_of_its_topic() -> None:
+    """The handler gets the decoded event, and its worker asks for its queue with its policy."""
+    got: list[Event] = []
+
+    async def handler(event: Event) -> None:
+        got.append(event)
+
+    broker = FakeBroker([message_of()])
+    await Worker(broker, "notify", {"like.added": handler}, POLICY).run()
+    assert got == [LIKE]
+    assert broker.raised == [None]
+    assert broker.asked == [("notify", POLICY)]
+
+
+@pytest.mark.parametrize(
+    ("error", "attempt", "name", "level"),
+    [
+        (None, 1, "job_done", "info"),
+        (ValueError("bad"), 2, "job_retried", "warning"),
+        (Retry("later"), 1, "job_retried", "warning"),
+        (Discard("never"), 1, "job_discarded", "warning"),
+        (ValueError("bad"), 3, "job_dead", "error"),
+    ],
+)
+async def test_each_job_is_logged_and_counted_once(
+    error: Exception | None, attempt: int, name: str, level: str
+) -> None:
+    """One log event with all fields and one measurement tell how a delivery ended; the error goes on to the broker."""
+    metrics = Metrics()
+    broker = FakeBroker([message_of(attempt=attempt, request_id="r-1")])
+    worker = Worker(broker, "notify", {"like.added": raising(error)}, POLICY, metrics)
+    with capture_logs(processors=[structlog.contextvars.merge_contextvars]) as logs:
+        await worker.run()
+    (entry,) = logs
+    assert entry.pop("duration_ms") >= 0
+    expected = {
+        "event": name,
+        "log_level": level,
+        "queue": "notify",
+        "topic": "like.added",
+        "key": "1",
+        "event_id": "e-1",
+        "attempt": attempt,
+        "request_id": "r-1",
+    }
+    if error is not None:
+        expected["error"] = f"{type(error).__name__}: {error}"
+    assert entry == expected
+    assert broker.raised == [error]
+    assert metrics.jobs == [("notify", name.removeprefix("job_"))]
+    assert metrics.seconds[0] >= 0
+
+
+async def test_the_request_id_is_bound_while_the_handler_runs_and_no_longer() -> None:
+    """What a handler emits carries its message's request id, and the next message's handler has its own or none."""
+    seen: list[object] = []
+
+    async def handler(_: Event) -> None:
+        seen.append(structlog.contextvars.get_contextvars().get("request_id"))
+
+    broker = FakeBroker([message_of(request_id="r-1"), message_of(), message_of(request_id="r-2")])
+    await Worker(broker, "notify", {"like.added": handler}, POLICY).run()
+    assert seen == ["r-1", None, "r-2"]
+    assert "request_id" not in structlog.contextvars.get_contextvars()
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        Message(event_id="e", topic="like.added", key="1", body=b"\xc1"),
+        Message(event_id="e", topic="like.added", key="1", body=b"\x80"),
+        Message(event_id="e", topic="of.tomorrow", key="1", body=events.encode(LIKE)),
+        message_of(events.UserChanged(user_id=1)),
+    ],
+)
+async def test_what_cannot_be_handled_is_a_failure(message: Message) -> None:
+    """An unreadable body, missing fields, an unknown topic and one without a handler go back to the broker."""
+    broker = FakeBroker([message])
+    await Worker(broker, "notify", {"like.added": raising(None)}, POLICY).run()
+    assert [type(error) for error in broker.raised] == [BadEventError]
