@@ -53,13 +53,13 @@ async def test_comments_are_written_listed_and_deleted(api: Api) -> None:
     assert (await ann.feed())[0]["comments"] == 0
 
 
-@pytest.mark.parametrize("text", ["", "   ", "x" * 1001, "nul\x00", 5, None])
-async def test_a_comment_has_text_within_bounds(api: Api, text: object) -> None:
+async def test_a_comment_has_text_within_bounds(api: Api) -> None:
     """An empty, endless or broken comment is refused with the field's name."""
     ann = await api.person()
     photo = await ann.upload(photograph())
-    problem = (await ann.call("POST", f"/photos/{photo['id']}/comments", json={"text": text})).expect(422)
-    assert problem["errors"][0]["field"] == "text"
+    for text in ("", "   ", "x" * 1001, "nul\x00", 5, None):
+        problem = (await ann.call("POST", f"/photos/{photo['id']}/comments", json={"text": text})).expect(422)
+        assert problem["errors"][0]["field"] == "text", text
 
 
 async def test_the_inbox_lists_counts_and_is_marked(api: Api) -> None:

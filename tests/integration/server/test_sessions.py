@@ -66,34 +66,34 @@ async def test_a_taken_name_is_a_conflict_that_names_the_field(api: Api) -> None
     assert (await api.visitor.call("POST", "/users", json=other)).expect(409)["code"] == "email_taken"
 
 
-@pytest.mark.parametrize(
-    ("field", "value"),
-    [
-        ("username", "a"),
-        ("username", "with space"),
-        ("username", "me"),
-        ("username", "0123456789ABC"),
-        ("username", "nul\x00"),
-        ("email", "nobody"),
-        ("password", "short"),
-        ("display_name", "\u202egpj.exe"),
-        ("unknown", "x"),
-    ],
-)
-async def test_bad_input_is_refused_with_the_field_s_name(api: Api, field: str, value: str) -> None:
+BAD_INPUT = [
+    ("username", "a"),
+    ("username", "with space"),
+    ("username", "me"),
+    ("username", "0123456789ABC"),
+    ("username", "nul\x00"),
+    ("email", "nobody"),
+    ("password", "short"),
+    ("display_name", "\u202egpj.exe"),
+    ("unknown", "x"),
+]
+
+
+async def test_bad_input_is_refused_with_the_field_s_name(api: Api) -> None:
     """What does not fit is a 422 that names the field."""
-    body = {"username": "ann", "email": "ann@example.org", "password": PASSWORD} | {field: value}
-    problem = (await api.visitor.call("POST", "/users", json=body)).expect(422)
-    assert problem["code"] == "invalid_input"
-    assert [item["field"] for item in problem["errors"]] == [field]
+    for field, value in BAD_INPUT:
+        body = {"username": "ann", "email": "ann@example.org", "password": PASSWORD} | {field: value}
+        problem = (await api.visitor.call("POST", "/users", json=body)).expect(422)
+        assert problem["code"] == "invalid_input", value
+        assert [item["field"] for item in problem["errors"]] == [field]
 
 
-@pytest.mark.parametrize("login", ["ann", "ANN", "ann@picshare.example"])
-async def test_people_sign_in_by_name_or_address(api: Api, login: str) -> None:
+async def test_people_sign_in_by_name_or_address(api: Api) -> None:
     """A username in any case and an e-mail address both open the account."""
     await api.person("ann")
-    told = (await api.visitor.call("POST", "/tokens", json={"username": login, "password": PASSWORD})).expect(201)
-    assert told["user"]["username"] == "ann"
+    for login in ("ann", "ANN", "ann@picshare.example"):
+        told = (await api.visitor.call("POST", "/tokens", json={"username": login, "password": PASSWORD})).expect(201)
+        assert told["user"]["username"] == "ann"
 
 
 async def test_a_refresh_token_is_good_once(api: Api) -> None:

@@ -1,0 +1,202 @@
+"""Abuse of uploads: each test bears the sentence of what is attempted and what is expected."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import zlib
+
+import aiohttp
+import pytest
+
+from server.services import Services
+from tests.support.api import Api, running_api
+from tests.support.pictures import encoded, halves, photograph, png_of
+from tests.support.raw_http import exchange, part, post_photo
+
+pytestmark = pytest.mark.engines
+
+END = b"--b--\r\n"
+
+
+async def test_decompression_bombs_are_refused_from_the_header(api: Api) -> None:
+    """A PNG that claims 50 Mpx, or 4 billion, is a 413 before anything is decoded."""
+    ann = await api.person()
+    for width, height in ((10_000, 5_000), (65_535, 65_535), (2**31 - 1, 2**31 - 1)):
+        problem = (await ann.try_upload(png_of(width, height))).expect(413)
+        assert problem["code"] == "image_too_large"
+    (await ann.try_upload(png_of(9_999, 5_000))).expect(201)
+
+
+async def test_an_animated_bomb_is_refused_from_the_header(api: Api) -> None:
+    """An animation is a 422, however small its frames are."""
+    ann = await api.person()
+    problem = (await ann.try_upload(png_of(10, 10, rows=10, animated=True))).expect(422)
+    assert problem["code"] == "image_animated"
+
+
+FOREIGN = [
+    b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>",
+    b"<?xml version='1.0'?><!DOCTYPE x [<!ENTITY e SYSTEM 'file:///etc/passwd'>]><x>&e;</x>",
+    b"%PDF-1.7\n",
+    b"#!/bin/sh\nid\n",
+    b"GIF89a" + bytes(20),
+    b"RIFF\x00\x00\x00\x00WEBPVP8 ",
+    b"<html><script>alert(1)</script></html>",
+    b"PK\x03\x04",
+    b"\x89PN",
+]
+
+
+async def test_svg_xml_pdf_and_scripts_named_jpg_are_415(api: Api) -> None:
+    """The bytes decide what a file is, not its name or type."""
+    ann = await api.person()
+    for data in FOREIGN:
+        assert (await ann.try_upload(data)).expect(415)["code"] == "unsupported_media_type", data
+
+
+NAMES = ["../../../../etc/cron.d/x", "a\x00b.jpg", "gpj.\u202eexe", "C:\\x\\y.jpg", "", "x" * 4000]
+
+
+async def test_the_file_name_is_ignored(api: Api) -> None:
+    """Traversal, NUL and right-to-left marks in a file name change nothing: it is not even read."""
+    ann = await api.person()
+    for name in NAMES:
+        header = f'Content-Disposition: form-data; name="file"; filename="{name}"\r\n\r\n'.encode("utf-8", "replace")
+        body = b"--b\r\n" + header + encoded(halves()) + b"\r\n" + END
+        answer = await exchange(api.port, post_photo(ann.token, body, more="Connection: close\r\n"), within=5)
+        assert answer.status == 201, name
+    assert sorted(path.name for path in api.services.settings.upload_dir.iterdir()) == []
+
+
+CORRUPT = [
+    (b"", "empty"),
+    (photograph().read_bytes()[:100], "cut off"),
+    (b"\xff\xd8\xff\xd9", "no picture"),
+    (b"\xff\xd8\xff\xe0\x00\x00", "makes no sense"),
+    (png_of(10, 10, rows=1)[:20], "cut off"),
+    (png_of(0, 10), "makes no sense"),
+    (b"\x89PNG\r\n\x1a\n" + bytes(100), "does not begin"),
+]
+
+
+async def test_zero_byte_and_corrupt_headers_are_422_with_the_reason(api: Api) -> None:
+    """A picture that cannot be one is refused in words that a person understands."""
+    ann = await api.person()
+    for data, reason in CORRUPT:
+        problem = (await ann.try_upload(data)).expect(422)
+        assert problem["code"] == "image_corrupt", data
+        assert reason in problem["detail"], data
+        assert problem["errors"][0]["field"] == "file"
+
+
+async def test_a_form_with_10_000_parts_is_refused_within_a_second(api: Api) -> None:
+    """The thirty-third part ends it."""
+    ann = await api.person()
+    body = b"".join(part(f"f{number}", b"x") for number in range(10_000)) + END
+    answer = await exchange(api.port, post_photo(ann.token, body))
+    assert answer.status == 413
+    assert "parts" in answer.text
+
+
+async def test_a_part_header_of_1_mb_is_refused_within_a_second(api: Api) -> None:
+    """A header that does not end is not waited for."""
+    ann = await api.person()
+    body = part("file", b"x", header="X-Long: " + "x" * 1_000_000 + "\r\n") + END
+    assert (await exchange(api.port, post_photo(ann.token, body))).status == 413
+
+
+async def test_a_request_header_of_1_mb_is_refused_within_a_second(api: Api) -> None:
+    """The same for the header of the request."""
+    request = b"GET /api/v1/photos HTTP/1.1\r\nHost: x\r\nX-Long: " + b"x" * 1_000_000 + b"\r\n\r\n"
+    assert 400 <= (await exchange(api.port, request)).status < 500
+
+
+async def test_a_body_smaller_than_declared_is_refused_within_a_second(api: Api) -> None:
+    """A complete form whose body is declared longer is a 400, not a wait."""
+    ann = await api.person()
+    body = part("file", encoded(halves())) + END
+    answer = await exchange(api.port, post_photo(ann.token, body, declared=len(body) + 1000))
+    assert answer.status == 400
+    assert "body_incomplete" in answer.text
+
+
+async def test_a_body_larger_than_declared_is_refused_within_a_second(api: Api) -> None:
+    """What comes after the declared end is not part of the form, which is then incomplete."""
+    ann = await api.person()
+    body = part("file", encoded(halves())) + END
+    answer = await exchange(api.port, post_photo(ann.token, body, declared=len(body) - 200))
+    assert answer.status == 400
+
+
+async def test_a_body_declared_too_large_is_refused_before_it_is_sent(api: Api) -> None:
+    """Somebody who announces a gigabyte is told at once."""
+    ann = await api.person()
+    answer = await exchange(api.port, post_photo(ann.token, b"--b\r\n", declared=1_000_000_000))
+    assert answer.status == 413
+
+
+async def test_an_endless_chunked_body_is_refused_at_the_limit(api: Api) -> None:
+    """Without a declared length, the limit is kept while reading."""
+    ann = await api.person()
+
+    async def endless() -> object:
+        yield b'--b\r\nContent-Disposition: form-data; name="file"\r\n\r\n\xff\xd8\xff'
+        while True:
+            yield bytes(100_000)
+
+    headers = {"Content-Type": "multipart/form-data; boundary=b"}
+    try:
+        answer = await ann.call("POST", "/photos", data=endless(), headers=headers)
+    except aiohttp.ClientError:
+        return  # closed while it was still sending
+    assert answer.expect(413)["code"] == "photo_too_large"
+
+
+BROKEN = [
+    (b"", "multipart/form-data; boundary=b", 400),
+    (b"no form at all", "multipart/form-data; boundary=b", 400),
+    (END, "multipart/form-data; boundary=b", 422),
+    (part("caption", b"alone") + END, "multipart/form-data; boundary=b", 422),
+    (b"--b\r\n\r\n\r\nno name\r\n" + END, "multipart/form-data; boundary=b", 400),
+    (part("file", b"1") + part("file", b"2") + END, "multipart/form-data; boundary=b", 422),
+    (part("unknown", b"1") + part("file", encoded(halves())) + END, "multipart/form-data; boundary=b", 422),
+    (part("caption", b"\xff") + part("file", encoded(halves())) + END, "multipart/form-data; boundary=b", 422),
+    (part("caption", b"x" * 20_000) + END, "multipart/form-data; boundary=b", 413),
+    (part("caption", b"x" * 3000) + part("file", encoded(halves())) + END, "multipart/form-data; boundary=b", 422),
+    (b"x", "multipart/form-data", 400),
+    (b"x", "multipart/mixed; boundary=b", 415),
+    (b"{}", "application/json", 415),
+    (b"x", "", 415),
+]
+
+
+async def test_broken_forms_are_4xx(api: Api) -> None:
+    """Whatever is wrong with a form, the answer says so and the service goes on."""
+    ann = await api.person()
+    for body, kind, status in BROKEN:
+        answer = await ann.call("POST", "/photos", data=body, headers={"Content-Type": kind})
+        assert answer.status == status, (body[:100], answer.body)
+        assert answer.headers["Content-Type"].startswith("application/problem+json")
+
+
+async def test_a_compressed_body_is_not_unpacked(api: Api) -> None:
+    """A deflate bomb in the body is a 415."""
+    ann = await api.person()
+    bomb = zlib.compress(bytes(10_000_000))
+    headers = {"Content-Type": "application/json", "Content-Encoding": "deflate"}
+    answer = await ann.call("POST", "/notifications/seen", data=bomb, headers=headers)
+    assert answer.status in {400, 413, 415}
+
+
+async def test_a_slow_body_ends_at_a_deadline_and_others_are_served(services: Services) -> None:
+    """Who sends nothing more is answered 408 and closed, while others upload as usual."""
+    quick = dataclasses.replace(services.settings, idle_timeout=0.4)
+    async with running_api(dataclasses.replace(services, settings=quick)) as api:
+        ann = await api.person()
+        stuck = post_photo(ann.token, part("file", encoded(halves()))[:50], declared=5000)
+        slow = asyncio.create_task(exchange(api.port, stuck, within=5))
+        (await ann.try_upload(photograph())).expect(201)
+        answer = await slow
+    assert answer.status == 408
+    assert "onnection: close" in answer.text
