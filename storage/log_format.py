@@ -1,17 +1,21 @@
 """The bytes of a window log, read without I/O; `storage/scripts/log.lua` writes them.
 
-A header of 40 bytes, then slots of 16 bytes, big-endian throughout:
+8 staging slots of 16 bytes, a header of 40 bytes, then the body of 16 bytes an entry, big-endian throughout:
 
     u16 flags    1 building: still being filled · 2 complete: nothing older exists
     u16 edits    grows with each merge or drop, so that whoever is building notices
-    u32 count    entries in use; the slots behind them are zero
+    u16 count    entries in all
+    u16 staged   of these in the staging slots: ids above those of the body; the free slots are zero
     u64 top      the newest offset ever given in this epoch
-    u64 last     the greatest id, so that appending needs to read the header only
+    u64 last     the greatest id, so that inserting above it needs to read the header only
     u64 epoch    below 2^53; another epoch is another history
     u64 floor    the greatest offset that was dropped: recovery from below it is impossible
 
     u64 offset   microseconds of the announcement, below 2^53; 0 = never announced
     u64 id       ascending; the top bit marks the entry as removed
+
+The slots stand before the header, so that an entry, the free slots behind it and the header are one piece: an
+insertion is one short read and one short write.
 """
 
 from __future__ import annotations
@@ -21,11 +25,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-HEADER_SIZE = 40  # bytes
 ENTRY_SIZE = 16  # bytes
-SLACK = 8  # entries above the window before the oldest are dropped
+STAGED = 8  # slots; so many entries a log has above its window before the oldest are dropped
+AT_HEADER = STAGED * ENTRY_SIZE
+AT_BODY = AT_HEADER + 40
 
-_HEADER = struct.Struct(">HHIQQQQ")
+_HEADER = struct.Struct(">HHHHQQQQ")
 _BUILDING = 1
 _COMPLETE = 2
 _REMOVED = 1 << 63
@@ -56,7 +61,6 @@ class LogView:
 
     flags: int
     edits: int
-    count: int
     top: int
     last: int
     epoch: int
@@ -65,10 +69,10 @@ class LogView:
 
     @classmethod
     def parse(cls, data: bytes) -> LogView:
-        """Return the view of a log's bytes, or of its header alone."""
-        flags, edits, count, top, last, epoch, floor = _HEADER.unpack_from(data)
-        body = data[HEADER_SIZE : HEADER_SIZE + count * ENTRY_SIZE]
-        return cls(flags=flags, edits=edits, count=count, top=top, last=last, epoch=epoch, floor=floor, body=body)
+        """Return the view of a log's bytes, or of its beginning alone, up to the header."""
+        flags, edits, _, staged, top, last, epoch, floor = _HEADER.unpack_from(data, AT_HEADER)
+        body = data[AT_BODY:] + data[: staged * ENTRY_SIZE]
+        return cls(flags=flags, edits=edits, top=top, last=last, epoch=epoch, floor=floor, body=body)
 
     @property
     def building(self) -> bool:

@@ -7,9 +7,9 @@ string that only grows:
   page continues from PostgreSQL below the lowest id with neither gap nor repeat. The offset, by which live
   clients recover, is a field of the entry. An insertion is nearly always above all others; the rest is put
   in its place.
-- Slots are **allocated ahead** (8, 16, … 508 for a window of 500) and filled with SETRANGE. APPEND doubles a
-  string's allocation, so that a trimmed log of 8 KB would cost 16 KB after its next APPEND; 40 + 508 × 16 bytes
-  fit the allocator's class of 8 KiB. A full log is trimmed back to the window once in eight insertions.
+- A string is **never let grow** by Redis: APPEND and SETRANGE past the end double its allocation, so that a
+  trimmed log of 8 KB would cost 16 KB. New entries go into eight staging slots; when these are full, the log is
+  written anew and trimmed to the window: 168 + 500 × 16 bytes fit the allocator's class of 8 KiB.
 - One script call inserts for many people with **one offset** (Redis' microsecond, or one above the greatest
   offset among them), so that one encoded frame serves all, and publishes in the same step.
 - The log is a **contiguous newest window**: an id older than its lowest entry is not put in, unless the log
@@ -30,7 +30,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from storage.ids import slot_group
-from storage.log_format import HEADER_SIZE, SLACK, Entry, LogView, pack_ids
+from storage.log_format import AT_BODY, STAGED, Entry, LogView, pack_ids
 from storage.redis_client import Redis, redis_errors
 from storage.redis_scripts import Argument, Script
 
@@ -83,7 +83,7 @@ class WindowLog:
         self._announce = Script("log", "announce")
         self._edit = Script("log", "edit")
         self.window = window
-        self.capacity = window + SLACK
+        self.capacity = window + STAGED
 
     def key(self, user_id: int) -> bytes:
         """Return the key of a person's log; the braces keep a slot group's logs in one cluster slot."""
@@ -143,7 +143,7 @@ class WindowLog:
 
     async def head(self, user_id: int) -> LogView | None:
         """Return a person's log without its entries, or None if there is none; its life begins anew."""
-        return await self._read(user_id, HEADER_SIZE - 1)
+        return await self._read(user_id, AT_BODY - 1)
 
     async def since(self, user_id: int, epoch: int, offset: int) -> list[Entry] | None:
         """Return what was announced to a person after `offset`, oldest first; None when that cannot be told."""

@@ -13,7 +13,7 @@ local marked = mode == 'remove' and struct.pack('>I4I4', upper + REMOVED, lower)
 -- First pass: one offset for all, later than anything in any of the logs, so that one frame serves everyone.
 local heads, offset = {}, now_us()
 for index = 2, #KEYS do
-  local head = redis.call('GETRANGE', KEYS[index], 0, 23)
+  local head = redis.call('GETRANGE', KEYS[index], AT_HEADER, AT_HEADER + 23)
   heads[index] = head
   if head ~= '' then
     local top = struct.unpack('>I8', head, 9)
@@ -24,51 +24,53 @@ local offset_bytes = struct.pack('>I8', offset)
 local entry = offset_bytes .. marked
 local tail = offset_bytes .. id
 
--- A log is grown or trimmed when its count stands at one of these, the only ones at which it can be full.
-local full = {}
-do
-  local slots = 8
-  while slots < window + SLACK do
-    full[slots] = true
-    slots = slots * 2
-  end
-  full[window + SLACK] = true
-end
-
--- The id is not above all others: look for it, and keep the order. Returns whether anything is to be told.
+-- The id is not above all others, or no staging slot is free: keep the order, and trim. Returns whether there
+-- is anything to tell.
 local function place(key)
   local h, entries = load(key)
   local index, there = find(entries, h.count, upper, lower)
   if there then
     local _, _, removed = id_at(entries, index)
-    if removed or mode == 'insert' then return false end
+    -- An entry without an offset came with a follow or a rebuild that was quicker than the photo's own
+    -- announcement: its owner, who may have read the feed before, was never told of it.
+    local told_before = struct.unpack('>I8', entries, index * ENTRY + 1) > 0
+    if removed or (mode == 'insert' and told_before) then return false end
     entries = string.sub(entries, 1, index * ENTRY) .. string.sub(entries, (index + 1) * ENTRY + 1)
   elseif index == 0 and h.count > 0 and not has(h.flags, COMPLETE) and not has(h.flags, BUILDING) then
     -- Older than the window: an entry here would pretend that nothing is missing between it and the next.
     -- Whoever is away could not be told of it later, so recovery from before this moment is given up.
     h.top, h.floor = offset, offset
-    redis.call('SETRANGE', key, 0, header_bytes(h))
+    write_header(key, h)
     return true
   end
   h.top = offset
-  store(key, h, string.sub(entries, 1, index * ENTRY) .. entry .. string.sub(entries, index * ENTRY + 1), window)
+  store(key, h, string.sub(entries, 1, index * ENTRY) .. entry .. string.sub(entries, index * ENTRY + 1),
+    window, 'KEEPTTL')
   return true
 end
 
--- Second pass: the usual case, an id above all others in a log with a free slot, is two small writes.
-local changed, told, counts = 0, {}, {}
+-- What is written into a free staging slot: the entry, the slots behind it, which are free, and the header's
+-- beginning. It depends on flags, edits, count and staged only, which many logs have in common.
+local made = {}
+local function slot_of(state)
+  local flags, edits, count, staged = struct.unpack('>I2I2I2I2', state)
+  if staged == STAGED then return nil end
+  local free = string.rep('\0', (STAGED - staged - 1) * ENTRY)
+  local header = struct.pack('>I2I2I2I2', flags, edits, count + 1, staged + 1) .. tail
+  made[state] = { staged * ENTRY, entry .. free .. header }
+  return made[state]
+end
+
+-- Second pass: the usual case, an id above all others and a free staging slot, is one small write.
+local changed, told = 0, {}
 for index = 2, #KEYS do
   local head, news = heads[index], true
   if head ~= '' then
-    local _, count, _, last_upper, last_lower = struct.unpack('>I4I4I8I4I4', head)
-    if not full[count] and (last_upper < upper or (last_upper == upper and last_lower < lower)) then
-      local counted = counts[count]
-      if not counted then
-        counted = struct.pack('>I4', count + 1) .. tail
-        counts[count] = counted
-      end
-      redis.call('SETRANGE', KEYS[index], HEADER + count * ENTRY, entry)
-      redis.call('SETRANGE', KEYS[index], 4, counted)
+    local last_upper, last_lower = struct.unpack('>I4I4', head, 17)
+    local state = string.sub(head, 1, 8)
+    local slot = (last_upper < upper or (last_upper == upper and last_lower < lower)) and (made[state] or slot_of(state))
+    if slot then
+      redis.call('SETRANGE', KEYS[index], slot[1], slot[2])
     else
       news = place(KEYS[index])
     end

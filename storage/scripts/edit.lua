@@ -10,8 +10,7 @@
 local key, action, window = KEYS[1], ARGV[1], tonumber(ARGV[2])
 
 local function create(flags, epoch, ttl)
-  local h = { flags = flags, edits = 0, count = 0, top = epoch, last = NOTHING, epoch = epoch, floor = epoch }
-  redis.call('SET', key, header_bytes(h) .. string.rep('\0', slots_for(0, window) * ENTRY), 'EX', ttl)
+  store(key, { flags = flags, edits = 0, top = epoch, epoch = epoch, floor = epoch }, '', window, 'EX', ttl)
 end
 
 -- Union of a body and of ids that were never announced (offset 0); an id that is there stays as it is.
@@ -85,7 +84,7 @@ if action == 'fill' then
   end
 elseif building then
   note_edit(h)
-  redis.call('SETRANGE', key, 0, header_bytes(h))
+  write_header(key, h)
   return { 1 }
 elseif action == 'merge' then
   local ids = ARGV[3]
@@ -107,5 +106,5 @@ elseif action == 'drop' then
   note_edit(h)
   body = without(body, ARGV[3])
 end
-store(key, h, body, window)
+store(key, h, body, window, 'KEEPTTL')
 return { 1 }

@@ -2,10 +2,13 @@
 -- Ids are 63 bits, more than a Lua number holds: they are compared as two halves, never as one number,
 -- and never as strings, whose order depends on the locale. Offsets and epochs stay below 2^53.
 
-local HEADER, ENTRY, SLACK = 40, 16, 8
+local STAGED, HEADER, ENTRY = 8, 40, 16 -- staging slots; bytes
+local AT_HEADER = STAGED * ENTRY
+local AT_BODY = AT_HEADER + HEADER
 local BUILDING, COMPLETE = 1, 2
 local REMOVED = 2147483648 -- the top bit of an id's upper half
 local NOTHING = string.rep('\0', 8)
+local NONE_STAGED = string.rep('\0', AT_HEADER)
 
 local function now_us()
   local time = redis.call('TIME')
@@ -16,20 +19,16 @@ local function has(flags, flag)
   return math.floor(flags / flag) % 2 == 1
 end
 
--- How many slots a log of `count` entries gets: doubled from 8 up to the window and its slack.
-local function slots_for(count, window)
-  local slots = 8
-  while slots < count do slots = slots * 2 end
-  return math.min(slots, window + SLACK)
+local function header_of(s, at)
+  local flags, edits, count, staged, top, last, epoch, floor = struct.unpack('>I2I2I2I2I8c8I8I8', s, at)
+  return {
+    flags = flags, edits = edits, count = count, staged = staged, top = top, last = last, epoch = epoch, floor = floor,
+  }
 end
 
-local function header_of(s)
-  local flags, edits, count, top, last, epoch, floor = struct.unpack('>I2I2I4I8c8I8I8', s)
-  return { flags = flags, edits = edits, count = count, top = top, last = last, epoch = epoch, floor = floor }
-end
-
-local function header_bytes(h)
-  return struct.pack('>I2I2I4I8c8I8I8', h.flags, h.edits, h.count, h.top, h.last, h.epoch, h.floor)
+local function write_header(key, h)
+  redis.call('SETRANGE', key, AT_HEADER, struct.pack('>I2I2I2I2I8c8I8I8',
+    h.flags, h.edits, h.count, h.staged, h.top, h.last, h.epoch, h.floor))
 end
 
 -- The id in entry `index` (from 0) of a body, as two halves, and whether the entry is marked removed.
@@ -71,24 +70,25 @@ local function drop_oldest(h, body, count)
 end
 
 -- Write a whole log. SET allocates exactly; letting SETRANGE grow the string would double its allocation.
-local function store(key, h, body, window)
+local function store(key, h, body, window, ...)
   local count = #body / ENTRY
-  if count > window + SLACK then
+  if count > window then
     body = drop_oldest(h, body, count - window)
     count = window
   end
-  h.count, h.last = count, NOTHING
+  h.count, h.staged, h.last = count, 0, NOTHING
   if count > 0 then
     local upper, lower = id_at(body, count - 1)
     h.last = struct.pack('>I4I4', upper, lower)
   end
-  local free = slots_for(count, window) - count
-  redis.call('SET', key, header_bytes(h) .. body .. string.rep('\0', free * ENTRY), 'KEEPTTL')
+  local header = struct.pack('>I2I2I2I2I8c8I8I8', h.flags, h.edits, count, 0, h.top, h.last, h.epoch, h.floor)
+  redis.call('SET', key, NONE_STAGED .. header .. body, ...)
 end
 
+-- A log's header and its entries, the staged ones at their place, which is the end.
 local function load(key)
   local s = redis.call('GET', key)
   if not s then return nil end
-  local h = header_of(s)
-  return h, string.sub(s, HEADER + 1, HEADER + h.count * ENTRY)
+  local h = header_of(s, AT_HEADER + 1)
+  return h, string.sub(s, AT_BODY + 1) .. string.sub(s, 1, h.staged * ENTRY)
 end

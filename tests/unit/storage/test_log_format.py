@@ -12,16 +12,19 @@ from storage.window_log import WindowLog
 REMOVED = 1 << 63
 
 
-def log(*entries: tuple[int, int], flags: int = 0, top: int = 900, floor: int = 100, free: int = 4) -> bytes:
-    """Return a log with (offset, id word) entries and some free slots, of epoch 77."""
-    header = struct.pack(">HHIQQQQ", flags, 5, len(entries), top, 0, 77, floor)
-    return header + b"".join(struct.pack(">QQ", *entry) for entry in entries) + bytes(16 * free)
+def log(*entries: tuple[int, int], flags: int = 0, top: int = 900, floor: int = 100, staged: int = 0) -> bytes:
+    """Return a log with (offset, id word) entries, the last `staged` of them in the slots, of epoch 77."""
+    packed = [struct.pack(">QQ", *entry) for entry in entries]
+    slots = b"".join(packed[len(packed) - staged :]).ljust(128, b"\0")
+    header = struct.pack(">HHHHQQQQ", flags, 5, len(entries), staged, top, 0, 77, floor)
+    return slots + header + b"".join(packed[: len(packed) - staged])
 
 
-def test_free_slots_are_no_entries() -> None:
-    """What lies behind the entries in use is not read."""
-    view = LogView.parse(log((200, 1), (0, 2)))
-    assert view.entries == [Entry(offset=200, id=1), Entry(offset=0, id=2)]
+@pytest.mark.parametrize("staged", [0, 1, 2, 3])
+def test_staged_entries_are_the_newest(staged: int) -> None:
+    """Entries in the slots come behind those of the body, and free slots are no entries."""
+    view = LogView.parse(log((200, 1), (0, 2), (300, 3), staged=staged))
+    assert view.entries == [Entry(offset=200, id=1), Entry(offset=0, id=2), Entry(offset=300, id=3)]
     assert (view.epoch, view.top, view.floor, view.edits) == (77, 900, 100, 5)
 
 
