@@ -11,7 +11,7 @@ import asyncpg
 import pytest
 
 from storage.database import Database
-from storage.errors import SchemaError, UnavailableError
+from storage.errors import ConflictError, SchemaError, UnavailableError
 from storage.migrate import FOLDER, check, migrate
 from workers.routing import queues_of
 
@@ -72,6 +72,15 @@ async def test_failing_file_leaves_nothing(empty: Database, empty_dsn: str, fold
     assert await empty.fetchval("SELECT to_regclass('two')::text") is None
     (folder / "0002_two.sql").write_text("CREATE TABLE two (id integer);")
     assert await migrate(empty_dsn, folder=folder) == ["0002_two"]
+
+
+async def test_file_and_its_record_are_one(empty: Database, empty_dsn: str, folder: Path) -> None:
+    """A file whose record cannot be written is rolled back with it."""
+    claimed = "INSERT INTO schema_migrations (version, name, sha256) VALUES (2, 'twice', '')"
+    (folder / "0002_two.sql").write_text(f"CREATE TABLE two (id integer); {claimed};")
+    with pytest.raises(ConflictError):
+        await migrate(empty_dsn, folder=folder)
+    assert await empty.fetchval("SELECT to_regclass('two')::text") is None
 
 
 async def test_changed_file(empty: Database, empty_dsn: str, folder: Path) -> None:

@@ -1,0 +1,104 @@
+"""Two transactions that meet: the second decides on what the first has left."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from storage import idempotency, likes, photos, social, users
+from storage.database import Database
+from storage.errors import NotFoundError
+from storage.models import LikeState, Photo, User
+from tests.support.community import block, follow, people, person, processing_photo, ready_photo
+from tests.support.locks import somebody_waits
+
+pytestmark = pytest.mark.engines
+
+
+async def test_block_while_a_follow_is_under_way(database: Database) -> None:
+    """A block that meets a follow waits for it and ends it."""
+    ann, ben = await people(database, "ann", "ben")
+    async with database.transaction() as tx:
+        await social.follow(tx, ben.id, ann.id)
+        blocking = asyncio.create_task(block(database, ann, ben))
+        await somebody_waits(database)
+    await blocking
+    assert await social.followers(database, ann.id, before=None, limit=9) == []
+    assert (await users.get(database, ann.id)).followers == 0
+
+
+async def test_follow_while_a_block_is_under_way(database: Database) -> None:
+    """A follow that meets a block waits for it and finds nobody."""
+    ann, ben = await people(database, "ann", "ben")
+    async with database.transaction() as tx:
+        await social.block(tx, ann.id, ben.id)
+        following = asyncio.create_task(follow(database, ben, ann))
+        await somebody_waits(database)
+    with pytest.raises(NotFoundError):
+        await following
+
+
+async def test_likes_that_meet_have_versions_of_their_own(database: Database) -> None:
+    """The second of two likes at the same moment has the next version."""
+    ann, ben, cat = await people(database, "ann", "ben", "cat")
+    photo = await ready_photo(database, ann)
+
+    async def like(user: User) -> LikeState:
+        async with database.transaction() as tx:
+            return await likes.add(tx, photo_id=photo.id, user_id=user.id)
+
+    async with database.transaction() as tx:
+        first = await likes.add(tx, photo_id=photo.id, user_id=ben.id)
+        second = asyncio.create_task(like(cat))
+        await somebody_waits(database)
+    assert (await second).version == first.version + 1
+    assert [version for version, _ in await likes.page(database, photo.id, before=None, limit=9)] == [
+        first.version + 1,
+        first.version,
+    ]
+
+
+async def test_photo_becomes_ready_while_its_author_leaves(database: Database) -> None:
+    """A worker that finishes a photo of an account being deleted neither blocks that nor revives the photo."""
+    ann = await person(database, "ann")
+    photo = await processing_photo(database, ann)
+
+    async def finish(photo: Photo) -> bool:
+        async with database.transaction() as tx:
+            return await photos.mark_ready(tx, photo.id, width=1, height=1, placeholder=None, exif=None)
+
+    async with database.transaction() as tx:
+        await tx.execute("SELECT FROM users WHERE id = $1 FOR NO KEY UPDATE", ann.id)
+        finishing = asyncio.create_task(finish(photo))
+        await somebody_waits(database)
+        await users.remove(tx, ann.id)
+    assert not await finishing
+
+
+async def test_comments_and_likes_do_not_wait_for_a_leaving_reader(database: Database) -> None:
+    """Deleting an account does not stop others, nor its own last like, before it comes to the photo itself."""
+    ann, ben = await people(database, "ann", "ben")
+    photo = await ready_photo(database, ann)
+    async with database.transaction() as leaving:
+        await users.remove(leaving, ben.id)
+        async with database.transaction() as tx:
+            assert (await likes.add(tx, photo_id=photo.id, user_id=ben.id)).likes == 1
+
+
+async def test_dead_claim_is_taken_over_by_one(database: Database) -> None:
+    """Of two that meet at a claim whose owner died, the second finds it running."""
+    ann = await person(database, "ann")
+    async with database.transaction() as tx:
+        await idempotency.claim(tx, user_id=ann.id, key="k", fingerprint="f")
+    await database.fetchval("UPDATE idempotency_keys SET created_at = now() - interval '61 seconds'")
+
+    async def claim() -> str:
+        async with database.transaction() as tx:
+            return (await idempotency.claim(tx, user_id=ann.id, key="k", fingerprint="f")).state
+
+    async with database.transaction() as tx:
+        assert (await idempotency.claim(tx, user_id=ann.id, key="k", fingerprint="f")).state == "new"
+        second = asyncio.create_task(claim())
+        await somebody_waits(database)
+    assert await second == "running"
