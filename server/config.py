@@ -191,13 +191,13 @@ class LimitsSection(Section):
 
     reads: Rate = Field(default="1200/m", description="Reads of one person.")
     writes: Rate = Field(default="240/m", description="Writes of one person that have no limit of their own.")
-    likes: Rate = Field(default="240/m", description="Likes and unlikes of one person.")
-    follows: Rate = Field(default="60/m", description="Follows, blocks and mutes of one person.")
-    uploads: Rate = Field(default="240/h", description="Photos of one person.")
-    anonymous: Rate = Field(default="600/m", description="Requests without sign-in from one address.")
+    likes: Rate = Field(default="600/m", description="Likes and unlikes of one person.")
+    follows: Rate = Field(default="300/m", description="Follows, blocks and mutes of one person.")
+    uploads: Rate = Field(default="600/h", description="Photos of one person.")
+    anonymous: Rate = Field(default="1200/m", description="Requests without sign-in from one address.")
     sign_in_account: Rate = Field(default="10/m", description="Attempts to sign in to one account.")
-    sign_in_address: Rate = Field(default="30/m", description="Attempts to sign in from one address.")
-    sign_up_address: Rate = Field(default="30/h", description="New accounts from one address.")
+    sign_in_address: Rate = Field(default="300/m", description="Attempts to sign in from one address.")
+    sign_up_address: Rate = Field(default="1000/h", description="New accounts from one address.")
 
 
 class LiveSection(Section):

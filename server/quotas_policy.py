@@ -33,13 +33,13 @@ class Limits:
 
     reads: str = "1200/m"
     writes: str = "240/m"
-    likes: str = "240/m"
-    follows: str = "60/m"
-    uploads: str = "240/h"
-    anonymous: str = "600/m"
+    likes: str = "600/m"
+    follows: str = "300/m"
+    uploads: str = "600/h"
+    anonymous: str = "1200/m"
     sign_in_account: str = "10/m"
-    sign_in_address: str = "30/m"
-    sign_up_address: str = "30/h"
+    sign_in_address: str = "300/m"
+    sign_up_address: str = "1000/h"
 
     def policy(self, name: str) -> QuotaPolicy:
         """Return the policy of a class, by its field's name."""
