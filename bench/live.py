@@ -136,7 +136,7 @@ async def _image_work(count: int) -> list[float]:
 async def _service() -> AsyncIterator[str]:
     with tempfile.TemporaryDirectory(prefix="psb-") as folder:
         port = free_port()
-        limits = {f"PICSHARE_LIMITS__{name}": "1000000/m" for name in ("REACTIONS", "UPLOADS", "READS", "WRITES")}
+        limits = {f"PICSHARE_LIMITS__{name}": "1000000/m" for name in ("LIKES", "UPLOADS", "READS", "WRITES")}
         service = Service(
             ["run", "--no-demo", "--port", str(port), "--data", f"{folder}/data"],
             folder=Path(folder),

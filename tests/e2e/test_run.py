@@ -9,11 +9,13 @@ import socket
 import tempfile
 import time
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiohttp
 import psutil
 import pytest
+import pytest_asyncio
 
 from tests.engines.private import free_port
 from tests.support.eventually import eventually
@@ -21,7 +23,7 @@ from tests.support.person import Person
 from tests.support.pictures import PHOTOS
 from tests.support.service import Service
 
-pytestmark = pytest.mark.engines
+pytestmark = [pytest.mark.engines, pytest.mark.asyncio(loop_scope="module")]
 
 SECOND_START = 3.0  # seconds to the first answered request
 PATIENCE = 20.0
@@ -34,34 +36,52 @@ class Run:
         self.folder = folder
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self._services: list[Service] = []
+        self.services: list[Service] = []
 
     def service(self, *arguments: str, env: dict[str, str] | None = None) -> Service:
         """Return a process that is not started yet."""
         command = ["run", "--port", str(self.port), "--data", str(self.folder / "data"), *arguments]
-        name = f"run{len(self._services)}"
+        name = f"run{len(self.services)}"
         service = Service(command, folder=self.folder, name=name, port=self.port, env=env)
-        self._services.append(service)
+        self.services.append(service)
         return service
 
     async def close(self) -> None:
         """Stop what still runs."""
-        for service in self._services:
+        for service in self.services:
             if service.process is not None and service.process.returncode is None:
                 await service.stop()
 
 
-@pytest.fixture
-async def run() -> AsyncIterator[Run]:
+@asynccontextmanager
+async def place() -> AsyncIterator[Run]:
     """A place to run in, with a short path; everything there is stopped and removed afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="psr-"))
-    place = Run(folder)
-    yield place
-    await place.close()
-    await asyncio.to_thread(shutil.rmtree, folder)
+    run = Run(folder)
+    try:
+        yield run
+    finally:
+        await run.close()
+        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
+async def run() -> AsyncIterator[Run]:
+    """A place to run in, nothing started yet."""
+    async with place() as run:
+        yield run
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def living() -> AsyncIterator[Run]:
+    """A first start with its community, shared by the tests that leave it running."""
+    async with place() as run:
+        await run.service().start(wait=False)
+        await says(run.services[0], "PicShare answers at")
+        yield run
+
+
+@pytest_asyncio.fixture(loop_scope="module")
 async def http() -> AsyncIterator[aiohttp.ClientSession]:
     """An HTTP client."""
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=15)) as session:
@@ -73,11 +93,19 @@ def descendants(service: Service) -> list[psutil.Process]:
     return psutil.Process(service.pid).children(recursive=True)
 
 
+def lives(process: psutil.Process) -> bool:
+    """Tell whether a process runs; one that only waits to be reaped does not."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
 async def none_alive(processes: list[psutil.Process]) -> None:
     """Wait until none of the processes runs any more."""
 
     def ended() -> bool:
-        alive = [item for item in processes if item.is_running() and item.status() != psutil.STATUS_ZOMBIE]
+        alive = [item for item in processes if lives(item)]
         assert not alive, f"still alive: {alive}"
         return True
 
@@ -106,19 +134,18 @@ async def sign_in(http: aiohttp.ClientSession, url: str) -> Person:
     return person
 
 
-async def test_a_first_start_brings_a_living_community(run: Run, http: aiohttp.ClientSession) -> None:
+async def test_a_first_start_brings_a_living_community(living: Run, http: aiohttp.ClientSession) -> None:
     """The address and the sign-in are printed, and behind them are photos, likes, comments and notifications."""
-    service = run.service()
-    await service.start(wait=False)
-    await says(service, f"PicShare answers at {run.url}, sign in as demo with the password picshare-demo")
-    async with http.get(run.url) as page:
+    line = f"PicShare answers at {living.url}, sign in as demo with the password picshare-demo\n"
+    assert line in living.services[0].log()
+    async with http.get(living.url) as page:
         assert page.status == 200
         assert "text/html" in page.headers["Content-Type"]
-    demo = await sign_in(http, run.url)
+    demo = await sign_in(http, living.url)
     feed = await demo.feed()
     assert len(feed) == 7
     assert all(photo["likes"] >= 3 and photo["comments"] >= 1 and photo["alt_text"] for photo in feed)
-    async with http.get(run.url + feed[0]["urls"]["feed"]) as image:
+    async with http.get(living.url + feed[0]["urls"]["feed"]) as image:
         assert image.status == 200
 
     async def noticed() -> bool:
@@ -128,10 +155,9 @@ async def test_a_first_start_brings_a_living_community(run: Run, http: aiohttp.C
     await eventually(noticed, within=PATIENCE)
 
 
-async def test_the_flow_from_sign_up_to_a_follower_s_screen(run: Run, http: aiohttp.ClientSession) -> None:
+async def test_the_flow_from_sign_up_to_a_follower_s_screen(living: Run, http: aiohttp.ClientSession) -> None:
     """Sign up, follow, upload, see it live and in the feed, like it, and the owner hears of it."""
-    await run.service("--no-demo").start()
-    author, fan = await Person.sign_up(http, run.url), await Person.sign_up(http, run.url)
+    author, fan = await Person.sign_up(http, living.url), await Person.sign_up(http, living.url)
     await fan.follow(author)
     hears_author, hears_fan = await author.go_live(), await fan.go_live()
     photo = await author.upload(PHOTOS / "cat.jpg", "A cat")
@@ -149,20 +175,28 @@ async def test_the_flow_from_sign_up_to_a_follower_s_screen(run: Run, http: aioh
     await fan.leave()
 
 
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
-async def test_a_stop_leaves_no_process_and_the_next_start_is_quick(
-    run: Run, http: aiohttp.ClientSession, how: signal.Signals
+async def test_a_stop_is_orderly_leaves_no_process_and_the_next_start_is_quick(
+    run: Run, http: aiohttp.ClientSession
 ) -> None:
-    """SIGTERM and Ctrl-C end the process with its engines; the next start answers in time, with everything there."""
-    first = run.service("--no-demo")
+    """On SIGTERM readiness goes off first, then all ends; the next start answers in time, with everything there."""
+    first = run.service("--no-demo", env={"PICSHARE_SERVER__DRAIN_DELAY": "2"})
     await first.start()
     author = await Person.sign_up(http, run.url)
     photo = await author.upload(PHOTOS / "cat.jpg", "kept")
     family = descendants(first)
     assert len(family) >= 2, "PostgreSQL and Valkey"
-    first.process.send_signal(how)  # type: ignore[union-attr]
+    assert first.process is not None
+    first.process.send_signal(signal.SIGTERM)
+
+    async def draining() -> bool:
+        async with http.get(f"{run.url}/readyz") as response:
+            return response.status == 503
+
+    await eventually(draining, within=1.5)
+    async with http.get(f"{run.url}/healthz") as response:
+        assert response.status == 200
     async with asyncio.timeout(PATIENCE):
-        assert await first.process.wait() == 0, first.log()  # type: ignore[union-attr]
+        assert await first.process.wait() == 0, first.log()
     await none_alive(family)
 
     # The machine may be busy with other tests: the best of a few starts is what PicShare itself needs.
@@ -226,32 +260,13 @@ async def test_a_second_signal_stops_at_once(run: Run) -> None:
     await none_alive(family)
 
 
-async def test_readiness_goes_off_before_accepting_ends(run: Run, http: aiohttp.ClientSession) -> None:
-    """While the drain delay lasts, `/readyz` answers 503 and `/healthz` 200."""
-    service = run.service("--no-demo", env={"PICSHARE_SERVER__DRAIN_DELAY": "2"})
-    await service.start()
-    assert service.process is not None
-    service.process.send_signal(signal.SIGTERM)
-
-    async def draining() -> bool:
-        async with http.get(f"{run.url}/readyz") as response:
-            return response.status == 503
-
-    await eventually(draining, within=1.5)
-    async with http.get(f"{run.url}/healthz") as response:
-        assert response.status == 200
-    async with asyncio.timeout(PATIENCE):
-        assert await service.process.wait() == 0
-
-
-async def test_health_and_metrics_answer(run: Run, http: aiohttp.ClientSession) -> None:
+async def test_health_and_metrics_answer(living: Run, http: aiohttp.ClientSession) -> None:
     """`/healthz`, `/readyz` and `/metrics` answer, and the metrics tell of requests and queues."""
-    await run.service("--no-demo").start()
     for path in ("/healthz", "/readyz"):
-        async with http.get(run.url + path) as response:
+        async with http.get(living.url + path) as response:
             assert response.status == 200
-    await Person.sign_up(http, run.url)
-    async with http.get(f"{run.url}/metrics") as response:
+    await Person.sign_up(http, living.url)
+    async with http.get(f"{living.url}/metrics") as response:
         text = await response.text()
     for part in ('route="/api/v1/users"', "picshare_event_loop_lag_seconds", "picshare_live_connections 0.0"):
         assert part in text
@@ -267,12 +282,11 @@ async def test_a_taken_port_is_one_sentence(run: Run) -> None:
     assert not (run.folder / "data" / "postgres").exists()
 
 
-async def test_a_data_directory_in_use_is_one_sentence(run: Run) -> None:
+async def test_a_data_directory_in_use_is_one_sentence(living: Run) -> None:
     """A second PicShare in the same directory: exit code 2 and who holds it; the first goes on."""
-    first = run.service("--no-demo")
-    await first.start()
-    run.port = free_port()
-    code, said = await refusal(run.service())
+    first = living.services[0]
+    arguments = ["run", "--port", str(free_port()), "--data", str(living.folder / "data")]
+    code, said = await refusal(Service(arguments, folder=living.folder, name="second"))
     assert code == 2
     assert f"process {first.pid}" in said
     assert said.count("\n") == 1
@@ -295,13 +309,14 @@ async def test_a_mistyped_key_is_one_sentence(run: Run) -> None:
     assert (code, said) == (2, "picshare: Unknown key server.prot in config.toml; did you mean server.port?\n")
 
 
-async def test_commands_work_beside_the_running_service(run: Run, http: aiohttp.ClientSession) -> None:
+async def test_commands_work_beside_the_running_service(living: Run, http: aiohttp.ClientSession) -> None:
     """While the service runs, its operator makes an account, lists dead letters and asks the doctor."""
-    await run.service("--no-demo").start()
-    data = ["--data", str(run.folder / "data")]
+    data = ["--data", str(living.folder / "data")]
 
     async def command(*arguments: str) -> tuple[int, str]:
-        return await refusal(Service([*arguments, *data], folder=run.folder, name=f"c-{arguments[0]}-{arguments[-1]}"))
+        return await refusal(
+            Service([*arguments, *data], folder=living.folder, name=f"c-{arguments[0]}-{arguments[-1]}")
+        )
 
     made = ("user", "create", "ada", "--email", "ada@example.com", "--password", "correct horse battery")
     assert await command(*made, "--role", "admin") == (0, "Created ada (admin).\n")
@@ -315,6 +330,6 @@ async def test_commands_work_beside_the_running_service(run: Run, http: aiohttp.
     assert code == 0, said
     for part in ("PostgreSQL", "Valkey", "writable", "no dead letters"):
         assert part in said
-    person = Person(http, run.url, "ada")
+    person = Person(http, living.url, "ada")
     signed_in = {"username": "ada", "password": "correct horse battery"}
     assert (await person.call("POST", "/tokens", json=signed_in)).expect(201)["user"]["role"] == "moderator"

@@ -40,9 +40,9 @@ async def test_a_follower_on_one_process_sees_what_happens_on_another(
     """The whole flow, with the two people on different api and live processes throughout."""
     author = await Person.sign_up(http, cluster.url("api1"))
     fan = await Person.sign_up(http, cluster.url("api2"))
-    await fan.follow(author)
     hears_author = await author.go_live(cluster.url("live1"))
     hears_fan = await fan.go_live(cluster.url("live2"))
+    await fan.follow(author)
 
     photo = await author.upload(PHOTOS / "cat.jpg", "A cat")
     news = await hears_fan.expect("feed", "photo.new")
@@ -55,7 +55,7 @@ async def test_a_follower_on_one_process_sees_what_happens_on_another(
     liked = (await fan.call("PUT", f"/photos/{photo['id']}/like")).expect(200)
     assert (liked["liked"], liked["likes"]) == (True, 1)
     note = await hears_author.expect("notifications", "notification")
-    assert (await _texts(hears_author, 2)) >= {f"{fan.name} liked your photo", f"{fan.name} followed you"}
+    assert (await _texts(hears_author, 2)) >= {f"{fan.name} liked your photo", f"{fan.name} started following you"}
     assert note["counters"]["unseen"] >= 1
 
     assert (await author.call("DELETE", f"/photos/{photo['id']}")).status == 204
