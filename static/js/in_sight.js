@@ -3,7 +3,7 @@
 import { countersOf } from "./photo_image.js";
 
 /** A photo counts as looked at after so many milliseconds in sight: scrolling past subscribes to nothing. */
-const DWELL = 1000;
+const DWELL = 500;
 
 /** Keep likes and comments of the photos in sight up to date while they are shown. */
 export class InSight {

@@ -1,0 +1,90 @@
+"""A real service and real Chromium: one `picshare run` for all browser tests, a fresh browser for each."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+import pytest
+from playwright.async_api import Browser, async_playwright
+
+from tests.browser.visitor import House
+from tests.engines.private import free_port, in_background
+from tests.support.service import Service
+
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every test here as one that needs a browser."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+
+
+@pytest.fixture(scope="session")
+def service_url() -> Iterator[str]:
+    """The address of a running `picshare run` without the demonstration community."""
+    folder = Path(tempfile.mkdtemp(prefix="psb-"))
+    with in_background(lambda: _running(folder)) as url:
+        yield url
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@asynccontextmanager
+async def _running(folder: Path) -> AsyncIterator[str]:
+    port = free_port()
+    limits = {"SIGN_UP_ADDRESS": "10000/h", "SIGN_IN_ADDRESS": "10000/5m", "SIGN_IN_ACCOUNT": "10000/5m"}
+    service = Service(
+        ["run", "--no-demo", "--port", str(port), "--data", str(folder / "data")],
+        folder=folder,
+        name="picshare",
+        port=port,
+        env={f"PICSHARE_LIMITS__{name}": rate for name, rate in limits.items()},
+    )
+    await service.start()
+    try:
+        yield service.url
+    finally:
+        await service.stop()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The path of the Chromium on this machine."""
+    found = next(filter(None, map(shutil.which, CHROMIUM)), None)
+    if found is None:
+        pytest.skip("there is no Chromium; tests/install-engines installs it")
+    return found
+
+
+@pytest.fixture
+async def browser(chromium: str) -> AsyncIterator[Browser]:
+    """A browser of the test's own."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
+        yield browser
+        await browser.close()
+
+
+@pytest.fixture
+async def house(browser: Browser, service_url: str) -> AsyncIterator[House]:
+    """A place for visitors; when they leave, none of their pages may have complained."""
+    async with aiohttp.ClientSession() as http:
+        house = House(browser, http, service_url)
+        yield house
+        await house.close()
+    assert house.complaints() == []

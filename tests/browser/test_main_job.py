@@ -1,0 +1,135 @@
+"""The main job in two real browsers: what one person does appears at the other's the moment it happens."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.async_api import expect
+
+from tests.browser.visitor import WITHIN, House
+from tests.support.pictures import photograph
+
+
+async def test_an_upload_appears_at_the_follower_and_their_like_at_the_owner(house: House) -> None:
+    """A photo appears in a follower's open feed, and their like as a notification of the owner, without reloading."""
+    owner, follower = await house.friends()
+    await owner.share(photograph("temple"), caption="before the crowds", tags="#Stone, morning")
+    card = follower.card("before the crowds")
+    await follower.sees(card)
+    await follower.sees(card.locator(".frame.loaded"))
+    await follower.sees(card.get_by_role("link", name="#stone"))
+    await follower.sees_text(owner.page.locator(".tray .state"), "Shared")
+
+    like = card.get_by_role("button", name=re.compile("^Like"))
+    await like.click()
+    await expect(like).to_have_attribute("aria-pressed", "true")
+    await owner.sees(owner.toast("liked your photo"))
+    # One for the like, one for the follow that came before.
+    await owner.sees_text(owner.page.locator(".nav .badge"), re.compile("^2"))
+    await owner.visit("Notifications")
+    await owner.sees(owner.page.locator(".notice").filter(has_text="liked your photo").locator(".thumb .loaded"))
+    await expect(owner.page.locator(".nav .badge")).to_be_hidden(timeout=WITHIN)
+
+
+async def test_a_double_tap_likes_and_a_second_press_takes_it_back(house: House) -> None:
+    """A double tap on a photo likes it, a press of the button unlikes it, and the server agrees."""
+    owner, follower = await house.friends()
+    photo = await owner.person.upload(photograph("flower"), "a flower")
+    card = follower.card("a flower")
+    await follower.sees(card.locator(".frame.loaded"))
+    # The owner has the card in sight, so that the count follows there, too.
+    await owner.subscribed(f"photo:{photo['id']}")
+    await card.locator(".frame").dblclick()
+    like = card.get_by_role("button", name=re.compile("^Like"))
+    await expect(like).to_have_attribute("aria-pressed", "true")
+    await owner.sees(owner.toast("liked your photo"))
+    await follower.sees_text(owner.card("a flower").locator(".like span").nth(1), "1")
+    await like.click()
+    await expect(like).to_have_attribute("aria-pressed", "false")
+    await follower.sees_text(owner.card("a flower").locator(".like span").nth(1), "0")
+    assert (await follower.person.call("GET", f"/photos/{photo['id']}")).expect(200)["likes"] == 0
+
+
+async def test_comments_appear_on_the_open_photo(house: House) -> None:
+    """A comment appears on the other's open photo, and one that is deleted goes away there, too."""
+    owner, follower = await house.friends()
+    photo = await owner.person.upload(photograph("coffee"), "first one today")
+    await follower.sees(follower.card("first one today"))
+    await owner.open(f"/p/{photo['id']}")
+    await owner.live()
+    await owner.sees(owner.page.get_by_text("No comments yet."))
+    await follower.card("first one today").get_by_role("link", name=re.compile("^Comments")).click()
+    await follower.page.get_by_label("Your comment").fill("Where is this?")
+    await follower.page.keyboard.press("Enter")
+    said = owner.page.locator(".comments li").filter(has_text="Where is this?")
+    await owner.sees(said)
+
+    await owner.page.get_by_label("Your comment").fill("At home.")
+    await owner.page.get_by_role("button", name="Post").click()
+    await follower.sees(follower.page.locator(".comments li").filter(has_text="At home."))
+    await expect(follower.page.locator(".comments li")).to_have_count(2)
+
+    await said.get_by_role("button", name="Delete comment").click()
+    await owner.page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    await follower.loses(follower.page.locator(".comments li").filter(has_text="Where is this?"))
+
+
+async def test_a_deleted_photo_disappears_everywhere(house: House) -> None:
+    """Deleting a photo takes it out of a follower's open feed and out of their open page."""
+    owner, follower = await house.friends()
+    await owner.share(photograph("cat"), caption="opinions")
+    await follower.sees(follower.card("opinions"))
+    reader = await house.guest(follower.person)
+    await reader.card("opinions").get_by_role("link", name=re.compile("^Comments")).click()
+    await reader.sees(reader.page.locator(".photo-page"))
+
+    await owner.sees(owner.card("opinions"))
+    await owner.card("opinions").get_by_role("button", name="More about this photo").click()
+    await owner.page.get_by_role("menuitem", name="Delete photo").click()
+    await owner.page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    await owner.loses(owner.card("opinions"))
+    await follower.loses(follower.card("opinions"))
+    await reader.sees(reader.page.get_by_text("This photo is not here"))
+
+
+async def test_a_reader_who_scrolled_down_is_not_moved(house: House) -> None:
+    """A photo that arrives while one reads further down waits behind a pill; a press on it shows the photo."""
+    owner, follower = await house.friends()
+    for name in ("coffee", "flower", "rocket"):
+        await owner.person.upload(photograph(name), f"old {name}")
+    await follower.sees(follower.card("old coffee").locator(".frame"))
+    await follower.page.wait_for_function("() => document.querySelectorAll('article.card').length === 3")
+    card = follower.card("old coffee")
+    await card.scroll_into_view_if_needed()
+    await follower.page.mouse.wheel(0, 400)
+    await follower.page.wait_for_function("() => scrollY > 300")
+    before = await card.bounding_box()
+
+    await owner.person.upload(photograph("temple"), "news one")
+    await owner.person.upload(photograph("cat"), "news two")
+    pill = follower.page.get_by_role("button", name=re.compile("2 new photos"))
+    await follower.sees(pill)
+    assert await card.bounding_box() == before
+    await pill.click()
+    await follower.page.wait_for_function("() => scrollY === 0")
+    captions = follower.page.locator("article.card .caption")
+    await expect(captions).to_have_text(["news two", "news one", "old rocket", "old flower", "old coffee"])
+
+
+async def test_following_someone_brings_their_photos(house: House) -> None:
+    """Whoever follows nobody is led to discover, finds a person, follows, and sees their photos at home."""
+    author = await house.account()
+    photo = await author.upload(photograph("galaxies"), "every speck")
+    newcomer = await house.guest()
+    await newcomer.page.get_by_role("link", name="Find people to follow").click()
+    await newcomer.sees(newcomer.page.locator(f".cell[data-photo='{photo['id']}'] .loaded"))
+    await newcomer.page.get_by_label("Find people by user name").fill(author.name[:8])
+    await newcomer.page.get_by_role("link", name=author.name).first.click()
+    await newcomer.page.get_by_role("button", name="Follow", exact=True).click()
+    await expect(newcomer.page.get_by_role("button", name="Following")).to_be_visible()
+    await newcomer.sees(newcomer.page.get_by_role("link", name="1 follower"))
+    second = await author.upload(photograph("rocket"), "up it goes")
+    await newcomer.sees(newcomer.page.locator(f".cell[data-photo='{second['id']}']"))
+    await newcomer.visit("Home")
+    await newcomer.sees(newcomer.card("up it goes"))
+    await newcomer.sees(newcomer.card("every speck"))

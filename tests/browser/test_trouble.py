@@ -1,0 +1,173 @@
+"""When something goes wrong: interruptions lose nothing, refusals are told, hostile text stays text."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.async_api import Route, expect
+
+from tests.browser.visitor import WITHIN, House
+from tests.support.eventually import eventually
+from tests.support.person import Person
+from tests.support.pictures import photograph
+from tests.support.tcp_proxy import TcpProxy
+
+SCRIPT = "<img src=x onerror=\"alert('caption')\"><script>alert('script')</script>"
+NOT_AN_IMAGE = {"name": "holiday.jpg", "mimeType": "image/jpeg", "buffer": b"these are only words"}
+
+
+async def test_a_cut_connection_recovers_what_was_missed(house: House) -> None:
+    """After the network was away the page shows what it missed, at once and without fetching the feed anew."""
+    owner = await house.account()
+    fan = await house.account()
+    await fan.follow(owner)
+    async with TcpProxy.to(int(house.url.rsplit(":", 1)[1])) as proxy:
+        follower = await house.visitor(fan, url=f"http://127.0.0.1:{proxy.port}")
+        follower.expect_complaint("ERR_INTERNET_DISCONNECTED|ERR_CONNECTION_RESET|WebSocket")
+        await follower.open()
+        await follower.sign_in()
+        await owner.upload(photograph("rocket"), "before the cut")
+        await follower.sees(follower.card("before the cut"))
+        fetched: list[str] = []
+        follower.page.on("request", lambda request: fetched.append(request.url))
+
+        await follower.context.set_offline(True)
+        await proxy.cut()
+        await expect(follower.state().first).to_have_attribute("data-state", "offline", timeout=WITHIN)
+        await owner.upload(photograph("temple"), "missed one")
+        second = await owner.upload(photograph("cat"), "missed two")
+        gone = await owner.upload(photograph("coffee"), "missed and deleted")
+        await _ready(owner, second["id"])
+        assert (await owner.call("DELETE", f"/photos/{gone['id']}")).status == 204
+        await follower.context.set_offline(False)
+
+        await follower.live()
+        captions = follower.page.locator("article.card .caption")
+        await expect(captions).to_have_text(["missed two", "missed one", "before the cut"], timeout=WITHIN)
+        assert not [url for url in fetched if "/feed" in url]
+
+
+async def test_an_interruption_is_shown_and_ends_by_itself(house: House) -> None:
+    """The page says that it reconnects while the service is unreachable, and comes back without help."""
+    person = await house.account()
+    async with TcpProxy.to(int(house.url.rsplit(":", 1)[1])) as proxy:
+        visitor = await house.visitor(person, url=f"http://127.0.0.1:{proxy.port}")
+        visitor.expect_complaint("ERR_|WebSocket")
+        await visitor.open()
+        await visitor.sign_in()
+        blocked = re.compile("/live/token")
+        await visitor.page.route(blocked, lambda route: route.abort())
+        await proxy.cut()
+        await visitor.sees_text(visitor.state().first, re.compile("^Reconnecting"))
+        await visitor.page.unroute(blocked)
+        await visitor.live()
+
+
+async def test_script_in_what_people_write_is_text(house: House) -> None:
+    """Markup in captions, comments, names and descriptions is shown as the text it is, and never runs."""
+    owner, follower = await house.friends()
+    name = (await owner.person.call("PATCH", "/users/me", json={"display_name": "<b>Bold</b>", "bio": SCRIPT})).expect(
+        200
+    )
+    assert name["display_name"] == "<b>Bold</b>"
+    await owner.share(photograph("flower"), caption=SCRIPT)
+    card = follower.card("onerror")
+    await follower.sees(card)
+    await follower.sees_text(card.locator(".caption"), SCRIPT)
+    await follower.sees_text(card.locator(".card-head .name"), "<b>Bold</b>")
+    await card.get_by_role("link", name=re.compile("^Comments")).click()
+    await follower.page.get_by_label("Your comment").fill(SCRIPT)
+    await follower.page.keyboard.press("Enter")
+    await follower.sees(follower.page.locator(".comments li:not(.sending) p").filter(has_text=SCRIPT))
+    await owner.sees(owner.toast("commented"))
+    await follower.page.locator(".photo-page .card-head .name").click()
+    await follower.sees_text(follower.page.locator(".bio"), SCRIPT)
+    assert await follower.page.locator("main script, main b:has-text('Bold'), main img[src='x']").count() == 0
+
+
+async def test_the_policy_stops_a_script_that_got_in(house: House) -> None:
+    """Should markup ever reach the page, its scripts do not run: the policy allows no inline ones."""
+    visitor = await house.guest()
+    visitor.expect_complaint("Content Security Policy")
+    ran = await visitor.page.evaluate(
+        """() => new Promise((resolve) => {
+            addEventListener("securitypolicyviolation", () => resolve(false));
+            const script = document.createElement("script");
+            script.textContent = "window.ran = true";
+            document.body.append(script);
+            if (window.ran) resolve(true);
+        })"""
+    )
+    assert ran is False
+
+
+async def test_a_refused_upload_says_why(house: House) -> None:
+    """A file that only pretends to be a photo is refused with a reason where its progress was; a GIF at once."""
+    visitor = await house.guest()
+    visitor.expect_complaint("status of 415|status of 422")
+    await visitor.share(NOT_AN_IMAGE, caption="not a photo")
+    item = visitor.page.locator(".tray-item.failed")
+    await visitor.sees(item)
+    await expect(item.locator(".state")).to_contain_text(re.compile("JPEG|PNG|image", re.IGNORECASE))
+    await item.get_by_role("button", name="Dismiss").click()
+    await visitor.loses(visitor.page.locator(".tray-item"))
+
+    await visitor.choose({"name": "moving.gif", "mimeType": "image/gif", "buffer": b"GIF89a"})
+    await visitor.sees_text(visitor.page.get_by_role("alert"), "PicShare takes JPEG and PNG photos.")
+
+
+async def test_a_damaged_photo_ends_with_its_reason(house: House) -> None:
+    """A photo whose header is sound and whose pixels are not is refused after the upload, and its owner told."""
+    visitor = await house.guest()
+    visitor.expect_complaint("status of 4")
+    data = photograph("rocket").read_bytes()
+    await visitor.share({"name": "cut.jpg", "mimeType": "image/jpeg", "buffer": data[: len(data) // 3]})
+    await visitor.sees(visitor.page.locator(".tray-item.failed"))
+    await expect(visitor.page.locator("article.card")).to_have_count(0)
+
+
+async def test_trying_an_upload_again_does_not_double_the_photo(house: House) -> None:
+    """When the answer to an upload is lost, trying again leaves one photo."""
+    visitor = await house.guest()
+    visitor.expect_complaint("ERR_FAILED")
+    lost: list[int] = []
+
+    async def lose_the_first_answer(route: Route) -> None:
+        if route.request.method == "POST" and not lost:
+            lost.append((await route.fetch()).status)
+            await route.abort()
+        else:
+            await route.continue_()
+
+    await visitor.page.route(re.compile("/api/v1/photos$"), lose_the_first_answer)
+    await visitor.share(photograph("temple"), caption="only once")
+    await visitor.page.locator(".tray-item.failed").get_by_role("button", name="Try again").click()
+    await visitor.sees(visitor.card("only once"))
+    assert lost == [201]
+    assert [photo["caption"] for photo in await visitor.person.feed()] == ["only once"]
+    await expect(visitor.card("only once")).to_have_count(1)
+
+
+async def test_a_refused_like_is_taken_back(house: House) -> None:
+    """A like shows at once; when the server refuses it the heart is empty again and the page says why."""
+    owner, follower = await house.friends()
+    follower.expect_complaint("status of 503")
+    await owner.person.upload(photograph("cat"), "likeable")
+    await follower.sees(follower.card("likeable"))
+    problem = {"status": 503, "code": "unavailable", "detail": "try again shortly"}
+    await follower.page.route(re.compile("/like$"), lambda route: route.fulfill(status=503, json=problem))
+    like = follower.card("likeable").get_by_role("button", name=re.compile("^Like"))
+    await like.click()
+    await follower.sees(follower.toast("try again shortly"))
+    await expect(like).to_have_attribute("aria-pressed", "false")
+    await follower.sees_text(like.locator("span").nth(1), "0")
+
+
+async def _ready(author: Person, photo_id: str) -> None:
+    """Wait until a photo has been published."""
+
+    async def ready() -> bool:
+        state: str = (await author.call("GET", f"/photos/{photo_id}")).expect(200)["state"]
+        return state == "ready"
+
+    await eventually(ready, within=15)
