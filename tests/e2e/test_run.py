@@ -318,18 +318,18 @@ async def test_commands_work_beside_the_running_service(living: Run, http: aioht
             Service([*arguments, *data], folder=living.folder, name=f"c-{arguments[0]}-{arguments[-1]}")
         )
 
-    made = ("user", "create", "ada", "--email", "ada@example.com", "--password", "correct horse battery")
-    assert await command(*made, "--role", "admin") == (0, "Created ada (admin).\n")
+    made = ("user", "create", "olga", "--email", "olga@example.com", "--password", "correct horse battery")
+    assert await command(*made, "--role", "admin") == (0, "Created olga (admin).\n")
     code, said = await command(*made)
     assert (code, said.count("\n")) == (1, 1)
-    assert (await command("user", "promote", "ada", "--role", "moderator")) == (0, "ada is moderator now.\n")
-    assert "ada" in (await command("user", "list"))[1]
+    assert (await command("user", "promote", "olga", "--role", "moderator")) == (0, "olga is moderator now.\n")
+    assert "olga" in (await command("user", "list"))[1]
     assert await command("deadletters", "list") == (0, "There are no dead letters.\n")
     assert await command("migrate") == (0, "The database is up to date.\n")
     code, said = await command("doctor")
     assert code == 0, said
     for part in ("PostgreSQL", "Valkey", "writable", "no dead letters"):
         assert part in said
-    person = Person(http, living.url, "ada")
-    signed_in = {"username": "ada", "password": "correct horse battery"}
+    person = Person(http, living.url, "olga")
+    signed_in = {"username": "olga", "password": "correct horse battery"}
     assert (await person.call("POST", "/tokens", json=signed_in)).expect(201)["user"]["role"] == "moderator"
