@@ -35,7 +35,8 @@ _LAST: Bound = (SHARDS, 0)  # past every follower, those who came since the chun
 class FanoutHandlers:
     """Work the queue "fanout": photos here, who sees whom in `workers.relations`.
 
-    `sign` makes the URLs of private accounts' photos; without it these are told without URLs.
+    `sign` makes the URLs of private accounts' photos; without it these are told without URLs. `chunk` is
+    how many followers are served at once.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class FanoutHandlers:
         publisher: LivePublisher,
         *,
         sign: Sign | None = None,
+        chunk: int = CHUNK,
     ) -> None:
         self._db = db
         self._feeds = feeds
@@ -54,6 +56,7 @@ class FanoutHandlers:
         self._engagement = engagement
         self._publisher = publisher
         self._sign = sign
+        self._chunk = chunk
 
     def handlers(self) -> Mapping[str, EventHandler]:
         """Return the handler of each topic of the queue."""
@@ -74,7 +77,7 @@ class FanoutHandlers:
         await asyncio.gather(self._cards.refresh(photo.id), self._engagement.apply(_state(photo), None))
         document = live_topics.photo_new(photo_cards.photo_json(photo, liked=False, sign=self._sign))
         announcement = _announce(document)
-        if len(followers) <= CHUNK:
+        if len(followers) <= self._chunk:
             await self._feeds.insert(photo.id, [event.author_id, *followers], announcement)
         else:
             await self._feeds.insert(photo.id, [event.author_id], announcement)
@@ -87,7 +90,7 @@ class FanoutHandlers:
         followers = await self._first_followers(event.author_id)
         document = live_topics.photo_removed(event.photo_id)
         announcement = _announce(document)
-        if len(followers) <= CHUNK:
+        if len(followers) <= self._chunk:
             await self._feeds.remove(event.photo_id, [event.author_id, *followers], announcement)
         else:
             await self._feeds.remove(event.photo_id, [event.author_id], announcement)
@@ -107,7 +110,9 @@ class FanoutHandlers:
             announcement = _announce(live_topics.photo_new(document))
         spread = self._feeds.remove if event.remove else self._feeds.insert
         after, until = (event.after_shard, event.after_id), (event.until_shard, event.until_id)
-        while followers := await social.follower_ids(self._db, event.author_id, after=after, until=until, limit=CHUNK):
+        while followers := await social.follower_ids(
+            self._db, event.author_id, after=after, until=until, limit=self._chunk
+        ):
             await spread(event.photo_id, followers, announcement)
             after = (shard_of(followers[-1]), followers[-1])
 
@@ -117,10 +122,10 @@ class FanoutHandlers:
 
     async def _first_followers(self, author_id: int) -> list[int]:
         """Return one follower more than are served at once, if there are so many."""
-        return await social.follower_ids(self._db, author_id, after=None, until=None, limit=CHUNK + 1)
+        return await social.follower_ids(self._db, author_id, after=None, until=None, limit=self._chunk + 1)
 
     async def _cut(self, event: PhotoReady | PhotoDeleted, *, remove: bool) -> None:
-        bounds = await social.chunk_bounds(self._db, event.author_id, size=CHUNK)
+        bounds = await social.chunk_bounds(self._db, event.author_id, size=self._chunk)
         async with self._db.transaction() as tx:
             for after, until in chunks(bounds):
                 tx.emit(

@@ -1,0 +1,137 @@
+"""The fan-out and notify workers on real stores, with their events handled in order by the test itself."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgpack
+import orjson
+
+from channels.publisher import LivePublisher
+from storage import events, likes
+from storage.cards import Cards
+from storage.database import Database
+from storage.engagement import Engagement
+from storage.feeds import Feeds
+from storage.ids import slot_group
+from storage.models import LikeState, Photo, User
+from storage.notification_log import NotificationLog
+from tests.support.listener import Listener
+from workers.fanout import FanoutHandlers
+from workers.notify import NotifyHandlers
+
+PROCESS = b"proc0001"
+
+
+@dataclass(frozen=True)
+class Told:
+    """One message to a person: its stream and document, or the order that it is."""
+
+    person: int
+    offset: int
+    body: Mapping[str, Any]
+
+    @property
+    def document(self) -> Any:
+        """Return the JSON document of a publication."""
+        return orjson.loads(self.body["data"])
+
+
+class Stage:
+    """Stores, handlers, and one live process that hears what they say."""
+
+    def __init__(self, database: Database, redis: Any, *, chunk: int = 1000) -> None:
+        self.database = database
+        self.redis = redis
+        self.cards = Cards(database, redis)
+        self.engagement = Engagement(database, redis)
+        self.feeds = Feeds(database, redis, self.cards)
+        self.notification_log = NotificationLog(redis)
+        publisher = LivePublisher(redis, slot_group)
+        self.fanout = FanoutHandlers(
+            database,
+            self.feeds,
+            self.cards,
+            self.engagement,
+            publisher,
+            sign=lambda path: f"{path}?signed",
+            chunk=chunk,
+        )
+        self.notify = NotifyHandlers(database, self.notification_log, self.engagement, publisher)
+        self._listener = Listener(redis, PROCESS)
+        self._topics = redis.pubsub(ignore_subscribe_messages=True)
+
+    async def open(self) -> None:
+        """Begin to hear topics."""
+        await self._topics.psubscribe(b"topic:*")
+        await self._topics.get_message(ignore_subscribe_messages=True, timeout=1)
+
+    async def close(self) -> None:
+        """Hear no more."""
+        await self._listener.close()
+        await self._topics.aclose()
+
+    async def online(self, *people: User) -> None:
+        """Let people be connected, with both of their streams open."""
+        await self._listener.listen(*(person.id for person in people))
+        for person in people:
+            await self.feeds.position(person.id)
+            await self.notification_log.position(person.id)
+
+    async def told(self, person: User | None = None) -> list[Told]:
+        """Return what live people, or one of them, were told since the last call."""
+        messages = [
+            Told(user_id, heard.offset, msgpack.unpackb(heard.body))
+            for heard in await self._listener.heard()
+            for user_id in heard.people
+        ]
+        return [message for message in messages if person is None or message.person == person.id]
+
+    async def on_topics(self) -> list[tuple[str, Any]]:
+        """Return what was said on topics since the last call: name and document, None for its end."""
+        mark = uuid.uuid4().bytes
+        await self.redis.publish(b"topic:mark", mark)
+        said: list[tuple[str, Any]] = []
+        async with asyncio.timeout(5):
+            while True:
+                message = await self._topics.get_message(timeout=1)
+                if message is None:
+                    continue
+                if message["data"] == mark:
+                    return said
+                content = msgpack.unpackb(message["data"])
+                document = orjson.loads(content["data"]) if "data" in content else None
+                said.append((message["channel"].decode().removeprefix("topic:"), document))
+
+    async def pump(self) -> list[str]:
+        """Handle every event that waits, and those that come of it, in order; return "queue topic" of each."""
+        handlers = {"fanout": self.fanout.handlers(), "notify": self.notify.handlers()}
+        handled: list[str] = []
+        while True:
+            rows = await self.database.fetch("SELECT id, queue, topic, body FROM outbox ORDER BY id")
+            if not rows:
+                return handled
+            for row in rows:
+                if row["queue"] in handlers:
+                    await handlers[row["queue"]][row["topic"]](events.decode(row["topic"], row["body"]))
+                    handled.append(f"{row['queue']} {row['topic']}")
+            await self.database.fetch("DELETE FROM outbox WHERE id = ANY($1::bigint[])", [row["id"] for row in rows])
+
+    async def feed(self, person: User) -> list[int]:
+        """Return the ids in a person's feed in Redis, newest first; [] when there is none."""
+        view = await self.feeds.log.read(person.id)
+        return [] if view is None else list(view.page(before=None, limit=1000).ids)
+
+    async def like(self, person: User, photo: Photo) -> LikeState:
+        """Like a photo."""
+        async with self.database.transaction() as tx:
+            return await likes.add(tx, photo_id=photo.id, user_id=person.id)
+
+    async def unlike(self, person: User, photo: Photo) -> LikeState:
+        """Take a like back."""
+        async with self.database.transaction() as tx:
+            return await likes.remove(tx, photo_id=photo.id, user_id=person.id)
