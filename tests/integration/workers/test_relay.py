@@ -30,16 +30,20 @@ class FakeBroker:
 
     def __init__(self) -> None:
         self.taken: list[tuple[str, str | None]] = []
+        self.asked: list[str] = []
         self.away = False
+        self.refusals = 0
         self.unwanted: set[str] = set()
         self.hold: asyncio.Event | None = None
 
     async def publish(self, message: Message, *, queue: str | None = None) -> None:
         """Take a message."""
         if self.away:
+            self.refusals += 1
             raise BrokerError("away")
         if message.key in self.unwanted:
             raise UnroutableError("nobody wants it")
+        self.asked.append(message.key)
         if self.hold is not None:
             await self.hold.wait()
         self.taken.append((message.key, queue))
@@ -127,7 +131,7 @@ async def test_nothing_is_removed_while_the_broker_is_away(db: Database) -> None
     broker.away = True
     keys = await emit(db, 450)
     async with relaying(db, broker):
-        await asyncio.sleep(0.3)
+        await eventually(lambda: broker.refusals > 400)
         assert await db.fetchval("SELECT count(*) FROM outbox WHERE attempts = 0") == 450
         broker.away = False
         await drained(db)
@@ -165,16 +169,35 @@ async def test_two_relays_publish_each_row_once(db: Database) -> None:
     assert Counter(one.keys + two.keys) == Counter(keys)
 
 
+async def test_a_relay_that_hangs_holds_up_no_other(db: Database) -> None:
+    """While one relay waits for confirms, another publishes what came after."""
+    first, second = FakeBroker(), FakeBroker()
+    first.hold = asyncio.Event()
+    early = await emit(db, 3)
+    async with relaying(db, first):
+        await eventually(lambda: first.asked == early)
+        late = await emit(db, 3, first=10)
+        async with relaying(db, second):
+
+            async def only_the_held_are_left() -> bool:
+                return bool(await db.fetchval("SELECT count(*) FROM outbox") == 3)
+
+            await eventually(only_the_held_are_left)
+        first.hold.set()
+        await drained(db)
+    assert (first.keys, second.keys) == (early, late)
+
+
 async def test_a_relay_that_dies_before_the_commit_leaves_the_rows(db: Database) -> None:
     """A relay that is cancelled in the middle of a batch leaves the whole batch to the next."""
     first, second = FakeBroker(), FakeBroker()
     first.hold = asyncio.Event()
     keys = await emit(db, 5)
     async with relaying(db, first):
-        await asyncio.sleep(0.1)
+        await eventually(lambda: first.asked == keys)
     async with relaying(db, second):
         await drained(db)
-    assert second.keys == keys
+    assert (first.keys, second.keys) == ([], keys)
 
 
 async def test_breaking_connections_lose_nothing(db: Database, rabbitmq_url: str, rabbit_prefix: str) -> None:
