@@ -1,0 +1,100 @@
+"""The janitor takes away what nobody needs, and nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from storage import idempotency, likes, users
+from storage.blobs_file import FileBlobs
+from storage.database import Database
+from storage.errors import UnavailableError
+from tests.support.community import people, person, processing_photo, ready_photo, topics
+from tests.support.eventually import eventually
+from workers.janitor import Chore, Janitor
+
+pytestmark = pytest.mark.engines
+
+
+@pytest.fixture
+def janitor(database: Database, tmp_path: Path) -> Janitor:
+    """A janitor with an empty blob store."""
+    return Janitor(database, FileBlobs(tmp_path))
+
+
+KEYS_AGE = "UPDATE idempotency_keys SET created_at = created_at - $1::interval"
+PHOTOS_AGE = "UPDATE photos SET created_at = created_at - $1::interval"
+DELETIONS_AGE = "UPDATE users SET deleted_at = deleted_at - $1::interval"
+
+
+async def test_keys(janitor: Janitor, database: Database) -> None:
+    """Idempotency keys are forgotten after a day, not before."""
+    ann = await person(database, "ann")
+    async with database.transaction() as tx:
+        await idempotency.claim(tx, user_id=ann.id, key="old", fingerprint="x")
+    await database.fetch(KEYS_AGE, timedelta(hours=25))
+    async with database.transaction() as tx:
+        await idempotency.claim(tx, user_id=ann.id, key="young", fingerprint="x")
+    assert await janitor.purge_keys() == 1
+    assert [row["key"] for row in await database.fetch("SELECT key FROM idempotency_keys")] == ["young"]
+
+
+async def test_stuck_photos(janitor: Janitor, database: Database) -> None:
+    """A photo that was not processed for an hour is announced again; a new, a ready and a very old one are not."""
+    ann = await person(database, "ann")
+    await processing_photo(database, ann)
+    await database.fetch(PHOTOS_AGE, timedelta(hours=47))
+    await processing_photo(database, ann)
+    await ready_photo(database, ann)
+    await database.fetch(PHOTOS_AGE, timedelta(hours=2))
+    await processing_photo(database, ann)
+    before = await topics(database)
+    assert await janitor.announce_stuck() == 1
+    assert await topics(database) == [*before, "photo.uploaded"]
+
+
+async def test_deleted_accounts(janitor: Janitor, database: Database) -> None:
+    """What a deleted account left with others is erased after the grace."""
+    ann, bob = await people(database, "ann", "bob")
+    photo = await ready_photo(database, ann)
+    async with database.transaction() as tx:
+        await likes.add(tx, photo_id=photo.id, user_id=bob.id)
+        await users.remove(tx, bob.id)
+    assert await janitor.erase_accounts() == 0
+    await database.fetch(DELETIONS_AGE, timedelta(hours=1))
+    assert await janitor.erase_accounts() >= 1
+    assert (await likes.state(database, photo_id=photo.id, user_id=ann.id)).likes == 0
+
+
+async def test_tokens(janitor: Janitor) -> None:
+    """With nothing expired nothing is purged."""
+    assert await janitor.purge_tokens() == 0
+
+
+async def test_run(database: Database, tmp_path: Path) -> None:
+    """Every chore is done soon and again after its period, also when another one cannot be done at present."""
+    done: list[str] = []
+
+    class Two(Janitor):
+        def chores(self) -> list[Chore]:
+            return [
+                Chore(name="away", period=0.01, work=self.fail),
+                Chore(name="good", period=0.01, work=self.succeed),
+            ]
+
+        async def fail(self) -> int:
+            done.append("away")
+            raise UnavailableError("database", "down")
+
+        async def succeed(self) -> int:
+            done.append("good")
+            return 1
+
+    task = asyncio.create_task(Two(database, FileBlobs(tmp_path)).run())
+    await eventually(lambda: done.count("away") > 1 and done.count("good") > 1)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
