@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from channels.errors import LiveUnavailableError
 from server.cursors import BadCursorError
 from server.passwords import PasswordsBusyError
-from storage.errors import ConflictError, NotFoundError, UnavailableError
+from storage.errors import ConflictError, InvalidValueError, NotFoundError, UnavailableError
 
 CONTENT_TYPE = "application/problem+json"
 FieldError = tuple[str, str]  # the field's name, and what is wrong with it
@@ -118,6 +118,7 @@ _TABLE: tuple[tuple[type[Exception], Callable[[Any], ProblemError]], ...] = (
     (ProblemError, lambda error: error),
     (NotFoundError, lambda error: ProblemError(404, f"{error.what}_not_found", str(error))),
     (ConflictError, _conflict),
+    (InvalidValueError, lambda error: ProblemError(422, "invalid_input", str(error))),
     (UnavailableError, _unavailable),
     (LiveUnavailableError, _unavailable),
     (PasswordsBusyError, lambda error: ProblemError(503, "busy", str(error), headers={"Retry-After": "3"})),

@@ -13,6 +13,7 @@ from storage import ids
 
 MAX_TAGS = 30
 MAX_SETTINGS_BYTES = 8192
+MAX_SETTINGS_DEPTH = 10
 _USERNAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.]{1,28}[A-Za-z0-9_])")
 _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s.]+(?:\.[^@\s.]+)+")
 _TAG = re.compile(r"[^\W_][\w-]{0,49}")
@@ -83,9 +84,22 @@ def tag_of(text: str) -> str:
 
 
 def _settings(value: dict[str, Any]) -> dict[str, Any]:
-    if "\\u0000" in orjson.dumps(value).decode() or len(orjson.dumps(value)) > MAX_SETTINGS_BYTES:
-        raise ValueError(f"settings have at most {MAX_SETTINGS_BYTES} bytes of JSON and no NUL characters")
+    _check_json(value, MAX_SETTINGS_DEPTH)
+    if len(orjson.dumps(value)) > MAX_SETTINGS_BYTES:
+        raise ValueError(f"settings have at most {MAX_SETTINGS_BYTES} bytes of JSON")
     return value
+
+
+def _check_json(value: Any, depth: int) -> None:
+    if depth < 0:
+        raise ValueError(f"settings nest at most {MAX_SETTINGS_DEPTH} deep")
+    if isinstance(value, str) and "\0" in value:
+        raise ValueError("NUL characters are not allowed")
+    if isinstance(value, dict):
+        value = [*value.keys(), *value.values()]
+    if isinstance(value, list):
+        for item in value:
+            _check_json(item, depth - 1)
 
 
 def _id(text: Any) -> Any:

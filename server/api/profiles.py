@@ -13,6 +13,7 @@ from server.photo_view import PhotoView
 from server.schemas import ListQuery, SearchQuery
 from storage import photos, social, users
 from storage.database import Database
+from storage.errors import NotFoundError
 from storage.models import User
 
 
@@ -102,4 +103,6 @@ class ProfilesApi:
         name = call.request.match_info["id"]
         if name == "me":
             return await users.get(self._db, call.viewer.user_id)
+        if not name.isprintable():
+            raise NotFoundError("user")
         return await users.find(self._db, name, viewer_id=call.viewer_id)

@@ -35,7 +35,7 @@ class SignInDoor:
         takes = [(by_account, f"{login.lower()} {address}"), (by_address, address)]
         for (policy, _), quota in zip(takes, await self._quotas.take_all(takes), strict=True):
             admit(call, policy, quota)
-        found = await users.credentials(self._db, login)
+        found = await users.credentials(self._db, login) if login.isprintable() else None
         if not await self._passwords.verify(found[1] if found else None, password) or found is None:
             raise unauthorized("wrong_credentials", "the name or the password is wrong")
         return found[0]

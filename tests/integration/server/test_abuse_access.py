@@ -1,0 +1,282 @@
+"""Abuse of identity and limits: each test bears the sentence of what is attempted and what is expected."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import hashlib
+import hmac
+import json
+import time
+from ipaddress import ip_network
+from typing import Any
+
+import aiohttp
+import jwt
+import pytest
+
+from server.passwords import Passwords
+from server.services import Services
+from storage import ids, notifications
+from storage.models import NotificationKind
+from tests.support.api import SECRET, Api, running_api, with_limits
+from tests.support.person import Answer, Person
+from tests.support.pictures import photograph
+
+pytestmark = pytest.mark.engines
+
+PASSWORD = "correct horse battery"
+KEY = hmac.digest(SECRET, b"picshare access token", hashlib.sha256)
+
+
+def encoded(part: Any) -> bytes:
+    """Return one part of a token."""
+    return base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=")
+
+
+def forged(payload: dict[str, Any], key: bytes = KEY, digest: str = "sha256", **header: Any) -> str:
+    """Return a token with this payload and header, well signed with PicShare's own key unless another is given."""
+    head = {"alg": "HS256", "typ": "at+jwt", **header}
+    signed = encoded({name: value for name, value in head.items() if value is not None}) + b"." + encoded(payload)
+    signature = base64.urlsafe_b64encode(hmac.digest(key, signed, digest)).rstrip(b"=")
+    return (signed + b"." + signature).decode()
+
+
+async def test_forged_jwts_are_401(api: Api) -> None:
+    """None, key confusion, kid injection, wrong audience, issuer or type: none of them opens anything."""
+    ann = await api.person()
+    good: dict[str, Any] = jwt.decode(ann.token, options={"verify_signature": False})
+    head, body, signature = ann.token.split(".")
+    unsigned = encoded({"alg": "none", "typ": "at+jwt"}).decode()
+    other = encoded({**good, "role": "admin"}).decode()
+    forgeries = {
+        "none": f"{unsigned}.{body}.",
+        "none with the signature": f"{unsigned}.{body}.{signature}",
+        "changed body": f"{head}.{other}.{signature}",
+        "another key": forged(good, b"another key of at least 32 bytes"),
+        "an empty key": forged(good, b""),
+        "another algorithm": forged(good, digest="sha512", alg="HS512"),
+        "kid": forged(good, kid="../../../dev/null"),
+        "kid with SQL": forged(good, kid="' UNION SELECT 'x"),
+        "jku": forged(good, jku="https://attacker.example/keys"),
+        "crit": forged(good, crit=["exp"]),
+        "wrong type": forged(good, typ="JWT"),
+        "no type": forged(good, typ=None),
+        "wrong issuer": forged({**good, "iss": "attacker"}),
+        "wrong audience": forged({**good, "aud": "other-api"}),
+        "no audience": forged({name: value for name, value in good.items() if name != "aud"}),
+        "expired": forged({**good, "iat": int(time.time()) - 1000, "exp": int(time.time()) - 1}),
+        "no end": forged({name: value for name, value in good.items() if name != "exp"}),
+        "end of another kind": forged({**good, "exp": "tomorrow"}),
+        "subject of another kind": forged({**good, "sub": "1 OR 1=1"}),
+        "unknown role": forged({**good, "role": "god"}),
+        "huge": "a." * 2000,
+        "empty": "",
+        "nonsense": "nonsense",
+    }
+    (await ann.call("GET", "/users/me", headers={"Authorization": f"Bearer {forged(good)}"})).expect(200)
+    for name, token in forgeries.items():
+        answer = await api.visitor.call("GET", "/users/me", headers={"Authorization": f"Bearer {token}"})
+        assert answer.status == 401, name
+        assert answer.headers["WWW-Authenticate"].startswith("Bearer"), name
+    answer = await api.visitor.call("GET", "/users/me", headers={"Authorization": "Basic YTpi"})
+    assert answer.status == 401
+
+
+async def test_what_belongs_to_others_is_404(api: Api) -> None:
+    """Drafts, private photos, comments and originals of others do not exist for anybody else."""
+    ann, bob = await api.person(), await api.person()
+    draft = await ann.upload(photograph("temple"))
+    sha256 = hashlib.sha256(photograph("temple").read_bytes()).hexdigest()
+    private = await ann.upload(photograph())
+    await api.finish(private)
+    (await ann.call("PATCH", "/users/me", json={"private": True})).expect(200)
+    comment = await ann.call("POST", f"/photos/{private['id']}/comments", json={"text": "mine"})
+    comment_id = comment.expect(201)["id"]
+    for who in (bob, api.visitor):
+        for photo in (draft, private):
+            for path in ("", "/likes", "/comments"):
+                assert (await who.call("GET", f"/photos/{photo['id']}{path}")).status == 404, path
+        assert (await who.call("GET", f"/users/{ann.id}/photos")).expect(200)["items"] == []
+        assert (await who.call("GET", f"/media/{sha256}/original.jpg")).status == 404
+    for photo in (draft, private):
+        for method, path, body in (
+            ("PUT", "/like", None),
+            ("DELETE", "/like", None),
+            ("POST", "/comments", {"text": "x"}),
+            ("PATCH", "", {"caption": "x"}),
+            ("DELETE", "", None),
+        ):
+            assert (await bob.call(method, f"/photos/{photo['id']}{path}", json=body)).status == 404, (method, path)
+    assert (await bob.call("DELETE", f"/comments/{comment_id}")).status == 404
+    assert (await ann.call("GET", f"/photos/{draft['id']}")).status == 200
+
+
+async def test_notifications_of_others_cannot_be_touched(api: Api) -> None:
+    """Another person's notification is neither listed nor marked."""
+    ann, bob = await api.person(), await api.person()
+    photo = await ann.upload(photograph())
+    async with api.services.db.transaction() as tx:
+        await notifications.record(
+            tx,
+            recipient_id=ids.decode(ann.id),
+            kind=NotificationKind.LIKE,
+            actor_id=ids.decode(bob.id),
+            photo_id=ids.decode(photo["id"]),
+            source_id=ids.decode(photo["id"]),
+        )
+    (entry,) = (await ann.call("GET", "/notifications")).expect(200)["items"]
+    assert (await bob.call("GET", "/notifications")).expect(200)["items"] == []
+    (await bob.call("POST", "/notifications/read", json={"ids": [entry["id"]]})).expect(204)
+    assert (await ann.call("GET", "/notifications/counters")).expect(200) == {"unseen": 1, "unread": 1}
+
+
+async def test_an_original_is_served_to_its_owner_alone_as_a_download(api: Api) -> None:
+    """The owner gets the bytes as an attachment that no browser interprets."""
+    ann = await api.person()
+    await ann.upload(photograph())
+    data = photograph().read_bytes()
+    answer = await ann.call("GET", f"/media/{hashlib.sha256(data).hexdigest()}/original.jpg")
+    assert answer.status == 200
+    assert answer.body == data
+    assert answer.headers["Content-Type"] == "application/octet-stream"
+    assert answer.headers["Content-Disposition"].startswith("attachment")
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert "sandbox" in answer.headers["Content-Security-Policy"]
+
+
+async def rotate(api: Api, count: int) -> list[int]:
+    """Read as a visitor, each time with another forged address, and return the statuses."""
+    statuses = []
+    for number in range(count):
+        headers = {"X-Forwarded-For": f"203.0.113.{number}"}
+        statuses.append((await api.visitor.call("GET", "/photos", headers=headers)).status)
+    return statuses
+
+
+async def test_x_forwarded_for_is_ignored_unless_it_comes_from_a_configured_proxy(services: Services) -> None:
+    """Rotating the header buys nothing; behind our own proxy each address counts for itself."""
+    limited = with_limits(services, anonymous="2/h")
+    async with running_api(limited) as api:
+        assert await rotate(api, 4) == [200, 200, 429, 429]
+    behind = dataclasses.replace(limited.settings, trusted_proxies=(ip_network("127.0.0.0/8"),))
+    async with running_api(dataclasses.replace(limited, settings=behind, passwords=Passwords())) as api:
+        assert await rotate(api, 4) == [200, 200, 200, 200]
+        forged_left = {"X-Forwarded-For": "198.51.100.1, 203.0.113.9"}
+        statuses = [(await api.visitor.call("GET", "/photos", headers=forged_left)).status for _ in range(3)]
+        assert statuses == [200, 200, 429]
+        assert (await api.visitor.call("GET", "/photos", headers={"X-Forwarded-For": "203.0.113.9"})).status == 429
+
+
+async def test_rates_beyond_the_limit_are_429_with_retry_after(services: Services) -> None:
+    """Likes, follows, uploads and feed reads end at their limits, which are announced all along."""
+    async with running_api(with_limits(services, likes="2/h", follows="1/h", uploads="1/h", reads="3/h")) as api:
+        ann, bob = await api.person(), await api.person()
+        photo = await ann.upload(photograph())
+
+        async def like() -> Answer:
+            return await ann.call("PUT", f"/photos/{photo['id']}/like")
+
+        first, second, third = await like(), await like(), await like()
+        assert (first.status, second.status, third.status) == (200, 200, 429)
+        assert first.headers["RateLimit-Policy"] == '"likes";q=2;w=3600'
+        assert first.headers["RateLimit"].startswith('"likes";r=1;t=')
+        assert 0 < int(third.headers["Retry-After"]) <= 1800
+        assert third.json["code"] == "too_many_requests"
+        assert third.headers["RateLimit"].startswith('"likes";r=0;t=')
+        await ann.follow(bob)
+        assert (await ann.call("DELETE", f"/users/{bob.id}/follow")).status == 429
+        assert (await ann.try_upload(photograph())).status == 429
+        assert [(await ann.call("GET", "/feed")).status for _ in range(4)] == [200, 200, 200, 429]
+        assert (await bob.call("GET", "/feed")).status == 200  # others are not affected
+
+
+async def test_password_guessing_is_throttled_for_the_account_and_the_address(services: Services) -> None:
+    """Guesses end after a few, for one account and for many names from one address."""
+    async with running_api(with_limits(services, sign_in_account="3/h", sign_in_address="5/h")) as api:
+        await api.person("ann")
+
+        async def guess(name: str) -> int:
+            return (await api.visitor.call("POST", "/tokens", json={"username": name, "password": "guess"})).status
+
+        assert [await guess("ann") for _ in range(3)] == [401, 401, 401]
+        assert await guess("ANN") == 429
+        assert [await guess(f"name{number}") for number in range(3)] == [401, 401, 429]
+
+
+async def test_an_unknown_name_and_a_wrong_password_answer_alike_and_as_slowly(api: Api) -> None:
+    """The answers differ in nothing, and the same work is done for both."""
+    await api.person("ann")
+
+    async def problem(name: str) -> dict[str, Any]:
+        body = {"username": name, "password": "wrong password"}
+        told: dict[str, Any] = (await api.visitor.call("POST", "/tokens", json=body)).expect(401)
+        return {field: value for field, value in told.items() if field != "request_id"}
+
+    assert await problem("ann") == await problem("nobody") == await problem("nobody@example.org")
+
+
+async def test_csrf_on_the_cookie_session_is_refused(api: Api) -> None:
+    """A write by cookie needs the token that only our page can read; a foreign or guessed one is refused."""
+    await api.person("ann")
+    await api.person("eve")
+
+    async def cookies(name: str) -> dict[str, str]:
+        body = {"username": name, "password": PASSWORD, "cookie": True}
+        async with api.session.post(f"{api.url}/api/v1/tokens", json=body) as response:
+            return {key: morsel.value for key, morsel in response.cookies.items()}
+
+    jar, foreign = await cookies("ann"), await cookies("eve")
+    cookie = {"Cookie": "; ".join(f"{name}={value}" for name, value in jar.items())}
+
+    async def write(proof: str | None, method: str = "PATCH", path: str = "/users/me") -> int:
+        headers = cookie if proof is None else cookie | {"X-CSRF-Token": proof}
+        body = {"json": {"bio": "changed"}} if method == "PATCH" else {}
+        return (await api.visitor.call(method, path, headers=headers, **body)).status
+
+    for proof in (None, "", "guess", foreign["picshare_csrf"]):
+        assert await write(proof) == 403, proof
+        assert await write(proof, "DELETE", "/tokens/current") == 403, proof
+    assert await write(jar["picshare_csrf"]) == 200
+    refresh = {"Cookie": f"picshare_refresh={jar['picshare_refresh']}"}
+    assert (await api.visitor.call("POST", "/tokens/refresh", headers=refresh)).status == 403
+
+
+async def test_a_form_from_another_site_cannot_sign_anybody_in(api: Api) -> None:
+    """Bodies that a plain HTML form can send are not taken for JSON."""
+    await api.person("ann")
+    text = json.dumps({"username": "ann", "password": PASSWORD, "cookie": True})
+    for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"):
+        answer = await api.visitor.call("POST", "/tokens", data=text, headers={"Content-Type": kind})
+        assert answer.status == 415
+        assert "Set-Cookie" not in answer.headers
+
+
+async def test_a_token_in_a_url_is_not_accepted(api: Api) -> None:
+    """Access tokens are taken from the header or the cookie, never from the address."""
+    ann = await api.person()
+    for name in ("access_token", "token", "authorization"):
+        assert (await api.visitor.call("GET", f"/users/me?{name}={ann.token}")).status == 401
+
+
+async def test_sign_ups_from_one_address_are_throttled(services: Services) -> None:
+    """Accounts cannot be made by the thousand."""
+    async with running_api(with_limits(services, sign_up_address="2/h")) as api:
+        await api.person()
+        await api.person()
+        with pytest.raises(AssertionError, match="429"):
+            await Person.sign_up(api.session, api.url)
+
+
+async def test_a_client_that_leaves_in_the_middle_harms_nobody(api: Api) -> None:
+    """A connection that is cut within an upload leaves no file and no error behind."""
+    ann = await api.person()
+    headers = {"Authorization": f"Bearer {ann.token}", "Content-Type": "multipart/form-data; boundary=b"}
+
+    async def broken() -> Any:
+        yield b'--b\r\nContent-Disposition: form-data; name="file"\r\n\r\n\xff\xd8\xff'
+        raise ConnectionResetError("gone")
+
+    with pytest.raises((aiohttp.ClientError, ConnectionResetError)):
+        await api.session.post(f"{api.url}/api/v1/photos", data=broken(), headers=headers)
+    (await ann.try_upload(photograph())).expect(201)

@@ -1,0 +1,212 @@
+"""Abuse of input: each test bears the sentence of what is attempted and what is expected."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from storage.ids import MAX_ID, encode
+from tests.support.api import Api
+from tests.support.pictures import photograph
+
+pytestmark = pytest.mark.engines
+
+NASTY = (
+    "'; DROP TABLE users; --",
+    '" OR "1"="1',
+    "$1) RETURNING *; --",
+    "%s %(x)s {0} ${x}",
+    "\r\nSET hacked 1\r\n",
+    "*3\r\n$3\r\nSET\r\n",
+    "card:*",
+    "{1}:feed",
+    "<script>alert(1)</script>",
+    "\\x00 \\u0000",
+    "👩🏽‍🚀 ﷽ Ω≈ç√∫",
+)
+
+
+async def test_the_same_idempotency_key_has_one_effect(api: Api) -> None:
+    """Same body: replayed. Other body: 422. Another person's key: independent."""
+    ann, bob = await api.person(), await api.person()
+    first = await ann.try_upload(photograph(), "one", key="k1")
+    again = await ann.try_upload(photograph(), "one", key="k1")
+    assert first.expect(201) == again.expect(201)
+    assert "Idempotent-Replayed" not in first.headers
+    assert again.headers["Idempotent-Replayed"] == "true"
+    for picture, caption in ((photograph(), "two"), (photograph("temple"), "one")):
+        assert (await ann.try_upload(picture, caption, key="k1")).expect(422)["code"] == "idempotency_key_reused"
+    other = (await bob.try_upload(photograph(), "one", key="k1")).expect(201)
+    assert other["id"] != first.json["id"]
+    assert len((await ann.call("GET", f"/users/{ann.id}/photos")).expect(200)["items"]) == 1
+
+
+async def test_100_at_once_with_one_key_have_one_effect(api: Api) -> None:
+    """Of a hundred simultaneous comments with one key one is written; the others replay it or are told to wait."""
+    ann = await api.person()
+    photo = await ann.upload(photograph())
+    path, headers = f"/photos/{photo['id']}/comments", {"Idempotency-Key": "k"}
+    # More than a person's rate allows would be refused before the key is looked at.
+    answers = await asyncio.gather(
+        *(ann.call("POST", path, json={"text": "once"}, headers=headers) for _ in range(100))
+    )
+    assert set(Counter(answer.status for answer in answers)) <= {201, 409}
+    written = {answer.json["id"] for answer in answers if answer.status == 201}
+    assert len(written) == 1
+    fresh = [item for item in answers if item.status == 201 and "Idempotent-Replayed" not in item.headers]
+    assert len(fresh) == 1
+    for answer in answers:
+        if answer.status == 409:
+            assert answer.json["code"] == "idempotency_key_in_use"
+            assert answer.headers["Retry-After"] == "1"
+    assert len((await ann.call("GET", path)).expect(200)["items"]) == 1
+
+
+async def test_a_failed_create_gives_its_key_back(api: Api) -> None:
+    """A create that was refused leaves its key free for the corrected one."""
+    ann = await api.person()
+    headers = {"Idempotency-Key": "k"}
+    missing = f"/photos/{encode(5)}/comments"
+    (await ann.call("POST", missing, json={"text": "x"}, headers=headers)).expect(404)
+    (await ann.call("POST", missing, json={"text": "x"}, headers=headers)).expect(404)
+
+
+async def test_a_key_is_printable_and_short(api: Api) -> None:
+    """A key that is empty or endless is a 400 that names the header."""
+    ann = await api.person()
+    for key in (" ", "x" * 256, "ü"):
+        problem = await ann.call(
+            "POST", f"/photos/{encode(5)}/comments", json={"text": "x"}, headers={"Idempotency-Key": key}
+        )
+        assert problem.expect(400)["errors"][0]["field"] == "Idempotency-Key", key
+
+
+async def test_malformed_limits_are_400_with_the_field_s_name(api: Api) -> None:
+    """A limit is a number from 1 to 100."""
+    ann = await api.person()
+    for limit in ("0", "-1", "101", "999999999999999999999", "ten", "1.5", "", "1;DROP"):
+        for path in ("/feed", "/photos", "/notifications", f"/users/{ann.id}/followers"):
+            problem = (await ann.call("GET", path, params={"limit": limit})).expect(400)
+            assert problem["errors"][0]["field"] == "limit", (path, limit)
+
+
+async def test_malformed_ids_are_400_with_the_field_s_name(api: Api) -> None:
+    """An id has 13 characters of its alphabet and at most 63 bits."""
+    ann = await api.person()
+    for text in ("1", "-1", "0" * 14, "ILOU000000000", "ZZZZZZZZZZZZZ", "'%20OR%201=1--", "%00", "🙂"):
+        for method, path in (
+            ("GET", "/photos/{}"),
+            ("DELETE", "/photos/{}"),
+            ("PUT", "/photos/{}/like"),
+            ("GET", "/photos/{}/comments"),
+            ("DELETE", "/comments/{}"),
+            ("PUT", "/users/{}/follow"),
+        ):
+            problem = (await ann.call(method, path.format(text))).expect(400)
+            assert problem["errors"][0]["field"] == "id", (method, path, text)
+        assert (await ann.call("GET", f"/users/{text}")).status == 404
+    assert (await ann.call("GET", f"/photos/{encode(MAX_ID)}")).status == 404
+
+
+async def test_malformed_cursors_are_400_with_the_field_s_name(api: Api) -> None:
+    """A cursor that was made up, cut, changed, or taken from another list is refused."""
+    ann, bob = await api.person(), await api.person()
+    for _ in range(2):
+        await api.finish(await ann.upload(photograph()))
+    mine = (await api.visitor.call("GET", "/photos?limit=1")).expect(200)["next"]
+    feed = (await ann.call("GET", "/feed?limit=1")).expect(200)["next"]
+    hers = (await ann.call("GET", f"/users/{ann.id}/photos?limit=1")).expect(200)["next"]
+    assert len({mine, feed, hers}) == 3
+    wrong = {
+        "/photos": [feed, hers, mine[:-1], mine + "A", mine[:8] + ("A" if mine[8] != "A" else "B") + mine[9:], "-1", "0", "x" * 5000, "é", ""],
+        "/feed": [mine, hers],
+        f"/users/{bob.id}/photos": [hers],
+        "/photos?tag=x": [mine],
+        "/notifications": [feed],
+        f"/users/{ann.id}/followers": [mine],
+        "/users?query=a": [mine],
+    }
+    for path, cursors in wrong.items():
+        for cursor in cursors:
+            joint = "&" if "?" in path else "?"
+            problem = (await ann.call("GET", f"{path}{joint}cursor={cursor}")).expect(400)
+            assert problem["errors"][0]["field"] == "cursor", (path, cursor)
+    (await api.visitor.call("GET", f"/photos?cursor={mine}")).expect(200)
+
+
+async def test_stored_script_is_data_under_a_strict_policy(api: Api) -> None:
+    """Scripts in captions, names, comments and tags come back as they were, as JSON that no browser runs."""
+    ann = await api.person()
+    script = "<script>alert(1)</script><img src=x onerror=alert(1)>"
+    (await ann.call("PATCH", "/users/me", json={"display_name": script, "bio": script})).expect(200)
+    photo = await ann.upload(photograph(), script)
+    answer = await ann.call("POST", f"/photos/{photo['id']}/comments", json={"text": script})
+    assert answer.expect(201)["text"] == script
+    assert answer.headers["Content-Type"].startswith("application/json")
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'")
+    found = (await ann.call("GET", f"/photos/{photo['id']}")).expect(200)
+    assert (found["caption"], found["author"]["display_name"]) == (script, script)
+    (await ann.call("PATCH", f"/photos/{photo['id']}", json={"tags": [script]})).expect(422)
+
+
+async def test_sql_and_redis_keys_cannot_be_injected(api: Api) -> None:
+    """Nasty texts in every field are kept as texts or refused, and nothing else happens."""
+    ann = await api.person()
+    photo = await ann.upload(photograph())
+    for text in NASTY:
+        line = " ".join(text.split())
+        change = {"caption": text, "alt_text": text}
+        changed = (await ann.call("PATCH", f"/photos/{photo['id']}", json=change)).expect(200)
+        assert changed["caption"] == text.replace("\r\n", "\n").strip()
+        me: dict[str, Any] = {"bio": text, "settings": {"key": text}}
+        assert (await ann.call("PATCH", "/users/me", json=me)).expect(200)["settings"] == {"key": text}
+        comment = await ann.call("POST", f"/photos/{photo['id']}/comments", json={"text": text})
+        assert comment.expect(201)["text"] == text.replace("\r\n", "\n").strip()
+        for path, name in (("/users", "query"), ("/photos", "tag")):
+            answer = await ann.call("GET", path, params={name: line})
+            assert answer.status in {200, 400}, (path, text)
+        (await ann.call("POST", "/tokens", json={"username": text, "password": text})).expect(401)
+        key = {"Idempotency-Key": line.encode("ascii", "replace").decode().replace(" ", "_")}
+        again = await ann.call("POST", f"/photos/{photo['id']}/comments", json={"text": "x"}, headers=key)
+        again.expect(201)
+    (await ann.call("GET", "/users/me")).expect(200)
+    assert (await ann.call("GET", f"/users/{ann.id}")).expect(200)["photos"] == 0
+
+
+async def test_nul_and_broken_unicode_are_refused_everywhere(api: Api) -> None:
+    """What PostgreSQL cannot hold is a 4xx, never a 500."""
+    ann = await api.person()
+    photo = await ann.upload(photograph())
+    bodies: list[tuple[str, str, Any]] = [
+        ("PATCH", "/users/me", {"display_name": "a\x00"}),
+        ("PATCH", "/users/me", {"bio": "a\x00"}),
+        ("PATCH", "/users/me", {"settings": {"a": "\x00"}}),
+        ("PATCH", "/users/me", {"settings": {"\x00": 1}}),
+        ("PATCH", f"/photos/{photo['id']}", {"caption": "a\x00"}),
+        ("PATCH", f"/photos/{photo['id']}", {"tags": ["a\x00"]}),
+        ("PATCH", f"/photos/{photo['id']}", {"location": "a\x00"}),
+        ("POST", f"/photos/{photo['id']}/comments", {"text": "a\x00"}),
+        ("POST", "/tokens", {"username": "a\x00", "password": "a\x00"}),
+    ]
+    for method, path, body in bodies:
+        assert (await ann.call(method, path, json=body)).status in {401, 422}, (method, path, body)
+    for raw in (b'{"bio": "\\ud800"}', b'{"bio": "\xff"}', b"[1", b'"text"', b"null", b"[" * 10_000, b'{"a": NaN}'):
+        answer = await ann.call("PATCH", "/users/me", data=raw, headers={"Content-Type": "application/json"})
+        assert answer.status in {400, 422}, raw[:20]
+    for path in ("/users?query=%00", "/photos?tag=%00", "/users/a%00b", "/photos?cursor=%00", "/users?query=%ff"):
+        assert (await ann.call("GET", path)).status in {200, 400, 404}, path
+
+
+async def test_a_huge_or_deep_body_is_refused(api: Api) -> None:
+    """Bodies beyond 64 KB are a 413, and so are settings beyond their own bound a 422."""
+    ann = await api.person()
+    answer = await ann.call("PATCH", "/users/me", json={"bio": "x" * 100_000})
+    assert answer.expect(413)["code"] == "body_too_large"
+    (await ann.call("PATCH", "/users/me", json={"settings": {"a": "x" * 10_000}})).expect(422)
+    deep = json.loads("[" * 500 + "]" * 500)
+    assert (await ann.call("PATCH", "/users/me", json={"settings": {"a": deep}})).status in {200, 422}
