@@ -32,7 +32,9 @@ def make_app(services: Services) -> web.Application:
     guard = Guard(authentication, services.gate, services.quotas, settings.limits, body_timeout=settings.body_timeout)
     app = _edge_app(settings, services.metrics)
     for endpoint in table:
-        app.router.add_route(endpoint.method, PREFIX + endpoint.path, guard.bind(endpoint))
+        resource = app.router.add_resource(PREFIX + endpoint.path)
+        for method in ("GET", "HEAD") if endpoint.method == "GET" else (endpoint.method,):
+            resource.add_route(method, guard.bind(endpoint))
     app.router.add_get(f"{PREFIX}/openapi.json", _document(table, settings))
     media = MediaRoutes(services.db, services.blobs, services.media_urls, authentication, services.tickets)
     app.router.add_routes(media.routes())

@@ -122,7 +122,18 @@ async def test_malformed_cursors_are_400_with_the_field_s_name(api: Api) -> None
     hers = (await ann.call("GET", f"/users/{ann.id}/photos?limit=1")).expect(200)["next"]
     assert len({mine, feed, hers}) == 3
     wrong = {
-        "/photos": [feed, hers, mine[:-1], mine + "A", mine[:8] + ("A" if mine[8] != "A" else "B") + mine[9:], "-1", "0", "x" * 5000, "é", ""],
+        "/photos": [
+            feed,
+            hers,
+            mine[:-1],
+            mine + "A",
+            mine[:8] + ("A" if mine[8] != "A" else "B") + mine[9:],
+            "-1",
+            "0",
+            "x" * 5000,
+            "é",
+            "",
+        ],
         "/feed": [mine, hers],
         f"/users/{bob.id}/photos": [hers],
         "/photos?tag=x": [mine],

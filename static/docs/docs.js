@@ -1,0 +1,87 @@
+/** Draw the OpenAPI document as a page: one block for each operation, grouped by tag. */
+
+const TYPES = { string: "text", integer: "number", boolean: "true or false" };
+
+/** Make an element with text or children. */
+function element(name, attributes = {}, ...children) {
+  const made = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  made.append(...children);
+  return made;
+}
+
+/** Follow a reference such as "#/components/schemas/Photo". */
+function resolve(api, schema) {
+  return schema?.$ref ? api.components.schemas[schema.$ref.split("/").pop()] : schema;
+}
+
+/** Say in a few words what a schema takes. */
+function kindOf(schema) {
+  if (!schema) return "";
+  if (schema.$ref) return schema.$ref.split("/").pop();
+  if (schema.enum) return schema.enum.join(" | ");
+  if (schema.anyOf) return schema.anyOf.map(kindOf).join(" or ");
+  if (schema.type === "array") return `list of ${kindOf(schema.items)}`;
+  const bounds = [
+    ["minimum", "at least"],
+    ["maximum", "at most"],
+    ["maxLength", "up to"],
+  ].filter(([key]) => key in schema);
+  const words = bounds.map(([key, text]) => `${text} ${schema[key]}`).join(", ");
+  return [TYPES[schema.type] ?? schema.type ?? "", words].filter(Boolean).join(", ");
+}
+
+/** Return a table of names and kinds. */
+function tableOf(rows) {
+  const body = element("tbody");
+  for (const [name, kind, note] of rows) {
+    body.append(element("tr", {}, element("td", {}, element("code", {}, name)), element("td", {}, kind, note ? ` — ${note}` : "")));
+  }
+  return element("table", {}, body);
+}
+
+/** Return rows for the fields of a body. */
+function fieldsOf(api, schema) {
+  const model = resolve(api, schema);
+  const required = new Set(model?.required ?? []);
+  return Object.entries(model?.properties ?? {}).map(([name, part]) => [name, kindOf(part), required.has(name) ? "required" : ""]);
+}
+
+function operationOf(api, path, method, operation) {
+  const block = element("details", { id: operation.operationId });
+  const title = element("code", {}, path);
+  block.append(element("summary", {}, element("span", { class: "method" }, method.toUpperCase()), title, element("span", { class: "what" }, operation.summary)));
+  if (operation.parameters) {
+    block.append(element("h4", {}, "Parameters"));
+    block.append(tableOf(operation.parameters.map((item) => [item.name, kindOf(item.schema), item.description ?? `in the ${item.in}`])));
+  }
+  for (const [type, { schema }] of Object.entries(operation.requestBody?.content ?? {})) {
+    block.append(element("h4", {}, "Body, ", element("code", {}, type)), tableOf(fieldsOf(api, schema)));
+  }
+  block.append(element("h4", {}, "Answers"));
+  const answers = Object.entries(operation.responses).map(([status, answer]) => {
+    const schema = Object.values(answer.content ?? {})[0]?.schema;
+    return [status, status < "300" ? kindOf(schema) || "nothing" : answer.description];
+  });
+  block.append(tableOf(answers));
+  return block;
+}
+
+function draw(api) {
+  document.getElementById("about").textContent = api.info.description;
+  const groups = new Map();
+  for (const [path, operations] of Object.entries(api.paths)) {
+    for (const [method, operation] of Object.entries(operations)) {
+      const tag = operation.tags[0];
+      if (!groups.has(tag)) groups.set(tag, []);
+      groups.get(tag).push(operationOf(api, path, method, operation));
+    }
+  }
+  for (const [tag, blocks] of groups) {
+    document.getElementById("contents").append(element("a", { href: `#tag-${tag}` }, tag));
+    document.getElementById("operations").append(element("h2", { id: `tag-${tag}` }, tag), ...blocks);
+  }
+}
+
+const answer = await fetch("/api/v1/openapi.json");
+draw(await answer.json());

@@ -1,0 +1,83 @@
+"""The doctor: what it finds on real engines, and what it advises when one is away or wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from server.config import Settings
+from server.doctor import Doctor
+from server.findings import Finding
+from tests.engines.private import free_port
+
+pytestmark = pytest.mark.engines
+
+
+def settings_of(database: str, redis: str, broker: str = "local:", blobs: str = "file:/tmp/unused") -> Settings:
+    """Return settings with these backends."""
+    return Settings().model_copy(
+        update={
+            name: type(getattr(Settings(), name))(url=url)
+            for name, url in (("database", database), ("redis", redis), ("broker", broker), ("blobs", blobs))
+        }
+    )
+
+
+async def examine(settings: Settings) -> dict[str, Finding]:
+    """Return the findings by name."""
+    return {finding.name: finding for finding in await Doctor(settings).examine()}
+
+
+async def test_all_is_well_with_engines_that_answer(database_dsn: str, valkey_url: str, tmp_path: Path) -> None:
+    """Reachable engines of the right version, with the schema, are well and described."""
+    findings = await examine(settings_of(database_dsn, valkey_url, blobs=f"file:{tmp_path}/blobs"))
+    assert [finding for finding in findings.values() if not finding.well] == []
+    assert "schema up to date" in findings["database"].detail
+    assert findings["redis"].detail.startswith("Valkey ")
+    assert list((tmp_path / "blobs").rglob("doctor-*")) == []
+
+
+async def test_engines_that_are_away_are_each_named_with_their_key(tmp_path: Path) -> None:
+    """Each backend that cannot be reached is a finding of its own that names the key to look at."""
+    port = free_port()
+    (tmp_path / "file").write_text("")
+    findings = await examine(
+        settings_of(
+            f"postgresql://u:hunter2@127.0.0.1:{port}/x",
+            f"redis://127.0.0.1:{port}",
+            f"amqp://u:hunter2@127.0.0.1:{port}/",
+            f"file:{tmp_path}/file/blobs",
+        )
+    )
+    for name in ("database", "redis", "broker", "blobs"):
+        assert not findings[name].well
+        assert f"{name}.url" in findings[name].remedy
+        assert "hunter2" not in findings[name].detail
+
+
+async def test_a_database_without_the_schema_is_told_what_to_run(postgres_dsn: str, valkey_url: str) -> None:
+    """A database that was never migrated is a finding that names the command."""
+    connection = await asyncpg.connect(postgres_dsn)
+    await connection.execute("CREATE DATABASE never_migrated")
+    try:
+        findings = await examine(settings_of(postgres_dsn.replace("/picshare?", "/never_migrated?"), valkey_url))
+    finally:
+        await connection.execute("DROP DATABASE never_migrated WITH (FORCE)")
+        await connection.close()
+    assert "picshare migrate" in findings["schema"].remedy
+    assert "database" not in findings
+
+
+async def test_dead_letters_are_a_finding(database_dsn: str, valkey_url: str) -> None:
+    """Jobs that were given up on are told, with how to look at them."""
+    connection = await asyncpg.connect(database_dsn)
+    await connection.execute(
+        "INSERT INTO dead_letters (id, queue, event_id, topic, key, body, attempts, last_error, created_at) "
+        "VALUES (1, 'media', gen_random_uuid(), 'photo.uploaded', '1', '', 10, 'broken', now())"
+    )
+    await connection.close()
+    finding = (await examine(settings_of(database_dsn, valkey_url)))["broker"]
+    assert "1 dead letters" in finding.detail
+    assert "deadletters list" in finding.remedy

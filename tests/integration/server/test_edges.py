@@ -1,0 +1,212 @@
+"""What all answers have in common: problems, headers, the API's description, pages."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp.test_utils import TestServer
+
+from server import answers
+from server.app import make_app
+from server.services import Services
+from tests.support.api import Api, running_api
+from tests.support.pictures import photograph
+
+pytestmark = pytest.mark.engines
+
+STATIC = Path(__file__).parents[3] / "static"
+
+
+async def test_every_error_is_a_problem(api: Api) -> None:
+    """Wrong addresses, methods, bodies and types answer problem+json with a stable code."""
+    ann = await api.person()
+    cases: list[tuple[str, str, dict[str, Any], int, str]] = [
+        ("GET", "/nothing", {}, 404, "route_not_found"),
+        ("GET", "/photos/0000000000000", {}, 404, "photo_not_found"),
+        ("POST", "/feed", {}, 405, "method_not_allowed"),
+        ("PATCH", "/users/me", {"data": b"{", "headers": {"Content-Type": "application/json"}}, 400, "malformed_json"),
+        (
+            "PATCH",
+            "/users/me",
+            {"data": b"a=b", "headers": {"Content-Type": "text/plain"}},
+            415,
+            "unsupported_media_type",
+        ),
+        ("PATCH", "/users/me", {"json": {"bio": 5}}, 422, "invalid_input"),
+        ("GET", "/feed?limit=x", {}, 400, "invalid_parameter"),
+    ]
+    for method, path, options, status, code in cases:
+        answer = await ann.call(method, path, **options)
+        problem = answers.Problem.model_validate(answer.expect(status))
+        assert (problem.code, problem.status, problem.type) == (code, status, f"/docs#{code}"), path
+        assert answer.headers["Content-Type"] == "application/problem+json", path
+        assert answer.headers["X-Request-Id"] == problem.request_id
+    assert (await ann.call("POST", "/feed")).headers["Allow"] == "GET,HEAD"
+
+
+async def test_an_unexpected_error_tells_its_request_id_and_nothing_else(services: Services) -> None:
+    """A bug is a 500 without trace, type or message of the exception."""
+
+    class Broken:
+        def __getattr__(self, name: str) -> Any:
+            raise RuntimeError("secret detail")
+
+    broken = dataclasses.replace(services, home=Broken())  # type: ignore[arg-type]
+    async with running_api(broken) as api:
+        ann = await api.person()
+        answer = await ann.call("GET", "/feed", headers={"X-Request-Id": "my-request-1"})
+    problem = answer.expect(500)
+    assert problem["code"] == "internal_error"
+    assert problem["request_id"] == "my-request-1"
+    assert b"secret" not in answer.body
+    assert b"RuntimeError" not in answer.body
+
+
+async def test_an_engine_that_is_away_is_a_503_with_retry_after(services: Services) -> None:
+    """Without Redis the API says when to come back, and goes on when it is back."""
+    async with running_api(services) as api:
+        ann = await api.person()
+        closed = dataclasses.replace(services)
+        await closed.db.close()
+        answer = await ann.call("GET", "/users/me")
+    assert answer.expect(503)["code"] == "unavailable"
+    assert int(answer.headers["Retry-After"]) > 0
+
+
+async def test_every_answer_has_the_security_headers(api: Api) -> None:
+    """nosniff, a policy, no caching and a request id stand on answers and errors alike."""
+    ann = await api.person()
+    for path, status in (("/users/me", 200), ("/nothing", 404), ("/feed", 200)):
+        answer = await ann.call("GET", path)
+        assert answer.status == status
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'")
+        assert answer.headers["Cache-Control"] == "no-store"
+        assert answer.headers["X-Request-Id"]
+        assert "Strict-Transport-Security" not in answer.headers
+
+
+async def test_over_https_cookies_are_secure_and_browsers_stay_there(services: Services) -> None:
+    """With a https address cookies are Secure and HSTS is announced."""
+    secured = dataclasses.replace(services.settings, public_url="https://photos.example")
+    async with running_api(dataclasses.replace(services, settings=secured)) as api:
+        await api.person("ann")
+        body = {"username": "ann", "password": "correct horse battery", "cookie": True}
+        answer = await api.visitor.call("POST", "/tokens", json=body)
+        ticket = await (await api.person()).call("POST", "/live/token")
+    assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
+    assert all("Secure" in cookie for cookie in answer.headers.getall("Set-Cookie"))  # type: ignore[attr-defined]
+    assert ticket.expect(201)["url"] == "wss://photos.example/connection/websocket"
+
+
+async def test_a_foreign_request_id_is_taken_only_when_harmless(api: Api) -> None:
+    """An id that could break a log line is replaced."""
+    for given, taken in (("abcd-1234.x_y", True), ("short", False), ("x" * 65, False), ("a b c d e f g", False)):
+        answer = await api.visitor.call("GET", "/photos", headers={"X-Request-Id": given})
+        assert (answer.headers["X-Request-Id"] == given) is taken
+
+
+async def test_the_shapes_that_are_described_are_those_that_are_given(api: Api) -> None:
+    """What the API answers fits the models of its description, field by field."""
+    ann, bob = await api.person(), await api.person()
+    photo = await ann.upload(photograph(), "caption")
+    answers.Photo.model_validate(photo)
+    await api.finish(photo)
+    await bob.follow(ann)
+    comment = await bob.call("POST", f"/photos/{photo['id']}/comments", json={"text": "text"})
+    answers.Comment.model_validate(comment.expect(201))
+    for path, model in (
+        (f"/photos/{photo['id']}", answers.Photo),
+        ("/feed", answers.ListOf[answers.Photo]),
+        (f"/photos/{photo['id']}/comments", answers.ListOf[answers.Comment]),
+        (f"/users/{ann.id}", answers.Profile),
+        (f"/users/{ann.id}/followers", answers.ListOf[answers.Person]),
+        ("/users/me", answers.Account),
+        ("/notifications/counters", answers.Counters),
+    ):
+        model.model_validate((await bob.call("GET", path)).expect(200))
+    answers.LiveTicket.model_validate((await bob.call("POST", "/live/token")).expect(201))
+
+
+async def test_a_ticket_opens_one_connection_and_then_nothing(api: Api) -> None:
+    """The ticket's payload comes back once."""
+    ann = await api.person()
+    ticket = (await ann.call("POST", "/live/token")).expect(201)
+    payload = await api.services.tickets.redeem(ticket["token"])
+    assert payload is not None
+    assert payload["session"] == api.tokens.verify(ann.token).session
+    assert await api.services.tickets.redeem(ticket["token"]) is None
+
+
+async def test_openapi_describes_every_route_and_its_references_resolve(services: Services) -> None:
+    """The document has an operation for each route of the API, and no dangling reference."""
+    app = make_app(services)
+    async with running_api(services) as api:
+        document = (await api.visitor.call("GET", "/openapi.json")).expect(200)
+    described = {(method.upper(), path) for path, operations in document["paths"].items() for method in operations}
+    routed = {
+        (route.method, route.resource.canonical)
+        for route in app.router.routes()
+        if route.resource is not None and route.resource.canonical.startswith("/api/v1") and route.method != "HEAD"
+    }
+    assert document["openapi"] == "3.1.0"
+    assert described == routed - {("GET", "/api/v1/openapi.json")}
+    references = _references(document)
+    assert references
+    assert {reference.rpartition("/")[2] for reference in references} <= set(document["components"]["schemas"])
+    names = [operation["operationId"] for path in document["paths"].values() for operation in path.values()]
+    assert len(names) == len(set(names))
+
+
+def _references(node: Any) -> set[str]:
+    if isinstance(node, dict):
+        own = {node["$ref"]} if isinstance(node.get("$ref"), str) else set()
+        return own.union(*(_references(value) for value in node.values()))
+    return set().union(*(_references(value) for value in node)) if isinstance(node, list) else set()
+
+
+async def test_pages_have_a_strict_policy_and_files_their_types(services: Services) -> None:
+    """The application, its client routes and the docs come with a policy that allows no inline script."""
+    served = dataclasses.replace(services.settings, static_dir=STATIC)
+    async with running_api(dataclasses.replace(services, settings=served)) as api:
+        for path in ("/", "/p/0384604BS2VXG", "/u/ann", "/notifications", "/docs"):
+            page = await api.get(path)
+            assert page.status == 200, path
+            assert page.headers["Content-Type"] == "text/html; charset=utf-8"
+            policy = page.headers["Content-Security-Policy"]
+            assert policy.startswith("default-src 'self';")
+            assert "unsafe" not in policy
+            assert b"<script>" not in page.body
+            assert b"style=" not in page.body
+        script = await api.get("/static/js/app.js")
+        assert script.headers["Content-Type"] == "text/javascript; charset=utf-8"
+        assert script.headers["Cache-Control"] == "no-cache"
+        for path in (
+            "/static/../config.toml",
+            "/static/..%2Fconfig.toml",
+            "/static/%2e%2e/pyproject.toml",
+            "/static//etc/passwd",
+            "/static/js",
+            "/static/a%00.js",
+            "/static/missing.js",
+        ):
+            assert (await api.get(path)).status == 404, path
+
+
+async def test_head_answers_without_a_body(api: Api) -> None:
+    """HEAD is GET without the body."""
+    answer = await api.visitor.call("HEAD", "/photos")
+    assert (answer.status, answer.body) == (200, b"")
+
+
+async def test_a_process_without_pages_or_live_serves_the_api_alone(services: Services) -> None:
+    """What a role does not serve is 404."""
+    server = TestServer(make_app(services))
+    await server.start_server(access_log=None)
+    await server.close()
+    paths = {route.resource.canonical for route in server.app.router.routes() if route.resource is not None}  # type: ignore[attr-defined]
+    assert "/" not in paths
+    assert "/connection/websocket" not in paths

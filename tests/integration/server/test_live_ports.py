@@ -1,0 +1,197 @@
+"""The live layer's questions, answered from real stores."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import orjson
+import pytest
+
+from channels.addressing import channel_prefix, presence_key
+from channels.envelope import stream_body
+from channels.errors import PermissionDeniedError, TokenExpiredError, TokenInvalidError, UnknownChannelError
+from channels.ports import Identity, Position
+from server.live_ports import LiveAuthenticator, LiveAuthorizer, LiveStreams
+from server.tokens import AccessTokens
+from storage import ids, notifications
+from storage.models import NotificationKind, Role
+from storage.notification_log import NotificationLog
+from storage.redis_client import Redis
+from storage.window_log import Announcement
+from tests.support.api import SECRET, Api
+from tests.support.person import Person
+from tests.support.pictures import photograph
+
+pytestmark = pytest.mark.engines
+
+
+def identity_of(person: Person) -> Identity:
+    """Return who a person is on a live connection."""
+    return Identity(user_id=ids.decode(person.id), session="s", expires_at=time.time() + 60)
+
+
+def announcing(document: bytes) -> Announcement:
+    """Return an announcement as the workers make it."""
+    return Announcement(presence_key=presence_key, channel_prefix=channel_prefix, body=stream_body("feed", document))
+
+
+@pytest.fixture
+def streams(api: Api, redis: Redis) -> LiveStreams:
+    """The streams of the API's stores."""
+    services = api.services
+    return LiveStreams(
+        db=services.db,
+        feeds=services.feeds,
+        cards=services.cards,
+        engagement=services.engagement,
+        notification_log=NotificationLog(redis),
+        sign=services.media_urls.sign,
+    )
+
+
+async def test_an_access_token_and_a_ticket_open_a_connection(api: Api) -> None:
+    """Both tell the same person and session; a ticket does so once."""
+    ann = await api.person()
+    authenticator = LiveAuthenticator(api.tokens, api.services.tickets)
+    by_token = await authenticator.authenticate(ann.token)
+    ticket = (await ann.call("POST", "/live/token")).expect(201)["token"]
+    assert await authenticator.authenticate(ticket) == by_token
+    assert by_token.user_id == ids.decode(ann.id)
+    with pytest.raises(TokenInvalidError):
+        await authenticator.authenticate(ticket)
+
+
+async def test_expired_forged_and_revoked_tokens_open_none(api: Api) -> None:
+    """An expired token is told apart, so that a client fetches a new one; all others are invalid."""
+    ann = await api.person()
+    authenticator = LiveAuthenticator(api.tokens, api.services.tickets)
+    old = AccessTokens(SECRET, clock=lambda: time.time() - 1000)
+    with pytest.raises(TokenExpiredError):
+        await authenticator.authenticate(old.issue(user_id=1, session="s", role=Role.USER))
+    for token in ("", "x", "a.b.c", "x" * 10_000):
+        with pytest.raises(TokenInvalidError):
+            await authenticator.authenticate(token)
+    identity = await authenticator.authenticate(ann.token)
+    ticket = (await ann.call("POST", "/live/token")).expect(201)["token"]
+    (await ann.call("DELETE", "/tokens/current")).expect(204)
+    for token in (ann.token, ticket):
+        with pytest.raises(TokenInvalidError):
+            await authenticator.authenticate(token)
+    with pytest.raises(TokenInvalidError):
+        await authenticator.confirm(identity)
+
+
+async def test_a_feed_recovers_what_came_and_what_went(api: Api, streams: LiveStreams) -> None:
+    """New photos come as their JSON, removed ones as their removal; one that is gone meanwhile is left out."""
+    ann = await api.person()
+    user_id = ids.decode(ann.id)
+    old = await ann.upload(photograph())
+    await api.finish(old)
+    start = await streams.position(user_id, "feed")
+    made = []
+    for _ in range(2):
+        made.append(await ann.upload(photograph()))
+        await api.finish(made[-1])
+        await api.services.feeds.insert(ids.decode(made[-1]["id"]), [user_id], announcing(b"{}"))
+    await api.services.feeds.remove(ids.decode(old["id"]), [user_id], announcing(b"{}"))
+    (await ann.call("DELETE", f"/photos/{made[1]['id']}")).expect(204)
+    recovery = await streams.recover(user_id, "feed", start)
+    assert recovery.recovered
+    told: list[dict[str, Any]] = [orjson.loads(item.data) for item in recovery.publications]
+    assert [item["type"] for item in told] == ["photo.new", "photo.removed"]
+    assert told[0]["photo"]["id"] == made[0]["id"]
+    assert set(told[0]["photo"]["urls"]) == {"thumb", "feed"}
+    assert told[1]["photo_id"] == old["id"]
+    assert recovery.position.offset >= recovery.publications[-1].offset
+    again = await streams.recover(user_id, "feed", recovery.position)
+    assert (again.recovered, list(again.publications)) == (True, [])
+
+
+async def test_a_position_of_another_history_is_not_recovered(api: Api, streams: LiveStreams) -> None:
+    """Where the epoch is another, or nonsense, the client is told to read anew, from where it is now."""
+    ann = await api.person()
+    user_id = ids.decode(ann.id)
+    for stream in ("feed", "notifications"):
+        now = await streams.position(user_id, stream)
+        for since in (Position(epoch="1", offset=0), Position(epoch="x", offset=0), Position(epoch="", offset=-1)):
+            recovery = await streams.recover(user_id, stream, since)
+            assert (recovery.recovered, recovery.position) == (False, now)
+
+
+async def test_notifications_recover_with_counters(api: Api, streams: LiveStreams) -> None:
+    """A missed notification comes as it was announced; one that was withdrawn comes as its removal."""
+    ann, bob = await api.person(), await api.person("bob")
+    user_id, actor_id = ids.decode(ann.id), ids.decode(bob.id)
+    photo_id = ids.decode((await ann.upload(photograph()))["id"])
+    start = await streams.position(user_id, "notifications")
+    async with api.services.db.transaction() as tx:
+        entry = await notifications.record(
+            tx,
+            recipient_id=user_id,
+            kind=NotificationKind.LIKE,
+            actor_id=actor_id,
+            photo_id=photo_id,
+            source_id=photo_id,
+        )
+    assert entry is not None
+    await streams.notification_log.push(user_id, entry.id, announcing(b"{}"))
+    (publication,) = (await streams.recover(user_id, "notifications", start)).publications
+    told = orjson.loads(publication.data)
+    assert told["type"] == "notification"
+    assert told["notification"]["text"] == "bob liked your photo"
+    assert told["counters"] == {"unseen": 1, "unread": 1}
+    async with api.services.db.transaction() as tx:
+        await notifications.withdraw(
+            tx,
+            recipient_id=user_id,
+            kind=NotificationKind.LIKE,
+            actor_id=actor_id,
+            photo_id=photo_id,
+            source_id=photo_id,
+        )
+    (publication,) = (await streams.recover(user_id, "notifications", start)).publications
+    assert orjson.loads(publication.data) == {
+        "type": "notification.removed",
+        "notification_id": ids.encode(entry.id),
+        "counters": {"unseen": 0, "unread": 0},
+    }
+
+
+async def test_subscribing_to_another_person_s_stream_is_denied(api: Api) -> None:
+    """Streams of others, unknown channels, and what one may not see: none is granted."""
+    ann, bob = await api.person(), await api.person()
+    authorizer = LiveAuthorizer(api.services.db)
+    photo = await ann.upload(photograph())
+    for channel in (f"feed:{ann.id}", f"notifications:{ann.id}", "feed", f"photo:{photo['id']}"):
+        with pytest.raises(PermissionDeniedError):
+            await authorizer.authorize(identity_of(bob), channel)
+    for channel in (
+        "",
+        "photo",
+        "photo:",
+        "photo:x",
+        "user:*",
+        "presence",
+        "topic:photo:1",
+        "photo:00000000000000",
+    ):
+        with pytest.raises(UnknownChannelError):
+            await authorizer.authorize(identity_of(bob), channel)
+    grant = await authorizer.authorize(identity_of(ann), f"photo:{photo['id'].lower()}")
+    assert (grant.topic, grant.owner_id) == (f"photo:{photo['id']}", ids.decode(ann.id))
+
+
+async def test_a_block_denies_what_was_granted_before(api: Api) -> None:
+    """After being blocked, neither the photo nor the profile is granted any more."""
+    ann, bob = await api.person(), await api.person()
+    authorizer = LiveAuthorizer(api.services.db)
+    photo = await ann.upload(photograph())
+    await api.finish(photo)
+    channels = (f"photo:{photo['id']}", f"user:{ann.id}")
+    for channel in channels:
+        assert (await authorizer.authorize(identity_of(bob), channel)).owner_id == ids.decode(ann.id)
+    (await ann.call("PUT", f"/users/{bob.id}/block")).expect(204)
+    for channel in channels:
+        with pytest.raises(PermissionDeniedError):
+            await authorizer.authorize(identity_of(bob), channel)
