@@ -25,6 +25,7 @@ from channels.ports import Authenticator, Authorizer, Grant, Identity, Position,
 from channels.presence import Presence
 from channels.protocol import Answer, Close, Connect, Effect, Nothing, Refresh, Subscribe, Unsubscribe
 from channels.pubsub import PubSub
+from channels.resync import Resync
 from channels.settings import LiveSettings
 from channels.streams import STREAMS, StreamState
 
@@ -52,8 +53,9 @@ class Ears:
 class Commands:
     """Carry out the effects of one process's connections; each ends within the command deadline."""
 
-    def __init__(self, ports: Ports, ears: Ears, keepalive: Keepalive, settings: LiveSettings) -> None:
+    def __init__(self, ports: Ports, ears: Ears, resync: Resync, keepalive: Keepalive, settings: LiveSettings) -> None:
         self._ports = ports
+        self._resync = resync
         self._hub, self._presence, self._pubsub = ears.hub, ears.presence, ears.pubsub
         self._keepalive = keepalive
         self._settings = settings
@@ -72,6 +74,8 @@ class Commands:
             case Connect() | Subscribe() | Refresh():
                 connection.busy = True
                 await self._answer(connection, effect)
+                if isinstance(effect, Refresh):
+                    await self._resync.check(connection)
                 connection.busy = False
 
     def leave(self, connection: Connection) -> None:

@@ -66,7 +66,7 @@ class Live:
         self._keepalive = Keepalive(settings)
         ports = Ports(authenticator=authenticator, streams=streams, authorizer=authorizer)
         ears = Ears(hub=self._hub, presence=self._presence, pubsub=self._pubsub)
-        commands = Commands(ports, ears, self._keepalive, settings)
+        commands = Commands(ports, ears, self._resync, self._keepalive, settings)
         self._endpoint = LiveEndpoint(commands, self._hub, self._keepalive, settings, metrics)
 
     @property

@@ -15,6 +15,7 @@ import structlog
 from redis.asyncio import Redis
 
 from channels.addressing import heartbeat_key, presence_key, user_field
+from channels.cancellation import heed_cancellation
 from channels.errors import LiveUnavailableError
 from channels.redis_errors import live_errors, script_text
 
@@ -61,6 +62,7 @@ class Presence:
     async def run(self) -> None:
         """Write what is asked for, until cancelled."""
         while True:
+            heed_cancellation()
             await self._asked.wait()
             self._asked.clear()
             requests, self._requests = self._requests, []

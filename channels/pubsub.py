@@ -19,6 +19,7 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from channels.cancellation import heed_cancellation
 from channels.errors import LiveUnavailableError
 
 log = structlog.get_logger(__name__)
@@ -81,6 +82,7 @@ class PubSub:
         """Listen until cancelled; connect again for as long as it takes."""
         delay = _BACKOFF[0]
         while True:
+            heed_cancellation()
             try:
                 await self._live()
             except (RedisError, OSError, TimeoutError) as error:
@@ -119,6 +121,7 @@ class PubSub:
                 await connection.send_command("SUBSCRIBE", *self._channels, check_health=False)
                 for _ in self._channels:
                     await self._read(connection)
+            heed_cancellation()
             self._connection, self.alive = connection, True
             self._listener.restored()
             await self._listen(connection)
@@ -149,6 +152,7 @@ class PubSub:
 
     async def _ping(self) -> None:
         while True:
+            heed_cancellation()
             await asyncio.sleep(self._deadline / 2.5)
             await self._send("PING")
             idle = [name for name, topic in self._topics.items() if not topic.users and topic.confirmed.done()]

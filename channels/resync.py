@@ -4,7 +4,8 @@ While a stream is held, what arrives live waits; what was missed is read and sen
 waited and is newer. A client whose gap cannot be told is closed with 3010: it connects again and
 learns in the connect result that it has to fetch anew. Losses are suspected when the pub/sub
 connection breaks, when one of its messages cannot be read, and when the regular renewal of the
-registrations finds one missing, for example after the engine was emptied.
+registrations finds one missing, for example after the engine was emptied; besides, each connection
+is compared with its streams whenever its token is renewed.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import TypeVar
 import structlog
 
 from channels import codes
+from channels.cancellation import heed_cancellation
 from channels.codes import Unsubscribed
 from channels.connection import Connection
 from channels.errors import LiveUnavailableError
@@ -65,6 +67,7 @@ class Resync:
     async def run(self) -> None:
         """Recover after losses, until cancelled."""
         while True:
+            heed_cancellation()
             await self._due.wait()
             self._due.clear()
             # Registered anew first: what is inserted from then on arrives, what came before is read.
@@ -76,11 +79,24 @@ class Resync:
     async def renew(self) -> None:
         """Renew the registrations regularly, until cancelled, and recover whose was missing."""
         while True:
+            heed_cancellation()
             await asyncio.sleep(self._settings.presence_interval)
             user_ids = self._hub.user_ids()
             for start in range(0, len(user_ids), _CHUNK):
                 await self._renew(user_ids[start : start + _CHUNK])
             await _persist(lambda: self._presence.beat(len(self._hub), seconds=3 * self._settings.presence_interval))
+
+    async def check(self, connection: Connection) -> None:
+        """Compare one connection with its streams; asked with each refresh of its token.
+
+        It tells what nothing else would: that a stream began anew (an evicted key) under a client that
+        stayed connected. Reading also keeps the streams of people who never disconnect from expiring.
+        """
+        states = tuple(connection.streams.values())
+        for state in states:
+            state.hold()
+        if not await self._recover(connection, states, topics_too=False):
+            self._metrics.live_resynced(recovered=0, lost=1)
 
     async def _renew(self, user_ids: list[int]) -> None:
         # Held meanwhile: otherwise a publication right after the renewal would hide those before it.
@@ -105,6 +121,7 @@ class Resync:
 
         async def recover_some() -> None:
             for connection, states in work:
+                heed_cancellation()
                 if not await self._recover(connection, states, topics_too=topics_too):
                     next(lost)
 
@@ -155,6 +172,7 @@ def _release(connection: Connection, state: StreamState) -> None:
 async def _persist(attempt: Callable[[], Awaitable[T]]) -> T:
     """Try until the engine answers."""
     while True:
+        heed_cancellation()
         try:
             return await attempt()
         except LiveUnavailableError:

@@ -6,9 +6,9 @@ import asyncio
 
 import aiohttp
 import pytest
-from redis.asyncio import Redis
 
 from channels.addressing import presence_key, user_field
+from storage.redis_client import Redis
 from tests.integration.channels.conftest import Serve
 from tests.support.eventually import eventually
 from tests.support.live import BareClient, LiveServer, group_of
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.engines
 
 async def registered(redis: Redis, user_id: int) -> bytes:
     """Return where a person is registered."""
-    value = await redis.hget(presence_key(group_of(user_id)), user_field(user_id))  # type: ignore[misc, arg-type]
+    value: bytes | None = await redis.hget(presence_key(group_of(user_id)), user_field(user_id))
     return value or b""
 
 
@@ -167,6 +167,18 @@ async def test_refresh(serve: Serve) -> None:
         assert await client.quiet() == []
 
 
+async def test_stream_that_began_anew(server: LiveServer) -> None:
+    """A stream that began anew under a connected client is noticed with the next refresh, and closes with 3010."""
+    async with BareClient.to(server.url) as client:
+        await client.connect("7")
+        server.streams.append(7, "feed", b'{"n":1}')
+        assert "refresh" in await client.ask("refresh", token="7")
+        assert await client.data() == {"n": 1}
+        server.streams.epoch = "e2"
+        assert "refresh" in await client.ask("refresh", token="7")
+        assert await client.closed() == (3010, "insufficient state")
+
+
 async def test_refresh_refused(server: LiveServer) -> None:
     """A refresh with an expired token gets 109, with another person's closes with 3500."""
     server.authenticator.expired.add("7:old")
@@ -179,17 +191,17 @@ async def test_refresh_refused(server: LiveServer) -> None:
 
 async def test_connection_limit(serve: Serve) -> None:
     """One connection more than a person may have is closed with 3504; others are not touched."""
-    async with serve(connections_per_user=2) as server:
-        async with (
-            BareClient.to(server.url) as one,
-            BareClient.to(server.url) as two,
-            BareClient.to(server.url) as three,
-        ):
-            await one.connect("7")
-            await two.connect("7")
-            await three.send({"id": 1, "connect": {"token": "7"}})
-            assert await three.closed() == (3504, "connection limit")
-            assert await one.quiet() == []
+    async with (
+        serve(connections_per_user=2) as server,
+        BareClient.to(server.url) as one,
+        BareClient.to(server.url) as two,
+        BareClient.to(server.url) as three,
+    ):
+        await one.connect("7")
+        await two.connect("7")
+        await three.send({"id": 1, "connect": {"token": "7"}})
+        assert await three.closed() == (3504, "connection limit")
+        assert await one.quiet() == []
 
 
 async def test_flood(serve: Serve) -> None:

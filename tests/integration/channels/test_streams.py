@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from typing import Any
 
 import orjson
 import pytest
@@ -196,8 +197,8 @@ async def test_unreadable_message_is_a_loss(server: LiveServer) -> None:
         assert await client.quiet() == []
 
 
-async def _until_quiet(client: BareClient) -> list[dict[str, object]]:
-    gathered: list[dict[str, object]] = []
+async def _until_quiet(client: BareClient) -> list[dict[str, Any]]:
+    gathered: list[dict[str, Any]] = []
 
     async def something() -> bool:
         gathered.extend(await client.quiet())

@@ -165,7 +165,7 @@ async def test_dead_process_is_forgotten(server: LiveServer, publisher: LivePubl
     key = presence_key(group_of(7))
     async with BareClient.to(server.url) as client:
         await client.connect("7")
-        await server.redis.hset(key, user_field(7), b"deadbeef" + server.live.process_id)  # type: ignore[misc, arg-type]
-        await server.redis.hset(key, user_field(23), b"deadbeef")  # type: ignore[misc, arg-type]
+        await server.redis.hset(key, user_field(7), b"deadbeef" + server.live.process_id)
+        await server.redis.hset(key, user_field(23), b"deadbeef")
         await publisher.to_users([7, 23], control_body(control="revoke", owner=5))
-        assert await server.redis.hgetall(key) == {user_field(7): server.live.process_id}  # type: ignore[misc]
+        assert await server.redis.hgetall(key) == {user_field(7): server.live.process_id}
