@@ -25,11 +25,15 @@ class MsgpackCodec:
         # A buffer as large as the frame also bounds every declared length within it.
         unpacker = msgpack.Unpacker(max_buffer_size=len(data))
         unpacker.feed(data)
+        commands: list[Command] = []
+        read = 0  # bytes; asked after each map, since a map that is cut short counts as read at the end
         try:
-            commands = [command_of(value) for value in unpacker]
+            for value in unpacker:
+                commands.append(command_of(value))
+                read = unpacker.tell()
         except (ValueError, TypeError, RecursionError, msgpack.UnpackException) as error:
             raise BadFrameError("not MessagePack") from error
-        if not commands or unpacker.tell() != len(data):
+        if read != len(data):
             raise BadFrameError("the last map is cut short")
         return commands
 

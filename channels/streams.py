@@ -21,17 +21,12 @@ class StreamState:
 
     def __init__(self, name: str, *, limit: int) -> None:
         self.name = name
-        self.epoch: str | None = None
+        self.epoch: str | None = None  # None until the stream was first read
         self.offset = 0
         self.overflowed = False
         self._limit = limit
         self._holds = 1
         self._held: list[tuple[int, SharedFrame]] = []
-
-    @property
-    def positioned(self) -> bool:
-        """Tell whether the first read of the stream is done."""
-        return self.epoch is not None
 
     def offer(self, offset: int, frame: SharedFrame) -> bool:
         """Return True if a publication is to be sent now; offset 0 stands outside the stream's order."""

@@ -1,0 +1,237 @@
+"""Connections in memory: one write for what is due together, bounds, pings and deadlines by the clock given."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from itertools import pairwise
+
+import pytest
+
+from channels import codes
+from channels.cancellation import heed_cancellation
+from channels.codec_json import JsonCodec
+from channels.connection import Connection
+from channels.frames import close_frame, message_frame
+from channels.hub import Hub
+from channels.keepalive import Keepalive
+from channels.outbox import FlushQueue
+from channels.ports import Grant, Identity, Publication
+from channels.protocol import ProtocolCore
+from channels.settings import LiveSettings
+from channels.streams import StreamState
+from tests.support.memory_transport import MemoryTransport
+
+SETTINGS = LiveSettings(outbox_bytes=1000, held_publications=3)
+PING = message_frame(JsonCodec(), {})
+
+
+class World:
+    """Connections, their transports, and a count of what was sent."""
+
+    def __init__(self) -> None:
+        self.sent: list[int] = []
+        self.hub = Hub()
+        self.keepalive = Keepalive(SETTINGS)
+        self._flushes = FlushQueue(self.sent.append)
+        self.start = asyncio.get_running_loop().time()
+
+    def connection(self, user_id: int = 7, session: str = "s") -> tuple[Connection, MemoryTransport]:
+        """Return a connection of a person whose stream `feed` stands at offset 10."""
+        transport = MemoryTransport()
+        core = ProtocolCore(rate=10, burst=10, now=self.start)
+        connection = Connection(JsonCodec(), transport, core, self._flushes, SETTINGS)
+        connection.deadlines.connect = self.start + SETTINGS.connect_deadline
+        self.hub.open(connection)
+        self.keepalive.watch(connection)
+        state = StreamState("feed", limit=SETTINGS.held_publications)
+        state.place("e", 10)
+        state.release()
+        connection.streams = {"feed": state}
+        self.hub.join(connection, Identity(user_id=user_id, session=session, expires_at=0))
+        return connection, transport
+
+
+@pytest.fixture
+async def world() -> World:
+    """An empty world."""
+    return World()
+
+
+async def test_one_write_for_what_is_due_together(world: World) -> None:
+    """Messages of one turn of the event loop leave in one write, in order."""
+    connection, transport = world.connection()
+    for number in (11, 12, 13):
+        world.hub.deliver([7], "feed", Publication(data=b"%d" % number, offset=number))
+    connection.send({"id": 1, "ping": {}})
+    assert transport.writes == []
+    await asyncio.sleep(0)
+    assert len(transport.writes) == 1
+    parts = [b'{"push":{"channel":"feed","pub":{"data":%d,"offset":%d}}}' % (n, n) for n in (11, 12, 13)]
+    assert (
+        transport.writes[0] == b"".join(b"\x81%c" % len(part) + part for part in parts) + b'\x81\x12{"id":1,"ping":{}}'
+    )
+    assert world.sent == [4]
+
+
+async def test_slow_client(world: World) -> None:
+    """A client that has not taken more than the bound is closed with 3008; others hear on."""
+    (slow, stuck), (_, quick) = world.connection(), world.connection()
+    stuck.stuck = True
+    world.hub.deliver([7], "feed", Publication(data=b'"%s"' % (b"x" * 1000), offset=11))
+    await asyncio.sleep(0)
+    assert slow.closed_with is codes.SLOW
+    assert stuck.writes[-1] == close_frame(codes.SLOW)
+    world.hub.deliver([7], "feed", Publication(data=b"1", offset=12))
+    await asyncio.sleep(0)
+    assert (len(stuck.writes), len(quick.writes)) == (2, 2)
+
+
+async def test_close_is_last_and_once(world: World) -> None:
+    """What was gathered leaves before the closing frame; nothing leaves after it."""
+    connection, transport = world.connection()
+    connection.send({})
+    connection.close(codes.SHUTDOWN)
+    connection.close(codes.SLOW)
+    connection.send({})
+    await asyncio.sleep(0)
+    assert transport.writes == [PING, close_frame(codes.SHUTDOWN)]
+
+
+async def test_nothing_is_written_to_a_lost_transport(world: World) -> None:
+    """A transport that is closing is not written to."""
+    connection, transport = world.connection()
+    transport.closing = True
+    connection.send({})
+    connection.close(codes.SHUTDOWN)
+    await asyncio.sleep(0)
+    assert transport.writes == []
+
+
+async def test_ping_and_pong(world: World) -> None:
+    """Each connection is pinged once an interval from a random moment on, busy or not, and answered pings go on."""
+    connection, transport = world.connection()
+    connection.core.accepted()
+    world.keepalive.start_pings(connection, world.start)
+    pings = []
+    for quarter in range(4 * 101):
+        now = world.start + quarter / 4
+        world.keepalive.turn(now)
+        await asyncio.sleep(0)
+        if transport.writes:
+            assert transport.writes == [PING]
+            pings.append(now - world.start)
+            transport.writes.clear()
+            connection.core.receive(JsonCodec().decode("{}")[0], now)
+    assert pings[0] <= 25.5
+    assert len(pings) == 4
+    assert all(24.5 <= later - earlier <= 26 for earlier, later in pairwise(pings))
+
+
+@pytest.mark.parametrize(
+    ("deadline", "expected"), [("connect", codes.STALE), ("expiry", codes.EXPIRED), ("pong", codes.NO_PONG)]
+)
+async def test_deadlines(world: World, deadline: str, expected: codes.Disconnect) -> None:
+    """A deadline that passes closes with its code, not before it, and within a tick."""
+    connection, _ = world.connection()
+    connection.deadlines.connect = float("inf")
+    connection.core.ping_sent()
+    setattr(connection.deadlines, deadline, world.start + 3)
+    world.keepalive.watch(connection)
+    world.keepalive.turn(world.start + 2.9)
+    assert connection.closed_with is None
+    world.keepalive.turn(world.start + 3.3)
+    assert connection.closed_with is expected
+
+
+async def test_busy_clients_are_not_blamed(world: World) -> None:
+    """A pong that waits behind a command of its own is not missed until the command is done."""
+    connection, _ = world.connection()
+    connection.deadlines.connect = float("inf")
+    connection.core.ping_sent()
+    connection.deadlines.pong = world.start + 1
+    connection.busy = True
+    world.keepalive.watch(connection)
+    world.keepalive.turn(world.start + 5)
+    assert connection.closed_with is None
+    connection.busy = False
+    world.keepalive.turn(world.start + 7)
+    assert connection.closed_with is codes.NO_PONG
+
+
+async def test_a_long_sleep(world: World) -> None:
+    """After the process slept for long, all that is due is looked at, once."""
+    pairs = [world.connection() for _ in range(3)]
+    world.keepalive.turn(world.start)
+    world.keepalive.turn(world.start + 100_000)
+    assert all(connection.closed_with is codes.STALE for connection, _ in pairs)
+
+
+async def test_held_publications_overflow(world: World) -> None:
+    """A client whose held publications are too many is closed with 3010."""
+    connection, _ = world.connection()
+    world.hub.hold()
+    for number in range(4):
+        assert connection.closed_with is None
+        world.hub.deliver([7], "feed", Publication(data=b"1", offset=20 + number))
+    assert connection.closed_with is codes.INSUFFICIENT_STATE
+
+
+async def test_holds_are_not_repeated(world: World) -> None:
+    """A connection that is held already is left out, one that came later is held."""
+    first, _ = world.connection()
+    held = world.hub.hold()
+    second, _ = world.connection(8)
+    assert list(world.hub.hold(but=held)) == [second]
+    assert list(held) == [first]
+
+
+async def test_topics_by_spelling(world: World) -> None:
+    """Each listener hears a topic under the name that it subscribed with, and an owner's revocation ends both."""
+    (one, first), (two, second) = world.connection(), world.connection(8)
+    grant = Grant(topic="photo:A", owner_id=5)
+    world.hub.subscribe(one, "photo:A", grant)
+    world.hub.subscribe(two, "photo:a", grant)
+    assert world.hub.wanted(b"topic:photo:A")
+    world.hub.deliver_topic(b"topic:photo:A", Publication(data=b"1"))
+    await asyncio.sleep(0)
+    assert b'"photo:A"' in first.writes[0]
+    assert b'"photo:a"' in second.writes[0]
+    world.hub.revoke([7, 8], 6)
+    assert one.channels
+    world.hub.revoke([7, 8], 5)
+    assert not one.channels
+    assert not world.hub.wanted(b"topic:photo:A")
+
+
+async def test_leaving(world: World) -> None:
+    """A person is gone with the last connection; leaving twice changes nothing."""
+    one, _ = world.connection()
+    two, _ = world.connection()
+    world.hub.subscribe(one, "photo:1", Grant(topic="photo:1", owner_id=1))
+    assert world.hub.leave(one) is None
+    assert not world.hub.wanted(b"topic:photo:1")
+    assert world.hub.leave(one) is None
+    assert world.hub.count(7) == 1
+    assert world.hub.leave(two) == 7
+    assert not world.hub.has_user(7)
+
+
+async def test_swallowed_cancellation() -> None:
+    """A loop ends although a library swallowed its cancellation."""
+    rounds = 0
+
+    async def loop() -> None:
+        nonlocal rounds
+        while True:
+            heed_cancellation()
+            rounds += 1
+            with suppress(asyncio.CancelledError):  # as the library does
+                await asyncio.sleep(60)
+
+    task = asyncio.create_task(loop())
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert rounds == 1

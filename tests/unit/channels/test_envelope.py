@@ -1,0 +1,100 @@
+"""What travels over pub/sub, byte for byte."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import msgpack
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from channels.addressing import channel_prefix, draw_process_id, presence_key, process_channels, topic_channel
+from channels.envelope import (
+    BadEnvelopeError,
+    DisconnectOrder,
+    Envelope,
+    Revoke,
+    StreamBody,
+    TopicMessage,
+    control_body,
+    open_envelope,
+    open_topic_message,
+    seal,
+    stream_body,
+    topic_body,
+)
+
+
+def test_layout() -> None:
+    """The head is version, offset, count and recipients, big-endian; the body follows."""
+    message = bytes.fromhex("01 0000000000000102 00000002 0000000000000007 7fffffffffffffff") + stream_body(
+        "feed", b"{}"
+    )
+    assert open_envelope(message) == Envelope(0x102, (7, (1 << 63) - 1), StreamBody("feed", b"{}"))
+    assert seal([7, (1 << 63) - 1], stream_body("feed", b"{}"), offset=0x102) == message
+
+
+@pytest.mark.parametrize(
+    ("body", "meaning"),
+    [
+        (control_body(control="revoke", owner=5), Revoke(5)),
+        (control_body(control="disconnect", session="s"), DisconnectOrder("s")),
+        (control_body(control="disconnect"), DisconnectOrder(None)),
+    ],
+)
+def test_orders(body: bytes, meaning: object) -> None:
+    """Orders come back as they were given."""
+    assert open_envelope(seal([1], body)).body == meaning
+
+
+def test_unknown_order_is_a_defect() -> None:
+    """An order that does not exist cannot be made."""
+    with pytest.raises(ValueError, match="no order"):
+        control_body(control="explode")
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        b"",
+        b"\x02" + seal([1], stream_body("feed", b"{}"))[1:],
+        seal([1], stream_body("feed", b"{}"))[:-1],
+        seal([1, 2], b"")[:-1],
+        b"\x01" + bytes(8) + b"\xff\xff\xff\xff",
+        seal([1], msgpack.packb({"stream": "feed", "data": "text"})),
+        seal([1], msgpack.packb({"control": "explode"})),
+        seal([1], msgpack.packb({"control": "revoke", "owner": None})),
+        seal([1], stream_body("feed", b"{}") + b"\x00"),
+    ],
+)
+def test_unreadable(message: bytes) -> None:
+    """Another version, a message cut short, or a body of another shape is refused."""
+    with pytest.raises(BadEnvelopeError):
+        open_envelope(message)
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes(message: bytes) -> None:
+    """Whatever arrives is read or refused, never a crash."""
+    for read in (open_envelope, open_topic_message):
+        with suppress(BadEnvelopeError):
+            read(message)
+
+
+def test_topic_messages() -> None:
+    """A topic's message brings a document or says that the topic is gone."""
+    assert open_topic_message(topic_body(b"{}")) == TopicMessage(b"{}")
+    assert open_topic_message(topic_body(None)) == TopicMessage(None)
+    with pytest.raises(BadEnvelopeError):
+        open_topic_message(msgpack.packb({"control": "other"}))
+
+
+def test_names() -> None:
+    """A group's keys and channels share its hash tag, and a process listens to all groups."""
+    assert presence_key(3) == b"online:{3}"
+    assert channel_prefix(3) == b"live:{3}:"
+    assert topic_channel("photo:X") == b"topic:photo:X"
+    process = draw_process_id()
+    assert len(process) == 8
+    assert process_channels(process) == [b"live:{%d}:%b" % (group, process) for group in range(16)]

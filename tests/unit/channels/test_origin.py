@@ -1,0 +1,59 @@
+"""Which pages may connect, and which codec a handshake selects."""
+
+from __future__ import annotations
+
+import pytest
+
+from channels.codec_json import JsonCodec
+from channels.codec_msgpack import MsgpackCodec
+from channels.origin import origin_allowed
+from channels.websocket import choose_codec
+
+
+@pytest.mark.parametrize(
+    ("origin", "host", "allowed", "verdict"),
+    [
+        (None, "a.example", (), True),
+        ("https://a.example", "a.example", (), True),
+        ("http://a.example", "a.example", (), True),
+        ("https://A.Example", "a.example", (), True),
+        ("http://127.0.0.1:8080", "127.0.0.1:8080", (), True),
+        ("http://[::1]:8080", "[::1]:8080", (), True),
+        ("https://a.example:443", "a.example", (), True),
+        ("http://127.0.0.1:8081", "127.0.0.1:8080", (), False),
+        ("https://evil.example", "a.example", (), False),
+        ("https://a.example.evil.example", "a.example", (), False),
+        ("https://a.example@evil.example", "a.example", (), False),
+        ("null", "a.example", (), False),
+        ("", "a.example", (), False),
+        ("https://", "a.example", (), False),
+        ("https://a.example:99999", "a.example", (), False),
+        ("file:///etc/passwd", "", (), False),
+        ("https://web.example", "a.example", ("https://web.example/",), True),
+        ("http://web.example", "a.example", ("https://web.example",), False),
+        ("null", "a.example", ("null",), False),
+        ("https://evil.example", "a.example", ("*",), True),
+    ],
+)
+def test_origins(origin: str | None, host: str, allowed: tuple[str, ...], verdict: bool) -> None:
+    """Programs, the own host and listed origins may connect; everybody else may not."""
+    assert origin_allowed(origin, host, allowed) is verdict
+
+
+@pytest.mark.parametrize(
+    ("offered", "wanted", "name"),
+    [
+        (None, None, "centrifuge-json"),
+        (None, "json", "centrifuge-json"),
+        (None, "msgpack", "picshare-msgpack"),
+        (None, "protobuf", None),
+        ("picshare-msgpack", None, "picshare-msgpack"),
+        ("other, centrifuge-json", None, "centrifuge-json"),
+        ("picshare-msgpack, centrifuge-json", "json", "picshare-msgpack"),
+        ("centrifuge-protobuf", "json", None),
+    ],
+)
+def test_codecs(offered: str | None, wanted: str | None, name: str | None) -> None:
+    """A subprotocol counts before the query, the first codec is for who asks for none, and a foreign one is refused."""
+    chosen = choose_codec(offered, wanted, (JsonCodec(), MsgpackCodec()))
+    assert (chosen.name if chosen else None) == name

@@ -1,0 +1,133 @@
+"""The rules of the protocol core, one line of the table for each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from channels import codes
+from channels.codec import command_of
+from channels.codes import ErrorCode
+from channels.messages import error_reply, reply
+from channels.ports import Position
+from channels.protocol import Answer, Close, Connect, Nothing, ProtocolCore, Refresh, Subscribe, Unsubscribe
+
+CONNECT = {"id": 1, "connect": {"token": "t"}}
+BAD = Close(codes.BAD_REQUEST)
+
+
+def core(*, rate: float = 10, burst: int = 100) -> ProtocolCore:
+    """Return a core at time 0."""
+    return ProtocolCore(rate=rate, burst=burst, now=0.0)
+
+
+def connected_core() -> ProtocolCore:
+    """Return a core whose connect was accepted."""
+    ready = core()
+    ready.receive(command_of(CONNECT), 0.0)
+    ready.accepted()
+    return ready
+
+
+@pytest.mark.parametrize(
+    ("message", "effect"),
+    [
+        (CONNECT, Connect(1, "t", {})),
+        ({"id": 1, "connect": {}}, Connect(1, "", {})),
+        ({"id": 1, "connect": {"token": "t", "data": {"x": 1}, "unknown": 1}}, Connect(1, "t", {})),
+        (
+            {"id": 1, "connect": {"subs": {"feed": {"recover": True, "offset": 5, "epoch": "e"}, "x": {"offset": 1}}}},
+            Connect(1, "", {"feed": Position(epoch="e", offset=5)}),
+        ),
+        ({"id": 1, "connect": {"token": 5}}, Answer(error_reply(1, ErrorCode.BAD_REQUEST))),
+        ({"id": 1, "connect": {"subs": [1]}}, Answer(error_reply(1, ErrorCode.BAD_REQUEST))),
+        (
+            {"id": 1, "connect": {"subs": {"a": {"recover": True, "offset": True}}}},
+            Answer(error_reply(1, ErrorCode.BAD_REQUEST)),
+        ),
+        ({"id": 1, "subscribe": {"channel": "a"}}, BAD),
+        ({"id": 1, "ping": {}}, BAD),
+        ({"id": 1}, BAD),
+        ({"connect": {"token": "t"}}, BAD),
+        ({"send": {}}, BAD),
+        ({}, BAD),
+    ],
+)
+def test_before_connect(message: dict[str, Any], effect: object) -> None:
+    """Before a connect only a connect with an id is taken; its parameters are read or refused."""
+    assert core().receive(command_of(message), 0.0) == effect
+
+
+@pytest.mark.parametrize(
+    ("message", "effect"),
+    [
+        (CONNECT, BAD),
+        ({"id": 2, "subscribe": {"channel": "photo:1", "recover": True}}, Subscribe(2, "photo:1")),
+        ({"id": 2, "subscribe": {}}, Answer(error_reply(2, ErrorCode.BAD_REQUEST))),
+        ({"id": 2, "subscribe": {"channel": "x" * 256}}, Answer(error_reply(2, ErrorCode.BAD_REQUEST))),
+        ({"id": 2, "unsubscribe": {"channel": "photo:1"}}, Unsubscribe(2, "photo:1")),
+        ({"id": 2, "refresh": {"token": "n"}}, Refresh(2, "n")),
+        ({"id": 2, "refresh": {"token": None}}, Answer(error_reply(2, ErrorCode.BAD_REQUEST))),
+        ({"id": 2, "ping": {}}, Answer(reply(2, "ping", {}))),
+        ({"id": 2, "ping": None}, Answer(reply(2, "ping", {}))),
+        ({"id": 2, "publish": {}}, Answer(error_reply(2, ErrorCode.PERMISSION_DENIED))),
+        ({"id": 2, "rpc": {}}, Answer(error_reply(2, ErrorCode.METHOD_NOT_FOUND))),
+        ({"id": 2, "something_new": {}}, Answer(error_reply(2, ErrorCode.METHOD_NOT_FOUND))),
+        ({"id": 2}, Answer(error_reply(2, ErrorCode.METHOD_NOT_FOUND))),
+        ({"id": 2, "presence": {}}, Answer(error_reply(2, ErrorCode.NOT_AVAILABLE))),
+        ({"id": 2, "history": {}}, Answer(error_reply(2, ErrorCode.NOT_AVAILABLE))),
+        ({"send": {"data": 1}}, Nothing()),
+        ({"id": 2, "send": {}}, BAD),
+        ({"subscribe": {"channel": "a"}}, BAD),
+        ({"id": 0, "ping": {}}, BAD),
+        ({}, BAD),
+    ],
+)
+def test_after_connect(message: dict[str, Any], effect: object) -> None:
+    """After a connect every method has its effect or its error; what breaks the rules closes with 3501."""
+    assert connected_core().receive(command_of(message), 0.0) == effect
+
+
+def test_pong_answers_one_ping() -> None:
+    """A pong is taken once for each ping."""
+    judge = connected_core()
+    due = [judge.pong_due]
+    judge.ping_sent()
+    due.append(judge.pong_due)
+    assert judge.receive(command_of({}), 0.0) == Nothing()
+    due.append(judge.pong_due)
+    assert due == [False, True, False]
+    assert judge.receive(command_of({}), 0.0) == BAD
+
+
+def test_rest_of_the_frame_after_a_refusal() -> None:
+    """After a refused connect, the rest of its frame is ignored and the next frame starts anew."""
+    judge = core()
+    judge.begin_frame()
+    judge.receive(command_of(CONNECT), 0.0)
+    judge.refused()
+    for message in ({"id": 2, "subscribe": {"channel": "a"}}, CONNECT, {}):
+        assert judge.receive(command_of(message), 0.0) == Nothing()
+    judge.begin_frame()
+    assert judge.receive(command_of(CONNECT), 0.0) == Connect(1, "t", {})
+
+
+def test_commands_while_connecting() -> None:
+    """A second connect while the first is under way closes with 3501."""
+    judge = core()
+    judge.receive(command_of(CONNECT), 0.0)
+    assert judge.receive(command_of(CONNECT), 0.0) == BAD
+
+
+def test_rate() -> None:
+    """With 2 a second and 3 at once: three pass, the fourth closes; half a second later one passes again."""
+    judge = core(rate=2, burst=3)
+    judge.receive(command_of(CONNECT), 0.0)
+    judge.accepted()
+    ping = command_of({"id": 2, "ping": {}})
+    assert [type(judge.receive(ping, 0.0)) for _ in range(3)] == [Answer, Answer, Close]
+    assert type(judge.receive(ping, 0.5)) is Answer
+    assert judge.receive(ping, 0.5) == Close(codes.TOO_MANY_REQUESTS)
+    # However long it was quiet, only the burst has gathered.
+    assert [type(judge.receive(ping, 1000.0)) for _ in range(4)] == [Answer, Answer, Answer, Close]

@@ -1,0 +1,92 @@
+"""Order, repeats and holds of one connection's streams."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from channels.frames import SharedFrame
+from channels.streams import StreamState
+
+
+def frames(count: int) -> list[SharedFrame]:
+    """Return so many frames, told apart by identity."""
+    return [SharedFrame({"n": number}) for number in range(count)]
+
+
+def test_connecting() -> None:
+    """What arrives before the position is known waits; at release, what the position covers is dropped."""
+    old, new = frames(2)
+    state = StreamState("feed", limit=10)
+    assert [state.offer(4, old), state.offer(6, new)] == [False, False]
+    state.place("e", 5)
+    assert state.release() == [new]
+    assert state.offset == 6
+
+
+def test_repeats() -> None:
+    """An offset that was passed is dropped; offset 0 stands outside the order."""
+    state = StreamState("feed", limit=10)
+    state.place("e", 5)
+    state.release()
+    frame = frames(1)[0]
+    assert [state.offer(offset, frame) for offset in (6, 6, 5, 0, 8, 7, 0)] == [
+        True,
+        False,
+        False,
+        True,
+        True,
+        False,
+        True,
+    ]
+
+
+def test_nested_holds() -> None:
+    """What was gathered leaves after the last of several holds, once."""
+    state = StreamState("feed", limit=10)
+    state.place("e", 1)
+    state.hold()
+    frame = frames(1)[0]
+    state.offer(2, frame)
+    assert state.release() == []
+    assert state.release() == [frame]
+    state.hold()
+    assert state.release() == []
+
+
+def test_overflow() -> None:
+    """More than the limit is not gathered, and is admitted."""
+    state = StreamState("feed", limit=2)
+    for number, frame in enumerate(frames(2)):
+        state.offer(number + 1, frame)
+    assert not state.overflowed
+    state.offer(3, frames(1)[0])
+    assert state.overflowed
+
+
+@given(st.lists(st.tuples(st.integers(1, 30), st.sampled_from(["offer", "hold", "release"])), max_size=60))
+def test_never_backwards(steps: list[tuple[int, str]]) -> None:
+    """Whatever happens, what leaves has strictly growing offsets."""
+    state = StreamState("feed", limit=100)
+    state.place("e", 0)
+    state.release()
+    sent: list[int] = []
+    offsets: dict[int, int] = {}
+    holds = 0
+    for offset, step in steps:
+        if step == "hold":
+            state.hold()
+            holds += 1
+        elif step == "release" and holds:
+            holds -= 1
+            sent.extend(offsets[id(frame)] for frame in state.release())
+        elif step == "offer":
+            frame = SharedFrame({})
+            offsets[id(frame)] = offset
+            if state.offer(offset, frame):
+                sent.append(offset)
+            _keep.append(frame)
+    assert sent == sorted(set(sent))
+
+
+_keep: list[SharedFrame] = []  # so that no identity is used twice
