@@ -8,9 +8,9 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import structlog
-from aio_pika.abc import AbstractConnection, AbstractIncomingMessage, AbstractQueue
+from aio_pika.abc import AbstractIncomingMessage, AbstractQueue
 
-from workers.amqp_link import COMMAND_TIMEOUT, Link, amqp_errors
+from workers.amqp_link import COMMAND_TIMEOUT, Link, amqp_errors, declare
 from workers.amqp_messages import incoming, letter, letter_id, outgoing
 from workers.amqp_publisher import Publisher
 from workers.broker import DeadLetter
@@ -34,9 +34,9 @@ class Letters:
     async def page(self, queue: str | None, limit: int) -> list[DeadLetter]:
         """Return the oldest dead letters of one queue, or of all."""
         letters: list[DeadLetter] = []
-        async with self._reading, self._connection() as connection:
+        async with self._reading:
             for name in QUEUES if queue is None else (queue,):
-                async with self._open(connection, name) as dead:
+                async with self._open(name) as dead:
                     seen = 0
                     while seen < limit and (raw := await _take(dead)) is not None:
                         letters.append(letter(name, raw))
@@ -56,7 +56,7 @@ class Letters:
         queue, separator, _ = identity.partition(":")
         if not separator or queue not in QUEUES:
             return False
-        async with self._reading, self._connection() as connection, self._open(connection, queue) as dead:
+        async with self._reading, self._open(queue) as dead:
             while (raw := await _take(dead)) is not None:
                 if letter_id(queue, raw) != identity:
                     continue
@@ -70,24 +70,19 @@ class Letters:
         return False
 
     @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[AbstractConnection]:
-        connection = await self._link.connect("dead letters")
-        try:
-            await self._link.prepare(connection)
-            yield connection
-        finally:
-            await self._link.drop(connection)
-
-    @asynccontextmanager
-    async def _open(self, connection: AbstractConnection, queue: str) -> AsyncIterator[AbstractQueue]:
+    async def _open(self, queue: str) -> AsyncIterator[AbstractQueue]:
         """Lend a queue's dead letters; those that were not acknowledged go back when the block ends."""
-        with amqp_errors():
-            channel = await connection.channel(publisher_confirms=False)
-            dead = await channel.get_queue(self._link.topology.dead(queue), ensure=False)
-        yield dead
+        connection = await self._publisher.connection()
         with amqp_errors():
             async with asyncio.timeout(COMMAND_TIMEOUT):
-                await channel.close()
+                channel = await connection.channel(publisher_confirms=False)
+                dead = await declare(channel, self._link.topology.dead_spec(queue))
+        try:
+            yield dead
+        finally:
+            with amqp_errors():
+                async with asyncio.timeout(COMMAND_TIMEOUT):
+                    await channel.close()
 
 
 async def _take(queue: AbstractQueue) -> AbstractIncomingMessage | None:

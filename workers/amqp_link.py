@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import aio_pika
 import structlog
-from aio_pika.abc import AbstractChannel, AbstractConnection
+from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractQueue
 from aio_pika.exceptions import CONNECTION_EXCEPTIONS, ChannelPreconditionFailed, PublishError
 from yarl import URL
 
@@ -75,7 +75,9 @@ class Link:
             async with asyncio.timeout(COMMAND_TIMEOUT * 3), connection.channel() as channel:
                 await channel.declare_exchange(self.topology.exchange, aio_pika.ExchangeType.TOPIC, durable=True)
                 for spec in self.topology.queues(self.steps):
-                    await self._declare(channel, spec)
+                    queue = await declare(channel, spec)
+                    for topic in spec.topics:
+                        await queue.bind(self.topology.exchange, topic)
 
     async def drop(self, connection: AbstractConnection) -> None:
         """Close a connection, broken or not, without waiting long for a peer that may be gone."""
@@ -86,7 +88,7 @@ class Link:
         except BrokerError as error:
             log.info("amqp_close_unneeded", error=str(error))
 
-    async def _declare(self, channel: AbstractChannel, spec: QueueSpec) -> None:
-        queue = await channel.declare_queue(spec.name, durable=True, arguments=dict(spec.arguments))
-        for topic in spec.topics:
-            await queue.bind(self.topology.exchange, topic)
+
+async def declare(channel: AbstractChannel, spec: QueueSpec) -> AbstractQueue:
+    """Return a queue, declared if it was not there, with its message count of now; raises the driver's errors."""
+    return await channel.declare_queue(spec.name, durable=True, arguments=dict(spec.arguments))

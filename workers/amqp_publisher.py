@@ -54,6 +54,10 @@ class Publisher:
                     log.info("amqp_publish_repeated", routing_key=routing_key, error=str(error))
                     await self._once(message, exchange, routing_key)
 
+    async def connection(self) -> AbstractConnection:
+        """Return the connection, with everything declared, for channels of the caller's own; raise `BrokerError`."""
+        return (await self._current()).connection
+
     async def close(self) -> None:
         """Close the connection."""
         outlet, self._outlet = self._outlet, None

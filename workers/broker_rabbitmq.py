@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 
+from aio_pika.abc import AbstractChannel
+
 from workers.amqp_consumer import QueueConsumer
 from workers.amqp_letters import Letters
-from workers.amqp_link import COMMAND_TIMEOUT, Link, amqp_errors
+from workers.amqp_link import COMMAND_TIMEOUT, Link, amqp_errors, declare
 from workers.amqp_messages import outgoing
 from workers.amqp_publisher import Publisher
 from workers.broker import DeadLetter, Handler, Message, Policy
 from workers.routing import QUEUES
-from workers.topology import Topology
+from workers.topology import QueueSpec, Topology
 
 
 class RabbitBroker:
@@ -58,23 +60,22 @@ class RabbitBroker:
 
     async def depths(self) -> Mapping[str, int]:
         """Return how many messages wait in each queue and its retry queues; those at work are not counted."""
-        topology = self._link.topology
-        depths: dict[str, int] = {}
-        connection = await self._link.connect("depths")
-        try:
-            await self._link.prepare(connection)
-            with amqp_errors():
-                async with asyncio.timeout(COMMAND_TIMEOUT), connection.channel() as channel:
-                    for name in QUEUES:
-                        waiting = [topology.queue(name), *(s.name for s in topology.retries(name, self._link.steps))]
-                        counts = [(await channel.get_queue(each)).declaration_result.message_count for each in waiting]
-                        dead = await channel.get_queue(topology.dead(name))
-                        depths[name] = sum(count or 0 for count in counts)
-                        depths[f"{name}.dead"] = dead.declaration_result.message_count or 0
-        finally:
-            await self._link.drop(connection)
-        return depths
+        topology, steps = self._link.topology, self._link.steps
+        connection = await self._publisher.connection()
+        with amqp_errors():
+            async with asyncio.timeout(COMMAND_TIMEOUT), connection.channel() as channel:
+                depths: dict[str, int] = {}
+                for name in QUEUES:
+                    depths[f"{name}.dead"] = await _depth(channel, topology.dead_spec(name))
+                    waiting = (topology.work_spec(name), *topology.retries(name, steps))
+                    depths[name] = sum([await _depth(channel, spec) for spec in waiting])
+                return depths
 
     async def close(self) -> None:
         """Close the publishing connection; each consumer closes its own."""
         await self._publisher.close()
+
+
+async def _depth(channel: AbstractChannel, spec: QueueSpec) -> int:
+    # Declaring what is there already changes nothing, and answers how many messages are ready.
+    return (await declare(channel, spec)).declaration_result.message_count or 0

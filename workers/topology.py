@@ -64,7 +64,7 @@ class Topology:
         return [
             spec
             for queue, topics in BINDINGS.items()
-            for spec in (self._dead(queue), self._work(queue, topics), *self.retries(queue, steps))
+            for spec in (self.dead_spec(queue), self.work_spec(queue, topics), *self.retries(queue, steps))
         ]
 
     def retries(self, queue: str, steps: Sequence[float]) -> list[QueueSpec]:
@@ -77,11 +77,13 @@ class Topology:
             for step in sorted(set(steps))
         ]
 
-    def _work(self, queue: str, topics: Sequence[str]) -> QueueSpec:
+    def work_spec(self, queue: str, topics: Sequence[str] = ()) -> QueueSpec:
+        """Return a worker queue; its dead letters must be declared before it."""
         arguments = {**_to(self.dead(queue)), "x-delivery-limit": CRASH_LIMIT}
         return QueueSpec(name=self.queue(queue), arguments=arguments, topics=topics)
 
-    def _dead(self, queue: str) -> QueueSpec:
+    def dead_spec(self, queue: str) -> QueueSpec:
+        """Return the queue of a worker queue's dead letters."""
         return QueueSpec(name=self.dead(queue), arguments={**_QUORUM, "x-delivery-limit": _NO_LIMIT})
 
 
