@@ -1,6 +1,6 @@
 """The bytes of a window log, read without I/O; `storage/scripts/log.lua` writes them.
 
-8 staging slots of 16 bytes, a header of 40 bytes, then the body of 16 bytes an entry, big-endian throughout:
+8 staging slots of 16 bytes, a header of 48 bytes, then the body, a ring of 16 bytes an entry; big-endian throughout:
 
     u16 flags    1 building: still being filled · 2 complete: nothing older exists
     u16 edits    grows with each merge or drop, so that whoever is building notices
@@ -10,12 +10,16 @@
     u64 last     the greatest id, so that inserting above it needs to read the header only
     u64 epoch    below 2^53; another epoch is another history
     u64 floor    the greatest offset that was dropped: recovery from below it is impossible
+    u16 start    the slot of the body's oldest entry
+    u16 slots    of the body; free ones, behind the newest, are zero or stale
+    u32 0
 
     u64 offset   microseconds of the announcement, below 2^53; 0 = never announced
     u64 id       ascending; the top bit marks the entry as removed
 
 The slots stand before the header, so that an entry, the free slots behind it and the header are one piece: an
-insertion is one short read and one short write.
+insertion is one short read and one short write. Once in eight insertions they are moved into the body, over its
+oldest entries when that is full.
 """
 
 from __future__ import annotations
@@ -28,9 +32,9 @@ from functools import cached_property
 ENTRY_SIZE = 16  # bytes
 STAGED = 8  # slots; so many entries a log has above its window before the oldest are dropped
 AT_HEADER = STAGED * ENTRY_SIZE
-AT_BODY = AT_HEADER + 40
+AT_BODY = AT_HEADER + 48
 
-_HEADER = struct.Struct(">HHHHQQQQ")
+_HEADER = struct.Struct(">HHHHQQQQHHI")
 _BUILDING = 1
 _COMPLETE = 2
 _REMOVED = 1 << 63
@@ -70,8 +74,9 @@ class LogView:
     @classmethod
     def parse(cls, data: bytes) -> LogView:
         """Return the view of a log's bytes, or of its beginning alone, up to the header."""
-        flags, edits, _, staged, top, last, epoch, floor = _HEADER.unpack_from(data, AT_HEADER)
-        body = data[AT_BODY:] + data[: staged * ENTRY_SIZE]
+        flags, edits, count, staged, top, last, epoch, floor, start, slots, _ = _HEADER.unpack_from(data, AT_HEADER)
+        ring, turn = data[AT_BODY : AT_BODY + slots * ENTRY_SIZE], start * ENTRY_SIZE
+        body = (ring[turn:] + ring[:turn])[: (count - staged) * ENTRY_SIZE] + data[: staged * ENTRY_SIZE]
         return cls(flags=flags, edits=edits, top=top, last=last, epoch=epoch, floor=floor, body=body)
 
     @property

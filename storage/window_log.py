@@ -8,8 +8,9 @@ string that only grows:
   clients recover, is a field of the entry. An insertion is nearly always above all others; the rest is put
   in its place.
 - A string is **never let grow** by Redis: APPEND and SETRANGE past the end double its allocation, so that a
-  trimmed log of 8 KB would cost 16 KB. New entries go into eight staging slots; when these are full, the log is
-  written anew and trimmed to the window: 168 + 500 × 16 bytes fit the allocator's class of 8 KiB.
+  trimmed log of 8 KB would cost 16 KB. New entries go into eight staging slots, from there into a ring that is
+  allocated ahead (8, 16, … 500 slots); a full ring takes the place of its oldest. Nothing is rewritten, and
+  176 + 500 × 16 bytes fit the allocator's class of 8 KiB.
 - One script call inserts for many people with **one offset** (Redis' microsecond, or one above the greatest
   offset among them), so that one encoded frame serves all, and publishes in the same step.
 - The log is a **contiguous newest window**: an id older than its lowest entry is not put in, unless the log

@@ -24,28 +24,65 @@ local offset_bytes = struct.pack('>I8', offset)
 local entry = offset_bytes .. marked
 local tail = offset_bytes .. id
 
--- The id is not above all others, or no staging slot is free: keep the order, and trim. Returns whether there
--- is anything to tell.
+-- The staging slots are full: move what is in them into the body, over the oldest entries once that is full.
+local function flush(key, h)
+  local body = h.count - h.staged
+  local drop = math.max(body + STAGED - h.slots, 0)
+  if drop > 0 and h.slots < window then
+    store(key, h, entries_of(key, h, 0, h.count), window, 'KEEPTTL')
+    return
+  end
+  forget_oldest(h, entries_of(key, h, 0, drop))
+  local staged, at = redis.call('GETRANGE', key, 0, AT_HEADER - 1), (h.start + body) % h.slots
+  local run = math.min(STAGED, h.slots - at) * ENTRY
+  redis.call('SETRANGE', key, AT_BODY + at * ENTRY, string.sub(staged, 1, run))
+  if run < AT_HEADER then redis.call('SETRANGE', key, AT_BODY, string.sub(staged, run + 1)) end
+  h.start, h.count, h.staged = (h.start + drop) % h.slots, h.count - drop, 0
+end
+
+-- Put the entry among the staged ones, at `index` of the whole log.
+local function stage(key, h, index)
+  local at = (index - h.count + h.staged) * ENTRY
+  local staged = h.staged > 0 and redis.call('GETRANGE', key, 0, h.staged * ENTRY - 1) or ''
+  staged = string.sub(staged, 1, at) .. entry .. string.sub(staged, at + 1)
+  if index == h.count then h.last = id end
+  h.count, h.staged = h.count + 1, h.staged + 1
+  redis.call('SETRANGE', key, 0, staged .. string.rep('\0', AT_HEADER - #staged) .. header_bytes(h))
+end
+
+-- The id is not above all others, or no staging slot is free. Returns whether there is anything to tell.
 local function place(key)
-  local h, entries = load(key)
-  local index, there = find(entries, h.count, upper, lower)
+  local h = head(key)
+  local index, there = search(key, h, upper, lower)
   if there then
-    local _, _, removed = id_at(entries, index)
+    local at = position(h, index)
+    local told_at, word = struct.unpack('>I8I4', redis.call('GETRANGE', key, at, at + 11))
     -- An entry without an offset came with a follow or a rebuild that was quicker than the photo's own
     -- announcement: its owner, who may have read the feed before, was never told of it.
-    local told_before = struct.unpack('>I8', entries, index * ENTRY + 1) > 0
-    if removed or (mode == 'insert' and told_before) then return false end
-    entries = string.sub(entries, 1, index * ENTRY) .. string.sub(entries, (index + 1) * ENTRY + 1)
-  elseif index == 0 and h.count > 0 and not has(h.flags, COMPLETE) and not has(h.flags, BUILDING) then
-    -- Older than the window: an entry here would pretend that nothing is missing between it and the next.
-    -- Whoever is away could not be told of it later, so recovery from before this moment is given up.
-    h.top, h.floor = offset, offset
-    write_header(key, h)
-    return true
+    if word >= REMOVED or (mode == 'insert' and told_at > 0) then return false end
+    redis.call('SETRANGE', key, at, entry)
   end
   h.top = offset
-  store(key, h, string.sub(entries, 1, index * ENTRY) .. entry .. string.sub(entries, index * ENTRY + 1),
-    window, 'KEEPTTL')
+  if not there then
+    if index == 0 and h.count > 0 and not has(h.flags, COMPLETE) and not has(h.flags, BUILDING) then
+      -- Older than the window: an entry here would pretend that nothing is missing between it and the next.
+      -- Whoever is away could not be told of it later, so recovery from before this moment is given up.
+      h.floor = offset
+    elseif index == h.count and h.staged == STAGED then
+      flush(key, h)
+      stage(key, h, h.count)
+      return true
+    elseif index >= h.count - h.staged and h.staged < STAGED then
+      stage(key, h, index)
+      return true
+    else
+      local entries = entries_of(key, h, 0, h.count)
+      entries = string.sub(entries, 1, index * ENTRY) .. entry .. string.sub(entries, index * ENTRY + 1)
+      store(key, h, entries, window, 'KEEPTTL')
+      return true
+    end
+  end
+  write_header(key, h)
   return true
 end
 

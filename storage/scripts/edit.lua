@@ -52,7 +52,7 @@ local function note_edit(h)
 end
 
 if action == 'begin' or action == 'open' then
-  local now, h = now_us(), load(key)
+  local now, h = now_us(), head(key)
   if h then
     local building = has(h.flags, BUILDING)
     if action == 'open' then
@@ -80,7 +80,10 @@ if action == 'fill' then
   h.flags = complete and COMPLETE or 0
   if not complete then
     -- What came in while building and lies below the list from the database is not contiguous with it.
-    body = drop_oldest(h, body, (find(body, #body / ENTRY, struct.unpack('>I4I4', ids))))
+    local upper, lower = struct.unpack('>I4I4', ids)
+    local below = bisect(#body / ENTRY, function(index) return id_at(body, index) end, upper, lower)
+    forget_oldest(h, string.sub(body, 1, below * ENTRY))
+    body = string.sub(body, below * ENTRY + 1)
   end
 elseif building then
   note_edit(h)

@@ -20,23 +20,31 @@ if ARGV[3] ~= '0' then
   gcra_charge(KEYS[3], verdict, now)
 end
 
-local h, body = load(KEYS[1])
+local h = head(KEYS[1])
 if not h then return { MISSING, quota } end
 if has(h.flags, BUILDING) then return { BUILDING_NOW, quota } end
 -- A day's precision is enough, and spares a write for each page.
 if redis.call('TTL', KEYS[1]) < tonumber(ARGV[5]) - 86400 then redis.call('EXPIRE', KEYS[1], ARGV[5]) end
 
-local at = h.count
-if before ~= '' then at = find(body, h.count, struct.unpack('>I4I4', before)) end
-at = at - 1
+-- Entries are read downwards from `at`, some more than a page at a time; `entries` are those from `from` on.
+local at, from, entries = h.count, h.count, ''
+if before ~= '' then
+  at = search(KEYS[1], h, struct.unpack('>I4I4', before))
+  from = at
+end
 
 -- The next ids that are not removed, newest first, up to `wanted` of them.
 local function candidates(wanted)
   local found = {}
-  while at >= 0 and #found < wanted do
-    local _, _, removed = id_at(body, at)
-    if not removed then found[#found + 1] = string.sub(body, at * ENTRY + 9, at * ENTRY + 16) end
+  while at > 0 and #found < wanted do
+    if at == from then
+      from = math.max(at - limit - 4, 0)
+      entries = entries_of(KEYS[1], h, from, at)
+    end
     at = at - 1
+    local place = (at - from) * ENTRY
+    local _, _, removed = id_at(entries, at - from)
+    if not removed then found[#found + 1] = string.sub(entries, place + 9, place + 16) end
   end
   return found
 end
@@ -64,6 +72,6 @@ if #ids > 0 then
   for i, id in ipairs(ids) do keys[i] = 'count:' .. id end
   counts = redis.call('MGET', unpack(keys))
 end
-local lowest = h.count > 0 and string.sub(body, 9, 16) or ''
 local complete, more = has(h.flags, COMPLETE) and 1 or 0, #candidates(1)
+local lowest = h.count > 0 and string.sub(entries_of(KEYS[1], h, 0, 1), 9, 16) or ''
 return { OK, quota, complete, more, lowest, table.concat(ids), cards, counts, likes }

@@ -1,10 +1,12 @@
 -- The window log, common part; storage/log_format.py describes the bytes and storage/window_log.py the rules.
 -- Ids are 63 bits, more than a Lua number holds: they are compared as two halves, never as one number,
 -- and never as strings, whose order depends on the locale. Offsets and epochs stay below 2^53.
+-- Short reads and writes are what is quick here: a whole log costs some twenty times as much as a header.
 
-local STAGED, HEADER, ENTRY = 8, 40, 16 -- staging slots; bytes
+local STAGED, HEADER, ENTRY = 8, 48, 16 -- staging slots; bytes
 local AT_HEADER = STAGED * ENTRY
 local AT_BODY = AT_HEADER + HEADER
+local FORMAT = '>I2I2I2I2I8c8I8I8I2I2I4'
 local BUILDING, COMPLETE = 1, 2
 local REMOVED = 2147483648 -- the top bit of an id's upper half
 local NOTHING = string.rep('\0', 8)
@@ -19,76 +21,101 @@ local function has(flags, flag)
   return math.floor(flags / flag) % 2 == 1
 end
 
-local function header_of(s, at)
-  local flags, edits, count, staged, top, last, epoch, floor = struct.unpack('>I2I2I2I2I8c8I8I8', s, at)
-  return {
-    flags = flags, edits = edits, count = count, staged = staged, top = top, last = last, epoch = epoch, floor = floor,
-  }
+local function head(key)
+  local s = redis.call('GETRANGE', key, AT_HEADER, AT_BODY - 1)
+  if s == '' then return nil end
+  local h = {}
+  h.flags, h.edits, h.count, h.staged, h.top, h.last, h.epoch, h.floor, h.start, h.slots = struct.unpack(FORMAT, s)
+  return h
+end
+
+local function header_bytes(h)
+  return struct.pack(
+    FORMAT, h.flags, h.edits, h.count, h.staged, h.top, h.last, h.epoch, h.floor, h.start, h.slots, 0)
 end
 
 local function write_header(key, h)
-  redis.call('SETRANGE', key, AT_HEADER, struct.pack('>I2I2I2I2I8c8I8I8',
-    h.flags, h.edits, h.count, h.staged, h.top, h.last, h.epoch, h.floor))
+  redis.call('SETRANGE', key, AT_HEADER, header_bytes(h))
 end
 
--- The id in entry `index` (from 0) of a body, as two halves, and whether the entry is marked removed.
-local function id_at(body, index)
-  local upper, lower = struct.unpack('>I4I4', body, index * ENTRY + 9)
+-- The id in entry `index` (from 0) of some entries, as two halves, and whether the entry is marked removed.
+local function id_at(entries, index)
+  local upper, lower = struct.unpack('>I4I4', entries, index * ENTRY + 9)
   if upper >= REMOVED then return upper - REMOVED, lower, true end
   return upper, lower, false
 end
 
--- The first entry (from 0) whose id is not below the given one, and whether it is that id.
-local function find(body, count, upper, lower)
-  local low, high = 0, count
+-- Where entry `index` (from 0, by id) of a log stands.
+local function position(h, index)
+  local body = h.count - h.staged
+  if index >= body then return (index - body) * ENTRY end
+  return AT_BODY + (h.start + index) % h.slots * ENTRY
+end
+
+-- The entries from one index up to, and without, another, in at most three pieces.
+local function entries_of(key, h, from, to)
+  local parts, body = {}, h.count - h.staged
+  while from < to do
+    local at, run = position(h, from), to - from
+    if from < body then run = math.min(run, body - from, h.slots - (h.start + from) % h.slots) end
+    parts[#parts + 1] = redis.call('GETRANGE', key, at, at + run * ENTRY - 1)
+    from = from + run
+  end
+  return table.concat(parts)
+end
+
+-- The first of `count` entries whose id is not below the given one, and whether it is that id;
+-- `id_of` gives the halves of the id at an index.
+local function bisect(count, id_of, upper, lower)
+  local low, high, there = 0, count, false
   while low < high do
     local middle = math.floor((low + high) / 2)
-    local u, l = id_at(body, middle)
-    if u < upper or (u == upper and l < lower) then low = middle + 1 else high = middle end
+    local u, l = id_of(middle)
+    if u < upper or (u == upper and l < lower) then
+      low = middle + 1
+    else
+      high, there = middle, u == upper and l == lower
+    end
   end
-  if low == count then return low, false end
-  local u, l = id_at(body, low)
-  return low, u == upper and l == lower
+  return low, there
 end
 
--- The greatest offset among the first `count` entries of a body: what is dropped raises the floor to it.
-local function highest_offset(body, count)
-  local highest = 0
-  for index = 0, count - 1 do
-    local offset = struct.unpack('>I8', body, index * ENTRY + 1)
-    if offset > highest then highest = offset end
-  end
-  return highest
+-- The same in a log, without reading all of it.
+local function search(key, h, upper, lower)
+  return bisect(h.count, function(index)
+    local at = position(h, index)
+    return id_at(NOTHING .. redis.call('GETRANGE', key, at + 8, at + 15), 0)
+  end, upper, lower)
 end
 
--- Drop the oldest `count` entries: the log no longer reaches the beginning, nor can that part be recovered.
-local function drop_oldest(h, body, count)
-  if count <= 0 then return body end
-  h.floor = math.max(h.floor, highest_offset(body, count))
-  if has(h.flags, COMPLETE) then h.flags = h.flags - COMPLETE end
-  return string.sub(body, count * ENTRY + 1)
+-- The oldest entries of a log go: it no longer reaches the beginning, nor can they be recovered.
+local function forget_oldest(h, entries)
+  for index = 0, #entries / ENTRY - 1 do
+    h.floor = math.max(h.floor, (struct.unpack('>I8', entries, index * ENTRY + 1)))
+  end
+  if #entries > 0 and has(h.flags, COMPLETE) then h.flags = h.flags - COMPLETE end
 end
 
--- Write a whole log. SET allocates exactly; letting SETRANGE grow the string would double its allocation.
-local function store(key, h, body, window, ...)
-  local count = #body / ENTRY
-  if count > window then
-    body = drop_oldest(h, body, count - window)
-    count = window
-  end
-  h.count, h.staged, h.last = count, 0, NOTHING
-  if count > 0 then
-    local upper, lower = id_at(body, count - 1)
+-- Write a whole log, trimmed to its window. The body gets slots doubled from 8 up to the window, since SET allocates
+-- exactly, while letting SETRANGE grow the string would double its allocation.
+local function store(key, h, entries, window, ...)
+  local spare = math.max(#entries / ENTRY - window, 0)
+  forget_oldest(h, string.sub(entries, 1, spare * ENTRY))
+  if spare > 0 then entries = string.sub(entries, spare * ENTRY + 1) end
+  h.count, h.staged, h.start, h.slots, h.last = #entries / ENTRY, 0, 0, 8, NOTHING
+  while h.slots < h.count do h.slots = h.slots * 2 end
+  h.slots = math.min(h.slots, window)
+  if h.count > 0 then
+    local upper, lower = id_at(entries, h.count - 1)
     h.last = struct.pack('>I4I4', upper, lower)
   end
-  local header = struct.pack('>I2I2I2I2I8c8I8I8', h.flags, h.edits, count, 0, h.top, h.last, h.epoch, h.floor)
-  redis.call('SET', key, NONE_STAGED .. header .. body, ...)
+  local free = string.rep('\0', (h.slots - h.count) * ENTRY)
+  redis.call('SET', key, NONE_STAGED .. header_bytes(h) .. entries .. free, ...)
 end
 
--- A log's header and its entries, the staged ones at their place, which is the end.
+-- A log's header and all its entries.
 local function load(key)
-  local s = redis.call('GET', key)
-  if not s then return nil end
-  local h = header_of(s, AT_HEADER + 1)
-  return h, string.sub(s, AT_BODY + 1) .. string.sub(s, 1, h.staged * ENTRY)
+  local h = head(key)
+  if not h then return nil end
+  return h, entries_of(key, h, 0, h.count)
 end

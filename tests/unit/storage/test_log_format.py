@@ -12,18 +12,27 @@ from storage.window_log import WindowLog
 REMOVED = 1 << 63
 
 
-def log(*entries: tuple[int, int], flags: int = 0, top: int = 900, floor: int = 100, staged: int = 0) -> bytes:
-    """Return a log with (offset, id word) entries, the last `staged` of them in the slots, of epoch 77."""
+def log(
+    *entries: tuple[int, int], flags: int = 0, top: int = 900, floor: int = 100, staged: int = 0, start: int = 6
+) -> bytes:
+    """Return a log of epoch 77 with (offset, id word) entries, the last `staged` of them in the slots.
+
+    The rest stand in a ring of eight, from slot `start` on.
+    """
     packed = [struct.pack(">QQ", *entry) for entry in entries]
-    slots = b"".join(packed[len(packed) - staged :]).ljust(128, b"\0")
-    header = struct.pack(">HHHHQQQQ", flags, 5, len(entries), staged, top, 0, 77, floor)
-    return slots + header + b"".join(packed[: len(packed) - staged])
+    body, slots = packed[: len(packed) - staged], packed[len(packed) - staged :]
+    header = struct.pack(">HHHHQQQQHHI", flags, 5, len(entries), staged, top, 0, 77, floor, start, 8, 0)
+    ring = [b"\xff" * 16] * 8
+    for index, entry in enumerate(body):
+        ring[(start + index) % 8] = entry
+    return b"".join(slots).ljust(128, b"\0") + header + b"".join(ring)
 
 
 @pytest.mark.parametrize("staged", [0, 1, 2, 3])
-def test_staged_entries_are_the_newest(staged: int) -> None:
-    """Entries in the slots come behind those of the body, and free slots are no entries."""
-    view = LogView.parse(log((200, 1), (0, 2), (300, 3), staged=staged))
+@pytest.mark.parametrize("start", range(8))
+def test_staged_entries_are_the_newest(staged: int, start: int) -> None:
+    """Entries in the slots come behind those of the ring, wherever that starts, and free slots are no entries."""
+    view = LogView.parse(log((200, 1), (0, 2), (300, 3), staged=staged, start=start))
     assert view.entries == [Entry(offset=200, id=1), Entry(offset=0, id=2), Entry(offset=300, id=3)]
     assert (view.epoch, view.top, view.floor, view.edits) == (77, 900, 100, 5)
 
