@@ -142,9 +142,14 @@ class Database:
         return cls(pool, routes=routes)
 
     async def close(self) -> None:
-        """Close the pool, the notifier first."""
+        """Close the pool, the notifier first; connections that nobody gives back in time are cut."""
         await self._wakeups.close()
-        await self._pool.close()
+        try:
+            async with asyncio.timeout(COMMAND_TIMEOUT):
+                await self._pool.close()
+        except TimeoutError:
+            log.warning("database_close_cut", after_seconds=COMMAND_TIMEOUT)
+            self._pool.terminate()
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:

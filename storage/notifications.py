@@ -21,6 +21,8 @@ _ENTRY = (
     "n.id, n.position, n.kind, n.photo_id, n.people, n.created_at, n.updated_at, n.seen_at, n.read_at, "
     "(SELECT p.reason FROM photos p WHERE p.id = n.photo_id) AS reason"
 )
+# The entries in which an act of a kind ($3) about a photo ($4, or NULL) stands in an inbox ($1).
+_SAME_GROUP = "n.user_id = $1 AND n.kind = $3 AND n.photo_id IS NOT DISTINCT FROM $4 AND n.deleted_at IS NULL"
 _SENTENCES = {
     NotificationKind.LIKE: "{who} liked your photo",
     NotificationKind.COMMENT: "{who} commented on your photo",
@@ -79,14 +81,13 @@ async def withdraw(
     """Take an act back and return the entry that it stood in; an entry without acts is deleted."""
     await lock(tx, recipient_id)
     entry_id: int | None = await tx.fetchval(
-        """
-        DELETE FROM notification_actors WHERE actor_id = $3 AND source_id = $5 AND notification_id IN (
-            SELECT id FROM notifications
-            WHERE user_id = $1 AND kind = $2 AND photo_id IS NOT DISTINCT FROM $4 AND deleted_at IS NULL)
-        RETURNING notification_id""",
+        f"""
+        DELETE FROM notification_actors t USING notifications n
+        WHERE t.actor_id = $2 AND t.source_id = $5 AND n.id = t.notification_id AND {_SAME_GROUP}
+        RETURNING t.notification_id""",
         recipient_id,
-        kind.value,
         actor_id,
+        kind.value,
         photo_id,
         source_id,
     )
@@ -183,7 +184,6 @@ async def _place(
     source_id: int,
 ) -> Row:
     """Say whether an act is welcome, which entry has it already, and which one is open for it."""
-    same_group = "n.user_id = $1 AND n.kind = $3 AND n.photo_id IS NOT DISTINCT FROM $4 AND n.deleted_at IS NULL"
     row = await tx.fetchrow(
         f"""
         SELECT
@@ -191,11 +191,14 @@ async def _place(
                 AND NOT EXISTS (SELECT FROM users a WHERE a.id = $2 AND a.deleted_at IS NOT NULL)
                 AND NOT EXISTS (SELECT FROM mutes WHERE muter_id = $1 AND muted_id = $2)
                 AND {unblocked("$2")} AS welcome,
-            (SELECT n.id FROM notifications n WHERE {same_group} AND ($2::bigint IS NULL OR EXISTS (
-                SELECT FROM notification_actors t
-                WHERE t.notification_id = n.id AND t.actor_id = $2 AND t.source_id = $5))
-             ORDER BY n.id DESC LIMIT 1) AS noted,
-            (SELECT n.id FROM notifications n WHERE {same_group} AND n.read_at IS NULL) AS open""",
+            coalesce(
+                (SELECT n.id FROM notification_actors t JOIN notifications n ON n.id = t.notification_id
+                 WHERE t.actor_id = $2 AND t.source_id = $5 AND {_SAME_GROUP} ORDER BY n.id DESC LIMIT 1),
+                (SELECT n.id FROM notifications n WHERE $2::bigint IS NULL AND n.photo_id = $4 AND {_SAME_GROUP}
+                 ORDER BY n.id DESC LIMIT 1)) AS noted,
+            (SELECT n.id FROM notifications n
+             WHERE coalesce(n.photo_id, 0) = coalesce($4::bigint, 0) AND n.read_at IS NULL
+               AND {_SAME_GROUP}) AS open""",
         recipient_id,
         actor_id,
         kind.value,

@@ -252,6 +252,13 @@ async def _delete(tx: Transaction, author_id: int, photo_id: int | None) -> int:
     gone = [row["id"] for row in rows]
     await tx.execute("DELETE FROM photo_tags WHERE photo_id = ANY($1::bigint[])", gone)
     await tx.execute("DELETE FROM photo_exif WHERE photo_id = ANY($1::bigint[])", gone)
+    # What an inbox tells of these photos leads nowhere now; only their author was told of them.
+    await tx.execute(
+        "UPDATE notifications SET deleted_at = now() "
+        "WHERE photo_id = ANY($1::bigint[]) AND user_id = $2 AND deleted_at IS NULL",
+        gone,
+        author_id,
+    )
     shown = sum(row["state"] == "ready" for row in rows)
     await tx.execute("UPDATE users SET photos = photos - $2 WHERE id = $1", author_id, shown)
     for row in rows:

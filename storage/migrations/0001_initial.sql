@@ -166,7 +166,7 @@ CREATE TABLE notifications (
 CREATE INDEX notifications_inbox ON notifications (user_id, position DESC) WHERE deleted_at IS NULL;
 CREATE UNIQUE INDEX notifications_open_group ON notifications (user_id, kind, (coalesce(photo_id, 0)))
     WHERE read_at IS NULL AND deleted_at IS NULL;
-CREATE INDEX notifications_group ON notifications (user_id, kind, photo_id) WHERE deleted_at IS NULL;
+CREATE INDEX notifications_photo ON notifications (photo_id) WHERE photo_id IS NOT NULL AND deleted_at IS NULL;
 CREATE INDEX notifications_unread ON notifications (user_id) INCLUDE (seen_at)
     WHERE read_at IS NULL AND deleted_at IS NULL;
 
@@ -177,13 +177,15 @@ CREATE TABLE notification_actors (
     created_at      timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (notification_id, actor_id, source_id)
 );
+-- Whether an act is noted already is asked before it is noted, however full the inbox is.
+CREATE INDEX notification_actors_act ON notification_actors (actor_id, source_id);
 
 CREATE TABLE idempotency_keys (
     user_id         bigint NOT NULL REFERENCES users,
     key             text NOT NULL,
     fingerprint     text NOT NULL,
-    status          integer,                      -- null while the first request runs
-    response        bytea,
+    status          integer NOT NULL,
+    response        bytea NOT NULL,
     created_at      timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (user_id, key)
 );

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -133,6 +134,35 @@ async def test_likes_at_once_are_one_entry(database: Database) -> None:
     await asyncio.gather(*(_like(database, photo, actor) for actor in crowd * 2))
     (entry,) = await _inbox(database, ann)
     assert entry.count == len(crowd)
+
+
+async def test_deleted_photo_leaves_the_inbox(database: Database) -> None:
+    """What was told of a photo goes with it, from the counters too."""
+    ann, ben = await people(database, "ann", "ben")
+    gone, kept = await ready_photo(database, ann), await ready_photo(database, ann)
+    for photo in (gone, kept):
+        await _like(database, photo, ben)
+    async with database.transaction() as tx:
+        await photos.delete(tx, gone.id, author_id=ann.id)
+    assert [entry.photo_id for entry in await _inbox(database, ann)] == [kept.id]
+    assert await notifications.counters(database, ann.id) == NotificationCounters(unseen=1, unread=1)
+
+
+async def test_follows_gather_without_a_photo(database: Database) -> None:
+    """Acts that are about no photo gather too, and are taken back one by one."""
+    ann, ben, cat = await people(database, "ann", "ben", "cat")
+    acts: list[dict[str, Any]] = [
+        {"recipient_id": ann.id, "kind": NotificationKind.FOLLOW, "actor_id": actor.id, "source_id": actor.id}
+        for actor in (ben, cat)
+    ]
+    async with database.transaction() as tx:
+        for act in acts * 2:
+            await notifications.record(tx, photo_id=None, **act)
+    (entry,) = await _inbox(database, ann)
+    assert (entry.text, entry.photo_id) == ("cat and ben started following you", None)
+    async with database.transaction() as tx:
+        assert await notifications.withdraw(tx, photo_id=None, **acts[0]) == entry.id
+    assert [left.text for left in await _inbox(database, ann)] == ["cat started following you"]
 
 
 async def test_two_comments_of_one_person(database: Database) -> None:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
-import time
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
-from storage import photos, social
-from storage.database import Database
+from storage import notifications, photos, social
+from storage.database import Database, Queryable
 from storage.ids import MAX_ID
+from storage.models import NotificationKind
 
 pytestmark = pytest.mark.engines
 
-PEOPLE, PHOTOS_EACH, FOLLOWED = 1000, 60, 300
+PEOPLE, PHOTOS_EACH, FOLLOWED = 1000, 20, 300
 
 
 @pytest.fixture
@@ -44,9 +45,8 @@ async def crowded(database: Database) -> Database:
 class Explaining:
     """A `Queryable` that runs EXPLAIN in place of the query and keeps the plan."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Queryable) -> None:
         self._database = database
-        self.rows_read = 0
         self.nodes: list[dict[str, Any]] = []
 
     async def fetch(self, sql: str, *args: object) -> Any:
@@ -56,6 +56,10 @@ class Explaining:
         return []
 
     fetchrow = fetchval = fetch
+
+    async def execute(self, sql: str, *args: object) -> int:
+        """Do nothing: what is explained here only looks."""
+        return 0
 
     def scans(self, table: str) -> list[dict[str, Any]]:
         """Return the nodes that read a table."""
@@ -67,7 +71,7 @@ class Explaining:
             self._walk(child)
 
 
-@pytest.mark.parametrize("before", [None, MAX_ID // 2, 30_000])
+@pytest.mark.parametrize("before", [None, 10_000])
 async def test_home_feed_reads_an_index_for_each_author(crowded: Database, before: int | None) -> None:
     """A home feed of 300 people takes at most a page of each from the index and touches no other photo."""
     explained = Explaining(crowded)
@@ -100,9 +104,35 @@ async def test_fanout_reads_a_range_of_one_index(crowded: Database) -> None:
     assert not any(node["Node Type"] == "Sort" for node in explained.nodes)
 
 
-async def test_home_feed_is_quick(crowded: Database) -> None:
-    """A page of a home feed past the window takes a small part of the 200 ms that a page may take."""
-    started = time.perf_counter()
-    for page in range(5):
-        await photos.home_ids(crowded, 1, before=60_000 - page * 100, limit=100)
-    assert (time.perf_counter() - started) / 5 < 0.1
+async def test_an_act_is_looked_up_in_a_full_inbox(crowded: Database) -> None:
+    """Noting an act reads no more of an inbox than the entries that it could stand in."""
+    async with crowded.transaction() as tx:
+        await tx.execute(
+            "INSERT INTO notifications (id, user_id, kind, photo_id, position, people, read_at) "
+            "SELECT i, 1, 'like', i, i, 1, now() FROM generate_series(1, 5000) AS i"
+        )
+        await tx.execute(
+            "INSERT INTO notification_actors (notification_id, actor_id, source_id) "
+            "SELECT i, 2 + i % 500, i FROM generate_series(1, 5000) AS i"
+        )
+    for table in ("notifications", "notification_actors"):
+        await crowded.fetchval(f"VACUUM ANALYZE {table}")
+    read = 0
+    async with crowded.transaction() as tx:
+        explained = Explaining(tx)
+        for photo_id in (4000, 6000):
+            # Only the look-ups are explained; what they would have found is not needed to see how they search.
+            with suppress(TypeError):
+                await notifications.record(
+                    explained,  # type: ignore[arg-type]
+                    recipient_id=1,
+                    kind=NotificationKind.LIKE,
+                    actor_id=2,
+                    photo_id=photo_id,
+                    source_id=photo_id,
+                )
+        read = sum(
+            scan["Actual Rows"] + scan.get("Rows Removed by Filter", 0) for scan in explained.scans("notifications")
+        )
+    assert explained.scans("notification_actors")
+    assert read < 10
