@@ -9,13 +9,13 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from pathlib import Path
 
 from server.backends import reachable
 from server.brokers import is_local, open_broker, routes_of
 from server.config import Settings
 from server.errors import ServerError
+from server.findings import Finding
 from storage import migrate
 from storage.blobs_file import FileBlobs
 from storage.database import Database
@@ -30,24 +30,18 @@ MIN_FREE = 1_000_000_000  # bytes
 MIN_POSTGRES = 150_000  # server_version_num
 MIN_REDIS = (6, 2)
 DEADLINE = 10.0  # seconds for one check
+_REMEDIES = {
+    "database": "Check database.url, and that PostgreSQL runs and lets this machine in.",
+    "redis": "Check redis.url, and that Redis runs and lets this machine in.",
+    "broker": "Check broker.url, and that RabbitMQ runs and this user may use the vhost.",
+    "blobs": "Check blobs.url, and that this user may write the directory.",
+}
 _ABOUT = """
 SELECT current_setting('server_version_num')::int AS number, current_setting('server_version') AS version,
        extract(epoch FROM clock_timestamp())::float8 AS seconds
 """
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Finding:
-    """What one check saw; `remedy` is how to mend it, and empty when all is well."""
-
-    name: str
-    detail: str
-    remedy: str = ""
-
-    @property
-    def well(self) -> bool:
-        """Tell whether nothing is wrong."""
-        return not self.remedy
+Check = Callable[[Settings], Awaitable[Finding]]
 
 
 class Doctor:
@@ -64,19 +58,15 @@ class Doctor:
                 settings = await stack.enter_async_context(reachable(self._settings))
             except (ServerError, StorageError) as error:
                 return [*findings, Finding(name="engines", detail=str(error), remedy="Mend this first.")]
-            checks: list[tuple[str, Callable[[Settings], Awaitable[Finding]], str]] = [
-                ("database", _database, "Check database.url, and that PostgreSQL runs and lets this machine in."),
-                ("redis", _redis, "Check redis.url, and that Redis runs and lets this machine in."),
-                ("broker", _broker, "Check broker.url, and that RabbitMQ runs and this user may use the vhost."),
-                ("blobs", _blobs, "Check blobs.url, and that this user may write the directory."),
-            ]
-            findings += [await _guarded(name, check, settings, remedy) for name, check, remedy in checks]
+            findings.append(await _guarded("database", _database, settings))
+            broker = _nothing if is_local(settings) and not findings[-1].well else _broker
+            for name, check in (("redis", _redis), ("broker", broker), ("blobs", _blobs)):
+                findings.append(await _guarded(name, check, settings))
         return findings
 
 
-async def _guarded(
-    name: str, check: Callable[[Settings], Awaitable[Finding]], settings: Settings, remedy: str
-) -> Finding:
+async def _guarded(name: str, check: Check, settings: Settings) -> Finding:
+    remedy = _REMEDIES[name]
     try:
         async with asyncio.timeout(DEADLINE):
             return await check(settings)
@@ -145,6 +135,10 @@ async def _broker(settings: Settings) -> Finding:
             remedy="Look at them with `picshare deadletters list`, then replay or delete them.",
         )
     return Finding(name="broker", detail=f"{kind}, {waiting} messages wait, no dead letters")
+
+
+async def _nothing(_settings: Settings) -> Finding:
+    return Finding(name="broker", detail="not looked at: it is the database", remedy="Mend the database first.")
 
 
 async def _blobs(settings: Settings) -> Finding:

@@ -58,9 +58,9 @@ def set_up_logs(section: LogSection, *, terminal: bool | None = None) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    # Libraries speak when something is wrong; what they do is in our own events.
-    for noisy in ("aio_pika", "aiormq", "aiohttp.access", "asyncio"):
-        logging.getLogger(noisy).setLevel(max(level, logging.WARNING))
+    # What these libraries say of a lost connection, our own events say with its consequence.
+    for name, least in (("aio_pika", logging.CRITICAL), ("aiormq", logging.CRITICAL), ("asyncio", logging.WARNING)):
+        logging.getLogger(name).setLevel(max(level, least))
 
 
 def redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

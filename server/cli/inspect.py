@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from importlib.metadata import version as installed_version
 from typing import Annotated
@@ -13,6 +14,7 @@ from rich.text import Text
 
 from server.cli.options import ConfigOption, DataOption, run_async, settings_for
 from server.config_docs import effective, markdown, toml
+from server.findings import Finding
 
 
 class Form(StrEnum):
@@ -41,13 +43,22 @@ def doctor(config: ConfigOption = None, data: DataOption = None) -> None:
     from server.doctor import Doctor  # noqa: PLC0415 - heavy, and only needed here
 
     findings = run_async(Doctor(settings).examine())
-    table = Table("", "check", "found", "what to do", box=None)
-    for finding in findings:
-        mark = Text("ok", style="green") if finding.well else Text("WRONG", style="bold red")
-        table.add_row(mark, finding.name, finding.detail, finding.remedy)
-    Console().print(table)
+    _show(findings)
     if not all(finding.well for finding in findings):
         raise typer.Exit(1)
+
+
+def _show(findings: Sequence[Finding]) -> None:
+    console = Console()
+    if not console.is_terminal:
+        for item in findings:
+            typer.echo(f"{'ok' if item.well else 'WRONG'} {item.name}: {item.detail} {item.remedy}".rstrip())
+        return
+    table = Table("", "check", "found", "what to do", box=None)
+    for item in findings:
+        mark = Text("ok", style="green") if item.well else Text("WRONG", style="bold red")
+        table.add_row(mark, item.name, item.detail, item.remedy)
+    console.print(table)
 
 
 def config(

