@@ -1,7 +1,7 @@
 """Idempotency keys: a create that is repeated with its key has one effect and one answer.
 
-The answer is stored in the transaction of the effect, so that after a crash there are both or neither.
-The claim before it keeps simultaneous repeats out; see `storage.idempotency` for how it expires.
+The answer is stored in the transaction of the effect, so that after a crash there are both or neither;
+see `storage.idempotency` for how simultaneous repeats are kept out.
 """
 
 from __future__ import annotations
@@ -10,19 +10,15 @@ import hashlib
 import re
 from collections.abc import Awaitable, Callable
 
-import structlog
 from aiohttp import web
 
 from server.call import Call, json_answer
 from server.problems import ProblemError, bad_field
 from storage import idempotency
 from storage.database import Database, Transaction
-from storage.errors import UnavailableError
 
 HEADER = "Idempotency-Key"
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
-
-log = structlog.get_logger(__name__)
 
 Act = Callable[[Transaction], Awaitable[bytes]]
 
@@ -47,39 +43,24 @@ class Idempotency:
         user_id = call.viewer.user_id
         # The same key at another address is another input.
         print_ = hashlib.sha256(f"{call.request.method} {call.request.path}\n".encode() + fingerprint).hexdigest()
-        replay = await self._claim(user_id, key, print_)
-        if replay is not None:
-            return replay
-        try:
-            async with self._db.transaction() as tx:
-                body = await act(tx)
-                await idempotency.finish(tx, user_id=user_id, key=key, status=201, response=body)
-        except BaseException:
-            await self._release(user_id, key)
-            raise
+        async with self._db.transaction() as tx:
+            claim = await idempotency.claim(tx, user_id=user_id, key=key, fingerprint=print_)
+            if claim.state != "new":
+                return _repeated(claim)
+            body = await act(tx)
+            await idempotency.finish(tx, user_id=user_id, key=key, fingerprint=print_, status=201, response=body)
         return json_answer(body, status=201)
 
-    async def _claim(self, user_id: int, key: str, fingerprint: str) -> web.Response | None:
-        async with self._db.transaction() as tx:
-            claim = await idempotency.claim(tx, user_id=user_id, key=key, fingerprint=fingerprint)
-        if claim.state == "mismatch":
-            raise ProblemError(422, "idempotency_key_reused", "this key came before with another body")
-        if claim.state == "running":
-            detail = "the first request with this key still runs"
-            raise ProblemError(409, "idempotency_key_in_use", detail, headers={"Retry-After": "1"})
-        if claim.state == "new":
-            return None
-        response = json_answer(claim.response or b"", status=claim.status or 201)
-        response.headers["Idempotent-Replayed"] = "true"
-        return response
 
-    async def _release(self, user_id: int, key: str) -> None:
-        try:
-            async with self._db.transaction() as tx:
-                await idempotency.release(tx, user_id=user_id, key=key)
-        except UnavailableError as error:
-            # The claim is taken over by a repeat once it is old enough.
-            log.warning("idempotency_key_kept", error=str(error))
+def _repeated(claim: idempotency.Claim) -> web.Response:
+    if claim.state == "mismatch":
+        raise ProblemError(422, "idempotency_key_reused", "this key came before with another body")
+    if claim.state == "running":
+        detail = "the first request with this key still runs"
+        raise ProblemError(409, "idempotency_key_in_use", detail, headers={"Retry-After": "1"})
+    response = json_answer(claim.response or b"", status=claim.status or 201)
+    response.headers["Idempotent-Replayed"] = "true"
+    return response
 
 
 def _key_of(request: web.Request) -> str | None:

@@ -1,7 +1,8 @@
 """Idempotency keys: the first request with a key does the work, every repeat gets its answer.
 
-A key belongs to one person. The claim is committed before the work begins, so that others see it; a
-claim whose process died is taken over after a minute.
+A key belongs to one person. Claim, work and answer are one transaction: the claim is an advisory lock of
+that transaction, so that it ends with the process that held it, and the answer is kept with the effect or
+not at all. Nothing has to expire or to be given back.
 """
 
 from __future__ import annotations
@@ -11,8 +12,6 @@ from datetime import timedelta
 from typing import Literal
 
 from storage.database import Transaction
-
-TAKEOVER = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,52 +24,36 @@ class Claim:
 
 
 async def claim(tx: Transaction, *, user_id: int, key: str, fingerprint: str) -> Claim:
-    """Claim a key for a request whose content has `fingerprint`; of many at once exactly one is "new"."""
-    first = await tx.execute(
-        "INSERT INTO idempotency_keys (user_id, key, fingerprint) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+    """Claim a key, until the end of `tx`, for a request whose content has `fingerprint`.
+
+    Of many at once exactly one is "new". While it runs its content is not known to the others, which are
+    "running" whatever they ask.
+    """
+    # Two keys that share a hash merely wait for each other.
+    if not await tx.fetchval(
+        "SELECT pg_try_advisory_xact_lock(hashtextextended($1 || ':' || $2, 0))", str(user_id), key
+    ):
+        return Claim(state="running")
+    row = await tx.fetchrow(
+        "SELECT fingerprint, status, response FROM idempotency_keys WHERE user_id = $1 AND key = $2", user_id, key
+    )
+    if row is None:
+        return Claim(state="new")
+    if row["fingerprint"] != fingerprint:
+        return Claim(state="mismatch")
+    return Claim(state="stored", status=row["status"], response=row["response"])
+
+
+async def finish(tx: Transaction, *, user_id: int, key: str, fingerprint: str, status: int, response: bytes) -> None:
+    """Keep the answer of the work that was claimed and done in `tx`."""
+    await tx.execute(
+        "INSERT INTO idempotency_keys (user_id, key, fingerprint, status, response) VALUES ($1, $2, $3, $4, $5)",
         user_id,
         key,
         fingerprint,
-    )
-    if first:
-        return Claim(state="new")
-    row = await tx.fetchrow(
-        """
-        SELECT fingerprint, status, response, created_at < clock_timestamp() - $3::interval AS stale
-        FROM idempotency_keys WHERE user_id = $1 AND key = $2 FOR UPDATE""",
-        user_id,
-        key,
-        TAKEOVER,
-    )
-    if row is None:
-        # Released between the two statements: whoever comes again starts anew.
-        return Claim(state="running")
-    if row["fingerprint"] != fingerprint:
-        return Claim(state="mismatch")
-    if row["status"] is not None:
-        return Claim(state="stored", status=row["status"], response=row["response"])
-    if not row["stale"]:
-        return Claim(state="running")
-    await tx.execute(
-        "UPDATE idempotency_keys SET created_at = clock_timestamp() WHERE user_id = $1 AND key = $2", user_id, key
-    )
-    return Claim(state="new")
-
-
-async def finish(tx: Transaction, *, user_id: int, key: str, status: int, response: bytes) -> None:
-    """Keep the answer of the work; belongs into the transaction that did it, where there is one."""
-    await tx.execute(
-        "UPDATE idempotency_keys SET status = $3, response = $4 WHERE user_id = $1 AND key = $2 AND status IS NULL",
-        user_id,
-        key,
         status,
         response,
     )
-
-
-async def release(tx: Transaction, *, user_id: int, key: str) -> None:
-    """Give a claim back after work that failed, so that a repeat may try again."""
-    await tx.execute("DELETE FROM idempotency_keys WHERE user_id = $1 AND key = $2 AND status IS NULL", user_id, key)
 
 
 async def purge(tx: Transaction, older_than: timedelta) -> int:

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from storage import idempotency, likes, photos, social, users
+from storage import likes, photos, social, users
 from storage.database import Database
 from storage.errors import NotFoundError
 from storage.models import LikeState, Photo, User
@@ -84,21 +84,3 @@ async def test_comments_and_likes_do_not_wait_for_a_leaving_reader(database: Dat
         await users.remove(leaving, ben.id)
         async with database.transaction() as tx:
             assert (await likes.add(tx, photo_id=photo.id, user_id=ben.id)).likes == 1
-
-
-async def test_dead_claim_is_taken_over_by_one(database: Database) -> None:
-    """Of two that meet at a claim whose owner died, the second finds it running."""
-    ann = await person(database, "ann")
-    async with database.transaction() as tx:
-        await idempotency.claim(tx, user_id=ann.id, key="k", fingerprint="f")
-    await database.fetchval("UPDATE idempotency_keys SET created_at = now() - interval '61 seconds'")
-
-    async def claim() -> str:
-        async with database.transaction() as tx:
-            return (await idempotency.claim(tx, user_id=ann.id, key="k", fingerprint="f")).state
-
-    async with database.transaction() as tx:
-        assert (await idempotency.claim(tx, user_id=ann.id, key="k", fingerprint="f")).state == "new"
-        second = asyncio.create_task(claim())
-        await somebody_waits(database)
-    assert await second == "running"

@@ -34,10 +34,10 @@ async def test_keys(janitor: Janitor, database: Database) -> None:
     """Idempotency keys are forgotten after a day, not before."""
     ann = await person(database, "ann")
     async with database.transaction() as tx:
-        await idempotency.claim(tx, user_id=ann.id, key="old", fingerprint="x")
+        await idempotency.finish(tx, user_id=ann.id, key="old", fingerprint="x", status=201, response=b"")
     await database.fetch(KEYS_AGE, timedelta(hours=25))
     async with database.transaction() as tx:
-        await idempotency.claim(tx, user_id=ann.id, key="young", fingerprint="x")
+        await idempotency.finish(tx, user_id=ann.id, key="young", fingerprint="x", status=201, response=b"")
     assert await janitor.purge_keys() == 1
     assert [row["key"] for row in await database.fetch("SELECT key FROM idempotency_keys")] == ["young"]
 
