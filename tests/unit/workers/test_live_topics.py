@@ -1,0 +1,109 @@
+"""The documents that live clients are told."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import orjson
+import pytest
+
+from storage.events import BadEventError, Event, LikeAdded, PhotoReady
+from storage.ids import encode
+from storage.models import LikeState, Notification, NotificationCounters, NotificationKind, Person
+from workers import live_topics
+from workers.handlers import on
+
+STATE = LikeState(photo_id=5, liked=True, likes=2, comments=1, version=9, changed=True)
+COUNTED = {"photo_id": encode(5), "likes": 2, "comments": 1, "version": 9}
+MOMENT = datetime(2026, 11, 20, 12, 0, 0, 123456, tzinfo=UTC)
+ENTRY = Notification(
+    id=7,
+    position=8,
+    user_id=1,
+    kind=NotificationKind.FOLLOW,
+    actors=(Person(id=2, username="bob", display_name="Bob", avatar_sha256="a" * 64),),
+    count=1,
+    photo_id=None,
+    text="bob started following you",
+    created_at=MOMENT,
+    updated_at=MOMENT,
+    seen=True,
+    read=False,
+)
+
+
+def test_photo_documents() -> None:
+    """A photo comes whole, and goes by its id."""
+    assert orjson.loads(live_topics.photo_new(b'{"id":"x"}')) == {"type": "photo.new", "photo": {"id": "x"}}
+    assert orjson.loads(live_topics.photo_removed(5)) == {"type": "photo.removed", "photo_id": encode(5)}
+
+
+@pytest.mark.parametrize(
+    ("document", "expected"),
+    [
+        (live_topics.photo_liked(STATE), {"type": "photo.liked", **COUNTED}),
+        (live_topics.photo_unliked(STATE), {"type": "photo.unliked", **COUNTED}),
+        (
+            live_topics.photo_commented(STATE, b'{"text":"}"}'),
+            {"type": "photo.commented", **COUNTED, "comment": {"text": "}"}},
+        ),
+        (
+            live_topics.comment_deleted(STATE, 6),
+            {"type": "photo.comment_deleted", **COUNTED, "comment_id": encode(6)},
+        ),
+    ],
+)
+def test_counted_documents(document: bytes, expected: object) -> None:
+    """What happens under a photo comes with the counters after it, and with their version."""
+    assert orjson.loads(document) == expected
+
+
+def test_notification_documents() -> None:
+    """A notification comes whole, and goes by its id, each with the inbox's counters."""
+    counters = NotificationCounters(unseen=1, unread=2)
+    document = orjson.loads(live_topics.notification_new(ENTRY, counters))
+    assert document["counters"] == {"unseen": 1, "unread": 2}
+    assert document["notification"] == {
+        "id": encode(7),
+        "kind": "follow",
+        "actors": [
+            {
+                "id": encode(2),
+                "username": "bob",
+                "display_name": "Bob",
+                "avatar_url": f"/media/{'a' * 64}/thumb.jpg",
+            }
+        ],
+        "count": 1,
+        "photo_id": None,
+        "text": "bob started following you",
+        "created_at": "2026-11-20T12:00:00.123Z",
+        "updated_at": "2026-11-20T12:00:00.123Z",
+        "seen": True,
+        "read": False,
+    }
+    assert orjson.loads(live_topics.notification_removed(7, counters)) == {
+        "type": "notification.removed",
+        "notification_id": encode(7),
+        "counters": {"unseen": 1, "unread": 2},
+    }
+
+
+def test_topic_names() -> None:
+    """Topics are named by the ids that the API shows."""
+    assert (live_topics.photo_topic(5), live_topics.user_topic(6)) == (f"photo:{encode(5)}", f"user:{encode(6)}")
+
+
+async def test_on() -> None:
+    """A handler gets the events of its kind, and no other kind under its topic."""
+    seen: list[Event] = []
+
+    async def handle(event: LikeAdded) -> None:
+        seen.append(event)
+
+    handlers = on(LikeAdded, handle)
+    event = LikeAdded(photo_id=1, owner_id=2, user_id=3)
+    await handlers["like.added"](event)
+    assert seen == [event]
+    with pytest.raises(BadEventError, match=r"like\.added"):
+        await handlers["like.added"](PhotoReady(photo_id=1, author_id=2))
