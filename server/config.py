@@ -245,8 +245,10 @@ class WorkerSection(Section):
 class LogSection(Section):
     """Logs, on standard error."""
 
-    level: Literal["debug", "info", "warning", "error"] = Field(
-        default="info", description="Least severity that is written."
+    level: Literal["auto", "debug", "info", "warning", "error"] = Field(
+        default="auto",
+        description="Least severity that is written; `auto` is info (every request and job), but warning where "
+        "`picshare run` stands on a terminal.",
     )
     format: Literal["auto", "json", "console"] = Field(
         default="auto",

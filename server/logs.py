@@ -27,8 +27,11 @@ _SECRET_TEXT = (
 )
 
 
-def set_up_logs(section: LogSection, *, terminal: bool | None = None) -> None:
-    """Send structlog's events and the standard library's records through one pipeline; call once a process."""
+def set_up_logs(section: LogSection, *, quiet: bool = False, terminal: bool | None = None) -> None:
+    """Send structlog's events and the standard library's records through one pipeline; call once a process.
+
+    With `quiet`, the level `auto` shows on a terminal only what is wrong, so that people read what is printed.
+    """
     on_terminal = sys.stderr.isatty() if terminal is None else terminal
     console = section.format == "console" or (section.format == "auto" and on_terminal)
     shared: list[Any] = [
@@ -41,7 +44,7 @@ def set_up_logs(section: LogSection, *, terminal: bool | None = None) -> None:
         if console
         else [structlog.processors.format_exc_info, redact, structlog.processors.JSONRenderer(default=str)]
     )
-    level = logging.getLevelNamesMapping()[section.level.upper()]
+    level = _level(section, quiet=quiet and on_terminal)
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         wrapper_class=structlog.make_filtering_bound_logger(level),
@@ -61,6 +64,12 @@ def set_up_logs(section: LogSection, *, terminal: bool | None = None) -> None:
     # What these libraries say of a lost connection, our own events say with its consequence.
     for name, least in (("aio_pika", logging.CRITICAL), ("aiormq", logging.CRITICAL), ("asyncio", logging.WARNING)):
         logging.getLogger(name).setLevel(max(level, least))
+
+
+def _level(section: LogSection, *, quiet: bool) -> int:
+    if section.level == "auto":
+        return logging.WARNING if quiet else logging.INFO
+    return logging.getLevelNamesMapping()[section.level.upper()]
 
 
 def redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -23,7 +23,12 @@ DataOption = Annotated[Path | None, typer.Option("--data", help="Data directory.
 
 
 def settings_for(
-    config: Path | None, *, data: Path | None = None, host: str | None = None, port: int | None = None
+    config: Path | None,
+    *,
+    data: Path | None = None,
+    host: str | None = None,
+    port: int | None = None,
+    quiet: bool = True,
 ) -> Settings:
     """Return the settings with the command line's values on top, and set up the logs they ask for."""
     overrides: dict[str, dict[str, Any]] = {}
@@ -31,7 +36,7 @@ def settings_for(
         if value is not None:
             overrides.setdefault(section, {})[key] = value
     settings = load_settings(config, overrides)
-    set_up_logs(settings.log)
+    set_up_logs(settings.log, quiet=quiet)
     return settings
 
 

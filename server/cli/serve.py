@@ -91,7 +91,7 @@ def worker(
 
     Example: [bold]picshare worker media --health-port 9101[/bold]
     """
-    settings = settings_for(config)
+    settings = settings_for(config, quiet=False)
     if health_port is not None:
         settings = settings.with_values("worker", health_port=health_port)
     _start(Role(role.value), settings)
@@ -112,7 +112,7 @@ def migrate(config: ConfigOption = None, data: DataOption = None) -> None:
 
 
 def _run_one(role: Role, config: Path | None, host: str | None, port: int | None) -> None:
-    _start(role, settings_for(config, host=host, port=port))
+    _start(role, settings_for(config, host=host, port=port, quiet=False))
 
 
 def _start(role: Role, settings: Settings) -> None:

@@ -88,3 +88,18 @@ def test_levels_below_the_configured_are_silent(capsys: pytest.CaptureFixture[st
     text = capsys.readouterr().err
     assert "loud" in text
     assert "quiet" not in text
+
+
+@pytest.mark.parametrize(
+    ("quiet", "terminal", "shown"), [(True, True, False), (True, False, True), (False, True, True)]
+)
+def test_a_person_at_a_terminal_sees_only_what_is_wrong(
+    capsys: pytest.CaptureFixture[str], quiet: bool, terminal: bool, shown: bool
+) -> None:
+    """Where somebody reads what `picshare run` prints, requests and jobs do not scroll it away; warnings stay."""
+    set_up_logs(LogSection(), quiet=quiet, terminal=terminal)
+    structlog.get_logger("x").info("request")
+    structlog.get_logger("x").warning("trouble")
+    text = capsys.readouterr().err
+    assert ("request" in text) is shown
+    assert "trouble" in text
