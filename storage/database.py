@@ -27,11 +27,14 @@ _UNREACHABLE = (
     OSError,
     asyncio.TimeoutError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # said when a connection ends between two messages of one command
     asyncpg.PostgresConnectionError,
     asyncpg.exceptions.OperatorInterventionError,
     asyncpg.exceptions.InsufficientResourcesError,
     asyncpg.exceptions.InvalidAuthorizationSpecificationError,
     asyncpg.exceptions.InvalidCatalogNameError,
+    asyncpg.exceptions.InvalidCachedStatementError,  # the schema changed under a prepared statement: again
+    asyncpg.exceptions.OutdatedSchemaCacheError,
     asyncpg.exceptions.TransactionRollbackError,  # a deadlock or a serialisation failure: again, and it works
     asyncpg.exceptions.ReadOnlySQLTransactionError,
 )

@@ -125,6 +125,21 @@ async def test_deadlock_is_an_outage_to_try_again(database: Database) -> None:
     assert [type(outcome) for outcome in outcomes if outcome is not None] == [UnavailableError]
 
 
+async def test_migration_under_a_running_process(database: Database) -> None:
+    """A schema that changes between two runs of one query costs at most one retry."""
+
+    async def read() -> list[str]:
+        async with database.transaction() as tx:
+            return [str(row["kind"]) for row in await tx.fetch("SELECT * FROM notifications")]
+
+    await read()
+    async with database.transaction() as tx:
+        await tx.execute("ALTER TABLE notifications ADD COLUMN mood text")
+    with pytest.raises(UnavailableError):
+        await read()
+    assert await read() == []
+
+
 async def test_dangling_reference_is_a_conflict(database: Database) -> None:
     """A row that refers to nothing is refused in our own words."""
     with pytest.raises(ConflictError):

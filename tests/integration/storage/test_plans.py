@@ -109,7 +109,7 @@ async def test_an_act_is_looked_up_in_a_full_inbox(crowded: Database) -> None:
     async with crowded.transaction() as tx:
         await tx.execute(
             "INSERT INTO notifications (id, user_id, kind, photo_id, position, people, read_at) "
-            "SELECT i, 1, 'like', i, i, 1, now() FROM generate_series(1, 5000) AS i"
+            "SELECT i, 1, 'like', i, i, 1, CASE WHEN i % 2 = 0 THEN now() END FROM generate_series(1, 5000) AS i"
         )
         await tx.execute(
             "INSERT INTO notification_actors (notification_id, actor_id, source_id) "
@@ -117,7 +117,6 @@ async def test_an_act_is_looked_up_in_a_full_inbox(crowded: Database) -> None:
         )
     for table in ("notifications", "notification_actors"):
         await crowded.fetchval(f"VACUUM ANALYZE {table}")
-    read = 0
     async with crowded.transaction() as tx:
         explained = Explaining(tx)
         for photo_id in (4000, 6000):
@@ -131,8 +130,6 @@ async def test_an_act_is_looked_up_in_a_full_inbox(crowded: Database) -> None:
                     photo_id=photo_id,
                     source_id=photo_id,
                 )
-        read = sum(
-            scan["Actual Rows"] + scan.get("Rows Removed by Filter", 0) for scan in explained.scans("notifications")
-        )
-    assert explained.scans("notification_actors")
-    assert read < 10
+    scans = [*explained.scans("notifications"), *explained.scans("notification_actors")]
+    assert len(scans) == 6
+    assert sum(scan["Actual Rows"] + scan.get("Rows Removed by Filter", 0) for scan in scans) < 10
