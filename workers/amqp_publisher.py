@@ -51,7 +51,7 @@ class Publisher:
                 try:
                     await self._once(message, exchange, routing_key)
                 except BrokerError as error:
-                    log.info("amqp_publish_repeated", routing_key=routing_key, error=str(error))
+                    log.debug("amqp_publish_repeated", routing_key=routing_key, error=str(error))
                     await self._once(message, exchange, routing_key)
 
     async def connection(self) -> AbstractConnection:

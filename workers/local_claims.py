@@ -6,14 +6,10 @@ here do not wait for the disk: one that a crash of PostgreSQL undoes only brings
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack
 from typing import Any
 
-import asyncpg
-
 from storage.database import Database, driver_errors
-from storage.errors import UnavailableError
 from workers.broker import Message
 from workers.verdicts import Outcome, Verdict
 
@@ -61,20 +57,20 @@ class Lane:
         """Borrow a connection."""
         async with AsyncExitStack() as stack:
             connection = await stack.enter_async_context(db.connection())
-            with claim_errors():
+            with driver_errors():
                 await connection.execute("SET synchronous_commit = off")
             return cls(connection, stack.pop_all())
 
     async def close(self) -> None:
         """Give the connection back; a row that is still claimed is free again."""
-        with claim_errors():
+        with driver_errors():
             async with self._stack:
                 if not self._connection.is_closed() and self._connection.is_in_transaction():
                     await self._connection.execute("ROLLBACK")
 
     async def claim(self, queue: str) -> Message | None:
         """Lock the oldest row of a queue that is due and free, and return its message; None if there is none."""
-        with claim_errors():
+        with driver_errors():
             await self._connection.execute("BEGIN")
             row = await self._connection.fetchrow(_CLAIM, queue)
             if row is None:
@@ -85,7 +81,7 @@ class Lane:
 
     async def settle(self, verdict: Verdict) -> None:
         """Do with the claimed row what the verdict says, and commit."""
-        with claim_errors():
+        with driver_errors():
             match verdict.outcome:
                 case Outcome.DONE | Outcome.DISCARDED:
                     await self._connection.execute(_REMOVE, self._row_id)
@@ -95,17 +91,3 @@ class Lane:
                     await self._connection.execute(_BURY, self._row_id, verdict.error)
             await self._connection.execute("COMMIT")
         self._row_id = None
-
-
-@contextmanager
-def claim_errors() -> Iterator[None]:
-    """Turn the driver's errors into ours.
-
-    Being short of disk, memory or connections passes like an outage. The driver's internal error is what
-    it says when a connection ends between two messages of one command.
-    """
-    try:
-        with driver_errors():
-            yield
-    except (asyncpg.exceptions.InsufficientResourcesError, asyncpg.InternalClientError) as error:
-        raise UnavailableError("database", str(error)) from error

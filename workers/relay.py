@@ -54,33 +54,36 @@ class Relay:
         self._db = db
         self._broker = broker
         self._bell = OutboxBell(db, [RELAY])
+        self._failures = 0
 
     async def run(self) -> None:
         """Relay until cancelled; wait out any time that PostgreSQL or RabbitMQ is away."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._bell.run())
-            failures = 0
             while True:
                 try:
                     await self._drain((RELAY,) if await self._bell.wait() else (RELAY, *QUEUES))
-                    failures = 0
                 except (UnavailableError, BrokerError) as error:
-                    failures += 1
-                    log.warning("relay_waits", failures=failures, error=str(error))
+                    self._failures += 1
+                    log.warning("relay_waits", failures=self._failures, error=str(error))
                     self._bell.ring()
-                    await asyncio.sleep(reconnect_pause(failures))
+                    await asyncio.sleep(reconnect_pause(self._failures))
 
     async def _drain(self, queues: Sequence[str]) -> None:
         for queue in queues:
-            while await self._batch(queue) == BATCH:
-                pass
+            full = True
+            while full:
+                # After a failure one row goes ahead alone: a whole batch would knock at a closed door.
+                size = 1 if self._failures else BATCH
+                full = await self._batch(queue, size) == size
+                self._failures = 0
 
-    async def _batch(self, queue: str) -> int:
+    async def _batch(self, queue: str, size: int) -> int:
         """Publish the oldest rows of a queue and return how many there were; raise `BrokerError` if it is away."""
         async with self._db.transaction() as tx:
             # A removal that a crash undoes only publishes again: no need to wait for the disk.
             await tx.execute("SET LOCAL synchronous_commit = off")
-            rows = await tx.fetch(_CLAIM, queue, BATCH)
+            rows = await tx.fetch(_CLAIM, queue, size)
             if not rows:
                 return 0
             target = None if queue == RELAY else queue
