@@ -26,7 +26,7 @@ from server.metrics import LoopWatch, Metrics
 from server.passwords import Passwords
 from server.roles import Role, Service, require_backends, services_of
 from server.stores import Stores, open_stores
-from server.welcome import welcome
+from server.welcome import starting, welcome
 from server.wiring import QUEUE_SERVICES, api_app, handlers_of, janitor_of, live_app, live_layer, policy_of
 from storage import migrate
 from workers.broker import Broker
@@ -47,6 +47,7 @@ async def run_role(role: Role, settings: Settings, *, with_demo: bool = False) -
     async with AsyncExitStack() as stack:
         sockets = _sockets(role, settings, stack)
         if role is Role.EVERYTHING:
+            starting(settings.data.dir)
             settings = settings.with_values("server", port=sockets[0].getsockname()[1])
             settings = await stack.enter_async_context(engines(settings, {"url": settings.public_url}))
             await migrate.migrate(settings.database.url)

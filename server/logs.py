@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import re
 import sys
 from collections.abc import MutableMapping
 from typing import Any
 
+import orjson
 import structlog
 
 from server.config import LogSection
@@ -17,9 +19,10 @@ MASK = "***"
 _SECRET_FIELDS = re.compile(
     r"(?i)^(authorization|cookie|set-cookie|.*password.*|.*secret$|.*_token|token|ticket|x-csrf-token)$"
 )
+_SIGN = re.compile(r"(?i)bearer |cookie:")
 # In free text: bearer tokens, JWTs wherever they stand, token=… of addresses, passwords of URLs.
 _SECRET_TEXT = (
-    (re.compile(r"(?i)\b(bearer\s+)[\w.~+/=-]+"), r"\1" + MASK),
+    (re.compile(r"(?i)\b(bearer +)[\w.~+/=-]+"), r"\1" + MASK),
     (re.compile(r"\beyJ[\w-]*\.[\w-]+\.[\w-]*"), MASK),
     (re.compile(r"(?i)\b((?:access_|refresh_)?token|ticket|sig|signature|password|secret)=[^&\s\"']+"), r"\1=" + MASK),
     (re.compile(r"(?i)\b(cookie:\s*)[^\r\n\"']+"), r"\1" + MASK),
@@ -34,28 +37,33 @@ def set_up_logs(section: LogSection, *, quiet: bool = False, terminal: bool | No
     """
     on_terminal = sys.stderr.isatty() if terminal is None else terminal
     console = section.format == "console" or (section.format == "auto" and on_terminal)
-    shared: list[Any] = [
+    level = _level(section, quiet=quiet and on_terminal)
+    first: list[Any] = [
         structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
+        structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    ending: list[Any] = (
-        [redact, structlog.dev.ConsoleRenderer(colors=on_terminal)]
-        if console
-        else [structlog.processors.format_exc_info, redact, structlog.processors.JSONRenderer(default=str)]
+    renderer = (
+        structlog.dev.ConsoleRenderer(colors=on_terminal) if console else structlog.processors.JSONRenderer(_json)
     )
-    level = _level(section, quiet=quiet and on_terminal)
+    # Traces become text before credentials are taken out of all texts.
+    last: list[Any] = [structlog.processors.format_exc_info, redact, renderer]
+    # Our own events take the short way to the stream: there is one for each request.
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[*first, *last],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.stdlib.LoggerFactory(),
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
+    _adopt_library_logs(level, first, last)
+
+
+def _adopt_library_logs(level: int, first: list[Any], last: list[Any]) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *ending],
+            foreign_pre_chain=first,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
         )
     )
     root = logging.getLogger()
@@ -64,6 +72,10 @@ def set_up_logs(section: LogSection, *, quiet: bool = False, terminal: bool | No
     # What these libraries say of a lost connection, our own events say with its consequence.
     for name, least in (("aio_pika", logging.CRITICAL), ("aiormq", logging.CRITICAL), ("asyncio", logging.WARNING)):
         logging.getLogger(name).setLevel(max(level, least))
+
+
+def _json(event: Any, **_options: Any) -> str:
+    return orjson.dumps(event, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
 
 
 def _level(section: LogSection, *, quiet: bool) -> int:
@@ -75,15 +87,20 @@ def _level(section: LogSection, *, quiet: bool) -> int:
 def redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Mask tokens, cookies, passwords and signatures in an event, in fields and within texts."""
     for key, value in event.items():
-        event[key] = MASK if _SECRET_FIELDS.match(key) and value else _clean(value)
+        event[key] = MASK if value and _is_secret(key) else _clean(value)
     return event
+
+
+@functools.lru_cache(maxsize=1024)
+def _is_secret(field: str) -> bool:
+    return _SECRET_FIELDS.match(field) is not None
 
 
 def _clean(value: Any) -> Any:
     if isinstance(value, str):
         return redact_text(value)
     if isinstance(value, dict):
-        return {key: MASK if _SECRET_FIELDS.match(str(key)) else _clean(item) for key, item in value.items()}
+        return {key: MASK if _is_secret(str(key)) else _clean(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_clean(item) for item in value]
     return value
@@ -91,6 +108,9 @@ def _clean(value: Any) -> Any:
 
 def redact_text(text: str) -> str:
     """Return `text` without what looks like a credential."""
+    # Most texts hold none of the signs that a pattern needs, and looking for those is quick.
+    if not ("=" in text or "://" in text or "eyJ" in text or _SIGN.search(text)):
+        return text
     for pattern, replacement in _SECRET_TEXT:
         text = pattern.sub(replacement, text)
     return text

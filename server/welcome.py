@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 from rich.console import Console
 from rich.panel import Panel
 from rich.text import Text
 
 from server.demo_story import PASSWORD, USERNAME
+
+
+def starting(directory: Path) -> None:
+    """Say on a terminal that the start is under way: the first one takes some seconds."""
+    if sys.stdout.isatty():
+        Console().print(Text(f"Starting PicShare, with its data in {directory} …", style="dim"))
 
 
 def welcome(url: str, *, demo: bool) -> None:

@@ -80,6 +80,18 @@ def test_exceptions_are_redacted_too(capsys: pytest.CaptureFixture[str]) -> None
     assert "ValueError" in json.loads(text)["exception"]
 
 
+def test_a_console_s_trace_is_redacted_too(capsys: pytest.CaptureFixture[str]) -> None:
+    """The readable form shows no credential either."""
+    set_up_logs(LogSection(format="console"), terminal=False)
+    try:
+        int(JWT)
+    except ValueError:
+        structlog.get_logger("x").exception("broken")
+    text = capsys.readouterr().err
+    assert JWT not in text
+    assert "ValueError" in text
+
+
 def test_levels_below_the_configured_are_silent(capsys: pytest.CaptureFixture[str]) -> None:
     """Only events of the configured severity and above are written."""
     set_up_logs(LogSection(level="warning", format="console"), terminal=False)
