@@ -41,7 +41,23 @@ async def record(
     photo_id: int | None,
     source_id: int,
 ) -> Notification | None:
-    """Note an act and return the entry it stands in; None when the recipient is not to hear of it.
+    """Do what `note` does, and return the entry instead of its id."""
+    entry_id = await note(
+        tx, recipient_id=recipient_id, kind=kind, actor_id=actor_id, photo_id=photo_id, source_id=source_id
+    )
+    return None if entry_id is None else (await by_ids(tx, recipient_id, [entry_id])).get(entry_id)
+
+
+async def note(
+    tx: Transaction,
+    *,
+    recipient_id: int,
+    kind: NotificationKind,
+    actor_id: int | None,
+    photo_id: int | None,
+    source_id: int,
+) -> int | None:
+    """Note an act and return the id of the entry it stands in; None when the recipient is not to hear of it.
 
     `source_id` is the photo, comment or user that the act is about; `actor_id` None is PicShare itself.
     A new act brings the entry to the top, unseen; one that is noted already, read or not, changes nothing.
@@ -57,7 +73,7 @@ async def record(
         return None
     entry_id: int | None = place["noted"]
     if entry_id is None:
-        entry_id = await _note(tx, recipient_id, kind, photo_id, open_id=place["open"])
+        entry_id = await _enter(tx, recipient_id, kind, photo_id, open_id=place["open"])
         if actor_id is not None:
             await tx.execute(
                 "INSERT INTO notification_actors (notification_id, actor_id, source_id) VALUES ($1, $2, $3)",
@@ -66,7 +82,7 @@ async def record(
                 source_id,
             )
             await _count(tx, entry_id)
-    return (await by_ids(tx, recipient_id, [entry_id])).get(entry_id)
+    return entry_id
 
 
 async def withdraw(
@@ -210,7 +226,7 @@ async def _place(
     return row
 
 
-async def _note(
+async def _enter(
     tx: Transaction, recipient_id: int, kind: NotificationKind, photo_id: int | None, *, open_id: int | None
 ) -> int:
     if open_id is not None:

@@ -21,7 +21,7 @@ from workers import live_topics
 
 @dataclass(frozen=True, kw_only=True)
 class Act:
-    """What somebody did to the recipient; the fields are those of `storage.notifications.record`.
+    """What somebody did to the recipient; the fields are those of `storage.notifications.note`.
 
     `actor_id` None is PicShare itself; `source_id` is the photo, comment or user that the act is about.
     """
@@ -45,9 +45,9 @@ class Inbox:
         if act.actor_id == act.recipient_id:
             return
         async with self._db.transaction() as tx:
-            entry = await notifications.record(tx, **asdict(act))
-        if entry is not None:
-            await self._announce(act.recipient_id, entry.id)
+            entry_id = await notifications.note(tx, **asdict(act))
+        if entry_id is not None:
+            await self._announce(act.recipient_id, entry_id)
 
     async def withdraw(self, act: Act) -> None:
         """Take an act back and tell the recipient how the entry that it stood in is now, or that it is gone."""
