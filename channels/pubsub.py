@@ -76,7 +76,6 @@ class PubSub:
         self._topics: dict[bytes, _Topic] = {}
         self._connection: Any = None
         self.alive = False
-        self.losses = 0
 
     async def run(self) -> None:
         """Listen until cancelled; connect again for as long as it takes."""
@@ -192,7 +191,6 @@ class PubSub:
         if not self.alive:
             return False
         self.alive, self._connection = False, None
-        self.losses += 1
         topics, self._topics = self._topics, {}
         for topic in topics.values():
             if not topic.confirmed.done():

@@ -86,6 +86,16 @@ async def test_broken_frame(server: LiveServer, case: str) -> None:
     assert reason.strip()
 
 
+async def test_broken_peer_that_goes_on_sending(server: LiveServer) -> None:
+    """A peer that goes on sending after a broken frame can still read why it was closed: no reset in between."""
+    raw = await RawSocket.to(server)
+    raw.writer.write(frame(0x83, b"x"))
+    for _ in range(64):
+        raw.writer.write(bytes(16_384))
+        await raw.writer.drain()
+    assert (await raw.closed())[0] == 1002
+
+
 @pytest.mark.parametrize("close", [frame(0x88, struct.pack(">H", 1000)), frame(0x88, b""), frame(0x88, b"\x0f\xa0x")])
 async def test_orderly_close(server: LiveServer, close: bytes) -> None:
     """An orderly close is answered with the peer's own code, and leaves nothing behind."""

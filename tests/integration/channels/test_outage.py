@@ -9,9 +9,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 from redis.asyncio import Redis
 
 from channels.addressing import presence_key
+from channels.envelope import stream_body
 from channels.publisher import LivePublisher
 from channels.settings import LiveSettings
 from storage.redis_client import open_redis
@@ -82,6 +85,38 @@ async def test_swallowed_packets(behind_proxy: Behind, redis: Redis) -> None:
         assert await numbers(client, 3) == [1, 2, 3]
         await server.publish(redis, [7], "feed", {"n": 4})
         assert await numbers(client, 4) == [4]
+
+
+async def test_registrations_after_a_loss(behind_proxy: Behind, redis: Redis) -> None:
+    """A process that writers took for dead during a loss registers its people anew as soon as it hears again."""
+    publisher = LivePublisher(redis, group_of)
+    async with behind_proxy() as (server, proxy), BareClient.to(server.url) as client:
+        await client.connect("7")
+        proxy.freeze()
+        await proxy.cut()
+        body = stream_body("feed", b'{"n":0}')
+
+        async def taken_for_dead() -> bool:
+            return await publisher.to_users([7], body) == 0
+
+        await eventually(taken_for_dead)
+        proxy.thaw()
+
+        async def found_again() -> bool:
+            return await publisher.to_users([7], body) == 1
+
+        await eventually(found_again)
+        assert (await client.data())["n"] == 0
+
+
+async def test_connecting_before_anything_is_heard(redis: Redis) -> None:
+    """While pub/sub has not stood yet, a connect is told at once to try again, rather than miss what comes."""
+    server = LiveServer(redis, LiveSettings(command_deadline=60))
+    app = web.Application()
+    app.router.add_get("/", server.live.handle)
+    async with TestServer(app) as http, BareClient.to(str(http.make_url("/"))) as client:
+        answer = await client.ask("connect", token="7")
+        assert answer["error"] == {"code": 100, "message": "internal server error", "temporary": True}
 
 
 async def test_new_history(behind_proxy: Behind, redis: Redis) -> None:
