@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import resource
 import socket
 from contextlib import AsyncExitStack
@@ -29,6 +30,7 @@ from server.stores import Stores, open_stores
 from server.welcome import starting, welcome
 from server.wiring import QUEUE_SERVICES, api_app, handlers_of, janitor_of, live_app, live_layer, policy_of
 from storage import migrate
+from storage.errors import StorageError
 from workers.broker import Broker
 from workers.relay import Relay
 from workers.worker import Worker
@@ -55,6 +57,8 @@ async def run_role(role: Role, settings: Settings, *, with_demo: bool = False) -
         await migrate.check(process.stores.db)
         await process.add(services_of(role, settings))
         leaving = Leaving(delay=settings.server.drain_delay, deadline=settings.server.shutdown_deadline)
+        # What stands now stays: the collector need not look at it again and again.
+        gc.freeze()
         started = partial(process.introduce, with_demo=with_demo) if role is Role.EVERYTHING else process.tell
         await run_node(process.node(), sockets, leaving, started=started)
 
@@ -93,10 +97,15 @@ class Process:
 
     async def introduce(self, *, with_demo: bool) -> None:
         """Bring the demonstration community where it is wanted, then print where the service is."""
-        demo = Demo(self.stores.db, self.stores.blobs, self._passwords)
-        if with_demo:
-            await demo.run()
-        welcome(self._settings.public_url, demo=await demo.available())
+        demo, available = Demo(self.stores.db, self.stores.blobs, self._passwords), False
+        try:
+            if with_demo:
+                await demo.run()
+            available = await demo.available()
+        except StorageError as error:
+            # The service stands without it, and the next start takes it up.
+            log.warning("demo_unfinished", error=str(error))
+        welcome(self._settings.public_url, demo=available)
 
     async def tell(self) -> None:
         """Log that the process works."""

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 import structlog
 from aiohttp import web
 
+from server.errors import StartError
 from server.health import Health
 
 log = structlog.get_logger(__name__)
@@ -95,8 +96,13 @@ async def _beside(started: Run) -> None:
 async def _listen(app: web.Application, sockets: Sequence[socket.socket], leaving: Leaving) -> web.AppRunner:
     runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=leaving.deadline)
     await runner.setup()
-    for listener in sockets:
-        await web.SockSite(runner, listener, backlog=1024).start()
+    try:
+        for listener in sockets:
+            await web.SockSite(runner, listener, backlog=1024).start()
+    except OSError as error:
+        # Another process bound the same address before either listened, and was the first to listen.
+        await runner.cleanup()
+        raise StartError(f"The port was taken by another program meanwhile: {error.strerror}.") from error
     return runner
 
 

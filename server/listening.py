@@ -30,7 +30,7 @@ def bound(host: str, port: int, *, key: str = "server.port") -> Iterator[list[so
 
 
 def _socket(family: int, address: object, host: str, port: int, key: str) -> socket.socket:
-    # Two processes can bind the same address as long as neither listens: a connection tells more.
+    # BSD and macOS let one bind an address although another program listens on all of them; a connection tells.
     if port and _answers(family, address):
         raise StartError(_taken(host, port, key))
     listener = socket.socket(family, socket.SOCK_STREAM)

@@ -10,6 +10,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from server.errors import StartError
 from server.health import Health
 from server.lifecycle import Leaving, Node, ServiceEndedError, run_node
 from server.listening import bound
@@ -109,6 +110,14 @@ async def test_a_failing_service_stops_the_rest_and_its_error_comes_out(stage: S
     with pytest.raises(LookupError, match="the reason"):
         await run_node(node, [], Leaving())
     assert stage.steps == ["worker cancelled"]
+
+
+async def test_a_port_that_was_taken_meanwhile_is_one_sentence(stage: Stage) -> None:
+    """Who binds first and listens last is told that the port is taken, without a trace."""
+    with bound("127.0.0.1", 0) as sockets, bound("127.0.0.1", sockets[0].getsockname()[1]) as rivals:
+        rivals[0].listen()
+        with pytest.raises(StartError, match="taken by another program"):
+            await run_node(stage.node(), sockets, Leaving())
 
 
 async def test_a_service_that_returns_is_a_failure(stage: Stage) -> None:
