@@ -74,6 +74,7 @@ class App extends EventTarget {
     }
     fill(this.root, this.shell.element, this.toasts.element);
     this.session.addEventListener("change", ({ detail }) => this.#personChanged(detail));
+    this.live.addEventListener("state", ({ detail }) => detail.state === "stopped" && detail.reason && this.#refused());
     this.router.addEventListener("shown", () => this.shell.mark());
     this.live.on("feed", ({ data }) => data.type === "photo.removed" && this.photos.remove(data.photo_id));
     acceptDrops((file) => this.#drop(file), () => this.session.user !== null);
@@ -104,6 +105,15 @@ class App extends EventTarget {
     if (this.#bare === bare) return;
     this.#bare = bare;
     this.shell.draw({ bare });
+  }
+
+  /** The server ended the live connection for good: perhaps the session was ended, in another tab or elsewhere. */
+  async #refused() {
+    try {
+      await this.session.check();
+    } catch {
+      // The page says that it is disconnected and offers to connect again.
+    }
   }
 
   async #ticket() {

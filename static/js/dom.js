@@ -68,6 +68,12 @@ export function unseen(text) {
   return h("span.unseen", {}, text);
 }
 
+/** Return a message with a capital and a full stop. */
+export function sentence(text) {
+  const words = text.trim();
+  return words ? words[0].toUpperCase() + words.slice(1) + (/[.!?]$/.test(words) ? "" : ".") : words;
+}
+
 /** Return what a page shows in place of content: an icon, a heading, a sentence, and what can be done. */
 export function blank(iconName, heading, text, ...actions) {
   return h("div.blank", {}, icon(iconName), h("h2", {}, heading), text && h("p", {}, text), actions);

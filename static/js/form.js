@@ -1,6 +1,6 @@
 /** Forms: a label and room for an error beside each field, one place for what concerns the whole. */
 
-import { h } from "./dom.js";
+import { h, sentence } from "./dom.js";
 
 let fields = 0;
 
@@ -81,12 +81,6 @@ function show(error, inputs, complaint) {
   }
   complaint.textContent = sentence(error.message);
   complaint.hidden = false;
-}
-
-/** Return a message with a capital and a full stop. */
-export function sentence(text) {
-  const words = text.trim();
-  return words ? words[0].toUpperCase() + words.slice(1) + (/[.!?]$/.test(words) ? "" : ".") : words;
 }
 
 function withReveal(input) {

@@ -41,16 +41,18 @@ export class Notices extends EventTarget {
   }
 
   #heard(data) {
-    if (data.counters) this.#count(data.counters.unseen);
     if (data.type === "notification.removed") {
       this.dispatchEvent(new CustomEvent("removed", { detail: data.notification_id }));
     }
-    if (data.type !== "notification" || !data.notification) return;
-    const event = new CustomEvent("notification", { detail: data.notification, cancelable: true });
+    if (data.type === "notification") this.#announce(data.notification);
+    if (data.counters) this.#count(data.counters.unseen);
+  }
+
+  #announce(notification) {
     // Whoever shows the list prevents the toast.
-    const unclaimed = this.dispatchEvent(event);
-    const news = unclaimed && !data.notification.seen;
-    if (news) this.#app.toasts.show(data.notification.text, { href: "/notifications", iconName: iconOf(data.notification.kind) });
+    const unclaimed = this.dispatchEvent(new CustomEvent("notification", { detail: notification, cancelable: true }));
+    if (!unclaimed || notification.seen) return;
+    this.#app.toasts.show(notification.text, { href: "/notifications", iconName: iconOf(notification.kind) });
   }
 
   #count(unseen) {

@@ -3,6 +3,7 @@
 import { blank, fill, h } from "./dom.js";
 import { avatar, profilePath } from "./person.js";
 import { photoPath, squareFrame } from "./photo_image.js";
+import { FollowRequests } from "./requests.js";
 import { when } from "./time.js";
 
 /** Make the page at "/notifications". */
@@ -16,14 +17,18 @@ class NotificationsPage {
   #rows = new Map();
   #thumbs = new Map();
   #cursor = null;
+  #requests;
   #list = h("ul.notices.panel");
   #tail = h("div", {}, h("div.spinner", { role: "status", "aria-label": "Loading" }));
 
   constructor(app) {
     this.#app = app;
-    this.element = h("div", {}, h("div.page-head", {}, h("h1", {}, "Notifications")), this.#list, this.#tail);
+    this.#requests = new FollowRequests(app);
+    const head = h("div.page-head", {}, h("h1", {}, "Notifications"));
+    this.element = h("div", {}, head, this.#requests.element, this.#list, this.#tail);
     this.#list.hidden = true;
     app.notices.addEventListener("notification", this.#heard);
+    app.notices.addEventListener("count", this.#counted);
     app.notices.addEventListener("removed", this.#removed);
     app.notices.addEventListener("refresh", this.#reload);
     app.toasts.clear("/notifications");
@@ -32,12 +37,14 @@ class NotificationsPage {
 
   leave() {
     this.#app.notices.removeEventListener("notification", this.#heard);
+    this.#app.notices.removeEventListener("count", this.#counted);
     this.#app.notices.removeEventListener("removed", this.#removed);
     this.#app.notices.removeEventListener("refresh", this.#reload);
   }
 
   async #load(cursor = null) {
     try {
+      if (!cursor) await this.#requests.load();
       const { items, next } = await this.#app.api.get("/notifications", { cursor, limit: 30 });
       this.#cursor = next;
       for (const notice of items) this.#put(notice, false);
@@ -56,7 +63,12 @@ class NotificationsPage {
     event.preventDefault();
     this.#put(event.detail, true);
     this.#settle();
-    this.#app.notices.markSeen();
+    if (event.detail.kind === "follow_request") this.#requests.load().catch((error) => this.#app.toasts.error(error));
+  };
+
+  /** What arrives while the list is open is seen; counters may come later than the list was marked. */
+  #counted = ({ detail: unseen }) => {
+    if (unseen > 0 && document.visibilityState === "visible") this.#app.notices.markSeen();
   };
 
   #removed = ({ detail: id }) => {
@@ -84,7 +96,6 @@ class NotificationsPage {
   }
 
   #row(notice) {
-    const request = notice.kind === "follow_request" && notice.actors[0];
     return h(
       "li",
       { class: notice.seen ? null : "fresh", data: { notification: notice.id } },
@@ -95,7 +106,6 @@ class NotificationsPage {
         h("span.what", {}, h("p", {}, notice.text), h("span.quiet.small", {}, when(notice.updated_at ?? notice.created_at))),
         notice.photo_id && this.#thumb(notice.photo_id),
       ),
-      request && this.#answers(request),
     );
   }
 
@@ -111,24 +121,6 @@ class NotificationsPage {
     } catch {
       // It is offered as unread once more; nothing is lost.
     }
-  }
-
-  #answers(person) {
-    const row = h("div.notice-actions");
-    const answer = async (method, text) => {
-      try {
-        await this.#app.api[method](`/users/me/follow-requests/${person.id}`);
-        fill(row, h("span.quiet.small", {}, text));
-      } catch (error) {
-        this.#app.toasts.error(error);
-      }
-    };
-    fill(
-      row,
-      h("button.button.compact", { type: "button", onclick: () => answer("put", "Accepted") }, "Accept"),
-      h("button.button.plain.compact", { type: "button", onclick: () => answer("delete", "Declined") }, "Decline"),
-    );
-    return row;
   }
 
   #thumb(id) {

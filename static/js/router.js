@@ -116,6 +116,8 @@ export class Router extends EventTarget {
   setTitle(title) {
     if (this.#current) this.#current.title = title;
     document.title = title ? `${title} · PicShare` : "PicShare";
+    // A page that had to load its heading has the focus nowhere until then.
+    if (this.#current && document.activeElement === document.body) this.#focusStart(this.#current.element);
   }
 
   #make() {

@@ -25,6 +25,12 @@ export class Session extends EventTarget {
     }
   }
 
+  /** Find out whether the session still stands; if not, everybody is told. */
+  async check() {
+    if (this.#api.hasSession()) await this.#api.get("/users/me");
+    else if (this.user) this.#change(null);
+  }
+
   async signIn(username, password) {
     await this.#begin("/tokens", { username, password });
   }

@@ -1,22 +1,24 @@
 /**
  * Decode thumbhashes: some 25 bytes that hold a blurred picture (format: https://evanw.github.io/thumbhash/).
  *
- * A thumbhash is a cosine transform of the picture's luminance (L), its yellow-blue (P) and red-green (Q)
- * differences, and perhaps its alpha (A). Each channel has a constant term in the header, a scale, and
- * coefficients of four bits each, of which only the triangle of low frequencies is kept.
+ * A thumbhash is a cosine transform of the picture's luminance (L) and its yellow-blue (P) and red-green (Q)
+ * differences. Each channel has a constant term in the header, a scale, and coefficients of four bits each, of
+ * which only the triangle of low frequencies is kept. Photos are opaque; the format's alpha channel is not read.
  */
 
 const LONG_SIDE = 32;
+const HEADER_BYTES = 5;
+/** Coefficients along the longer side. */
+const LONG_COUNT = 7;
 
 /** Return `{width, height, rgba}` (at most 32 × 32 pixels) for the bytes of a thumbhash. */
 export function decode(bytes) {
   const header = readHeader(bytes);
-  const read = coefficientReader(bytes, header.hasAlpha ? 6 : 5);
+  const read = coefficientReader(bytes, HEADER_BYTES);
   // The order of these calls is the order of the channels in the bytes.
   const luminance = read(header.columns, header.rows, header.luminanceScale);
   const yellowBlue = read(3, 3, header.yellowBlueScale * 1.25);
   const redGreen = read(3, 3, header.redGreenScale * 1.25);
-  const alpha = header.hasAlpha ? read(5, 5, header.alphaScale) : null;
 
   const ratio = header.columns / header.rows;
   const width = Math.round(ratio > 1 ? LONG_SIDE : LONG_SIDE * ratio);
@@ -34,7 +36,7 @@ export function decode(bytes) {
       rgba[at] = 255 * red;
       rgba[at + 1] = 255 * (red - q);
       rgba[at + 2] = 255 * blue;
-      rgba[at + 3] = 255 * (alpha ? header.alpha + sum(alpha, cosX, cosY) : 1);
+      rgba[at + 3] = 255;
     }
   }
   return { width, height, rgba };
@@ -61,9 +63,8 @@ export function thumbhashCanvas(base64) {
 function readHeader(bytes) {
   const first = bytes[0] | (bytes[1] << 8) | (bytes[2] << 16);
   const second = bytes[3] | (bytes[4] << 8);
-  const hasAlpha = first >> 23 !== 0;
+  if (bytes.length < HEADER_BYTES || first >> 23 !== 0) throw new RangeError("not the thumbhash of an opaque picture");
   const landscape = second >> 15 !== 0;
-  const longCount = hasAlpha ? 5 : 7;
   const shortCount = second & 7;
   return {
     luminance: (first & 63) / 63,
@@ -72,11 +73,8 @@ function readHeader(bytes) {
     luminanceScale: ((first >> 18) & 31) / 31,
     yellowBlueScale: ((second >> 3) & 63) / 63,
     redGreenScale: ((second >> 9) & 63) / 63,
-    hasAlpha,
-    columns: Math.max(3, landscape ? longCount : shortCount),
-    rows: Math.max(3, landscape ? shortCount : longCount),
-    alpha: hasAlpha ? (bytes[5] & 15) / 15 : 1,
-    alphaScale: hasAlpha ? (bytes[5] >> 4) / 15 : 0,
+    columns: Math.max(3, landscape ? LONG_COUNT : shortCount),
+    rows: Math.max(3, landscape ? shortCount : LONG_COUNT),
   };
 }
 
@@ -98,7 +96,7 @@ function coefficientReader(bytes, start) {
 }
 
 function cosines(position, size) {
-  return Array.from({ length: 7 }, (_, frequency) => Math.cos((Math.PI / size) * (position + 0.5) * frequency));
+  return Array.from({ length: LONG_COUNT }, (_, frequency) => Math.cos((Math.PI / size) * (position + 0.5) * frequency));
 }
 
 function sum(terms, cosX, cosY) {

@@ -1,6 +1,6 @@
 /** Short messages that pass: said aloud by screen readers, gone after a few seconds. */
 
-import { fill, h, icon } from "./dom.js";
+import { fill, h, icon, sentence } from "./dom.js";
 
 /** Milliseconds that a message stays. */
 const STAYS = 6000;
@@ -30,7 +30,7 @@ export class Toasts {
 
   /** Show why something failed. */
   error(error) {
-    this.show(error.message);
+    this.show(sentence(error.message));
   }
 
   #leave(toast) {

@@ -6,8 +6,7 @@
  */
 
 import { idempotencyKey, problemOf } from "./api.js";
-import { fill, h, icon } from "./dom.js";
-import { sentence } from "./form.js";
+import { fill, h, icon, sentence } from "./dom.js";
 import { photoPath } from "./photo_image.js";
 
 /** Ask for a photo's state after so many milliseconds, should live delivery not have told it before. */

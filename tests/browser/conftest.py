@@ -1,7 +1,8 @@
-"""A real service and real Chromium: one `picshare run` for all browser tests, a fresh browser for each."""
+"""A real service and real Chromium: one `picshare run` for all browser tests, one browser with a context for each."""
 
 from __future__ import annotations
 
+import inspect
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, async_playwright
 
 from tests.browser.visitor import House
@@ -29,10 +31,12 @@ FLAGS = (
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every test here as one that needs a browser."""
+    """Mark every test here as one that needs a browser; they share one event loop, and so one browser."""
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.browser)
+            if inspect.iscoroutinefunction(getattr(item, "function", None)):
+                item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
 
 
 @pytest.fixture(scope="session")
@@ -71,16 +75,16 @@ def chromium() -> str:
     return found
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser(chromium: str) -> AsyncIterator[Browser]:
-    """A browser of the test's own."""
+    """A browser, in which every visitor has a context of their own."""
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
         yield browser
         await browser.close()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def house(browser: Browser, service_url: str) -> AsyncIterator[House]:
     """A place for visitors; when they leave, none of their pages may have complained."""
     async with aiohttp.ClientSession() as http:

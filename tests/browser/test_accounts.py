@@ -1,0 +1,147 @@
+"""Accounts in the browser: signing up, in and out, sessions that renew themselves, private accounts."""
+
+from __future__ import annotations
+
+import re
+import uuid
+
+from playwright.async_api import expect
+
+from tests.browser.visitor import PASSWORD, WITHIN, House
+from tests.support.pictures import photograph
+
+
+async def test_signing_up_leads_to_an_empty_feed(house: House) -> None:
+    """A newcomer makes an account and is at once at home, with a way on from the empty feed."""
+    visitor = await house.visitor()
+    await visitor.open()
+    await visitor.page.get_by_role("link", name="Create an account").click()
+    name = f"n{uuid.uuid4().hex[:10]}"
+    await visitor.page.get_by_label("User name").fill(name)
+    await visitor.page.get_by_label("E-mail").fill(f"{name}@picshare.example")
+    await visitor.page.get_by_label("Password", exact=True).fill(PASSWORD)
+    await visitor.page.get_by_role("button", name="Create account").click()
+    await visitor.live()
+    await visitor.sees(visitor.page.get_by_text("Your feed is waiting"))
+
+
+async def test_what_is_wrong_stands_beside_its_field(house: House) -> None:
+    """A refused sign-up tells each field's error beside it, and the first one has the focus."""
+    taken = await house.account()
+    visitor = await house.visitor()
+    visitor.expect_complaint("status of 4(09|22)")
+    await visitor.open("/signup")
+    submit = visitor.page.get_by_role("button", name="Create account")
+    await submit.click()
+    await visitor.sees(visitor.page.get_by_text("Choose a user name."))
+    username = visitor.page.get_by_label("User name")
+    await expect(username).to_be_focused()
+    await username.fill("a!")
+    await visitor.page.get_by_label("E-mail").fill("nobody")
+    await visitor.page.get_by_label("Password", exact=True).fill("short")
+    await submit.click()
+    await visitor.sees(visitor.page.get_by_text("use 3 to 30 letters", exact=False))
+    await expect(visitor.page.locator(".field.wrong")).to_have_count(3)
+    await expect(username).to_have_attribute("aria-invalid", "true")
+    await username.fill(taken.name)
+    await visitor.page.get_by_label("E-mail").fill(f"{uuid.uuid4().hex}@picshare.example")
+    await visitor.page.get_by_label("Password", exact=True).fill(PASSWORD)
+    await submit.click()
+    await visitor.sees(visitor.page.locator(".field.wrong .error").filter(has_text=re.compile("taken")))
+    await expect(visitor.page.locator(".field.wrong")).to_have_count(1)
+
+
+async def test_a_wrong_password_is_told_and_a_link_is_kept(house: House) -> None:
+    """A visitor who follows a link signs in first, after a mistake too, and then sees what the link led to."""
+    author = await house.account()
+    photo = await author.upload(photograph("flower"), "linked")
+    visitor = await house.visitor()
+    visitor.expect_complaint("status of 401")
+    await visitor.open(f"/p/{photo['id']}")
+    await visitor.page.get_by_label("User name or e-mail").fill(visitor.person.name)
+    await visitor.page.get_by_label("Password", exact=True).fill("not my password")
+    await visitor.page.get_by_role("button", name="Sign in").click()
+    await visitor.sees(visitor.page.get_by_role("alert").filter(has_text=re.compile("wrong")))
+    await visitor.sign_in()
+    await visitor.sees(visitor.page.locator(".photo-page").filter(has_text="linked"))
+
+
+async def test_a_session_survives_a_reload_and_its_access_token(house: House) -> None:
+    """Tokens are out of the reach of scripts, and a session whose access token has ended renews itself unnoticed."""
+    visitor = await house.guest()
+    readable = await visitor.page.evaluate("() => document.cookie")
+    assert "picshare_csrf" in readable
+    assert "access" not in readable
+    assert "refresh" not in readable
+    await visitor.context.clear_cookies(name="picshare_access")
+    await visitor.page.evaluate("() => localStorage.clear()")
+    await visitor.page.reload()
+    await visitor.live()
+    await visitor.sees(visitor.page.get_by_text("Your feed is waiting"))
+
+
+async def test_a_refused_access_token_is_renewed_and_the_request_repeated(house: House) -> None:
+    """When the server refuses the access token before its time, the page renews it and carries on."""
+    visitor = await house.guest()
+    visitor.expect_complaint("status of 401")
+    await visitor.context.clear_cookies(name="picshare_access")
+    await visitor.visit("Notifications")
+    await visitor.sees(visitor.page.get_by_text("All quiet"))
+
+
+async def test_two_tabs_renew_one_session_together(house: House) -> None:
+    """Two tabs that need a new access token at the same moment both keep the session."""
+    visitor = await house.guest()
+    second = await visitor.context.new_page()
+    await second.goto(visitor.url)
+    await visitor.page.evaluate("() => localStorage.clear()")
+    paths = ("/notifications/counters", "/feed", "/users/me")
+    ask = f"""async () => {{
+        const {{ Api }} = await import("/static/js/api.js");
+        const api = new Api();
+        await Promise.all({list(paths)}.map((path) => api.get(path)));
+        return true;
+    }}"""
+    one, other = visitor.page.evaluate(ask), second.evaluate(ask)
+    assert await one
+    assert await other
+    await second.reload()
+    await expect(second.locator(".live-state").first).to_have_attribute("data-state", "live", timeout=WITHIN)
+
+
+async def test_signing_out_ends_the_session_in_every_tab(house: House) -> None:
+    """Signing out leads to the sign-in page, and another tab learns that its session is over."""
+    visitor = await house.guest()
+    visitor.expect_complaint("status of 401")
+    second = await visitor.context.new_page()
+    await second.goto(f"{visitor.url}/notifications")
+    await expect(second.locator(".live-state").first).to_have_attribute("data-state", "live", timeout=WITHIN)
+    await visitor.page.get_by_role("link", name="Settings").click()
+    await visitor.page.get_by_role("button", name="Sign out").click()
+    await visitor.sees(visitor.page.get_by_role("button", name="Sign in"))
+    await expect(second.get_by_role("button", name="Sign in")).to_be_visible(timeout=WITHIN)
+    assert await visitor.page.evaluate("() => document.cookie") == ""
+
+
+async def test_a_private_account_is_asked_and_grants(house: House) -> None:
+    """Following a private account asks; its owner grants it among the notifications; then the photos are there."""
+    owner, asker = await house.guest(), await house.guest()
+    await owner.page.get_by_role("link", name="Settings").click()
+    await owner.page.get_by_label("Name").fill("Quiet Person")
+    await owner.page.get_by_label("Private account").check()
+    await owner.page.get_by_role("button", name="Save").click()
+    await owner.sees(owner.toast("Saved"))
+    await owner.person.upload(photograph("galaxies"), "for friends")
+
+    await asker.open(f"/u/{owner.person.name}")
+    await asker.sees(asker.page.get_by_role("heading", name="Quiet Person"))
+    await asker.sees(asker.page.get_by_text("This account is private"))
+    await asker.page.get_by_role("button", name="Follow", exact=True).click()
+    await asker.sees(asker.page.get_by_role("button", name="Requested"))
+    await owner.visit("Notifications")
+    await owner.page.get_by_role("button", name="Accept").click()
+    await owner.sees(owner.page.locator(".notice").filter(has_text="started following you"))
+    await owner.loses(owner.page.get_by_role("button", name="Accept"))
+    await expect(owner.page.locator(".nav .badge")).to_be_hidden(timeout=WITHIN)
+    await asker.page.reload()
+    await asker.sees(asker.page.locator(".cell .loaded"))

@@ -1,0 +1,177 @@
+"""How pages behave under the hand: on phones, with the keyboard, in the dark, without jumping."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from playwright.async_api import expect
+
+from tests.browser.visitor import PHONE, House, Visitor
+from tests.support.pictures import photograph
+
+PATHS = ("/", "/discover", "/new", "/notifications", "/settings", "/u/{name}", "/p/{photo}", "/tag/wide")
+# The bar of 320 px is the narrowest phone in use, and what WCAG 2.2 (1.4.10) asks for.
+WIDTHS = (320, 390, 1280)
+LONG = "Donaudampfschifffahrtsgesellschaftskapitän" * 4
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+async def test_no_page_scrolls_sideways(house: House, width: int) -> None:
+    """Every page fits its window, however narrow, with very long words in captions and names."""
+    visitor = await house.guest(viewport={"width": width, "height": 800})
+    await visitor.person.call("PATCH", "/users/me", json={"display_name": LONG[:60], "bio": LONG})
+    photo = await visitor.person.upload(photograph("rocket"), LONG)
+    await visitor.person.call("POST", f"/photos/{photo['id']}/comments", json={"text": LONG})
+    for path in PATHS:
+        await visitor.open(path.format(name=visitor.person.name, photo=photo["id"]))
+        await visitor.sees(visitor.page.locator("main").locator("h1, .blank").first.or_(visitor.page.locator("body")))
+        wider = await visitor.page.evaluate("() => document.documentElement.scrollWidth - innerWidth")
+        assert wider <= 0, f"{path} is {wider} px wider than {width} px"
+
+
+async def test_photos_do_not_shift_the_page_as_they_load(house: House) -> None:
+    """The frames of a feed have their final shape before any image has come."""
+    visitor = await house.guest()
+    for name in ("coffee", "astronaut", "temple"):
+        await visitor.person.upload(photograph(name), name)
+    await visitor.sees(visitor.card("temple"))
+    await visitor.page.add_init_script(
+        """window.shift = 0;
+        new PerformanceObserver((list) => {
+            for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shift += entry.value;
+        }).observe({ type: "layout-shift", buffered: true });"""
+    )
+    await visitor.page.reload()
+    for name in ("temple", "astronaut", "coffee"):
+        await visitor.card(name).scroll_into_view_if_needed()
+        await visitor.sees(visitor.card(name).locator(".frame.loaded"))
+    assert await visitor.page.evaluate("() => window.shift") < 0.05
+
+
+async def test_a_photo_shows_its_placeholder_before_it_has_come(house: House) -> None:
+    """Until the image arrives, its blurred colours stand in the frame, whose shape is the photo's own."""
+    visitor = await house.guest()
+    await visitor.person.upload(photograph("temple"), "slow one")
+    await visitor.sees(visitor.card("slow one"))
+    await visitor.page.route(re.compile("/media/"), lambda _: None)
+    await visitor.page.reload()
+    frame = visitor.card("slow one").locator(".frame")
+    await visitor.sees(frame.locator("canvas"))
+    box = await frame.bounding_box()
+    assert box is not None
+    assert box["width"] / box["height"] == pytest.approx(640 / 427, rel=0.02)
+    colours = await frame.locator("canvas").evaluate(
+        """(canvas) => {
+            const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+            return new Set(Array.from({ length: data.length / 4 }, (_, i) => data[4 * i] >> 4)).size;
+        }"""
+    )
+    assert colours > 3
+    await visitor.page.unroute_all(behavior="ignoreErrors")
+
+
+async def test_the_keyboard_reaches_what_the_mouse_does(house: House) -> None:
+    """With the keyboard alone: skip to the photos, like one, open its menu and leave it, comment."""
+    visitor = await house.guest()
+    await visitor.person.upload(photograph("cat"), "with keys")
+    card = visitor.card("with keys")
+    await visitor.sees(card)
+    await visitor.page.reload()
+    await visitor.sees(card)
+    await visitor.page.locator(".skip-link").focus()
+    await visitor.page.keyboard.press("Enter")
+    await expect(visitor.page.locator("main")).to_be_focused()
+
+    like = card.get_by_role("button", name=re.compile("^Like"))
+    await like.focus()
+    await visitor.page.keyboard.press("Space")
+    await expect(like).to_have_attribute("aria-pressed", "true")
+
+    more = card.get_by_role("button", name="More about this photo")
+    await more.focus()
+    await visitor.page.keyboard.press("Enter")
+    await expect(visitor.page.get_by_role("menuitem", name="Copy link")).to_be_focused()
+    await visitor.page.keyboard.press("ArrowDown")
+    await expect(visitor.page.get_by_role("menuitem", name="Delete photo")).to_be_focused()
+    await visitor.page.keyboard.press("Escape")
+    await expect(more).to_be_focused()
+    await expect(visitor.page.get_by_role("menu")).to_have_count(0)
+
+    await card.get_by_role("link", name=re.compile("^Comments")).focus()
+    await visitor.page.keyboard.press("Enter")
+    await expect(visitor.page.locator("h1")).to_be_focused()
+    await visitor.page.get_by_label("Your comment").focus()
+    await visitor.page.keyboard.type("typed")
+    await visitor.page.keyboard.press("Enter")
+    await visitor.sees(visitor.page.locator(".comments li:not(.sending)").filter(has_text="typed"))
+
+
+async def test_going_back_finds_the_feed_as_it_was(house: House) -> None:
+    """Back from a photo, the feed stands at the same place, with what arrived and was liked meanwhile."""
+    visitor = await house.guest(viewport=PHONE)
+    for name in ("coffee", "flower", "rocket", "temple"):
+        await visitor.person.upload(photograph(name), f"my {name}")
+    await visitor.sees(visitor.card("my coffee"))
+    card = visitor.card("my coffee")
+    await card.get_by_role("link", name=re.compile("^Comments")).scroll_into_view_if_needed()
+    place = await visitor.page.evaluate("() => scrollY")
+    assert place > 300
+    await card.get_by_role("link", name=re.compile("^Comments")).click()
+    await visitor.page.get_by_role("button", name=re.compile("^Like")).click()
+    await visitor.page.go_back()
+    await visitor.sees(card)
+    assert await visitor.page.evaluate("() => scrollY") == pytest.approx(place, abs=2)
+    await expect(card.get_by_role("button", name=re.compile("^Like"))).to_have_attribute("aria-pressed", "true")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_text_can_be_read_in_light_and_dark(house: House, scheme: Any) -> None:
+    """Text has a contrast of at least 4.5 to what lies behind it (WCAG 2.2, 1.4.3), in both colour schemes."""
+    visitor = await house.guest(color_scheme=scheme)
+    await visitor.person.upload(photograph("flower"), "readable")
+    await visitor.sees(visitor.card("readable"))
+    for path in ("/", "/settings", f"/u/{visitor.person.name}"):
+        await visitor.open(path)
+        await visitor.sees(visitor.page.locator("main h1"))
+        poor = await _poor_contrasts(visitor)
+        assert poor == [], f"{path}: {poor}"
+
+
+async def _poor_contrasts(visitor: Visitor) -> list[str]:
+    """Return the texts of the page whose contrast is below 4.5, with the contrast."""
+    found: list[str] = await visitor.page.evaluate(
+        """() => {
+            const paint = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+            const rgba = (colour) => {
+                paint.clearRect(0, 0, 1, 1);
+                paint.fillStyle = colour;
+                paint.fillRect(0, 0, 1, 1);
+                return [...paint.getImageData(0, 0, 1, 1).data];
+            };
+            const light = ([r, g, b]) => [r, g, b].map((v) => v / 255)
+                .map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4))
+                .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+            const behind = (element) => {
+                for (let at = element; at; at = at.parentElement) {
+                    const colour = rgba(getComputedStyle(at).backgroundColor);
+                    if (colour[3] > 200) return colour;
+                }
+                return rgba("Canvas");
+            };
+            const poor = [];
+            const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+            while (walker.nextNode()) {
+                const element = walker.currentNode.parentElement;
+                const text = walker.currentNode.textContent.trim();
+                if (!text || !element.checkVisibility()) continue;
+                if (element.closest("script, noscript, .frame, .counts, :disabled")) continue;
+                const [one, other] = [rgba(getComputedStyle(element).color), behind(element)].map(light);
+                const contrast = (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05);
+                if (contrast < 4.5) poor.push(`${text.slice(0, 30)}: ${contrast.toFixed(2)}`);
+            }
+            return poor;
+        }"""
+    )
+    return found
