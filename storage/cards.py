@@ -38,7 +38,7 @@ CHANGE_LIFE = 5_000  # longer than a reader takes from PostgreSQL to Redis
 DELETED = b"-"
 UNSHOWN = b"~"
 CHANGING = b"?"
-_PRIVATE = b"!"
+_PRIVATE = ord("!")
 _HASH_END = 1 + 64  # a mark, then a sha256 in hex
 _VARIANTS = ("thumb", "feed")
 
@@ -151,26 +151,31 @@ def render(photo: Photo) -> bytes:
     if photo.state is not PhotoState.READY:
         fields["urls"] = {}  # there are no variants to point to
     elif photo.author_private:
-        return _PRIVATE + photo.sha256.encode() + orjson.dumps(fields)[:-1]
+        return b"!" + photo.sha256.encode() + orjson.dumps(fields)[:-1]
     else:
         fields["urls"] = _urls(photo.sha256, None)
     return orjson.dumps(fields)[:-1]
 
 
-def complete(card: bytes, *, likes: int | bytes, comments: int | bytes, liked: bool, sign: Sign | None) -> bytes:
-    """Return a photo's JSON; numbers may come as digits.
+def ending(likes: int, comments: int) -> bytes:
+    """Return what follows a card, up to whether the viewer likes the photo."""
+    return b',"likes":%d,"comments":%d,"liked":' % (likes, comments)
+
+
+def finish(card: bytes, tail: bytes, *, liked: bool, sign: Sign | None) -> bytes:
+    """Return a photo's JSON from its card and `ending`.
 
     `sign` turns a private photo's path into one that answers for a while; without it that photo has no URLs.
     """
-    if card.startswith(_PRIVATE):
+    if card[0] == _PRIVATE:
         urls = {} if sign is None else _urls(card[1:_HASH_END].decode(), sign)
         card = card[_HASH_END:] + b',"urls":' + orjson.dumps(urls)
-    return b'%b,"likes":%b,"comments":%b,"liked":%b}' % (
-        card,
-        likes if isinstance(likes, bytes) else b"%d" % likes,
-        comments if isinstance(comments, bytes) else b"%d" % comments,
-        b"true" if liked else b"false",
-    )
+    return card + tail + (b"true}" if liked else b"false}")
+
+
+def complete(card: bytes, *, likes: int, comments: int, liked: bool, sign: Sign | None) -> bytes:
+    """Return a photo's JSON from its card and counters; `sign` as in `finish`."""
+    return finish(card, ending(likes, comments), liked=liked, sign=sign)
 
 
 def photo_json(photo: Photo, *, liked: bool, sign: Sign | None = None) -> bytes:

@@ -3,9 +3,9 @@
 Every state carries the photo's version, which grows with each change, and a state is written only where no
 newer one stands. So the order in which states arrive does not matter, nor how often each does.
 
-`count:<photo>` is "version likes comments". `liked:{group}:<user>` is a hash from photo to the signed version
-of the last act (+ liked, - taken back); the field `*` says that it was loaded, "all" or, for people
-who like more than is kept, "newest".
+`count:<photo>` is "version likes comments " and then the same in JSON, as it follows a card.
+`liked:{group}:<user>` is a hash from photo to the signed version of the last act (+ liked, - taken back); the
+field `*` says that it was loaded, "all" or, for people who like more than is kept, "newest".
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import time
 from collections.abc import Mapping, Sequence
 
 from storage import likes, photos
+from storage.cards import ending
 from storage.database import Queryable
 from storage.ids import milliseconds_of, slot_group
 from storage.log_format import pack_ids
@@ -70,8 +71,8 @@ class Engagement:
         found = await photos.load(self._db, photo_ids)
         rows = [(photo.id, photo.version, photo.likes, photo.comments) for photo in found.values()]
         await self._keep_counts(rows)
-        loaded = dict.fromkeys(photo_ids, b"0 0 0")
-        return loaded | {row[0]: b"%d %d %d" % row[1:] for row in rows}
+        loaded = dict.fromkeys(photo_ids, _counters(0, 0, 0))
+        return loaded | {row[0]: _counters(*row[1:]) for row in rows}
 
     async def likes_of(self, viewer_id: int, acts: Mapping[int, bytes | None], marker: bytes | None) -> set[int]:
         """Return which of the photos the viewer likes.
@@ -112,7 +113,10 @@ class Engagement:
         await self._liked.run_many(self._redis, [*calls, (key, (LIFE, marker))])
 
     async def _keep_counts(self, rows: Sequence[tuple[int, int, int, int]]) -> None:
-        calls: list[Call] = [([b"count:" + pack_ids([photo_id])], (*figures, LIFE)) for photo_id, *figures in rows]
+        calls: list[Call] = []
+        for photo_id, version, number, comments in rows:
+            value = _counters(version, number, comments)
+            calls.append(([b"count:" + pack_ids([photo_id])], (version, value, LIFE)))
         if calls:
             await self._counts.run_many(self._redis, calls)
 
@@ -133,6 +137,15 @@ def pack_ids_each(ids: Sequence[int]) -> list[bytes]:
     return [packed[at : at + 8] for at in range(0, len(packed), 8)]
 
 
+def counters_json(counters: bytes) -> bytes:
+    """Return the JSON that follows a card out of the counters' value."""
+    return counters.rpartition(b" ")[2]
+
+
+def _counters(version: int, likes: int, comments: int) -> bytes:
+    return b"%d %d %d %b" % (version, likes, comments, ending(likes, comments))
+
+
 def _numbers(counters: bytes) -> tuple[int, int]:
-    _, count, comments = counters.split()
+    _, count, comments, _ = counters.split(b" ")
     return int(count), int(comments)

@@ -13,18 +13,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from storage import photo_lists
-from storage.cards import Cards, Sign, complete
+from storage.cards import Cards, Sign, complete, finish
 from storage.database import Queryable
-from storage.engagement import Engagement, covers, liked_key
+from storage.engagement import Engagement, counters_json, covers, liked_key
 from storage.feeds import Feeds
 from storage.log_format import pack_ids
-from storage.quotas import Quota, QuotaPolicy, quota_key, user_subject
+from storage.quotas import Quota, QuotaPolicy, user_quota_key
 from storage.redis_client import Redis
 from storage.redis_scripts import Script
 from storage.tickets import revoked_key
 from storage.window_log import TIME_TO_LIVE
 
 _OK, _MISSING, _BUILDING, _REVOKED, _REFUSED = range(5)
+_TAKEN_BACK = ord("-")
 _RETRIES = 2  # to get a page out of Redis, before PostgreSQL gives it
 
 
@@ -76,7 +77,7 @@ class Home:
         keys = [
             self._feeds.log.key(viewer_id),
             liked_key(viewer_id),
-            quota_key(policy, user_subject(viewer_id)),
+            user_quota_key(policy, viewer_id),
             revoked_key(session, viewer_id),
         ]
         arguments = (b"" if before is None else pack_ids([before]), limit)
@@ -104,27 +105,31 @@ class Home:
         if answer[0] != _OK:
             return None
         _, _, whole, more, lowest, packed, cards, counts, likes = answer
-        ids = struct.unpack(f">{len(packed) // 8}Q", packed)
-        if None in cards:
-            loaded = await self._cards.load(photo_id for photo_id, card in zip(ids, cards, strict=True) if card is None)
-            cards = [loaded.get(photo_id) if card is None else card for photo_id, card in zip(ids, cards, strict=True)]
-            if None in cards:
-                return None
-        if None in counts:
-            missing = [photo_id for photo_id, count in zip(ids, counts, strict=True) if count is None]
-            found = await self._engagement.load_counts(missing)
-            counts = [found[photo_id] if count is None else count for photo_id, count in zip(ids, counts, strict=True)]
+        last = int.from_bytes(packed[-8:], "big") if packed else None
         marker, *acts = likes
-        if marker is None or (ids and not covers(marker, ids[-1])):
+        if None in cards or None in counts or marker is None or (last and not covers(marker, last)):
+            ids = struct.unpack(f">{len(packed) // 8}Q", packed)
+            if not await self._load(ids, cards, counts):
+                return None
             liked = await self._engagement.likes_of(viewer_id, dict(zip(ids, acts, strict=True)), marker)
             acts = [b"+" if photo_id in liked else None for photo_id in ids]
-        items = []
-        for card, count, act in zip(cards, counts, acts, strict=True):
-            _, number, comments = count.split()
-            liking = act is not None and not act.startswith(b"-")
-            items.append(complete(card, likes=number, comments=comments, liked=liking, sign=sign))
-        last = ids[-1] if ids else None
+        items = [
+            finish(card, counters_json(count), liked=act is not None and act[0] != _TAKEN_BACK, sign=sign)
+            for card, count, act in zip(cards, counts, acts, strict=True)
+        ]
         return _Gathered(items=items, last=last, more=bool(more or not whole), below=_lower(before, lowest))
+
+    async def _load(self, ids: Sequence[int], cards: list[bytes | None], counts: list[bytes | None]) -> bool:
+        """Put what is missing in its place; False when a photo turned out to be gone."""
+        if missing := [photo_id for photo_id, card in zip(ids, cards, strict=True) if card is None]:
+            loaded = await self._cards.load(missing)
+            if len(loaded) < len(missing):
+                return False
+            cards[:] = [loaded.get(photo_id, card) for photo_id, card in zip(ids, cards, strict=True)]
+        if missing := [photo_id for photo_id, count in zip(ids, counts, strict=True) if count is None]:
+            found = await self._engagement.load_counts(missing)
+            counts[:] = [found.get(photo_id, count) for photo_id, count in zip(ids, counts, strict=True)]
+        return True
 
     async def _continue(self, viewer_id: int, page: _Gathered, *, limit: int, sign: Sign | None) -> None:
         """Fill a page up from PostgreSQL."""

@@ -89,11 +89,15 @@ def user_subject(user_id: int) -> str:
     return encode(user_id)
 
 
+def user_quota_key(policy: QuotaPolicy, user_id: int) -> bytes:
+    """Return the Redis key of a person's quota; it lies in the person's slot group."""
+    return b"quota:{%d}:%b:%d" % (slot_group(user_id), policy.name.encode(), user_id)
+
+
 def quota_key(policy: QuotaPolicy, subject: str) -> bytes:
-    """Return the Redis key of a quota: a person's lies in the person's slot group, any other subject is hashed."""
+    """Return the Redis key of a quota: a person's by the person's id, any other subject's by a digest."""
     try:
-        user_id = decode(subject)
+        return user_quota_key(policy, decode(subject))
     except BadIdError:
         digest = hashlib.blake2b(subject.encode(), digest_size=16).hexdigest()
         return f"quota:{policy.name}:{digest}".encode()
-    return f"quota:{{{slot_group(user_id)}}}:{policy.name}:{encode(user_id)}".encode()

@@ -7,9 +7,10 @@ again from PostgreSQL when it is next read, so nothing here is ever the only cop
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import redis.exceptions as driver
 from redis.asyncio import BlockingConnectionPool
@@ -18,6 +19,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from storage.errors import StorageError, UnavailableError
+from storage.redis_link import Link, LinkAddress
 
 # The driver's own types are generic over its answers in ways that differ between versions.
 Redis: TypeAlias = Any
@@ -39,6 +41,17 @@ _UNREACHABLE = (
 )
 
 
+class LinkedRedis(AsyncRedis):  # type: ignore[type-arg,misc,unused-ignore]
+    """The driver's client, with a shared connection beside its pool for what is asked most often."""
+
+    link: Link
+
+    async def aclose(self, close_connection_pool: bool | None = None) -> None:
+        """Close the shared connection and the pool."""
+        await self.link.close()
+        await super().aclose(close_connection_pool)
+
+
 def open_redis(url: str, *, max_connections: int = 32) -> Redis:
     """Return a client for `url` (redis://, rediss:// or unix://) that connects when first used.
 
@@ -56,7 +69,24 @@ def open_redis(url: str, *, max_connections: int = 32) -> Redis:
         socket_connect_timeout=CONNECT_TIMEOUT,
         retry=retry,
     )
-    return AsyncRedis.from_pool(pool)
+    client = cast(LinkedRedis, LinkedRedis.from_pool(pool))
+    client.link = Link(_address(pool), answer_timeout=ANSWER_TIMEOUT, connect_timeout=CONNECT_TIMEOUT)
+    return client
+
+
+async def execute(redis: Redis, *command: bytes | str | int) -> Any:
+    """Run a command on the shared connection, or in the pool of a client that has none (a cluster's)."""
+    link: Link | None = getattr(redis, "link", None)
+    return await (redis.execute_command(*command) if link is None else link.call(*command))
+
+
+def _address(pool: Any) -> LinkAddress:
+    # A connection that is never opened knows the address, and the TLS settings as the driver reads them.
+    settings, connection = pool.connection_kwargs, pool.make_connection()
+    names = {item.name for item in dataclasses.fields(LinkAddress)}
+    given = {name: value for name, value in settings.items() if name in names}
+    tls = connection.ssl_context.get() if hasattr(connection, "ssl_context") else None
+    return LinkAddress(**given, tls=tls)
 
 
 @contextmanager

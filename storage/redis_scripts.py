@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Sequence
 from importlib import resources
@@ -9,7 +10,7 @@ from typing import Any, TypeAlias
 
 from redis.exceptions import NoScriptError
 
-from storage.redis_client import Redis, redis_errors
+from storage.redis_client import Redis, execute, redis_errors
 
 Argument: TypeAlias = bytes | str | int
 Call: TypeAlias = tuple[Sequence[bytes], Sequence[Argument]]
@@ -27,29 +28,12 @@ class Script:
         """Run the script on `keys`; raise `UnavailableError`, or `StorageError` where the script itself fails."""
         with redis_errors():
             try:
-                return await redis.evalsha(self._digest, len(keys), *keys, *arguments)
+                return await execute(redis, "EVALSHA", self._digest, len(keys), *keys, *arguments)
             except NoScriptError:
-                return await redis.eval(self._source, len(keys), *keys, *arguments)
+                return await execute(redis, "EVAL", self._source, len(keys), *keys, *arguments)
 
     async def run_many(self, redis: Redis, calls: Sequence[Call]) -> list[Any]:
-        """Run the script once for each call, in one round trip; each call is atomic by itself, all are not."""
+        """Run the script once for each call, together; each call is atomic by itself, all are not."""
         if len(calls) == 1:
             return [await self.run(redis, *calls[0])]
-        with redis_errors():
-            answers = await self._pipe(redis, calls)
-            missed = [index for index, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
-            if missed:
-                await redis.script_load(self._source)
-                for index, answer in zip(missed, await self._pipe(redis, [calls[i] for i in missed]), strict=True):
-                    answers[index] = answer
-            for answer in answers:
-                if isinstance(answer, Exception):
-                    raise answer
-            return answers
-
-    async def _pipe(self, redis: Redis, calls: Sequence[Call]) -> list[Any]:
-        pipeline = redis.pipeline(transaction=False)
-        for keys, arguments in calls:
-            pipeline.evalsha(self._digest, len(keys), *keys, *arguments)
-        answers: list[Any] = await pipeline.execute(raise_on_error=False)
-        return answers
+        return await asyncio.gather(*(self.run(redis, keys, arguments) for keys, arguments in calls))

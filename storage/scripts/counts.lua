@@ -1,8 +1,9 @@
 -- Set a photo's counters, unless newer ones stand.
 --
--- KEYS: the counters ("version likes comments"). ARGV: version, likes, comments, time to live in s.
+-- KEYS: the counters ("version likes comments ", and what they look like in JSON).
+-- ARGV: version, the whole value, time to live in s.
 
 local present = redis.call('GET', KEYS[1])
 if present and tonumber(string.match(present, '^%d+')) > tonumber(ARGV[1]) then return 0 end
-redis.call('SET', KEYS[1], ARGV[1] .. ' ' .. ARGV[2] .. ' ' .. ARGV[3], 'EX', ARGV[4])
+redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3])
 return 1

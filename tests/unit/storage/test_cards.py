@@ -97,13 +97,6 @@ def test_public_urls_are_not_signed() -> None:
     assert told["urls"]["feed"] == f"/media/{SHA}/feed.jpg"
 
 
-def test_numbers_may_come_as_digits() -> None:
-    """Counters go into the JSON as Redis gives them, without a detour through numbers."""
-    card = render(photo())
-    numbers = complete(card, likes=12, comments=7, liked=True, sign=None)
-    assert complete(card, likes=b"12", comments=b"7", liked=True, sign=None) == numbers
-
-
 @pytest.mark.parametrize(("value", "shown"), [(b"-", False), (b"~", False), (b"?", False), (render(photo()), True)])
 def test_marks_are_no_cards(value: bytes, shown: bool) -> None:
     """What says that a photo is deleted, not shown or changing is never taken for a card."""
