@@ -50,11 +50,11 @@ class Keepalive:
     def turn(self, now: float) -> None:
         """Look at all connections that are due at `now`, in seconds of the event loop's clock."""
         last = math.floor(now / self._settings.tick)
-        first = last if self._cursor is None else self._cursor + 1
-        # Slots are visited one by one unless the process slept for long.
-        passed = (
-            range(first, last + 1) if last - first < len(self._slots) else sorted(s for s in self._slots if s <= last)
-        )
+        first = -math.inf if self._cursor is None else self._cursor + 1
+        if last - first < len(self._slots):
+            passed = list(range(int(first), last + 1))
+        else:  # the first turn, or the process slept for long
+            passed = sorted(slot for slot in self._slots if slot <= last)
         self._cursor = last
         for slot in passed:
             for connection in self._slots.pop(slot, ()):

@@ -147,6 +147,26 @@ async def test_loss_while_recovering(scene: Scene) -> None:
     await eventually(both)
 
 
+async def test_two_reads_at_once(scene: Scene) -> None:
+    """A stream that is read twice at the same time, after a loss and with a refresh, tells everything once."""
+    scene.presence.gate.set()
+    gate = scene.streams.gate = asyncio.Event()
+    scene.publish(1, announced=False)
+    scene.resync.lost()
+    scene.resync.restored()
+    await eventually(lambda: scene.streams.reads == 1)
+    checking = asyncio.create_task(scene.resync.check(scene.connection))
+    await eventually(lambda: scene.streams.reads == 2)
+    gate.set()
+    await checking
+    scene.publish(2)
+
+    async def both() -> bool:
+        return await scene.sent() == [1, 2]
+
+    await eventually(both)
+
+
 async def test_gap_during_renewal(scene: Scene) -> None:
     """While a registration is renewed, live publications wait, so that they cannot hide what was missed before."""
     renewing = asyncio.create_task(scene.resync.renew())
