@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 import orjson
 from aiohttp import web
 
+from server.access_log import AccessLog, EventLog
 from server.addresses import ClientAddresses
 from server.api.live import LIVE_PATH
 from server.api.table import endpoints
@@ -30,7 +31,7 @@ def make_app(services: Services) -> web.Application:
     authentication = Authentication(tokens)
     table = endpoints(services, tokens)
     guard = Guard(authentication, services.gate, services.quotas, settings.limits, body_timeout=settings.body_timeout)
-    app = _edge_app(settings, services.metrics)
+    app = _edge_app(settings, services.metrics, services.accesses)
     for endpoint in table:
         resource = app.router.add_resource(PREFIX + endpoint.path)
         for method in ("GET", "HEAD") if endpoint.method == "GET" else (endpoint.method,):
@@ -45,15 +46,17 @@ def make_app(services: Services) -> web.Application:
     return app
 
 
-def make_live_app(live: LiveHandler, settings: ApiSettings, metrics: HttpMetrics) -> web.Application:
+def make_live_app(
+    live: LiveHandler, settings: ApiSettings, metrics: HttpMetrics, accesses: AccessLog | None = None
+) -> web.Application:
     """Return an application that holds live connections and nothing else."""
-    app = _edge_app(settings, metrics)
+    app = _edge_app(settings, metrics, accesses or EventLog())
     app.router.add_get(LIVE_PATH, live.handle)
     return app
 
 
-def _edge_app(settings: ApiSettings, metrics: HttpMetrics) -> web.Application:
-    middleware = edge(ClientAddresses(settings.trusted_proxies), metrics, secure=settings.secure)
+def _edge_app(settings: ApiSettings, metrics: HttpMetrics, accesses: AccessLog) -> web.Application:
+    middleware = edge(ClientAddresses(settings.trusted_proxies), metrics, accesses, secure=settings.secure)
     return web.Application(middlewares=[middleware])
 
 

@@ -60,6 +60,7 @@ class Authentication:
             raise unauthorized(code, str(error)) from error
         return Viewer(
             user_id=claims.user_id,
+            user_text=claims.subject,
             session=claims.session,
             role=claims.role,
             expires_at=claims.expires_at,

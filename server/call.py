@@ -28,6 +28,7 @@ class Viewer:
     """Who is signed in; `by_cookie` when the browser sent the proof by itself."""
 
     user_id: int
+    user_text: str
     session: str
     role: Role
     expires_at: int
@@ -78,7 +79,8 @@ class Call:
     def query(self, model: type[M]) -> M:
         """Return the query's parameters; raise a 400 that names the bad one."""
         try:
-            return model.model_validate_strings(dict(self.request.query))
+            given = self.request.query if self.request.query_string else {}
+            return model.model_validate_strings(dict(given))
         except ValidationError as error:
             raise invalid(error, status=400) from error
 

@@ -1,6 +1,6 @@
 """Cursors: opaque text for "go on after here", good only for the list that gave it.
 
-A cursor is a position and a short HMAC over the list's name and that position, in URL-safe base 64; so
+A cursor is a position and a short MAC over the list's name and that position, in URL-safe base 64; so
 one that was made up, cut, or taken from another list is noticed. It carries no secret.
 """
 
@@ -58,4 +58,6 @@ class Cursors:
         return position
 
     def _tag(self, listing: str, position: bytes) -> bytes:
-        return hmac.digest(self._key, listing.encode() + b"\0" + position, hashlib.sha256)[:_TAG_BYTES]
+        # Keyed BLAKE2 (RFC 7693) is a MAC by itself and costs a third of HMAC: this is done for every page.
+        data = listing.encode() + b"\0" + position
+        return hashlib.blake2b(data, key=self._key, digest_size=_TAG_BYTES).digest()

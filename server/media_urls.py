@@ -1,6 +1,6 @@
 """Image URLs: `/media/<sha256>/<variant>.<ext>`, signed and short-lived where the photo is not public.
 
-A signature is an HMAC-SHA256 over the path and the second it expires at. The expiry is rounded up, so
+A signature is a MAC over the path and the second it expires at. The expiry is rounded up, so
 that for some minutes the URL stays the same and browsers find the image in their cache.
 """
 
@@ -38,5 +38,6 @@ class MediaUrls:
         return max(0, int(int(expires) - self._clock()))
 
     def _signature(self, path: str, expires: int) -> str:
-        digest = hmac.digest(self._key, f"{path}\n{expires}".encode(), hashlib.sha256)
-        return base64.urlsafe_b64encode(digest[:18]).decode()
+        # Keyed BLAKE2 (RFC 7693) is a MAC by itself and costs a third of HMAC: a page of a feed signs forty.
+        digest = hashlib.blake2b(f"{path}\n{expires}".encode(), key=self._key, digest_size=18).digest()
+        return base64.urlsafe_b64encode(digest).decode()

@@ -31,6 +31,7 @@ class Metrics:
             buckets=_HTTP_SECONDS,
             registry=self.registry,
         )
+        self._request_kinds: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self._jobs = Counter("picshare_jobs", "Jobs by outcome.", ("queue", "outcome"), registry=self.registry)
         self._job_seconds = Histogram(
             "picshare_job_duration_seconds",
@@ -58,8 +59,14 @@ class Metrics:
 
     def request_done(self, *, method: str, route: str, status: int, seconds: float) -> None:
         """Record one answered request; `route` is the template, never the path."""
-        self._requests.labels(method, route, str(status)).inc()
-        self._request_seconds.labels(route).observe(seconds)
+        kind = (method, route, status)
+        counted = self._request_kinds.get(kind)
+        if counted is None:
+            # Looking labels up costs as much as the rest of a quick request's bookkeeping.
+            counted = (self._requests.labels(method, route, str(status)), self._request_seconds.labels(route))
+            self._request_kinds[kind] = counted
+        counted[0].inc()
+        counted[1].observe(seconds)
 
     def job(self, *, queue: str, outcome: str, seconds: float) -> None:
         """Record one attempt at a job."""

@@ -14,11 +14,11 @@ import structlog
 from aiohttp import ClientConnectionResetError, web
 from aiohttp.typedefs import Middleware
 
+from server.access_log import Access, AccessLog
 from server.addresses import ClientAddresses
 from server.call import ADDRESS, ANSWER_HEADERS, VIEWER
 from server.problems import ProblemError, problem_of, render, unexpected
 from server.services import HttpMetrics
-from storage import ids
 
 log = structlog.get_logger(__name__)
 
@@ -34,7 +34,7 @@ _GOOD_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _QUIET = ("/healthz", "/readyz", "/metrics")
 
 
-def edge(addresses: ClientAddresses, metrics: HttpMetrics, *, secure: bool) -> Middleware:
+def edge(addresses: ClientAddresses, metrics: HttpMetrics, accesses: AccessLog, *, secure: bool) -> Middleware:
     """Return the middleware; `secure` adds HSTS, for a service that is reached over HTTPS."""
     common = {
         "X-Content-Type-Options": "nosniff",
@@ -57,7 +57,12 @@ def edge(addresses: ClientAddresses, metrics: HttpMetrics, *, secure: bool) -> M
             response = _answer(error, request_id)
         if not response.prepared:
             _add_headers(request, response, common, request_id)
-        _record(request, response.status, time.perf_counter() - started, metrics)
+        seconds = time.perf_counter() - started
+        resource = request.match_info.route.resource
+        route = resource.canonical if resource is not None else "unknown"
+        metrics.request_done(method=request.method, route=route, status=response.status, seconds=seconds)
+        if route not in _QUIET:
+            accesses.record(_access(request, request_id, response.status, seconds))
         return response
 
     return middleware
@@ -90,22 +95,17 @@ def _add_headers(request: web.Request, response: web.StreamResponse, common: dic
         response.force_close()
 
 
-def _record(request: web.Request, status: int, seconds: float, metrics: HttpMetrics) -> None:
-    resource = request.match_info.route.resource
-    route = resource.canonical if resource is not None else "unknown"
-    metrics.request_done(method=request.method, route=route, status=status, seconds=seconds)
-    if route in _QUIET:
-        return
+def _access(request: web.Request, request_id: str, status: int, seconds: float) -> Access:
     viewer = request.get(VIEWER)
-    log.info(
-        "request",
+    return Access(
+        request_id=request_id,
         method=request.method,
         # The path without its query: what stands there may be a ticket or a signature.
         path=request.path,
         status=status,
         duration_ms=round(seconds * 1000, 2),
         address=request[ADDRESS],
-        user_id=ids.encode(viewer.user_id) if viewer is not None else None,
+        user_id=None if viewer is None else viewer.user_text,
     )
 
 

@@ -13,6 +13,7 @@ from typing import Protocol
 from aiohttp import web
 
 from channels.publisher import LivePublisher
+from server.access_log import AccessLog, EventLog
 from server.addresses import Network
 from server.media_urls import MediaUrls
 from server.passwords import Passwords
@@ -99,3 +100,4 @@ class Services:
     media_urls: MediaUrls
     live: LiveHandler | None = None
     metrics: HttpMetrics = field(default_factory=NoHttpMetrics)
+    accesses: AccessLog = field(default_factory=EventLog)

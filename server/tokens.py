@@ -42,6 +42,7 @@ class Claims:
     """What a good access token says: who, in which session, as what, and until when (Unix seconds)."""
 
     user_id: int
+    subject: str
     session: str
     role: Role
     expires_at: int
@@ -107,6 +108,7 @@ class AccessTokens:
             )
             return Claims(
                 user_id=ids.decode(payload["sub"]),
+                subject=payload["sub"],
                 session=str(payload["sid"]),
                 role=Role(payload["role"]),
                 expires_at=int(payload["exp"]),
