@@ -58,6 +58,12 @@ def set_up_logs(section: LogSection, *, quiet: bool = False, terminal: bool | No
     _adopt_library_logs(level, first, last)
 
 
+def writes_json(section: LogSection) -> bool:
+    """Tell whether informative events become lines of JSON on standard error."""
+    as_json = section.format == "json" or (section.format == "auto" and not sys.stderr.isatty())
+    return as_json and _level(section, quiet=False) <= logging.INFO
+
+
 def _adopt_library_logs(level: int, first: list[Any], last: list[Any]) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(

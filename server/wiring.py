@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -10,10 +11,12 @@ from aiohttp import web
 
 from channels.live import Live
 from channels.settings import LiveSettings
+from server.access_log import AccessLog, EventLog, JsonLines
 from server.app import make_app, make_live_app
 from server.config import Settings
 from server.errors import ConfigError
 from server.live_ports import LiveAuthenticator, LiveAuthorizer, LiveStreams
+from server.logs import writes_json
 from server.measured_feeds import MeasuredFeeds
 from server.media_urls import MediaUrls
 from server.metrics import Metrics
@@ -79,7 +82,7 @@ def live_layer(settings: Settings, stores: Stores, metrics: Metrics) -> Live:
 
 def live_app(settings: Settings, live: Live, metrics: Metrics) -> web.Application:
     """Return an application that holds live connections and nothing else."""
-    return make_live_app(live, api_settings(settings), metrics)
+    return make_live_app(live, api_settings(settings), metrics, access_log(settings))
 
 
 def api_app(
@@ -104,8 +107,14 @@ def api_app(
             media_urls=MediaUrls(secret),
             live=live,
             metrics=metrics,
+            accesses=access_log(settings),
         )
     )
+
+
+def access_log(settings: Settings) -> AccessLog:
+    """Return what requests are told to: lines straight to standard error where all events are JSON there."""
+    return JsonLines(sys.stderr.write) if writes_json(settings.log) else EventLog()
 
 
 def api_settings(settings: Settings) -> ApiSettings:
