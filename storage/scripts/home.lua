@@ -49,29 +49,25 @@ local function candidates(wanted)
   return found
 end
 
-local ids, cards = {}, {}
+local ids, cards, counts = {}, {}, {}
 while #ids < limit do
   local found = candidates(limit - #ids)
   if #found == 0 then break end
-  local keys = {}
-  for i, id in ipairs(found) do keys[i] = 'card:' .. id end
+  local keys, n = {}, #found
+  for i, id in ipairs(found) do keys[i], keys[n + i] = 'card:' .. id, 'count:' .. id end
   local values = redis.call('MGET', unpack(keys))
   for i, id in ipairs(found) do
     local card = values[i]
     if card == '?' then card = false end
     if card ~= '-' and card ~= '~' then
-      ids[#ids + 1] = id
-      cards[#cards + 1] = card
+      local last = #ids + 1
+      ids[last], cards[last], counts[last] = id, card, values[n + i]
     end
   end
 end
 
-local counts, likes = {}, redis.call('HMGET', KEYS[2], '*', unpack(ids))
-if #ids > 0 then
-  local keys = {}
-  for i, id in ipairs(ids) do keys[i] = 'count:' .. id end
-  counts = redis.call('MGET', unpack(keys))
-end
+local likes = redis.call('HMGET', KEYS[2], '*', unpack(ids))
 local complete, more = has(h.flags, COMPLETE) and 1 or 0, #candidates(1)
-local lowest = h.count > 0 and string.sub(entries_of(KEYS[1], h, 0, 1), 9, 16) or ''
+-- Needed only where the page comes to the end of the log.
+local lowest = at == 0 and string.sub(entries_of(KEYS[1], h, 0, math.min(h.count, 1)), 9, 16) or ''
 return { OK, quota, complete, more, lowest, table.concat(ids), cards, counts, likes }

@@ -1,0 +1,178 @@
+"""The shared connection, against real servers and against one that misbehaves."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis.exceptions as driver
+
+from storage.errors import UnavailableError
+from storage.redis_client import execute, open_redis, redis_errors
+from storage.redis_link import Link, LinkAddress
+from tests.engines.private import RedisNode, free_port
+from tests.support.eventually import eventually
+
+pytestmark = pytest.mark.engines
+
+
+@asynccontextmanager
+async def server(answer: Callable[[bytes], bytes | None]) -> AsyncIterator[Link]:
+    """Run a server that answers each read with what `answer` returns, and nothing for None; yield a link to it."""
+    writers: list[asyncio.StreamWriter] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)
+        while data := await reader.read(65536):
+            reply = answer(data)
+            if reply == b"":
+                writer.transport.abort()
+            elif reply is not None:
+                writer.write(reply)
+
+    listening = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = listening.sockets[0].getsockname()[1]
+    link = Link(LinkAddress(host="127.0.0.1", port=port), answer_timeout=0.3, connect_timeout=0.3)
+    try:
+        yield link
+    finally:
+        await link.close()
+        listening.close()
+        for writer in writers:
+            writer.transport.abort()
+        await asyncio.sleep(0)
+
+
+async def test_answers_belong_to_their_commands(redis: Any) -> None:
+    """Of many commands at once each gets its own answer, large and small ones mixed, errors included."""
+    values = {f"k{number}": bytes([number]) * (1 + number * 997) for number in range(60)}
+    await asyncio.gather(*(execute(redis, "SET", key, value) for key, value in values.items()))
+    commands = [execute(redis, "GET", key) for key in values]
+    wrong = execute(redis, "HGET", "k1", "field")
+    *answers, error = await asyncio.gather(*commands, wrong, return_exceptions=True)
+    assert answers == list(values.values())
+    assert isinstance(error, driver.ResponseError)
+
+
+async def test_caller_who_gives_up_takes_no_answer(redis: Any) -> None:
+    """A cancelled command's answer goes to nobody, and the next one still gets its own."""
+    await execute(redis, "SET", "a", "1")
+    first = asyncio.create_task(execute(redis, "GET", "missing"))
+    second = asyncio.create_task(execute(redis, "GET", "a"))
+    await asyncio.sleep(0)
+    first.cancel()
+    assert await second == b"1"
+    assert first.cancelled() or first.done()
+
+
+async def test_one_write_for_a_turn() -> None:
+    """What is asked in one turn of the loop arrives together."""
+    reads: list[bytes] = []
+
+    def answer(data: bytes) -> bytes:
+        reads.append(data)
+        return b"+OK\r\n" * data.count(b"PING")
+
+    async with server(answer) as link:
+        await link.call("PING")
+        assert await asyncio.gather(*(link.call("PING") for _ in range(50))) == [b"OK"] * 50
+    assert [data.count(b"PING") for data in reads] == [1, 50]
+
+
+async def test_late_answer_is_an_error() -> None:
+    """Who waits too long gets an error, and so do those behind; then a new connection is used."""
+    silent = [True]
+    async with server(lambda _: None if silent[0] else b"+OK\r\n") as link:
+        waiting = [asyncio.create_task(link.call("PING")) for _ in range(3)]
+        for outcome in await asyncio.gather(*waiting, return_exceptions=True):
+            assert isinstance(outcome, driver.TimeoutError)
+        silent[0] = False
+        assert await link.call("PING") == b"OK"
+
+
+async def test_lost_connection_is_replaced_once() -> None:
+    """A command that meets a dead connection is sent on a new one; if that dies too, it is an error."""
+    answers: list[bytes] = [b"+OK\r\n", b"", b"+OK\r\n", b"", b""]
+    async with server(lambda _: answers.pop(0)) as link:
+        assert await link.call("PING") == b"OK"
+        assert await link.call("PING") == b"OK"
+        with pytest.raises(driver.ConnectionError):
+            await link.call("PING")
+        assert not answers
+
+
+async def test_nonsense_ends_the_connection() -> None:
+    """What is no answer at all, or one that nobody asked for, is an error and no wrong answer for others."""
+    answers = [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"+OK\r\n+MORE\r\n", b"+OK\r\n"]
+    async with server(lambda _: answers.pop(0)) as link:
+        with pytest.raises(driver.RedisError):
+            await link.call("PING")
+        assert await link.call("PING") == b"OK"
+        assert await link.call("PING") == b"OK"
+
+
+async def test_nobody_listens() -> None:
+    """Where no server is, all who ask at once get a `ConnectionError`."""
+    link = Link(LinkAddress(host="127.0.0.1", port=free_port()), answer_timeout=1, connect_timeout=1)
+    for outcome in await asyncio.gather(*(link.call("PING") for _ in range(5)), return_exceptions=True):
+        assert isinstance(outcome, driver.ConnectionError)
+    await link.close()
+
+
+async def test_password_and_database(short_dir: Path) -> None:
+    """The URL's name, password and database are used; a wrong password is an outage with its reason."""
+    node = RedisNode(short_dir / "redis", free_port())
+    node.start()
+    redis = open_redis(node.url)
+    await execute(redis, "ACL", "SETUSER", "app", "on", ">p@ss", "~*", "+@all")
+    address = node.url.removeprefix("redis://")
+    named = open_redis(f"redis://app:p%40ss@{address}/3")
+    await execute(named, "SET", "where", "three")
+    assert await redis.execute_command("SELECT", 3)
+    wrong = open_redis(f"redis://app:wrong@{address}/3")
+    with pytest.raises(UnavailableError, match="WRONGPASS"), redis_errors():
+        await execute(wrong, "PING")
+    assert b"keys=1" in await execute(redis, "INFO", "keyspace")
+    for client in (redis, named, wrong):
+        await client.aclose()
+    node.stop()
+
+
+@pytest.fixture
+def encrypted(short_dir: Path) -> Iterator[tuple[int, Path]]:
+    """The port of a Redis that speaks TLS only, and its certificate."""
+    key, certificate = short_dir / "key.pem", short_dir / "certificate.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    command += ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
+    subprocess.run([*command, "-keyout", str(key), "-out", str(certificate)], check=True, capture_output=True)
+    port = free_port()
+    options = ["--bind", "127.0.0.1", "--port", "0", "--tls-port", str(port), "--tls-auth-clients", "no"]
+    options += ["--save", "", "--tls-cert-file", str(certificate), "--tls-key-file", str(key)]
+    process = subprocess.Popen(["redis-server", *options], stdout=subprocess.DEVNULL)
+    yield port, certificate
+    process.terminate()
+    process.wait(10)
+
+
+async def test_encrypted_connection(encrypted: tuple[int, Path]) -> None:
+    """A rediss:// URL is spoken to over TLS, and its certificate is checked as the URL says."""
+    port, certificate = encrypted
+    trusting = open_redis(f"rediss://localhost:{port}?ssl_ca_certs={certificate}")
+
+    async def answers() -> bool:
+        try:
+            return bool(await execute(trusting, "PING") == b"PONG")
+        except driver.ConnectionError:
+            return False
+
+    assert await eventually(answers)
+    doubting = open_redis(f"rediss://localhost:{port}")
+    with pytest.raises(driver.ConnectionError):
+        await execute(doubting, "PING")
+    for client in (trusting, doubting):
+        await client.aclose()
