@@ -38,7 +38,8 @@ CHANGE_LIFE = 5_000  # longer than a reader takes from PostgreSQL to Redis
 DELETED = b"-"
 UNSHOWN = b"~"
 CHANGING = b"?"
-_PRIVATE = ord("!")
+PRIVATE = ord("!")
+LIKED, NOT_LIKED = b"true}", b"false}"
 _HASH_END = 1 + 64  # a mark, then a sha256 in hex
 _VARIANTS = ("thumb", "feed")
 
@@ -167,10 +168,10 @@ def finish(card: bytes, tail: bytes, *, liked: bool, sign: Sign | None) -> bytes
 
     `sign` turns a private photo's path into one that answers for a while; without it that photo has no URLs.
     """
-    if card[0] == _PRIVATE:
+    if card[0] == PRIVATE:
         urls = {} if sign is None else _urls(card[1:_HASH_END].decode(), sign)
         card = card[_HASH_END:] + b',"urls":' + orjson.dumps(urls)
-    return card + tail + (b"true}" if liked else b"false}")
+    return card + tail + (LIKED if liked else NOT_LIKED)
 
 
 def complete(card: bytes, *, likes: int, comments: int, liked: bool, sign: Sign | None) -> bytes:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from storage import photo_lists
-from storage.cards import Cards, Sign, complete, finish
+from storage.cards import LIKED, NOT_LIKED, PRIVATE, Cards, Sign, complete, finish
 from storage.database import Queryable
 from storage.engagement import Engagement, counters_json, covers, liked_key
 from storage.feeds import Feeds
@@ -113,10 +113,7 @@ class Home:
                 return None
             liked = await self._engagement.likes_of(viewer_id, dict(zip(ids, acts, strict=True)), marker)
             acts = [b"+" if photo_id in liked else None for photo_id in ids]
-        items = [
-            finish(card, counters_json(count), liked=act is not None and act[0] != _TAKEN_BACK, sign=sign)
-            for card, count, act in zip(cards, counts, acts, strict=True)
-        ]
+        items = [_item(*parts, sign) for parts in zip(cards, counts, acts, strict=True)]
         return _Gathered(items=items, last=last, more=bool(more or not whole), below=_lower(before, lowest))
 
     async def _load(self, ids: Sequence[int], cards: list[bytes | None], counts: list[bytes | None]) -> bool:
@@ -148,6 +145,14 @@ class Home:
                     page.items.append(complete(card, likes=likes, comments=comments, liked=liked, sign=sign))
                     page.last = photo_id
             page.below = ids[-1]
+
+
+def _item(card: bytes, count: bytes, act: bytes | None, sign: Sign | None) -> bytes:
+    """Return a photo's JSON; a function that is called so often does all in one piece where it can."""
+    liked = act is not None and act[0] != _TAKEN_BACK
+    if card[0] == PRIVATE:
+        return finish(card, counters_json(count), liked=liked, sign=sign)
+    return card + count[count.rfind(b" ") + 1 :] + (LIKED if liked else NOT_LIKED)
 
 
 def _lower(before: int | None, lowest: bytes) -> int | None:
