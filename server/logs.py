@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
+import io
 import logging
 import re
 import sys
@@ -30,6 +32,24 @@ _SECRET_TEXT = (
 )
 
 
+class LogStream(io.TextIOBase):
+    """Standard error for logs: when its reader has gone, the service goes on without them."""
+
+    def __init__(self) -> None:
+        self._stream = sys.stderr
+
+    def write(self, text: str) -> int:
+        """Write a text, or drop it when nobody can read it."""
+        with contextlib.suppress(OSError):
+            return self._stream.write(text)
+        return 0
+
+    def flush(self) -> None:
+        """Hand on what is buffered."""
+        with contextlib.suppress(OSError):
+            self._stream.flush()
+
+
 def set_up_logs(section: LogSection, *, quiet: bool = False, terminal: bool | None = None) -> None:
     """Send structlog's events and the standard library's records through one pipeline; call once a process.
 
@@ -52,7 +72,7 @@ def set_up_logs(section: LogSection, *, quiet: bool = False, terminal: bool | No
     structlog.configure(
         processors=[*first, *last],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(LogStream()),
         cache_logger_on_first_use=True,
     )
     _adopt_library_logs(level, first, last)
@@ -65,7 +85,7 @@ def writes_json(section: LogSection) -> bool:
 
 
 def _adopt_library_logs(level: int, first: list[Any], last: list[Any]) -> None:
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(LogStream())
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=first,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -16,7 +15,7 @@ from server.app import make_app, make_live_app
 from server.config import Settings
 from server.errors import ConfigError
 from server.live_ports import LiveAuthenticator, LiveAuthorizer, LiveStreams
-from server.logs import writes_json
+from server.logs import LogStream, writes_json
 from server.measured_feeds import MeasuredFeeds
 from server.media_urls import MediaUrls
 from server.metrics import Metrics
@@ -114,7 +113,7 @@ def api_app(
 
 def access_log(settings: Settings) -> AccessLog:
     """Return what requests are told to: lines straight to standard error where all events are JSON there."""
-    return JsonLines(sys.stderr.write) if writes_json(settings.log) else EventLog()
+    return JsonLines(LogStream().write) if writes_json(settings.log) else EventLog()
 
 
 def api_settings(settings: Settings) -> ApiSettings:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
-from collections.abc import Iterator
+import os
+import sys
 
 import pytest
 import structlog
@@ -13,16 +15,6 @@ from server.config import LogSection
 from server.logs import redact, redact_text, set_up_logs
 
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"
-
-
-@pytest.fixture(autouse=True)
-def _logging_as_before() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    structlog.reset_defaults()
 
 
 @pytest.mark.parametrize(
@@ -115,3 +107,16 @@ def test_a_person_at_a_terminal_sees_only_what_is_wrong(
     text = capsys.readouterr().err
     assert ("request" in text) is shown
     assert "trouble" in text
+
+
+def test_the_service_goes_on_when_nobody_reads_its_logs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A log whose reader has gone away neither raises nor stops anything."""
+    reader, writer = os.pipe()
+    with os.fdopen(writer, "w", buffering=1) as stream:
+        monkeypatch.setattr(sys, "stderr", stream)
+        set_up_logs(LogSection(format="json"), terminal=False)
+        os.close(reader)
+        structlog.get_logger("x").error("unheard")
+        logging.getLogger("library").error("unheard")
+        with contextlib.suppress(BrokenPipeError):
+            stream.close()
