@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from dataclasses import replace
 
 from channels.errors import (
     LiveUnavailableError,
@@ -112,8 +111,3 @@ class FakeAuthorizer:
         if refused:
             raise PermissionDeniedError(channel)
         return Grant(topic=channel, owner_id=int(number))
-
-
-def renamed(grant: Grant, topic: str) -> Grant:
-    """Return a grant with another topic."""
-    return replace(grant, topic=topic)
