@@ -114,7 +114,7 @@ class Tokens(Answer):
 
 
 class PhotoUrls(Answer):
-    """Where the images are; empty until the photo is ready. `original` is told to the owner alone."""
+    """Where the images are; empty until the photo is ready. `original` is told to the owner alone, not in the feed."""
 
     thumb: str | None = None
     feed: str | None = None

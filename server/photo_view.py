@@ -18,12 +18,12 @@ class PhotoView:
         self._urls = urls
 
     async def render(self, photos: Sequence[Photo], viewer_id: int | None) -> list[bytes]:
-        """Return the JSON of photos that the viewer may see."""
+        """Return the JSON of photos that the viewer may see; of their own, with the address of the original."""
         liked: set[int] = set()
         if viewer_id is not None and photos:
             engaged = await self._engagement.read([photo.id for photo in photos], viewer_id)
             liked = {photo_id for photo_id, (_, _, by_viewer) in engaged.items() if by_viewer}
-        return [cards.photo_json(photo, liked=photo.id in liked, sign=self._urls.sign) for photo in photos]
+        return [self._render(photo, viewer_id, liked=photo.id in liked) for photo in photos]
 
     async def render_one(self, photo: Photo, viewer_id: int | None) -> bytes:
         """Return the JSON of one photo."""
@@ -32,3 +32,7 @@ class PhotoView:
     def render_new(self, photo: Photo) -> bytes:
         """Return the JSON of a photo that nobody can have liked yet."""
         return cards.photo_json(photo, liked=False, sign=self._urls.sign)
+
+    def _render(self, photo: Photo, viewer_id: int | None, *, liked: bool) -> bytes:
+        render = cards.owner_photo_json if photo.author.id == viewer_id else cards.photo_json
+        return render(photo, liked=liked, sign=self._urls.sign)

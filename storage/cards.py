@@ -25,7 +25,7 @@ from storage.database import Queryable
 from storage.ids import encode
 from storage.log_format import pack_ids
 from storage.models import Person, Photo, PhotoState
-from storage.redis_client import Redis, redis_errors
+from storage.redis_client import Redis, execute, redis_errors
 from storage.redis_scripts import Script
 
 Sign: TypeAlias = Callable[[str], str]
@@ -42,6 +42,7 @@ PRIVATE = ord("!")
 LIKED, NOT_LIKED = b"true}", b"false}"
 _HASH_END = 1 + 64  # a mark, then a sha256 in hex
 _VARIANTS = ("thumb", "feed")
+_EXTENSIONS = {"image/jpeg": "jpg", "image/png": "png"}
 
 
 class Cards:
@@ -95,7 +96,7 @@ class Cards:
     async def is_gone(self, photo_id: int) -> bool:
         """Say whether a photo's tombstone stands."""
         with redis_errors():
-            return bool(await self._redis.get(card_key(photo_id)) == DELETED)
+            return bool(await execute(self._redis, "GET", card_key(photo_id)) == DELETED)
 
     async def forget(self, ids: Iterable[int]) -> None:
         """Have cards made anew, after the change to the photo or its author was committed."""
@@ -136,7 +137,18 @@ def is_shown(card: bytes) -> bool:
 
 def render(photo: Photo) -> bytes:
     """Return the card of a photo."""
-    fields: dict[str, Any] = {
+    fields = _fields(photo)
+    if photo.state is not PhotoState.READY:
+        fields["urls"] = {}  # there are no variants to point to
+    elif photo.author_private:
+        return b"!" + photo.sha256.encode() + orjson.dumps(fields)[:-1]
+    else:
+        fields["urls"] = _urls(photo.sha256, None)
+    return orjson.dumps(fields)[:-1]
+
+
+def _fields(photo: Photo) -> dict[str, Any]:
+    return {
         "id": encode(photo.id),
         "author": person_fields(photo.author),
         "caption": photo.caption,
@@ -149,13 +161,6 @@ def render(photo: Photo) -> bytes:
         "height": photo.height,
         "placeholder": photo.placeholder,
     }
-    if photo.state is not PhotoState.READY:
-        fields["urls"] = {}  # there are no variants to point to
-    elif photo.author_private:
-        return b"!" + photo.sha256.encode() + orjson.dumps(fields)[:-1]
-    else:
-        fields["urls"] = _urls(photo.sha256, None)
-    return orjson.dumps(fields)[:-1]
 
 
 def ending(likes: int, comments: int) -> bytes:
@@ -182,6 +187,19 @@ def complete(card: bytes, *, likes: int, comments: int, liked: bool, sign: Sign 
 def photo_json(photo: Photo, *, liked: bool, sign: Sign | None = None) -> bytes:
     """Return the JSON of a photo as the API gives it, in any state, from its row."""
     return complete(render(photo), likes=photo.likes, comments=photo.comments, liked=liked, sign=sign)
+
+
+def owner_photo_json(photo: Photo, *, liked: bool, sign: Sign) -> bytes:
+    """Return the JSON of a photo as its author sees it: when it is ready, with the address of the original."""
+    if photo.state is not PhotoState.READY:
+        return photo_json(photo, liked=liked)
+    urls = _urls(photo.sha256, sign if photo.author_private else None)
+    urls["original"] = f"/media/{photo.sha256}/original.{_EXTENSIONS[photo.content_type]}"
+    return (
+        orjson.dumps(_fields(photo) | {"urls": urls})[:-1]
+        + ending(photo.likes, photo.comments)
+        + (LIKED if liked else NOT_LIKED)
+    )
 
 
 def person_fields(person: Person) -> dict[str, Any]:

@@ -147,3 +147,24 @@ async def test_images_of_a_private_account_need_a_signed_address(api: Api) -> No
     assert signed.headers["Cache-Control"].startswith("private, max-age=")
     assert (await api.get(f"{bare}?{query[:-1]}{'A' if query[-1] != 'A' else 'B'}")).status == 404
     assert (await api.get(f"{bare.replace('thumb', 'feed')}?{query}")).status == 404
+
+
+@pytest.mark.parametrize("private", [False, True])
+async def test_the_owner_alone_is_told_where_the_original_is(api: Api, private: bool) -> None:
+    """A ready photo names its original to its author, who gets the bytes there, and to nobody else."""
+    ann, bob = await api.person(), await api.person()
+    await bob.follow(ann)
+    (await ann.call("PATCH", "/users/me", json={"private": private})).expect(200)
+    sent = {"jpg": photograph().read_bytes(), "png": encoded(halves(), "PNG")}
+    for extension, data in sent.items():
+        photo = await ann.upload(data)
+        assert "original" not in photo["urls"]
+        await api.finish(photo)
+        path = f"/photos/{photo['id']}"
+        mine = (await ann.call("GET", path)).expect(200)["urls"]
+        assert mine["original"] == f"/media/{hashlib.sha256(data).hexdigest()}/original.{extension}"
+        assert (await ann.call("GET", mine["original"])).body == data
+        assert (await ann.call("GET", mine["thumb"])).status == 200
+        (listed, *_) = (await ann.call("GET", f"/users/{ann.id}/photos")).expect(200)["items"]
+        assert listed["urls"]["original"] == mine["original"]
+        assert set((await bob.call("GET", path)).expect(200)["urls"]) == {"thumb", "feed"}
