@@ -207,6 +207,6 @@ async def test_a_process_without_pages_or_live_serves_the_api_alone(services: Se
     server = TestServer(make_app(services))
     await server.start_server(access_log=None)
     await server.close()
-    paths = {route.resource.canonical for route in server.app.router.routes() if route.resource is not None}  # type: ignore[attr-defined]
+    paths = {route.resource.canonical for route in server.app.router.routes() if route.resource is not None}
     assert "/" not in paths
     assert "/connection/websocket" not in paths

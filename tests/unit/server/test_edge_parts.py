@@ -1,0 +1,234 @@
+"""The small parts of the edge: addresses, rates, problems, passwords, input models, access lines."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from ipaddress import ip_network
+from typing import Literal
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import make_mocked_request
+from argon2 import PasswordHasher
+from pydantic import BaseModel, ValidationError
+
+from server import passwords
+from server.access_log import Access, JsonLines
+from server.addresses import ClientAddresses
+from server.cursors import BadCursorError
+from server.passwords import Passwords, PasswordsBusyError
+from server.problems import invalid, problem_of
+from server.quotas_policy import Limits, address_subject, announce, rate
+from server.schemas import AccountChange, NewComment, PhotoWords, SignUp, tag_of
+from storage.errors import ConflictError, InvalidValueError, NotFoundError, SchemaError, UnavailableError
+from storage.quotas import Quota
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "address"),
+    [
+        ("198.51.100.7", None, "198.51.100.7"),
+        ("198.51.100.7", "203.0.113.1", "198.51.100.7"),
+        ("10.0.0.1", None, "10.0.0.1"),
+        ("10.0.0.1", "203.0.113.1", "203.0.113.1"),
+        ("10.0.0.1", "1.2.3.4, 203.0.113.1", "203.0.113.1"),
+        ("10.0.0.1", "203.0.113.1, 10.0.0.2", "203.0.113.1"),
+        ("10.0.0.1", "10.0.0.3, 10.0.0.2", "10.0.0.3"),
+        ("10.0.0.1", "nonsense", "10.0.0.1"),
+        ("10.0.0.1", "nonsense, 10.0.0.2", "10.0.0.2"),
+        ("10.0.0.1", "2001:db8::1", "2001:db8::1"),
+        ("10.0.0.1", ", ".join(["10.0.0.2"] * 50), "10.0.0.2"),
+    ],
+)
+def test_the_caller_s_address(peer: str, forwarded: str | None, address: str) -> None:
+    """Read from the right, only what trusted proxies wrote counts."""
+    headers = {} if forwarded is None else {"X-Forwarded-For": forwarded}
+    request = make_mocked_request("GET", "/", headers=headers).clone(remote=peer)
+    assert ClientAddresses([ip_network("10.0.0.0/8")]).of(request) == address
+
+
+@pytest.mark.parametrize(
+    ("address", "subject"),
+    [
+        ("203.0.113.1", "addr:203.0.113.1"),
+        ("::ffff:203.0.113.1", "addr:203.0.113.1"),
+        ("2001:db8:1:2:3:4:5:6", "addr:2001:db8:1:2::"),
+        ("unknown", "addr:unknown"),
+    ],
+)
+def test_whom_an_address_counts_as(address: str, subject: str) -> None:
+    """An IPv6 customer holds a whole /64 network and counts once."""
+    assert address_subject(address) == subject
+
+
+@pytest.mark.parametrize(("text", "limit", "seconds"), [("120/m", 120, 60), ("10/5m", 10, 300), ("1/d", 1, 86400)])
+def test_rates_are_read(text: str, limit: int, seconds: int) -> None:
+    """So many in a number of seconds, minutes, hours or days."""
+    policy = rate("reads", text)
+    assert (policy.name, policy.limit, policy.window_seconds) == ("reads", limit, seconds)
+
+
+@pytest.mark.parametrize("text", ["", "0/m", "-1/m", "10", "10/", "10/w", "ten/m", "1/0m", "1.5/m"])
+def test_other_texts_are_no_rates(text: str) -> None:
+    """The error shows how to write one."""
+    with pytest.raises(ValueError, match="is not a rate; write for example"):
+        rate("reads", text)
+
+
+def test_every_default_is_a_rate() -> None:
+    """The defaults can be read."""
+    limits = Limits()
+    assert all(limits.policy(name).limit > 0 for name in Limits.__dataclass_fields__)
+
+
+def test_a_refusal_says_when_to_come_back() -> None:
+    """Retry-After is in whole seconds, rounded up, and stands only on refusals."""
+    policy = rate("likes", "2/h")
+    used = Quota(allowed=False, limit=2, remaining=0, reset_after=3599.2, retry_after=1799.2)
+    assert announce(policy, used) == {
+        "RateLimit-Policy": '"likes";q=2;w=3600',
+        "RateLimit": '"likes";r=0;t=3600',
+        "Retry-After": "1800",
+    }
+    left = Quota(allowed=True, limit=2, remaining=1, reset_after=0.1, retry_after=0)
+    assert announce(policy, left) == {"RateLimit-Policy": '"likes";q=2;w=3600', "RateLimit": '"likes";r=1;t=1'}
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "code"),
+    [
+        (NotFoundError("photo"), 404, "photo_not_found"),
+        (ConflictError("username_taken", "taken", field="username"), 409, "username_taken"),
+        (InvalidValueError("a NUL"), 422, "invalid_input"),
+        (UnavailableError("redis", "gone"), 503, "unavailable"),
+        (PasswordsBusyError("busy"), 503, "busy"),
+        (BadCursorError("no"), 400, "invalid_parameter"),
+        (web.HTTPNotFound(), 404, "route_not_found"),
+        (web.HTTPMethodNotAllowed("PUT", ["GET"]), 405, "method_not_allowed"),
+        (web.HTTPRequestEntityTooLarge(1, 2), 413, "body_too_large"),
+    ],
+)
+def test_errors_become_problems(error: Exception, status: int, code: str) -> None:
+    """One table says what each error is to a client."""
+    problem = problem_of(error)
+    assert problem is not None
+    assert (problem.status, problem.code) == (status, code)
+
+
+def test_an_engine_s_words_are_not_told() -> None:
+    """What an engine said, with addresses and names, stays in the log."""
+    problem = problem_of(UnavailableError("database", "10.0.0.5 refused user picshare"))
+    assert problem is not None
+    assert "10.0.0.5" not in problem.detail
+
+
+@pytest.mark.parametrize("error", [RuntimeError("x"), SchemaError("x"), KeyError("x")])
+def test_what_nobody_expected_is_no_problem_of_the_client(error: Exception) -> None:
+    """Anything else is ours: the middleware answers 500."""
+    assert problem_of(error) is None
+
+
+def test_field_errors_name_their_path() -> None:
+    """A field within a list is named with its place."""
+
+    class Model(BaseModel):
+        ids: list[int]
+
+    with pytest.raises(ValidationError) as caught:
+        Model.model_validate({"ids": [1, "x"]})
+    assert invalid(caught.value).errors[0][0] == "ids.1"
+
+
+async def test_passwords_are_hashed_and_known_again() -> None:
+    """The right password is known in either composition, a wrong one and nobody's are not."""
+    checker = Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+    encoded = await checker.hash("grüße an alle")
+    assert encoded.startswith("$argon2id$")
+    assert await checker.verify(encoded, "gru\u0308ße an alle")
+    assert not await checker.verify(encoded, "grusse an alle")
+    assert not await checker.verify(None, "grüße an alle")
+    assert not await checker.verify("no hash at all", "x")
+    checker.close()
+
+
+async def test_an_unknown_name_costs_as_much_work_as_a_wrong_password() -> None:
+    """Both run the same hash once; after the first call there is no other work."""
+
+    class Counting(PasswordHasher):
+        verified = 0
+
+        def verify(self, hash: str | bytes, password: str | bytes) -> Literal[True]:  # noqa: A002
+            Counting.verified += 1
+            return super().verify(hash, password)
+
+    checker = Passwords(Counting(time_cost=1, memory_cost=8, parallelism=1))
+    encoded = await checker.hash("x")
+    await checker.verify(None, "y")
+    await checker.verify(encoded, "y")
+    assert Counting.verified == 2
+    checker.close()
+
+
+async def test_a_flood_of_passwords_waits_in_a_bounded_queue(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond the bound the answer is "busy", and afterwards all is as before."""
+    monkeypatch.setattr(passwords, "QUEUE_LIMIT", 2)
+    checker = Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1), threads=1)
+    outcomes = await asyncio.gather(*(checker.verify(None, "x") for _ in range(5)), return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [bool, bool, *[PasswordsBusyError] * 3]
+    assert await checker.verify(None, "x") is False
+    checker.close()
+
+
+@pytest.mark.parametrize(
+    ("text", "tag"), [("#Space", "space"), ("ＦＵＬＬ", "full"), ("straße", "straße"), ("a-b_c", "a-b_c")]
+)
+def test_tags_have_one_form(text: str, tag: str) -> None:
+    """Case, width and a leading # do not make another tag."""
+    assert tag_of(text) == tag
+
+
+@pytest.mark.parametrize("text", ["", "#", "a b", "_", "<b>", "x" * 51, "a\0", "\u202ea"])
+def test_what_cannot_be_a_tag(text: str) -> None:
+    """Spaces, markup and control characters are refused."""
+    with pytest.raises(ValueError, match="a tag has"):
+        tag_of(text)
+
+
+@pytest.mark.parametrize(
+    ("model", "fields"),
+    [
+        (NewComment, {"text": " \n "}),
+        (PhotoWords, {"caption": "x" * 2201}),
+        (PhotoWords, {"tags": ["t"] * 31}),
+        (PhotoWords, {"location": "a\nb\x07"}),
+        (AccountChange, {"display_name": ""}),
+        (AccountChange, {"settings": {"a": "x" * 9000}}),
+        (AccountChange, {"role": "admin"}),
+        (SignUp, {"username": "ann", "email": "a@b", "password": "12345678"}),
+    ],
+)
+def test_input_beyond_its_bounds_is_refused(model: type[BaseModel], fields: dict[str, object]) -> None:
+    """Each bound of the interface holds, and no model takes fields that it does not know."""
+    with pytest.raises(ValidationError):
+        model.model_validate(fields)
+
+
+def test_an_access_line_is_one_json_object() -> None:
+    """What stands in a path cannot break out of its line."""
+    lines: list[str] = []
+    JsonLines(lines.append).record(
+        Access(
+            request_id="r",
+            method="GET",
+            path='/x\n{"event":"forged"}',
+            status=404,
+            duration_ms=1.5,
+            address="203.0.113.1",
+            user_id=None,
+        )
+    )
+    (line,) = lines
+    assert line.count("\n") == 1
+    assert json.loads(line)["event"] == "request"
+    assert json.loads(line)["timestamp"].endswith("Z")

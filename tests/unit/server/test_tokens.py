@@ -1,0 +1,153 @@
+"""Access tokens, cursors and signed addresses: good ones pass, everything else does not."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from server import tokens
+from server.cursors import BadCursorError, Cursors
+from server.media_urls import MediaUrls
+from server.tokens import AccessTokens, TokenError
+from storage.ids import MAX_ID
+from storage.models import Role
+
+SECRET = b"a secret for tests, 32 bytes long"
+
+
+class Clock:
+    """A clock that stands until it is moved."""
+
+    def __init__(self) -> None:
+        self.now = 1_800_000_100.0
+
+    def __call__(self) -> float:
+        """Return the moment at which it stands."""
+        return self.now
+
+
+def test_a_token_tells_who_in_which_session_until_when() -> None:
+    """What was issued comes back."""
+    clock = Clock()
+    access = AccessTokens(SECRET, ttl=900, clock=clock)
+    claims = access.verify(access.issue(user_id=7, session="s", role=Role.MODERATOR))
+    assert (claims.user_id, claims.session, claims.role) == (7, "s", Role.MODERATOR)
+    assert claims.expires_at == int(clock.now) + 900
+
+
+def test_a_remembered_token_ends_on_time() -> None:
+    """The end is checked each time, not only when the token is first seen."""
+    clock = Clock()
+    access = AccessTokens(SECRET, ttl=900, clock=clock)
+    token = access.issue(user_id=7, session="s", role=Role.USER)
+    access.verify(token)
+    clock.now += 899
+    access.verify(token)
+    clock.now += 1
+    with pytest.raises(TokenError) as caught:
+        access.verify(token)
+    assert caught.value.expired
+
+
+def test_the_memory_of_tokens_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Old tokens are forgotten, and still good."""
+    monkeypatch.setattr(tokens, "CACHED", 3)
+    access = AccessTokens(SECRET)
+    issued = [access.issue(user_id=number, session="s", role=Role.USER) for number in range(10)]
+    for token in issued * 2:
+        access.verify(token)
+    assert len(access._known) == 3
+
+
+def test_a_token_of_another_secret_is_refused() -> None:
+    """Only our own signature counts."""
+    foreign = AccessTokens(b"another secret of at least 32 bytes")
+    with pytest.raises(TokenError) as caught:
+        AccessTokens(SECRET).verify(foreign.issue(user_id=1, session="s", role=Role.USER))
+    assert not caught.value.expired
+
+
+@given(st.text(max_size=60))
+def test_any_text_is_a_token_error(text: str) -> None:
+    """Nothing that is sent raises anything else."""
+    with pytest.raises(TokenError):
+        AccessTokens(SECRET).verify(text)
+
+
+def test_a_short_secret_is_refused() -> None:
+    """A key shorter than its hash is no key (RFC 7518, 3.2)."""
+    with pytest.raises(ValueError, match="32 bytes"):
+        AccessTokens(b"short")
+
+
+def test_csrf_tokens_belong_to_their_session() -> None:
+    """Each session has its own, the same in every process."""
+    assert AccessTokens(SECRET).csrf("a") == AccessTokens(SECRET).csrf("a") != AccessTokens(SECRET).csrf("b")
+
+
+@given(st.integers(0, MAX_ID), st.text(max_size=20))
+def test_a_cursor_leads_back_in_its_own_list(position: int, listing: str) -> None:
+    """Every position survives, and fits no other list."""
+    cursors = Cursors(SECRET)
+    cursor = cursors.encode(listing, position)
+    assert cursors.decode(listing, cursor) == position
+    for other in (listing + "x", "x" + listing):
+        with pytest.raises(BadCursorError):
+            cursors.decode(other, cursor)
+    with pytest.raises(BadCursorError):
+        Cursors(b"another secret of at least 32 bytes").decode(listing, cursor)
+
+
+@given(st.text(max_size=40))
+def test_any_text_is_a_bad_cursor(text: str) -> None:
+    """Made-up cursors are noticed, as numbers and as texts."""
+    cursors = Cursors(SECRET)
+    with pytest.raises(BadCursorError):
+        cursors.decode("list", text)
+    with pytest.raises(BadCursorError):
+        cursors.decode_text("list", text)
+
+
+def test_a_text_cursor_is_no_number() -> None:
+    """Positions of both kinds do not mix, even when as long."""
+    cursors = Cursors(SECRET)
+    assert cursors.decode_text("users", cursors.encode_text("users", "ann")) == "ann"
+    assert cursors.decode("users", None) is None
+    with pytest.raises(BadCursorError):
+        cursors.decode("users", cursors.encode_text("users", "ann"))
+
+
+def test_a_signed_address_lasts_its_time_and_stays_the_same_for_a_while() -> None:
+    """At least an hour, at most ten minutes more, and equal within those minutes so that browsers cache it."""
+    clock = Clock()
+    urls = MediaUrls(SECRET, ttl=3600, clock=clock)
+    path = "/media/aa/thumb.jpg"
+    first = urls.sign(path)
+    clock.now += 1
+    assert urls.sign(path) == first
+    expires, signature = (part.partition("=")[2] for part in first.partition("?")[2].split("&"))
+    assert 3600 <= urls.seconds_left(path, expires, signature) <= 4200
+    clock.now = float(expires)
+    assert urls.seconds_left(path, expires, signature) == 0
+
+
+@pytest.mark.parametrize(
+    ("path", "expires", "signature"),
+    [
+        ("/media/aa/feed.jpg", None, None),
+        (None, "9999999999", None),
+        (None, "", None),
+        (None, "x", None),
+        (None, "９", None),
+        (None, "9" * 50, None),
+        (None, None, ""),
+        (None, None, "é"),
+    ],
+)
+def test_a_changed_address_is_good_for_nothing(path: str | None, expires: str | None, signature: str | None) -> None:
+    """Another path, end or signature leaves no time."""
+    urls, mine = MediaUrls(SECRET, clock=Clock()), "/media/aa/thumb.jpg"
+    end, sealed = (part.partition("=")[2] for part in urls.sign(mine).partition("?")[2].split("&"))
+    given_ = (mine if path is None else path, end if expires is None else expires)
+    assert urls.seconds_left(*given_, sealed if signature is None else signature) == 0
