@@ -16,7 +16,7 @@ export function photoCard(app, photo, { eager = false } = {}) {
     fill(comments, icon("comment"), unseen("Comments, "), h("span", {}, count(photo.comments)));
   showComments();
 
-  const frame = photoFrame(photo, { eager });
+  const frame = photoFrame(photo, { eager, renew: renewal(app, photo) });
   onDoubleTap(
     frame,
     () => {
@@ -39,6 +39,11 @@ export function photoCard(app, photo, { eager = false } = {}) {
     showComments();
   });
   return { element, leave: stop };
+}
+
+/** Return what fetches a photo anew. */
+export function renewal(app, photo) {
+  return () => app.api.get(`/photos/${photo.id}`);
 }
 
 /** Return the head of a card: who shared the photo, where, and when. */
@@ -82,7 +87,7 @@ export function photoCell(app, photo) {
   const element = h(
     "a.cell",
     { href: photoPath(photo.id), "aria-label": describe(photo), data: { photo: photo.id } },
-    squareFrame(photo, Math.min(innerWidth, 960) / 3),
+    squareFrame(photo, Math.min(innerWidth, 960) / 3, { renew: renewal(app, photo) }),
     counts,
   );
   const stop = app.photos.watch(photo.id, (fields) => {

@@ -23,7 +23,7 @@ export function discoverPage(app) {
     search.results,
     list.element,
   );
-  const stop = app.uploads.onReady((photo) => app.session.user?.private || list.prepend(photo));
+  const stop = app.uploads.onReady((photo) => app.session.user?.private || list.insert(photo));
   const leave = () => {
     stop();
     list.leave();

@@ -93,8 +93,7 @@ class Feed {
   }
 
   #insert() {
-    // Ids sort by time: the newest ends up on top, in whatever order they came.
-    for (const id of [...this.#waiting.keys()].sort()) this.#list.prepend(this.#waiting.get(id));
+    for (const photo of this.#waiting.values()) this.#list.insert(photo);
     this.#waiting.clear();
     this.#showPill();
   }

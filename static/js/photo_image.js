@@ -26,16 +26,22 @@ export function squareUrl(photo, side, density = devicePixelRatio) {
   return shorter >= side * density * 0.7 ? photo.urls.thumb : photo.urls.feed;
 }
 
-/** Return a frame with a photo in its own shape, for a feed or its own page. */
-export function photoFrame(photo, { eager = false } = {}) {
+/**
+ * Return a frame with a photo in its own shape, for a feed or its own page.
+ *
+ * `renew()` answers the photo anew when its image does not come: addresses of private photos end after an hour,
+ * and a page may be open for longer.
+ */
+export function photoFrame(photo, { eager = false, renew = null } = {}) {
   const ratio = photo.width / photo.height || 1;
   const frame = h("div.frame", { style: { "aspect-ratio": String(Math.min(WIDEST, Math.max(TALLEST, ratio))) } });
-  return load(frame, photo, photo.urls?.feed, eager);
+  return load(frame, photo, { pick: ({ urls }) => urls?.feed, eager, renew });
 }
 
-/** Return a frame that fills its container, the photo cropped to it. */
-export function squareFrame(photo, side) {
-  return load(h("div.frame.cover"), photo, photo.urls && squareUrl(photo, side), false);
+/** Return a frame that fills its container, the photo cropped to it; `renew` as for `photoFrame`. */
+export function squareFrame(photo, side, { renew = null } = {}) {
+  const pick = (now) => now.urls?.feed && squareUrl(now, side);
+  return load(h("div.frame.cover"), photo, { pick, eager: false, renew });
 }
 
 /** Return the counters that a publication carries, with their version. */
@@ -47,7 +53,8 @@ export function countersOf(data) {
   return fields;
 }
 
-function load(frame, photo, url, eager) {
+function load(frame, photo, { pick, eager, renew }) {
+  const url = pick(photo);
   const placeholder = thumbhashCanvas(photo.placeholder);
   if (!url) {
     fill(frame, placeholder, missing(photo.state === "processing" ? "This photo is being prepared." : undefined));
@@ -62,7 +69,13 @@ function load(frame, photo, url, eager) {
     draggable: "false",
   });
   image.addEventListener("load", () => frame.classList.add("loaded"));
-  image.addEventListener("error", () => image.replaceWith(missing()));
+  let renewed = false;
+  image.addEventListener("error", async () => {
+    const now = renew && !renewed ? await renew().catch(() => null) : null;
+    renewed = true;
+    if (now && pick(now)) image.src = pick(now);
+    else image.replaceWith(missing());
+  });
   image.src = url;
   if (image.complete && image.naturalWidth > 0) frame.classList.add("loaded");
   fill(frame, placeholder, image);

@@ -65,8 +65,8 @@ export class PhotoList {
     }
   }
 
-  /** Put a photo that just arrived first; does nothing if it stands here already. */
-  prepend(photo) {
+  /** Put a photo that just arrived where it belongs by its id, newest first; does nothing if it stands here already. */
+  insert(photo) {
     if (this.has(photo.id)) return;
     if (this.size === 0) fill(this.#tail);
     const { element } = this.#add(photo, true);
@@ -103,13 +103,14 @@ export class PhotoList {
     for (const id of [...this.#entries.keys()]) this.#forget(id);
   }
 
-  #add(photo, first) {
+  #add(photo, byId) {
     if (this.has(photo.id)) return this.#entries.get(photo.id);
     const entry = this.#draw(photo, this.size);
     entry.stop = this.#app.photos.watch(photo.id, (_fields, removed) => removed && this.remove(photo.id));
     this.#entries.set(photo.id, entry);
-    if (first) this.body.prepend(entry.element);
-    else this.body.append(entry.element);
+    // Ids sort by time. Photos arrive in the order in which they became ready, which may be another.
+    const older = byId ? [...this.body.children].find((other) => other.dataset.photo < photo.id) : null;
+    this.body.insertBefore(entry.element, older ?? null);
     return entry;
   }
 

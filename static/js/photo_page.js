@@ -1,6 +1,6 @@
 /** A photo's own page: the photo, its comments, and both kept up to date while it is open. */
 
-import { captionOf, cardHead } from "./card.js";
+import { captionOf, cardHead, renewal } from "./card.js";
 import { Comments } from "./comments.js";
 import { blank, fill, h, icon, unseen } from "./dom.js";
 import { burst, Like, likeButton, onDoubleTap } from "./like.js";
@@ -54,7 +54,7 @@ class PhotoPage {
     const app = this.#app;
     const like = new Like(app, photo);
     const { button, update } = likeButton(photo, like);
-    const frame = photoFrame(photo, { eager: true });
+    const frame = photoFrame(photo, { eager: true, renew: renewal(app, photo) });
     onDoubleTap(frame, () => {
       like.set(true);
       burst(frame);

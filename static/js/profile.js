@@ -66,12 +66,12 @@ class ProfilePage {
       return;
     }
     this.#watch(person, own);
-    this.#stops.push(this.#app.uploads.onReady((photo) => this.#list.prepend(photo)));
+    this.#stops.push(this.#app.uploads.onReady((photo) => this.#list.insert(photo)));
   }
 
   #watch(person, own) {
     if (own || this.#stops.length > 0) return;
-    const heard = (data) => data.type === "photo.new" && this.#list.prepend(data.photo);
+    const heard = (data) => data.type === "photo.new" && this.#list.insert(data.photo);
     this.#stops.push(this.#app.live.subscribe(`user:${person.id}`, { publication: heard }));
   }
 

@@ -22,6 +22,10 @@ export class Uploads {
 
   constructor(app) {
     this.#app = app;
+    addEventListener("beforeunload", (event) => {
+      // Leaving now would lose what is not sent yet; the browser asks.
+      if (this.element.querySelector(".tray-item.sending")) event.preventDefault();
+    });
     app.live.on("feed", ({ data }) => {
       if (data.type === "photo.new") this.#following.get(data.photo.id)?.settle(data.photo);
     });
@@ -112,6 +116,7 @@ class Upload {
 
   async send() {
     this.element.classList.remove("failed");
+    this.element.classList.add("sending");
     this.#bar.hidden = false;
     this.#say("Uploading…");
     fill(this.#actions, button("Cancel", "close", () => this.#cancel()));
@@ -119,6 +124,7 @@ class Upload {
       await this.#app.api.ensureFresh();
       const photo = await this.#post();
       this.photoId = photo.id;
+      this.element.classList.remove("sending");
       this.#bar.removeAttribute("value");
       this.#say("Preparing…");
       fill(this.#actions);
@@ -174,11 +180,12 @@ class Upload {
   }
 
   #failed(error, { final = false } = {}) {
+    this.element.classList.remove("sending");
     this.element.classList.add("failed");
     this.#bar.hidden = true;
     this.#say(sentence(error.fields?.file ?? error.message));
     const again = h("button.button.plain.compact", { type: "button", onclick: () => this.send() }, "Try again");
-    const worthIt = !final && (error.status === 0 || error.status === 409 || error.status === 429 || error.status >= 500);
+    const worthIt = !final && ([0, 401, 409, 429].includes(error.status) || error.status >= 500);
     fill(this.#actions, worthIt && again, button("Dismiss", "close", () => this.#leave()));
   }
 

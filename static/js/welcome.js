@@ -2,6 +2,11 @@
 
 import { h } from "./dom.js";
 import { field, form } from "./form.js";
+import { squareFrame } from "./photo_image.js";
+
+/** The window from which photos stand beside the form; css/forms.css has the same. */
+const ROOMY = "(min-width: 54rem)";
+const GLIMPSED = 6;
 
 /** Make the page at "/signin". */
 export function signInPage(app) {
@@ -17,7 +22,7 @@ export function signInPage(app) {
       await app.session.signIn(username.input.value.trim(), password.input.value);
     },
   });
-  return welcome("Sign in", sheet, "New here?", "/signup", "Create an account");
+  return welcome(app, "Sign in", sheet, "New here?", "/signup", "Create an account");
 }
 
 /** Make the page at "/signup". */
@@ -42,10 +47,10 @@ export function signUpPage(app) {
       });
     },
   });
-  return welcome("Create an account", sheet, "Already have an account?", "/signin", "Sign in");
+  return welcome(app, "Create an account", sheet, "Already have an account?", "/signin", "Sign in");
 }
 
-function welcome(heading, sheet, question, path, answer) {
+function welcome(app, heading, sheet, question, path, answer) {
   const element = h(
     "div.welcome",
     {},
@@ -55,10 +60,25 @@ function welcome(heading, sheet, question, path, answer) {
       h("span.wordmark", {}, h("img", { src: "/static/icons/picshare.svg", alt: "" }), "PicShare"),
       h("h1", {}, "Your people’s photos, the moment they share them."),
       h("p", {}, "No reloading and no waiting: photos, likes and comments arrive while you look."),
+      glimpse(app),
     ),
     h("div.sheet.form", {}, h("h2", {}, heading), sheet, h("p.other", {}, `${question} `, h("a", { href: path }, answer))),
   );
   return { title: heading, element };
+}
+
+/** Return some of the newest public photos, where the window has room for them; nothing, if there are none. */
+function glimpse(app) {
+  const element = h("div.glimpse", { "aria-hidden": "true" });
+  if (!matchMedia(ROOMY).matches) return null;
+  app.api
+    .get("/photos", { limit: GLIMPSED })
+    .then(({ items }) => {
+      if (items.length < GLIMPSED) element.remove();
+      else for (const photo of items) element.append(squareFrame(photo, 200));
+    })
+    .catch(() => element.remove());
+  return element;
 }
 
 function requireFilled(...pairs) {

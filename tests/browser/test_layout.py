@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.async_api import expect
 
-from tests.browser.visitor import PHONE, House, Visitor
+from tests.browser.visitor import PHONE, House, Visitor, published
 from tests.support.pictures import photograph
 
 PATHS = ("/", "/discover", "/new", "/notifications", "/settings", "/u/{name}", "/p/{photo}", "/tag/wide")
@@ -23,12 +23,31 @@ async def test_no_page_scrolls_sideways(house: House, width: int) -> None:
     visitor = await house.guest(viewport={"width": width, "height": 800})
     await visitor.person.call("PATCH", "/users/me", json={"display_name": LONG[:60], "bio": LONG})
     photo = await visitor.person.upload(photograph("rocket"), LONG)
+    await published(visitor.person, photo["id"])
     await visitor.person.call("POST", f"/photos/{photo['id']}/comments", json={"text": LONG})
     for path in PATHS:
         await visitor.open(path.format(name=visitor.person.name, photo=photo["id"]))
-        await visitor.sees(visitor.page.locator("main").locator("h1, .blank").first.or_(visitor.page.locator("body")))
+        await visitor.sees(visitor.page.locator("main h1"))
+        if path in {"/", "/p/{photo}"}:
+            await visitor.sees(visitor.page.get_by_text(LONG).first)
         wider = await visitor.page.evaluate("() => document.documentElement.scrollWidth - innerWidth")
         assert wider <= 0, f"{path} is {wider} px wider than {width} px"
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+async def test_the_first_page_fits_and_can_be_used(house: House, width: int) -> None:
+    """The sign-in form is in the window, whole and wide enough, at every width."""
+    visitor = await house.visitor(viewport={"width": width, "height": 800})
+    for path in ("/signin", "/signup"):
+        await visitor.open(path)
+        box = await visitor.page.locator(".welcome .sheet").bounding_box()
+        assert box is not None
+        assert box["width"] >= 250
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= width
+        heading = await visitor.page.locator("h1").bounding_box()
+        assert heading is not None
+        assert heading["width"] > 250
 
 
 async def test_photos_do_not_shift_the_page_as_they_load(house: House) -> None:

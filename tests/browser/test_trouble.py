@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 
-from playwright.async_api import Response, expect
+from playwright.async_api import Response, Route, expect
 
-from tests.browser.visitor import WITHIN, House
+from tests.browser.visitor import WITHIN, House, published
 from tests.support.eventually import eventually
-from tests.support.person import Person
 from tests.support.pictures import photograph
 from tests.support.tcp_proxy import TcpProxy
 
@@ -50,7 +49,8 @@ async def test_a_cut_connection_recovers_what_was_missed(house: House) -> None:
         await owner.upload(photograph("temple"), "missed one")
         second = await owner.upload(photograph("cat"), "missed two")
         gone = await owner.upload(photograph("coffee"), "missed and deleted")
-        await _ready(owner, second["id"])
+        for photo in (second, gone):
+            await published(owner, photo["id"])
         assert (await owner.call("DELETE", f"/photos/{gone['id']}")).status == 204
         await follower.context.set_offline(False)
 
@@ -155,9 +155,30 @@ async def test_trying_an_upload_again_does_not_double_the_photo(house: House) ->
     await visitor.share(photograph("temple"), caption="only once")
     await visitor.page.locator(".tray-item.failed").get_by_role("button", name="Try again").click()
     await visitor.sees(visitor.card("only once"))
-    assert answers == [None, "true"]
+    await eventually(lambda: answers == [None, "true"])
     assert [photo["caption"] for photo in await visitor.person.feed()] == ["only once"]
     await expect(visitor.card("only once")).to_have_count(1)
+
+
+async def test_an_image_whose_address_has_ended_is_fetched_anew(house: House) -> None:
+    """When an image does not come, the page asks for the photo's present address and shows it."""
+    visitor = await house.guest()
+    visitor.expect_complaint("status of 404")
+    photo = await visitor.person.upload(photograph("rocket"), "ended")
+    await published(visitor.person, photo["id"])
+    refused: list[str] = []
+
+    async def refuse_once(route: Route) -> None:
+        if refused:
+            await route.continue_()
+        else:
+            refused.append(route.request.url)
+            await route.fulfill(status=404)
+
+    await visitor.page.route(re.compile("/media/"), refuse_once)
+    await visitor.page.reload()
+    await visitor.sees(visitor.card("ended").locator(".frame.loaded"))
+    assert len(refused) == 1
 
 
 async def test_a_refused_like_is_taken_back(house: House) -> None:
@@ -173,13 +194,3 @@ async def test_a_refused_like_is_taken_back(house: House) -> None:
     await follower.sees(follower.toast("try again shortly"))
     await expect(like).to_have_attribute("aria-pressed", "false")
     await follower.sees_text(like.locator("span").nth(1), "0")
-
-
-async def _ready(author: Person, photo_id: str) -> None:
-    """Wait until a photo has been published."""
-
-    async def ready() -> bool:
-        state: str = (await author.call("GET", f"/photos/{photo_id}")).expect(200)["state"]
-        return state == "ready"
-
-    await eventually(ready, within=15)

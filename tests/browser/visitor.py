@@ -170,3 +170,13 @@ class House:
         """Close every context."""
         for visitor in self._visitors:
             await visitor.context.close()
+
+
+async def published(author: Person, photo_id: str) -> None:
+    """Wait until a photo has been published."""
+
+    async def ready() -> bool:
+        state: str = (await author.call("GET", f"/photos/{photo_id}")).expect(200)["state"]
+        return state == "ready"
+
+    await eventually(ready, within=15)
