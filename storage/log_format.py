@@ -5,7 +5,7 @@
     u16 flags    1 building: still being filled · 2 complete: nothing older exists
     u16 edits    grows with each merge or drop, so that whoever is building notices
     u16 count    entries in all
-    u16 staged   of these in the staging slots: ids above those of the body; the free slots are zero
+    u16 staged   of these in the staging slots: ids above those of the body
     u64 top      the newest offset ever given in this epoch
     u64 last     the greatest id, so that inserting above it needs to read the header only
     u64 epoch    below 2^53; another epoch is another history

@@ -25,34 +25,40 @@ local entry = offset_bytes .. marked
 local tail = offset_bytes .. id
 
 -- The staging slots are full: move what is in them into the body, over the oldest entries once that is full.
+-- Returns how many entries were dropped.
 local function flush(key, h)
   local body = h.count - h.staged
   local drop = math.max(body + STAGED - h.slots, 0)
   if drop > 0 and h.slots < window then
-    store(key, h, entries_of(key, h, 0, h.count), window, 'KEEPTTL')
-    return
+    local count = h.count
+    store(key, h, entries_of(key, h, 0, count), window, 'KEEPTTL')
+    return count - h.count
   end
+  local staged = redis.call('GETRANGE', key, 0, AT_HEADER - 1)
   forget_oldest(h, entries_of(key, h, 0, drop))
-  local staged, at = redis.call('GETRANGE', key, 0, AT_HEADER - 1), (h.start + body) % h.slots
-  local run = math.min(STAGED, h.slots - at) * ENTRY
-  redis.call('SETRANGE', key, AT_BODY + at * ENTRY, string.sub(staged, 1, run))
-  if run < AT_HEADER then redis.call('SETRANGE', key, AT_BODY, string.sub(staged, run + 1)) end
   h.start, h.count, h.staged = (h.start + drop) % h.slots, h.count - drop, 0
+  write_entries(key, h, body - drop, staged)
+  return drop
 end
 
--- Put the entry among the staged ones, at `index` of the whole log.
-local function stage(key, h, index)
-  local at = (index - h.count + h.staged) * ENTRY
-  local staged = h.staged > 0 and redis.call('GETRANGE', key, 0, h.staged * ENTRY - 1) or ''
-  staged = string.sub(staged, 1, at) .. entry .. string.sub(staged, at + 1)
+-- Insert the entry at `index`, and move what stands above it up by one place.
+local function insert_at(key, h, index)
+  if h.staged == STAGED then index = index - flush(key, h) end
+  local moved = entries_of(key, h, index, h.count)
   if index == h.count then h.last = id end
   h.count, h.staged = h.count + 1, h.staged + 1
-  redis.call('SETRANGE', key, 0, staged .. string.rep('\0', AT_HEADER - #staged) .. header_bytes(h))
+  if index >= h.count - h.staged then
+    local free = string.rep('\0', (STAGED - h.staged) * ENTRY)
+    redis.call('SETRANGE', key, position(h, index), entry .. moved .. free .. header_bytes(h))
+  else
+    write_entries(key, h, index, entry .. moved)
+    write_header(key, h)
+  end
 end
 
--- The id is not above all others, or no staging slot is free. Returns whether there is anything to tell.
-local function place(key)
-  local h = head(key)
+-- The id stands in the log, or is not above all others: give its entry the new offset, or put it in its order.
+-- Returns whether there is anything to tell.
+local function place(key, h)
   local index, there = search(key, h, upper, lower)
   if there then
     local at = position(h, index)
@@ -61,28 +67,22 @@ local function place(key)
     -- announcement: its owner, who may have read the feed before, was never told of it.
     if word >= REMOVED or (mode == 'insert' and told_at > 0) then return false end
     redis.call('SETRANGE', key, at, entry)
+    h.top = offset
+    write_header(key, h)
+  elseif index == 0 and h.count > 0 and not has(h.flags, COMPLETE) and not has(h.flags, BUILDING) then
+    -- Older than the window: an entry here would pretend that nothing is missing between it and the next.
+    -- Whoever is away could not be told of it later, so recovery from before this moment is given up.
+    h.top, h.floor = offset, offset
+    write_header(key, h)
+  elseif h.count - index <= NEAR and index > STAGED then
+    h.top = offset
+    insert_at(key, h, index)
+  else
+    h.top = offset
+    local entries = entries_of(key, h, 0, h.count)
+    entries = string.sub(entries, 1, index * ENTRY) .. entry .. string.sub(entries, index * ENTRY + 1)
+    store(key, h, entries, window, 'KEEPTTL')
   end
-  h.top = offset
-  if not there then
-    if index == 0 and h.count > 0 and not has(h.flags, COMPLETE) and not has(h.flags, BUILDING) then
-      -- Older than the window: an entry here would pretend that nothing is missing between it and the next.
-      -- Whoever is away could not be told of it later, so recovery from before this moment is given up.
-      h.floor = offset
-    elseif index == h.count and h.staged == STAGED then
-      flush(key, h)
-      stage(key, h, h.count)
-      return true
-    elseif index >= h.count - h.staged and h.staged < STAGED then
-      stage(key, h, index)
-      return true
-    else
-      local entries = entries_of(key, h, 0, h.count)
-      entries = string.sub(entries, 1, index * ENTRY) .. entry .. string.sub(entries, index * ENTRY + 1)
-      store(key, h, entries, window, 'KEEPTTL')
-      return true
-    end
-  end
-  write_header(key, h)
   return true
 end
 
@@ -101,15 +101,21 @@ end
 -- Second pass: the usual case, an id above all others and a free staging slot, is one small write.
 local changed, told = 0, {}
 for index = 2, #KEYS do
-  local head, news = heads[index], true
-  if head ~= '' then
-    local last_upper, last_lower = struct.unpack('>I4I4', head, 17)
-    local state = string.sub(head, 1, 8)
-    local slot = (last_upper < upper or (last_upper == upper and last_lower < lower)) and (made[state] or slot_of(state))
-    if slot then
-      redis.call('SETRANGE', KEYS[index], slot[1], slot[2])
+  local key, beginning, news = KEYS[index], heads[index], true
+  if beginning ~= '' then
+    local last_upper, last_lower = struct.unpack('>I4I4', beginning, 17)
+    if last_upper < upper or (last_upper == upper and last_lower < lower) then
+      local state = string.sub(beginning, 1, 8)
+      local slot = made[state] or slot_of(state)
+      if slot then
+        redis.call('SETRANGE', key, slot[1], slot[2])
+      else
+        local h = head(key)
+        h.top = offset
+        insert_at(key, h, h.count)
+      end
     else
-      news = place(KEYS[index])
+      news = place(key, head(key))
     end
     if news then changed = changed + 1 end
   end

@@ -7,6 +7,7 @@ local STAGED, HEADER, ENTRY = 8, 48, 16 -- staging slots; bytes
 local AT_HEADER = STAGED * ENTRY
 local AT_BODY = AT_HEADER + HEADER
 local FORMAT = '>I2I2I2I2I8c8I8I8I2I2I4'
+local NEAR = 32 -- entries; beyond so many it is cheaper to look for an id, or to write the log anew
 local BUILDING, COMPLETE = 1, 2
 local REMOVED = 2147483648 -- the top bit of an id's upper half
 local NOTHING = string.rep('\0', 8)
@@ -52,16 +53,32 @@ local function position(h, index)
   return AT_BODY + (h.start + index) % h.slots * ENTRY
 end
 
+-- How many of the entries from one index up to, and without, another stand in one piece.
+local function run_of(h, from, to)
+  local body = h.count - h.staged
+  if from >= body then return to - from end
+  return math.min(to - from, body - from, h.slots - (h.start + from) % h.slots)
+end
+
 -- The entries from one index up to, and without, another, in at most three pieces.
 local function entries_of(key, h, from, to)
-  local parts, body = {}, h.count - h.staged
+  local parts = {}
   while from < to do
-    local at, run = position(h, from), to - from
-    if from < body then run = math.min(run, body - from, h.slots - (h.start + from) % h.slots) end
+    local at, run = position(h, from), run_of(h, from, to)
     parts[#parts + 1] = redis.call('GETRANGE', key, at, at + run * ENTRY - 1)
     from = from + run
   end
-  return table.concat(parts)
+  return #parts == 1 and parts[1] or table.concat(parts)
+end
+
+-- Put entries in the places from one index on.
+local function write_entries(key, h, from, entries)
+  local to, done = from + #entries / ENTRY, 0
+  while from < to do
+    local run = run_of(h, from, to)
+    redis.call('SETRANGE', key, position(h, from), string.sub(entries, done + 1, done + run * ENTRY))
+    from, done = from + run, done + run * ENTRY
+  end
 end
 
 -- The first of `count` entries whose id is not below the given one, and whether it is that id;
@@ -80,10 +97,14 @@ local function bisect(count, id_of, upper, lower)
   return low, there
 end
 
--- The same in a log, without reading all of it.
+-- The same in a log, without reading all of it: what is looked for is nearly always among the newest.
 local function search(key, h, upper, lower)
-  return bisect(h.count, function(index)
-    local at = position(h, index)
+  local recent = math.max(h.count - NEAR, 0)
+  local entries = entries_of(key, h, recent, h.count)
+  local index, there = bisect(h.count - recent, function(i) return id_at(entries, i) end, upper, lower)
+  if index > 0 or there or recent == 0 then return recent + index, there end
+  return bisect(recent, function(i)
+    local at = position(h, i)
     return id_at(NOTHING .. redis.call('GETRANGE', key, at + 8, at + 15), 0)
   end, upper, lower)
 end

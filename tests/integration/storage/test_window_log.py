@@ -395,20 +395,26 @@ async def test_life(log: WindowLog, redis: Any) -> None:
     assert await redis.ttl(log.key(ANN)) > 13 * 86400
 
 
-@pytest.mark.parametrize("seed", range(6))
-async def test_random_walk(log: WindowLog, seed: int) -> None:
+MIXED = ["insert"] * 6 + ["remove", "merge", "drop", "look"]
+ARRIVING = ["insert"] * 30 + ["remove"] * 3 + ["look"] * 2 + ["drop"]
+
+
+@pytest.mark.parametrize("acts", [MIXED, ARRIVING], ids=["mixed", "arriving"])
+@pytest.mark.parametrize("window", [20, 70])
+@pytest.mark.parametrize("seed", range(4))
+async def test_random_walk(redis: Any, seed: int, window: int, acts: list[str]) -> None:
     """After any acts a log is the newest part of what a plain model holds, and recovery tells the model's news."""
-    chance = random.Random(seed)
+    chance, log = random.Random(seed), WindowLog(redis, "feed", window=window)
     await start(log, ANN)
     head = await log.head(ANN)
     assert head is not None
     model: dict[int, bool] = {}  # id → whether it is removed
     news: list[tuple[int, int]] = []  # (time, id)
     since: tuple[int, int] = (head.top, 0)
-    for step in range(150):
-        act = chance.choice(["insert"] * 6 + ["remove", "merge", "drop", "look"])
+    for step in range(6 * window):
+        act = chance.choice(acts)
         if act == "insert":
-            photo = chance.randrange(max(0, step - 15), step + 5)
+            photo = chance.randrange(max(0, step - chance.choice([2, 15, 50])), step + 5)
             if (await log.insert(photo, [ANN], announcement())).feeds:
                 model[photo] = False
                 news.append((step, photo))
