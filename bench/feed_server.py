@@ -1,0 +1,95 @@
+"""The server of `bench.feed`: the API as it is in production, and beside it a bare handler with the same bytes."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+import uvloop
+from aiohttp import ClientSession, web
+
+from server.config import Settings
+from server.config_file import load_settings
+from server.logs import set_up_logs
+from server.metrics import Metrics
+from server.passwords import Passwords
+from server.stores import Stores, open_stores
+from server.tokens import AccessTokens
+from server.wiring import api_app, secret_bytes
+from storage import photos, sessions, social, users
+from storage.models import Role, User
+
+PHOTOS = 60
+PLACEHOLDER = "1QcSHQRnh493V4dIh4eXh1h4kJUI"
+WORDS = {"caption": "Evening light over the temple, just after the rain", "alt_text": "A temple", "location": "Kyoto"}
+
+
+async def serve(memory_port: int) -> None:
+    """Serve both until terminated; print the access token when ready."""
+    settings = load_settings(None)
+    set_up_logs(settings.log)
+    async with open_stores(settings) as stores:
+        viewer, session = await _community(stores)
+        token = AccessTokens(secret_bytes(settings)).issue(user_id=viewer.id, session=session, role=Role.USER)
+        passwords = Passwords(threads=1)
+        app = api_app(settings, stores, None, Metrics("bench"), passwords)
+        await _listen(app, settings.server.port)
+        await _listen(_memory(await _page(settings, token)), memory_port)
+        print(token, flush=True)
+        await asyncio.Event().wait()
+
+
+def _memory(body: bytes) -> web.Application:
+    async def handler(_request: web.Request) -> web.Response:
+        return web.Response(body=body, content_type="application/json")
+
+    app = web.Application()
+    app.router.add_get("/", handler)
+    return app
+
+
+async def _listen(app: web.Application, port: int) -> None:
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", port).start()
+
+
+async def _page(settings: Settings, token: str) -> bytes:
+    address = f"http://127.0.0.1:{settings.server.port}/api/v1/feed?limit=20"
+    async with ClientSession(headers={"Authorization": f"Bearer {token}"}) as client, client.get(address) as answer:
+        assert answer.status == 200, await answer.text()
+        return await answer.read()
+
+
+async def _community(stores: Stores) -> tuple[User, str]:
+    """Make a viewer who follows an author of many photos."""
+    async with stores.db.transaction() as tx:
+        people = [
+            await users.create(
+                tx, username=name, email=f"{name}@picshare.example", password_hash="", display_name=name.title()
+            )
+            for name in ("viewer", "author")
+        ]
+        viewer, author = people
+        session = await sessions.open(tx, viewer.id, token_sha256=b"x" * 32, expires_at=author.created_at)
+        await social.follow(tx, viewer.id, author.id)
+        for number in range(PHOTOS):
+            photo = await photos.create(
+                tx,
+                author_id=author.id,
+                sha256=f"{number:064x}",
+                content_type="image/jpeg",
+                bytes=3_000_000,
+                width=4000,
+                height=3000,
+                tags=["kyoto", "rain"],
+                **WORDS,
+            )
+            await photos.mark_ready(
+                tx, photo.id, width=4000, height=3000, placeholder="1QcSHQRnh493V4dIh4eXh1h4kJUI", exif={}
+            )
+    return viewer, session
+
+
+if __name__ == "__main__":
+    uvloop.run(serve(int(sys.argv[1])))
