@@ -10,7 +10,7 @@ import logging
 import re
 import sys
 from collections.abc import MutableMapping
-from typing import Any
+from typing import Any, TextIO, cast
 
 import orjson
 import structlog
@@ -72,7 +72,7 @@ def set_up_logs(section: LogSection, *, quiet: bool = False, terminal: bool | No
     structlog.configure(
         processors=[*first, *last],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.WriteLoggerFactory(LogStream()),
+        logger_factory=structlog.WriteLoggerFactory(cast(TextIO, LogStream())),
         cache_logger_on_first_use=True,
     )
     _adopt_library_logs(level, first, last)
