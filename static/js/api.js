@@ -7,6 +7,8 @@
  * renewed shortly before it ends, or after a 401, by one request at a time, over all tabs.
  */
 
+import { exclusively } from "./exclusive.js";
+
 const BASE = "/api/v1";
 const CSRF_COOKIE = "picshare_csrf";
 const EXPIRY_KEY = "picshare.access-until";
@@ -118,7 +120,7 @@ export class Api {
 
   /** Renew the access token, once for all that ask meanwhile; `force` also when it seems to have time left. */
   renew(force) {
-    this.#renewal ??= exclusively(() => this.#renewNow(force)).finally(() => {
+    this.#renewal ??= exclusively("picshare.renew", () => this.#renewNow(force)).finally(() => {
       this.#renewal = null;
     });
     return this.#renewal;
@@ -148,9 +150,4 @@ export class Api {
 export function csrfToken() {
   const found = document.cookie.split("; ").find((pair) => pair.startsWith(`${CSRF_COOKIE}=`));
   return found ? decodeURIComponent(found.slice(CSRF_COOKIE.length + 1)) : "";
-}
-
-/** Run a task in one tab at a time; where the browser offers no locks (plain http) this tab only. */
-function exclusively(task) {
-  return navigator.locks ? navigator.locks.request("picshare.renew", task) : task();
 }

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import uuid
 
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 
 from tests.browser.visitor import PASSWORD, WITHIN, House
 from tests.support.pictures import photograph
@@ -94,17 +95,28 @@ async def test_two_tabs_renew_one_session_together(house: House) -> None:
     visitor = await house.guest()
     second = await visitor.context.new_page()
     await second.goto(visitor.url)
-    await visitor.page.evaluate("() => localStorage.clear()")
-    paths = ("/notifications/counters", "/feed", "/users/me")
-    ask = f"""async () => {{
-        const {{ Api }} = await import("/static/js/api.js");
+    await expect(second.locator(".live-state").first).to_have_attribute("data-state", "live", timeout=WITHIN)
+    await expect(second.get_by_text("Your feed is waiting")).to_be_visible(timeout=WITHIN)
+    renewals: list[str] = []
+
+    async def hold_until_both_wait(route: Route) -> None:
+        renewals.append(route.request.url)
+        for tab in (visitor.page, second):
+            await tab.wait_for_function("() => window.asking")
+        await route.continue_()
+
+    await visitor.context.route(re.compile("/tokens/refresh"), hold_until_both_wait)
+    ask = """async () => {
+        const { Api } = await import("/static/js/api.js");
         const api = new Api();
-        await Promise.all({list(paths)}.map((path) => api.get(path)));
-        return true;
-    }}"""
-    one, other = visitor.page.evaluate(ask), second.evaluate(ask)
-    assert await one
-    assert await other
+        const answers = ["/notifications/counters", "/feed", "/users/me"].map((path) => api.get(path));
+        window.asking = true;
+        return (await Promise.all(answers)).length;
+    }"""
+    await visitor.page.evaluate("() => localStorage.clear()")
+    one, other = await asyncio.gather(visitor.page.evaluate(ask), second.evaluate(ask))
+    assert (one, other) == (3, 3)
+    assert len(renewals) == 1
     await second.reload()
     await expect(second.locator(".live-state").first).to_have_attribute("data-state", "live", timeout=WITHIN)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import re
 from collections.abc import AsyncIterator
@@ -20,9 +21,9 @@ _DECODE = "(({ width, height, rgba }) => ({ width, height, rgba: [...rgba] }))(m
 STATIC = Path(__file__).parents[2] / "static"
 
 
-@pytest_asyncio.fixture(loop_scope="session")
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def page(browser: Browser, service_url: str) -> AsyncIterator[Page]:
-    """A page of the application's origin."""
+    """A page of the application's origin, on which modules are called and nothing is changed."""
     context = await browser.new_context(locale="en-GB", timezone_id="UTC")
     page = await context.new_page()
     await page.goto(f"{service_url}/signin")
@@ -128,6 +129,30 @@ async def test_tags_are_read_as_people_write_them(page: Page, typed: str, tags: 
 async def test_paths_lead_to_their_pages(page: Page, pattern: str, path: str, params: object) -> None:
     """A pattern takes the paths of its shape, decodes their parts, and refuses malformed ones."""
     assert await call(page, "router", "m.match(a.pattern, a.path)", {"pattern": pattern, "path": path}) == params
+
+
+@pytest.mark.parametrize("locks", ["navigator.locks", "null"])
+async def test_one_tab_at_a_time(page: Page, locks: str) -> None:
+    """Of tasks that two tabs begin at once none overlaps another, with the browser's locks and without."""
+    script = f"""async () => {{
+        const {{ exclusively }} = await import("/static/js/exclusive.js");
+        const read = () => JSON.parse(localStorage.getItem("order") ?? "[]");
+        const note = (what) => localStorage.setItem("order", JSON.stringify([...read(), what]));
+        const task = async () => {{
+            note("begins");
+            await new Promise((resolve) => setTimeout(resolve, 30));
+            note("ends");
+        }};
+        const options = {{ locks: {locks} }};
+        await Promise.all([1, 2].map(() => exclusively("test", task, options)));
+    }}"""
+    other = await page.context.new_page()
+    await other.goto(page.url)
+    await page.evaluate("() => localStorage.clear()")
+    await asyncio.gather(page.evaluate(script), other.evaluate(script))
+    order = await page.evaluate("() => JSON.parse(localStorage.getItem('order'))")
+    await other.close()
+    assert order == ["begins", "ends"] * 4
 
 
 async def test_old_counters_do_not_replace_new_ones(page: Page) -> None:
