@@ -6,10 +6,10 @@ and none can hold a secret (the path comes without its query), so there is nothi
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import orjson
 import structlog
@@ -17,8 +17,7 @@ import structlog
 log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Access:
+class Access(NamedTuple):
     """What is told of a request; `user_id` is the id as text, None for visitors."""
 
     request_id: str
@@ -55,10 +54,14 @@ class EventLog:
 
 
 class JsonLines:
-    """Write requests as lines of JSON through `write`, in the form that other events have."""
+    """Write requests as lines of JSON through `write`, in the form that other events have.
+
+    What one turn of the event loop has to tell is written at once, at its end.
+    """
 
     def __init__(self, write: Callable[[str], object]) -> None:
         self._write = write
+        self._lines: list[bytes] = []
 
     def record(self, access: Access) -> None:
         """Write one line."""
@@ -75,4 +78,10 @@ class JsonLines:
             "timestamp": datetime.now(UTC),
         }
         options = orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE
-        self._write(orjson.dumps(event, option=options).decode())
+        if not self._lines:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._lines.append(orjson.dumps(event, option=options))
+
+    def _flush(self) -> None:
+        lines, self._lines = self._lines, []
+        self._write(b"".join(lines).decode())

@@ -5,6 +5,7 @@ It is on the path of every request, so it does little: no parsing, no I/O, ready
 
 from __future__ import annotations
 
+import itertools
 import re
 import secrets
 import time
@@ -44,10 +45,13 @@ def edge(addresses: ClientAddresses, metrics: HttpMetrics, accesses: AccessLog, 
     if secure:
         common["Strict-Transport-Security"] = "max-age=31536000"
 
+    data = {**common, "Content-Security-Policy": DATA_POLICY}
+    made = RequestIds()
+
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
         started = time.perf_counter()
-        request_id = _request_id(request)
+        request_id = made.of(request)
         request[REQUEST_ID] = request_id
         request[ADDRESS] = addresses.of(request)
         structlog.contextvars.bind_contextvars(request_id=request_id)
@@ -56,7 +60,8 @@ def edge(addresses: ClientAddresses, metrics: HttpMetrics, accesses: AccessLog, 
         except Exception as error:  # noqa: BLE001 - here every error becomes an answer
             response = _answer(error, request_id)
         if not response.prepared:
-            _add_headers(request, response, common, request_id)
+            is_page = "Content-Security-Policy" in response.headers
+            _add_headers(request, response, common if is_page else data, request_id)
         seconds = time.perf_counter() - started
         resource = request.match_info.route.resource
         route = resource.canonical if resource is not None else "unknown"
@@ -86,8 +91,8 @@ def _add_headers(request: web.Request, response: web.StreamResponse, common: dic
     headers = response.headers
     headers["X-Request-Id"] = request_id
     headers.update(common)
-    headers.setdefault("Content-Security-Policy", DATA_POLICY)
-    headers.setdefault("Cache-Control", "no-store")
+    if "Cache-Control" not in headers:
+        headers["Cache-Control"] = "no-store"
     announced = request.get(ANSWER_HEADERS)
     if announced is not None:
         headers.update(announced)
@@ -109,8 +114,16 @@ def _access(request: web.Request, request_id: str, status: int, seconds: float) 
     )
 
 
-def _request_id(request: web.Request) -> str:
-    given = request.headers.get("X-Request-Id")
-    if given is not None and _GOOD_REQUEST_ID.fullmatch(given):
-        return given
-    return secrets.token_hex(8)
+class RequestIds:
+    """Name requests: as the caller did, where that is harmless, else by a random start and a count."""
+
+    def __init__(self) -> None:
+        self._start = secrets.token_hex(4)
+        self._numbers = itertools.count()
+
+    def of(self, request: web.Request) -> str:
+        """Return the request's id."""
+        given = request.headers.get("X-Request-Id")
+        if given is not None and _GOOD_REQUEST_ID.fullmatch(given):
+            return given
+        return f"{self._start}{next(self._numbers):08x}"

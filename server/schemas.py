@@ -27,9 +27,9 @@ class Input(BaseModel):
 
 
 class Query(BaseModel):
-    """A query; unknown parameters are ignored, as links gather foreign ones."""
+    """A query; unknown parameters are ignored, as links gather foreign ones. Frozen, since it is remembered."""
 
-    model_config = ConfigDict(hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
 
 def _line(text: str) -> str:

@@ -214,7 +214,7 @@ def test_input_beyond_its_bounds_is_refused(model: type[BaseModel], fields: dict
         model.model_validate(fields)
 
 
-def test_an_access_line_is_one_json_object() -> None:
+async def test_an_access_line_is_one_json_object() -> None:
     """What stands in a path cannot break out of its line."""
     lines: list[str] = []
     JsonLines(lines.append).record(
@@ -228,6 +228,8 @@ def test_an_access_line_is_one_json_object() -> None:
             user_id=None,
         )
     )
+    assert lines == []  # not before the turn's end
+    await asyncio.sleep(0)
     (line,) = lines
     assert line.count("\n") == 1
     assert json.loads(line)["event"] == "request"
