@@ -8,8 +8,8 @@
 
 /** A lease ends by itself after so many milliseconds, should its tab have been closed. */
 const LEASE_MS = 10_000;
-/** Two tabs that write at the same moment have both written after so many milliseconds. */
-const SETTLE_MS = 40;
+/** What one tab writes every other one reads after so many milliseconds, even on a busy machine. */
+const SETTLE_MS = 250;
 
 /** Run `task` while no other tab of this origin runs one of the same name; returns what it returns. */
 export async function exclusively(name, task, { locks = navigator.locks } = {}) {
