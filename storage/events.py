@@ -122,7 +122,7 @@ class UserFollowed(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class UserUnfollowed(Event):
-    """`follower_id` follows `followee_id` no longer."""
+    """`follower_id` follows `followee_id` no longer, or does not ask to any more, or is refused."""
 
     topic: ClassVar[str] = "user.unfollowed"
     follower_id: int

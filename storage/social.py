@@ -58,10 +58,15 @@ async def follow(tx: Transaction, follower_id: int, followee_id: int) -> bool:
 
 
 async def unfollow(tx: Transaction, follower_id: int, followee_id: int) -> bool:
-    """Follow a person no longer, or withdraw the request; False when there was neither."""
+    """Follow a person no longer, or withdraw the request; False when there was neither.
+
+    Emits `UserUnfollowed` when something changed.
+    """
     await _lock(tx, follower_id, followee_id)
-    asked = await _remove_request(tx, follower_id, followee_id)
-    return await _remove_follow(tx, follower_id, followee_id) or asked
+    if await _remove_request(tx, follower_id, followee_id):
+        tx.emit(UserUnfollowed(follower_id=follower_id, followee_id=followee_id))
+        return True  # whoever follows has nothing to ask for
+    return await _remove_follow(tx, follower_id, followee_id)
 
 
 async def accept(tx: Transaction, followee_id: int, follower_id: int) -> None:
@@ -73,15 +78,16 @@ async def accept(tx: Transaction, followee_id: int, follower_id: int) -> None:
 
 
 async def decline(tx: Transaction, followee_id: int, follower_id: int) -> None:
-    """Refuse a request, of which the other is not told; raises `NotFoundError("request")`."""
+    """Refuse a request, of which the other is not told; emits `UserUnfollowed`, raises `NotFoundError("request")`."""
     if not await _remove_request(tx, follower_id, followee_id):
         raise NotFoundError("request")
+    tx.emit(UserUnfollowed(follower_id=follower_id, followee_id=followee_id))
 
 
 async def block(tx: Transaction, blocker_id: int, blocked_id: int) -> bool:
     """Block a person; follows and requests both ways end. False when it was so already.
 
-    Emits `UserUnfollowed` for each follow that ended, then `UserBlocked`.
+    Emits `UserUnfollowed` for each follow or request that ended, then `UserBlocked`.
     """
     if blocker_id == blocked_id:
         raise ConflictError("cannot_block_yourself", "you cannot block yourself")
@@ -92,7 +98,8 @@ async def block(tx: Transaction, blocker_id: int, blocked_id: int) -> bool:
     if not new:
         return False
     for follower_id, followee_id in ((blocker_id, blocked_id), (blocked_id, blocker_id)):
-        await _remove_request(tx, follower_id, followee_id)
+        if await _remove_request(tx, follower_id, followee_id):
+            tx.emit(UserUnfollowed(follower_id=follower_id, followee_id=followee_id))
         await _remove_follow(tx, follower_id, followee_id)
     tx.emit(UserBlocked(blocker_id=blocker_id, blocked_id=blocked_id))
     return True

@@ -16,7 +16,15 @@ from storage.comment_json import comment_json
 from storage.database import Database
 from storage.engagement import Engagement
 from storage.errors import NotFoundError
-from storage.events import CommentAdded, CommentDeleted, LikeAdded, LikeRemoved, PhotoRejected, UserFollowed
+from storage.events import (
+    CommentAdded,
+    CommentDeleted,
+    LikeAdded,
+    LikeRemoved,
+    PhotoRejected,
+    UserFollowed,
+    UserUnfollowed,
+)
 from storage.models import LikeState, NotificationKind, PhotoState
 from storage.notification_log import NotificationLog
 from workers import live_topics
@@ -43,6 +51,7 @@ class NotifyHandlers:
             **on(CommentAdded, self.commented),
             **on(CommentDeleted, self.comment_deleted),
             **on(UserFollowed, self.followed),
+            **on(UserUnfollowed, self.request_changed),
             **on(PhotoRejected, self.rejected),
         }
 
@@ -99,13 +108,23 @@ class NotifyHandlers:
         )
 
     async def followed(self, event: UserFollowed) -> None:
-        """Tell of a new follower, or of somebody who asks to be one; a request that was granted is over."""
+        """Tell of a new follower, or of somebody who asks to be one.
+
+        A follow is told once and stays told, so that nobody can knock by following again and again.
+        """
         relation = await social.relation(self._db, event.follower_id, event.followee_id)
         if relation.following:
             await self._inbox.note(_follow(event, NotificationKind.FOLLOW))
-            await self._inbox.withdraw(_follow(event, NotificationKind.FOLLOW_REQUEST))
-        elif relation.requested:
-            await self._inbox.note(_follow(event, NotificationKind.FOLLOW_REQUEST))
+        await self.request_changed(event)
+
+    async def request_changed(self, event: UserFollowed | UserUnfollowed) -> None:
+        """Tell of a request, or take it out of the inbox once it is granted, refused or withdrawn."""
+
+        async def requested() -> bool:
+            relation = await social.relation(self._db, event.follower_id, event.followee_id)
+            return relation.requested
+
+        await self._inbox.settle(_follow(event, NotificationKind.FOLLOW_REQUEST), requested, await requested())
 
     async def rejected(self, event: PhotoRejected) -> None:
         """Tell an author that a photo cannot be shown, and why."""
@@ -145,5 +164,5 @@ def _comment(event: CommentAdded | CommentDeleted) -> Act:
     )
 
 
-def _follow(event: UserFollowed, kind: NotificationKind) -> Act:
+def _follow(event: UserFollowed | UserUnfollowed, kind: NotificationKind) -> Act:
     return Act(recipient_id=event.followee_id, kind=kind, actor_id=event.follower_id, source_id=event.follower_id)

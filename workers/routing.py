@@ -25,6 +25,7 @@ BINDINGS: dict[str, tuple[str, ...]] = {
         "comment.added",
         "comment.deleted",
         "user.followed",
+        "user.unfollowed",
     ),
 }
 QUEUES = tuple(BINDINGS)

@@ -76,7 +76,8 @@ async def test_private_people_are_asked(database: Database) -> None:
                 await late(tx, ann.id, cat.id)
     assert await _counters(database, ann) == (1, 0)
     assert await social.requests(database, ann.id, before=None, limit=9) == []
-    assert await topics(database) == ["user.changed", "user.followed", "user.followed", "user.followed"]
+    told = await topics(database)
+    assert told == ["user.changed", *["user.followed"] * 3, "user.unfollowed"]
 
 
 async def test_request_is_withdrawn_by_unfollowing(database: Database) -> None:
@@ -117,6 +118,19 @@ async def test_block_ends_follows_and_requests(database: Database) -> None:
     await follow(database, ben, ann)
     await block(database, ann, ben)
     assert await social.requests(database, ann.id, before=None, limit=9) == []
+    assert (await topics(database))[-3:] == ["user.followed", "user.unfollowed", "user.blocked"]
+
+
+async def test_the_end_of_a_request_is_announced(database: Database) -> None:
+    """A request that is withdrawn or refused is announced once, as a follow that ends is."""
+    ann, ben = await person(database, "ann", private=True), await person(database, "ben")
+    async with database.transaction() as tx:
+        for _ in range(2):
+            await social.follow(tx, ben.id, ann.id)
+        assert [await social.unfollow(tx, ben.id, ann.id) for _ in range(2)] == [True, False]
+        await social.follow(tx, ben.id, ann.id)
+        await social.decline(tx, ann.id, ben.id)
+    assert (await topics(database))[-4:] == ["user.followed", "user.unfollowed"] * 2
 
 
 async def test_mute_and_unmute(database: Database) -> None:

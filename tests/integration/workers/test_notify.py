@@ -260,6 +260,27 @@ async def test_follow(stage: Stage) -> None:
     assert (await notifications.counters(stage.database, ann.id)).unread == 1
 
 
+@pytest.mark.parametrize("refused", [False, True])
+async def test_a_request_that_is_over_leaves_the_inbox(stage: Stage, refused: bool) -> None:
+    """A request that is withdrawn or refused can no longer be granted, so it is taken back."""
+    ann, bob = await person(stage.database, "ann", private=True), await person(stage.database, "bob")
+    await quiet(stage, ann)
+    await follow(stage.database, bob, ann)
+    await stage.pump()
+    async with stage.database.transaction() as tx:
+        if refused:
+            await social.decline(tx, ann.id, bob.id)
+        else:
+            await social.unfollow(tx, bob.id, ann.id)
+    await stage.pump()
+    assert await inbox(stage, ann) == []
+    told = [message.document["type"] for message in await stage.told(ann)]
+    assert told == ["notification", "notification.removed"]
+    # An event that comes again, late, brings nothing back.
+    await stage.notify.followed(UserFollowed(follower_id=bob.id, followee_id=ann.id, requested=True))
+    assert await inbox(stage, ann) == []
+
+
 async def test_follow_request(stage: Stage) -> None:
     """A private person is told of a request; when it is granted the follow takes its place."""
     ann, bob = await person(stage.database, "ann", private=True), await person(stage.database, "bob")
