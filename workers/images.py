@@ -23,6 +23,7 @@ from workers.exif import read_exif, read_orientation
 
 MAX_PIXELS = 50_000_000
 MAX_SIDE = 32_767  # pixels; beyond it a variant would have less than a thirtieth of a pixel for each
+MAX_SCANS = 100  # of a JPEG; encoders make about ten, and each is a walk over all of the picture
 VARIANTS = {"feed": 1080, "thumb": 320}  # longest side in pixels, largest first
 QUALITY = 82
 HASH_SIDE = 32  # pixels; a ThumbHash keeps 7 frequencies a side, more pixels only cost time
@@ -62,6 +63,8 @@ def decode(path: Path, *, max_pixels: int = MAX_PIXELS) -> Decoded:
         warnings.simplefilter("ignore")
         image = _open(file)
         _check(image, max_pixels)
+        if image.format == "JPEG":
+            _check_scans(path)
         size = image.size
         scaled = _shrink(image, max(VARIANTS.values()))
         # Only now: a PNG may carry its EXIF behind its pixels.
@@ -108,6 +111,13 @@ def _check(image: Image.Image, max_pixels: int) -> None:
         raise ImageRejectedError(f"the picture has {width} × {height} pixels, more than {MAX_SIDE:,} on one side")
     if image.format == "PNG" and getattr(image, "is_animated", False):
         raise ImageRejectedError("the picture is animated; only still pictures can be shown")
+
+
+def _check_scans(path: Path) -> None:
+    # A marker cannot stand within the data of a scan (ITU-T T.81, B.1.1.5), so the bytes count the scans.
+    scans = path.read_bytes().count(b"\xff\xda")
+    if scans > MAX_SCANS:
+        raise ImageRejectedError(f"the picture is stored in {scans} passes, more than {MAX_SCANS}")
 
 
 def _shrink(image: Image.Image, side: int) -> Image.Image:

@@ -70,6 +70,15 @@ def test_fitting(width: int, height: int, side: int, expected: tuple[int, int]) 
     assert fitting(width, height, side) == expected
 
 
+def test_endless_progression(made: Maker) -> None:
+    """A progressive JPEG of thousands of passes is refused before they are walked; an ordinary one is not."""
+    data = encoded(halves(), progressive=True)
+    start = data.rindex(b"\xff\xda")
+    made(data)
+    with pytest.raises(ImageRejectedError, match="passes"):
+        made(data[:-2] + data[start:-2] * 1000 + data[-2:])
+
+
 def test_photograph() -> None:
     """A photograph becomes a feed and a thumb variant of its aspect, progressive JPEGs smaller than itself."""
     decoded = decode(photograph("rocket"))
