@@ -70,6 +70,8 @@ async def test_forged_jwts_are_401(api: Api) -> None:
         "end of another kind": forged({**good, "exp": "tomorrow"}),
         "subject of another kind": forged({**good, "sub": "1 OR 1=1"}),
         "unknown role": forged({**good, "role": "god"}),
+        "padded": ann.token + "=",
+        "foreign characters": f"{head}.{body}.{signature[:9]}!{signature[9:]}",
         "huge": "a." * 2000,
         "empty": "",
         "nonsense": "nonsense",
