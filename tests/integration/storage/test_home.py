@@ -174,6 +174,18 @@ async def test_page_is_full_where_photos_are_gone(world: World) -> None:
     assert page.next == photos[3]
 
 
+async def test_page_is_full_past_the_window(world: World) -> None:
+    """Photos whose tombstone stands before PostgreSQL knows take no place on a page past the window either."""
+    ann = await world.gallery.person()
+    photos = [await world.gallery.photo(ann) for _ in range(50)]
+    await world.feeds.ensure(ann)
+    for photo in photos[20:29]:
+        await world.cards.tombstone(photo)
+    page = await world.page(ann, before=photos[30], limit=10)
+    assert ids_of(page) == [photos[29], *photos[11:20][::-1]]
+    assert page.next == photos[11]
+
+
 async def test_private_photos_are_signed(world: World) -> None:
     """URLs of a private account's photos are signed for the answer."""
     ann = await world.gallery.person(private=True)
