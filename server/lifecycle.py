@@ -94,7 +94,11 @@ async def _beside(started: Run) -> None:
 
 
 async def _listen(app: web.Application, sockets: Sequence[socket.socket], leaving: Leaving) -> web.AppRunner:
-    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=leaving.deadline)
+    # Bodies stay as they came: aiohttp would unpack them in the event loop even for a request that was refused
+    # already, where three megabytes of gzip stop everything for seconds. No endpoint takes a packed one.
+    runner = web.AppRunner(
+        app, access_log=None, handle_signals=False, shutdown_timeout=leaving.deadline, auto_decompress=False
+    )
     await runner.setup()
     try:
         for listener in sockets:

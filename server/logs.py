@@ -14,6 +14,8 @@ from typing import Any, TextIO, cast
 
 import orjson
 import structlog
+from aiohttp.http import HttpProcessingError
+from aiohttp.web import RequestPayloadError
 
 from server.config import LogSection
 
@@ -26,7 +28,12 @@ _SIGN = re.compile(r"(?i)bearer |cookie:")
 _SECRET_TEXT = (
     (re.compile(r"(?i)\b(bearer +)[\w.~+/=-]+"), r"\1" + MASK),
     (re.compile(r"\beyJ[\w-]*\.[\w-]+\.[\w-]*"), MASK),
-    (re.compile(r"(?i)\b((?:access_|refresh_)?token|ticket|sig|signature|password|secret)=[^&\s\"']+"), r"\1=" + MASK),
+    (
+        re.compile(
+            r"(?i)\b((?:access_|refresh_)?token|picshare_(?:access|refresh|csrf)|ticket|sig|signature|password|secret)=[^&\s\"']+"
+        ),
+        r"\1=" + MASK,
+    ),
     (re.compile(r"(?i)\b(cookie:\s*)[^\r\n\"']+"), r"\1" + MASK),
     (re.compile(r"(\w+://[^:/@\s]*:)[^@/\s]+@"), r"\1" + MASK + "@"),
 )
@@ -48,6 +55,21 @@ class LogStream(io.TextIOBase):
         """Hand on what is buffered."""
         with contextlib.suppress(OSError):
             self._stream.flush()
+
+
+class MalformedRequests(logging.Filter):
+    """Make one short event of what aiohttp logs as an error with a trace: bytes that are no request.
+
+    Anybody can send such bytes, as often as they like; and the trace quotes them, credentials included.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Log the short event instead of a record about bytes that could not be parsed."""
+        error = record.exc_info[1] if record.exc_info else None
+        if not isinstance(error, HttpProcessingError | RequestPayloadError):
+            return True
+        structlog.get_logger(__name__).info("malformed_request", error=type(error).__name__)
+        return False
 
 
 def set_up_logs(section: LogSection, *, quiet: bool = False, terminal: bool | None = None) -> None:
@@ -95,6 +117,8 @@ def _adopt_library_logs(level: int, first: list[Any], last: list[Any]) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
+    # Attached anew each time, so that it stands once however often logs are set up.
+    logging.getLogger("aiohttp.server").filters[:] = [MalformedRequests()]
     # What these libraries say of a lost connection, our own events say with its consequence.
     for name, least in (("aio_pika", logging.CRITICAL), ("aiormq", logging.CRITICAL), ("asyncio", logging.WARNING)):
         logging.getLogger(name).setLevel(max(level, least))

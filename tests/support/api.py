@@ -85,18 +85,20 @@ class Api:
         row = (await photos.load(self.services.db, [photo_id]))[photo_id]
         for name in ("thumb", "feed"):
             await self.services.blobs.put(variant_key(row.sha256, name), b"variant", content_type="image/jpeg")
-        await self.services.cards.forget([photo_id])
+        await self.services.cards.refresh(photo_id)
 
 
 @asynccontextmanager
 async def running_api(services: Services) -> AsyncIterator[Api]:
     """Serve the API on a free port of the loopback."""
     server = TestServer(make_app(services))
-    await server.start_server(access_log=None)
-    async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
-        yield Api(services, server, session)
-    await server.close()
-    services.passwords.close()
+    await server.start_server(access_log=None, auto_decompress=False)
+    try:
+        async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
+            yield Api(services, server, session)
+    finally:
+        await server.close()
+        services.passwords.close()
 
 
 def with_limits(services: Services, **limits: str) -> Services:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import os
 import signal
 
@@ -31,6 +32,7 @@ class Stage:
         """Return the node."""
         app = web.Application()
         app.router.add_get("/slow", self.slow)
+        app.router.add_post("/echo", self.echo)
         return Node(health=self.health, app=app, services={"worker": self.worker}, drain=self.drain)
 
     async def slow(self, _request: web.Request) -> web.Response:
@@ -39,6 +41,10 @@ class Stage:
         await self.release.wait()
         self.steps.append("request answered")
         return web.Response(text="late but whole")
+
+    async def echo(self, request: web.Request) -> web.Response:
+        """Answer with the body as it is read."""
+        return web.Response(body=await request.read())
 
     async def worker(self) -> None:
         """Work until cancelled."""
@@ -62,6 +68,23 @@ class Stage:
 async def stage() -> Stage:
     """A stage."""
     return Stage()
+
+
+async def test_packed_bodies_are_not_unpacked(stage: Stage) -> None:
+    """A body in gzip is never unpacked by the server, so that a bomb costs no more than its own bytes."""
+    packed = gzip.compress(bytes(1_000_000))
+    with bound("127.0.0.1", 0) as sockets:
+        stage.url = f"http://127.0.0.1:{sockets[0].getsockname()[1]}"
+        running = asyncio.create_task(run_node(stage.node(), sockets, Leaving(deadline=5)))
+        await eventually(lambda: stage.health.started)
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(f"{stage.url}/echo", data=packed, headers={"Content-Encoding": "gzip"}) as response,
+        ):
+            assert await response.read() == packed
+        stage.release.set()
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.wait_for(running, 5)
 
 
 async def test_a_process_leaves_in_order(stage: Stage) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import logging
@@ -10,6 +11,8 @@ import sys
 
 import pytest
 import structlog
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from server.config import LogSection
 from server.logs import redact, redact_text, set_up_logs
@@ -35,6 +38,7 @@ def test_a_field_that_holds_a_credential_is_masked(field: str) -> None:
         "amqp://me:abc123secret@mq:5672/",
         "Cookie: session=abc123secret; other=abc123secret",
         f"refused {JWT.replace('c2lnbmF0dXJl', 'abc123secret')}",
+        "Got more than 8190 bytes when reading: b'picshare_refresh=abc123secret; a=b'",
     ],
 )
 def test_a_credential_within_a_text_is_masked(text: str) -> None:
@@ -70,6 +74,23 @@ def test_exceptions_are_redacted_too(capsys: pytest.CaptureFixture[str]) -> None
     text = capsys.readouterr().err
     assert JWT not in text
     assert "ValueError" in json.loads(text)["exception"]
+
+
+async def test_bytes_that_are_no_request_are_one_short_event(capsys: pytest.CaptureFixture[str]) -> None:
+    """Junk on the port makes no error, no trace, and nothing of what was sent stands in the log."""
+    set_up_logs(LogSection(format="json"), terminal=False)
+    server = TestServer(web.Application())
+    await server.start_server(access_log=None)
+    for junk in (b"abc123secret /\r\n\r\n", b"GET / HTTP/1.1\r\nCookie: abc123secret" + b"x" * 9000 + b"\r\n\r\n"):
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(junk)
+        assert (await reader.read()).startswith(b"HTTP/1.0 400 ")
+        writer.close()
+    await server.close()
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [(line["event"], line["level"]) for line in lines] == [("malformed_request", "info")] * len(lines)
+    assert lines
+    assert "abc123secret" not in str(lines)
 
 
 def test_a_console_s_trace_is_redacted_too(capsys: pytest.CaptureFixture[str]) -> None:
