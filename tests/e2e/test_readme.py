@@ -1,0 +1,131 @@
+"""The documents' examples do what they say: each is run as it stands, with only the address put in."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+import pytest
+import pytest_asyncio
+
+from tests.engines.private import free_port
+from tests.support.documents import ADDRESS, ROOT, Block, blocks
+from tests.support.eventually import eventually
+from tests.support.person import Person
+from tests.support.pictures import PHOTOS
+from tests.support.service import Service
+
+pytestmark = [pytest.mark.engines, pytest.mark.asyncio(loop_scope="module")]
+
+PATIENCE = 60.0  # seconds for an example
+FLOW = next(block for block in blocks("README.md", "sh") if "API=" in block.text)
+CLIENT = blocks("README.md", "python")[0]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def service() -> AsyncIterator[Service]:
+    """A PicShare with its demonstration community, as the documents' reader has just started it."""
+    folder, port = Path(tempfile.mkdtemp(prefix="psd-")), free_port()
+    service = Service(["run", "--port", str(port)], folder=folder, name="run", port=port)
+    try:
+        await service.start(wait=False)
+        await eventually(lambda: "sign in as demo" in service.log(), within=60)
+        yield service
+    finally:
+        if service.process is not None and service.process.returncode is None:
+            await service.stop()
+        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def http() -> AsyncIterator[aiohttp.ClientSession]:
+    """An HTTP client."""
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=15)) as session:
+        yield session
+
+
+@asynccontextmanager
+async def running(block: Block, service: Service) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Run an example from the project's directory for the time of the block; its output is in `stdout`."""
+    program = [sys.executable, "-u", "-c"] if block.language == "python" else ["sh", "-euc"]
+    process = await asyncio.create_subprocess_exec(
+        *program,
+        block.text.replace(ADDRESS, service.url),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        cwd=ROOT,
+        env={**os.environ, "API": f"{service.url}/api/v1"},
+    )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.communicate()
+
+
+async def output_of(block: Block, service: Service) -> str:
+    """Run an example to its end and return what it printed; fail when it fails."""
+    async with asyncio.timeout(PATIENCE), running(block, service) as process:
+        output = (await process.communicate())[0].decode()
+    assert process.returncode == 0, output
+    return output
+
+
+async def line_with(process: asyncio.subprocess.Process, text: str) -> str:
+    """Return the first line of an example's output that holds a text."""
+    assert process.stdout is not None
+    seen = ""
+    async with asyncio.timeout(PATIENCE):
+        while line := (await process.stdout.readline()).decode():
+            seen += line
+            if text in line:
+                return line
+    raise AssertionError(f"the example ended without {text!r}:\n{seen}")
+
+
+async def test_the_flow_with_curl_works_as_it_stands(service: Service) -> None:
+    """Signing up, following, uploading, liking and commenting with curl ends in the owner's notification."""
+    output = await output_of(FLOW, service)
+    assert '"liked":true' in output
+    assert "What a sight" in output
+
+
+async def test_the_python_client_hears_of_what_happens(service: Service, http: aiohttp.ClientSession) -> None:
+    """The README's client prints a new photo and a notification for the demonstration account."""
+    demo, friend = Person(http, service.url, "demo"), await Person.sign_up(http, service.url)
+    answer = (await demo.call("POST", "/tokens", json={"username": "demo", "password": "picshare-demo"})).expect(201)
+    demo.token, demo.id = answer["access_token"], answer["user"]["id"]
+    await demo.follow(friend)
+    photo = next(item for item in await demo.feed() if item["author"]["username"] == "demo")
+    async with running(CLIENT, service) as process:
+        # Nobody says when it is connected: speak until it hears.
+        heard = asyncio.create_task(line_with(process, "notifications notification"))
+        while not heard.done():
+            (await friend.call("POST", f"/photos/{photo['id']}/comments", json={"text": "Hello?"})).expect(201)
+            await asyncio.wait([heard], timeout=1)
+        await heard
+        await friend.upload(PHOTOS / "cat.jpg", "A cat")
+        await line_with(process, "feed photo.new")
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        *blocks("docs/api.md", "sh"),
+        *blocks("docs/api.md", "python"),
+        *blocks("docs/live.md", "sh"),
+        *blocks("docs/live.md", "python"),
+    ],
+    ids=lambda block: block.name,
+)
+async def test_the_guides_examples_work_as_they_stand(service: Service, block: Block) -> None:
+    """Each example ends well, and ends by itself."""
+    await output_of(block, service)

@@ -1,0 +1,183 @@
+"""The documents say what is so: their tables are held against the code, and their links lead somewhere."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from channels import codes
+from channels.codes import Disconnect, ErrorCode, Unsubscribed
+from channels.settings import LiveSettings
+from server.config import LimitsSection
+from server.metrics import LoopWatch, Metrics
+from tests.support.documents import ROOT, blocks, codes_in, documents, table_rows
+from workers import live_topics
+from workers.routing import BINDINGS
+
+PACKAGES = ("server", "channels", "workers", "storage")
+_LINK = re.compile(r"\]\(([^)\s]+)\)")
+_SEVERITIES = {"debug", "info", "warning", "error", "exception"}
+
+
+def sources(*packages: str) -> Iterator[ast.Module]:
+    """Yield every module of these packages, parsed."""
+    for package in packages:
+        for path in sorted((ROOT / package).rglob("*.py")):
+            yield ast.parse(path.read_text())
+
+
+def calls(*packages: str) -> Iterator[tuple[str, list[object]]]:
+    """Yield the name and the literal arguments (None for others) of every call."""
+    for tree in sources(*packages):
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call):
+                name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+                yield name, [item.value if isinstance(item, ast.Constant) else None for item in node.args]
+
+
+def problems_in_code() -> set[tuple[int, str]]:
+    """Return the status and code of every problem that the code can answer with."""
+    found = {(400, "invalid_parameter"), (422, "invalid_input"), (404, "route_not_found"), (405, "method_not_allowed")}
+    found |= {(409, "username_taken"), (409, "email_taken"), (401, "token_expired")}
+    for name, arguments in calls("server", "storage"):
+        match name, arguments:
+            case (("ProblemError" | "_rejected"), [int(status), str(code), *_]):
+                found.add((status, code))
+            case "unauthorized", [str(code), *_]:
+                found.add((401, code))
+            case "ConflictError", [str(code), *_]:
+                found.add((409, code))
+            case "NotFoundError", [str(what), *_]:
+                found.add((404, f"{what}_not_found"))
+            case _:
+                pass
+    return found
+
+
+def events_in_code() -> set[str]:
+    """Return the name of every log event."""
+    found = {"request", "job_done", "job_retried", "job_discarded", "job_dead"}
+    for tree in sources(*PACKAGES):
+        for node in ast.walk(tree):
+            match node:
+                case ast.Call(
+                    func=ast.Attribute(value=ast.Name(id="log") | ast.Call(), attr=severity),
+                    args=[ast.Constant(value=str(name)), *_],
+                ) if severity in _SEVERITIES:
+                    found.add(name)
+    return found
+
+
+def names_in(document: str, heading: str, column: int = 0) -> set[str]:
+    """Return what stands in backticks in one column of a table."""
+    return {name for row in table_rows(document, heading) for name in codes_in(row[column])}
+
+
+def test_the_api_s_guide_lists_every_error() -> None:
+    """Each status and code that the code answers with stands in the table, and no other."""
+    rows = [row for row in table_rows("docs/api.md", "Errors") if row[0] != "other"]
+    assert {(int(row[0]), code) for row in rows for code in codes_in(row[1])} == problems_in_code()
+
+
+def test_the_api_s_guide_lists_every_limit() -> None:
+    """The names in the table are those of the settings."""
+    assert names_in("docs/api.md", "Limits") == set(LimitsSection.model_fields)
+
+
+def test_the_live_guide_lists_every_close_code() -> None:
+    """Code and reason of each disconnect and unsubscribe push stand in the tables, and no others."""
+    disconnects = {(item.code, item.reason) for item in vars(codes).values() if isinstance(item, Disconnect)}
+    pushes = {(int(item), item.reason) for item in Unsubscribed}
+    assert {(int(row[0]), row[1]) for row in table_rows("docs/live.md", "Close codes")} == disconnects | pushes
+
+
+def test_the_live_guide_lists_every_error_that_is_used() -> None:
+    """Code and message of each error reply stand in the table; codes that nobody sends do not."""
+    used = {
+        ErrorCode[node.attr]
+        for tree in sources("channels")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "ErrorCode"
+    } - {ErrorCode.TOO_MANY_REQUESTS}  # named where it would be temporary, sent by nobody
+    rows = table_rows("docs/live.md", "Error codes")
+    assert {(int(row[0]), row[1]) for row in rows} == {(int(code), code.message) for code in used}
+
+
+def test_the_live_guide_lists_every_publication() -> None:
+    """Each type of document that is published stands in the table."""
+    published = set(re.findall(r'"((?:photo|notification)(?:\.\w+)?)"', inspect.getsource(live_topics)))
+    published |= {"photo.new"}  # made of bytes
+    published -= {"photo"}  # a field
+    assert names_in("docs/live.md", "Publications", 1) == published
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("128", LiveSettings().subscriptions),
+        ("30 a second for long, 400 at once", None),
+        ("64 KiB", LiveSettings().message_bytes),
+        ("1 MiB", LiveSettings().outbox_bytes),
+        ("20", LiveSettings().connections_per_user),
+    ],
+)
+def test_the_live_guide_s_limits_are_the_defaults(text: str, value: int | None) -> None:
+    """What the table says is what holds unless somebody sets it otherwise."""
+    assert text in {row[1] for row in table_rows("docs/live.md", "Limits")}
+    units = {"KiB": 1024, "MiB": 1024 * 1024}
+    number, _, unit = text.partition(" ")
+    if value is None:
+        assert text == f"{LiveSettings().command_rate:.0f} a second for long, {LiveSettings().command_burst} at once"
+    else:
+        assert int(number) * units.get(unit, 1) == value
+
+
+def test_the_operator_s_guide_lists_every_metric() -> None:
+    """Each metric's name stands in the table, as `/metrics` gives it, and no other."""
+    metrics = Metrics("1")
+    LoopWatch(metrics.registry)
+    assert names_in("docs/operation.md", "Metrics") == exposed(metrics.registry)
+
+
+def exposed(registry: CollectorRegistry) -> set[str]:
+    """Return the names of a registry's metrics as people query them: counters with `_total`."""
+    return {family.name + ("_total" if family.type == "counter" else "") for family in registry.collect()}
+
+
+def test_the_operator_s_guide_lists_every_log_event() -> None:
+    """Each event that the code logs stands in the table, and no other."""
+    assert names_in("docs/operation.md", "Logs") == events_in_code()
+
+
+def test_the_operator_s_guide_lists_every_queue_and_topic() -> None:
+    """The queues and the topics that each of them wants are those of the routing table."""
+    rows = table_rows("docs/operation.md", "Queues")
+    assert {codes_in(row[0])[0]: tuple(codes_in(row[1])) for row in rows} == BINDINGS
+
+
+@pytest.mark.parametrize("document", documents(), ids=lambda path: path.name)
+def test_links_between_documents_lead_somewhere(document: Path) -> None:
+    """Each relative link names a file that is there, and a heading that it has."""
+    for target in _LINK.findall(document.read_text()):
+        if "://" in target:
+            continue
+        name, _, heading = target.partition("#")
+        path = (document.parent / name).resolve() if name else document
+        assert path.exists(), target
+        if heading:
+            headings = re.findall(r"^#+ (.+)$", path.read_text(), re.MULTILINE)
+            assert heading in {re.sub(r"[^\w -]", "", item).lower().replace(" ", "-") for item in headings}, target
+
+
+def test_the_readme_names_every_package() -> None:
+    """The list of where everything lives has each folder of code, and each of these exists."""
+    layout = next(block.text for block in blocks("README.md", "") if "storage/" in block.text)
+    named = set(re.findall(r"^(\w+)/", layout, re.MULTILINE))
+    assert named >= {*PACKAGES, "static", "tests", "bench"}
+    assert all((ROOT / name).is_dir() for name in named)
