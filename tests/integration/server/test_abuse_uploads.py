@@ -9,6 +9,7 @@ import zlib
 import aiohttp
 import pytest
 
+from server.passwords import Passwords
 from server.services import Services
 from tests.support.api import Api, running_api
 from tests.support.pictures import encoded, halves, photograph, png_of
@@ -88,6 +89,7 @@ async def test_zero_byte_and_corrupt_headers_are_422_with_the_reason(api: Api) -
         assert problem["code"] == "image_corrupt", data
         assert reason in problem["detail"], data
         assert problem["errors"][0]["field"] == "file"
+    assert list(api.services.settings.upload_dir.iterdir()) == []  # nothing of what was refused is kept
 
 
 async def test_a_form_with_10_000_parts_is_refused_within_a_second(api: Api) -> None:
@@ -134,6 +136,16 @@ async def test_a_body_declared_too_large_is_refused_before_it_is_sent(api: Api) 
     ann = await api.person()
     answer = await exchange(api.port, post_photo(ann.token, b"--b\r\n", declared=1_000_000_000))
     assert answer.status == 413
+
+
+async def test_a_photo_one_byte_too_large_is_refused(services: Services) -> None:
+    """The limit is the photo's own size, whatever stands beside it in the form."""
+    data = encoded(halves())
+    for limit, status in ((len(data), 201), (len(data) - 1, 413)):
+        settings = dataclasses.replace(services.settings, upload_max_bytes=limit)
+        async with running_api(dataclasses.replace(services, settings=settings, passwords=Passwords())) as api:
+            ann = await api.person()
+            assert (await ann.try_upload(data, "x" * 1000)).status == status
 
 
 async def test_an_endless_chunked_body_is_refused_at_the_limit(api: Api) -> None:
