@@ -1,0 +1,145 @@
+"""The application with live connections: who may connect, and what they may hear."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import json
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from typing import Any
+
+import aiohttp
+import pytest
+
+from channels.envelope import control_body
+from channels.live import Live
+from channels.settings import LiveSettings
+from server.live_ports import LiveAuthenticator, LiveAuthorizer, LiveStreams
+from server.services import Services
+from server.tokens import AccessTokens
+from storage import ids
+from storage.ids import slot_group
+from storage.notification_log import NotificationLog
+from storage.redis_client import Redis
+from tests.support.api import SECRET, Api, running_api
+from tests.support.person import Person
+from tests.support.pictures import photograph
+
+pytestmark = pytest.mark.engines
+
+PATH = "/connection/websocket"
+
+
+@pytest.fixture
+async def api(services: Services, redis: Redis) -> AsyncIterator[Api]:
+    """A running API that holds live connections, too."""
+    streams = LiveStreams(
+        db=services.db,
+        feeds=services.feeds,
+        cards=services.cards,
+        engagement=services.engagement,
+        notification_log=NotificationLog(redis),
+        sign=services.media_urls.sign,
+    )
+    authenticator = LiveAuthenticator(AccessTokens(SECRET), services.tickets)
+    live = Live(redis, authenticator, streams, LiveAuthorizer(services.db), slot_group, LiveSettings())
+    task = asyncio.create_task(live.run())
+    async with running_api(dataclasses.replace(services, live=live)) as running:
+        yield running
+        await live.close()
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+class Socket:
+    """A live connection that speaks JSON."""
+
+    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        self._socket = socket
+        self._number = 0
+
+    async def ask(self, **command: Any) -> dict[str, Any]:
+        """Send a command and return its reply."""
+        self._number += 1
+        await self._socket.send_str(json.dumps({"id": self._number, **command}))
+        return await self.until("id", self._number)
+
+    async def until(self, field: str, value: Any = None) -> dict[str, Any]:
+        """Return the next message that has a field, or a field of this value."""
+        async with asyncio.timeout(5):
+            while True:
+                message = await self._socket.receive()
+                assert message.type is aiohttp.WSMsgType.TEXT, (message.type, message.data, message.extra)
+                for line in message.data.split("\n"):
+                    told: dict[str, Any] = json.loads(line)
+                    if field in told and value in (None, told[field]):
+                        return told
+
+    async def closed(self) -> int:
+        """Return the code with which the connection ends."""
+        async with asyncio.timeout(5):
+            while (message := await self._socket.receive()).type is aiohttp.WSMsgType.TEXT:
+                pass
+        assert message.type is aiohttp.WSMsgType.CLOSE
+        code: int = message.data
+        return code
+
+
+async def connected(api: Api, person: Person) -> Socket:
+    """Connect a person with a ticket."""
+    ticket = (await person.call("POST", "/live/token")).expect(201)["token"]
+    socket = Socket(await api.session.ws_connect(api.url + PATH))
+    reply = await socket.ask(connect={"token": ticket})
+    assert set(reply["connect"]["subs"]) == {"feed", "notifications"}
+    return socket
+
+
+async def test_a_websocket_from_a_foreign_origin_is_403(api: Api) -> None:
+    """Another site's page gets no connection; our own and programs do."""
+    for origin in ("https://attacker.example", "null", f"http://attacker.127.0.0.1:{api.port}"):
+        with pytest.raises(aiohttp.WSServerHandshakeError) as caught:
+            await api.session.ws_connect(api.url + PATH, origin=origin)
+        assert caught.value.status == 403
+    await (await api.session.ws_connect(api.url + PATH, origin=api.url)).close()
+    await (await api.session.ws_connect(api.url + PATH)).close()
+
+
+async def test_streams_and_photos_of_others_are_error_103(api: Api) -> None:
+    """Another person's stream, a draft, and a photo after a block cannot be subscribed to."""
+    ann, bob = await api.person(), await api.person()
+    draft, photo = await ann.upload(photograph()), await ann.upload(photograph())
+    await api.finish(photo)
+    socket = await connected(api, bob)
+    for channel in (f"feed:{ann.id}", f"notifications:{ann.id}", f"photo:{draft['id']}"):
+        assert (await socket.ask(subscribe={"channel": channel}))["error"]["code"] == 103, channel
+    assert (await socket.ask(subscribe={"channel": "nonsense"}))["error"]["code"] == 102
+    assert "subscribe" in await socket.ask(subscribe={"channel": f"photo:{photo['id']}"})
+    # What the fan-out worker does after a block: both hear that the other is theirs no longer.
+    (await ann.call("PUT", f"/users/{bob.id}/block")).expect(204)
+    order = control_body(control="revoke", owner=ids.decode(ann.id))
+    await api.services.publisher.to_users([ids.decode(bob.id)], order)
+    ended = (await socket.until("push"))["push"]
+    assert (ended["channel"], ended["unsubscribe"]["code"]) == (f"photo:{photo['id']}", 2000)
+    assert (await socket.ask(subscribe={"channel": f"photo:{photo['id']}"}))["error"]["code"] == 103
+
+
+async def test_signing_out_closes_the_live_connection(api: Api) -> None:
+    """A session that ends takes its connections with it, and no others."""
+    ann, bob = await api.person(), await api.person()
+    hers, his = await connected(api, ann), await connected(api, bob)
+    (await ann.call("DELETE", "/tokens/current")).expect(204)
+    assert 3500 <= await hers.closed() < 4000  # so that the client does not come back
+    assert "subscribe" in await his.ask(subscribe={"channel": f"user:{bob.id}"})
+
+
+async def test_a_used_ticket_is_refused(api: Api) -> None:
+    """A ticket that somebody found in a log opens nothing."""
+    ann = await api.person()
+    ticket = (await ann.call("POST", "/live/token")).expect(201)["token"]
+    first = Socket(await api.session.ws_connect(api.url + PATH))
+    assert "connect" in await first.ask(connect={"token": ticket})
+    second = Socket(await api.session.ws_connect(api.url + PATH))
+    with pytest.raises(AssertionError, match="3500"):
+        await second.ask(connect={"token": ticket})
