@@ -47,7 +47,7 @@ class ServerSection(Section):
     )
     trusted_proxies: Networks = Field(
         default=(),
-        description="Networks whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed, as `10.0.0.0/8`.",
+        description="Networks whose `X-Forwarded-For` is believed, as `10.0.0.0/8`.",
     )
     drain_delay: float = Field(
         default=0.0,
