@@ -14,8 +14,6 @@ from typing import Any, TextIO, cast
 
 import orjson
 import structlog
-from aiohttp.http import HttpProcessingError
-from aiohttp.web import RequestPayloadError
 
 from server.config import LogSection
 
@@ -65,6 +63,9 @@ class MalformedRequests(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Log the short event instead of a record about bytes that could not be parsed."""
+        from aiohttp.http import HttpProcessingError  # noqa: PLC0415 - heavy, and loaded by whoever logs this
+        from aiohttp.web import RequestPayloadError  # noqa: PLC0415
+
         error = record.exc_info[1] if record.exc_info else None
         if not isinstance(error, HttpProcessingError | RequestPayloadError):
             return True
