@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from storage import photo_lists, social
+from storage import photo_lists, photos, social
 from storage.cards import Cards
 from storage.database import Queryable
 from storage.log_format import LogView, parse_epoch
@@ -23,6 +23,9 @@ WINDOW = 500  # photos
 FILL_ATTEMPTS = 5  # how often a list from PostgreSQL may turn out to be out of date
 BUILD_WAIT = 0.3  # seconds to wait for another process that is building the same feed
 POLL = 0.01  # seconds
+# Seconds after an edit in which an insertion may come from a list of followers that was read before it; reading
+# that list and inserting takes milliseconds.
+SETTLING = 5
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,11 +49,20 @@ class Feeds:
     async def insert(self, photo_id: int, user_ids: Iterable[int], announcement: Announcement) -> Inserted:
         """Put a photo into many people's feeds and tell those online; repeating it changes and tells nothing.
 
-        A photo that was deleted meanwhile is put nowhere. People without a feed in Redis get none by this.
+        A photo that was deleted meanwhile is put nowhere. People without a feed in Redis get none by this. Who
+        unfollowed or muted the author after `user_ids` were read gets nothing either.
         """
         if await self._cards.is_gone(photo_id):
             return Inserted(feeds=0, online=0, processes=0)
-        return await self.log.insert(photo_id, user_ids, announcement)
+        inserted = await self.log.insert(photo_id, user_ids, announcement, settling=SETTLING)
+        if not inserted.unsettled:
+            return inserted
+        rest = await self._insert_unsettled(photo_id, inserted.unsettled, announcement)
+        return Inserted(
+            feeds=inserted.feeds + rest.feeds,
+            online=inserted.online + rest.online,
+            processes=inserted.processes + rest.processes,
+        )
 
     async def remove(self, photo_id: int, user_ids: Iterable[int], announcement: Announcement) -> Inserted:
         """Take a photo out of many people's feeds and tell those online; who is away learns of it by recovery."""
@@ -137,6 +149,27 @@ class Feeds:
             if still == wanted:
                 return
             wanted = still
+
+    async def _insert_unsettled(self, photo_id: int, user_ids: Sequence[int], announcement: Announcement) -> Inserted:
+        """Insert for those who still follow, and take it back from those who left even as it was inserted."""
+        photo = (await photos.load(self._db, [photo_id])).get(photo_id)
+        if photo is None:
+            return Inserted(feeds=0, online=0, processes=0)
+        readers = await self._readers(photo.author.id, user_ids)
+        inserted = await self.log.insert(photo_id, readers, announcement)
+        for left in set(readers).difference(await self._readers(photo.author.id, readers)):
+            await self.log.drop(left, [photo_id])
+        return inserted
+
+    async def _readers(self, author_id: int, user_ids: Sequence[int]) -> list[int]:
+        """Return who of some people has an author's photos in the feed, the author included."""
+        rows = await self._db.fetch(
+            "SELECT follower_id FROM follows f WHERE followee_id = $1 AND follower_id = ANY($2::bigint[]) "
+            "AND NOT EXISTS (SELECT FROM mutes m WHERE m.muter_id = f.follower_id AND m.muted_id = $1)",
+            author_id,
+            user_ids,
+        )
+        return [row["follower_id"] for row in rows] + [author_id] * (author_id in user_ids)
 
     async def _wants(self, viewer_id: int, author_id: int) -> bool:
         if viewer_id == author_id:

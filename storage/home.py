@@ -7,7 +7,6 @@ continues below that.
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,7 +16,7 @@ from storage.cards import LIKED, NOT_LIKED, PRIVATE, Cards, Sign, complete, fini
 from storage.database import Queryable
 from storage.engagement import Engagement, counters_json, covers, liked_key
 from storage.feeds import Feeds
-from storage.log_format import pack_ids
+from storage.log_format import pack_ids, unpack_ids
 from storage.quotas import Quota, QuotaPolicy, user_quota_key
 from storage.redis_client import Redis
 from storage.redis_scripts import Script
@@ -108,7 +107,7 @@ class Home:
         last = int.from_bytes(packed[-8:], "big") if packed else None
         marker, *acts = likes
         if None in cards or None in counts or marker is None or (last and not covers(marker, last)):
-            ids = struct.unpack(f">{len(packed) // 8}Q", packed)
+            ids = unpack_ids(packed)
             if not await self._load(ids, cards, counts):
                 return None
             liked = await self._engagement.likes_of(viewer_id, dict(zip(ids, acts, strict=True)), marker)

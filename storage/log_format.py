@@ -12,7 +12,7 @@
     u64 floor    the greatest offset that was dropped: recovery from below it is impossible
     u16 start    the slot of the body's oldest entry
     u16 slots    of the body; free ones, behind the newest, are zero or stale
-    u32 0
+    u32 edited   when that last merge or drop was, in Unix seconds
 
     u64 offset   microseconds of the announcement, below 2^53; 0 = never announced
     u64 id       ascending; the top bit marks the entry as removed
@@ -115,6 +115,11 @@ class LogView:
 def pack_ids(ids: Sequence[int]) -> bytes:
     """Return ids as 8 bytes each, big-endian, in the order given."""
     return struct.pack(f">{len(ids)}Q", *ids)
+
+
+def unpack_ids(packed: bytes) -> Sequence[int]:
+    """Return the ids of 8 bytes each."""
+    return struct.unpack(f">{len(packed) // 8}Q", packed)
 
 
 def parse_epoch(text: str) -> int | None:

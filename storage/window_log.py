@@ -31,7 +31,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from storage.ids import slot_group
-from storage.log_format import AT_BODY, STAGED, Entry, LogView, pack_ids
+from storage.log_format import AT_BODY, STAGED, Entry, LogView, pack_ids, unpack_ids
 from storage.redis_client import Redis, redis_errors
 from storage.redis_scripts import Argument, Script
 
@@ -51,11 +51,15 @@ class Announcement:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Inserted:
-    """How many logs changed, how many people were online, and how many messages that took (one a process and group)."""
+    """How many logs changed, how many people were online, and how many messages that took (one a process and group).
+
+    `unsettled` are people for whom nothing was done, because their logs were begun or edited a moment ago.
+    """
 
     feeds: int
     online: int
     processes: int
+    unsettled: Sequence[int] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -90,9 +94,14 @@ class WindowLog:
         """Return the key of a person's log; the braces keep a slot group's logs in one cluster slot."""
         return b"%b:{%d}:%d" % (self._prefix, slot_group(user_id), user_id)
 
-    async def insert(self, entry_id: int, user_ids: Iterable[int], announcement: Announcement) -> Inserted:
-        """Insert an id for many people and tell those online; where it is already, nothing changes or is told."""
-        return await self._tell("insert", entry_id, user_ids, announcement)
+    async def insert(
+        self, entry_id: int, user_ids: Iterable[int], announcement: Announcement, *, settling: int = 0
+    ) -> Inserted:
+        """Insert an id for many people and tell those online; where it is already, nothing changes or is told.
+
+        Logs that were begun or edited in the last `settling` seconds are left alone and their people returned.
+        """
+        return await self._tell("insert", entry_id, user_ids, announcement, settling)
 
     async def remove(self, entry_id: int, user_ids: Iterable[int], announcement: Announcement) -> Inserted:
         """Mark an id removed for many people and tell those online; where it is already, nothing is told."""
@@ -164,18 +173,21 @@ class WindowLog:
         answer: list[int] = await self._edit.run(self._redis, [self.key(user_id)], (action, self.window, *arguments))
         return answer
 
-    async def _tell(self, mode: str, entry_id: int, user_ids: Iterable[int], announcement: Announcement) -> Inserted:
+    async def _tell(
+        self, mode: str, entry_id: int, user_ids: Iterable[int], announcement: Announcement, settling: int = 0
+    ) -> Inserted:
         calls = []
         identifier = pack_ids([entry_id])
         for group, people in _by_group(user_ids):
             keys = [announcement.presence_key(group), *map(self.key, people)]
             prefix = announcement.channel_prefix(group)
-            calls.append((keys, (mode, identifier, self.window, prefix, announcement.body, pack_ids(people))))
+            calls.append((keys, (mode, identifier, self.window, prefix, announcement.body, pack_ids(people), settling)))
         answers = await self._announce.run_many(self._redis, calls) if calls else []
         return Inserted(
             feeds=sum(answer[0] for answer in answers),
             online=sum(answer[1] for answer in answers),
             processes=sum(answer[2] for answer in answers),
+            unsettled=unpack_ids(b"".join(answer[3] for answer in answers)),
         )
 
 

@@ -2,18 +2,20 @@
 -- a worker killed between the two would leave a gap that nobody notices.
 --
 -- KEYS: the group's presence hash, then the logs, all of one slot group.
--- ARGV: mode (insert, remove, renew), id, window, prefix of the processes' channels, body, user ids (8 bytes each).
--- Answers: logs changed, people online, messages published, offset.
+-- ARGV: mode (insert, remove, renew), id, window, prefix of the processes' channels, body, user ids (8 bytes each),
+-- seconds for which a log is unsettled after it was begun or edited.
+-- Answers: logs changed, people online, messages published, and the ids of those whose logs are unsettled: for them
+-- nothing was done, because whoever called may have read the followers before that edit.
 
 local mode, id, window = ARGV[1], ARGV[2], tonumber(ARGV[3])
-local prefix, body, users = ARGV[4], ARGV[5], ARGV[6]
+local prefix, body, users, settling = ARGV[4], ARGV[5], ARGV[6], tonumber(ARGV[7])
 local upper, lower = struct.unpack('>I4I4', id)
 local marked = mode == 'remove' and struct.pack('>I4I4', upper + REMOVED, lower) or id
 
 -- First pass: one offset for all, later than anything in any of the logs, so that one frame serves everyone.
 local heads, offset = {}, now_us()
 for index = 2, #KEYS do
-  local head = redis.call('GETRANGE', KEYS[index], AT_HEADER, AT_HEADER + 23)
+  local head = redis.call('GETRANGE', KEYS[index], AT_HEADER, AT_BODY - 1)
   heads[index] = head
   if head ~= '' then
     local top = struct.unpack('>I8', head, 9)
@@ -99,12 +101,18 @@ local function slot_of(state)
 end
 
 -- Second pass: the usual case, an id above all others and a free staging slot, is one small write.
-local changed, told = 0, {}
+local changed, told, unsettled = 0, {}, {}
+local settled_s = settling > 0 and math.floor(offset / 1000000) - settling or math.huge
+local settled_us = settled_s * 1000000
 for index = 2, #KEYS do
   local key, beginning, news = KEYS[index], heads[index], true
+  local user = string.sub(users, index * 8 - 15, index * 8 - 8)
   if beginning ~= '' then
-    local last_upper, last_lower = struct.unpack('>I4I4', beginning, 17)
-    if last_upper < upper or (last_upper == upper and last_lower < lower) then
+    local last_upper, last_lower, epoch, _, _, _, edited = struct.unpack('>I4I4I8I8I2I2I4', beginning, 17)
+    if edited >= settled_s or epoch >= settled_us then
+      news = false
+      unsettled[#unsettled + 1] = user
+    elseif last_upper < upper or (last_upper == upper and last_lower < lower) then
       local state = string.sub(beginning, 1, 8)
       local slot = made[state] or slot_of(state)
       if slot then
@@ -121,9 +129,10 @@ for index = 2, #KEYS do
   end
   -- Without a log there is nothing to recover from, which a person who is online learns on reconnecting;
   -- the announcement still goes out.
-  if news then told[#told + 1] = string.sub(users, index * 8 - 15, index * 8 - 8) end
+  if news then told[#told + 1] = user end
 end
-if #told == 0 or redis.call('EXISTS', KEYS[1]) == 0 then return { changed, 0, 0, offset } end
+unsettled = table.concat(unsettled)
+if #told == 0 or redis.call('EXISTS', KEYS[1]) == 0 then return { changed, 0, 0, unsettled } end
 
 -- Presence values are process ids of 8 characters, one after another.
 local online, processes, order = 0, {}, {}
@@ -169,4 +178,4 @@ for _, process in ipairs(order) do
   local message = struct.pack('>BI8I4', 1, offset, #people) .. table.concat(people) .. body
   if redis.call('PUBLISH', prefix .. process, message) == 0 then forget(process, people) end
 end
-return { changed, online, #order, offset }
+return { changed, online, #order, unsettled }

@@ -10,7 +10,7 @@
 local key, action, window = KEYS[1], ARGV[1], tonumber(ARGV[2])
 
 local function create(flags, epoch, ttl)
-  store(key, { flags = flags, edits = 0, top = epoch, epoch = epoch, floor = epoch }, '', window, 'EX', ttl)
+  store(key, { flags = flags, edits = 0, top = epoch, epoch = epoch, floor = epoch, edited = 0 }, '', window, 'EX', ttl)
 end
 
 -- Union of a body and of ids that were never announced (offset 0); an id that is there stays as it is.
@@ -46,9 +46,10 @@ local function without(body, ids)
   return table.concat(out)
 end
 
--- Whoever is building must know that what was read from the database may be out of date.
+-- Whoever is building, or inserting for followers who were read a moment ago, must know that what was read from the
+-- database may be out of date.
 local function note_edit(h)
-  h.edits = (h.edits + 1) % 65536
+  h.edits, h.edited = (h.edits + 1) % 65536, math.floor(now_us() / 1000000)
 end
 
 if action == 'begin' or action == 'open' then

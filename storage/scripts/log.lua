@@ -26,13 +26,14 @@ local function head(key)
   local s = redis.call('GETRANGE', key, AT_HEADER, AT_BODY - 1)
   if s == '' then return nil end
   local h = {}
-  h.flags, h.edits, h.count, h.staged, h.top, h.last, h.epoch, h.floor, h.start, h.slots = struct.unpack(FORMAT, s)
+  h.flags, h.edits, h.count, h.staged, h.top, h.last, h.epoch, h.floor, h.start, h.slots, h.edited =
+    struct.unpack(FORMAT, s)
   return h
 end
 
 local function header_bytes(h)
   return struct.pack(
-    FORMAT, h.flags, h.edits, h.count, h.staged, h.top, h.last, h.epoch, h.floor, h.start, h.slots, 0)
+    FORMAT, h.flags, h.edits, h.count, h.staged, h.top, h.last, h.epoch, h.floor, h.start, h.slots, h.edited)
 end
 
 local function write_header(key, h)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -11,8 +12,10 @@ from storage import social
 from storage.cards import Cards
 from storage.database import Database
 from storage.feeds import Feeds
+from storage.log_format import AT_HEADER
+from tests.support.databases import NoDatabase
 from tests.support.gallery import Gallery
-from tests.support.listener import announcement
+from tests.support.listener import Listener, announcement
 
 pytestmark = pytest.mark.engines
 
@@ -151,6 +154,88 @@ async def test_events_out_of_order_do_not_matter(feeds: Feeds, gallery: Gallery)
     await gallery.follow(ann, bob)
     await feeds.drop_author(ann, bob)
     assert await ids_of(feeds, ann) == [theirs]
+
+
+async def test_unfollow_overtakes_a_photo(feeds: Feeds, gallery: Gallery, redis: Any) -> None:
+    """A photo on its way to followers who were read a moment ago does not reach who has unfollowed since."""
+    ann, bob, cat = [await gallery.person() for _ in range(3)]
+    for follower in (ann, cat):
+        await gallery.follow(follower, bob)
+        await feeds.ensure(follower)
+    photo = await gallery.photo(bob)
+    followers = [ann, bob, cat]
+    await gallery.unfollow(ann, bob)
+    await feeds.drop_author(ann, bob)
+    live = Listener(redis, b"process1")
+    await live.listen(ann, cat)
+    inserted = await feeds.insert(photo, followers, announcement())
+    assert [person for heard in await live.heard() for person in heard.people] == [cat]
+    assert (inserted.feeds, inserted.online) == (1, 1)
+    assert await ids_of(feeds, ann) == []
+    assert await ids_of(feeds, cat) == [photo]
+    await live.close()
+
+
+async def test_feed_built_after_the_followers_were_read(feeds: Feeds, gallery: Gallery) -> None:
+    """A feed that was built after an unfollow does not get the photo that was on its way before it."""
+    ann, bob = await gallery.person(), await gallery.person()
+    photo = await gallery.photo(bob)
+    await feeds.ensure(ann)
+    await feeds.insert(photo, [ann], announcement())
+    assert await ids_of(feeds, ann) == []
+
+
+async def test_settled_feeds_are_not_looked_at_twice(gallery: Gallery, database: Database, redis: Any) -> None:
+    """A feed that nobody edited for a while costs an insertion no query."""
+    ann, bob = await gallery.person(), await gallery.person()
+    feeds = Feeds(database, redis, Cards(database, redis))
+    await feeds.ensure(ann)
+    await redis.setrange(feeds.log.key(ann), AT_HEADER + 24, (10**15).to_bytes(8, "big"))  # an epoch long past
+    photo = await gallery.photo(bob)
+    without_queries = Feeds(NoDatabase(), redis, Cards(NoDatabase(), redis))
+    assert (await without_queries.insert(photo, [ann], announcement())).feeds == 1
+
+
+async def test_slow_worker_is_put_right(feeds: Feeds, gallery: Gallery, database: Database, redis: Any) -> None:
+    """A worker that merges an author whom another has dropped meanwhile notices, and drops as well."""
+    ann, bob = await gallery.person(), await gallery.person()
+    await gallery.photo(bob)
+    await gallery.follow(ann, bob)
+    await feeds.ensure(ann)
+
+    async def unfollow() -> None:
+        await gallery.unfollow(ann, bob)
+        await feeds.drop_author(ann, bob)
+
+    slow = Feeds(Meanwhile(database, unfollow), redis, Cards(database, redis), window=20)
+    await slow.merge_author(ann, bob)
+    assert await ids_of(feeds, ann) == []
+
+
+class Meanwhile:
+    """A database where something happens between the first answer and its use."""
+
+    def __init__(self, database: Database, happens: Callable[[], Awaitable[None]]) -> None:
+        self._database = database
+        self._happens: Callable[[], Awaitable[None]] | None = happens
+
+    async def fetch(self, sql: str, *args: object) -> Any:
+        """Answer, and let it happen if this is the first answer."""
+        return await self._then(await self._database.fetch(sql, *args))
+
+    async def fetchrow(self, sql: str, *args: object) -> Any:
+        """Answer, and let it happen if this is the first answer."""
+        return await self._then(await self._database.fetchrow(sql, *args))
+
+    async def fetchval(self, sql: str, *args: object) -> Any:
+        """Answer, and let it happen if this is the first answer."""
+        return await self._then(await self._database.fetchval(sql, *args))
+
+    async def _then(self, answer: Any) -> Any:
+        happens, self._happens = self._happens, None
+        if happens is not None:
+            await happens()
+        return answer
 
 
 async def test_muted_people_leave_the_feed(feeds: Feeds, gallery: Gallery, database: Database) -> None:

@@ -17,6 +17,7 @@ from storage.home import Home, HomePage
 from storage.ids import decode
 from storage.quotas import QuotaPolicy, Quotas, user_subject
 from storage.tickets import Tickets
+from tests.support.databases import NoDatabase
 from tests.support.gallery import Gallery
 from tests.support.listener import announcement
 
@@ -119,16 +120,6 @@ class Recording:
         return await self._redis.link.call(*command)
 
 
-class NoDatabase:
-    """A database that must not be asked."""
-
-    async def fetch(self, sql: str, *args: object) -> Any:
-        """Fail."""
-        raise AssertionError(sql)
-
-    fetchrow = fetchval = fetch
-
-
 async def test_empty_feed(world: World) -> None:
     """Who follows nobody and has no photos has an empty page without an end to look for."""
     ann = await world.gallery.person()
@@ -184,6 +175,19 @@ async def test_page_is_full_past_the_window(world: World) -> None:
     page = await world.page(ann, before=photos[30], limit=10)
     assert ids_of(page) == [photos[29], *photos[11:20][::-1]]
     assert page.next == photos[11]
+
+
+async def test_old_like_is_told(world: World) -> None:
+    """A photo older than the likes that Redis holds, still in the window of a small feed, tells its like."""
+    ann = await world.gallery.person()
+    photo, old = await world.gallery.photo(ann), 1024  # an id of the first millisecond of all
+    copy = "INSERT INTO photos SELECT (jsonb_populate_record(p, $2)).* FROM photos p WHERE id = $1"
+    await world.database.fetch(copy, photo, {"id": old})
+    async with world.database.transaction() as tx:
+        await likes.add(tx, photo_id=old, user_id=ann)
+    await world.database.fetch("UPDATE likes SET created_at = now() - interval '100 days'")
+    for _ in range(2):
+        assert [told_photo["liked"] for told_photo in told(await world.page(ann))] == [False, True]
 
 
 async def test_private_photos_are_signed(world: World) -> None:
