@@ -105,13 +105,16 @@ async def test_two_tabs_renew_one_session_together(house: House) -> None:
             under_way.add(request)
             at_once.append(len(under_way))
 
+    def ends(request: Request) -> None:
+        under_way.discard(request)
+
     async def hold_until_both_wait(route: Route) -> None:
         for tab in (visitor.page, second):
             await tab.wait_for_function("() => window.asking")
         await route.continue_()
 
     visitor.context.on("request", begins)
-    visitor.context.on("requestfinished", lambda request: under_way.discard(request))
+    visitor.context.on("requestfinished", ends)
     await visitor.context.route(re.compile("/tokens/refresh"), hold_until_both_wait)
     ask = """async () => {
         const { Api } = await import("/static/js/api.js");
