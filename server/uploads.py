@@ -25,6 +25,7 @@ from server.problems import ProblemError, bad_field
 FILE_FIELD = "file"
 PREFIX = "upload-"  # of temporary files, so that what a killed process left can be told
 _PIECE = 256 * 1024
+_SLICE = 64 * 1024  # of what arrived: a form's parser copies what it is fed
 _FORM_OVERHEAD = 256 * 1024  # bytes of a form beside its file
 _MAX_TEXT = 16 * 1024  # bytes of one text field
 _EPILOGUE_WAIT = 0.5  # seconds for the end of a body whose form is complete
@@ -96,7 +97,8 @@ class Uploads:
                     total += len(piece)
                     if total > limits.max_bytes + _FORM_OVERHEAD:
                         raise _too_large(limits.max_bytes)
-                    await form.feed(piece)
+                    for start in range(0, len(piece), _SLICE):
+                        await form.feed(piece[start : start + _SLICE])
         except TimeoutError as error:
             raise body_timeout() from error
         await _require_end(request)
