@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -54,6 +54,7 @@ def test_fill_bytes_before_a_marker_are_skipped() -> None:
     assert header_of(data[:2] + b"\xff\xff" + data[2:]) == ImageHeader(JPEG, 20, 10)
 
 
+@settings(deadline=None)  # a busy machine is no failure
 @given(st.integers(0, 2000))
 def test_a_cut_picture_is_bad_or_whole_enough(length: int) -> None:
     """A file cut anywhere is either refused or its header was complete."""
@@ -66,6 +67,7 @@ def test_a_cut_picture_is_bad_or_whole_enough(length: int) -> None:
         assert length < 3
 
 
+@settings(deadline=None)  # a busy machine is no failure
 @given(
     st.sampled_from([b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"]),
     st.binary(max_size=200),
