@@ -1,0 +1,138 @@
+"""Window logs: how they are built, merged, dropped from, trimmed and forgotten."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from storage.ids import IdMaker
+from storage.log_format import AT_HEADER
+from storage.window_log import Building, Filled, WindowLog
+from tests.support.listener import Listener, announcement
+from tests.support.window_logs import ANN, BOB, entries, ids_of, start
+
+pytestmark = pytest.mark.engines
+
+
+async def test_merge_is_contiguous_and_silent(log: WindowLog, live: Listener) -> None:
+    """A new author's photos are merged unannounced, and only as far down as the log knows everything."""
+    await live.listen(ANN, BOB)
+    await start(log, ANN, ids=(100, 200), complete=False)
+    await start(log, BOB, ids=(100, 200))
+    for person in (ANN, BOB):
+        await log.merge(person, [50, 100, 150, 250])
+    assert await ids_of(log, ANN) == [100, 150, 200, 250]
+    assert await ids_of(log, BOB) == [50, 100, 150, 200, 250]
+    head = await log.head(ANN)
+    assert head is not None
+    assert await log.since(ANN, head.epoch, head.floor) == []
+    assert await live.heard() == []
+
+
+async def test_merge_beyond_the_window(log: WindowLog) -> None:
+    """A merge that overflows keeps the newest and knows no longer what is older."""
+    await start(log, ANN, ids=tuple(range(0, 40, 2)))
+    await log.merge(ANN, list(range(1, 41, 2)))
+    view = await log.read(ANN)
+    assert view is not None
+    assert ([entry.id for entry in view.entries], view.complete) == (list(range(20, 40)), False)
+
+
+async def test_drop_takes_an_author_out(log: WindowLog) -> None:
+    """An author's photos are taken out silently, and the position stays good for recovery."""
+    await start(log, ANN, ids=(1, 2, 3))
+    await log.insert(4, [ANN], announcement())
+    await log.insert(5, [ANN], announcement())
+    head = await log.head(ANN)
+    assert head is not None
+    await log.drop(ANN, [2, 4, 77])
+    assert await ids_of(log, ANN) == [1, 3, 5]
+    after = await log.head(ANN)
+    assert after is not None
+    assert (after.epoch, after.top, after.floor) == (head.epoch, head.top, head.floor)
+    await log.drop(ANN, [1, 3, 5])
+    await log.insert(6, [ANN], announcement())
+    assert await ids_of(log, ANN) == [6]
+
+
+async def test_building_loses_nothing(log: WindowLog) -> None:
+    """What is announced or removed while a log is being filled is in it afterwards, and can be recovered."""
+    building = await log.begin(ANN, anew=True)
+    await log.insert(30, [ANN], announcement())
+    await log.remove(10, [ANN], announcement())
+    assert (await log.fill(ANN, building, [20, 10], complete=True))[0] is Filled.DONE
+    assert await ids_of(log, ANN) == [20, 30]
+    came = await log.since(ANN, building.epoch, building.epoch)
+    assert came is not None
+    assert [(entry.id, entry.removed) for entry in came] == [(30, False), (10, True)]
+
+
+async def test_one_builder(log: WindowLog, redis: Any) -> None:
+    """One of many who find no log builds it; after ten seconds without an end another may."""
+    begun = await asyncio.gather(*(log.begin(ANN, anew=False) for _ in range(20)))
+    assert [building.mine for building in begun].count(True) == 1
+    assert len({building.epoch for building in begun}) == 1
+    long_ago = (begun[0].epoch - 11_000_000).to_bytes(8, "big")
+    await redis.setrange(log.key(ANN), AT_HEADER + 24, long_ago)
+    again = await log.begin(ANN, anew=False)
+    assert again.mine
+    stale = await log.fill(ANN, begun[0], [1], complete=True)
+    assert stale[0] is Filled.LOST
+    assert (await log.fill(ANN, again, [2], complete=True))[0] is Filled.DONE
+    assert await ids_of(log, ANN) == [2]
+    assert not (await log.begin(ANN, anew=False)).mine
+
+
+async def test_fill_is_refused_after_an_edit(log: WindowLog) -> None:
+    """A follow or unfollow while a log is being filled makes the builder read the database again."""
+    building = await log.begin(ANN, anew=True)
+    await log.drop(ANN, [1])
+    filled, building = await log.fill(ANN, building, [1, 2], complete=True)
+    assert filled is Filled.CHANGED
+    assert (await log.fill(ANN, building, [2], complete=True))[0] is Filled.DONE
+    assert await ids_of(log, ANN) == [2]
+
+
+async def test_another_epoch(log: WindowLog) -> None:
+    """A log that is built anew has a later epoch, and offsets that go on growing."""
+    await start(log, ANN, ids=(1,))
+    await log.insert(2, [ANN], announcement())
+    first = await log.head(ANN)
+    await start(log, ANN, ids=(1, 2))
+    second = await log.head(ANN)
+    assert first is not None
+    assert second is not None
+    assert second.epoch > first.epoch
+    assert second.top > first.top
+    assert await log.since(ANN, first.epoch, first.top) is None
+
+
+async def test_full_feed_is_small(redis: Any) -> None:
+    """A full feed of 500 costs at most 10 KB while photos keep coming."""
+    log, maker = WindowLog(redis, "feed", window=500), IdMaker()
+    await start(log, ANN)
+    await log.merge(ANN, [maker.new(1) for _ in range(500)])
+    for _ in range(40):
+        await log.insert(maker.new(1), [ANN], announcement())
+        assert await redis.memory_usage(log.key(ANN)) <= 10_000
+    assert 500 <= len(await entries(log, ANN)) <= 508
+
+
+async def test_life(log: WindowLog, redis: Any) -> None:
+    """Who is not seen for 14 days has no log; reading prolongs its life, insertions do not."""
+    await start(log, ANN)
+    await redis.expire(log.key(ANN), 100)
+    for photo in range(1, 30):
+        await log.insert(photo, [ANN], announcement())
+    assert 0 < await redis.ttl(log.key(ANN)) <= 100
+    await log.head(ANN)
+    assert await redis.ttl(log.key(ANN)) > 13 * 86400
+
+
+def test_a_list_without_end_has_ids() -> None:
+    """An empty list that claims to go on is a mistake of the caller."""
+    log = WindowLog(None, "feed")
+    with pytest.raises(ValueError, match="at least one"):
+        asyncio.run(log.fill(ANN, Building(epoch=1, mine=True, edits=0), [], complete=False))

@@ -1,0 +1,27 @@
+"""Window logs in tests: people of one slot group and of another, and what their logs hold."""
+
+from __future__ import annotations
+
+from storage.log_format import Entry
+from storage.window_log import Filled, WindowLog
+
+ANN, BOB, CAT, DAN = 64 * 1024 + 1, 64 * 1024 + 2, 64 * 1024 + 3, 64 * 1024 + 1000
+
+
+async def start(log: WindowLog, *people: int, ids: tuple[int, ...] = (), complete: bool = True) -> None:
+    """Build logs with ids that were never announced."""
+    for person in people:
+        building = await log.begin(person, anew=True)
+        assert (await log.fill(person, building, ids, complete=complete))[0] is Filled.DONE
+
+
+async def entries(log: WindowLog, person: int) -> list[Entry]:
+    """Return a log's entries."""
+    view = await log.read(person)
+    assert view is not None
+    return list(view.entries)
+
+
+async def ids_of(log: WindowLog, person: int) -> list[int]:
+    """Return a log's ids, oldest first, removed ones left out."""
+    return [entry.id for entry in await entries(log, person) if not entry.removed]
