@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import colorsys
 import itertools
 import re
 from collections.abc import AsyncIterator
@@ -178,3 +179,21 @@ def test_nothing_parses_strings_as_markup() -> None:
         assert not forbidden.search(path.read_text()), path.name
     page = (STATIC / "index.html").read_text()
     assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=", page)
+
+
+def test_initials_can_be_read_on_every_colour() -> None:
+    """White initials have a contrast of 4.5 on the avatar of every hue, in light and dark (WCAG 2.2, 1.4.3)."""
+    tokens = (STATIC / "css" / "tokens.css").read_text()
+    lightness, saturation = (
+        [int(value) / 100 for value in re.findall(rf"--avatar-{name}: (\d+)%", tokens)] for name in ("light", "colour")
+    )
+    assert len(lightness) == len(saturation) == 2
+    for light, colour in zip(lightness, saturation, strict=True):
+        assert min(_contrast_of_white(hue, light, colour) for hue in range(360)) >= 4.5
+
+
+def _contrast_of_white(hue: int, lightness: float, saturation: float) -> float:
+    """Return the contrast between white and a colour (https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio)."""
+    channels = colorsys.hls_to_rgb(hue / 360, lightness, saturation)
+    linear = [value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4 for value in channels]
+    return 1.05 / (sum(part * value for part, value in zip((0.2126, 0.7152, 0.0722), linear, strict=True)) + 0.05)
