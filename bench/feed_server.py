@@ -8,13 +8,13 @@ import sys
 import uvloop
 from aiohttp import ClientSession, web
 
-from server.config import Settings
-from server.config_file import load_settings
-from server.logs import set_up_logs
-from server.metrics import Metrics
-from server.passwords import Passwords
+from server.config.loading import load_settings
+from server.config.settings import Settings
+from server.identity.passwords import Passwords
+from server.identity.tokens import AccessTokens
+from server.operation.logs import set_up_logs
+from server.operation.metrics import Metrics
 from server.stores import Stores, open_stores
-from server.tokens import AccessTokens
 from server.wiring import api_app, secret_bytes
 from storage import photos, sessions, social, users
 from storage.models import Role, User

@@ -8,20 +8,20 @@ from importlib.metadata import PackageNotFoundError, version
 import orjson
 from aiohttp import web
 
-from server.access_log import AccessLog, EventLog
-from server.addresses import ClientAddresses
 from server.api.live import LIVE_PATH
 from server.api.table import endpoints
-from server.auth import Authentication
-from server.call import json_answer
-from server.endpoint import PREFIX, Endpoint
-from server.guard import Guard
-from server.media_routes import MediaRoutes
-from server.middleware import Handler, edge
-from server.openapi import describe
-from server.pages import Pages
+from server.edge.access_log import AccessLog, EventLog
+from server.edge.addresses import ClientAddresses
+from server.edge.call import json_answer
+from server.edge.endpoint import PREFIX, Endpoint
+from server.edge.guard import Guard
+from server.edge.middleware import Handler, edge
+from server.edge.openapi import describe
+from server.edge.pages import Pages
+from server.identity.auth import Authentication
+from server.identity.tokens import AccessTokens
+from server.media.routes import MediaRoutes
 from server.services import ApiSettings, HttpMetrics, LiveHandler, Services
-from server.tokens import AccessTokens
 
 
 def make_app(services: Services) -> web.Application:

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
-from server.config import Settings
-from server.data_dir import locked, noted, read_note, secret_of
+from server.config.settings import Settings
+from server.operation.data_dir import locked, noted, read_note, secret_of
 from storage.embedded.postgres import embedded_postgres
 from storage.embedded.valkey import embedded_valkey
 

@@ -15,19 +15,19 @@ from aiohttp import web
 
 from channels.live import Live
 from server.backends import engines
-from server.backlog import Backlog
 from server.brokers import is_local, open_local, open_relaying
-from server.config import Settings
-from server.demo import Demo
-from server.health import Check, Health, add_health_routes
-from server.lifecycle import Leaving, Node, Run, run_node
-from server.listening import bound
-from server.logs import log_task_failures
-from server.metrics import LoopWatch, Metrics
-from server.passwords import Passwords
+from server.config.settings import Settings
+from server.demo.community import Demo
+from server.identity.passwords import Passwords
+from server.operation.backlog import Backlog
+from server.operation.health import Check, Health, add_health_routes
+from server.operation.lifecycle import Leaving, Node, Run, run_node
+from server.operation.listening import bound
+from server.operation.logs import log_task_failures
+from server.operation.metrics import LoopWatch, Metrics
+from server.operation.welcome import starting, welcome
 from server.roles import Role, Service, require_backends, services_of
 from server.stores import Stores, open_stores
-from server.welcome import starting, welcome
 from server.wiring import QUEUE_SERVICES, api_app, handlers_of, janitor_of, live_app, live_layer, policy_of
 from storage import migrate
 from storage.errors import StorageError

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Protocol
 
-from server.config import Settings
+from server.config.settings import Settings
 from server.errors import ConfigError
 from storage.database import Database
 from workers import routing

@@ -15,7 +15,7 @@ from channels.errors import (
     UnknownChannelError,
 )
 from channels.ports import Grant, Identity, Position, Publication, Recovery
-from server.tokens import AccessTokens, TokenError
+from server.identity.tokens import AccessTokens, TokenError
 from storage import ids, notifications, photos, social
 from storage.cards import Cards, Sign, complete
 from storage.database import Queryable

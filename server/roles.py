@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from server.config import Settings
-from server.config_file import variable_of
+from server.config.loading import variable_of
+from server.config.settings import Settings
 from server.errors import ConfigError
 
 

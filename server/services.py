@@ -13,11 +13,11 @@ from typing import Protocol
 from aiohttp import web
 
 from channels.publisher import LivePublisher
-from server.access_log import AccessLog, EventLog
-from server.addresses import Network
-from server.media_urls import MediaUrls
-from server.passwords import Passwords
-from server.quotas_policy import Limits
+from server.edge.access_log import AccessLog, EventLog
+from server.edge.addresses import Network
+from server.identity.passwords import Passwords
+from server.identity.quotas_policy import Limits
+from server.media.urls import MediaUrls
 from storage.blobs import Blobs
 from storage.cards import Cards
 from storage.database import Database

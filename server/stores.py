@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from channels.publisher import LivePublisher
 from server.brokers import routes_of
-from server.config import Settings
+from server.config.settings import Settings
 from storage.blobs_file import FileBlobs
 from storage.cards import Cards
 from storage.database import Database

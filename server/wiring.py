@@ -10,21 +10,21 @@ from aiohttp import web
 
 from channels.live import Live
 from channels.settings import LiveSettings
-from server.access_log import AccessLog, EventLog, JsonLines
 from server.app import make_app, make_live_app
-from server.config import Settings
+from server.config.settings import Settings
+from server.edge.access_log import AccessLog, EventLog, JsonLines
 from server.errors import ConfigError
+from server.identity.passwords import Passwords
+from server.identity.quotas_policy import Limits
+from server.identity.tokens import AccessTokens
 from server.live_ports import LiveAuthenticator, LiveAuthorizer, LiveStreams
-from server.logs import LogStream, writes_json
-from server.measured_feeds import MeasuredFeeds
-from server.media_urls import MediaUrls
-from server.metrics import Metrics
-from server.passwords import Passwords
-from server.quotas_policy import Limits
+from server.media.urls import MediaUrls
+from server.operation.logs import LogStream, writes_json
+from server.operation.measured_feeds import MeasuredFeeds
+from server.operation.metrics import Metrics
 from server.roles import Service
 from server.services import ApiSettings, Services
 from server.stores import Stores
-from server.tokens import AccessTokens
 from storage.blobs_file import TEMPORARY
 from storage.gate import Gate
 from storage.home import Home

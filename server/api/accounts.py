@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from server.answers import Account, Tokens
 from server.api.tokens import TokensApi
-from server.call import Call, empty_answer, json_answer
-from server.endpoint import Access, Endpoint
-from server.guard import admit
-from server.passwords import Passwords
-from server.quotas_policy import Limits, address_subject
-from server.schemas import AccountChange, SignUp
-from server.sessions_desk import SessionDesk
+from server.edge.answers import Account, Tokens
+from server.edge.call import Call, empty_answer, json_answer
+from server.edge.endpoint import Access, Endpoint
+from server.edge.guard import admit
+from server.edge.schemas import AccountChange, SignUp
+from server.identity.passwords import Passwords
+from server.identity.quotas_policy import Limits, address_subject
+from server.identity.sessions_desk import SessionDesk
 from storage import users
 from storage.database import Database
 from storage.quotas import Quotas

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from server.answers import ListOf, Photo
-from server.call import Call, list_answer
-from server.cursors import Cursors
-from server.endpoint import Endpoint
-from server.guard import admit
-from server.media_urls import MediaUrls
-from server.quotas_policy import Limits
-from server.recency import Recency
-from server.schemas import ListQuery
+from server.edge.answers import ListOf, Photo
+from server.edge.call import Call, list_answer
+from server.edge.cursors import Cursors
+from server.edge.endpoint import Endpoint
+from server.edge.guard import admit
+from server.edge.recency import Recency
+from server.edge.schemas import ListQuery
+from server.identity.quotas_policy import Limits
+from server.media.urls import MediaUrls
 from storage.home import Home
 
 LISTING = "feed"

@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 from aiohttp import web
 
-from server.answers import LiveTicket
-from server.call import Call, json_answer
-from server.endpoint import Endpoint
+from server.edge.answers import LiveTicket
+from server.edge.call import Call, json_answer
+from server.edge.endpoint import Endpoint
 from storage.cards import timestamp
 from storage.tickets import Tickets
 

@@ -6,12 +6,12 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from server.answers import Counters, ListOf, Notification
-from server.call import Call, empty_answer, json_answer, list_answer
-from server.cursors import Cursors
-from server.endpoint import Endpoint
-from server.paging import Pager
-from server.schemas import ListQuery, NotificationIds
+from server.edge.answers import Counters, ListOf, Notification
+from server.edge.call import Call, empty_answer, json_answer, list_answer
+from server.edge.cursors import Cursors
+from server.edge.endpoint import Endpoint
+from server.edge.paging import Pager
+from server.edge.schemas import ListQuery, NotificationIds
 from storage import notifications
 from storage.database import Database, Transaction
 from storage.notification_json import notification_json

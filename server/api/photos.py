@@ -5,16 +5,16 @@ from __future__ import annotations
 import orjson
 from aiohttp import web
 
-from server.answers import ListOf, Photo
-from server.call import Call, empty_answer, json_answer, list_answer
-from server.cursors import Cursors
-from server.endpoint import Access, Endpoint, Form
-from server.idempotent import Idempotency
-from server.paging import Pager
-from server.photo_view import PhotoView
-from server.problems import bad_field
-from server.schemas import PhotoChange, PhotosQuery, PhotoWords
-from server.uploads import Upload, Uploads
+from server.edge.answers import ListOf, Photo
+from server.edge.call import Call, empty_answer, json_answer, list_answer
+from server.edge.cursors import Cursors
+from server.edge.endpoint import Access, Endpoint, Form
+from server.edge.idempotent import Idempotency
+from server.edge.paging import Pager
+from server.edge.photo_view import PhotoView
+from server.edge.problems import bad_field
+from server.edge.schemas import PhotoChange, PhotosQuery, PhotoWords
+from server.media.uploads import Upload, Uploads
 from storage import photos
 from storage.blobs import Blobs, hold_content, original_key
 from storage.cards import Cards

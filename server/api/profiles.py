@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from server.answers import ListOf, Person, Photo, Profile
-from server.call import Call, json_answer, list_answer
-from server.cursors import Cursors
-from server.endpoint import Access, Endpoint
-from server.paging import Pager
-from server.photo_view import PhotoView
-from server.schemas import ListQuery, SearchQuery
+from server.edge.answers import ListOf, Person, Photo, Profile
+from server.edge.call import Call, json_answer, list_answer
+from server.edge.cursors import Cursors
+from server.edge.endpoint import Access, Endpoint
+from server.edge.paging import Pager
+from server.edge.photo_view import PhotoView
+from server.edge.schemas import ListQuery, SearchQuery
 from storage import photos, social, users
 from storage.database import Database
 from storage.errors import NotFoundError

@@ -6,13 +6,13 @@ import orjson
 import structlog
 from aiohttp import web
 
-from server.answers import Comment, Likes, ListOf, Person
-from server.call import Call, empty_answer, json_answer, list_answer
-from server.cursors import Cursors
-from server.endpoint import Access, Endpoint
-from server.idempotent import Idempotency
-from server.paging import Pager
-from server.schemas import ListQuery, NewComment
+from server.edge.answers import Comment, Likes, ListOf, Person
+from server.edge.call import Call, empty_answer, json_answer, list_answer
+from server.edge.cursors import Cursors
+from server.edge.endpoint import Access, Endpoint
+from server.edge.idempotent import Idempotency
+from server.edge.paging import Pager
+from server.edge.schemas import ListQuery, NewComment
 from storage import comments, likes, photos
 from storage.comment_json import comment_json
 from storage.database import Database, Transaction

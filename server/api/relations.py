@@ -7,12 +7,12 @@ from collections.abc import Awaitable, Callable
 import structlog
 from aiohttp import web
 
-from server.answers import ListOf, Person
-from server.call import Call, empty_answer, list_answer
-from server.cursors import Cursors
-from server.endpoint import Access, Endpoint
-from server.paging import Pager
-from server.schemas import ListQuery
+from server.edge.answers import ListOf, Person
+from server.edge.call import Call, empty_answer, list_answer
+from server.edge.cursors import Cursors
+from server.edge.endpoint import Access, Endpoint
+from server.edge.paging import Pager
+from server.edge.schemas import ListQuery
 from storage import social
 from storage.database import Database, Transaction
 from storage.errors import NotFoundError, UnavailableError

@@ -11,16 +11,16 @@ from server.api.profiles import ProfilesApi
 from server.api.reactions import CommentsApi, Counting, LikesApi
 from server.api.relations import RelationsApi
 from server.api.tokens import SignInDoor, TokensApi
-from server.auth import Authentication, SessionCookies
-from server.cursors import Cursors
-from server.endpoint import Endpoint
-from server.idempotent import Idempotency
-from server.photo_view import PhotoView
-from server.recency import Recency
+from server.edge.cursors import Cursors
+from server.edge.endpoint import Endpoint
+from server.edge.idempotent import Idempotency
+from server.edge.photo_view import PhotoView
+from server.edge.recency import Recency
+from server.identity.auth import Authentication, SessionCookies
+from server.identity.sessions_desk import SessionDesk
+from server.identity.tokens import AccessTokens
+from server.media.uploads import UploadLimits, Uploads
 from server.services import Services
-from server.sessions_desk import SessionDesk
-from server.tokens import AccessTokens
-from server.uploads import UploadLimits, Uploads
 
 
 def endpoints(services: Services, tokens: AccessTokens) -> list[Endpoint]:

@@ -13,7 +13,7 @@ import typer
 
 from server.cli import deadletters, examine, serve, users
 from server.errors import ServerError
-from server.logs import redact_text
+from server.operation.logs import redact_text
 from storage.errors import ConflictError, EngineError, NotFoundError, SchemaError, UnavailableError
 from workers.errors import BrokerError
 

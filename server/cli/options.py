@@ -9,9 +9,9 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from server.config import Settings
-from server.config_file import load_settings
-from server.logs import set_up_logs
+from server.config.loading import load_settings
+from server.config.settings import Settings
+from server.operation.logs import set_up_logs
 
 T = TypeVar("T")
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from server.cli.options import ConfigOption, DataOption, run_async, settings_for
-from server.config import Settings
+from server.config.settings import Settings
 from server.roles import Role, require_backends
 
 HostOption = Annotated[str | None, typer.Option("--host", help="Address to listen on.  \\[default: server.host]")]
@@ -105,7 +105,7 @@ def migrate(config: ConfigOption = None, data: DataOption = None) -> None:
     Example: [bold]picshare migrate --config /etc/picshare.toml[/bold]
     """
     settings = settings_for(config, data=data)
-    from server import administration  # noqa: PLC0415 - heavy, and only needed here
+    from server.operation import administration  # noqa: PLC0415 - heavy, and only needed here
 
     applied = run_async(administration.migrate(settings))
     typer.echo(f"Applied {', '.join(applied)}." if applied else "The database is up to date.")

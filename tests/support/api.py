@@ -14,10 +14,10 @@ from argon2 import PasswordHasher
 
 from channels.publisher import LivePublisher
 from server.app import make_app
-from server.media_urls import MediaUrls
-from server.passwords import Passwords
+from server.identity.passwords import Passwords
+from server.identity.tokens import AccessTokens
+from server.media.urls import MediaUrls
 from server.services import ApiSettings, Services
-from server.tokens import AccessTokens
 from storage import ids, photos
 from storage.blobs import variant_key
 from storage.blobs_file import FileBlobs

@@ -10,7 +10,7 @@ from typing import Any
 
 from PIL import Image, ImageCms
 
-PHOTOS = Path(__file__).parents[2] / "server" / "demo_photos"
+PHOTOS = Path(__file__).parents[2] / "server" / "demo" / "photos"
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><exif:GPSLatitude>52,30.5N</exif:GPSLatitude></x:xmpmeta>'
 RED, BLUE = (220, 30, 30), (30, 30, 220)
 

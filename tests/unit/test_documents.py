@@ -14,8 +14,8 @@ from prometheus_client import CollectorRegistry
 from channels import codes
 from channels.codes import Disconnect, ErrorCode, Unsubscribed
 from channels.settings import LiveSettings
-from server.config import LimitsSection
-from server.metrics import LoopWatch, Metrics
+from server.config.settings import LimitsSection
+from server.operation.metrics import LoopWatch, Metrics
 from tests.support.documents import ROOT, blocks, codes_in, documents, table_rows
 from workers import live_topics
 from workers.routing import BINDINGS

@@ -15,7 +15,7 @@ import aiohttp
 import jwt
 import pytest
 
-from server.passwords import Passwords
+from server.identity.passwords import Passwords
 from server.services import Services
 from storage import ids, notifications
 from storage.models import NotificationKind

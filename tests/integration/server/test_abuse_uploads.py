@@ -9,7 +9,7 @@ import zlib
 import aiohttp
 import pytest
 
-from server.passwords import Passwords
+from server.identity.passwords import Passwords
 from server.services import Services
 from tests.support.api import Api, running_api
 from tests.support.pictures import encoded, halves, photograph, png_of

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from argon2 import PasswordHasher
 
-from server.demo import Demo
-from server.demo_story import MEMBERS, PICTURES
-from server.passwords import Passwords
+from server.demo.community import Demo
+from server.demo.story import MEMBERS, PICTURES
+from server.identity.passwords import Passwords
 from storage import photos, users
 from storage.blobs_file import FileBlobs
 from storage.database import Database

@@ -7,9 +7,9 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from server.config import Settings
-from server.doctor import Doctor
-from server.findings import Finding
+from server.config.settings import Settings
+from server.operation.doctor import Doctor
+from server.operation.findings import Finding
 from tests.engines.private import free_port
 
 pytestmark = pytest.mark.engines

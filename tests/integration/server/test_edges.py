@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from aiohttp.test_utils import TestServer
 
-from server import answers
 from server.app import make_app
+from server.edge import answers
 from server.services import Services
 from tests.support.api import Api, running_api
 from tests.support.pictures import photograph

@@ -15,9 +15,9 @@ import pytest
 from channels.envelope import control_body
 from channels.live import Live
 from channels.settings import LiveSettings
+from server.identity.tokens import AccessTokens
 from server.live_ports import LiveAuthenticator, LiveAuthorizer, LiveStreams
 from server.services import Services
-from server.tokens import AccessTokens
 from storage import ids
 from storage.ids import slot_group
 from storage.notification_log import NotificationLog

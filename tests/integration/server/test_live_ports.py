@@ -12,8 +12,8 @@ from channels.addressing import channel_prefix, presence_key
 from channels.envelope import stream_body
 from channels.errors import PermissionDeniedError, TokenExpiredError, TokenInvalidError, UnknownChannelError
 from channels.ports import Identity, Position
+from server.identity.tokens import AccessTokens
 from server.live_ports import LiveAuthenticator, LiveAuthorizer, LiveStreams
-from server.tokens import AccessTokens
 from storage import ids, notifications
 from storage.models import NotificationKind, Role
 from storage.notification_log import NotificationLog

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from server.config_docs import effective, markdown, sections, toml
-from server.config_file import load_settings
+from server.config.loading import load_settings
+from server.config.reference import effective, markdown, sections, toml
 from server.errors import ConfigError
-from server.quotas_policy import Limits
+from server.identity.quotas_policy import Limits
 
 ROOT = Path(__file__).parents[3]
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from server.data_dir import is_locked, locked, noted, read_note, secret_of
 from server.errors import StartError
+from server.operation.data_dir import is_locked, locked, noted, read_note, secret_of
 
 
 def test_a_second_holder_is_refused_with_the_process_and_a_remedy(tmp_path: Path) -> None:

@@ -13,14 +13,14 @@ from aiohttp.test_utils import make_mocked_request
 from argon2 import PasswordHasher
 from pydantic import BaseModel, ValidationError
 
-from server import passwords
-from server.access_log import Access, JsonLines
-from server.addresses import ClientAddresses
-from server.cursors import BadCursorError
-from server.passwords import Passwords, PasswordsBusyError
-from server.problems import invalid, problem_of
-from server.quotas_policy import Limits, address_subject, announce, rate
-from server.schemas import AccountChange, NewComment, PhotoWords, SignUp, tag_of
+from server.edge.access_log import Access, JsonLines
+from server.edge.addresses import ClientAddresses
+from server.edge.cursors import BadCursorError
+from server.edge.problems import invalid, problem_of
+from server.edge.schemas import AccountChange, NewComment, PhotoWords, SignUp, tag_of
+from server.identity import passwords
+from server.identity.passwords import Passwords, PasswordsBusyError
+from server.identity.quotas_policy import Limits, address_subject, announce, rate
 from storage.errors import ConflictError, InvalidValueError, NotFoundError, SchemaError, UnavailableError
 from storage.quotas import Quota
 

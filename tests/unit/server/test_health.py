@@ -8,8 +8,8 @@ import time
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from server.health import Health, add_health_routes
-from server.metrics import LoopWatch, Metrics
+from server.operation.health import Health, add_health_routes
+from server.operation.metrics import LoopWatch, Metrics
 from tests.support.eventually import eventually
 
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from server.image_header import JPEG, PNG, BadImageError, ImageHeader, NotAnImageError, read_header
+from server.media.image_header import JPEG, PNG, BadImageError, ImageHeader, NotAnImageError, read_header
 from tests.support.pictures import encoded, exif_with_gps, halves, photograph, png_of
 
 

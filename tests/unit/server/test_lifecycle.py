@@ -12,9 +12,9 @@ import pytest
 from aiohttp import web
 
 from server.errors import StartError
-from server.health import Health
-from server.lifecycle import Leaving, Node, ServiceEndedError, run_node
-from server.listening import bound
+from server.operation.health import Health
+from server.operation.lifecycle import Leaving, Node, ServiceEndedError, run_node
+from server.operation.listening import bound
 from tests.support.eventually import eventually
 
 

@@ -7,7 +7,7 @@ import socket
 import pytest
 
 from server.errors import StartError
-from server.listening import bound
+from server.operation.listening import bound
 
 
 def test_a_taken_port_is_named_with_another(free_port: int) -> None:

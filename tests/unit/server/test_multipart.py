@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from server.multipart import FormEnd, FormParser, MultipartError, PartBegin, PartData, PartEnd
+from server.media.multipart import FormEnd, FormParser, MultipartError, PartBegin, PartData, PartEnd
 
 KIND = "multipart/form-data; boundary=b"
 

@@ -6,8 +6,8 @@ import pytest
 from pydantic import SecretStr
 
 from server.brokers import open_relaying, routes_of
-from server.config import Settings
-from server.demo_story import FOLLOWS, MEMBERS, PICTURES
+from server.config.settings import Settings
+from server.demo.story import FOLLOWS, MEMBERS, PICTURES
 from server.errors import ConfigError
 from server.roles import Role, Service, require_backends, services_of
 from server.wiring import QUEUE_SERVICES, policy_of

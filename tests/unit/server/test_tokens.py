@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from server import tokens
-from server.cursors import BadCursorError, Cursors
-from server.media_urls import MediaUrls
-from server.tokens import AccessTokens, TokenError
+from server.edge.cursors import BadCursorError, Cursors
+from server.identity import tokens
+from server.identity.tokens import AccessTokens, TokenError
+from server.media.urls import MediaUrls
 from storage.ids import MAX_ID
 from storage.models import Role
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from server.metrics import Metrics
+from server.operation.metrics import Metrics
 from storage.cards import Cards
 from storage.database import Queryable
 from storage.feeds import Feeds

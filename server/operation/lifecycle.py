@@ -19,7 +19,7 @@ import structlog
 from aiohttp import web
 
 from server.errors import StartError
-from server.health import Health
+from server.operation.health import Health
 
 log = structlog.get_logger(__name__)
 

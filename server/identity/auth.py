@@ -10,9 +10,9 @@ import hmac
 
 from aiohttp import web
 
-from server.call import Viewer, unauthorized
-from server.problems import ProblemError
-from server.tokens import AccessTokens, TokenError
+from server.edge.call import Viewer, unauthorized
+from server.edge.problems import ProblemError
+from server.identity.tokens import AccessTokens, TokenError
 
 ACCESS_COOKIE = "picshare_access"
 REFRESH_COOKIE = "picshare_refresh"

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from server.auth import Authentication
-from server.call import VIEWER, Call, Viewer, unauthorized
-from server.endpoint import Access, Endpoint
-from server.middleware import Handler
-from server.problems import ProblemError
-from server.quotas_policy import Limits, address_subject, announce
+from server.edge.call import VIEWER, Call, Viewer, unauthorized
+from server.edge.endpoint import Access, Endpoint
+from server.edge.middleware import Handler
+from server.edge.problems import ProblemError
+from server.identity.auth import Authentication
+from server.identity.quotas_policy import Limits, address_subject, announce
 from storage.gate import Gate
 from storage.quotas import Quota, QuotaPolicy, Quotas
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from server.cursors import Cursors
+from server.edge.cursors import Cursors
 
 T = TypeVar("T")
 

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.text import Text
 
-from server.demo_story import PASSWORD, USERNAME
+from server.demo.story import PASSWORD, USERNAME
 
 
 def starting(directory: Path) -> None:

@@ -11,7 +11,7 @@ import orjson
 from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
-from server.problems import ProblemError, bad_field, invalid
+from server.edge.problems import ProblemError, bad_field, invalid
 from storage import ids
 from storage.models import Role
 

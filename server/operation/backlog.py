@@ -6,7 +6,7 @@ import asyncio
 
 import structlog
 
-from server.metrics import Metrics
+from server.operation.metrics import Metrics
 from storage.database import Database
 from storage.errors import StorageError
 from workers.broker import Broker

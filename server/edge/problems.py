@@ -15,8 +15,8 @@ from aiohttp import web
 from pydantic import ValidationError
 
 from channels.errors import LiveUnavailableError
-from server.cursors import BadCursorError
-from server.passwords import PasswordsBusyError
+from server.edge.cursors import BadCursorError
+from server.identity.passwords import PasswordsBusyError
 from storage.errors import ConflictError, InvalidValueError, NotFoundError, UnavailableError
 
 CONTENT_TYPE = "application/problem+json"

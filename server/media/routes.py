@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from server.auth import Authentication
-from server.media_urls import MediaUrls
-from server.problems import ProblemError
+from server.edge.problems import ProblemError
+from server.identity.auth import Authentication
+from server.media.urls import MediaUrls
 from storage import photos
 from storage.blobs import Blob, Blobs, original_key, variant_key
 from storage.database import Queryable

@@ -1,7 +1,7 @@
 """Settings: every key, its unit and its default, in sections as they stand in `config.toml`.
 
 A key is read from `PICSHARE_<SECTION>__<KEY>` in the environment, else from the file, else from here;
-`server.config_file` loads them. The text of a key is its documentation (`docs/configuration.md`).
+`server.config.loading` loads them. The text of a key is its documentation (`docs/configuration.md`).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from server.config_types import Networks, Rate, Texts
+from server.config.kinds import Networks, Rate, Texts
 
 PREFIX = "PICSHARE_"
 DELIMITER = "__"

@@ -10,8 +10,8 @@ import structlog
 
 from channels.envelope import control_body
 from channels.publisher import LivePublisher
-from server.call import unauthorized
-from server.tokens import AccessTokens, new_refresh_token, refresh_digest
+from server.edge.call import unauthorized
+from server.identity.tokens import AccessTokens, new_refresh_token, refresh_digest
 from storage import sessions, users
 from storage.database import Database, Transaction
 from storage.errors import NotFoundError

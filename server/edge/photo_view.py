@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from server.media_urls import MediaUrls
+from server.media.urls import MediaUrls
 from storage import cards
 from storage.engagement import Engagement
 from storage.models import Photo

@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 
 from server.backends import reachable
 from server.brokers import open_broker, routes_of
-from server.config import Settings
-from server.passwords import Passwords
+from server.config.settings import Settings
+from server.identity.passwords import Passwords
 from storage import migrate as migrations
 from storage import users
 from storage.database import Database

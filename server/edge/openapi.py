@@ -9,11 +9,11 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
-from server.answers import Problem
-from server.auth import ACCESS_COOKIE, CSRF_HEADER
-from server.endpoint import PREFIX, Access, Endpoint, Form
-from server.idempotent import HEADER
-from server.uploads import FILE_FIELD
+from server.edge.answers import Problem
+from server.edge.endpoint import PREFIX, Access, Endpoint, Form
+from server.edge.idempotent import HEADER
+from server.identity.auth import ACCESS_COOKIE, CSRF_HEADER
+from server.media.uploads import FILE_FIELD
 
 _REFERENCE = "#/components/schemas/{model}"
 _WORDS = {

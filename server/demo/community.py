@@ -13,16 +13,16 @@ from pathlib import Path
 
 import structlog
 
-from server.demo_story import FOLLOWS, MEMBERS, PASSWORD, PICTURES, USERNAME, Picture
-from server.image_header import read_header
-from server.passwords import Passwords
+from server.demo.story import FOLLOWS, MEMBERS, PASSWORD, PICTURES, USERNAME, Picture
+from server.identity.passwords import Passwords
+from server.media.image_header import read_header
 from storage import comments, likes, photo_lists, photos, social, users
 from storage.blobs import Blobs, hold_content, original_key
 from storage.database import Database
 from storage.errors import NotFoundError
 from storage.models import Photo, PhotoState
 
-PHOTOS = Path(__file__).parent / "demo_photos"
+PHOTOS = Path(__file__).parent / "photos"
 READY_DEADLINE = 60.0  # seconds for the media worker to make all variants
 _MARK = "demo_unfinished"
 

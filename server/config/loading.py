@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource
 from pydantic_settings.exceptions import SettingsError
 
-from server.config import DELIMITER, PREFIX, Section, Settings
+from server.config.settings import DELIMITER, PREFIX, Section, Settings
 from server.errors import ConfigError
 
 FILE_VARIABLE = "PICSHARE_CONFIG"

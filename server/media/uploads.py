@@ -17,10 +17,10 @@ from pathlib import Path
 
 from aiohttp import web
 
-from server.call import body_timeout, refuse_encoding
-from server.image_header import BadImageError, ImageHeader, NotAnImageError, read_header
-from server.multipart import FormParser, MultipartError, PartBegin, PartData
-from server.problems import ProblemError, bad_field
+from server.edge.call import body_timeout, refuse_encoding
+from server.edge.problems import ProblemError, bad_field
+from server.media.image_header import BadImageError, ImageHeader, NotAnImageError, read_header
+from server.media.multipart import FormParser, MultipartError, PartBegin, PartData
 
 FILE_FIELD = "file"
 PREFIX = "upload-"  # of temporary files, so that what a killed process left can be told

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from server.middleware import PAGE_POLICY
+from server.edge.middleware import PAGE_POLICY
 
 _TYPES = {
     ".html": "text/html",

@@ -15,10 +15,10 @@ import structlog
 from aiohttp import ClientConnectionResetError, web
 from aiohttp.typedefs import Middleware
 
-from server.access_log import Access, AccessLog
-from server.addresses import ClientAddresses
-from server.call import ADDRESS, ANSWER_HEADERS, VIEWER
-from server.problems import ProblemError, problem_of, render, unexpected
+from server.edge.access_log import Access, AccessLog
+from server.edge.addresses import ClientAddresses
+from server.edge.call import ADDRESS, ANSWER_HEADERS, VIEWER
+from server.edge.problems import ProblemError, problem_of, render, unexpected
 from server.services import HttpMetrics
 
 log = structlog.get_logger(__name__)

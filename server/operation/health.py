@@ -9,7 +9,7 @@ import orjson
 import structlog
 from aiohttp import web
 
-from server.metrics import CONTENT_TYPE, Metrics
+from server.operation.metrics import CONTENT_TYPE, Metrics
 
 CHECK_DEADLINE = 3.0  # seconds that one dependency gets
 log = structlog.get_logger(__name__)

@@ -12,8 +12,8 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from server.call import Call, json_answer
-from server.problems import ProblemError, bad_field
+from server.edge.call import Call, json_answer
+from server.edge.problems import ProblemError, bad_field
 from storage import idempotency
 from storage.database import Database, Transaction
 

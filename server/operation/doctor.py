@@ -13,9 +13,9 @@ from pathlib import Path
 
 from server.backends import reachable
 from server.brokers import is_local, open_broker, routes_of
-from server.config import Settings
+from server.config.settings import Settings
 from server.errors import ServerError
-from server.findings import Finding
+from server.operation.findings import Finding
 from storage import migrate
 from storage.blobs_file import FileBlobs
 from storage.database import Database

@@ -11,9 +11,9 @@ from typing import Any
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
-from server.config import Section, Settings
-from server.config_file import variable_of
-from server.logs import MASK, redact_text
+from server.config.loading import variable_of
+from server.config.settings import Section, Settings
+from server.operation.logs import MASK, redact_text
 
 _WIDTH = 100
 

@@ -1,0 +1,1 @@
+"""Settings: every key, where values come from, and their reference."""

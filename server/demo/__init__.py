@@ -1,0 +1,1 @@
+"""The demonstration community that a newcomer meets."""

@@ -1,0 +1,1 @@
+"""The HTTP edge: what every request passes, how errors read, and what goes in and out."""

@@ -1,0 +1,1 @@
+"""Images at the edge: received, checked by their headers, and served."""

@@ -1,0 +1,1 @@
+"""What an operator lives with: logs, metrics, health, start and stop, the doctor."""
