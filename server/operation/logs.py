@@ -54,6 +54,9 @@ class LogStream(io.TextIOBase):
         with contextlib.suppress(OSError):
             self._stream.flush()
 
+    def close(self) -> None:
+        """Do nothing: standard error belongs to the process, and may be closed already when this is collected."""
+
 
 class MalformedRequests(logging.Filter):
     """Make one short event of what aiohttp logs as an error with a trace: bytes that are no request.
