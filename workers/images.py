@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 import struct
 import warnings
 from collections.abc import Mapping
@@ -29,6 +30,8 @@ QUALITY = 82
 HASH_SIDE = 32  # pixels; a ThumbHash keeps 7 frequencies a side, more pixels only cost time
 MAX_PROFILE = 16 * 1024  # bytes; a matrix profile has less than one, tables are converted away
 _WHITE = 255
+_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]", re.DOTALL)  # one that stands before a segment, or the end
+_SCAN, _END = b"\xff\xda", b"\xff\xd9"
 _TRANSPOSE = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -114,10 +117,14 @@ def _check(image: Image.Image, max_pixels: int) -> None:
 
 
 def _check_scans(path: Path) -> None:
-    # A marker cannot stand within the data of a scan (ITU-T T.81, B.1.1.5), so the bytes count the scans.
-    scans = path.read_bytes().count(b"\xff\xda")
-    if scans > MAX_SCANS:
-        raise ImageRejectedError(f"the picture is stored in {scans} passes, more than {MAX_SCANS}")
+    # Segments are stepped over by their length and no marker stands within a scan's data (ITU-T T.81, B.1.1);
+    # whatever lies behind the end, such as a phone's short film, is no part of the picture.
+    data, at, scans = path.read_bytes(), 2, 0
+    while (marker := _MARKER.search(data, at)) is not None and marker[0] != _END:
+        scans += marker[0] == _SCAN
+        if scans > MAX_SCANS:
+            raise ImageRejectedError(f"the picture is stored in more than {MAX_SCANS} passes")
+        at = marker.end() + int.from_bytes(data[marker.end() : marker.end() + 2], "big")
 
 
 def _shrink(image: Image.Image, side: int) -> Image.Image:

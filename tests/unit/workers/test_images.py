@@ -71,10 +71,13 @@ def test_fitting(width: int, height: int, side: int, expected: tuple[int, int]) 
 
 
 def test_endless_progression(made: Maker) -> None:
-    """A progressive JPEG of thousands of passes is refused before they are walked; an ordinary one is not."""
-    data = encoded(halves(), progressive=True)
+    """A progressive JPEG of thousands of passes is refused before they are walked.
+
+    An ordinary one is not, whatever its comment says and whatever lies behind its end.
+    """
+    data = encoded(halves(), progressive=True, comment=b"\xff\xda" * 1000)
     start = data.rindex(b"\xff\xda")
-    made(data)
+    made(data + b"\xff\xda\x00\x02" * 1000)
     with pytest.raises(ImageRejectedError, match="passes"):
         made(data[:-2] + data[start:-2] * 1000 + data[-2:])
 
