@@ -34,13 +34,16 @@ class ServiceEndedError(Exception):
 class Node:
     """What the composition root built: long-running services, an application, and how to drain.
 
-    `services` end last, when the requests in flight are done; `drain` closes live connections.
+    `services` end last, when the requests in flight are done; `drain` closes live connections. `idle` is how
+    many seconds a connection may be without a whole request, however slowly its bytes drip in; a balancer that
+    keeps connections open must give them up earlier.
     """
 
     health: Health
     services: Mapping[str, Run] = field(default_factory=dict)
     app: web.Application | None = None
     drain: Run | None = None
+    idle: float = 75.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +73,7 @@ async def _run(
 ) -> None:
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(_service(name, run), name=name) for name, run in node.services.items()]
-        runner = await _listen(node.app, sockets, leaving) if node.app is not None and sockets else None
+        runner = await _listen(node.app, sockets, leaving, idle=node.idle) if node.app is not None and sockets else None
         node.health.started = True
         beside = group.create_task(_beside(started), name="started") if started is not None else None
         try:
@@ -93,11 +96,18 @@ async def _beside(started: Run) -> None:
     await started()
 
 
-async def _listen(app: web.Application, sockets: Sequence[socket.socket], leaving: Leaving) -> web.AppRunner:
+async def _listen(
+    app: web.Application, sockets: Sequence[socket.socket], leaving: Leaving, *, idle: float
+) -> web.AppRunner:
     # Bodies stay as they came: aiohttp would unpack them in the event loop even for a request that was refused
     # already, where three megabytes of gzip stop everything for seconds. No endpoint takes a packed one.
     runner = web.AppRunner(
-        app, access_log=None, handle_signals=False, shutdown_timeout=leaving.deadline, auto_decompress=False
+        app,
+        access_log=None,
+        handle_signals=False,
+        shutdown_timeout=leaving.deadline,
+        auto_decompress=False,
+        keepalive_timeout=idle,
     )
     await runner.setup()
     try:

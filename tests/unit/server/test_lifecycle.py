@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import gzip
 import os
 import signal
@@ -83,6 +84,31 @@ async def test_packed_bodies_are_not_unpacked(stage: Stage) -> None:
         ):
             assert await response.read() == packed
         stage.release.set()
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.wait_for(running, 5)
+
+
+async def test_a_request_that_drips_in_is_not_waited_for(stage: Stage) -> None:
+    """A connection whose request does not get complete is closed, however steadily its bytes come."""
+    with bound("127.0.0.1", 0) as sockets:
+        node = dataclasses.replace(stage.node(), idle=0.3)
+        running = asyncio.create_task(run_node(node, sockets, Leaving(deadline=5)))
+        await eventually(lambda: stage.health.started)
+        reader, writer = await asyncio.open_connection(*sockets[0].getsockname())
+        writer.write(b"GET /slow HTTP/1.1\r\n")
+
+        async def drip() -> None:
+            while True:
+                writer.write(b"A: b\r\n")
+                await asyncio.sleep(0.05)
+
+        dripping = asyncio.create_task(drip())
+        async with asyncio.timeout(3):
+            assert await reader.read() == b""
+        dripping.cancel()
+        writer.close()
+        stage.release.set()
+        stage.url = f"http://127.0.0.1:{sockets[0].getsockname()[1]}"
         os.kill(os.getpid(), signal.SIGTERM)
         await asyncio.wait_for(running, 5)
 
