@@ -14,7 +14,7 @@ import secrets
 import shutil
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from storage.blobs import Blob
@@ -141,15 +141,17 @@ def _delete(path: Path) -> None:
 
 def _publish(source: Path, target: Path) -> None:
     for attempt in range(3):
-        _make_directory(target.parent)
         try:
+            _make_directory(target.parent)
             source.replace(target)
         except FileNotFoundError:
-            # A deletion may take the empty directory away just before the rename.
+            # A deletion may take an empty directory away just before the rename.
             if attempt == 2 or not source.exists():
                 raise
         else:
-            _sync(target.parent)
+            # A deletion that comes right after takes the object away, and perhaps its directory.
+            with suppress(FileNotFoundError):
+                _sync(target.parent)
             return
 
 

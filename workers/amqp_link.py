@@ -61,13 +61,17 @@ class Link:
 
     async def connect(self, purpose: str) -> AbstractConnection:
         """Open a connection that shows `purpose` in RabbitMQ's own lists; raise `BrokerError`."""
-        with amqp_errors():
-            async with asyncio.timeout(CONNECT_TIMEOUT):
-                return await aio_pika.connect(
-                    self._url,
-                    timeout=CONNECT_TIMEOUT,
-                    client_properties={"connection_name": f"picshare {purpose}"},
-                )
+        # Not by `aio_pika.connect`: of a connection that failed it leaves nothing to close, and the finalizer then
+        # closes it whenever it is collected, in whatever loop runs by then.
+        connection = aio_pika.Connection(self._url, client_properties={"connection_name": f"picshare {purpose}"})
+        try:
+            with amqp_errors():
+                async with asyncio.timeout(CONNECT_TIMEOUT):
+                    await connection.connect(timeout=CONNECT_TIMEOUT)
+        except (BrokerError, asyncio.CancelledError):
+            await self.drop(connection)
+            raise
+        return connection
 
     async def prepare(self, connection: AbstractConnection) -> None:
         """Declare exchange, queues and bindings; what is there already stays as it is."""
@@ -87,6 +91,8 @@ class Link:
                     await connection.close()
         except BrokerError as error:
             log.info("amqp_close_unneeded", error=str(error))
+            # The driver has let go of the transport by now; this one only notes that the connection is closed.
+            await connection.close()
 
 
 async def declare(channel: AbstractChannel, spec: QueueSpec) -> AbstractQueue:
