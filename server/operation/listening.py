@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import errno
 import socket
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from server.errors import StartError
 
+PATIENCE = 60.0  # seconds
+
 
 @contextmanager
-def bound(host: str, port: int, *, key: str = "server.port") -> Iterator[list[socket.socket]]:
+def bound(
+    host: str, port: int, *, key: str = "server.port", patience: float = PATIENCE
+) -> Iterator[list[socket.socket]]:
     """Bind every address of `host` and yield the sockets, not yet listening; raise `StartError`.
 
-    Port 0 takes one free port. `key` names the setting in the error.
+    Port 0 takes one free port. `key` names the setting in the error. A connection whose peer takes nothing of
+    what is sent to it for `patience` seconds ends, where the kernel can see to it (Linux, tcp(7)).
     """
     with ExitStack() as stack:
         try:
@@ -24,7 +30,7 @@ def bound(host: str, port: int, *, key: str = "server.port") -> Iterator[list[so
         if port == 0:
             addresses = addresses[:1]
         yield [
-            stack.enter_context(_socket(family, address, host, port, key))
+            stack.enter_context(_with_patience(_socket(family, address, host, port, key), patience))
             for family, address in dict.fromkeys((item[0], item[4]) for item in addresses)
         ]
 
@@ -45,6 +51,13 @@ def _socket(family: int, address: object, host: str, port: int, key: str) -> soc
             raise StartError(_taken(host, port, key)) from error
         hint = "; ports below 1024 need root" if error.errno == errno.EACCES else ""
         raise StartError(f"{host}:{port} cannot be listened on: {error.strerror}{hint}.") from error
+    return listener
+
+
+def _with_patience(listener: socket.socket, seconds: float) -> socket.socket:
+    # aiohttp waits for ever for somebody to read an answer. Accepted connections inherit this from the listener.
+    if sys.platform == "linux":
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(seconds * 1000))
     return listener
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import socket
+import sys
 
 import pytest
 
@@ -31,6 +33,20 @@ def test_port_zero_takes_one_free_port() -> None:
     with bound("127.0.0.1", 0) as sockets:
         assert len(sockets) == 1
         assert sockets[0].getsockname()[1] > 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel's own deadline, which only Linux has")
+def test_who_takes_nothing_of_an_answer_is_cut_off() -> None:
+    """A peer that does not read for a while loses its connection, so that nothing is kept for it for ever."""
+    with bound("127.0.0.1", 0, patience=0.3) as sockets, socket.socket() as peer:
+        sockets[0].listen()
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        peer.connect(sockets[0].getsockname())
+        connection, _ = sockets[0].accept()
+        connection.settimeout(10)
+        with connection, pytest.raises(TimeoutError) as ended:
+            connection.sendall(bytes(50_000_000))
+        assert ended.value.errno == errno.ETIMEDOUT
 
 
 def test_an_unknown_host_is_one_sentence() -> None:
