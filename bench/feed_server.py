@@ -19,6 +19,7 @@ from server.wiring import api_app, secret_bytes
 from storage import photos, sessions, social, users
 from storage.models import Role, User
 
+MEMORY = "/bench/memory"
 PHOTOS = 60
 PLACEHOLDER = "1QcSHQRnh493V4dIh4eXh1h4kJUI"
 WORDS = {"caption": "Evening light over the temple, just after the rain", "alt_text": "A temple", "location": "Kyoto"}
@@ -33,19 +34,26 @@ async def serve(memory_port: int) -> None:
         token = AccessTokens(secret_bytes(settings)).issue(user_id=viewer.id, session=session, role=Role.USER)
         passwords = Passwords(threads=1)
         app = api_app(settings, stores, None, Metrics("bench"), passwords)
+        memory = Memory()
+        app.router.add_get(MEMORY, memory.handle)
         await _listen(app, settings.server.port)
-        await _listen(_memory(await _page(settings, token)), memory_port)
+        memory.body = await _page(settings, token)
+        bare = web.Application()
+        bare.router.add_get(MEMORY, memory.handle)
+        await _listen(bare, memory_port)
         print(token, flush=True)
         await asyncio.Event().wait()
 
 
-def _memory(body: bytes) -> web.Application:
-    async def handler(_request: web.Request) -> web.Response:
-        return web.Response(body=body, content_type="application/json")
+class Memory:
+    """Answer with bytes that lie in memory."""
 
-    app = web.Application()
-    app.router.add_get("/", handler)
-    return app
+    def __init__(self) -> None:
+        self.body = b""
+
+    async def handle(self, _request: web.Request) -> web.Response:
+        """Answer any request."""
+        return web.Response(body=self.body, content_type="application/json")
 
 
 async def _listen(app: web.Application, port: int) -> None:
