@@ -1,15 +1,17 @@
-# PicShare: every command a person or CI needs. `make help` lists them.
+# PicShare: every command a person or CI needs. `make help` lists them. Options go in ARGS: make run ARGS='--port 9000'.
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 UNIT   := tests/unit
 
-.PHONY: help run check test unit lint types bench lock clean
+.PHONY: help run check unit test format bench lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@echo
+	@echo "Options go in ARGS, as make run ARGS='--port 9000'; another Python in PYTHON, as make run PYTHON=python3.12."
 
 run: $(VENV)/run.stamp ## the whole service in one process, in ./data
 	@exec $(BIN)/picshare run $(ARGS)
@@ -45,13 +47,18 @@ clean: ## remove what the commands made, except ./data
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(BIN)/python:
-	$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	    { echo "PicShare needs Python 3.11 or newer; name one, as: make run PYTHON=python3.12"; exit 2; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+	    echo "Making $(VENV) failed; on Debian and Ubuntu, install the package python3-venv."; exit 2; }
 
 $(VENV)/run.stamp: requirements.lock pyproject.toml | $(BIN)/python
-	$(PIP) --require-hashes -r requirements.lock
-	$(PIP) --no-build-isolation --no-deps -e .
+	@echo "Installing what PicShare needs into $(VENV), once; it takes a minute …"
+	@$(PIP) --require-hashes -r requirements.lock
+	@$(PIP) --no-build-isolation --no-deps -e .
 	@touch $@
 
 $(VENV)/dev.stamp: requirements-dev.lock $(VENV)/run.stamp
-	$(PIP) --require-hashes -r requirements-dev.lock
+	@echo "Installing what checks and tests need into $(VENV), once …"
+	@$(PIP) --require-hashes -r requirements-dev.lock
 	@touch $@
