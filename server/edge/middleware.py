@@ -41,6 +41,7 @@ def edge(addresses: ClientAddresses, metrics: HttpMetrics, accesses: AccessLog, 
         "X-Content-Type-Options": "nosniff",
         "Referrer-Policy": "same-origin",
         "Cross-Origin-Opener-Policy": "same-origin",
+        "Server": "PicShare",  # instead of the exact versions of what it is made of
     }
     if secure:
         common["Strict-Transport-Security"] = "max-age=31536000"

@@ -83,6 +83,7 @@ async def test_every_answer_has_the_security_headers(api: Api) -> None:
         answer = await ann.call("GET", path)
         assert answer.status == status
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert answer.headers["Server"] == "PicShare"
         assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'")
         assert answer.headers["Cache-Control"] == "no-store"
         assert answer.headers["X-Request-Id"]
