@@ -102,6 +102,13 @@ def _check_json(value: Any, depth: int) -> None:
             _check_json(item, depth - 1)
 
 
+def _digits(text: Any) -> Any:
+    """Accept a number as everybody writes it, not "+5", "5.0" or "1_0"."""
+    if isinstance(text, str) and not (text.isascii() and text.isdigit()):
+        raise ValueError("use a whole number from 1 to 100")
+    return text
+
+
 def _id(text: Any) -> Any:
     return ids.decode(text) if isinstance(text, str) else text
 
@@ -184,7 +191,7 @@ class NotificationIds(Input):
 class ListQuery(Query):
     """Which part of a list."""
 
-    limit: Annotated[int, Field(ge=1, le=100)] = 20
+    limit: Annotated[int, BeforeValidator(_digits), Field(ge=1, le=100)] = 20
     cursor: str | None = None
 
 

@@ -88,7 +88,7 @@ async def test_a_key_is_printable_and_short(api: Api) -> None:
 async def test_malformed_limits_are_400_with_the_field_s_name(api: Api) -> None:
     """A limit is a number from 1 to 100."""
     ann = await api.person()
-    for limit in ("0", "-1", "101", "999999999999999999999", "ten", "1.5", "", "1;DROP"):
+    for limit in ("0", "-1", "101", "9" * 21, "ten", "1.5", "", "1;DROP", "1_0", "+5", " 5", "5.0", "\u0665"):
         for path in ("/feed", "/photos", "/notifications", f"/users/{ann.id}/followers"):
             problem = (await ann.call("GET", path, params={"limit": limit})).expect(400)
             assert problem["errors"][0]["field"] == "limit", (path, limit)
