@@ -21,6 +21,7 @@ from tests.engines.rabbitmq import RabbitNode, delete_queues, rabbit_node
 from workers.routing import queues_of
 
 _numbers = itertools.count(1)
+_ROOM = 4_000_000_000  # bytes
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -39,10 +40,17 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
         report.longrepr = f"{item.nodeid} was skipped, which CI does not allow: {report.longrepr}"
 
 
+def _memory() -> Path | None:
+    """Return the file system in memory if it has room: each test clones a database, ten times as fast there."""
+    shared = Path("/dev/shm")
+    roomy = shared.is_dir() and os.access(shared, os.W_OK) and shutil.disk_usage(shared).free > _ROOM
+    return shared if roomy else None
+
+
 @pytest.fixture(scope="session")
 def engines_dir() -> Iterator[Path]:
     """A short-named directory for engines, since a unix socket's path is limited."""
-    folder = Path(tempfile.mkdtemp(prefix="psh-"))
+    folder = Path(tempfile.mkdtemp(prefix="psh-", dir=_memory()))
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
 
