@@ -72,18 +72,13 @@ async def test_caller_who_gives_up_takes_no_answer(redis: Any) -> None:
     assert await execute(redis, "CLIENT", "ID") == connection
 
 
-async def test_one_write_for_a_turn() -> None:
-    """What is asked in one turn of the loop arrives together."""
-    reads: list[bytes] = []
-
-    def answer(data: bytes) -> bytes:
-        reads.append(data)
-        return b"+OK\r\n" * data.count(b"PING")
-
-    async with server(answer) as link:
-        await link.call("PING")
-        assert await asyncio.gather(*(link.call("PING") for _ in range(50))) == [b"OK"] * 50
-    assert [data.count(b"PING") for data in reads] == [1, 50]
+async def test_many_share_a_connection_and_each_gets_its_own_answer(redis: Any) -> None:
+    """Nobody waits for another's answer before sending, and answers are not mixed up."""
+    connection = await execute(redis, "CLIENT", "ID")
+    await asyncio.gather(*(execute(redis, "SET", f"k{number}", str(number)) for number in range(50)))
+    answers = await asyncio.gather(*(execute(redis, "GET", f"k{number}") for number in range(50)))
+    assert answers == [str(number).encode() for number in range(50)]
+    assert await execute(redis, "CLIENT", "ID") == connection
 
 
 async def test_late_answer_is_an_error() -> None:
