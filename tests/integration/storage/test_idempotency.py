@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 import pytest
@@ -12,20 +13,28 @@ from storage.database import Database
 from storage.idempotency import Claim
 from storage.models import User
 from tests.support.community import people, person
-from tests.support.eventually import eventually
 
 pytestmark = pytest.mark.engines
 
 
+@dataclass
+class Work:
+    """Work that lasts until it is told to end."""
+
+    begun: asyncio.Event = field(default_factory=asyncio.Event)
+    end: asyncio.Event = field(default_factory=asyncio.Event)
+
+
 async def _run(
-    database: Database, user: User, key: str = "k", fingerprint: str = "f", *, hold: asyncio.Event | None = None
+    database: Database, user: User, key: str = "k", fingerprint: str = "f", *, work: Work | None = None
 ) -> Claim:
-    """Claim a key and, if it is new, do the work: nothing, until `hold` is set."""
+    """Claim a key and, if it is new, do the work."""
     async with database.transaction() as tx:
         claim = await idempotency.claim(tx, user_id=user.id, key=key, fingerprint=fingerprint)
         if claim.state == "new":
-            if hold is not None:
-                await hold.wait()
+            if work is not None:
+                work.begun.set()
+                await work.end.wait()
             await idempotency.finish(
                 tx, user_id=user.id, key=key, fingerprint=fingerprint, status=201, response=b"\x00{}"
             )
@@ -51,20 +60,14 @@ async def test_mismatch_and_other_people(database: Database) -> None:
 async def test_while_the_first_runs_the_others_are_told_so(database: Database) -> None:
     """Of twenty during the work none is new, and afterwards they get the answer."""
     ann = await person(database, "ann")
-    hold = asyncio.Event()
-    first = asyncio.create_task(_run(database, ann, hold=hold))
-    await eventually(lambda: _is_running(database, ann))
+    work = Work()
+    first = asyncio.create_task(_run(database, ann, work=work))
+    await asyncio.wait_for(work.begun.wait(), 5)
     claims = await asyncio.gather(*(_run(database, ann) for _ in range(20)))
     assert {claim.state for claim in claims} == {"running"}
-    hold.set()
+    work.end.set()
     assert (await first).state == "new"
     assert (await _run(database, ann)).state == "stored"
-
-
-async def _is_running(database: Database, user: User) -> bool:
-    async with database.transaction() as tx:
-        claim = await idempotency.claim(tx, user_id=user.id, key="k", fingerprint="f")
-        return claim.state == "running"
 
 
 async def test_of_a_hundred_at_once_one_does_the_work(database: Database) -> None:
@@ -77,9 +80,9 @@ async def test_of_a_hundred_at_once_one_does_the_work(database: Database) -> Non
 async def test_work_that_failed_may_be_tried_again_at_once(database: Database) -> None:
     """A claim ends with its transaction, whatever became of the process; nobody waits for it to expire."""
     ann = await person(database, "ann")
-    hold = asyncio.Event()
-    first = asyncio.create_task(_run(database, ann, hold=hold))
-    await eventually(lambda: _is_running(database, ann))
+    work = Work()
+    first = asyncio.create_task(_run(database, ann, work=work))
+    await asyncio.wait_for(work.begun.wait(), 5)
     first.cancel()
     with pytest.raises(asyncio.CancelledError):
         await first
