@@ -119,7 +119,7 @@ async def _chunks(db: Database, author: int) -> list[list[int]]:
 
 
 async def _fan_out(db: Database, feeds: Feeds, author: int, photos: list[int]) -> float:
-    announcement = Announcement(presence_key=_presence_key, channel_prefix=_channel_prefix, body=b"x" * 900)
+    announcement = Announcement(registry_key=_presence_key, channel_prefix=_channel_prefix, body=b"x" * 900)
     inserted, started = 0, time.perf_counter()
     for photo in photos:
         for chunk in await _chunks(db, author):
@@ -143,7 +143,7 @@ async def _zadd(db: Database, redis: Redis, author: int, photos: list[int]) -> f
 
 async def _sizes(redis: Redis, feeds: Feeds, users: list[int], ids: IdMaker) -> list[float]:
     """Measure full feeds between further insertions, so that trimming and growth are in it."""
-    announcement = Announcement(presence_key=_presence_key, channel_prefix=_channel_prefix, body=b"x")
+    announcement = Announcement(registry_key=_presence_key, channel_prefix=_channel_prefix, body=b"x")
     sizes = []
     for user in _rounds(users, 4):
         await feeds.insert(ids.new(0), [user], announcement)

@@ -8,9 +8,9 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from channels import codes
-from channels.addressing import topic_channel
-from channels.codes import ErrorCode, error_code_of
+from channels.bus.addressing import topic_channel
+from channels.bus.pubsub import PubSub
+from channels.bus.registry import Registry
 from channels.connection import Connection
 from channels.errors import (
     ChannelsError,
@@ -20,11 +20,11 @@ from channels.errors import (
 )
 from channels.hub import Hub
 from channels.keepalive import Keepalive
-from channels.messages import Message, error_reply, reply, stream_result
 from channels.ports import Authenticator, Authorizer, Grant, Identity, Position, Streams
-from channels.presence import Presence
-from channels.protocol import Answer, Close, Connect, Effect, Nothing, Refresh, Subscribe, Unsubscribe
-from channels.pubsub import PubSub
+from channels.protocol import codes
+from channels.protocol.codes import ErrorCode, error_code_of
+from channels.protocol.core import Answer, Close, Connect, Effect, Nothing, Refresh, Subscribe, Unsubscribe
+from channels.protocol.messages import Message, error_reply, reply, stream_result
 from channels.resync import Resync
 from channels.settings import LiveSettings
 from channels.streams import STREAMS, StreamState
@@ -46,7 +46,7 @@ class Ears:
     """What makes this process hear of its people: its connections, their registration, pub/sub."""
 
     hub: Hub
-    presence: Presence
+    registry: Registry
     pubsub: PubSub
 
 
@@ -56,7 +56,7 @@ class Commands:
     def __init__(self, ports: Ports, ears: Ears, resync: Resync, keepalive: Keepalive, settings: LiveSettings) -> None:
         self._ports = ports
         self._resync = resync
-        self._hub, self._presence, self._pubsub = ears.hub, ears.presence, ears.pubsub
+        self._hub, self._registry, self._pubsub = ears.hub, ears.registry, ears.pubsub
         self._keepalive = keepalive
         self._settings = settings
 
@@ -82,7 +82,7 @@ class Commands:
         """Take a connection out of everything that it hears."""
         last = self._hub.leave(connection)
         if last is not None:
-            self._presence.release(last)
+            self._registry.release(last)
         connection.identity = None
         connection.streams = {}
 
@@ -120,7 +120,7 @@ class Commands:
         # In this order nothing is missed: hear and hold back, be found by writers, and only then read.
         connection.streams = {name: StreamState(name, limit=self._settings.held_publications) for name in STREAMS}
         self._hub.join(connection, identity)
-        await self._presence.register([identity.user_id])
+        await self._registry.register([identity.user_id])
         await self._ports.authenticator.confirm(identity)
         subs = {
             name: await self._open_stream(identity, state, effect.since) for name, state in connection.streams.items()

@@ -9,16 +9,16 @@ from dataclasses import dataclass
 
 import structlog
 
-from channels import codes
-from channels.codec import Codec
-from channels.codes import Disconnect
-from channels.frames import SharedFrame, message_frame
-from channels.messages import Message
 from channels.outbox import FlushQueue, Outbox, Transport
 from channels.ports import Grant, Identity
-from channels.protocol import ProtocolCore
+from channels.protocol import codes
+from channels.protocol.codec import Codec
+from channels.protocol.codes import Disconnect
+from channels.protocol.core import ProtocolCore
+from channels.protocol.messages import Message
 from channels.settings import LiveSettings
 from channels.streams import StreamState
+from channels.transports.frames import SharedFrame, message_frame
 
 log = structlog.get_logger(__name__)
 

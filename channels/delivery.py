@@ -6,7 +6,7 @@ from typing import Protocol
 
 import structlog
 
-from channels.envelope import (
+from channels.bus.envelope import (
     BadEnvelopeError,
     DisconnectOrder,
     Revoke,

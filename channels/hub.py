@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from channels import codes
-from channels.addressing import topic_channel
-from channels.codes import Unsubscribed
+from channels.bus.addressing import topic_channel
 from channels.connection import Connection
-from channels.frames import SharedFrame
-from channels.messages import publication_push, unsubscribe_push
 from channels.ports import Grant, Identity, Publication
+from channels.protocol import codes
+from channels.protocol.codes import Unsubscribed
+from channels.protocol.messages import publication_push, unsubscribe_push
 from channels.streams import StreamState
+from channels.transports.frames import SharedFrame
 
 Holds = dict[Connection, tuple[StreamState, ...]]
 

@@ -10,10 +10,10 @@ import asyncio
 import math
 import random
 
-from channels import codes
 from channels.connection import Connection
-from channels.frames import SharedFrame
+from channels.protocol import codes
 from channels.settings import LiveSettings
+from channels.transports.frames import SharedFrame
 
 _BUSY_EXTENSION = 1.0  # seconds: a client is not blamed for the pong that waits behind a command of its own
 

@@ -10,11 +10,9 @@ import structlog
 from aiohttp import web
 from redis.asyncio import Redis
 
-from channels import codes
-from channels.addressing import draw_process_id, process_channels
-from channels.codec import Codec
-from channels.codec_json import JsonCodec
-from channels.codec_msgpack import MsgpackCodec
+from channels.bus.addressing import draw_process_id, process_channels
+from channels.bus.pubsub import PubSub
+from channels.bus.registry import Registry
 from channels.commands import Commands, Ears, Ports
 from channels.delivery import Delivery
 from channels.errors import LiveUnavailableError
@@ -22,11 +20,13 @@ from channels.hub import Hub
 from channels.keepalive import Keepalive
 from channels.metrics import LiveMetrics, NoLiveMetrics
 from channels.ports import Authenticator, Authorizer, Streams
-from channels.presence import Presence
-from channels.pubsub import PubSub
+from channels.protocol import codes
+from channels.protocol.codec import Codec
+from channels.protocol.codec_json import JsonCodec
+from channels.protocol.codec_msgpack import MsgpackCodec
 from channels.resync import Resync
 from channels.settings import LiveSettings
-from channels.websocket import LiveEndpoint
+from channels.transports.websocket import LiveEndpoint
 
 log = structlog.get_logger(__name__)
 
@@ -59,13 +59,13 @@ class Live:
         self.process_id = draw_process_id()
         channels = process_channels(self.process_id)
         self._hub = Hub()
-        self._presence = Presence(redis, self.process_id, group_of, self._hub.has_user)
-        self._resync = Resync(self._hub, self._presence, streams, settings, metrics)
+        self._registry = Registry(redis, self.process_id, group_of, self._hub.has_user)
+        self._resync = Resync(self._hub, self._registry, streams, settings, metrics)
         delivery = Delivery(self._hub, frozenset(channels), self._resync)
         self._pubsub = PubSub(redis, channels, delivery, wanted=self._hub.wanted, deadline=settings.pubsub_deadline)
         self._keepalive = Keepalive(settings)
         ports = Ports(authenticator=authenticator, streams=streams, authorizer=authorizer)
-        ears = Ears(hub=self._hub, presence=self._presence, pubsub=self._pubsub)
+        ears = Ears(hub=self._hub, registry=self._registry, pubsub=self._pubsub)
         commands = Commands(ports, ears, self._resync, self._keepalive, settings)
         self._endpoint = LiveEndpoint(commands, self._hub, self._keepalive, settings, metrics)
 
@@ -83,7 +83,7 @@ class Live:
         """Listen, register, keep alive and resynchronise until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._pubsub.run(), name="live-pubsub")
-            group.create_task(self._presence.run(), name="live-presence")
+            group.create_task(self._registry.run(), name="live-registry")
             group.create_task(self._keepalive.run(), name="live-keepalive")
             group.create_task(self._resync.run(), name="live-resync")
             group.create_task(self._resync.renew(), name="live-renew")
@@ -111,6 +111,6 @@ class Live:
         else:
             log.warning("live_drain_incomplete", connections=len(self._hub))
         try:
-            await self._presence.withdraw(user_ids)
+            await self._registry.withdraw(user_ids)
         except LiveUnavailableError as error:
-            log.warning("live_presence_left_behind", error=str(error))
+            log.warning("live_registrations_left_behind", error=str(error))

@@ -10,8 +10,8 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
-from channels.codes import Disconnect
-from channels.frames import close_frame
+from channels.protocol.codes import Disconnect
+from channels.transports.frames import close_frame
 
 
 class Transport(Protocol):

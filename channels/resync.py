@@ -17,19 +17,19 @@ from typing import TypeVar
 
 import structlog
 
-from channels import codes
+from channels.bus.registry import Registry
 from channels.cancellation import heed_cancellation
-from channels.codes import Unsubscribed
 from channels.connection import Connection
 from channels.errors import LiveUnavailableError
-from channels.frames import message_frame
 from channels.hub import Holds, Hub
-from channels.messages import publication_push
 from channels.metrics import LiveMetrics
 from channels.ports import Position, Streams
-from channels.presence import Presence
+from channels.protocol import codes
+from channels.protocol.codes import Unsubscribed
+from channels.protocol.messages import publication_push
 from channels.settings import LiveSettings
 from channels.streams import StreamState
+from channels.transports.frames import message_frame
 
 log = structlog.get_logger(__name__)
 
@@ -43,10 +43,10 @@ class Resync:
     """Hold streams on a loss, recover them once messages arrive again, and renew registrations."""
 
     def __init__(
-        self, hub: Hub, presence: Presence, streams: Streams, settings: LiveSettings, metrics: LiveMetrics
+        self, hub: Hub, registry: Registry, streams: Streams, settings: LiveSettings, metrics: LiveMetrics
     ) -> None:
         self._hub = hub
-        self._presence = presence
+        self._registry = registry
         self._streams = streams
         self._settings = settings
         self._metrics = metrics
@@ -71,7 +71,7 @@ class Resync:
             await self._due.wait()
             self._due.clear()
             # Registered anew first: what is inserted from then on arrives, what came before is read.
-            await _persist(lambda: self._presence.register(self._hub.user_ids()))
+            await _persist(lambda: self._registry.register(self._hub.user_ids()))
             if self._standing:  # else another loss came, and its `restored` is awaited with the same holds
                 pending, self._pending = self._pending, {}
                 await self._recover_all(pending, topics_too=True)
@@ -80,11 +80,11 @@ class Resync:
         """Renew the registrations regularly, until cancelled, and recover whose was missing."""
         while True:
             heed_cancellation()
-            await asyncio.sleep(self._settings.presence_interval)
+            await asyncio.sleep(self._settings.renewal_interval)
             user_ids = self._hub.user_ids()
             for start in range(0, len(user_ids), _CHUNK):
                 await self._renew(user_ids[start : start + _CHUNK])
-            await _persist(lambda: self._presence.beat(len(self._hub), seconds=3 * self._settings.presence_interval))
+            await _persist(lambda: self._registry.beat(len(self._hub), seconds=3 * self._settings.renewal_interval))
 
     async def check(self, connection: Connection) -> None:
         """Compare one connection with its streams; asked with each refresh of its token.
@@ -101,7 +101,7 @@ class Resync:
     async def _renew(self, user_ids: list[int]) -> None:
         # Held meanwhile: otherwise a publication right after the renewal would hide those before it.
         held = self._hub.hold(user_ids)
-        missing = await _persist(lambda: self._presence.register(user_ids))
+        missing = await _persist(lambda: self._registry.register(user_ids))
         suspects: Holds = {}
         for connection, states in held.items():
             if connection.identity is not None and connection.identity.user_id in missing:

@@ -30,7 +30,7 @@ class LiveSettings:
     connections_per_user: int = 20
     allowed_origins: tuple[str, ...] = ()
     tick: float = 0.25
-    presence_interval: float = 25.0
+    renewal_interval: float = 25.0
     pubsub_deadline: float = 5.0
     resync_concurrency: int = 32
     drain_seconds: float = 3.0

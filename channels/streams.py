@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from channels.frames import SharedFrame
+from channels.transports.frames import SharedFrame
 
 FEED = "feed"
 NOTIFICATIONS = "notifications"

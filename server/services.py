@@ -12,7 +12,7 @@ from typing import Protocol
 
 from aiohttp import web
 
-from channels.publisher import LivePublisher
+from channels.bus.publisher import LivePublisher
 from server.edge.access_log import AccessLog, EventLog
 from server.edge.addresses import Network
 from server.identity.passwords import Passwords

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from channels.publisher import LivePublisher
+from channels.bus.publisher import LivePublisher
 from server.brokers import routes_of
 from server.config.settings import Settings
 from storage.blobs_file import FileBlobs

@@ -42,9 +42,9 @@ PEOPLE_PER_CALL = 1000  # a script blocks the server: some 4 ms
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Announcement:
-    """What people who are online are told, and where: keys come from `channels.addressing`, by slot group."""
+    """What people who are online are told, and where: keys come from `channels.bus.addressing`, by slot group."""
 
-    presence_key: Callable[[int], bytes]
+    registry_key: Callable[[int], bytes]
     channel_prefix: Callable[[int], bytes]
     body: bytes
 
@@ -179,7 +179,7 @@ class WindowLog:
         calls = []
         identifier = pack_ids([entry_id])
         for group, people in _by_group(user_ids):
-            keys = [announcement.presence_key(group), *map(self.key, people)]
+            keys = [announcement.registry_key(group), *map(self.key, people)]
             prefix = announcement.channel_prefix(group)
             calls.append((keys, (mode, identifier, self.window, prefix, announcement.body, pack_ids(people), settling)))
         answers = await self._announce.run_many(self._redis, calls) if calls else []

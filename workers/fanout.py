@@ -10,8 +10,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 
-from channels import addressing, envelope
-from channels.publisher import LivePublisher
+from channels.bus import addressing, envelope
+from channels.bus.publisher import LivePublisher
 from storage import cards as photo_cards
 from storage import photos, social
 from storage.cards import Cards, Sign
@@ -149,7 +149,7 @@ def chunks(bounds: Sequence[Bound]) -> list[tuple[Bound, Bound]]:
 
 def _announce(document: bytes) -> Announcement:
     return Announcement(
-        presence_key=addressing.presence_key,
+        registry_key=addressing.registry_key,
         channel_prefix=addressing.channel_prefix,
         body=envelope.stream_body(live_topics.FEED, document),
     )

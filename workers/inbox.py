@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 
-from channels import addressing, envelope
+from channels.bus import addressing, envelope
 from storage import notifications
 from storage.database import Database
 from storage.models import NotificationKind
@@ -92,7 +92,7 @@ class Inbox:
 
 def _announcement(document: bytes) -> Announcement:
     return Announcement(
-        presence_key=addressing.presence_key,
+        registry_key=addressing.registry_key,
         channel_prefix=addressing.channel_prefix,
         body=envelope.stream_body(live_topics.NOTIFICATIONS, document),
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
-from channels.publisher import LivePublisher
+from channels.bus.publisher import LivePublisher
 from storage import comments, likes, photos, social
 from storage.comment_json import comment_json
 from storage.database import Database

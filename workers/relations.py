@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from channels import envelope
-from channels.publisher import LivePublisher
+from channels.bus import envelope
+from channels.bus.publisher import LivePublisher
 from storage import photos, social
 from storage.cards import Cards
 from storage.database import Database

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
-from channels.envelope import control_body
-from channels.publisher import LivePublisher
+from channels.bus.envelope import control_body
+from channels.bus.publisher import LivePublisher
 from server.edge.call import unauthorized
 from server.identity.tokens import AccessTokens, new_refresh_token, refresh_digest
 from storage import sessions, users

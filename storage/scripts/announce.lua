@@ -1,7 +1,7 @@
 -- Put one id into many logs (or mark it removed, or renew it) and tell those people who are online, in one step:
 -- a worker killed between the two would leave a gap that nobody notices.
 --
--- KEYS: the group's presence hash, then the logs, all of one slot group.
+-- KEYS: the group's registry hash, then the logs, all of one slot group.
 -- ARGV: mode (insert, remove, renew), id, window, prefix of the processes' channels, body, user ids (8 bytes each),
 -- seconds for which a log is unsettled after it was begun or edited.
 -- Answers: logs changed, people online, messages published, and the ids of those whose logs are unsettled: for them

@@ -8,11 +8,11 @@ from contextlib import suppress
 
 import pytest
 
-from channels.addressing import channel_prefix, draw_process_id, presence_key, process_channels, user_field
-from channels.envelope import Envelope, StreamBody, open_envelope, stream_body
-from channels.presence import Presence
-from channels.publisher import LivePublisher
-from channels.pubsub import PubSub
+from channels.bus.addressing import channel_prefix, draw_process_id, process_channels, registry_key, user_field
+from channels.bus.envelope import Envelope, StreamBody, open_envelope, stream_body
+from channels.bus.publisher import LivePublisher
+from channels.bus.pubsub import PubSub
+from channels.bus.registry import Registry
 from storage.ids import IdMaker, slot_group
 from storage.notification_log import NotificationLog
 from storage.redis_client import Redis
@@ -22,7 +22,7 @@ from tests.support.eventually import eventually
 pytestmark = pytest.mark.engines
 
 BODY = stream_body("feed", b'{"type":"photo.new"}')
-ANNOUNCEMENT = Announcement(presence_key=presence_key, channel_prefix=channel_prefix, body=BODY)
+ANNOUNCEMENT = Announcement(registry_key=registry_key, channel_prefix=channel_prefix, body=BODY)
 NEW_IDS = IdMaker()
 
 
@@ -33,7 +33,7 @@ class Ear:
         self.process_id = draw_process_id()
         self.envelopes: list[Envelope] = []
         self.people: set[int] = set()
-        self.presence = Presence(redis, self.process_id, slot_group, self.people.__contains__)
+        self.registry = Registry(redis, self.process_id, slot_group, self.people.__contains__)
         self.pubsub = PubSub(redis, process_channels(self.process_id), self, wanted=lambda _: False, deadline=2.0)
 
     def message(self, channel: bytes, data: bytes) -> None:
@@ -61,7 +61,7 @@ class Ear:
 async def ear(redis: Redis) -> AsyncIterator[Ear]:
     """A process that listens."""
     ear = Ear(redis)
-    tasks = [asyncio.create_task(ear.pubsub.run()), asyncio.create_task(ear.presence.run())]
+    tasks = [asyncio.create_task(ear.pubsub.run()), asyncio.create_task(ear.registry.run())]
     await eventually(lambda: ear.pubsub.alive)
     yield ear
     for task in tasks:
@@ -113,7 +113,7 @@ async def test_addressed(redis: Redis, ear: Ear, writer: Writer) -> None:
     """Each registered recipient is named once, with the body as it was given, and nobody who is away."""
     everyone = people(40)
     ear.people.update(everyone[:30])
-    await ear.presence.register(everyone[:30])
+    await ear.registry.register(everyone[:30])
     await writer(redis, everyone)
     await eventually(lambda: sum(len(envelope.user_ids) for envelope in ear.envelopes) == 30)
     assert {user_id: len(offsets) for user_id, offsets in ear.heard().items()} == dict.fromkeys(everyone[:30], 1)
@@ -126,7 +126,7 @@ async def test_offsets_can_be_recovered(redis: Redis, ear: Ear, writer: Writer) 
     everyone = people(3)
     log = WindowLog(redis, "notes" if writer is notify else "feed")
     ear.people.update(everyone)
-    await ear.presence.register(everyone)
+    await ear.registry.register(everyone)
     for _ in range(3):
         before = {user_id: (await log.open(user_id))[1] for user_id in everyone}
         ear.envelopes.clear()
@@ -139,20 +139,20 @@ async def test_offsets_can_be_recovered(redis: Redis, ear: Ear, writer: Writer) 
 
 @pytest.mark.parametrize("writer", WRITERS, ids=lambda writer: writer.__name__)
 async def test_dead_processes(redis: Redis, ear: Ear, writer: Writer) -> None:
-    """A process that nobody listens for is taken out of presence, one that lives stays, wherever it stands."""
+    """A process that nobody listens for is taken out of the registry, one that lives stays, wherever it stands."""
     one, two, three = people(3)
     ear.people.update({one, two})
-    await ear.presence.register([one, two])
+    await ear.registry.register([one, two])
     for user_id, value in (
         (one, b"deadbeef" + ear.process_id),
         (two, ear.process_id + b"deadbeef"),
         (three, b"deadbeef"),
     ):
-        await redis.hset(presence_key(slot_group(user_id)), user_field(user_id), value)
+        await redis.hset(registry_key(slot_group(user_id)), user_field(user_id), value)
     await writer(redis, [one, two, three])
 
     async def mended() -> bool:
-        values = [await redis.hget(presence_key(slot_group(user)), user_field(user)) for user in (one, two, three)]
+        values = [await redis.hget(registry_key(slot_group(user)), user_field(user)) for user in (one, two, three)]
         assert values == [ear.process_id, ear.process_id, None], values
         return True
 
@@ -163,16 +163,16 @@ async def test_registration_is_idempotent(redis: Redis, ear: Ear) -> None:
     """Registering again adds nothing and says so; other processes' registrations are left alone."""
     one, two = people(2)
     other = Ear(redis)
-    writing = asyncio.create_task(other.presence.run())
+    writing = asyncio.create_task(other.registry.run())
     ear.people.update({one, two})
     other.people.add(one)
-    assert await ear.presence.register([one, two]) == {one, two}
-    assert await other.presence.register([one]) == {one}
-    assert await ear.presence.register([one, two]) == set()
+    assert await ear.registry.register([one, two]) == {one, two}
+    assert await other.registry.register([one]) == {one}
+    assert await ear.registry.register([one, two]) == set()
     ear.people.clear()
-    assert await ear.presence.register([one, two]) == set()
-    assert await redis.hgetall(presence_key(slot_group(one))) == {user_field(one): other.process_id}
-    assert await redis.hgetall(presence_key(slot_group(two))) == {}
+    assert await ear.registry.register([one, two]) == set()
+    assert await redis.hgetall(registry_key(slot_group(one))) == {user_field(one): other.process_id}
+    assert await redis.hgetall(registry_key(slot_group(two))) == {}
     writing.cancel()
     with suppress(asyncio.CancelledError):
         await writing

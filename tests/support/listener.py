@@ -18,7 +18,7 @@ _HEAD = struct.Struct(">BQI")
 def announcement(body: bytes = b"body") -> Announcement:
     """Return an announcement with the keys that live processes use."""
     return Announcement(
-        presence_key=lambda group: b"online:{%d}" % group,
+        registry_key=lambda group: b"online:{%d}" % group,
         channel_prefix=lambda group: b"live:{%d}:" % group,
         body=body,
     )
@@ -65,7 +65,7 @@ class Listener:
                     messages.append(_read(message["data"]))
 
     async def close(self) -> None:
-        """Stop listening; what presence says stays, as after a crash."""
+        """Stop listening; what the registry says stays, as after a crash."""
         await self._pubsub.aclose()
 
 

@@ -11,8 +11,8 @@ import msgpack
 import orjson
 from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType, web
 
-from channels.addressing import channel_prefix, presence_key, user_field
-from channels.envelope import seal, stream_body
+from channels.bus.addressing import channel_prefix, registry_key, user_field
+from channels.bus.envelope import seal, stream_body
 from channels.live import Live
 from channels.settings import LiveSettings
 from storage.redis_client import Redis
@@ -102,7 +102,7 @@ class LiveServer:
 async def announce(redis: Redis, user_id: int, stream: str, data: Any, offset: int) -> None:
     """Publish to every process that is registered for a person, as the inserting scripts do."""
     group = group_of(user_id)
-    value: bytes = await redis.hget(presence_key(group), user_field(user_id)) or b""
+    value: bytes = await redis.hget(registry_key(group), user_field(user_id)) or b""
     message = seal([user_id], stream_body(stream, orjson.dumps(data)), offset=offset)
     for start in range(0, len(value), 8):
         await redis.publish(channel_prefix(group) + value[start : start + 8], message)

@@ -11,7 +11,7 @@ from typing import Any
 import msgpack
 import orjson
 
-from channels.publisher import LivePublisher
+from channels.bus.publisher import LivePublisher
 from storage import events, likes
 from storage.cards import Cards
 from storage.database import Database

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 
-from channels import codes
-from channels.codes import Disconnect, ErrorCode, Unsubscribed
+from channels.protocol import codes
+from channels.protocol.codes import Disconnect, ErrorCode, Unsubscribed
 from channels.settings import LiveSettings
 from server.config.settings import LimitsSection
 from server.operation.metrics import LoopWatch, Metrics

@@ -7,7 +7,7 @@ import asyncio
 import aiohttp
 import pytest
 
-from channels.addressing import presence_key, user_field
+from channels.bus.addressing import registry_key, user_field
 from storage.redis_client import Redis
 from tests.integration.channels.conftest import Serve
 from tests.support.eventually import eventually
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.engines
 
 async def registered(redis: Redis, user_id: int) -> bytes:
     """Return where a person is registered."""
-    value: bytes | None = await redis.hget(presence_key(group_of(user_id)), user_field(user_id))
+    value: bytes | None = await redis.hget(registry_key(group_of(user_id)), user_field(user_id))
     return value or b""
 
 

@@ -13,9 +13,9 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from redis.asyncio import Redis
 
-from channels.addressing import presence_key
-from channels.envelope import stream_body
-from channels.publisher import LivePublisher
+from channels.bus.addressing import registry_key
+from channels.bus.envelope import stream_body
+from channels.bus.publisher import LivePublisher
 from channels.settings import LiveSettings
 from storage.redis_client import open_redis
 from tests.integration.channels.conftest import QUICK, Serve
@@ -193,9 +193,9 @@ async def test_held_publications_are_bounded(behind_proxy: Behind, redis: Redis)
 
 async def test_lost_registration(serve: Serve, redis: Redis) -> None:
     """A registration that vanishes is noticed at the next renewal, and what was missed meanwhile is made good."""
-    async with serve(presence_interval=0.2) as server, BareClient.to(server.url) as client:
+    async with serve(renewal_interval=0.2) as server, BareClient.to(server.url) as client:
         await client.connect("7")
-        await redis.delete(presence_key(group_of(7)))
+        await redis.delete(registry_key(group_of(7)))
         await server.publish(redis, [7], "feed", {"n": 1})
         assert await numbers(client, 1) == [1]
         await server.publish(redis, [7], "feed", {"n": 2})
@@ -204,7 +204,7 @@ async def test_lost_registration(serve: Serve, redis: Redis) -> None:
 
 async def test_heartbeat(serve: Serve, redis: Redis) -> None:
     """A process says that it lives, and how many connections it holds, until it stops."""
-    async with serve(presence_interval=0.1) as server, BareClient.to(server.url) as client:
+    async with serve(renewal_interval=0.1) as server, BareClient.to(server.url) as client:
         await client.connect("7")
         key = b"live:process:" + server.live.process_id
 

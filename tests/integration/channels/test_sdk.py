@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from centrifuge import Client, ClientEventHandler, SubscriptionEventHandler
 
-from channels.envelope import control_body
-from channels.publisher import LivePublisher
+from channels.bus.envelope import control_body
+from channels.bus.publisher import LivePublisher
 from tests.integration.channels.conftest import Serve
 from tests.support.eventually import eventually
 from tests.support.live import LiveServer, group_of

@@ -9,9 +9,9 @@ from typing import Any
 import orjson
 import pytest
 
-from channels.addressing import channel_prefix
-from channels.envelope import control_body, seal
-from channels.publisher import LivePublisher
+from channels.bus.addressing import channel_prefix
+from channels.bus.envelope import control_body, seal
+from channels.bus.publisher import LivePublisher
 from tests.integration.channels.conftest import Serve
 from tests.support.eventually import eventually
 from tests.support.live import PATH, BareClient, LiveServer, announce, group_of

@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
-from channels.addressing import topic_channel
-from channels.envelope import control_body
-from channels.publisher import LivePublisher
+from channels.bus.addressing import topic_channel
+from channels.bus.envelope import control_body
+from channels.bus.publisher import LivePublisher
 from tests.integration.channels.conftest import Serve
 from tests.support.eventually import eventually
 from tests.support.live import BareClient, LiveServer, group_of
@@ -159,10 +159,10 @@ async def test_block_during_authorization(server: LiveServer, publisher: LivePub
 
 
 async def test_dead_process_is_forgotten(server: LiveServer, publisher: LivePublisher) -> None:
-    """A process that nobody listens for is taken out of presence when it is next addressed."""
-    from channels.addressing import presence_key, user_field
+    """A process that nobody listens for is taken out of the registry when it is next addressed."""
+    from channels.bus.addressing import registry_key, user_field
 
-    key = presence_key(group_of(7))
+    key = registry_key(group_of(7))
     async with BareClient.to(server.url) as client:
         await client.connect("7")
         await server.redis.hset(key, user_field(7), b"deadbeef" + server.live.process_id)

@@ -12,7 +12,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from channels.envelope import control_body
+from channels.bus.envelope import control_body
 from channels.live import Live
 from channels.settings import LiveSettings
 from server.identity.tokens import AccessTokens

@@ -8,8 +8,8 @@ from typing import Any
 import orjson
 import pytest
 
-from channels.addressing import channel_prefix, presence_key
-from channels.envelope import stream_body
+from channels.bus.addressing import channel_prefix, registry_key
+from channels.bus.envelope import stream_body
 from channels.errors import PermissionDeniedError, TokenExpiredError, TokenInvalidError, UnknownChannelError
 from channels.ports import Identity, Position
 from server.identity.tokens import AccessTokens
@@ -33,7 +33,7 @@ def identity_of(person: Person) -> Identity:
 
 def announcing(document: bytes) -> Announcement:
     """Return an announcement as the workers make it."""
-    return Announcement(presence_key=presence_key, channel_prefix=channel_prefix, body=stream_body("feed", document))
+    return Announcement(registry_key=registry_key, channel_prefix=channel_prefix, body=stream_body("feed", document))
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from channels.addressing import channel_prefix, presence_key, user_field
-from channels.envelope import DisconnectOrder, open_envelope
+from channels.bus.addressing import channel_prefix, registry_key, user_field
+from channels.bus.envelope import DisconnectOrder, open_envelope
 from storage import ids
 from storage.ids import slot_group
 from storage.redis_client import Redis
@@ -133,7 +133,7 @@ async def test_sign_out_tells_the_live_processes(api: Api, redis: Redis) -> None
     ann = await api.person()
     user_id = ids.decode(ann.id)
     group = slot_group(user_id)
-    await redis.hset(presence_key(group), user_field(user_id), b"abcdefgh")
+    await redis.hset(registry_key(group), user_field(user_id), b"abcdefgh")
     async with redis.pubsub() as pubsub:
         await pubsub.subscribe(channel_prefix(group) + b"abcdefgh")
         await pubsub.get_message(timeout=5)

@@ -12,14 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from channels import codes
-from channels.codec import BadFrameError, Codec
-from channels.codec_json import JsonCodec
-from channels.codec_msgpack import MsgpackCodec
-from channels.codes import Disconnect, ErrorCode, Unsubscribed
-from channels.frames import SharedFrame, close_frame, frame, message_frame
-from channels.messages import Command, error_reply, publication_push, reply, stream_result, unsubscribe_push
 from channels.ports import Position, Publication
+from channels.protocol import codes
+from channels.protocol.codec import BadFrameError, Codec
+from channels.protocol.codec_json import JsonCodec
+from channels.protocol.codec_msgpack import MsgpackCodec
+from channels.protocol.codes import Disconnect, ErrorCode, Unsubscribed
+from channels.protocol.messages import Command, error_reply, publication_push, reply, stream_result, unsubscribe_push
+from channels.transports.frames import SharedFrame, close_frame, frame, message_frame
 
 JSON, MSGPACK = JsonCodec(), MsgpackCodec()
 

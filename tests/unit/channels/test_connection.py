@@ -8,18 +8,18 @@ from itertools import pairwise
 
 import pytest
 
-from channels import codes
 from channels.cancellation import heed_cancellation
-from channels.codec_json import JsonCodec
 from channels.connection import Connection
-from channels.frames import close_frame, message_frame
 from channels.hub import Hub
 from channels.keepalive import Keepalive
 from channels.outbox import FlushQueue
 from channels.ports import Grant, Identity, Publication
-from channels.protocol import ProtocolCore
+from channels.protocol import codes
+from channels.protocol.codec_json import JsonCodec
+from channels.protocol.core import ProtocolCore
 from channels.settings import LiveSettings
 from channels.streams import StreamState
+from channels.transports.frames import close_frame, message_frame
 from tests.support.memory_transport import MemoryTransport
 
 SETTINGS = LiveSettings(outbox_bytes=1000, held_publications=3)

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from channels.addressing import channel_prefix, draw_process_id, presence_key, process_channels, topic_channel
-from channels.envelope import (
+from channels.bus.addressing import channel_prefix, draw_process_id, process_channels, registry_key, topic_channel
+from channels.bus.envelope import (
     BadEnvelopeError,
     DisconnectOrder,
     Envelope,
@@ -92,7 +92,7 @@ def test_topic_messages() -> None:
 
 def test_names() -> None:
     """A group's keys and channels share its hash tag, and a process listens to all groups."""
-    assert presence_key(3) == b"online:{3}"
+    assert registry_key(3) == b"online:{3}"
     assert channel_prefix(3) == b"live:{3}:"
     assert topic_channel("photo:X") == b"topic:photo:X"
     process = draw_process_id()

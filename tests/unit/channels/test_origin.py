@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from channels.codec_json import JsonCodec
-from channels.codec_msgpack import MsgpackCodec
-from channels.origin import origin_allowed
-from channels.websocket import choose_codec
+from channels.protocol.codec_json import JsonCodec
+from channels.protocol.codec_msgpack import MsgpackCodec
+from channels.transports.origin import origin_allowed
+from channels.transports.websocket import choose_codec
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from channels import codes
-from channels.codec import command_of
-from channels.codes import ErrorCode
-from channels.messages import error_reply, reply
 from channels.ports import Position
-from channels.protocol import Answer, Close, Connect, Nothing, ProtocolCore, Refresh, Subscribe, Unsubscribe
+from channels.protocol import codes
+from channels.protocol.codec import command_of
+from channels.protocol.codes import ErrorCode
+from channels.protocol.core import Answer, Close, Connect, Nothing, ProtocolCore, Refresh, Subscribe, Unsubscribe
+from channels.protocol.messages import error_reply, reply
 
 CONNECT = {"id": 1, "connect": {"token": "t"}}
 BAD = Close(codes.BAD_REQUEST)

@@ -10,15 +10,15 @@ from typing import cast
 import orjson
 import pytest
 
-from channels import codes
-from channels.codec_json import JsonCodec
+from channels.bus.registry import Registry
 from channels.connection import Connection
 from channels.hub import Hub
 from channels.metrics import NoLiveMetrics
 from channels.outbox import FlushQueue
 from channels.ports import Grant, Identity
-from channels.presence import Presence
-from channels.protocol import ProtocolCore
+from channels.protocol import codes
+from channels.protocol.codec_json import JsonCodec
+from channels.protocol.core import ProtocolCore
 from channels.resync import Resync
 from channels.settings import LiveSettings
 from channels.streams import StreamState
@@ -26,10 +26,10 @@ from tests.support.eventually import eventually
 from tests.support.fake_ports import MemoryStreams
 from tests.support.memory_transport import MemoryTransport
 
-SETTINGS = LiveSettings(presence_interval=0.01)
+SETTINGS = LiveSettings(renewal_interval=0.01)
 
 
-class FakePresence:
+class FakeRegistry:
     """Register when the test lets it; say who was missing."""
 
     def __init__(self) -> None:
@@ -52,8 +52,8 @@ class Scene:
     """One connected client of person 7, whose stream `feed` stands at the end of the log."""
 
     def __init__(self) -> None:
-        self.hub, self.presence, self.streams = Hub(), FakePresence(), MemoryStreams()
-        self.resync = Resync(self.hub, cast(Presence, self.presence), self.streams, SETTINGS, NoLiveMetrics())
+        self.hub, self.registry, self.streams = Hub(), FakeRegistry(), MemoryStreams()
+        self.resync = Resync(self.hub, cast(Registry, self.registry), self.streams, SETTINGS, NoLiveMetrics())
         self.transport = MemoryTransport()
         core = ProtocolCore(rate=1, burst=1, now=0)
         core.accepted()
@@ -96,7 +96,7 @@ async def test_missed_then_held(scene: Scene) -> None:
     scene.resync.restored()
     scene.publish(2)
     assert await scene.sent() == []
-    scene.presence.gate.set()
+    scene.registry.gate.set()
 
     async def both() -> bool:
         return await scene.sent() == [1, 2]
@@ -110,9 +110,9 @@ async def test_loss_while_registering(scene: Scene) -> None:
     """A second loss before the first was made good waits for its own end, and nothing is skipped."""
     scene.resync.lost()
     scene.resync.restored()
-    await eventually(lambda: scene.presence.asked == 1)
+    await eventually(lambda: scene.registry.asked == 1)
     scene.resync.lost()
-    scene.presence.gate.set()
+    scene.registry.gate.set()
     for _ in range(10):
         await asyncio.sleep(0)
     assert scene.streams.reads == 0
@@ -128,7 +128,7 @@ async def test_loss_while_registering(scene: Scene) -> None:
 
 async def test_loss_while_recovering(scene: Scene) -> None:
     """A second loss while streams are being read holds them on, until they are read once more."""
-    scene.presence.gate.set()
+    scene.registry.gate.set()
     gate = scene.streams.gate = asyncio.Event()
     scene.resync.lost()
     scene.resync.restored()
@@ -149,7 +149,7 @@ async def test_loss_while_recovering(scene: Scene) -> None:
 
 async def test_two_reads_at_once(scene: Scene) -> None:
     """A stream that is read twice at the same time, after a loss and with a refresh, tells everything once."""
-    scene.presence.gate.set()
+    scene.registry.gate.set()
     gate = scene.streams.gate = asyncio.Event()
     scene.publish(1, announced=False)
     scene.resync.lost()
@@ -170,12 +170,12 @@ async def test_two_reads_at_once(scene: Scene) -> None:
 async def test_gap_during_renewal(scene: Scene) -> None:
     """While a registration is renewed, live publications wait, so that they cannot hide what was missed before."""
     renewing = asyncio.create_task(scene.resync.renew())
-    await eventually(lambda: scene.presence.asked == 1)
-    scene.presence.missing = {7}
+    await eventually(lambda: scene.registry.asked == 1)
+    scene.registry.missing = {7}
     scene.publish(1, announced=False)
     scene.publish(2)
     assert await scene.sent() == []
-    scene.presence.gate.set()
+    scene.registry.gate.set()
 
     async def both() -> bool:
         return await scene.sent() == [1, 2]
@@ -188,7 +188,7 @@ async def test_gap_during_renewal(scene: Scene) -> None:
 
 async def test_caught_while_connecting(scene: Scene) -> None:
     """A client whose connect is under way during a loss is closed with 3010, since its result may hide a gap."""
-    scene.presence.gate.set()
+    scene.registry.gate.set()
     scene.connection.streams = {"feed": StreamState("feed", limit=100)}
     scene.resync.lost()
     scene.resync.restored()
@@ -197,13 +197,13 @@ async def test_caught_while_connecting(scene: Scene) -> None:
 
 async def test_one_that_left(scene: Scene) -> None:
     """A connection that ended meanwhile is left alone."""
-    scene.presence.gate.set()
+    scene.registry.gate.set()
     scene.hub.subscribe(scene.connection, "photo:1", Grant(topic="photo:1", owner_id=1))
     scene.resync.lost()
     scene.hub.leave(scene.connection)
     scene.connection.identity, scene.connection.streams = None, {}
     scene.resync.restored()
-    await eventually(lambda: scene.presence.asked == 1)
+    await eventually(lambda: scene.registry.asked == 1)
     for _ in range(10):
         await asyncio.sleep(0)
     assert scene.streams.reads == 0

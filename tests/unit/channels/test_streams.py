@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from channels.frames import SharedFrame
 from channels.streams import StreamState
+from channels.transports.frames import SharedFrame
 
 
 def frames(count: int) -> list[SharedFrame]:

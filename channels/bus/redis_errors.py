@@ -22,4 +22,4 @@ def live_errors() -> Iterator[None]:
 
 def script_text(name: str) -> str:
     """Return the source of a script of this package."""
-    return resources.files("channels").joinpath("scripts", name).read_text("utf-8")
+    return resources.files("channels.bus").joinpath("scripts", name).read_text("utf-8")

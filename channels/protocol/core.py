@@ -15,10 +15,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
-from channels import codes
-from channels.codes import Disconnect, ErrorCode
-from channels.messages import Command, Message, error_reply, reply
 from channels.ports import Position
+from channels.protocol import codes
+from channels.protocol.codes import Disconnect, ErrorCode
+from channels.protocol.messages import Command, Message, error_reply, reply
 
 MAX_CHANNEL_LENGTH = 255
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 import msgpack
 import orjson
 
-from channels.codec import BadFrameError, command_of
-from channels.messages import Command, Message, RawJson
+from channels.protocol.codec import BadFrameError, command_of
+from channels.protocol.messages import Command, Message, RawJson
 
 
 class MsgpackCodec:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import struct
 
-from channels.codec import Codec
-from channels.codes import Disconnect
-from channels.messages import Message
+from channels.protocol.codec import Codec
+from channels.protocol.codes import Disconnect
+from channels.protocol.messages import Message
 
 _TEXT, _BINARY, _CLOSE, _PONG = 0x1, 0x2, 0x8, 0xA
 _FINAL = 0x80

@@ -1,5 +1,5 @@
 -- Note which of these people are connected to a process, and which are no longer.
--- KEYS[1] presence hash; ARGV[1] process id; ARGV[2] one '+' or '-' for each person; ARGV[3..] their fields.
+-- KEYS[1] registry hash; ARGV[1] process id; ARGV[2] one '+' or '-' for each person; ARGV[3..] their fields.
 -- Returns the positions (from 1) of those whose '+' was news.
 local process, flags = ARGV[1], ARGV[2]
 local size, added = #process, {}

@@ -14,10 +14,10 @@ from typing import Any
 import structlog
 from redis.asyncio import Redis
 
-from channels.addressing import heartbeat_key, presence_key, user_field
+from channels.bus.addressing import heartbeat_key, registry_key, user_field
+from channels.bus.redis_errors import live_errors, script_text
 from channels.cancellation import heed_cancellation
 from channels.errors import LiveUnavailableError
-from channels.redis_errors import live_errors, script_text
 
 log = structlog.get_logger(__name__)
 
@@ -31,7 +31,7 @@ class _Request:
     done: asyncio.Future[set[int]] | None
 
 
-class Presence:
+class Registry:
     """Register people at this process; `is_here` tells whether a person is connected right now."""
 
     def __init__(
@@ -41,7 +41,7 @@ class Presence:
         self._process_id = process_id
         self._group_of = group_of
         self._is_here = is_here
-        self._script = redis.register_script(script_text("presence.lua"))
+        self._script = redis.register_script(script_text("registry.lua"))
         self._requests: list[_Request] = []
         self._asked = asyncio.Event()
 
@@ -111,7 +111,7 @@ class Presence:
 
     async def _edit(self, group: int, user_ids: list[int], flags: str) -> list[int]:
         arguments: list[Any] = [self._process_id, flags, *map(user_field, user_ids)]
-        news: list[int] = await self._script(keys=[presence_key(group)], args=arguments)
+        news: list[int] = await self._script(keys=[registry_key(group)], args=arguments)
         return [user_ids[position - 1] for position in news]
 
     def _by_group(self, user_ids: Iterable[int]) -> dict[int, list[int]]:

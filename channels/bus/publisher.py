@@ -7,9 +7,9 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from channels.addressing import channel_prefix, presence_key, topic_channel, user_field
-from channels.envelope import topic_body
-from channels.redis_errors import live_errors, script_text
+from channels.bus.addressing import channel_prefix, registry_key, topic_channel, user_field
+from channels.bus.envelope import topic_body
+from channels.bus.redis_errors import live_errors, script_text
 
 _CHUNK = 4000  # people a script call, so that the engine is not blocked for long
 
@@ -27,7 +27,7 @@ class LivePublisher:
         self._announce = redis.register_script(script_text("announce.lua"))
 
     async def to_users(self, user_ids: Iterable[int], body: bytes) -> int:
-        """Send a body (see `channels.envelope`) to these people; return how many are online."""
+        """Send a body (see `channels.bus.envelope`) to these people; return how many are online."""
         by_group: dict[int, list[bytes]] = {}
         for user_id in user_ids:
             by_group.setdefault(self._group_of(user_id), []).append(user_field(user_id))
@@ -36,7 +36,7 @@ class LivePublisher:
             for group, fields in by_group.items():
                 for start in range(0, len(fields), _CHUNK):
                     arguments: list[Any] = [channel_prefix(group), body, *fields[start : start + _CHUNK]]
-                    online += int(await self._announce(keys=[presence_key(group)], args=arguments))
+                    online += int(await self._announce(keys=[registry_key(group)], args=arguments))
         return online
 
     async def to_topic(self, name: str, data: bytes) -> None:

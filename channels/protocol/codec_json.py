@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import orjson
 
-from channels.codec import BadFrameError, command_of
-from channels.messages import Command, Message, RawJson
+from channels.protocol.codec import BadFrameError, command_of
+from channels.protocol.messages import Command, Message, RawJson
 
 
 class JsonCodec:

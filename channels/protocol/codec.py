@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from channels.errors import ChannelsError
-from channels.messages import METHODS, Command, Message
+from channels.protocol.messages import METHODS, Command, Message
 
 MAX_COMMAND_ID = (1 << 32) - 1
 

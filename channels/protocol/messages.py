@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from channels.codes import ErrorCode, Unsubscribed
 from channels.ports import Position, Publication
+from channels.protocol.codes import ErrorCode, Unsubscribed
 
 METHODS = frozenset(
     {

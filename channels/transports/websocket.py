@@ -13,19 +13,19 @@ from collections.abc import Sequence
 import structlog
 from aiohttp import WSMsgType, web
 
-from channels import codes
-from channels.codec import BadFrameError, Codec
-from channels.codes import Disconnect
 from channels.commands import Commands
 from channels.connection import Connection
-from channels.frames import pong_frame
 from channels.hub import Hub
 from channels.keepalive import Keepalive
 from channels.metrics import LiveMetrics
-from channels.origin import origin_allowed
 from channels.outbox import FlushQueue
-from channels.protocol import ProtocolCore
+from channels.protocol import codes
+from channels.protocol.codec import BadFrameError, Codec
+from channels.protocol.codes import Disconnect
+from channels.protocol.core import ProtocolCore
 from channels.settings import LiveSettings
+from channels.transports.frames import pong_frame
+from channels.transports.origin import origin_allowed
 
 log = structlog.get_logger(__name__)
 

@@ -1,5 +1,5 @@
 -- Publish one body to every process that holds one of these people, each message naming its recipients.
--- KEYS[1] presence hash; ARGV[1] channel prefix; ARGV[2] body; ARGV[3..] fields (user ids, 8 bytes each).
+-- KEYS[1] registry hash; ARGV[1] channel prefix; ARGV[2] body; ARGV[3..] fields (user ids, 8 bytes each).
 -- A process that nobody listens for is dead: it is taken out of these people's values.
 -- Returns how many people are online.
 local SIZE, BATCH = 8, 4000

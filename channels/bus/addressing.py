@@ -1,6 +1,6 @@
 """The names of keys and pub/sub channels that connect writers to the processes that hold sockets.
 
-People are gathered in slot groups, and a group's presence hash, its people's feeds and the channel
+People are gathered in slot groups, and a group's registry hash, its people's feeds and the channel
 prefix share a hash tag, so that one script can insert into feeds, look up who is online and publish.
 """
 
@@ -17,7 +17,7 @@ def draw_process_id() -> bytes:
     return secrets.token_hex(PROCESS_ID_LENGTH // 2).encode()
 
 
-def presence_key(group: int) -> bytes:
+def registry_key(group: int) -> bytes:
     """Return the hash that maps a user (id, 8 bytes big-endian) to the concatenated ids of processes."""
     return b"online:{%d}" % group
 
@@ -43,5 +43,5 @@ def heartbeat_key(process_id: bytes) -> bytes:
 
 
 def user_field(user_id: int) -> bytes:
-    """Return a user's field in a presence hash."""
+    """Return a user's field in a registry hash."""
     return user_id.to_bytes(8, "big")

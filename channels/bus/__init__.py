@@ -1,0 +1,1 @@
+"""How processes hear of what happens: names, envelopes, Redis pub/sub, and who is connected where."""

@@ -1,0 +1,1 @@
+"""The wire protocol without I/O: codes, messages, codecs, and the core that judges commands."""
