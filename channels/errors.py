@@ -5,6 +5,9 @@ ChannelsError
 ├── TokenInvalidError        close 3500
 ├── UnknownChannelError      error 102
 ├── PermissionDeniedError    error 103
+├── NotOfferedError          error 108: this channel has no such thing
+├── UnknownOperationError    error 104: an rpc of a method that does not exist
+├── OperationError           an rpc's own code (400–1999) and words
 └── LiveUnavailableError     error 100 (temporary): a store behind the streams does not answer
 """
 
@@ -29,6 +32,23 @@ class UnknownChannelError(ChannelsError):
 
 class PermissionDeniedError(ChannelsError):
     """Say that this person may not hear this channel."""
+
+
+class NotOfferedError(ChannelsError):
+    """Say that a channel has no history, or nobody present, that could be told."""
+
+
+class UnknownOperationError(ChannelsError):
+    """Say that there is no operation of this name."""
+
+
+class OperationError(ChannelsError):
+    """Say why an operation was not carried out: `code` 400–1999, and whether it may succeed later."""
+
+    def __init__(self, code: int, message: str, *, temporary: bool = False) -> None:
+        super().__init__(message)
+        self.code = code
+        self.temporary = temporary
 
 
 class LiveUnavailableError(ChannelsError):

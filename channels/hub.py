@@ -6,16 +6,18 @@ connection never takes it out of the hub: its handler does, when it ends.
 
 from __future__ import annotations
 
+import asyncio
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from channels.bus.addressing import topic_channel
 from channels.connection import Connection
+from channels.form import SharedMessage
 from channels.ports import Grant, Identity, Publication
 from channels.protocol import codes
 from channels.protocol.codes import Unsubscribed
 from channels.protocol.messages import publication_push, unsubscribe_push
 from channels.streams import StreamState
-from channels.transports.frames import SharedFrame
 
 Holds = dict[Connection, tuple[StreamState, ...]]
 
@@ -26,6 +28,9 @@ class Hub:
     def __init__(self) -> None:
         self._all: set[Connection] = set()
         self._by_user: dict[int, list[Connection]] = {}
+        self._by_address: Counter[str] = Counter()
+        self.empty = asyncio.Event()
+        self.empty.set()
         # Topic's pub/sub channel → the channel as the client spelt it → who listens.
         self._by_topic: dict[bytes, dict[str, set[Connection]]] = {}
 
@@ -48,6 +53,10 @@ class Hub:
         """Return how many connections a person has here."""
         return len(self._by_user.get(user_id, ()))
 
+    def count_at(self, address: str) -> int:
+        """Return how many connections come from an address."""
+        return self._by_address.get(address, 0)
+
     def wanted(self, topic: bytes) -> bool:
         """Tell whether anybody here listens to a topic's channel."""
         return topic in self._by_topic
@@ -55,6 +64,8 @@ class Hub:
     def open(self, connection: Connection) -> None:
         """Add a connection that has not signed in."""
         self._all.add(connection)
+        self.empty.clear()
+        self._by_address[connection.address] += 1
 
     def join(self, connection: Connection, identity: Identity) -> None:
         """Let a connection hear what is for its person."""
@@ -79,6 +90,11 @@ class Hub:
     def discard(self, connection: Connection) -> None:
         """Undo `open`."""
         self._all.discard(connection)
+        self._by_address[connection.address] -= 1
+        if not self._by_address[connection.address]:
+            del self._by_address[connection.address]
+        if not self._all:
+            self.empty.set()
 
     def subscribe(self, connection: Connection, channel: str, grant: Grant) -> None:
         """Let a connection hear a topic, under the name that its client uses."""
@@ -100,18 +116,18 @@ class Hub:
 
     def deliver(self, user_ids: Sequence[int], stream: str, item: Publication) -> None:
         """Hand a stream's publication to all connections of these people."""
-        frame = SharedFrame(publication_push(stream, item))
+        message = SharedMessage(publication_push(stream, item))
         by_user = self._by_user
         for user_id in user_ids:
             for connection in by_user.get(user_id, ()):
-                connection.publish(stream, item.offset, frame)
+                connection.publish(stream, item.offset, message)
 
     def deliver_topic(self, topic: bytes, item: Publication) -> None:
         """Hand a topic's publication to who listens."""
         for channel, listeners in self._by_topic.get(topic, {}).items():
-            frame = SharedFrame(publication_push(channel, item))
+            message = SharedMessage(publication_push(channel, item))
             for connection in listeners:
-                connection.send_shared(frame)
+                connection.send_shared(message)
 
     def close_topic(self, topic: bytes) -> None:
         """End all subscriptions to a topic that is gone."""

@@ -11,9 +11,9 @@ import math
 import random
 
 from channels.connection import Connection
+from channels.form import SharedMessage
 from channels.protocol import codes
 from channels.settings import LiveSettings
-from channels.transports.frames import SharedFrame
 
 _BUSY_EXTENSION = 1.0  # seconds: a client is not blamed for the pong that waits behind a command of its own
 
@@ -25,7 +25,7 @@ class Keepalive:
         self._settings = settings
         self._slots: dict[int, list[Connection]] = {}
         self._cursor: int | None = None
-        self._ping = SharedFrame({})
+        self._ping = SharedMessage({})
 
     async def run(self) -> None:
         """Look at what is due, until cancelled."""

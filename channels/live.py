@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import Callable
 
 import structlog
@@ -13,25 +12,27 @@ from redis.asyncio import Redis
 from channels.bus.addressing import draw_process_id, process_channels
 from channels.bus.pubsub import PubSub
 from channels.bus.registry import Registry
-from channels.commands import Commands, Ears, Ports
+from channels.commands import Commands, Desks
+from channels.conversations import Conversations
 from channels.delivery import Delivery
+from channels.drain import close_paced
+from channels.ears import Ears
 from channels.errors import LiveUnavailableError
 from channels.hub import Hub
 from channels.keepalive import Keepalive
 from channels.metrics import LiveMetrics, NoLiveMetrics
-from channels.ports import Authenticator, Authorizer, Streams
-from channels.protocol import codes
-from channels.protocol.codec import Codec
+from channels.ports import Ports
 from channels.protocol.codec_json import JsonCodec
 from channels.protocol.codec_msgpack import MsgpackCodec
 from channels.resync import Resync
+from channels.sessions import Sessions
 from channels.settings import LiveSettings
-from channels.transports.websocket import LiveEndpoint
+from channels.subscriptions import Subscriptions
+from channels.transports.admission import Admission
+from channels.transports.frames import WebSocketForm
+from channels.transports.websocket import WebSocketEndpoint
 
 log = structlog.get_logger(__name__)
-
-_DRAIN_STEP = 0.05  # seconds between two slices of connections that are closed
-_DRAIN_SLICE = 50  # connections a slice at least
 
 
 class Live:
@@ -41,12 +42,10 @@ class Live:
     stands (`ready`), clients are told to try again. `close` drains: call it before cancelling `run`.
     """
 
-    def __init__(  # noqa: PLR0917 - the composition root of this package
+    def __init__(
         self,
         redis: Redis,
-        authenticator: Authenticator,
-        streams: Streams,
-        authorizer: Authorizer,
+        ports: Ports,
         group_of: Callable[[int], int],
         settings: LiveSettings | None = None,
         *,
@@ -55,19 +54,23 @@ class Live:
         settings = settings or LiveSettings()
         metrics = metrics or NoLiveMetrics()
         self._settings = settings
-        self._codecs: tuple[Codec, ...] = (JsonCodec(), MsgpackCodec())
         self.process_id = draw_process_id()
         channels = process_channels(self.process_id)
         self._hub = Hub()
         self._registry = Registry(redis, self.process_id, group_of, self._hub.has_user)
-        self._resync = Resync(self._hub, self._registry, streams, settings, metrics)
+        self._resync = Resync(self._hub, self._registry, ports.streams, settings, metrics)
         delivery = Delivery(self._hub, frozenset(channels), self._resync)
         self._pubsub = PubSub(redis, channels, delivery, wanted=self._hub.wanted, deadline=settings.pubsub_deadline)
         self._keepalive = Keepalive(settings)
-        ports = Ports(authenticator=authenticator, streams=streams, authorizer=authorizer)
-        ears = Ears(hub=self._hub, registry=self._registry, pubsub=self._pubsub)
-        commands = Commands(ports, ears, self._resync, self._keepalive, settings)
-        self._endpoint = LiveEndpoint(commands, self._hub, self._keepalive, settings, metrics)
+        self._admission = Admission(settings, self._hub.count_at)
+        conversations = Conversations(self._commands(ports), self._hub, self._keepalive, settings, metrics)
+        self._websocket = WebSocketEndpoint(
+            conversations,
+            [WebSocketForm(codec) for codec in (JsonCodec(), MsgpackCodec())],
+            self._admission,
+            limit=settings.message_bytes,
+            unsent=settings.outbox_bytes,
+        )
 
     @property
     def ready(self) -> bool:
@@ -88,29 +91,31 @@ class Live:
             group.create_task(self._resync.run(), name="live-resync")
             group.create_task(self._resync.renew(), name="live-renew")
 
-    async def handle(self, request: web.Request) -> web.StreamResponse:
-        """Answer `GET /connection/websocket`."""
-        return await self._endpoint.handle(request, self._codecs)
+    async def handle(self, request: web.Request, address: str | None = None) -> web.StreamResponse:
+        """Answer `GET /connection/websocket`; `address` is the client's, where proxies stand before it."""
+        return await self._websocket.handle(request, address or request.remote or "")
 
     async def close(self) -> None:
-        """Drain: accept nobody, close all with 3001 spread over the drain window, and unregister."""
-        self._endpoint.stop_accepting()
+        """Drain: accept nobody, close all with 3001 at the configured pace, and unregister."""
+        self._admission.stop()
         user_ids = self._hub.user_ids()
-        connections = self._hub.everyone()
-        random.shuffle(connections)
-        steps = max(1, int(self._settings.drain_seconds / _DRAIN_STEP))
-        size = max(_DRAIN_SLICE, -(-len(connections) // steps))
-        for start in range(0, len(connections), size):
-            for connection in connections[start : start + size]:
-                connection.close(codes.SHUTDOWN)
-            await asyncio.sleep(_DRAIN_STEP)
-        for _ in range(int((self._settings.close_deadline + 1) / _DRAIN_STEP)):
-            if not len(self._hub):
-                break
-            await asyncio.sleep(_DRAIN_STEP)
-        else:
+        await close_paced(self._hub.everyone(), seconds=self._settings.drain_seconds, rate=self._settings.drain_rate)
+        try:
+            async with asyncio.timeout(self._settings.close_deadline + 1):
+                await self._hub.empty.wait()
+        except TimeoutError:
             log.warning("live_drain_incomplete", connections=len(self._hub))
         try:
             await self._registry.withdraw(user_ids)
         except LiveUnavailableError as error:
             log.warning("live_registrations_left_behind", error=str(error))
+
+    def _commands(self, ports: Ports) -> Commands:
+        ears = Ears(hub=self._hub, registry=self._registry, pubsub=self._pubsub)
+        desks = Desks(
+            sessions=Sessions(ports, ears, self._resync, self._keepalive, self._settings),
+            subscriptions=Subscriptions(ports, ears, self._settings),
+            presences=ports.presences,
+            operations=ports.operations,
+        )
+        return Commands(desks, self._hub, self._settings)

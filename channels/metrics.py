@@ -20,6 +20,10 @@ class LiveMetrics(Protocol):
         """Record messages that were put on their way to clients."""
         ...
 
+    def live_slow(self, waiting: int) -> None:
+        """Record a client that was closed because so many bytes waited for it to take them."""
+        ...
+
     def live_resynced(self, *, recovered: int, lost: int) -> None:
         """Record connections whose streams were read again after a suspected loss, and those that had to go."""
         ...
@@ -35,6 +39,9 @@ class NoLiveMetrics:
         """Record nothing."""
 
     def live_sent(self, messages: int) -> None:
+        """Record nothing."""
+
+    def live_slow(self, waiting: int) -> None:
         """Record nothing."""
 
     def live_resynced(self, *, recovered: int, lost: int) -> None:

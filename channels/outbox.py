@@ -1,7 +1,7 @@
-"""The one writer of a connection: frames gather and leave in one write, and nobody waits for the peer.
+"""The one writer of a connection: messages gather and leave in one write, and nobody waits for the peer.
 
-What the peer has not taken lies in the transport's buffer; its size is what is bounded. The bound is
-looked at after each write, so one connection holds at most the bound and one gathering of frames.
+What the peer has not taken lies in the transport's buffer. Its size is bounded by the transport itself, which
+tells the connection's protocol (`pause_writing`) when more lies there than the peer has room for.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
+from channels.form import Form
 from channels.protocol.codes import Disconnect
-from channels.transports.frames import close_frame
 
 
 class Transport(Protocol):
-    """What of `asyncio.Transport` the outbox uses."""
+    """What of `asyncio.Transport` a connection uses."""
 
     def write(self, data: bytes) -> None:
         """Send, or keep what the peer does not take at once."""
@@ -29,77 +29,98 @@ class Transport(Protocol):
         """Tell whether writing is over."""
         ...
 
+    def pause_reading(self) -> None:
+        """Let what the peer sends wait."""
+        ...
+
+    def resume_reading(self) -> None:
+        """Take what the peer sends."""
+        ...
+
+    def close(self) -> None:
+        """End the connection once what is kept was taken."""
+        ...
+
     def abort(self) -> None:
         """Drop the connection and what is kept."""
         ...
 
 
-class Outbox:
-    """Gather frames for one transport; after `close` nothing more is written."""
+class Departures:
+    """Write what outboxes gathered at the end of this turn of the event loop; tell how many messages left.
 
-    __slots__ = ("_frames", "_transport", "closed_with", "taken")
+    `patience` is how many seconds a peer has to take a farewell before the transport is aborted.
+    """
 
-    def __init__(self, transport: Transport) -> None:
-        self._transport = transport
-        self._frames: list[bytes] = []
-        self.closed_with: Disconnect | None = None
-        self.taken = 0
+    def __init__(self, left: Callable[[int], None], *, patience: float) -> None:
+        self._left = left
+        self._due: list[Outbox] = []
+        self.patience = patience
 
-    def put(self, frame: bytes) -> bool:
-        """Gather a frame; return True if it is the first, so that a flush has to be arranged."""
-        if self.closed_with is not None:
-            return False
-        self._frames.append(frame)
-        return len(self._frames) == 1
-
-    def flush(self) -> int:
-        """Write what was gathered in one go; return the bytes that the peer has not taken yet."""
-        frames = self._frames
-        if frames:
-            self._frames = []
-            self.taken += len(frames)
-            if not self._transport.is_closing():
-                self._transport.write(frames[0] if len(frames) == 1 else b"".join(frames))
-        return self._transport.get_write_buffer_size()
-
-    def close(self, disconnect: Disconnect) -> None:
-        """Write what was gathered and then the closing frame; a second close changes nothing."""
-        if self.closed_with is not None:
-            return
-        self.flush()
-        self.closed_with = disconnect
-        if not self._transport.is_closing():
-            self._transport.write(close_frame(disconnect))
-
-    def abort(self) -> None:
-        """Drop the connection without waiting for the peer."""
-        self._transport.abort()
-
-
-class Flushing(Protocol):
-    """What a `FlushQueue` flushes."""
-
-    def flush(self) -> int:
-        """Write what was gathered; return how many messages these were."""
-        ...
-
-
-class FlushQueue:
-    """Flush what gathered frames at the end of this turn of the event loop: one write for what is due together."""
-
-    def __init__(self, sent: Callable[[int], None]) -> None:
-        self._sent = sent
-        self._dirty: list[Flushing] = []
-
-    def add(self, item: Flushing) -> None:
-        """Have `item` flushed soon."""
-        if not self._dirty:
+    def add(self, outbox: Outbox) -> None:
+        """Have an outbox flushed soon."""
+        if not self._due:
             asyncio.get_running_loop().call_soon(self._flush)
-        self._dirty.append(item)
+        self._due.append(outbox)
 
     def _flush(self) -> None:
-        dirty, self._dirty = self._dirty, []
+        due, self._due = self._due, []
         messages = 0
-        for item in dirty:
-            messages += item.flush()
-        self._sent(messages)
+        for outbox in due:
+            messages += outbox.flush()
+        self.count(messages)
+
+    def count(self, messages: int) -> None:
+        """Tell of messages that have left."""
+        self._left(messages)
+
+
+class Outbox:
+    """Gather messages for one transport, in one form; after `close` nothing more is written."""
+
+    __slots__ = ("_departures", "_pending", "closed_with", "form", "sent", "transport")
+
+    def __init__(self, form: Form, transport: Transport, departures: Departures) -> None:
+        self.form = form
+        self.transport = transport
+        self.closed_with: Disconnect | None = None
+        self.sent = 0
+        self._departures = departures
+        # Nearly always there is one at most, so a list is made only for the second.
+        self._pending: bytes | list[bytes] | None = None
+
+    def put(self, data: bytes) -> None:
+        """Send an encoded message, together with what else is due in this turn of the event loop."""
+        pending = self._pending
+        if pending is None:
+            if self.closed_with is None:
+                self._pending = data
+                self._departures.add(self)
+        elif isinstance(pending, list):
+            pending.append(data)
+        else:
+            self._pending = [pending, data]
+
+    def flush(self) -> int:
+        """Write what was gathered in one go; return how many messages these were."""
+        pending, self._pending = self._pending, None
+        if pending is None:
+            return 0
+        messages = 1
+        if isinstance(pending, list):
+            messages, pending = len(pending), b"".join(pending)
+        self.sent += messages
+        if not self.transport.is_closing():
+            self.transport.write(pending)
+        return messages
+
+    def close(self, disconnect: Disconnect) -> None:
+        """Write what was gathered and then the farewell; a second close changes nothing."""
+        if self.closed_with is not None:
+            return
+        self._departures.count(self.flush())
+        self.closed_with = disconnect
+        if not self.transport.is_closing():
+            self.transport.write(self.form.farewell(disconnect))
+        # Never cancelled: a transport that has ended does not mind, one that cannot flush must end.
+        asyncio.get_running_loop().call_later(self._departures.patience, self.transport.abort)

@@ -52,6 +52,13 @@ class Grant:
     owner_id: int
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Present:
+    """A person who is present on a channel; `user` is the id as clients know it."""
+
+    user: str
+
+
 class Authenticator(Protocol):
     """Tell who holds a token."""
 
@@ -86,6 +93,10 @@ class Streams(Protocol):
         """Return what came after `since`; raise `LiveUnavailableError`."""
         ...
 
+    async def history(self, user_id: int, stream: str, limit: int, *, newest: bool) -> Recovery:
+        """Return up to `limit` of what is kept, oldest first: the newest ones of it, or the oldest ones."""
+        ...
+
 
 class Authorizer(Protocol):
     """Decide who may hear a channel that clients subscribe to."""
@@ -93,3 +104,37 @@ class Authorizer(Protocol):
     async def authorize(self, identity: Identity, channel: str) -> Grant:
         """Return the grant; raise `UnknownChannelError`, `PermissionDeniedError` or `LiveUnavailableError`."""
         ...
+
+
+class Presences(Protocol):
+    """Tell who is present on a channel."""
+
+    async def present(self, identity: Identity, channel: str) -> Sequence[Present]:
+        """Return who is there, one for each person.
+
+        Raises `UnknownChannelError`, `PermissionDeniedError`, `NotOfferedError` (nobody is told that of this
+        channel) or `LiveUnavailableError`.
+        """
+        ...
+
+
+class Operations(Protocol):
+    """Carry out what a client asks of the service itself."""
+
+    async def call(self, identity: Identity, method: str, data: object) -> bytes:
+        """Return the result, a JSON document.
+
+        Raises `UnknownOperationError`, `OperationError` with its own code, or `LiveUnavailableError`.
+        """
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ports:
+    """Everything that the live layer asks of the rest."""
+
+    authenticator: Authenticator
+    streams: Streams
+    authorizer: Authorizer
+    presences: Presences
+    operations: Operations

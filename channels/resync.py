@@ -29,7 +29,6 @@ from channels.protocol.codes import Unsubscribed
 from channels.protocol.messages import publication_push
 from channels.settings import LiveSettings
 from channels.streams import StreamState
-from channels.transports.frames import message_frame
 
 log = structlog.get_logger(__name__)
 
@@ -155,7 +154,7 @@ class Resync:
             return False
         for item in recovery.publications:
             if item.offset > state.offset:
-                connection.send_frame(message_frame(connection.codec, publication_push(state.name, item)))
+                connection.send(publication_push(state.name, item))
                 state.place(recovery.position.epoch, item.offset)
         state.place(recovery.position.epoch, recovery.position.offset)
         _release(connection, state)
@@ -163,10 +162,10 @@ class Resync:
 
 
 def _release(connection: Connection, state: StreamState) -> None:
-    frames = state.release()
+    messages = state.release()
     if connection.streams.get(state.name) is state:
-        for frame in frames:
-            connection.send_shared(frame)
+        for message in messages:
+            connection.send_shared(message)
 
 
 async def _persist(attempt: Callable[[], Awaitable[T]]) -> T:

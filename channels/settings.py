@@ -11,8 +11,9 @@ class LiveSettings:
 
     `allowed_origins` are foreign web origins ("https://photos.example") whose pages may connect; the
     origin that a page was loaded from by the same host name always may, and "*" lets in any.
-    `connections_per_user` counts within one process. `command_rate` is commands a second that a
-    connection may send for long, `command_burst` how many at once.
+    `connections_per_user` and `connections_per_address` count within one process. `command_rate` is commands a
+    second that a connection may send for long, `command_burst` how many at once. When a process stops, its
+    connections are closed over `drain_seconds`, or longer where that would be more than `drain_rate` a second.
     """
 
     ping_interval: float = 25.0
@@ -28,9 +29,11 @@ class LiveSettings:
     held_publications: int = 1000
     subscriptions: int = 128
     connections_per_user: int = 20
+    connections_per_address: int = 5000
     allowed_origins: tuple[str, ...] = ()
     tick: float = 0.25
     renewal_interval: float = 25.0
     pubsub_deadline: float = 5.0
     resync_concurrency: int = 32
     drain_seconds: float = 3.0
+    drain_rate: float = 1000.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from channels.transports.frames import SharedFrame
+from channels.form import SharedMessage
 
 FEED = "feed"
 NOTIFICATIONS = "notifications"
@@ -26,13 +26,13 @@ class StreamState:
         self.overflowed = False
         self._limit = limit
         self._holds = 1
-        self._held: list[tuple[int, SharedFrame]] = []
+        self._held: list[tuple[int, SharedMessage]] = []
 
-    def offer(self, offset: int, frame: SharedFrame) -> bool:
+    def offer(self, offset: int, message: SharedMessage) -> bool:
         """Return True if a publication is to be sent now; offset 0 stands outside the stream's order."""
         if self._holds:
             if len(self._held) < self._limit:
-                self._held.append((offset, frame))
+                self._held.append((offset, message))
             else:
                 self.overflowed = True
             return False
@@ -47,13 +47,13 @@ class StreamState:
         """Gather from now on, until as many releases."""
         self._holds += 1
 
-    def release(self) -> list[SharedFrame]:
+    def release(self) -> list[SharedMessage]:
         """End one hold; after the last, return what was gathered and is new, in order."""
         self._holds -= 1
         if self._holds:
             return []
         held, self._held = self._held, []
-        return [frame for offset, frame in held if self._take(offset)]
+        return [message for offset, message in held if self._take(offset)]
 
     def _take(self, offset: int) -> bool:
         if offset:

@@ -12,7 +12,7 @@ from server.api.live import LIVE_PATH
 from server.api.table import endpoints
 from server.edge.access_log import AccessLog, EventLog
 from server.edge.addresses import ClientAddresses
-from server.edge.call import json_answer
+from server.edge.call import ADDRESS, json_answer
 from server.edge.endpoint import PREFIX, Endpoint
 from server.edge.guard import Guard
 from server.edge.middleware import Handler, edge
@@ -42,7 +42,7 @@ def make_app(services: Services) -> web.Application:
     if settings.static_dir is not None:
         app.router.add_routes(Pages(settings.static_dir).routes())
     if services.live is not None:
-        app.router.add_get(LIVE_PATH, services.live.handle)
+        app.router.add_get(LIVE_PATH, _live(services.live))
     return app
 
 
@@ -51,8 +51,15 @@ def make_live_app(
 ) -> web.Application:
     """Return an application that holds live connections and nothing else."""
     app = _edge_app(settings, metrics, accesses or EventLog())
-    app.router.add_get(LIVE_PATH, live.handle)
+    app.router.add_get(LIVE_PATH, _live(live))
     return app
+
+
+def _live(live: LiveHandler) -> Handler:
+    async def handler(request: web.Request) -> web.StreamResponse:
+        return await live.handle(request, request[ADDRESS])
+
+    return handler
 
 
 def _edge_app(settings: ApiSettings, metrics: HttpMetrics, accesses: AccessLog) -> web.Application:

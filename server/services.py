@@ -47,8 +47,8 @@ class NoHttpMetrics:
 class LiveHandler(Protocol):
     """Answer requests for live connections."""
 
-    async def handle(self, request: web.Request) -> web.StreamResponse:
-        """Upgrade a request and serve its connection until it ends."""
+    async def handle(self, request: web.Request, address: str | None = None) -> web.StreamResponse:
+        """Upgrade a request from a client's address; its connection lives on by itself."""
         ...
 
 

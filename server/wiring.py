@@ -9,15 +9,21 @@ from pathlib import Path
 from aiohttp import web
 
 from channels.live import Live
+from channels.ports import Ports
 from channels.settings import LiveSettings
 from server.app import make_app, make_live_app
 from server.config.settings import Settings
+from server.counting import Counting
 from server.edge.access_log import AccessLog, EventLog, JsonLines
 from server.errors import ConfigError
 from server.identity.passwords import Passwords
 from server.identity.quotas_policy import Limits
 from server.identity.tokens import AccessTokens
-from server.live_ports import LiveAuthenticator, LiveAuthorizer, LiveStreams
+from server.live.authenticator import LiveAuthenticator
+from server.live.authorizer import LiveAuthorizer
+from server.live.operations import LiveOperations
+from server.live.presences import LivePresences
+from server.live.streams import LiveStreams
 from server.media.urls import MediaUrls
 from server.operation.logs import LogStream, writes_json
 from server.operation.measured_feeds import MeasuredFeeds
@@ -60,11 +66,18 @@ def live_layer(settings: Settings, stores: Stores, metrics: Metrics) -> Live:
         notification_log=stores.notification_log,
         sign=MediaUrls(secret).sign,
     )
+    ports = Ports(
+        authenticator=LiveAuthenticator(AccessTokens(secret, ttl=settings.auth.access_ttl), Tickets(stores.redis)),
+        streams=streams,
+        authorizer=LiveAuthorizer(stores.db),
+        presences=LivePresences(),
+        operations=LiveOperations(
+            stores.db, Counting(stores.engagement), Gate(stores.redis), Limits(**settings.limits.model_dump())
+        ),
+    )
     return Live(
         stores.redis,
-        LiveAuthenticator(AccessTokens(secret, ttl=settings.auth.access_ttl), Tickets(stores.redis)),
-        streams,
-        LiveAuthorizer(stores.db),
+        ports,
         slot_group,
         LiveSettings(
             ping_interval=section.ping_interval,
@@ -72,7 +85,9 @@ def live_layer(settings: Settings, stores: Stores, metrics: Metrics) -> Live:
             connect_deadline=section.connect_deadline,
             outbox_bytes=section.outbox_bytes,
             connections_per_user=section.connections_per_user,
+            connections_per_address=section.connections_per_address,
             drain_seconds=section.drain_seconds,
+            drain_rate=section.drain_rate,
             allowed_origins=settings.server.allowed_origins,
         ),
         metrics=metrics,

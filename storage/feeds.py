@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from storage import photo_lists, photos, social
 from storage.cards import Cards
 from storage.database import Queryable
-from storage.log_format import LogView, parse_epoch
+from storage.log_format import Entry, LogView, parse_epoch
 from storage.redis_client import Redis
 from storage.window_log import Announcement, Building, Filled, Inserted, WindowLog
 
@@ -107,8 +107,15 @@ class Feeds:
         entries = None if view is None or known is None else view.since(known, offset)
         if view is None or entries is None:
             return None
-        items = [(entry.offset, entry.id, entry.removed) for entry in entries]
-        return FeedDelta(items=items, epoch=str(view.epoch), offset=view.top)
+        return _delta(view, entries)
+
+    async def kept(self, user_id: int) -> FeedDelta:
+        """Return everything announced to a person that can still be told, building the feed if there is none."""
+        view = await self.log.read(user_id)
+        while view is None:
+            await self.ensure(user_id)
+            view = await self.log.read(user_id)
+        return _delta(view, view.kept())
 
     async def _build(self, viewer_id: int, *, anew: bool) -> None:
         building = await self.log.begin(viewer_id, anew=anew)
@@ -176,3 +183,8 @@ class Feeds:
             return True
         relation = await social.relation(self._db, viewer_id, author_id)
         return relation.following and not relation.muting and not relation.blocking
+
+
+def _delta(view: LogView, entries: Sequence[Entry]) -> FeedDelta:
+    items = [(entry.offset, entry.id, entry.removed) for entry in entries]
+    return FeedDelta(items=items, epoch=str(view.epoch), offset=view.top)

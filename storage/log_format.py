@@ -101,6 +101,13 @@ class LogView:
         """Return what was announced after `offset`, oldest first; None when that cannot be told any more."""
         if epoch != self.epoch or not self.floor <= offset <= self.top:
             return None
+        return self._after(offset)
+
+    def kept(self) -> list[Entry]:
+        """Return all that was announced and is still known, oldest first."""
+        return self._after(self.floor)
+
+    def _after(self, offset: int) -> list[Entry]:
         return sorted((entry for entry in self.entries if entry.offset > offset), key=lambda entry: entry.offset)
 
     def page(self, *, before: int | None, limit: int) -> LogPage:

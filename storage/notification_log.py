@@ -29,6 +29,14 @@ class NotificationLog:
         epoch, top = await self._log.open(user_id)
         return str(epoch), top
 
+    async def kept(self, user_id: int) -> tuple[str, int, list[tuple[int, int]]]:
+        """Return epoch, top offset, and (offset, notification id) of all that can still be told, oldest first."""
+        view = await self._log.read(user_id)
+        while view is None:
+            await self._log.open(user_id)
+            view = await self._log.read(user_id)
+        return str(view.epoch), view.top, [(entry.offset, entry.id) for entry in view.kept()]
+
     async def since(self, user_id: int, epoch: str, offset: int) -> list[tuple[int, int]] | None:
         """Return (offset, notification id) after a position, oldest first; None when that cannot be told."""
         known = parse_epoch(epoch)

@@ -13,9 +13,11 @@ from enum import IntEnum
 
 from channels.errors import (
     ChannelsError,
+    NotOfferedError,
     PermissionDeniedError,
     TokenExpiredError,
     UnknownChannelError,
+    UnknownOperationError,
 )
 
 
@@ -33,6 +35,7 @@ class ErrorCode(IntEnum):
     NOT_AVAILABLE = 108
     TOKEN_EXPIRED = 109
     TOO_MANY_REQUESTS = 111
+    UNRECOVERABLE_POSITION = 112
 
     @property
     def message(self) -> str:
@@ -92,5 +95,9 @@ def error_code_of(error: ChannelsError) -> ErrorCode:
             return ErrorCode.UNKNOWN_CHANNEL
         case PermissionDeniedError():
             return ErrorCode.PERMISSION_DENIED
+        case UnknownOperationError():
+            return ErrorCode.METHOD_NOT_FOUND
+        case NotOfferedError():
+            return ErrorCode.NOT_AVAILABLE
         case _:
             return ErrorCode.INTERNAL

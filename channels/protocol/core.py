@@ -12,77 +12,32 @@ as an effect; the shell does it and tells the core what came of a connect. The r
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from channels.ports import Position
 from channels.protocol import codes
-from channels.protocol.codes import Disconnect, ErrorCode
-from channels.protocol.messages import Command, Message, error_reply, reply
+from channels.protocol.codes import ErrorCode
+from channels.protocol.effects import (
+    Answer,
+    CallMethod,
+    Close,
+    Connect,
+    Effect,
+    Nothing,
+    ReadHistory,
+    ReadPresence,
+    Refresh,
+    Subscribe,
+    Unsubscribe,
+)
+from channels.protocol.messages import Command, error_reply, reply
 
 MAX_CHANNEL_LENGTH = 255
-
-
-@dataclass(frozen=True, slots=True)
-class Connect:
-    """Authenticate, and read the streams since the positions given."""
-
-    id: int
-    token: str = field(repr=False)
-    since: Mapping[str, Position]
-
-
-@dataclass(frozen=True, slots=True)
-class Subscribe:
-    """Ask whether this person may hear a channel, and subscribe."""
-
-    id: int
-    channel: str
-
-
-@dataclass(frozen=True, slots=True)
-class Unsubscribe:
-    """End a subscription."""
-
-    id: int
-    channel: str
-
-
-@dataclass(frozen=True, slots=True)
-class Refresh:
-    """Authenticate anew, with a token that ends later."""
-
-    id: int
-    token: str = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """Send a message that is ready."""
-
-    message: Message
-
-
-@dataclass(frozen=True, slots=True)
-class Close:
-    """Close the connection; what follows in the frame is not judged any more."""
-
-    disconnect: Disconnect
-
-
-@dataclass(frozen=True, slots=True)
-class Nothing:
-    """Go on to the next command."""
-
-
-Effect = Connect | Subscribe | Unsubscribe | Refresh | Answer | Close | Nothing
+MAX_METHOD_LENGTH = 255
+MAX_HISTORY = 100  # publications an answer; who wants more asks again from the last one's position
 
 _NOT_OFFERED = {
     "publish": ErrorCode.PERMISSION_DENIED,
-    "rpc": ErrorCode.METHOD_NOT_FOUND,
-    "history": ErrorCode.NOT_AVAILABLE,
-    "presence": ErrorCode.NOT_AVAILABLE,
-    "presence_stats": ErrorCode.NOT_AVAILABLE,
     "sub_refresh": ErrorCode.NOT_AVAILABLE,
 }
 
@@ -180,19 +135,32 @@ class ProtocolCore:
 
 def _offered(command: Command) -> Effect:
     try:
-        match command.method:
-            case "subscribe":
-                return Subscribe(command.id, _channel(command.params))
-            case "unsubscribe":
-                return Unsubscribe(command.id, _channel(command.params))
-            case "refresh":
-                return Refresh(command.id, _text(command.params, "token"))
-            case "ping":
-                return Answer(reply(command.id, "ping", {}))
-            case method:
-                return Answer(error_reply(command.id, _NOT_OFFERED.get(method or "", ErrorCode.METHOD_NOT_FOUND)))
+        return _read(command)
     except _Refusal:
         return Answer(error_reply(command.id, ErrorCode.BAD_REQUEST))
+
+
+def _read(command: Command) -> Effect:
+    number, params = command.id, command.params
+    effect: Effect
+    match command.method:
+        case "subscribe":
+            effect = Subscribe(number, _channel(params))
+        case "unsubscribe":
+            effect = Unsubscribe(number, _channel(params))
+        case "refresh":
+            effect = Refresh(number, _text(params, "token"))
+        case "history":
+            effect = _history(number, params)
+        case "presence" | "presence_stats":
+            effect = ReadPresence(number, _channel(params), command.method == "presence_stats")
+        case "rpc":
+            effect = CallMethod(number, _name(params, "method", MAX_METHOD_LENGTH), params.get("data"))
+        case "ping":
+            effect = Answer(reply(number, "ping", {}))
+        case method:
+            effect = Answer(error_reply(number, _NOT_OFFERED.get(method or "", ErrorCode.METHOD_NOT_FOUND)))
+    return effect
 
 
 def _text(params: Mapping[str, object], name: str) -> str:
@@ -202,11 +170,29 @@ def _text(params: Mapping[str, object], name: str) -> str:
     return value
 
 
-def _channel(params: Mapping[str, object]) -> str:
-    channel = _text(params, "channel")
-    if not 0 < len(channel) <= MAX_CHANNEL_LENGTH:
+def _name(params: Mapping[str, object], key: str, longest: int) -> str:
+    value = _text(params, key)
+    if not 0 < len(value) <= longest:
         raise _Refusal
-    return channel
+    return value
+
+
+def _channel(params: Mapping[str, object]) -> str:
+    return _name(params, "channel", MAX_CHANNEL_LENGTH)
+
+
+def _history(number: int, params: Mapping[str, object]) -> ReadHistory:
+    limit, since = params.get("limit", 0), params.get("since")
+    if type(limit) is not int or not isinstance(since, Mapping | None):
+        raise _Refusal
+    return ReadHistory(
+        number,
+        _channel(params),
+        # A negative limit means "all" to the SDKs.
+        MAX_HISTORY if limit < 0 else min(limit, MAX_HISTORY),
+        None if since is None else _position(since),
+        params.get("reverse") is True,
+    )
 
 
 def _positions(params: Mapping[str, object]) -> dict[str, Position]:
@@ -220,8 +206,12 @@ def _positions(params: Mapping[str, object]) -> dict[str, Position]:
             raise _Refusal
         if request.get("recover") is not True:
             continue
-        offset = request.get("offset", 0)
-        if type(offset) is not int or offset < 0:
-            raise _Refusal
-        positions[name] = Position(epoch=_text(request, "epoch"), offset=offset)
+        positions[name] = _position(request)
     return positions
+
+
+def _position(value: Mapping[str, object]) -> Position:
+    offset = value.get("offset", 0)
+    if type(offset) is not int or offset < 0:
+        raise _Refusal
+    return Position(epoch=_text(value, "epoch"), offset=offset)

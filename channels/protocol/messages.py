@@ -50,8 +50,13 @@ def reply(command_id: int, method: str, result: Message) -> Message:
 
 def error_reply(command_id: int, code: ErrorCode) -> Message:
     """Return the reply that says why a command was not done."""
-    error: Message = {"code": int(code), "message": code.message}
-    if code.temporary:
+    return refusal(command_id, int(code), code.message, temporary=code.temporary)
+
+
+def refusal(command_id: int, code: int, message: str, *, temporary: bool) -> Message:
+    """Return an error reply with a code and words of one's own (400–1999 are the service's)."""
+    error: Message = {"code": code, "message": message}
+    if temporary:
         error["temporary"] = True
     return {"id": command_id, "error": error}
 
@@ -87,3 +92,12 @@ def stream_result(position: Position, *, recovered: bool | None, publications: I
         result["recovered"] = recovered
         result["publications"] = [publication(item) for item in publications]
     return result
+
+
+def history_result(position: Position, publications: Iterable[Publication]) -> Message:
+    """Return the result of a history command."""
+    return {
+        "publications": [publication(item) for item in publications],
+        "epoch": position.epoch,
+        "offset": position.offset,
+    }

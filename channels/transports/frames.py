@@ -1,4 +1,4 @@
-"""WebSocket frames as bytes (RFC 6455, section 5.2), unmasked and unfragmented, as a server sends them."""
+"""Write WebSocket frames as a server does (RFC 6455, section 5.2): unmasked and unfragmented."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import struct
 
 from channels.protocol.codec import Codec
 from channels.protocol.codes import Disconnect
-from channels.protocol.messages import Message
+from channels.protocol.messages import Command, Message
 
 _TEXT, _BINARY, _CLOSE, _PONG = 0x1, 0x2, 0x8, 0xA
 _FINAL = 0x80
@@ -22,9 +22,14 @@ def frame(opcode: int, payload: bytes) -> bytes:
     return struct.pack(">BBQ", _FINAL | opcode, 127, size) + payload
 
 
-def message_frame(codec: Codec, message: Message) -> bytes:
-    """Return a message as the frame that carries it."""
-    return frame(_BINARY if codec.binary else _TEXT, codec.encode(message))
+def text_frame(payload: bytes) -> bytes:
+    """Return a text message; the payload is UTF-8."""
+    return frame(_TEXT, payload)
+
+
+def binary_frame(payload: bytes) -> bytes:
+    """Return a binary message."""
+    return frame(_BINARY, payload)
 
 
 def pong_frame(payload: bytes) -> bytes:
@@ -37,18 +42,22 @@ def close_frame(disconnect: Disconnect) -> bytes:
     return frame(_CLOSE, struct.pack(">H", disconnect.code) + disconnect.reason.encode())
 
 
-class SharedFrame:
-    """A message for many connections: encoded when a codec first asks, and then never again."""
+class WebSocketForm:
+    """Messages of one codec, each in a frame of its own."""
 
-    __slots__ = ("_frames", "_message")
+    def __init__(self, codec: Codec) -> None:
+        self._codec = codec
+        self._opcode = _BINARY if codec.binary else _TEXT
+        self.name = codec.name
 
-    def __init__(self, message: Message) -> None:
-        self._message = message
-        self._frames: dict[str, bytes] = {}
+    def decode(self, data: bytes | str) -> list[Command]:
+        """Return the commands of one message; raise `BadFrameError`."""
+        return self._codec.decode(data)
 
-    def for_codec(self, codec: Codec) -> bytes:
-        """Return the frame in one codec's form."""
-        encoded = self._frames.get(codec.name)
-        if encoded is None:
-            encoded = self._frames[codec.name] = message_frame(codec, self._message)
-        return encoded
+    def encode(self, message: Message) -> bytes:
+        """Return the frame that carries a message."""
+        return frame(self._opcode, self._codec.encode(message))
+
+    def farewell(self, disconnect: Disconnect) -> bytes:
+        """Return the closing frame."""
+        return close_frame(disconnect)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import orjson
-import structlog
 from aiohttp import web
 
+from server.counting import Counting
 from server.edge.answers import Comment, Likes, ListOf, Person
 from server.edge.call import Call, empty_answer, json_answer, list_answer
 from server.edge.cursors import Cursors
@@ -16,25 +16,7 @@ from server.edge.schemas import ListQuery, NewComment
 from storage import comments, likes, photos
 from storage.comment_json import comment_json
 from storage.database import Database, Transaction
-from storage.engagement import Engagement
-from storage.errors import UnavailableError
 from storage.models import LikeState
-
-log = structlog.get_logger(__name__)
-
-
-class Counting:
-    """Keep the counters in Redis in step with what was just committed."""
-
-    def __init__(self, engagement: Engagement) -> None:
-        self._engagement = engagement
-
-    async def apply(self, state: LikeState, user_id: int | None) -> None:
-        """Apply a state; where Redis is away the notification worker does the same later."""
-        try:
-            await self._engagement.apply(state, user_id)
-        except UnavailableError as error:
-            log.warning("counters_not_applied", error=str(error))
 
 
 class LikesApi:

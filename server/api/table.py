@@ -8,9 +8,10 @@ from server.api.live import LiveApi
 from server.api.notifications import NotificationsApi
 from server.api.photos import PhotosApi, UploadApi
 from server.api.profiles import ProfilesApi
-from server.api.reactions import CommentsApi, Counting, LikesApi
+from server.api.reactions import CommentsApi, LikesApi
 from server.api.relations import RelationsApi
 from server.api.tokens import SignInDoor, TokensApi
+from server.counting import Counting
 from server.edge.cursors import Cursors
 from server.edge.endpoint import Endpoint
 from server.edge.idempotent import Idempotency

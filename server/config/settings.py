@@ -191,9 +191,18 @@ class LiveSection(Section):
         ge=65_536,
         description="Unsent bytes of one connection, beyond which it is closed to recover later.",
     )
-    connections_per_user: int = Field(default=20, ge=1, description="Live connections of one person.")
+    connections_per_user: int = Field(default=20, ge=1, description="Live connections of one person, in each process.")
+    connections_per_address: int = Field(
+        default=5000, ge=1, description="Live connections from one address, in each process."
+    )
     drain_seconds: float = Field(
         default=3.0, ge=0, description="Seconds over which connections are closed when a process stops."
+    )
+    drain_rate: float = Field(
+        default=1000.0,
+        gt=0,
+        description="Most connections closed a second when a process stops, since all of them come back to others; "
+        "with very many, stopping takes longer than `drain_seconds`.",
     )
 
 

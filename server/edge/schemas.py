@@ -188,6 +188,12 @@ class NotificationIds(Input):
     ids: Annotated[list[Id], Field(max_length=100)] | None = None
 
 
+class PhotoOfCall(Input):
+    """Which photo a live client's call is about."""
+
+    photo_id: Id
+
+
 class ListQuery(Query):
     """Which part of a list."""
 

@@ -13,6 +13,7 @@ LAG_INTERVAL = 0.25  # seconds between two looks at the event loop
 STALL_WINDOW = 60.0  # seconds over which the longest stall is told
 _HTTP_SECONDS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1.0, 2.5, 10.0)
 _JOB_SECONDS = (0.001, 0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0)
+_SLOW_BYTES = (65_536, 262_144, 1_048_576, 2_097_152, 4_194_304, 16_777_216)
 _LAG_SECONDS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
 
 
@@ -52,6 +53,12 @@ class Metrics:
             "picshare_live_closes", "Ended live connections by close code.", ("code",), registry=self.registry
         )
         self._messages = Counter("picshare_live_messages", "Messages to live clients.", registry=self.registry)
+        self._slow = Histogram(
+            "picshare_live_slow_bytes",
+            "Unsent bytes of live clients that were closed because they took too little.",
+            buckets=_SLOW_BYTES,
+            registry=self.registry,
+        )
         self._resyncs = Counter(
             "picshare_live_resyncs", "Live connections read again after a loss.", ("outcome",), registry=self.registry
         )
@@ -89,6 +96,10 @@ class Metrics:
     def live_sent(self, messages: int) -> None:
         """Record messages on their way to clients."""
         self._messages.inc(messages)
+
+    def live_slow(self, waiting: int) -> None:
+        """Record a client that was closed because so many bytes waited for it."""
+        self._slow.observe(waiting)
 
     def live_resynced(self, *, recovered: int, lost: int) -> None:
         """Record connections whose streams were read again after a suspected loss."""

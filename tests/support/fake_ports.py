@@ -5,15 +5,21 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
+from collections.abc import Sequence
+
+import orjson
 
 from channels.errors import (
     LiveUnavailableError,
+    NotOfferedError,
+    OperationError,
     PermissionDeniedError,
     TokenExpiredError,
     TokenInvalidError,
     UnknownChannelError,
+    UnknownOperationError,
 )
-from channels.ports import Grant, Identity, Position, Publication, Recovery
+from channels.ports import Grant, Identity, Position, Present, Publication, Recovery
 
 
 class FakeAuthenticator:
@@ -79,6 +85,13 @@ class MemoryStreams:
         newer = [item for item in log if item.offset > since.offset]
         return Recovery(recovered=True, publications=newer, position=position)
 
+    async def history(self, user_id: int, stream: str, limit: int, *, newest: bool) -> Recovery:
+        """Return the newest or the oldest of the log."""
+        await self._pause()
+        log = self.logs.get((user_id, stream), [])
+        items = log[max(0, len(log) - limit) :] if newest else log[:limit]
+        return Recovery(recovered=True, publications=items, position=self._end(user_id, stream))
+
     def _end(self, user_id: int, stream: str) -> Position:
         log = self.logs.get((user_id, stream), [])
         return Position(epoch=self.epoch, offset=log[-1].offset if log else 1000)
@@ -89,6 +102,29 @@ class MemoryStreams:
             await self.gate.wait()
         if self.broken:
             raise LiveUnavailableError("broken by the test")
+
+
+class FakePresences:
+    """Know that the people of "presence:<n>" are n and n + 1, and of no other channel."""
+
+    async def present(self, identity: Identity, channel: str) -> Sequence[Present]:
+        """Return who is there."""
+        kind, _, number = channel.partition(":")
+        if kind != "presence":
+            raise NotOfferedError(channel)
+        return [Present(user=str(int(number) + more)) for more in range(2)]
+
+
+class FakeOperations:
+    """Know "echo", which returns what it is given, and "refuse"."""
+
+    async def call(self, identity: Identity, method: str, data: object) -> bytes:
+        """Carry it out."""
+        if method == "echo":
+            return orjson.dumps({"user": identity.user_id, "data": data})
+        if method == "refuse":
+            raise OperationError(429, "come back later", temporary=True)
+        raise UnknownOperationError(method)
 
 
 class FakeAuthorizer:

@@ -14,10 +14,11 @@ from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType, web
 from channels.bus.addressing import channel_prefix, registry_key, user_field
 from channels.bus.envelope import seal, stream_body
 from channels.live import Live
+from channels.ports import Ports
 from channels.settings import LiveSettings
 from storage.redis_client import Redis
 from tests.support.eventually import eventually
-from tests.support.fake_ports import FakeAuthenticator, FakeAuthorizer, MemoryStreams
+from tests.support.fake_ports import FakeAuthenticator, FakeAuthorizer, FakeOperations, FakePresences, MemoryStreams
 
 PATH = "/connection/websocket"
 
@@ -35,6 +36,11 @@ class CountingMetrics:
         self.codes: list[int] = []
         self.sent = 0
         self.resyncs: list[tuple[int, int]] = []
+        self.slow: list[int] = []
+
+    def live_slow(self, waiting: int) -> None:
+        """Keep how much waited."""
+        self.slow.append(waiting)
 
     def live_opened(self) -> None:
         """Count a connection."""
@@ -62,9 +68,14 @@ class LiveServer:
         self.authenticator = FakeAuthenticator()
         self.streams = MemoryStreams()
         self.authorizer = FakeAuthorizer()
-        self.live = Live(
-            redis, self.authenticator, self.streams, self.authorizer, group_of, settings, metrics=self.metrics
+        ports = Ports(
+            authenticator=self.authenticator,
+            streams=self.streams,
+            authorizer=self.authorizer,
+            presences=FakePresences(),
+            operations=FakeOperations(),
         )
+        self.live = Live(redis, ports, group_of, settings, metrics=self.metrics)
         self.url = ""
         self.port = 0
 
@@ -135,7 +146,7 @@ class BareClient:
         else:
             await self.socket.send_str("\n".join(orjson.dumps(message).decode() for message in messages))
 
-    async def ask(self, method: str, **params: Any) -> dict[str, Any]:
+    async def ask(self, method: str, /, **params: Any) -> dict[str, Any]:
         """Send one command and return its reply; pushes that come first are kept."""
         self._ids += 1
         await self.send({"id": self._ids, method: params})
@@ -156,6 +167,10 @@ class BareClient:
         message = await self._next(lambda message: "push" in message)
         push: dict[str, Any] = message["push"]
         return push
+
+    async def any(self) -> dict[str, Any]:
+        """Return the next message of any kind."""
+        return await self._next(lambda _: True)
 
     async def data(self) -> Any:
         """Return the document of the next push, which has to be a publication."""

@@ -12,6 +12,7 @@ class MemoryTransport:
         self.waiting = 0
         self.closing = False
         self.aborted = False
+        self.reading = True
 
     def write(self, data: bytes) -> None:
         """Keep a write."""
@@ -26,6 +27,18 @@ class MemoryTransport:
     def is_closing(self) -> bool:
         """Tell whether the test said so."""
         return self.closing
+
+    def pause_reading(self) -> None:
+        """Note that the peer has to wait."""
+        self.reading = False
+
+    def resume_reading(self) -> None:
+        """Note that the peer is heard again."""
+        self.reading = True
+
+    def close(self) -> None:
+        """Note the end."""
+        self.closing = True
 
     def abort(self) -> None:
         """Note the end."""

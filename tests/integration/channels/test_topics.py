@@ -68,8 +68,6 @@ async def test_refusals(server: LiveServer, channel: object, code: int) -> None:
     ("method", "code"),
     [
         ("publish", 103),
-        ("rpc", 104),
-        ("history", 108),
         ("presence", 108),
         ("presence_stats", 108),
         ("sub_refresh", 108),

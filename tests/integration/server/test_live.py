@@ -14,9 +14,15 @@ import pytest
 
 from channels.bus.envelope import control_body
 from channels.live import Live
+from channels.ports import Ports
 from channels.settings import LiveSettings
+from server.counting import Counting
 from server.identity.tokens import AccessTokens
-from server.live_ports import LiveAuthenticator, LiveAuthorizer, LiveStreams
+from server.live.authenticator import LiveAuthenticator
+from server.live.authorizer import LiveAuthorizer
+from server.live.operations import LiveOperations
+from server.live.presences import LivePresences
+from server.live.streams import LiveStreams
 from server.services import Services
 from storage import ids
 from storage.ids import slot_group
@@ -43,7 +49,15 @@ async def api(services: Services, redis: Redis) -> AsyncIterator[Api]:
         sign=services.media_urls.sign,
     )
     authenticator = LiveAuthenticator(AccessTokens(SECRET), services.tickets)
-    live = Live(redis, authenticator, streams, LiveAuthorizer(services.db), slot_group, LiveSettings())
+    operations = LiveOperations(services.db, Counting(services.engagement), services.gate, services.settings.limits)
+    ports = Ports(
+        authenticator=authenticator,
+        streams=streams,
+        authorizer=LiveAuthorizer(services.db),
+        presences=LivePresences(),
+        operations=operations,
+    )
+    live = Live(redis, ports, slot_group, LiveSettings())
     task = asyncio.create_task(live.run())
     async with running_api(dataclasses.replace(services, live=live)) as running:
         yield running

@@ -13,7 +13,9 @@ from channels.bus.envelope import stream_body
 from channels.errors import PermissionDeniedError, TokenExpiredError, TokenInvalidError, UnknownChannelError
 from channels.ports import Identity, Position
 from server.identity.tokens import AccessTokens
-from server.live_ports import LiveAuthenticator, LiveAuthorizer, LiveStreams
+from server.live.authenticator import LiveAuthenticator
+from server.live.authorizer import LiveAuthorizer
+from server.live.streams import LiveStreams
 from storage import ids, notifications
 from storage.models import NotificationKind, Role
 from storage.notification_log import NotificationLog

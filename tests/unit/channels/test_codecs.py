@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from channels.form import SharedMessage
 from channels.ports import Position, Publication
 from channels.protocol import codes
 from channels.protocol.codec import BadFrameError, Codec
@@ -19,7 +20,7 @@ from channels.protocol.codec_json import JsonCodec
 from channels.protocol.codec_msgpack import MsgpackCodec
 from channels.protocol.codes import Disconnect, ErrorCode, Unsubscribed
 from channels.protocol.messages import Command, error_reply, publication_push, reply, stream_result, unsubscribe_push
-from channels.transports.frames import SharedFrame, close_frame, frame, message_frame
+from channels.transports.frames import WebSocketForm, close_frame, frame
 
 JSON, MSGPACK = JsonCodec(), MsgpackCodec()
 
@@ -128,16 +129,16 @@ def test_frame_header(size: int, header: bytes) -> None:
 
 def test_frames_of_codecs() -> None:
     """JSON leaves in text frames, MessagePack in binary ones; a ping is an empty map."""
-    assert message_frame(JSON, {}) == b"\x81\x02{}"
-    assert message_frame(MSGPACK, {}) == b"\x82\x01\x80"
+    assert WebSocketForm(JSON).encode({}) == b"\x81\x02{}"
+    assert WebSocketForm(MSGPACK).encode({}) == b"\x82\x01\x80"
 
 
 def test_shared_frame_is_encoded_once() -> None:
-    """A push for many is encoded once for each codec."""
-    shared = SharedFrame(PUSH)
-    assert shared.for_codec(JSON) is shared.for_codec(JsonCodec())
-    assert shared.for_codec(MSGPACK) is shared.for_codec(MSGPACK)
-    assert shared.for_codec(JSON) == message_frame(JSON, PUSH)
+    """A push for many is encoded once for each form."""
+    shared, text, packed = SharedMessage(PUSH), WebSocketForm(JSON), WebSocketForm(MSGPACK)
+    assert shared.encoded_for(text) is shared.encoded_for(text)
+    assert shared.encoded_for(packed) is shared.encoded_for(packed)
+    assert shared.encoded_for(text) == text.encode(PUSH)
 
 
 EVERY_DISCONNECT = [value for value in vars(codes).values() if isinstance(value, Disconnect)]

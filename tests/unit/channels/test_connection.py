@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from contextlib import suppress
 from itertools import pairwise
+from typing import cast
 
 import pytest
 
 from channels.cancellation import heed_cancellation
+from channels.commands import Commands
 from channels.connection import Connection
+from channels.conversations import Conversations
 from channels.hub import Hub
 from channels.keepalive import Keepalive
-from channels.outbox import FlushQueue
+from channels.metrics import NoLiveMetrics
+from channels.outbox import Departures
 from channels.ports import Grant, Identity, Publication
 from channels.protocol import codes
 from channels.protocol.codec_json import JsonCodec
 from channels.protocol.core import ProtocolCore
 from channels.settings import LiveSettings
 from channels.streams import StreamState
-from channels.transports.frames import close_frame, message_frame
+from channels.transports.frames import WebSocketForm, close_frame
 from tests.support.memory_transport import MemoryTransport
 
 SETTINGS = LiveSettings(outbox_bytes=1000, held_publications=3)
-PING = message_frame(JsonCodec(), {})
+PING = WebSocketForm(JsonCodec()).encode({})
 
 
 class World:
@@ -33,14 +38,16 @@ class World:
         self.sent: list[int] = []
         self.hub = Hub()
         self.keepalive = Keepalive(SETTINGS)
-        self._flushes = FlushQueue(self.sent.append)
+        self._departures = Departures(self.sent.append, patience=SETTINGS.close_deadline)
+        self._form = WebSocketForm(JsonCodec())
+        self.conversations = Conversations(cast(Commands, None), self.hub, self.keepalive, SETTINGS, NoLiveMetrics())
         self.start = asyncio.get_running_loop().time()
 
     def connection(self, user_id: int = 7, session: str = "s") -> tuple[Connection, MemoryTransport]:
         """Return a connection of a person whose stream `feed` stands at offset 10."""
         transport = MemoryTransport()
         core = ProtocolCore(rate=10, burst=10, now=self.start)
-        connection = Connection(JsonCodec(), transport, core, self._flushes, SETTINGS)
+        connection = Connection(self._form, transport, core, self._departures, SETTINGS)
         connection.deadlines.connect = self.start + SETTINGS.connect_deadline
         self.hub.open(connection)
         self.keepalive.watch(connection)
@@ -80,6 +87,7 @@ async def test_slow_client(world: World) -> None:
     stuck.stuck = True
     world.hub.deliver([7], "feed", Publication(data=b'"%s"' % (b"x" * 1000), offset=11))
     await asyncio.sleep(0)
+    world.conversations.overrun(slow)  # as the transport tells it
     assert slow.closed_with is codes.SLOW
     assert stuck.writes[-1] == close_frame(codes.SLOW)
     world.hub.deliver([7], "feed", Publication(data=b"1", offset=12))
@@ -150,11 +158,11 @@ async def test_busy_clients_are_not_blamed(world: World) -> None:
     connection.deadlines.connect = float("inf")
     connection.core.ping_sent()
     connection.deadlines.pong = world.start + 1
-    connection.busy = True
+    connection.inbox = deque()
     world.keepalive.watch(connection)
     world.keepalive.turn(world.start + 5)
     assert connection.closed_with is None
-    connection.busy = False
+    connection.inbox = None
     world.keepalive.turn(world.start + 7)
     assert connection.closed_with is codes.NO_PONG
 

@@ -6,8 +6,9 @@ import pytest
 
 from channels.protocol.codec_json import JsonCodec
 from channels.protocol.codec_msgpack import MsgpackCodec
+from channels.transports.frames import WebSocketForm
 from channels.transports.origin import origin_allowed
-from channels.transports.websocket import choose_codec
+from channels.transports.websocket import choose_form
 
 
 @pytest.mark.parametrize(
@@ -55,5 +56,5 @@ def test_origins(origin: str | None, host: str, allowed: tuple[str, ...], verdic
 )
 def test_codecs(offered: str | None, wanted: str | None, name: str | None) -> None:
     """A subprotocol counts before the query, the first codec is for who asks for none, and a foreign one is refused."""
-    chosen = choose_codec(offered, wanted, (JsonCodec(), MsgpackCodec()))
+    chosen = choose_form(offered, wanted, [WebSocketForm(JsonCodec()), WebSocketForm(MsgpackCodec())])
     assert (chosen.name if chosen else None) == name

@@ -10,7 +10,19 @@ from channels.ports import Position
 from channels.protocol import codes
 from channels.protocol.codec import command_of
 from channels.protocol.codes import ErrorCode
-from channels.protocol.core import Answer, Close, Connect, Nothing, ProtocolCore, Refresh, Subscribe, Unsubscribe
+from channels.protocol.core import MAX_HISTORY, ProtocolCore
+from channels.protocol.effects import (
+    Answer,
+    CallMethod,
+    Close,
+    Connect,
+    Nothing,
+    ReadHistory,
+    ReadPresence,
+    Refresh,
+    Subscribe,
+    Unsubscribe,
+)
 from channels.protocol.messages import error_reply, reply
 
 CONNECT = {"id": 1, "connect": {"token": "t"}}
@@ -72,11 +84,28 @@ def test_before_connect(message: dict[str, Any], effect: object) -> None:
         ({"id": 2, "ping": {}}, Answer(reply(2, "ping", {}))),
         ({"id": 2, "ping": None}, Answer(reply(2, "ping", {}))),
         ({"id": 2, "publish": {}}, Answer(error_reply(2, ErrorCode.PERMISSION_DENIED))),
-        ({"id": 2, "rpc": {}}, Answer(error_reply(2, ErrorCode.METHOD_NOT_FOUND))),
+        ({"id": 2, "sub_refresh": {}}, Answer(error_reply(2, ErrorCode.NOT_AVAILABLE))),
+        ({"id": 2, "rpc": {"method": "like", "data": [1]}}, CallMethod(2, "like", [1])),
+        ({"id": 2, "rpc": {}}, Answer(error_reply(2, ErrorCode.BAD_REQUEST))),
+        ({"id": 2, "rpc": {"method": "x" * 256}}, Answer(error_reply(2, ErrorCode.BAD_REQUEST))),
         ({"id": 2, "something_new": {}}, Answer(error_reply(2, ErrorCode.METHOD_NOT_FOUND))),
         ({"id": 2}, Answer(error_reply(2, ErrorCode.METHOD_NOT_FOUND))),
-        ({"id": 2, "presence": {}}, Answer(error_reply(2, ErrorCode.NOT_AVAILABLE))),
-        ({"id": 2, "history": {}}, Answer(error_reply(2, ErrorCode.NOT_AVAILABLE))),
+        ({"id": 2, "presence": {"channel": "a"}}, ReadPresence(2, "a", False)),
+        ({"id": 2, "presence_stats": {"channel": "a"}}, ReadPresence(2, "a", True)),
+        ({"id": 2, "presence": {}}, Answer(error_reply(2, ErrorCode.BAD_REQUEST))),
+        ({"id": 2, "history": {"channel": "feed"}}, ReadHistory(2, "feed", 0, None, False)),
+        (
+            {
+                "id": 2,
+                "history": {"channel": "feed", "limit": 5, "since": {"epoch": "e", "offset": 3}, "reverse": True},
+            },
+            ReadHistory(2, "feed", 5, Position(epoch="e", offset=3), True),
+        ),
+        ({"id": 2, "history": {"channel": "feed", "limit": -1}}, ReadHistory(2, "feed", MAX_HISTORY, None, False)),
+        ({"id": 2, "history": {"channel": "feed", "limit": 10**9}}, ReadHistory(2, "feed", MAX_HISTORY, None, False)),
+        ({"id": 2, "history": {"channel": "feed", "limit": "5"}}, Answer(error_reply(2, ErrorCode.BAD_REQUEST))),
+        ({"id": 2, "history": {"channel": "feed", "since": 7}}, Answer(error_reply(2, ErrorCode.BAD_REQUEST))),
+        ({"id": 2, "history": {}}, Answer(error_reply(2, ErrorCode.BAD_REQUEST))),
         ({"send": {"data": 1}}, Nothing()),
         ({"id": 2, "send": {}}, BAD),
         ({"subscribe": {"channel": "a"}}, BAD),

@@ -14,7 +14,7 @@ from channels.bus.registry import Registry
 from channels.connection import Connection
 from channels.hub import Hub
 from channels.metrics import NoLiveMetrics
-from channels.outbox import FlushQueue
+from channels.outbox import Departures
 from channels.ports import Grant, Identity
 from channels.protocol import codes
 from channels.protocol.codec_json import JsonCodec
@@ -22,6 +22,7 @@ from channels.protocol.core import ProtocolCore
 from channels.resync import Resync
 from channels.settings import LiveSettings
 from channels.streams import StreamState
+from channels.transports.frames import WebSocketForm
 from tests.support.eventually import eventually
 from tests.support.fake_ports import MemoryStreams
 from tests.support.memory_transport import MemoryTransport
@@ -57,7 +58,9 @@ class Scene:
         self.transport = MemoryTransport()
         core = ProtocolCore(rate=1, burst=1, now=0)
         core.accepted()
-        self.connection = Connection(JsonCodec(), self.transport, core, FlushQueue(lambda _: None), SETTINGS)
+        self.connection = Connection(
+            WebSocketForm(JsonCodec()), self.transport, core, Departures(lambda _: None, patience=1), SETTINGS
+        )
         state = StreamState("feed", limit=100)
         state.place("e1", 1000)
         state.release()

@@ -5,13 +5,13 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from channels.form import SharedMessage
 from channels.streams import StreamState
-from channels.transports.frames import SharedFrame
 
 
-def frames(count: int) -> list[SharedFrame]:
+def frames(count: int) -> list[SharedMessage]:
     """Return so many frames, told apart by identity."""
-    return [SharedFrame({"n": number}) for number in range(count)]
+    return [SharedMessage({"n": number}) for number in range(count)]
 
 
 def test_connecting() -> None:
@@ -81,7 +81,7 @@ def test_never_backwards(steps: list[tuple[int, str]]) -> None:
             holds -= 1
             sent.extend(offsets[id(frame)] for frame in state.release())
         elif step == "offer":
-            frame = SharedFrame({})
+            frame = SharedMessage({})
             offsets[id(frame)] = offset
             if state.offer(offset, frame):
                 sent.append(offset)
@@ -89,4 +89,4 @@ def test_never_backwards(steps: list[tuple[int, str]]) -> None:
     assert sent == sorted(set(sent))
 
 
-_keep: list[SharedFrame] = []  # so that no identity is used twice
+_keep: list[SharedMessage] = []  # so that no identity is used twice

@@ -1,0 +1,151 @@
+"""Open, hear and end this process's connections, whichever transport brings them.
+
+What a client says is judged at once and in order. A question that needs an engine is answered by a task, which
+then goes on with whatever has come meanwhile; a connection that says nothing has no task.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+
+import structlog
+
+from channels.commands import Commands
+from channels.connection import Connection
+from channels.form import Form
+from channels.hub import Hub
+from channels.keepalive import Keepalive
+from channels.metrics import LiveMetrics
+from channels.outbox import Departures, Transport
+from channels.protocol import codes
+from channels.protocol.codec import BadFrameError
+from channels.protocol.core import ProtocolCore
+from channels.protocol.effects import CallMethod, Connect, Question, ReadHistory, ReadPresence, Refresh, Subscribe
+from channels.protocol.messages import Command
+from channels.settings import LiveSettings
+
+log = structlog.get_logger(__name__)
+
+_QUESTIONS = (Connect, Refresh, Subscribe, ReadHistory, ReadPresence, CallMethod)
+
+
+class Conversations:
+    """Hold the conversations of this process."""
+
+    def __init__(
+        self, commands: Commands, hub: Hub, keepalive: Keepalive, settings: LiveSettings, metrics: LiveMetrics
+    ) -> None:
+        self._commands = commands
+        self._hub = hub
+        self._keepalive = keepalive
+        self._settings = settings
+        self._metrics = metrics
+        self._departures = Departures(metrics.live_sent, patience=settings.close_deadline)
+        # The loop itself keeps only weak references to its tasks.
+        self._answering: set[asyncio.Task[None]] = set()
+
+    def open(self, form: Form, transport: Transport, address: str) -> Connection:
+        """Begin a conversation; the client has a while to sign in."""
+        now = asyncio.get_running_loop().time()
+        core = ProtocolCore(rate=self._settings.command_rate, burst=self._settings.command_burst, now=now)
+        connection = Connection(form, transport, core, self._departures, self._settings, address=address)
+        self._hub.open(connection)
+        self._metrics.live_opened()
+        self._keepalive.watch(connection)
+        return connection
+
+    def received(self, connection: Connection, data: bytes | str) -> None:
+        """Hear what came in one piece; once closing, nothing is heard."""
+        if connection.closed_with is not None:
+            return
+        try:
+            commands = connection.form.decode(data)
+        except BadFrameError:
+            connection.close(codes.BAD_REQUEST)
+            return
+        if connection.inbox is not None:
+            connection.inbox.extend((None, *commands))
+            if len(connection.inbox) > 2 * self._settings.command_burst:
+                connection.close(codes.TOO_MANY_REQUESTS)
+            return
+        connection.inbox = deque((None, *commands))
+        question = self._judge(connection, connection.inbox)
+        if question is None:
+            connection.inbox = None
+            return
+        # What the client sends further waits where it costs nothing.
+        connection.transport.pause_reading()
+        task = asyncio.get_running_loop().create_task(self._work(connection, connection.inbox, question))
+        self._answering.add(task)
+        task.add_done_callback(self._answering.discard)
+
+    def disturbed(self, connection: Connection) -> None:
+        """Count what is no command but costs as much, such as a WebSocket ping."""
+        over = connection.core.count(asyncio.get_running_loop().time())
+        if over is not None:
+            connection.close(over.disconnect)
+
+    def overrun(self, connection: Connection) -> None:
+        """Close a client that takes too little."""
+        if connection.closed_with is None:
+            waiting = connection.transport.get_write_buffer_size()
+            log.warning(
+                "live_client_slow",
+                client=connection.client_id,
+                user_id=connection.identity.user_id if connection.identity else None,
+                waiting_bytes=waiting,
+                limit_bytes=self._settings.outbox_bytes,
+                messages=connection.sent,
+            )
+            self._metrics.live_slow(waiting)
+            connection.close(codes.SLOW)
+
+    def lost(self, connection: Connection) -> None:
+        """End a conversation whose transport is gone."""
+        connection.gone = True
+        ending = connection.closed_with or codes.NORMAL
+        connection.closed_with = ending
+        self._hub.discard(connection)
+        self._metrics.live_closed(ending.code)
+        log.info(
+            "live_connection_closed",
+            client=connection.client_id,
+            user_id=connection.identity.user_id if connection.identity else None,
+            code=ending.code,
+            reason=ending.reason,
+            seconds=round(asyncio.get_running_loop().time() - connection.opened_at, 3),
+            messages=connection.sent,
+            form=connection.form.name,
+        )
+        if not connection.busy:  # else whoever answers takes it out afterwards, since it may just be joining
+            self._commands.leave(connection)
+
+    def _judge(self, connection: Connection, inbox: deque[Command | None]) -> Question | None:
+        """Do what needs no engine until a question comes; return it, or None when nothing is left."""
+        core, time = connection.core, asyncio.get_running_loop().time
+        while inbox and connection.closed_with is None:
+            command = inbox.popleft()
+            if command is None:
+                core.begin_frame()
+                continue
+            effect = core.receive(command, time())
+            if isinstance(effect, _QUESTIONS):
+                return effect
+            self._commands.perform(connection, effect)
+        return None
+
+    async def _work(self, connection: Connection, inbox: deque[Command | None], question: Question | None) -> None:
+        try:
+            while question is not None:
+                await self._commands.answer(connection, question)
+                question = self._judge(connection, inbox)
+        except BaseException:
+            connection.close(codes.SERVER_ERROR)
+            raise
+        finally:
+            connection.inbox = None
+            if connection.gone:
+                self._commands.leave(connection)
+            elif not connection.transport.is_closing():
+                connection.transport.resume_reading()

@@ -1,0 +1,97 @@
+"""What the protocol core wants done, in its words; the shell does it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from channels.ports import Position
+from channels.protocol.codes import Disconnect
+from channels.protocol.messages import Message
+
+
+@dataclass(frozen=True, slots=True)
+class Connect:
+    """Authenticate, and read the streams since the positions given."""
+
+    id: int
+    token: str = field(repr=False)
+    since: Mapping[str, Position]
+
+
+@dataclass(frozen=True, slots=True)
+class Refresh:
+    """Authenticate anew, with a token that ends later."""
+
+    id: int
+    token: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Subscribe:
+    """Ask whether this person may hear a channel, and subscribe."""
+
+    id: int
+    channel: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReadHistory:
+    """Tell up to `limit` publications of a channel, after `since` where given; 0 asks for the position alone."""
+
+    id: int
+    channel: str
+    limit: int
+    since: Position | None
+    reverse: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ReadPresence:
+    """Tell who is present on a channel, or only how many when `numbers`."""
+
+    id: int
+    channel: str
+    numbers: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CallMethod:
+    """Carry out an operation of the service; `data` is any JSON value."""
+
+    id: int
+    method: str
+    data: object
+
+
+@dataclass(frozen=True, slots=True)
+class Unsubscribe:
+    """End a subscription."""
+
+    id: int
+    channel: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Send a message that is ready."""
+
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """Close the connection; what follows in the frame is not judged any more."""
+
+    disconnect: Disconnect
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """Go on to the next command."""
+
+
+# What is answered after asking an engine; the commands behind it wait.
+Question = Connect | Refresh | Subscribe | ReadHistory | ReadPresence | CallMethod
+Deed = Unsubscribe | Answer | Close | Nothing
+Effect = Question | Deed

@@ -1,0 +1,111 @@
+"""Begin, renew and end what a connection is for its person: sign in, and hear one's own streams."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import Mapping
+
+from channels.connection import Connection
+from channels.ears import Ears
+from channels.errors import LiveUnavailableError, TokenInvalidError
+from channels.keepalive import Keepalive
+from channels.ports import Identity, Ports, Position
+from channels.protocol import codes
+from channels.protocol.effects import Connect, Refresh
+from channels.protocol.messages import Message, reply, stream_result
+from channels.resync import Resync
+from channels.settings import LiveSettings
+from channels.streams import STREAMS, StreamState
+
+
+class Sessions:
+    """Sign connections in and out."""
+
+    def __init__(
+        self,
+        ports: Ports,
+        ears: Ears,
+        resync: Resync,
+        keepalive: Keepalive,
+        settings: LiveSettings,
+    ) -> None:
+        self._authenticator, self._streams = ports.authenticator, ports.streams
+        self._hub, self._registry, self._pubsub = ears.hub, ears.registry, ears.pubsub
+        self._resync = resync
+        self._keepalive = keepalive
+        self._settings = settings
+
+    async def connect(self, connection: Connection, question: Connect) -> None:
+        """Sign in, and answer with the streams as they stand or what was missed; raise `ChannelsError`."""
+        identity = await self._authenticator.authenticate(question.token)
+        # Who joins while pub/sub stands is held at its next loss; who joined after the loss would not be.
+        if not self._pubsub.alive:
+            raise LiveUnavailableError("pub/sub is not connected")
+        if self._hub.count(identity.user_id) >= self._settings.connections_per_user:
+            connection.close(codes.CONNECTION_LIMIT)
+            return
+        # In this order nothing is missed: hear and hold back, be found by writers, and only then read.
+        connection.streams = {name: StreamState(name, limit=self._settings.held_publications) for name in STREAMS}
+        self._hub.join(connection, identity)
+        await self._registry.register([identity.user_id])
+        await self._authenticator.confirm(identity)
+        subs = {
+            name: await self._open_stream(identity, state, question.since) for name, state in connection.streams.items()
+        }
+        connection.core.accepted()
+        self._keepalive.start_pings(connection, asyncio.get_running_loop().time())
+        connection.send(reply(question.id, "connect", self._connect_result(connection, identity, subs)))
+        for state in connection.streams.values():
+            for message in state.release():
+                connection.send_shared(message)
+
+    async def refresh(self, connection: Connection, question: Refresh) -> None:
+        """Go on with a newer token of the same person; raise `ChannelsError`."""
+        identity = await self._authenticator.authenticate(question.token)
+        if connection.identity is None or identity.user_id != connection.identity.user_id:
+            raise TokenInvalidError("a token of another person")
+        connection.identity = identity
+        await self._authenticator.confirm(identity)
+        connection.send(reply(question.id, "refresh", self._session_result(connection, identity)))
+
+    async def check(self, connection: Connection) -> None:
+        """Compare a connection with its streams."""
+        await self._resync.check(connection)
+
+    def end(self, connection: Connection) -> None:
+        """Take a connection out of everything that it hears."""
+        last = self._hub.leave(connection)
+        if last is not None:
+            self._registry.release(last)
+        connection.identity = None
+        connection.streams = {}
+
+    async def _open_stream(self, identity: Identity, state: StreamState, since: Mapping[str, Position]) -> Message:
+        wanted = since.get(state.name)
+        if wanted is None:
+            position = await self._streams.position(identity.user_id, state.name)
+            state.place(position.epoch, position.offset)
+            return stream_result(position, recovered=None, publications=())
+        recovery = await self._streams.recover(identity.user_id, state.name, wanted)
+        state.place(recovery.position.epoch, recovery.position.offset)
+        items = recovery.publications if recovery.recovered else ()
+        return stream_result(recovery.position, recovered=recovery.recovered, publications=items)
+
+    def _connect_result(self, connection: Connection, identity: Identity, subs: Message) -> Message:
+        return {
+            **self._session_result(connection, identity),
+            "subs": subs,
+            "ping": math.ceil(self._settings.ping_interval),
+            "pong": True,
+            "time": int(time.time() * 1000),
+        }
+
+    def _session_result(self, connection: Connection, identity: Identity) -> Message:
+        """Return what connect and refresh have in common, and expect the next token by then."""
+        ttl = identity.expires_at - time.time()
+        now = asyncio.get_running_loop().time()
+        connection.deadlines.expiry = now + ttl + self._settings.expiry_grace
+        self._keepalive.watch(connection)
+        return {"client": connection.client_id, "version": "picshare", "expires": True, "ttl": max(1, int(ttl))}

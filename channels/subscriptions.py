@@ -1,0 +1,79 @@
+"""Let connections hear topics where they may, and tell them what their own streams hold."""
+
+from __future__ import annotations
+
+from channels.bus.addressing import topic_channel
+from channels.connection import Connection
+from channels.ears import Ears
+from channels.errors import LiveUnavailableError, NotOfferedError, PermissionDeniedError
+from channels.ports import Grant, Identity, Ports, Recovery
+from channels.protocol.codes import ErrorCode
+from channels.protocol.effects import ReadHistory, Subscribe
+from channels.protocol.messages import error_reply, history_result, reply
+from channels.settings import LiveSettings
+from channels.streams import STREAMS
+
+_AUTHORIZATIONS = 3  # attempts, when leave is taken back while it is being given
+
+
+class Subscriptions:
+    """Answer subscribe and history."""
+
+    def __init__(self, ports: Ports, ears: Ears, settings: LiveSettings) -> None:
+        self._authorizer, self._streams = ports.authorizer, ports.streams
+        self._hub, self._pubsub = ears.hub, ears.pubsub
+        self._settings = settings
+
+    async def subscribe(self, connection: Connection, question: Subscribe) -> None:
+        """Subscribe where the person may; raise `ChannelsError`."""
+        if question.channel in connection.channels or question.channel in connection.streams:
+            connection.send(error_reply(question.id, ErrorCode.ALREADY_SUBSCRIBED))
+            return
+        if len(connection.channels) >= self._settings.subscriptions:
+            connection.send(error_reply(question.id, ErrorCode.LIMIT_EXCEEDED))
+            return
+        try:
+            for _ in range(_AUTHORIZATIONS):
+                # A revocation that arrives from here on is noted, and the question put again.
+                connection.revoked = set()
+                if await self._try_to_subscribe(connection, question):
+                    return
+        finally:
+            connection.revoked = None
+        raise PermissionDeniedError(f"leave to hear {question.channel} was taken back")
+
+    async def history(self, connection: Connection, question: ReadHistory) -> None:
+        """Tell what one of the person's own streams holds; raise `ChannelsError`."""
+        identity = _identity_of(connection)
+        if question.channel not in STREAMS:
+            raise NotOfferedError(f"{question.channel} keeps no history")
+        found = await self._read(identity, question)
+        if not found.recovered:
+            connection.send(error_reply(question.id, ErrorCode.UNRECOVERABLE_POSITION))
+            return
+        items = list(reversed(found.publications)) if question.reverse else list(found.publications)
+        connection.send(reply(question.id, "history", history_result(found.position, items[: question.limit])))
+
+    async def _read(self, identity: Identity, question: ReadHistory) -> Recovery:
+        user_id, channel = identity.user_id, question.channel
+        if question.limit == 0:
+            position = await self._streams.position(user_id, channel)
+            return Recovery(recovered=True, publications=(), position=position)
+        if question.since is None:
+            return await self._streams.history(user_id, channel, question.limit, newest=question.reverse)
+        return await self._streams.recover(user_id, channel, question.since)
+
+    async def _try_to_subscribe(self, connection: Connection, question: Subscribe) -> bool:
+        grant: Grant = await self._authorizer.authorize(_identity_of(connection), question.channel)
+        async with self._pubsub.listening(topic_channel(grant.topic)):
+            if connection.revoked is not None and grant.owner_id in connection.revoked:
+                return False
+            self._hub.subscribe(connection, question.channel, grant)
+            connection.send(reply(question.id, "subscribe", {}))
+            return True
+
+
+def _identity_of(connection: Connection) -> Identity:
+    if connection.identity is None:
+        raise LiveUnavailableError("the connection is being closed")
+    return connection.identity

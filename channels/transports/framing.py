@@ -1,0 +1,182 @@
+"""Read WebSocket frames as a server does (RFC 6455, section 5): bytes in, events out, no I/O.
+
+It is ours and not a library's because of what it is for: tens of thousands of connections that say
+nothing. An idle reader is one small object; a message that is too long is refused by its header,
+before its first byte; and a frame that has arrived whole, as nearly all do, is not copied about.
+"""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from channels.protocol import codes
+from channels.protocol.codes import Disconnect
+
+_CONTINUATION, _TEXT, _BINARY, _CLOSE, _PING, _PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
+_DATA, _CONTROL = frozenset({_CONTINUATION, _TEXT, _BINARY}), frozenset({_CLOSE, _PING, _PONG})
+_MAX_CONTROL = 125
+_MASK_BYTES = 4
+# Codes that a peer may put into a closing frame: section 7.4, and the registry that it opened (1012–1014).
+_SENDABLE = frozenset({*range(1000, 1004), *range(1007, 1015), *range(3000, 5000)})
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A whole message, text or bytes."""
+
+    data: str | bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Pinged:
+    """A ping, to be answered with a pong of the same payload."""
+
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Ponged:
+    """A pong; it may come unasked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """The peer's closing frame, and the one that answers it."""
+
+    answer: Disconnect
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """The peer broke the rules: close with this; nothing is read any more."""
+
+    disconnect: Disconnect
+
+
+Event = Received | Pinged | Ponged | Closed | Broken
+
+
+class _Fault(Exception):  # noqa: N818 - a way out of parsing, never leaves this module
+    def __init__(self, disconnect: Disconnect) -> None:
+        self.disconnect = disconnect
+
+
+class FrameReader:
+    """Turn what a client sends into events; messages have at most `limit` bytes."""
+
+    __slots__ = ("_decoder", "_done", "_left", "_limit", "_parts", "_size", "_text")
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._left = b""  # the beginning of a frame that has not arrived whole
+        self._done = False
+        # The fragments of a message that goes on; None between messages.
+        self._parts: list[str | bytes] | None = None
+        self._size = 0
+        self._text = False
+        self._decoder: codecs.IncrementalDecoder | None = None
+
+    def feed(self, data: bytes) -> Iterator[Event]:
+        """Yield the events of what has arrived; after `Closed` or `Broken` whatever comes is ignored."""
+        if self._done:
+            return
+        data = self._left + data if self._left else data
+        self._left, at = b"", 0
+        try:
+            while (end := self._end_of_frame(data, at)) is not None:
+                event = self._read(data, at, end)
+                at = end
+                if event is not None:
+                    yield event
+                if isinstance(event, Closed):
+                    self._done = True
+                    return
+        except _Fault as fault:
+            self._done = True
+            yield Broken(fault.disconnect)
+            return
+        self._left = data[at:]
+
+    def _end_of_frame(self, data: bytes, at: int) -> int | None:
+        """Judge a frame's header as soon as it is there; return where the frame ends, None while it is cut short."""
+        if len(data) < at + 2:
+            return None
+        first, second = data[at], data[at + 1]
+        opcode, length, start = first & 0x0F, second & 0x7F, at + 2
+        if first & 0x70 or not second & 0x80 or opcode not in _DATA | _CONTROL:
+            raise _Fault(codes.PROTOCOL_ERROR)  # reserved bits, an unmasked frame, an unknown opcode
+        if opcode in _CONTROL and (not first & 0x80 or length > _MAX_CONTROL):
+            raise _Fault(codes.PROTOCOL_ERROR)
+        if opcode in _DATA and (opcode == _CONTINUATION) == (self._parts is None):
+            raise _Fault(codes.PROTOCOL_ERROR)  # a continuation of nothing, or a message within another
+        if length > _MAX_CONTROL:
+            width = 2 if length == 126 else 8
+            if len(data) < start + width:
+                return None
+            length = int.from_bytes(data[start : start + width], "big")
+            start += width
+            if length < (126 if width == 2 else 1 << 16) or length >> 63:
+                raise _Fault(codes.PROTOCOL_ERROR)  # not the shortest form, section 5.2
+        if opcode in _DATA and self._size + length > self._limit:
+            raise _Fault(codes.TOO_BIG)
+        end = start + _MASK_BYTES + length
+        return end if len(data) >= end else None
+
+    def _read(self, data: bytes, at: int, end: int) -> Event | None:
+        first, length = data[at], data[at + 1] & 0x7F
+        start = at + 2 + _MASK_BYTES + (0 if length < 126 else 2 if length == 126 else 8)
+        payload = _unmasked(data[start:end], data[start - _MASK_BYTES : start])
+        match first & 0x0F:
+            case 0x9:
+                return Pinged(payload)
+            case 0xA:
+                return Ponged()
+            case 0x8:
+                return Closed(_answer_to_close(payload))
+            case opcode:
+                return self._message(opcode, payload, final=bool(first & 0x80))
+
+    def _message(self, opcode: int, payload: bytes, *, final: bool) -> Received | None:
+        if self._parts is None:
+            if final:
+                return Received(_text_of(payload) if opcode == _TEXT else payload)
+            self._parts, self._text = [], opcode == _TEXT
+            self._decoder = codecs.getincrementaldecoder("utf-8")() if self._text else None
+        self._size += len(payload)
+        # Text is checked fragment by fragment, so that what is no text ends the connection at once.
+        try:
+            self._parts.append(payload if self._decoder is None else self._decoder.decode(payload, final))
+        except UnicodeDecodeError:
+            raise _Fault(codes.INVALID_TEXT) from None
+        if not final:
+            return None
+        parts, self._parts, self._size, self._decoder = self._parts, None, 0, None
+        empty: str | bytes = "" if self._text else b""
+        return Received(empty.join(parts))  # type: ignore[arg-type]  # all of one kind
+
+
+def _unmasked(payload: bytes, mask: bytes) -> bytes:
+    """Return a payload without its mask (section 5.3): every byte was combined with one of four in turn."""
+    size = len(payload)
+    pad = mask * (size // 4 + 1)
+    return (int.from_bytes(payload, "little") ^ int.from_bytes(pad[:size], "little")).to_bytes(size, "little")
+
+
+def _text_of(payload: bytes) -> str:
+    try:
+        return payload.decode()
+    except UnicodeDecodeError:
+        raise _Fault(codes.INVALID_TEXT) from None
+
+
+def _answer_to_close(payload: bytes) -> Disconnect:
+    """Return the answer to a closing frame: the peer's own code, or what is wrong with it."""
+    if not payload:
+        return codes.NORMAL
+    code = int.from_bytes(payload[:2], "big")
+    if len(payload) == 1 or code not in _SENDABLE:
+        raise _Fault(codes.PROTOCOL_ERROR)
+    _text_of(payload[2:])
+    return Disconnect(code, codes.NORMAL.reason)

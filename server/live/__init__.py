@@ -1,0 +1,1 @@
+"""The live layer's questions, answered from the stores."""

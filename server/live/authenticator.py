@@ -1,0 +1,50 @@
+"""Who holds a token."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from channels.errors import TokenExpiredError, TokenInvalidError
+from channels.ports import Identity
+from server.identity.tokens import AccessTokens, TokenError
+from server.live.store_errors import store_errors
+from storage.tickets import Tickets
+
+
+class LiveAuthenticator:
+    """Take access tokens, and the one-use tickets of `POST /live/token`."""
+
+    def __init__(self, tokens: AccessTokens, tickets: Tickets, clock: Callable[[], float] = time.time) -> None:
+        self._tokens = tokens
+        self._tickets = tickets
+        self._clock = clock
+
+    async def authenticate(self, token: str) -> Identity:
+        """Return the identity; raise `TokenExpiredError`, `TokenInvalidError` or `LiveUnavailableError`."""
+        identity = self._of_token(token) if token.count(".") == 2 else await self._of_ticket(token)
+        await self.confirm(identity)
+        return identity
+
+    async def confirm(self, identity: Identity) -> None:
+        """Raise `TokenInvalidError` if the session was revoked, or `LiveUnavailableError`."""
+        with store_errors():
+            revoked = await self._tickets.is_revoked(identity.session, identity.user_id)
+        if revoked:
+            raise TokenInvalidError("the session has ended")
+
+    def _of_token(self, token: str) -> Identity:
+        try:
+            claims = self._tokens.verify(token)
+        except TokenError as error:
+            raise (TokenExpiredError if error.expired else TokenInvalidError)(str(error)) from error
+        return Identity(user_id=claims.user_id, session=claims.session, expires_at=float(claims.expires_at))
+
+    async def _of_ticket(self, token: str) -> Identity:
+        with store_errors():
+            payload = await self._tickets.redeem(token) if 0 < len(token) <= 200 else None
+        if payload is None:
+            raise TokenInvalidError("the ticket is not valid, or was used")
+        if payload["expires_at"] <= self._clock():
+            raise TokenExpiredError("the access token behind the ticket has expired")
+        return Identity(user_id=payload["user"], session=payload["session"], expires_at=float(payload["expires_at"]))

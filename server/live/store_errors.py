@@ -1,0 +1,18 @@
+"""The stores' one error that the live layer knows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from channels.errors import LiveUnavailableError
+from storage.errors import UnavailableError
+
+
+@contextmanager
+def store_errors() -> Iterator[None]:
+    """Raise `LiveUnavailableError` where an engine does not answer."""
+    try:
+        yield
+    except UnavailableError as error:
+        raise LiveUnavailableError(str(error)) from error

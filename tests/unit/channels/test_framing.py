@@ -1,0 +1,159 @@
+"""Reading WebSocket frames: RFC 6455 line by line, at every way that bytes can be cut."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import struct
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from channels.protocol import codes
+from channels.protocol.codes import Disconnect
+from channels.transports.framing import Broken, Closed, Event, FrameReader, Pinged, Ponged, Received
+
+LIMIT = 1 << 20
+FIN = 0x80
+
+
+def frame(first: int, payload: bytes, *, mask: bytes = b"\x01\x02\x03\x04", form: int = 0) -> bytes:
+    """Return a client's frame; `form` 126 or 127 forces a longer length field than needed."""
+    size = len(payload)
+    if size > 65_535 or form == 127:
+        length = bytes((0x80 | 127,)) + struct.pack(">Q", size)
+    elif size > 125 or form == 126:
+        length = bytes((0x80 | 126,)) + struct.pack(">H", size)
+    else:
+        length = bytes((0x80 | size,))
+    return bytes((first,)) + length + mask + bytes(byte ^ mask[at % 4] for at, byte in enumerate(payload))
+
+
+def events(data: bytes, *, limit: int = LIMIT) -> list[Event]:
+    """Return what a reader makes of bytes that come in one piece."""
+    return list(FrameReader(limit).feed(data))
+
+
+TEXT, BINARY, MORE = 0x81, 0x82, 0x80
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (frame(TEXT, b"hello"), [Received("hello")]),
+        (frame(TEXT, b""), [Received("")]),
+        (frame(BINARY, b"\xff\x00"), [Received(b"\xff\x00")]),
+        (frame(TEXT, b"x" * 125), [Received("x" * 125)]),
+        (frame(TEXT, b"x" * 126), [Received("x" * 126)]),
+        (frame(BINARY, b"x" * 65_536), [Received(b"x" * 65_536)]),
+        (frame(0x89, b"hi"), [Pinged(b"hi")]),
+        (frame(0x89, b"x" * 125), [Pinged(b"x" * 125)]),
+        (frame(0x8A, b"hi"), [Ponged()]),
+        (frame(0x01, b"hel") + frame(MORE, b"lo"), [Received("hello")]),
+        (frame(0x01, b"") + frame(0x00, b"a") + frame(MORE, b""), [Received("a")]),
+        (frame(0x02, b"a") + frame(MORE, b"b"), [Received(b"ab")]),
+        # Control frames come between the fragments of a message (section 5.4).
+        (frame(0x01, b"a") + frame(0x89, b"?") + frame(MORE, b"b"), [Pinged(b"?"), Received("ab")]),
+        # A character may be cut in two by the fragments, or by a frame that arrives in pieces.
+        (frame(0x01, "κ".encode()[:1]) + frame(MORE, "κ".encode()[1:]), [Received("κ")]),
+        (frame(TEXT, b"a") + frame(BINARY, b"b"), [Received("a"), Received(b"b")]),
+        (frame(0x88, b""), [Closed(codes.NORMAL)]),
+        (frame(0x88, struct.pack(">H", 1001) + "bye ☂".encode()), [Closed(Disconnect(1001, "bye"))]),
+        (frame(0x88, b"") + frame(TEXT, b"late"), [Closed(codes.NORMAL)]),
+    ],
+)
+def test_frames(data: bytes, expected: list[Event]) -> None:
+    """What the standard allows is read."""
+    assert events(data) == expected
+    byte_by_byte = FrameReader(LIMIT)
+    if len(data) < 1000:
+        assert [event for at in range(len(data)) for event in byte_by_byte.feed(data[at : at + 1])] == expected
+
+
+PROTOCOL = Broken(codes.PROTOCOL_ERROR)
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (bytes((TEXT, 1)) + b"x", PROTOCOL),  # not masked
+        (frame(TEXT | 0x40, b"x"), PROTOCOL),  # reserved bits
+        (frame(TEXT | 0x20, b"x"), PROTOCOL),
+        (frame(TEXT | 0x10, b"x"), PROTOCOL),
+        *((frame(FIN | opcode, b""), PROTOCOL) for opcode in (3, 4, 5, 6, 7, 0xB, 0xC, 0xD, 0xE, 0xF)),
+        (frame(0x09, b""), PROTOCOL),  # control frames are whole …
+        (frame(0x89, b"x" * 126), PROTOCOL),  # … and short
+        (frame(0x88, b"x" * 126), PROTOCOL),
+        (frame(MORE, b"x"), PROTOCOL),  # a continuation of nothing
+        (frame(0x00, b"x"), PROTOCOL),
+        (frame(0x01, b"a") + frame(TEXT, b"b"), PROTOCOL),  # a message within another
+        (frame(0x01, b"a") + frame(MORE, b"b") + frame(MORE, b"c"), PROTOCOL),
+        (frame(TEXT, b"x", form=126), PROTOCOL),  # not the shortest length
+        (frame(TEXT, b"x" * 126, form=127), PROTOCOL),
+        (bytes((TEXT, 0xFF)) + struct.pack(">Q", 1 << 63), PROTOCOL),
+        (frame(TEXT, b"\xce"), Broken(codes.INVALID_TEXT)),
+        (frame(TEXT, b"\xed\xa0\x80"), Broken(codes.INVALID_TEXT)),  # a surrogate
+        (frame(TEXT, b"\xf4\x90\x80\x80"), Broken(codes.INVALID_TEXT)),  # beyond Unicode
+        (frame(0x01, b"a\xff"), Broken(codes.INVALID_TEXT)),  # at the first fragment already
+        (frame(0x01, b"\xce") + frame(MORE, b""), Broken(codes.INVALID_TEXT)),
+        *(
+            (frame(0x88, struct.pack(">H", code)), PROTOCOL)
+            for code in (0, 999, 1004, 1005, 1006, 1015, 1016, 1100, 2000, 2999, 5000, 65_535)
+        ),
+        (frame(0x88, b"\x03"), PROTOCOL),
+        (frame(0x88, struct.pack(">H", 1000) + b"\xff"), Broken(codes.INVALID_TEXT)),
+    ],
+)
+def test_broken_frames(data: bytes, expected: Event) -> None:
+    """What the standard forbids ends the connection with the code for it, and nothing more is read."""
+    reader = FrameReader(LIMIT)
+    seen = [event for event in reader.feed(data + frame(TEXT, b"after")) if isinstance(event, Broken | Closed)]
+    assert seen == [expected]
+    assert list(reader.feed(frame(TEXT, b"after"))) == []
+
+
+@pytest.mark.parametrize("code", [1000, 1001, 1002, 1003, *range(1007, 1015), 3000, 3999, 4000, 4999])
+def test_codes_that_a_peer_may_send(code: int) -> None:
+    """A closing frame with a code of section 7.4 is answered with the same one."""
+    assert events(frame(0x88, struct.pack(">H", code))) == [Closed(Disconnect(code, "bye"))]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        bytes((TEXT, 0xFF)) + struct.pack(">Q", 1 << 62),
+        bytes((TEXT, 0xFF)) + struct.pack(">Q", 65_537),
+        frame(0x01, b"x" * 60_000) + bytes((MORE, 0x80 | 126)) + struct.pack(">H", 6_000),
+    ],
+)
+def test_too_long(data: bytes) -> None:
+    """A message that is too long is refused by its header, before its bytes arrive, fragments counted together."""
+    assert events(data, limit=65_536)[-1:] == [Broken(codes.TOO_BIG)]
+
+
+@given(st.lists(st.one_of(st.text(max_size=300), st.binary(max_size=300)), max_size=8), st.data())
+def test_any_cut(messages: list[str | bytes], data: st.DataObject) -> None:
+    """However the bytes are cut into frames and reads, the messages come out whole and in order."""
+    stream = b""
+    for message in messages:
+        payload, first = (message.encode(), 0x1) if isinstance(message, str) else (message, 0x2)
+        cuts = sorted(data.draw(st.lists(st.integers(0, len(payload)), max_size=3)))
+        edges = [0, *cuts, len(payload)]
+        parts = [payload[one:two] for one, two in itertools.pairwise(edges)]
+        for number, part in enumerate(parts):
+            opcode = first if number == 0 else 0x0
+            final = FIN if number == len(parts) - 1 else 0
+            stream += frame(opcode | final, part, mask=os.urandom(4))
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=6)))
+    edges = [0, *cuts, len(stream)]
+    reader = FrameReader(LIMIT)
+    seen = [event for one, two in itertools.pairwise(edges) for event in reader.feed(stream[one:two])]
+    assert seen == [Received(message) for message in messages]
+
+
+@given(st.binary(max_size=500))
+def test_any_bytes(data: bytes) -> None:
+    """No bytes whatever raise an error, and after an end nothing more is told."""
+    seen = events(data)
+    assert all(not isinstance(event, Broken | Closed) for event in seen[:-1])
