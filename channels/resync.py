@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import TypeVar
 
 import structlog
@@ -52,6 +53,7 @@ class Resync:
         self._pending: Holds = {}
         self._standing = False
         self._due = asyncio.Event()
+        self._renewal_due = asyncio.Event()
 
     def lost(self) -> None:
         """Hold back all streams, until `restored` and a successful read of each."""
@@ -75,15 +77,21 @@ class Resync:
                 pending, self._pending = self._pending, {}
                 await self._recover_all(pending, topics_too=True)
 
+    def forgotten(self) -> None:
+        """Have the registrations renewed at once: others had taken this process for dead."""
+        self._renewal_due.set()
+
     async def renew(self) -> None:
         """Renew the registrations regularly, until cancelled, and recover whose was missing."""
         while True:
             heed_cancellation()
-            await asyncio.sleep(self._settings.renewal_interval)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._settings.renewal_interval):
+                    await self._renewal_due.wait()
+            self._renewal_due.clear()
             user_ids = self._hub.user_ids()
             for start in range(0, len(user_ids), _CHUNK):
                 await self._renew(user_ids[start : start + _CHUNK])
-            await _persist(lambda: self._registry.beat(len(self._hub), seconds=3 * self._settings.renewal_interval))
 
     async def check(self, connection: Connection) -> None:
         """Compare one connection with its streams; asked with each refresh of its token.

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from aiohttp import web
 
+from channels.bus.presence import PresenceBook
 from channels.bus.publisher import LivePublisher
 from server.edge.access_log import AccessLog, EventLog
 from server.edge.addresses import Network
@@ -96,6 +97,7 @@ class Services:
     gate: Gate
     tickets: Tickets
     publisher: LivePublisher
+    presence: PresenceBook
     passwords: Passwords
     media_urls: MediaUrls
     live: LiveHandler | None = None

@@ -23,6 +23,7 @@ from server.live.authorizer import LiveAuthorizer
 from server.live.operations import LiveOperations
 from server.live.presences import LivePresences
 from server.live.streams import LiveStreams
+from server.presence import PresenceView
 from server.services import Services
 from storage import ids
 from storage.ids import slot_group
@@ -50,11 +51,12 @@ async def api(services: Services, redis: Redis) -> AsyncIterator[Api]:
     )
     authenticator = LiveAuthenticator(AccessTokens(SECRET), services.tickets)
     operations = LiveOperations(services.db, Counting(services.engagement), services.gate, services.settings.limits)
+    view = PresenceView(services.db, services.presence)
     ports = Ports(
         authenticator=authenticator,
         streams=streams,
-        authorizer=LiveAuthorizer(services.db),
-        presences=LivePresences(),
+        authorizer=LiveAuthorizer(services.db, view),
+        presences=LivePresences(view),
         operations=operations,
     )
     live = Live(redis, ports, slot_group, LiveSettings())
