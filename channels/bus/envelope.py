@@ -99,7 +99,8 @@ def control_body(
     None for all.
     """
     if control == "revoke":
-        return bytes(msgpack.packb({"control": "revoke", "owner": owner, "topic": topic}))
+        narrowed = {} if topic is None else {"topic": topic}
+        return bytes(msgpack.packb({"control": "revoke", "owner": owner, **narrowed}))
     if control == "disconnect":
         return bytes(msgpack.packb({"control": "disconnect", "session": session}))
     raise ValueError(f"there is no order {control!r}")
