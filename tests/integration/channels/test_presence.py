@@ -98,11 +98,10 @@ async def test_a_killed_process(serve: Serve, redis: Redis) -> None:
         assert [(await listener.data())["user"] for _ in range(2)] == [7, 9]
         await one.kill()
         await away(listener)
+        await eventually(lambda: two.metrics.cleared + three.metrics.cleared == 1)
         assert await redis.hgetall(registry_key(group_of(7))) == {}
         assert await redis.hget(registry_key(group_of(9)), user_field(9)) == three.live.process_id
         assert await marked(redis, listener) == []
-
-        await eventually(lambda: two.metrics.cleared + three.metrics.cleared == 1)
         assert await redis.zscore(PROCESSES_KEY, one.live.process_id) is None
 
 
