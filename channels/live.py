@@ -24,6 +24,7 @@ from channels.protocol import codes
 from channels.protocol.codec import Codec
 from channels.protocol.codec_json import JsonCodec
 from channels.protocol.codec_msgpack import MsgpackCodec
+from channels.protocol.codec_protobuf import ProtobufCodec
 from channels.resync import Resync
 from channels.settings import LiveSettings
 from channels.transports.websocket import LiveEndpoint
@@ -55,7 +56,7 @@ class Live:
         settings = settings or LiveSettings()
         metrics = metrics or NoLiveMetrics()
         self._settings = settings
-        self._codecs: tuple[Codec, ...] = (JsonCodec(), MsgpackCodec())
+        self._codecs: tuple[Codec, ...] = (JsonCodec(), ProtobufCodec(), MsgpackCodec())
         self.process_id = draw_process_id()
         channels = process_channels(self.process_id)
         self._hub = Hub()
