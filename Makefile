@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 UNIT   := tests/unit
 
-.PHONY: help run check unit test format bench lock clean
+.PHONY: help run check unit test format bench lock proto clean
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -42,6 +42,9 @@ lock: ## pin every dependency anew, with hashes and no index address (needs uv)
 	    --generate-hashes --no-emit-index-url --no-annotate --no-header -o requirements.lock
 	uv pip compile pyproject.toml --extra embedded --group build --group dev --universal --python-version 3.11 \
 	    --generate-hashes --no-emit-index-url --no-annotate --no-header -c requirements.lock -o requirements-dev.lock
+
+proto: ## generate the Protobuf classes from channels/protocol/live.proto (needs uv)
+	uvx --from 'grpcio-tools==1.85.1' python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. channels/protocol/live.proto
 
 clean: ## remove what the commands made, except ./data
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

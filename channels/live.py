@@ -24,6 +24,7 @@ from channels.metrics import LiveMetrics, NoLiveMetrics
 from channels.ports import Ports
 from channels.protocol.codec_json import JsonCodec
 from channels.protocol.codec_msgpack import MsgpackCodec
+from channels.protocol.codec_protobuf import ProtobufCodec
 from channels.resync import Resync
 from channels.sessions import Sessions
 from channels.settings import LiveSettings
@@ -66,7 +67,7 @@ class Live:
         conversations = Conversations(self._commands(ports), self._hub, self._keepalive, settings, metrics)
         self._websocket = WebSocketEndpoint(
             conversations,
-            [WebSocketForm(codec) for codec in (JsonCodec(), MsgpackCodec())],
+            [WebSocketForm(codec) for codec in (JsonCodec(), ProtobufCodec(), MsgpackCodec())],
             self._admission,
             limit=settings.message_bytes,
             unsent=settings.outbox_bytes,
