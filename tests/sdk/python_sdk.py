@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from centrifuge import Client, ClientEventHandler, ReplyError, SubscriptionEventHandler
+from centrifuge import Client, ClientEventHandler, ReplyError, StreamPosition, SubscriptionEventHandler
 
 from tests.sdk.clients import Event, SdkClient, Unanswered
 
@@ -75,7 +75,8 @@ class PythonClient:
             case "rpc":
                 return {"data": self._read((await self.sdk.rpc(params["name"], self._write(params["data"]))).data)}
             case "history":
-                result = await self.sdk.history(**params)
+                since = StreamPosition(**params["since"]) if "since" in params else None
+                result = await self.sdk.history(**{**params, "since": since})
                 items = [{"offset": item.offset, "data": self._read(item.data)} for item in result.publications]
                 return {"publications": items, "offset": result.offset, "epoch": result.epoch}
             case "presence":

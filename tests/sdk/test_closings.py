@@ -17,7 +17,6 @@ from channels.protocol.codec_json import JsonCodec
 from channels.protocol.codec_protobuf import ProtobufCodec
 from channels.protocol.codes import Disconnect
 from channels.protocol.messages import reply
-from channels.transports.websocket import choose_codec
 from tests.sdk.clients import Sdk, tells, told
 from tests.sdk.conftest import Serve
 from tests.support.eventually import eventually
@@ -108,11 +107,10 @@ async def test_every_code(sdk: Sdk) -> None:
 @asynccontextmanager
 async def closing_server() -> AsyncIterator[str]:
     """Answer a connect and close at once with the code and the reason of the address, for the time of the block."""
-    codecs: tuple[Codec, ...] = (JsonCodec(), ProtobufCodec())
 
     async def handle(request: web.Request) -> web.WebSocketResponse:
-        codec = choose_codec(request.headers.get("Sec-WebSocket-Protocol"), None, codecs)
-        assert codec is not None
+        binary = request.headers.get("Sec-WebSocket-Protocol") == ProtobufCodec.name
+        codec: Codec = ProtobufCodec() if binary else JsonCodec()
         socket = web.WebSocketResponse(protocols=[codec.name])
         await socket.prepare(request)
         (command, *_) = codec.decode((await socket.receive()).data)

@@ -1,4 +1,4 @@
-"""SDKs and the methods that are not offered: the program gets the error, and the connection stays."""
+"""SDKs and questions that are refused: the program gets the error, and the connection stays."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from tests.support.live import LiveServer
 NOT_OFFERED: list[tuple[str, dict[str, Any], int]] = [
     ("publish", {"channel": "photo:5", "data": {"likes": 1000}}, 103),
     ("rpc", {"name": "dance", "data": {"tempo": 3}}, 104),
-    ("history", {"channel": "feed", "limit": 10}, 108),
-    ("presence", {"channel": "photo:5"}, 108),
-    ("presence_stats", {"channel": "photo:5"}, 108),
+    ("history", {"channel": "photo:5", "limit": 10}, 108),
+    ("presence", {"channel": "feed"}, 108),
+    ("presence_stats", {"channel": "feed"}, 108),
 ]
 
 
 async def test_not_offered(server: LiveServer, sdk: Sdk) -> None:
-    """A method that is not offered is answered with its error, and whoever asked can go on."""
+    """What is not offered, or not of this channel, is answered with its error, and whoever asked can go on."""
     async with sdk.open(server.url, "7") as client:
         await tells(client, event="connected")
         for method, params, code in NOT_OFFERED:
