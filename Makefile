@@ -25,7 +25,7 @@ check: $(VENV)/dev.stamp ## format, lint, types, unit tests (warnings are errors
 unit: $(VENV)/dev.stamp ## the unit tests alone, in seconds
 	$(BIN)/pytest -q $(UNIT)
 
-test: $(VENV)/dev.stamp ## every test; installs the engines and the browser it needs
+test: $(VENV)/dev.stamp ## every test; installs the engines, the browser and the SDKs it needs
 	@tests/install-engines
 	$(BIN)/pytest $(ARGS)
 
@@ -47,7 +47,7 @@ proto: ## generate the Protobuf classes from channels/protocol/live.proto (needs
 	uvx --from 'grpcio-tools==1.85.1' python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. channels/protocol/live.proto
 
 clean: ## remove what the commands made, except ./data
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis tests/sdk/node_modules
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
