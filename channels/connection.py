@@ -6,6 +6,7 @@ import asyncio
 import math
 import uuid
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from channels.form import Form, SharedMessage
@@ -46,9 +47,14 @@ class Connection(Outbox):
         "identity",
         "inbox",
         "next_check",
+        "node",
+        "on_end",
         "opened_at",
+        "pongs",
         "revoked",
+        "session",
         "streams",
+        "vouched",
     )
 
     def __init__(
@@ -74,6 +80,13 @@ class Connection(Outbox):
         # Commands that wait while one of them is being answered, None standing for the begin of a frame.
         self.inbox: deque[Command | None] | None = None
         self.gone = False
+        # Of a streaming answer: by what name, and at which process, its client speaks; and what its end undoes.
+        self.session = ""
+        self.node = ""
+        self.on_end: Callable[[], object] | None = None
+        # Whether the client can answer pings; and who it is, where its request told already.
+        self.pongs = True
+        self.vouched: Identity | None = None
         self.deadlines = Deadlines(connect=self.opened_at + settings.connect_deadline)
         self.next_check = math.inf
 

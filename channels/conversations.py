@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from typing import TypeVar
 
 import structlog
 
@@ -24,6 +25,8 @@ from channels.protocol.core import ProtocolCore
 from channels.protocol.effects import CallMethod, Connect, Question, ReadHistory, ReadPresence, Refresh, Subscribe
 from channels.protocol.messages import Command
 from channels.settings import LiveSettings
+
+C = TypeVar("C", bound=Connection)
 
 log = structlog.get_logger(__name__)
 
@@ -47,9 +50,13 @@ class Conversations:
 
     def open(self, form: Form, transport: Transport, address: str) -> Connection:
         """Begin a conversation; the client has a while to sign in."""
+        return self.open_as(Connection, form, transport, address)
+
+    def open_as(self, kind: type[C], form: Form, transport: Transport, address: str) -> C:
+        """Begin a conversation with a connection of a kind of its own."""
         now = asyncio.get_running_loop().time()
         core = ProtocolCore(rate=self._settings.command_rate, burst=self._settings.command_burst, now=now)
-        connection = Connection(form, transport, core, self._departures, self._settings, address=address)
+        connection = kind(form, transport, core, self._departures, self._settings, address=address)
         self._hub.open(connection)
         self._metrics.live_opened()
         self._keepalive.watch(connection)
@@ -104,6 +111,8 @@ class Conversations:
     def lost(self, connection: Connection) -> None:
         """End a conversation whose transport is gone."""
         connection.gone = True
+        if connection.on_end is not None:
+            connection.on_end()
         ending = connection.closed_with or codes.NORMAL
         connection.closed_with = ending
         self._hub.discard(connection)

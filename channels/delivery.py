@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 import structlog
@@ -9,6 +10,7 @@ import structlog
 from channels.bus.envelope import (
     BadEnvelopeError,
     DisconnectOrder,
+    Hear,
     Revoke,
     StreamBody,
     open_envelope,
@@ -18,6 +20,9 @@ from channels.hub import Hub
 from channels.ports import Publication
 
 log = structlog.get_logger(__name__)
+
+
+Hearing = Callable[[str, bytes | str], None]
 
 
 class LossHandler(Protocol):
@@ -33,10 +38,20 @@ class LossHandler(Protocol):
 
 
 class Delivery:
-    """Listen to pub/sub on behalf of the hub; `process_channels` are those that address this process."""
+    """Listen to pub/sub on behalf of the hub; `process_channels` are those that address this process.
 
-    def __init__(self, hub: Hub, process_channels: frozenset[bytes], losses: LossHandler) -> None:
+    `hear` is told what clients of streaming answers say.
+    """
+
+    def __init__(
+        self,
+        hub: Hub,
+        process_channels: frozenset[bytes],
+        losses: LossHandler,
+        hear: Hearing,
+    ) -> None:
         self._hub = hub
+        self._hear = hear
         self._process_channels = process_channels
         self._losses = losses
 
@@ -70,6 +85,8 @@ class Delivery:
                 self._hub.revoke(envelope.user_ids, owner)
             case DisconnectOrder(session):
                 self._hub.disconnect(envelope.user_ids, session)
+            case Hear(session, spoken):
+                self._hear(session, spoken)
 
     def _topic(self, channel: bytes, data: bytes) -> None:
         document = open_topic_message(data).data

@@ -10,6 +10,7 @@ from aiohttp import web
 from redis.asyncio import Redis
 
 from channels.bus.addressing import draw_process_id, process_channels
+from channels.bus.publisher import LivePublisher
 from channels.bus.pubsub import PubSub
 from channels.bus.registry import Registry
 from channels.commands import Commands, Desks
@@ -17,6 +18,7 @@ from channels.conversations import Conversations
 from channels.delivery import Delivery
 from channels.drain import close_paced
 from channels.ears import Ears
+from channels.emulation import Emulation
 from channels.errors import LiveUnavailableError
 from channels.hub import Hub
 from channels.keepalive import Keepalive
@@ -31,6 +33,7 @@ from channels.settings import LiveSettings
 from channels.subscriptions import Subscriptions
 from channels.transports.admission import Admission
 from channels.transports.frames import WebSocketForm
+from channels.transports.streaming import Streaming
 from channels.transports.websocket import WebSocketEndpoint
 
 log = structlog.get_logger(__name__)
@@ -55,12 +58,13 @@ class Live:
         settings = settings or LiveSettings()
         metrics = metrics or NoLiveMetrics()
         self._settings = settings
+        self.authenticator = ports.authenticator
         self.process_id = draw_process_id()
         channels = process_channels(self.process_id)
         self._hub = Hub()
         self._registry = Registry(redis, self.process_id, group_of, self._hub.has_user)
         self._resync = Resync(self._hub, self._registry, ports.streams, settings, metrics)
-        delivery = Delivery(self._hub, frozenset(channels), self._resync)
+        delivery = Delivery(self._hub, frozenset(channels), self._resync, self._hear)
         self._pubsub = PubSub(redis, channels, delivery, wanted=self._hub.wanted, deadline=settings.pubsub_deadline)
         self._keepalive = Keepalive(settings)
         self._admission = Admission(settings, self._hub.count_at)
@@ -72,6 +76,8 @@ class Live:
             limit=settings.message_bytes,
             unsent=settings.outbox_bytes,
         )
+        self._emulation = Emulation(conversations, LivePublisher(redis, group_of), self.process_id)
+        self.streaming = Streaming(conversations, self._emulation, self._admission, settings)
 
     @property
     def ready(self) -> bool:
@@ -95,6 +101,9 @@ class Live:
     async def handle(self, request: web.Request, address: str | None = None) -> web.StreamResponse:
         """Answer `GET /connection/websocket`; `address` is the client's, where proxies stand before it."""
         return await self._websocket.handle(request, address or request.remote or "")
+
+    def _hear(self, session: str, data: bytes | str) -> None:
+        self._emulation.hear(session, data)
 
     async def close(self) -> None:
         """Drain: accept nobody, close all with 3001 at the configured pace, and unregister."""

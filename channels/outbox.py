@@ -122,5 +122,7 @@ class Outbox:
         self.closed_with = disconnect
         if not self.transport.is_closing():
             self.transport.write(self.form.farewell(disconnect))
+            if not self.form.closes_by_frame:
+                self.transport.close()
         # Never cancelled: a transport that has ended does not mind, one that cannot flush must end.
         asyncio.get_running_loop().call_later(self._departures.patience, self.transport.abort)

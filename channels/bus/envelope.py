@@ -45,12 +45,20 @@ class DisconnectOrder:
 
 
 @dataclass(frozen=True, slots=True)
+class Hear:
+    """Hear commands of a session of this process; `data` is in the form of its stream."""
+
+    session: str
+    data: bytes | str
+
+
+@dataclass(frozen=True, slots=True)
 class Envelope:
     """A decoded message of a process's channel."""
 
     offset: int
     user_ids: tuple[int, ...]
-    body: StreamBody | Revoke | DisconnectOrder
+    body: StreamBody | Revoke | DisconnectOrder | Hear
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +80,11 @@ def control_body(*, control: str, owner: int | None = None, session: str | None 
     if control == "disconnect":
         return bytes(msgpack.packb({"control": "disconnect", "session": session}))
     raise ValueError(f"there is no order {control!r}")
+
+
+def hear_body(session: str, data: bytes | str) -> bytes:
+    """Return the body that brings what a client of a streaming answer says."""
+    return bytes(msgpack.packb({"control": "hear", "session": session, "data": data}))
 
 
 def topic_body(data: bytes | None) -> bytes:
@@ -107,7 +120,7 @@ def open_topic_message(message: bytes) -> TopicMessage:
             raise BadEnvelopeError("neither data nor a known order")
 
 
-def _body_of(packed: bytes) -> StreamBody | Revoke | DisconnectOrder:
+def _body_of(packed: bytes) -> StreamBody | Revoke | DisconnectOrder | Hear:
     match _unpack(packed):
         case {"stream": str(stream), "data": bytes(data)}:
             return StreamBody(stream, data)
@@ -115,6 +128,8 @@ def _body_of(packed: bytes) -> StreamBody | Revoke | DisconnectOrder:
             return Revoke(owner)
         case {"control": "disconnect", "session": str() | None as session}:
             return DisconnectOrder(session)
+        case {"control": "hear", "session": str(session), "data": bytes() | str() as data}:
+            return Hear(session, data)
         case _:
             raise BadEnvelopeError("neither a publication nor a known order")
 

@@ -22,6 +22,7 @@ from channels.errors import ChannelsError
 from channels.protocol.messages import METHODS, Command, Message
 
 MAX_COMMAND_ID = (1 << 32) - 1
+MAX_COMMANDS = 500  # in one frame; reading many thousand tiny ones would keep everybody else waiting
 
 
 class BadFrameError(ChannelsError):

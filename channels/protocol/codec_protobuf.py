@@ -14,7 +14,7 @@ from google.protobuf.message import DecodeError
 from google.protobuf.message import Message as Fields
 
 from channels.protocol import live_pb2
-from channels.protocol.codec import BadFrameError
+from channels.protocol.codec import MAX_COMMANDS, BadFrameError
 from channels.protocol.messages import Command, Message, RawJson
 
 _LENGTH_BYTES = 5  # of the varint of a 32-bit length
@@ -34,6 +34,8 @@ class ProtobufCodec:
         commands: list[Command] = []
         start = 0
         while start < len(data):
+            if len(commands) == MAX_COMMANDS:
+                raise BadFrameError(f"more than {MAX_COMMANDS} commands")
             start, end = _bounds(data, start)
             commands.append(_command(bytes(data[start:end])) if end > start else _PONG)
             start = end

@@ -22,12 +22,17 @@ from tests.support.live import LiveServer
 Serve = Callable[..., AbstractAsyncContextManager[LiveServer]]
 
 QUICK = {"tick": 0.02, "pubsub_deadline": 1.0, "close_deadline": 1.0, "drain_seconds": 0.1}
-SDKS = [
+OVER_WEBSOCKET = [
     "python-json",
     "python-protobuf",
     "node-json",
     "node-protobuf",
     pytest.param("chromium-json", marks=pytest.mark.browser),
+]
+FALLBACKS = [
+    "node-json-http_stream",
+    "node-protobuf-http_stream",
+    pytest.param("chromium-json-sse", marks=pytest.mark.browser),
 ]
 
 
@@ -40,13 +45,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
 
 
-@pytest.fixture(params=SDKS)
+@pytest.fixture(params=OVER_WEBSOCKET + FALLBACKS)
 def sdk(request: pytest.FixtureRequest) -> Sdk:
-    """Each SDK in each of its forms."""
-    platform, _, form = request.param.partition("-")
+    """Each SDK in each of its forms, over each transport."""
+    return _sdk(request)
+
+
+@pytest.fixture(params=OVER_WEBSOCKET)
+def websocket_sdk(request: pytest.FixtureRequest) -> Sdk:
+    """Each SDK in each of its forms, over WebSocket."""
+    return _sdk(request)
+
+
+def _sdk(request: pytest.FixtureRequest) -> Sdk:
+    platform, form, *transport = request.param.split("-")
     if platform == "python":
         return PythonSdk(binary=form == "protobuf")
-    return JavaScriptSdk(request.getfixturevalue(platform), form)
+    return JavaScriptSdk(request.getfixturevalue(platform), form, *transport)
 
 
 @pytest.fixture(scope="session")

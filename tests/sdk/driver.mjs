@@ -19,10 +19,18 @@ export function driver(forms, options, tell) {
   };
 }
 
-function open(Centrifuge, { url, tokens, form }, options, tell) {
+/** Return what the SDK is given for one transport: the address of the WebSocket, or a fallback beside it. */
+function endpoint(url, transport) {
+  if (transport === "websocket") return [url, {}];
+  const address = (path) => new URL(path, url.replace("ws", "http")).href;
+  return [[{ transport, endpoint: address(`/connection/${transport}`) }], { emulationEndpoint: address("/emulation") }];
+}
+
+function open(Centrifuge, { url, tokens, form, transport }, options, tell) {
   const left = [...tokens];
   const getToken = async () => (left.length > 1 ? left.shift() : left[0]);
-  const client = new Centrifuge(url, { getToken, ...QUICK, ...options });
+  const [target, further] = endpoint(url, transport);
+  const client = new Centrifuge(target, { getToken, ...QUICK, ...further, ...options });
   const { read, write } = form === "protobuf" ? BYTES : VALUES;
   const asks = questions(client, read, write);
 

@@ -69,7 +69,7 @@ class Engine:
         self._numbers = itertools.count(1)
 
     @asynccontextmanager
-    async def open(self, form: str, url: str, tokens: tuple[str, ...]) -> AsyncIterator[SdkClient]:
+    async def open(self, url: str, tokens: tuple[str, ...], **how: str) -> AsyncIterator[SdkClient]:
         """Connect a client for the time of the block."""
         number = next(self._numbers)
 
@@ -77,7 +77,7 @@ class Engine:
             await self._send({"client": number, "do": order, **params})
 
         client = self._clients[number] = JavaScriptClient(send)
-        await send("open", form=form, url=url, tokens=tokens)
+        await send("open", url=url, tokens=tokens, **how)
         await client.connect()
         try:
             yield client
@@ -91,15 +91,15 @@ class Engine:
 
 
 class JavaScriptSdk:
-    """Open clients in one form, where JavaScript runs."""
+    """Open clients in one form over one transport, where JavaScript runs."""
 
-    def __init__(self, engine: Engine, form: str) -> None:
-        self._engine, self._form = engine, form
+    def __init__(self, engine: Engine, form: str, transport: str = "websocket") -> None:
+        self._engine, self._form, self._transport = engine, form, transport
 
     @asynccontextmanager
     async def open(self, url: str, *tokens: str) -> AsyncIterator[SdkClient]:
         """Connect a client for the time of the block."""
-        async with self._engine.open(self._form, url, tokens) as client:
+        async with self._engine.open(url, tokens, form=self._form, transport=self._transport) as client:
             yield client
 
 

@@ -94,12 +94,12 @@ async def test_one_connection_too_many(serve: Serve, sdk: Sdk) -> None:
         assert server.live.connections == 1
 
 
-async def test_every_code(sdk: Sdk) -> None:
+async def test_every_code(websocket_sdk: Sdk) -> None:
     """Each code that connections are closed with does to a client what its range says, and tells it the reason."""
     assert {3001, 3012, 3503} < {ending.code for ending in OURS}
     async with closing_server() as url:
         for ending in OURS:
-            async with sdk.open(f"{url}?code={ending.code}&reason={quote(ending.reason)}", "7") as client:
+            async with websocket_sdk.open(f"{url}?code={ending.code}&reason={quote(ending.reason)}", "7") as client:
                 moved = "disconnected" if ending.code in FINAL else "connecting"
                 await tells(client, event=moved, code=ending.code, reason=ending.reason)
 

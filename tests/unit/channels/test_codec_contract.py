@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from channels.ports import Position, Publication
-from channels.protocol.codec import BadFrameError
+from channels.protocol.codec import MAX_COMMANDS, BadFrameError
 from channels.protocol.codes import ErrorCode, Unsubscribed
 from channels.protocol.messages import (
     METHODS,
@@ -148,6 +148,15 @@ def test_unknown_fields_do_no_harm(peer: Peer, frame: bytes | str) -> None:
     """Methods and parameters of a later version of the protocol are passed over."""
     (command,) = peer.codec.decode(frame)
     assert (command.id, command.method, command.params["channel"]) == (1, "subscribe", "a")
+
+
+@every_codec
+def test_no_end_of_commands(peer: Peer) -> None:
+    """A frame of very many tiny commands is refused, since everybody else would wait while they are read."""
+    many = [{"id": number, "ping": {}} for number in range(1, MAX_COMMANDS + 1)]
+    assert len(peer.codec.decode(peer.write(*many))) == MAX_COMMANDS
+    with pytest.raises(BadFrameError, match="more than"):
+        peer.codec.decode(peer.write(*many, {"id": 1, "ping": {}}))
 
 
 @every_codec
