@@ -109,6 +109,6 @@ class Connection(Outbox):
         if state is None:
             return
         if state.offer(offset, message):
-            self.put(message.encoded_for(self.form))
+            self.put(message.encoded.get(self.form) or message.encoded_for(self.form))
         elif state.overflowed:
             self.close(codes.INSUFFICIENT_STATE)

@@ -14,6 +14,9 @@ from channels.form import Form
 from channels.protocol.codes import Disconnect
 
 
+_SLICE = 1000  # outboxes written in one turn of the event loop: some five milliseconds
+
+
 class Transport(Protocol):
     """What of `asyncio.Transport` a connection uses."""
 
@@ -65,6 +68,10 @@ class Departures:
 
     def _flush(self) -> None:
         due, self._due = self._due, []
+        if len(due) > _SLICE:
+            # The rest leaves in the next turns, so that whatever else is due need not wait for all of it.
+            due, self._due = due[:_SLICE], due[_SLICE:]
+            asyncio.get_running_loop().call_soon(self._flush)
         messages = 0
         for outbox in due:
             messages += outbox.flush()
