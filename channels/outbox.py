@@ -13,7 +13,6 @@ from typing import Protocol
 from channels.form import Form
 from channels.protocol.codes import Disconnect
 
-
 _SLICE = 1000  # outboxes written in one turn of the event loop: some five milliseconds
 
 
