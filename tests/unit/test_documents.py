@@ -15,6 +15,7 @@ from channels.protocol import codes
 from channels.protocol.codes import Disconnect, ErrorCode, Unsubscribed
 from channels.settings import LiveSettings
 from server.config.settings import LimitsSection
+from server.operation.collector import Collector
 from server.operation.metrics import LoopWatch, Metrics
 from tests.support.documents import ROOT, blocks, codes_in, documents, table_rows
 from workers import live_topics
@@ -142,6 +143,7 @@ def test_the_operator_s_guide_lists_every_metric() -> None:
     """Each metric's name stands in the table, as `/metrics` gives it, and no other."""
     metrics = Metrics("1")
     LoopWatch(metrics.registry)
+    Collector(metrics.registry)
     assert names_in("docs/operation.md", "Metrics") == exposed(metrics.registry)
 
 
