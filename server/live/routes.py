@@ -55,18 +55,20 @@ class LiveRoutes:
 
     async def _identity(self, request: web.Request) -> Identity:
         try:
-            if (ticket := request.query.get("ticket")) is not None:
-                return await self._of_ticket(ticket)
-            viewer = self._authentication.viewer(request)
-            if viewer is None:
-                raise unauthorized("unauthorized", "sign in first")
-            identity = Identity(user_id=viewer.user_id, session=viewer.session, expires_at=float(viewer.expires_at))
+            ticket = request.query.get("ticket")
+            identity = self._of_headers(request) if ticket is None else await self._of_ticket(ticket)
             await self._live.authenticator.confirm(identity)
         except TokenExpiredError as error:
             raise unauthorized("token_expired", str(error)) from error
         except TokenInvalidError as error:
             raise unauthorized("invalid_token", str(error)) from error
         return identity
+
+    def _of_headers(self, request: web.Request) -> Identity:
+        viewer = self._authentication.viewer(request)
+        if viewer is None:
+            raise unauthorized("unauthorized", "sign in first")
+        return Identity(user_id=viewer.user_id, session=viewer.session, expires_at=float(viewer.expires_at))
 
     async def _of_ticket(self, ticket: str) -> Identity:
         if ticket.count(".") == 2:
