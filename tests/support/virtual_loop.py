@@ -36,6 +36,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         """Return the virtual time in seconds."""
         return self._leaping.now
 
+    def stall(self, seconds: float) -> None:
+        """Let time pass in which nothing could run, as when a handler computes."""
+        self._leaping.now += seconds
+
 
 def run_virtually(main: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine to its end in a loop of its own, in virtual time."""
