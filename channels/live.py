@@ -16,7 +16,7 @@ from channels.bus.registry import Registry
 from channels.commands import Commands, Desks
 from channels.conversations import Conversations
 from channels.delivery import Delivery
-from channels.drain import close_paced
+from channels.drain import drain
 from channels.ears import Ears
 from channels.emulation import Emulation
 from channels.errors import LiveUnavailableError
@@ -109,7 +109,7 @@ class Live:
         """Drain: accept nobody, close all with 3001 at the configured pace, and unregister."""
         self._admission.stop()
         user_ids = self._hub.user_ids()
-        await close_paced(self._hub.everyone(), seconds=self._settings.drain_seconds, rate=self._settings.drain_rate)
+        await drain(self._hub.everyone, seconds=self._settings.drain_seconds, rate=self._settings.drain_rate)
         try:
             async with asyncio.timeout(self._settings.close_deadline + 1):
                 await self._hub.empty.wait()

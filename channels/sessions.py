@@ -49,7 +49,7 @@ class Sessions:
         # In this order nothing is missed: hear and hold back, be found by writers, and only then read.
         connection.streams = {name: StreamState(name, limit=self._settings.held_publications) for name in STREAMS}
         self._hub.join(connection, identity)
-        await self._registry.register([identity.user_id])
+        await self._resync.admit(connection, identity.user_id)
         await self._authenticator.confirm(identity)
         subs = {
             name: await self._open_stream(identity, state, question.since) for name, state in connection.streams.items()

@@ -66,6 +66,12 @@ class TcpProxy:
         self._up.set()
         self._down.set()
 
+    def abandon(self) -> None:
+        """Let what stands carry nothing ever again, nor tell of its end; new connections work."""
+        self.freeze()
+        self._up, self._down = asyncio.Event(), asyncio.Event()
+        self.thaw()
+
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             if isinstance(self._target, str):
