@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 UNIT   := tests/unit
 
-.PHONY: help run check unit test format bench lock clean
+.PHONY: help run check unit test format bench bench-live lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -37,6 +37,11 @@ bench: $(VENV)/dev.stamp ## measure what the service must reach; a table, and JS
 	@tests/install-engines
 	$(BIN)/python -m bench $(ARGS)
 
+bench-live: $(VENV)/dev.stamp ## measure the live layer beside nchan, ws, Socket.IO and a loop in C
+	@tests/install-engines
+	@bench/sockets/peers/install
+	$(BIN)/python -m bench.sockets $(ARGS)
+
 lock: ## pin every dependency anew, with hashes and no index address (needs uv)
 	uv pip compile pyproject.toml --extra embedded --group build --universal --python-version 3.11 \
 	    --generate-hashes --no-emit-index-url --no-annotate --no-header -o requirements.lock
@@ -44,7 +49,7 @@ lock: ## pin every dependency anew, with hashes and no index address (needs uv)
 	    --generate-hashes --no-emit-index-url --no-annotate --no-header -c requirements.lock -o requirements-dev.lock
 
 clean: ## remove what the commands made, except ./data
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis bench/sockets/peers/node_modules
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
