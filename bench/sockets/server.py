@@ -14,7 +14,7 @@ import orjson
 import uvloop
 from aiohttp import web
 
-from bench.sockets.machine.stalls import StallWatch
+from bench.sockets.machine.stalls import CollectionWatch, StallWatch
 from channels.live import Live
 from channels.settings import LiveSettings
 from server.api.live import LIVE_PATH
@@ -49,8 +49,9 @@ async def serve(kind: str, port: int) -> None:
             stores = await stack.enter_async_context(open_stores(settings))
             live = live_layer(settings, stores, metrics)
             app = live_app(settings, live, metrics)
-        watch = StallWatch()
-        app.router.add_get(STATE, _State(live, watch).answer)
+        watch, collections = StallWatch(), CollectionWatch()
+        collections.attach()
+        app.router.add_get(STATE, _State(live, watch, collections).answer)
         health = Health({"live": lambda: _require_ready(live)})
         add_health_routes(app, health, metrics)
         gc.freeze()  # as in production
@@ -59,15 +60,20 @@ async def serve(kind: str, port: int) -> None:
 
 
 class _State:
-    """Answer how many connections there are, and the longest stall so far, in seconds."""
+    """Answer how many connections there are, and the longest stall and garbage collection so far, in seconds."""
 
-    def __init__(self, live: Live, watch: StallWatch) -> None:
+    def __init__(self, live: Live, watch: StallWatch, collections: CollectionWatch) -> None:
         self._live = live
         self._watch = watch
+        self._collections = collections
 
     async def answer(self, _request: web.Request) -> web.Response:
         """Answer any request."""
-        state = {"connections": self._live.connections, "stall": self._watch.longest}
+        state = {
+            "connections": self._live.connections,
+            "stall": self._watch.longest,
+            "collection": self._collections.longest,
+        }
         return web.Response(body=orjson.dumps(state), content_type="application/json")
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import aiohttp
 
+from bench.report import Figure, figure
 from bench.sockets.client.frames import client_frame
 from bench.sockets.client.greeting import Manners, websocket_upgrade
 from bench.sockets.server import STATE
@@ -19,10 +20,18 @@ LONGEST_STALL = 20.0  # milliseconds that the event loop may be kept from what i
 
 @dataclass(frozen=True, kw_only=True)
 class State:
-    """How many connections the process holds, and its longest stall so far, in milliseconds."""
+    """How many connections the process holds, and its longest stall and garbage collection so far, in milliseconds."""
 
     connections: int
     stall: float
+    collection: float
+
+    def figures(self, when: str) -> list[Figure]:
+        """Return the stalls as figures; `when` says what the process did so far."""
+        return [
+            figure("event loop", f"longest stall, {when}", "ms", [self.stall], at_most=LONGEST_STALL),
+            figure("event loop", "longest run of the garbage collector", "ms", [self.collection]),
+        ]
 
 
 def command(kind: str, port: int, environment: Mapping[str, str]) -> list[str]:
@@ -44,4 +53,4 @@ async def state(port: int) -> State:
     """Ask the process."""
     async with aiohttp.ClientSession() as http, http.get(f"http://127.0.0.1:{port}{STATE}") as answer:
         said = await answer.json()
-    return State(connections=said["connections"], stall=said["stall"] * 1000)
+    return State(connections=said["connections"], stall=said["stall"] * 1000, collection=said["collection"] * 1000)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import time
 
@@ -32,6 +33,29 @@ class StallWatch:
                 self.longest = max(self.longest, late - (waited - before))
         finally:
             os.close(scheduler)
+
+
+class CollectionWatch:
+    """Remember the longest run of the garbage collector, in seconds of the core: a stall whose cause is known."""
+
+    def __init__(self) -> None:
+        self.longest = 0.0
+        self._started = 0.0
+
+    def attach(self) -> None:
+        """Look from now on."""
+        gc.callbacks.append(self._noted)
+
+    def detach(self) -> None:
+        """Look no longer."""
+        gc.callbacks.remove(self._noted)
+
+    def _noted(self, phase: str, _info: dict[str, int]) -> None:
+        now = time.thread_time()
+        if phase == "start":
+            self._started = now
+        else:
+            self.longest = max(self.longest, now - self._started)
 
 
 def _waited(scheduler: int) -> float:

@@ -18,11 +18,12 @@ from bench.sockets.client.audience import Audience
 from bench.sockets.client.remote import Remote, remote
 from bench.sockets.machine.cores import Cores
 from bench.sockets.machine.usage import cpu_seconds
+from bench.sockets.peers.installed import require_peers
 from bench.sockets.peers.nchan import NCHAN
 from bench.sockets.peers.peer import Peer, Running
 from bench.sockets.peers.picshare import PICSHARE
 from bench.sockets.peers.programs import SEND_LOOP, SOCKET_IO, WS
-from bench.sockets.under_test import LONGEST_STALL, state
+from bench.sockets.under_test import state
 
 PEERS = (PICSHARE, NCHAN, WS, SOCKET_IO, SEND_LOOP)
 GOALS = {NCHAN.name: 0.9, WS.name: 0.75, SOCKET_IO.name: 0.6, SEND_LOOP.name: 1.5}
@@ -62,6 +63,7 @@ class _Stand:
 
 async def measure(cores: Cores, *, quick: bool) -> list[Figure]:
     """Return each server's cost, the ratios, and PicShare's longest stall."""
+    require_peers()
     if quick:
         loads = [_Load(sockets=1000, rounds=3, single=30, bursts=3)]
     else:
@@ -78,9 +80,8 @@ async def measure(cores: Cores, *, quick: bool) -> list[Figure]:
         for load in loads:
             await _run(stands, load)
             figures += _figures(stands, load)
-        stall = (await state(stands[0].running.port)).stall
-    figures.append(figure("event loop", "longest stall while broadcasting", "ms", [stall], at_most=LONGEST_STALL))
-    return figures
+        ours = await state(stands[0].running.port)
+    return [*figures, *ours.figures("connecting and broadcasting")]
 
 
 @asynccontextmanager

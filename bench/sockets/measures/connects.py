@@ -13,7 +13,7 @@ from bench.sockets.client.arrivals import Arrived
 from bench.sockets.client.remote import Remote
 from bench.sockets.machine.cores import Cores
 from bench.sockets.machine.usage import cpu_seconds
-from bench.sockets.under_test import LONGEST_STALL, state
+from bench.sockets.under_test import state
 from bench.sockets.world import World, world
 from tests.support.eventually import eventually
 
@@ -28,14 +28,14 @@ async def measure(cores: Cores, *, quick: bool) -> list[Figure]:
     async with world(cores, people) as service, service.people(0) as clients:
         first = await _rates(service, clients)
         rates = [await _rates(service, clients) for _ in range(rounds)]
-        stall = (await state(service.live.port)).stall
+        now = await state(service.live.port)
     failed = sum(rate.failed for rate in (first, *rates))
     return [
         figure(GROUP, "for each second of the server's core", "/s", [rate.core for rate in rates], at_least=GOAL),
         figure(GROUP, "by the clock, engines and clients on the other core", "/s", [rate.clock for rate in rates]),
         figure(GROUP, "first ones, whose feeds have to be built", "/s", [first.core]),
         figure(GROUP, "attempts that failed and were repeated", "", [failed], at_most=0),
-        figure("event loop", f"longest stall while {AT_ONCE} at a time connect", "ms", [stall], at_most=LONGEST_STALL),
+        *now.figures(f"{AT_ONCE} connecting at a time"),
     ]
 
 

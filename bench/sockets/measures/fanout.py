@@ -14,7 +14,7 @@ from bench.sockets.client.message import message
 from bench.sockets.client.remote import Remote
 from bench.sockets.machine.cores import Cores
 from bench.sockets.machine.usage import cpu_seconds
-from bench.sockets.under_test import LONGEST_STALL, state
+from bench.sockets.under_test import state
 from bench.sockets.world import SETTLED, World, world
 from workers import live_topics
 
@@ -36,13 +36,13 @@ async def measure(cores: Cores, *, quick: bool) -> list[Figure]:
             if number:  # the first round warms up
                 spread.append(costs[0])
                 single.append(costs[1])
-        stall = (await state(service.live.port)).stall
+        now = await state(service.live.port)
     group = f"photo to {followers:,} followers online"
     return [
         figure(group, "worker → Redis → hub → socket", "µs", spread),
         figure(group, "one message to a topic, same sockets", "µs", single),
         figure(group, "ratio", "×", [one / other for one, other in zip(spread, single, strict=True)], at_most=GOAL),
-        figure("event loop", "longest stall during fan-out", "ms", [stall], at_most=LONGEST_STALL),
+        *now.figures("connecting and fanning out"),
     ]
 
 

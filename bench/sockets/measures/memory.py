@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from bench.report import Figure, figure
 from bench.sockets.machine.cores import Cores
 from bench.sockets.machine.usage import cpu_seconds, kernel_memory, resident_bytes
-from bench.sockets.under_test import LONGEST_STALL, state
+from bench.sockets.under_test import State, state
 from bench.sockets.world import World, world
 
 GOAL = 16.0  # KB
@@ -29,12 +29,12 @@ _SETTLE_DEADLINE = 30.0  # seconds
 
 @dataclass(frozen=True, kw_only=True)
 class _Growth:
-    """Bytes for each connection, and the longest stall in milliseconds."""
+    """Bytes for each connection, and the process at the end."""
 
     process: float
     slab: float
     buffers: float
-    stall: float
+    state: State
 
 
 async def measure(cores: Cores, *, quick: bool) -> list[Figure]:
@@ -43,12 +43,12 @@ async def measure(cores: Cores, *, quick: bool) -> list[Figure]:
     many = min(2_000 if quick else WANTED, limit - SPARE_FILES)
     growths = [await _growth(cores, many // 10, many) for _ in range(1 if quick else 2)]
     group = f"{many:,} idle connections"
-    stall = max(growth.stall for growth in growths)
+    worst = max((growth.state for growth in growths), key=lambda state: state.stall)
     return [
         figure(group, "resident, for each", "KB", [growth.process / 1024 for growth in growths], at_most=GOAL),
         figure(group, "kernel objects, both ends and clients", "KB", [growth.slab / 1024 for growth in growths]),
         figure(group, "kernel socket buffers, both ends", "KB", [growth.buffers / 1024 for growth in growths]),
-        figure("event loop", f"longest stall while {many:,} connect", "ms", [stall], at_most=LONGEST_STALL),
+        *worst.figures(f"{many:,} connecting"),
     ]
 
 
@@ -69,7 +69,7 @@ async def _growth(cores: Cores, few: int, many: int) -> _Growth:
         process=(grown - process) / came,
         slab=(after.slab - kernel.slab) / came,
         buffers=(after.buffers - kernel.buffers) / came,
-        stall=now.stall,
+        state=now,
     )
 
 

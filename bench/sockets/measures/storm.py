@@ -15,7 +15,7 @@ from bench.sockets.client.arrivals import Arrived
 from bench.sockets.client.people import sent_now
 from bench.sockets.client.remote import Remote
 from bench.sockets.machine.cores import Cores
-from bench.sockets.under_test import LONGEST_STALL, state
+from bench.sockets.under_test import state
 from bench.sockets.world import World, world
 from channels.bus.envelope import stream_body
 from tests.support.eventually import eventually
@@ -38,7 +38,6 @@ class _Storm:
     p99: float
     longest: float
     returned: Arrived
-    stall: float
 
 
 async def measure(cores: Cores, *, quick: bool) -> list[Figure]:
@@ -49,13 +48,13 @@ async def measure(cores: Cores, *, quick: bool) -> list[Figure]:
         tokens = service.tokens(service.followers[staying:])
         await stormy.call("enter", tokens, _AT_ONCE)
         storms = [await _storm(service, calm, stormy, tokens, staying) for _ in range(runs)]
+        now = await state(service.live.port)
     group = f"{leaving:,} come back, {staying:,} listen"
     returned = [storm.returned for storm in storms]
     unrecovered = [float(item.lost) for item in returned]
     failed = [float(sum(item.failures.values())) for item in returned]
     for reason, times in sorted({pair for item in returned for pair in item.failures.items()}):
         print(f"  failed attempts: {times} × {reason}")
-    stall = max(storm.stall for storm in storms)
     return [
         figure(group, "delay of the connected, p99", "ms", [storm.p99 for storm in storms], at_most=GOAL),
         figure(group, "the longest", "ms", [storm.longest for storm in storms]),
@@ -63,7 +62,7 @@ async def measure(cores: Cores, *, quick: bool) -> list[Figure]:
         figure(group, "until everybody is back", "s", [item.seconds for item in returned]),
         figure(group, "streams not recovered", "", unrecovered, at_most=0),
         figure(group, "failed attempts", "", failed),
-        figure("event loop", "longest stall in the storm", "ms", [stall], at_most=LONGEST_STALL),
+        *now.figures("in the storm"),
     ]
 
 
@@ -85,7 +84,6 @@ async def _storm(service: World, calm: Remote, stormy: Remote, tokens: list[str]
         p99=percentile(during, 0.99),
         longest=max(during),
         returned=returned,
-        stall=(await state(service.live.port)).stall,
     )
 
 

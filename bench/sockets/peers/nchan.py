@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,12 +11,12 @@ import psutil
 from bench.sockets.client.greeting import Manners, Step, websocket_upgrade
 from bench.sockets.machine.child import listens, serving
 from bench.sockets.machine.cores import Cores
+from bench.sockets.peers.installed import NCHAN_MODULE, program
 from bench.sockets.peers.peer import Peer, Running
 from tests.engines.private import free_port
 from tests.support.eventually import eventually
 
-_MODULE = Path("/usr/lib/nginx/modules/ngx_nchan_module.so")
-# Two kinds of wakefulness would only cost: no access log, no compression, messages kept in memory for seconds.
+# What would only cost is off: no access log, no compression; messages are kept in memory, for seconds.
 _CONFIGURATION = """\
 daemon off;
 worker_processes 1;
@@ -72,8 +70,8 @@ async def _run(folder: Path, cores: Cores) -> AsyncIterator[Running]:
     kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     temporary = " ".join(f"{kind}_temp_path {folder}/{kind};" for kind in kinds)
     file = folder / "nginx.conf"
-    file.write_text(_CONFIGURATION.format(module=_MODULE, folder=folder, port=port, temporary=temporary))
-    binary = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin") or "nginx"
+    file.write_text(_CONFIGURATION.format(module=NCHAN_MODULE, folder=folder, port=port, temporary=temporary))
+    binary = program("nginx") or "nginx"
     command = cores.serving([binary, "-p", str(folder), "-c", str(file), "-e", "stderr"])
     async with serving(command, name="nginx", folder=folder, ready=lambda: listens(port)) as master:
         # The master listens already while its worker is still being made.

@@ -6,7 +6,6 @@ All three take messages over a TCP connection, each with its length before it.
 from __future__ import annotations
 
 import asyncio
-import shutil
 import struct
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -99,10 +98,8 @@ async def _socketio(folder: Path, cores: Cores) -> AsyncIterator[Running]:
 @asynccontextmanager
 async def _send_loop(folder: Path, cores: Cores) -> AsyncIterator[Running]:
     binary = folder / "send_loop"
-    compiler = shutil.which("cc") or "gcc"
-    compiling = await asyncio.create_subprocess_exec(
-        compiler, "-O2", "-Wall", "-o", str(binary), str(_HERE / "send_loop.c")
-    )
+    command = ["gcc", "-O2", "-Wall", "-o", str(binary), str(_HERE / "send_loop.c")]
+    compiling = await asyncio.create_subprocess_exec(*command)
     assert await compiling.wait() == 0, "send_loop.c did not compile"
     async with _program([str(binary)], "send_loop", SendLoopDialect(), folder, cores) as running:
         yield running

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import time
 
 import pytest
 
 from bench.sockets.machine.cores import TooFewCoresError, share_out
-from bench.sockets.machine.stalls import StallWatch
+from bench.sockets.machine.stalls import CollectionWatch, StallWatch
 from bench.sockets.machine.usage import buffer_pages_of, cpu_seconds, resident_bytes, slab_of
 from tests.support.eventually import eventually
 
@@ -58,3 +59,16 @@ async def test_a_blocked_loop_is_seen() -> None:
     await asyncio.sleep(0.01)
     watching.cancel()
     assert watch.longest >= longest
+
+
+def test_a_run_of_the_garbage_collector_is_seen() -> None:
+    """The longest run is remembered from when the watch is attached until it is detached."""
+    watch = CollectionWatch()
+    gc.collect()
+    assert watch.longest == 0
+    watch.attach()
+    try:
+        gc.collect()
+        assert watch.longest > 0
+    finally:
+        watch.detach()
