@@ -15,6 +15,7 @@ from bench.sockets.client.people import People
 from bench.sockets.client.remote import Remote, remote
 from bench.sockets.machine.child import serving
 from bench.sockets.machine.cores import Cores
+from bench.sockets.machine.redis import redis_on
 from bench.sockets.under_test import MANNERS, command, is_ready
 from server.config.loading import load_settings
 from server.config.settings import DELIMITER, PREFIX, Settings
@@ -30,7 +31,7 @@ from storage.events import FanoutChunk
 from storage.ids import SHARDS, IdMaker
 from storage.migrate import migrate
 from storage.models import Role
-from tests.engines.private import free_port, redis_server
+from tests.engines.private import free_port
 from workers.fanout import CHUNK, chunks
 from workers.handlers import EventHandler
 
@@ -123,7 +124,7 @@ async def world(cores: Cores, followers: int) -> AsyncIterator[World]:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="psb-")))
         environment = {
             "PICSHARE_DATABASE__URL": await stack.enter_async_context(embedded_postgres(folder)),
-            "PICSHARE_REDIS__URL": stack.enter_context(redis_server(folder / "redis")),
+            "PICSHARE_REDIS__URL": f"redis://127.0.0.1:{await stack.enter_async_context(redis_on(folder))}",
             "PICSHARE_BLOBS__URL": f"file:{folder / 'blobs'}",
             "PICSHARE_BROKER__URL": "amqp://127.0.0.1/unused",
             "PICSHARE_AUTH__SECRET": secrets.token_hex(32),

@@ -13,10 +13,11 @@ from bench.sockets.client.frames import client_frame
 from bench.sockets.client.greeting import Step
 from bench.sockets.machine.child import serving
 from bench.sockets.machine.cores import Cores
+from bench.sockets.machine.redis import redis_on
 from bench.sockets.peers.peer import Peer, Running
 from channels.bus.addressing import topic_channel
 from channels.bus.envelope import topic_body
-from tests.engines.private import free_port, redis_server
+from tests.engines.private import free_port
 
 _CHANNEL = "photo:1"
 
@@ -44,9 +45,10 @@ class PicShareDialect:
 
 @asynccontextmanager
 async def _run(folder: Path, cores: Cores) -> AsyncIterator[Running]:
-    with redis_server(folder / "redis") as url:
-        port, redis_port = free_port(), int(url.rpartition(":")[2])
-        command = cores.serving(under_test.command("bare", port, {"PICSHARE_REDIS__URL": url}))
+    async with redis_on(folder) as redis_port:
+        port = free_port()
+        environment = {"PICSHARE_REDIS__URL": f"redis://127.0.0.1:{redis_port}"}
+        command = cores.serving(under_test.command("bare", port, environment))
         async with serving(command, name="picshare", folder=folder, ready=lambda: under_test.is_ready(port)) as pid:
             yield Running(pid=pid, port=port, publish_port=redis_port, dialect=PicShareDialect())
 

@@ -128,6 +128,19 @@ def test_an_old_message_is_no_delivery() -> None:
         crowd.broadcast(2, 1)
 
 
+def test_a_burst_in_another_order_is_no_delivery() -> None:
+    """Two messages that come together come in the order in which they were published."""
+    held: list[bytes] = []
+
+    def swapped(clients: list[socket.socket], data: bytes) -> None:
+        held.append(data)
+        if len(held) == 2:
+            to_all(clients, held[1] + held[0])
+
+    with listening(swapped) as crowd, pytest.raises(DeliveryError, match="not in order"):
+        crowd.broadcast(2, 2)
+
+
 @pytest.mark.engines
 @pytest.mark.parametrize("peer", [PICSHARE, SEND_LOOP], ids=lambda peer: peer.name)
 async def test_a_peer_reaches_everybody(peer: Peer, tmp_path: Path) -> None:
