@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 UNIT   := tests/unit
 
-.PHONY: help run check unit test format bench lock proto clean
+.PHONY: help run check unit test format bench bench-live lock proto clean
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -37,6 +37,11 @@ bench: $(VENV)/dev.stamp ## measure what the service must reach; a table, and JS
 	@tests/install-engines
 	$(BIN)/python -m bench $(ARGS)
 
+bench-live: $(VENV)/dev.stamp ## measure the live layer beside nchan, ws, Socket.IO and a loop in C
+	@tests/install-engines
+	@bench/sockets/peers/install
+	$(BIN)/python -m bench.sockets $(ARGS)
+
 lock: ## pin every dependency anew, with hashes and no index address (needs uv)
 	uv pip compile pyproject.toml --extra embedded --group build --universal --python-version 3.11 \
 	    --generate-hashes --no-emit-index-url --no-annotate --no-header -o requirements.lock
@@ -47,7 +52,7 @@ proto: ## generate the Protobuf classes from channels/protocol/live.proto (needs
 	uvx --from 'grpcio-tools==1.85.1' python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. channels/protocol/live.proto
 
 clean: ## remove what the commands made, except ./data
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis tests/sdk/node_modules
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis tests/sdk/node_modules bench/sockets/peers/node_modules
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

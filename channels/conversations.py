@@ -18,7 +18,7 @@ from channels.form import Form
 from channels.hub import Hub
 from channels.keepalive import Keepalive
 from channels.metrics import LiveMetrics
-from channels.outbox import Departures, Transport
+from channels.outbox import Transport
 from channels.protocol import codes
 from channels.protocol.codec import BadFrameError
 from channels.protocol.core import ProtocolCore
@@ -44,7 +44,7 @@ class Conversations:
         self._keepalive = keepalive
         self._settings = settings
         self._metrics = metrics
-        self._departures = Departures(metrics.live_sent, patience=settings.close_deadline)
+        self._departures = hub.departures
         # The loop itself keeps only weak references to its tasks.
         self._answering: set[asyncio.Task[None]] = set()
 
@@ -110,11 +110,11 @@ class Conversations:
 
     def lost(self, connection: Connection) -> None:
         """End a conversation whose transport is gone."""
-        connection.gone = True
+        connection.lost = True
         if connection.on_end is not None:
             connection.on_end()
+        connection.gone(codes.NORMAL)
         ending = connection.closed_with or codes.NORMAL
-        connection.closed_with = ending
         self._hub.discard(connection)
         self._metrics.live_closed(ending.code)
         log.info(
@@ -154,7 +154,7 @@ class Conversations:
             raise
         finally:
             connection.inbox = None
-            if connection.gone:
+            if connection.lost:
                 self._commands.leave(connection)
             elif not connection.transport.is_closing():
                 connection.transport.resume_reading()

@@ -41,15 +41,15 @@ class Form(Protocol):
 class SharedMessage:
     """A message for many connections: encoded when a form first asks, and then never again."""
 
-    __slots__ = ("encoded", "message")
+    __slots__ = ("_encoded", "message")
 
     def __init__(self, message: Message) -> None:
         self.message = message
-        self.encoded: dict[Form, bytes] = {}
+        self._encoded: dict[Form, bytes] = {}
 
     def encoded_for(self, form: Form) -> bytes:
         """Return the bytes in one form."""
-        encoded = self.encoded.get(form)
+        encoded = self._encoded.get(form)
         if encoded is None:
-            encoded = self.encoded[form] = form.encode(self.message)
+            encoded = self._encoded[form] = form.encode(self.message)
         return encoded

@@ -23,6 +23,7 @@ from channels.errors import LiveUnavailableError
 from channels.hub import Hub
 from channels.keepalive import Keepalive
 from channels.metrics import LiveMetrics, NoLiveMetrics
+from channels.outbox import Departures
 from channels.ports import Ports
 from channels.protocol.codec_json import JsonCodec
 from channels.protocol.codec_msgpack import MsgpackCodec
@@ -61,7 +62,7 @@ class Live:
         self.authenticator = ports.authenticator
         self.process_id = draw_process_id()
         channels = process_channels(self.process_id)
-        self._hub = Hub()
+        self._hub = Hub(Departures(metrics.live_sent, patience=settings.close_deadline))
         self._registry = Registry(redis, self.process_id, group_of, self._hub.has_user)
         self._resync = Resync(self._hub, self._registry, ports.streams, settings, metrics)
         delivery = Delivery(self._hub, frozenset(channels), self._resync, self._hear)

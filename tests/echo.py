@@ -49,7 +49,7 @@ class Echo:
 
     def lost(self, outbox: Outbox) -> None:
         """Write nothing any more."""
-        outbox.closed_with = outbox.closed_with or codes.NORMAL
+        outbox.gone(codes.NORMAL)
 
 
 def echo_app() -> web.Application:

@@ -59,15 +59,11 @@ class EventStream(Connection):
             self.put(b"id: %b\n" % event_id(self.positions).encode())
         super().send_shared(message)
 
-    def publish(self, stream: str, offset: int, message: SharedMessage) -> None:
-        """Pass on a publication of a stream, unless this client has it already."""
-        state = self.streams.get(stream)
-        if state is None:
-            return
-        if state.offer(offset, message):
+    def takes(self, stream: str, offset: int, message: SharedMessage) -> bool:
+        """Tell a new publication itself, with its id, so that nobody else sends it."""
+        if super().takes(stream, offset, message):
             self.send_shared(message)
-        elif state.overflowed:
-            self.close(codes.INSUFFICIENT_STATE)
+        return False
 
     def _begin(self, subs: Message) -> None:
         """Tell what was missed, oldest first, then that the stream stands and where."""

@@ -27,6 +27,7 @@ from channels.ears import Ears
 from channels.hub import Hub
 from channels.keepalive import Keepalive
 from channels.metrics import NoLiveMetrics
+from channels.outbox import Departures
 from channels.ports import Ports
 from channels.protocol.codec_json import JsonCodec
 from channels.protocol.codes import Disconnect
@@ -104,7 +105,8 @@ class Process:
         process_id = draw_process_id()
         redis, streams = cast(Redis, EngineRedis(engine)), EngineStreams(engine)
         metrics = NoLiveMetrics()
-        self.hub, self.keepalive = Hub(), Keepalive(SETTINGS)
+        self.hub = Hub(Departures(metrics.live_sent, patience=SETTINGS.close_deadline))
+        self.keepalive = Keepalive(SETTINGS)
         self.registry = Registry(redis, process_id, group_of, self.hub.has_user)
         self.resync = Resync(self.hub, self.registry, streams, SETTINGS, metrics)
         delivery = Delivery(self.hub, frozenset(process_channels(process_id)), self.resync, lambda *_: None)

@@ -58,9 +58,9 @@ class Scene:
     """One connected client of person 7, whose stream `feed` stands at the end of the log."""
 
     def __init__(self) -> None:
-        self.hub, self.registry, self.streams = Hub(), FakeRegistry(), MemoryStreams()
-        self.resync = Resync(self.hub, cast(Registry, self.registry), self.streams, SETTINGS, NoLiveMetrics())
         self._departures = Departures(lambda _: None, patience=1)
+        self.hub, self.registry, self.streams = Hub(self._departures), FakeRegistry(), MemoryStreams()
+        self.resync = Resync(self.hub, cast(Registry, self.registry), self.streams, SETTINGS, NoLiveMetrics())
         self.connection, self.transport = self.device()
 
     def device(self) -> tuple[Connection, MemoryTransport]:

@@ -107,7 +107,7 @@ def test_those_who_left() -> None:
     async def scene() -> tuple[Crowd, float]:
         crowd = Crowd(50)
         for connection in crowd.all:
-            connection.closed_with = codes.NORMAL
+            connection.gone(codes.NORMAL)
         await close_paced(crowd.all, seconds=3600, rate=20)
         return crowd, asyncio.get_running_loop().time()
 
