@@ -38,9 +38,9 @@ bench: $(VENV)/dev.stamp ## measure what the service must reach; a table, and JS
 	$(BIN)/python -m bench $(ARGS)
 
 lock: ## pin every dependency anew, with hashes and no index address (needs uv)
-	uv pip compile pyproject.toml --extra embedded --group build --universal --python-version 3.11 \
+	uv pip compile pyproject.toml --extra embedded --extra loadtest --group build --universal --python-version 3.11 \
 	    --generate-hashes --no-emit-index-url --no-annotate --no-header -o requirements.lock
-	uv pip compile pyproject.toml --extra embedded --group build --group dev --universal --python-version 3.11 \
+	uv pip compile pyproject.toml --extra embedded --extra loadtest --group build --group dev --universal --python-version 3.11 \
 	    --generate-hashes --no-emit-index-url --no-annotate --no-header -c requirements.lock -o requirements-dev.lock
 
 clean: ## remove what the commands made, except ./data
