@@ -24,6 +24,7 @@ from server.loadtest.report.progress import Progress
 from server.loadtest.report.summary import Summary, summarise
 from server.loadtest.target import look_at, trust_for
 
+STOP_PATIENCE = 10.0  # seconds in which a process that was stopped tells what it has
 LEAVE_PATIENCE = 120.0  # seconds that the processes have to delete their accounts
 
 
@@ -91,6 +92,11 @@ async def _prepare(crew: Crew, plan: Plan, record: Record) -> None:
         async with asyncio.timeout(plan.prepare_within):
             await crew.all_done("prepare")
     except TimeoutError:
+        # Stopped, the processes tell how far they came and what they were waiting for.
+        crew.do("stop")
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(STOP_PATIENCE):
+                await crew.all_done("prepare")
         done, steps = record.prepared
         raise LoadTestError(
             f"The preparation was not done within {plan.prepare_within:.0f} s: {done:,} of {steps:,} steps, "

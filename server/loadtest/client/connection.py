@@ -102,7 +102,7 @@ class LoadSocket(WSListener):
 
     def cut(self) -> bool:
         """Tear the connection down without a word, as a dead network would; return whether it was connected."""
-        if self._transport is None or not self._up:
+        if self._transport is None or not self._up or self._cut:
             return False
         self._cut = True
         self._transport.disconnect(graceful=False)

@@ -18,7 +18,7 @@ from server.loadtest.measures.record import Phase, Record
 from server.loadtest.plan import Plan
 
 _REFRESH = 0.25  # seconds, on a terminal
-_LINE_EVERY = 5.0  # seconds, elsewhere
+_LINE_EVERY = 2.0  # seconds, elsewhere
 
 
 class Progress:

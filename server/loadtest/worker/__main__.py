@@ -55,9 +55,10 @@ class Process:
 
     async def _do(self, tester: Tester, step: str) -> None:
         work = {"prepare": tester.prepare, "connect": tester.connect, "act": tester.act}[step]
-        self._step = asyncio.create_task(work())
         try:
-            await self._step
+            if not self._stopped:
+                self._step = asyncio.create_task(work())
+                await self._step
         except LoadTestError as error:
             self._send({"fail": str(error)})
             return
