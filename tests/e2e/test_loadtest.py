@@ -7,7 +7,7 @@ import json
 import shutil
 import signal
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -25,6 +25,7 @@ from tests.support.service import Service
 pytestmark = [pytest.mark.engines, pytest.mark.asyncio(loop_scope="module")]
 
 PATIENCE = 60.0  # seconds for one load test
+Make = Callable[..., "LoadTest"]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -81,6 +82,22 @@ class LoadTest:
         return figures
 
 
+@pytest_asyncio.fixture(loop_scope="module")
+async def load_test(tmp_path: Path) -> AsyncIterator[Make]:
+    """A maker of load tests; one that still runs when its test has failed is killed."""
+    made: list[LoadTest] = []
+
+    def make(url: str, *arguments: str) -> LoadTest:
+        made.append(LoadTest(tmp_path, url, *arguments))
+        return made[-1]
+
+    yield make
+    for test in made:
+        process = test.service.process
+        if process is not None and process.returncode is None:
+            await test.service.kill()
+
+
 def assert_complete(figures: dict[str, Any], kind: str) -> None:
     """Every delivery of a kind that was owed came, once."""
     item = figures["deliveries"][kind]
@@ -88,11 +105,9 @@ def assert_complete(figures: dict[str, Any], kind: str) -> None:
     assert not any(item[name] for name in ("lost", "late", "duplicate", "told_gaps", "unjudged", "unfinished"))
 
 
-async def test_likes_reach_their_owners(service: Service, tmp_path: Path) -> None:
+async def test_likes_reach_their_owners(service: Service, load_test: Make) -> None:
     """Forty sockets in two processes: every like is told once to each of its owner's sockets, and nobody stays."""
-    test = LoadTest(
-        tmp_path, service.url, "--sockets", "40", "--processes", "2", "--profile", "likes", "--seconds", "2"
-    )
+    test = load_test(service.url, "--sockets", "40", "--processes", "2", "--profile", "likes", "--seconds", "2")
     assert await test.run() == 0, test.said
     assert_complete(test.figures, "like")
     assert test.figures["sockets"]["connected"] == 40
@@ -103,10 +118,10 @@ async def test_likes_reach_their_owners(service: Service, tmp_path: Path) -> Non
         assert (await answer.json())["items"] == []
 
 
-async def test_a_storm_loses_nothing(service: Service, tmp_path: Path) -> None:
+async def test_a_storm_loses_nothing(service: Service, load_test: Make) -> None:
     """Forty sockets are cut at once, twice, while people like and upload: all come back and hear what they missed."""
     storm = ("--profile", "storm", "--storm-every", "1", "--uploads", "4", "--likes", "20", "--seconds", "3")
-    test = LoadTest(tmp_path, service.url, "--sockets", "40", *storm)
+    test = load_test(service.url, "--sockets", "40", *storm)
     assert await test.run() == 0, test.said
     figures = test.figures
     assert_complete(figures, "like")
@@ -143,7 +158,7 @@ def swapped() -> Meddle:
     return meddle
 
 
-async def test_broken_promises_are_seen(service: Service, tmp_path: Path) -> None:
+async def test_broken_promises_are_seen(service: Service, load_test: Make) -> None:
     """A photo and a like that one socket does not get, one that another gets twice, two in the wrong order: exit 1."""
     meddles = (
         once('"photo.new"', lambda _: []),
@@ -153,7 +168,7 @@ async def test_broken_promises_are_seen(service: Service, tmp_path: Path) -> Non
     )
     load = ("--sockets", "6", "--profile", "mixed", "--uploads", "5", "--seconds", "2", "--patience", "2")
     async with MeddlingProxy(service.url, *meddles).serving() as proxy:
-        test = LoadTest(tmp_path, proxy.url, *load)
+        test = load_test(proxy.url, *load)
         assert await test.run() == 1, test.said
     figures = test.figures
     assert (figures["deliveries"]["photo"]["lost"], figures["deliveries"]["like"]["lost"]) == (1, 1), test.said
@@ -162,9 +177,9 @@ async def test_broken_promises_are_seen(service: Service, tmp_path: Path) -> Non
         assert sentence in test.said
 
 
-async def test_ctrl_c_ends_it_with_what_was_measured(service: Service, tmp_path: Path) -> None:
+async def test_ctrl_c_ends_it_with_what_was_measured(service: Service, load_test: Make) -> None:
     """The first SIGINT stops the traffic, waits for what is under way, and reports; the people are gone."""
-    test = LoadTest(tmp_path, service.url, "--sockets", "6", "--profile", "likes", "--seconds", "600")
+    test = load_test(service.url, "--sockets", "6", "--profile", "likes", "--seconds", "600")
     await test.start()
     await test.says("traffic: 2 of 600 s")
     assert test.service.process is not None
@@ -175,9 +190,9 @@ async def test_ctrl_c_ends_it_with_what_was_measured(service: Service, tmp_path:
     assert "Traceback" not in test.said
 
 
-async def test_ctrl_c_before_anything_was_measured_is_one_sentence(service: Service, tmp_path: Path) -> None:
+async def test_ctrl_c_before_anything_was_measured_is_one_sentence(service: Service, load_test: Make) -> None:
     """While people are still being made there is nothing to report."""
-    test = LoadTest(tmp_path, service.url, "--sockets", "400", "--people", "400")
+    test = load_test(service.url, "--sockets", "400", "--people", "400")
     await test.start()
     await test.says("preparing: ")
     assert test.service.process is not None
@@ -187,10 +202,10 @@ async def test_ctrl_c_before_anything_was_measured_is_one_sentence(service: Serv
     assert not test.json.exists()
 
 
-async def test_a_tester_process_that_dies_is_told(service: Service, tmp_path: Path) -> None:
+async def test_a_tester_process_that_dies_is_told(service: Service, load_test: Make) -> None:
     """The figures so far are reported, and the exit code says that the test was not made as asked."""
     load = ("--sockets", "8", "--processes", "2", "--profile", "likes", "--seconds", "600")
-    test = LoadTest(tmp_path, service.url, *load)
+    test = load_test(service.url, *load)
     await test.start()
     await test.says("traffic: 0 of 600 s")
     children = psutil.Process(test.service.pid).children()
@@ -201,14 +216,14 @@ async def test_a_tester_process_that_dies_is_told(service: Service, tmp_path: Pa
     assert test.figures["sockets"]["connected"] == 8
 
 
-async def test_people_can_be_kept_and_used_again(service: Service, tmp_path: Path) -> None:
+async def test_people_can_be_kept_and_used_again(service: Service, load_test: Make, tmp_path: Path) -> None:
     """With `--keep` the accounts stay, and with `--tokens` a second test has them."""
     people = tmp_path / "people"
     load = ("--sockets", "4", "--profile", "likes", "--seconds", "1", "--keep", str(people))
-    first = LoadTest(tmp_path, service.url, *load)
+    first = load_test(service.url, *load)
     assert await first.run() == 0, first.said
     assert len(people.read_text().splitlines()) == 2
-    second = LoadTest(tmp_path, service.url, *load, "--tokens", str(people))
+    second = load_test(service.url, *load, "--tokens", str(people))
     assert await second.run() == 0, second.said
     assert_complete(second.figures, "like")
     assert second.figures["plan"]["people"] == 2

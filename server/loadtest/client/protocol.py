@@ -113,7 +113,7 @@ class ClientCore:
         missed: list[tuple[Publication, Order]] = []
         for channel, sub in subs.items():
             now = Position(str(sub.get("epoch", "")), int(sub.get("offset", 0)))
-            if recovered.get(channel) and self._positions[channel].epoch == now.epoch:
+            if recovered.get(channel):
                 for pub in sub.get("publications") or ():
                     publication = publication_of(channel, pub)
                     missed.append((publication, self.take(publication)))

@@ -56,9 +56,8 @@ class Process:
     async def _do(self, tester: Tester, step: str) -> None:
         work = {"prepare": tester.prepare, "connect": tester.connect, "act": tester.act}[step]
         try:
-            if not self._stopped:
-                self._step = asyncio.create_task(work())
-                await self._step
+            self._step = asyncio.create_task(work())
+            await self._step
         except LoadTestError as error:
             self._send({"fail": str(error)})
             return

@@ -71,6 +71,14 @@ def test_what_was_missed_is_judged_in_its_order() -> None:
     assert core.take(Publication("feed", 10)) is Order.NEXT
 
 
+def test_the_position_is_never_behind_what_was_heard() -> None:
+    """A result whose offset lies below the newest publication that it recovers does not make that one new again."""
+    core = ClientCore()
+    connected(core, feed=stream(5))
+    connected(core, feed=stream(5, recovered=True, publications=[{"offset": 8, "data": {"type": "a"}}]))
+    assert core.take(Publication("feed", 8)) is Order.REPEATED
+
+
 @pytest.mark.parametrize("sub", [stream(100, recovered=False), stream(100, epoch="new")])
 def test_a_stream_that_is_not_recovered_begins_anew(sub: dict[str, Any]) -> None:
     """After `recovered: false` or with a new epoch the position is the result's, and nothing is recovered."""
