@@ -186,6 +186,8 @@ def loadtest(  # noqa: PLR0917 - a command's parameters are its options
     outcome.check_files(json, picture, keep)
     result = run_async(run.run(run.check(plan), Progress(Console(stderr=True))))
     outcome.tell(result.summary, Console(), json=json, picture=picture)
+    if result.notice:
+        typer.echo(f"picshare: {result.notice}", err=True)
     if result.failure is not None:
         raise result.failure
     if not result.summary.well:

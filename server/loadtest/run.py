@@ -30,10 +30,11 @@ LEAVE_PATIENCE = 120.0  # seconds that the processes have to delete their accoun
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What came of a load test; `failure` is what ended it early, if something did."""
+    """What came of a load test; `failure` is what ended it early, `notice` what was not tidied up, if anything."""
 
     summary: Summary
     failure: LoadTestError | None
+    notice: str
 
 
 def check(plan: Plan) -> Plan:
@@ -60,18 +61,20 @@ async def run(plan: Plan, progress: Progress) -> Outcome:
             failure = await _lead(crew, plan, record, stop)
             measured = record.phase is not Phase.PREPARE
             record.enter(Phase.LEAVE)
-            await _leave(crew, plan)
+            notice = await _leave(crew, plan)
         finally:
             await crew.close()
     if failure is not None and not measured:
         raise failure
-    return Outcome(summary=summarise(plan, record, started_at), failure=failure)
+    return Outcome(summary=summarise(plan, record, started_at), failure=failure, notice=notice)
 
 
 async def _lead(crew: Crew, plan: Plan, record: Record, stop: asyncio.Event) -> LoadTestError | None:
     """Let the crew do all steps up to the last; return what ended that early, other than a person."""
     try:
         await crew.start(shares(plan, run=secrets.token_hex(3), began=record.began))
+        if stop.is_set():
+            crew.do("stop")  # the signal may have come before they were there
         await _prepare(crew, plan, record)
         if stop.is_set():
             return StoppedError("Stopped before anything was measured.")
@@ -105,11 +108,12 @@ async def _prepare(crew: Crew, plan: Plan, record: Record) -> None:
         ) from None
 
 
-async def _leave(crew: Crew, plan: Plan) -> None:
-    """Let the crew go, and keep the people's tokens where that was asked for."""
+async def _leave(crew: Crew, plan: Plan) -> str:
+    """Let the crew go, keep the people's tokens where that was asked for, and return what could not be tidied up."""
     answers = await crew.dismissed(within=LEAVE_PATIENCE + 15.0)
     if plan.keep is not None:
         write_tokens(plan.keep, [pair for answer in answers for pair in answer["tokens"]])
+    return next((answer["notice"] for answer in answers if answer["notice"]), "")
 
 
 @contextlib.asynccontextmanager

@@ -127,9 +127,10 @@ async def test_a_storm_loses_nothing(service: Service, load_test: Make) -> None:
     assert_complete(figures, "like")
     assert_complete(figures, "photo")
     sockets = figures["sockets"]
-    assert sockets["cut"] == sockets["reconnected"] == 80
-    assert (sockets["streams_recovered"], sockets["streams_not_recovered"]) == (160, 0)
-    assert sum(slot["cut"] for slot in figures["timeline"]) == 80
+    # The second storm spares those who have not come back from the first.
+    assert 40 <= sockets["cut"] == sockets["reconnected"] <= 80
+    assert (sockets["streams_recovered"], sockets["streams_not_recovered"]) == (2 * sockets["cut"], 0)
+    assert sum(slot["cut"] for slot in figures["timeline"]) == sockets["cut"]
 
 
 def once(kind: str, change: Meddle) -> Meddle:
@@ -166,7 +167,7 @@ async def test_broken_promises_are_seen(service: Service, load_test: Make) -> No
         once('"photo.new"', lambda frame: [frame, frame]),
         swapped(),
     )
-    load = ("--sockets", "6", "--profile", "mixed", "--uploads", "5", "--seconds", "2", "--patience", "2")
+    load = ("--sockets", "6", "--profile", "mixed", "--uploads", "5", "--seconds", "2", "--patience", "4")
     async with MeddlingProxy(service.url, *meddles).serving() as proxy:
         test = load_test(proxy.url, *load)
         assert await test.run() == 1, test.said

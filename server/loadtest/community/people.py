@@ -19,6 +19,7 @@ from server.loadtest.errors import LoadTestError, first_of
 T = TypeVar("T")
 
 SIGNING_UP = 4  # at once; passwords are hashed on purpose slowly, and few at a time
+DELETE_DEADLINE = 15.0  # seconds for one account
 AT_ONCE = 8  # other requests of the preparation
 _RENEW_AFTER = 0.6  # of a token's life; each person a little different
 _READY_POLL = 0.1  # seconds between two looks at a photo that is being processed
@@ -92,7 +93,7 @@ class Community:
         await self._all([self.people[owner] for owner in self._layout.owners], self._own, AT_ONCE)
 
     async def leave(self) -> None:
-        """Delete the accounts that this load test made."""
+        """Delete the accounts that this load test made; raise `TimeoutError` when the service does not do it."""
         await self._all([person for person in self.people if person.id], self._delete, AT_ONCE)
 
     async def _sign_up(self, person: Person) -> None:
@@ -137,7 +138,9 @@ class Community:
             await asyncio.sleep(_READY_POLL)
 
     async def _delete(self, person: Person) -> None:
-        await self._rest.insist("DELETE", "/users/me", token=person.token)
+        # A service that is gone is not waited for: the outcome of the test is.
+        async with asyncio.timeout(DELETE_DEADLINE):
+            await self._rest.insist("DELETE", "/users/me", token=person.token)
 
     async def _all(self, items: Iterable[T], work: Callable[[T], Awaitable[None]], at_once: int) -> None:
         gate = asyncio.Semaphore(at_once)

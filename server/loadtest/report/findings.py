@@ -95,7 +95,7 @@ def _unclear(kind: str, item: Deliveries) -> Iterator[str]:
     if item.held_back:
         yield (
             f"Held back: {item.held_back:,} {kind}s that were due, because all that could be acted on was still under "
-            "way. The service is slower than the profile, or the test has too few people."
+            "way. The service is slower than the profile, sockets were away, or the test has too few people."
         )
     if item.unanswered:
         yield f"No answer, or an error of the server: {item.unanswered:,} {kind}s; their deliveries are not judged."

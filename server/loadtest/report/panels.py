@@ -50,7 +50,11 @@ def latency_over_time(box: Box, slots: Sequence[tuple[float, Slot]], width: int,
     histograms = [histogram for _, slot in slots for histogram in slot.latency.values()]
     low, high = scales.log_range([_ms(item.percentile(share)) for item in histograms for share in _MARKS])
     x, y = Linear(0.0, _end_of(slots, width), box.left, box.right), Log(low, high, box.bottom, box.top)
-    parts = [_frame(box), _rows(box, y, scales.log_ticks(low, high), scales.milliseconds), _time_axis(box, x)]
+    parts = [
+        _frame(box),
+        _rows(box, y, scales.log_ticks(low, high, ends=True), scales.milliseconds),
+        _time_axis(box, x),
+    ]
     parts += _storms(box, x, slots, labelled=True)
     for item in series:
         for run in _runs(slots, item.name, width):
@@ -107,7 +111,7 @@ def percentiles(box: Box, histograms: Mapping[str, Histogram], series: Sequence[
     low, high = scales.log_range([*values, *(_ms(histograms[item.name].greatest) for item in series)])
     x, y = Log(rarest, 0.5, box.right, box.left), Log(low, high, box.bottom, box.top)
     shares = [0.5, *(1 - 10.0**-digits for digits in range(1, 7) if 10.0**-digits >= rarest * 0.999)]
-    parts = [_frame(box), _rows(box, y, scales.log_ticks(low, high), scales.milliseconds)]
+    parts = [_frame(box), _rows(box, y, scales.log_ticks(low, high, ends=True), scales.milliseconds)]
     for share in shares:
         across = x(1 - share)
         parts.append(svg.line((across, box.top), (across, box.bottom), "grid"))

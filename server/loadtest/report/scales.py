@@ -49,12 +49,16 @@ def log_range(values: Sequence[float]) -> tuple[float, float]:
     return low, high
 
 
-def log_ticks(low: float, high: float) -> list[float]:
-    """Return the ticks of a logarithmic axis: powers of ten, with 2 and 5 between them where there is room."""
+def log_ticks(low: float, high: float, *, ends: bool = False) -> list[float]:
+    """Return the ticks of a logarithmic axis: powers of ten, with 2 and 5 between them where there is room.
+
+    With `ends` both ends of the axis have one, too.
+    """
     steps = (1, 2, 5) if math.log10(high / low) <= 2.5 else (1,)
     exponents = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     ticks = [step * 10.0**exponent for exponent in exponents for step in steps]
-    return [tick for tick in ticks if low * 0.999 <= tick <= high * 1.001]
+    kept = [tick for tick in ticks if low * 0.999 <= tick <= high * 1.001]
+    return [low, *(tick for tick in kept if low * 1.001 < tick < high * 0.999), high] if ends else kept
 
 
 def linear_ticks(high: float, *, most: int) -> list[float]:

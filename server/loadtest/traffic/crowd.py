@@ -37,6 +37,12 @@ class Crowd:
         """Return how many sockets have neither been connected yet nor given up."""
         return sum(not ever and not gone for ever, gone in zip(self._ever, self._gone, strict=True))
 
+    @property
+    def away_now(self) -> int:
+        """Return how many sockets were connected once, are not now, and will come back."""
+        known = zip(self._ever, self._gone, self.up_since, strict=True)
+        return sum(ever and not gone and since is None for ever, gone, since in known)
+
     def sockets_of(self, person: int) -> list[int]:
         """Return the numbers of a person's sockets."""
         return self._by_person.get(person, [])

@@ -50,7 +50,7 @@ class Process:
             for task in (beats, watch, listening):
                 task.cancel()
             self._send({"beat": self._measured(tester)})
-            self._send({"done": "leave", "tokens": tokens, "notice": tester.rest.notice})
+            self._send({"done": "leave", "tokens": tokens, "notice": tester.untidy})
             await self._answers.drain()
 
     async def _do(self, tester: Tester, step: str) -> None:

@@ -36,7 +36,7 @@ _LOOK = 0.05  # seconds between two looks at whether something is over
 
 
 class Tester:
-    """Prepare, connect, act, finish, leave; each once and in this order. `stop` ends acting early."""
+    """Prepare, connect, act, leave; each once and in this order. `stop` ends connecting and acting early."""
 
     def __init__(self, share: Share, group: asyncio.TaskGroup) -> None:
         self.share = share
@@ -55,6 +55,7 @@ class Tester:
         self.watch = Watch(self.measures)
         self._keeping: list[asyncio.Task[None]] = []
         self._care: asyncio.Task[None] | None = None
+        self.untidy = ""  # what is left behind, in a sentence
         self._uploads: Uploads | None = None
         self._traffic: list[tuple[float, Likes | Uploads | Reads]] = []
 
@@ -97,7 +98,8 @@ class Tester:
             group.create_task(storms(self.crowd.sockets, at, share.storm_share, ending, self.measures))
             await self._until(self.stop.is_set, share.seconds)
             ending.set()
-            await self._until(lambda: not self.crowd.ledger.open, share.patience + _LOOK)
+            # Also until everybody is back: what the last storm cost is part of the outcome.
+            await self._until(lambda: not self.crowd.ledger.open and not self.crowd.away_now, share.patience + _LOOK)
         await self._close_the_ledger()
 
     async def leave(self) -> list[list[str]]:
@@ -116,7 +118,7 @@ class Tester:
                 if not self.share.keep:
                     await self.community.leave()
         except TimeoutError:
-            self.rest.notice = "some test accounts could not be deleted"
+            self.untidy = "Some test accounts could not be deleted; their names begin with lt_."
         finally:
             await self.rest.close()
         return [[person.token, person.refresh_token] for person in people] if self.share.keep else []

@@ -221,6 +221,8 @@ def test_a_logarithmic_axis_ends_at_round_values(
     low, high = scales.log_range(values)
     assert (low, high) == pytest.approx(ends)
     assert scales.log_ticks(low, high) == pytest.approx(ticks)
+    inner = [tick for tick in ticks if low * 1.01 < tick < high * 0.99]
+    assert scales.log_ticks(low, high, ends=True) == pytest.approx([low, *inner, high])
 
 
 def test_ticks_are_where_people_count() -> None:
