@@ -11,7 +11,7 @@ RECOVERY = "recovery"  # the same for a socket that was cut or closed, from that
 REQUEST_LIKE, REQUEST_UPLOAD, REQUEST_FEED = "request like", "request upload", "request feed"
 
 # Counts of sockets.
-CONNECTED, GAVE_UP, REFUSALS = "connected", "gave up", "refusals"
+CONNECTED, GAVE_UP, REFUSALS, MISSING = "connected", "gave up", "refusals", "missing"
 CUT, RECONNECTED, RECOVERED, UNRECOVERED = "cut", "reconnected", "recovered", "unrecovered"
 PUBLICATIONS = "publications"
 

@@ -90,6 +90,7 @@ class Sockets:
     asked: int
     connected: int
     gave_up: int
+    missing_at_the_end: int
     failed_attempts: int
     cut: int
     reconnected: int
@@ -107,6 +108,7 @@ class Sockets:
             asked=asked,
             connected=counts[names.CONNECTED],
             gave_up=counts[names.GAVE_UP],
+            missing_at_the_end=counts[names.MISSING],
             failed_attempts=counts[names.REFUSALS],
             cut=counts[names.CUT],
             reconnected=counts[names.RECONNECTED],

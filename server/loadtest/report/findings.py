@@ -52,6 +52,8 @@ def _broken(sockets: Sockets, deliveries: Mapping[str, Deliveries], repeated: in
     missing = sockets.asked - sockets.connected
     if missing > 0:
         yield f"Never connected: {missing:,} of {sockets.asked:,} sockets."
+    if sockets.missing_at_the_end:
+        yield f"Gone at the end: {sockets.missing_at_the_end:,} of {sockets.connected:,} sockets that were connected."
     for kind, item in deliveries.items():
         if item.lost:
             late = f" ({item.late:,} came after the patience was over)" if item.late else ""

@@ -128,8 +128,8 @@ def _head(summary: Summary) -> str:
 
 def _tiles(summary: Summary) -> list[Tile]:
     sockets = summary.sockets
-    missing = sockets.connected < sockets.asked
-    tiles = [Tile("sockets", f"{sockets.connected:,} of {sockets.asked:,}", bad=missing)]
+    kept = sockets.connected - sockets.missing_at_the_end
+    tiles = [Tile("sockets", f"{kept:,} of {sockets.asked:,}", bad=kept < sockets.asked)]
     if summary.deliveries:
         delivered = sum(item.delivered for item in summary.deliveries.values())
         tiles += [

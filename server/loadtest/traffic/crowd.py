@@ -37,6 +37,11 @@ class Crowd:
         """Return how many sockets have neither been connected yet nor given up."""
         return sum(not ever and not gone for ever, gone in zip(self._ever, self._gone, strict=True))
 
+    def close(self) -> None:
+        """Note that the traffic is over, and count who was connected once and is not any more."""
+        self.closing = True
+        self._measures.count(names.MISSING, sum(self._ever) - self.connected_now)
+
     @property
     def away_now(self) -> int:
         """Return how many sockets were connected once, are not now, and will come back."""

@@ -166,7 +166,7 @@ class Tester:
     async def _close_the_ledger(self) -> None:
         """Judge what is open; photos that the service still works on are not lost."""
         ledger, now = self.crowd.ledger, time.monotonic()
-        self.crowd.closing = True
+        self.crowd.close()
         for act in ledger.unheard(now):
             if act.photo_id and self._uploads is not None and await self._uploads.waits(act):
                 ledger.unfinished(act, now)

@@ -61,6 +61,7 @@ def test_all_well_is_said_in_one_line() -> None:
         ({"lost like": 3, "late like": 1}, "Lost: 3 of 800 deliveries of likes (1 came after the patience was over)."),
         ({"duplicate photo": 1, "repeated": 1}, "Came twice: 2 of the deliveries."),
         ({"disorder": 2}, "Out of order: 2 publications"),
+        ({"missing": 4}, "Gone at the end: 4 of 100 sockets that were connected."),
         ({"connected": -1}, "Never connected: 1 of 100 sockets."),
     ],
 )
