@@ -143,8 +143,9 @@ def loadtest(  # noqa: PLR0917 - a command's parameters are its options
 ) -> None:
     """Hold many live connections against a PicShare, act, and prove what was told to whom.
 
-    Signs up people of its own and deletes them afterwards. Ctrl-C ends it with what was measured so far. Exit
-    code 1 when deliveries were lost, came twice or out of order, or sockets were not taken or not kept.
+    Signs up people of its own and deletes them afterwards. Ctrl-C ends it with what was measured so far.
+
+    Exit code 1 when deliveries were lost, came twice or out of order, or sockets were not taken or not kept.
 
     Example: [bold]picshare loadtest https://photos.example.com --sockets 5000 --profile storm --picture load.svg[/bold]
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -89,6 +90,12 @@ def complete(plan: Plan) -> Plan:
 
     Each process has a community of its own of at least two people, for nobody likes their own photos.
     """
+    times = (plan.rate, plan.seconds, plan.patience, plan.prepare_within)
+    rates = (plan.profile.likes, plan.profile.uploads, plan.profile.reads, plan.profile.storm_every)
+    if not all(map(math.isfinite, (*times, *rates, plan.profile.storm_share))):
+        raise LoadTestError("Rates and seconds should be finite numbers.")
+    if plan.tokens and plan.people:
+        raise LoadTestError("Give either --people, to sign up, or --tokens, of people who exist.")
     processes = min(plan.processes, max(1, plan.sockets // 2))
     least = processes * max(2, -(-split(plan.sockets, processes)[0] // plan.per_person))
     if plan.tokens and len(plan.tokens) < least:

@@ -47,6 +47,15 @@ def test_too_few_tokens_are_refused() -> None:
         complete(plan(sockets=100, tokens=(("a", ""), ("b", ""))))
 
 
+def test_numbers_that_are_none_are_refused() -> None:
+    """Neither for ever nor not-a-number, which pass a comparison with a bound; nor two kinds of people."""
+    for name in ("rate", "seconds", "patience"):
+        with pytest.raises(LoadTestError, match="finite"):
+            complete(plan(**{name: float("nan")}))
+    with pytest.raises(LoadTestError, match="either --people"):
+        complete(plan(people=7, tokens=(("a", ""),)))
+
+
 @given(st.integers(1, 3000), st.integers(1, 8), st.integers(0, 400), st.integers(1, 30))
 def test_nobody_has_more_sockets_than_allowed(sockets: int, processes: int, people: int, per_person: int) -> None:
     """Whatever is asked for: all sockets are given out, evenly, and rates and people add up."""
