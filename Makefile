@@ -43,9 +43,9 @@ bench-live: $(VENV)/dev.stamp ## measure the live layer beside nchan, ws, Socket
 	$(BIN)/python -m bench.sockets $(ARGS)
 
 lock: ## pin every dependency anew, with hashes and no index address (needs uv)
-	uv pip compile pyproject.toml --extra embedded --group build --universal --python-version 3.11 \
+	uv pip compile pyproject.toml --extra embedded --extra loadtest --group build --universal --python-version 3.11 \
 	    --generate-hashes --no-emit-index-url --no-annotate --no-header -o requirements.lock
-	uv pip compile pyproject.toml --extra embedded --group build --group dev --universal --python-version 3.11 \
+	uv pip compile pyproject.toml --extra embedded --extra loadtest --group build --group dev --universal --python-version 3.11 \
 	    --generate-hashes --no-emit-index-url --no-annotate --no-header -c requirements.lock -o requirements-dev.lock
 
 proto: ## generate the Protobuf classes from channels/protocol/live.proto (needs uv)
