@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 UNIT   := tests/unit
 
-.PHONY: help run check unit test format bench lock clean
+.PHONY: help run check unit test format bench bench-live lock proto clean
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -25,7 +25,7 @@ check: $(VENV)/dev.stamp ## format, lint, types, unit tests (warnings are errors
 unit: $(VENV)/dev.stamp ## the unit tests alone, in seconds
 	$(BIN)/pytest -q $(UNIT)
 
-test: $(VENV)/dev.stamp ## every test; installs the engines and the browser it needs
+test: $(VENV)/dev.stamp ## every test; installs the engines, the browser and the SDKs it needs
 	@tests/install-engines
 	$(BIN)/pytest $(ARGS)
 
@@ -37,14 +37,22 @@ bench: $(VENV)/dev.stamp ## measure what the service must reach; a table, and JS
 	@tests/install-engines
 	$(BIN)/python -m bench $(ARGS)
 
+bench-live: $(VENV)/dev.stamp ## measure the live layer beside nchan, ws, Socket.IO and a loop in C
+	@tests/install-engines
+	@bench/sockets/peers/install
+	$(BIN)/python -m bench.sockets $(ARGS)
+
 lock: ## pin every dependency anew, with hashes and no index address (needs uv)
-	uv pip compile pyproject.toml --extra embedded --group build --universal --python-version 3.11 \
+	uv pip compile pyproject.toml --extra embedded --extra loadtest --group build --universal --python-version 3.11 \
 	    --generate-hashes --no-emit-index-url --no-annotate --no-header -o requirements.lock
-	uv pip compile pyproject.toml --extra embedded --group build --group dev --universal --python-version 3.11 \
+	uv pip compile pyproject.toml --extra embedded --extra loadtest --group build --group dev --universal --python-version 3.11 \
 	    --generate-hashes --no-emit-index-url --no-annotate --no-header -c requirements.lock -o requirements-dev.lock
 
+proto: ## generate the Protobuf classes from channels/protocol/live.proto (needs uv)
+	uvx --from 'grpcio-tools==1.85.1' python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. channels/protocol/live.proto
+
 clean: ## remove what the commands made, except ./data
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis tests/sdk/node_modules bench/sockets/peers/node_modules
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import argparse
-import asyncio
 import importlib
-from pathlib import Path
 
-from bench.report import Figure, keep, show
+from bench.command import run
+from bench.report import RESULTS, Figure
 
 BENCHES = {
     "fanout": "feed insertions a second, against pipelined ZADDs, and the memory of a full feed",
@@ -18,24 +16,14 @@ BENCHES = {
 
 
 def main() -> None:
-    """Run what was asked for, print the table, keep the JSON; exit 1 if a goal was missed."""
-    lines = "\n".join(f"  {name:10} {text}" for name, text in BENCHES.items())
-    parser = argparse.ArgumentParser(
-        prog="python -m bench", description=lines, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("names", nargs="*", choices=[[], *BENCHES], metavar="NAME")
-    parser.add_argument("--quick", action="store_true", help="fewer runs, to see that a bench works")
-    parser.add_argument("--json", type=Path, help="where to keep the figures  [default: bench/results/latest.json]")
-    options = parser.parse_args()
-    figures: list[Figure] = []
-    for name in options.names or BENCHES:
-        print(f"{name}: {BENCHES[name]} …", flush=True)
-        bench = importlib.import_module(f"bench.{name}")
-        figures += asyncio.run(bench.measure(quick=options.quick))
-    show(figures)
-    print(f"kept in {keep(figures, options.json)}")
-    if any(item.reached is False for item in figures):
+    """Run what was asked for; exit 1 unless every goal was reached."""
+    if not run("python -m bench", BENCHES, _measure, RESULTS / "latest.json").good:
         raise SystemExit(1)
+
+
+async def _measure(name: str, quick: bool) -> list[Figure]:
+    figures: list[Figure] = await importlib.import_module(f"bench.{name}").measure(quick=quick)
+    return figures
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import asyncio
 import math
 import uuid
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from channels.form import Form, SharedMessage
@@ -42,13 +43,18 @@ class Connection(Outbox):
         "client_id",
         "core",
         "deadlines",
-        "gone",
         "identity",
         "inbox",
+        "lost",
         "next_check",
+        "node",
+        "on_end",
         "opened_at",
+        "pongs",
         "revoked",
+        "session",
         "streams",
+        "vouched",
     )
 
     def __init__(
@@ -73,7 +79,14 @@ class Connection(Outbox):
         self.revoked: set[int] | None = None
         # Commands that wait while one of them is being answered, None standing for the begin of a frame.
         self.inbox: deque[Command | None] | None = None
-        self.gone = False
+        self.lost = False
+        # Of a streaming answer: by what name, and at which process, its client speaks; and what its end undoes.
+        self.session = ""
+        self.node = ""
+        self.on_end: Callable[[], object] | None = None
+        # Whether the client can answer pings; and who it is, where its request told already.
+        self.pongs = True
+        self.vouched: Identity | None = None
         self.deadlines = Deadlines(connect=self.opened_at + settings.connect_deadline)
         self.next_check = math.inf
 
@@ -90,12 +103,13 @@ class Connection(Outbox):
         """Send a message that others get, too."""
         self.put(message.encoded_for(self.form))
 
-    def publish(self, stream: str, offset: int, message: SharedMessage) -> None:
-        """Pass on a publication of a stream, unless this client has it already."""
+    def takes(self, stream: str, offset: int, message: SharedMessage) -> bool:
+        """Tell whether a publication of a stream is to be sent now: it is new, and the stream is not held back."""
         state = self.streams.get(stream)
         if state is None:
-            return
+            return False
         if state.offer(offset, message):
-            self.put(message.encoded_for(self.form))
-        elif state.overflowed:
+            return True
+        if state.overflowed:
             self.close(codes.INSUFFICIENT_STATE)
+        return False

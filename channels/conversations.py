@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from typing import TypeVar
 
 import structlog
 
@@ -17,13 +18,15 @@ from channels.form import Form
 from channels.hub import Hub
 from channels.keepalive import Keepalive
 from channels.metrics import LiveMetrics
-from channels.outbox import Departures, Transport
+from channels.outbox import Transport
 from channels.protocol import codes
 from channels.protocol.codec import BadFrameError
 from channels.protocol.core import ProtocolCore
 from channels.protocol.effects import CallMethod, Connect, Question, ReadHistory, ReadPresence, Refresh, Subscribe
 from channels.protocol.messages import Command
 from channels.settings import LiveSettings
+
+C = TypeVar("C", bound=Connection)
 
 log = structlog.get_logger(__name__)
 
@@ -41,15 +44,19 @@ class Conversations:
         self._keepalive = keepalive
         self._settings = settings
         self._metrics = metrics
-        self._departures = Departures(metrics.live_sent, patience=settings.close_deadline)
+        self._departures = hub.departures
         # The loop itself keeps only weak references to its tasks.
         self._answering: set[asyncio.Task[None]] = set()
 
     def open(self, form: Form, transport: Transport, address: str) -> Connection:
         """Begin a conversation; the client has a while to sign in."""
+        return self.open_as(Connection, form, transport, address)
+
+    def open_as(self, kind: type[C], form: Form, transport: Transport, address: str) -> C:
+        """Begin a conversation with a connection of a kind of its own."""
         now = asyncio.get_running_loop().time()
         core = ProtocolCore(rate=self._settings.command_rate, burst=self._settings.command_burst, now=now)
-        connection = Connection(form, transport, core, self._departures, self._settings, address=address)
+        connection = kind(form, transport, core, self._departures, self._settings, address=address)
         self._hub.open(connection)
         self._metrics.live_opened()
         self._keepalive.watch(connection)
@@ -103,9 +110,11 @@ class Conversations:
 
     def lost(self, connection: Connection) -> None:
         """End a conversation whose transport is gone."""
-        connection.gone = True
+        connection.lost = True
+        if connection.on_end is not None:
+            connection.on_end()
+        connection.gone(codes.NORMAL)
         ending = connection.closed_with or codes.NORMAL
-        connection.closed_with = ending
         self._hub.discard(connection)
         self._metrics.live_closed(ending.code)
         log.info(
@@ -145,7 +154,7 @@ class Conversations:
             raise
         finally:
             connection.inbox = None
-            if connection.gone:
+            if connection.lost:
                 self._commands.leave(connection)
             elif not connection.transport.is_closing():
                 connection.transport.resume_reading()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 import structlog
@@ -9,6 +10,7 @@ import structlog
 from channels.bus.envelope import (
     BadEnvelopeError,
     DisconnectOrder,
+    Hear,
     PresenceNews,
     Revoke,
     StreamBody,
@@ -21,6 +23,9 @@ from channels.hub import Hub
 from channels.ports import Presences, Publication
 
 log = structlog.get_logger(__name__)
+
+
+Hearing = Callable[[str, bytes | str], None]
 
 
 class LossHandler(Protocol):
@@ -36,11 +41,22 @@ class LossHandler(Protocol):
 
 
 class Delivery:
-    """Listen to pub/sub on behalf of the hub; `process_channels` are those that address this process."""
+    """Listen to pub/sub on behalf of the hub; `process_channels` are those that address this process.
 
-    def __init__(self, hub: Hub, presences: Presences, process_channels: frozenset[bytes], losses: LossHandler) -> None:
+    `hear` is told what clients of streaming answers say.
+    """
+
+    def __init__(
+        self,
+        hub: Hub,
+        presences: Presences,
+        process_channels: frozenset[bytes],
+        losses: LossHandler,
+        hear: Hearing,
+    ) -> None:
         self._hub = hub
         self._presences = presences
+        self._hear = hear
         self._process_channels = process_channels
         self._losses = losses
 
@@ -74,6 +90,8 @@ class Delivery:
                 self._hub.revoke(envelope.user_ids, owner, topic)
             case DisconnectOrder(session):
                 self._hub.disconnect(envelope.user_ids, session)
+            case Hear(session, spoken):
+                self._hear(session, spoken)
 
     def _topic(self, channel: bytes, data: bytes) -> None:
         match open_topic_message(data):

@@ -20,6 +20,11 @@ class Form(Protocol):
         """Return the name that logs show."""
         ...
 
+    @property
+    def closes_by_frame(self) -> bool:
+        """Tell whether the peer answers a farewell and then ends the connection; else we end it."""
+        ...
+
     def decode(self, data: bytes | str) -> list[Command]:
         """Return the commands of what came in one piece, at least one; raise `BadFrameError`."""
         ...
@@ -36,15 +41,15 @@ class Form(Protocol):
 class SharedMessage:
     """A message for many connections: encoded when a form first asks, and then never again."""
 
-    __slots__ = ("_encoded", "_message")
+    __slots__ = ("_encoded", "message")
 
     def __init__(self, message: Message) -> None:
-        self._message = message
+        self.message = message
         self._encoded: dict[Form, bytes] = {}
 
     def encoded_for(self, form: Form) -> bytes:
         """Return the bytes in one form."""
         encoded = self._encoded.get(form)
         if encoded is None:
-            encoded = self._encoded[form] = form.encode(self._message)
+            encoded = self._encoded[form] = form.encode(self.message)
         return encoded

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from channels.bus.addressing import topic_channel
 from channels.connection import Connection
 from channels.form import SharedMessage
+from channels.outbox import Departures
 from channels.ports import Grant, Identity, Publication
 from channels.protocol import codes
 from channels.protocol.codes import Unsubscribed
@@ -34,7 +35,8 @@ class Heed:
 class Hub:
     """Find connections and hand them what they should hear; a message is encoded once per codec."""
 
-    def __init__(self) -> None:
+    def __init__(self, departures: Departures) -> None:
+        self.departures = departures
         self._all: set[Connection] = set()
         self._by_user: dict[int, list[Connection]] = {}
         self._by_address: Counter[str] = Counter()
@@ -140,17 +142,19 @@ class Hub:
         """Hand a stream's publication to all connections of these people."""
         message = SharedMessage(publication_push(stream, item))
         by_user = self._by_user
-        for user_id in user_ids:
-            for connection in by_user.get(user_id, ()):
-                connection.publish(stream, item.offset, message)
+        ready = [
+            connection
+            for user_id in user_ids
+            for connection in by_user.get(user_id, ())
+            if connection.takes(stream, item.offset, message)
+        ]
+        self.departures.send_to_all(ready, message)
 
     def deliver_topic(self, topic: bytes, item: Publication) -> None:
         """Hand a topic's publication to who listens."""
         self._disturb(topic)
         for channel, listeners in self._by_topic.get(topic, {}).items():
-            message = SharedMessage(publication_push(channel, item))
-            for connection in listeners:
-                connection.send_shared(message)
+            self.departures.send_to_all(listeners, SharedMessage(publication_push(channel, item)))
 
     def close_topic(self, topic: bytes, *, spare_owner: bool = False) -> None:
         """End all subscriptions to a topic, or all but its owner's."""

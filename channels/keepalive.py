@@ -79,9 +79,10 @@ class Keepalive:
         else:
             if now >= deadlines.ping:
                 connection.send_shared(self._ping)
-                connection.core.ping_sent()
                 deadlines.ping = now + self._settings.ping_interval
-                deadlines.pong = now + self._settings.pong_deadline
+                if connection.pongs:
+                    connection.core.ping_sent()
+                    deadlines.pong = now + self._settings.pong_deadline
             self.watch(connection)
 
     @staticmethod

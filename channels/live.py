@@ -13,26 +13,31 @@ from channels.attendance import Attendance
 from channels.bus.addressing import draw_process_id, process_channels
 from channels.bus.presence import PresenceBook
 from channels.bus.processes import Processes
+from channels.bus.publisher import LivePublisher
 from channels.bus.pubsub import PubSub
 from channels.bus.registry import Registry
 from channels.commands import Commands, Desks
 from channels.conversations import Conversations
 from channels.delivery import Delivery
-from channels.drain import close_paced
+from channels.drain import drain
 from channels.ears import Ears
+from channels.emulation import Emulation
 from channels.errors import LiveUnavailableError
 from channels.hub import Hub
 from channels.keepalive import Keepalive
 from channels.metrics import LiveMetrics, NoLiveMetrics
+from channels.outbox import Departures
 from channels.ports import Ports
 from channels.protocol.codec_json import JsonCodec
 from channels.protocol.codec_msgpack import MsgpackCodec
+from channels.protocol.codec_protobuf import ProtobufCodec
 from channels.resync import Resync
 from channels.sessions import Sessions
 from channels.settings import LiveSettings
 from channels.subscriptions import Subscriptions
 from channels.transports.admission import Admission
 from channels.transports.frames import WebSocketForm
+from channels.transports.streaming import Streaming
 from channels.transports.websocket import WebSocketEndpoint
 
 log = structlog.get_logger(__name__)
@@ -57,26 +62,29 @@ class Live:
         settings = settings or LiveSettings()
         metrics = metrics or NoLiveMetrics()
         self._settings = settings
+        self.authenticator = ports.authenticator
         self.process_id = draw_process_id()
         channels = process_channels(self.process_id)
-        self._hub = Hub()
+        self._hub = Hub(Departures(metrics.live_sent, patience=settings.close_deadline))
         self._registry = Registry(redis, self.process_id, group_of, self._hub.has_user, joined=metrics.live_joined)
         self._resync = Resync(self._hub, self._registry, ports.streams, settings, metrics)
         processes = Processes(redis, self.process_id, deadline=settings.process_deadline)
         book = PresenceBook(redis, group_of)
         self._attendance = Attendance(processes, book, self._resync.forgotten, settings, metrics)
-        delivery = Delivery(self._hub, ports.presences, frozenset(channels), self._resync)
+        delivery = Delivery(self._hub, ports.presences, frozenset(channels), self._resync, self._hear)
         self._pubsub = PubSub(redis, channels, delivery, wanted=self._hub.wanted, deadline=settings.pubsub_deadline)
         self._keepalive = Keepalive(settings)
         self._admission = Admission(settings, self._hub.count_at)
         conversations = Conversations(self._commands(ports), self._hub, self._keepalive, settings, metrics)
         self._websocket = WebSocketEndpoint(
             conversations,
-            [WebSocketForm(codec) for codec in (JsonCodec(), MsgpackCodec())],
+            [WebSocketForm(codec) for codec in (JsonCodec(), ProtobufCodec(), MsgpackCodec())],
             self._admission,
             limit=settings.message_bytes,
             unsent=settings.outbox_bytes,
         )
+        self._emulation = Emulation(conversations, LivePublisher(redis, group_of), self.process_id)
+        self.streaming = Streaming(conversations, self._emulation, self._admission, settings)
 
     @property
     def ready(self) -> bool:
@@ -103,11 +111,14 @@ class Live:
         """Answer `GET /connection/websocket`; `address` is the client's, where proxies stand before it."""
         return await self._websocket.handle(request, address or request.remote or "")
 
+    def _hear(self, session: str, data: bytes | str) -> None:
+        self._emulation.hear(session, data)
+
     async def close(self) -> None:
         """Drain: accept nobody, close all with 3001 at the configured pace, and unregister."""
         self._admission.stop()
         user_ids = self._hub.user_ids()
-        await close_paced(self._hub.everyone(), seconds=self._settings.drain_seconds, rate=self._settings.drain_rate)
+        await drain(self._hub.everyone, seconds=self._settings.drain_seconds, rate=self._settings.drain_rate)
         try:
             async with asyncio.timeout(self._settings.close_deadline + 1):
                 await self._hub.empty.wait()

@@ -7,11 +7,13 @@ tells the connection's protocol (`pause_writing`) when more lies there than the 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from channels.form import Form
+from channels.form import Form, SharedMessage
 from channels.protocol.codes import Disconnect
+
+_SLICE = 1000  # outboxes written in one turn of the event loop: some five milliseconds
 
 
 class Transport(Protocol):
@@ -46,6 +48,10 @@ class Transport(Protocol):
         ...
 
 
+# What stands in an outbox that is closed: nothing is gathered there any more.
+_CLOSED: list[bytes] = []
+
+
 class Departures:
     """Write what outboxes gathered at the end of this turn of the event loop; tell how many messages left.
 
@@ -63,11 +69,38 @@ class Departures:
             asyncio.get_running_loop().call_soon(self._flush)
         self._due.append(outbox)
 
+    def send_to_all(self, outboxes: Iterable[Outbox], message: SharedMessage) -> None:
+        """Send one message to many: what the delivery of a live publication comes down to, so it does little."""
+        due, form, data = self._due, None, b""
+        scheduled = bool(due)
+        for outbox in outboxes:
+            if outbox.form is not form:
+                form = outbox.form
+                data = message.encoded_for(form)
+            if outbox.pending is None:
+                outbox.pending = data
+                due.append(outbox)
+            else:
+                outbox.put(data)
+        if due and not scheduled:
+            asyncio.get_running_loop().call_soon(self._flush)
+
     def _flush(self) -> None:
         due, self._due = self._due, []
+        if len(due) > _SLICE:
+            # The rest leaves in the next turns, so that whatever else is due need not wait for all of it.
+            due, self._due = due[:_SLICE], due[_SLICE:]
+            asyncio.get_running_loop().call_soon(self._flush)
         messages = 0
         for outbox in due:
-            messages += outbox.flush()
+            pending = outbox.pending
+            if type(pending) is bytes:
+                outbox.pending = None
+                outbox.sent += 1
+                messages += 1
+                outbox.transport.write(pending)
+            else:
+                messages += outbox.flush()
         self.count(messages)
 
     def count(self, messages: int) -> None:
@@ -78,49 +111,62 @@ class Departures:
 class Outbox:
     """Gather messages for one transport, in one form; after `close` nothing more is written."""
 
-    __slots__ = ("_departures", "_pending", "closed_with", "form", "sent", "transport")
+    __slots__ = ("_closed_with", "_departures", "form", "pending", "sent", "transport")
 
     def __init__(self, form: Form, transport: Transport, departures: Departures) -> None:
         self.form = form
         self.transport = transport
-        self.closed_with: Disconnect | None = None
         self.sent = 0
+        self._closed_with: Disconnect | None = None
         self._departures = departures
         # Nearly always there is one at most, so a list is made only for the second.
-        self._pending: bytes | list[bytes] | None = None
+        self.pending: bytes | list[bytes] | None = None
+
+    @property
+    def closed_with(self) -> Disconnect | None:
+        """Return how this side closed the connection, or None."""
+        return self._closed_with
 
     def put(self, data: bytes) -> None:
         """Send an encoded message, together with what else is due in this turn of the event loop."""
-        pending = self._pending
+        pending = self.pending
         if pending is None:
-            if self.closed_with is None:
-                self._pending = data
-                self._departures.add(self)
+            self.pending = data
+            self._departures.add(self)
+        elif pending is _CLOSED:
+            pass
         elif isinstance(pending, list):
             pending.append(data)
         else:
-            self._pending = [pending, data]
+            self.pending = [pending, data]
 
     def flush(self) -> int:
         """Write what was gathered in one go; return how many messages these were."""
-        pending, self._pending = self._pending, None
-        if pending is None:
+        pending = self.pending
+        if pending is None or pending is _CLOSED:
             return 0
+        self.pending = None
         messages = 1
         if isinstance(pending, list):
             messages, pending = len(pending), b"".join(pending)
         self.sent += messages
-        if not self.transport.is_closing():
-            self.transport.write(pending)
+        self.transport.write(pending)
         return messages
 
     def close(self, disconnect: Disconnect) -> None:
         """Write what was gathered and then the farewell; a second close changes nothing."""
-        if self.closed_with is not None:
+        if self._closed_with is not None:
             return
         self._departures.count(self.flush())
-        self.closed_with = disconnect
+        self.gone(disconnect)
         if not self.transport.is_closing():
             self.transport.write(self.form.farewell(disconnect))
+            if not self.form.closes_by_frame:
+                self.transport.close()
         # Never cancelled: a transport that has ended does not mind, one that cannot flush must end.
         asyncio.get_running_loop().call_later(self._departures.patience, self.transport.abort)
+
+    def gone(self, disconnect: Disconnect) -> None:
+        """Write nothing any more, and keep how it ended, unless that is known; also where the transport went first."""
+        self._closed_with = self._closed_with or disconnect
+        self.pending = _CLOSED

@@ -78,7 +78,7 @@ class Authenticator(Protocol):
     async def authenticate(self, token: str) -> Identity:
         """Return the identity; raise `TokenExpiredError`, `TokenInvalidError` or `LiveUnavailableError`.
 
-        Takes an access token or a one-use ticket.
+        Takes an access token or a one-use ticket. Whether the session was revoked is for `confirm` to tell.
         """
         ...
 

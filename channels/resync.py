@@ -3,15 +3,16 @@
 While a stream is held, what arrives live waits; what was missed is read and sent first, and then what
 waited and is newer. A client whose gap cannot be told is closed with 3010: it connects again and
 learns in the connect result that it has to fetch anew. Losses are suspected when the pub/sub
-connection breaks, when one of its messages cannot be read, and when the regular renewal of the
-registrations finds one missing, for example after the engine was emptied; besides, each connection
-is compared with its streams whenever its token is renewed.
+connection breaks, when one of its messages cannot be read, and when a registration turns out to be
+missing, for example after the engine was emptied: at a regular renewal, or when the same person
+connects once more. Besides, each connection is compared with its streams whenever its token is renewed.
 """
 
 from __future__ import annotations
 
 import asyncio
 import itertools
+import random
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import TypeVar
@@ -36,6 +37,8 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 _CHUNK = 1000  # people held at once while their registration is renewed: about 2 ms
+_TURNS = 5  # of a renewal interval: in each a few registrations are looked at, in the last one all
+_FEW = 16  # people
 _RETRY_SECONDS = 0.25
 
 
@@ -71,25 +74,55 @@ class Resync:
             heed_cancellation()
             await self._due.wait()
             self._due.clear()
+            if not self._pending:
+                continue
             # Registered anew first: what is inserted from then on arrives, what came before is read.
-            await _persist(lambda: self._registry.register(self._hub.user_ids()))
-            if self._standing:  # else another loss came, and its `restored` is awaited with the same holds
+            await _persist(lambda: self._registry.register(self._people_due()))
+            # Else there was another loss, and who was just registered may be forgotten again.
+            if self._standing and not self._due.is_set():
                 pending, self._pending = self._pending, {}
                 await self._recover_all(pending, topics_too=True)
 
+    async def admit(self, newcomer: Connection, user_id: int) -> None:
+        """Register the person of a connection that has just joined; raise `LiveUnavailableError`.
+
+        If the registration had vanished, the person's other connections may have missed something. They are read
+        again, because from now on nobody could tell.
+        """
+        held = self._hub.hold([user_id], but={newcomer: tuple(newcomer.streams.values())})
+        # Who has read no position yet will read it after this registration, and needs none before.
+        standing = {mate for mate, states in held.items() if any(state.epoch is not None for state in states)}
+        vanished = True
+        try:
+            vanished = user_id in await self._registry.register([user_id])
+        finally:
+            for mate, states in held.items():
+                if vanished and mate in standing:
+                    self._suspect(mate, states)
+                else:
+                    _release_all(mate, states)
+
     def forgotten(self) -> None:
-        """Have the registrations renewed at once: others had taken this process for dead."""
+        """Have all registrations renewed at once: others had taken this process for dead."""
+        self._registry.doubtful = True
         self._renewal_due.set()
 
     async def renew(self) -> None:
-        """Renew the registrations regularly, until cancelled, and recover whose was missing."""
-        while True:
+        """Renew the registrations regularly, until cancelled, and recover whose was missing.
+
+        A few people's are renewed more often: when theirs are missing, so are others', and all are renewed at once.
+        """
+        for turn in itertools.count(1):
             heed_cancellation()
             with suppress(TimeoutError):
-                async with asyncio.timeout(self._settings.renewal_interval):
+                async with asyncio.timeout(self._settings.renewal_interval / _TURNS):
                     await self._renewal_due.wait()
             self._renewal_due.clear()
             user_ids = self._hub.user_ids()
+            few = random.sample(user_ids, min(len(user_ids), _FEW))
+            if turn % _TURNS and not self._registry.doubtful and not await self._renew(few):
+                continue
+            self._registry.doubtful = False
             for start in range(0, len(user_ids), _CHUNK):
                 await self._renew(user_ids[start : start + _CHUNK])
 
@@ -105,20 +138,40 @@ class Resync:
         if not await self._recover(connection, states, topics_too=False):
             self._metrics.live_resynced(recovered=0, lost=1)
 
-    async def _renew(self, user_ids: list[int]) -> None:
+    async def _renew(self, user_ids: list[int]) -> bool:
+        """Renew some people's registrations and recover who was missing; return whether anybody was."""
         # Held meanwhile: otherwise a publication right after the renewal would hide those before it.
         held = self._hub.hold(user_ids)
-        missing = await _persist(lambda: self._registry.register(user_ids))
+        try:
+            missing = await self._registry.register(user_ids)
+        except LiveUnavailableError:
+            # Some may be registered by now, and who was missing among them is not told twice.
+            missing = set(user_ids)
+            await _persist(lambda: self._registry.register(user_ids))
         suspects: Holds = {}
         for connection, states in held.items():
             if connection.identity is not None and connection.identity.user_id in missing:
                 suspects[connection] = states
             else:
-                for state in states:
-                    _release(connection, state)
+                _release_all(connection, states)
         if suspects:
             log.warning("live_registrations_missing", connections=len(suspects))
             await self._recover_all(suspects, topics_too=False)
+        return bool(missing)
+
+    def _people_due(self) -> list[int]:
+        """Return who is to be read again, on all of their connections: no other would learn that it was missing."""
+        people = {connection.identity.user_id for connection in self._pending if connection.identity is not None}
+        self._pending.update(self._hub.hold(people, but=self._pending))
+        return list(people)
+
+    def _suspect(self, connection: Connection, states: tuple[StreamState, ...]) -> None:
+        """Have a connection's streams, which are held, read again."""
+        if self._pending.get(connection) == states:
+            _release_all(connection, states)  # it is held and due already
+        else:
+            self._pending[connection] = states
+            self._due.set()
 
     async def _recover_all(self, held: Holds, *, topics_too: bool) -> None:
         if not held:
@@ -167,6 +220,11 @@ class Resync:
         state.place(recovery.position.epoch, recovery.position.offset)
         _release(connection, state)
         return True
+
+
+def _release_all(connection: Connection, states: tuple[StreamState, ...]) -> None:
+    for state in states:
+        _release(connection, state)
 
 
 def _release(connection: Connection, state: StreamState) -> None:

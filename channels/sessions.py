@@ -39,7 +39,7 @@ class Sessions:
 
     async def connect(self, connection: Connection, question: Connect) -> None:
         """Sign in, and answer with the streams as they stand or what was missed; raise `ChannelsError`."""
-        identity = await self._authenticator.authenticate(question.token)
+        identity = connection.vouched or await self._authenticator.authenticate(question.token)
         # Who joins while pub/sub stands is held at its next loss; who joined after the loss would not be.
         if not self._pubsub.alive:
             raise LiveUnavailableError("pub/sub is not connected")
@@ -49,7 +49,7 @@ class Sessions:
         # In this order nothing is missed: hear and hold back, be found by writers, and only then read.
         connection.streams = {name: StreamState(name, limit=self._settings.held_publications) for name in STREAMS}
         self._hub.join(connection, identity)
-        await self._registry.register([identity.user_id])
+        await self._resync.admit(connection, identity.user_id)
         await self._authenticator.confirm(identity)
         subs = {
             name: await self._open_stream(identity, state, question.since) for name, state in connection.streams.items()
@@ -94,13 +94,14 @@ class Sessions:
         return stream_result(recovery.position, recovered=recovery.recovered, publications=items)
 
     def _connect_result(self, connection: Connection, identity: Identity, subs: Message) -> Message:
-        return {
+        result = {
             **self._session_result(connection, identity),
             "subs": subs,
             "ping": math.ceil(self._settings.ping_interval),
-            "pong": True,
+            "pong": connection.pongs,
             "time": int(time.time() * 1000),
         }
+        return result | {"session": connection.session, "node": connection.node} if connection.session else result
 
     def _session_result(self, connection: Connection, identity: Identity) -> Message:
         """Return what connect and refresh have in common, and expect the next token by then."""

@@ -30,6 +30,9 @@ class StreamState:
 
     def offer(self, offset: int, message: SharedMessage) -> bool:
         """Return True if a publication is to be sent now; offset 0 stands outside the stream's order."""
+        if not self._holds and offset > self.offset:  # nearly always, and for very many at once
+            self.offset = offset
+            return True
         if self._holds:
             if len(self._held) < self._limit:
                 self._held.append((offset, message))

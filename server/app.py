@@ -8,11 +8,11 @@ from importlib.metadata import PackageNotFoundError, version
 import orjson
 from aiohttp import web
 
-from server.api.live import LIVE_PATH
+from channels.live import Live
 from server.api.table import endpoints
 from server.edge.access_log import AccessLog, EventLog
 from server.edge.addresses import ClientAddresses
-from server.edge.call import ADDRESS, json_answer
+from server.edge.call import json_answer
 from server.edge.endpoint import PREFIX, Endpoint
 from server.edge.guard import Guard
 from server.edge.middleware import Handler, edge
@@ -20,8 +20,9 @@ from server.edge.openapi import describe
 from server.edge.pages import Pages
 from server.identity.auth import Authentication
 from server.identity.tokens import AccessTokens
+from server.live.routes import LiveRoutes
 from server.media.routes import MediaRoutes
-from server.services import ApiSettings, HttpMetrics, LiveHandler, Services
+from server.services import ApiSettings, HttpMetrics, Services
 
 
 def make_app(services: Services) -> web.Application:
@@ -42,24 +43,18 @@ def make_app(services: Services) -> web.Application:
     if settings.static_dir is not None:
         app.router.add_routes(Pages(settings.static_dir).routes())
     if services.live is not None:
-        app.router.add_get(LIVE_PATH, _live(services.live))
+        app.router.add_routes(LiveRoutes(services.live, authentication).routes())
     return app
 
 
 def make_live_app(
-    live: LiveHandler, settings: ApiSettings, metrics: HttpMetrics, accesses: AccessLog | None = None
+    live: Live, settings: ApiSettings, metrics: HttpMetrics, accesses: AccessLog | None = None
 ) -> web.Application:
     """Return an application that holds live connections and nothing else."""
     app = _edge_app(settings, metrics, accesses or EventLog())
-    app.router.add_get(LIVE_PATH, _live(live))
+    authentication = Authentication(AccessTokens(settings.secret, ttl=settings.access_ttl))
+    app.router.add_routes(LiveRoutes(live, authentication).routes())
     return app
-
-
-def _live(live: LiveHandler) -> Handler:
-    async def handler(request: web.Request) -> web.StreamResponse:
-        return await live.handle(request, request[ADDRESS])
-
-    return handler
 
 
 def _edge_app(settings: ApiSettings, metrics: HttpMetrics, accesses: AccessLog) -> web.Application:

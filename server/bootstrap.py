@@ -20,6 +20,7 @@ from server.config.settings import Settings
 from server.demo.community import Demo
 from server.identity.passwords import Passwords
 from server.operation.backlog import Backlog
+from server.operation.collector import Collector
 from server.operation.health import Check, Health, add_health_routes
 from server.operation.lifecycle import Leaving, Node, Run, run_node
 from server.operation.listening import bound
@@ -116,6 +117,7 @@ class Process:
         if Service.LIVE in services:
             live = live_layer(self._settings, self.stores, self._metrics)
             self._runs["live"], self._drain = live.run, live.close
+            self._runs["collector"] = Collector(self._metrics.registry).run
             self._checks["live"] = partial(_require_ready, live)
             self._app = live_app(self._settings, live, self._metrics)
         if Service.API in services:

@@ -10,10 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from aiohttp import web
-
 from channels.bus.presence import PresenceBook
 from channels.bus.publisher import LivePublisher
+from channels.live import Live
 from server.edge.access_log import AccessLog, EventLog
 from server.edge.addresses import Network
 from server.identity.passwords import Passwords
@@ -43,14 +42,6 @@ class NoHttpMetrics:
 
     def request_done(self, *, method: str, route: str, status: int, seconds: float) -> None:
         """Record nothing."""
-
-
-class LiveHandler(Protocol):
-    """Answer requests for live connections."""
-
-    async def handle(self, request: web.Request, address: str | None = None) -> web.StreamResponse:
-        """Upgrade a request from a client's address; its connection lives on by itself."""
-        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,6 +91,6 @@ class Services:
     presence: PresenceBook
     passwords: Passwords
     media_urls: MediaUrls
-    live: LiveHandler | None = None
+    live: Live | None = None
     metrics: HttpMetrics = field(default_factory=NoHttpMetrics)
     accesses: AccessLog = field(default_factory=EventLog)

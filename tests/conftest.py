@@ -11,6 +11,8 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+import pytest_asyncio
+from playwright.async_api import Browser
 from redis.asyncio import Redis
 
 from storage.database import Database
@@ -18,6 +20,7 @@ from storage.embedded.postgres import embedded_postgres
 from storage.embedded.valkey import embedded_valkey
 from tests.engines.private import in_background, redis_server
 from tests.engines.rabbitmq import RabbitNode, delete_queues, rabbit_node
+from tests.support.chromium import find_chromium, running_chromium
 from workers.routing import queues_of
 
 _numbers = itertools.count(1)
@@ -26,8 +29,8 @@ _ROOM = 4_000_000_000  # bytes
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run the quick tests first, the browser last."""
-    order = {"unit": 0, "contract": 1, "integration": 2, "e2e": 3, "browser": 4}
-    items.sort(key=lambda item: order.get(item.path.relative_to(Path(__file__).parent).parts[0], 5))
+    order = {"unit": 0, "contract": 1, "integration": 2, "sdk": 3, "e2e": 4, "browser": 5}
+    items.sort(key=lambda item: order.get(item.path.relative_to(Path(__file__).parent).parts[0], 6))
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -158,3 +161,13 @@ def short_dir() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="pst-"))
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    """A Chromium for this session, in which everybody has a context of their own."""
+    path = find_chromium()
+    if path is None:
+        pytest.skip("there is no Chromium; tests/install-engines installs it")
+    async with running_chromium(path) as browser:
+        yield browser

@@ -52,12 +52,20 @@ class DisconnectOrder:
 
 
 @dataclass(frozen=True, slots=True)
+class Hear:
+    """Hear commands of a session of this process; `data` is in the form of its stream."""
+
+    session: str
+    data: bytes | str
+
+
+@dataclass(frozen=True, slots=True)
 class Envelope:
     """A decoded message of a process's channel."""
 
     offset: int
     user_ids: tuple[int, ...]
-    body: StreamBody | Revoke | DisconnectOrder
+    body: StreamBody | Revoke | DisconnectOrder | Hear
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +114,11 @@ def control_body(
     raise ValueError(f"there is no order {control!r}")
 
 
+def hear_body(session: str, data: bytes | str) -> bytes:
+    """Return the body that brings what a client of a streaming answer says."""
+    return bytes(msgpack.packb({"control": "hear", "session": session, "data": data}))
+
+
 def topic_body(data: bytes) -> bytes:
     """Return a topic's message that brings a JSON document."""
     return bytes(msgpack.packb({"data": data}))
@@ -149,7 +162,7 @@ def open_topic_message(message: bytes) -> TopicMessage:
             raise BadEnvelopeError("neither a publication nor a known order")
 
 
-def _body_of(packed: bytes) -> StreamBody | Revoke | DisconnectOrder:
+def _body_of(packed: bytes) -> StreamBody | Revoke | DisconnectOrder | Hear:
     match _unpack(packed):
         case {"stream": str(stream), "data": bytes(data)}:
             return StreamBody(stream, data)
@@ -158,6 +171,8 @@ def _body_of(packed: bytes) -> StreamBody | Revoke | DisconnectOrder:
             return Revoke(owner, topic if isinstance(topic, str) else None)
         case {"control": "disconnect", "session": str() | None as session}:
             return DisconnectOrder(session)
+        case {"control": "hear", "session": str(session), "data": bytes() | str() as data}:
+            return Hear(session, data)
         case _:
             raise BadEnvelopeError("neither a publication nor a known order")
 

@@ -8,7 +8,7 @@ from typing import Any
 from redis.asyncio import Redis
 
 from channels.bus.addressing import channel_prefix, registry_key, topic_channel, user_field
-from channels.bus.envelope import topic_body, topic_end_body
+from channels.bus.envelope import seal, topic_body, topic_end_body
 from channels.bus.redis_errors import live_errors, script_text
 
 _CHUNK = 4000  # people a script call, so that the engine is not blocked for long
@@ -42,6 +42,12 @@ class LivePublisher:
     async def to_topic(self, name: str, data: bytes) -> None:
         """Send a JSON document to all who listen to a topic."""
         await self._tell(name, topic_body(data))
+
+    async def to_process(self, process_id: bytes, body: bytes) -> bool:
+        """Send an order to one process, whoever is connected there; return whether it lives."""
+        channel = channel_prefix(0) + process_id
+        with live_errors():
+            return bool(await self._redis.publish(channel, seal([], body)))
 
     async def close_topic(self, name: str) -> None:
         """End all subscriptions to a topic, since what it is about is gone."""

@@ -88,9 +88,16 @@ class PubSub:
                 # A connection that stood starts the backoff anew; one that never did goes on with it.
                 delay = _BACKOFF[0] if self._lose() else min(delay * 2, _BACKOFF[1])
                 log.warning("live_pubsub_lost", error=str(error) or type(error).__name__, retry_seconds=delay)
+                await self._drop_idle()
             finally:
                 self._lose()
             await asyncio.sleep(delay * random.uniform(0.5, 1.0))
+
+    async def _drop_idle(self) -> None:
+        # What lies idle in the driver's pool is most likely dead, too. If it is not told of its end, each of these
+        # connections would cost a command its timeout, one after the other, before streams could be read again.
+        with suppress(RedisError, OSError, TimeoutError):
+            await self._redis.connection_pool.disconnect(inuse_connections=False)
 
     @asynccontextmanager
     async def listening(self, topic: bytes) -> AsyncIterator[None]:

@@ -62,6 +62,8 @@ class Registry:
         self._script = redis.register_script(script_text("registry.lua"))
         self._requests: list[_Request] = []
         self._asked = asyncio.Event()
+        # Whether a write failed that may yet be carried out, after one that was asked for later.
+        self.doubtful = False
 
     async def register(self, user_ids: Sequence[int]) -> set[int]:
         """Make sure that these people are found here; return those who were not, until now.
@@ -85,7 +87,7 @@ class Registry:
             self._asked.clear()
             requests, self._requests = self._requests, []
             try:
-                added = await self._write({user_id for request in requests for user_id in request.user_ids})
+                added = await self._write({user_id for request in requests for user_id in self._people(request)})
             except LiveUnavailableError as error:
                 self._fail(requests, error)
                 await asyncio.sleep(_RETRY_SECONDS)
@@ -100,11 +102,16 @@ class Registry:
             for group, members in self._by_group(user_ids).items():
                 await self._edit(group, members, "-" * len(members))
 
+    def _people(self, request: _Request) -> Iterable[int]:
+        """Return whom a request is still about: who left and is back has a request of their own, which is answered."""
+        return (user_id for user_id in request.user_ids if request.done is not None or not self._is_here(user_id))
+
     def _ask(self, request: _Request) -> None:
         self._requests.append(request)
         self._asked.set()
 
     def _fail(self, requests: list[_Request], error: LiveUnavailableError) -> None:
+        self.doubtful = True
         for request in requests:
             if request.done is None:
                 self._ask(request)

@@ -2,8 +2,15 @@
 
 Guarantees of every codec: `decode` accepts any bytes and either returns at least one command or
 raises `BadFrameError`; it keeps order and ignores unknown fields. `encode` is pure, so that a push
-is encoded once per codec and written to many connections. `RawJson` values are embedded as the
-codec's own structures (JSON, MessagePack) or as bytes (Protobuf).
+is encoded once per codec and written to many connections; what is no part of the protocol is a
+`TypeError` or `ValueError`, a defect of ours.
+
+A command is the same whatever codec read it. Its parameters have the names of the JSON form, and a
+document in them (`data` of connect, subscribe, publish, rpc and send) is the value that its JSON stands
+for. Protobuf carries documents as bytes: when these are not JSON the frame is bad, as one that is not
+JSON is. A parameter that is left out means the same as its default (0, "", false, an empty map), which
+Protobuf does not carry. Of documents in a `Message`, likewise, each is a `RawJson`: it is embedded as
+the codec's own structures (JSON, MessagePack) or as bytes (Protobuf).
 """
 
 from __future__ import annotations
@@ -15,6 +22,7 @@ from channels.errors import ChannelsError
 from channels.protocol.messages import METHODS, Command, Message
 
 MAX_COMMAND_ID = (1 << 32) - 1
+MAX_COMMANDS = 500  # in one frame; reading many thousand tiny ones would keep everybody else waiting
 
 
 class BadFrameError(ChannelsError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import orjson
 
-from channels.protocol.codec import BadFrameError, command_of
+from channels.protocol.codec import MAX_COMMANDS, BadFrameError, command_of
 from channels.protocol.messages import Command, Message, RawJson
 
 
@@ -18,7 +18,9 @@ class JsonCodec:
         """Return the commands of one text frame; raise `BadFrameError`."""
         if not isinstance(data, str):
             raise BadFrameError("JSON travels in text frames")
-        lines = data.strip("\n").split("\n")
+        lines = data.strip("\n").split("\n", MAX_COMMANDS)
+        if len(lines) > MAX_COMMANDS:
+            raise BadFrameError(f"more than {MAX_COMMANDS} commands")
         try:
             return [command_of(orjson.loads(line)) for line in lines]
         except orjson.JSONDecodeError as error:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import msgpack
 import orjson
 
-from channels.protocol.codec import BadFrameError, command_of
+from channels.protocol.codec import MAX_COMMANDS, BadFrameError, command_of
 from channels.protocol.messages import Command, Message, RawJson
 
 
@@ -30,6 +30,8 @@ class MsgpackCodec:
         try:
             for value in unpacker:
                 commands.append(command_of(value))
+                if len(commands) > MAX_COMMANDS:
+                    raise BadFrameError(f"more than {MAX_COMMANDS} commands")
                 read = unpacker.tell()
         except (ValueError, TypeError, RecursionError, msgpack.UnpackException) as error:
             raise BadFrameError("not MessagePack") from error

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from channels.ports import Position, Publication
-from channels.protocol.codes import ErrorCode, Unsubscribed
+from channels.protocol.codes import Disconnect, ErrorCode, Unsubscribed
 
 METHODS = frozenset(
     {
@@ -77,6 +77,11 @@ def publication_push(channel: str, item: Publication) -> Message:
 def unsubscribe_push(channel: str, code: Unsubscribed) -> Message:
     """Return the push that ends a subscription."""
     return {"push": {"channel": channel, "unsubscribe": {"code": int(code), "reason": code.reason}}}
+
+
+def disconnect_push(disconnect: Disconnect) -> Message:
+    """Return the push that ends a connection whose transport has no closing frame."""
+    return {"push": {"disconnect": {"code": disconnect.code, "reason": disconnect.reason}}}
 
 
 def stream_result(position: Position, *, recovered: bool | None, publications: Iterable[Publication]) -> Message:

@@ -26,9 +26,13 @@ class Admission:
         """Raise `web.HTTPException` 403, 429 or 503 for who may not."""
         if not self._accepting:
             raise web.HTTPServiceUnavailable(text="this process is shutting down", headers={"Retry-After": "1"})
-        if not origin_allowed(request.headers.get("Origin"), request.host, self._settings.allowed_origins):
-            raise web.HTTPForbidden(text="pages of this origin may not connect")
+        self.admit_origin(request)
         if self._count_at(address) >= self._settings.connections_per_address:
             raise web.HTTPTooManyRequests(
                 text="too many live connections from this address", headers={"Retry-After": "30"}
             )
+
+    def admit_origin(self, request: web.Request) -> None:
+        """Raise a 403 for pages of foreign origins."""
+        if not origin_allowed(request.headers.get("Origin"), request.host, self._settings.allowed_origins):
+            raise web.HTTPForbidden(text="pages of this origin may not connect")

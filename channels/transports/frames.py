@@ -45,6 +45,8 @@ def close_frame(disconnect: Disconnect) -> bytes:
 class WebSocketForm:
     """Messages of one codec, each in a frame of its own."""
 
+    closes_by_frame = True
+
     def __init__(self, codec: Codec) -> None:
         self._codec = codec
         self._opcode = _BINARY if codec.binary else _TEXT

@@ -9,10 +9,9 @@ from aiohttp import web
 from server.edge.answers import LiveTicket
 from server.edge.call import Call, json_answer
 from server.edge.endpoint import Endpoint
+from server.live.routes import WEBSOCKET
 from storage.cards import timestamp
 from storage.tickets import Tickets
-
-LIVE_PATH = "/connection/websocket"
 
 
 class LiveApi:
@@ -20,7 +19,7 @@ class LiveApi:
 
     def __init__(self, tickets: Tickets, *, public_url: str, ttl: int) -> None:
         self._tickets = tickets
-        self._url = "ws" + public_url.removeprefix("http") + LIVE_PATH
+        self._url = "ws" + public_url.removeprefix("http") + WEBSOCKET
         self._ttl = ttl
 
     def endpoints(self) -> list[Endpoint]:

@@ -11,7 +11,7 @@ import sys
 import structlog
 import typer
 
-from server.cli import deadletters, examine, serve, users
+from server.cli import deadletters, examine, loadtest, serve, users
 from server.errors import ServerError
 from server.operation.logs import redact_text
 from storage.errors import ConflictError, EngineError, NotFoundError, SchemaError, UnavailableError
@@ -34,6 +34,7 @@ def build_app() -> typer.Typer:
         add_completion=False,
     )
     serve.add_commands(app)
+    loadtest.add_commands(app)
     examine.add_commands(app)
     app.add_typer(users.build(), name="user")
     app.add_typer(deadletters.build(), name="deadletters")

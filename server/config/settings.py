@@ -6,10 +6,11 @@ A key is read from `PICSHARE_<SECTION>__<KEY>` in the environment, else from the
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from server.config.kinds import Networks, Rate, Texts
@@ -182,7 +183,12 @@ class LiveSection(Section):
     ping_interval: float = Field(
         default=25.0, gt=0, description="Seconds between the pings that keep a connection alive."
     )
-    pong_deadline: float = Field(default=8.0, gt=0, description="Seconds that a client has to answer a ping.")
+    pong_deadline: float = Field(
+        default=8.0,
+        gt=0,
+        validate_default=True,
+        description="Seconds that a client has to answer a ping; shorter than `ping_interval`.",
+    )
     connect_deadline: float = Field(
         default=10.0, gt=0, description="Seconds that a client has to sign in after connecting."
     )
@@ -212,6 +218,13 @@ class LiveSection(Section):
         "a page that is loaded anew, a change of networks, a restart of this service. At most 45, so that who has gone "
         "is known within a minute.",
     )
+
+    @field_validator("pong_deadline")
+    @classmethod
+    def _comes_before_the_next_ping(cls, value: float, info: ValidationInfo) -> float:
+        if value >= info.data.get("ping_interval", math.inf):
+            raise ValueError("it should be shorter than live.ping_interval")
+        return value
 
 
 class WorkerSection(Section):

@@ -30,6 +30,9 @@ _ROUTING_DETAILS = {
 }
 
 
+_ROUTING_HEADERS = ("Allow", "Retry-After", "Upgrade", "Sec-WebSocket-Version")
+
+
 class ProblemError(Exception):
     """Stand for an answer that is an error; `detail` is for people, `code` for programs."""
 
@@ -105,8 +108,9 @@ def _unavailable(_: Exception) -> ProblemError:
 
 def _routing_problem(error: web.HTTPException) -> ProblemError:
     status = error.status if error.status >= 400 else 500
-    detail = _ROUTING_DETAILS.get(status, error.reason)
-    headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
+    said = error.text if error.text != f"{error.status}: {error.reason}" else None
+    detail = said or _ROUTING_DETAILS.get(status, error.reason)
+    headers = {name: error.headers[name] for name in _ROUTING_HEADERS if name in error.headers}
     return ProblemError(status, _ROUTING_CODES.get(status, "http_error"), detail, headers=headers)
 
 

@@ -22,9 +22,7 @@ class LiveAuthenticator:
 
     async def authenticate(self, token: str) -> Identity:
         """Return the identity; raise `TokenExpiredError`, `TokenInvalidError` or `LiveUnavailableError`."""
-        identity = self._of_token(token) if token.count(".") == 2 else await self._of_ticket(token)
-        await self.confirm(identity)
-        return identity
+        return self._of_token(token) if token.count(".") == 2 else await self._of_ticket(token)
 
     async def confirm(self, identity: Identity) -> None:
         """Raise `TokenInvalidError` if the session was revoked, or `LiveUnavailableError`."""

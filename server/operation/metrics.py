@@ -9,12 +9,13 @@ from collections.abc import Mapping
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-LAG_INTERVAL = 0.25  # seconds between two looks at the event loop
+# Seconds between two looks at the event loop: a stall of twice as much is seen for certain.
+LAG_INTERVAL = 0.01
 STALL_WINDOW = 60.0  # seconds over which the longest stall is told
 _HTTP_SECONDS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1.0, 2.5, 10.0)
 _JOB_SECONDS = (0.001, 0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0)
 _SLOW_BYTES = (65_536, 262_144, 1_048_576, 2_097_152, 4_194_304, 16_777_216)
-_LAG_SECONDS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
+_LAG_SECONDS = (0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1.0, 5.0)
 
 
 class Metrics:

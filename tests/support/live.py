@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import Any
 
 import msgpack
@@ -90,7 +91,7 @@ class LiveServer:
             operations=FakeOperations(),
         )
         self.live = Live(redis, ports, group_of, settings, metrics=self.metrics)
-        self.url = ""
+        self.url = self.origin = ""
         self.port = 0
         self._work: asyncio.Task[None] | None = None
         self._killed = False
@@ -100,11 +101,19 @@ class LiveServer:
         """Serve on a free port for the time of the block."""
         app = web.Application()
         app.router.add_get(PATH, self.live.handle)
+        streaming = self.live.streaming
+        app.router.add_get("/connection/sse", partial(streaming.sse, address="127.0.0.1"))
+        app.router.add_post("/connection/http_stream", partial(streaming.http_stream, address="127.0.0.1"))
+        app.router.add_post("/emulation", streaming.hear)
+        for path in ("/connection/http_stream", "/emulation"):
+            app.router.add_options(path, streaming.preflight)
+        app.router.add_get("/live/sse", self._events)
         runner = web.AppRunner(app, shutdown_timeout=1.0)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()
         self.port = runner.addresses[0][1]
+        self.origin = f"http://127.0.0.1:{self.port}"
         self.url = f"ws://127.0.0.1:{self.port}{PATH}"
         self._work = asyncio.create_task(self.live.run())
         work = self._work
@@ -128,6 +137,10 @@ class LiveServer:
         work.cancel()
         with suppress(asyncio.CancelledError):
             await work
+
+    async def _events(self, request: web.Request) -> web.StreamResponse:
+        identity = await self.authenticator.authenticate(request.query["token"])
+        return await self.live.streaming.events(request, "127.0.0.1", identity)
 
     async def publish(self, redis: Redis, user_ids: list[int], stream: str, data: Any) -> int:
         """Append to each person's stream and announce it as the inserting scripts do; return the last offset."""

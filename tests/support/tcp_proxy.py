@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
+from yarl import URL
+
 
 class TcpProxy:
     """Carry bytes between clients and one server (a port, or the path of a unix socket), until told otherwise."""
@@ -15,8 +17,8 @@ class TcpProxy:
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
         self._pipes: set[asyncio.Task[None]] = set()
-        self._flowing = asyncio.Event()
-        self._flowing.set()
+        self._up, self._down = asyncio.Event(), asyncio.Event()
+        self.thaw()
         self.port = 0
 
     @classmethod
@@ -32,6 +34,14 @@ class TcpProxy:
             proxy._server.close()
             await proxy.cut()
 
+    def address(self, url: str) -> str:
+        """Return a URL of the server as one that leads through here."""
+        return str(URL(url).with_port(self.port))
+
+    def lead_to(self, target: int | str) -> None:
+        """Carry new connections to another server; those that stand stay."""
+        self._target = target
+
     async def cut(self) -> int:
         """Reset every connection; new ones are taken. Return how many there were."""
         writers, pipes = list(self._writers), list(self._pipes)
@@ -44,11 +54,23 @@ class TcpProxy:
 
     def freeze(self) -> None:
         """Swallow no byte and pass none on: connections stand, and nobody answers."""
-        self._flowing.clear()
+        self._up.clear()
+        self._down.clear()
+
+    def mute(self) -> None:
+        """Pass on nothing more that clients say; what they are told still arrives."""
+        self._up.clear()
 
     def thaw(self) -> None:
         """Let the bytes flow again."""
-        self._flowing.set()
+        self._up.set()
+        self._down.set()
+
+    def abandon(self) -> None:
+        """Let what stands carry nothing ever again, nor tell of its end; new connections work."""
+        self.freeze()
+        self._up, self._down = asyncio.Event(), asyncio.Event()
+        self.thaw()
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -60,16 +82,16 @@ class TcpProxy:
             writer.transport.abort()
             return
         self._writers |= {writer, far_writer}
-        for source, target in ((reader, far_writer), (far_reader, writer)):
-            pipe = asyncio.create_task(self._pipe(source, target))
+        for source, target, flowing in ((reader, far_writer, self._up), (far_reader, writer, self._down)):
+            pipe = asyncio.create_task(self._pipe(source, target, flowing))
             self._pipes.add(pipe)
             pipe.add_done_callback(self._pipes.discard)
 
-    async def _pipe(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+    async def _pipe(self, source: asyncio.StreamReader, target: asyncio.StreamWriter, flowing: asyncio.Event) -> None:
         try:
             with suppress(OSError):
                 while data := await source.read(65536):
-                    await self._flowing.wait()
+                    await flowing.wait()
                     target.write(data)
                     await target.drain()
         finally:

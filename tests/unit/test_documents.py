@@ -9,14 +9,20 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import typer
 from prometheus_client import CollectorRegistry
 
 from channels.protocol import codes
 from channels.protocol.codes import Disconnect, ErrorCode, Unsubscribed
 from channels.settings import LiveSettings
+from server.cli.main import build_app
 from server.config.settings import LimitsSection
+from server.loadtest.profiles import ProfileName
+from server.loadtest.report.document import document_of
+from server.operation.collector import Collector
 from server.operation.metrics import LoopWatch, Metrics
 from tests.support.documents import ROOT, blocks, codes_in, documents, table_rows
+from tests.unit.server.loadtest.outcomes import outcome
 from workers import live_topics
 from workers.routing import BINDINGS
 
@@ -142,6 +148,7 @@ def test_the_operator_s_guide_lists_every_metric() -> None:
     """Each metric's name stands in the table, as `/metrics` gives it, and no other."""
     metrics = Metrics("1")
     LoopWatch(metrics.registry)
+    Collector(metrics.registry)
     assert names_in("docs/operation.md", "Metrics") == exposed(metrics.registry)
 
 
@@ -159,6 +166,25 @@ def test_the_operator_s_guide_lists_every_queue_and_topic() -> None:
     """The queues and the topics that each of them wants are those of the routing table."""
     rows = table_rows("docs/operation.md", "Queues")
     assert {codes_in(row[0])[0]: tuple(codes_in(row[1])) for row in rows} == BINDINGS
+
+
+def test_the_load_test_guide_lists_every_profile() -> None:
+    """The names in the table are those of the command line."""
+    assert names_in("docs/loadtest.md", "Profiles") == {profile.value for profile in ProfileName}
+
+
+def test_the_load_test_guide_names_every_option() -> None:
+    """Each option of the command stands in the guide, and none that it does not have."""
+    command = typer.main.get_command(build_app()).commands["loadtest"]  # type: ignore[attr-defined]
+    options = {name for parameter in command.params for name in parameter.opts if name.startswith("--")}
+    named = set(re.findall(r"--[a-z][a-z-]+", (ROOT / "docs" / "loadtest.md").read_text()))
+    assert named == options
+
+
+def test_the_load_test_guide_lists_every_field() -> None:
+    """Each field of the JSON stands in the table, and no other."""
+    named = {name.split(".")[0] for name in names_in("docs/loadtest.md", "The figures as JSON")}
+    assert named == set(document_of(outcome()))
 
 
 @pytest.mark.parametrize("document", documents(), ids=lambda path: path.name)

@@ -235,7 +235,7 @@ async def test_own_and_configured_origins(serve: Serve) -> None:
 async def test_unknown_protocol(server: LiveServer) -> None:
     """A client that insists on a protocol that is not spoken gets 400 and the names of those that are."""
     async with aiohttp.ClientSession() as session:
-        for query, protocols in (("?format=protobuf", []), ("", ["centrifuge-protobuf"])):
+        for query, protocols in (("?format=cbor", []), ("", ["centrifuge-cbor"])):
             with pytest.raises(aiohttp.WSServerHandshakeError) as refusal:
                 await session.ws_connect(server.url + query, protocols=protocols)
             assert refusal.value.status == 400

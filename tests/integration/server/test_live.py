@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import aiohttp
 import pytest
@@ -72,3 +73,61 @@ async def test_a_used_ticket_is_refused(api: Api) -> None:
     second = Socket(await api.session.ws_connect(api.url + PATH))
     with pytest.raises(AssertionError, match="3500"):
         await second.ask(connect={"token": ticket})
+
+
+async def test_the_event_stream_knows_its_reader(api: Api) -> None:
+    """A bearer token or a ticket opens the event stream; nobody, a used ticket and a token in the address do not."""
+    ann = await api.person()
+    ticket = (await ann.call("POST", "/live/token")).expect(201)["token"]
+    bearer = {"Authorization": f"Bearer {ann.token}"}
+    for path, headers, status in (
+        ("/live/sse", bearer, 200),
+        ("/api/v1/live/sse", bearer, 200),
+        (f"/live/sse?ticket={ticket}", {}, 200),
+        (f"/live/sse?ticket={ticket}", {}, 401),
+        (f"/live/sse?ticket={ann.token}", {}, 401),
+        ("/live/sse", {}, 401),
+        ("/live/sse", {"Authorization": "Bearer x.y.z"}, 401),
+    ):
+        async with api.session.get(api.url + path, headers=headers) as answer:
+            assert answer.status == status, path
+            if status == 200:
+                assert answer.content_type == "text/event-stream"
+                assert await answer.content.readline() == b"retry: 2000\n"
+            else:
+                assert answer.content_type == "application/problem+json"
+
+
+async def test_signing_out_ends_the_event_stream(api: Api) -> None:
+    """A session that ends is told so, and cannot come back."""
+    ann = await api.person()
+    bearer = {"Authorization": f"Bearer {ann.token}"}
+    async with api.session.get(f"{api.url}/live/sse", headers=bearer) as answer:
+        while not (await answer.content.readline()).startswith(b"event: ready"):
+            pass
+        (await ann.call("DELETE", "/tokens/current")).expect(204)
+        assert b'{"code":3500,"reason":"invalid token"}' in await answer.content.read()
+    async with api.session.get(f"{api.url}/live/sse", headers=bearer) as answer:
+        assert answer.status == 401
+
+
+async def test_calls(api: Api) -> None:
+    """A like, and what was seen, are done over the live connection as by the REST API, with its refusals."""
+    ann, bob = await api.person(), await api.person()
+    photo = await ann.upload(photograph())
+    await api.finish(photo)
+    socket = await connected(api, bob)
+
+    async def call(method: str, data: Any = None) -> dict[str, Any]:
+        return await socket.ask(rpc={"method": method, "data": data})
+
+    assert (await call("like", {"photo_id": photo["id"]}))["rpc"]["data"] == {"liked": True, "likes": 1}
+    assert (await bob.call("GET", f"/photos/{photo['id']}")).expect(200)["liked"] is True
+    assert (await call("unlike", {"photo_id": photo["id"]}))["rpc"]["data"] == {"liked": False, "likes": 0}
+    for method in ("counters", "seen", "read"):
+        assert (await call(method))["rpc"]["data"] == {"unseen": 0, "unread": 0}
+    assert (await call("like", {"photo_id": "0" * 13}))["error"]["code"] == 404
+    refused: list[Any] = [None, [], "x", {"photo_id": 5.5}, {"photo_id": "x"}, {"photo_id": photo["id"], "more": 1}]
+    for bad in refused:
+        assert (await call("like", bad))["error"]["code"] == 422, bad
+    assert (await call("nonsense"))["error"]["code"] == 104

@@ -36,9 +36,9 @@ class World:
 
     def __init__(self) -> None:
         self.sent: list[int] = []
-        self.hub = Hub()
-        self.keepalive = Keepalive(SETTINGS)
         self._departures = Departures(self.sent.append, patience=SETTINGS.close_deadline)
+        self.hub = Hub(self._departures)
+        self.keepalive = Keepalive(SETTINGS)
         self._form = WebSocketForm(JsonCodec())
         self.conversations = Conversations(cast(Commands, None), self.hub, self.keepalive, SETTINGS, NoLiveMetrics())
         self.start = asyncio.get_running_loop().time()
@@ -107,10 +107,13 @@ async def test_close_is_last_and_once(world: World) -> None:
 
 
 async def test_nothing_is_written_to_a_lost_transport(world: World) -> None:
-    """A transport that is closing is not written to."""
+    """A connection whose transport has ended is not written to, also not what was gathered before."""
     connection, transport = world.connection()
-    transport.closing = True
     connection.send({})
+    world.hub.deliver([7], "feed", Publication(data=b"1", offset=11))
+    connection.gone(codes.NORMAL)
+    connection.send({})
+    world.hub.deliver([7], "feed", Publication(data=b"2", offset=12))
     connection.close(codes.SHUTDOWN)
     await asyncio.sleep(0)
     assert transport.writes == []

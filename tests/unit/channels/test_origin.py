@@ -6,6 +6,7 @@ import pytest
 
 from channels.protocol.codec_json import JsonCodec
 from channels.protocol.codec_msgpack import MsgpackCodec
+from channels.protocol.codec_protobuf import ProtobufCodec
 from channels.transports.frames import WebSocketForm
 from channels.transports.origin import origin_allowed
 from channels.transports.websocket import choose_form
@@ -47,14 +48,17 @@ def test_origins(origin: str | None, host: str, allowed: tuple[str, ...], verdic
         (None, None, "centrifuge-json"),
         (None, "json", "centrifuge-json"),
         (None, "msgpack", "picshare-msgpack"),
-        (None, "protobuf", None),
+        (None, "protobuf", "centrifuge-protobuf"),
+        (None, "cbor", None),
         ("picshare-msgpack", None, "picshare-msgpack"),
         ("other, centrifuge-json", None, "centrifuge-json"),
         ("picshare-msgpack, centrifuge-json", "json", "picshare-msgpack"),
-        ("centrifuge-protobuf", "json", None),
+        ("centrifuge-protobuf", "json", "centrifuge-protobuf"),
+        ("centrifuge-cbor", "json", None),
     ],
 )
 def test_codecs(offered: str | None, wanted: str | None, name: str | None) -> None:
     """A subprotocol counts before the query, the first codec is for who asks for none, and a foreign one is refused."""
-    chosen = choose_form(offered, wanted, [WebSocketForm(JsonCodec()), WebSocketForm(MsgpackCodec())])
+    forms = [WebSocketForm(codec) for codec in (JsonCodec(), ProtobufCodec(), MsgpackCodec())]
+    chosen = choose_form(offered, wanted, forms)
     assert (chosen.name if chosen else None) == name

@@ -3,93 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import suppress
-from typing import cast
 
-import orjson
-import pytest
-
-from channels.bus.registry import Registry
-from channels.connection import Connection
-from channels.hub import Hub
-from channels.metrics import NoLiveMetrics
-from channels.outbox import Departures
-from channels.ports import Grant, Identity
+from channels.ports import Grant
 from channels.protocol import codes
-from channels.protocol.codec_json import JsonCodec
-from channels.protocol.core import ProtocolCore
-from channels.resync import Resync
-from channels.settings import LiveSettings
 from channels.streams import StreamState
-from channels.transports.frames import WebSocketForm
 from tests.support.eventually import eventually
-from tests.support.fake_ports import MemoryStreams
-from tests.support.memory_transport import MemoryTransport
-
-SETTINGS = LiveSettings(renewal_interval=0.01)
-
-
-class FakeRegistry:
-    """Register when the test lets it; say who was missing."""
-
-    def __init__(self) -> None:
-        self.gate = asyncio.Event()
-        self.asked = 0
-        self.missing: set[int] = set()
-
-    async def register(self, user_ids: Sequence[int]) -> set[int]:
-        """Wait for the gate and return who was missing, once."""
-        self.asked += 1
-        await self.gate.wait()
-        missing, self.missing = self.missing, set()
-        return missing & set(user_ids)
-
-    async def beat(self, connections: int, *, seconds: float) -> None:
-        """Do nothing."""
-
-
-class Scene:
-    """One connected client of person 7, whose stream `feed` stands at the end of the log."""
-
-    def __init__(self) -> None:
-        self.hub, self.registry, self.streams = Hub(), FakeRegistry(), MemoryStreams()
-        self.resync = Resync(self.hub, cast(Registry, self.registry), self.streams, SETTINGS, NoLiveMetrics())
-        self.transport = MemoryTransport()
-        core = ProtocolCore(rate=1, burst=1, now=0)
-        core.accepted()
-        self.connection = Connection(
-            WebSocketForm(JsonCodec()), self.transport, core, Departures(lambda _: None, patience=1), SETTINGS
-        )
-        state = StreamState("feed", limit=100)
-        state.place("e1", 1000)
-        state.release()
-        self.connection.streams = {"feed": state}
-        self.hub.join(self.connection, Identity(user_id=7, session="s", expires_at=0))
-
-    def publish(self, number: int, *, announced: bool = True) -> None:
-        """Append a number to the stream, and announce it if pub/sub stands."""
-        item = self.streams.append(7, "feed", b"%d" % number)
-        if announced:
-            self.hub.deliver([7], "feed", item)
-
-    async def sent(self) -> list[int]:
-        """Return the numbers that have left."""
-        await asyncio.sleep(0)
-        payload = b"".join(self.transport.writes)
-        parts = payload.split(b'"pub":{"data":')[1:]
-        return [int(orjson.loads(part.split(b",")[0])) for part in parts]
-
-
-@pytest.fixture
-async def scene() -> AsyncIterator[Scene]:
-    """A scene whose resynchronisation runs."""
-    scene = Scene()
-    running = asyncio.create_task(scene.resync.run())
-    yield scene
-    running.cancel()
-    with suppress(asyncio.CancelledError):
-        await running
+from tests.support.resync_scene import Scene
 
 
 async def test_missed_then_held(scene: Scene) -> None:
@@ -127,6 +46,26 @@ async def test_loss_while_registering(scene: Scene) -> None:
         return await scene.sent() == [1, 2]
 
     await eventually(both)
+
+
+async def test_two_losses_in_one_registration(scene: Scene) -> None:
+    """A loss that came and went while registering has people registered once more before anything is read."""
+    scene.resync.lost()
+    scene.resync.restored()
+    await eventually(lambda: scene.registry.asked == 1)
+    scene.resync.lost()
+    scene.resync.restored()
+    scene.registry.gate.set()
+    scene.registry.gate.clear()  # the next one waits again
+    await eventually(lambda: scene.registry.asked == 2)
+    assert scene.streams.reads == 0
+    scene.publish(1, announced=False)
+    scene.registry.gate.set()
+
+    async def told() -> bool:
+        return await scene.sent() == [1]
+
+    await eventually(told)
 
 
 async def test_loss_while_recovering(scene: Scene) -> None:
@@ -168,25 +107,6 @@ async def test_two_reads_at_once(scene: Scene) -> None:
         return await scene.sent() == [1, 2]
 
     await eventually(both)
-
-
-async def test_gap_during_renewal(scene: Scene) -> None:
-    """While a registration is renewed, live publications wait, so that they cannot hide what was missed before."""
-    renewing = asyncio.create_task(scene.resync.renew())
-    await eventually(lambda: scene.registry.asked == 1)
-    scene.registry.missing = {7}
-    scene.publish(1, announced=False)
-    scene.publish(2)
-    assert await scene.sent() == []
-    scene.registry.gate.set()
-
-    async def both() -> bool:
-        return await scene.sent() == [1, 2]
-
-    await eventually(both)
-    renewing.cancel()
-    with suppress(asyncio.CancelledError):
-        await renewing
 
 
 async def test_caught_while_connecting(scene: Scene) -> None:

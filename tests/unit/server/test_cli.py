@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from server.cli import main
+from server.cli import loadtest, main
 from server.cli.main import build_app
 
 
@@ -71,7 +71,7 @@ def test_help_has_an_example_for_every_command() -> None:
     app = build_app()
     groups = [app, *(group.typer_instance for group in app.registered_groups if group.typer_instance is not None)]
     commands = [command.callback for group in groups for command in group.registered_commands]
-    assert len(commands) >= 13
+    assert len(commands) >= 14
     for command in commands:
         assert command is not None
         assert "Example: [bold]picshare " in (command.__doc__ or ""), command
@@ -82,7 +82,7 @@ def test_help_leaves_the_heavy_parts_unloaded() -> None:
     code = (
         "import sys; sys.argv = ['picshare', '--help']\n"
         "import server.cli\n"
-        "heavy = {'aiohttp', 'asyncpg', 'redis', 'aio_pika', 'PIL', 'prometheus_client'} & set(sys.modules)\n"
+        "heavy = {'aiohttp', 'asyncpg', 'redis', 'aio_pika', 'PIL', 'picows', 'prometheus_client'} & set(sys.modules)\n"
         "sys.exit(f'loaded {heavy}' if heavy else 0)\n"
     )
 
@@ -100,6 +100,39 @@ def test_dead_letters_need_ids_or_all(monkeypatch: pytest.MonkeyPatch, capsys: p
     """Replaying neither some nor all is an error that says how to find the ids."""
     assert call(monkeypatch, "deadletters", "replay") == 2
     assert "deadletters list" in capsys.readouterr().err
+
+
+def test_a_load_test_without_its_sockets_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without the extra the command is there, and says in one sentence what it needs."""
+    monkeypatch.setattr(loadtest, "find_spec", lambda _: None)
+    assert call(monkeypatch, "loadtest") == 2
+    sentence = "picshare: The load test needs the package picows: pip install 'picshare[loadtest]'.\n"
+    assert capsys.readouterr().err == sentence
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("http://127.0.0.1:1",), "http://127.0.0.1:1 cannot be reached: connection refused."),
+        (("photos.example.com",), "photos.example.com is not an address"),
+        (("--sockets", "9", "--tokens", "none"), "The file of tokens none cannot be read"),
+        (("--ca", "none"), "none is not a file of trusted certificates"),
+        (("--photo", "none"), "The photo none cannot be read"),
+        (("--json", "none/figures.json"), "none/figures.json cannot be written"),
+        (("--source", "203.0.113.1"), "--source 203.0.113.1 is not an address of this machine"),
+    ],
+)
+def test_a_load_test_that_cannot_be_made_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], words: str
+) -> None:
+    """Before anything is started: exit code 2, and one line with what was wrong."""
+    assert call(monkeypatch, "loadtest", *arguments) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith(f"picshare: {words}")
+    assert said.err.count("\n") == 1
 
 
 def test_version_is_printed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -69,6 +69,7 @@ def test_lists_in_the_environment_are_separated_by_commas(monkeypatch: pytest.Mo
         ('[limits]\nreads = "many"', ["limits.reads", "120/m"]),
         ('[auth]\nsecret = "short"', ["auth.secret", "32 characters"]),
         ("[server\n", ["picshare.toml", "TOML"]),
+        ("[live]\npong_deadline = 30", ["live.pong_deadline", "shorter than live.ping_interval"]),
         ("[redis]\nping_interval = 3", ["redis.ping_interval", "live.ping_interval"]),
     ],
 )

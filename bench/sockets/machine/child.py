@@ -1,0 +1,47 @@
+"""Servers under test as children that end with the benchmark, however it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from storage.embedded.supervisor import child, log_tail
+
+START_DEADLINE = 60.0  # seconds
+
+
+@asynccontextmanager
+async def serving(
+    command: Sequence[str], *, name: str, folder: Path, ready: Callable[[], Awaitable[bool]]
+) -> AsyncIterator[int]:
+    """Run a server for the time of the block and yield its process id; raise `EngineError` when it does not start.
+
+    An error within the block is given the end of the server's log to take along.
+    """
+    log_file = folder / f"{name}.log"
+    async with child(
+        command,
+        name=name,
+        log_file=log_file,
+        stop_signal=signal.SIGTERM,
+        ready=ready,
+        deadline=START_DEADLINE,
+    ) as process:
+        try:
+            yield process.pid
+        except Exception as error:
+            error.add_note(f"{name} logged last: {log_tail(log_file, lines=10)}")
+            raise
+
+
+async def listens(port: int) -> bool:
+    """Tell whether somebody accepts connections on a loopback port."""
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except OSError:
+        return False
+    writer.close()
+    return True

@@ -1,0 +1,68 @@
+"""A photo from the fan-out worker to its author's followers, each with one connection of their own.
+
+The worker reads the followers from PostgreSQL, inserts into their feeds in Redis, whose script announces the photo to
+the live server's process. Beside it, in the same rounds and on the same sockets, one message to a topic that all hear:
+what the way over people costs more than that is the server's search for recipients and its bookkeeping of offsets.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from bench.report import Figure, figure
+from bench.sockets.client.message import message
+from bench.sockets.client.remote import Remote
+from bench.sockets.machine.cores import Cores
+from bench.sockets.machine.usage import cpu_seconds
+from bench.sockets.under_test import state
+from bench.sockets.world import SETTLED, World, world
+from workers import live_topics
+
+GOAL = 2.0
+_AT_ONCE = 100
+
+
+async def measure(cores: Cores, *, quick: bool) -> list[Figure]:
+    """Return the cost of both ways, their ratio, and the longest stall."""
+    followers, rounds, photos = (1000, 3, 4) if quick else (5000, 7, 12)
+    async with world(cores, followers) as service, service.people(0) as clients:
+        topic = live_topics.user_topic(service.author)
+        await clients.call("enter", service.tokens(service.followers), _AT_ONCE, topic)
+        # Feeds that were built a moment ago are asked about once more, since their owner may just have unfollowed.
+        await asyncio.sleep(SETTLED)
+        spread, single = [], []
+        for number in range(rounds + 1):
+            costs = await _spread(service, clients, photos), await _single(service, clients, photos)
+            if number:  # the first round warms up
+                spread.append(costs[0])
+                single.append(costs[1])
+        now = await state(service.live.port)
+    group = f"photo to {followers:,} followers online"
+    return [
+        figure(group, "worker → Redis → hub → socket", "µs", spread),
+        figure(group, "one message to a topic, same sockets", "µs", single),
+        figure(group, "ratio", "×", [one / other for one, other in zip(spread, single, strict=True)], at_most=GOAL),
+        *now.figures("connecting and fanning out"),
+    ]
+
+
+async def _spread(service: World, clients: Remote, count: int) -> float:
+    """Return the live server's CPU for each delivery of some photos, one photo at a time, in microseconds."""
+    photos = [await service.new_photo() for _ in range(count)]
+    before = cpu_seconds(service.live.pid)
+    for photo in photos:
+        await clients.call("expect", 1)
+        await service.fan_out(photo)
+        await clients.call("gathered")
+    return (cpu_seconds(service.live.pid) - before) / (count * len(service.followers)) * 1e6
+
+
+async def _single(service: World, clients: Remote, count: int) -> float:
+    """Return the same for messages to a topic."""
+    topic = live_topics.user_topic(service.author)
+    before = cpu_seconds(service.live.pid)
+    for number in range(count):
+        await clients.call("expect", 1)
+        await service.stores.publisher.to_topic(topic, message(number))
+        await clients.call("gathered")
+    return (cpu_seconds(service.live.pid) - before) / (count * len(service.followers)) * 1e6

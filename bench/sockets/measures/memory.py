@@ -1,0 +1,88 @@
+"""Memory of idle connections, both streams subscribed: the process's, and what the kernel adds.
+
+The cost of one is the growth from some connections to many, divided by how many came: so what the process needs anyway
+is not in it. The kernel's growth is that of the whole machine, both ends of each connection and the clients' epoll
+included, since both ends are here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+from bench.report import Figure, figure
+from bench.sockets.machine.cores import Cores
+from bench.sockets.machine.usage import cpu_seconds, kernel_memory, resident_bytes
+from bench.sockets.under_test import State, state
+from bench.sockets.world import World, world
+
+GOAL = 16.0  # KB
+WANTED = 20_000
+SPARE_FILES = 1_000  # of a process: engines, logs, what it listens on
+_AT_ONCE = 100
+_CLIENTS = 2  # processes, each with a loopback address of its own
+_IDLE = 0.1  # share of a core: pings go on
+_SETTLE_DEADLINE = 30.0  # seconds
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Growth:
+    """Bytes for each connection, and the process at the end."""
+
+    process: float
+    slab: float
+    buffers: float
+    state: State
+
+
+async def measure(cores: Cores, *, quick: bool) -> list[Figure]:
+    """Return kilobytes for each connection, in a fresh process for each run."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    many = min(2_000 if quick else WANTED, limit - SPARE_FILES)
+    growths = [await _growth(cores, many // 10, many) for _ in range(1 if quick else 2)]
+    group = f"{many:,} idle connections"
+    worst = max((growth.state for growth in growths), key=lambda state: state.stall)
+    return [
+        figure(group, "resident, for each", "KB", [growth.process / 1024 for growth in growths], at_most=GOAL),
+        figure(group, "kernel objects, both ends and clients", "KB", [growth.slab / 1024 for growth in growths]),
+        figure(group, "kernel socket buffers, both ends", "KB", [growth.buffers / 1024 for growth in growths]),
+        *worst.figures(f"{many:,} connecting"),
+    ]
+
+
+async def _growth(cores: Cores, few: int, many: int) -> _Growth:
+    async with world(cores, many) as service, AsyncExitStack() as stack:
+        clients = [await stack.enter_async_context(service.people(number)) for number in range(1 + _CLIENTS)]
+        await clients[0].call("enter", service.tokens(service.followers[:few]), _AT_ONCE)
+        await _settle(service)
+        process, kernel = resident_bytes(service.live.pid), kernel_memory()
+        for client, share in zip(clients[1:], _shares(service.tokens(service.followers[few:])), strict=True):
+            await client.call("enter", share, _AT_ONCE)
+        await _settle(service)
+        grown, after = resident_bytes(service.live.pid), kernel_memory()
+        now = await state(service.live.port)
+        assert now.connections == many, now
+    came = many - few
+    return _Growth(
+        process=(grown - process) / came,
+        slab=(after.slab - kernel.slab) / came,
+        buffers=(after.buffers - kernel.buffers) / came,
+        state=now,
+    )
+
+
+def _shares(tokens: list[str]) -> list[list[str]]:
+    size = -(-len(tokens) // _CLIENTS)
+    return [tokens[start : start + size] for start in range(0, len(tokens), size)]
+
+
+async def _settle(service: World) -> None:
+    """Wait until the server has nothing to do but pings."""
+    async with asyncio.timeout(_SETTLE_DEADLINE):
+        busy = 1.0
+        while busy > _IDLE:
+            before = cpu_seconds(service.live.pid)
+            await asyncio.sleep(0.5)
+            busy = (cpu_seconds(service.live.pid) - before) / 0.5

@@ -1,0 +1,106 @@
+"""The server under test: the live layer on its production path, and what the benchmark asks of the process.
+
+`python -m bench.sockets.server bare PORT` holds `Live` with ports in memory and needs Redis alone;
+`… real PORT` is composed as `picshare serve --role live` is, on the backends that the environment names.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+from contextlib import AsyncExitStack
+
+import orjson
+import uvloop
+from aiohttp import web
+
+from bench.sockets.machine.stalls import CollectionWatch, StallWatch
+from channels.live import Live
+from channels.ports import Ports
+from channels.settings import LiveSettings
+from server.config.loading import load_settings
+from server.config.settings import Settings
+from server.live.routes import WEBSOCKET
+from server.operation.collector import Collector
+from server.operation.health import Health, add_health_routes
+from server.operation.lifecycle import Leaving, Node, run_node
+from server.operation.listening import bound
+from server.operation.logs import set_up_logs
+from server.operation.metrics import Metrics
+from server.stores import open_stores
+from server.wiring import live_app, live_layer
+from storage.ids import slot_group
+from storage.redis_client import open_redis
+from tests.support.fake_ports import FakeAuthenticator, FakeAuthorizer, FakeOperations, FakePresences, MemoryStreams
+
+STATE = "/bench/state"
+ANY = 1_000_000  # connections from one address: the clients have few
+
+
+async def serve(kind: str, port: int) -> None:
+    """Serve until terminated."""
+    settings = load_settings(None).with_values("live", connections_per_address=ANY)
+    set_up_logs(settings.log)
+    metrics = Metrics("bench")
+    async with AsyncExitStack() as stack:
+        sockets = stack.enter_context(bound("127.0.0.1", port))
+        if kind == "bare":
+            live = _bare(settings, metrics, stack)
+            app = web.Application()
+            app.router.add_get(WEBSOCKET, live.handle)
+        else:
+            stores = await stack.enter_async_context(open_stores(settings))
+            live = live_layer(settings, stores, metrics)
+            app = live_app(settings, live, metrics)
+        watch, collections = StallWatch(), CollectionWatch()
+        collections.attach()
+        app.router.add_get(STATE, _State(live, watch, collections).answer)
+        health = Health({"live": lambda: _require_ready(live)})
+        add_health_routes(app, health, metrics)
+        gc.freeze()  # as in production
+        services = {"live": live.run, "stall watch": watch.run, "collector": Collector(metrics.registry).run}
+        await run_node(Node(health=health, services=services, app=app, drain=live.close), sockets, Leaving())
+
+
+class _State:
+    """Answer how many connections there are, and the longest stall and garbage collection so far, in seconds."""
+
+    def __init__(self, live: Live, watch: StallWatch, collections: CollectionWatch) -> None:
+        self._live = live
+        self._watch = watch
+        self._collections = collections
+
+    async def answer(self, _request: web.Request) -> web.Response:
+        """Answer any request."""
+        state = {
+            "connections": self._live.connections,
+            "stall": self._watch.longest,
+            "collection": self._collections.longest,
+        }
+        return web.Response(body=orjson.dumps(state), content_type="application/json")
+
+
+def _bare(settings: Settings, metrics: Metrics, stack: AsyncExitStack) -> Live:
+    redis = open_redis(settings.redis.url)
+    stack.push_async_callback(redis.aclose)
+    ports = Ports(
+        authenticator=FakeAuthenticator(),
+        streams=MemoryStreams(),
+        authorizer=FakeAuthorizer(),
+        presences=FakePresences(),
+        operations=FakeOperations(),
+    )
+    return Live(redis, ports, slot_group, LiveSettings(connections_per_address=ANY), metrics=metrics)
+
+
+async def _require_ready(live: Live) -> None:
+    if not live.ready:
+        raise ConnectionError("the live layer does not hear its channels")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(prog="python -m bench.sockets.server")
+    parser.add_argument("kind", choices=["bare", "real"])
+    parser.add_argument("port", type=int)
+    options = parser.parse_args()
+    uvloop.run(serve(options.kind, options.port))

@@ -1,0 +1,175 @@
+"""The real service behind the live layer: PostgreSQL, Redis, an author with many followers, and the fan-out worker."""
+
+from __future__ import annotations
+
+import itertools
+import secrets
+import tempfile
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from bench.sockets.client.people import People
+from bench.sockets.client.remote import Remote, remote
+from bench.sockets.machine.child import serving
+from bench.sockets.machine.cores import Cores
+from bench.sockets.machine.redis import redis_on
+from bench.sockets.under_test import MANNERS, command, is_ready
+from server.config.loading import load_settings
+from server.config.settings import DELIMITER, PREFIX, Settings
+from server.identity.tokens import AccessTokens
+from server.operation.metrics import Metrics
+from server.roles import Service
+from server.stores import Stores, open_stores
+from server.wiring import handlers_of, secret_bytes
+from storage import photos, social
+from storage.database import Database
+from storage.embedded.postgres import embedded_postgres
+from storage.events import FanoutChunk
+from storage.ids import SHARDS, IdMaker
+from storage.migrate import migrate
+from storage.models import Role
+from tests.engines.private import free_port
+from workers.fanout import CHUNK, chunks
+from workers.handlers import EventHandler
+
+SETTLED = 7.0  # seconds until a feed that was just built is inserted into like any other
+_TOKEN_SECONDS = 24 * 3600
+
+
+@dataclass(frozen=True, kw_only=True)
+class LiveServer:
+    """The live server under test."""
+
+    pid: int
+    port: int
+
+
+class World:
+    """An author, `followers` (ids), and what acts on them; `live` is the server under test."""
+
+    def __init__(
+        self,
+        *,
+        stores: Stores,
+        settings: Settings,
+        live: LiveServer,
+        chunk: EventHandler,
+        author: int,
+        followers: list[int],
+    ) -> None:
+        self.stores = stores
+        self.live = live
+        self.author = author
+        self.followers = followers
+        self._tokens = AccessTokens(secret_bytes(settings), ttl=_TOKEN_SECONDS)
+        self._chunk = chunk
+        self._photos = itertools.count()
+        self._sessions = itertools.count()
+
+    def tokens(self, people: Sequence[int]) -> list[str]:
+        """Return an access token for each, none of which the server has seen."""
+        session = f"bench{next(self._sessions)}"
+        return [self._tokens.issue(user_id=person, session=session, role=Role.USER) for person in people]
+
+    async def new_photo(self) -> int:
+        """Bring a photo of the author into the database, as the media worker leaves it."""
+        async with self.stores.db.transaction() as tx:
+            photo = await photos.create(
+                tx,
+                author_id=self.author,
+                sha256=f"{next(self._photos):064x}",
+                content_type="image/jpeg",
+                bytes=3_000_000,
+                width=4000,
+                height=3000,
+                caption="Evening light",
+                alt_text="A temple",
+                tags=(),
+                location=None,
+            )
+            await photos.mark_ready(tx, photo.id, width=4000, height=3000, placeholder=None, exif={})
+        return photo.id
+
+    async def fan_out(self, photo_id: int) -> None:
+        """Work all chunks of a photo, as the fan-out worker does; returns when Redis has everything."""
+        bounds = await social.chunk_bounds(self.stores.db, self.author, size=CHUNK)
+        for after, until in chunks(bounds):
+            await self._chunk(
+                FanoutChunk(
+                    photo_id=photo_id,
+                    author_id=self.author,
+                    remove=False,
+                    after_shard=after[0],
+                    after_id=after[1],
+                    until_shard=until[0],
+                    until_id=until[1],
+                )
+            )
+
+    @asynccontextmanager
+    async def people(self, number: int) -> AsyncIterator[Remote]:
+        """Run a process that holds `People`; each number has a loopback address, and so ports, of its own."""
+        make = partial(People, manners=MANNERS, port=self.live.port, source=f"127.0.0.{10 + number}")
+        async with remote(make) as near:
+            yield near
+
+
+@asynccontextmanager
+async def world(cores: Cores, followers: int) -> AsyncIterator[World]:
+    """Run everything for the time of the block: the engines, and the live server on a core of its own."""
+    async with AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="psb-")))
+        environment = {
+            "PICSHARE_DATABASE__URL": await stack.enter_async_context(embedded_postgres(folder)),
+            "PICSHARE_REDIS__URL": f"redis://127.0.0.1:{await stack.enter_async_context(redis_on(folder))}",
+            "PICSHARE_BLOBS__URL": f"file:{folder / 'blobs'}",
+            "PICSHARE_BROKER__URL": "amqp://127.0.0.1/unused",
+            "PICSHARE_AUTH__SECRET": secrets.token_hex(32),
+        }
+        settings = load_settings(None, _sections(environment))
+        await migrate(settings.database.url)
+        stores = await stack.enter_async_context(open_stores(settings))
+        author, people = await _community(stores.db, followers)
+        handlers = await handlers_of(Service.FANOUT, settings, stores, Metrics("bench"), stack)
+        port = free_port()
+        line = cores.serving(command("real", port, environment))
+        pid = await stack.enter_async_context(serving(line, name="live", folder=folder, ready=lambda: is_ready(port)))
+        yield World(
+            stores=stores,
+            settings=settings,
+            live=LiveServer(pid=pid, port=port),
+            chunk=handlers[FanoutChunk.topic],
+            author=author,
+            followers=people,
+        )
+
+
+def _sections(environment: dict[str, str]) -> dict[str, dict[str, str]]:
+    """Return environment variables as the sections and keys that they name."""
+    sections: dict[str, dict[str, str]] = {}
+    for name, value in environment.items():
+        section, _, key = name.removeprefix(PREFIX).lower().partition(DELIMITER)
+        sections.setdefault(section, {})[key] = value
+    return sections
+
+
+async def _community(db: Database, count: int) -> tuple[int, list[int]]:
+    """Make an author and followers in bulk, over all shards; only their ids and follows matter here."""
+    maker = IdMaker()
+    author = maker.new(7)
+    followers = [maker.new(number % SHARDS) for number in range(count)]
+    async with db.connection() as connection:
+        await connection.executemany(
+            "INSERT INTO users (id, username, email, password_hash, display_name) "
+            "VALUES ($1, $2::text, $2::text || '@picshare.example', '', $2::text)",
+            [(user, f"user{number}") for number, user in enumerate([author, *followers])],
+        )
+        await connection.executemany(
+            "INSERT INTO follows (follower_id, followee_id) VALUES ($1, $2)",
+            [(follower, author) for follower in followers],
+        )
+        await connection.execute("ANALYZE")
+    return author, followers

@@ -1,0 +1,42 @@
+"""What a client of a streaming answer says, by a request of its own: which session, at which process, and what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import orjson
+from google.protobuf.message import DecodeError
+
+from channels.protocol import live_pb2
+from channels.protocol.codec import BadFrameError
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """Commands of one session, in the form of its stream; the session is the client's secret."""
+
+    session: str = field(repr=False)
+    node: str
+    data: bytes | str
+
+
+def spoken_in_json(body: bytes) -> Spoken:
+    """Return what a JSON body says; raise `BadFrameError`."""
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise BadFrameError("the body is not JSON") from error
+    match value:
+        case {"session": str(session), "node": str(node), "data": str(data)}:
+            return Spoken(session, node, data)
+        case _:
+            raise BadFrameError("the body has three texts: session, node and data")
+
+
+def spoken_in_protobuf(body: bytes) -> Spoken:
+    """Return what a Protobuf body says; raise `BadFrameError`."""
+    try:
+        value = live_pb2.EmulationRequest.FromString(body)
+    except DecodeError as error:
+        raise BadFrameError("the body is not an EmulationRequest") from error
+    return Spoken(value.session, value.node, value.data)

@@ -1,0 +1,167 @@
+"""Streaming answers for clients whose WebSockets are blocked: what centrifuge-js calls "sse" and "http_stream".
+
+The stream carries what the server says. What the client says comes by `POST /emulation`, to any process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+import orjson
+from aiohttp import web
+
+from channels.connection import Connection
+from channels.conversations import Conversations
+from channels.emulation import Emulation
+from channels.form import Form
+from channels.ports import Identity, Position
+from channels.protocol.codec import BadFrameError
+from channels.protocol.codec_protobuf import ProtobufCodec
+from channels.protocol.emulation import spoken_in_json, spoken_in_protobuf
+from channels.protocol.messages import Command
+from channels.settings import LiveSettings
+from channels.transports.admission import Admission
+from channels.transports.event_stream import EventStream, parse_event_id
+from channels.transports.http_head import cross_origin, stream_head
+from channels.transports.stream_forms import DelimitedForm, DocumentForm, EventForm, LineForm
+from channels.transports.stream_wire import StreamWire
+from channels.transports.takeover import take_over
+
+_PROTOBUF = "application/octet-stream"
+RETRY = b"retry: 2000\n\n"  # milliseconds that an EventSource waits before it comes back
+
+
+class Streaming:
+    """Answer the requests of streaming clients.
+
+    All methods raise `web.HTTPException`: 400 for what is not the protocol, 403, 429 and 503 as at the WebSocket.
+    """
+
+    def __init__(
+        self, conversations: Conversations, emulation: Emulation, admission: Admission, settings: LiveSettings
+    ) -> None:
+        self._conversations = conversations
+        self._emulation = emulation
+        self._admission = admission
+        self._settings = settings
+        self._events, self._lines, self._packed = EventForm(), LineForm(), DelimitedForm(ProtobufCodec())
+        self._documents = DocumentForm()
+
+    async def sse(self, request: web.Request, address: str) -> web.StreamResponse:
+        """Answer `GET /connection/sse?cf_connect=…`: the first commands stand in the address."""
+        self._admission.admit(request, address)
+        first = request.query.get("cf_connect", "")
+        self._refuse_token_in_address(first)
+        return self._stream(request, address, self._events, self._events.content_type, first)
+
+    async def http_stream(self, request: web.Request, address: str) -> web.StreamResponse:
+        """Answer `POST /connection/http_stream`: the first commands are the body."""
+        self._admission.admit(request, address)
+        first = await self._body(request)
+        form = self._packed if request.content_type == _PROTOBUF else self._lines
+        _require_commands(form, first)
+        return self._stream(request, address, form, form.content_type, first)
+
+    async def hear(self, request: web.Request) -> web.StreamResponse:
+        """Answer `POST /emulation`: 204, or 404 when the process of that session is gone."""
+        self._admission.admit_origin(request)
+        body = await self._body(request)
+        try:
+            spoken = (spoken_in_protobuf if request.content_type == _PROTOBUF else spoken_in_json)(body)
+        except BadFrameError as error:
+            raise web.HTTPBadRequest(text=str(error)) from error
+        if not await self._emulation.pass_on(spoken):
+            raise web.HTTPNotFound(text="the process of this session is gone; connect again")
+        return web.Response(status=204, headers=cross_origin(request))
+
+    async def preflight(self, request: web.Request) -> web.StreamResponse:
+        """Answer a browser that asks whether a page of another origin may send such requests."""
+        self._admission.admit_origin(request)
+        allowed = {
+            "Access-Control-Allow-Methods": "POST",
+            "Access-Control-Allow-Headers": "Content-Type",
+            "Access-Control-Max-Age": "86400",
+        }
+        return web.Response(status=204, headers={**cross_origin(request), **allowed})
+
+    async def events(self, request: web.Request, address: str, identity: Identity) -> web.StreamResponse:
+        """Answer `GET /live/sse` for a person who is known: documents alone, from `Last-Event-ID` on."""
+        self._admission.admit(request, address)
+        given = request.headers.get("Last-Event-ID") or request.query.get("last_event_id", "")
+        since = parse_event_id(given) or {}
+        if given and not since:
+            raise web.HTTPBadRequest(text="Last-Event-ID is the id of an event of this stream, or absent")
+
+        def begin(transport: asyncio.Transport) -> Connection:
+            transport.write(stream_head(self._documents.content_type, cross_origin(request)) + RETRY)
+            stream = self._conversations.open_as(EventStream, self._documents, transport, address)
+            stream.positions, stream.vouched, stream.pongs = dict(since), identity, False
+            return stream
+
+        return self._take(request, begin, connect_command(since))
+
+    def _stream(
+        self, request: web.Request, address: str, form: Form, content_type: str, first: bytes | str
+    ) -> web.StreamResponse:
+        def begin(transport: asyncio.Transport) -> Connection:
+            transport.write(stream_head(content_type, cross_origin(request)))
+            connection = self._conversations.open(form, transport, address)
+            connection.session = self._emulation.begin(connection)
+            connection.node = self._emulation.node
+            return connection
+
+        return self._take(request, begin, first)
+
+    def _take(
+        self, request: web.Request, begin: Callable[[asyncio.Transport], Connection], first: bytes | str
+    ) -> web.StreamResponse:
+        """Put the connection on a wire of its own, and hear the first commands; aiohttp answers nothing any more."""
+
+        def start(transport: asyncio.Transport) -> Connection:
+            connection = begin(transport)
+            self._conversations.received(connection, first)
+            return connection
+
+        if request.transport is not None:
+            take_over(request, StreamWire(self._conversations, start, unsent=self._settings.outbox_bytes))
+        return web.Response()
+
+    def _refuse_token_in_address(self, first: str) -> None:
+        commands = _require_commands(self._events, first)
+        tokens = [command.params.get("token", "") for command in commands if command.method == "connect"]
+        if any(str(token).count(".") == 2 for token in tokens):
+            # Addresses end up in logs, histories and proxies; a ticket there is used up already.
+            raise web.HTTPBadRequest(
+                text="an address may carry no access token; get a one-use ticket from POST /api/v1/live/token"
+            )
+
+    async def _body(self, request: web.Request) -> bytes:
+        limit = self._settings.message_bytes
+        if (request.content_length or 0) > limit:
+            raise web.HTTPRequestEntityTooLarge(max_size=limit, actual_size=request.content_length or 0)
+        body = bytearray()
+        try:
+            async with asyncio.timeout(self._settings.connect_deadline):
+                while chunk := await request.content.readany():
+                    body += chunk
+                    if len(body) > limit:
+                        raise web.HTTPRequestEntityTooLarge(max_size=limit, actual_size=len(body))
+        except TimeoutError as error:
+            raise web.HTTPRequestTimeout(text="the body took too long to arrive") from error
+        return bytes(body)
+
+
+def connect_command(since: Mapping[str, Position]) -> bytes:
+    """Return what a client that cannot speak would say."""
+    subs = {
+        name: {"recover": True, "epoch": position.epoch, "offset": position.offset} for name, position in since.items()
+    }
+    return orjson.dumps({"id": 1, "connect": {"subs": subs}})
+
+
+def _require_commands(form: Form, first: bytes | str) -> list[Command]:
+    try:
+        return form.decode(first)
+    except BadFrameError as error:
+        raise web.HTTPBadRequest(text=f"send the connect command: {error}") from error

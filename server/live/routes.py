@@ -1,0 +1,83 @@
+"""The addresses of live connections: WebSocket, and streaming answers for those whose WebSockets are blocked."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+
+from channels.errors import TokenExpiredError, TokenInvalidError
+from channels.live import Live
+from channels.ports import Identity
+from server.edge.call import ADDRESS, unauthorized
+from server.edge.endpoint import PREFIX
+from server.identity.auth import Authentication
+
+WEBSOCKET = "/connection/websocket"
+SSE = "/connection/sse"
+HTTP_STREAM = "/connection/http_stream"
+EMULATION = "/emulation"
+EVENTS = "/live/sse"
+
+Answer = Callable[[web.Request, str], Awaitable[web.StreamResponse]]
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class LiveRoutes:
+    """Put a process's live layer at its addresses."""
+
+    def __init__(self, live: Live, authentication: Authentication) -> None:
+        self._live = live
+        self._authentication = authentication
+
+    def routes(self) -> list[web.RouteDef]:
+        """Return the route table."""
+        streaming = self._live.streaming
+        return [
+            web.get(WEBSOCKET, _with_address(self._live.handle), allow_head=False),
+            web.get(SSE, _with_address(streaming.sse), allow_head=False),
+            web.post(HTTP_STREAM, _with_address(streaming.http_stream)),
+            web.options(HTTP_STREAM, streaming.preflight),
+            web.post(EMULATION, streaming.hear),
+            web.options(EMULATION, streaming.preflight),
+            web.get(EVENTS, self.events, allow_head=False),
+            web.get(PREFIX + EVENTS, self.events, allow_head=False),
+        ]
+
+    async def events(self, request: web.Request) -> web.StreamResponse:
+        """Answer `GET /live/sse`: a person's streams as events, read-only.
+
+        Credentials are a bearer token, the browser's cookie, or `?ticket=` of `POST /live/token`. A bad one is a 401,
+        which an `EventSource` does not come back from.
+        """
+        identity = await self._identity(request)
+        return await self._live.streaming.events(request, request[ADDRESS], identity)
+
+    async def _identity(self, request: web.Request) -> Identity:
+        try:
+            ticket = request.query.get("ticket")
+            identity = self._of_headers(request) if ticket is None else await self._of_ticket(ticket)
+            await self._live.authenticator.confirm(identity)
+        except TokenExpiredError as error:
+            raise unauthorized("token_expired", str(error)) from error
+        except TokenInvalidError as error:
+            raise unauthorized("invalid_token", str(error)) from error
+        return identity
+
+    def _of_headers(self, request: web.Request) -> Identity:
+        viewer = self._authentication.viewer(request)
+        if viewer is None:
+            raise unauthorized("unauthorized", "sign in first")
+        return Identity(user_id=viewer.user_id, session=viewer.session, expires_at=float(viewer.expires_at))
+
+    async def _of_ticket(self, ticket: str) -> Identity:
+        if ticket.count(".") == 2:
+            raise unauthorized("invalid_token", "an address may carry only a ticket of POST /api/v1/live/token")
+        return await self._live.authenticator.authenticate(ticket)
+
+
+def _with_address(answer: Answer) -> Handler:
+    async def handler(request: web.Request) -> web.StreamResponse:
+        return await answer(request, request[ADDRESS])
+
+    return handler

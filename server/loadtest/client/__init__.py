@@ -1,0 +1,1 @@
+"""One live connection of a load test: the client's side of the live protocol, and the socket that carries it."""

@@ -1,0 +1,56 @@
+"""Traffic profiles: what the people of a load test do while their sockets are held.
+
+A profile is a row of `PROFILES`; `docs/loadtest.md` explains each. All rates are for the load test as a whole.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class ProfileName(StrEnum):
+    """The names that the command line takes."""
+
+    IDLE = "idle"
+    LIKES = "likes"
+    UPLOADS = "uploads"
+    MIXED = "mixed"
+    STORM = "storm"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Profile:
+    """One kind of traffic.
+
+    `likes` (given and taken back), `uploads` and `reads` (of the feed page) are acts a second; `followers` is how
+    many people hear of each upload, beside its author; every `storm_every` seconds (0: never) the share
+    `storm_share` (0–1) of the sockets is cut and comes back at once.
+    """
+
+    purpose: str
+    likes: float = 0.0
+    uploads: float = 0.0
+    reads: float = 0.0
+    followers: int = 20
+    storm_every: float = 0.0
+    storm_share: float = 1.0
+
+    @property
+    def quiet(self) -> bool:
+        """Tell whether nobody does anything that others should hear of."""
+        return not (self.likes or self.uploads)
+
+
+PROFILES: dict[ProfileName, Profile] = {
+    ProfileName.IDLE: Profile(purpose="hold the sockets, nothing else"),
+    ProfileName.LIKES: Profile(purpose="likes, told to each photo's owner", likes=20.0),
+    ProfileName.UPLOADS: Profile(purpose="photos, told to their authors' followers", uploads=1.0),
+    ProfileName.MIXED: Profile(purpose="photos, likes, and readers of the feed", likes=10.0, uploads=1.0, reads=20.0),
+    ProfileName.STORM: Profile(
+        purpose="all sockets are cut at once and recover, while people go on",
+        likes=10.0,
+        uploads=1.0,
+        storm_every=10.0,
+    ),
+}

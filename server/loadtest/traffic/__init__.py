@@ -1,0 +1,1 @@
+"""What people do, who is to hear of it, who did hear, and the storms in between."""

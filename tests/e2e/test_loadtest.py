@@ -1,0 +1,230 @@
+"""`picshare loadtest` against a real service: it sees that all is well, and it sees when it is not."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import signal
+import tempfile
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import aiohttp
+import psutil
+import pytest
+import pytest_asyncio
+
+from tests.engines.private import free_port
+from tests.support.eventually import eventually
+from tests.support.meddling_proxy import Meddle, MeddlingProxy
+from tests.support.service import Service
+
+pytestmark = [pytest.mark.engines, pytest.mark.asyncio(loop_scope="module")]
+
+PATIENCE = 60.0  # seconds for one load test
+Make = Callable[..., "LoadTest"]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def service() -> AsyncIterator[Service]:
+    """A PicShare with nobody in it, whose limits do not hold a load test back."""
+    folder, port = Path(tempfile.mkdtemp(prefix="psl-")), free_port()
+    limits = {f"PICSHARE_LIMITS__{name}": "1000000/m" for name in ("LIKES", "UPLOADS", "READS", "WRITES")}
+    service = Service(["run", "--no-demo", "--port", str(port)], folder=folder, name="run", port=port, env=limits)
+    try:
+        await service.start()
+        yield service
+    finally:
+        if service.process is not None and service.process.returncode is None:
+            await service.stop()
+        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+
+class LoadTest:
+    """One `picshare loadtest` and what it left behind."""
+
+    def __init__(self, folder: Path, url: str, *arguments: str) -> None:
+        self.json, self.picture = folder / "figures.json", folder / "picture.svg"
+        files = ["--json", str(self.json), "--picture", str(self.picture)]
+        self.service = Service(["loadtest", url, *arguments, *files], folder=folder, name="loadtest")
+
+    async def start(self) -> None:
+        """Start it."""
+        await self.service.start(wait=False)
+
+    async def says(self, text: str) -> None:
+        """Wait until it has printed a text."""
+        await eventually(lambda: text in self.said, within=PATIENCE)
+
+    async def ends(self) -> int:
+        """Wait for its end and return the exit code."""
+        assert self.service.process is not None
+        async with asyncio.timeout(PATIENCE):
+            return await self.service.process.wait()
+
+    async def run(self) -> int:
+        """Start it, wait for its end and return the exit code."""
+        await self.start()
+        return await self.ends()
+
+    @property
+    def said(self) -> str:
+        """Return all it has printed."""
+        return self.service.log()
+
+    @property
+    def figures(self) -> dict[str, Any]:
+        """Return the JSON that it wrote."""
+        figures: dict[str, Any] = json.loads(self.json.read_text())
+        return figures
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def load_test(tmp_path: Path) -> AsyncIterator[Make]:
+    """A maker of load tests; one that still runs when its test has failed is killed."""
+    made: list[LoadTest] = []
+
+    def make(url: str, *arguments: str) -> LoadTest:
+        made.append(LoadTest(tmp_path, url, *arguments))
+        return made[-1]
+
+    yield make
+    for test in made:
+        process = test.service.process
+        if process is not None and process.returncode is None:
+            await test.service.kill()
+
+
+def assert_complete(figures: dict[str, Any], kind: str) -> None:
+    """Every delivery of a kind that was owed came, once."""
+    item = figures["deliveries"][kind]
+    assert item["delivered"] == item["expected"] == item["latency"]["number"] > 0
+    assert not any(item[name] for name in ("lost", "late", "duplicate", "told_gaps", "unjudged", "unfinished"))
+
+
+async def test_likes_reach_their_owners(service: Service, load_test: Make) -> None:
+    """Forty sockets in two processes: every like is told once to each of its owner's sockets, and nobody stays."""
+    test = load_test(service.url, "--sockets", "40", "--processes", "2", "--profile", "likes", "--seconds", "2")
+    assert await test.run() == 0, test.said
+    assert_complete(test.figures, "like")
+    assert test.figures["sockets"]["connected"] == 40
+    assert (test.figures["lost"], test.figures["duplicates"], test.figures["disorder"]) == (0, 0, 0)
+    assert "none lost, none twice, none out of order" in test.said
+    assert ET.parse(test.picture).getroot().tag.endswith("svg")  # noqa: S314 - our own
+    async with aiohttp.ClientSession() as http, http.get(f"{service.url}/api/v1/users?query=lt_") as answer:
+        assert (await answer.json())["items"] == []
+
+
+async def test_a_storm_loses_nothing(service: Service, load_test: Make) -> None:
+    """Forty sockets are cut at once, twice, while people like and upload: all come back and hear what they missed."""
+    storm = ("--profile", "storm", "--storm-every", "1", "--uploads", "4", "--likes", "20", "--seconds", "3")
+    test = load_test(service.url, "--sockets", "40", *storm)
+    assert await test.run() == 0, test.said
+    figures = test.figures
+    assert_complete(figures, "like")
+    assert_complete(figures, "photo")
+    sockets = figures["sockets"]
+    # The second storm spares those who have not come back from the first.
+    assert 40 <= sockets["cut"] == sockets["reconnected"] <= 80
+    assert (sockets["streams_recovered"], sockets["streams_not_recovered"]) == (2 * sockets["cut"], 0)
+    assert sum(slot["cut"] for slot in figures["timeline"]) == sockets["cut"]
+
+
+def once(kind: str, change: Meddle) -> Meddle:
+    """Return what changes the first photo (or like) of a load test and passes everything else on."""
+    done: list[str] = []
+
+    def meddle(frame: str) -> list[str]:
+        if not done and kind in frame and '"push"' in frame:
+            done.append(frame)
+            return change(frame)
+        return [frame]
+
+    return meddle
+
+
+def swapped() -> Meddle:
+    """Return what tells the first two photos in the wrong order."""
+    kept: list[str] = []
+
+    def meddle(frame: str) -> list[str]:
+        if '"photo.new"' not in frame or len(kept) > 1:
+            return [frame]
+        kept.append(frame)
+        return [] if len(kept) == 1 else [frame, kept[0]]
+
+    return meddle
+
+
+async def test_broken_promises_are_seen(service: Service, load_test: Make) -> None:
+    """A photo and a like that one socket does not get, one that another gets twice, two in the wrong order: exit 1."""
+    meddles = (
+        once('"photo.new"', lambda _: []),
+        once('"notification"', lambda _: []),
+        once('"photo.new"', lambda frame: [frame, frame]),
+        swapped(),
+    )
+    load = ("--sockets", "6", "--profile", "mixed", "--uploads", "5", "--seconds", "2", "--patience", "4")
+    async with MeddlingProxy(service.url, *meddles).serving() as proxy:
+        test = load_test(proxy.url, *load)
+        assert await test.run() == 1, test.said
+    figures = test.figures
+    assert (figures["deliveries"]["photo"]["lost"], figures["deliveries"]["like"]["lost"]) == (1, 1), test.said
+    assert (figures["duplicates"], figures["disorder"], figures["well"]) == (1, 1, False), test.said
+    for sentence in ("Lost: 1 of", "Came twice: 1 of the deliveries.", "Out of order: 1 publications"):
+        assert sentence in test.said
+
+
+async def test_ctrl_c_ends_it_with_what_was_measured(service: Service, load_test: Make) -> None:
+    """The first SIGINT stops the traffic, waits for what is under way, and reports; the people are gone."""
+    test = load_test(service.url, "--sockets", "6", "--profile", "likes", "--seconds", "600")
+    await test.start()
+    await test.says("traffic: 2 of 600 s")
+    assert test.service.process is not None
+    test.service.process.send_signal(signal.SIGINT)
+    assert await test.ends() == 0, test.said
+    assert_complete(test.figures, "like")
+    assert 2 <= test.figures["acting_seconds"] < 60
+    assert "Traceback" not in test.said
+
+
+async def test_ctrl_c_before_anything_was_measured_is_one_sentence(service: Service, load_test: Make) -> None:
+    """While people are still being made there is nothing to report."""
+    test = load_test(service.url, "--sockets", "400", "--people", "400")
+    await test.start()
+    await test.says("preparing: ")
+    assert test.service.process is not None
+    test.service.process.send_signal(signal.SIGINT)
+    assert await test.ends() == 2
+    assert "picshare: Stopped before anything was measured." in test.said
+    assert not test.json.exists()
+
+
+async def test_a_tester_process_that_dies_is_told(service: Service, load_test: Make) -> None:
+    """The figures so far are reported, and the exit code says that the test was not made as asked."""
+    load = ("--sockets", "8", "--processes", "2", "--profile", "likes", "--seconds", "600")
+    test = load_test(service.url, *load)
+    await test.start()
+    await test.says("traffic: 0 of 600 s")
+    children = psutil.Process(test.service.pid).children()
+    assert len(children) == 2
+    children[0].kill()
+    assert await test.ends() == 2, test.said
+    assert "picshare: A tester process ended by SIGKILL" in test.said
+    assert test.figures["sockets"]["connected"] == 8
+
+
+async def test_people_can_be_kept_and_used_again(service: Service, load_test: Make, tmp_path: Path) -> None:
+    """With `--keep` the accounts stay, and with `--tokens` a second test has them."""
+    people = tmp_path / "people"
+    load = ("--sockets", "4", "--profile", "likes", "--seconds", "1", "--keep", str(people))
+    first = load_test(service.url, *load)
+    assert await first.run() == 0, first.said
+    assert len(people.read_text().splitlines()) == 2
+    second = load_test(service.url, *load, "--tokens", str(people))
+    assert await second.run() == 0, second.said
+    assert_complete(second.figures, "like")
+    assert second.figures["plan"]["people"] == 2

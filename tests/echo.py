@@ -1,0 +1,79 @@
+"""An echo of the production WebSocket path, for conformance suites: `python -m tests.echo [PORT]`.
+
+The endpoint is made as the live layer makes its own: the same handshake, the same wire, the same reader and
+writer of frames. Only what is said differs: every message comes back as it was. Point the Autobahn test suite, for
+instance, at `ws://127.0.0.1:9001/echo`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+from aiohttp import web
+
+from channels.form import Form
+from channels.outbox import Departures, Outbox, Transport
+from channels.protocol import codes
+from channels.protocol.codec_json import JsonCodec
+from channels.settings import LiveSettings
+from channels.transports.admission import Admission
+from channels.transports.frames import WebSocketForm, binary_frame, text_frame
+from channels.transports.websocket import WebSocketEndpoint
+
+PATH = "/echo"
+LIMIT = 64 << 20  # bytes: suites send messages of 16 MiB
+
+
+class Echo:
+    """Send every message back."""
+
+    def __init__(self) -> None:
+        self._departures = Departures(lambda _: None, patience=5.0)
+
+    def open(self, form: Form, transport: Transport, address: str) -> Outbox:
+        """Return an outbox."""
+        del address
+        return Outbox(form, transport, self._departures)
+
+    def received(self, outbox: Outbox, data: bytes | str) -> None:
+        """Send it back."""
+        outbox.put(text_frame(data.encode()) if isinstance(data, str) else binary_frame(data))
+
+    def disturbed(self, outbox: Outbox) -> None:
+        """Count nothing."""
+
+    def overrun(self, outbox: Outbox) -> None:
+        """Close who takes too little."""
+        outbox.close(codes.SLOW)
+
+    def lost(self, outbox: Outbox) -> None:
+        """Write nothing any more."""
+        outbox.gone(codes.NORMAL)
+
+
+def echo_app() -> web.Application:
+    """Return an application with the echo at `/echo`."""
+    admission = Admission(LiveSettings(), lambda _: 0)
+    endpoint = WebSocketEndpoint(Echo(), [WebSocketForm(JsonCodec())], admission, limit=LIMIT, unsent=LIMIT)
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        return await endpoint.handle(request, request.remote or "")
+
+    app = web.Application()
+    app.router.add_get(PATH, handle)
+    return app
+
+
+async def main(port: int) -> None:
+    """Serve until stopped."""
+    runner = web.AppRunner(echo_app(), access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", port).start()
+    sys.stdout.write(f"ws://127.0.0.1:{port}{PATH}\n")
+    sys.stdout.flush()
+    await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(int(sys.argv[1]) if len(sys.argv) > 1 else 9001))

@@ -1,0 +1,93 @@
+"""The production WebSocket path against a client of another make: what goes in comes out, however it is cut."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from tests.echo import PATH, echo_app
+
+
+@pytest.fixture
+async def url() -> AsyncIterator[str]:
+    """The address of a running echo."""
+    runner = web.AppRunner(echo_app())
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    yield f"http://127.0.0.1:{runner.addresses[0][1]}{PATH}"
+    await runner.cleanup()
+
+
+@pytest.mark.parametrize("size", [0, 1, 125, 126, 127, 128, 65_535, 65_536, 1 << 20, 4 << 20])
+async def test_messages_come_back(url: str, size: int) -> None:
+    """Text and bytes of every length form come back as they were."""
+    async with aiohttp.ClientSession() as session, session.ws_connect(url, max_msg_size=0) as socket:
+        await socket.send_bytes(b"\xfe" * size)
+        assert (await socket.receive_bytes()) == b"\xfe" * size
+        await socket.send_str("ü" * (size // 2))
+        assert (await socket.receive_str()) == "ü" * (size // 2)
+
+
+async def test_ping(url: str) -> None:
+    """A ping is answered with its payload."""
+    async with aiohttp.ClientSession() as session, session.ws_connect(url, autoping=False) as socket:
+        await socket.ping(b"payload")
+        answer = await socket.receive()
+        assert (answer.type, answer.data) == (aiohttp.WSMsgType.PONG, b"payload")
+
+
+async def test_close(url: str) -> None:
+    """A close is answered with its code, and then the connection ends."""
+    async with aiohttp.ClientSession() as session:
+        socket = await session.ws_connect(url)
+        async with asyncio.timeout(5):
+            await socket.close(code=4321)
+        assert socket.close_code == 4321
+
+
+KEY = "dGhlIHNhbXBsZSBub25jZQ=="
+GOOD = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": KEY}
+
+
+async def test_handshake(url: str) -> None:
+    """The handshake is answered as RFC 6455, section 1.3 shows, with names in any case and lists of tokens."""
+    headers = GOOD | {"Upgrade": "WebSocket", "Connection": "keep-alive, upgrade"}
+    async with aiohttp.ClientSession() as session, session.get(url, headers=headers) as answer:
+        assert answer.status == 101
+        assert answer.headers["Sec-WebSocket-Accept"] == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+        assert "Sec-WebSocket-Protocol" not in answer.headers
+        assert "Content-Length" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    ("changed", "status"),
+    [
+        ({"Upgrade": "h2c"}, 426),
+        ({"Connection": "keep-alive"}, 426),
+        ({"Sec-WebSocket-Version": "8"}, 426),
+        ({"Sec-WebSocket-Key": "short"}, 400),
+        ({"Sec-WebSocket-Key": "not base64 at all!!!!!!!"}, 400),
+        ({"Sec-WebSocket-Protocol": "chat"}, 400),
+    ],
+)
+async def test_bad_handshakes(url: str, changed: dict[str, str], status: int) -> None:
+    """What is no handshake is refused, and a version that is not spoken is answered with the one that is."""
+    async with aiohttp.ClientSession() as session, session.get(url, headers=GOOD | changed) as answer:
+        assert answer.status == status
+        assert (answer.headers.get("Sec-WebSocket-Version") == "13") == (status == 426)
+
+
+async def test_words_behind_the_handshake(url: str) -> None:
+    """A frame that comes in one piece with the handshake is not lost."""
+    host, port = url.removeprefix("http://").partition("/")[0].split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    lines = "".join(f"{name}: {value}\r\n" for name, value in GOOD.items())
+    writer.write(f"GET {PATH} HTTP/1.1\r\nHost: x\r\n{lines}\r\n".encode() + b"\x81\x82\x00\x00\x00\x00hi")
+    async with asyncio.timeout(5):
+        await reader.readuntil(b"\r\n\r\n")
+        assert await reader.readexactly(4) == b"\x81\x02hi"
+    writer.close()

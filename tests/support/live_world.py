@@ -1,0 +1,240 @@
+"""Live processes and their clients in memory, on one engine: everything of the live layer but sockets and Redis.
+
+A client does what a correct one does: it remembers where its streams stand, hands that in when it connects again, takes
+recovered publications only if the result says so, and else reads everything anew. It fails the moment it is shown a
+publication twice, or one that does not follow the one before: a gap that nobody admitted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any, cast
+
+import orjson
+from redis.asyncio import Redis
+
+from channels.bus.addressing import draw_process_id, process_channels
+from channels.bus.pubsub import PubSub
+from channels.bus.registry import Registry
+from channels.commands import Commands, Desks
+from channels.connection import Connection
+from channels.conversations import Conversations
+from channels.delivery import Delivery
+from channels.ears import Ears
+from channels.hub import Hub
+from channels.keepalive import Keepalive
+from channels.metrics import NoLiveMetrics
+from channels.outbox import Departures
+from channels.ports import Ports
+from channels.protocol.codec_json import JsonCodec
+from channels.protocol.codes import Disconnect
+from channels.resync import Resync
+from channels.sessions import Sessions
+from channels.settings import LiveSettings
+from channels.streams import STREAMS
+from channels.subscriptions import Subscriptions
+from tests.support.fake_ports import FakeAuthenticator, FakeAuthorizer, FakeOperations, FakePresences
+from tests.support.memory_engine import EngineRedis, EngineStreams, MemoryEngine, group_of
+from tests.support.memory_transport import MemoryTransport
+
+SETTINGS = LiveSettings(held_publications=8)
+
+
+class Lines(JsonCodec):
+    """A form: each message is a line of JSON, the farewell too."""
+
+    closes_by_frame = True
+
+    def encode(self, message: dict[str, Any]) -> bytes:
+        """Return one message as a line."""
+        return super().encode(message) + b"\n"
+
+    def farewell(self, disconnect: Disconnect) -> bytes:
+        """Return the line that ends a connection."""
+        return b'{"bye":%d}\n' % disconnect.code
+
+
+class FakePubSub:
+    """Subscriptions to a memory engine that break when the test says so, and whose end is noticed when it says so."""
+
+    def __init__(self, engine: MemoryEngine, process_id: bytes, delivery: Delivery) -> None:
+        self._engine = engine
+        self._process_id = process_id
+        self._delivery = delivery
+        self._inbox: deque[tuple[bytes, bytes]] = deque()
+        self.alive = False
+
+    def stand(self) -> None:
+        """Connect and subscribe, if the engine answers and nothing stands."""
+        if not self.alive and not self._engine.down:
+            self._inbox = self._engine.subscribers[self._process_id] = deque()
+            self.alive = True
+            self._delivery.restored()
+
+    def break_off(self) -> None:
+        """Lose the connection at the engine's end; what was under way is lost."""
+        self._engine.subscribers.pop(self._process_id, None)
+        self._inbox = deque()
+
+    def notice(self) -> None:
+        """Give up a connection, whether or not the engine knows."""
+        self._inbox = deque()
+        if self.alive:
+            self.alive = False
+            self._delivery.lost()
+
+    def pump(self, count: int) -> None:
+        """Hear up to so many messages."""
+        while self._inbox and count and self.alive:
+            self._delivery.message(*self._inbox.popleft())
+            count -= 1
+
+    @property
+    def sound(self) -> bool:
+        """Tell whether both ends believe in the same connection."""
+        return self.alive and self._engine.subscribers.get(self._process_id) is self._inbox
+
+
+class Process:
+    """One live process, put together as `channels.live.Live` does, without transports."""
+
+    def __init__(self, engine: MemoryEngine) -> None:
+        process_id = draw_process_id()
+        redis, streams = cast(Redis, EngineRedis(engine)), EngineStreams(engine)
+        metrics = NoLiveMetrics()
+        self.hub = Hub(Departures(metrics.live_sent, patience=SETTINGS.close_deadline))
+        self.keepalive = Keepalive(SETTINGS)
+        self.registry = Registry(redis, process_id, group_of, self.hub.has_user)
+        self.resync = Resync(self.hub, self.registry, streams, SETTINGS, metrics)
+        presences = FakePresences()
+        delivery = Delivery(self.hub, presences, frozenset(process_channels(process_id)), self.resync, lambda *_: None)
+        self.pubsub = FakePubSub(engine, process_id, delivery)
+        ports = Ports(
+            authenticator=FakeAuthenticator(),
+            streams=streams,
+            authorizer=FakeAuthorizer(),
+            presences=presences,
+            operations=FakeOperations(),
+        )
+        ears = Ears(hub=self.hub, registry=self.registry, pubsub=cast(PubSub, self.pubsub))
+        desks = Desks(
+            sessions=Sessions(ports, ears, self.resync, self.keepalive, SETTINGS),
+            subscriptions=Subscriptions(ports, ears, SETTINGS),
+            presences=ports.presences,
+            operations=ports.operations,
+        )
+        commands = Commands(desks, self.hub, SETTINGS)
+        self.conversations = Conversations(commands, self.hub, self.keepalive, SETTINGS, metrics)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[Process]:
+        """Do the work behind the connections for the time of the block."""
+        work = (self.registry.run(), self.resync.run(), self.resync.renew(), self._reconnect())
+        tasks = [asyncio.create_task(coroutine) for coroutine in work]
+        self.pubsub.stand()
+        try:
+            yield self
+        finally:
+            for task in tasks:
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
+
+    async def _reconnect(self) -> None:
+        while True:
+            await asyncio.sleep(1.0)
+            self.pubsub.stand()
+
+
+class Client:
+    """One device of a person; `have` is up to which number it has each stream."""
+
+    def __init__(self, engine: MemoryEngine, user_id: int) -> None:
+        self._engine = engine
+        self.user_id = user_id
+        self.have: dict[str, int] = {}
+        self.gaps = 0
+        self._positions: dict[str, tuple[str, int]] = {}
+        self._reread: dict[str, int] = {}
+        self._process: Process | None = None
+        self._connection: Connection | None = None
+        self._transport = MemoryTransport()
+        self._unread: deque[bytes] = deque()
+
+    @property
+    def connected(self) -> bool:
+        """Tell whether this client believes in a connection."""
+        return self._connection is not None
+
+    def connect(self, process: Process) -> None:
+        """Open a connection and hand in where the streams stand."""
+        if self._connection is not None:
+            return
+        self._process, self._transport = process, MemoryTransport()
+        self._connection = process.conversations.open(Lines(), self._transport, "")
+        subs = {
+            stream: {"recover": True, "epoch": epoch, "offset": offset}
+            for stream, (epoch, offset) in self._positions.items()
+        }
+        command = {"id": 1, "connect": {"token": str(self.user_id), "subs": subs}}
+        process.conversations.received(self._connection, orjson.dumps(command).decode())
+
+    def cut(self) -> None:
+        """Lose the connection, with all that was not read yet."""
+        self._end()
+
+    def leave(self, process: Process) -> None:
+        """Lose the connection if it leads to this process, which died."""
+        if self._process is process:
+            self._end()
+
+    def read(self, count: int) -> None:
+        """Take up to so many messages; what they are makes itself felt at once."""
+        while self._connection is not None and count:
+            self._unread.extend(b"".join(self._transport.writes).splitlines())
+            self._transport.writes.clear()
+            if not self._unread:
+                if self._transport.closing:
+                    self._end()
+                return
+            self._take(orjson.loads(self._unread.popleft()))
+            count -= 1
+
+    def _end(self) -> None:
+        if self._connection is not None and self._process is not None:
+            self._process.conversations.lost(self._connection)
+        self._connection = None
+        self._unread.clear()
+
+    def _take(self, message: dict[str, Any]) -> None:
+        if "bye" in message or "error" in message:
+            self._end()
+        elif "connect" in message:
+            for stream in STREAMS:
+                self._begin(stream, message["connect"]["subs"][stream])
+        elif "push" in message:
+            self._apply(message["push"]["channel"], message["push"]["pub"])
+
+    def _begin(self, stream: str, result: dict[str, Any]) -> None:
+        if result.get("recovered"):
+            assert self._positions[stream][0] == result["epoch"], "recovered into another epoch"
+            for publication in result["publications"]:
+                self._apply(stream, publication)
+            assert self._positions[stream][1] <= result["offset"]
+        else:
+            self.gaps += stream in self._positions
+            # What the API answers now may hold publications that are still to come live.
+            self._reread[stream] = self.have[stream] = self._engine.truth.get((self.user_id, stream), 0)
+        self._positions[stream] = (result["epoch"], result["offset"])
+
+    def _apply(self, stream: str, publication: dict[str, Any]) -> None:
+        number, offset = publication["data"], publication["offset"]
+        epoch, last = self._positions[stream]
+        assert offset > last, f"offset {offset} of {stream} after {last}"
+        self._positions[stream] = (epoch, offset)
+        if number > self._reread[stream]:
+            assert number == self.have[stream] + 1, f"{number} of {stream} after {self.have[stream]}"
+            self.have[stream] = number

@@ -1,0 +1,87 @@
+"""A connected client and the resynchronisation of its streams, with the order of events in a test's hands."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import cast
+
+import orjson
+
+from channels.bus.registry import Registry
+from channels.connection import Connection
+from channels.errors import LiveUnavailableError
+from channels.hub import Hub
+from channels.metrics import NoLiveMetrics
+from channels.outbox import Departures
+from channels.ports import Identity
+from channels.protocol.codec_json import JsonCodec
+from channels.protocol.core import ProtocolCore
+from channels.resync import Resync
+from channels.settings import LiveSettings
+from channels.streams import StreamState
+from channels.transports.frames import WebSocketForm
+from tests.support.fake_ports import MemoryStreams
+from tests.support.memory_transport import MemoryTransport
+
+SETTINGS = LiveSettings(renewal_interval=0.01)
+
+
+class FakeRegistry:
+    """Register when the test lets it; say who was missing."""
+
+    def __init__(self) -> None:
+        self.gate = asyncio.Event()
+        self.asked = 0
+        self.missing: set[int] = set()
+        self.people: set[int] = set()
+        self.doubtful = False
+        self.failures = 0
+
+    async def register(self, user_ids: Sequence[int]) -> set[int]:
+        """Wait for the gate and return who was missing, once."""
+        self.asked += 1
+        await self.gate.wait()
+        self.people |= set(user_ids)
+        missing = self.missing & set(user_ids)
+        self.missing -= missing
+        if self.failures:
+            self.failures -= 1
+            raise LiveUnavailableError("the answer was lost")
+        return missing
+
+
+class Scene:
+    """One connected client of person 7, whose stream `feed` stands at the end of the log."""
+
+    def __init__(self) -> None:
+        self._departures = Departures(lambda _: None, patience=1)
+        self.hub, self.registry, self.streams = Hub(self._departures), FakeRegistry(), MemoryStreams()
+        self.resync = Resync(self.hub, cast(Registry, self.registry), self.streams, SETTINGS, NoLiveMetrics())
+        self.connection, self.transport = self.device()
+
+    def device(self) -> tuple[Connection, MemoryTransport]:
+        """Connect the person once more."""
+        transport = MemoryTransport()
+        core = ProtocolCore(rate=1, burst=1, now=0)
+        core.accepted()
+        connection = Connection(WebSocketForm(JsonCodec()), transport, core, self._departures, SETTINGS)
+        state = StreamState("feed", limit=100)
+        state.place("e1", 1000)
+        state.release()
+        connection.streams = {"feed": state}
+        self.hub.join(connection, Identity(user_id=7, session="s", expires_at=0))
+        return connection, transport
+
+    def publish(self, number: int, *, announced: bool = True) -> None:
+        """Append a number to the stream, and announce it if pub/sub stands."""
+        item = self.streams.append(7, "feed", b"%d" % number)
+        if announced:
+            self.hub.deliver([7], "feed", item)
+
+    async def sent(self, transport: MemoryTransport | None = None) -> list[int]:
+        """Return the numbers that have left, to the one client or another."""
+        await asyncio.sleep(0)
+        payload = b"".join((transport or self.transport).writes)
+        parts = payload.split(b'"pub":{"data":')[1:]
+        return [int(orjson.loads(part.split(b",")[0])) for part in parts]

@@ -1,0 +1,74 @@
+"""Reading the machine: cores, CPU time, memory, late event loops."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import time
+
+import pytest
+
+from bench.sockets.machine.cores import TooFewCoresError, share_out
+from bench.sockets.machine.stalls import CollectionWatch, StallWatch
+from bench.sockets.machine.usage import buffer_pages_of, cpu_seconds, resident_bytes, slab_of
+from tests.support.eventually import eventually
+
+SOCKSTAT = """sockets: used 300
+TCP: inuse 12 orphan 0 tw 3 alloc 14 mem 7
+UDP: inuse 2 mem 99
+"""
+
+
+def test_the_server_has_a_core_of_its_own() -> None:
+    """One core is the server's, and all others are everybody else's."""
+    cores = share_out({3, 1, 2})
+    assert (cores.server, cores.others) == (1, frozenset({2, 3}))
+    assert cores.serving(["nginx", "-v"]) == ["taskset", "--cpu-list", "1", "nginx", "-v"]
+
+
+@pytest.mark.parametrize("available", [set(), {0}])
+def test_one_core_is_too_few(available: set[int]) -> None:
+    """Where servers and clients would share a core, nothing is measured."""
+    with pytest.raises(TooFewCoresError, match="two cores"):
+        share_out(available)
+
+
+def test_cpu_time_of_a_process_is_the_kernel_s() -> None:
+    """The clock of a process, asked by its id, is the one that the process itself reads."""
+    before = time.process_time()
+    measured = cpu_seconds(os.getpid())
+    assert before <= measured <= time.process_time()
+
+
+def test_memory_is_read_from_proc() -> None:
+    """A process's resident pages, the slab in kilobytes, and the pages of TCP buffers alone."""
+    assert resident_bytes(os.getpid()) > 1_000_000
+    assert slab_of("MemFree: 5 kB\nSlab:      1024 kB\nSReclaimable: 7 kB\n") == 1024 * 1024
+    assert buffer_pages_of(SOCKSTAT) == 7
+
+
+async def test_a_blocked_loop_is_seen() -> None:
+    """What keeps the loop for 30 ms is a stall of about as long, and the longest is remembered."""
+    watch = StallWatch()
+    watching = asyncio.create_task(watch.run())
+    await asyncio.sleep(0)
+    time.sleep(0.03)  # noqa: ASYNC251 - the very thing that is looked for
+    await eventually(lambda: watch.longest > 0.02)
+    longest = watch.longest
+    await asyncio.sleep(0.01)
+    watching.cancel()
+    assert watch.longest >= longest
+
+
+def test_a_run_of_the_garbage_collector_is_seen() -> None:
+    """The longest run is remembered from when the watch is attached until it is detached."""
+    watch = CollectionWatch()
+    gc.collect()
+    assert watch.longest == 0
+    watch.attach()
+    try:
+        gc.collect()
+        assert watch.longest > 0
+    finally:
+        watch.detach()

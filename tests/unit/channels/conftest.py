@@ -1,0 +1,23 @@
+"""Fixtures of the live layer's unit tests."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+
+import pytest
+
+from tests.support.resync_scene import Scene
+
+
+@pytest.fixture
+async def scene() -> AsyncIterator[Scene]:
+    """A scene whose resynchronisation runs."""
+    scene = Scene()
+    scene.resync.restored()
+    running = asyncio.create_task(scene.resync.run())
+    yield scene
+    running.cancel()
+    with suppress(asyncio.CancelledError):
+        await running

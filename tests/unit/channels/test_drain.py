@@ -1,0 +1,145 @@
+"""The pace of a draining process: evenly spread, never above the rate, jittered within each one's own share."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Sequence
+from typing import cast
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from channels.connection import Connection
+from channels.drain import close_paced, departure_times, drain
+from channels.outbox import Departures
+from channels.protocol import codes
+from channels.protocol.codec_json import JsonCodec
+from channels.protocol.core import ProtocolCore
+from channels.settings import LiveSettings
+from channels.transports.frames import WebSocketForm
+from tests.support.memory_transport import MemoryTransport
+from tests.support.virtual_loop import VirtualLoop, run_virtually
+
+STEP = 0.01  # seconds: what is due within it may be closed together
+
+
+class Crowd:
+    """Connections, and when each was closed."""
+
+    def __init__(self, count: int) -> None:
+        self.closed_at: list[float] = []
+        self.all = [self.connection() for _ in range(count)]
+
+    def connection(self) -> Connection:
+        """Return a connection whose farewell is written down."""
+        crowd = self
+
+        class Clocked(MemoryTransport):
+            def write(self, data: bytes) -> None:
+                crowd.closed_at.append(asyncio.get_running_loop().time())
+                super().write(data)
+
+        core, departures = ProtocolCore(rate=1, burst=1, now=0), Departures(lambda _: None, patience=1)
+        return Connection(WebSocketForm(JsonCodec()), Clocked(), core, departures, LiveSettings())
+
+
+def busiest_second(times: Sequence[float]) -> int:
+    """Return how many of these moments lie within one second at most."""
+    return max(sum(first <= time < first + 1 for time in times) for first in times)
+
+
+@pytest.mark.parametrize(
+    ("count", "seconds", "rate", "times"),
+    [
+        (0, 3.0, 10.0, []),
+        (4, 2.0, 10.0, [0.25, 0.75, 1.25, 1.75]),  # a share is 2 s ÷ 4, and its middle the moment
+        (4, 0.0, 10.0, [0.05, 0.15, 0.25, 0.35]),  # no window: the rate alone
+        (40, 1.0, 10.0, [0.05 + number / 10 for number in range(40)]),  # 40 ÷ 10 a second take longer than 1 s
+    ],
+)
+def test_even_shares(count: int, seconds: float, rate: float, times: list[float]) -> None:
+    """Each connection has an equal share of the window, which is as long as the rate asks for."""
+    assert departure_times(count, seconds=seconds, rate=rate, draw=lambda: 0.5) == pytest.approx(times)
+
+
+@given(st.integers(1, 100), st.floats(0, 20), st.floats(1, 1000), st.integers(0, 1000))
+def test_never_above_the_rate(count: int, seconds: float, rate: float, seed: int) -> None:
+    """However the jitter falls: each leaves within its own share, and n of them take at least n − 1 shares."""
+    times = departure_times(count, seconds=seconds, rate=rate, draw=random.Random(seed).random)
+    share = max(seconds / count, 1 / rate)
+    for number, time in enumerate(times):
+        assert number * share * 0.999 <= time <= (number + 1) * share * 1.001
+    assert max(times) <= max(seconds, count / rate) * 1.001
+
+
+def test_closed_at_the_pace() -> None:
+    """Everybody is closed with 3001 over the window, and in no second more than the rate allows."""
+
+    async def scene() -> Crowd:
+        crowd = Crowd(100)
+        await close_paced(crowd.all, seconds=1.0, rate=20)
+        return crowd
+
+    crowd = run_virtually(scene())
+    assert {connection.closed_with for connection in crowd.all} == {codes.SHUTDOWN}
+    assert 4.9 <= max(crowd.closed_at) <= 5 + STEP
+    assert busiest_second(crowd.closed_at) <= 20 + 1
+
+
+def test_order_is_drawn() -> None:
+    """Who is closed first does not depend on who came first."""
+
+    async def scene() -> list[Connection]:
+        crowd = Crowd(50)
+        task = asyncio.create_task(close_paced(crowd.all, seconds=50, rate=20))
+        await asyncio.sleep(25)
+        task.cancel()
+        return [connection for connection in crowd.all[:25] if connection.closed_with is not None]
+
+    assert 0 < len(run_virtually(scene())) < 25
+
+
+def test_those_who_left() -> None:
+    """Who ended by itself is passed over: neither closed again nor waited for."""
+
+    async def scene() -> tuple[Crowd, float]:
+        crowd = Crowd(50)
+        for connection in crowd.all:
+            connection.gone(codes.NORMAL)
+        await close_paced(crowd.all, seconds=3600, rate=20)
+        return crowd, asyncio.get_running_loop().time()
+
+    crowd, seconds = run_virtually(scene())
+    assert seconds == 0
+    assert crowd.closed_at == []
+
+
+def test_after_a_stall() -> None:
+    """When the event loop was late, those who are due by then do not all leave at once."""
+
+    async def scene() -> list[float]:
+        crowd, loop = Crowd(100), cast(VirtualLoop, asyncio.get_running_loop())
+        loop.call_at(1.0, loop.stall, 3.0)
+        await close_paced(crowd.all, seconds=5.0, rate=1000)
+        return crowd.closed_at
+
+    times = run_virtually(scene())
+    assert len(times) == 100
+    assert busiest_second(times) <= 20 + 2
+    assert 7.8 <= max(times) <= 8 + 2 * STEP
+
+
+def test_handshake_under_way() -> None:
+    """A connection that appears while the others are closed is closed, too, and needs no window of its own."""
+
+    async def scene() -> tuple[Crowd, float]:
+        crowd = Crowd(10)
+        asyncio.get_running_loop().call_at(0.5, lambda: crowd.all.append(crowd.connection()))
+        await drain(lambda: crowd.all, seconds=2.0, rate=10)
+        return crowd, asyncio.get_running_loop().time()
+
+    crowd, seconds = run_virtually(scene())
+    assert [connection.closed_with for connection in crowd.all] == [codes.SHUTDOWN] * 11
+    assert seconds <= 2.1 + 2 * STEP

@@ -1,0 +1,139 @@
+"""Registrations that vanish: whoever notices it has the streams of all who may have missed something read again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import cast
+
+from channels.bus.registry import Registry
+from channels.metrics import NoLiveMetrics
+from channels.ports import Identity
+from channels.resync import Resync
+from channels.settings import LiveSettings
+from channels.streams import StreamState
+from tests.support.eventually import eventually
+from tests.support.resync_scene import Scene
+
+SLOW = LiveSettings(renewal_interval=0.5)
+
+
+@asynccontextmanager
+async def renewing(resync: Resync) -> AsyncIterator[None]:
+    """Renew registrations for the time of the block."""
+    task = asyncio.create_task(resync.renew())
+    yield
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+async def test_device_that_came_after_the_loss(scene: Scene) -> None:
+    """Another device of a person who is registered anew is read, too: its own registration may have vanished."""
+    scene.registry.gate.set()
+    scene.resync.lost()
+    scene.resync.restored()
+    _, other = scene.device()
+    scene.publish(1, announced=False)
+
+    async def both() -> bool:
+        return [await scene.sent(), await scene.sent(other)] == [[1], [1]]
+
+    await eventually(both)
+
+
+async def test_vanished_registration_that_a_newcomer_repairs(scene: Scene) -> None:
+    """A device that connects and finds its person unregistered has the other devices read again, ahead of live ones."""
+    newcomer, _ = scene.device()
+    admitting = asyncio.create_task(scene.resync.admit(newcomer, 7))
+    await eventually(lambda: scene.registry.asked == 1)
+    scene.registry.missing = {7}
+    scene.publish(1, announced=False)
+    scene.publish(2)
+    assert await scene.sent() == []
+    scene.registry.gate.set()
+    await admitting
+
+    async def both() -> bool:
+        return await scene.sent() == [1, 2]
+
+    await eventually(both)
+
+
+async def test_newcomer_of_a_registered_person(scene: Scene) -> None:
+    """A device that connects to a person's others lets these go on at once, and has nothing read."""
+    scene.registry.gate.set()
+    newcomer, _ = scene.device()
+    await scene.resync.admit(newcomer, 7)
+    scene.publish(1)
+    assert await scene.sent() == [1]
+    assert scene.streams.reads == 0
+
+
+async def test_newcomers_at_once(scene: Scene) -> None:
+    """Devices that connect together are not taken for ones that lost their registration."""
+    scene.hub.leave(scene.connection)
+    scene.registry.gate.set()
+    newcomers = [scene.device()[0] for _ in range(2)]
+    for newcomer in newcomers:
+        newcomer.streams = {"feed": StreamState("feed", limit=100)}
+    scene.registry.missing = {7}
+    await asyncio.gather(*(scene.resync.admit(newcomer, 7) for newcomer in newcomers))
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert [newcomer.closed_with for newcomer in newcomers] == [None, None]
+
+
+async def test_renewal_that_failed_half_way(scene: Scene) -> None:
+    """When a renewal fails, whom it may have repaired unseen is read again."""
+    scene.registry.failures = 1
+    scene.registry.gate.set()
+    async with renewing(scene.resync):
+        scene.publish(1, announced=False)
+
+        async def told() -> bool:
+            return await scene.sent() == [1]
+
+        await eventually(told)
+
+
+async def test_few_missing_are_many(scene: Scene) -> None:
+    """When a few people that are looked at between two renewals are missing, all are renewed at once."""
+    scene.registry.gate.set()
+    resync = Resync(scene.hub, cast(Registry, scene.registry), scene.streams, SLOW, NoLiveMetrics())
+    for user_id in range(100, 200):
+        scene.hub.join(scene.device()[0], Identity(user_id=user_id, session="s", expires_at=0))
+    scene.registry.missing = set(scene.hub.user_ids())
+    async with renewing(resync):
+        await eventually(lambda: scene.registry.people == set(scene.hub.user_ids()))
+        assert scene.registry.asked == 2
+
+
+async def test_doubt_about_registrations(scene: Scene) -> None:
+    """After a write whose fate is not known, all registrations are renewed at the next occasion."""
+    scene.registry.gate.set()
+    for user_id in range(100, 200):
+        scene.hub.join(scene.device()[0], Identity(user_id=user_id, session="s", expires_at=0))
+    scene.registry.doubtful = True
+    resync = Resync(scene.hub, cast(Registry, scene.registry), scene.streams, SLOW, NoLiveMetrics())
+    async with renewing(resync):
+        await eventually(lambda: scene.registry.people == set(scene.hub.user_ids()))
+        assert scene.registry.asked == 1
+        assert not scene.registry.doubtful
+
+
+async def test_gap_during_renewal(scene: Scene) -> None:
+    """While a registration is renewed, live publications wait, so that they cannot hide what was missed before."""
+    async with renewing(scene.resync):
+        await eventually(lambda: scene.registry.asked == 1)
+        scene.registry.missing = {7}
+        scene.publish(1, announced=False)
+        scene.publish(2)
+        assert await scene.sent() == []
+        scene.registry.gate.set()
+
+        async def both() -> bool:
+            return await scene.sent() == [1, 2]
+
+        await eventually(both)

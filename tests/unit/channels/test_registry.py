@@ -1,0 +1,69 @@
+"""What the registry writes, when that is asked for late or its fate is not known."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from typing import cast
+
+import pytest
+from redis.asyncio import Redis
+
+from channels.bus.registry import Registry
+from channels.errors import LiveUnavailableError
+from tests.support.eventually import eventually
+from tests.support.memory_engine import EngineRedis, MemoryEngine, group_of
+
+PROCESS = b"process1"
+
+
+class Scene:
+    """A registry on an engine in memory, and who is connected."""
+
+    def __init__(self) -> None:
+        self.engine = MemoryEngine(seed=1, flaws=0)
+        self.here: set[int] = set()
+        redis = cast(Redis, EngineRedis(self.engine))
+        self.registry = Registry(redis, PROCESS, group_of, lambda user_id: user_id in self.here)
+
+
+@pytest.fixture
+async def scene() -> AsyncIterator[Scene]:
+    """A registry that writes."""
+    scene = Scene()
+    running = asyncio.create_task(scene.registry.run())
+    yield scene
+    running.cancel()
+    with suppress(asyncio.CancelledError):
+        await running
+
+
+async def test_late_release(scene: Scene) -> None:
+    """Who left and is back is not registered by the release: only who asked for it would learn that it was news."""
+    scene.here = {7}
+    await scene.registry.register([7])
+    scene.engine.flush()
+    scene.registry.release(7)
+    assert await scene.registry.register([8]) == set()
+    assert scene.engine.registry == {}
+    assert await scene.registry.register([7]) == {7}
+
+
+async def test_release(scene: Scene) -> None:
+    """Who left and stays away is taken out."""
+    scene.here = {7}
+    await scene.registry.register([7])
+    assert scene.engine.registry == {7: [PROCESS]}
+    scene.here = set()
+    scene.registry.release(7)
+    await eventually(lambda: scene.engine.registry == {})
+
+
+async def test_failed_write(scene: Scene) -> None:
+    """A write that fails leaves a doubt, since it may be carried out after a later one."""
+    assert not scene.registry.doubtful
+    scene.engine.down = True
+    with pytest.raises(LiveUnavailableError):
+        await scene.registry.register([7])
+    assert scene.registry.doubtful
