@@ -140,7 +140,7 @@ class FakeAuthorizer:
     What a presence begins with is read from `book`; people's groups are as `tests.support.live.group_of` says.
     """
 
-    def __init__(self, book: PresenceBook) -> None:
+    def __init__(self, book: PresenceBook | None = None) -> None:
         self._book = book
         self.blocked: set[tuple[int, int]] = set()
         self.asked = 0
@@ -155,6 +155,7 @@ class FakeAuthorizer:
         owner_id, topic, data = int(number), channel, None
         refused = (owner_id, identity.user_id) in self.blocked
         if kind == "presence":
+            assert self._book is not None
             topic = presence_topic(owner_id % GROUPS, owner_id)
             data = orjson.dumps(dataclasses.asdict(await self._book.read(owner_id)))
         if self.gate is not None:
