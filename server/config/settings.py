@@ -214,9 +214,8 @@ class LiveSection(Section):
         default=10.0,
         ge=0,
         le=45,
-        description="Seconds for which a person who has left is still said to be online, since most come right back: "
-        "a page that is loaded anew, a change of networks, a restart of this service. At most 45, so that who has gone "
-        "is known within a minute.",
+        description="Seconds for which a person who has left is still said to be online, since most come right back. "
+        "At most 45, so that who has gone is known within a minute.",
     )
 
     @field_validator("pong_deadline")
