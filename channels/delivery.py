@@ -11,13 +11,16 @@ from channels.bus.envelope import (
     BadEnvelopeError,
     DisconnectOrder,
     Hear,
+    PresenceNews,
     Revoke,
     StreamBody,
+    TopicData,
+    TopicEnd,
     open_envelope,
     open_topic_message,
 )
 from channels.hub import Hub
-from channels.ports import Publication
+from channels.ports import Presences, Publication
 
 log = structlog.get_logger(__name__)
 
@@ -46,11 +49,13 @@ class Delivery:
     def __init__(
         self,
         hub: Hub,
+        presences: Presences,
         process_channels: frozenset[bytes],
         losses: LossHandler,
         hear: Hearing,
     ) -> None:
         self._hub = hub
+        self._presences = presences
         self._hear = hear
         self._process_channels = process_channels
         self._losses = losses
@@ -81,16 +86,19 @@ class Delivery:
         match envelope.body:
             case StreamBody(stream, document):
                 self._hub.deliver(envelope.user_ids, stream, Publication(data=document, offset=envelope.offset))
-            case Revoke(owner):
-                self._hub.revoke(envelope.user_ids, owner)
+            case Revoke(owner, topic):
+                self._hub.revoke(envelope.user_ids, owner, topic)
             case DisconnectOrder(session):
                 self._hub.disconnect(envelope.user_ids, session)
             case Hear(session, spoken):
                 self._hear(session, spoken)
 
     def _topic(self, channel: bytes, data: bytes) -> None:
-        document = open_topic_message(data).data
-        if document is None:
-            self._hub.close_topic(channel)
-        else:
-            self._hub.deliver_topic(channel, Publication(data=document))
+        match open_topic_message(data):
+            case TopicData(document):
+                self._hub.deliver_topic(channel, Publication(data=document))
+            case TopicEnd(spare_owner):
+                self._hub.close_topic(channel, spare_owner=spare_owner)
+            case PresenceNews(user_id, presence):
+                document = self._presences.news(user_id, presence)
+                self._hub.deliver_topic(channel, Publication(data=document))

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 from channels.bus.addressing import topic_channel
 from channels.connection import Connection
@@ -23,6 +25,13 @@ from channels.streams import StreamState
 Holds = dict[Connection, tuple[StreamState, ...]]
 
 
+@dataclass(slots=True)
+class Heed:
+    """Whether anything was said on a topic since."""
+
+    disturbed: bool = False
+
+
 class Hub:
     """Find connections and hand them what they should hear; a message is encoded once per codec."""
 
@@ -35,6 +44,7 @@ class Hub:
         self.empty.set()
         # Topic's pub/sub channel → the channel as the client spelt it → who listens.
         self._by_topic: dict[bytes, dict[str, set[Connection]]] = {}
+        self._heeds: dict[bytes, list[Heed]] = {}
 
     def __len__(self) -> int:
         return len(self._all)
@@ -116,6 +126,18 @@ class Hub:
         if not spellings:
             del self._by_topic[topic]
 
+    @contextmanager
+    def heeding(self, topic: bytes) -> Iterator[Heed]:
+        """Note whether something is said on a topic meanwhile, whoever listens."""
+        heed = Heed()
+        self._heeds.setdefault(topic, []).append(heed)
+        try:
+            yield heed
+        finally:
+            self._heeds[topic].remove(heed)
+            if not self._heeds[topic]:
+                del self._heeds[topic]
+
     def deliver(self, user_ids: Sequence[int], stream: str, item: Publication) -> None:
         """Hand a stream's publication to all connections of these people."""
         message = SharedMessage(publication_push(stream, item))
@@ -130,28 +152,34 @@ class Hub:
 
     def deliver_topic(self, topic: bytes, item: Publication) -> None:
         """Hand a topic's publication to who listens."""
+        self._disturb(topic)
         for channel, listeners in self._by_topic.get(topic, {}).items():
             self.departures.send_to_all(listeners, SharedMessage(publication_push(channel, item)))
 
-    def close_topic(self, topic: bytes) -> None:
-        """End all subscriptions to a topic that is gone."""
+    def close_topic(self, topic: bytes, *, spare_owner: bool = False) -> None:
+        """End all subscriptions to a topic, or all but its owner's."""
+        self._disturb(topic)
         for channel, listeners in list(self._by_topic.get(topic, {}).items()):
             for connection in list(listeners):
-                self.end(connection, channel, Unsubscribed.SERVER)
+                if not (spare_owner and _is_owner(connection, connection.channels[channel])):
+                    self.end(connection, channel, Unsubscribed.SERVER)
 
     def end(self, connection: Connection, channel: str, code: Unsubscribed) -> None:
         """End one subscription and tell the client why."""
         self.unsubscribe(connection, channel)
         connection.send(unsubscribe_push(channel, code))
 
-    def revoke(self, user_ids: Iterable[int], owner_id: int) -> None:
-        """End these people's subscriptions to what belongs to the owner, also those being authorized now."""
+    def revoke(self, user_ids: Iterable[int], owner_id: int, topic: str | None = None) -> None:
+        """End these people's subscriptions to what belongs to the owner, also those being authorized now.
+
+        Only those to one topic where `topic` names it.
+        """
         for user_id in user_ids:
             for connection in self._by_user.get(user_id, ()):
                 if connection.revoked is not None:
                     connection.revoked.add(owner_id)
                 for channel, grant in list(connection.channels.items()):
-                    if grant.owner_id == owner_id:
+                    if grant.owner_id == owner_id and topic in {None, grant.topic}:
                         self.end(connection, channel, Unsubscribed.SERVER)
 
     def disconnect(self, user_ids: Iterable[int], session: str | None) -> None:
@@ -178,3 +206,11 @@ class Hub:
                     state.hold()
                 held[connection] = states
         return held
+
+    def _disturb(self, topic: bytes) -> None:
+        for heed in self._heeds.get(topic, ()):
+            heed.disturbed = True
+
+
+def _is_owner(connection: Connection, grant: Grant) -> bool:
+    return connection.identity is not None and connection.identity.user_id == grant.owner_id

@@ -9,7 +9,10 @@ import structlog
 from aiohttp import web
 from redis.asyncio import Redis
 
+from channels.attendance import Attendance
 from channels.bus.addressing import draw_process_id, process_channels
+from channels.bus.presence import PresenceBook
+from channels.bus.processes import Processes
 from channels.bus.publisher import LivePublisher
 from channels.bus.pubsub import PubSub
 from channels.bus.registry import Registry
@@ -63,9 +66,12 @@ class Live:
         self.process_id = draw_process_id()
         channels = process_channels(self.process_id)
         self._hub = Hub(Departures(metrics.live_sent, patience=settings.close_deadline))
-        self._registry = Registry(redis, self.process_id, group_of, self._hub.has_user)
+        self._registry = Registry(redis, self.process_id, group_of, self._hub.has_user, joined=metrics.live_joined)
         self._resync = Resync(self._hub, self._registry, ports.streams, settings, metrics)
-        delivery = Delivery(self._hub, frozenset(channels), self._resync, self._hear)
+        processes = Processes(redis, self.process_id, deadline=settings.process_deadline)
+        book = PresenceBook(redis, group_of)
+        self._attendance = Attendance(processes, book, self._resync.forgotten, settings, metrics)
+        delivery = Delivery(self._hub, ports.presences, frozenset(channels), self._resync, self._hear)
         self._pubsub = PubSub(redis, channels, delivery, wanted=self._hub.wanted, deadline=settings.pubsub_deadline)
         self._keepalive = Keepalive(settings)
         self._admission = Admission(settings, self._hub.count_at)
@@ -92,12 +98,14 @@ class Live:
 
     async def run(self) -> None:
         """Listen, register, keep alive and resynchronise until cancelled."""
+        await self._attendance.enter()
         async with asyncio.TaskGroup() as group:
             group.create_task(self._pubsub.run(), name="live-pubsub")
             group.create_task(self._registry.run(), name="live-registry")
             group.create_task(self._keepalive.run(), name="live-keepalive")
             group.create_task(self._resync.run(), name="live-resync")
             group.create_task(self._resync.renew(), name="live-renew")
+            group.create_task(self._attendance.run(), name="live-attendance")
 
     async def handle(self, request: web.Request, address: str | None = None) -> web.StreamResponse:
         """Answer `GET /connection/websocket`; `address` is the client's, where proxies stand before it."""
@@ -118,6 +126,7 @@ class Live:
             log.warning("live_drain_incomplete", connections=len(self._hub))
         try:
             await self._registry.withdraw(user_ids)
+            await self._attendance.leave(self.process_id)
         except LiveUnavailableError as error:
             log.warning("live_registrations_left_behind", error=str(error))
 

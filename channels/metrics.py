@@ -28,6 +28,18 @@ class LiveMetrics(Protocol):
         """Record connections whose streams were read again after a suspected loss, and those that had to go."""
         ...
 
+    def live_joined(self, people: int) -> None:
+        """Record people of whom this process announced that they are online."""
+        ...
+
+    def live_parted(self, people: int) -> None:
+        """Record people of whom this process announced that they are away."""
+        ...
+
+    def live_cleared(self, processes: int) -> None:
+        """Record dead processes that this one cleared away."""
+        ...
+
 
 class NoLiveMetrics:
     """Count nothing."""
@@ -45,4 +57,13 @@ class NoLiveMetrics:
         """Record nothing."""
 
     def live_resynced(self, *, recovered: int, lost: int) -> None:
+        """Record nothing."""
+
+    def live_joined(self, people: int) -> None:
+        """Record nothing."""
+
+    def live_parted(self, people: int) -> None:
+        """Record nothing."""
+
+    def live_cleared(self, processes: int) -> None:
         """Record nothing."""

@@ -46,10 +46,23 @@ class Recovery:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Grant:
-    """Leave to hear a channel; `owner_id` is whose block ends it, `topic` what `LivePublisher.to_topic` is told."""
+    """Leave to hear a channel; `owner_id` is whose block ends it, `topic` what `LivePublisher.to_topic` is told.
+
+    `data` is a JSON document that the subscription begins with, where a channel has one: how things stand. Since it
+    was read before the topic was heard, leave is then asked for once more.
+    """
 
     topic: str
     owner_id: int
+    data: bytes | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Presence:
+    """Whether a person is online, or else when they last were (Unix milliseconds), where that is known."""
+
+    online: bool
+    last_seen: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -107,7 +120,7 @@ class Authorizer(Protocol):
 
 
 class Presences(Protocol):
-    """Tell who is present on a channel."""
+    """Tell who is present on a channel, and put into words who comes and goes."""
 
     async def present(self, identity: Identity, channel: str) -> Sequence[Present]:
         """Return who is there, one for each person.
@@ -115,6 +128,10 @@ class Presences(Protocol):
         Raises `UnknownChannelError`, `PermissionDeniedError`, `NotOfferedError` (nobody is told that of this
         channel) or `LiveUnavailableError`.
         """
+        ...
+
+    def news(self, user_id: int, presence: Presence) -> bytes:
+        """Return the JSON document that tells listeners of a change; returns at once."""
         ...
 
 

@@ -14,6 +14,7 @@ import asyncio
 import itertools
 import random
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import TypeVar
 
 import structlog
@@ -55,6 +56,7 @@ class Resync:
         self._pending: Holds = {}
         self._standing = False
         self._due = asyncio.Event()
+        self._renewal_due = asyncio.Event()
 
     def lost(self) -> None:
         """Hold back all streams, until `restored` and a successful read of each."""
@@ -100,6 +102,11 @@ class Resync:
                 else:
                     _release_all(mate, states)
 
+    def forgotten(self) -> None:
+        """Have all registrations renewed at once: others had taken this process for dead."""
+        self._registry.doubtful = True
+        self._renewal_due.set()
+
     async def renew(self) -> None:
         """Renew the registrations regularly, until cancelled, and recover whose was missing.
 
@@ -107,7 +114,10 @@ class Resync:
         """
         for turn in itertools.count(1):
             heed_cancellation()
-            await asyncio.sleep(self._settings.renewal_interval / _TURNS)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._settings.renewal_interval / _TURNS):
+                    await self._renewal_due.wait()
+            self._renewal_due.clear()
             user_ids = self._hub.user_ids()
             few = random.sample(user_ids, min(len(user_ids), _FEW))
             if turn % _TURNS and not self._registry.doubtful and not await self._renew(few):
@@ -115,7 +125,6 @@ class Resync:
             self._registry.doubtful = False
             for start in range(0, len(user_ids), _CHUNK):
                 await self._renew(user_ids[start : start + _CHUNK])
-            await _persist(lambda: self._registry.beat(len(self._hub), seconds=3 * self._settings.renewal_interval))
 
     async def check(self, connection: Connection) -> None:
         """Compare one connection with its streams; asked with each refresh of its token.

@@ -14,6 +14,8 @@ class LiveSettings:
     `connections_per_user` and `connections_per_address` count within one process. `command_rate` is commands a
     second that a connection may send for long, `command_burst` how many at once. When a process stops, its
     connections are closed over `drain_seconds`, or longer where that would be more than `drain_rate` a second.
+    Who leaves is announced as away after `presence_grace`; each `presence_interval` a process says that it lives,
+    and one that is silent for `process_deadline` is dead.
     """
 
     ping_interval: float = 25.0
@@ -33,6 +35,9 @@ class LiveSettings:
     allowed_origins: tuple[str, ...] = ()
     tick: float = 0.25
     renewal_interval: float = 25.0
+    presence_grace: float = 10.0
+    presence_interval: float = 5.0
+    process_deadline: float = 20.0
     pubsub_deadline: float = 5.0
     resync_concurrency: int = 32
     drain_seconds: float = 3.0

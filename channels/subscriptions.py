@@ -9,7 +9,7 @@ from channels.errors import LiveUnavailableError, NotOfferedError, PermissionDen
 from channels.ports import Grant, Identity, Ports, Recovery
 from channels.protocol.codes import ErrorCode
 from channels.protocol.effects import ReadHistory, Subscribe
-from channels.protocol.messages import error_reply, history_result, reply
+from channels.protocol.messages import RawJson, error_reply, history_result, reply
 from channels.settings import LiveSettings
 from channels.streams import STREAMS
 
@@ -65,11 +65,17 @@ class Subscriptions:
 
     async def _try_to_subscribe(self, connection: Connection, question: Subscribe) -> bool:
         grant: Grant = await self._authorizer.authorize(_identity_of(connection), question.channel)
-        async with self._pubsub.listening(topic_channel(grant.topic)):
-            if connection.revoked is not None and grant.owner_id in connection.revoked:
+        topic = topic_channel(grant.topic)
+        async with self._pubsub.listening(topic):
+            with self._hub.heeding(topic) as heed:
+                if grant.data is not None:
+                    # What was read before the topic was heard may be old; what was read while it spoke, too.
+                    grant = await self._authorizer.authorize(_identity_of(connection), question.channel)
+            if heed.disturbed or (connection.revoked is not None and grant.owner_id in connection.revoked):
                 return False
             self._hub.subscribe(connection, question.channel, grant)
-            connection.send(reply(question.id, "subscribe", {}))
+            result = {} if grant.data is None else {"data": RawJson(grant.data)}
+            connection.send(reply(question.id, "subscribe", result))
             return True
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from channels.bus.presence import PresenceBook
 from channels.bus.publisher import LivePublisher
 from channels.live import Live
 from server.edge.access_log import AccessLog, EventLog
@@ -87,6 +88,7 @@ class Services:
     gate: Gate
     tickets: Tickets
     publisher: LivePublisher
+    presence: PresenceBook
     passwords: Passwords
     media_urls: MediaUrls
     live: Live | None = None

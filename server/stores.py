@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from channels.bus.presence import PresenceBook
 from channels.bus.publisher import LivePublisher
 from server.brokers import routes_of
 from server.config.settings import Settings
@@ -31,6 +32,7 @@ class Stores:
     feeds: Feeds
     notification_log: NotificationLog
     publisher: LivePublisher
+    presence: PresenceBook
 
 
 @asynccontextmanager
@@ -54,6 +56,7 @@ async def open_stores(settings: Settings) -> AsyncIterator[Stores]:
             feeds=Feeds(db, redis, cards),
             notification_log=NotificationLog(redis),
             publisher=LivePublisher(redis, slot_group),
+            presence=PresenceBook(redis, slot_group),
         )
     finally:
         await redis.aclose()

@@ -28,6 +28,7 @@ from server.media.urls import MediaUrls
 from server.operation.logs import LogStream, writes_json
 from server.operation.measured_feeds import MeasuredFeeds
 from server.operation.metrics import Metrics
+from server.presence import PresenceView
 from server.roles import Service
 from server.services import ApiSettings, Services
 from server.stores import Stores
@@ -66,11 +67,12 @@ def live_layer(settings: Settings, stores: Stores, metrics: Metrics) -> Live:
         notification_log=stores.notification_log,
         sign=MediaUrls(secret).sign,
     )
+    view = PresenceView(stores.db, stores.presence)
     ports = Ports(
         authenticator=LiveAuthenticator(AccessTokens(secret, ttl=settings.auth.access_ttl), Tickets(stores.redis)),
         streams=streams,
-        authorizer=LiveAuthorizer(stores.db),
-        presences=LivePresences(),
+        authorizer=LiveAuthorizer(stores.db, view),
+        presences=LivePresences(view),
         operations=LiveOperations(
             stores.db, Counting(stores.engagement), Gate(stores.redis), Limits(**settings.limits.model_dump())
         ),
@@ -88,6 +90,7 @@ def live_layer(settings: Settings, stores: Stores, metrics: Metrics) -> Live:
             connections_per_address=section.connections_per_address,
             drain_seconds=section.drain_seconds,
             drain_rate=section.drain_rate,
+            presence_grace=section.presence_grace,
             allowed_origins=settings.server.allowed_origins,
         ),
         metrics=metrics,
@@ -117,6 +120,7 @@ def api_app(
             gate=Gate(stores.redis),
             tickets=Tickets(stores.redis),
             publisher=stores.publisher,
+            presence=stores.presence,
             passwords=passwords,
             media_urls=MediaUrls(secret),
             live=live,

@@ -222,6 +222,11 @@ def timestamp(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def timestamp_of(milliseconds: int) -> str:
+    """Return a moment in Unix milliseconds in the form of `timestamp`."""
+    return timestamp(datetime.fromtimestamp(milliseconds / 1000, UTC))
+
+
 def _urls(sha256: str, sign: Sign | None) -> dict[str, str]:
     paths = {variant: media_path(sha256, variant) for variant in _VARIANTS}
     return paths if sign is None else {variant: sign(path) for variant, path in paths.items()}

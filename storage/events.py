@@ -159,6 +159,14 @@ class UserChanged(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class PresenceHidden(Event):
+    """A person lets nobody know any longer whether they are online."""
+
+    topic: ClassVar[str] = "presence.hidden"
+    user_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class FanoutChunk(Event):
     """Insert (or, with `remove`, take out) one photo for the followers after one point up to another, in shard order.
 

@@ -38,6 +38,13 @@ class NotificationKind(StrEnum):
     PHOTO_REJECTED = "photo_rejected"
 
 
+class PresenceAudience(StrEnum):
+    """Whom a person lets know whether they are online, and when they last were."""
+
+    FOLLOWERS = "followers"
+    NOBODY = "nobody"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class User:
     """An account. `settings` holds flexible preferences; `private` shows photos to followers only."""
@@ -49,6 +56,7 @@ class User:
     email: str
     role: Role = Role.USER
     private: bool = False
+    presence: PresenceAudience = PresenceAudience.FOLLOWERS
     avatar_sha256: str | None = None
     settings: dict[str, Any] = field(default_factory=dict)
     followers: int = 0

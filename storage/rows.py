@@ -7,14 +7,14 @@ from typing import Any
 
 import asyncpg
 
-from storage.models import Comment, Person, Photo, PhotoState, Role, User
+from storage.models import Comment, Person, Photo, PhotoState, PresenceAudience, Role, User
 
 Row = asyncpg.Record | Mapping[str, Any]
 
 # Columns of `users AS a`. The casts keep the driver from asking PostgreSQL what a citext is.
 USER = (
-    "a.id, a.username::text, a.email::text, a.display_name, a.bio, a.role, a.private, a.avatar_sha256, a.settings, "
-    "a.followers, a.following, a.photos, a.created_at"
+    "a.id, a.username::text, a.email::text, a.display_name, a.bio, a.role, a.private, a.presence, a.avatar_sha256, "
+    "a.settings, a.followers, a.following, a.photos, a.created_at"
 )
 PERSON = "a.id, a.username::text, a.display_name, a.avatar_sha256"
 
@@ -37,7 +37,7 @@ _PHOTO_FIELDS = (
 
 def user_of(row: Row) -> User:
     """Return the user of a row of `USER`."""
-    return User(**{**dict(row), "role": Role(row["role"])})
+    return User(**{**dict(row), "role": Role(row["role"]), "presence": PresenceAudience(row["presence"])})
 
 
 def person_of(row: Row, identifier: str = "id") -> Person:

@@ -12,7 +12,7 @@ from storage.errors import ConflictError, NotFoundError
 from storage.events import UserBlocked, UserFollowed, UserMuted, UserUnfollowed
 from storage.models import Relation, User
 from storage.rows import USER, user_of
-from storage.visibility import KNOWN, PUBLISHED
+from storage.visibility import KNOWN, PRESENCE, PUBLISHED
 
 Bound = tuple[int, int]  # (shard, follower id): a point in the order of fan-out
 
@@ -150,10 +150,12 @@ async def relation(db: Queryable, viewer_id: int, other_id: int) -> Relation:
 
 async def may_see(db: Queryable, viewer_id: int | None, owner_id: int) -> bool:
     """Say whether a viewer, None for nobody in particular, may see what an account publishes."""
-    seen: bool = await db.fetchval(
-        f"SELECT EXISTS (SELECT FROM users a WHERE a.id = $2 AND {PUBLISHED})", viewer_id, owner_id
-    )
-    return seen
+    return await _holds(db, PUBLISHED, viewer_id, owner_id)
+
+
+async def may_see_presence(db: Queryable, viewer_id: int | None, owner_id: int) -> bool:
+    """Say whether a viewer, None for nobody in particular, may know whether a person is online."""
+    return await _holds(db, PRESENCE, viewer_id, owner_id)
 
 
 async def followers(
@@ -219,6 +221,13 @@ async def chunk_bounds(db: Queryable, author_id: int, *, size: int) -> list[Boun
         size,
     )
     return [(row["shard"], row["follower_id"]) for row in rows]
+
+
+async def _holds(db: Queryable, condition: str, viewer_id: int | None, owner_id: int) -> bool:
+    held: bool = await db.fetchval(
+        f"SELECT EXISTS (SELECT FROM users a WHERE a.id = $2 AND {condition})", viewer_id, owner_id
+    )
+    return held
 
 
 async def _lock(tx: Transaction, one_id: int, other_id: int) -> None:

@@ -13,8 +13,8 @@ from typing import Any
 from storage import comments, ids, photos, sessions
 from storage.database import Queryable, Transaction
 from storage.errors import ConflictError, NotFoundError
-from storage.events import UserChanged
-from storage.models import Person, Role, User
+from storage.events import PresenceHidden, UserChanged
+from storage.models import Person, PresenceAudience, Role, User
 from storage.rows import PERSON, USER, person_of, user_of
 from storage.visibility import KNOWN, PROFILE
 
@@ -84,20 +84,22 @@ async def update(
     display_name: str | None = None,
     bio: str | None = None,
     private: bool | None = None,
+    presence: PresenceAudience | None = None,
     settings: dict[str, Any] | None = None,
     avatar_sha256: str | None = None,
 ) -> User:
     """Change what is not None and return the account; an empty `avatar_sha256` takes the picture away.
 
-    Emits `UserChanged` when the name, the picture or the privacy is given. The name and picture beside
-    the person's comments change with them.
+    Emits `UserChanged` when the name, the picture or the privacy is given, and `PresenceHidden` when `presence`
+    becomes nobody's. The name and picture beside the person's comments change with them.
     """
     row = await tx.fetchrow(
         f"""
         UPDATE users AS a SET
             display_name = coalesce($2, display_name), bio = coalesce($3, bio), private = coalesce($4, private),
             settings = coalesce($5, settings),
-            avatar_sha256 = CASE WHEN $6::text IS NULL THEN avatar_sha256 ELSE nullif($6::text, '') END
+            avatar_sha256 = CASE WHEN $6::text IS NULL THEN avatar_sha256 ELSE nullif($6::text, '') END,
+            presence = coalesce($7, presence)
         WHERE id = $1 AND deleted_at IS NULL RETURNING {USER}""",
         user_id,
         display_name,
@@ -105,12 +107,15 @@ async def update(
         private,
         settings,
         avatar_sha256,
+        None if presence is None else presence.value,
     )
     user = _found(row)
     if display_name is not None or avatar_sha256 is not None:
         await comments.rename_author(tx, user)
     if display_name is not None or avatar_sha256 is not None or private is not None:
         tx.emit(UserChanged(user_id=user_id, closed=private is True))
+    if presence is PresenceAudience.NOBODY:
+        tx.emit(PresenceHidden(user_id=user_id))
     return user
 
 

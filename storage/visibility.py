@@ -28,6 +28,12 @@ PUBLISHED = (
     "OR EXISTS (SELECT FROM follows WHERE follower_id = $1 AND followee_id = a.id))"
 )
 
+# Whether the account's person is online: their own to know, and their followers' if they allow it.
+PRESENCE = (
+    f"{KNOWN} AND (a.id = $1 OR a.presence = 'followers' "
+    "AND EXISTS (SELECT FROM follows WHERE follower_id = $1 AND followee_id = a.id))"
+)
+
 # A photo in lists that others read.
 SHOWN = f"p.state = 'ready' AND p.deleted_at IS NULL AND {PUBLISHED}"
 

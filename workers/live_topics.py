@@ -1,7 +1,7 @@
 """What live clients are told: the topics' names and the JSON document of every publication.
 
-The streams "feed" and "notifications" and the topics `photo:<id>` and `user:<id>` all speak in documents
-that bear a `type`. Whoever answers a recovery makes them here too, so that what is told late is told in
+The streams "feed" and "notifications" and the topics `photo:<id>`, `user:<id>` and of presence all speak in
+documents that bear a `type`. Whoever answers a recovery makes them here too, so that what is told late is told in
 the same words as what is told at once. A photo, a comment and a notification come as finished JSON.
 """
 
@@ -9,12 +9,16 @@ from __future__ import annotations
 
 import orjson
 
-from storage.ids import encode
+from channels.bus import addressing
+from channels.ports import Presence
+from storage.cards import timestamp_of
+from storage.ids import encode, slot_group
 from storage.models import LikeState, Notification, NotificationCounters
 from storage.notification_json import counters_fields, notification_fields
 
 FEED = "feed"
 NOTIFICATIONS = "notifications"
+PRESENCE = "presence"
 
 
 def photo_topic(photo_id: int) -> str:
@@ -25,6 +29,11 @@ def photo_topic(photo_id: int) -> str:
 def user_topic(user_id: int) -> str:
     """Return the topic of a person's new photos."""
     return f"user:{encode(user_id)}"
+
+
+def presence_topic(user_id: int) -> str:
+    """Return the topic on which a person comes and goes."""
+    return addressing.presence_topic(slot_group(user_id), user_id)
 
 
 def photo_new(photo: bytes) -> bytes:
@@ -67,6 +76,18 @@ def notification_removed(notification_id: int, counters: NotificationCounters) -
     """Return the document of a notification that nobody stands behind any more."""
     fields = {"type": "notification.removed", "notification_id": encode(notification_id)}
     return orjson.dumps({**fields, "counters": counters_fields(counters)})
+
+
+def presence_changed(user_id: int, presence: Presence) -> bytes:
+    """Return the document of a person who has come or gone."""
+    return orjson.dumps({"type": PRESENCE, "user_id": encode(user_id), **presence_fields(presence)})
+
+
+def presence_fields(presence: Presence) -> dict[str, bool | str]:
+    """Return how a person stands, with `last_seen` where they are away and it is known when they were last online."""
+    if presence.last_seen is None:
+        return {"online": presence.online}
+    return {"online": presence.online, "last_seen": timestamp_of(presence.last_seen)}
 
 
 def _counted(kind: str, state: LikeState, **more: str) -> bytes:

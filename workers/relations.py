@@ -13,7 +13,7 @@ from channels.bus.publisher import LivePublisher
 from storage import photos, social
 from storage.cards import Cards
 from storage.database import Database
-from storage.events import UserBlocked, UserChanged, UserFollowed, UserMuted, UserUnfollowed
+from storage.events import PresenceHidden, UserBlocked, UserChanged, UserFollowed, UserMuted, UserUnfollowed
 from storage.feeds import Feeds
 from workers import live_topics
 from workers.handlers import EventHandler, on
@@ -39,6 +39,7 @@ class RelationHandlers:
             **on(UserBlocked, self.blocked),
             **on(UserMuted, self.muted),
             **on(UserChanged, self.changed),
+            **on(PresenceHidden, self.presence_hidden),
         }
 
     async def followed(self, event: UserFollowed) -> None:
@@ -48,8 +49,11 @@ class RelationHandlers:
 
     async def unfollowed(self, event: UserUnfollowed) -> None:
         """Take a person's photos out of a feed, and end the topics that only a follower may hear."""
-        if not await social.may_see(self._db, event.follower_id, event.followee_id):
-            await self._revoke(event.follower_id, owner_id=event.followee_id)
+        viewer_id, owner_id = event.follower_id, event.followee_id
+        if not await social.may_see(self._db, viewer_id, owner_id):
+            await self._revoke(viewer_id, owner_id=owner_id)
+        elif not await social.may_see_presence(self._db, viewer_id, owner_id):
+            await self._revoke(viewer_id, owner_id=owner_id, topic=live_topics.presence_topic(owner_id))
         await self._feeds.drop_author(event.follower_id, event.followee_id)
 
     async def blocked(self, event: UserBlocked) -> None:
@@ -70,6 +74,7 @@ class RelationHandlers:
         if event.deleted:
             await self._publisher.to_users([event.user_id], envelope.control_body(control="disconnect"))
             await self._publisher.close_topic(live_topics.user_topic(event.user_id))
+            await self._publisher.close_topic(live_topics.presence_topic(event.user_id))
             await self._feeds.discard(event.user_id)
             return
         newest = await photos.author_ids(self._db, event.user_id, limit=CARDS_RENEWED)
@@ -80,6 +85,10 @@ class RelationHandlers:
             for photo_id in newest[:TOPICS_CLOSED]:
                 await self._publisher.close_topic(live_topics.photo_topic(photo_id))
 
-    async def _revoke(self, viewer_id: int, *, owner_id: int) -> None:
-        body = envelope.control_body(control="revoke", owner=owner_id)
+    async def presence_hidden(self, event: PresenceHidden) -> None:
+        """Let nobody but the person go on hearing whether they are online."""
+        await self._publisher.restrict_topic(live_topics.presence_topic(event.user_id))
+
+    async def _revoke(self, viewer_id: int, *, owner_id: int, topic: str | None = None) -> None:
+        body = envelope.control_body(control="revoke", owner=owner_id, topic=topic)
         await self._publisher.to_users([viewer_id], body)

@@ -17,6 +17,7 @@ BINDINGS: dict[str, tuple[str, ...]] = {
         "user.blocked",
         "user.muted",
         "user.changed",
+        "presence.hidden",
     ),
     "notify": (
         "photo.rejected",

@@ -1,7 +1,8 @@
 """The names of keys and pub/sub channels that connect writers to the processes that hold sockets.
 
-People are gathered in slot groups, and a group's registry hash, its people's feeds and the channel
-prefix share a hash tag, so that one script can insert into feeds, look up who is online and publish.
+People are gathered in slot groups, and a group's registry hash, its people's feeds, what is known of their
+presence and the channels on which that is told share a hash tag, so that one script can insert into feeds, look
+up who is online and publish.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ import secrets
 
 GROUPS = 16
 PROCESS_ID_LENGTH = 8
+PROCESSES_KEY = b"live:processes"
+"""The sorted set of live processes, by the millisecond at which each last said that it lives."""
 
 
 def draw_process_id() -> bytes:
@@ -20,6 +23,16 @@ def draw_process_id() -> bytes:
 def registry_key(group: int) -> bytes:
     """Return the hash that maps a user (id, 8 bytes big-endian) to the concatenated ids of processes."""
     return b"online:{%d}" % group
+
+
+def present_key(group: int) -> bytes:
+    """Return the sorted set of who is said to be online: 0, or the millisecond at which a person left, not yet told."""
+    return b"present:{%d}" % group
+
+
+def seen_key(group: int) -> bytes:
+    """Return the sorted set of who is said to be away, by the millisecond at which they were last online."""
+    return b"seen:{%d}" % group
 
 
 def channel_prefix(group: int) -> bytes:
@@ -33,13 +46,25 @@ def process_channels(process_id: bytes) -> list[bytes]:
 
 
 def topic_channel(name: str) -> bytes:
-    """Return the channel of a topic, such as "photo:<id>", that anybody permitted may listen to."""
+    """Return the channel of a topic, such as "photo:<id>", that anybody permitted may listen to.
+
+    A hash tag in the name is the channel's: presence topics lie with the keys of the scripts that publish on them.
+    """
     return b"topic:" + name.encode()
 
 
-def heartbeat_key(process_id: bytes) -> bytes:
-    """Return the key that exists while a live process does."""
-    return b"live:process:" + process_id
+def presence_topic(group: int, user_id: int) -> str:
+    """Return the topic on which it is told that a person of a group comes or goes."""
+    return f"{_presence_prefix(group)}{user_id:016x}"
+
+
+def presence_channel_prefix(group: int) -> bytes:
+    """Return what, followed by a user id in 16 hexadecimal digits, is the channel of a presence topic."""
+    return topic_channel(_presence_prefix(group))
+
+
+def _presence_prefix(group: int) -> str:
+    return f"presence:{{{group}}}:"
 
 
 def user_field(user_id: int) -> bytes:

@@ -2,7 +2,8 @@
 
 On a process's channel, big-endian: u8 version · u64 offset · u32 count · count × u64 user ids · body.
 The body is a msgpack map: {"stream", "data"} brings a publication, {"control": …} an order. On a
-topic's channel the message is a msgpack map alone: {"data"}, or {"control": "close"}.
+topic's channel the message is a msgpack map alone: {"data"}, {"control": "close" or "restrict"}, or
+{"presence"}: user id, and the Unix millisecond at which the person was last online, 0 while they are (u64 each).
 """
 
 from __future__ import annotations
@@ -13,9 +14,14 @@ from dataclasses import dataclass
 import msgpack
 
 from channels.errors import ChannelsError
+from channels.ports import Presence
 
 VERSION = 1
 _HEAD = struct.Struct(">BQI")
+_PRESENCE = struct.Struct(">QQ")
+
+PRESENCE_HEAD = bytes(msgpack.packb({"presence": bytes(_PRESENCE.size)})[: -_PRESENCE.size])
+"""What stands before the two numbers in a presence message."""
 
 
 class BadEnvelopeError(ChannelsError):
@@ -32,9 +38,10 @@ class StreamBody:
 
 @dataclass(frozen=True, slots=True)
 class Revoke:
-    """End the recipients' subscriptions to what belongs to `owner`."""
+    """End the recipients' subscriptions to what belongs to `owner`: to one topic, or to all when None."""
 
     owner: int
+    topic: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +69,28 @@ class Envelope:
 
 
 @dataclass(frozen=True, slots=True)
-class TopicMessage:
-    """A decoded message of a topic's channel; `data` None says that the topic is gone."""
+class TopicData:
+    """A publication of a topic; `data` is a JSON document."""
 
-    data: bytes | None
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class TopicEnd:
+    """End a topic's subscriptions: all of them, or all but its owner's."""
+
+    spare_owner: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PresenceNews:
+    """A person has come, or has gone."""
+
+    user_id: int
+    presence: Presence
+
+
+TopicMessage = TopicData | TopicEnd | PresenceNews
 
 
 def stream_body(stream: str, data: bytes) -> bytes:
@@ -73,10 +98,17 @@ def stream_body(stream: str, data: bytes) -> bytes:
     return bytes(msgpack.packb({"stream": stream, "data": data}))
 
 
-def control_body(*, control: str, owner: int | None = None, session: str | None = None) -> bytes:
-    """Return the body of an order: control "revoke" with `owner`, or "disconnect" with `session` or None for all."""
+def control_body(
+    *, control: str, owner: int | None = None, topic: str | None = None, session: str | None = None
+) -> bytes:
+    """Return the body of an order.
+
+    It is control "revoke" with `owner` and `topic` or None for all of the owner's, or "disconnect" with `session` or
+    None for all.
+    """
     if control == "revoke":
-        return bytes(msgpack.packb({"control": "revoke", "owner": owner}))
+        narrowed = {} if topic is None else {"topic": topic}
+        return bytes(msgpack.packb({"control": "revoke", "owner": owner, **narrowed}))
     if control == "disconnect":
         return bytes(msgpack.packb({"control": "disconnect", "session": session}))
     raise ValueError(f"there is no order {control!r}")
@@ -87,9 +119,14 @@ def hear_body(session: str, data: bytes | str) -> bytes:
     return bytes(msgpack.packb({"control": "hear", "session": session, "data": data}))
 
 
-def topic_body(data: bytes | None) -> bytes:
-    """Return a topic's message: a JSON document, or None to end its subscriptions."""
-    return bytes(msgpack.packb({"control": "close"} if data is None else {"data": data}))
+def topic_body(data: bytes) -> bytes:
+    """Return a topic's message that brings a JSON document."""
+    return bytes(msgpack.packb({"data": data}))
+
+
+def topic_end_body(*, spare_owner: bool) -> bytes:
+    """Return a topic's message that ends its subscriptions: all of them, or all but its owner's."""
+    return bytes(msgpack.packb({"control": "restrict" if spare_owner else "close"}))
 
 
 def seal(user_ids: list[int], body: bytes, *, offset: int = 0) -> bytes:
@@ -113,19 +150,25 @@ def open_topic_message(message: bytes) -> TopicMessage:
     """Return what a message of a topic's channel says; raise `BadEnvelopeError`."""
     match _unpack(message):
         case {"data": bytes(data)}:
-            return TopicMessage(data)
+            return TopicData(data)
         case {"control": "close"}:
-            return TopicMessage(None)
+            return TopicEnd(spare_owner=False)
+        case {"control": "restrict"}:
+            return TopicEnd(spare_owner=True)
+        case {"presence": bytes(numbers)} if len(numbers) == _PRESENCE.size:
+            user_id, last_seen = _PRESENCE.unpack(numbers)
+            return PresenceNews(user_id, Presence(online=not last_seen, last_seen=last_seen or None))
         case _:
-            raise BadEnvelopeError("neither data nor a known order")
+            raise BadEnvelopeError("neither a publication nor a known order")
 
 
 def _body_of(packed: bytes) -> StreamBody | Revoke | DisconnectOrder | Hear:
     match _unpack(packed):
         case {"stream": str(stream), "data": bytes(data)}:
             return StreamBody(stream, data)
-        case {"control": "revoke", "owner": int(owner)}:
-            return Revoke(owner)
+        case {"control": "revoke", "owner": int(owner), **more}:
+            topic = more.get("topic")
+            return Revoke(owner, topic if isinstance(topic, str) else None)
         case {"control": "disconnect", "session": str() | None as session}:
             return DisconnectOrder(session)
         case {"control": "hear", "session": str(session), "data": bytes() | str() as data}:

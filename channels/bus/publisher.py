@@ -8,7 +8,7 @@ from typing import Any
 from redis.asyncio import Redis
 
 from channels.bus.addressing import channel_prefix, registry_key, topic_channel, user_field
-from channels.bus.envelope import seal, topic_body
+from channels.bus.envelope import seal, topic_body, topic_end_body
 from channels.bus.redis_errors import live_errors, script_text
 
 _CHUNK = 4000  # people a script call, so that the engine is not blocked for long
@@ -41,8 +41,7 @@ class LivePublisher:
 
     async def to_topic(self, name: str, data: bytes) -> None:
         """Send a JSON document to all who listen to a topic."""
-        with live_errors():
-            await self._redis.publish(topic_channel(name), topic_body(data))
+        await self._tell(name, topic_body(data))
 
     async def to_process(self, process_id: bytes, body: bytes) -> bool:
         """Send an order to one process, whoever is connected there; return whether it lives."""
@@ -52,5 +51,12 @@ class LivePublisher:
 
     async def close_topic(self, name: str) -> None:
         """End all subscriptions to a topic, since what it is about is gone."""
+        await self._tell(name, topic_end_body(spare_owner=False))
+
+    async def restrict_topic(self, name: str) -> None:
+        """End all subscriptions to a topic but its owner's, who alone may hear it from now on."""
+        await self._tell(name, topic_end_body(spare_owner=True))
+
+    async def _tell(self, name: str, body: bytes) -> None:
         with live_errors():
-            await self._redis.publish(topic_channel(name), topic_body(None))
+            await self._redis.publish(topic_channel(name), body)

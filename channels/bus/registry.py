@@ -1,5 +1,7 @@
 """Keep in Redis which people are connected to this process, so that writers find their connections.
 
+Who is registered and was away is announced as online in the same step (see `channels.bus.presence`).
+
 One task writes, so that a registration and its undoing can never overtake each other; what it writes
 is not what was asked for but what is true at the moment of writing, so that late requests do no harm.
 """
@@ -14,7 +16,14 @@ from typing import Any
 import structlog
 from redis.asyncio import Redis
 
-from channels.bus.addressing import heartbeat_key, registry_key, user_field
+from channels.bus.addressing import (
+    presence_channel_prefix,
+    present_key,
+    registry_key,
+    seen_key,
+    user_field,
+)
+from channels.bus.envelope import PRESENCE_HEAD
 from channels.bus.redis_errors import live_errors, script_text
 from channels.cancellation import heed_cancellation
 from channels.errors import LiveUnavailableError
@@ -32,15 +41,24 @@ class _Request:
 
 
 class Registry:
-    """Register people at this process; `is_here` tells whether a person is connected right now."""
+    """Register people at this process; `is_here` tells whether a person is connected right now.
+
+    `joined` is told of how many people it was announced that they are online.
+    """
 
     def __init__(
-        self, redis: Redis, process_id: bytes, group_of: Callable[[int], int], is_here: Callable[[int], bool]
+        self,
+        redis: Redis,
+        process_id: bytes,
+        group_of: Callable[[int], int],
+        is_here: Callable[[int], bool],
+        *,
+        joined: Callable[[int], None] = lambda _: None,
     ) -> None:
-        self._redis = redis
         self._process_id = process_id
         self._group_of = group_of
         self._is_here = is_here
+        self._joined = joined
         self._script = redis.register_script(script_text("registry.lua"))
         self._requests: list[_Request] = []
         self._asked = asyncio.Event()
@@ -78,17 +96,11 @@ class Registry:
                     if request.done is not None and not request.done.done():
                         request.done.set_result(added.intersection(request.user_ids))
 
-    async def beat(self, connections: int, *, seconds: float) -> None:
-        """Say for the next `seconds` that this process lives, and how many connections it holds."""
-        with live_errors():
-            await self._redis.set(heartbeat_key(self._process_id), connections, px=int(seconds * 1000))
-
     async def withdraw(self, user_ids: Iterable[int]) -> None:
-        """Take these people and this process out, whatever is true; called once, when the process stops."""
+        """Take these people out, whatever is true; called once, when the process stops."""
         with live_errors():
             for group, members in self._by_group(user_ids).items():
                 await self._edit(group, members, "-" * len(members))
-            await self._redis.delete(heartbeat_key(self._process_id))
 
     def _people(self, request: _Request) -> Iterable[int]:
         """Return whom a request is still about: who left and is back has a request of their own, which is answered."""
@@ -117,8 +129,11 @@ class Registry:
         return added
 
     async def _edit(self, group: int, user_ids: list[int], flags: str) -> list[int]:
-        arguments: list[Any] = [self._process_id, flags, *map(user_field, user_ids)]
-        news: list[int] = await self._script(keys=[registry_key(group)], args=arguments)
+        keys = [registry_key(group), present_key(group), seen_key(group)]
+        words: list[Any] = [self._process_id, flags, presence_channel_prefix(group), PRESENCE_HEAD]
+        news, joined = await self._script(keys=keys, args=[*words, *map(user_field, user_ids)])
+        if joined:
+            self._joined(joined)
         return [user_ids[position - 1] for position in news]
 
     def _by_group(self, user_ids: Iterable[int]) -> dict[int, list[int]]:

@@ -126,6 +126,7 @@ class AccountApi:
                 display_name=form.display_name,
                 bio=form.bio,
                 private=form.private,
+                presence=form.presence,
                 settings=form.settings,
             )
         return json_answer(Account.shaped(user).to_bytes())

@@ -11,6 +11,7 @@ from server.edge.endpoint import Access, Endpoint
 from server.edge.paging import Pager
 from server.edge.photo_view import PhotoView
 from server.edge.schemas import ListQuery, SearchQuery
+from server.presence import PresenceView
 from storage import photos, social, users
 from storage.database import Database
 from storage.errors import NotFoundError
@@ -20,10 +21,11 @@ from storage.models import User
 class ProfilesApi:
     """`/users`."""
 
-    def __init__(self, db: Database, cursors: Cursors, view: PhotoView) -> None:
+    def __init__(self, db: Database, cursors: Cursors, view: PhotoView, presence: PresenceView) -> None:
         self._db = db
         self._cursors = cursors
         self._view = view
+        self._presence = presence
 
     def endpoints(self) -> list[Endpoint]:
         """Return the table of this resource."""
@@ -82,7 +84,10 @@ class ProfilesApi:
         relation = None
         if call.viewer_id is not None and call.viewer_id != user.id:
             relation = await social.relation(self._db, call.viewer_id, user.id)
-        return json_answer(Profile.shaped(user, relation).to_bytes())
+        presence = None
+        if call.viewer_id is not None:
+            presence = await self._presence.of(user.id, viewer_id=call.viewer_id)
+        return json_answer(Profile.shaped(user, relation, presence).to_bytes())
 
     async def photos(self, call: Call) -> web.Response:
         """Answer `GET /users/{username or id}/photos`."""

@@ -21,6 +21,7 @@ from server.identity.auth import Authentication, SessionCookies
 from server.identity.sessions_desk import SessionDesk
 from server.identity.tokens import AccessTokens
 from server.media.uploads import UploadLimits, Uploads
+from server.presence import PresenceView
 from server.services import Services
 
 
@@ -42,7 +43,7 @@ def _people(services: Services, tokens: AccessTokens) -> list[Endpoint]:
         *tokens_api.endpoints(),
         *AccountApi(db, desk).endpoints(),
         *RelationsApi(db, services.feeds, cursors).endpoints(),
-        *ProfilesApi(db, cursors, view).endpoints(),
+        *ProfilesApi(db, cursors, view, PresenceView(db, services.presence)).endpoints(),
     ]
 
 

@@ -210,6 +210,13 @@ class LiveSection(Section):
         description="Most connections closed a second when a process stops, since all of them come back to others; "
         "with very many, stopping takes longer than `drain_seconds`.",
     )
+    presence_grace: float = Field(
+        default=10.0,
+        ge=0,
+        le=45,
+        description="Seconds for which a person who has left is still said to be online, since most come right back. "
+        "At most 45, so that who has gone is known within a minute.",
+    )
 
     @field_validator("pong_deadline")
     @classmethod

@@ -11,8 +11,9 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from channels.ports import Presence
 from storage import models
-from storage.cards import person_fields, timestamp
+from storage.cards import person_fields, timestamp, timestamp_of
 
 Id = Annotated[str, Field(min_length=13, max_length=13, pattern="^[0-9A-HJKMNP-TV-Z]{13}$", examples=["01K3S9C0XG4Q7"])]
 Time = Annotated[str, Field(json_schema_extra={"format": "date-time"}, examples=["2026-11-20T12:00:00.000Z"])]
@@ -63,7 +64,11 @@ class RelationToViewer(Answer):
 
 
 class Profile(Person):
-    """What everybody may know of an account; `relation` is null for visitors and on one's own."""
+    """What everybody may know of an account; `relation` is null for visitors and on one's own.
+
+    `online` and `last_seen` are null unless the viewer may know: followers, if the person lets them, and the person.
+    `last_seen` tells when somebody who is away was last online, in the last 30 days.
+    """
 
     bio: str
     private: bool
@@ -72,18 +77,26 @@ class Profile(Person):
     photos: int
     created_at: Time
     relation: RelationToViewer | None
+    online: bool | None
+    last_seen: Time | None
 
     @classmethod
-    def shaped(cls, user: models.User, relation: models.Relation | None) -> Profile:
+    def shaped(cls, user: models.User, relation: models.Relation | None, presence: Presence | None) -> Profile:
         """Return the profile as a viewer sees it."""
-        return cls(**_public(user), relation=None if relation is None else RelationToViewer(**_relation(relation)))
+        return cls(
+            **_public(user),
+            relation=None if relation is None else RelationToViewer(**_relation(relation)),
+            online=None if presence is None else presence.online,
+            last_seen=None if presence is None or presence.last_seen is None else timestamp_of(presence.last_seen),
+        )
 
 
 class Account(Person):
-    """One's own account."""
+    """One's own account; `presence` is whom the person lets know whether they are online."""
 
     bio: str
     private: bool
+    presence: models.PresenceAudience
     followers: int
     following: int
     photos: int
@@ -95,7 +108,7 @@ class Account(Person):
     @classmethod
     def shaped(cls, user: models.User) -> Account:
         """Return the account as its owner sees it."""
-        return cls(**_public(user), email=user.email, role=user.role, settings=user.settings)
+        return cls(**_public(user), presence=user.presence, email=user.email, role=user.role, settings=user.settings)
 
 
 class Tokens(Answer):

@@ -10,6 +10,7 @@ import orjson
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from storage import ids
+from storage.models import PresenceAudience
 
 MAX_TAGS = 30
 MAX_SETTINGS_BYTES = 8192
@@ -155,6 +156,7 @@ class AccountChange(Input):
     display_name: Annotated[DisplayName, Field(min_length=1)] | None = None
     bio: Bio | None = None
     private: bool | None = None
+    presence: PresenceAudience | None = None
     settings: Annotated[dict[str, Any], AfterValidator(_settings)] | None = None
 
 

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import orjson
+
 from channels.errors import PermissionDeniedError, UnknownChannelError
 from channels.ports import Grant, Identity
 from server.live.store_errors import store_errors
+from server.presence import PresenceView
 from storage import ids, photos, social
 from storage.database import Queryable
 from storage.errors import NotFoundError
 from workers import live_topics
-from workers.live_topics import FEED, NOTIFICATIONS
+from workers.live_topics import FEED, NOTIFICATIONS, PRESENCE
 
 
 class LiveAuthorizer:
-    """Let people hear `photo:<id>` and `user:<id>` where they may see the photo and the profile."""
+    """Let people hear `photo:<id>`, `user:<id>` and `presence:<id>` of what they may see and know."""
 
-    def __init__(self, db: Queryable) -> None:
+    def __init__(self, db: Queryable, presence: PresenceView) -> None:
         self._db = db
+        self._view = presence
+        self._kinds = {"photo": self._photo, "user": self._user, PRESENCE: self._presence}
 
     async def authorize(self, identity: Identity, channel: str) -> Grant:
         """Return the grant; raise `UnknownChannelError`, `PermissionDeniedError` or `LiveUnavailableError`."""
@@ -24,14 +29,15 @@ class LiveAuthorizer:
         if kind in {FEED, NOTIFICATIONS}:
             # People's own streams come with the connection; nobody subscribes to another's.
             raise PermissionDeniedError("this stream belongs to another person")
-        if kind not in {"photo", "user"}:
+        grant = self._kinds.get(kind)
+        if grant is None:
             raise UnknownChannelError(f"there is no channel {channel[:50]!r}")
         try:
             wanted = ids.decode(text)
         except ids.BadIdError as error:
             raise UnknownChannelError(str(error)) from error
         with store_errors():
-            return await (self._user if kind == "user" else self._photo)(identity.user_id, wanted)
+            return await grant(identity.user_id, wanted)
 
     async def _user(self, viewer_id: int, user_id: int) -> Grant:
         if not await social.may_see(self._db, viewer_id, user_id):
@@ -44,3 +50,10 @@ class LiveAuthorizer:
         except NotFoundError as error:
             raise PermissionDeniedError("this photo is not yours to hear") from error
         return Grant(topic=live_topics.photo_topic(photo_id), owner_id=photo.author.id)
+
+    async def _presence(self, viewer_id: int, user_id: int) -> Grant:
+        presence = await self._view.of(user_id, viewer_id=viewer_id)
+        if presence is None:
+            raise PermissionDeniedError("whether this person is online is not yours to hear")
+        data = orjson.dumps(live_topics.presence_fields(presence))
+        return Grant(topic=live_topics.presence_topic(user_id), owner_id=user_id, data=data)

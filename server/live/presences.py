@@ -4,14 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from channels.errors import NotOfferedError
-from channels.ports import Identity, Present
+from channels.errors import NotOfferedError, PermissionDeniedError, UnknownChannelError
+from channels.ports import Identity, Presence, Present
+from server.live.store_errors import store_errors
+from server.presence import PresenceView
+from storage import ids
+from workers import live_topics
 
 
 class LivePresences:
-    """Tell of nobody yet."""
+    """Tell of one person on each channel `presence:<id>`: the one that it is named by."""
+
+    def __init__(self, view: PresenceView) -> None:
+        self._view = view
 
     async def present(self, identity: Identity, channel: str) -> Sequence[Present]:
-        """Raise `NotOfferedError`."""
-        del identity
-        raise NotOfferedError(f"{channel} does not tell who is present")
+        """Return the person if they are online; see the port for the errors."""
+        kind, _, text = channel.partition(":")
+        if kind != live_topics.PRESENCE:
+            raise NotOfferedError(f"{channel[:50]} does not tell who is present")
+        try:
+            user_id = ids.decode(text)
+        except ids.BadIdError as error:
+            raise UnknownChannelError(str(error)) from error
+        with store_errors():
+            presence = await self._view.of(user_id, viewer_id=identity.user_id)
+        if presence is None:
+            raise PermissionDeniedError("whether this person is online is not yours to know")
+        return [Present(user=ids.encode(user_id))] if presence.online else []
+
+    def news(self, user_id: int, presence: Presence) -> bytes:
+        """Return the document of a change."""
+        return live_topics.presence_changed(user_id, presence)

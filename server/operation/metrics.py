@@ -63,6 +63,17 @@ class Metrics:
         self._resyncs = Counter(
             "picshare_live_resyncs", "Live connections read again after a loss.", ("outcome",), registry=self.registry
         )
+        self._presence = Counter(
+            "picshare_live_presence_changes",
+            "People announced as online or away.",
+            ("change",),
+            registry=self.registry,
+        )
+        self._cleared = Counter(
+            "picshare_live_processes_cleared",
+            "Dead live processes whose people were cleared away.",
+            registry=self.registry,
+        )
         Gauge("picshare_info", "The version that runs.", ("version",), registry=self.registry).labels(version).set(1)
 
     def request_done(self, *, method: str, route: str, status: int, seconds: float) -> None:
@@ -106,6 +117,18 @@ class Metrics:
         """Record connections whose streams were read again after a suspected loss."""
         self._resyncs.labels("recovered").inc(recovered)
         self._resyncs.labels("lost").inc(lost)
+
+    def live_joined(self, people: int) -> None:
+        """Record people who were announced as online."""
+        self._presence.labels("joined").inc(people)
+
+    def live_parted(self, people: int) -> None:
+        """Record people who were announced as away."""
+        self._presence.labels("left").inc(people)
+
+    def live_cleared(self, processes: int) -> None:
+        """Record dead live processes that were cleared away."""
+        self._cleared.inc(processes)
 
     def backlog(self, depths: Mapping[str, int], *, oldest_seconds: float) -> None:
         """Record what waits now; `<queue>.dead` are dead letters."""

@@ -2,8 +2,11 @@
 
 import { h } from "./dom.js";
 
-/** Return a button for a profile with `relation`; `changed(relation)` is called whenever it changes. */
-export function followButton(app, person, changed = () => {}) {
+/**
+ * Return a button for a profile with `relation`; `changed(relation)` is called whenever it changes, `settled()` when
+ * the server has agreed.
+ */
+export function followButton(app, person, changed = () => {}, settled = () => {}) {
   const button = h("button.button", { type: "button" });
   const relation = { ...person.relation };
   let busy = false;
@@ -24,6 +27,7 @@ export function followButton(app, person, changed = () => {}) {
     changed(relation);
     try {
       await (follow ? app.api.put(`/users/${person.id}/follow`) : app.api.delete(`/users/${person.id}/follow`));
+      settled();
     } catch (error) {
       Object.assign(relation, before);
       show();

@@ -23,7 +23,10 @@ export class Subscriptions {
     this.#command = command;
   }
 
-  /** Want a channel; returns a function that ends it. See `LiveClient.subscribe` for the handlers. */
+  /**
+   * Want a channel; returns a function that ends it. See `LiveClient.subscribe` for the handlers; there is one more,
+   * `subscribed(data)`, called with each beginning and what the channel begins with, undefined where it has nothing.
+   */
   add(name, handlers) {
     let channel = this.#channels.get(name);
     if (!channel) {
@@ -31,6 +34,8 @@ export class Subscriptions {
       this.#channels.set(name, channel);
     }
     clearTimeout(channel.timer);
+    // What was refused once may be allowed by now; who wants it anew asks anew.
+    if (channel.state === "refused") channel.state = "idle";
     channel.readers.add(handlers);
     this.#join(channel);
     return () => this.#leave(channel, handlers);
@@ -63,8 +68,9 @@ export class Subscriptions {
   async #join(channel) {
     if (!this.#connected || channel.state !== "idle" || channel.readers.size === 0) return;
     channel.state = "joining";
+    let result;
     try {
-      await this.#command("subscribe", { channel: channel.name });
+      result = await this.#command("subscribe", { channel: channel.name });
     } catch (error) {
       this.#failed(channel, error);
       return;
@@ -73,6 +79,7 @@ export class Subscriptions {
     channel.state = "live";
     if (channel.wasLive) for (const { resumed } of channel.readers) resumed?.();
     channel.wasLive = true;
+    for (const { subscribed } of channel.readers) subscribed?.(result.data);
   }
 
   #failed(channel, error) {

@@ -7,6 +7,7 @@ import { count } from "./like.js";
 import { avatar, nameOf } from "./person.js";
 import { PhotoList } from "./photo_list.js";
 import { menu } from "./photo_menu.js";
+import { PresenceLine } from "./presence.js";
 
 /** Make the page at "/u/:username". */
 export function profilePage(app, { username }) {
@@ -19,6 +20,7 @@ class ProfilePage {
   #username;
   #person = null;
   #list = null;
+  #presence;
   #stops = [];
   #left = false;
   element = h("div", {}, h("div.spinner", { role: "status", "aria-label": "Loading the profile" }));
@@ -26,12 +28,14 @@ class ProfilePage {
   constructor(app, username) {
     this.#app = app;
     this.#username = username;
+    this.#presence = new PresenceLine(app);
     this.#load();
   }
 
   leave() {
     this.#left = true;
     for (const stop of this.#stops) stop();
+    this.#presence.leave();
     this.#list?.leave();
   }
 
@@ -61,6 +65,7 @@ class ProfilePage {
     });
     fill(this.element, this.#head(own), this.#mayLook(own) ? this.#list.element : locked());
     this.#app.router.setTitle(nameOf(person));
+    if (!own) this.#presence.watch(person);
     if (!own || this.#stops.length > 0) {
       this.#watch(person, own);
       return;
@@ -98,7 +103,7 @@ class ProfilePage {
         person.followers += Number(relation.following) - Number(person.relation.following);
         person.relation = { ...relation };
         drawFigures();
-      });
+      }, () => this.#presence.renew());
       append(buttons, [follow, this.#menu()]);
     }
     return h(
@@ -110,6 +115,7 @@ class ProfilePage {
         {},
         h("h1", {}, nameOf(person)),
         h("p.quiet", {}, `@${person.username}`, person.private && " · private", person.relation?.followed_by && h("span.follows-you", {}, "follows you")),
+        this.#presence.element,
       ),
       buttons,
       figures,

@@ -1,4 +1,4 @@
-/** Settings: name, bio, who sees the photos, and signing out. */
+/** Settings: name, bio, who sees the photos and whether one is here, and signing out. */
 
 import { h, icon } from "./dom.js";
 import { checkbox, field, form } from "./form.js";
@@ -15,11 +15,22 @@ export function settingsPage(app) {
     "Only people whose request you accept see your photos.",
     user.private,
   );
+  const isShown = checkbox(
+    "presence",
+    "Show when you are online",
+    "People who follow you see whether you are here, and when you last were.",
+    user.presence === "followers",
+  );
   const sheet = form({
-    inputs: [name, bio, isPrivate],
+    inputs: [name, bio, isPrivate, isShown],
     action: "Save",
     submit: async () => {
-      const body = { display_name: name.input.value.trim(), bio: bio.input.value.trim(), private: isPrivate.input.checked };
+      const body = {
+        display_name: name.input.value.trim(),
+        bio: bio.input.value.trim(),
+        private: isPrivate.input.checked,
+        presence: isShown.input.checked ? "followers" : "nobody",
+      };
       app.session.update(await app.api.patch("/users/me", body));
       app.toasts.show("Saved", { iconName: "check" });
     },

@@ -20,18 +20,28 @@ export function ago(moment, now = Date.now(), locale = undefined) {
   );
 }
 
-/** Return a `<time>` element for an RFC 3339 text; hovering shows the full date. */
-export function when(text) {
+/** Return the same as the end of a sentence: "just now", "5 min ago", "3 h ago", "2 d ago", "on 3 May". */
+export function since(moment, now = Date.now(), locale = undefined) {
+  const text = ago(moment, now, locale);
+  if (text === "now") return "just now";
+  return Math.round((now - moment) / 1000) < WEEK ? `${text} ago` : `on ${text}`;
+}
+
+/**
+ * Return a `<time>` element for an RFC 3339 text; hovering shows the full date. `inSentence` makes it the end of one.
+ */
+export function when(text, { inSentence = false } = {}) {
   const moment = Date.parse(text);
   const full = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "short" }).format(moment);
-  return h("time", { datetime: text, title: full }, ago(moment));
+  const words = inSentence ? since(moment) : ago(moment);
+  return h("time", { datetime: text, title: full, data: inSentence ? { sentence: "" } : {} }, words);
 }
 
 /** Renew every `<time>` below `root` each half minute; returns a function that stops it. */
 export function keepTimesFresh(root = document) {
   const renew = () => {
     for (const element of root.querySelectorAll("time[datetime]")) {
-      const text = ago(Date.parse(element.dateTime));
+      const text = ("sentence" in element.dataset ? since : ago)(Date.parse(element.dateTime));
       if (element.textContent !== text) element.textContent = text;
     }
   };

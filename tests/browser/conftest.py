@@ -46,7 +46,10 @@ async def _running(folder: Path) -> AsyncIterator[str]:
         folder=folder,
         name="picshare",
         port=port,
-        env={f"PICSHARE_LIMITS__{name}": rate for name, rate in limits.items()},
+        env={
+            "PICSHARE_LIVE__PRESENCE_GRACE": "0.5",
+            **{f"PICSHARE_LIMITS__{name}": rate for name, rate in limits.items()},
+        },
     )
     await service.start()
     try:

@@ -107,6 +107,23 @@ async def test_moments_are_told_shortly(page: Page, seconds: int, text: str) -> 
 
 
 @pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (-5, "just now"),
+        (300, "5 min ago"),
+        (3 * 3600, "3 h ago"),
+        (6 * 86400, "6 d ago"),
+        (7 * 86400, "on 13 Nov"),
+        (400 * 86400, "on 16 Oct 2025"),
+    ],
+)
+async def test_moments_end_sentences(page: Page, seconds: int, text: str) -> None:
+    """At the end of a sentence a moment is told so that it can be read aloud."""
+    expression = 'm.since(Date.UTC(2026, 10, 20, 12) - a * 1000, Date.UTC(2026, 10, 20, 12), "en-GB")'
+    assert await call(page, "time", expression, seconds) == text
+
+
+@pytest.mark.parametrize(
     ("typed", "tags"),
     [("", []), ("#Sea, night  sky", ["sea", "night", "sky"]), ("##a,a,,A", ["a"]), ("# ,", [])],
 )

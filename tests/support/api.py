@@ -12,6 +12,7 @@ import aiohttp
 from aiohttp.test_utils import TestServer
 from argon2 import PasswordHasher
 
+from channels.bus.presence import PresenceBook
 from channels.bus.publisher import LivePublisher
 from server.app import make_app
 from server.identity.passwords import Passwords
@@ -52,6 +53,7 @@ def services_of(database: Database, redis: Redis, folder: Path, **settings: Any)
         gate=Gate(redis),
         tickets=Tickets(redis),
         publisher=LivePublisher(redis, slot_group),
+        presence=PresenceBook(redis, slot_group),
         passwords=Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)),
         media_urls=MediaUrls(SECRET),
     )

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import itertools
 import time
 from collections.abc import Sequence
 
 import orjson
 
+from channels.bus.addressing import GROUPS, presence_topic
+from channels.bus.presence import PresenceBook
 from channels.errors import (
     LiveUnavailableError,
     NotOfferedError,
@@ -19,7 +22,7 @@ from channels.errors import (
     UnknownChannelError,
     UnknownOperationError,
 )
-from channels.ports import Grant, Identity, Position, Present, Publication, Recovery
+from channels.ports import Grant, Identity, Position, Presence, Present, Publication, Recovery
 
 
 class FakeAuthenticator:
@@ -114,6 +117,10 @@ class FakePresences:
             raise NotOfferedError(channel)
         return [Present(user=str(int(number) + more)) for more in range(2)]
 
+    def news(self, user_id: int, presence: Presence) -> bytes:
+        """Put a change into words."""
+        return orjson.dumps({"user": user_id, "online": presence.online, "last_seen": presence.last_seen})
+
 
 class FakeOperations:
     """Know "echo", which returns what it is given, and "refuse"."""
@@ -128,22 +135,31 @@ class FakeOperations:
 
 
 class FakeAuthorizer:
-    """Grant "photo:<n>" to everybody but those who were blocked; the owner of photo n is user n."""
+    """Grant "photo:<n>" and "presence:<n>" to everybody but those who were blocked; the owner of photo n is user n.
 
-    def __init__(self) -> None:
+    What a presence begins with is read from `book`; people's groups are as `tests.support.live.group_of` says.
+    """
+
+    def __init__(self, book: PresenceBook | None = None) -> None:
+        self._book = book
         self.blocked: set[tuple[int, int]] = set()
         self.asked = 0
         self.gate: asyncio.Event | None = None
 
     async def authorize(self, identity: Identity, channel: str) -> Grant:
-        """Return the grant of a photo's channel."""
+        """Return the grant of a channel, as things stand before the gate is passed."""
         self.asked += 1
         kind, _, number = channel.partition(":")
-        if kind != "photo" or not number.isdigit():
+        if kind not in {"photo", "presence"} or not number.isdigit():
             raise UnknownChannelError(channel)
-        refused = (int(number), identity.user_id) in self.blocked
+        owner_id, topic, data = int(number), channel, None
+        refused = (owner_id, identity.user_id) in self.blocked
+        if kind == "presence":
+            assert self._book is not None
+            topic = presence_topic(owner_id % GROUPS, owner_id)
+            data = orjson.dumps(dataclasses.asdict(await self._book.read(owner_id)))
         if self.gate is not None:
             await self.gate.wait()
         if refused:
             raise PermissionDeniedError(channel)
-        return Grant(topic=channel, owner_id=int(number))
+        return Grant(topic=topic, owner_id=owner_id, data=data)

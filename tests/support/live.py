@@ -12,8 +12,9 @@ import msgpack
 import orjson
 from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType, web
 
-from channels.bus.addressing import channel_prefix, registry_key, user_field
+from channels.bus.addressing import GROUPS, channel_prefix, registry_key, user_field
 from channels.bus.envelope import seal, stream_body
+from channels.bus.presence import PresenceBook
 from channels.live import Live
 from channels.ports import Ports
 from channels.settings import LiveSettings
@@ -26,7 +27,7 @@ PATH = "/connection/websocket"
 
 def group_of(user_id: int) -> int:
     """Return a test person's slot group."""
-    return user_id % 16
+    return user_id % GROUPS
 
 
 class CountingMetrics:
@@ -38,6 +39,7 @@ class CountingMetrics:
         self.sent = 0
         self.resyncs: list[tuple[int, int]] = []
         self.slow: list[int] = []
+        self.joined = self.parted = self.cleared = 0
 
     def live_slow(self, waiting: int) -> None:
         """Keep how much waited."""
@@ -59,6 +61,18 @@ class CountingMetrics:
         """Keep what a resynchronisation came to."""
         self.resyncs.append((recovered, lost))
 
+    def live_joined(self, people: int) -> None:
+        """Count people who were announced as online."""
+        self.joined += people
+
+    def live_parted(self, people: int) -> None:
+        """Count people who were announced as away."""
+        self.parted += people
+
+    def live_cleared(self, processes: int) -> None:
+        """Count dead processes."""
+        self.cleared += processes
+
 
 class LiveServer:
     """One live process: `live` and its fake ports, served at `url`."""
@@ -68,7 +82,7 @@ class LiveServer:
         self.metrics = CountingMetrics()
         self.authenticator = FakeAuthenticator()
         self.streams = MemoryStreams()
-        self.authorizer = FakeAuthorizer()
+        self.authorizer = FakeAuthorizer(PresenceBook(redis, group_of))
         ports = Ports(
             authenticator=self.authenticator,
             streams=self.streams,
@@ -79,6 +93,8 @@ class LiveServer:
         self.live = Live(redis, ports, group_of, settings, metrics=self.metrics)
         self.url = self.origin = ""
         self.port = 0
+        self._work: asyncio.Task[None] | None = None
+        self._killed = False
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[LiveServer]:
@@ -99,16 +115,28 @@ class LiveServer:
         self.port = runner.addresses[0][1]
         self.origin = f"http://127.0.0.1:{self.port}"
         self.url = f"ws://127.0.0.1:{self.port}{PATH}"
-        work = asyncio.create_task(self.live.run())
+        self._work = asyncio.create_task(self.live.run())
+        work = self._work
         try:
             await eventually(lambda: self.live.ready or work.done())
             yield self
         finally:
-            await self.live.close()
-            work.cancel()
-            with suppress(asyncio.CancelledError):
-                await work
+            if not self._killed:
+                await self.live.close()
+            await self._end(work)
             await runner.cleanup()
+
+    async def kill(self) -> None:
+        """End the work without a word to anybody, as SIGKILL does."""
+        assert self._work is not None
+        self._killed = True
+        await self._end(self._work)
+
+    @staticmethod
+    async def _end(work: asyncio.Task[None]) -> None:
+        work.cancel()
+        with suppress(asyncio.CancelledError):
+            await work
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
         identity = await self.authenticator.authenticate(request.query["token"])

@@ -109,13 +109,14 @@ class Process:
         self.keepalive = Keepalive(SETTINGS)
         self.registry = Registry(redis, process_id, group_of, self.hub.has_user)
         self.resync = Resync(self.hub, self.registry, streams, SETTINGS, metrics)
-        delivery = Delivery(self.hub, frozenset(process_channels(process_id)), self.resync, lambda *_: None)
+        presences = FakePresences()
+        delivery = Delivery(self.hub, presences, frozenset(process_channels(process_id)), self.resync, lambda *_: None)
         self.pubsub = FakePubSub(engine, process_id, delivery)
         ports = Ports(
             authenticator=FakeAuthenticator(),
             streams=streams,
             authorizer=FakeAuthorizer(),
-            presences=FakePresences(),
+            presences=presences,
             operations=FakeOperations(),
         )
         ears = Ears(hub=self.hub, registry=self.registry, pubsub=cast(PubSub, self.pubsub))

@@ -154,20 +154,16 @@ class EngineRedis:
     def __init__(self, engine: MemoryEngine) -> None:
         self._engine = engine
 
-    def register_script(self, _text: str) -> Callable[..., Awaitable[list[int]]]:
-        """Return the registry script."""
+    def register_script(self, _text: str) -> Callable[..., Awaitable[tuple[list[int], int]]]:
+        """Return the registry script, which announces nobody here."""
 
-        async def registry(*, keys: Sequence[bytes], args: Sequence[Any]) -> list[int]:
-            process, flags, *fields = args
+        async def registry(*, keys: Sequence[bytes], args: Sequence[Any]) -> tuple[list[int], int]:
+            process, flags, _prefix, _head, *fields = args
             people = [int.from_bytes(field, "big") for field in fields]
             news: list[int] = await self._engine.answer(lambda: self._edit(process, flags, people))
-            return news
+            return news, 0
 
         return registry
-
-    async def set(self, *_: object, **__: object) -> None:
-        """Take a heartbeat."""
-        await self._engine.answer(lambda: None)
 
     def _edit(self, process: bytes, flags: str, people: Sequence[int]) -> list[int]:
         news = []

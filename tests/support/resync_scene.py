@@ -50,9 +50,6 @@ class FakeRegistry:
             raise LiveUnavailableError("the answer was lost")
         return missing
 
-    async def beat(self, connections: int, *, seconds: float) -> None:
-        """Do nothing."""
-
 
 class Scene:
     """One connected client of person 7, whose stream `feed` stands at the end of the log."""

@@ -117,7 +117,7 @@ def test_the_live_guide_lists_every_error_that_is_used() -> None:
 
 def test_the_live_guide_lists_every_publication() -> None:
     """Each type of document that is published stands in the table."""
-    published = set(re.findall(r'"((?:photo|notification)(?:\.\w+)?)"', inspect.getsource(live_topics)))
+    published = set(re.findall(r'"((?:photo|notification|presence)(?:\.\w+)?)"', inspect.getsource(live_topics)))
     published |= {"photo.new"}  # made of bytes
     published -= {"photo"}  # a field
     assert names_in("docs/live.md", "Publications", 1) == published

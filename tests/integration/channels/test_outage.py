@@ -211,16 +211,3 @@ async def test_lost_registration(serve: Serve, redis: Redis) -> None:
         assert await numbers(client, 1) == [1]
         await server.publish(redis, [7], "feed", {"n": 2})
         assert await numbers(client, 2) == [2]
-
-
-async def test_heartbeat(serve: Serve, redis: Redis) -> None:
-    """A process says that it lives, and how many connections it holds, until it stops."""
-    async with serve(renewal_interval=0.1) as server, BareClient.to(server.url) as client:
-        await client.connect("7")
-        key = b"live:process:" + server.live.process_id
-
-        async def beats() -> bool:
-            return await redis.get(key) == b"1"
-
-        await eventually(beats)
-    assert await redis.get(key) is None

@@ -2,112 +2,28 @@
 
 from __future__ import annotations
 
-import asyncio
-import dataclasses
-import json
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from typing import Any
 
 import aiohttp
 import pytest
 
 from channels.bus.envelope import control_body
-from channels.live import Live
-from channels.ports import Ports
-from channels.settings import LiveSettings
-from server.counting import Counting
-from server.identity.tokens import AccessTokens
-from server.live.authenticator import LiveAuthenticator
-from server.live.authorizer import LiveAuthorizer
-from server.live.operations import LiveOperations
-from server.live.presences import LivePresences
-from server.live.streams import LiveStreams
 from server.services import Services
 from storage import ids
-from storage.ids import slot_group
-from storage.notification_log import NotificationLog
 from storage.redis_client import Redis
-from tests.support.api import SECRET, Api, running_api
-from tests.support.person import Person
+from tests.support.api import Api
+from tests.support.live_api import PATH, Socket, connected, running_live_api
 from tests.support.pictures import photograph
 
 pytestmark = pytest.mark.engines
-
-PATH = "/connection/websocket"
 
 
 @pytest.fixture
 async def api(services: Services, redis: Redis) -> AsyncIterator[Api]:
     """A running API that holds live connections, too."""
-    streams = LiveStreams(
-        db=services.db,
-        feeds=services.feeds,
-        cards=services.cards,
-        engagement=services.engagement,
-        notification_log=NotificationLog(redis),
-        sign=services.media_urls.sign,
-    )
-    authenticator = LiveAuthenticator(AccessTokens(SECRET), services.tickets)
-    operations = LiveOperations(services.db, Counting(services.engagement), services.gate, services.settings.limits)
-    ports = Ports(
-        authenticator=authenticator,
-        streams=streams,
-        authorizer=LiveAuthorizer(services.db),
-        presences=LivePresences(),
-        operations=operations,
-    )
-    live = Live(redis, ports, slot_group, LiveSettings())
-    task = asyncio.create_task(live.run())
-    async with running_api(dataclasses.replace(services, live=live)) as running:
+    async with running_live_api(services, redis) as running:
         yield running
-        await live.close()
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
-
-
-class Socket:
-    """A live connection that speaks JSON."""
-
-    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
-        self._socket = socket
-        self._number = 0
-
-    async def ask(self, **command: Any) -> dict[str, Any]:
-        """Send a command and return its reply."""
-        self._number += 1
-        await self._socket.send_str(json.dumps({"id": self._number, **command}))
-        return await self.until("id", self._number)
-
-    async def until(self, field: str, value: Any = None) -> dict[str, Any]:
-        """Return the next message that has a field, or a field of this value."""
-        async with asyncio.timeout(5):
-            while True:
-                message = await self._socket.receive()
-                assert message.type is aiohttp.WSMsgType.TEXT, (message.type, message.data, message.extra)
-                for line in message.data.split("\n"):
-                    told: dict[str, Any] = json.loads(line)
-                    if field in told and value in (None, told[field]):
-                        return told
-
-    async def closed(self) -> int:
-        """Return the code with which the connection ends."""
-        async with asyncio.timeout(5):
-            while (message := await self._socket.receive()).type is aiohttp.WSMsgType.TEXT:
-                pass
-        assert message.type is aiohttp.WSMsgType.CLOSE
-        code: int = message.data
-        return code
-
-
-async def connected(api: Api, person: Person) -> Socket:
-    """Connect a person with a ticket."""
-    ticket = (await person.call("POST", "/live/token")).expect(201)["token"]
-    socket = Socket(await api.session.ws_connect(api.url + PATH))
-    reply = await socket.ask(connect={"token": ticket})
-    assert set(reply["connect"]["subs"]) == {"feed", "notifications"}
-    return socket
 
 
 async def test_a_websocket_from_a_foreign_origin_is_403(api: Api) -> None:

@@ -16,6 +16,7 @@ from server.identity.tokens import AccessTokens
 from server.live.authenticator import LiveAuthenticator
 from server.live.authorizer import LiveAuthorizer
 from server.live.streams import LiveStreams
+from server.presence import PresenceView
 from storage import ids, notifications
 from storage.models import NotificationKind, Role
 from storage.notification_log import NotificationLog
@@ -31,6 +32,11 @@ pytestmark = pytest.mark.engines
 def identity_of(person: Person) -> Identity:
     """Return who a person is on a live connection."""
     return Identity(user_id=ids.decode(person.id), session="s", expires_at=time.time() + 60)
+
+
+def authorizer_of(api: Api) -> LiveAuthorizer:
+    """Return the authorizer on the API's stores."""
+    return LiveAuthorizer(api.services.db, PresenceView(api.services.db, api.services.presence))
 
 
 def announcing(document: bytes) -> Announcement:
@@ -161,7 +167,7 @@ async def test_notifications_recover_with_counters(api: Api, streams: LiveStream
 async def test_subscribing_to_another_person_s_stream_is_denied(api: Api) -> None:
     """Streams of others, unknown channels, and what one may not see: none is granted."""
     ann, bob = await api.person(), await api.person()
-    authorizer = LiveAuthorizer(api.services.db)
+    authorizer = authorizer_of(api)
     photo = await ann.upload(photograph())
     for channel in (f"feed:{ann.id}", f"notifications:{ann.id}", "feed", f"photo:{photo['id']}"):
         with pytest.raises(PermissionDeniedError):
@@ -185,7 +191,7 @@ async def test_subscribing_to_another_person_s_stream_is_denied(api: Api) -> Non
 async def test_a_block_denies_what_was_granted_before(api: Api) -> None:
     """After being blocked, neither the photo nor the profile is granted any more."""
     ann, bob = await api.person(), await api.person()
-    authorizer = LiveAuthorizer(api.services.db)
+    authorizer = authorizer_of(api)
     photo = await ann.upload(photograph())
     await api.finish(photo)
     channels = (f"photo:{photo['id']}", f"user:{ann.id}")

@@ -9,7 +9,7 @@ import pytest
 from storage import ids, social, users
 from storage.database import Database
 from storage.errors import ConflictError, NotFoundError
-from storage.models import Relation, User
+from storage.models import PresenceAudience, Relation, User
 from tests.support.community import block, follow, people, person, topics
 
 pytestmark = pytest.mark.engines
@@ -173,6 +173,28 @@ async def test_may_see(database: Database) -> None:
     assert not await social.may_see(database, ben.id, ann.id)
     assert not await social.may_see(database, ann.id, ben.id)
     assert not await social.may_see(database, ann.id, 5)
+
+
+async def test_may_see_presence(database: Database) -> None:
+    """Whether somebody is online is for themselves and for followers whom nobody blocks, unless it is for nobody."""
+    ann, ben, cat = await people(database, "ann", "ben", "cat")
+    await follow(database, ben, ann)
+
+    async def seen() -> dict[int | None, bool]:
+        viewers = (None, ann.id, ben.id, cat.id)
+        return {viewer: await social.may_see_presence(database, viewer, ann.id) for viewer in viewers}
+
+    assert await seen() == {None: False, ann.id: True, ben.id: True, cat.id: False}
+    async with database.transaction() as tx:
+        await users.update(tx, ann.id, presence=PresenceAudience.NOBODY)
+    assert await seen() == {None: False, ann.id: True, ben.id: False, cat.id: False}
+    async with database.transaction() as tx:
+        await users.update(tx, ann.id, presence=PresenceAudience.FOLLOWERS)
+    await block(database, ben, ann)
+    assert await seen() == {None: False, ann.id: True, ben.id: False, cat.id: False}
+    async with database.transaction() as tx:
+        await users.remove(tx, ann.id)
+    assert not any((await seen()).values())
 
 
 async def test_fanout_order_and_chunks(database: Database) -> None:

@@ -7,7 +7,7 @@ import pytest
 from storage import comments, ids, photos, sessions, users
 from storage.database import Database
 from storage.errors import ConflictError, InvalidValueError, NotFoundError
-from storage.models import Role, User
+from storage.models import PresenceAudience, Role, User
 from tests.support.community import block, people, person, processing_photo, ready_photo, topics
 
 pytestmark = pytest.mark.engines
@@ -78,6 +78,17 @@ async def test_update_announces_what_others_see(database: Database) -> None:
         assert tx.events == []
         await users.update(tx, ann.id, display_name="Ann B.")
     assert await topics(database) == ["user.changed"]
+
+
+async def test_hiding_presence_is_announced(database: Database) -> None:
+    """Who lets nobody know any longer whether they are online is announced, since somebody may be listening."""
+    ann = await person(database, "ann")
+    assert ann.presence is PresenceAudience.FOLLOWERS
+    for presence in (PresenceAudience.FOLLOWERS, PresenceAudience.NOBODY, None):
+        async with database.transaction() as tx:
+            ann = await users.update(tx, ann.id, presence=presence)
+    assert ann.presence is PresenceAudience.NOBODY
+    assert await topics(database) == ["presence.hidden"]
 
 
 async def test_new_name_reaches_comments(database: Database) -> None:

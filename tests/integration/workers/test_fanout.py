@@ -16,6 +16,7 @@ from storage.ids import encode, shard_of
 from storage.models import Photo, User
 from tests.support.community import block, follow, people, person, ready_photo
 from tests.support.stage import Stage
+from workers import live_topics
 from workers.fanout import chunks
 
 pytestmark = pytest.mark.engines
@@ -230,7 +231,7 @@ async def test_deletion_overtakes(stage: Stage) -> None:
 
 
 async def test_follow_and_unfollow(stage: Stage) -> None:
-    """Following brings an author's photos into the feed, unfollowing takes them out; neither is announced."""
+    """Following brings an author's photos into the feed, unfollowing takes them out and ends the author's presence."""
     ann, bob = await people(stage.database, "ann", "bob")
     photo = await ready_photo(stage.database, ann)
     await stage.pump()
@@ -242,7 +243,8 @@ async def test_follow_and_unfollow(stage: Stage) -> None:
         await social.unfollow(tx, bob.id, ann.id)
     await stage.pump()
     assert await stage.feed(bob) == []
-    assert await stage.told() == []
+    order = {"control": "revoke", "owner": ann.id, "topic": live_topics.presence_topic(ann.id)}
+    assert [message.body for message in await stage.told()] == [order]
 
 
 async def test_request_changes_no_feed(stage: Stage) -> None:

@@ -9,21 +9,37 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from channels.bus.addressing import channel_prefix, draw_process_id, process_channels, registry_key, topic_channel
+from channels.bus.addressing import (
+    channel_prefix,
+    draw_process_id,
+    presence_channel_prefix,
+    presence_topic,
+    present_key,
+    process_channels,
+    registry_key,
+    seen_key,
+    topic_channel,
+    user_field,
+)
 from channels.bus.envelope import (
+    PRESENCE_HEAD,
     BadEnvelopeError,
     DisconnectOrder,
     Envelope,
+    PresenceNews,
     Revoke,
     StreamBody,
-    TopicMessage,
+    TopicData,
+    TopicEnd,
     control_body,
     open_envelope,
     open_topic_message,
     seal,
     stream_body,
     topic_body,
+    topic_end_body,
 )
+from channels.ports import Presence
 
 
 def test_layout() -> None:
@@ -39,6 +55,8 @@ def test_layout() -> None:
     ("body", "meaning"),
     [
         (control_body(control="revoke", owner=5), Revoke(5)),
+        (control_body(control="revoke", owner=5, topic="photo:1"), Revoke(5, "photo:1")),
+        (msgpack.packb({"control": "revoke", "owner": 5}), Revoke(5)),
         (control_body(control="disconnect", session="s"), DisconnectOrder("s")),
         (control_body(control="disconnect"), DisconnectOrder(None)),
     ],
@@ -83,11 +101,30 @@ def test_any_bytes(message: bytes) -> None:
 
 
 def test_topic_messages() -> None:
-    """A topic's message brings a document or says that the topic is gone."""
-    assert open_topic_message(topic_body(b"{}")) == TopicMessage(b"{}")
-    assert open_topic_message(topic_body(None)) == TopicMessage(None)
-    with pytest.raises(BadEnvelopeError):
-        open_topic_message(msgpack.packb({"control": "other"}))
+    """A topic's message brings a document, or ends all subscriptions, or all but the owner's."""
+    assert open_topic_message(topic_body(b"{}")) == TopicData(b"{}")
+    assert open_topic_message(topic_end_body(spare_owner=False)) == TopicEnd(spare_owner=False)
+    assert open_topic_message(topic_end_body(spare_owner=True)) == TopicEnd(spare_owner=True)
+    for message in (
+        msgpack.packb({"control": "other"}),
+        msgpack.packb({"presence": bytes(15)}),
+        msgpack.packb({"presence": "x" * 16}),
+    ):
+        with pytest.raises(BadEnvelopeError):
+            open_topic_message(message)
+
+
+@pytest.mark.parametrize(
+    ("last_seen", "presence"),
+    [
+        (0, Presence(online=True)),
+        (1_795_179_695_627, Presence(online=False, last_seen=1_795_179_695_627)),
+    ],
+)
+def test_presence_messages(last_seen: int, presence: Presence) -> None:
+    """A person's presence is two numbers behind the head that the scripts are given."""
+    message = PRESENCE_HEAD + user_field(5) + last_seen.to_bytes(8, "big")
+    assert open_topic_message(message) == PresenceNews(5, presence)
 
 
 def test_names() -> None:
@@ -95,6 +132,14 @@ def test_names() -> None:
     assert registry_key(3) == b"online:{3}"
     assert channel_prefix(3) == b"live:{3}:"
     assert topic_channel("photo:X") == b"topic:photo:X"
+    assert (present_key(3), seen_key(3)) == (b"present:{3}", b"seen:{3}")
     process = draw_process_id()
     assert len(process) == 8
     assert process_channels(process) == [b"live:{%d}:%b" % (group, process) for group in range(16)]
+
+
+def test_presence_topics_lie_with_their_keys() -> None:
+    """The first hash tag of a presence topic's channel is its group's, so that one script may change and publish."""
+    channel = topic_channel(presence_topic(3, 0xABC))
+    assert channel == presence_channel_prefix(3) + b"0000000000000abc"
+    assert channel.partition(b"{")[2].partition(b"}")[0] == b"3"

@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 import orjson
 import pytest
 
+from channels.bus.addressing import presence_topic
+from channels.ports import Presence
 from storage.events import BadEventError, Event, LikeAdded, PhotoReady
 from storage.ids import encode
 from storage.models import LikeState, Notification, NotificationCounters, NotificationKind, Person
@@ -89,9 +91,27 @@ def test_notification_documents() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("presence", "fields"),
+    [
+        (Presence(online=True), {"online": True}),
+        (Presence(online=False), {"online": False}),
+        (
+            Presence(online=False, last_seen=1_795_179_695_627),
+            {"online": False, "last_seen": "2026-11-20T13:01:35.627Z"},
+        ),
+    ],
+)
+def test_presence_documents(presence: Presence, fields: dict[str, object]) -> None:
+    """Presence names the person, and tells when they were last online as the API tells times, if that is known."""
+    document = orjson.loads(live_topics.presence_changed(5, presence))
+    assert document == {"type": "presence", "user_id": encode(5), **fields}
+
+
 def test_topic_names() -> None:
     """Topics are named by the ids that the API shows."""
     assert (live_topics.photo_topic(5), live_topics.user_topic(6)) == (f"photo:{encode(5)}", f"user:{encode(6)}")
+    assert live_topics.presence_topic(5 * 64 + 63) == presence_topic(5, 5 * 64 + 63)  # of the person's slot group
 
 
 async def test_on() -> None:

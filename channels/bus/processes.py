@@ -1,0 +1,59 @@
+"""The live processes of the service, by what each says of itself; who falls silent is dead.
+
+All times are the engine's, so that no two machines' clocks are compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from redis.asyncio import Redis
+
+from channels.bus.addressing import PROCESSES_KEY
+from channels.bus.redis_errors import live_errors, script_text
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Beat:
+    """What a process learns by saying that it lives.
+
+    `fresh` is whether it was not known; `dead` are silent processes for the caller to clear away, each with the
+    millisecond at which it was last alive.
+    """
+
+    fresh: bool
+    dead: Mapping[bytes, int]
+
+
+class Processes:
+    """Say that this process lives, and learn which others do not; all methods raise `LiveUnavailableError`."""
+
+    def __init__(self, redis: Redis, process_id: bytes, *, deadline: float) -> None:
+        self._redis = redis
+        self._process_id = process_id
+        self._deadline_ms = int(deadline * 1000)
+        self._script = redis.register_script(script_text("beat.lua"))
+
+    async def beat(self, *, judge: bool) -> Beat:
+        """Say that this process lives; with `judge`, take over those that have been silent for the deadline."""
+        arguments: list[Any] = [self._process_id, self._deadline_ms, int(judge)]
+        with live_errors():
+            fresh, dead = await self._script(keys=[PROCESSES_KEY], args=arguments)
+        pairs = zip(dead[::2], dead[1::2], strict=True)
+        return Beat(fresh=bool(fresh), dead={process_id: int(last) for process_id, last in pairs})
+
+    async def unknown(self, process_ids: Collection[bytes]) -> list[bytes]:
+        """Return those of these processes that are not among the living: they died without being noticed."""
+        if not process_ids:
+            return []
+        ordered: list[Any] = list(process_ids)
+        with live_errors():
+            scores = await self._redis.zmscore(PROCESSES_KEY, ordered)
+        return [process_id for process_id, score in zip(ordered, scores, strict=True) if score is None]
+
+    async def remove(self, process_ids: Collection[bytes]) -> None:
+        """Take processes off the list: cleared away, or stopped in good order."""
+        with live_errors():
+            await self._redis.zrem(PROCESSES_KEY, *process_ids)

@@ -1,0 +1,21 @@
+-- Announce those as away who left a while ago and have not come back.
+-- KEYS: those who are said to be online, when others were last; ARGV: milliseconds that they have to come back,
+-- milliseconds for which it is kept when somebody was last here, how many people at most, prefix of their presence
+-- topics' channels, head of a presence message.
+-- Returns how many people were announced.
+local prefix, head = ARGV[4], ARGV[5]
+local now = redis.call('TIME')
+local now_ms = now[1] * 1000 + math.floor(now[2] / 1000)
+
+local until_ms = string.format('%.0f', now_ms - ARGV[1])
+local due = redis.call('ZRANGEBYSCORE', KEYS[1], '(0', until_ms, 'WITHSCORES', 'LIMIT', 0, ARGV[3])
+for i = 1, #due, 2 do
+  local field, left_ms = due[i], due[i + 1]
+  redis.call('ZREM', KEYS[1], field)
+  redis.call('ZADD', KEYS[2], left_ms, field)
+  local topic = prefix .. string.format('%08x%08x', struct.unpack('>I4I4', field))
+  redis.call('PUBLISH', topic, head .. field .. struct.pack('>I8', tonumber(left_ms)))
+end
+redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', string.format('(%.0f', now_ms - ARGV[2]))
+
+return #due / 2

@@ -1,0 +1,41 @@
+"""Whether somebody is online, on the page of their profile."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.async_api import expect
+
+from tests.browser.visitor import WITHIN, House
+
+
+async def test_a_profile_tells_whether_its_person_is_online(house: House) -> None:
+    """A follower sees somebody come and go while looking, and nothing any more once they hide it or are unfollowed."""
+    owner, follower = await house.account(), await house.guest()
+    await follower.person.follow(owner)
+    await follower.open(f"/u/{owner.name}")
+    await follower.sees(follower.page.get_by_role("heading", name=owner.name))
+    presence = follower.page.locator(".presence")
+    await expect(presence).to_be_hidden()
+    await follower.subscribed(f"presence:{owner.id}")
+
+    guest = await house.guest(owner)
+    await follower.sees_text(presence, "Online")
+    await guest.context.close()
+    await follower.sees_text(presence, re.compile("^Last seen (just now|1 min ago)$"))
+
+    again = await house.guest(owner)
+    await follower.sees_text(presence, "Online")
+    await again.page.get_by_role("link", name="Settings").click()
+    await again.page.get_by_label("Show when you are online").uncheck()
+    await again.page.get_by_role("button", name="Save").click()
+    await expect(presence).to_be_hidden(timeout=WITHIN)
+
+    (await owner.call("PATCH", "/users/me", json={"presence": "followers"})).expect(200)
+    await follower.page.reload()
+    await follower.sees_text(presence, "Online")
+    follow = follower.page.get_by_role("button", name="Following")
+    await follow.click()
+    await expect(presence).to_be_hidden(timeout=WITHIN)
+    await follower.page.get_by_role("button", name="Follow", exact=True).click()
+    await follower.sees_text(presence, "Online")

@@ -1,0 +1,110 @@
+"""The API with live connections in this process, as `picshare run` has them, and a bare JSON client."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import aiohttp
+
+from channels.live import Live
+from channels.ports import Ports
+from channels.settings import LiveSettings
+from server.counting import Counting
+from server.identity.tokens import AccessTokens
+from server.live.authenticator import LiveAuthenticator
+from server.live.authorizer import LiveAuthorizer
+from server.live.operations import LiveOperations
+from server.live.presences import LivePresences
+from server.live.streams import LiveStreams
+from server.presence import PresenceView
+from server.services import Services
+from storage.ids import slot_group
+from storage.notification_log import NotificationLog
+from storage.redis_client import Redis
+from tests.support.api import SECRET, Api, running_api
+from tests.support.person import Person
+
+PATH = "/connection/websocket"
+
+
+@asynccontextmanager
+async def running_live_api(
+    services: Services, redis: Redis, settings: LiveSettings | None = None
+) -> AsyncIterator[Api]:
+    """Serve the API with live connections on a free port of the loopback."""
+    streams = LiveStreams(
+        db=services.db,
+        feeds=services.feeds,
+        cards=services.cards,
+        engagement=services.engagement,
+        notification_log=NotificationLog(redis),
+        sign=services.media_urls.sign,
+    )
+    view = PresenceView(services.db, services.presence)
+    ports = Ports(
+        authenticator=LiveAuthenticator(AccessTokens(SECRET), services.tickets),
+        streams=streams,
+        authorizer=LiveAuthorizer(services.db, view),
+        presences=LivePresences(view),
+        operations=LiveOperations(services.db, Counting(services.engagement), services.gate, services.settings.limits),
+    )
+    live = Live(redis, ports, slot_group, settings or LiveSettings(drain_seconds=0.1))
+    task = asyncio.create_task(live.run())
+    async with running_api(dataclasses.replace(services, live=live)) as running:
+        yield running
+        await live.close()
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+class Socket:
+    """A live connection that speaks JSON."""
+
+    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        self._socket = socket
+        self._number = 0
+
+    async def ask(self, **command: Any) -> dict[str, Any]:
+        """Send a command and return its reply."""
+        self._number += 1
+        await self._socket.send_str(json.dumps({"id": self._number, **command}))
+        return await self.until("id", self._number)
+
+    async def until(self, field: str, value: Any = None) -> dict[str, Any]:
+        """Return the next message that has a field, or a field of this value."""
+        async with asyncio.timeout(5):
+            while True:
+                message = await self._socket.receive()
+                assert message.type is aiohttp.WSMsgType.TEXT, (message.type, message.data, message.extra)
+                for line in message.data.split("\n"):
+                    told: dict[str, Any] = json.loads(line)
+                    if field in told and value in (None, told[field]):
+                        return told
+
+    async def closed(self) -> int:
+        """Return the code with which the connection ends."""
+        async with asyncio.timeout(5):
+            while (message := await self._socket.receive()).type is aiohttp.WSMsgType.TEXT:
+                pass
+        assert message.type is aiohttp.WSMsgType.CLOSE
+        code: int = message.data
+        return code
+
+    async def close(self) -> None:
+        """End the connection."""
+        await self._socket.close()
+
+
+async def connected(api: Api, person: Person) -> Socket:
+    """Connect a person with a ticket."""
+    ticket = (await person.call("POST", "/live/token")).expect(201)["token"]
+    socket = Socket(await api.session.ws_connect(api.url + PATH))
+    reply = await socket.ask(connect={"token": ticket})
+    assert set(reply["connect"]["subs"]) == {"feed", "notifications"}
+    return socket

@@ -1,0 +1,30 @@
+"""Who may judge whether others are dead, by the clock given."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from channels.attendance import Regularity
+
+
+@pytest.mark.parametrize(
+    ("beats", "now", "may"),
+    [
+        ([], 0, False),  # it has only begun
+        ([0, 5, 10, 15], 19, False),  # not for long enough
+        ([0, 5, 10, 15], 20, True),
+        ([0, 10, 20], 20, True),  # late, but never by more than half the deadline
+        ([0, 5, 10, 21], 25, False),  # a pause of 11 s: an outage, perhaps of all
+        ([0, 5, 10, 21, 26, 31, 36], 40, False),  # 19 s after it
+        ([0, 5, 10, 21, 26, 31, 36], 41, True),
+        ([0, 5, 10, 15, 20], 31, False),  # the pause is now
+    ],
+)
+def test_judging(beats: Sequence[float], now: float, may: bool) -> None:
+    """A process judges once it has beaten for the whole deadline of 20 s without a pause of half of it."""
+    regularity = Regularity(deadline=20)
+    for moment in beats:
+        regularity.beaten(moment)
+    assert regularity.may_judge(now) is may
