@@ -5,15 +5,17 @@ from __future__ import annotations
 import inspect
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiohttp
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
+from tests.browser.live_tab import LiveTab
+from tests.browser.scripted_server import ScriptedServer
 from tests.browser.visitor import House
 from tests.engines.private import free_port, in_background
 from tests.support.service import Service
@@ -27,6 +29,7 @@ FLAGS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--renderer-process-limit=16",  # a tab that hangs or crashes is alone in it
 )
 
 
@@ -79,7 +82,11 @@ def chromium() -> str:
 async def browser(chromium: str) -> AsyncIterator[Browser]:
     """A browser, in which every visitor has a context of their own."""
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
+        browser = await playwright.chromium.launch(
+            executable_path=chromium,
+            args=list(FLAGS),
+            ignore_default_args=["--disable-back-forward-cache"],  # people's browsers have it
+        )
         yield browser
         await browser.close()
 
@@ -92,3 +99,59 @@ async def house(browser: Browser, service_url: str) -> AsyncIterator[House]:
         yield house
         await house.close()
     assert house.complaints() == []
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def module_page(browser: Browser) -> AsyncIterator[Page]:
+    """A page of the modules' origin, on which modules are called and nothing is changed."""
+    async with ScriptedServer.running() as server:
+        context = await browser.new_context(locale="en-GB", timezone_id="UTC")
+        page = await context.new_page()
+        await page.goto(server.url)
+        yield page
+        await context.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def context(browser: Browser) -> AsyncIterator[BrowserContext]:
+    """A browser profile of its own."""
+    context = await browser.new_context()
+    yield context
+    await context.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def page(context: BrowserContext) -> AsyncIterator[Page]:
+    """A page in a context of its own, in which no error may stay uncaught."""
+    page = await context.new_page()
+    uncaught: list[object] = []
+    page.on("pageerror", lambda error: uncaught.append(error))  # noqa: PLW0108 - a built-in is not taken
+    yield page
+    assert uncaught == []
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def server() -> AsyncIterator[ScriptedServer]:
+    """A scripted server that nobody has connected to yet."""
+    async with ScriptedServer.running() as server:
+        yield server
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def tab(page: Page, server: ScriptedServer) -> LiveTab:
+    """A tab, not opened yet, whose connection is its own."""
+    return LiveTab(page, server.url)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def tabs(context: BrowserContext, server: ScriptedServer) -> AsyncIterator[Callable[..., Awaitable[LiveTab]]]:
+    """Open one more tab of a person ("ada", if not named); no error in any may stay uncaught."""
+    uncaught: list[object] = []
+
+    async def another(person: str = "ada") -> LiveTab:
+        page = await context.new_page()
+        page.on("pageerror", lambda error: uncaught.append(error))  # noqa: PLW0108 - a built-in is not taken
+        return await LiveTab(page, server.url, person=person).open()
+
+    yield another
+    assert uncaught == []
