@@ -12,7 +12,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Error, Page, async_playwright
 
 from tests.browser.live_tab import LiveTab
 from tests.browser.scripted_server import ScriptedServer
@@ -112,6 +112,17 @@ async def module_page(browser: Browser) -> AsyncIterator[Page]:
         await context.close()
 
 
+class Uncaught:
+    """The errors that nobody in a page has caught."""
+
+    def __init__(self) -> None:
+        self.errors: list[Error] = []
+
+    def note(self, error: Error) -> None:
+        """Take one down."""
+        self.errors.append(error)
+
+
 @pytest_asyncio.fixture(loop_scope="session")
 async def context(browser: Browser) -> AsyncIterator[BrowserContext]:
     """A browser profile of its own."""
@@ -124,10 +135,10 @@ async def context(browser: Browser) -> AsyncIterator[BrowserContext]:
 async def page(context: BrowserContext) -> AsyncIterator[Page]:
     """A page in a context of its own, in which no error may stay uncaught."""
     page = await context.new_page()
-    uncaught: list[object] = []
-    page.on("pageerror", lambda error: uncaught.append(error))  # noqa: PLW0108 - a built-in is not taken
+    uncaught = Uncaught()
+    page.on("pageerror", uncaught.note)
     yield page
-    assert uncaught == []
+    assert uncaught.errors == []
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -146,12 +157,12 @@ async def tab(page: Page, server: ScriptedServer) -> LiveTab:
 @pytest_asyncio.fixture(loop_scope="session")
 async def tabs(context: BrowserContext, server: ScriptedServer) -> AsyncIterator[Callable[..., Awaitable[LiveTab]]]:
     """Open one more tab of a person ("ada", if not named); no error in any may stay uncaught."""
-    uncaught: list[object] = []
+    uncaught = Uncaught()
 
     async def another(person: str = "ada") -> LiveTab:
         page = await context.new_page()
-        page.on("pageerror", lambda error: uncaught.append(error))  # noqa: PLW0108 - a built-in is not taken
+        page.on("pageerror", uncaught.note)
         return await LiveTab(page, server.url, person=person).open()
 
     yield another
-    assert uncaught == []
+    assert uncaught.errors == []

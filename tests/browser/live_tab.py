@@ -12,7 +12,8 @@ OPEN = """async ({ person }) => {
     const { LiveClient } = await import("/static/live.js");
     const ticket = async () => {
         const answer = await fetch("/ticket", { method: "POST" });
-        if (!answer.ok) throw Object.assign(new Error("no ticket"), { status: answer.status });
+        const retryAfter = Number(answer.headers.get("Retry-After"));
+        if (!answer.ok) throw Object.assign(new Error("no ticket"), { status: answer.status, retryAfter });
         return answer.json();
     };
     window.live = new LiveClient({ ticket });

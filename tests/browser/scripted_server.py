@@ -23,7 +23,8 @@ class ScriptedServer:
 
     The stream `feed` is remembered and recovered by offset, unless a test sets `results`, the connect results to give
     in turn, the last one for ever. `refuse` maps channels or methods to errors. A `mute` server takes connections and
-    answers nothing. `ticket_status` other than 200 refuses tickets. `GET /hang` is answered once `hanging` is set.
+    answers nothing. `ticket_status` other than 200 refuses tickets, for `retry_after` seconds. `GET /hang` is answered
+    once `hanging` is set.
     """
 
     def __init__(self) -> None:
@@ -33,6 +34,7 @@ class ScriptedServer:
         self.refuse: dict[str, Message] = {}
         self.mute = False
         self.ticket_status = 200
+        self.retry_after = 0
         self.tickets = 0
         self.hanging = asyncio.Event()
         self.commands: list[Message] = []
@@ -106,7 +108,8 @@ class ScriptedServer:
     async def _ticket(self, _request: web.Request) -> web.Response:
         self.tickets += 1
         ticket = {"token": f"ticket {self.tickets}", "url": "/connection/websocket"}
-        return web.json_response(ticket, status=self.ticket_status)
+        headers = {"Retry-After": str(self.retry_after)}
+        return web.json_response(ticket, status=self.ticket_status, headers=headers)
 
     async def _socket(self, request: web.Request) -> web.WebSocketResponse:
         socket = web.WebSocketResponse()
