@@ -12,6 +12,7 @@ from typing import Any
 from aiohttp import WSMsgType, web
 
 from server.edge.middleware import PAGE_POLICY
+from server.edge.pages import Pages
 from tests.support.eventually import eventually
 
 STATIC = Path(__file__).parents[2] / "static"
@@ -52,7 +53,7 @@ class ScriptedServer:
         app.router.add_get("/hang", server._hang)
         app.router.add_post("/ticket", server._ticket)
         app.router.add_get("/connection/websocket", server._socket)
-        app.router.add_static("/static", STATIC)
+        app.router.add_get("/static/{path:.+}", Pages(STATIC).file)
         runner = web.AppRunner(app, shutdown_timeout=0)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -107,7 +108,8 @@ class ScriptedServer:
 
     async def _ticket(self, _request: web.Request) -> web.Response:
         self.tickets += 1
-        ticket = {"token": f"ticket {self.tickets}", "url": "/connection/websocket"}
+        url = self.url.replace("http", "ws") + "/connection/websocket"
+        ticket = {"token": f"ticket {self.tickets}", "url": url}
         headers = {"Retry-After": str(self.retry_after)}
         return web.json_response(ticket, status=self.ticket_status, headers=headers)
 

@@ -90,6 +90,17 @@ async def test_an_ended_session_stops_the_client(server: ScriptedServer, tab: Li
     assert (await tab.states())[-1]["reason"] == "signed out"
 
 
+async def test_a_stale_ticket_is_replaced(server: ScriptedServer, tab: LiveTab) -> None:
+    """A token that the server does not take may have run out on its way; three times in a row it has not."""
+    await (await tab.open()).live()
+    for connects in (2, 3, 4):
+        await server.close(3500, "invalid token")
+        await server.connected(connects)
+        await tab.live()
+    await server.close(3500, "invalid token")
+    await tab.says("stopped")
+
+
 async def test_stop_forgets(server: ScriptedServer, tab: LiveTab) -> None:
     """After `stop` nothing is connected, and the next start asks for nothing of what was before."""
     server.results = [stream(5)]
@@ -197,6 +208,17 @@ async def test_a_refused_channel_is_not_asked_for_again(server: ScriptedServer, 
     server.refuse.clear()
     await tab.read("photo:2")
     await eventually(lambda: len(server.sent("subscribe")) == 3)
+
+
+async def test_a_channel_may_be_subscribed_already(server: ScriptedServer, tab: LiveTab) -> None:
+    """A server that says so (error 105) is taken at its word."""
+    server.refuse["photo:1"] = {"code": 105, "message": "already subscribed"}
+    await (await tab.open()).live()
+    await tab.read("photo:1")
+    await eventually(lambda: server.sent("subscribe") == [{"channel": "photo:1"}])
+    await server.publish(0, "liked", channel="photo:1")
+    await server.close(3001)
+    await tab.hears("liked", "photo:1 resumed")
 
 
 @pytest.mark.parametrize(("code", "heard"), [(2000, "photo:1 failed 2000"), (2500, "photo:1 resumed")])

@@ -20,6 +20,12 @@ HANG = """() => {
     request.open("GET", "/hang", false);
     setTimeout(() => request.send());
 }"""
+TEN_TIMES_AS_FAST = """
+    const { setTimeout: timeout, setInterval: interval } = window, { now } = Date, began = now();
+    window.setTimeout = (act, ms) => timeout(act, ms / 10);
+    window.setInterval = (act, ms) => interval(act, ms / 10);
+    Date.now = () => began + 10 * (now() - began);
+"""
 OpenTab = Callable[..., Awaitable[LiveTab]]
 
 
@@ -139,17 +145,20 @@ async def test_a_frozen_follower_does_not_stand_in_the_way(server: ScriptedServe
     await third.hears("one")
 
 
+@pytest.mark.parametrize("somebody_comes", [True, False])
 async def test_a_leader_that_does_not_answer_is_replaced(
-    server: ScriptedServer, tabs: OpenTab, context: BrowserContext
+    server: ScriptedServer, tabs: OpenTab, context: BrowserContext, somebody_comes: bool
 ) -> None:
     """A leader that hangs loses its place to a tab that somebody looks at, and follows when it comes to itself."""
     hanging = await (await tabs()).live()
+    await context.add_init_script(TEN_TIMES_AS_FAST)
     other = await (await tabs()).live()
     await server.publish(1, "one")
     await other.hears("one")
     await context.pages[0].evaluate(HANG)
     await server.publish(2, "two")
-    await other.run("dispatchEvent(new Event('online'))")
+    if somebody_comes:
+        await other.run("dispatchEvent(new Event('online'))")
     await server.connected(2)
     await server.publish(3, "three")
     await other.hears("one", "two", "three")

@@ -6,12 +6,30 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
-from playwright.async_api import BrowserContext
+from playwright.async_api import BrowserContext, Page
 
 from tests.browser.live_tab import LiveTab
 from tests.browser.scripted_server import ScriptedServer, stream
 from tests.support.eventually import eventually
 
+LEADER = """async () => {
+    const { Leader } = await import("/static/live/leader.js");
+    const { Streams } = await import("/static/live/streams.js");
+    window.told = [];
+    const post = ({ type, channel, to }) => channel && told.push(`${type} ${channel} to ${to}`);
+    const ticket = async () => (await fetch("/ticket", { method: "POST" })).json();
+    const membership = { id: "me", post, whenGone: () => {} };
+    window.leader = new Leader({ membership, streams: new Streams(), ticket, term: 1 });
+    leader.start();
+}"""
+# The publication "lost" does not reach the tab.
+LOSE_ONE = """
+    const { set } = Object.getOwnPropertyDescriptor(BroadcastChannel.prototype, "onmessage");
+    const isLost = ({ step }) => step?.to === 2 && step.from === 1;
+    Object.defineProperty(BroadcastChannel.prototype, "onmessage", {
+        set(listener) { set.call(this, (event) => isLost(event.data) || listener(event)); },
+    });
+"""
 OpenTab = Callable[..., Awaitable[LiveTab]]
 
 
@@ -86,6 +104,48 @@ async def test_a_refusal_reaches_every_reader(server: ScriptedServer, tabs: Open
     await server.send({"push": {"channel": "photo:1", "unsubscribe": {"code": 2000, "reason": "gone"}}})
     await one.hears("photo:1 failed 2000")
     await other.hears("photo:1 failed 103")
+
+
+async def test_a_leader_asks_once_and_tells_whom_it_concerns(server: ScriptedServer, page: Page) -> None:
+    """Whoever repeats what they want hears it once, and what was refused is asked again only for a new reader."""
+    await page.goto(server.url)
+    server.refuse["photo:2"] = {"code": 103, "message": "permission denied"}
+    await page.evaluate(LEADER)
+
+    async def here(tab: str, *channels: tuple[str, int]) -> None:
+        message = {"type": "here", "from": tab, "channels": channels, "positions": {}}
+        await page.evaluate("(message) => leader.receive(message)", message)
+
+    async def told(*wanted: str) -> None:
+        async def agrees() -> bool:
+            found = await page.evaluate("() => told")
+            assert found == list(wanted), found
+            return True
+
+        await eventually(agrees)
+
+    await here("one", ("photo:1", 1))
+    await told("joined photo:1 to one")
+    await here("one", ("photo:1", 1), ("photo:2", 2))
+    await told("joined photo:1 to one", "refused photo:2 to one")
+    await here("one", ("photo:1", 1), ("photo:2", 2))
+    await here("other", ("photo:1", 1))
+    await told("joined photo:1 to one", "refused photo:2 to one", "joined photo:1 to other")
+    assert len(server.sent("subscribe")) == 2
+    await here("one", ("photo:1", 1), ("photo:2", 3))
+    await eventually(lambda: len(server.sent("subscribe")) == 3)
+
+
+async def test_a_message_that_was_missed_is_told_again(
+    server: ScriptedServer, tabs: OpenTab, context: BrowserContext
+) -> None:
+    """A tab that did not get a message notices with the next one, and hears both from the leader."""
+    await (await tabs()).live()
+    await context.add_init_script(LOSE_ONE)
+    other = await (await tabs()).live()
+    for offset, data in ((1, "one"), (2, "lost"), (3, "three")):
+        await server.publish(offset, data)
+    await other.hears("one", "lost", "three")
 
 
 async def test_state_and_gaps_reach_every_tab(server: ScriptedServer, tabs: OpenTab) -> None:
