@@ -3,7 +3,7 @@
  *
  * A stream moves in steps `{epoch, from, to, publications, gap}`: whoever stands at `from` and takes the
  * publications stands at `to`, and has missed nothing, unless `gap` says that what lies between cannot be told.
- * Offsets only grow within an epoch; they are not consecutive, so only `from` shows that something is missing.
+ * Without an epoch it is a publication that has no place, and moves nobody. Offsets only grow within an epoch; they are not consecutive, so only `from` shows that something is missing.
  */
 
 import { isObject } from "./protocol.js";
@@ -45,11 +45,13 @@ export class Position {
 
   /** Return the step that a live publication is, and make it; null for one that brings nothing new. */
   follow(publication) {
-    const from = this.offset;
-    const to = numberOf(publication.offset) || from; // not every publication is positioned
-    if (publication.offset && to <= from) return null;
+    const published = publicationOf(publication);
+    const { epoch, offset: from } = this;
+    const to = published.offset;
+    if (!this.known || to === 0) return { epoch: null, from: 0, to: 0, publications: [published], gap: false };
+    if (to <= from) return null;
     this.offset = to;
-    return { epoch: this.epoch, from, to, publications: [publicationOf(publication)], gap: false };
+    return { epoch, from, to, publications: [published], gap: false };
   }
 
   /**
@@ -57,7 +59,7 @@ export class Position {
    * was missed for good, or whether the step begins beyond this position (nothing was taken then).
    */
   take({ epoch, from, to, publications, gap }) {
-    if (to === 0 && !gap) return { publications, gap: false, behind: false }; // a stream without positions
+    if (epoch === null) return { publications, gap: false, behind: false };
     const here = this.known && epoch === this.epoch;
     const behind = here && !gap && this.offset < from;
     if (behind) return { publications: [], gap: false, behind };

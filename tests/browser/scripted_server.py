@@ -25,7 +25,7 @@ class ScriptedServer:
     The stream `feed` is remembered and recovered by offset, unless a test sets `results`, the connect results to give
     in turn, the last one for ever. `refuse` maps channels or methods to errors. A `mute` server takes connections and
     answers nothing. `ticket_status` other than 200 refuses tickets, for `retry_after` seconds. `GET /hang` is answered
-    once `hanging` is set.
+    at the end of `hang()`.
     """
 
     def __init__(self) -> None:
@@ -37,7 +37,7 @@ class ScriptedServer:
         self.ticket_status = 200
         self.retry_after = 0
         self.tickets = 0
-        self.hanging = asyncio.Event()
+        self._hanging = asyncio.Event()
         self.commands: list[Message] = []
         self.connects = 0
         self.open: list[web.WebSocketResponse] = []
@@ -93,6 +93,14 @@ class ScriptedServer:
         for socket in list(self.open):
             await socket.close(code=code, message=reason.encode())
 
+    @asynccontextmanager
+    async def hang(self) -> AsyncIterator[None]:
+        """Let `GET /hang` wait until the block ends."""
+        try:
+            yield
+        finally:
+            self._hanging.set()
+
     def sent(self, method: str) -> list[Message]:
         """Return the parameters of every command of a method."""
         return [command[method] for command in self.commands if method in command]
@@ -103,7 +111,7 @@ class ScriptedServer:
         return web.Response(text="<!doctype html><title>live</title>", content_type="text/html", headers=headers)
 
     async def _hang(self, _request: web.Request) -> web.Response:
-        await self.hanging.wait()
+        await self._hanging.wait()
         return web.Response()
 
     async def _ticket(self, _request: web.Request) -> web.Response:

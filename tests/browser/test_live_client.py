@@ -194,6 +194,16 @@ async def test_who_had_to_wait_for_a_channel_looks_anew(server: ScriptedServer, 
     await tab.hears("photo:1 resumed")
 
 
+async def test_who_was_cut_short_looks_anew(server: ScriptedServer, tab: LiveTab) -> None:
+    """A reader whose subscription was not answered before an interruption is told to look anew, too."""
+    await (await tab.open()).live()
+    server.mute = True
+    await tab.read("photo:1")
+    server.mute = False
+    await server.close(3001)
+    await tab.hears("photo:1 resumed")
+
+
 async def test_a_refused_channel_is_not_asked_for_again(server: ScriptedServer, tab: LiveTab) -> None:
     """A channel that the server denies is reported to its reader and left alone, until somebody asks anew."""
     server.refuse["photo:2"] = {"code": 103, "message": "permission denied"}

@@ -97,6 +97,19 @@ async def test_channels_are_handed_over(server: ScriptedServer, tabs: OpenTab, c
     assert len(server.sent("subscribe")) == 4
 
 
+async def test_a_stream_that_was_empty_is_handed_over(
+    server: ScriptedServer, tabs: OpenTab, context: BrowserContext
+) -> None:
+    """What is published first of all, and during a handover, is not missed."""
+    await (await tabs()).live()
+    other = await (await tabs()).live()
+    await server.close(3503)  # so that nobody is connected
+    await other.says("stopped")
+    server.history.append((1, "one"))
+    await context.pages[0].close()
+    await other.hears("one")
+
+
 async def test_a_new_tab_knows_where_the_streams_stand(
     server: ScriptedServer, tabs: OpenTab, context: BrowserContext
 ) -> None:
@@ -155,19 +168,41 @@ async def test_a_leader_that_does_not_answer_is_replaced(
     other = await (await tabs()).live()
     await server.publish(1, "one")
     await other.hears("one")
-    await context.pages[0].evaluate(HANG)
-    await server.publish(2, "two")
-    if somebody_comes:
-        await other.run("dispatchEvent(new Event('online'))")
-    await server.connected(2)
-    await server.publish(3, "three")
-    await other.hears("one", "two", "three")
-    server.hanging.set()
+    async with server.hang():
+        await context.pages[0].evaluate(HANG)
+        await server.publish(2, "two")
+        if somebody_comes:
+            await other.run("dispatchEvent(new Event('online'))")
+        await server.connected(2)
+        await server.publish(3, "three")
+        await other.hears("one", "two", "three")
     await hanging.hears("one", "two", "three")
     await server.alone()
     await server.publish(4, "four")
     for tab in (hanging, other):
         await tab.hears("one", "two", "three", "four")
+    # It waits for its turn again.
+    await context.pages[1].close()
+    await server.connected(3)
+    await server.publish(5, "five")
+    await hanging.hears("one", "two", "three", "four", "five")
+
+
+async def test_a_deposed_leader_is_not_heard(server: ScriptedServer, tabs: OpenTab) -> None:
+    """What a leader says that was replaced and does not know yet changes nothing for the others."""
+    one, other = [await (await tabs()).live() for _ in range(2)]
+    await other.run(
+        """const bus = new BroadcastChannel("picshare.live.1.ada");
+        const from = "deposed";
+        bus.postMessage({ type: "lead", from, term: 1, status: { state: "stopped" }, positions: {} });
+        const step = { epoch: "e", from: 0, to: 1, publications: [{ offset: 1, data: "stale" }], gap: false };
+        bus.postMessage({ type: "step", from, stream: "feed", step });"""
+    )
+    await server.publish(1, "one")
+    for tab in (one, other):
+        await tab.hears("one")
+        assert await tab.state() == "live"
+    assert (server.connects, len(server.open)) == (1, 1)
 
 
 async def test_a_tab_that_was_put_aside_comes_back(server: ScriptedServer, strip: TabStrip) -> None:

@@ -85,7 +85,7 @@ async def test_tokens_are_renewed_before_their_end(module_page: Page, ttl: objec
     assert await call(module_page, "live/protocol", "m.renewIn(a)", ttl) == in_ms
 
 
-def step(start: int, end: int, *offsets: int, epoch: str = "e", gap: bool = False) -> dict[str, Any]:
+def step(start: int, end: int, *offsets: int, epoch: str | None = "e", gap: bool = False) -> dict[str, Any]:
     """Return a step of a stream."""
     publications = [{"offset": offset, "data": offset} for offset in offsets]
     return {"epoch": epoch, "from": start, "to": end, "publications": publications, "gap": gap}
@@ -108,8 +108,10 @@ def step(start: int, end: int, *offsets: int, epoch: str = "e", gap: bool = Fals
         (AT_5, step(1, 2, 2, epoch="f"), NOTHING | {"gap": True}, 2),
         (AT_5, step(5, 9, gap=True), NOTHING | {"gap": True}, 9),
         (AT_5, step(3, 5, gap=True), NOTHING, 5),
-        # A stream without positions.
-        (AT_5, step(0, 0, 0), NOTHING | {"heard": [0]}, 5),
+        # A stream that nothing was published in yet.
+        (None, step(0, 0), NOTHING, 0),
+        # A publication without a position.
+        (AT_5, step(0, 0, 0, epoch=None), NOTHING | {"heard": [0]}, 5),
     ],
 )
 async def test_steps_are_taken_once_and_in_order(
@@ -120,7 +122,8 @@ async def test_steps_are_taken_once_and_in_order(
         const position = new m.Position();
         if (a.position) position.move(a.position);
         const { publications, ...rest } = position.take(a.taken);
-        return [{ heard: publications.map(({ data }) => data), ...rest }, position.offset];
+        const then = position.known ? position.offset : null;
+        return [{ heard: publications.map(({ data }) => data), ...rest }, then];
     })()"""
     argument = {"position": position, "taken": taken}
     assert await call(module_page, "live/position", expression, argument) == [outcome, then]
