@@ -22,6 +22,8 @@ _TYPES = {
     ".txt": "text/plain",
     ".woff2": "font/woff2",
 }
+# What pages of other origins may import, too: the live client (docs/live.md).
+_PUBLIC_MODULES = ("live.js", "live/")
 _TEXT = ("text/", "application/json", "application/manifest", "image/svg")
 
 # Everything below these the application routes by itself (see static/js/app.js).
@@ -65,7 +67,10 @@ class Pages:
 
     async def file(self, request: web.Request) -> web.StreamResponse:
         """Answer with a file; browsers ask each time whether it changed."""
-        return await self._send(request.match_info["path"], {"Cache-Control": "no-cache"})
+        path, headers = request.match_info["path"], {"Cache-Control": "no-cache"}
+        if path.startswith(_PUBLIC_MODULES):
+            headers["Access-Control-Allow-Origin"] = "*"
+        return await self._send(path, headers)
 
     async def _page(self, name: str) -> web.StreamResponse:
         return await self._send(name, {"Cache-Control": "no-cache", "Content-Security-Policy": PAGE_POLICY})

@@ -44,6 +44,8 @@ export function idempotencyKey() {
 
 export class Api {
   #renewal = null;
+  /** The CSRF token of the session that this page speaks for. */
+  #proof = "";
   /** Called once the session has ended for good. */
   onSignedOut = () => {};
 
@@ -67,6 +69,16 @@ export class Api {
     return this.request("DELETE", path);
   }
 
+  /**
+   * Speak for the session that this browser holds now.
+   *
+   * Not simply for whichever it holds: should another person sign in in another tab, the server refuses what this
+   * page still writes in the name of the former one.
+   */
+  adoptSession() {
+    this.#proof = csrfToken();
+  }
+
   /** Say whether this browser holds a session, without asking the server. */
   hasSession() {
     return csrfToken() !== "";
@@ -79,7 +91,7 @@ export class Api {
 
   /** Return the headers that a write with the cookie session needs. */
   writeHeaders() {
-    return { "X-CSRF-Token": csrfToken() };
+    return { "X-CSRF-Token": this.#proof || csrfToken() };
   }
 
   /** Send one request and return its JSON (null for an empty answer); raise `ApiError` otherwise. */

@@ -1,11 +1,11 @@
 /** The composition root of the web application: builds every part, tells each what it needs, and starts. */
 
+import { LiveClient } from "../live.js";
 import { Api } from "./api.js";
 import { discoverPage, tagPage } from "./discover.js";
 import { blank, fill, h } from "./dom.js";
 import { acceptDrops } from "./dropping.js";
 import { homePage } from "./feed.js";
-import { LiveClient } from "./live.js";
 import { Notices } from "./notices.js";
 import { notificationsPage } from "./notifications.js";
 import { followersPage, followingPage } from "./people_list.js";
@@ -123,7 +123,7 @@ class App extends EventTarget {
   }
 
   #begin() {
-    this.live.start();
+    this.live.start({ person: this.session.id });
     this.notices.refresh();
   }
 

@@ -20,7 +20,7 @@ export class PresenceLine {
     this.#show(person);
     if (typeof person.online !== "boolean") return;
     this.#stop = this.#app.live.subscribe(`presence:${person.id}`, {
-      subscribed: (data) => this.#show(data ?? {}),
+      subscribed: (data) => this.#show(data),
       publication: (data) => data.type === "presence" && this.#show(data),
       resumed: () => this.renew(),
       failed: () => this.#show({}),

@@ -1,4 +1,7 @@
-/** Who is signed in, and how that begins and ends. */
+/** Who is signed in, and how that begins and ends: in this tab, or in another one of the same browser. */
+
+/** Where tabs read who is signed in. */
+const PERSON_KEY = "picshare.person";
 
 export class Session extends EventTarget {
   #api;
@@ -9,6 +12,9 @@ export class Session extends EventTarget {
     super();
     this.#api = api;
     api.onSignedOut = () => this.#change(null);
+    addEventListener("storage", ({ key, newValue }) => {
+      if (key === PERSON_KEY && newValue !== this.id) this.check().catch(() => {}); // the next request will tell
+    });
   }
 
   get id() {
@@ -18,17 +24,19 @@ export class Session extends EventTarget {
   /** Find out who is signed in; leaves `user` null when nobody is. */
   async start() {
     if (!this.#api.hasSession()) return;
+    this.#api.adoptSession();
     try {
-      this.user = await this.#api.get("/users/me");
+      this.#take(await this.#api.get("/users/me"));
     } catch (error) {
       if (error.status !== 401) throw error;
     }
   }
 
-  /** Find out whether the session still stands; if not, everybody is told. */
+  /** Find out whether the session still stands, and whose it is; if that has changed, everybody is told. */
   async check() {
-    if (this.#api.hasSession()) await this.#api.get("/users/me");
-    else if (this.user) this.#change(null);
+    const user = this.#api.hasSession() ? await this.#api.get("/users/me") : null;
+    this.#api.adoptSession();
+    if (user?.id !== this.user?.id) this.#change(user);
   }
 
   async signIn(username, password) {
@@ -60,12 +68,19 @@ export class Session extends EventTarget {
     // The browser keeps the tokens as HttpOnly cookies, out of the reach of scripts.
     const answer = await this.#api.post(path, { ...body, cookie: true }, { anonymous: true });
     this.#api.noteExpiry(answer);
+    this.#api.adoptSession();
     this.#change(answer.user ?? (await this.#api.get("/users/me")));
   }
 
   #change(user) {
     const before = this.id;
-    this.user = user;
+    this.#take(user);
     this.dispatchEvent(new CustomEvent("change", { detail: { before, now: this.id } }));
+  }
+
+  #take(user) {
+    this.user = user;
+    if (user) localStorage.setItem(PERSON_KEY, user.id);
+    else localStorage.removeItem(PERSON_KEY);
   }
 }

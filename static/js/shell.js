@@ -1,38 +1,26 @@
 /** The frame around every page: navigation with the badge, the state of the live connection, the uploads. */
 
+import { ConnectionSign } from "./connection_sign.js";
 import { fill, h, icon } from "./dom.js";
 import { avatar, profilePath } from "./person.js";
-
-/** A short interruption says nothing; after so many milliseconds the page tells of it. */
-const PATIENCE = 1200;
-
-const WORDS = {
-  live: "Live",
-  connecting: "Connecting…",
-  waiting: "Reconnecting…",
-  offline: "Offline",
-  stopped: "Disconnected",
-};
 
 export class Shell {
   #app;
   #badge = h("span.badge", { hidden: true });
   #links = new Map();
-  #states = [];
-  #timer = null;
+  #signs;
   main = h("main", { id: "main", tabindex: "-1" });
   element = h("div.shell");
 
   constructor(app) {
     this.#app = app;
     app.notices.addEventListener("count", ({ detail }) => this.#count(detail));
-    app.live.addEventListener("state", ({ detail }) => this.#connection(detail.state));
+    this.#signs = { bar: new ConnectionSign(app.live), rail: new ConnectionSign(app.live) };
   }
 
   /** Draw the frame for the signed-in person, or only the page when `bare`. */
   draw({ bare }) {
     this.#links.clear();
-    this.#states = [];
     this.element.classList.toggle("shell", !bare);
     if (bare) {
       fill(this.element, this.main);
@@ -40,7 +28,6 @@ export class Shell {
     }
     fill(this.element, this.#topbar(), this.#nav(), this.#app.uploads.element, this.main);
     this.#count(this.#app.notices.unseen);
-    this.#say(this.#app.live.state);
     this.mark();
   }
 
@@ -53,11 +40,11 @@ export class Shell {
   }
 
   #topbar() {
-    return h("header.topbar", {}, this.#wordmark(), this.#liveState());
+    return h("header.topbar", {}, this.#wordmark(), this.#signs.bar.element);
   }
 
   #wordmark() {
-    return h("a.wordmark", { href: "/" }, h("img", { src: "/static/icons/picshare.svg", alt: "", width: 30, height: 30 }), "PicShare");
+    return h("a.wordmark", { href: "/" }, h("img", { src: "/static/icons/picshare.svg", alt: "", width: 30, height: 30 }), h("span", {}, "PicShare"));
   }
 
   #nav() {
@@ -81,33 +68,12 @@ export class Shell {
       { "aria-label": "Main" },
       this.#wordmark(),
       h("ul", {}, items),
-      h("div.nav-foot.small", {}, this.#liveState(), settings),
+      h("div.nav-foot.small", {}, this.#signs.rail.element, settings),
     );
-  }
-
-  #liveState() {
-    const element = h("span.live-state", { role: "status" });
-    this.#states.push(element);
-    return element;
   }
 
   #count(unseen) {
     this.#badge.hidden = unseen === 0;
     fill(this.#badge, unseen > 99 ? "99+" : String(unseen), h("span.unseen", {}, " new"));
-  }
-
-  #connection(state) {
-    clearTimeout(this.#timer);
-    if (state === "live" || state === "stopped") this.#say(state);
-    else this.#timer = setTimeout(() => this.#say(state), PATIENCE);
-  }
-
-  #say(state) {
-    for (const element of this.#states) {
-      element.dataset.state = state;
-      const retry = h("button", { type: "button", onclick: () => this.#app.live.retryNow() }, "Connect");
-      const mayRetry = state === "stopped" || state === "offline" || state === "waiting";
-      fill(element, WORDS[state], mayRetry && retry);
-    }
   }
 }

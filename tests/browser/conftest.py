@@ -5,15 +5,17 @@ from __future__ import annotations
 import inspect
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiohttp
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser
+from playwright.async_api import Browser, BrowserContext, Error, Page
 
+from tests.browser.live_tab import LiveTab
+from tests.browser.scripted_server import ScriptedServer
 from tests.browser.visitor import House
 from tests.engines.private import free_port, in_background
 from tests.support.service import Service
@@ -66,3 +68,70 @@ async def house(browser: Browser, service_url: str) -> AsyncIterator[House]:
         yield house
         await house.close()
     assert house.complaints() == []
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def module_page(browser: Browser) -> AsyncIterator[Page]:
+    """A page of the modules' origin, on which modules are called and nothing is changed."""
+    async with ScriptedServer.running() as server:
+        context = await browser.new_context(locale="en-GB", timezone_id="UTC")
+        page = await context.new_page()
+        await page.goto(server.url)
+        yield page
+        await context.close()
+
+
+class Uncaught:
+    """The errors that nobody in a page has caught."""
+
+    def __init__(self) -> None:
+        self.errors: list[Error] = []
+
+    def note(self, error: Error) -> None:
+        """Take one down."""
+        self.errors.append(error)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def context(browser: Browser) -> AsyncIterator[BrowserContext]:
+    """A browser profile of its own."""
+    context = await browser.new_context()
+    yield context
+    await context.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def page(context: BrowserContext) -> AsyncIterator[Page]:
+    """A page in a context of its own, in which no error may stay uncaught."""
+    page = await context.new_page()
+    uncaught = Uncaught()
+    page.on("pageerror", uncaught.note)
+    yield page
+    assert uncaught.errors == []
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def server() -> AsyncIterator[ScriptedServer]:
+    """A scripted server that nobody has connected to yet."""
+    async with ScriptedServer.running() as server:
+        yield server
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def tab(page: Page, server: ScriptedServer) -> LiveTab:
+    """A tab, not opened yet, whose connection is its own."""
+    return LiveTab(page, server.url)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def tabs(context: BrowserContext, server: ScriptedServer) -> AsyncIterator[Callable[..., Awaitable[LiveTab]]]:
+    """Open one more tab of a person ("ada", if not named); no error in any may stay uncaught."""
+    uncaught = Uncaught()
+
+    async def another(person: str = "ada") -> LiveTab:
+        page = await context.new_page()
+        page.on("pageerror", uncaught.note)
+        return await LiveTab(page, server.url, person=person).open()
+
+    yield another
+    assert uncaught.errors == []

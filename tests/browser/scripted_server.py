@@ -2,114 +2,176 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
-from playwright.async_api import Page, WebSocketRoute
+from aiohttp import WSMsgType, web
 
+from server.edge.middleware import PAGE_POLICY
+from server.edge.pages import Pages
 from tests.support.eventually import eventually
 
-# The client alone, on a page that has no live connection of its own.
-START = """async () => {
-    const { LiveClient } = await import("/static/js/live.js");
-    Object.assign(window, { states: [], heard: [], tickets: 0 });
-    const ticket = async () => ({ token: `ticket ${++window.tickets}`, url: "/connection/websocket" });
-    window.live = new LiveClient({ ticket });
-    live.addEventListener("state", ({ detail }) => states.push(detail.state));
-    live.on("feed", ({ data }) => heard.push(data));
-    live.onGap("feed", () => heard.push("gap"));
-    live.start();
-}"""
+STATIC = Path(__file__).parents[2] / "static"
+Message = dict[str, Any]
 
 
 class ScriptedServer:
-    """Answer the client's commands; `results` are the connect results to give in turn, the last one for ever."""
+    """Serve a blank page, the client, tickets, and a live endpoint that answers by script.
 
-    def __init__(self, page: Page) -> None:
-        self._page = page
-        self._socket: WebSocketRoute | None = None
-        self.results: list[dict[str, Any]] = [{}]
-        self.refuse: dict[str, dict[str, Any]] = {}
-        self.commands: list[dict[str, Any]] = []
+    The stream `feed` is remembered and recovered by offset, unless a test sets `results`, the connect results to give
+    in turn, the last one for ever. `refuse` maps channels or methods to errors. A `mute` server takes connections and
+    answers nothing. `ticket_status` other than 200 refuses tickets, for `retry_after` seconds. `GET /hang` is answered
+    at the end of `hang()`.
+    """
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.results: list[Message] = []
+        self.history: list[tuple[int, object]] = []
+        self.refuse: dict[str, Message] = {}
+        self.mute = False
+        self.ticket_status = 200
+        self.retry_after = 0
+        self.tickets = 0
+        self._hanging = asyncio.Event()
+        self.commands: list[Message] = []
         self.connects = 0
+        self.open: list[web.WebSocketResponse] = []
+        self.listening: list[web.WebSocketResponse] = []
 
-    async def start(self, url: str) -> None:
-        """Open a page with the client alone and wait until it is connected."""
-        await self.open(url)
-        await self.connected(1)
-
-    async def open(self, url: str) -> None:
-        """Open a page with the client alone and take its connections."""
-        await self._page.route_web_socket("**/connection/websocket", self._accept)
-        await self._page.goto(f"{url}/signin")
-        await self._page.evaluate(START)
+    @classmethod
+    @asynccontextmanager
+    async def running(cls) -> AsyncIterator[ScriptedServer]:
+        """Listen on a free port until the block ends."""
+        server = cls()
+        app = web.Application()
+        app.router.add_get("/", server._page)
+        app.router.add_get("/hang", server._hang)
+        app.router.add_post("/ticket", server._ticket)
+        app.router.add_get("/connection/websocket", server._socket)
+        app.router.add_get("/static/{path:.+}", Pages(STATIC).file)
+        runner = web.AppRunner(app, shutdown_timeout=0)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        server.url = site.name.replace("127.0.0.1:0", f"127.0.0.1:{runner.addresses[0][1]}")
+        try:
+            yield server
+        finally:
+            await runner.cleanup()
 
     async def connected(self, times: int) -> None:
-        """Wait until the client has connected so many times in all."""
+        """Wait until clients have connected so many times in all."""
         await eventually(lambda: self.connects >= times, within=15)
 
-    def send(self, *messages: dict[str, Any]) -> None:
-        """Send messages in one frame."""
-        assert self._socket is not None
-        self._socket.send("\n".join(json.dumps(message) for message in messages))
+    async def alone(self) -> None:
+        """Wait until exactly one connection is open."""
+        await eventually(lambda: len(self.open) == 1)
 
-    def publish(self, offset: int, data: object, *, channel: str = "feed") -> None:
-        """Send one publication."""
-        self.send(publication(offset, data, channel=channel))
+    async def send(self, *messages: Message) -> None:
+        """Send messages in one frame to every connection."""
+        await self.send_text("\n".join(json.dumps(message) for message in messages))
+
+    async def send_text(self, frame: str) -> None:
+        """Send a text frame to every connection, whatever is in it."""
+        for socket in list(self.open):
+            await socket.send_str(frame)
+
+    async def publish(self, offset: int, data: object, *, channel: str = "feed") -> None:
+        """Send one publication to whoever has connected, and remember it."""
+        if channel == "feed":
+            self.history.append((offset, data))
+        for socket in list(self.listening):
+            await socket.send_json(publication(offset, data, channel=channel))
 
     async def close(self, code: int, reason: str = "because") -> None:
-        """Close the client's connection."""
-        assert self._socket is not None
-        await self._socket.close(code=code, reason=reason)
+        """Close every connection."""
+        for socket in list(self.open):
+            await socket.close(code=code, message=reason.encode())
 
-    async def state(self) -> str:
-        """Return the client's state."""
-        state: str = await self._page.evaluate("() => live.state")
-        return state
+    @asynccontextmanager
+    async def hang(self) -> AsyncIterator[None]:
+        """Let `GET /hang` wait until the block ends."""
+        try:
+            yield
+        finally:
+            self._hanging.set()
 
-    async def heard(self, *wanted: object) -> None:
-        """Wait until the client's reader has heard exactly this."""
-
-        async def agrees() -> bool:
-            found = await self._page.evaluate("() => heard")
-            assert found == list(wanted)
-            return True
-
-        await eventually(agrees, within=5)
-
-    def sent(self, method: str) -> list[dict[str, Any]]:
+    def sent(self, method: str) -> list[Message]:
         """Return the parameters of every command of a method."""
         return [command[method] for command in self.commands if method in command]
 
-    def _accept(self, socket: WebSocketRoute) -> None:
-        self._socket = socket
-        socket.on_message(lambda message: self._answer(socket, str(message)))
+    async def _page(self, _request: web.Request) -> web.Response:
+        # The browser keeps such a page whole for the way back, if what runs in it lets it.
+        headers = {"Content-Security-Policy": PAGE_POLICY}
+        return web.Response(text="<!doctype html><title>live</title>", content_type="text/html", headers=headers)
 
-    def _answer(self, socket: WebSocketRoute, frame: str) -> None:
+    async def _hang(self, _request: web.Request) -> web.Response:
+        await self._hanging.wait()
+        return web.Response()
+
+    async def _ticket(self, _request: web.Request) -> web.Response:
+        self.tickets += 1
+        url = self.url.replace("http", "ws") + "/connection/websocket"
+        ticket = {"token": f"ticket {self.tickets}", "url": url}
+        headers = {"Retry-After": str(self.retry_after)}
+        return web.json_response(ticket, status=self.ticket_status, headers=headers)
+
+    async def _socket(self, request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        self.open.append(socket)
+        try:
+            async for message in socket:
+                if message.type is WSMsgType.TEXT and not self.mute:
+                    await self._take(socket, message.data)
+        finally:
+            self.open.remove(socket)
+            if socket in self.listening:
+                self.listening.remove(socket)
+        return socket
+
+    async def _take(self, socket: web.WebSocketResponse, frame: str) -> None:
         for line in frame.split("\n"):
             command = json.loads(line)
             self.commands.append(command)
             method = next((name for name in command if name != "id"), None)
             if method is None:
                 continue
-            socket.send(json.dumps(self._reply(command["id"], method, command[method])))
+            reply = self._reply(command["id"], method, command[method])
+            if method == "connect" and "error" not in reply:
+                self.listening.append(socket)
+            await socket.send_json(reply)
 
-    def _reply(self, number: int, method: str, parameters: dict[str, Any]) -> dict[str, Any]:
+    def _reply(self, number: int, method: str, parameters: Message) -> Message:
         refusal = self.refuse.get(parameters.get("channel", method))
         if refusal is not None:
             return {"id": number, "error": refusal}
         if method != "connect":
             return {"id": number, method: {}}
         self.connects += 1
-        result = self.results.pop(0) if len(self.results) > 1 else self.results[0]
-        return {"id": number, "connect": {"client": "c", "version": "1", "ping": 25, "pong": True, **result}}
+        return {"id": number, "connect": {"client": "c", "ping": 25, "pong": True, **self._result(parameters)}}
+
+    def _result(self, parameters: Message) -> Message:
+        if self.results:
+            return self.results.pop(0) if len(self.results) > 1 else self.results[0]
+        newest = max((offset for offset, _ in self.history), default=0)
+        asked = parameters["subs"].get("feed")
+        if asked is None:
+            return stream(newest)
+        missed = [{"offset": offset, "data": data} for offset, data in self.history if offset > asked["offset"]]
+        return stream(newest, recovered=True, was_recovering=True, publications=missed)
 
 
-def publication(offset: int, data: object, *, channel: str = "feed") -> dict[str, Any]:
+def publication(offset: int, data: object, *, channel: str = "feed") -> Message:
     """Return the push of a publication."""
     return {"push": {"channel": channel, "pub": {"offset": offset, "data": data}}}
 
 
-def stream(offset: int, *, epoch: str = "e", **more: object) -> dict[str, Any]:
+def stream(offset: int, *, epoch: str = "e", **more: object) -> Message:
     """Return a connect result that subscribes to `feed` at an offset."""
     return {"subs": {"feed": {"recoverable": True, "positioned": True, "epoch": epoch, "offset": offset, **more}}}

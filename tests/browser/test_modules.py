@@ -7,45 +7,28 @@ import base64
 import colorsys
 import itertools
 import re
-from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-import pytest_asyncio
 import thumbhash
 from PIL import Image, ImageChops, ImageFilter, ImageOps, ImageStat
-from playwright.async_api import Browser, Page
+from playwright.async_api import Page
 
+from tests.browser.modules import call
 from tests.support.pictures import photograph
 
 _DECODE = "(({ width, height, rgba }) => ({ width, height, rgba: [...rgba] }))(m.decode(Uint8Array.from(a)))"
 STATIC = Path(__file__).parents[2] / "static"
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def page(browser: Browser, service_url: str) -> AsyncIterator[Page]:
-    """A page of the application's origin, on which modules are called and nothing is changed."""
-    context = await browser.new_context(locale="en-GB", timezone_id="UTC")
-    page = await context.new_page()
-    await page.goto(f"{service_url}/signin")
-    yield page
-    await context.close()
-
-
-async def call(page: Page, module: str, expression: str, argument: object = None) -> Any:
-    """Return the value of an expression in which `m` is the module and `a` the argument."""
-    script = f"""async (a) => {{ const m = await import("/static/js/{module}.js"); return {expression}; }}"""
-    return await page.evaluate(script, argument)
+SCRIPTS = [STATIC / "live.js", *STATIC.glob("live/*.js"), *STATIC.glob("js/*.js")]
 
 
 @pytest.mark.parametrize("name", ["temple", "astronaut", "cat", "rocket"])
-async def test_thumbhashes_look_like_their_photos(page: Page, name: str) -> None:
+async def test_thumbhashes_look_like_their_photos(module_page: Page, name: str) -> None:
     """A decoded thumbhash has its photo's shape and is near to its blurred pixels, nearer than to a mirrored one."""
     image = Image.open(photograph(name)).convert("RGBA")
     image.thumbnail((100, 100))
     digest = thumbhash.rgba_to_thumb_hash(image.width, image.height, list(image.tobytes()))
-    found = await call(page, "thumbhash", _DECODE, list(digest))
+    found = await call(module_page, "js/thumbhash", _DECODE, list(digest))
     assert found["width"] / found["height"] == pytest.approx(image.width / image.height, rel=0.15)
     size = (found["width"], found["height"])
     blurred = image.filter(ImageFilter.GaussianBlur(8)).resize(size)
@@ -60,31 +43,15 @@ def _difference(one: Image.Image, other: Image.Image) -> float:
     return sum(ImageStat.Stat(difference).mean) / 3
 
 
-async def test_a_damaged_placeholder_is_no_error(page: Page) -> None:
+async def test_a_damaged_placeholder_is_no_error(module_page: Page) -> None:
     """What is not a thumbhash gives no picture, and no exception."""
-    assert await call(page, "thumbhash", "a.map((text) => m.thumbhashCanvas(text))", [None, "", "%%%"]) == [None] * 3
-    assert await call(page, "thumbhash", "m.thumbhashCanvas(a) !== null", base64.b64encode(bytes(25)).decode())
-
-
-async def test_waits_grow_and_are_spread(page: Page) -> None:
-    """The wait before a new attempt is uniform up to 0.5, 1, 2, 4 … seconds, and never above 20."""
-    ceilings = await call(
-        page, "live_protocol", "a.map((attempt) => m.backoff(attempt, () => 1))", [0, 1, 2, 3, 5, 6, 99]
+    assert (
+        await call(module_page, "js/thumbhash", "a.map((text) => m.thumbhashCanvas(text))", [None, "", "%%%"])
+        == [None] * 3
     )
-    assert ceilings == [500, 1000, 2000, 4000, 16000, 20000, 20000]
-    assert await call(page, "live_protocol", "m.backoff(3, () => 0)") == 0
-
-
-@pytest.mark.parametrize(
-    ("code", "again"),
-    [
-        *((code, True) for code in (1000, 1006, 3000, 3499, 4000, 4499)),
-        *((code, False) for code in (3500, 3999, 4500, 4999)),
-    ],
-)
-async def test_close_codes_say_whether_to_come_back(page: Page, code: int, again: bool) -> None:
-    """Codes from 3500 to 3999 and from 4500 to 4999 are final."""
-    assert await call(page, "live_protocol", "m.mayReconnect(a)", code) is again
+    assert await call(
+        module_page, "js/thumbhash", "m.thumbhashCanvas(a) !== null", base64.b64encode(bytes(25)).decode()
+    )
 
 
 @pytest.mark.parametrize(
@@ -100,10 +67,10 @@ async def test_close_codes_say_whether_to_come_back(page: Page, code: int, again
         (400 * 86400, "16 Oct 2025"),
     ],
 )
-async def test_moments_are_told_shortly(page: Page, seconds: int, text: str) -> None:
+async def test_moments_are_told_shortly(module_page: Page, seconds: int, text: str) -> None:
     """A moment is told as minutes, hours, days, and then as its date."""
     expression = 'm.ago(Date.UTC(2026, 10, 20, 12) - a * 1000, Date.UTC(2026, 10, 20, 12), "en-GB")'
-    assert await call(page, "time", expression, seconds) == text
+    assert await call(module_page, "js/time", expression, seconds) == text
 
 
 @pytest.mark.parametrize(
@@ -127,9 +94,9 @@ async def test_moments_end_sentences(page: Page, seconds: int, text: str) -> Non
     ("typed", "tags"),
     [("", []), ("#Sea, night  sky", ["sea", "night", "sky"]), ("##a,a,,A", ["a"]), ("# ,", [])],
 )
-async def test_tags_are_read_as_people_write_them(page: Page, typed: str, tags: list[str]) -> None:
+async def test_tags_are_read_as_people_write_them(module_page: Page, typed: str, tags: list[str]) -> None:
     """Tags are separated by spaces or commas, lose their # and capitals, and stand once."""
-    assert await call(page, "upload", "m.tagsOf(a)", typed) == tags
+    assert await call(module_page, "js/upload", "m.tagsOf(a)", typed) == tags
 
 
 @pytest.mark.parametrize(
@@ -145,13 +112,15 @@ async def test_tags_are_read_as_people_write_them(page: Page, typed: str, tags: 
         ("/u/:name", "/u/ada/followers", None),
     ],
 )
-async def test_paths_lead_to_their_pages(page: Page, pattern: str, path: str, params: object) -> None:
+async def test_paths_lead_to_their_pages(module_page: Page, pattern: str, path: str, params: object) -> None:
     """A pattern takes the paths of its shape, decodes their parts, and refuses malformed ones."""
-    assert await call(page, "router", "m.match(a.pattern, a.path)", {"pattern": pattern, "path": path}) == params
+    assert (
+        await call(module_page, "js/router", "m.match(a.pattern, a.path)", {"pattern": pattern, "path": path}) == params
+    )
 
 
 @pytest.mark.parametrize("locks", ["navigator.locks", "null"])
-async def test_one_tab_at_a_time(page: Page, locks: str) -> None:
+async def test_one_tab_at_a_time(module_page: Page, locks: str) -> None:
     """Of tasks that two tabs begin at once none overlaps another, with the browser's locks and without."""
     script = f"""async () => {{
         const {{ exclusively }} = await import("/static/js/exclusive.js");
@@ -162,16 +131,16 @@ async def test_one_tab_at_a_time(page: Page, locks: str) -> None:
         }};
         return Promise.all([1, 2].map(() => exclusively("test", task, {{ locks: {locks} }})));
     }}"""
-    other = await page.context.new_page()
-    await other.goto(page.url)
-    one, two = await asyncio.gather(page.evaluate(script), other.evaluate(script))
+    other = await module_page.context.new_page()
+    await other.goto(module_page.url)
+    one, two = await asyncio.gather(module_page.evaluate(script), other.evaluate(script))
     await other.close()
     times = sorted([*one, *two])
     assert len(times) == 4
     assert all(end <= begin for (_, end), (begin, _) in itertools.pairwise(times)), times
 
 
-async def test_old_counters_do_not_replace_new_ones(page: Page) -> None:
+async def test_old_counters_do_not_replace_new_ones(module_page: Page) -> None:
     """Publications that overtake each other leave the counters of the greatest version."""
     expression = """(() => {
         const photos = new m.Photos(), seen = [];
@@ -179,20 +148,20 @@ async def test_old_counters_do_not_replace_new_ones(page: Page) -> None:
         for (const [likes, version] of a) photos.patch("1", { likes, version });
         return seen;
     })()"""
-    assert await call(page, "photos", expression, [[1, 5], [9, 4], [9, 5], [2, 6]]) == [1, 2]
+    assert await call(module_page, "js/photos", expression, [[1, 5], [9, 4], [9, 5], [2, 6]]) == [1, 2]
 
 
 def test_every_module_is_preloaded() -> None:
     """The page names each module, so that a browser fetches them together and not one after the other."""
     page = (STATIC / "index.html").read_text()
-    named = set(re.findall(r'(?:href|src)="/static/js/([a-z_]+\.js)"', page))
-    assert named == {path.name for path in (STATIC / "js").glob("*.js")}
+    named = set(re.findall(r'(?:href|src)="/static/((?:js/|live/|)[a-z_]+\.js)"', page))
+    assert named == {str(path.relative_to(STATIC)) for path in SCRIPTS}
 
 
 def test_nothing_parses_strings_as_markup() -> None:
     """No script writes markup or evaluates text, and the page has neither inline scripts nor inline styles."""
     forbidden = re.compile(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|DOMParser")
-    for path in (STATIC / "js").glob("*.js"):
+    for path in SCRIPTS:
         assert not forbidden.search(path.read_text()), path.name
     page = (STATIC / "index.html").read_text()
     assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=", page)

@@ -17,6 +17,7 @@ _FLAGS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--renderer-process-limit=16",  # a tab that hangs or crashes is alone in it
 )
 
 
@@ -29,6 +30,10 @@ def find_chromium() -> str | None:
 async def running_chromium(path: str) -> AsyncIterator[Browser]:
     """Run it for the time of the block."""
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=path, args=list(_FLAGS))
+        browser = await playwright.chromium.launch(
+            executable_path=path,
+            args=list(_FLAGS),
+            ignore_default_args=["--disable-back-forward-cache"],  # people's browsers have it
+        )
         yield browser
         await browser.close()

@@ -1,0 +1,77 @@
+"""The live client in somebody else's page, as docs/live.md shows it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import aiohttp
+import pytest_asyncio
+from aiohttp import web
+from playwright.async_api import Page
+
+from tests.browser.scripted_server import ScriptedServer
+from tests.support.documents import blocks
+from tests.support.eventually import eventually
+
+EXAMPLE = next(block.text for block in blocks("docs/live.md", "js") if "/static/live.js" in block.text)
+# What the example takes for granted in the page.
+AROUND = """
+window.shown = [];
+window.show = (data) => shown.push(data);
+window.fetchAnew = () => shown.push("anew");
+"""
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def elsewhere(server: ScriptedServer) -> AsyncIterator[str]:
+    """The address of another site, whose server hands on the tickets of PicShare's."""
+
+    async def page(_request: web.Request) -> web.Response:
+        scripts = '<script src="/around.js"></script><script type="module" src="/example.js"></script>'
+        policy = (
+            f"default-src 'self'; script-src 'self' {server.url}; connect-src 'self' {server.url.replace('http', 'ws')}"
+        )
+        headers = {"Content-Security-Policy": policy}
+        return web.Response(text=f"<!doctype html>{scripts}", content_type="text/html", headers=headers)
+
+    async def around(_request: web.Request) -> web.Response:
+        return web.Response(text=AROUND, content_type="text/javascript")
+
+    async def example(_request: web.Request) -> web.Response:
+        script = EXAMPLE.replace("https://photos.example", server.url)
+        return web.Response(text=script, content_type="text/javascript")
+
+    async def ticket(_request: web.Request) -> web.Response:
+        async with aiohttp.ClientSession() as http, http.post(f"{server.url}/ticket") as answer:
+            return web.json_response(await answer.json())
+
+    app = web.Application()
+    app.add_routes([web.get("/", page), web.get("/around.js", around), web.get("/example.js", example)])
+    app.add_routes([web.post("/live-ticket", ticket)])
+    runner = web.AppRunner(app, shutdown_timeout=0)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    yield f"http://localhost:{runner.addresses[0][1]}"
+    await runner.cleanup()
+
+
+async def test_the_documents_example_works_on_another_site(server: ScriptedServer, page: Page, elsewhere: str) -> None:
+    """A page of another origin imports the client from PicShare, and connects, hears and recovers as documented."""
+    await page.goto(elsewhere)
+    await eventually(lambda: _title(page, "live"))
+    await eventually(lambda: server.sent("subscribe") == [{"channel": "photo:01ABCDEFGHJKM"}])
+    await server.publish(1, "one")
+    server.history.append((2, "two"))
+    await server.close(3001)
+    await server.connected(2)
+
+    async def heard() -> bool:
+        shown = await page.evaluate("() => shown")
+        assert sorted(shown) == ["anew", "anew", "one", "two"], shown
+        return True
+
+    await eventually(heard)
+
+
+async def _title(page: Page, wanted: str) -> bool:
+    return await page.title() == wanted

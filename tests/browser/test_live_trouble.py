@@ -1,0 +1,197 @@
+"""Nothing that a server sends makes the client fail, fall silent, or storm it with attempts."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from playwright.async_api import Page
+
+from tests.browser.live_tab import LiveTab
+from tests.browser.scripted_server import Message, ScriptedServer
+from tests.support.eventually import eventually
+
+NOT_THE_PROTOCOL = ["not JSON", '{"id":', "null", "5", "[]", '"text"', "\x00", '{}\n{"push":']
+HUGE = 9 * 2**20
+LONGEST_WAITS = (500, 1000, 2000, 4000)  # milliseconds: between 0 and these
+
+
+@pytest.mark.parametrize("frame", NOT_THE_PROTOCOL)
+async def test_what_is_not_the_protocol_is_an_interruption(server: ScriptedServer, tab: LiveTab, frame: str) -> None:
+    """After a frame that cannot be read the client connects anew and recovers what it may have missed."""
+    await (await tab.open()).live()
+    await server.publish(1, "one")
+    await tab.hears("one")
+    server.history.append((2, "two"))
+    await server.send_text(frame)
+    await tab.hears("one", "two")
+    assert (server.connects, await tab.state()) == (2, "live")
+    assert {"state": "waiting", "reason": "malformed message"}.items() <= (await tab.states())[-3].items()
+
+
+async def test_a_binary_frame_is_an_interruption(server: ScriptedServer, tab: LiveTab) -> None:
+    """A frame of bytes is not the protocol that the client speaks."""
+    await (await tab.open()).live()
+    await server.open[0].send_bytes(b"\x81\xa2id\x01")
+    await server.connected(2)
+    await tab.live()
+
+
+async def test_a_huge_frame_is_an_interruption(server: ScriptedServer, tab: LiveTab) -> None:
+    """A frame above 8 Mi characters is not parsed; one of 4 Mi is taken."""
+    await (await tab.open()).live()
+    await server.publish(1, "x" * (4 * 2**20))
+    await eventually(lambda: _heard(tab, 1))
+    await server.send_text(json.dumps({"push": {"channel": "feed", "pub": {"offset": 2, "data": "x" * HUGE}}}))
+    await server.connected(2)
+    await tab.live()
+    assert await _heard(tab, 1)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"unknown": 1},
+        {"id": 99, "subscribe": {}},
+        {"id": "x", "error": "y"},
+        {"push": 5},
+        {"push": {}},
+        {"push": {"channel": "feed"}},
+        {"push": {"channel": "feed", "later": {"data": 1}}},
+        {"push": {"channel": {"a": 1}, "pub": 5}},
+        {"push": {"channel": "nobody reads this", "pub": {"data": 1}}},
+        {"push": {"channel": "nobody reads this", "unsubscribe": 5}},
+        {"push": {"channel": "__proto__", "pub": {"data": 1}}},
+    ],
+)
+async def test_unknown_messages_are_passed_over(server: ScriptedServer, tab: LiveTab, message: object) -> None:
+    """What a later server may say beyond this client's knowledge is passed over, and answered by nothing."""
+    await (await tab.open()).live()
+    before = len(server.commands)
+    await server.send_text(json.dumps(message))
+    await server.publish(1, "one")
+    await tab.hears("one")
+    assert (server.connects, len(server.commands)) == (1, before)
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        {"subs": 5},
+        {"subs": {"feed": None}},
+        {"subs": {"feed": {"recoverable": True, "recovered": True, "publications": {"a": 1}, "offset": "7"}}},
+        {"ping": "often", "expires": True, "ttl": "long"},
+        {"expires": True, "ttl": 1e300},
+        {"ping": -1},
+    ],
+)
+async def test_a_malformed_connect_result_does_no_harm(server: ScriptedServer, tab: LiveTab, result: object) -> None:
+    """Whatever the connect result holds, the client is connected and works."""
+    server.results = [result]  # type: ignore[list-item]
+    await (await tab.open()).live()
+    await tab.read("photo:1")
+    await eventually(lambda: server.sent("subscribe") == [{"channel": "photo:1"}])
+    await server.publish(0, "liked", channel="photo:1")
+    await tab.hears("liked")
+    assert (server.connects, server.sent("refresh")) == (1, [])
+
+
+async def test_a_listener_that_fails_stops_nobody_else(server: ScriptedServer, page: Page, tab: LiveTab) -> None:
+    """An error of the page's own listener is reported, and the other listeners and the client go on."""
+    await tab.open()
+    await page.evaluate(
+        """() => {
+            window.reportError = ({ message }) => heard.push(message);
+            const stop = live.on("feed", () => { stop(); throw new Error("mine"); });
+            live.on("feed", ({ data }) => heard.push(`also ${data}`));
+        }"""
+    )
+    await tab.live()
+    await server.publish(1, "one")
+    await tab.hears("one", "mine", "also one")
+    await server.publish(2, "two")
+    await tab.hears("one", "mine", "also one", "two", "also two")
+
+
+@pytest.mark.parametrize("closes", [True, False])
+async def test_a_server_that_fails_at_once_is_not_stormed(
+    server: ScriptedServer, tab: LiveTab, page: Page, closes: bool
+) -> None:
+    """When each connection, or a stream of it, ends right after its beginning, the waits between attempts grow."""
+    await _connected(tab, page)
+    for attempt, wait in enumerate(LONGEST_WAITS, start=1):
+        if closes:
+            await server.close(3004)
+        else:
+            await server.send(_ended("feed"))
+        await tab.says("waiting")
+        await page.clock.run_for(wait - 1)
+        assert server.tickets == attempt
+        await page.clock.run_for(1)
+        await server.connected(attempt + 1)
+        await tab.live()
+
+
+async def test_a_channel_that_ends_at_once_is_not_stormed(server: ScriptedServer, tab: LiveTab, page: Page) -> None:
+    """When each subscription ends right after its beginning, the waits before the next one grow."""
+    await _connected(tab, page)
+    await tab.read("photo:1")
+    await eventually(lambda: len(server.sent("subscribe")) == 1)
+    for attempt, wait in enumerate(LONGEST_WAITS, start=1):
+        await server.send(_ended("photo:1"), {})
+        await eventually(lambda attempt=attempt: server.commands.count({}) == attempt)  # type: ignore[misc]
+        await page.clock.run_for(wait - 1)
+        assert len(server.sent("subscribe")) == attempt
+        await page.clock.run_for(1)
+        await eventually(lambda after=attempt + 1: len(server.sent("subscribe")) == after)  # type: ignore[misc]
+
+
+async def test_a_connection_that_lasted_begins_with_short_waits(
+    server: ScriptedServer, tab: LiveTab, page: Page
+) -> None:
+    """After ten seconds of connection, what failed before does not count any more."""
+    await _connected(tab, page)
+    for lasting, wait in ((0, 500), (9_000, 1000), (10_000, 500)):
+        await page.clock.run_for(lasting)
+        await server.close(3004)
+        await tab.says("waiting")
+        assert (await tab.states())[-1]["retryInMs"] == wait
+        await page.clock.run_for(wait)
+        await tab.live()
+
+
+async def test_a_server_that_asks_to_wait_is_obeyed(server: ScriptedServer, tab: LiveTab, page: Page) -> None:
+    """When a ticket is refused with Retry-After nothing brings the client back before, but the person themselves."""
+    await _connected(tab, page)
+    server.ticket_status, server.retry_after = 429, 30
+    await server.close(3004)
+    await tab.says("waiting")
+    await page.clock.run_for(500)
+    await eventually(lambda: _waited(tab, [500, 30_000]))
+    await page.clock.run_for(20_000)
+    await tab.run("dispatchEvent(new Event('online'))")
+    await page.clock.run_for(9_999)
+    assert server.tickets == 2
+    server.ticket_status = 200
+    await tab.run("live.retryNow()")
+    await tab.live()
+
+
+def _ended(channel: str) -> Message:
+    return {"push": {"channel": channel, "unsubscribe": {"code": 2500, "reason": "because"}}}
+
+
+async def _connected(tab: LiveTab, page: Page) -> None:
+    """Connect, with waits as long as they can be and a clock that stands still."""
+    await page.add_init_script("Math.random = () => 1")
+    await page.clock.install()
+    await (await tab.open()).live()
+    await page.clock.pause_at(await page.evaluate("() => Date.now() / 1000 + 1"))
+
+
+async def _waited(tab: LiveTab, wanted: list[int]) -> bool:
+    return [state["retryInMs"] for state in await tab.states() if "retryInMs" in state] == wanted
+
+
+async def _heard(tab: LiveTab, number: int) -> bool:
+    return bool(await tab.page.evaluate("() => heard.length") == number)

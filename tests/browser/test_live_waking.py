@@ -1,0 +1,141 @@
+"""The client comes back at once when the network, the machine or the reader does, and trusts no old socket then."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.async_api import Browser, BrowserContext, Page
+
+from tests.browser.live_tab import LiveTab
+from tests.browser.scripted_server import ScriptedServer
+from tests.browser.tab_strip import TabStrip
+from tests.support.eventually import eventually
+
+# Whatever waits is drawn as long as it can be.
+LONG_WAITS = "Math.random = () => 1"
+
+
+async def connected(tab: LiveTab, page: Page) -> None:
+    """Connect, and stop the clock two seconds later."""
+    await page.clock.install()
+    await page.add_init_script(LONG_WAITS)
+    await (await tab.open()).live()
+    await page.clock.pause_at(await page.evaluate("() => Date.now() / 1000 + 2"))
+
+
+async def interrupted(server: ScriptedServer, tab: LiveTab, page: Page) -> None:
+    """Connect, and be cut off with a wait that the stopped clock does not end."""
+    await connected(tab, page)
+    await server.close(3001, "shutdown")
+    await tab.says("waiting")
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        "window.dispatchEvent(new Event('online'))",
+        "window.dispatchEvent(new PageTransitionEvent('pageshow'))",
+        "document.dispatchEvent(new Event('visibilitychange'))",
+    ],
+)
+async def test_whoever_comes_back_is_connected_at_once(
+    server: ScriptedServer, tab: LiveTab, page: Page, event: str
+) -> None:
+    """When the network is back, or the page is shown again, the client does not wait for its next attempt."""
+    await interrupted(server, tab, page)
+    await tab.run(event)
+    await tab.live()
+    assert server.connects == 2
+
+
+async def test_without_a_network_the_page_says_so(
+    server: ScriptedServer, tab: LiveTab, context: BrowserContext
+) -> None:
+    """The browser's word that there is no network ends the connection; that there is one again, brings it back."""
+    await (await tab.open()).live()
+    await context.set_offline(True)
+    await tab.says("offline")
+    await eventually(lambda: server.open == [])
+    await context.set_offline(False)
+    await tab.live()
+
+
+async def test_after_sleep_the_client_is_connected_at_once(server: ScriptedServer, tab: LiveTab, page: Page) -> None:
+    """A leap of the clock shows that the machine has slept; an old socket is asked, and left if it is dead."""
+    await connected(tab, page)
+    server.mute = True
+    await page.clock.fast_forward(20_000)  # asleep; the server's pings may be late by 35 s
+    assert await tab.state() == "live"
+    await page.clock.run_for(3_900)
+    assert await tab.state() == "live"
+    await page.clock.run_for(200)
+    assert await tab.state() == "waiting"
+    server.mute = False
+    await page.clock.run_for(600)
+    await tab.live()
+
+
+async def test_a_long_sleep_ends_the_connection(server: ScriptedServer, tab: LiveTab, page: Page) -> None:
+    """After a sleep longer than the server's patience nobody asks the old socket: it is replaced at once."""
+    await connected(tab, page)
+    await page.clock.fast_forward(3_600_000)
+    await server.connected(2)
+    await tab.live()
+
+
+async def test_a_socket_that_answers_is_kept(server: ScriptedServer, tab: LiveTab, page: Page) -> None:
+    """Whoever looks at the page again asks the server; if it answers nothing changes."""
+    await page.clock.install()
+    await (await tab.open()).live()
+    await page.clock.run_for(3000)
+    await tab.run("document.dispatchEvent(new Event('visibilitychange'))")
+    await eventually(lambda: server.sent("ping") == [{}])
+    await page.clock.run_for(5000)
+    assert await tab.state() == "live"
+    assert server.connects == 1
+
+
+async def test_a_hidden_page_waits(server: ScriptedServer, browser: Browser) -> None:
+    """A page that nobody looks at does not hurry back; the moment it is shown, it does."""
+    async with TabStrip.of(browser) as strip:
+        behind = await strip.tab()
+        tab = await (await LiveTab(behind, server.url).open()).live()
+        await strip.tab()
+        await behind.visibility("hidden")
+        await tab.run("window.setTimeout = () => 0")  # so that only waking up can end its wait
+        await server.close(3001, "shutdown")
+        await tab.says("waiting")
+        await tab.run("const { now } = Date; Date.now = () => now() + 60_000; dispatchEvent(new Event('online'));")
+        assert await tab.state() == "waiting"
+        await behind.show()
+        await tab.live()
+        assert server.connects == 2
+
+
+async def test_a_visible_tab_wakes_the_leader(server: ScriptedServer, browser: Browser) -> None:
+    """Timers of a leader in the background run late; the tab in front reminds it of what is due."""
+    async with TabStrip.of(browser) as strip:
+        behind = await strip.tab()
+        leader = LiveTab(behind, server.url, person="ada")
+        await (await leader.open()).live()
+        front = await (await LiveTab(await strip.tab(), server.url, person="ada").open()).live()
+        await behind.visibility("hidden")
+        # As after five minutes in the background: no timer of the leader's runs within the next minute.
+        await leader.run("window.setTimeout = () => 0")
+        await server.close(3001, "shutdown")
+        await eventually(lambda: server.connects == 2, within=3)
+        await front.live()
+        assert await leader.state() == "live"
+
+
+async def test_waking_up_again_and_again_is_no_storm(server: ScriptedServer, tab: LiveTab, page: Page) -> None:
+    """However often the browser says that the network is back, attempts begin a second apart."""
+    await page.add_init_script(LONG_WAITS)
+    await (await tab.open()).live()
+    server.ticket_status = 503
+    await server.close(3001, "shutdown")
+    await tab.says("waiting")
+    await tab.run("setInterval(() => dispatchEvent(new Event('online')), 5)")
+    await eventually(lambda: server.tickets == 2)
+    began = await page.evaluate("() => performance.now()")
+    await eventually(lambda: server.tickets == 3)
+    assert await page.evaluate("() => performance.now()") - began > 800

@@ -1,0 +1,137 @@
+"""The application in several tabs of one browser: one connection, one session, whoever it is that signed in."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+
+import aiohttp
+from playwright.async_api import Page, Response, WebSocket, expect
+
+from tests.browser.visitor import PASSWORD, WITHIN, House, Visitor, published
+from tests.support.eventually import eventually
+from tests.support.pictures import photograph
+
+
+async def test_a_closed_tab_takes_no_photo_along(house: House) -> None:
+    """Three tabs have one connection; when its tab is closed while photos arrive, the others show each of them once."""
+    owner = await house.account()
+    follower = await house.visitor()
+    await follower.person.follow(owner)
+    sockets: list[WebSocket] = []
+
+    def noted(socket: WebSocket) -> None:
+        sockets.append(socket)
+
+    follower.page.on("websocket", noted)
+    follower.context.on("page", lambda page: page.on("websocket", noted))
+    await _connections(house.url, 0)  # who was here before is gone
+    await follower.open()
+    await follower.sign_in()
+    others = [await _tab(follower), await _tab(follower)]
+    assert len(sockets) == 1
+    await _connections(house.url, 1)
+
+    names = ("temple", "cat", "coffee")
+    uploads = [asyncio.ensure_future(owner.upload(photograph(name), f"my {name}")) for name in names]
+    await uploads[0]
+    await follower.page.close()
+    for photo in await asyncio.gather(*uploads):
+        await published(owner, photo["id"])
+    for tab in others:
+        captions = tab.locator("article.card .caption")
+        await expect(captions).to_have_text([re.compile("my ")] * 3, timeout=WITHIN)
+        assert set(await captions.all_inner_texts()) == {f"my {name}" for name in names}
+    assert len(sockets) == 2
+    await _connections(house.url, 1)
+
+
+async def test_likes_reach_the_same_photo_in_two_tabs(house: House) -> None:
+    """Two tabs that show one photo follow it together, and both count a like."""
+    visitor = await house.guest()
+    photo = await visitor.person.upload(photograph("flower"), "in two tabs")
+    await published(visitor.person, photo["id"])
+    await visitor.open(f"/p/{photo['id']}")
+    await visitor.live()
+    second = await _tab(visitor, f"/p/{photo['id']}")
+    await visitor.subscribed(f"photo:{photo['id']}")
+    pages = (visitor.page, second)
+    likes = [page.get_by_role("button", name=re.compile("^Like")).locator("span").nth(1) for page in pages]
+    for shown in likes:
+        await expect(shown).to_have_text("0", timeout=WITHIN)
+    fan = await house.account()
+    assert (await fan.call("PUT", f"/photos/{photo['id']}/like")).status == 200
+    for shown in likes:
+        await expect(shown).to_have_text("1", timeout=WITHIN)
+
+
+async def test_signing_in_is_for_every_tab(house: House) -> None:
+    """When another person signs in, every tab becomes theirs, and shows nothing of the former person's any more."""
+    visitor = await house.guest()
+    visitor.expect_complaint("status of 40[13]")
+    former = visitor.person
+    second = await _tab(visitor)
+    await second.get_by_role("link", name="Settings").click()
+    await second.get_by_role("button", name="Sign out").click()
+    for page in (visitor.page, second):
+        await expect(page.get_by_role("button", name="Sign in")).to_be_visible(timeout=WITHIN)
+
+    visitor.person = await house.account()
+    friend = await house.account()
+    await visitor.person.follow(friend)
+    await visitor.page.get_by_label("User name or e-mail").fill(visitor.person.name)
+    await visitor.page.get_by_label("Password", exact=True).fill(PASSWORD)
+    await visitor.page.get_by_role("button", name="Sign in").click()
+    for page in (visitor.page, second):
+        await expect(page.locator(".live-state").first).to_have_attribute("data-state", "live", timeout=WITHIN)
+        profile = page.get_by_role("navigation", name="Main").get_by_role("link", name="Profile")
+        await expect(profile).to_have_attribute("href", f"/u/{visitor.person.name}", timeout=WITHIN)
+    await former.upload(photograph("rocket"), "of the former")
+    await friend.upload(photograph("temple"), "of a friend")
+    for page in (visitor.page, second):
+        await expect(page.locator("article.card")).to_have_count(1, timeout=WITHIN)
+        await expect(page.locator("article.card .caption")).to_have_text("of a friend")
+
+
+async def test_a_page_speaks_for_its_own_session_only(house: House) -> None:
+    """A page that has not noticed yet that another person signed in gets no ticket to what is theirs."""
+    visitor = await house.guest()
+    visitor.expect_complaint("status of 403")
+    refused: list[str] = []
+
+    def noted(answer: Response) -> None:
+        if answer.status == 403:
+            refused.append(answer.url)
+
+    visitor.page.on("response", noted)
+    other = await house.account()
+    credentials = {"username": other.name, "password": PASSWORD, "cookie": True}
+    # As in another tab of the same browser, but without a word to this one.
+    assert (await visitor.context.request.post(f"{visitor.url}/api/v1/tokens", data=credentials)).status == 201
+    await visitor.page.evaluate("() => dispatchEvent(new Event('offline'))")
+    await visitor.page.evaluate("() => dispatchEvent(new Event('online'))")
+    await eventually(lambda: refused == [f"{visitor.url}/api/v1/live/token"])
+    # So it asks who is signed in, and follows.
+    profile = visitor.page.get_by_role("navigation", name="Main").get_by_role("link", name="Profile")
+    await expect(profile).to_have_attribute("href", f"/u/{other.name}", timeout=WITHIN)
+    await visitor.live()
+
+
+async def _tab(visitor: Visitor, path: str = "/") -> Page:
+    """Open one more tab and wait until it is connected."""
+    page = await visitor.context.new_page()
+    await page.goto(visitor.url + path)
+    await expect(page.locator(".live-state").first).to_have_attribute("data-state", "live", timeout=WITHIN)
+    return page
+
+
+async def _connections(url: str, wanted: int) -> None:
+    """Wait until the service has so many live connections."""
+
+    async def agrees() -> bool:
+        async with aiohttp.ClientSession() as http, http.get(f"{url}/metrics") as answer:
+            found = re.search(r"^picshare_live_connections (\S+)$", await answer.text(), re.MULTILINE)
+        assert found is not None
+        return float(found[1]) == wanted
+
+    await eventually(agrees)
