@@ -11,13 +11,12 @@ from urllib.parse import urlsplit
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
-from redis.asyncio import Redis
 
 from channels.bus.addressing import registry_key
 from channels.bus.envelope import stream_body
 from channels.bus.publisher import LivePublisher
 from channels.settings import LiveSettings
-from storage.redis_client import open_redis
+from storage.redis_client import Redis, open_redis
 from tests.integration.channels.conftest import QUICK, Serve
 from tests.support.eventually import eventually
 from tests.support.live import BareClient, LiveServer, group_of
@@ -209,7 +208,7 @@ async def test_heartbeat(serve: Serve, redis: Redis) -> None:
         key = b"live:process:" + server.live.process_id
 
         async def beats() -> bool:
-            return await redis.get(key) == b"1"
+            return bool(await redis.get(key) == b"1")
 
         await eventually(beats)
     assert await redis.get(key) is None
