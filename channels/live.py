@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 import structlog
 from aiohttp import web
-from redis.asyncio import Redis
 
 from channels.bus.addressing import draw_process_id, process_channels
+from channels.bus.engine import Engine
 from channels.bus.pubsub import PubSub
 from channels.bus.registry import Registry
 from channels.commands import Commands, Ears, Ports
@@ -43,7 +43,7 @@ class Live:
 
     def __init__(  # noqa: PLR0917 - the composition root of this package
         self,
-        redis: Redis,
+        redis: Engine,
         authenticator: Authenticator,
         streams: Streams,
         authorizer: Authorizer,

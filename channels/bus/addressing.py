@@ -2,11 +2,13 @@
 
 People are gathered in slot groups, and a group's registry hash, its people's feeds and the channel
 prefix share a hash tag, so that one script can insert into feeds, look up who is online and publish.
+Topics are spread over the same groups: so a live process of a cluster listens to these slots and to no others.
 """
 
 from __future__ import annotations
 
 import secrets
+import zlib
 
 GROUPS = 16
 PROCESS_ID_LENGTH = 8
@@ -33,8 +35,14 @@ def process_channels(process_id: bytes) -> list[bytes]:
 
 
 def topic_channel(name: str) -> bytes:
-    """Return the channel of a topic, such as "photo:<id>", that anybody permitted may listen to."""
-    return b"topic:" + name.encode()
+    """Return the channel of a topic, such as "photo:<id>", that anybody permitted may listen to.
+
+    A name that has a slot group's tag in it keeps to that group, so that scripts with keys there can publish to it.
+    """
+    encoded = name.encode()
+    if b"{" in encoded:
+        return b"topic:" + encoded
+    return b"topic:{%d}:%b" % (zlib.crc32(encoded) % GROUPS, encoded)
 
 
 def heartbeat_key(process_id: bytes) -> bytes:

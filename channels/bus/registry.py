@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from redis.asyncio import Redis
 
 from channels.bus.addressing import heartbeat_key, registry_key, user_field
-from channels.bus.redis_errors import live_errors, script_text
+from channels.bus.engine import Engine, Script
+from channels.bus.redis_errors import live_errors
 from channels.cancellation import heed_cancellation
 from channels.errors import LiveUnavailableError
 
@@ -35,13 +35,13 @@ class Registry:
     """Register people at this process; `is_here` tells whether a person is connected right now."""
 
     def __init__(
-        self, redis: Redis, process_id: bytes, group_of: Callable[[int], int], is_here: Callable[[int], bool]
+        self, redis: Engine, process_id: bytes, group_of: Callable[[int], int], is_here: Callable[[int], bool]
     ) -> None:
         self._redis = redis
         self._process_id = process_id
         self._group_of = group_of
         self._is_here = is_here
-        self._script = redis.register_script(script_text("registry.lua"))
+        self._script = Script(redis, "registry.lua")
         self._requests: list[_Request] = []
         self._asked = asyncio.Event()
 
@@ -79,14 +79,15 @@ class Registry:
     async def beat(self, connections: int, *, seconds: float) -> None:
         """Say for the next `seconds` that this process lives, and how many connections it holds."""
         with live_errors():
-            await self._redis.set(heartbeat_key(self._process_id), connections, px=int(seconds * 1000))
+            life = ("PX", int(seconds * 1000))
+            await self._redis.execute_command("SET", heartbeat_key(self._process_id), connections, *life)
 
     async def withdraw(self, user_ids: Iterable[int]) -> None:
         """Take these people and this process out, whatever is true; called once, when the process stops."""
         with live_errors():
             for group, members in self._by_group(user_ids).items():
                 await self._edit(group, members, "-" * len(members))
-            await self._redis.delete(heartbeat_key(self._process_id))
+            await self._redis.execute_command("DEL", heartbeat_key(self._process_id))
 
     def _ask(self, request: _Request) -> None:
         self._requests.append(request)
