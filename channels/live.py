@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 import structlog
 from aiohttp import web
-from redis.asyncio import Redis
 
 from channels.attendance import Attendance
 from channels.bus.addressing import draw_process_id, process_channels
+from channels.bus.engine import Engine
 from channels.bus.presence import PresenceBook
 from channels.bus.processes import Processes
 from channels.bus.publisher import LivePublisher
@@ -52,7 +52,7 @@ class Live:
 
     def __init__(
         self,
-        redis: Redis,
+        redis: Engine,
         ports: Ports,
         group_of: Callable[[int], int],
         settings: LiveSettings | None = None,

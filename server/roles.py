@@ -36,7 +36,7 @@ class Role(StrEnum):
 
 _PRIVATE = {
     "database.url": ("embedded:", "the postgresql:// URL of a server that all processes share"),
-    "redis.url": ("embedded:", "the redis:// URL of a server that all processes share"),
+    "redis.url": ("embedded:", "the redis:// or redis+cluster:// URL that all processes share"),
     "broker.url": ("local:", "the amqp:// URL of a RabbitMQ that all processes share"),
 }
 

@@ -25,7 +25,7 @@ from storage.database import Queryable
 from storage.ids import encode
 from storage.log_format import pack_ids
 from storage.models import Person, Photo, PhotoState
-from storage.redis_client import Redis, execute, redis_errors
+from storage.redis_client import Redis, execute, redis_errors, values_of
 from storage.redis_scripts import Script
 
 Sign: TypeAlias = Callable[[str], str]
@@ -62,7 +62,7 @@ class Cards:
         if not ids:
             return {}
         with redis_errors():
-            values = await self._redis.mget([card_key(photo_id) for photo_id in ids])
+            values = await values_of(self._redis, [card_key(photo_id) for photo_id in ids])
         found = dict(zip(ids, values, strict=True))
         missing = [photo_id for photo_id, value in found.items() if value is None or value == CHANGING]
         if missing:

@@ -20,7 +20,7 @@ from storage.database import Queryable
 from storage.ids import milliseconds_of, slot_group
 from storage.log_format import pack_ids
 from storage.models import LikeState
-from storage.redis_client import Redis, redis_errors
+from storage.redis_client import Redis, execute, redis_errors, values_of
 from storage.redis_scripts import Call, Script
 
 LIFE = 24 * 3600  # seconds
@@ -56,15 +56,15 @@ class Engagement:
             return {}
         fields = pack_ids_each(photo_ids)
         with redis_errors():
-            pipeline = self._redis.pipeline(transaction=False)
-            pipeline.mget([b"count:" + field for field in fields])
-            pipeline.hmget(liked_key(viewer_id), [MARKER, *fields])
-            counts, (marker, *acts) = await pipeline.execute()
-        known = dict(zip(photo_ids, counts, strict=True))
-        if missing := [photo_id for photo_id, value in known.items() if value is None]:
+            counts, (marker, *acts) = await asyncio.gather(
+                values_of(self._redis, [b"count:" + field for field in fields]),
+                execute(self._redis, "HMGET", liked_key(viewer_id), MARKER, *fields),
+            )
+        known = {photo_id: value for photo_id, value in zip(photo_ids, counts, strict=True) if value is not None}
+        if missing := [photo_id for photo_id in photo_ids if photo_id not in known]:
             known |= await self.load_counts(missing)
         liked = await self.likes_of(viewer_id, dict(zip(photo_ids, acts, strict=True)), marker)
-        return {photo_id: (*_numbers(value), photo_id in liked) for photo_id, value in known.items()}
+        return {photo_id: (*_numbers(known[photo_id]), photo_id in liked) for photo_id in photo_ids}
 
     async def load_counts(self, photo_ids: Sequence[int]) -> dict[int, bytes]:
         """Return counters from PostgreSQL, in the form they have in Redis, and keep them there."""
@@ -83,7 +83,8 @@ class Engagement:
         if marker is None:
             await self._load_likes(viewer_id)
             with redis_errors():
-                marker, *values = await self._redis.hmget(liked_key(viewer_id), [MARKER, *pack_ids_each(list(acts))])
+                fields = pack_ids_each(list(acts))
+                marker, *values = await execute(self._redis, "HMGET", liked_key(viewer_id), MARKER, *fields)
             acts = dict(zip(acts, values, strict=True))
         liked = {photo_id for photo_id, act in acts.items() if act is not None and not act.startswith(b"-")}
         if unsure := [photo_id for photo_id, act in acts.items() if act is None and not covers(marker, photo_id)]:

@@ -16,10 +16,10 @@ from storage.cards import LIKED, NOT_LIKED, PRIVATE, Cards, Sign, complete, fini
 from storage.database import Queryable
 from storage.engagement import Engagement, counters_json, covers, liked_key
 from storage.feeds import Feeds
+from storage.home_split import home_script
 from storage.log_format import pack_ids, unpack_ids
 from storage.quotas import Quota, QuotaPolicy, user_quota_key
 from storage.redis_client import Redis
-from storage.redis_scripts import Script
 from storage.tickets import revoked_key
 from storage.window_log import TIME_TO_LIVE
 
@@ -60,7 +60,7 @@ class Home:
         self._feeds = feeds
         self._cards = cards
         self._engagement = engagement
-        self._script = Script("log", "gcra", "home")
+        self._script = home_script(redis)
 
     async def page(
         self,

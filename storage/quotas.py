@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from storage.ids import BadIdError, decode, encode, slot_group
-from storage.redis_client import Redis
-from storage.redis_scripts import Script
+from storage.redis_client import Redis, by_slot, in_order
+from storage.redis_scripts import Call, Script
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,11 +77,25 @@ class Quotas:
 
         So whoever floods one account's sign-in is stopped by the quota of the address without using up the account's.
         """
-        # On a cluster these keys would need one slot; there, take them one after another.
         keys = [quota_key(policy, subject) for policy, subject in takes]
-        figures = [figure for policy, _ in takes for figure in (policy.limit, policy.window)]
-        answers = await self._script.run(self._redis, keys, (cost, *figures))
-        return [Quota.of(policy, answer) for (policy, _), answer in zip(takes, answers, strict=True)]
+        groups = by_slot(self._redis, keys)
+        figures = [(policy.limit, policy.window) for policy, _ in takes]
+
+        async def judge(*, charge: bool) -> list[Quota]:
+            calls: list[Call] = [
+                ([keys[at] for at in group], (cost, int(charge), *(each for at in group for each in figures[at])))
+                for group in groups
+            ]
+            answers = in_order(groups, await self._script.run_many(self._redis, calls))
+            return [Quota.of(policy, answer) for (policy, _), answer in zip(takes, answers, strict=True)]
+
+        if len(groups) > 1:
+            # On a cluster they cannot be charged in one step: each is looked at before any is charged. What comes
+            # between the two may cost a request that is refused one charge; none passes that should not.
+            seen = await judge(charge=False)
+            if not all(quota.allowed for quota in seen):
+                return seen
+        return await judge(charge=True)
 
 
 def user_subject(user_id: int) -> str:

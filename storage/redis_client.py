@@ -8,25 +8,27 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import Iterator
+import inspect
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias
 
 import redis.exceptions as driver
-from redis.asyncio import BlockingConnectionPool
+from redis.asyncio import ConnectionPool
 from redis.asyncio import Redis as AsyncRedis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from storage.errors import StorageError, UnavailableError
+from storage.redis_cluster import ClusterLink
 from storage.redis_link import Link, LinkAddress
+from storage.redis_url import cluster_nodes, is_cluster
 
 # The driver's own types are generic over its answers in ways that differ between versions.
 Redis: TypeAlias = Any
 
 ANSWER_TIMEOUT = 3.0  # seconds; a server that swallows packets is noticed by this alone
 CONNECT_TIMEOUT = 1.5  # seconds
-CONNECTION_WAIT = 3.0  # seconds for a free connection of the pool
 
 _UNREACHABLE = (
     OSError,
@@ -42,42 +44,108 @@ _UNREACHABLE = (
 
 
 class LinkedRedis(AsyncRedis):  # type: ignore[type-arg,misc,unused-ignore]
-    """The driver's client, with a shared connection beside its pool for what is asked most often."""
+    """The driver's client, whose commands go over `link`: one server's shared connection, or a cluster's.
 
-    link: Link
+    Pub/sub has connections of its own (`connection_to`). The driver's pipelines would not find a cluster's slots: to
+    send several commands together, gather them.
+    """
+
+    def __init__(self, link: Link | ClusterLink, pool: Any) -> None:
+        super().__init__(connection_pool=pool)
+        self.link = link
+
+    @property
+    def sharded(self) -> bool:
+        """Tell whether keys and channels lie on several servers, each with its slot."""
+        return self.link.sharded
+
+    async def execute_command(self, *command: Any, **options: Any) -> Any:
+        """Run a command of the driver's and return what it makes of the answer."""
+        name, *arguments = command
+        answer = await self.link.call(*name.split(), *arguments)
+        callback = self.response_callbacks.get(name)
+        if callback is None:
+            return answer
+        result = callback(answer, **{key: value for key, value in options.items() if key != "keys"})
+        return await result if inspect.isawaitable(result) else result
+
+    async def locate(self) -> None:
+        """Learn anew which server each slot lies on."""
+        await self.link.refresh()
+
+    def server_of(self, name: bytes) -> LinkAddress:
+        """Return the server on which a key or channel lies, as far as it is known."""
+        return self.link.server_of(name)
+
+    def connection_to(self, server: LinkAddress) -> Any:
+        """Return a connection of the driver to a server, not yet opened, for what blocks."""
+        pool = self.connection_pool
+        place = {} if server.path else {"host": server.host, "port": server.port}
+        return pool.connection_class(**{**pool.connection_kwargs, **place})
 
     async def aclose(self, close_connection_pool: bool | None = None) -> None:
-        """Close the shared connection and the pool."""
+        """Close the shared connections and the pool."""
         await self.link.close()
-        await super().aclose(close_connection_pool)
+        await super().aclose(close_connection_pool is not False)
 
 
-def open_redis(url: str, *, max_connections: int = 32) -> Redis:
-    """Return a client for `url` (redis://, rediss:// or unix://) that connects when first used.
+def open_redis(url: str) -> Redis:
+    """Return a client for `url` (redis://, rediss://, unix://, or as `storage.redis_url` says) that connects when used.
 
     Answers are bytes. A connection that the server has closed meanwhile is replaced once, silently; a
     command whose answer is late is never repeated, because it may have been carried out.
     """
-    retry = Retry(NoBackoff(), 1, supported_errors=(driver.ConnectionError,))
-    pool = BlockingConnectionPool.from_url(
+    timeouts = {"answer_timeout": ANSWER_TIMEOUT, "connect_timeout": CONNECT_TIMEOUT}
+    if not is_cluster(url):
+        pool = _pool(url)
+        return LinkedRedis(Link(_address(pool), **timeouts), pool)
+    first, nodes = cluster_nodes(url)
+    pool = _pool(first)
+    address = _address(pool)
+    seeds = [dataclasses.replace(address, host=host, port=port) for host, port in nodes]
+    return LinkedRedis(ClusterLink(seeds, **timeouts), pool)
+
+
+async def execute(redis: Redis, *command: bytes | str | int) -> Any:
+    """Run a command and return its answer as it came."""
+    return await redis.link.call(*command)
+
+
+async def values_of(redis: Redis, keys: Sequence[bytes]) -> list[bytes | None]:
+    """Return what stands at keys, wherever they lie."""
+    groups = by_slot(redis, keys)
+    answers = await asyncio.gather(*(execute(redis, "MGET", *(keys[at] for at in group)) for group in groups))
+    return in_order(groups, answers)
+
+
+def by_slot(redis: Redis, keys: Sequence[bytes]) -> list[list[int]]:
+    """Return the positions of the keys that one command or script may name together; on one server, all of them."""
+    groups: dict[int, list[int]] = {}
+    slot_of = redis.link.slot_of
+    for position, key in enumerate(keys):
+        groups.setdefault(slot_of(key), []).append(position)
+    return list(groups.values())
+
+
+def in_order(groups: Sequence[Sequence[int]], answers: Sequence[Sequence[Any]]) -> list[Any]:
+    """Return what was answered for each key of `by_slot`'s groups, in the order of the keys."""
+    if len(groups) == 1:
+        return list(answers[0])
+    found = {
+        at: item for group, answer in zip(groups, answers, strict=True) for at, item in zip(group, answer, strict=True)
+    }
+    return [found[at] for at in range(len(found))]
+
+
+def _pool(url: str) -> Any:
+    return ConnectionPool.from_url(
         url,
-        max_connections=max_connections,
-        timeout=CONNECTION_WAIT,
         decode_responses=False,
         protocol=2,
         socket_timeout=ANSWER_TIMEOUT,
         socket_connect_timeout=CONNECT_TIMEOUT,
-        retry=retry,
+        retry=Retry(NoBackoff(), 1, supported_errors=(driver.ConnectionError,)),
     )
-    client = cast(LinkedRedis, LinkedRedis.from_pool(pool))
-    client.link = Link(_address(pool), answer_timeout=ANSWER_TIMEOUT, connect_timeout=CONNECT_TIMEOUT)
-    return client
-
-
-async def execute(redis: Redis, *command: bytes | str | int) -> Any:
-    """Run a command on the shared connection, or in the pool of a client that has none (a cluster's)."""
-    link: Link | None = getattr(redis, "link", None)
-    return await (redis.execute_command(*command) if link is None else link.call(*command))
 
 
 def _address(pool: Any) -> LinkAddress:
@@ -96,6 +164,8 @@ def redis_errors() -> Iterator[None]:
         yield
     except _UNREACHABLE as error:
         raise UnavailableError("redis", str(error) or type(error).__name__) from error
+    except driver.MovedError as error:
+        raise StorageError("redis is a node of a cluster: redis.url should begin with redis+cluster://") from error
     except driver.RedisError as error:
         if str(error).startswith(("MISCONF", "LOADING", "BUSY ", "NOREPLICAS")):
             raise UnavailableError("redis", str(error)) from error

@@ -25,6 +25,8 @@ _ERRORS: Mapping[str, type[driver.RedisError]] = {
     "CLUSTERDOWN": driver.ClusterDownError,
     "TRYAGAIN": driver.TryAgainError,
 }
+# These exceptions read where to go out of what follows the code.
+_REDIRECTIONS: Mapping[str, type[driver.RedisError]] = {"MOVED": driver.MovedError, "ASK": driver.AskError}
 _BUFFERED = 1 << 24  # bytes waiting to leave, beyond which the server counts as gone
 
 
@@ -48,6 +50,8 @@ class Link:
     a new one; one whose answer is late is not, since it may have been carried out.
     """
 
+    sharded = False
+
     def __init__(self, address: LinkAddress, *, answer_timeout: float, connect_timeout: float) -> None:
         self._address = address
         self._answer_timeout = answer_timeout
@@ -68,6 +72,30 @@ class Link:
         if isinstance(answer, driver.RedisError):
             raise answer
         return answer
+
+    async def ask(self, *command: bytes | str | int) -> Any:
+        """Send a command about a cluster's slot that is on its way to this server; otherwise as `call`."""
+        wire = await self._open()
+        # Both in one go: the permission holds for the connection's next command, whoever sends it.
+        _, answer = await asyncio.gather(wire.send(_pack(("ASKING",))), wire.send(_pack(command)))
+        if isinstance(answer, driver.RedisError):
+            raise answer
+        return answer
+
+    async def each(self, *command: bytes | str | int) -> dict[LinkAddress, Any]:
+        """Send a command to every server, which is this one."""
+        return {self._address: await self.call(*command)}
+
+    async def refresh(self) -> None:
+        """Learn where keys lie: on one server there is nothing to learn."""
+
+    def slot_of(self, _key: bytes) -> int:
+        """Return the number that keys have in common which one command may name: here all of them."""
+        return 0
+
+    def server_of(self, _name: bytes) -> LinkAddress:
+        """Return the server on which a key or channel lies."""
+        return self._address
 
     async def close(self) -> None:
         """Close the connection; who still waits for an answer gets a `ConnectionError`."""
@@ -200,7 +228,9 @@ def _pack(command: tuple[bytes | str | int, ...]) -> bytes:
 
 
 def _error(text: str) -> driver.RedisError:
-    code = text.partition(" ")[0]
+    code, _, rest = text.partition(" ")
+    if code in _REDIRECTIONS:
+        return _REDIRECTIONS[code](rest)
     return _ERRORS.get(code, driver.ResponseError)(text)
 
 

@@ -26,13 +26,14 @@ string that only grows:
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
 from storage.ids import slot_group
 from storage.log_format import AT_BODY, STAGED, Entry, LogView, pack_ids, unpack_ids
-from storage.redis_client import Redis, redis_errors
+from storage.redis_client import Redis, execute, redis_errors
 from storage.redis_scripts import Argument, Script
 
 TIME_TO_LIVE = 14 * 24 * 3600  # seconds; people not seen for so long have no log
@@ -85,7 +86,8 @@ class WindowLog:
     def __init__(self, redis: Redis, prefix: str, *, window: int = 500) -> None:
         self._redis = redis
         self._prefix = prefix.encode()
-        self._announce = Script("log", "announce")
+        # On a cluster the processes' channels are sharded: they have the slot of the logs that the script writes.
+        self._announce = Script("spublish" if redis.sharded else "publish", "log", "announce")
         self._edit = Script("log", "edit")
         self.window = window
         self.capacity = window + STAGED
@@ -145,7 +147,7 @@ class WindowLog:
     async def discard(self, user_id: int) -> None:
         """Forget a person's log; the next reader builds another, with another epoch."""
         with redis_errors():
-            await self._redis.delete(self.key(user_id))
+            await execute(self._redis, "DEL", self.key(user_id))
 
     async def read(self, user_id: int) -> LogView | None:
         """Return a person's log, or None if there is none; its life begins anew."""
@@ -163,10 +165,9 @@ class WindowLog:
     async def _read(self, user_id: int, end: int) -> LogView | None:
         key = self.key(user_id)
         with redis_errors():
-            pipeline = self._redis.pipeline(transaction=False)
-            pipeline.getrange(key, 0, end)
-            pipeline.expire(key, TIME_TO_LIVE)
-            data, _ = await pipeline.execute()
+            data, _ = await asyncio.gather(
+                execute(self._redis, "GETRANGE", key, 0, end), execute(self._redis, "EXPIRE", key, TIME_TO_LIVE)
+            )
         return LogView.parse(data) if data else None
 
     async def _change(self, user_id: int, action: str, *arguments: Argument) -> list[int]:

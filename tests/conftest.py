@@ -13,24 +13,35 @@ import asyncpg
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser
-from redis.asyncio import Redis
 
 from storage.database import Database
 from storage.embedded.postgres import embedded_postgres
 from storage.embedded.valkey import embedded_valkey
+from storage.redis_client import Redis, open_redis
 from tests.engines.private import in_background, redis_server
 from tests.engines.rabbitmq import RabbitNode, delete_queues, rabbit_node
+from tests.engines.redis_cluster import RedisCluster, redis_cluster
 from tests.support.chromium import find_chromium, running_chromium
 from workers.routing import queues_of
 
 _numbers = itertools.count(1)
 _ROOM = 4_000_000_000  # bytes
+_ENGINES = {"redis": "real_redis_url", "valkey": "valkey_url", "cluster": "cluster_url"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the quick tests first, the browser last."""
+    """Run the quick tests first, the browser last; on a cluster only what is marked so."""
+    items[:] = [item for item in items if not _on_cluster(item) or item.get_closest_marker("cluster")]
     order = {"unit": 0, "contract": 1, "integration": 2, "sdk": 3, "e2e": 4, "browser": 5}
     items.sort(key=lambda item: order.get(item.path.relative_to(Path(__file__).parent).parts[0], 6))
+
+
+def _on_cluster(item: pytest.Item) -> bool:
+    return (
+        isinstance(item, pytest.Function)
+        and getattr(item, "callspec", None) is not None
+        and (item.callspec.params.get("redis_url") == "cluster")
+    )
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -78,6 +89,13 @@ def real_redis_url(engines_dir: Path) -> Iterator[str]:
     """The URL of a Redis (not Valkey) for this session."""
     with redis_server(engines_dir / "rd") as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def cluster(engines_dir: Path) -> Iterator[RedisCluster]:
+    """A Redis Cluster of three masters for this session; a test that changes it puts it right again."""
+    with redis_cluster(engines_dir / "rc") as cluster:
+        yield cluster
 
 
 @pytest.fixture(scope="session")
@@ -137,18 +155,22 @@ async def database(database_dsn: str) -> AsyncIterator[Database]:
     await database.close()
 
 
-@pytest.fixture(params=["redis", "valkey"])
+@pytest.fixture(scope="session")
+def cluster_url(cluster: RedisCluster) -> str:
+    """The URL of the cluster."""
+    return cluster.url
+
+
+@pytest.fixture(params=_ENGINES)
 def redis_url(request: pytest.FixtureRequest) -> str:
-    """The URL of an engine, once Redis and once Valkey; use `fresh_redis` for an empty one."""
-    url: str = request.getfixturevalue("real_redis_url" if request.param == "redis" else "valkey_url")
+    """The URL of an engine, once Redis and once Valkey, and a cluster's where the test is marked `cluster`."""
+    url: str = request.getfixturevalue(_ENGINES[request.param])
     return url
 
 
 @pytest.fixture
 async def redis(redis_url: str) -> AsyncIterator[Redis]:
-    """A client of an empty Redis, then of an empty Valkey."""
-    from storage.redis_client import open_redis
-
+    """A client of each engine of `redis_url`, which is empty."""
     client = open_redis(redis_url)
     await client.flushall()
     yield client

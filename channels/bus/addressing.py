@@ -3,11 +3,13 @@
 People are gathered in slot groups, and a group's registry hash, its people's feeds, what is known of their
 presence and the channels on which that is told share a hash tag, so that one script can insert into feeds, look
 up who is online and publish.
+Topics are spread over the same groups: so a live process of a cluster listens to these slots and to no others.
 """
 
 from __future__ import annotations
 
 import secrets
+import zlib
 
 GROUPS = 16
 PROCESS_ID_LENGTH = 8
@@ -48,9 +50,12 @@ def process_channels(process_id: bytes) -> list[bytes]:
 def topic_channel(name: str) -> bytes:
     """Return the channel of a topic, such as "photo:<id>", that anybody permitted may listen to.
 
-    A hash tag in the name is the channel's: presence topics lie with the keys of the scripts that publish on them.
+    A name that has a slot group's tag in it keeps to that group, so that scripts with keys there can publish to it.
     """
-    return b"topic:" + name.encode()
+    encoded = name.encode()
+    if b"{" in encoded:
+        return b"topic:" + encoded
+    return b"topic:{%d}:%b" % (zlib.crc32(encoded) % GROUPS, encoded)
 
 
 def presence_topic(group: int, user_id: int) -> str:

@@ -11,8 +11,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from redis.asyncio import Redis
-
 from channels.bus.addressing import (
     GROUPS,
     presence_channel_prefix,
@@ -21,8 +19,9 @@ from channels.bus.addressing import (
     seen_key,
     user_field,
 )
+from channels.bus.engine import Engine, Script
 from channels.bus.envelope import PRESENCE_HEAD
-from channels.bus.redis_errors import live_errors, script_text
+from channels.bus.redis_errors import live_errors
 from channels.cancellation import heed_cancellation
 from channels.ports import Presence
 
@@ -43,11 +42,11 @@ class Clearing:
 class PresenceBook:
     """Read and keep who is online; all methods raise `LiveUnavailableError`."""
 
-    def __init__(self, redis: Redis, group_of: Callable[[int], int]) -> None:
+    def __init__(self, redis: Engine, group_of: Callable[[int], int]) -> None:
         self._group_of = group_of
-        self._look = redis.register_script(script_text("presence.lua"))
-        self._part = redis.register_script(script_text("part.lua"))
-        self._clear = redis.register_script(script_text("clear.lua"))
+        self._look = Script(redis, "presence.lua")
+        self._part = Script(redis, "part.lua")
+        self._clear = Script(redis, "clear.lua")
 
     async def read(self, user_id: int) -> Presence:
         """Return whether a person is online, and when they last were."""

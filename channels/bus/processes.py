@@ -9,10 +9,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from redis.asyncio import Redis
-
 from channels.bus.addressing import PROCESSES_KEY
-from channels.bus.redis_errors import live_errors, script_text
+from channels.bus.engine import Engine, Script
+from channels.bus.redis_errors import live_errors
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,11 +29,11 @@ class Beat:
 class Processes:
     """Say that this process lives, and learn which others do not; all methods raise `LiveUnavailableError`."""
 
-    def __init__(self, redis: Redis, process_id: bytes, *, deadline: float) -> None:
+    def __init__(self, redis: Engine, process_id: bytes, *, deadline: float) -> None:
         self._redis = redis
         self._process_id = process_id
         self._deadline_ms = int(deadline * 1000)
-        self._script = redis.register_script(script_text("beat.lua"))
+        self._script = Script(redis, "beat.lua")
 
     async def beat(self, *, judge: bool) -> Beat:
         """Say that this process lives; with `judge`, take over those that have been silent for the deadline."""
@@ -50,10 +49,10 @@ class Processes:
             return []
         ordered: list[Any] = list(process_ids)
         with live_errors():
-            scores = await self._redis.zmscore(PROCESSES_KEY, ordered)
+            scores = await self._redis.execute_command("ZMSCORE", PROCESSES_KEY, *ordered)
         return [process_id for process_id, score in zip(ordered, scores, strict=True) if score is None]
 
     async def remove(self, process_ids: Collection[bytes]) -> None:
         """Take processes off the list: cleared away, or stopped in good order."""
         with live_errors():
-            await self._redis.zrem(PROCESSES_KEY, *process_ids)
+            await self._redis.execute_command("ZREM", PROCESSES_KEY, *process_ids)

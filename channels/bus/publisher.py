@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from redis.asyncio import Redis
-
 from channels.bus.addressing import channel_prefix, registry_key, topic_channel, user_field
+from channels.bus.engine import Engine, Script, publish
 from channels.bus.envelope import seal, topic_body, topic_end_body
-from channels.bus.redis_errors import live_errors, script_text
+from channels.bus.redis_errors import live_errors
 
 _CHUNK = 4000  # people a script call, so that the engine is not blocked for long
 
@@ -21,10 +20,10 @@ class LivePublisher:
     log first, whose script announces it. All methods raise `LiveUnavailableError`.
     """
 
-    def __init__(self, redis: Redis, group_of: Callable[[int], int]) -> None:
+    def __init__(self, redis: Engine, group_of: Callable[[int], int]) -> None:
         self._redis = redis
         self._group_of = group_of
-        self._announce = redis.register_script(script_text("announce.lua"))
+        self._announce = Script(redis, "announce.lua")
 
     async def to_users(self, user_ids: Iterable[int], body: bytes) -> int:
         """Send a body (see `channels.bus.envelope`) to these people; return how many are online."""
@@ -47,7 +46,7 @@ class LivePublisher:
         """Send an order to one process, whoever is connected there; return whether it lives."""
         channel = channel_prefix(0) + process_id
         with live_errors():
-            return bool(await self._redis.publish(channel, seal([], body)))
+            return bool(await publish(self._redis, channel, seal([], body)))
 
     async def close_topic(self, name: str) -> None:
         """End all subscriptions to a topic, since what it is about is gone."""
@@ -59,4 +58,4 @@ class LivePublisher:
 
     async def _tell(self, name: str, body: bytes) -> None:
         with live_errors():
-            await self._redis.publish(topic_channel(name), body)
+            await publish(self._redis, topic_channel(name), body)

@@ -1,31 +1,33 @@
-"""This process's ear: one Redis pub/sub connection that notices its own death.
+"""This process's ear: a pub/sub connection to each server on which its channels lie, heard as one.
 
-The driver's own pub/sub object is not used: it connects again in silence, which would be a gap that
-nobody hears of, and it never notices a peer that swallows packets. Here the connection is pinged, a
-peer that is silent for the deadline is given up, and the listener is told of every loss and of every
-connection that stands again, so that streams can be read again by their offsets.
+On one server that is one connection. On a cluster the channels are sharded: each is heard on the master that owns its
+slot. The listener is told of every loss and of every time that all connections stand again, so that streams can be
+read again by their offsets. What the loss of one connection held is not known, so it counts as the loss of all.
 """
 
 from __future__ import annotations
 
 import asyncio
-import math
 import random
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
-from typing import Any, Protocol
+from collections.abc import AsyncIterator, Callable, Coroutine, Hashable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from typing import Any, Protocol, TypeAlias
 
 import structlog
-from redis.asyncio import Redis
+from redis.exceptions import ConnectionError as ConnectionLostError
 from redis.exceptions import RedisError
 
+from channels.bus.engine import Engine
+from channels.bus.line import PLAIN, SHARDED, Line
+from channels.bus.redis_errors import live_errors
 from channels.cancellation import heed_cancellation
 from channels.errors import LiveUnavailableError
 
 log = structlog.get_logger(__name__)
 
-_BURST = 64  # messages handled in one go before the event loop gets its turn
 _BACKOFF = (0.05, 2.0)  # seconds, first and longest
+
+Places: TypeAlias = Mapping[Hashable, Sequence[bytes]]  # which of the channels lie on each server
 
 
 class Listener(Protocol):
@@ -61,7 +63,7 @@ class PubSub:
 
     def __init__(
         self,
-        redis: Redis,
+        redis: Engine,
         channels: Sequence[bytes],
         listener: Listener,
         *,
@@ -74,7 +76,7 @@ class PubSub:
         self._wanted = wanted
         self._deadline = deadline
         self._topics: dict[bytes, _Topic] = {}
-        self._connection: Any = None
+        self._lines: Mapping[Hashable, Line] = {}
         self.alive = False
 
     async def run(self) -> None:
@@ -85,33 +87,27 @@ class PubSub:
             try:
                 await self._live()
             except (RedisError, OSError, TimeoutError) as error:
-                # A connection that stood starts the backoff anew; one that never did goes on with it.
+                # Connections that stood start the backoff anew; those that never did go on with it.
                 delay = _BACKOFF[0] if self._lose() else min(delay * 2, _BACKOFF[1])
                 log.warning("live_pubsub_lost", error=str(error) or type(error).__name__, retry_seconds=delay)
-                await self._drop_idle()
             finally:
                 self._lose()
             await asyncio.sleep(delay * random.uniform(0.5, 1.0))
-
-    async def _drop_idle(self) -> None:
-        # What lies idle in the driver's pool is most likely dead, too. If it is not told of its end, each of these
-        # connections would cost a command its timeout, one after the other, before streams could be read again.
-        with suppress(RedisError, OSError, TimeoutError):
-            await self._redis.connection_pool.disconnect(inuse_connections=False)
 
     @asynccontextmanager
     async def listening(self, topic: bytes) -> AsyncIterator[None]:
         """Make sure that a topic is listened to, and stays so inside; raise `LiveUnavailableError`."""
         entry = self._topics.get(topic)
         fresh = entry is None
+        with live_errors():
+            line = self._line_of(topic)
         if entry is None:
-            if not self.alive:
-                raise LiveUnavailableError("pub/sub is not connected")
             entry = self._topics[topic] = _Topic()
         entry.users += 1
         try:
             if fresh:
-                await self._send("SUBSCRIBE", topic)
+                with live_errors():
+                    await line.subscribe(topic)
             # Shielded, since others may wait for the same confirmation.
             await asyncio.shield(entry.confirmed)
             yield
@@ -119,85 +115,82 @@ class PubSub:
             entry.users -= 1
 
     async def _live(self) -> None:
-        # A connection of our own, outside the pool: it never goes back there.
-        connection = self._redis.connection_pool.make_connection()  # type: ignore[no-untyped-call,unused-ignore]
-        try:
+        async with AsyncExitStack() as stack:
             async with asyncio.timeout(self._deadline):
-                await connection.connect()
-                await connection.send_command("SUBSCRIBE", *self._channels, check_health=False)
-                for _ in self._channels:
-                    await self._read(connection)
+                await self._redis.locate()
+                places = self._places()
+                lines = {server: await self._open(server, places[server], stack) for server in places}
             heed_cancellation()
-            self._connection, self.alive = connection, True
+            self._lines, self.alive = lines, True
             self._listener.restored()
-            await self._listen(connection)
-        finally:
-            await connection.disconnect(nowait=True)
+            listening = [line.listen() for line in lines.values()]
+            await _until_one_ends(*listening, self._tend(), self._watch(places))
 
-    async def _listen(self, connection: Any) -> None:
-        loop = asyncio.get_running_loop()
-        pinging = asyncio.create_task(self._ping())
-        heard, burst = loop.time(), 0
-        try:
-            async with asyncio.timeout(self._deadline) as silence:
-                while True:
-                    response = await self._read(connection)
-                    now = loop.time()
-                    if now - heard > self._deadline / 20:
-                        heard, burst = now, 0
-                        silence.reschedule(now + self._deadline)
-                    self._dispatch(response)
-                    burst += 1
-                    if burst % _BURST == 0:
-                        await asyncio.sleep(0)
-        finally:
-            pinging.cancel()
-            # A ping that could not be sent is no news: the reader meets the same end.
-            with suppress(asyncio.CancelledError, LiveUnavailableError):
-                await pinging
+    async def _open(self, server: Hashable, channels: Sequence[bytes], stack: AsyncExitStack) -> Line:
+        line = Line(
+            self._redis.connection_to(server),
+            SHARDED if self._redis.sharded else PLAIN,
+            heard=self._listener.message,
+            subscribed=self._subscribed,
+            deadline=self._deadline,
+        )
+        stack.push_async_callback(line.close)
+        await line.open(channels)
+        return line
 
-    async def _ping(self) -> None:
+    def _subscribed(self, channel: bytes) -> None:
+        topic = self._topics.get(channel)
+        if topic is not None and not topic.confirmed.done():
+            topic.confirmed.set_result(None)
+
+    async def _tend(self) -> None:
+        """Break the silence regularly, and give up topics that nobody wants."""
         while True:
             heed_cancellation()
             await asyncio.sleep(self._deadline / 2.5)
-            await self._send("PING")
-            idle = [name for name, topic in self._topics.items() if not topic.users and topic.confirmed.done()]
-            unwanted = [name for name in idle if not self._wanted(name)]
-            for name in unwanted:
-                del self._topics[name]
-            if unwanted:
-                await self._send("UNSUBSCRIBE", *unwanted)
+            for line in self._lines.values():
+                await line.ping()
+            for name in list(self._topics):
+                if self._is_idle(name):
+                    # Forgotten and given up in one go: who wants it from now on subscribes after that.
+                    del self._topics[name]
+                    await self._line_of(name).unsubscribe(name)
 
-    async def _send(self, *command: Any) -> None:
-        # The driver would connect again by itself if it were asked to send on a connection that is gone.
-        connection = self._connection
-        if connection is None or not connection.is_connected:
-            raise LiveUnavailableError("pub/sub is not connected")
-        try:
-            await connection.send_command(*command, check_health=False)
-        except (RedisError, OSError) as error:
-            raise LiveUnavailableError(f"pub/sub broke: {error}") from error
+    async def _watch(self, places: Places) -> None:
+        """Notice when the channels' slots have other masters, though the connections stand.
 
-    @staticmethod
-    async def _read(connection: Any) -> Any:
-        return await connection.read_response(timeout=math.inf, push_request=True)
+        So it is with a master that was cut off from the others. Writers take a process for dead that nobody
+        hears of on the master that they know.
+        """
+        while True:
+            heed_cancellation()
+            await asyncio.sleep(self._deadline / 2.5)
+            with suppress(RedisError, OSError, TimeoutError):  # a server that is gone is noticed by its silence
+                await self._redis.locate()
+            if self._places() != places:
+                raise ConnectionLostError("the channels have moved to other servers")
 
-    def _dispatch(self, response: Any) -> None:
-        if not isinstance(response, list) or len(response) < 3:
-            return
-        kind, channel, data = response[0], response[1], response[2]
-        if kind == b"message":
-            self._listener.message(channel, data)
-        elif kind == b"subscribe":
-            topic = self._topics.get(channel)
-            if topic is not None and not topic.confirmed.done():
-                topic.confirmed.set_result(None)
+    def _places(self) -> Places:
+        places: dict[Hashable, list[bytes]] = {}
+        for channel in self._channels:
+            places.setdefault(self._redis.server_of(channel), []).append(channel)
+        return places
+
+    def _is_idle(self, name: bytes) -> bool:
+        topic = self._topics.get(name)
+        return topic is not None and not topic.users and topic.confirmed.done() and not self._wanted(name)
+
+    def _line_of(self, topic: bytes) -> Line:
+        line = self._lines.get(self._redis.server_of(topic)) if self.alive else None
+        if line is None:
+            raise ConnectionLostError("pub/sub is not connected")
+        return line
 
     def _lose(self) -> bool:
-        """Forget the connection and tell of the loss, once; return whether there was one to lose."""
+        """Forget the connections and tell of the loss, once; return whether there were any to lose."""
         if not self.alive:
             return False
-        self.alive, self._connection = False, None
+        self.alive, self._lines = False, {}
         topics, self._topics = self._topics, {}
         for topic in topics.values():
             if not topic.confirmed.done():
@@ -205,3 +198,16 @@ class PubSub:
                 topic.confirmed.exception()  # somebody may have stopped waiting
         self._listener.lost()
         return True
+
+
+async def _until_one_ends(*work: Coroutine[Any, Any, None]) -> None:
+    """Do several things until one of them ends; raise what it raised, when the others have ended, too."""
+    tasks = [asyncio.create_task(item) for item in work]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

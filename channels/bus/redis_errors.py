@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import resources
 
 from redis.exceptions import RedisError
 
@@ -18,8 +17,3 @@ def live_errors() -> Iterator[None]:
         yield
     except (RedisError, OSError, TimeoutError) as error:
         raise LiveUnavailableError(f"redis does not answer: {error}") from error
-
-
-def script_text(name: str) -> str:
-    """Return the source of a script of this package."""
-    return resources.files("channels.bus").joinpath("scripts", name).read_text("utf-8")

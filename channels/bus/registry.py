@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from redis.asyncio import Redis
 
 from channels.bus.addressing import (
     presence_channel_prefix,
@@ -23,8 +22,9 @@ from channels.bus.addressing import (
     seen_key,
     user_field,
 )
+from channels.bus.engine import Engine, Script
 from channels.bus.envelope import PRESENCE_HEAD
-from channels.bus.redis_errors import live_errors, script_text
+from channels.bus.redis_errors import live_errors
 from channels.cancellation import heed_cancellation
 from channels.errors import LiveUnavailableError
 
@@ -48,7 +48,7 @@ class Registry:
 
     def __init__(
         self,
-        redis: Redis,
+        redis: Engine,
         process_id: bytes,
         group_of: Callable[[int], int],
         is_here: Callable[[int], bool],
@@ -59,7 +59,7 @@ class Registry:
         self._group_of = group_of
         self._is_here = is_here
         self._joined = joined
-        self._script = redis.register_script(script_text("registry.lua"))
+        self._script = Script(redis, "registry.lua")
         self._requests: list[_Request] = []
         self._asked = asyncio.Event()
         # Whether a write failed that may yet be carried out, after one that was asked for later.

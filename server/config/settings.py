@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, fi
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from server.config.kinds import Networks, Rate, Texts
+from storage.redis_url import CLUSTER_SCHEMES, cluster_nodes, is_cluster
 
 PREFIX = "PICSHARE_"
 DELIMITER = "__"
@@ -116,13 +117,16 @@ class RedisSection(Section):
     url: str = Field(
         default="embedded:",
         description="`embedded:` starts a private Valkey in the data directory; `redis://`, `rediss://` (TLS) or "
-        "`unix://` uses one of yours.",
+        "`unix://` uses one of yours, `redis+cluster://host:port,host:port` or `rediss+cluster://` a cluster: name two "
+        "or three of its nodes, they tell of the others.",
     )
 
     @field_validator("url")
     @classmethod
     def _is_known(cls, value: str) -> str:
-        return _with_scheme(value, ("embedded:", "redis://", "rediss://", "unix://"))
+        if is_cluster(value):
+            cluster_nodes(value)  # which says what is wrong
+        return _with_scheme(value, ("embedded:", "redis://", "rediss://", "unix://", *CLUSTER_SCHEMES))
 
 
 class BrokerSection(Section):

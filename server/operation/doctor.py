@@ -15,20 +15,18 @@ from server.backends import reachable
 from server.brokers import is_local, open_broker, routes_of
 from server.config.settings import Settings
 from server.errors import ServerError
-from server.operation.findings import Finding
+from server.operation.doctor_redis import examine_redis
+from server.operation.findings import MAX_SKEW, Finding, skewed
 from storage import migrate
 from storage.blobs_file import FileBlobs
 from storage.database import Database
 from storage.errors import SchemaError, StorageError
-from storage.redis_client import open_redis, redis_errors
 from workers.errors import BrokerError
 from workers.routing import QUEUES
 
-MAX_SKEW = 2.0  # seconds; offsets of feeds are Redis' clock, ids are ours
 MIN_FILES = 4096  # each live connection is an open file
 MIN_FREE = 1_000_000_000  # bytes
 MIN_POSTGRES = 150_000  # server_version_num
-MIN_REDIS = (6, 2)
 DEADLINE = 10.0  # seconds for one check
 _REMEDIES = {
     "database": "Check database.url, and that PostgreSQL runs and lets this machine in.",
@@ -60,7 +58,7 @@ class Doctor:
                 return [*findings, Finding(name="engines", detail=str(error), remedy="Mend this first.")]
             findings.append(await _guarded("database", _database, settings))
             broker = _nothing if is_local(settings) and not findings[-1].well else _broker
-            for name, check in (("redis", _redis), ("broker", broker), ("blobs", _blobs)):
+            for name, check in (("redis", examine_redis), ("broker", broker), ("blobs", _blobs)):
                 findings.append(await _guarded(name, check, settings))
         return findings
 
@@ -86,33 +84,13 @@ async def _database(settings: Settings) -> Finding:
         if row["number"] < MIN_POSTGRES:
             return Finding(name="database", detail=f"PostgreSQL {version}", remedy="Use PostgreSQL 15 or newer.")
         if skew > MAX_SKEW:
-            return _skewed("database", skew)
+            return skewed("database", skew)
         await migrate.check(db)
     finally:
         await db.close()
     return Finding(
         name="database", detail=f"PostgreSQL {version}, schema up to date, clock within {skew * 1000:.0f} ms"
     )
-
-
-async def _redis(settings: Settings) -> Finding:
-    client = open_redis(settings.redis.url)
-    try:
-        with redis_errors():
-            seconds, micros = await client.time()
-            info = await client.info("server")
-            memory = await client.info("memory")
-    finally:
-        await client.aclose()
-    skew = abs(int(seconds) + int(micros) / 1_000_000 - time.time())
-    version = _text(info.get("valkey_version") or info.get("redis_version"))
-    name = "Valkey" if info.get("valkey_version") else "Redis"
-    if tuple(int(part) for part in version.split(".")[:2]) < MIN_REDIS:
-        return Finding(name="redis", detail=f"{name} {version}", remedy="Use Redis 6.2 or Valkey 7.2 or newer.")
-    if skew > MAX_SKEW:
-        return _skewed("redis", skew)
-    policy = _text(memory.get("maxmemory_policy", "noeviction"))
-    return Finding(name="redis", detail=f"{name} {version}, clock within {skew * 1000:.0f} ms, eviction {policy}")
 
 
 async def _broker(settings: Settings) -> Finding:
@@ -168,15 +146,3 @@ def _files() -> Finding:
         detail=f"{allowed} open files allowed",
         remedy="" if allowed >= MIN_FILES else f"Raise the limit (`ulimit -Hn`, LimitNOFILE=) to {MIN_FILES} or more.",
     )
-
-
-def _skewed(name: str, seconds: float) -> Finding:
-    return Finding(
-        name=name,
-        detail=f"its clock and this machine's are {seconds:.1f} s apart",
-        remedy="Run a time service (chrony, systemd-timesyncd) on both.",
-    )
-
-
-def _text(value: object) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)

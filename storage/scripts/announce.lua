@@ -176,6 +176,6 @@ end
 for _, process in ipairs(order) do
   local people = processes[process]
   local message = struct.pack('>BI8I4', 1, offset, #people) .. table.concat(people) .. body
-  if redis.call('PUBLISH', prefix .. process, message) == 0 then forget(process, people) end
+  if publish(prefix .. process, message) == 0 then forget(process, people) end
 end
 return { changed, online, #order, unsettled }

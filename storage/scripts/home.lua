@@ -1,12 +1,13 @@
 -- A page of a home feed with all that is shown beside the photos, in one round trip.
 --
 -- KEYS: the feed's log, the viewer's likes, the quota, the session's revocation; all of one slot group.
--- ARGV: before (8 bytes, or '' for the top), limit, quota limit (0: do not charge), quota window in µs, time to live in s.
+-- ARGV: before (8 bytes, or '' for the top), limit, quota limit (0: do not charge), quota window in µs, time to live
+-- in s, and 'ids' if the caller fetches cards and counters.
 -- Answers: state (below), quota, whether the log is complete, whether the log holds more below the page, lowest id,
 -- ids (8 bytes each), cards, counters, likes (the marker first). A card that is missing is nil; tombstones are passed over.
 --
--- On a cluster, cards and counters lie in other slots: there this script would return the ids, and the caller
--- would fetch both in a second step.
+-- On a cluster, cards and counters lie in other slots: there the ids are answered without them, those of photos that
+-- are gone included, and the caller fetches both in a second step (storage/home_split.py).
 
 local OK, MISSING, BUILDING_NOW, REVOKED, REFUSED = 0, 1, 2, 3, 4
 local before, limit, quota = ARGV[1], tonumber(ARGV[2]), {}
@@ -49,7 +50,7 @@ local function candidates(wanted)
   return found
 end
 
-local ids, cards, counts = {}, {}, {}
+local ids, cards, counts = ARGV[6] == 'ids' and candidates(limit) or {}, {}, {}
 while #ids < limit do
   local found = candidates(limit - #ids)
   if #found == 0 then break end

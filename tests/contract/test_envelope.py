@@ -19,7 +19,7 @@ from storage.redis_client import Redis
 from storage.window_log import Announcement, WindowLog
 from tests.support.eventually import eventually
 
-pytestmark = pytest.mark.engines
+pytestmark = [pytest.mark.engines, pytest.mark.cluster]
 
 BODY = stream_body("feed", b'{"type":"photo.new"}')
 ANNOUNCEMENT = Announcement(registry_key=registry_key, channel_prefix=channel_prefix, body=BODY)

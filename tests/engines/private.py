@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import signal
 import socket
 import subprocess
 import threading
 import time
 from asyncio import Event, Runner
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
 from pathlib import Path
 
@@ -67,11 +68,12 @@ def _run(runner: Runner, hold: Callable[[], object]) -> None:
 
 
 class RedisNode:
-    """Debian's `redis-server` on a loopback port; it can be killed and started again on the same data."""
+    """Debian's `redis-server` on a loopback port; it can be frozen, or killed and started again on the same data."""
 
-    def __init__(self, folder: Path, port: int) -> None:
+    def __init__(self, folder: Path, port: int, options: Sequence[str] = ()) -> None:
         self._folder = folder
         self._port = port
+        self._options = options
         self._process: subprocess.Popen[bytes] | None = None
         self.url = f"redis://127.0.0.1:{port}"
 
@@ -83,7 +85,8 @@ class RedisNode:
         self._folder.mkdir(parents=True, exist_ok=True)
         command = [binary, "--bind", "127.0.0.1", "--port", str(self._port), "--dir", str(self._folder)]
         with (self._folder / "redis.log").open("ab") as log:
-            self._process = subprocess.Popen([*command, "--appendonly", "yes", "--save", ""], stdout=log, stderr=log)
+            command += ["--appendonly", "yes", "--save", "", *self._options]
+            self._process = subprocess.Popen(command, stdout=log, stderr=log)
         client = redis.Redis(port=self._port)
         deadline = time.monotonic() + START_DEADLINE
         while time.monotonic() < deadline and self._process.poll() is None:
@@ -99,6 +102,16 @@ class RedisNode:
         assert self._process is not None
         self._process.kill()
         self._process.wait(10)
+
+    def freeze(self) -> None:
+        """Have it stand still: connections stand, and nothing answers."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
 
     def stop(self) -> None:
         """End it, if it runs."""

@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 import struct
 import uuid
-from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from channels.bus.addressing import process_channels
+from channels.bus.engine import publish
+from channels.bus.pubsub import PubSub
 from storage.ids import slot_group
 from storage.window_log import Announcement
+from tests.support.eventually import eventually
 
 _HEAD = struct.Struct(">BQI")
 
@@ -38,13 +42,17 @@ class Listener:
 
     def __init__(self, redis: Any, process: bytes) -> None:
         self._redis = redis
-        self._pubsub = redis.pubsub(ignore_subscribe_messages=True)
         self._process = process
+        self._channels = process_channels(process)
+        self._pubsub = PubSub(redis, self._channels, self, wanted=lambda _: False, deadline=5)
+        self._work: asyncio.Task[None] | None = None
+        self._messages: list[bytes] = []
 
     async def listen(self, *people: int) -> None:
         """Subscribe, and say that people are connected here too."""
-        await self._pubsub.psubscribe(b"live:{*}:" + self._process)
-        await self._pubsub.get_message(ignore_subscribe_messages=True, timeout=1)
+        if self._work is None:
+            self._work = asyncio.create_task(self._pubsub.run())
+            await eventually(lambda: self._pubsub.alive)
         for person in people:
             key, field = b"online:{%d}" % slot_group(person), struct.pack(">Q", person)
             before = await self._redis.hget(key, field) or b""
@@ -52,21 +60,31 @@ class Listener:
 
     async def heard(self) -> list[Heard]:
         """Return every message so far: those published before this call have all arrived."""
-        # A message of our own marks the end of what was published before it.
+        # A message of our own on each channel marks the end of what was published there before it.
         mark = uuid.uuid4().bytes
-        await self._redis.publish(b"live:{0}:" + self._process, mark)
-        messages: list[Heard] = []
-        async with asyncio.timeout(5):
-            while True:
-                message: Mapping[str, Any] | None = await self._pubsub.get_message(timeout=1)
-                if message is not None and message["data"] == mark:
-                    return messages
-                if message is not None:
-                    messages.append(_read(message["data"]))
+        await asyncio.gather(*(publish(self._redis, channel, mark) for channel in self._channels))
+        await eventually(lambda: self._messages.count(mark) == len(self._channels))
+        messages, self._messages = self._messages, []
+        return [_read(message) for message in messages if message != mark]
 
     async def close(self) -> None:
         """Stop listening; what the registry says stays, as after a crash."""
-        await self._pubsub.aclose()
+        if self._work is not None:
+            self._work.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._work
+
+    def message(self, channel: bytes, data: bytes) -> None:
+        """Keep a message."""
+        self._messages.append(data)
+
+    def lost(self) -> None:
+        """Fail: these tests lose no connection."""
+        assert self._work is not None
+        assert self._work.cancelling()
+
+    def restored(self) -> None:
+        """Do nothing."""
 
 
 def _read(data: bytes) -> Heard:

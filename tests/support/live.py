@@ -13,6 +13,7 @@ import orjson
 from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType, web
 
 from channels.bus.addressing import GROUPS, channel_prefix, registry_key, user_field
+from channels.bus.engine import publish
 from channels.bus.envelope import seal, stream_body
 from channels.bus.presence import PresenceBook
 from channels.live import Live
@@ -157,7 +158,8 @@ async def announce(redis: Redis, user_id: int, stream: str, data: Any, offset: i
     value: bytes = await redis.hget(registry_key(group), user_field(user_id)) or b""
     message = seal([user_id], stream_body(stream, orjson.dumps(data)), offset=offset)
     for start in range(0, len(value), 8):
-        await redis.publish(channel_prefix(group) + value[start : start + 8], message)
+        channel = channel_prefix(group) + value[start : start + 8]
+        await publish(redis, channel, message)
 
 
 class BareClient:

@@ -14,9 +14,9 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any, cast
 
 import orjson
-from redis.asyncio import Redis
 
 from channels.bus.addressing import draw_process_id, process_channels
+from channels.bus.engine import Engine
 from channels.bus.pubsub import PubSub
 from channels.bus.registry import Registry
 from channels.commands import Commands, Desks
@@ -103,7 +103,7 @@ class Process:
 
     def __init__(self, engine: MemoryEngine) -> None:
         process_id = draw_process_id()
-        redis, streams = cast(Redis, EngineRedis(engine)), EngineStreams(engine)
+        redis, streams = cast(Engine, EngineRedis(engine)), EngineStreams(engine)
         metrics = NoLiveMetrics()
         self.hub = Hub(Departures(metrics.live_sent, patience=SETTINGS.close_deadline))
         self.keepalive = Keepalive(SETTINGS)

@@ -10,7 +10,7 @@ import asyncio
 import itertools
 import random
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -149,21 +149,20 @@ class EngineStreams:
 
 
 class EngineRedis:
-    """What the registry uses of the driver's client, on a memory engine."""
+    """The engine's client as the registry sees it, on a memory engine."""
+
+    sharded = False
 
     def __init__(self, engine: MemoryEngine) -> None:
         self._engine = engine
 
-    def register_script(self, _text: str) -> Callable[..., Awaitable[tuple[list[int], int]]]:
-        """Return the registry script, which announces nobody here."""
-
-        async def registry(*, keys: Sequence[bytes], args: Sequence[Any]) -> tuple[list[int], int]:
-            process, flags, _prefix, _head, *fields = args
-            people = [int.from_bytes(field, "big") for field in fields]
-            news: list[int] = await self._engine.answer(lambda: self._edit(process, flags, people))
-            return news, 0
-
-        return registry
+    async def execute_command(self, *command: Any) -> tuple[list[int], int]:
+        """Run the registry's script, which announces nobody here."""
+        keys = command[2]
+        process, flags, _prefix, _head, *fields = command[3 + keys :]
+        people = [int.from_bytes(field, "big") for field in fields]
+        news: list[int] = await self._engine.answer(lambda: self._edit(process, flags, people))
+        return news, 0
 
     def _edit(self, process: bytes, flags: str, people: Sequence[int]) -> list[int]:
         news = []

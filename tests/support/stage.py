@@ -105,7 +105,7 @@ class Stage:
                     return said
                 content = msgpack.unpackb(message["data"])
                 document = orjson.loads(content["data"]) if "data" in content else None
-                said.append((message["channel"].decode().removeprefix("topic:"), document))
+                said.append((message["channel"].decode().split(":", 2)[2], document))
 
     async def pump(self) -> list[str]:
         """Handle every event that waits, and those that come of it, in order; return "queue topic" of each."""

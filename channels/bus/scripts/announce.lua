@@ -31,7 +31,7 @@ end
 for _, process in ipairs(order) do
   local list = recipients[process]
   local head = struct.pack('>BI8I4', 1, 0, #list)
-  if redis.call('PUBLISH', ARGV[1] .. process, head .. table.concat(list) .. ARGV[2]) == 0 then
+  if publish(ARGV[1] .. process, head .. table.concat(list) .. ARGV[2]) == 0 then
     for _, field in ipairs(list) do
       local value, rest = redis.call('HGET', KEYS[1], field) or '', {}
       for start = 1, #value, SIZE do

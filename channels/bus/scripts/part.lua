@@ -14,7 +14,7 @@ for i = 1, #due, 2 do
   redis.call('ZREM', KEYS[1], field)
   redis.call('ZADD', KEYS[2], left_ms, field)
   local topic = prefix .. string.format('%08x%08x', struct.unpack('>I4I4', field))
-  redis.call('PUBLISH', topic, head .. field .. struct.pack('>I8', tonumber(left_ms)))
+  publish(topic, head .. field .. struct.pack('>I8', tonumber(left_ms)))
 end
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', string.format('(%.0f', now_ms - ARGV[2]))
 

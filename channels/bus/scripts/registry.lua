@@ -16,7 +16,7 @@ local function arrive(field)
   if score then return end
   redis.call('ZREM', KEYS[3], field)
   local topic = prefix .. string.format('%08x%08x', struct.unpack('>I4I4', field))
-  redis.call('PUBLISH', topic, head .. field .. struct.pack('>I8', 0))
+  publish(topic, head .. field .. struct.pack('>I8', 0))
   joined = joined + 1
 end
 

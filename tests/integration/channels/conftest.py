@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 
 import pytest
-from redis.asyncio import Redis
 
 from channels.settings import LiveSettings
+from storage.redis_client import Redis
 from tests.support.live import LiveServer
 
 Serve = Callable[..., AbstractAsyncContextManager[LiveServer]]

@@ -8,13 +8,13 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from typing import Any
 
 import pytest
-from redis.asyncio import Redis
 
 from channels.bus.addressing import PROCESSES_KEY, presence_topic, registry_key, topic_channel, user_field
 from channels.bus.envelope import control_body
 from channels.bus.presence import PresenceBook
 from channels.bus.processes import Processes
 from channels.bus.publisher import LivePublisher
+from storage.redis_client import Redis
 from tests.integration.channels.conftest import Serve
 from tests.support.eventually import eventually
 from tests.support.live import BareClient, LiveServer, group_of

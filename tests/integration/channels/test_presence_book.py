@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 
 import pytest
-from redis.asyncio import Redis
 
 from channels.bus.addressing import GROUPS, PROCESSES_KEY, present_key, registry_key, seen_key, user_field
 from channels.bus.envelope import PresenceNews, open_topic_message
@@ -17,6 +16,7 @@ from channels.bus.presence import PresenceBook
 from channels.bus.processes import Beat, Processes
 from channels.bus.registry import Registry
 from channels.ports import Presence
+from storage.redis_client import Redis
 from tests.support.live import group_of
 
 pytestmark = pytest.mark.engines

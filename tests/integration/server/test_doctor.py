@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import asyncpg
@@ -9,8 +10,11 @@ import pytest
 
 from server.config.settings import Settings
 from server.operation.doctor import Doctor
+from server.operation.doctor_redis import examine_redis
 from server.operation.findings import Finding
 from tests.engines.private import free_port
+from tests.engines.redis_cluster import RedisCluster
+from tests.support.eventually import eventually
 
 pytestmark = pytest.mark.engines
 
@@ -81,3 +85,53 @@ async def test_dead_letters_are_a_finding(database_dsn: str, valkey_url: str) ->
     finding = (await examine(settings_of(database_dsn, valkey_url)))["broker"]
     assert "1 dead letters" in finding.detail
     assert "deadletters list" in finding.remedy
+
+
+async def redis_finding(url: str) -> Finding:
+    """Return what is found about Redis."""
+    return await examine_redis(settings_of("embedded:", url))
+
+
+async def test_a_whole_cluster_is_well(cluster: RedisCluster) -> None:
+    """A cluster that serves every slot is well, and is described."""
+    finding = await redis_finding(cluster.url)
+    assert finding.well
+    assert "a cluster of 3 masters and 0 replicas, slot groups 6 + 6 + 4, clock within" in finding.detail
+
+
+async def test_a_scheme_that_does_not_fit_is_told(cluster: RedisCluster, real_redis_url: str) -> None:
+    """A cluster under a server's URL, and a server under a cluster's, are told how the URL should begin."""
+    finding = await redis_finding(f"redis://127.0.0.1:{cluster.nodes[0].port}")
+    assert "redis+cluster://" in finding.remedy
+    finding = await redis_finding(real_redis_url.replace("redis://", "redis+cluster://"))
+    assert "with redis://" in finding.remedy
+
+
+async def test_a_master_that_announces_another_place_is_told(cluster: RedisCluster) -> None:
+    """A master that is not where it says it is, seen from here, is named."""
+    node, elsewhere = cluster.nodes[1], free_port()
+    node.call("CONFIG", "SET", "cluster-announce-port", elsewhere)
+    try:
+
+        async def named() -> Finding:
+            finding = await redis_finding(cluster.url)
+            assert f"127.0.0.1:{elsewhere}" in finding.detail
+            return finding
+
+        assert "cluster-announce-ip" in (await eventually(named)).remedy
+    finally:
+        node.call("CONFIG", "SET", "cluster-announce-port", 0)
+        await asyncio.to_thread(cluster.wait)
+
+
+async def test_a_slot_without_a_master_is_told(cluster: RedisCluster) -> None:
+    """A cluster that lacks a slot is told how many it serves, and how to mend it."""
+    for node in cluster.nodes:
+        node.call("CLUSTER", "DELSLOTS", 0)
+    try:
+        finding = await redis_finding(cluster.url)
+    finally:
+        cluster.nodes[0].call("CLUSTER", "ADDSLOTS", 0)
+        await asyncio.to_thread(cluster.wait)
+    assert "serves 16,383 of 16,384 slots" in finding.detail
+    assert "redis-cli --cluster fix" in finding.remedy

@@ -13,7 +13,7 @@ from storage.engagement import Engagement, covers, liked_key
 from storage.models import LikeState
 from tests.support.gallery import Gallery
 
-pytestmark = pytest.mark.engines
+pytestmark = [pytest.mark.engines, pytest.mark.cluster]
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from tests.support.databases import NoDatabase
 from tests.support.gallery import Gallery
 from tests.support.listener import announcement
 
-pytestmark = pytest.mark.engines
+pytestmark = [pytest.mark.engines, pytest.mark.cluster]
 
 PLENTY = QuotaPolicy(name="reads", limit=1_000_000, window_seconds=60)
 
@@ -94,7 +94,7 @@ async def test_page_tells_everything(world: World) -> None:
 
 
 async def test_one_round_trip_when_warm(world: World) -> None:
-    """A warm page is one command to Redis and no query."""
+    """A warm page is one command to Redis and no query; on a cluster, cards and counters are then read at once."""
     ann = await world.gallery.person()
     for _ in range(25):
         await world.gallery.photo(ann)
@@ -103,7 +103,9 @@ async def test_one_round_trip_when_warm(world: World) -> None:
     home = Home(NoDatabase(), Recording(world.redis, sent), world.feeds, world.cards, world.engagement)
     page = await home.page(ann, session="s", before=None, limit=20, policy=PLENTY)
     assert len(page.items) == 20
-    assert len(sent) == 1
+    scripts, reads = [[command for command in sent if command[0] == name] for name in ("EVALSHA", "MGET")]
+    assert len(sent) == len(scripts) + len(reads)
+    assert (len(scripts), sum(len(read) - 1 for read in reads)) == (1, 40 if world.redis.sharded else 0)
 
 
 class Recording:
@@ -113,6 +115,8 @@ class Recording:
         self._redis = redis
         self._sent = sent
         self.link = self
+        self.sharded = redis.sharded
+        self.slot_of = redis.link.slot_of
 
     async def call(self, *command: Any) -> Any:
         """Remember and pass on."""
@@ -153,16 +157,19 @@ async def test_revoked_session(world: World) -> None:
 
 
 async def test_page_is_full_where_photos_are_gone(world: World) -> None:
-    """Deleted photos take no place on a page, whether Redis knows of them already or finds out by loading."""
+    """Deleted photos take no place on a page, whether Redis knows of them or finds out; each page is charged once."""
     ann = await world.gallery.person()
     photos = [await world.gallery.photo(ann) for _ in range(12)]
     await world.feeds.ensure(ann)
     for photo in photos[8:]:
         await world.gallery.delete(photo, ann)
     await world.cards.tombstone(photos[11])
-    page = await world.page(ann, limit=5)
-    assert ids_of(page) == photos[3:8][::-1]
-    assert page.next == photos[3]
+    slow = QuotaPolicy(name="slow", limit=10, window_seconds=1000)
+    for remaining in (9, 8):
+        page = await world.page(ann, limit=5, policy=slow)
+        assert ids_of(page) == photos[3:8][::-1]
+        assert page.next == photos[3]
+        assert page.quota.remaining == remaining
 
 
 async def test_page_is_full_past_the_window(world: World) -> None:

@@ -9,7 +9,7 @@ import pytest
 from storage.notification_log import NotificationLog
 from tests.support.listener import Listener, announcement
 
-pytestmark = pytest.mark.engines
+pytestmark = [pytest.mark.engines, pytest.mark.cluster]
 
 ANN = 1025
 

@@ -11,7 +11,7 @@ from storage.window_log import WindowLog
 from tests.support.listener import Listener, announcement
 from tests.support.window_logs import ANN, BOB, CAT, DAN, entries, ids_of, start
 
-pytestmark = pytest.mark.engines
+pytestmark = [pytest.mark.engines, pytest.mark.cluster]
 
 
 async def test_one_offset_for_all(log: WindowLog, live: Listener) -> None:

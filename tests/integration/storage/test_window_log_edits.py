@@ -9,11 +9,12 @@ import pytest
 
 from storage.ids import IdMaker
 from storage.log_format import AT_HEADER
+from storage.redis_client import open_redis
 from storage.window_log import Building, Filled, WindowLog
 from tests.support.listener import Listener, announcement
 from tests.support.window_logs import ANN, BOB, entries, ids_of, start
 
-pytestmark = pytest.mark.engines
+pytestmark = [pytest.mark.engines, pytest.mark.cluster]
 
 
 async def test_merge_is_contiguous_and_silent(log: WindowLog, live: Listener) -> None:
@@ -133,6 +134,6 @@ async def test_life(log: WindowLog, redis: Any) -> None:
 
 def test_a_list_without_end_has_ids() -> None:
     """An empty list that claims to go on is a mistake of the caller."""
-    log = WindowLog(None, "feed")
+    log = WindowLog(open_redis("redis://unused"), "feed")
     with pytest.raises(ValueError, match="at least one"):
         asyncio.run(log.fill(ANN, Building(epoch=1, mine=True, edits=0), [], complete=False))

@@ -10,6 +10,7 @@ from typing import cast
 
 import pytest
 
+from channels.bus.addressing import topic_channel
 from channels.cancellation import heed_cancellation
 from channels.commands import Commands
 from channels.connection import Connection
@@ -203,8 +204,8 @@ async def test_topics_by_spelling(world: World) -> None:
     grant = Grant(topic="photo:A", owner_id=5)
     world.hub.subscribe(one, "photo:A", grant)
     world.hub.subscribe(two, "photo:a", grant)
-    assert world.hub.wanted(b"topic:photo:A")
-    world.hub.deliver_topic(b"topic:photo:A", Publication(data=b"1"))
+    assert world.hub.wanted(topic_channel("photo:A"))
+    world.hub.deliver_topic(topic_channel("photo:A"), Publication(data=b"1"))
     await asyncio.sleep(0)
     assert b'"photo:A"' in first.writes[0]
     assert b'"photo:a"' in second.writes[0]
@@ -212,7 +213,7 @@ async def test_topics_by_spelling(world: World) -> None:
     assert one.channels
     world.hub.revoke([7, 8], 5)
     assert not one.channels
-    assert not world.hub.wanted(b"topic:photo:A")
+    assert not world.hub.wanted(topic_channel("photo:A"))
 
 
 async def test_leaving(world: World) -> None:
@@ -221,7 +222,7 @@ async def test_leaving(world: World) -> None:
     two, _ = world.connection()
     world.hub.subscribe(one, "photo:1", Grant(topic="photo:1", owner_id=1))
     assert world.hub.leave(one) is None
-    assert not world.hub.wanted(b"topic:photo:1")
+    assert not world.hub.wanted(topic_channel("photo:1"))
     assert world.hub.leave(one) is None
     assert world.hub.count(7) == 1
     assert world.hub.leave(two) == 7

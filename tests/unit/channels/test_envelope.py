@@ -128,10 +128,13 @@ def test_presence_messages(last_seen: int, presence: Presence) -> None:
 
 
 def test_names() -> None:
-    """A group's keys and channels share its hash tag, and a process listens to all groups."""
+    """A group's keys and channels share its hash tag, topics have one of these, and a process listens to all groups."""
     assert registry_key(3) == b"online:{3}"
     assert channel_prefix(3) == b"live:{3}:"
-    assert topic_channel("photo:X") == b"topic:photo:X"
+    assert topic_channel("photo:X") == b"topic:{7}:photo:X"
+    assert topic_channel("presence:{3}:X") == b"topic:presence:{3}:X"
+    groups = {topic_channel(f"photo:{number}").split(b":")[1] for number in range(200)}
+    assert groups == {b"{%d}" % group for group in range(16)}
     assert (present_key(3), seen_key(3)) == (b"present:{3}", b"seen:{3}")
     process = draw_process_id()
     assert len(process) == 8

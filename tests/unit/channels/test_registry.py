@@ -8,8 +8,8 @@ from contextlib import suppress
 from typing import cast
 
 import pytest
-from redis.asyncio import Redis
 
+from channels.bus.engine import Engine
 from channels.bus.registry import Registry
 from channels.errors import LiveUnavailableError
 from tests.support.eventually import eventually
@@ -24,7 +24,7 @@ class Scene:
     def __init__(self) -> None:
         self.engine = MemoryEngine(seed=1, flaws=0)
         self.here: set[int] = set()
-        redis = cast(Redis, EngineRedis(self.engine))
+        redis = cast(Engine, EngineRedis(self.engine))
         self.registry = Registry(redis, PROCESS, group_of, lambda user_id: user_id in self.here)
 
 

@@ -7,6 +7,7 @@ import struct
 import pytest
 
 from storage.log_format import Entry, LogView, pack_ids, parse_epoch
+from storage.redis_client import open_redis
 from storage.window_log import WindowLog
 
 REMOVED = 1 << 63
@@ -94,4 +95,4 @@ def test_ids_are_packed_big_endian() -> None:
 
 def test_logs_of_a_group_share_a_cluster_slot() -> None:
     """The key's braces hold the slot group, which is the top of the owner's shard."""
-    assert WindowLog(None, "feed").key((5 << 10) | 1023) == b"feed:{15}:%d" % ((5 << 10) | 1023)
+    assert WindowLog(open_redis("redis://unused"), "feed").key((5 << 10) | 1023) == b"feed:{15}:%d" % ((5 << 10) | 1023)

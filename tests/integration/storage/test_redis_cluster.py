@@ -1,0 +1,237 @@
+"""A cluster's shared connections: every command finds its slot, wherever that is and whatever happens to the nodes."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+import pytest
+import redis.exceptions as driver
+from redis.crc import key_slot
+
+from storage.errors import StorageError, UnavailableError
+from storage.quotas import QuotaPolicy, Quotas
+from storage.redis_client import execute, open_redis, redis_errors, values_of
+from storage.redis_cluster import ClusterLink
+from storage.redis_link import LinkAddress
+from storage.redis_scripts import Script
+from tests.engines.private import free_port
+from tests.engines.redis_cluster import ClusterNode, RedisCluster
+from tests.support.commandstats import calls
+from tests.support.eventually import eventually
+
+pytestmark = pytest.mark.engines
+
+KEYS = [b"key%d" % number for number in range(300)]
+POLICY = QuotaPolicy(name="p", limit=1000, window_seconds=60)
+
+
+@pytest.fixture
+def redis_url(cluster_url: str) -> str:
+    """The cluster alone."""
+    return cluster_url
+
+
+async def set_all(redis: Any) -> None:
+    """Set every key to its own name."""
+    await asyncio.gather(*(execute(redis, "SET", key, key) for key in KEYS))
+
+
+def other_than(cluster: RedisCluster, node: ClusterNode) -> ClusterNode:
+    """Return another master."""
+    return next(other for other in cluster.nodes if other is not node)
+
+
+async def test_every_slot(redis: Any) -> None:
+    """Keys of all masters are written and read, alone and together; each master has some."""
+    await set_all(redis)
+    assert await asyncio.gather(*(execute(redis, "GET", key) for key in KEYS)) == KEYS
+    assert await values_of(redis, [*KEYS, b"missing"]) == [*KEYS, None]
+    assert await redis.get(KEYS[0].decode()) == KEYS[0]
+    sizes = (await redis.link.each("DBSIZE")).values()
+    assert sum(sizes) == len(KEYS)
+    assert min(sizes) > 50
+
+
+async def test_what_concerns_all_servers(redis: Any) -> None:
+    """Emptying and forgetting scripts happens on every master; a script that is not known is sent along."""
+    await set_all(redis)
+    await redis.flushall()
+    assert set((await redis.link.each("DBSIZE")).values()) == {0}
+    quotas = Quotas(redis)
+    for _ in range(2):
+        taken = await asyncio.gather(*(quotas.take(POLICY, f"subject{number}") for number in range(20)))
+        assert all(quota.allowed for quota in taken)
+        await redis.script_flush()
+    assert await redis.ping()
+    assert await redis.time()
+
+
+async def test_any_node_is_enough(cluster: RedisCluster) -> None:
+    """Of the nodes in the URL one that answers is enough, though the others are away."""
+    url = f"redis+cluster://127.0.0.1:{free_port()},127.0.0.1:{cluster.nodes[2].port},127.0.0.1:{free_port()}"
+    redis = open_redis(url)
+    assert await redis.ping()
+    await set_all(redis)
+    await redis.aclose()
+
+
+async def test_nobody_answers() -> None:
+    """Where no node is, commands fail at once, with our own error."""
+    redis = open_redis(f"redis+cluster://127.0.0.1:{free_port()},127.0.0.1:{free_port()}")
+    with pytest.raises(UnavailableError, match="no node of the cluster answers"), redis_errors():
+        await execute(redis, "GET", "a")
+    with pytest.raises(UnavailableError, match="no node of the cluster answers"), redis_errors():
+        await redis.ping()
+    await redis.aclose()
+
+
+async def test_not_what_the_url_says(cluster: RedisCluster, real_redis_url: str) -> None:
+    """A cluster's URL for a single server, and a server's URL for a cluster's node, are told apart and explained."""
+    for url, told in (
+        (real_redis_url.replace("redis://", "redis+cluster://"), "cluster support disabled"),
+        (f"redis://127.0.0.1:{cluster.nodes[0].port}", r"should begin with redis\+cluster://"),
+    ):
+        redis = open_redis(url)
+        with pytest.raises(StorageError, match=told), redis_errors():
+            await set_all(redis)
+        await redis.aclose()
+
+
+async def test_moved_slot(redis: Any, cluster: RedisCluster) -> None:
+    """A slot that has moved is followed, there and back."""
+    await set_all(redis)
+    slot = key_slot(KEYS[0])
+    source = cluster.owner_of(slot)
+    target = other_than(cluster, source)
+    for destination in (target, source):
+        await asyncio.to_thread(cluster.move, slot, destination)
+        await execute(redis, "APPEND", KEYS[0], "+")
+        assert redis.server_of(KEYS[0]).port == destination.port
+    assert await execute(redis, "GET", KEYS[0]) == KEYS[0] + b"++"
+
+
+async def test_slot_on_its_way(redis: Any, cluster: RedisCluster) -> None:
+    """While a slot moves, keys are found on either side; a script whose keys are on both is refused for the time."""
+    slot = key_slot(b"{x}")
+    source = cluster.owner_of(slot)
+    target = other_than(cluster, source)
+    keys = [b"{x}:%d" % number for number in range(20)]
+    for key in keys:
+        await execute(redis, "SET", key, key)
+    await asyncio.to_thread(cluster.begin_to_move, slot, target)
+    await asyncio.to_thread(cluster.migrate, slot, target, 10)
+    # Others use the connections meanwhile: the permission to ask is not theirs.
+    both = await asyncio.gather(*(execute(redis, "GET", key) for key in [*keys, *KEYS]))
+    assert both[:20] == keys
+    with pytest.raises(UnavailableError, match=r"(?i)rest|multiple keys"):
+        await Script("gcra", "quota").run(redis, keys, (1, 0, *(1, 1000) * 20))
+    await asyncio.to_thread(cluster.move, slot, target)
+    assert await execute(redis, "MGET", *keys) == keys
+    await asyncio.to_thread(cluster.move, slot, source)
+
+
+async def test_script_waits_for_a_slot_to_arrive(redis: Any, cluster: RedisCluster) -> None:
+    """A script whose keys are just being moved is tried again for a moment, rather than refused."""
+    slot = key_slot(b"{y}")
+    source = cluster.owner_of(slot)
+    target = other_than(cluster, source)
+    keys = [b"{y}:%d" % number for number in range(2)]
+    for key in keys:
+        await execute(redis, "SET", key, "0")
+    await asyncio.to_thread(cluster.begin_to_move, slot, target)
+    await asyncio.to_thread(cluster.migrate, slot, target, 1)
+    reading = asyncio.create_task(execute(redis, "MGET", *keys))
+    await asyncio.to_thread(cluster.move, slot, target)
+    assert await reading == [b"0", b"0"]
+    await asyncio.to_thread(cluster.move, slot, source)
+
+
+async def test_lost_master(redis: Any, cluster: RedisCluster) -> None:
+    """While a master is away its slots fail quickly and the others serve; back again, the same client finds it."""
+    await set_all(redis)
+    node = cluster.nodes[1]
+    asked = await calls(redis, "cluster|slots")
+    await asyncio.to_thread(node.kill)
+    started = time.monotonic()
+    answers = await asyncio.gather(*(execute(redis, "GET", key) for key in KEYS), return_exceptions=True)
+    assert time.monotonic() - started < 3
+    lost = [key for key, answer in zip(KEYS, answers, strict=True) if isinstance(answer, driver.ConnectionError)]
+    assert {redis.server_of(key).port for key in lost} == {node.port}
+    assert [answer for answer in answers if isinstance(answer, bytes)] == [key for key in KEYS if key not in lost]
+    for _ in range(50):
+        with pytest.raises(driver.ConnectionError):
+            await execute(redis, "GET", lost[0])
+    assert await calls(redis, "cluster|slots") - asked < 20  # and not once for each that failed
+    assert await redis.ping()
+    await asyncio.to_thread(node.start)
+
+    async def serves_again() -> bool:
+        with redis_errors():
+            try:
+                return bool(await execute(redis, "GET", lost[0]) == lost[0])
+            except driver.ClusterDownError:
+                return False
+
+    await eventually(serves_again)
+    await asyncio.to_thread(cluster.wait)
+    assert await values_of(redis, KEYS) == KEYS
+
+
+async def test_silent_master(cluster: RedisCluster) -> None:
+    """A master that swallows what it is sent costs its own commands the deadline, and no others."""
+    seeds = [LinkAddress(host="127.0.0.1", port=node.port) for node in cluster.nodes]
+    link = ClusterLink(seeds, answer_timeout=0.4, connect_timeout=0.4)
+    await link.refresh()
+    node = cluster.nodes[1]
+    node.freeze()
+    try:
+        answers = await asyncio.gather(*(link.call("GET", key) for key in KEYS), return_exceptions=True)
+    finally:
+        node.thaw()
+    for key, answer in zip(KEYS, answers, strict=True):
+        assert isinstance(answer, driver.TimeoutError) == (link.server_of(key).port == node.port)
+    await link.close()
+    await asyncio.to_thread(cluster.wait)
+
+
+async def test_late_answer() -> None:
+    """A command whose answer is late is not repeated at the slot's new master: it may have been carried out."""
+    heard: dict[int, list[bytes]] = {}
+    master: list[int] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        port = writer.get_extra_info("sockname")[1]
+        while data := await reader.read(1000):
+            if b"SLOTS" in data:
+                writer.write(b"*1\r\n*3\r\n:0\r\n:16383\r\n*2\r\n$9\r\n127.0.0.1\r\n:%d\r\n" % master[0])
+            else:
+                heard.setdefault(port, []).append(data)
+                master[0] = next(other for other in ports if other != port)
+        writer.close()
+
+    servers = [await asyncio.start_server(serve, "127.0.0.1", 0) for _ in range(2)]
+    ports = [server.sockets[0].getsockname()[1] for server in servers]
+    master.append(ports[0])
+    seeds = [LinkAddress(host="127.0.0.1", port=port) for port in ports]
+    link = ClusterLink(seeds, answer_timeout=0.2, connect_timeout=1)
+    with pytest.raises(driver.TimeoutError):
+        await link.call("INCR", "a")
+    assert link.server_of(b"a").port == ports[1]
+    assert list(heard) == [ports[0]]
+    await link.close()
+    for server in servers:
+        server.close()
+
+
+async def test_masters_new_place(redis: Any, cluster: RedisCluster) -> None:
+    """When a replica has taken over, commands go there, those at once that found the old master gone."""
+    await set_all(redis)
+    node = cluster.owner_of(key_slot(KEYS[0]))
+    with cluster.replica_of(node) as replica:
+        await asyncio.to_thread(cluster.promote, replica)
+        await asyncio.to_thread(node.kill)
+        assert await execute(redis, "GET", KEYS[0]) == KEYS[0]
+        assert redis.server_of(KEYS[0]).port == replica.port
+        await asyncio.to_thread(node.start)
