@@ -7,10 +7,9 @@ that should hear of it has, since a recovery tells how things stand and not how 
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from server.loadtest import names
@@ -22,6 +21,7 @@ from server.loadtest.traffic.crowd import Crowd
 from server.loadtest.traffic.ledger import Act, Outcome
 
 STREAM = "notifications"
+Later = Callable[[float, Callable[[], None]], object]
 
 
 @dataclass(slots=True, eq=False)
@@ -40,15 +40,23 @@ class LikedPhoto:
 
 
 class Likes:
-    """Give and take back likes; `act` does the next one."""
+    """Give and take back likes; `act` does the next one. `later` calls something after some seconds."""
 
     def __init__(
-        self, people: Sequence[Person], owners: Sequence[int], crowd: Crowd, measures: Measures, *, patience: float
+        self,
+        people: Sequence[Person],
+        owners: Sequence[int],
+        crowd: Crowd,
+        measures: Measures,
+        *,
+        patience: float,
+        later: Later,
     ) -> None:
         self._people = people
         self._crowd = crowd
         self._measures = measures
         self._patience = patience
+        self._later = later
         photos = [
             LikedPhoto(owner, people[owner].photo_id, (owner + 1) % len(people))
             for owner in owners
@@ -116,7 +124,7 @@ class Likes:
         self._rest(photo, self._patience)
 
     def _rest(self, photo: LikedPhoto, seconds: float) -> None:
-        asyncio.get_running_loop().call_later(seconds, self._ready.append, photo)
+        self._later(seconds, lambda: self._ready.append(photo))
 
     def _after(self, photo: LikedPhoto) -> int:
         following = (photo.turn + 1) % len(self._people)

@@ -127,7 +127,8 @@ class Tester:
         share, people = self.share, self.community.people
         kinds: list[tuple[float, Likes | Uploads | Reads]] = []
         if share.likes:
-            likes = Likes(people, self._layout.owners, self.crowd, self.measures, patience=share.patience)
+            later = asyncio.get_running_loop().call_later
+            likes = Likes(people, self._layout.owners, self.crowd, self.measures, patience=share.patience, later=later)
             kinds.append((share.likes, likes))
         if share.uploads:
             name = f"{share.run} {share.process}"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -32,6 +32,7 @@ def test_authors_are_spread_over_a_ring() -> None:
     assert lay_out(3, followers=2, uploads=True, likes=False).followers[2] == (0, 1)
 
 
+@settings(deadline=None)
 @given(st.integers(2, 400), st.integers(0, 500))
 def test_nobody_follows_themselves_or_anybody_twice(people: int, followers: int) -> None:
     """However many people and followers there are to be."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from server.loadtest.measures.histogram import GREATEST, Histogram, bounds_of, bucket_of
@@ -37,6 +37,7 @@ def test_a_bucket_s_ends(value: int, low: int, high: int) -> None:
     assert bounds_of(bucket_of(value)) == (low, high)
 
 
+@settings(deadline=None)
 @given(st.integers(min_value=0, max_value=GREATEST))
 def test_a_value_lies_in_its_bucket(value: int) -> None:
     """A bucket holds its values and is 1/64 of them wide at most."""
@@ -45,6 +46,7 @@ def test_a_value_lies_in_its_bucket(value: int) -> None:
     assert high - low <= low / 64
 
 
+@settings(deadline=None)
 @given(st.integers(min_value=0, max_value=GREATEST - 1))
 def test_buckets_leave_no_hole(value: int) -> None:
     """The bucket after a value's last one begins right behind it."""
@@ -61,6 +63,7 @@ def test_percentiles_by_nearest_rank() -> None:
     assert Histogram().percentile(0.99) == 0
 
 
+@settings(deadline=None)
 @given(durations, st.sampled_from([0.5, 0.9, 0.99, 0.999, 1.0]))
 def test_a_percentile_is_never_better_than_the_truth(values: list[int], share: float) -> None:
     """What is reported is the true value of that rank or up to 1/64 more."""
@@ -68,6 +71,7 @@ def test_a_percentile_is_never_better_than_the_truth(values: list[int], share: f
     assert truth <= of(*values).percentile(share) <= truth + truth / 64
 
 
+@settings(deadline=None)
 @given(durations, durations)
 def test_two_add_up_to_one(first: list[int], second: list[int]) -> None:
     """Merged, two histograms are the one of all their values, also after a journey through a pipe."""

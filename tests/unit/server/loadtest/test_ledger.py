@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from server.loadtest.measures.measures import Measures
@@ -168,6 +168,7 @@ steps = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(steps, st.sampled_from([Outcome.DONE, Outcome.NOTHING, Outcome.UNKNOWN]))
 def test_every_delivery_owed_ends_in_exactly_one_way(steps: list[tuple[str, int]], outcome: Outcome) -> None:
     """Whatever happens: delivered + lost + told gaps + unjudged + unfinished = expected, and the act settles once."""
