@@ -68,6 +68,8 @@ export class Connection {
   /** Disconnect without a word. */
   end() {
     this.#tell = () => {};
+    this.#wire?.closeGently();
+    this.#wire = null;
     this.#drop();
     this.#subscriptions.clear();
   }

@@ -9,7 +9,7 @@ const MALFORMED = 1002;
  * Open a socket and speak with the server.
  *
  * `events` are called in the order of the server's messages: `opened()`, `heard()` for each frame,
- * `pushed(push)`, and once at the end `closed(code, reason)`. After `close()` none is called any more.
+ * `pushed(push)`, and once at the end `closed(code, reason)`. After closing it from here none is called any more.
  */
 export class Wire {
   #socket;
@@ -43,6 +43,16 @@ export class Wire {
     this.#events = null;
     this.#replies.clear();
     this.#socket.close();
+  }
+
+  /** Close, but not before it is open: of that browsers complain on the console, also when a page is left. */
+  closeGently() {
+    if (this.#socket.readyState === WebSocket.CONNECTING) {
+      this.#events = null;
+      this.#socket.onopen = () => this.close();
+    } else {
+      this.close();
+    }
   }
 
   #ended(code, reason) {

@@ -6,8 +6,11 @@ from typing import Any, Protocol
 
 from tests.support.eventually import eventually
 
+# What `Math.random` draws in the tab: short waits, unless a test is about them and runs this before the page's scripts.
+LONG_WAITS = "window.draw = 1"
 # `states` and `heard` are what the client told.
 OPEN = """async ({ person }) => {
+    Math.random = () => window.draw ?? 0.05;
     Object.assign(window, { states: [], heard: [] });
     const { LiveClient } = await import("/static/live.js");
     const ticket = async () => {

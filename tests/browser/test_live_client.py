@@ -101,6 +101,28 @@ async def test_a_stale_ticket_is_replaced(server: ScriptedServer, tab: LiveTab) 
     await tab.says("stopped")
 
 
+async def test_stopping_in_the_middle_is_no_complaint(server: ScriptedServer, tab: LiveTab, page: Page) -> None:
+    """A client that is stopped while its socket is being opened leaves no connection, and nothing on the console."""
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text))
+    await tab.open()
+    await page.evaluate(
+        """() => {
+            const { WebSocket } = window;
+            window.WebSocket = class extends WebSocket {
+                constructor(url) { super(url); queueMicrotask(() => live.stop()); }
+            };
+            window.WebSocket.CONNECTING = WebSocket.CONNECTING;
+            live.stop();
+            live.start();
+        }"""
+    )
+    await eventually(lambda: server.tickets == 2)
+    await tab.says("stopped")
+    await eventually(lambda: server.open == [])
+    assert [text for text in complaints if "WebSocket" in text] == []
+
+
 async def test_stop_forgets(server: ScriptedServer, tab: LiveTab) -> None:
     """After `stop` nothing is connected, and the next start asks for nothing of what was before."""
     server.results = [stream(5)]

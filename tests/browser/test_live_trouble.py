@@ -7,7 +7,7 @@ import json
 import pytest
 from playwright.async_api import Page
 
-from tests.browser.live_tab import LiveTab
+from tests.browser.live_tab import LONG_WAITS, LiveTab
 from tests.browser.scripted_server import Message, ScriptedServer
 from tests.support.eventually import eventually
 
@@ -183,7 +183,7 @@ def _ended(channel: str) -> Message:
 
 async def _connected(tab: LiveTab, page: Page) -> None:
     """Connect, with waits as long as they can be and a clock that stands still."""
-    await page.add_init_script("Math.random = () => 1")
+    await page.add_init_script(LONG_WAITS)
     await page.clock.install()
     await (await tab.open()).live()
     await page.clock.pause_at(await page.evaluate("() => Date.now() / 1000 + 1"))

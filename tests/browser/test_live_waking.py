@@ -5,13 +5,10 @@ from __future__ import annotations
 import pytest
 from playwright.async_api import Browser, BrowserContext, Page
 
-from tests.browser.live_tab import LiveTab
+from tests.browser.live_tab import LONG_WAITS, LiveTab
 from tests.browser.scripted_server import ScriptedServer
 from tests.browser.tab_strip import TabStrip
 from tests.support.eventually import eventually
-
-# Whatever waits is drawn as long as it can be.
-LONG_WAITS = "Math.random = () => 1"
 
 
 async def connected(tab: LiveTab, page: Page) -> None:
