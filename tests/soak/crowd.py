@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 import uuid
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ from storage.database import Database
 from storage.models import Role
 from tests.soak.api import Api
 from tests.soak.cluster import Cluster
-from tests.soak.device import Device
+from tests.soak.device import BACKOFF, Device
 from tests.soak.tally import Tally
 
 _numbers = itertools.count(1)
@@ -70,8 +70,20 @@ class Crowd:
 
     @classmethod
     @asynccontextmanager
-    async def gathered(cls, cluster: Cluster, tally: Tally, *, people: int, devices: int) -> AsyncIterator[Crowd]:
-        """Make people, let all follow all, and turn their devices on for the time of the block."""
+    async def gathered(
+        cls,
+        cluster: Cluster,
+        tally: Tally,
+        *,
+        people: int,
+        devices: int,
+        urls: Callable[[], Sequence[str]] | None = None,
+        backoff: tuple[float, float] = BACKOFF,
+    ) -> AsyncIterator[Crowd]:
+        """Make people, let all follow all, and turn their devices on for the time of the block.
+
+        Devices connect to one of `urls`, by default of the cluster's live processes.
+        """
         user_ids = [await _person(cluster.database) for _ in range(people)]
         async with cluster.database.transaction() as tx:
             for follower, followee in itertools.permutations(user_ids, 2):
@@ -84,7 +96,14 @@ class Crowd:
             for user_id in user_ids:
                 token = tokens.issue(user_id=user_id, session=uuid.uuid4().hex, role=Role.USER)
                 own = [
-                    Device(f"{ids.encode(user_id)}/{number}", token, urls=cluster.urls, api=api, tally=tally)
+                    Device(
+                        f"{ids.encode(user_id)}/{number}",
+                        token,
+                        urls=urls or cluster.urls,
+                        api=api,
+                        tally=tally,
+                        backoff=backoff,
+                    )
                     for number in range(devices)
                 ]
                 members.append(Member(user_id, token, own))

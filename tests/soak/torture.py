@@ -50,7 +50,7 @@ async def torture(cluster: Cluster, tally: Tally, plan: Plan) -> None:
                     tally.acts[name] += 1
                     tally.took(name, await _whole_again(crowd, mended, plan.within, name))
                     tally.seconds = time.monotonic() - begun
-        await _settled(crowd)
+        await settled(crowd)
         await _everything_acknowledged(crowd, traffic)
 
 
@@ -95,10 +95,10 @@ async def _whole_again(crowd: Crowd, since: float, within: float, name: str) -> 
     return slowest
 
 
-async def _settled(crowd: Crowd) -> None:
+async def settled(crowd: Crowd) -> None:
     """Wait until every device shows exactly what the API does."""
 
-    async def settled() -> bool:
+    async def same() -> bool:
         for member in crowd.members:
             feed = {item["id"] for item in await crowd.api.read_all(member.token, "feed")}
             inbox = {item["id"]: item for item in await crowd.api.read_all(member.token, "notifications")}
@@ -106,7 +106,7 @@ async def _settled(crowd: Crowd) -> None:
                 _same(device, feed, inbox)
         return not crowd.behind(await crowd.truth(), 0.0)
 
-    await eventually(settled, within=SETTLING)
+    await eventually(same, within=SETTLING)
     _no_faults(crowd.devices)
 
 
