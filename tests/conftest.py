@@ -29,8 +29,8 @@ _ROOM = 4_000_000_000  # bytes
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run the quick tests first, the browser last."""
-    order = {"unit": 0, "contract": 1, "integration": 2, "sdk": 3, "e2e": 4, "browser": 5}
-    items.sort(key=lambda item: order.get(item.path.relative_to(Path(__file__).parent).parts[0], 6))
+    order = {"unit": 0, "contract": 1, "integration": 2, "sdk": 3, "e2e": 4, "soak": 5, "browser": 6}
+    items.sort(key=lambda item: order.get(item.path.relative_to(Path(__file__).parent).parts[0], 7))
 
 
 @pytest.hookimpl(hookwrapper=True)

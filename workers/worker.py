@@ -22,6 +22,7 @@ from workers.verdicts import Outcome, judge
 log = structlog.get_logger(__name__)
 
 EventHandler = Callable[[Event], Awaitable[None]]
+_DOUBLINGS = 5  # of the pause before another try: 1.6 seconds at most, since an attempt itself may take a timeout
 PATIENCE = 300.0  # seconds; well below the half hour after which RabbitMQ takes a message away from its consumer
 
 _LOG_EVENTS = {
@@ -106,7 +107,7 @@ class Worker:
             try:
                 await handler(event)
             except (UnavailableError, LiveUnavailableError) as error:
-                pause = reconnect_pause(failures)
+                pause = reconnect_pause(min(failures, _DOUBLINGS))
                 if time.monotonic() + pause - begun > self._patience:
                     raise
                 if failures == 1:

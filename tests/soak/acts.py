@@ -6,7 +6,7 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tests.soak.cluster import Cluster, Node
 from tests.soak.device import Device
@@ -15,11 +15,12 @@ from tests.support.tcp_proxy import TcpProxy
 
 @dataclass
 class Stage:
-    """What acts act on."""
+    """What acts act on; what they leave to be done once everybody was looked at stands in `afterwards`."""
 
     cluster: Cluster
     devices: Sequence[Device]
     rng: random.Random
+    afterwards: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
 
     def node(self) -> Node:
         """Draw a live process: that of any device, so that it is seldom one without clients."""
@@ -29,6 +30,11 @@ class Stage:
     def some(self, share: float) -> list[Device]:
         """Draw a share of the devices."""
         return self.rng.sample(list(self.devices), max(1, int(len(self.devices) * share)))
+
+    async def clear(self) -> None:
+        """Do what was left to be done."""
+        while self.afterwards:
+            await self.afterwards.pop()()
 
     async def pause(self, least: float, most: float) -> None:
         """Let an outage have a length."""
@@ -69,23 +75,20 @@ async def network_silence(stage: Stage) -> float:
 
 
 async def kill_live(stage: Stage) -> float:
-    """One live process dies, and is started again."""
+    """One live process dies, and is started again later."""
     node = stage.node()
     await node.service.kill()
-    died = time.monotonic()
-    await stage.pause(0, 1)
-    await node.service.start()
-    return died
+    stage.afterwards.append(node.service.start)
+    return time.monotonic()
 
 
 async def drain_live(stage: Stage) -> float:
-    """One live process is asked to stop, does so in good order, and is started again."""
+    """One live process is asked to stop, does so in good order, and is started again later."""
     node = stage.node()
     code = await node.service.stop()
     assert code == 0, f"{node.service.name} ended with {code}"
-    left = time.monotonic()
-    await node.service.start()
-    return left
+    stage.afterwards.append(node.service.start)
+    return time.monotonic()
 
 
 async def restart_redis(stage: Stage) -> float:

@@ -49,6 +49,7 @@ async def torture(cluster: Cluster, tally: Tally, plan: Plan) -> None:
                     mended = await plan.acts[name](stage)
                     tally.acts[name] += 1
                     tally.took(name, await _whole_again(crowd, mended, plan.within, name))
+                    await stage.clear()
                     tally.seconds = time.monotonic() - begun
         await settled(crowd)
         await _everything_acknowledged(crowd, traffic)
