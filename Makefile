@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 UNIT   := tests/unit
 
-.PHONY: help run check unit test format bench bench-live lock proto clean
+.PHONY: help run check unit test soak format bench bench-live lock proto clean
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -28,6 +28,11 @@ unit: $(VENV)/dev.stamp ## the unit tests alone, in seconds
 test: $(VENV)/dev.stamp ## every test; installs the engines, the browser and the SDKs it needs
 	@tests/install-engines
 	$(BIN)/pytest $(ARGS)
+
+soak: $(VENV)/dev.stamp ## torture live recovery for SOAK_SECONDS (300), from a random SOAK_SEED or from yours
+	@tests/install-engines
+	SOAK_SECONDS=$${SOAK_SECONDS:-300} SOAK_EXAMPLES=$${SOAK_EXAMPLES:-3000} \
+	    $(BIN)/pytest -q -s --show-capture=no tests/unit/channels/test_recovery.py tests/soak $(ARGS)
 
 format: $(VENV)/dev.stamp ## put the code in its one form
 	$(BIN)/ruff format .

@@ -38,7 +38,7 @@ class LiveSettings:
     presence_grace: float = 10.0
     presence_interval: float = 5.0
     process_deadline: float = 20.0
-    pubsub_deadline: float = 5.0
+    pubsub_deadline: float = 3.0
     resync_concurrency: int = 32
     drain_seconds: float = 3.0
     drain_rate: float = 1000.0

@@ -32,8 +32,8 @@ _ENGINES = {"redis": "real_redis_url", "valkey": "valkey_url", "cluster": "clust
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run the quick tests first, the browser last; on a cluster only what is marked so."""
     items[:] = [item for item in items if not _on_cluster(item) or item.get_closest_marker("cluster")]
-    order = {"unit": 0, "contract": 1, "integration": 2, "sdk": 3, "e2e": 4, "browser": 5}
-    items.sort(key=lambda item: order.get(item.path.relative_to(Path(__file__).parent).parts[0], 6))
+    order = {"unit": 0, "contract": 1, "integration": 2, "sdk": 3, "e2e": 4, "soak": 5, "browser": 6}
+    items.sort(key=lambda item: order.get(item.path.relative_to(Path(__file__).parent).parts[0], 7))
 
 
 def _on_cluster(item: pytest.Item) -> bool:

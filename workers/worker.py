@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -9,14 +11,19 @@ from typing import Protocol
 
 import structlog
 
+from channels.errors import LiveUnavailableError
 from storage import events
+from storage.errors import UnavailableError
 from storage.events import BadEventError, Event
+from workers.backoff import reconnect_pause
 from workers.broker import Broker, Message, Policy
 from workers.verdicts import Outcome, judge
 
 log = structlog.get_logger(__name__)
 
 EventHandler = Callable[[Event], Awaitable[None]]
+_DOUBLINGS = 5  # of the pause before another try: 1.6 seconds at most, since an attempt itself may take a timeout
+PATIENCE = 300.0  # seconds; well below the half hour after which RabbitMQ takes a message away from its consumer
 
 _LOG_EVENTS = {
     Outcome.DONE: (logging.INFO, "job_done"),
@@ -48,6 +55,9 @@ class Worker:
     topic without a handler, counts as a failure like any other: a newer worker may yet take it, and in
     the end it stands among the dead letters. The request id that came with the event is bound to the
     log context while its handler runs, so that events emitted there carry it on.
+
+    An engine that does not answer is not the job's failure: the job waits here for up to `patience` seconds
+    and goes on as soon as the engine is back. The others behind it could do nothing either.
     """
 
     def __init__(
@@ -57,12 +67,15 @@ class Worker:
         handlers: Mapping[str, EventHandler],
         policy: Policy,
         metrics: JobMetrics | None = None,
+        *,
+        patience: float = PATIENCE,
     ) -> None:
         self._broker = broker
         self._queue = queue
         self._handlers = handlers
         self._policy = policy
         self._metrics = metrics or NoMetrics()
+        self._patience = patience
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -85,7 +98,23 @@ class Worker:
         handler = self._handlers.get(message.topic)
         if handler is None:
             raise BadEventError(f"the worker of {self._queue} has no handler for {message.topic}")
-        await handler(event)
+        await self._patiently(handler, event, message)
+
+    async def _patiently(self, handler: EventHandler, event: Event, message: Message) -> None:
+        """Hand an event to its handler, again and again while an engine is away."""
+        begun = time.monotonic()
+        for failures in itertools.count(1):
+            try:
+                await handler(event)
+            except (UnavailableError, LiveUnavailableError) as error:
+                pause = reconnect_pause(min(failures, _DOUBLINGS))
+                if time.monotonic() + pause - begun > self._patience:
+                    raise
+                if failures == 1:
+                    log.warning("job_waits", queue=self._queue, event_id=message.event_id, error=str(error))
+            else:
+                return
+            await asyncio.sleep(pause)
 
     def _record(self, message: Message, error: Exception | None, started: float) -> None:
         seconds = time.perf_counter() - started

@@ -71,8 +71,8 @@ class RedisNode:
     """Debian's `redis-server` on a loopback port; it can be frozen, or killed and started again on the same data."""
 
     def __init__(self, folder: Path, port: int, options: Sequence[str] = ()) -> None:
-        self._folder = folder
-        self._port = port
+        self.folder = folder
+        self.port = port
         self._options = options
         self._process: subprocess.Popen[bytes] | None = None
         self.url = f"redis://127.0.0.1:{port}"
@@ -82,12 +82,12 @@ class RedisNode:
         binary = shutil.which("redis-server")
         if binary is None:
             raise RuntimeError("redis-server is missing: run `make test`, which installs it")
-        self._folder.mkdir(parents=True, exist_ok=True)
-        command = [binary, "--bind", "127.0.0.1", "--port", str(self._port), "--dir", str(self._folder)]
-        with (self._folder / "redis.log").open("ab") as log:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        command = [binary, "--bind", "127.0.0.1", "--port", str(self.port), "--dir", str(self.folder)]
+        with (self.folder / "redis.log").open("ab") as log:
             command += ["--appendonly", "yes", "--save", "", *self._options]
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
-        client = redis.Redis(port=self._port)
+        client = redis.Redis(port=self.port)
         deadline = time.monotonic() + START_DEADLINE
         while time.monotonic() < deadline and self._process.poll() is None:
             with contextlib.suppress(RedisError, OSError):
@@ -95,7 +95,7 @@ class RedisNode:
                     client.close()
                     return
             time.sleep(0.02)
-        raise RuntimeError(f"Redis did not start: {(self._folder / 'redis.log').read_text()[-2000:]}")
+        raise RuntimeError(f"Redis did not start: {(self.folder / 'redis.log').read_text()[-2000:]}")
 
     def kill(self) -> None:
         """End it with SIGKILL."""

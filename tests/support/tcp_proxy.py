@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
@@ -10,10 +11,14 @@ from yarl import URL
 
 
 class TcpProxy:
-    """Carry bytes between clients and one server (a port, or the path of a unix socket), until told otherwise."""
+    """Carry bytes between clients and one server (a port, or the path of a unix socket), until told otherwise.
 
-    def __init__(self, target: int | str) -> None:
+    `window` is how many bytes the system holds of each connection, at either end; without it, as many as it likes.
+    """
+
+    def __init__(self, target: int | str, *, window: int | None = None) -> None:
         self._target = target
+        self._window = window
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
         self._pipes: set[asyncio.Task[None]] = set()
@@ -23,9 +28,9 @@ class TcpProxy:
 
     @classmethod
     @asynccontextmanager
-    async def to(cls, target: int | str) -> AsyncIterator[TcpProxy]:
+    async def to(cls, target: int | str, *, window: int | None = None) -> AsyncIterator[TcpProxy]:
         """Listen on a free port, stored in `port`, for the time of the block."""
-        proxy = cls(target)
+        proxy = cls(target, window=window)
         proxy._server = await asyncio.start_server(proxy._accept, "127.0.0.1", 0)
         proxy.port = proxy._server.sockets[0].getsockname()[1]
         try:
@@ -74,10 +79,9 @@ class TcpProxy:
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            if isinstance(self._target, str):
-                far_reader, far_writer = await asyncio.open_unix_connection(self._target)
-            else:
-                far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._target)
+            far_reader, far_writer = await self._connect(self._target)
+            if self._window is not None:
+                writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self._window)
         except OSError:
             writer.transport.abort()
             return
@@ -86,6 +90,20 @@ class TcpProxy:
             pipe = asyncio.create_task(self._pipe(source, target, flowing))
             self._pipes.add(pipe)
             pipe.add_done_callback(self._pipes.discard)
+
+    async def _connect(self, target: int | str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        if isinstance(target, str):
+            return await asyncio.open_unix_connection(target)
+        far = socket.socket()
+        far.setblocking(False)
+        if self._window is not None:
+            far.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self._window)
+        try:
+            await asyncio.get_running_loop().sock_connect(far, ("127.0.0.1", target))
+        except OSError:
+            far.close()
+            raise
+        return await asyncio.open_connection(sock=far)
 
     async def _pipe(self, source: asyncio.StreamReader, target: asyncio.StreamWriter, flowing: asyncio.Event) -> None:
         try:

@@ -9,7 +9,9 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
+from channels.errors import LiveUnavailableError
 from storage import events
+from storage.errors import UnavailableError
 from storage.events import BadEventError, Event, LikeAdded
 from workers.broker import DeadLetter, Handler, Message, Policy
 from workers.errors import Discard, Retry
@@ -139,6 +141,33 @@ async def test_each_job_is_logged_and_counted_once(
     assert broker.raised == [error]
     assert metrics.jobs == [("notify", name.removeprefix("job_"))]
     assert metrics.seconds[0] >= 0
+
+
+@pytest.mark.parametrize("error", [UnavailableError("redis", "gone"), LiveUnavailableError("gone")])
+async def test_a_job_waits_for_an_engine(error: Exception) -> None:
+    """While an engine is away its job stays where it is, goes on when it is back, and counts as one attempt."""
+    outcomes: list[Exception | None] = [error, error, None]
+
+    async def handler(_: Event) -> None:
+        outcome = outcomes.pop(0)
+        if outcome is not None:
+            raise outcome
+
+    broker, metrics = FakeBroker([message_of()]), Metrics()
+    with capture_logs() as logs:
+        await Worker(broker, "notify", {"like.added": handler}, POLICY, metrics).run()
+    assert outcomes == []
+    assert broker.raised == [None]
+    assert metrics.jobs == [("notify", "done")]
+    assert [entry["event"] for entry in logs] == ["job_waits", "job_done"]
+
+
+async def test_a_job_does_not_wait_for_ever() -> None:
+    """A job whose engine stays away goes back to the broker when the patience is over."""
+    error = UnavailableError("redis", "gone")
+    broker = FakeBroker([message_of()])
+    await Worker(broker, "notify", {"like.added": raising(error)}, POLICY, patience=0.2).run()
+    assert broker.raised == [error]
 
 
 async def test_the_request_id_is_bound_while_the_handler_runs_and_no_longer() -> None:
