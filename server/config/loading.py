@@ -13,7 +13,8 @@ from pydantic import BaseModel, ValidationError
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource
 from pydantic_settings.exceptions import SettingsError
 
-from server.config.settings import DELIMITER, PREFIX, Section, Settings
+from server.config.section import Section
+from server.config.settings import DELIMITER, PREFIX, Settings
 from server.errors import ConfigError
 
 FILE_VARIABLE = "PICSHARE_CONFIG"

@@ -12,7 +12,8 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from server.config.loading import variable_of
-from server.config.settings import Section, Settings
+from server.config.section import Section
+from server.config.settings import Settings
 from server.operation.logs import MASK, redact_text
 
 _WIDTH = 100

@@ -6,25 +6,20 @@ A key is read from `PICSHARE_<SECTION>__<KEY>` in the environment, else from the
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from server.config.kinds import Networks, Rate, Texts
+from server.config.live_section import LiveSection
+from server.config.section import Section
 from storage.redis_url import CLUSTER_SCHEMES, cluster_nodes, is_cluster
 
 PREFIX = "PICSHARE_"
 DELIMITER = "__"
 SECRET_LENGTH = 32  # characters; HS256 wants a key no shorter than its hash (RFC 7518, 3.2)
-
-
-class Section(BaseModel):
-    """Hold the keys of one section; frozen, and an unknown key is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 def _with_scheme(value: str, schemes: tuple[str, ...]) -> str:
@@ -179,55 +174,6 @@ class LimitsSection(Section):
     sign_in_account: Rate = Field(default="10/m", description="Attempts to sign in to one account.")
     sign_in_address: Rate = Field(default="300/m", description="Attempts to sign in from one address.")
     sign_up_address: Rate = Field(default="1000/h", description="New accounts from one address.")
-
-
-class LiveSection(Section):
-    """Live connections."""
-
-    ping_interval: float = Field(
-        default=25.0, gt=0, description="Seconds between the pings that keep a connection alive."
-    )
-    pong_deadline: float = Field(
-        default=8.0,
-        gt=0,
-        validate_default=True,
-        description="Seconds that a client has to answer a ping; shorter than `ping_interval`.",
-    )
-    connect_deadline: float = Field(
-        default=10.0, gt=0, description="Seconds that a client has to sign in after connecting."
-    )
-    outbox_bytes: int = Field(
-        default=1_048_576,
-        ge=65_536,
-        description="Unsent bytes of one connection, beyond which it is closed to recover later.",
-    )
-    connections_per_user: int = Field(default=20, ge=1, description="Live connections of one person, in each process.")
-    connections_per_address: int = Field(
-        default=5000, ge=1, description="Live connections from one address, in each process."
-    )
-    drain_seconds: float = Field(
-        default=3.0, ge=0, description="Seconds over which connections are closed when a process stops."
-    )
-    drain_rate: float = Field(
-        default=1000.0,
-        gt=0,
-        description="Most connections closed a second when a process stops, since all of them come back to others; "
-        "with very many, stopping takes longer than `drain_seconds`.",
-    )
-    presence_grace: float = Field(
-        default=10.0,
-        ge=0,
-        le=45,
-        description="Seconds for which a person who has left is still said to be online, since most come right back. "
-        "At most 45, so that who has gone is known within a minute.",
-    )
-
-    @field_validator("pong_deadline")
-    @classmethod
-    def _comes_before_the_next_ping(cls, value: float, info: ValidationInfo) -> float:
-        if value >= info.data.get("ping_interval", math.inf):
-            raise ValueError("it should be shorter than live.ping_interval")
-        return value
 
 
 class WorkerSection(Section):
