@@ -19,6 +19,7 @@ import structlog
 from aiohttp import web
 
 from server.errors import StartError
+from server.operation.door import Door
 from server.operation.health import Health
 
 log = structlog.get_logger(__name__)
@@ -73,7 +74,7 @@ async def _run(
 ) -> None:
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(_service(name, run), name=name) for name, run in node.services.items()]
-        runner = await _listen(node.app, sockets, leaving, idle=node.idle) if node.app is not None and sockets else None
+        house = await _listen(node.app, sockets, leaving, idle=node.idle) if node.app is not None and sockets else None
         node.health.started = True
         beside = group.create_task(_beside(started), name="started") if started is not None else None
         try:
@@ -82,7 +83,7 @@ async def _run(
             node.health.draining = True
             if beside is not None:
                 beside.cancel()
-            await _leave(node, runner, leaving, in_a_hurry=not stop.is_set())
+            await _leave(node, house, leaving, in_a_hurry=not stop.is_set())
             for task in tasks:
                 task.cancel()
 
@@ -96,9 +97,15 @@ async def _beside(started: Run) -> None:
     await started()
 
 
-async def _listen(
-    app: web.Application, sockets: Sequence[socket.socket], leaving: Leaving, *, idle: float
-) -> web.AppRunner:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _House:
+    """An application that serves, and the doors through which its clients come."""
+
+    runner: web.AppRunner
+    doors: Sequence[Door]
+
+
+async def _listen(app: web.Application, sockets: Sequence[socket.socket], leaving: Leaving, *, idle: float) -> _House:
     # Bodies stay as they came: aiohttp would unpack them in the event loop even for a request that was refused
     # already, where three megabytes of gzip stop everything for seconds. No endpoint takes a packed one.
     runner = web.AppRunner(
@@ -110,27 +117,29 @@ async def _listen(
         keepalive_timeout=idle,
     )
     await runner.setup()
+    assert runner.server is not None  # noqa: S101 - narrows the type: it was just set up
+    doors = [Door(listener, runner.server) for listener in sockets]
     try:
-        for listener in sockets:
-            await web.SockSite(runner, listener, backlog=1024).start()
+        for door in doors:
+            door.open()
     except OSError as error:
         # Another process bound the same address before either listened, and was the first to listen.
         await runner.cleanup()
         raise StartError(f"The port was taken by another program meanwhile: {error.strerror}.") from error
-    return runner
+    return _House(runner=runner, doors=doors)
 
 
-async def _leave(node: Node, runner: web.AppRunner | None, leaving: Leaving, *, in_a_hurry: bool) -> None:
+async def _leave(node: Node, house: _House | None, leaving: Leaving, *, in_a_hurry: bool) -> None:
     log.info("stopping", reason="a service failed" if in_a_hurry else "signal")
     if not in_a_hurry and leaving.delay:
         await asyncio.sleep(leaving.delay)
-    if runner is not None:
-        for site in list(runner.sites):
-            await site.stop()
+    if house is not None:
+        for door in house.doors:
+            door.close()
     if node.drain is not None and not in_a_hurry:
         await node.drain()
-    if runner is not None:
-        await runner.cleanup()
+    if house is not None:
+        await house.runner.cleanup()
 
 
 @contextlib.asynccontextmanager
