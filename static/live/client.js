@@ -99,7 +99,6 @@ export class LiveClient extends EventTarget {
 
   #enter() {
     if (this.#membership) return;
-    this.#change({ state: "connecting" });
     this.#membership = new Membership(this.#name, {
       entered: () => this.#sayHere(),
       elected: () => this.#lead(),
@@ -107,6 +106,7 @@ export class LiveClient extends EventTarget {
       received: (message) => this.#received(message),
     });
     this.#membership.enter();
+    this.#change({ state: "connecting" });
   }
 
   #leave() {
@@ -211,6 +211,7 @@ export class LiveClient extends EventTarget {
   }
 
   #changed(status) {
+    if (!this.#membership) return; // the page has just stopped it
     // The leader may be in the background, where its own timer runs late; being asked, it does what is due.
     this.#reminder.clear();
     if (status.retryInMs && !this.#leader) this.#reminder.set(status.retryInMs + 100, () => this.#demand("ask"));

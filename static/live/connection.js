@@ -36,6 +36,7 @@ export class Connection {
   #wire = null;
   /** Grows with every attempt and end, so that a ticket that an abandoned attempt waited for is not used. */
   #generation = 0;
+  #ended = false;
   #attempt = 0;
   #attemptedAt = 0;
   /** What the server asked to wait for, if it did. */
@@ -67,6 +68,7 @@ export class Connection {
 
   /** Disconnect without a word. */
   end() {
+    this.#ended = true;
     this.#tell = () => {};
     this.#wire?.closeGently();
     this.#wire = null;
@@ -123,11 +125,13 @@ export class Connection {
   }
 
   async #connect() {
+    if (this.#ended) return;
     this.#drop();
     const generation = this.#generation;
     this.#attemptedAt = Date.now();
-    this.#change("connecting");
     this.#deadline.set(CONNECT_WITHIN_MS, () => this.#interrupted("no answer"));
+    this.#change("connecting");
+    if (generation !== this.#generation) return;
     try {
       const { token, url } = await this.#ticket();
       if (generation === this.#generation) this.#dial(url, token);
@@ -233,9 +237,9 @@ export class Connection {
     this.#drop();
     const retryInMs = Math.max(backoff(this.#attempt++), atLeastMs);
     this.#notBefore = Date.now() + atLeastMs;
+    this.#retry.set(retryInMs, () => this.#connect());
     // Without a network attempts go on all the same: a server on this very machine is still there.
     this.#change(navigator.onLine ? "waiting" : "offline", { reason, retryInMs });
-    this.#retry.set(retryInMs, () => this.#connect());
   }
 
   /** Count attempts anew after a connection that lasted; one that did not has failed, too, or would be stormed. */

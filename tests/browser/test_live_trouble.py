@@ -13,6 +13,16 @@ from tests.support.eventually import eventually
 
 NOT_THE_PROTOCOL = ["not JSON", '{"id":', "null", "5", "[]", '"text"', "\x00", '{}\n{"push":']
 HUGE = 9 * 2**20
+STOP_WHEN = """({ state, person }) => {
+    live.stop();
+    const listener = ({ detail }) => {
+        if (detail.state !== state) return;
+        live.removeEventListener("state", listener);
+        live.stop();
+    };
+    live.addEventListener("state", listener);
+    live.start({ person });
+}"""
 LONGEST_WAITS = (500, 1000, 2000, 4000)  # milliseconds: between 0 and these
 
 
@@ -111,6 +121,25 @@ async def test_a_listener_that_fails_stops_nobody_else(server: ScriptedServer, p
     await tab.hears("one", "mine", "also one")
     await server.publish(2, "two")
     await tab.hears("one", "mine", "also one", "two", "also two")
+
+
+@pytest.mark.parametrize("state", ["connecting", "live", "waiting"])
+@pytest.mark.parametrize("person", [None, "ada"])
+async def test_a_listener_may_stop_the_client(
+    server: ScriptedServer, page: Page, state: str, person: str | None
+) -> None:
+    """Whatever state a page's listener stops the client in, it stays stopped, and leaves no connection."""
+    await page.clock.install()
+    tab = await (await LiveTab(page, server.url, person=person).open()).live()
+    await page.evaluate(STOP_WHEN, {"state": state, "person": person})
+    if state == "waiting":
+        await server.connected(2)
+        await server.close(3001)
+    await tab.says("stopped")
+    await eventually(lambda: server.open == [])
+    tickets = server.tickets
+    await page.clock.run_for(30_000)
+    assert (await tab.state(), server.tickets, server.open) == ("stopped", tickets, [])
 
 
 @pytest.mark.parametrize("closes", [True, False])
