@@ -211,7 +211,6 @@ export class LiveClient extends EventTarget {
   }
 
   #changed(status) {
-    if (!this.#membership) return; // the page has just stopped it
     // The leader may be in the background, where its own timer runs late; being asked, it does what is due.
     this.#reminder.clear();
     if (status.retryInMs && !this.#leader) this.#reminder.set(status.retryInMs + 100, () => this.#demand("ask"));

@@ -36,7 +36,6 @@ export class Connection {
   #wire = null;
   /** Grows with every attempt and end, so that a ticket that an abandoned attempt waited for is not used. */
   #generation = 0;
-  #ended = false;
   #attempt = 0;
   #attemptedAt = 0;
   /** What the server asked to wait for, if it did. */
@@ -68,7 +67,6 @@ export class Connection {
 
   /** Disconnect without a word. */
   end() {
-    this.#ended = true;
     this.#tell = () => {};
     this.#wire?.closeGently();
     this.#wire = null;
@@ -125,7 +123,6 @@ export class Connection {
   }
 
   async #connect() {
-    if (this.#ended) return;
     this.#drop();
     const generation = this.#generation;
     this.#attemptedAt = Date.now();
