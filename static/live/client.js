@@ -99,7 +99,6 @@ export class LiveClient extends EventTarget {
 
   #enter() {
     if (this.#membership) return;
-    this.#change({ state: "connecting" });
     this.#membership = new Membership(this.#name, {
       entered: () => this.#sayHere(),
       elected: () => this.#lead(),
@@ -107,6 +106,7 @@ export class LiveClient extends EventTarget {
       received: (message) => this.#received(message),
     });
     this.#membership.enter();
+    this.#change({ state: "connecting" });
   }
 
   #leave() {

@@ -37,8 +37,8 @@ export class Connection {
   /** Grows with every attempt and end, so that a ticket that an abandoned attempt waited for is not used. */
   #generation = 0;
   #attempt = 0;
+  /** By a clock that nobody sets: when the last attempt began, and the end of what the server asked to wait. */
   #attemptedAt = 0;
-  /** What the server asked to wait for, if it did. */
   #notBefore = 0;
   #liveSince = null;
   #heardAt = 0;
@@ -93,7 +93,7 @@ export class Connection {
     this.nudge();
     if (this.#isWaiting()) {
       this.#attempt = 0;
-      const inMs = Math.max(this.#attemptedAt + APART_MS, this.#notBefore) - Date.now();
+      const inMs = Math.max(this.#attemptedAt + APART_MS, this.#notBefore) - performance.now();
       if (inMs <= 0) this.#connect();
       else this.#retry.set(inMs, () => this.#connect());
     } else if (this.status.state === "live" && Date.now() - this.#heardAt > QUIET_MS) {
@@ -125,9 +125,10 @@ export class Connection {
   async #connect() {
     this.#drop();
     const generation = this.#generation;
-    this.#attemptedAt = Date.now();
-    this.#change("connecting");
+    this.#attemptedAt = performance.now();
     this.#deadline.set(CONNECT_WITHIN_MS, () => this.#interrupted("no answer"));
+    this.#change("connecting");
+    if (generation !== this.#generation) return;
     try {
       const { token, url } = await this.#ticket();
       if (generation === this.#generation) this.#dial(url, token);
@@ -232,10 +233,10 @@ export class Connection {
     this.#forgive();
     this.#drop();
     const retryInMs = Math.max(backoff(this.#attempt++), atLeastMs);
-    this.#notBefore = Date.now() + atLeastMs;
+    this.#notBefore = performance.now() + atLeastMs;
+    this.#retry.set(retryInMs, () => this.#connect());
     // Without a network attempts go on all the same: a server on this very machine is still there.
     this.#change(navigator.onLine ? "waiting" : "offline", { reason, retryInMs });
-    this.#retry.set(retryInMs, () => this.#connect());
   }
 
   /** Count attempts anew after a connection that lasted; one that did not has failed, too, or would be stormed. */

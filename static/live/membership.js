@@ -50,6 +50,7 @@ export class Membership {
 
   /** Send `{type, to?, …}` to all members or to one, oneself included. */
   post(message) {
+    if (this.#left.signal.aborted) return;
     const sent = { ...message, from: this.id };
     if (sent.to !== this.id) this.#bus?.postMessage(sent);
     if (!sent.to || sent.to === this.id) this.#events.received(sent);
@@ -79,6 +80,7 @@ export class Membership {
       });
       held.catch(reject);
     });
+    if (this.#left.signal.aborted) return false;
     this.#bus = new BroadcastChannel(this.#name);
     this.#bus.onmessage = ({ data }) => {
       if (!this.#left.signal.aborted && (!data.to || data.to === this.id)) this.#events.received(data);

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -14,7 +14,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Error, Page
 
-from tests.browser.live_tab import LiveTab
+from tests.browser.live_tab import LiveTab, OpenTab
 from tests.browser.scripted_server import ScriptedServer
 from tests.browser.visitor import House
 from tests.engines.private import free_port, in_background
@@ -124,7 +124,7 @@ async def tab(page: Page, server: ScriptedServer) -> LiveTab:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def tabs(context: BrowserContext, server: ScriptedServer) -> AsyncIterator[Callable[..., Awaitable[LiveTab]]]:
+async def tabs(context: BrowserContext, server: ScriptedServer) -> AsyncIterator[OpenTab]:
     """Open one more tab of a person ("ada", if not named); no error in any may stay uncaught."""
     uncaught = Uncaught()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 from tests.support.eventually import eventually
@@ -103,3 +104,6 @@ class LiveTab:
     async def run(self, script: str) -> None:
         """Run a statement."""
         await self.page.evaluate(f"() => {{ {script} }}")
+
+
+OpenTab = Callable[..., Awaitable[LiveTab]]  # opens one more tab of a person

@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page
 
-from tests.browser.live_tab import LiveTab
+from tests.browser.live_tab import LiveTab, OpenTab
 from tests.browser.scripted_server import ScriptedServer
 from tests.browser.tab_strip import TabStrip
 from tests.support.eventually import eventually
@@ -26,7 +26,6 @@ TEN_TIMES_AS_FAST = """
     window.setInterval = (act, ms) => interval(act, ms / 10);
     Date.now = () => began + 10 * (now() - began);
 """
-OpenTab = Callable[..., Awaitable[LiveTab]]
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 
 import pytest
 from playwright.async_api import BrowserContext, Page
 
-from tests.browser.live_tab import LiveTab
+from tests.browser.live_tab import OpenTab
 from tests.browser.scripted_server import ScriptedServer, stream
 from tests.support.eventually import eventually
 
@@ -30,7 +29,6 @@ LOSE_ONE = """
         set(listener) { set.call(this, (event) => isLost(event.data) || listener(event)); },
     });
 """
-OpenTab = Callable[..., Awaitable[LiveTab]]
 
 
 async def test_three_tabs_have_one_connection(server: ScriptedServer, tabs: OpenTab) -> None:

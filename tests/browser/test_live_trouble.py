@@ -5,14 +5,25 @@ from __future__ import annotations
 import json
 
 import pytest
-from playwright.async_api import Page
+from playwright.async_api import BrowserContext, Page
 
-from tests.browser.live_tab import LONG_WAITS, LiveTab
+from tests.browser.live_tab import LONG_WAITS, LiveTab, OpenTab
 from tests.browser.scripted_server import Message, ScriptedServer
 from tests.support.eventually import eventually
 
 NOT_THE_PROTOCOL = ["not JSON", '{"id":', "null", "5", "[]", '"text"', "\x00", '{}\n{"push":']
 HUGE = 9 * 2**20
+STOP_WHEN = """({ state, nth, person }) => {
+    live.stop();
+    let seen = 0;
+    const listener = ({ detail }) => {
+        if (detail.state !== state || ++seen < nth) return;
+        live.removeEventListener("state", listener);
+        live.stop();
+    };
+    live.addEventListener("state", listener);
+    live.start({ person });
+}"""
 LONGEST_WAITS = (500, 1000, 2000, 4000)  # milliseconds: between 0 and these
 
 
@@ -111,6 +122,39 @@ async def test_a_listener_that_fails_stops_nobody_else(server: ScriptedServer, p
     await tab.hears("one", "mine", "also one")
     await server.publish(2, "two")
     await tab.hears("one", "mine", "also one", "two", "also two")
+
+
+@pytest.mark.parametrize("moment", [("connecting", 1), ("connecting", 2), ("live", 1), ("waiting", 1)])
+@pytest.mark.parametrize("person", [None, "ada"])
+async def test_a_listener_may_stop_the_client(
+    server: ScriptedServer, page: Page, moment: tuple[str, int], person: str | None
+) -> None:
+    """Whatever moment a page's listener stops the client in, it stays stopped, and leaves no connection."""
+    await page.clock.install()
+    tab = await (await LiveTab(page, server.url, person=person).open()).live()
+    state, nth = moment
+    await page.evaluate(STOP_WHEN, {"state": state, "nth": nth, "person": person})
+    if state == "waiting":
+        await server.connected(2)
+        await server.close(3001)
+    await tab.says("stopped")
+    await eventually(lambda: server.open == [])
+    await page.clock.run_for(30_000)
+    tickets = 1 if state == "connecting" else 2
+    assert (await tab.state(), server.tickets, server.open) == ("stopped", tickets, [])
+
+
+async def test_a_leader_may_stop_in_the_middle(server: ScriptedServer, tabs: OpenTab, context: BrowserContext) -> None:
+    """A leader that its page stops while it takes a message says no more, and another tab takes over."""
+    leader = await (await tabs()).live()
+    other = await (await tabs()).live()
+    await leader.run("window.setTimeout = () => 0")  # so that the other tab's message finds its attempt overdue
+    stop = "live.addEventListener('state', ({ detail }) => detail.state === 'connecting' && live.stop())"
+    await leader.run(stop)
+    await server.close(3001)
+    await server.connected(2)
+    await other.live()
+    assert await leader.state() == "stopped"
 
 
 @pytest.mark.parametrize("closes", [True, False])
