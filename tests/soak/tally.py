@@ -38,5 +38,6 @@ class Tally:
         body = "\n".join(
             f"  {name:<18} {', '.join(f'{key} {value}' for key, value in sorted(values.items()))}"
             for name, values in lines.items()
+            if values
         )
         return f"soak, seed {self.seed}, {self.seconds:.0f} s\n{body}"
