@@ -9,6 +9,12 @@ from playwright.async_api import expect
 from tests.browser.visitor import WITHIN, House
 from tests.support.pictures import photograph
 
+# The page has not scrolled for a tenth of a second: the wheel's motion has come to its end.
+AT_REST = """() => new Promise((resolve) => {
+    const here = scrollY;
+    setTimeout(() => resolve(scrollY === here), 100);
+})"""
+
 
 async def test_an_upload_appears_at_the_follower_and_their_like_at_the_owner(house: House) -> None:
     """A photo appears in a follower's open feed, and their like as a notification of the owner, without reloading."""
@@ -103,6 +109,7 @@ async def test_a_reader_who_scrolled_down_is_not_moved(house: House) -> None:
     await card.scroll_into_view_if_needed()
     await follower.page.mouse.wheel(0, 400)
     await follower.page.wait_for_function("() => scrollY > 300")
+    await follower.page.wait_for_function(AT_REST)
     before = await card.bounding_box()
 
     await owner.person.upload(photograph("temple"), "news one")
