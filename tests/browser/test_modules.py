@@ -84,10 +84,10 @@ async def test_moments_are_told_shortly(module_page: Page, seconds: int, text: s
         (400 * 86400, "on 16 Oct 2025"),
     ],
 )
-async def test_moments_end_sentences(page: Page, seconds: int, text: str) -> None:
+async def test_moments_end_sentences(module_page: Page, seconds: int, text: str) -> None:
     """At the end of a sentence a moment is told so that it can be read aloud."""
     expression = 'm.since(Date.UTC(2026, 10, 20, 12) - a * 1000, Date.UTC(2026, 10, 20, 12), "en-GB")'
-    assert await call(page, "time", expression, seconds) == text
+    assert await call(module_page, "js/time", expression, seconds) == text
 
 
 @pytest.mark.parametrize(
