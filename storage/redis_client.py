@@ -73,6 +73,10 @@ class LinkedRedis(AsyncRedis):  # type: ignore[type-arg,misc,unused-ignore]
         """Learn anew which server each slot lies on."""
         await self.link.refresh()
 
+    def renew(self) -> None:
+        """Open other connections for the commands to come, since those that stand may be dead and not told so."""
+        self.link.renew()
+
     def server_of(self, name: bytes) -> LinkAddress:
         """Return the server on which a key or channel lies, as far as it is known."""
         return self.link.server_of(name)

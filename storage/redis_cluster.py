@@ -68,6 +68,11 @@ class ClusterLink:
         """Ask for the slot map, unless that was done a moment ago; all who want it at once wait for one answer."""
         await self._refresh(avoiding=None)
 
+    def renew(self) -> None:
+        """Open other connections for the commands to come; see `Link.renew`."""
+        for link in self._links.values():
+            link.renew()
+
     def slot_of(self, key: bytes) -> int:
         """Return the slot of a key or channel; one command may name keys of one slot only."""
         return key_slot(key)

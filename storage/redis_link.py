@@ -57,6 +57,7 @@ class Link:
         self._answer_timeout = answer_timeout
         self._connect_timeout = connect_timeout
         self._wire: _Wire | None = None
+        self._retired: set[_Wire] = set()
         self._opening: asyncio.Task[_Wire] | None = None
 
     async def call(self, *command: bytes | str | int) -> Any:
@@ -89,6 +90,17 @@ class Link:
     async def refresh(self) -> None:
         """Learn where keys lie: on one server there is nothing to learn."""
 
+    def renew(self) -> None:
+        """Open another connection for the commands to come, since this one may be dead and not told so.
+
+        Who waits for an answer gets it, or learns that it is late.
+        """
+        self._retired = {wire for wire in self._retired if not wire.lost}
+        if self._wire is not None:
+            self._retired.add(self._wire)
+            self._wire.retire()
+            self._wire = None
+
     def slot_of(self, _key: bytes) -> int:
         """Return the number that keys have in common which one command may name: here all of them."""
         return 0
@@ -101,8 +113,8 @@ class Link:
         """Close the connection; who still waits for an answer gets a `ConnectionError`."""
         if self._opening is not None:
             self._opening.cancel()
-        if self._wire is not None:
-            await self._wire.close()
+        for wire in (*self._retired, *([] if self._wire is None else [self._wire])):
+            await wire.close()
 
     async def _open(self) -> _Wire:
         if self._wire is not None and not self._wire.lost:
@@ -150,6 +162,7 @@ class _Wire(asyncio.Protocol):
         self._waiting: deque[tuple[asyncio.Future[Any], float]] = deque()
         self._watch: asyncio.TimerHandle | None = None
         self._gone = loop.create_future()
+        self._retiring = False
         self.lost = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -178,6 +191,14 @@ class _Wire(asyncio.Protocol):
                     waiting.set_result(answer)
         except (hiredis.ProtocolError, IndexError) as error:
             self.give_up(driver.InvalidResponse(f"unreadable answer: {error}"))
+        if self._retiring:
+            self.retire()
+
+    def retire(self) -> None:
+        """Close as soon as nobody waits any more."""
+        self._retiring = True
+        if not self._waiting:
+            self.give_up(driver.ConnectionError("the connection was replaced"))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell those who wait."""

@@ -29,6 +29,10 @@ class Engine(Protocol):
         """Learn anew which server each slot lies on."""
         ...
 
+    def renew(self) -> None:
+        """Open other connections for the commands to come, since those that stand may be dead and not told so."""
+        ...
+
     def server_of(self, name: bytes) -> Hashable:
         """Return the server on which a key or channel lies, as far as it is known; returns at once."""
         ...

@@ -90,6 +90,9 @@ class PubSub:
                 # Connections that stood start the backoff anew; those that never did go on with it.
                 delay = _BACKOFF[0] if self._lose() else min(delay * 2, _BACKOFF[1])
                 log.warning("live_pubsub_lost", error=str(error) or type(error).__name__, retry_seconds=delay)
+                # Whatever befell these connections most likely befell the others. One that was not told of its end
+                # would cost the first command its timeout, before streams could be read again.
+                self._redis.renew()
             finally:
                 self._lose()
             await asyncio.sleep(delay * random.uniform(0.5, 1.0))

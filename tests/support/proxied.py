@@ -21,6 +21,7 @@ class Proxied:
         self._proxies: dict[Hashable, TcpProxy] = {}
         self.sharded: bool = redis.sharded
         self.execute_command = redis.execute_command
+        self.renewals = 0
         self.generation = 0  # with another number all servers count as others
 
     @classmethod
@@ -43,6 +44,10 @@ class Proxied:
             if server not in self._proxies:
                 proxy = await self._stack.enter_async_context(TcpProxy.to(server.path or server.port))
                 self._proxies[server] = proxy
+
+    def renew(self) -> None:
+        """Count."""
+        self.renewals += 1
 
     def server_of(self, name: bytes) -> tuple[Hashable, int]:
         """Return the server of a key or channel."""

@@ -92,6 +92,39 @@ async def test_late_answer_is_an_error() -> None:
         assert await link.call("PING") == b"OK"
 
 
+async def test_renewed_connection() -> None:
+    """After a renewal commands go over another connection; an answer on the old one still reaches who waits for it."""
+    heard: list[bytes] = []
+    waiting: list[asyncio.StreamWriter] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        silent = not waiting
+        waiting.append(writer)
+        while data := await reader.read(65536):
+            heard.append(data)
+            if not silent:
+                writer.write(b"+OK\r\n")
+        writer.close()
+
+    listening = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = listening.sockets[0].getsockname()[1]
+    link = Link(LinkAddress(host="127.0.0.1", port=port), answer_timeout=5, connect_timeout=1)
+    first = asyncio.create_task(link.call("FIRST"))
+    await eventually(lambda: heard)
+    link.renew()
+    assert await link.call("SECOND") == b"OK"
+    assert not first.done()
+    waiting[0].write(b"+LATE\r\n")
+    assert await first == b"LATE"
+    await eventually(waiting[0].transport.is_closing)
+    assert [data.split()[-1] for data in heard] == [b"FIRST", b"SECOND"]
+    link.renew()
+    await link.close()
+    listening.close()
+    for writer in waiting:
+        writer.transport.abort()
+
+
 async def test_lost_connection_is_replaced_once() -> None:
     """A command that meets a dead connection is sent on a new one; if that dies too, it is an error."""
     answers: list[bytes] = [b"+OK\r\n", b"", b"+OK\r\n", b"", b""]
