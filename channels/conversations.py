@@ -30,6 +30,7 @@ C = TypeVar("C", bound=Connection)
 
 log = structlog.get_logger(__name__)
 
+_SEEN_OFF = 50  # connections in one turn of the event loop: some three milliseconds
 _QUESTIONS = (Connect, Refresh, Subscribe, ReadHistory, ReadPresence, CallMethod)
 
 
@@ -47,6 +48,7 @@ class Conversations:
         self._departures = hub.departures
         # The loop itself keeps only weak references to its tasks.
         self._answering: set[asyncio.Task[None]] = set()
+        self._leaving: deque[Connection] = deque()
 
     def open(self, form: Form, transport: Transport, address: str) -> Connection:
         """Begin a conversation; the client has a while to sign in."""
@@ -109,11 +111,23 @@ class Conversations:
             connection.close(codes.SLOW)
 
     def lost(self, connection: Connection) -> None:
-        """End a conversation whose transport is gone."""
+        """End a conversation whose transport is gone: nothing is said any more, and the rest follows in its turn."""
         connection.lost = True
+        connection.gone(codes.NORMAL)
+        if not self._leaving:
+            asyncio.get_running_loop().call_soon(self._see_off)
+        self._leaving.append(connection)
+
+    def _see_off(self) -> None:
+        """Take some who are gone out of everything; very many go at once where a network is cut."""
+        if len(self._leaving) > _SEEN_OFF:
+            asyncio.get_running_loop().call_soon(self._see_off)
+        for _ in range(min(_SEEN_OFF, len(self._leaving))):
+            self._end(self._leaving.popleft())
+
+    def _end(self, connection: Connection) -> None:
         if connection.on_end is not None:
             connection.on_end()
-        connection.gone(codes.NORMAL)
         ending = connection.closed_with or codes.NORMAL
         self._hub.discard(connection)
         self._metrics.live_closed(ending.code)

@@ -62,8 +62,8 @@ class Hub:
         return user_id in self._by_user
 
     def count(self, user_id: int) -> int:
-        """Return how many connections a person has here."""
-        return len(self._by_user.get(user_id, ()))
+        """Return how many connections a person has here, without those that are on their way out."""
+        return sum(not connection.lost for connection in self._by_user.get(user_id, ()))
 
     def count_at(self, address: str) -> int:
         """Return how many connections come from an address."""

@@ -7,13 +7,16 @@ tells the connection's protocol (`pause_writing`) when more lies there than the 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from channels.form import Form, SharedMessage
+from channels.protocol import codes
 from channels.protocol.codes import Disconnect
 
 _SLICE = 1000  # outboxes written in one turn of the event loop: some five milliseconds
+_CLOSINGS = 100  # transports closed in one turn: about one
 
 
 class Transport(Protocol):
@@ -61,7 +64,20 @@ class Departures:
     def __init__(self, left: Callable[[int], None], *, patience: float) -> None:
         self._left = left
         self._due: list[Outbox] = []
+        self._closing: deque[Transport] = deque()
         self.patience = patience
+
+    def close_soon(self, transport: Transport) -> None:
+        """Close a transport whose peer has gone: very many go at once where a network is cut."""
+        if not self._closing:
+            asyncio.get_running_loop().call_soon(self._close_some)
+        self._closing.append(transport)
+
+    def _close_some(self) -> None:
+        if len(self._closing) > _CLOSINGS:
+            asyncio.get_running_loop().call_soon(self._close_some)
+        for _ in range(min(_CLOSINGS, len(self._closing))):
+            self._closing.popleft().close()
 
     def add(self, outbox: Outbox) -> None:
         """Have an outbox flushed soon."""
@@ -98,7 +114,7 @@ class Departures:
                 outbox.pending = None
                 outbox.sent += 1
                 messages += 1
-                outbox.transport.write(pending)
+                outbox.write(pending)
             else:
                 messages += outbox.flush()
         self.count(messages)
@@ -111,11 +127,12 @@ class Departures:
 class Outbox:
     """Gather messages for one transport, in one form; after `close` nothing more is written."""
 
-    __slots__ = ("_closed_with", "_departures", "form", "pending", "sent", "transport")
+    __slots__ = ("_closed_with", "_departures", "form", "pending", "sent", "transport", "write")
 
     def __init__(self, form: Form, transport: Transport, departures: Departures) -> None:
         self.form = form
         self.transport = transport
+        self.write = transport.write  # bound once, since it is called for every message
         self.sent = 0
         self._closed_with: Disconnect | None = None
         self._departures = departures
@@ -140,6 +157,11 @@ class Outbox:
         else:
             self.pending = [pending, data]
 
+    def peer_gone(self) -> None:
+        """Write nothing any more to a peer that has ended its side, and close the transport when it is its turn."""
+        self.gone(codes.NORMAL)
+        self._departures.close_soon(self.transport)
+
     def flush(self) -> int:
         """Write what was gathered in one go; return how many messages these were."""
         pending = self.pending
@@ -150,7 +172,7 @@ class Outbox:
         if isinstance(pending, list):
             messages, pending = len(pending), b"".join(pending)
         self.sent += messages
-        self.transport.write(pending)
+        self.write(pending)
         return messages
 
     def close(self, disconnect: Disconnect) -> None:

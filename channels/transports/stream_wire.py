@@ -32,6 +32,13 @@ class StreamWire(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Ignore it: a request behind this one is never answered, since this answer ends with the connection."""
 
+    def eof_received(self) -> bool:
+        """End the connection; where very many end, each has its turn."""
+        if self._outbox is None:
+            return False
+        self._outbox.peer_gone()
+        return True
+
     def pause_writing(self) -> None:
         """Tell that more lies unsent than may."""
         if self._outbox is not None:

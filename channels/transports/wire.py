@@ -66,8 +66,11 @@ class Wire(asyncio.Protocol):
                 self._happened(outbox, event)
 
     def eof_received(self) -> bool:
-        """End the connection: a client that does not send any more is gone."""
-        return False
+        """End the connection: a client that does not send any more is gone. Where very many are, each has its turn."""
+        if self._outbox is None:
+            return False
+        self._outbox.peer_gone()
+        return True
 
     def pause_writing(self) -> None:
         """Tell that more lies unsent than may."""
