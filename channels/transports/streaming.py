@@ -25,8 +25,8 @@ from channels.transports.admission import Admission
 from channels.transports.event_stream import EventStream, parse_event_id
 from channels.transports.http_head import cross_origin, stream_head
 from channels.transports.stream_forms import DelimitedForm, DocumentForm, EventForm, LineForm
-from channels.transports.stream_wire import StreamWire
 from channels.transports.takeover import take_over
+from channels.transports.wire import Wire
 
 _PROTOBUF = "application/octet-stream"
 RETRY = b"retry: 2000\n\n"  # milliseconds that an EventSource waits before it comes back
@@ -124,7 +124,7 @@ class Streaming:
             return connection
 
         if request.transport is not None:
-            take_over(request, StreamWire(self._conversations, start, unsent=self._settings.outbox_bytes))
+            take_over(request, Wire(self._conversations, start, unsent=self._settings.outbox_bytes))
         return web.Response()
 
     def _refuse_token_in_address(self, first: str) -> None:

@@ -10,7 +10,8 @@ from channels.transports.admission import Admission
 from channels.transports.frames import WebSocketForm
 from channels.transports.handshake import require_upgrade, switching_protocols
 from channels.transports.takeover import begin, take_over
-from channels.transports.wire import Listener, O, Wire
+from channels.transports.websocket_wire import WebSocketWire
+from channels.transports.wire import Listener, O
 
 
 class WebSocketEndpoint:
@@ -37,7 +38,7 @@ class WebSocketEndpoint:
         form, offered = self._choose(request)
         response = switching_protocols(key, form.name if offered else None)
         if await begin(request, response):
-            wire = Wire(self._listener, form, address, limit=self._limit, unsent=self._unsent)
+            wire = WebSocketWire(self._listener, form, address, limit=self._limit, unsent=self._unsent)
             take_over(request, wire)
         return response
 

@@ -1,18 +1,17 @@
-"""One WebSocket connection's bytes, between its transport and a conversation."""
+"""A connection between its transport and a conversation: how it begins, is too slow, and ends."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Protocol, TypeVar, cast
 
 from channels.form import Form
 from channels.outbox import Outbox, Transport
-from channels.transports.frames import pong_frame
-from channels.transports.framing import Broken, Closed, Event, FrameReader, Pinged, Received
 
 O = TypeVar("O", bound=Outbox)  # noqa: E741 - stands for outbox
 
-_LINGER = 1.0  # seconds in which a peer that broke the rules can read why, before the connection ends
+Begin = Callable[[asyncio.Transport], O]
 
 
 class Listener(Protocol[O]):
@@ -40,15 +39,16 @@ class Listener(Protocol[O]):
 
 
 class Wire(asyncio.Protocol):
-    """Read frames and hand them on; messages have at most `limit` bytes, unsent bytes are at most `unsent`."""
+    """Begin a conversation by `begin`, and end it with the connection; unsent bytes are at most `unsent`.
 
-    __slots__ = ("_address", "_form", "_listener", "_outbox", "_reader", "_unsent")
+    What the client sends is ignored, as behind a request whose answer ends only with the connection.
+    """
 
-    def __init__(self, listener: Listener[O], form: Form, address: str, *, limit: int, unsent: int) -> None:
+    __slots__ = ("_begin", "_listener", "_outbox", "_unsent")
+
+    def __init__(self, listener: Listener[O], begin: Begin[O], *, unsent: int) -> None:
         self._listener = cast(Listener[Outbox], listener)
-        self._form = form
-        self._address = address
-        self._reader = FrameReader(limit)
+        self._begin = begin
         self._unsent = unsent
         self._outbox: Outbox | None = None
 
@@ -56,17 +56,13 @@ class Wire(asyncio.Protocol):
         """Begin the conversation."""
         sending = cast(asyncio.Transport, transport)
         sending.set_write_buffer_limits(high=self._unsent)
-        self._outbox = self._listener.open(self._form, sending, self._address)
+        self._outbox = self._begin(sending)
 
     def data_received(self, data: bytes) -> None:
-        """Hand on what has arrived whole."""
-        outbox = self._outbox
-        if outbox is not None:
-            for event in self._reader.feed(data):
-                self._happened(outbox, event)
+        """Ignore it."""
 
     def eof_received(self) -> bool:
-        """End the connection: a client that does not send any more is gone. Where very many are, each has its turn."""
+        """End the connection; where very many end, each has its turn."""
         if self._outbox is None:
             return False
         self._outbox.peer_gone()
@@ -86,20 +82,3 @@ class Wire(asyncio.Protocol):
         outbox, self._outbox = self._outbox, None
         if outbox is not None:
             self._listener.lost(outbox)
-
-    def _happened(self, outbox: Outbox, event: Event) -> None:
-        match event:
-            case Received(data):
-                self._listener.received(outbox, data)
-            case Pinged(payload):
-                self._listener.disturbed(outbox)
-                outbox.put(pong_frame(payload))
-            case Closed(answer):
-                outbox.close(answer)
-                outbox.transport.close()
-            case Broken(disconnect):
-                outbox.close(disconnect)
-                # Closing at once would reset the connection under what the peer still sends, and hide the reason.
-                asyncio.get_running_loop().call_later(_LINGER, outbox.transport.close)
-            case _:
-                self._listener.disturbed(outbox)
