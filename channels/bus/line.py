@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,7 +72,8 @@ class Line:
 
     async def open(self, channels: Sequence[bytes]) -> None:
         """Connect and listen to channels; return when the server has confirmed each."""
-        await self._connection.connect()
+        with _closed_is_lost():
+            await self._connection.connect()
         for channel in channels:
             await self.subscribe(channel)
         missing = set(channels)
@@ -118,7 +120,8 @@ class Line:
         # The driver would connect again by itself if it were asked to send on a connection that is gone.
         if not self._connection.is_connected:
             raise ConnectionLostError("pub/sub is not connected")
-        await self._connection.send_command(*command, check_health=False)
+        with _closed_is_lost():
+            await self._connection.send_command(*command, check_health=False)
 
     async def _read(self) -> Any:
         return await self._connection.read_response(timeout=math.inf, push_request=True)
@@ -136,3 +139,12 @@ class Line:
                 # A server of a cluster does so when the channel's slot goes to another one.
                 raise ConnectionLostError(f"{channel.decode(errors='replace')} has moved to another server")
             self._given_up -= Counter([channel])
+
+
+@contextmanager
+def _closed_is_lost() -> Iterator[None]:
+    """Raise `ConnectionLostError` where uvloop refuses to write: the server went while the driver greeted it."""
+    try:
+        yield
+    except RuntimeError as error:
+        raise ConnectionLostError(f"the connection was closed: {error}") from error

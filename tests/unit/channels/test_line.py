@@ -114,3 +114,26 @@ async def test_nothing_is_sent_on_a_lost_connection(words: Words) -> None:
         with pytest.raises(ConnectionLostError):
             await attempt
     assert ear.connection.sent == [("PING",)]
+
+
+class ClosedConnection:
+    """Refuse every write, as uvloop does on a transport that was closed in the middle."""
+
+    is_connected = True
+
+    async def connect(self) -> None:
+        """Refuse."""
+        raise RuntimeError("unable to perform operation on <TCPTransport closed=True>; the handler is closed")
+
+    async def send_command(self, *_command: Any, check_health: bool) -> None:
+        """Refuse."""
+        raise RuntimeError("unable to perform operation on <TCPTransport closed=True>; the handler is closed")
+
+
+async def test_a_transport_that_was_closed_is_a_lost_connection() -> None:
+    """What the event loop says of a closed transport is a loss like any other, and never ends the process."""
+    line = Line(ClosedConnection(), PLAIN, heard=lambda *_: None, subscribed=lambda _: None, deadline=1)
+    with pytest.raises(ConnectionLostError, match="closed"):
+        await line.open([b"x"])
+    with pytest.raises(ConnectionLostError, match="closed"):
+        await line.ping()
