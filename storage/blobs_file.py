@@ -21,6 +21,7 @@ from storage.blobs import Blob
 from storage.errors import NotFoundError, UnavailableError
 
 CHUNK = 256 * 1024  # bytes
+ATTEMPTS = 10  # to put a blob into a directory that deletions take away
 TEMPORARY = "tmp"  # the directory of files that are not objects yet; uploads are written there too
 _KEY = re.compile(r"[a-z]+(?:/[A-Za-z0-9_][A-Za-z0-9._-]{0,127}){1,8}", re.ASCII)
 _MAGIC = ((b"\xff\xd8\xff", "image/jpeg"), (b"\x89PNG\r\n\x1a\n", "image/png"))
@@ -140,13 +141,13 @@ def _delete(path: Path) -> None:
 
 
 def _publish(source: Path, target: Path) -> None:
-    for attempt in range(3):
+    for attempt in range(ATTEMPTS):
         try:
             _make_directory(target.parent)
             source.replace(target)
-        except FileNotFoundError:
-            # A deletion may take an empty directory away just before the rename.
-            if attempt == 2 or not source.exists():
+        except (FileNotFoundError, FileExistsError):
+            # A deletion may take an empty directory away just before the rename, or while it is being looked at.
+            if attempt == ATTEMPTS - 1 or not source.exists():
                 raise
         else:
             # A deletion that comes right after takes the object away, and perhaps its directory.
