@@ -27,7 +27,7 @@ unit: $(VENV)/dev.stamp ## the unit tests alone, in seconds
 
 test: $(VENV)/dev.stamp ## every test; installs the engines, the browser and the SDKs it needs
 	@tests/install-engines
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -n logical --maxprocesses 4 --dist worksteal $(ARGS)
 
 soak: $(VENV)/dev.stamp ## torture live recovery for SOAK_SECONDS (300), from a random SOAK_SEED or from yours
 	@tests/install-engines

@@ -31,8 +31,10 @@ async def test_trouble_is_told_with_a_way_out(house: House, status: int, state: 
     await in_trouble(visitor, status)
     await expect(sign).to_have_attribute("data-state", state, timeout=WITHIN)
     await expect(sign.get_by_role("status")).to_have_text(words)
+    await sign.get_by_role("button", name="Retry now").focus()
     await visitor.page.unroute_all()
-    await sign.get_by_role("button", name="Retry now").press("Enter")
+    # Where the page tries by itself, it may connect before the key is pressed: the focus has moved then, too.
+    await visitor.page.keyboard.press("Enter")
     await visitor.live()
     # The button is gone; the keyboard goes on from the page's main part.
     await expect(sign.get_by_role("button")).to_have_count(0)

@@ -19,7 +19,8 @@ pytestmark = [pytest.mark.engines, pytest.mark.asyncio(loop_scope="module")]
 
 SECONDS = float(os.environ.get("SOAK_SECONDS", "6"))
 LONG = "SOAK_SECONDS" in os.environ
-_DRAWN = str(random.randrange(1_000_000))
+# All processes of one run have to draw the same.
+_DRAWN = str(random.Random(os.environ.get("PYTEST_XDIST_TESTRUNUID")).randrange(1_000_000))
 SEEDS = [int(seed) for seed in os.environ.get("SOAK_SEED", _DRAWN if LONG else f"1,{_DRAWN}").split(",")]
 # Everybody is whole again within 10 seconds; a machine that is busy with other tests gets twice as long.
 WITHIN = float(os.environ.get("SOAK_WITHIN", "20"))
