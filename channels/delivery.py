@@ -60,13 +60,13 @@ class Delivery:
         self._process_channels = process_channels
         self._losses = losses
 
-    def message(self, channel: bytes, data: bytes) -> None:
+    def message(self, channel: bytes, data: bytes, *, more: bool) -> None:
         """Deliver one message; one that cannot be read counts as a loss, since it may have held anything."""
         try:
             if channel in self._process_channels:
-                self._addressed(data)
+                self._addressed(data, more=more)
             else:
-                self._topic(channel, data)
+                self._topic(channel, data, more=more)
         except BadEnvelopeError as error:
             log.warning("live_message_unreadable", channel=channel.decode(errors="replace"), error=str(error))
             if channel in self._process_channels:
@@ -81,11 +81,12 @@ class Delivery:
         """Pass the news on."""
         self._losses.restored()
 
-    def _addressed(self, data: bytes) -> None:
+    def _addressed(self, data: bytes, *, more: bool) -> None:
         envelope = open_envelope(data)
         match envelope.body:
             case StreamBody(stream, document):
-                self._hub.deliver(envelope.user_ids, stream, Publication(data=document, offset=envelope.offset))
+                item = Publication(data=document, offset=envelope.offset)
+                self._hub.deliver(envelope.user_ids, stream, item, more=more)
             case Revoke(owner, topic):
                 self._hub.revoke(envelope.user_ids, owner, topic)
             case DisconnectOrder(session):
@@ -93,12 +94,12 @@ class Delivery:
             case Hear(session, spoken):
                 self._hear(session, spoken)
 
-    def _topic(self, channel: bytes, data: bytes) -> None:
+    def _topic(self, channel: bytes, data: bytes, *, more: bool) -> None:
         match open_topic_message(data):
             case TopicData(document):
-                self._hub.deliver_topic(channel, Publication(data=document))
+                self._hub.deliver_topic(channel, Publication(data=document), more=more)
             case TopicEnd(spare_owner):
                 self._hub.close_topic(channel, spare_owner=spare_owner)
             case PresenceNews(user_id, presence):
                 document = self._presences.news(user_id, presence)
-                self._hub.deliver_topic(channel, Publication(data=document))
+                self._hub.deliver_topic(channel, Publication(data=document), more=more)

@@ -43,7 +43,8 @@ class Hub:
         self.empty = asyncio.Event()
         self.empty.set()
         # Topic's pub/sub channel → the channel as the client spelt it → who listens.
-        self._by_topic: dict[bytes, dict[str, set[Connection]]] = {}
+        # They stand in the order in which they came, which is that of memory and costs the fewest cache misses.
+        self._by_topic: dict[bytes, dict[str, dict[Connection, None]]] = {}
         self._heeds: dict[bytes, list[Heed]] = {}
 
     def __len__(self) -> int:
@@ -111,7 +112,7 @@ class Hub:
     def subscribe(self, connection: Connection, channel: str, grant: Grant) -> None:
         """Let a connection hear a topic, under the name that its client uses."""
         connection.channels[channel] = grant
-        self._by_topic.setdefault(topic_channel(grant.topic), {}).setdefault(channel, set()).add(connection)
+        self._by_topic.setdefault(topic_channel(grant.topic), {}).setdefault(channel, {})[connection] = None
 
     def unsubscribe(self, connection: Connection, channel: str) -> None:
         """Undo `subscribe`; nothing happens where there was none."""
@@ -120,7 +121,7 @@ class Hub:
             return
         topic = topic_channel(grant.topic)
         spellings = self._by_topic[topic]
-        spellings[channel].discard(connection)
+        spellings[channel].pop(connection, None)
         if not spellings[channel]:
             del spellings[channel]
         if not spellings:
@@ -138,8 +139,8 @@ class Hub:
             if not self._heeds[topic]:
                 del self._heeds[topic]
 
-    def deliver(self, user_ids: Sequence[int], stream: str, item: Publication) -> None:
-        """Hand a stream's publication to all connections of these people."""
+    def deliver(self, user_ids: Sequence[int], stream: str, item: Publication, *, more: bool = False) -> None:
+        """Hand a stream's publication to all connections of these people; see `Departures.send_to_all`."""
         message = SharedMessage(publication_push(stream, item))
         by_user = self._by_user
         ready = [
@@ -148,13 +149,13 @@ class Hub:
             for connection in by_user.get(user_id, ())
             if connection.takes(stream, item.offset, message)
         ]
-        self.departures.send_to_all(ready, message)
+        self.departures.send_to_all(ready, message, more=more)
 
-    def deliver_topic(self, topic: bytes, item: Publication) -> None:
-        """Hand a topic's publication to who listens."""
+    def deliver_topic(self, topic: bytes, item: Publication, *, more: bool = False) -> None:
+        """Hand a topic's publication to who listens; see `Departures.send_to_all`."""
         self._disturb(topic)
         for channel, listeners in self._by_topic.get(topic, {}).items():
-            self.departures.send_to_all(listeners, SharedMessage(publication_push(channel, item)))
+            self.departures.send_to_all(listeners, SharedMessage(publication_push(channel, item)), more=more)
 
     def close_topic(self, topic: bytes, *, spare_owner: bool = False) -> None:
         """End all subscriptions to a topic, or all but its owner's."""

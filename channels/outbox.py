@@ -7,15 +7,18 @@ tells the connection's protocol (`pause_writing`) when more lies there than the 
 from __future__ import annotations
 
 import asyncio
+import os
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import Protocol
+from contextlib import suppress
+from itertools import islice
+from typing import Any, Protocol
 
 from channels.form import Form, SharedMessage
 from channels.protocol import codes
 from channels.protocol.codes import Disconnect
 
-_SLICE = 1000  # outboxes written in one turn of the event loop: some five milliseconds
+_SLICE = 2000  # outboxes written in one turn of the event loop: some five milliseconds
 _CLOSINGS = 100  # transports closed in one turn: about one
 
 
@@ -28,6 +31,10 @@ class Transport(Protocol):
 
     def get_write_buffer_size(self) -> int:
         """Return the bytes kept."""
+        ...
+
+    def get_extra_info(self, name: str) -> Any:
+        """Return its `socket`, or its `sslcontext` where it encrypts, or None."""
         ...
 
     def is_closing(self) -> bool:
@@ -85,21 +92,45 @@ class Departures:
             asyncio.get_running_loop().call_soon(self._flush)
         self._due.append(outbox)
 
-    def send_to_all(self, outboxes: Iterable[Outbox], message: SharedMessage) -> None:
-        """Send one message to many: what the delivery of a live publication comes down to, so it does little."""
-        due, form, data = self._due, None, b""
-        scheduled = bool(due)
+    def send_to_all(self, outboxes: Iterable[Outbox], message: SharedMessage, *, more: bool = False) -> None:
+        """Send one message to many: what the delivery of a live publication comes down to, so it does little.
+
+        It leaves at once, unless `more` follows, with which it is gathered into one write.
+        """
+        rest = iter(outboxes)
+        if not more:
+            self._send_now(islice(rest, _SLICE), message)
+        form, data = None, b""
+        for outbox in rest:
+            if outbox.form is not form:
+                form = outbox.form
+                data = message.encoded_for(form)
+            outbox.put(data)
+
+    def _send_now(self, outboxes: Iterable[Outbox], message: SharedMessage) -> None:
+        form, data, size, sent, write = None, b"", 0, 0, os.write
         for outbox in outboxes:
             if outbox.form is not form:
                 form = outbox.form
                 data = message.encoded_for(form)
-            if outbox.pending is None:
-                outbox.pending = data
-                due.append(outbox)
-            else:
+                size = len(data)
+            if outbox.pending is not None:
                 outbox.put(data)
-        if due and not scheduled:
-            asyncio.get_running_loop().call_soon(self._flush)
+                continue
+            sent += 1
+            outbox.sent += 1
+            fileno = outbox.fileno
+            if fileno < 0:
+                outbox.write(data)
+                continue
+            try:
+                taken = write(fileno, data)
+            except OSError:
+                taken = 0
+            if taken != size:
+                outbox.keep(data[taken:])
+        if sent:
+            self.count(sent)
 
     def _flush(self) -> None:
         due, self._due = self._due, []
@@ -107,17 +138,7 @@ class Departures:
             # The rest leaves in the next turns, so that whatever else is due need not wait for all of it.
             due, self._due = due[:_SLICE], due[_SLICE:]
             asyncio.get_running_loop().call_soon(self._flush)
-        messages = 0
-        for outbox in due:
-            pending = outbox.pending
-            if type(pending) is bytes:
-                outbox.pending = None
-                outbox.sent += 1
-                messages += 1
-                outbox.write(pending)
-            else:
-                messages += outbox.flush()
-        self.count(messages)
+        self.count(sum(outbox.flush() for outbox in due))
 
     def count(self, messages: int) -> None:
         """Tell of messages that have left."""
@@ -127,12 +148,14 @@ class Departures:
 class Outbox:
     """Gather messages for one transport, in one form; after `close` nothing more is written."""
 
-    __slots__ = ("_closed_with", "_departures", "form", "pending", "sent", "transport", "write")
+    __slots__ = ("_closed_with", "_departures", "_socket", "fileno", "form", "pending", "sent", "transport")
 
     def __init__(self, form: Form, transport: Transport, departures: Departures) -> None:
         self.form = form
         self.transport = transport
-        self.write = transport.write  # bound once, since it is called for every message
+        self._socket = _descriptor(transport)
+        # Where to write at once; negative while the transport has something to write before, or always does it.
+        self.fileno = -1
         self.sent = 0
         self._closed_with: Disconnect | None = None
         self._departures = departures
@@ -156,6 +179,20 @@ class Outbox:
             pending.append(data)
         else:
             self.pending = [pending, data]
+
+    def write(self, data: bytes) -> None:
+        """Write now, behind what the transport still holds."""
+        if self._socket >= 0 and not self.transport.get_write_buffer_size():
+            self.fileno = self._socket
+            with suppress(OSError):
+                data = data[os.write(self.fileno, data) :]
+        if data:
+            self.keep(data)
+
+    def keep(self, data: bytes) -> None:
+        """Leave to the transport what the socket did not take; whatever was the matter, the transport meets it, too."""
+        self.fileno = -1
+        self.transport.write(data)
 
     def peer_gone(self) -> None:
         """Write nothing any more to a peer that has ended its side, and close the transport when it is its turn."""
@@ -191,4 +228,13 @@ class Outbox:
     def gone(self, disconnect: Disconnect) -> None:
         """Write nothing any more, and keep how it ended, unless that is known; also where the transport went first."""
         self._closed_with = self._closed_with or disconnect
-        self.pending = _CLOSED
+        self.pending, self.fileno = _CLOSED, -1
+
+
+def _descriptor(transport: Transport) -> int:
+    """Return the socket's file descriptor, or -1 where only the transport may write.
+
+    asyncio closes it after it has told of the lost connection, and not before.
+    """
+    socket = transport.get_extra_info("socket")
+    return -1 if socket is None or transport.get_extra_info("sslcontext") is not None else int(socket.fileno())

@@ -21,8 +21,10 @@ from redis.backoff import NoBackoff
 
 from storage.errors import StorageError, UnavailableError
 from storage.redis_cluster import ClusterLink
-from storage.redis_link import Link, LinkAddress
+from storage.redis_link import Link
+from storage.redis_subscriber import Ear, Subscriber
 from storage.redis_url import cluster_nodes, is_cluster
+from storage.redis_wire import LinkAddress, dial
 
 # The driver's own types are generic over its answers in ways that differ between versions.
 Redis: TypeAlias = Any
@@ -46,7 +48,7 @@ _UNREACHABLE = (
 class LinkedRedis(AsyncRedis):  # type: ignore[type-arg,misc,unused-ignore]
     """The driver's client, whose commands go over `link`: one server's shared connection, or a cluster's.
 
-    Pub/sub has connections of its own (`connection_to`). The driver's pipelines would not find a cluster's slots: to
+    Pub/sub has connections of its own (`subscriber`). The driver's pipelines would not find a cluster's slots: to
     send several commands together, gather them.
     """
 
@@ -81,11 +83,9 @@ class LinkedRedis(AsyncRedis):  # type: ignore[type-arg,misc,unused-ignore]
         """Return the server on which a key or channel lies, as far as it is known."""
         return self.link.server_of(name)
 
-    def connection_to(self, server: LinkAddress) -> Any:
-        """Return a connection of the driver to a server, not yet opened, for what blocks."""
-        pool = self.connection_pool
-        place = {} if server.path else {"host": server.host, "port": server.port}
-        return pool.connection_class(**{**pool.connection_kwargs, **place})
+    async def subscriber(self, server: LinkAddress, ear: Ear) -> Subscriber:
+        """Open a connection that hears what is published at a server, and tells `ear`."""
+        return await dial(server, Subscriber(ear, greeting_timeout=ANSWER_TIMEOUT), timeout=CONNECT_TIMEOUT)
 
     async def aclose(self, close_connection_pool: bool | None = None) -> None:
         """Close the shared connections and the pool."""

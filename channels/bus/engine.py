@@ -10,6 +10,30 @@ from typing import Any, Protocol
 from redis.exceptions import NoScriptError
 
 
+class Ear(Protocol):
+    """What is told of a connection's messages; every method returns at once."""
+
+    def heard(self, message: Any, *, more: bool) -> None:
+        """Take what the server said, be it an error; with `more`, it said something else that follows at once."""
+        ...
+
+    def lost(self, error: Exception) -> None:
+        """Learn that nothing is heard any more, and why."""
+        ...
+
+
+class Subscriber(Protocol):
+    """A connection on which nobody waits for answers: all that comes is heard."""
+
+    def say(self, *command: bytes | str | int) -> None:
+        """Send a command; raise the driver's `ConnectionError` when the connection has ended."""
+        ...
+
+    async def close(self) -> None:
+        """End the connection."""
+        ...
+
+
 class Engine(Protocol):
     """A client of one server, or of a cluster, where each channel has a slot and lies on the master that owns it.
 
@@ -37,8 +61,8 @@ class Engine(Protocol):
         """Return the server on which a key or channel lies, as far as it is known; returns at once."""
         ...
 
-    def connection_to(self, server: Any) -> Any:
-        """Return a connection of the driver to a server, not yet opened."""
+    async def subscriber(self, server: Any, ear: Ear) -> Subscriber:
+        """Open a connection that tells `ear` what it hears at a server."""
         ...
 
 

@@ -8,16 +8,14 @@ deadline is given up, and so is one that takes a channel away.
 from __future__ import annotations
 
 import asyncio
-import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from redis.exceptions import ConnectionError as ConnectionLostError
 
-_BURST = 64  # messages handled in one go before the event loop gets its turn
+from channels.bus.engine import Engine, Subscriber
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,104 +45,108 @@ SHARDED = Words(
 )
 
 
-class Line:
-    """A connection of the driver; `deadline` is the longest silence, in seconds, and has to be broken by `ping`.
+class Hearer(Protocol):
+    """What hears the messages of lines; every method returns at once."""
 
-    `heard` is given each message with its channel, `subscribed` each channel that the server confirms. The methods
-    raise the driver's errors, OSError or TimeoutError when the connection is lost.
+    def message(self, channel: bytes, data: bytes, *, more: bool) -> None:
+        """Handle one message; with `more`, another one follows at once."""
+        ...
+
+    def subscribed(self, channel: bytes) -> None:
+        """Learn that the server has confirmed a channel."""
+        ...
+
+
+class Line:
+    """A connection to a server; `deadline` is the longest silence, in seconds, and has to be broken by `ping`.
+
+    The methods raise the driver's errors, OSError or TimeoutError when the connection is lost.
     """
 
-    def __init__(
-        self,
-        connection: Any,
-        words: Words,
-        *,
-        heard: Callable[[bytes, bytes], None],
-        subscribed: Callable[[bytes], None],
-        deadline: float,
-    ) -> None:
-        self._connection = connection
-        self._words = words
-        self._heard = heard
-        self._subscribed = subscribed
+    def __init__(self, hearer: Hearer, *, deadline: float) -> None:
+        self._hearer = hearer
         self._deadline = deadline
+        self._loop = asyncio.get_running_loop()
+        self._words = PLAIN
+        self._subscriber: Subscriber | None = None
+        self._missing: set[bytes] = set()
+        self._complete: asyncio.Future[None] = self._loop.create_future()
+        self._ended: asyncio.Future[Exception] = self._loop.create_future()
+        self._heard_at = self._loop.time()
         self._given_up: Counter[bytes] = Counter()
 
-    async def open(self, channels: Sequence[bytes]) -> None:
+    async def open(self, engine: Engine, server: Any, channels: Sequence[bytes]) -> None:
         """Connect and listen to channels; return when the server has confirmed each."""
-        with _closed_is_lost():
-            await self._connection.connect()
+        self._words = SHARDED if engine.sharded else PLAIN
+        self._missing = set(channels)
+        self._subscriber = await engine.subscriber(server, self)
         for channel in channels:
-            await self.subscribe(channel)
-        missing = set(channels)
-        while missing:
-            response = await self._read()
-            self._handle(response)
-            if response[0] == self._words.subscribed:
-                missing.discard(response[1])
+            self.subscribe(channel)
+        while self._missing:
+            await asyncio.wait((self._complete, self._ended), return_when=asyncio.FIRST_COMPLETED)
+            self._raise_if_ended()
 
-    async def subscribe(self, channel: bytes) -> None:
+    def subscribe(self, channel: bytes) -> None:
         """Ask to hear a channel; each by itself, since on a cluster they have different slots."""
-        await self._send(self._words.subscribe, channel)
+        self._say(self._words.subscribe, channel)
 
-    async def unsubscribe(self, channel: bytes) -> None:
+    def unsubscribe(self, channel: bytes) -> None:
         """Ask to hear a channel no more."""
         self._given_up[channel] += 1
-        await self._send(self._words.unsubscribe, channel)
+        self._say(self._words.unsubscribe, channel)
 
-    async def ping(self) -> None:
+    def ping(self) -> None:
         """Have the server say something."""
-        await self._send("PING")
+        self._say("PING")
 
     async def listen(self) -> None:
-        """Hand on what arrives, until the connection is lost."""
-        loop = asyncio.get_running_loop()
-        heard, burst = loop.time(), 0
-        async with asyncio.timeout(self._deadline) as silence:
-            while True:
-                response = await self._read()
-                now = loop.time()
-                if now - heard > self._deadline / 20:
-                    heard, burst = now, 0
-                    silence.reschedule(now + self._deadline)
-                self._handle(response)
-                burst += 1
-                if burst % _BURST == 0:
-                    await asyncio.sleep(0)
+        """Let messages be handed on until the connection is lost; raise why."""
+        while True:
+            silence = self._heard_at + self._deadline - self._loop.time()
+            if silence <= 0:
+                raise TimeoutError(f"Redis was silent for {self._deadline:g} seconds")
+            await asyncio.wait((self._ended,), timeout=silence)
+            self._raise_if_ended()
 
     async def close(self) -> None:
-        """Close the connection, which never goes back into a pool."""
-        await self._connection.disconnect(nowait=True)
+        """Close the connection, if it was opened."""
+        if self._subscriber is not None:
+            await self._subscriber.close()
 
-    async def _send(self, *command: str | bytes) -> None:
-        # The driver would connect again by itself if it were asked to send on a connection that is gone.
-        if not self._connection.is_connected:
-            raise ConnectionLostError("pub/sub is not connected")
-        with _closed_is_lost():
-            await self._connection.send_command(*command, check_health=False)
-
-    async def _read(self) -> Any:
-        return await self._connection.read_response(timeout=math.inf, push_request=True)
-
-    def _handle(self, response: Any) -> None:
-        if not isinstance(response, list) or len(response) < 3:
+    def heard(self, message: Any, *, more: bool) -> None:
+        """Handle what the server says."""
+        self._heard_at = self._loop.time()
+        if not isinstance(message, list) or len(message) < 3:
+            if isinstance(message, Exception):
+                self.lost(message)
             return
-        kind, channel, data = response[0], response[1], response[2]
+        kind, channel, data = message
         if kind == self._words.message:
-            self._heard(channel, data)
+            self._hearer.message(channel, data, more=more)
         elif kind == self._words.subscribed:
-            self._subscribed(channel)
+            self._confirmed(channel)
         elif kind == self._words.unsubscribed:
             if channel not in self._given_up:
                 # A server of a cluster does so when the channel's slot goes to another one.
-                raise ConnectionLostError(f"{channel.decode(errors='replace')} has moved to another server")
+                self.lost(ConnectionLostError(f"{channel.decode(errors='replace')} has moved to another server"))
             self._given_up -= Counter([channel])
 
+    def lost(self, error: Exception) -> None:
+        """Learn why the connection has ended."""
+        if not self._ended.done():
+            self._ended.set_result(error)
 
-@contextmanager
-def _closed_is_lost() -> Iterator[None]:
-    """Raise `ConnectionLostError` where uvloop refuses to write: the server went while the driver greeted it."""
-    try:
-        yield
-    except RuntimeError as error:
-        raise ConnectionLostError(f"the connection was closed: {error}") from error
+    def _confirmed(self, channel: bytes) -> None:
+        self._missing.discard(channel)
+        if not self._missing and not self._complete.done():
+            self._complete.set_result(None)
+        self._hearer.subscribed(channel)
+
+    def _say(self, *command: str | bytes) -> None:
+        if self._subscriber is None:
+            raise ConnectionLostError("pub/sub is not connected")
+        self._subscriber.say(*command)
+
+    def _raise_if_ended(self) -> None:
+        if self._ended.done():
+            raise self._ended.result()

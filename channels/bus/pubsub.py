@@ -18,7 +18,7 @@ from redis.exceptions import ConnectionError as ConnectionLostError
 from redis.exceptions import RedisError
 
 from channels.bus.engine import Engine
-from channels.bus.line import PLAIN, SHARDED, Line
+from channels.bus.line import Line
 from channels.bus.redis_errors import live_errors
 from channels.cancellation import heed_cancellation
 from channels.errors import LiveUnavailableError
@@ -33,8 +33,8 @@ Places: TypeAlias = Mapping[Hashable, Sequence[bytes]]  # which of the channels 
 class Listener(Protocol):
     """What hears the messages; every method returns at once."""
 
-    def message(self, channel: bytes, data: bytes) -> None:
-        """Handle one message."""
+    def message(self, channel: bytes, data: bytes, *, more: bool) -> None:
+        """Handle one message; with `more`, another one follows at once."""
         ...
 
     def lost(self) -> None:
@@ -110,7 +110,7 @@ class PubSub:
         try:
             if fresh:
                 with live_errors():
-                    await line.subscribe(topic)
+                    line.subscribe(topic)
             # Shielded, since others may wait for the same confirmation.
             await asyncio.shield(entry.confirmed)
             yield
@@ -130,18 +130,17 @@ class PubSub:
             await _until_one_ends(*listening, self._tend(), self._watch(places))
 
     async def _open(self, server: Hashable, channels: Sequence[bytes], stack: AsyncExitStack) -> Line:
-        line = Line(
-            self._redis.connection_to(server),
-            SHARDED if self._redis.sharded else PLAIN,
-            heard=self._listener.message,
-            subscribed=self._subscribed,
-            deadline=self._deadline,
-        )
+        line = Line(self, deadline=self._deadline)
         stack.push_async_callback(line.close)
-        await line.open(channels)
+        await line.open(self._redis, server, channels)
         return line
 
-    def _subscribed(self, channel: bytes) -> None:
+    def message(self, channel: bytes, data: bytes, *, more: bool) -> None:
+        """Pass on what a line heard."""
+        self._listener.message(channel, data, more=more)
+
+    def subscribed(self, channel: bytes) -> None:
+        """Tell those who wait for a topic."""
         topic = self._topics.get(channel)
         if topic is not None and not topic.confirmed.done():
             topic.confirmed.set_result(None)
@@ -152,12 +151,12 @@ class PubSub:
             heed_cancellation()
             await asyncio.sleep(self._deadline / 2.5)
             for line in self._lines.values():
-                await line.ping()
+                line.ping()
             for name in list(self._topics):
                 if self._is_idle(name):
                     # Forgotten and given up in one go: who wants it from now on subscribes after that.
                     del self._topics[name]
-                    await self._line_of(name).unsubscribe(name)
+                    self._line_of(name).unsubscribe(name)
 
     async def _watch(self, places: Places) -> None:
         """Notice when the channels' slots have other masters, though the connections stand.

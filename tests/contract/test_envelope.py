@@ -36,7 +36,7 @@ class Ear:
         self.registry = Registry(redis, self.process_id, slot_group, self.people.__contains__)
         self.pubsub = PubSub(redis, process_channels(self.process_id), self, wanted=lambda _: False, deadline=2.0)
 
-    def message(self, channel: bytes, data: bytes) -> None:
+    def message(self, channel: bytes, data: bytes, *, more: bool) -> None:
         """Keep an envelope, having looked at its address."""
         envelope = open_envelope(data)
         assert channel in {channel_prefix(slot_group(user_id)) + self.process_id for user_id in envelope.user_ids}

@@ -35,7 +35,7 @@ class Ear:
         self.wanted: set[bytes] = set()
         self.pubsub = PubSub(engine, self.channels, self, wanted=self.wanted.__contains__, deadline=DEADLINE)
 
-    def message(self, channel: bytes, data: bytes) -> None:
+    def message(self, channel: bytes, data: bytes, *, more: bool) -> None:
         """Keep a message."""
         self.messages.append((channel, data))
 

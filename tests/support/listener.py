@@ -74,7 +74,7 @@ class Listener:
             with suppress(asyncio.CancelledError):
                 await self._work
 
-    def message(self, channel: bytes, data: bytes) -> None:
+    def message(self, channel: bytes, data: bytes, *, more: bool = False) -> None:
         """Keep a message."""
         self._messages.append(data)
 

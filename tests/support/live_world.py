@@ -89,8 +89,9 @@ class FakePubSub:
     def pump(self, count: int) -> None:
         """Hear up to so many messages."""
         while self._inbox and count and self.alive:
-            self._delivery.message(*self._inbox.popleft())
+            channel, message = self._inbox.popleft()
             count -= 1
+            self._delivery.message(channel, message, more=bool(self._inbox and count))
 
     @property
     def sound(self) -> bool:

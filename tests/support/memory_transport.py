@@ -24,6 +24,9 @@ class MemoryTransport:
         """Return what the peer has not taken."""
         return self.waiting
 
+    def get_extra_info(self, _name: str) -> None:
+        """Have no socket."""
+
     def is_closing(self) -> bool:
         """Tell whether the test said so."""
         return self.closing

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Hashable
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any
-
-from redis.asyncio import Connection
 
 from storage.redis_client import Redis
+from storage.redis_subscriber import Ear, Subscriber
+from storage.redis_wire import LinkAddress, dial
 from tests.support.tcp_proxy import TcpProxy
 
 
@@ -53,6 +52,7 @@ class Proxied:
         """Return the server of a key or channel."""
         return self._redis.server_of(name), self.generation
 
-    def connection_to(self, server: tuple[Hashable, int]) -> Any:
-        """Return a connection to a server's proxy."""
-        return Connection(host="127.0.0.1", port=self._proxies[server[0]].port, protocol=2)
+    async def subscriber(self, server: tuple[Hashable, int], ear: Ear) -> Subscriber:
+        """Open a connection to a server's proxy."""
+        address = LinkAddress(host="127.0.0.1", port=self._proxies[server[0]].port)
+        return await dial(address, Subscriber(ear, greeting_timeout=1), timeout=1)

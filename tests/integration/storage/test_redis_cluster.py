@@ -14,8 +14,8 @@ from storage.errors import StorageError, UnavailableError
 from storage.quotas import QuotaPolicy, Quotas
 from storage.redis_client import execute, open_redis, redis_errors, values_of
 from storage.redis_cluster import ClusterLink
-from storage.redis_link import LinkAddress
 from storage.redis_scripts import Script
+from storage.redis_wire import LinkAddress
 from tests.engines.private import free_port
 from tests.engines.redis_cluster import ClusterNode, RedisCluster
 from tests.support.commandstats import calls

@@ -14,7 +14,8 @@ import redis.exceptions as driver
 
 from storage.errors import UnavailableError
 from storage.redis_client import execute, open_redis, redis_errors
-from storage.redis_link import Link, LinkAddress
+from storage.redis_link import Link
+from storage.redis_wire import LinkAddress
 from tests.engines.private import RedisNode, free_port
 from tests.support.eventually import eventually
 

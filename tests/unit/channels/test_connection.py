@@ -67,10 +67,10 @@ async def world() -> World:
 
 
 async def test_one_write_for_what_is_due_together(world: World) -> None:
-    """Messages of one turn of the event loop leave in one write, in order."""
+    """Messages that others follow leave with them in one write, in order."""
     connection, transport = world.connection()
     for number in (11, 12, 13):
-        world.hub.deliver([7], "feed", Publication(data=b"%d" % number, offset=number))
+        world.hub.deliver([7], "feed", Publication(data=b"%d" % number, offset=number), more=number < 13)
     connection.send({"id": 1, "ping": {}})
     assert transport.writes == []
     await asyncio.sleep(0)

@@ -1,139 +1,184 @@
-"""One pub/sub connection, with the driver's connection in the test's hands."""
+"""One pub/sub connection, with what the server says in the test's hands."""
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from redis.exceptions import ConnectionError as ConnectionLostError
+from redis.exceptions import ResponseError
 
+from channels.bus.engine import Ear, Engine
 from channels.bus.line import PLAIN, SHARDED, Line, Words
 from tests.support.eventually import eventually
 
 WORDS = pytest.mark.parametrize("words", [PLAIN, SHARDED], ids=["plain", "sharded"])
 
 
-class FakeConnection:
-    """A connection that says what the test lets it say, and keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.is_connected = False
-        self.sent: list[tuple[Any, ...]] = []
-        self._said: deque[Any] = deque()
-        self._more = asyncio.Event()
-
-    def say(self, *responses: list[Any]) -> None:
-        """Let these arrive."""
-        self._said.extend(responses)
-        self._more.set()
-
-    async def connect(self) -> None:
-        """Stand from now on."""
-        self.is_connected = True
-
-    async def disconnect(self, *, nowait: bool) -> None:
-        """Stand no longer."""
-        self.is_connected = False
-
-    async def send_command(self, *command: Any, check_health: bool) -> None:
-        """Keep a command."""
-        self.sent.append(command)
-
-    async def read_response(self, **_: Any) -> Any:
-        """Return what the test lets arrive, one after the other."""
-        while not self._said:
-            self._more.clear()
-            await self._more.wait()
-        return self._said.popleft()
-
-
-class Ear:
-    """A line, and what it hears."""
+class FakeEngine:
+    """An engine with one server; keeps what it is told, and says what the test has it say."""
 
     def __init__(self, words: Words) -> None:
+        self.sharded = words is SHARDED
+        self.told: list[tuple[Any, ...]] = []
+        self.closed = False
+        self._ear: Ear | None = None
+
+    async def subscriber(self, server: Any, ear: Ear) -> FakeEngine:
+        """Connect."""
+        assert server == "the server"
+        self._ear = ear
+        return self
+
+    def say(self, *command: Any) -> None:
+        """Keep a command."""
+        if self.closed:
+            raise ConnectionLostError("closed")
+        self.told.append(command)
+
+    async def close(self) -> None:
+        """Hear no more."""
+        self.closed = True
+
+    def answer(self, *messages: Any) -> None:
+        """Let these arrive together."""
+        assert self._ear is not None
+        for number, message in enumerate(messages, 1):
+            self._ear.heard(message, more=number < len(messages))
+
+    def end(self, error: Exception) -> None:
+        """Let the connection end."""
+        assert self._ear is not None
+        self._ear.lost(error)
+
+
+class Scene:
+    """A line, its engine, and what is heard of it."""
+
+    def __init__(self, words: Words, *, deadline: float = 5) -> None:
         self.words = words
-        self.connection = FakeConnection()
-        self.heard: list[tuple[bytes, bytes]] = []
-        self.subscribed: list[bytes] = []
-        self.line = Line(
-            self.connection,
-            words,
-            heard=lambda channel, data: self.heard.append((channel, data)),
-            subscribed=self.subscribed.append,
-            deadline=5,
-        )
+        self.engine = FakeEngine(words)
+        self.heard: list[tuple[bytes, bytes, bool]] = []
+        self.confirmed: list[bytes] = []
+        self.line = Line(self, deadline=deadline)
+
+    def message(self, channel: bytes, data: bytes, *, more: bool) -> None:
+        """Keep a message."""
+        self.heard.append((channel, data, more))
+
+    def subscribed(self, channel: bytes) -> None:
+        """Keep a confirmation."""
+        self.confirmed.append(channel)
+
+    async def open(self, *channels: bytes) -> None:
+        """Open the line."""
+        await self.line.open(cast(Engine, self.engine), "the server", channels)
+
+    async def opened(self, *channels: bytes) -> None:
+        """Open the line and confirm all."""
+        opening = asyncio.create_task(self.open(*channels))
+        await eventually(lambda: len(self.engine.told) == len(channels))
+        self.confirm(*channels)
+        await opening
 
     def confirm(self, *channels: bytes) -> None:
         """Confirm subscriptions."""
-        self.connection.say(*([self.words.subscribed, channel, 1] for channel in channels))
+        self.engine.answer(*([self.words.subscribed, channel, 1] for channel in channels))
 
 
 @WORDS
 async def test_it_is_open_when_all_is_confirmed(words: Words) -> None:
     """Opening ends with the last channel's confirmation; a message that comes before it is handed on."""
-    ear = Ear(words)
-    opening = asyncio.create_task(ear.line.open([b"a", b"b"]))
-    ear.confirm(b"a")
-    ear.connection.say([words.message, b"a", b"early"])
-    await eventually(lambda: ear.heard == [(b"a", b"early")])
+    scene = Scene(words)
+    opening = asyncio.create_task(scene.open(b"a", b"b"))
+    await eventually(lambda: scene.engine.told == [(words.subscribe, b"a"), (words.subscribe, b"b")])
+    scene.confirm(b"a")
+    scene.engine.answer([words.message, b"a", b"early"])
+    assert scene.heard == [(b"a", b"early", False)]
+    await asyncio.sleep(0)
     assert not opening.done()
-    ear.confirm(b"b")
+    scene.confirm(b"b")
     await opening
-    assert ear.connection.sent == [(words.subscribe, b"a"), (words.subscribe, b"b")]
-    assert ear.subscribed == [b"a", b"b"]
+    assert scene.confirmed == [b"a", b"b"]
+
+
+@WORDS
+async def test_a_refused_channel_is_a_loss(words: Words) -> None:
+    """An error in place of a confirmation ends the opening with that error."""
+    scene = Scene(words)
+    opening = asyncio.create_task(scene.open(b"a"))
+    await eventually(lambda: scene.engine.told)
+    scene.engine.answer(ResponseError("NOPERM no such channel for you"))
+    with pytest.raises(ResponseError, match="NOPERM"):
+        await opening
+
+
+@WORDS
+async def test_what_follows_is_told(words: Words) -> None:
+    """Each of several messages that came together is heard with whether another one follows."""
+    scene = Scene(words)
+    await scene.opened(b"a")
+    scene.engine.answer(*([words.message, b"a", b"%d" % number] for number in range(3)))
+    assert scene.heard == [(b"a", b"0", True), (b"a", b"1", True), (b"a", b"2", False)]
 
 
 @WORDS
 async def test_a_channel_that_is_taken_away_is_a_loss(words: Words) -> None:
     """A channel that the server gives up by itself is a loss; one that it was asked to give up is not, each time."""
-    ear = Ear(words)
-    ear.confirm(b"a")
-    await ear.line.open([b"a"])
+    scene = Scene(words)
+    await scene.opened(b"a")
+    listening = asyncio.create_task(scene.line.listen())
     for _ in range(2):
-        await ear.line.subscribe(b"b")
-        await ear.line.unsubscribe(b"b")
-        ear.connection.say([words.subscribed, b"b", 2], [words.unsubscribed, b"b", 1])
-    listening = asyncio.create_task(ear.line.listen())
-    ear.connection.say([words.message, b"a", b"still here"])
-    await eventually(lambda: ear.heard)
-    ear.connection.say([words.unsubscribed, b"b", 0])
+        scene.line.subscribe(b"b")
+        scene.line.unsubscribe(b"b")
+        scene.engine.answer([words.subscribed, b"b", 2], [words.unsubscribed, b"b", 1])
+    scene.engine.answer([words.message, b"a", b"still here"])
+    await asyncio.sleep(0)
+    assert not listening.done()
+    scene.engine.answer([words.unsubscribed, b"b", 0])
     with pytest.raises(ConnectionLostError, match="b has moved"):
         await listening
 
 
 @WORDS
-async def test_nothing_is_sent_on_a_lost_connection(words: Words) -> None:
-    """On a connection that is gone nothing is sent, since the driver would connect again in silence."""
-    ear = Ear(words)
-    await ear.line.open([])
-    await ear.line.ping()
-    await ear.line.close()
-    for attempt in (ear.line.ping(), ear.line.subscribe(b"a"), ear.line.unsubscribe(b"a")):
+async def test_an_ended_connection_is_a_loss(words: Words) -> None:
+    """Whoever listens is told how the connection ended, also before everything was confirmed."""
+    scene = Scene(words)
+    await scene.opened(b"a")
+    scene.engine.end(ConnectionLostError("gone"))
+    with pytest.raises(ConnectionLostError, match="gone"):
+        await scene.line.listen()
+    scene = Scene(words)
+    opening = asyncio.create_task(scene.open(b"a"))
+    await eventually(lambda: scene.engine.told)
+    scene.engine.end(ConnectionLostError("gone at once"))
+    with pytest.raises(ConnectionLostError, match="at once"):
+        await opening
+
+
+async def test_silence_is_a_loss() -> None:
+    """A server that says nothing for the deadline is given up; whatever it says puts that off."""
+    scene = Scene(PLAIN, deadline=0.2)
+    await scene.opened(b"a")
+    loop = asyncio.get_running_loop()
+    begin = loop.time()
+    listening = asyncio.create_task(scene.line.listen())
+    loop.call_later(0.15, scene.engine.answer, [b"pong", b""])
+    with pytest.raises(TimeoutError, match="silent"):
+        await listening
+    assert loop.time() - begin >= 0.35
+
+
+async def test_nothing_is_said_without_a_connection() -> None:
+    """Before it is opened and after it was closed nothing is sent."""
+    scene = Scene(PLAIN)
+    with pytest.raises(ConnectionLostError):
+        scene.line.ping()
+    await scene.open()
+    scene.line.ping()
+    await scene.line.close()
+    for attempt in (scene.line.ping, lambda: scene.line.subscribe(b"a"), lambda: scene.line.unsubscribe(b"a")):
         with pytest.raises(ConnectionLostError):
-            await attempt
-    assert ear.connection.sent == [("PING",)]
-
-
-class ClosedConnection:
-    """Refuse every write, as uvloop does on a transport that was closed in the middle."""
-
-    is_connected = True
-
-    async def connect(self) -> None:
-        """Refuse."""
-        raise RuntimeError("unable to perform operation on <TCPTransport closed=True>; the handler is closed")
-
-    async def send_command(self, *_command: Any, check_health: bool) -> None:
-        """Refuse."""
-        raise RuntimeError("unable to perform operation on <TCPTransport closed=True>; the handler is closed")
-
-
-async def test_a_transport_that_was_closed_is_a_lost_connection() -> None:
-    """What the event loop says of a closed transport is a loss like any other, and never ends the process."""
-    line = Line(ClosedConnection(), PLAIN, heard=lambda *_: None, subscribed=lambda _: None, deadline=1)
-    with pytest.raises(ConnectionLostError, match="closed"):
-        await line.open([b"x"])
-    with pytest.raises(ConnectionLostError, match="closed"):
-        await line.ping()
+            attempt()
+    assert scene.engine.told == [("PING",)]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from storage.redis_link import LinkAddress
 from storage.redis_slots import SlotMap
+from storage.redis_wire import LinkAddress
 
 ASKED = LinkAddress(host="asked", port=1, username="u", password="p")
 

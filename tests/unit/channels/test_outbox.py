@@ -1,0 +1,258 @@
+"""Outboxes on real sockets: what leaves at once, what the transport keeps, and that neither overtakes the other."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager, closing, suppress
+from typing import Any, cast
+
+import pytest
+import uvloop
+
+from channels.form import Form, SharedMessage
+from channels.outbox import Departures, Outbox
+from channels.protocol import codes
+from tests.support.eventually import eventually
+from tests.support.memory_transport import MemoryTransport
+
+SMALL = b"small."
+LARGE = b"L" * 300_000  # more than the sockets of both ends take
+
+
+class Message:
+    """A message that is the same in every form."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    def encoded_for(self, _form: Form) -> bytes:
+        """Return it."""
+        return self._data
+
+
+def message(data: bytes) -> SharedMessage:
+    """Return what stands for a publication."""
+    return cast(SharedMessage, Message(data))
+
+
+class Scene:
+    """An outbox on one end of a connection, the other end of which is read when the test says so."""
+
+    def __init__(self, near: socket.socket, far: socket.socket) -> None:
+        self.near, self.far = near, far
+        self.sent: list[int] = []
+        self.departures = Departures(self.sent.append, patience=5)
+        self.transport: asyncio.Transport
+        self.outbox: Outbox
+
+    async def open(self) -> None:
+        """Take the near end."""
+        loop = asyncio.get_running_loop()
+        made, _ = await loop.create_connection(asyncio.Protocol, sock=self.near)
+        self.transport = made
+        self.outbox = Outbox(cast(Form, object()), made, self.departures)
+
+    def send(self, data: bytes, *, more: bool = False) -> None:
+        """Send to this one outbox."""
+        self.departures.send_to_all([self.outbox], message(data), more=more)
+
+    def arrived(self) -> bytes:
+        """Return what has arrived by now, without a turn of the event loop."""
+        data = b""
+        with suppress(BlockingIOError):
+            while piece := self.far.recv(1 << 20):
+                data += piece
+        return data
+
+    async def arrives(self, size: int) -> bytes:
+        """Return the next so many bytes."""
+        data = b""
+        while len(data) < size:
+            await asyncio.sleep(0)
+            data += self.arrived()
+        return data
+
+
+@asynccontextmanager
+async def connected() -> AsyncIterator[Scene]:
+    """A connected pair."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as server:
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 10_000)
+        near = socket.create_connection(server.getsockname())
+        far, _ = server.accept()
+    near.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 10_000)
+    near.setblocking(False)
+    far.setblocking(False)
+    scene = Scene(near, far)
+    await scene.open()
+    try:
+        yield scene
+    finally:
+        scene.transport.abort()
+        far.close()
+        await asyncio.sleep(0)
+
+
+def on_both_loops(test: Callable[[Scene], Coroutine[Any, Any, None]]) -> Callable[..., None]:
+    """Run a test on both event loops: how they write, and when they close, differs."""
+
+    async def in_scene() -> None:
+        async with connected() as scene:
+            await test(scene)
+
+    @pytest.mark.parametrize("new_loop", [uvloop.new_event_loop, asyncio.new_event_loop], ids=["uvloop", "asyncio"])
+    def run(new_loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
+        with asyncio.Runner(loop_factory=new_loop) as runner:
+            runner.run(in_scene())
+
+    run.__doc__ = test.__doc__
+    return run
+
+
+@on_both_loops
+async def test_what_stands_alone_leaves_at_once(scene: Scene) -> None:
+    """A message that none follows is with the kernel when the call returns, and is counted."""
+    for number in range(3):
+        scene.send(b"%d" % number)
+    assert scene.arrived() == b"012"
+    assert scene.sent == [1, 1, 1]
+    assert scene.outbox.sent == 3
+
+
+@on_both_loops
+async def test_what_others_follow_is_gathered(scene: Scene) -> None:
+    """Nothing leaves before the last, and that one does not overtake."""
+    for number in range(3):
+        scene.send(b"%d" % number, more=number < 2)
+        assert scene.arrived() == b""
+    assert await scene.arrives(3) == b"012"
+    assert sum(scene.sent) == scene.outbox.sent == 3
+
+
+@on_both_loops
+async def test_what_the_socket_does_not_take_is_kept_in_order(scene: Scene) -> None:
+    """Behind a message that is not taken whole others wait; once all is taken, messages leave at once again."""
+    scene.send(SMALL)
+    scene.send(LARGE)
+    assert scene.transport.get_write_buffer_size() > 0
+    begun = scene.arrived()  # so that the socket would take more, before the transport knows
+    scene.send(SMALL)
+    scene.outbox.put(b"put.")
+    expected = SMALL + LARGE + SMALL + b"put."
+    assert begun + await scene.arrives(len(expected) - len(begun)) == expected
+    await eventually(lambda: scene.transport.get_write_buffer_size() == 0)
+    for _ in range(2):
+        scene.send(SMALL)
+    assert scene.arrived() == SMALL * 2
+
+
+@on_both_loops
+async def test_what_the_transport_was_given_is_not_overtaken(scene: Scene) -> None:
+    """The head of an answer that somebody else has written leaves before the first message."""
+    scene.transport.write(LARGE)
+    begun = scene.arrived()
+    scene.send(SMALL)
+    expected = LARGE + SMALL
+    assert begun + await scene.arrives(len(expected) - len(begun)) == expected
+
+
+@on_both_loops
+async def test_a_farewell_is_not_overtaken(scene: Scene) -> None:
+    """What was sent leaves before the farewell, and nothing after it."""
+
+    class Farewell:
+        closes_by_frame = True
+
+        def farewell(self, _disconnect: codes.Disconnect) -> bytes:
+            return b"bye"
+
+    scene.outbox.form = cast(Form, Farewell())
+    scene.send(SMALL)
+    scene.outbox.put(b"put.")
+    scene.outbox.close(codes.SHUTDOWN)
+    scene.send(SMALL)
+    assert await scene.arrives(13) == SMALL + b"put.bye"
+
+
+@on_both_loops
+async def test_a_descriptor_is_used_until_the_loss_is_told_and_not_after(scene: Scene) -> None:
+    """Before the end is told the descriptor is this connection's; an outbox that is gone never writes to it again.
+
+    The kernel gives its number to the next connection, which may be a stranger's.
+    """
+    told = asyncio.get_running_loop().create_future()
+
+    class Protocol(asyncio.Protocol):
+        def connection_lost(self, exc: Exception | None) -> None:
+            scene.send(SMALL)  # to a socket that is closed for writing, but not to another one
+            told.set_result(os.fstat(number))
+            scene.outbox.gone(codes.NORMAL)
+
+    number = scene.near.fileno()
+    before = os.fstat(number)
+    stranger, peer = socket.socketpair()
+    with stranger, peer:
+        scene.transport.set_protocol(Protocol())
+        scene.send(SMALL)
+        scene.transport.abort()
+        assert (await told).st_ino == before.st_ino
+        await eventually(lambda: not _is_open(number))
+        os.dup2(stranger.fileno(), number)
+        scene.send(SMALL)
+        scene.outbox.put(SMALL)
+        await asyncio.sleep(0)
+        os.close(number)
+        peer.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            peer.recv(100)
+
+
+def _is_open(number: int) -> bool:
+    try:
+        os.fstat(number)
+    except OSError:
+        return False
+    return True
+
+
+class Encrypting(MemoryTransport):
+    """A transport that has a socket, on which only it may write."""
+
+    def __init__(self, peer: socket.socket) -> None:
+        super().__init__()
+        self._peer = peer
+
+    def get_extra_info(self, name: str) -> Any:
+        """Have a socket and a context."""
+        return {"socket": self._peer, "sslcontext": object()}.get(name)
+
+
+async def test_nothing_goes_round_encryption() -> None:
+    """Where the transport encrypts, every byte goes through it."""
+    here, there = socket.socketpair()
+    with here, there:
+        transport = Encrypting(here)
+        departures = Departures(lambda _: None, patience=5)
+        outbox = Outbox(cast(Form, object()), transport, departures)
+        for _ in range(2):
+            departures.send_to_all([outbox], message(SMALL))
+        assert transport.writes == [SMALL, SMALL]
+        there.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            there.recv(100)
+
+
+async def test_very_many_leave_in_slices() -> None:
+    """To very many a message leaves some at a time; what follows it meanwhile overtakes it nowhere."""
+    transports = [MemoryTransport() for _ in range(4500)]
+    sent: list[int] = []
+    departures = Departures(sent.append, patience=5)
+    outboxes = [Outbox(cast(Form, transport), transport, departures) for transport in transports]
+    departures.send_to_all(outboxes, message(b"1"))
+    assert sum(bool(transport.writes) for transport in transports) == 2000
+    departures.send_to_all(outboxes, message(b"2"))
+    await eventually(lambda: sum(sent) == 9000)
+    assert all(b"".join(transport.writes) == b"12" for transport in transports)
