@@ -105,7 +105,6 @@ class Conversations:
                 user_id=connection.identity.user_id if connection.identity else None,
                 waiting_bytes=waiting,
                 limit_bytes=self._settings.outbox_bytes,
-                messages=connection.sent,
             )
             self._metrics.live_slow(waiting)
             connection.close(codes.SLOW)
@@ -138,7 +137,6 @@ class Conversations:
             code=ending.code,
             reason=ending.reason,
             seconds=round(asyncio.get_running_loop().time() - connection.opened_at, 3),
-            messages=connection.sent,
             form=connection.form.name,
         )
         if not connection.busy:  # else whoever answers takes it out afterwards, since it may just be joining

@@ -10,7 +10,6 @@ import asyncio
 import os
 from collections import deque
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from itertools import islice
 from typing import Any, Protocol
 
@@ -100,12 +99,19 @@ class Departures:
         rest = iter(outboxes)
         if not more:
             self._send_now(islice(rest, _SLICE), message)
-        form, data = None, b""
+        due, form, data = self._due, None, b""
+        scheduled = bool(due)
         for outbox in rest:
             if outbox.form is not form:
                 form = outbox.form
                 data = message.encoded_for(form)
-            outbox.put(data)
+            if outbox.pending is None:
+                outbox.pending = data
+                due.append(outbox)
+            else:
+                outbox.put(data)
+        if due and not scheduled:
+            asyncio.get_running_loop().call_soon(self._flush)
 
     def _send_now(self, outboxes: Iterable[Outbox], message: SharedMessage) -> None:
         form, data, size, sent, write = None, b"", 0, 0, os.write
@@ -118,7 +124,6 @@ class Departures:
                 outbox.put(data)
                 continue
             sent += 1
-            outbox.sent += 1
             fileno = outbox.fileno
             if fileno < 0:
                 outbox.write(data)
@@ -148,7 +153,7 @@ class Departures:
 class Outbox:
     """Gather messages for one transport, in one form; after `close` nothing more is written."""
 
-    __slots__ = ("_closed_with", "_departures", "_socket", "fileno", "form", "pending", "sent", "transport")
+    __slots__ = ("_closed_with", "_departures", "_socket", "fileno", "form", "pending", "transport")
 
     def __init__(self, form: Form, transport: Transport, departures: Departures) -> None:
         self.form = form
@@ -156,7 +161,6 @@ class Outbox:
         self._socket = _descriptor(transport)
         # Where to write at once; negative while the transport has something to write before, or always does it.
         self.fileno = -1
-        self.sent = 0
         self._closed_with: Disconnect | None = None
         self._departures = departures
         # Nearly always there is one at most, so a list is made only for the second.
@@ -182,12 +186,16 @@ class Outbox:
 
     def write(self, data: bytes) -> None:
         """Write now, behind what the transport still holds."""
-        if self._socket >= 0 and not self.transport.get_write_buffer_size():
-            self.fileno = self._socket
-            with suppress(OSError):
-                data = data[os.write(self.fileno, data) :]
-        if data:
-            self.keep(data)
+        if self.fileno < 0 and (self._socket < 0 or self.transport.get_write_buffer_size()):
+            self.transport.write(data)
+            return
+        self.fileno = self._socket
+        try:
+            taken = os.write(self.fileno, data)
+        except OSError:
+            taken = 0
+        if taken != len(data):
+            self.keep(data[taken:])
 
     def keep(self, data: bytes) -> None:
         """Leave to the transport what the socket did not take; whatever was the matter, the transport meets it, too."""
@@ -208,7 +216,6 @@ class Outbox:
         messages = 1
         if isinstance(pending, list):
             messages, pending = len(pending), b"".join(pending)
-        self.sent += messages
         self.write(pending)
         return messages
 
