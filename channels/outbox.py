@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from itertools import islice
 from typing import Any, Protocol
 
@@ -91,14 +91,15 @@ class Departures:
             asyncio.get_running_loop().call_soon(self._flush)
         self._due.append(outbox)
 
-    def send_to_all(self, outboxes: Iterable[Outbox], message: SharedMessage, *, more: bool = False) -> None:
+    def send_to_all(self, outboxes: Collection[Outbox], message: SharedMessage, *, more: bool = False) -> None:
         """Send one message to many: what the delivery of a live publication comes down to, so it does little.
 
         It leaves at once, unless `more` follows, with which it is gathered into one write.
         """
         rest = iter(outboxes)
         if not more:
-            self._send_now(islice(rest, _SLICE), message)
+            waiting = self._send_now(islice(rest, _SLICE), message)
+            self.count(min(len(outboxes), _SLICE) - waiting)
         due, form, data = self._due, None, b""
         scheduled = bool(due)
         for outbox in rest:
@@ -106,36 +107,35 @@ class Departures:
                 form = outbox.form
                 data = message.encoded_for(form)
             if outbox.pending is None:
-                outbox.pending = data
+                outbox.pending, outbox.fileno = data, -1
                 due.append(outbox)
             else:
                 outbox.put(data)
         if due and not scheduled:
             asyncio.get_running_loop().call_soon(self._flush)
 
-    def _send_now(self, outboxes: Iterable[Outbox], message: SharedMessage) -> None:
-        form, data, size, sent, write = None, b"", 0, 0, os.write
+    def _send_now(self, outboxes: Iterable[Outbox], message: SharedMessage) -> int:
+        """Return to how many the message did not leave: it waits behind others, or their connection has ended."""
+        form, data, size, waiting, write = None, b"", 0, 0, os.write
         for outbox in outboxes:
             if outbox.form is not form:
                 form = outbox.form
                 data = message.encoded_for(form)
                 size = len(data)
-            if outbox.pending is not None:
-                outbox.put(data)
-                continue
-            sent += 1
             fileno = outbox.fileno
-            if fileno < 0:
+            if fileno >= 0:
+                try:
+                    taken = write(fileno, data)
+                except OSError:
+                    taken = 0
+                if taken != size:
+                    outbox.keep(data[taken:])
+            elif outbox.pending is None:
                 outbox.write(data)
-                continue
-            try:
-                taken = write(fileno, data)
-            except OSError:
-                taken = 0
-            if taken != size:
-                outbox.keep(data[taken:])
-        if sent:
-            self.count(sent)
+            else:
+                outbox.put(data)
+                waiting += 1
+        return waiting
 
     def _flush(self) -> None:
         due, self._due = self._due, []
@@ -159,7 +159,7 @@ class Outbox:
         self.form = form
         self.transport = transport
         self._socket = _descriptor(transport)
-        # Where to write at once; negative while the transport has something to write before, or always does it.
+        # Where to write at once; negative while something has to leave before, or only the transport may write.
         self.fileno = -1
         self._closed_with: Disconnect | None = None
         self._departures = departures
@@ -175,7 +175,7 @@ class Outbox:
         """Send an encoded message, together with what else is due in this turn of the event loop."""
         pending = self.pending
         if pending is None:
-            self.pending = data
+            self.pending, self.fileno = data, -1
             self._departures.add(self)
         elif pending is _CLOSED:
             pass

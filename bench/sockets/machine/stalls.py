@@ -7,7 +7,7 @@ import gc
 import os
 import time
 
-INTERVAL = 0.005  # seconds between two looks
+INTERVAL = 0.01  # seconds between two looks
 _SCHEDULER = "/proc/thread-self/schedstat"
 
 
@@ -15,7 +15,8 @@ class StallWatch:
     """Remember the longest lateness, in seconds.
 
     The time that the thread stood ready while the kernel gave its core to another process is taken off: on a
-    machine that others use it says nothing about the loop.
+    machine that others use it says nothing about the loop. A look is a bare callback, since its cost is counted as the
+    server's.
     """
 
     def __init__(self) -> None:
@@ -23,15 +24,22 @@ class StallWatch:
 
     async def run(self) -> None:
         """Look until cancelled."""
+        loop = asyncio.get_running_loop()
         scheduler = os.open(_SCHEDULER, os.O_RDONLY)
+        timer: asyncio.TimerHandle | None = None
+
+        def look(due: float, before: float) -> None:
+            nonlocal timer
+            now, waited = time.monotonic(), _waited(scheduler)
+            self.longest = max(self.longest, now - due - (waited - before))
+            timer = loop.call_later(INTERVAL, look, now + INTERVAL, waited)
+
+        look(time.monotonic(), _waited(scheduler))
         try:
-            waited = _waited(scheduler)
-            while True:
-                due = time.monotonic() + INTERVAL
-                await asyncio.sleep(INTERVAL)
-                late, before, waited = time.monotonic() - due, waited, _waited(scheduler)
-                self.longest = max(self.longest, late - (waited - before))
+            await loop.create_future()
         finally:
+            if timer is not None:
+                timer.cancel()
             os.close(scheduler)
 
 

@@ -123,12 +123,18 @@ async def test_what_stands_alone_leaves_at_once(scene: Scene) -> None:
 
 @on_both_loops
 async def test_what_others_follow_is_gathered(scene: Scene) -> None:
-    """Nothing leaves before the last, and that one does not overtake."""
+    """Nothing leaves before the last, and that one does not overtake; nor does any what was put there."""
+    scene.send(b"alone.")
+    assert scene.arrived() == b"alone."
     for number in range(3):
         scene.send(b"%d" % number, more=number < 2)
         assert scene.arrived() == b""
     assert await scene.arrives(3) == b"012"
-    assert sum(scene.sent) == 3
+    scene.outbox.put(b"put.")
+    scene.send(b"3")
+    assert scene.arrived() == b""
+    assert await scene.arrives(5) == b"put.3"
+    assert sum(scene.sent) == 6
 
 
 @on_both_loops
