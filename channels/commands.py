@@ -30,6 +30,10 @@ from channels.sessions import Sessions
 from channels.settings import LiveSettings
 from channels.subscriptions import Subscriptions
 
+# Connects answered at the same time. The engine's answers to them come together; where ten thousand come back, each
+# turn of the event loop would have to go on with all of them, and everybody else would wait.
+_CONNECTING = 64
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Desks:
@@ -48,6 +52,7 @@ class Commands:
         self._desks = desks
         self._hub = hub
         self._settings = settings
+        self._connecting = asyncio.Semaphore(_CONNECTING)
 
     def perform(self, connection: Connection, deed: Deed) -> None:
         """Do what needs no engine."""
@@ -64,7 +69,15 @@ class Commands:
                 connection.send(reply(deed.id, "unsubscribe", {}))
 
     async def answer(self, connection: Connection, question: Question) -> None:
-        """Answer a question; raises nothing but what is a defect."""
+        """Answer a question; raises nothing but what is a defect. Connects wait until it is their turn."""
+        if not isinstance(question, Connect):
+            await self._attempt(connection, question)
+            return
+        async with self._connecting:
+            if connection.closed_with is None:  # else it went while it waited
+                await self._attempt(connection, question)
+
+    async def _attempt(self, connection: Connection, question: Question) -> None:
         try:
             async with asyncio.timeout(self._settings.command_deadline):
                 await self._answer(connection, question)

@@ -62,6 +62,10 @@ class Hub:
         """Tell whether a person is connected here."""
         return user_id in self._by_user
 
+    def is_settled(self, user_id: int) -> bool:
+        """Tell whether a person has a connection here that is not still being let in."""
+        return any(connection.core.connected for connection in self._by_user.get(user_id, ()))
+
     def count(self, user_id: int) -> int:
         """Return how many connections a person has here, without those that are on their way out."""
         return sum(not connection.lost for connection in self._by_user.get(user_id, ()))

@@ -37,6 +37,7 @@ from channels.settings import LiveSettings
 from channels.subscriptions import Subscriptions
 from channels.transports.admission import Admission
 from channels.transports.frames import WebSocketForm
+from channels.transports.poller import Poller
 from channels.transports.streaming import Streaming
 from channels.transports.websocket import WebSocketEndpoint
 
@@ -76,15 +77,17 @@ class Live:
         self._keepalive = Keepalive(settings)
         self._admission = Admission(settings, self._hub.count_at)
         conversations = Conversations(self._commands(ports), self._hub, self._keepalive, settings, metrics)
+        poller = Poller()
         self._websocket = WebSocketEndpoint(
             conversations,
             [WebSocketForm(codec) for codec in (JsonCodec(), ProtobufCodec(), MsgpackCodec())],
             self._admission,
+            poller,
             limit=settings.message_bytes,
             unsent=settings.outbox_bytes,
         )
         self._emulation = Emulation(conversations, LivePublisher(redis, group_of), self.process_id)
-        self.streaming = Streaming(conversations, self._emulation, self._admission, settings)
+        self.streaming = Streaming(conversations, self._emulation, self._admission, poller, settings)
 
     @property
     def ready(self) -> bool:

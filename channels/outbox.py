@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections import deque
 from collections.abc import Callable, Collection, Iterable
 from itertools import islice
 from typing import Any, Protocol
@@ -18,7 +17,6 @@ from channels.protocol import codes
 from channels.protocol.codes import Disconnect
 
 _SLICE = 2000  # outboxes written in one turn of the event loop: some five milliseconds
-_CLOSINGS = 100  # transports closed in one turn: about one
 
 
 class Transport(Protocol):
@@ -32,7 +30,7 @@ class Transport(Protocol):
         """Return the bytes kept."""
         ...
 
-    def get_extra_info(self, name: str) -> Any:
+    def get_extra_info(self, name: str, /) -> Any:
         """Return its `socket`, or its `sslcontext` where it encrypts, or None."""
         ...
 
@@ -70,20 +68,7 @@ class Departures:
     def __init__(self, left: Callable[[int], None], *, patience: float) -> None:
         self._left = left
         self._due: list[Outbox] = []
-        self._closing: deque[Transport] = deque()
         self.patience = patience
-
-    def close_soon(self, transport: Transport) -> None:
-        """Close a transport whose peer has gone: very many go at once where a network is cut."""
-        if not self._closing:
-            asyncio.get_running_loop().call_soon(self._close_some)
-        self._closing.append(transport)
-
-    def _close_some(self) -> None:
-        if len(self._closing) > _CLOSINGS:
-            asyncio.get_running_loop().call_soon(self._close_some)
-        for _ in range(min(_CLOSINGS, len(self._closing))):
-            self._closing.popleft().close()
 
     def add(self, outbox: Outbox) -> None:
         """Have an outbox flushed soon."""
@@ -126,8 +111,11 @@ class Departures:
             if fileno >= 0:
                 try:
                     taken = write(fileno, data)
-                except OSError:
+                except BlockingIOError:
                     taken = 0
+                except OSError:
+                    outbox.broken()
+                    continue
                 if taken != size:
                     outbox.keep(data[taken:])
             elif outbox.pending is None:
@@ -158,7 +146,7 @@ class Outbox:
     def __init__(self, form: Form, transport: Transport, departures: Departures) -> None:
         self.form = form
         self.transport = transport
-        self._socket = _descriptor(transport)
+        self._socket = descriptor_of(transport)
         # Where to write at once; negative while something has to leave before, or only the transport may write.
         self.fileno = -1
         self._closed_with: Disconnect | None = None
@@ -192,20 +180,27 @@ class Outbox:
         self.fileno = self._socket
         try:
             taken = os.write(self.fileno, data)
-        except OSError:
+        except BlockingIOError:
             taken = 0
+        except OSError:
+            self.broken()
+            return
         if taken != len(data):
             self.keep(data[taken:])
 
     def keep(self, data: bytes) -> None:
-        """Leave to the transport what the socket did not take; whatever was the matter, the transport meets it, too."""
+        """Leave to the transport what the socket did not take."""
         self.fileno = -1
         self.transport.write(data)
 
-    def peer_gone(self) -> None:
-        """Write nothing any more to a peer that has ended its side, and close the transport when it is its turn."""
+    def broken(self) -> None:
+        """Write nothing any more to a socket that has failed.
+
+        Who reads from it learns of that in its turn, and ends the connection. Of ten thousand at once the event loop's
+        own transports would end all in the same turn.
+        """
         self.gone(codes.NORMAL)
-        self._departures.close_soon(self.transport)
+        asyncio.get_running_loop().call_later(self._departures.patience, self.transport.abort)
 
     def flush(self) -> int:
         """Write what was gathered in one go; return how many messages these were."""
@@ -238,8 +233,8 @@ class Outbox:
         self.pending, self.fileno = _CLOSED, -1
 
 
-def _descriptor(transport: Transport) -> int:
-    """Return the socket's file descriptor, or -1 where only the transport may write.
+def descriptor_of(transport: Transport) -> int:
+    """Return the socket's file descriptor, or -1 where only the transport may read and write.
 
     asyncio closes it after it has told of the lost connection, and not before.
     """

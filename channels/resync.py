@@ -139,7 +139,11 @@ class Resync:
             self._metrics.live_resynced(recovered=0, lost=1)
 
     async def _renew(self, user_ids: list[int]) -> bool:
-        """Renew some people's registrations and recover who was missing; return whether anybody was."""
+        """Renew some people's registrations and recover who was missing; return whether anybody was.
+
+        Who is only just connecting may not be registered yet, which is no loss, and is about to ask for it.
+        """
+        user_ids = [user_id for user_id in user_ids if self._hub.is_settled(user_id)]
         # Held meanwhile: otherwise a publication right after the renewal would hide those before it.
         held = self._hub.hold(user_ids)
         try:

@@ -19,6 +19,7 @@ from channels.protocol.codec_json import JsonCodec
 from channels.settings import LiveSettings
 from channels.transports.admission import Admission
 from channels.transports.frames import WebSocketForm, binary_frame, text_frame
+from channels.transports.poller import Poller
 from channels.transports.websocket import WebSocketEndpoint
 
 PATH = "/echo"
@@ -55,7 +56,7 @@ class Echo:
 def echo_app() -> web.Application:
     """Return an application with the echo at `/echo`."""
     admission = Admission(LiveSettings(), lambda _: 0)
-    endpoint = WebSocketEndpoint(Echo(), [WebSocketForm(JsonCodec())], admission, limit=LIMIT, unsent=LIMIT)
+    endpoint = WebSocketEndpoint(Echo(), [WebSocketForm(JsonCodec())], admission, Poller(), limit=LIMIT, unsent=LIMIT)
 
     async def handle(request: web.Request) -> web.StreamResponse:
         return await endpoint.handle(request, request.remote or "")

@@ -120,13 +120,22 @@ class Registry:
 
     async def _write(self, user_ids: set[int]) -> set[int]:
         added: set[int] = set()
+        chunks = [
+            (group, members[start : start + _CHUNK])
+            for group, members in self._by_group(user_ids).items()
+            for start in range(0, len(members), _CHUNK)
+        ]
         with live_errors():
-            for group, members in self._by_group(user_ids).items():
-                for start in range(0, len(members), _CHUNK):
-                    chunk = members[start : start + _CHUNK]
-                    flags = "".join("+" if self._is_here(user_id) else "-" for user_id in chunk)
-                    added.update(await self._edit(group, chunk, flags))
+            edits = [self._edit(group, chunk, self._flags(chunk)) for group, chunk in chunks]
+            # All of them are over before anything else is written, also where one of them failed.
+            for found in await asyncio.gather(*edits, return_exceptions=True):
+                if isinstance(found, BaseException):
+                    raise found
+                added.update(found)
         return added
+
+    def _flags(self, user_ids: list[int]) -> str:
+        return "".join("+" if self._is_here(user_id) else "-" for user_id in user_ids)
 
     async def _edit(self, group: int, user_ids: list[int], flags: str) -> list[int]:
         keys = [registry_key(group), present_key(group), seen_key(group)]

@@ -24,6 +24,7 @@ from channels.settings import LiveSettings
 from channels.transports.admission import Admission
 from channels.transports.event_stream import EventStream, parse_event_id
 from channels.transports.http_head import cross_origin, stream_head
+from channels.transports.poller import Poller
 from channels.transports.stream_forms import DelimitedForm, DocumentForm, EventForm, LineForm
 from channels.transports.takeover import take_over
 from channels.transports.wire import Wire
@@ -39,9 +40,15 @@ class Streaming:
     """
 
     def __init__(
-        self, conversations: Conversations, emulation: Emulation, admission: Admission, settings: LiveSettings
+        self,
+        conversations: Conversations,
+        emulation: Emulation,
+        admission: Admission,
+        poller: Poller,
+        settings: LiveSettings,
     ) -> None:
         self._conversations = conversations
+        self._poller = poller
         self._emulation = emulation
         self._admission = admission
         self._settings = settings
@@ -124,7 +131,8 @@ class Streaming:
             return connection
 
         if request.transport is not None:
-            take_over(request, Wire(self._conversations, start, unsent=self._settings.outbox_bytes))
+            wire = Wire(self._conversations, start, unsent=self._settings.outbox_bytes)
+            take_over(request, wire, self._poller)
         return web.Response()
 
     def _refuse_token_in_address(self, first: str) -> None:

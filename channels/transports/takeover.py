@@ -11,6 +11,8 @@ from typing import cast
 
 from aiohttp import web
 
+from channels.transports.poller import Poller
+
 
 class _Tail:
     """Stand where aiohttp wants a parser, to be given what has arrived behind the request."""
@@ -37,18 +39,18 @@ async def begin(request: web.Request, response: web.Response) -> bool:
     return request.transport is not None and not request.transport.is_closing()
 
 
-def take_over(request: web.Request, successor: asyncio.Protocol) -> None:
+def take_over(request: web.Request, successor: asyncio.Protocol, poller: Poller) -> None:
     """Let `successor` have the connection from now on, with the bytes that came behind the request.
 
     To aiohttp it is as if the client had gone: it lets go of all that belongs to the request. The
-    successor is told that a connection was made.
+    successor is told that a connection was made, which `poller` reads.
     """
     former, transport = request.protocol, cast(asyncio.Transport, request.transport)
     tail = _Tail()
     former.set_parser(tail)  # type: ignore[arg-type]  # all it calls is there
-    transport.set_protocol(successor)
+    adopted = poller.adopt(transport, successor)
     former.transport = None  # what it does not know it does not close
     former.connection_lost(None)
-    successor.connection_made(transport)
+    successor.connection_made(adopted)
     if tail.data:
         successor.data_received(tail.data)

@@ -9,6 +9,7 @@ from aiohttp import web
 from channels.transports.admission import Admission
 from channels.transports.frames import WebSocketForm
 from channels.transports.handshake import require_upgrade, switching_protocols
+from channels.transports.poller import Poller
 from channels.transports.takeover import begin, take_over
 from channels.transports.websocket_wire import WebSocketWire
 from channels.transports.wire import Listener, O
@@ -21,11 +22,19 @@ class WebSocketEndpoint:
     """
 
     def __init__(
-        self, listener: Listener[O], forms: Sequence[WebSocketForm], admission: Admission, *, limit: int, unsent: int
+        self,
+        listener: Listener[O],
+        forms: Sequence[WebSocketForm],
+        admission: Admission,
+        poller: Poller,
+        *,
+        limit: int,
+        unsent: int,
     ) -> None:
         self._listener: Listener[O] = listener
         self._forms = forms
         self._admission = admission
+        self._poller = poller
         self._limit, self._unsent = limit, unsent
 
     async def handle(self, request: web.Request, address: str) -> web.StreamResponse:
@@ -39,7 +48,7 @@ class WebSocketEndpoint:
         response = switching_protocols(key, form.name if offered else None)
         if await begin(request, response):
             wire = WebSocketWire(self._listener, form, address, limit=self._limit, unsent=self._unsent)
-            take_over(request, wire)
+            take_over(request, wire, self._poller)
         return response
 
     def _choose(self, request: web.Request) -> tuple[WebSocketForm, bool]:

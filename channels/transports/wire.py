@@ -8,6 +8,7 @@ from typing import Protocol, TypeVar, cast
 
 from channels.form import Form
 from channels.outbox import Outbox, Transport
+from channels.protocol import codes
 
 O = TypeVar("O", bound=Outbox)  # noqa: E741 - stands for outbox
 
@@ -62,11 +63,10 @@ class Wire(asyncio.Protocol):
         """Ignore it."""
 
     def eof_received(self) -> bool:
-        """End the connection; where very many end, each has its turn."""
-        if self._outbox is None:
-            return False
-        self._outbox.peer_gone()
-        return True
+        """End the connection: nothing is written any more to a peer that has ended its side."""
+        if self._outbox is not None:
+            self._outbox.gone(codes.NORMAL)
+        return False
 
     def pause_writing(self) -> None:
         """Tell that more lies unsent than may."""

@@ -16,9 +16,9 @@ import time
 from prometheus_client import CollectorRegistry, Histogram
 
 INTERVAL = 3600.0  # seconds between two full collections
-# Objects in the youngest generation, and how many of its collections make one of the second: some ten thousand
+# Objects in the youngest generation, and how many of its collections make one of the second: some five thousand
 # objects, two milliseconds. The third number is how many of these would make a full one.
-THRESHOLDS = (1000, 10, 1_000_000)
+THRESHOLDS = (1000, 5, 1_000_000)
 _SECONDS = (0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 
 

@@ -60,11 +60,12 @@ class Scene:
         self.resync = Resync(self.hub, cast(Registry, self.registry), self.streams, SETTINGS, NoLiveMetrics())
         self.connection, self.transport = self.device()
 
-    def device(self) -> tuple[Connection, MemoryTransport]:
-        """Connect the person once more."""
+    def device(self, *, accepted: bool = True) -> tuple[Connection, MemoryTransport]:
+        """Connect the person once more, or have that under way."""
         transport = MemoryTransport()
         core = ProtocolCore(rate=1, burst=1, now=0)
-        core.accepted()
+        if accepted:
+            core.accepted()
         connection = Connection(WebSocketForm(JsonCodec()), transport, core, self._departures, SETTINGS)
         state = StreamState("feed", limit=100)
         state.place("e1", 1000)

@@ -247,18 +247,3 @@ async def test_swallowed_cancellation() -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert rounds == 1
-
-
-async def test_very_many_who_go_at_once(world: World) -> None:
-    """When a network is cut, transports are closed some at a time, and what else is due has its turn in between."""
-    pairs = [world.connection(user_id) for user_id in range(250)]
-    for connection, _ in pairs:
-        connection.peer_gone()
-    closed: list[int] = []
-    while not closed or closed[-1] < len(pairs):
-        await asyncio.sleep(0)
-        closed.append(sum(transport.closing for _, transport in pairs))
-    assert closed == [100, 200, 250]
-    world.hub.deliver(range(250), "feed", Publication(data=b"1", offset=11))
-    await asyncio.sleep(0)
-    assert all(transport.writes == [] for _, transport in pairs)

@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator, Callable, Coroutine
+import struct
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing, suppress
 from typing import Any, cast
 
 import pytest
-import uvloop
 
 from channels.form import Form, SharedMessage
 from channels.outbox import Departures, Outbox
 from channels.protocol import codes
+from tests.support.both_loops import on_both_loops
 from tests.support.eventually import eventually
 from tests.support.memory_transport import MemoryTransport
 
@@ -96,23 +97,10 @@ async def connected() -> AsyncIterator[Scene]:
         await asyncio.sleep(0)
 
 
-def on_both_loops(test: Callable[[Scene], Coroutine[Any, Any, None]]) -> Callable[..., None]:
-    """Run a test on both event loops: how they write, and when they close, differs."""
-
-    async def in_scene() -> None:
-        async with connected() as scene:
-            await test(scene)
-
-    @pytest.mark.parametrize("new_loop", [uvloop.new_event_loop, asyncio.new_event_loop], ids=["uvloop", "asyncio"])
-    def run(new_loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
-        with asyncio.Runner(loop_factory=new_loop) as runner:
-            runner.run(in_scene())
-
-    run.__doc__ = test.__doc__
-    return run
+while_connected = on_both_loops(connected)
 
 
-@on_both_loops
+@while_connected
 async def test_what_stands_alone_leaves_at_once(scene: Scene) -> None:
     """A message that none follows is with the kernel when the call returns, and is counted."""
     for number in range(3):
@@ -121,7 +109,7 @@ async def test_what_stands_alone_leaves_at_once(scene: Scene) -> None:
     assert scene.sent == [1, 1, 1]
 
 
-@on_both_loops
+@while_connected
 async def test_what_others_follow_is_gathered(scene: Scene) -> None:
     """Nothing leaves before the last, and that one does not overtake; nor does any what was put there."""
     scene.send(b"alone.")
@@ -137,7 +125,7 @@ async def test_what_others_follow_is_gathered(scene: Scene) -> None:
     assert sum(scene.sent) == 6
 
 
-@on_both_loops
+@while_connected
 async def test_what_the_socket_does_not_take_is_kept_in_order(scene: Scene) -> None:
     """Behind a message that is not taken whole others wait; once all is taken, messages leave at once again."""
     scene.send(SMALL)
@@ -154,7 +142,7 @@ async def test_what_the_socket_does_not_take_is_kept_in_order(scene: Scene) -> N
     assert scene.arrived() == SMALL * 2
 
 
-@on_both_loops
+@while_connected
 async def test_what_the_transport_was_given_is_not_overtaken(scene: Scene) -> None:
     """The head of an answer that somebody else has written leaves before the first message."""
     scene.transport.write(LARGE)
@@ -164,7 +152,7 @@ async def test_what_the_transport_was_given_is_not_overtaken(scene: Scene) -> No
     assert begun + await scene.arrives(len(expected) - len(begun)) == expected
 
 
-@on_both_loops
+@while_connected
 async def test_a_farewell_is_not_overtaken(scene: Scene) -> None:
     """What was sent leaves before the farewell, and nothing after it."""
 
@@ -182,7 +170,7 @@ async def test_a_farewell_is_not_overtaken(scene: Scene) -> None:
     assert await scene.arrives(13) == SMALL + b"put.bye"
 
 
-@on_both_loops
+@while_connected
 async def test_a_descriptor_is_used_until_the_loss_is_told_and_not_after(scene: Scene) -> None:
     """Before the end is told the descriptor is this connection's; an outbox that is gone never writes to it again.
 
@@ -221,6 +209,20 @@ def _is_open(number: int) -> bool:
     except OSError:
         return False
     return True
+
+
+@while_connected
+async def test_a_broken_socket_ends(scene: Scene) -> None:
+    """After a reset nothing is written any more, to whomever reads it is left to tell; else patience is at its end."""
+    scene.departures.patience = 0.05
+    scene.transport.pause_reading()  # so that only the write meets the error
+    scene.far.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    scene.far.close()
+    scene.send(SMALL)
+    assert scene.outbox.closed_with is codes.NORMAL
+    assert not scene.transport.is_closing()
+    scene.send(SMALL)
+    await eventually(scene.transport.is_closing)
 
 
 class Encrypting(MemoryTransport):

@@ -110,6 +110,18 @@ async def test_few_missing_are_many(scene: Scene) -> None:
         assert scene.registry.asked == 2
 
 
+async def test_who_is_only_just_connecting_is_not_missing(scene: Scene) -> None:
+    """A person whose only connection is still being let in asks for a registration, and is not looked at."""
+    scene.registry.gate.set()
+    newcomer, _ = scene.device(accepted=False)
+    scene.hub.join(newcomer, Identity(user_id=100, session="s", expires_at=0))
+    scene.registry.missing = {100}
+    async with renewing(scene.resync):
+        await eventually(lambda: scene.registry.asked >= 10)
+    assert scene.registry.people == {7}
+    assert newcomer.closed_with is None
+
+
 async def test_doubt_about_registrations(scene: Scene) -> None:
     """After a write whose fate is not known, all registrations are renewed at the next occasion."""
     scene.registry.gate.set()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
-from typing import cast
+from typing import Any, cast
 
 import pytest
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from channels.bus.engine import Engine
 from channels.bus.registry import Registry
@@ -67,3 +68,26 @@ async def test_failed_write(scene: Scene) -> None:
     with pytest.raises(LiveUnavailableError):
         await scene.registry.register([7])
     assert scene.registry.doubtful
+
+
+async def test_a_write_is_over_before_the_next(scene: Scene) -> None:
+    """Where one of a write's parts fails, the others have ended, too, before anything else is written."""
+    scene.here = {1, 2}
+    under_way = 0
+    answer = scene.engine.answer
+
+    async def slow(effect: Callable[[], Any]) -> Any:
+        nonlocal under_way
+        under_way += 1
+        try:
+            if under_way == 1:
+                raise RedisConnectionError("the first part fails at once")
+            await asyncio.sleep(0.05)
+            return await answer(effect)
+        finally:
+            under_way -= 1
+
+    scene.engine.answer = slow  # type: ignore[method-assign]
+    with pytest.raises(LiveUnavailableError):
+        await scene.registry.register([1, 2])
+    assert under_way == 0

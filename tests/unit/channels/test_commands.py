@@ -1,0 +1,96 @@
+"""Who is answered when: connects wait for their turn, everything else does not."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import cast
+
+import pytest
+
+from channels.commands import Commands, Desks
+from channels.connection import Connection
+from channels.hub import Hub
+from channels.outbox import Departures
+from channels.protocol import codes
+from channels.protocol.codec_json import JsonCodec
+from channels.protocol.core import ProtocolCore
+from channels.protocol.effects import Connect, Refresh
+from channels.sessions import Sessions
+from channels.settings import LiveSettings
+from channels.transports.frames import WebSocketForm
+from tests.support.eventually import eventually
+from tests.support.memory_transport import MemoryTransport
+
+SETTINGS = LiveSettings(command_deadline=5)
+
+
+class Gate:
+    """Sessions whose connects take until the test lets them end."""
+
+    def __init__(self) -> None:
+        self.begun: list[Connection] = []
+        self.refreshed = 0
+        self.open = asyncio.Event()
+
+    async def connect(self, connection: Connection, _question: Connect) -> None:
+        """Wait for the gate."""
+        self.begun.append(connection)
+        await self.open.wait()
+
+    async def refresh(self, _connection: Connection, _question: Refresh) -> None:
+        """Count."""
+        self.refreshed += 1
+
+    async def check(self, _connection: Connection) -> None:
+        """Do nothing."""
+
+
+class Scene:
+    """Commands, and connections that ask."""
+
+    def __init__(self) -> None:
+        self.gate = Gate()
+        self._departures = Departures(lambda _: None, patience=1)
+        desks = Desks(
+            sessions=cast(Sessions, self.gate),
+            subscriptions=None,  # type: ignore[arg-type]
+            presences=None,  # type: ignore[arg-type]
+            operations=None,  # type: ignore[arg-type]
+        )
+        self.commands = Commands(desks, Hub(self._departures), SETTINGS)
+
+    def connection(self) -> Connection:
+        """Return somebody who has not signed in."""
+        core = ProtocolCore(rate=1, burst=1, now=0)
+        return Connection(WebSocketForm(JsonCodec()), MemoryTransport(), core, self._departures, SETTINGS)
+
+    def connecting(self, connection: Connection) -> asyncio.Task[None]:
+        """Have somebody connect."""
+        return asyncio.create_task(self.commands.answer(connection, Connect(id=1, token="t", since={})))
+
+
+@pytest.fixture
+async def scene() -> Scene:
+    """Nobody connects yet."""
+    return Scene()
+
+
+async def test_connects_wait_for_their_turn(scene: Scene) -> None:
+    """Of very many connects a number is answered at a time, in their order; who has gone meanwhile is not."""
+    connections = [scene.connection() for _ in range(200)]
+    tasks = [scene.connecting(connection) for connection in connections]
+    await eventually(lambda: scene.gate.begun == connections[:64])
+    connections[70].close(codes.STALE)
+    scene.gate.open.set()
+    await asyncio.gather(*tasks)
+    assert scene.gate.begun == [connection for connection in connections if connection is not connections[70]]
+
+
+async def test_others_do_not_wait(scene: Scene) -> None:
+    """However many connect, who is in is answered at once."""
+    tasks = [scene.connecting(scene.connection()) for _ in range(100)]
+    await eventually(lambda: scene.gate.begun)
+    await scene.commands.answer(scene.connection(), Refresh(id=2, token="t"))
+    assert scene.gate.refreshed == 1
+    scene.gate.open.set()
+    await asyncio.gather(*tasks)

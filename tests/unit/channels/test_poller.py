@@ -1,0 +1,265 @@
+"""Sockets that the poller reads, on both event loops: what is heard, in which portions, and how connections end."""
+
+from __future__ import annotations
+
+import asyncio
+import select
+import socket
+import struct
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import pytest
+
+from channels.transports.poller import Poller
+from tests.support.both_loops import on_both_loops
+from tests.support.eventually import eventually
+
+RESET = struct.pack("ii", 1, 0)  # linger for no time: close with RST
+
+
+class Peer(asyncio.Protocol):
+    """What a protocol is told; `act` may do something with each piece."""
+
+    def __init__(self) -> None:
+        self.transport: asyncio.Transport
+        self.heard = b""
+        self.told: list[str] = []
+        self.act: Callable[[], None] = lambda: None
+        self.stays = False
+
+    def data_received(self, data: bytes) -> None:
+        """Keep a piece."""
+        self.heard += data
+        self.act()
+
+    def eof_received(self) -> bool:
+        """Keep the news, and have the connection closed unless this end `stays`."""
+        self.told.append("eof")
+        return self.stays
+
+    def pause_writing(self) -> None:
+        """Keep the news."""
+        self.told.append("pause")
+
+    def resume_writing(self) -> None:
+        """Keep the news."""
+        self.told.append("resume")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Keep the news."""
+        self.told.append("lost")
+
+
+class Scene:
+    """A poller with connections, near and far ends."""
+
+    def __init__(self) -> None:
+        self.poller = Poller()
+        self.peers: list[Peer] = []
+        self.far: list[socket.socket] = []
+
+    async def connect(self, count: int = 1) -> tuple[Peer, socket.socket]:
+        """Adopt some connections; return the last."""
+        loop = asyncio.get_running_loop()
+        with socket.create_server(("127.0.0.1", 0), backlog=count) as server:
+            for _ in range(count):
+                near = socket.create_connection(server.getsockname())
+                far, _ = server.accept()
+                far.setblocking(False)
+                inner, _ = await loop.create_connection(asyncio.Protocol, sock=near)
+                peer = Peer()
+                peer.transport = self.poller.adopt(inner, peer)
+                self.peers.append(peer)
+                self.far.append(far)
+        return self.peers[-1], self.far[-1]
+
+
+@asynccontextmanager
+async def polling() -> AsyncIterator[Scene]:
+    """A scene whose connections are dropped in the end."""
+    scene = Scene()
+    try:
+        yield scene
+    finally:
+        for peer in scene.peers:
+            peer.transport.abort()
+        for far in scene.far:
+            far.close()
+        await eventually(lambda: all(peer.told[-1:] == ["lost"] for peer in scene.peers))
+
+
+while_polling = on_both_loops(polling)
+
+
+@while_polling
+async def test_everything_is_heard_in_order(scene: Scene) -> None:
+    """However much comes, all of it arrives; answers go back."""
+    peer, far = await scene.connect()
+    peer.act = lambda: peer.transport.write(b".")
+    data = bytes(range(256)) * 400
+    for start in range(0, len(data), 1000):
+        far.send(data[start : start + 1000])
+    await eventually(lambda: peer.heard == data)
+    assert set(far.recv(1000)) == set(b".")
+
+
+@while_polling
+async def test_reading_can_wait(scene: Scene) -> None:
+    """While reading is paused nothing is heard; afterwards all of it is, also when pauses are repeated."""
+    peer, far = await scene.connect()
+    other, other_far = await scene.connect()
+    for _ in range(2):
+        peer.transport.pause_reading()
+    assert not peer.transport.is_reading()
+    far.send(b"waits")
+    other_far.send(b"heard")
+    await eventually(lambda: other.heard == b"heard")
+    assert peer.heard == b""
+    for _ in range(2):
+        peer.transport.resume_reading()
+    await eventually(lambda: peer.heard == b"waits")
+
+
+@while_polling
+async def test_very_many_have_their_turns(scene: Scene) -> None:
+    """When very many have something to say, or go, a few are heard in a turn, and each of them in the end."""
+    await scene.connect(300)
+    for far in scene.far:
+        far.send(b"x")
+    assert await _portions(lambda: sum(peer.heard == b"x" for peer in scene.peers)) <= 64
+    for far in scene.far:
+        far.close()
+    assert await _portions(lambda: sum("eof" in peer.told for peer in scene.peers)) <= 64
+
+
+async def _portions(count: Callable[[], int]) -> int:
+    """Return by how much a count grew at most in a turn, until it is 300."""
+    now = greatest = 0
+    while now < 300:
+        await asyncio.sleep(0)
+        before, now = now, count()
+        greatest = max(greatest, now - before)
+    return greatest
+
+
+@while_polling
+async def test_a_peer_that_ends_its_side(scene: Scene) -> None:
+    """The end of what comes is told once, and then the connection is closed; what was written is taken before."""
+    peer, far = await scene.connect()
+    peer.transport.write(b"last")
+    far.shutdown(socket.SHUT_WR)
+    await eventually(lambda: peer.told == ["eof", "lost"])
+    assert far.recv(10) == b"last"
+    assert far.recv(10) == b""
+    peer, far = await scene.connect()
+    peer.stays = True
+    far.shutdown(socket.SHUT_WR)
+    await eventually(lambda: "eof" in peer.told)
+    for _ in range(5):
+        await asyncio.sleep(0)
+    peer.transport.write(b"more")
+    assert far.recv(10) == b"more"
+    assert peer.told == ["eof"]
+
+
+@while_polling
+async def test_a_connection_that_is_reset(scene: Scene) -> None:
+    """A broken connection is lost, also where nothing was being read."""
+    peer, far = await scene.connect()
+    paused, paused_far = await scene.connect()
+    paused.transport.pause_reading()
+    for end in (far, paused_far):
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+        end.close()
+    await eventually(lambda: peer.told == ["lost"])
+    assert paused.told == []
+    paused.transport.resume_reading()
+    await eventually(lambda: paused.told == ["lost"])
+
+
+@while_polling
+async def test_numbers_are_given_again(scene: Scene) -> None:
+    """A new connection with the number of one that has gone is watched like any other, and so is one after all went."""
+    numbers = set()
+    for _ in range(5):
+        peer, far = await scene.connect()
+        numbers.add(peer.transport.get_extra_info("socket").fileno())
+        far.send(b"here")
+        await eventually(lambda peer=peer: peer.heard == b"here")  # type: ignore[misc]
+        peer.transport.close()
+        assert peer.transport.is_closing()
+        peer.transport.resume_reading()  # as who answered a command does, not knowing of the end
+        await eventually(lambda peer=peer: peer.told == ["lost"])  # type: ignore[misc]
+        peer.transport.resume_reading()
+        assert not peer.transport.is_reading()
+    assert len(numbers) < 5
+
+
+@while_polling
+async def test_one_may_end_another(scene: Scene) -> None:
+    """What one connection hears may close others that are ready in the same turn."""
+    await scene.connect(10)
+    closed: list[Peer] = []
+
+    def close_others(peer: Peer) -> None:
+        for other in scene.peers:
+            if other is not peer and not other.transport.is_closing():
+                other.transport.abort()
+                closed.append(other)
+
+    for peer, far in zip(scene.peers, scene.far, strict=True):
+        peer.act = lambda peer=peer: close_others(peer)  # type: ignore[misc]
+        far.send(b"x")
+    await eventually(lambda: sum("lost" in peer.told for peer in scene.peers) == 9)
+    assert sum(peer.heard == b"x" for peer in scene.peers) == 1
+    assert len(closed) == 9
+
+
+@while_polling
+async def test_a_failing_protocol_costs_its_connection_alone(scene: Scene) -> None:
+    """An error while hearing is reported, and ends that connection; others go on."""
+    reported: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context))
+    peer, far = await scene.connect()
+    other, other_far = await scene.connect()
+
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    peer.act = fail
+    far.send(b"x")
+    await eventually(lambda: peer.told == ["lost"])
+    assert isinstance(reported[0]["exception"], ZeroDivisionError)
+    other_far.send(b"x")
+    await eventually(lambda: other.heard == b"x")
+
+
+@while_polling
+async def test_the_bound_of_what_is_kept(scene: Scene) -> None:
+    """That more lies unsent than may is told, and that it was taken."""
+    peer, far = await scene.connect()
+    peer.transport.set_write_buffer_limits(high=100_000)
+    peer.transport.write(b"x" * 10_000_000)
+    await eventually(lambda: peer.told == ["pause"])
+    assert peer.transport.get_write_buffer_size() > 100_000
+
+    def taken() -> bool:
+        with suppress(BlockingIOError):
+            far.recv(1 << 20)
+        return peer.told == ["pause", "resume"]
+
+    await eventually(taken)
+
+
+@while_polling
+async def test_without_epoll_the_transport_reads(scene: Scene) -> None:
+    """Where the system has no epoll all is as the event loop does it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delattr(select, "epoll")
+        peer, far = await scene.connect()
+    far.send(b"x")
+    await eventually(lambda: peer.heard == b"x")
+    far.close()
+    await eventually(lambda: peer.told == ["eof", "lost"])
