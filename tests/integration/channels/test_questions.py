@@ -85,12 +85,15 @@ async def test_order(server: LiveServer) -> None:
 
 
 async def test_leaving_in_the_middle(serve: Serve) -> None:
-    """Who leaves while being signed in is not kept as somebody who is here."""
+    """Who is lost while being signed in is not kept as somebody who is here."""
     async with serve() as server:
         server.authenticator.gate = asyncio.Event()
         async with BareClient.to(server.url) as client:
             await client.send({"id": 1, "connect": {"token": "7"}})
-        await eventually(lambda: server.live.connections == 0)
+            await eventually(lambda: server.authenticator.asked)
+            (connection,) = server.live._hub.everyone()
+            connection.transport.abort()
+            await eventually(lambda: server.live.connections == 0)
         asked = server.streams.reads
         server.authenticator.gate.set()
 
