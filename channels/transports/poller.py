@@ -15,7 +15,7 @@ from typing import Any
 
 from channels.outbox import descriptor_of
 
-_AT_ONCE = 32  # sockets read from in one turn: two milliseconds where all of them have gone
+_AT_ONCE = 32  # sockets read from in one turn: a millisecond where all of them have gone
 _PIECE = 16_384  # bytes read at once
 
 

@@ -16,7 +16,7 @@ import structlog
 
 log = structlog.get_logger(__name__)
 
-AT_ONCE = 8  # connections let in in one turn of the event loop: some five milliseconds of work
+AT_ONCE = 8  # connections let in in one turn of the event loop: two or three milliseconds of work
 BACKLOG = 4096  # that may wait in the kernel's queue, if it allows so many (net.core.somaxconn)
 _PAUSE = 0.1  # seconds until the next try where the process may open no more files
 _EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
