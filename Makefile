@@ -49,9 +49,9 @@ bench-live: $(VENV)/dev.stamp ## measure the live layer beside nchan, ws, Socket
 
 lock: ## pin every dependency anew, with hashes and no index address (needs uv)
 	uv pip compile pyproject.toml --extra embedded --extra loadtest --group build --universal --python-version 3.11 \
-	    --generate-hashes --no-emit-index-url --no-annotate --no-header -o requirements.lock
+	    --generate-hashes --no-annotate --no-header -o requirements.lock
 	uv pip compile pyproject.toml --extra embedded --extra loadtest --group build --group dev --universal --python-version 3.11 \
-	    --generate-hashes --no-emit-index-url --no-annotate --no-header -c requirements.lock -o requirements-dev.lock
+	    --generate-hashes --no-annotate --no-header -c requirements.lock -o requirements-dev.lock
 
 proto: ## generate the Protobuf classes from channels/protocol/live.proto (needs uv)
 	uvx --from 'grpcio-tools==1.85.1' python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. channels/protocol/live.proto

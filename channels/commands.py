@@ -73,9 +73,18 @@ class Commands:
         if not isinstance(question, Connect):
             await self._attempt(connection, question)
             return
-        async with self._connecting:
+        try:
+            async with asyncio.timeout(self._settings.connect_deadline):
+                await self._connecting.acquire()
+        except TimeoutError:
+            # Whoever waited so long has most likely gone, and those behind it should not wait for that, too.
+            self._refuse(connection, question, ErrorCode.INTERNAL)
+            return
+        try:
             if connection.closed_with is None:  # else it went while it waited
                 await self._attempt(connection, question)
+        finally:
+            self._connecting.release()
 
     async def _attempt(self, connection: Connection, question: Question) -> None:
         try:

@@ -58,8 +58,8 @@ class Transport(Protocol):
 # What stands in an outbox that is closed: nothing is gathered there any more.
 _CLOSED: list[bytes] = []
 
-# The numbers of descriptors lie side by side in memory, in the order in which connections come: scattered, each cost a
-# delivery to thousands a cache miss, a fourteenth of it.
+# The numbers of descriptors lie side by side in memory, in the order in which connections come: scattered, each would
+# cost a delivery to thousands a cache miss.
 _numbers: list[int] = []
 
 
@@ -87,8 +87,8 @@ class Departures:
         """
         rest = iter(outboxes)
         if not more:
-            waiting = self._send_now(islice(rest, _SLICE), message)
-            self.count(min(len(outboxes), _SLICE) - waiting)
+            kept = self._send_now(islice(rest, _SLICE), message)
+            self.count(min(len(outboxes), _SLICE) - kept)
         due, form, data = self._due, None, b""
         scheduled = bool(due)
         for outbox in rest:
@@ -104,8 +104,8 @@ class Departures:
             asyncio.get_running_loop().call_soon(self._flush)
 
     def _send_now(self, outboxes: Iterable[Outbox], message: SharedMessage) -> int:
-        """Return to how many the message did not leave: it waits behind others, or their connection has ended."""
-        form, data, size, waiting, write = None, b"", 0, 0, os.write
+        """Return for how many it did not leave: it waits behind others, or their connection has ended."""
+        form, data, size, kept, write = None, b"", 0, 0, os.write
         for outbox in outboxes:
             if outbox.form is not form:
                 form = outbox.form
@@ -119,6 +119,7 @@ class Departures:
                     taken = 0
                 except OSError:
                     outbox.broken()
+                    kept += 1
                     continue
                 if taken != size:
                     outbox.keep(data[taken:])
@@ -126,8 +127,8 @@ class Departures:
                 outbox.write(data)
             else:
                 outbox.put(data)
-                waiting += 1
-        return waiting
+                kept += 1
+        return kept
 
     def _flush(self) -> None:
         due, self._due = self._due, []

@@ -24,7 +24,7 @@ from storage.redis_cluster import ClusterLink
 from storage.redis_link import Link
 from storage.redis_subscriber import Ear, Subscriber
 from storage.redis_url import cluster_nodes, is_cluster
-from storage.redis_wire import LinkAddress, dial
+from storage.redis_wire import RedisAddress, dial
 
 # The driver's own types are generic over its answers in ways that differ between versions.
 Redis: TypeAlias = Any
@@ -79,11 +79,11 @@ class LinkedRedis(AsyncRedis):  # type: ignore[type-arg,misc,unused-ignore]
         """Open other connections for the commands to come, since those that stand may be dead and not told so."""
         self.link.renew()
 
-    def server_of(self, name: bytes) -> LinkAddress:
+    def server_of(self, name: bytes) -> RedisAddress:
         """Return the server on which a key or channel lies, as far as it is known."""
         return self.link.server_of(name)
 
-    async def subscriber(self, server: LinkAddress, ear: Ear) -> Subscriber:
+    async def subscriber(self, server: RedisAddress, ear: Ear) -> Subscriber:
         """Open a connection that hears what is published at a server, and tells `ear`."""
         return await dial(server, Subscriber(ear, greeting_timeout=ANSWER_TIMEOUT), timeout=CONNECT_TIMEOUT)
 
@@ -152,13 +152,13 @@ def _pool(url: str) -> Any:
     )
 
 
-def _address(pool: Any) -> LinkAddress:
+def _address(pool: Any) -> RedisAddress:
     # A connection that is never opened knows the address, and the TLS settings as the driver reads them.
     settings, connection = pool.connection_kwargs, pool.make_connection()
-    names = {item.name for item in dataclasses.fields(LinkAddress)}
+    names = {item.name for item in dataclasses.fields(RedisAddress)}
     given = {name: value for name, value in settings.items() if name in names}
     tls = connection.ssl_context.get() if hasattr(connection, "ssl_context") else None
-    return LinkAddress(**given, tls=tls)
+    return RedisAddress(**given, tls=tls)
 
 
 @contextmanager

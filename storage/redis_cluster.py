@@ -17,7 +17,7 @@ from redis.crc import key_slot
 
 from storage.redis_link import Link
 from storage.redis_slots import SlotMap
-from storage.redis_wire import LinkAddress
+from storage.redis_wire import RedisAddress
 
 _REDIRECTIONS = 8  # answers "elsewhere" or "in a moment" that one command follows
 _PAUSE = 0.05  # seconds before a command whose keys are just being moved is tried again
@@ -35,10 +35,10 @@ class ClusterLink:
 
     sharded = True
 
-    def __init__(self, seeds: Sequence[LinkAddress], *, answer_timeout: float, connect_timeout: float) -> None:
+    def __init__(self, seeds: Sequence[RedisAddress], *, answer_timeout: float, connect_timeout: float) -> None:
         self.seeds = seeds
         self._timeouts = {"answer_timeout": answer_timeout, "connect_timeout": connect_timeout}
-        self._links: dict[LinkAddress, Link] = {}
+        self._links: dict[RedisAddress, Link] = {}
         self._slots = SlotMap([], seeds[0])
         self._asked_at = -_FRESH
         self._asking: asyncio.Task[None] | None = None
@@ -56,7 +56,7 @@ class ClusterLink:
             return next(iter(answers))
         return await self._call_slot(self.slot_of(_first_key(command)), command)
 
-    async def each(self, *command: bytes | str | int) -> dict[LinkAddress, Any]:
+    async def each(self, *command: bytes | str | int) -> dict[RedisAddress, Any]:
         """Send a command to every master and return the answers; an error is an answer here."""
         await self.refresh()
         masters = self._slots.masters
@@ -78,7 +78,7 @@ class ClusterLink:
         """Return the slot of a key or channel; one command may name keys of one slot only."""
         return key_slot(key)
 
-    def server_of(self, name: bytes) -> LinkAddress:
+    def server_of(self, name: bytes) -> RedisAddress:
         """Return the master on which a key or channel lies as far as is known; raise `ClusterDownError`."""
         slot = self.slot_of(name)
         return self._slots.master_of(slot) or _down(slot)
@@ -119,14 +119,14 @@ class ClusterLink:
                 trouble = error
         raise driver.ConnectionError(f"no node of the cluster answers: {trouble}") from trouble
 
-    async def _master_of(self, slot: int) -> LinkAddress:
+    async def _master_of(self, slot: int) -> RedisAddress:
         master = self._slots.master_of(slot)
         if master is None:
             await self._refresh(avoiding=None)
             master = self._slots.master_of(slot) or _down(slot)
         return master
 
-    async def _refresh(self, *, avoiding: LinkAddress | None) -> None:
+    async def _refresh(self, *, avoiding: RedisAddress | None) -> None:
         if asyncio.get_running_loop().time() - self._asked_at < _FRESH:
             return
         if self._asking is None:
@@ -135,7 +135,7 @@ class ClusterLink:
         # Shielded: a caller who gives up does not take the answer from the others.
         await asyncio.shield(self._asking)
 
-    async def _ask(self, avoiding: LinkAddress | None) -> None:
+    async def _ask(self, avoiding: RedisAddress | None) -> None:
         trouble: driver.RedisError | None = None
         for address in self._known(avoiding=avoiding):
             try:
@@ -152,19 +152,19 @@ class ClusterLink:
         if not task.cancelled():
             task.exception()  # whoever waits has it; perhaps nobody does any more
 
-    def _known(self, *, avoiding: LinkAddress | None) -> list[LinkAddress]:
+    def _known(self, *, avoiding: RedisAddress | None) -> list[RedisAddress]:
         """Return all nodes that are known, in any order, one to avoid last."""
         known = list({*self._slots.nodes, *self.seeds})
         random.shuffle(known)
         return sorted(known, key=lambda address: address == avoiding)
 
-    def _link(self, address: LinkAddress) -> Link:
+    def _link(self, address: RedisAddress) -> Link:
         link = self._links.get(address)
         if link is None:
             link = self._links[address] = Link(address, **self._timeouts)
         return link
 
-    def _place(self, elsewhere: driver.AskError, asked: LinkAddress) -> LinkAddress:
+    def _place(self, elsewhere: driver.AskError, asked: RedisAddress) -> RedisAddress:
         return dataclasses.replace(asked, host=elsewhere.host or asked.host, port=elsewhere.port)
 
 

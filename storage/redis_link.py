@@ -11,7 +11,7 @@ from typing import Any
 
 import redis.exceptions as driver
 
-from storage.redis_wire import LinkAddress, Wire, dial, pack
+from storage.redis_wire import RedisAddress, Wire, dial, pack
 
 
 class Link:
@@ -23,7 +23,7 @@ class Link:
 
     sharded = False
 
-    def __init__(self, address: LinkAddress, *, answer_timeout: float, connect_timeout: float) -> None:
+    def __init__(self, address: RedisAddress, *, answer_timeout: float, connect_timeout: float) -> None:
         self._address = address
         self._answer_timeout = answer_timeout
         self._connect_timeout = connect_timeout
@@ -54,7 +54,7 @@ class Link:
             raise answer
         return answer
 
-    async def each(self, *command: bytes | str | int) -> dict[LinkAddress, Any]:
+    async def each(self, *command: bytes | str | int) -> dict[RedisAddress, Any]:
         """Send a command to every server, which is this one."""
         return {self._address: await self.call(*command)}
 
@@ -76,7 +76,7 @@ class Link:
         """Return the number that keys have in common which one command may name: here all of them."""
         return 0
 
-    def server_of(self, _name: bytes) -> LinkAddress:
+    def server_of(self, _name: bytes) -> RedisAddress:
         """Return the server on which a key or channel lies."""
         return self._address
 

@@ -8,17 +8,17 @@ from typing import Any
 
 from redis.crc import REDIS_CLUSTER_HASH_SLOTS
 
-from storage.redis_wire import LinkAddress
+from storage.redis_wire import RedisAddress
 
 
 class SlotMap:
     """What a node answered to CLUSTER SLOTS; `asked` is that node, from whose address all others are made."""
 
-    def __init__(self, answer: Sequence[Any], asked: LinkAddress) -> None:
+    def __init__(self, answer: Sequence[Any], asked: RedisAddress) -> None:
         self._asked = asked
-        self._masters: list[LinkAddress | None] = [None] * REDIS_CLUSTER_HASH_SLOTS
-        masters: dict[LinkAddress, None] = {}
-        replicas: dict[LinkAddress, None] = {}
+        self._masters: list[RedisAddress | None] = [None] * REDIS_CLUSTER_HASH_SLOTS
+        masters: dict[RedisAddress, None] = {}
+        replicas: dict[RedisAddress, None] = {}
         for first, last, *nodes in answer:
             places = [self._place(host, port) for host, port, *_ in nodes]
             if places and places[0] is not None:
@@ -28,15 +28,15 @@ class SlotMap:
         self.masters = list(masters)
         self.nodes = list(masters | replicas)
 
-    def master_of(self, slot: int) -> LinkAddress | None:
+    def master_of(self, slot: int) -> RedisAddress | None:
         """Return the master of a slot, None when it has none that can be reached."""
         return self._masters[slot]
 
-    def move(self, slot: int, master: LinkAddress) -> None:
+    def move(self, slot: int, master: RedisAddress) -> None:
         """Note that a slot has moved."""
         self._masters[slot] = master
 
-    def _place(self, host: bytes | None, port: int) -> LinkAddress | None:
+    def _place(self, host: bytes | None, port: int) -> RedisAddress | None:
         if host == b"?":
             return None  # a node that is to be called by its name, and has none
         # Without a host it is reached the same way as the node that answers.

@@ -70,6 +70,10 @@ class Subscriber(Wire):
             self._go_on()
         except hiredis.ProtocolError as error:
             self.give_up(driver.InvalidResponse(f"unreadable answer: {error}"))
+        except Exception:
+            # What came with it is lost, and whoever listens has to know.
+            self.give_up(driver.ConnectionError("a message could not be handled"))
+            raise
 
     def _rest(self, message: Any) -> None:
         if self._next is False and self._transport is not None:

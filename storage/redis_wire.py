@@ -27,7 +27,7 @@ _BUFFERED = 1 << 24  # bytes waiting to leave, beyond which the server counts as
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class LinkAddress:
+class RedisAddress:
     """Where a server is: `path` of a unix socket, or `host` and `port`, the latter perhaps with `tls`."""
 
     host: str = "localhost"
@@ -134,7 +134,7 @@ class Wire(asyncio.Protocol):
 W = TypeVar("W", bound=Wire)
 
 
-async def dial(address: LinkAddress, wire: W, *, timeout: float) -> W:
+async def dial(address: RedisAddress, wire: W, *, timeout: float) -> W:
     """Open a connection and greet the server, in as many seconds; raise the driver's errors."""
     loop = asyncio.get_running_loop()
     try:
@@ -171,7 +171,7 @@ def _error(text: str) -> driver.RedisError:
     return _ERRORS.get(code, driver.ResponseError)(text)
 
 
-def _greeting(address: LinkAddress) -> list[tuple[str, ...]]:
+def _greeting(address: RedisAddress) -> list[tuple[str, ...]]:
     """Return the commands with which a connection begins."""
     commands: list[tuple[str, ...]] = []
     if address.password:

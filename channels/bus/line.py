@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -45,26 +45,24 @@ SHARDED = Words(
 )
 
 
-class Hearer(Protocol):
-    """What hears the messages of lines; every method returns at once."""
+class Heard(Protocol):
+    """What is given each message with its channel; returns at once."""
 
-    def message(self, channel: bytes, data: bytes, *, more: bool) -> None:
+    def __call__(self, channel: bytes, data: bytes, *, more: bool) -> None:
         """Handle one message; with `more`, another one follows at once."""
-        ...
-
-    def subscribed(self, channel: bytes) -> None:
-        """Learn that the server has confirmed a channel."""
         ...
 
 
 class Line:
     """A connection to a server; `deadline` is the longest silence, in seconds, and has to be broken by `ping`.
 
-    The methods raise the driver's errors, OSError or TimeoutError when the connection is lost.
+    `subscribed` is given each channel that the server confirms. The methods raise the driver's errors, OSError or
+    TimeoutError when the connection is lost.
     """
 
-    def __init__(self, hearer: Hearer, *, deadline: float) -> None:
-        self._hearer = hearer
+    def __init__(self, heard: Heard, subscribed: Callable[[bytes], None], *, deadline: float) -> None:
+        self._heard = heard
+        self._subscribed = subscribed
         self._deadline = deadline
         self._loop = asyncio.get_running_loop()
         self._words = PLAIN
@@ -122,7 +120,7 @@ class Line:
             return
         kind, channel, data = message
         if kind == self._words.message:
-            self._hearer.message(channel, data, more=more)
+            self._heard(channel, data, more=more)
         elif kind == self._words.subscribed:
             self._confirmed(channel)
         elif kind == self._words.unsubscribed:
@@ -140,7 +138,7 @@ class Line:
         self._missing.discard(channel)
         if not self._missing and not self._complete.done():
             self._complete.set_result(None)
-        self._hearer.subscribed(channel)
+        self._subscribed(channel)
 
     def _say(self, *command: str | bytes) -> None:
         if self._subscriber is None:

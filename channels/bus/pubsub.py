@@ -130,17 +130,12 @@ class PubSub:
             await _until_one_ends(*listening, self._tend(), self._watch(places))
 
     async def _open(self, server: Hashable, channels: Sequence[bytes], stack: AsyncExitStack) -> Line:
-        line = Line(self, deadline=self._deadline)
+        line = Line(self._listener.message, self._subscribed, deadline=self._deadline)
         stack.push_async_callback(line.close)
         await line.open(self._redis, server, channels)
         return line
 
-    def message(self, channel: bytes, data: bytes, *, more: bool) -> None:
-        """Pass on what a line heard."""
-        self._listener.message(channel, data, more=more)
-
-    def subscribed(self, channel: bytes) -> None:
-        """Tell those who wait for a topic."""
+    def _subscribed(self, channel: bytes) -> None:
         topic = self._topics.get(channel)
         if topic is not None and not topic.confirmed.done():
             topic.confirmed.set_result(None)

@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from storage.redis_client import Redis
 from storage.redis_subscriber import Ear, Subscriber
-from storage.redis_wire import LinkAddress, dial
+from storage.redis_wire import RedisAddress, dial
 from tests.support.tcp_proxy import TcpProxy
 
 
@@ -54,5 +54,5 @@ class Proxied:
 
     async def subscriber(self, server: tuple[Hashable, int], ear: Ear) -> Subscriber:
         """Open a connection to a server's proxy."""
-        address = LinkAddress(host="127.0.0.1", port=self._proxies[server[0]].port)
+        address = RedisAddress(host="127.0.0.1", port=self._proxies[server[0]].port)
         return await dial(address, Subscriber(ear, greeting_timeout=1), timeout=1)

@@ -15,7 +15,7 @@ from storage.quotas import QuotaPolicy, Quotas
 from storage.redis_client import execute, open_redis, redis_errors, values_of
 from storage.redis_cluster import ClusterLink
 from storage.redis_scripts import Script
-from storage.redis_wire import LinkAddress
+from storage.redis_wire import RedisAddress
 from tests.engines.private import free_port
 from tests.engines.redis_cluster import ClusterNode, RedisCluster
 from tests.support.commandstats import calls
@@ -181,7 +181,7 @@ async def test_lost_master(redis: Any, cluster: RedisCluster) -> None:
 
 async def test_silent_master(cluster: RedisCluster) -> None:
     """A master that swallows what it is sent costs its own commands the deadline, and no others."""
-    seeds = [LinkAddress(host="127.0.0.1", port=node.port) for node in cluster.nodes]
+    seeds = [RedisAddress(host="127.0.0.1", port=node.port) for node in cluster.nodes]
     link = ClusterLink(seeds, answer_timeout=0.4, connect_timeout=0.4)
     await link.refresh()
     node = cluster.nodes[1]
@@ -214,7 +214,7 @@ async def test_late_answer() -> None:
     servers = [await asyncio.start_server(serve, "127.0.0.1", 0) for _ in range(2)]
     ports = [server.sockets[0].getsockname()[1] for server in servers]
     master.append(ports[0])
-    seeds = [LinkAddress(host="127.0.0.1", port=port) for port in ports]
+    seeds = [RedisAddress(host="127.0.0.1", port=port) for port in ports]
     link = ClusterLink(seeds, answer_timeout=0.2, connect_timeout=1)
     with pytest.raises(driver.TimeoutError):
         await link.call("INCR", "a")

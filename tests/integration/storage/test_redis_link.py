@@ -15,7 +15,7 @@ import redis.exceptions as driver
 from storage.errors import UnavailableError
 from storage.redis_client import execute, open_redis, redis_errors
 from storage.redis_link import Link
-from storage.redis_wire import LinkAddress
+from storage.redis_wire import RedisAddress
 from tests.engines.private import RedisNode, free_port
 from tests.support.eventually import eventually
 
@@ -38,7 +38,7 @@ async def server(answer: Callable[[bytes], bytes | None]) -> AsyncIterator[Link]
 
     listening = await asyncio.start_server(serve, "127.0.0.1", 0)
     port = listening.sockets[0].getsockname()[1]
-    link = Link(LinkAddress(host="127.0.0.1", port=port), answer_timeout=0.3, connect_timeout=0.3)
+    link = Link(RedisAddress(host="127.0.0.1", port=port), answer_timeout=0.3, connect_timeout=0.3)
     try:
         yield link
     finally:
@@ -109,7 +109,7 @@ async def test_renewed_connection() -> None:
 
     listening = await asyncio.start_server(serve, "127.0.0.1", 0)
     port = listening.sockets[0].getsockname()[1]
-    link = Link(LinkAddress(host="127.0.0.1", port=port), answer_timeout=5, connect_timeout=1)
+    link = Link(RedisAddress(host="127.0.0.1", port=port), answer_timeout=5, connect_timeout=1)
     first = asyncio.create_task(link.call("FIRST"))
     await eventually(lambda: heard)
     link.renew()
@@ -149,7 +149,7 @@ async def test_nonsense_ends_the_connection() -> None:
 
 async def test_nobody_listens() -> None:
     """Where no server is, all who ask at once get a `ConnectionError`."""
-    link = Link(LinkAddress(host="127.0.0.1", port=free_port()), answer_timeout=1, connect_timeout=1)
+    link = Link(RedisAddress(host="127.0.0.1", port=free_port()), answer_timeout=1, connect_timeout=1)
     for outcome in await asyncio.gather(*(link.call("PING") for _ in range(5)), return_exceptions=True):
         assert isinstance(outcome, driver.ConnectionError)
     await link.close()

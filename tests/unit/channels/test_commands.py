@@ -11,12 +11,14 @@ from channels.commands import Commands, Desks
 from channels.connection import Connection
 from channels.hub import Hub
 from channels.outbox import Departures
+from channels.ports import Operations, Presences
 from channels.protocol import codes
 from channels.protocol.codec_json import JsonCodec
 from channels.protocol.core import ProtocolCore
 from channels.protocol.effects import Connect, Refresh
 from channels.sessions import Sessions
 from channels.settings import LiveSettings
+from channels.subscriptions import Subscriptions
 from channels.transports.frames import WebSocketForm
 from tests.support.eventually import eventually
 from tests.support.memory_transport import MemoryTransport
@@ -44,20 +46,23 @@ class Gate:
     async def check(self, _connection: Connection) -> None:
         """Do nothing."""
 
+    def end(self, _connection: Connection) -> None:
+        """Do nothing."""
+
 
 class Scene:
     """Commands, and connections that ask."""
 
-    def __init__(self) -> None:
+    def __init__(self, settings: LiveSettings = SETTINGS) -> None:
         self.gate = Gate()
         self._departures = Departures(lambda _: None, patience=1)
         desks = Desks(
             sessions=cast(Sessions, self.gate),
-            subscriptions=None,  # type: ignore[arg-type]
-            presences=None,  # type: ignore[arg-type]
-            operations=None,  # type: ignore[arg-type]
+            subscriptions=cast(Subscriptions, None),
+            presences=cast(Presences, None),
+            operations=cast(Operations, None),
         )
-        self.commands = Commands(desks, Hub(self._departures), SETTINGS)
+        self.commands = Commands(desks, Hub(self._departures), settings)
 
     def connection(self) -> Connection:
         """Return somebody who has not signed in."""
@@ -84,6 +89,23 @@ async def test_connects_wait_for_their_turn(scene: Scene) -> None:
     scene.gate.open.set()
     await asyncio.gather(*tasks)
     assert scene.gate.begun == [connection for connection in connections if connection is not connections[70]]
+
+
+async def test_nobody_waits_for_ever() -> None:
+    """Who is not answered before the time to connect is over is refused for the moment, and nobody behind it waits."""
+    scene = Scene(LiveSettings(command_deadline=5, connect_deadline=0.1))
+    first = [scene.connecting(scene.connection()) for _ in range(64)]
+    await eventually(lambda: len(scene.gate.begun) == 64)
+    late = scene.connection()
+    async with asyncio.timeout(1):
+        await scene.connecting(late)
+    await asyncio.sleep(0)
+    assert b'"code":100' in cast(MemoryTransport, late.transport).writes[0]
+    assert late not in scene.gate.begun
+    scene.gate.open.set()
+    await asyncio.gather(*first)
+    await scene.connecting(scene.connection())
+    assert len(scene.gate.begun) == 65
 
 
 async def test_others_do_not_wait(scene: Scene) -> None:

@@ -61,15 +61,11 @@ class Scene:
         self.engine = FakeEngine(words)
         self.heard: list[tuple[bytes, bytes, bool]] = []
         self.confirmed: list[bytes] = []
-        self.line = Line(self, deadline=deadline)
+        self.line = Line(self.message, self.confirmed.append, deadline=deadline)
 
     def message(self, channel: bytes, data: bytes, *, more: bool) -> None:
         """Keep a message."""
         self.heard.append((channel, data, more))
-
-    def subscribed(self, channel: bytes) -> None:
-        """Keep a confirmation."""
-        self.confirmed.append(channel)
 
     async def open(self, *channels: bytes) -> None:
         """Open the line."""

@@ -8,6 +8,7 @@ import socket
 import struct
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import Any
 
 import pytest
@@ -28,6 +29,14 @@ class Peer(asyncio.Protocol):
         self.told: list[str] = []
         self.act: Callable[[], None] = lambda: None
         self.stays = False
+
+    def has_heard(self, data: bytes) -> bool:
+        """Tell whether this is what was heard."""
+        return self.heard == data
+
+    def is_lost(self) -> bool:
+        """Tell whether the loss is all that was told."""
+        return self.told == ["lost"]
 
     def data_received(self, data: bytes) -> None:
         """Keep a piece."""
@@ -187,11 +196,11 @@ async def test_numbers_are_given_again(scene: Scene) -> None:
         peer, far = await scene.connect()
         numbers.add(peer.transport.get_extra_info("socket").fileno())
         far.send(b"here")
-        await eventually(lambda peer=peer: peer.heard == b"here")  # type: ignore[misc]
+        await eventually(partial(peer.has_heard, b"here"))
         peer.transport.close()
         assert peer.transport.is_closing()
         peer.transport.resume_reading()  # as who answered a command does, not knowing of the end
-        await eventually(lambda peer=peer: peer.told == ["lost"])  # type: ignore[misc]
+        await eventually(peer.is_lost)
         peer.transport.resume_reading()
         assert not peer.transport.is_reading()
     assert len(numbers) < 5
@@ -210,7 +219,7 @@ async def test_one_may_end_another(scene: Scene) -> None:
                 closed.append(other)
 
     for peer, far in zip(scene.peers, scene.far, strict=True):
-        peer.act = lambda peer=peer: close_others(peer)  # type: ignore[misc]
+        peer.act = partial(close_others, peer)
         far.send(b"x")
     await eventually(lambda: sum("lost" in peer.told for peer in scene.peers) == 9)
     assert sum(peer.heard == b"x" for peer in scene.peers) == 1

@@ -15,6 +15,7 @@ from channels.bus.registry import Registry
 from channels.errors import LiveUnavailableError
 from tests.support.eventually import eventually
 from tests.support.memory_engine import EngineRedis, MemoryEngine, group_of
+from tests.support.virtual_loop import turns
 
 PROCESS = b"process1"
 
@@ -70,24 +71,23 @@ async def test_failed_write(scene: Scene) -> None:
     assert scene.registry.doubtful
 
 
-async def test_a_write_is_over_before_the_next(scene: Scene) -> None:
+async def test_a_write_is_over_before_the_next(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where one of a write's parts fails, the others have ended, too, before anything else is written."""
     scene.here = {1, 2}
-    under_way = 0
+    calls = under_way = 0
     answer = scene.engine.answer
 
     async def slow(effect: Callable[[], Any]) -> Any:
-        nonlocal under_way
+        nonlocal calls, under_way
+        calls += 1
+        if calls == 1:
+            raise RedisConnectionError("the first part fails at once")
         under_way += 1
-        try:
-            if under_way == 1:
-                raise RedisConnectionError("the first part fails at once")
-            await asyncio.sleep(0.05)
-            return await answer(effect)
-        finally:
-            under_way -= 1
+        await turns(20)
+        under_way -= 1
+        return await answer(effect)
 
-    scene.engine.answer = slow  # type: ignore[method-assign]
+    monkeypatch.setattr(scene.engine, "answer", slow)
     with pytest.raises(LiveUnavailableError):
         await scene.registry.register([1, 2])
-    assert under_way == 0
+    assert (calls, under_way) == (2, 0)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from storage.redis_slots import SlotMap
-from storage.redis_wire import LinkAddress
+from storage.redis_wire import RedisAddress
 
-ASKED = LinkAddress(host="asked", port=1, username="u", password="p")
+ASKED = RedisAddress(host="asked", port=1, username="u", password="p")
 
 
-def at(host: str, port: int) -> LinkAddress:
+def at(host: str, port: int) -> RedisAddress:
     """Return a node's address."""
-    return LinkAddress(host=host, port=port, username="u", password="p")
+    return RedisAddress(host=host, port=port, username="u", password="p")
 
 
 def test_masters_and_replicas() -> None:

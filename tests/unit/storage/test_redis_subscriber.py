@@ -13,7 +13,7 @@ import pytest
 import redis.exceptions as driver
 
 from storage.redis_subscriber import Subscriber
-from storage.redis_wire import LinkAddress, dial
+from storage.redis_wire import RedisAddress, dial
 from tests.support.eventually import eventually
 
 PIECE = b"*3\r\n$7\r\nmessage\r\n$1\r\na\r\n$1\r\n%d\r\n"
@@ -51,7 +51,7 @@ class Scene:
 async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
     """A subscriber without a password, which greets nobody."""
     async with _serving(tmp_path / "s") as scene:
-        address = LinkAddress(path=str(tmp_path / "s"))
+        address = RedisAddress(path=str(tmp_path / "s"))
         scene.subscriber = await dial(address, Subscriber(scene.ear, greeting_timeout=1), timeout=5)
         await eventually(lambda: hasattr(scene, "server"))
         yield scene
@@ -114,6 +114,23 @@ async def test_the_end_is_told_once(scene: Scene) -> None:
         scene.subscriber.say("PING")
 
 
+async def test_a_message_that_cannot_be_handled_is_a_loss(scene: Scene) -> None:
+    """Where the listener fails it is told that something was lost, and the error is reported, also behind a pause."""
+    reported: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context))
+
+    def fail_at_last() -> None:
+        time.sleep(0.001)
+        if len(scene.ear.heard_data) == 20:
+            raise ZeroDivisionError
+
+    scene.ear.act = fail_at_last
+    scene.server.write(b"".join(PIECE % (number % 10) for number in range(30)))
+    await eventually(lambda: scene.ear.losses)
+    assert isinstance(reported[0]["exception"], ZeroDivisionError)
+    assert len(scene.ear.heard_data) == 20
+
+
 async def test_nonsense_ends_the_connection(scene: Scene) -> None:
     """What is not Redis' protocol is a loss."""
     scene.server.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
@@ -124,7 +141,7 @@ async def test_nonsense_ends_the_connection(scene: Scene) -> None:
 async def test_the_greeting_is_not_heard(tmp_path: Path) -> None:
     """A password is given first, and its answer is not taken for a message; then commands go out as they are said."""
     async with _serving(tmp_path / "s", greeting=b"+OK\r\n") as scene:
-        address = LinkAddress(path=str(tmp_path / "s"), password="hunter2")
+        address = RedisAddress(path=str(tmp_path / "s"), password="hunter2")
         subscriber = await dial(address, Subscriber(scene.ear, greeting_timeout=1), timeout=5)
         subscriber.say("SUBSCRIBE", b"a")
         expected = b"*2\r\n$4\r\nAUTH\r\n$7\r\nhunter2\r\n*2\r\n$9\r\nSUBSCRIBE\r\n$1\r\na\r\n"
@@ -136,7 +153,7 @@ async def test_the_greeting_is_not_heard(tmp_path: Path) -> None:
 async def test_a_refused_greeting(tmp_path: Path) -> None:
     """A wrong password is an error that says so."""
     async with _serving(tmp_path / "s", greeting=b"-WRONGPASS invalid username-password pair\r\n") as scene:
-        address = LinkAddress(path=str(tmp_path / "s"), password="hunter1")
+        address = RedisAddress(path=str(tmp_path / "s"), password="hunter1")
         with pytest.raises(driver.ConnectionError, match="WRONGPASS"):
             await dial(address, Subscriber(scene.ear, greeting_timeout=1), timeout=5)
 
@@ -144,7 +161,7 @@ async def test_a_refused_greeting(tmp_path: Path) -> None:
 async def test_nobody_waits_any_more(tmp_path: Path) -> None:
     """A connection whose opening is cancelled during the greeting is closed."""
     async with _serving(tmp_path / "s") as scene:
-        address = LinkAddress(path=str(tmp_path / "s"), password="hunter2")
+        address = RedisAddress(path=str(tmp_path / "s"), password="hunter2")
         dialling = asyncio.create_task(dial(address, Subscriber(scene.ear, greeting_timeout=5), timeout=5))
         await eventually(lambda: hasattr(scene, "server"))
         dialling.cancel()
