@@ -9,8 +9,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import inspect
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import redis.exceptions as driver
@@ -161,16 +160,26 @@ def _address(pool: Any) -> RedisAddress:
     return RedisAddress(**given, tls=tls)
 
 
-@contextmanager
-def redis_errors() -> Iterator[None]:
+class _RedisErrors:
+    """The translation; written out, since one made by `contextlib.contextmanager` costs a microsecond a command."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, _UNREACHABLE):
+            raise UnavailableError("redis", str(error) or type(error).__name__) from error
+        if isinstance(error, driver.MovedError):
+            raise StorageError("redis is a node of a cluster: redis.url should begin with redis+cluster://") from error
+        if isinstance(error, driver.RedisError):
+            if str(error).startswith(("MISCONF", "LOADING", "BUSY ", "NOREPLICAS")):
+                raise UnavailableError("redis", str(error)) from error
+            raise StorageError(f"redis refused a command: {error}") from error
+
+
+_ERRORS = _RedisErrors()
+
+
+def redis_errors() -> _RedisErrors:
     """Turn the driver's errors into ours: `UnavailableError("redis")`, or `StorageError` for a refusal."""
-    try:
-        yield
-    except _UNREACHABLE as error:
-        raise UnavailableError("redis", str(error) or type(error).__name__) from error
-    except driver.MovedError as error:
-        raise StorageError("redis is a node of a cluster: redis.url should begin with redis+cluster://") from error
-    except driver.RedisError as error:
-        if str(error).startswith(("MISCONF", "LOADING", "BUSY ", "NOREPLICAS")):
-            raise UnavailableError("redis", str(error)) from error
-        raise StorageError(f"redis refused a command: {error}") from error
+    return _ERRORS

@@ -41,12 +41,12 @@ class Subscriber(Wire):
             raise driver.ConnectionError("pub/sub is not connected")
         self._write(pack(*command))
 
-    def data_received(self, data: bytes) -> None:
+    def buffer_updated(self, nbytes: int) -> None:
         """Hand on what has arrived whole."""
         if self._waiting:
-            super().data_received(data)
+            super().buffer_updated(nbytes)
             return
-        self._reader.feed(data)
+        self._feed(nbytes)
         self._hand_on()
 
     def give_up(self, error: driver.RedisError) -> None:

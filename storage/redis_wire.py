@@ -23,6 +23,7 @@ _ERRORS: Mapping[str, type[driver.RedisError]] = {
 }
 # These exceptions read where to go out of what follows the code.
 _REDIRECTIONS: Mapping[str, type[driver.RedisError]] = {"MOVED": driver.MovedError, "ASK": driver.AskError}
+_READ = 1 << 16  # bytes read at once
 _BUFFERED = 1 << 24  # bytes waiting to leave, beyond which the server counts as gone
 
 
@@ -39,13 +40,19 @@ class RedisAddress:
     tls: ssl.SSLContext | None = None
 
 
-class Wire(asyncio.Protocol):
-    """One connection: a queue of who waits, in the order of their commands."""
+class Wire(asyncio.BufferedProtocol):
+    """One connection: a queue of who waits, in the order of their commands.
+
+    What arrives is read into one buffer of its own and from there by the parser: a page of a feed is a large answer,
+    and making bytes of all that arrives first would copy it once more.
+    """
 
     def __init__(self, answer_timeout: float) -> None:
         self._loop = loop = asyncio.get_running_loop()
         self._answer_timeout = answer_timeout
         self._reader = hiredis.Reader(replyError=_error)
+        self._reader.setmaxbuf(2 * _READ)  # by default it frees its buffer after each answer of more than 16 KB
+        self._arriving = bytearray(_READ)
         self._transport: asyncio.Transport | None = None
         self._waiting: deque[tuple[asyncio.Future[Any], float]] = deque()
         self._watch: asyncio.TimerHandle | None = None
@@ -69,9 +76,13 @@ class Wire(asyncio.Protocol):
             self._watch = self._loop.call_later(self._answer_timeout, self._check)
         return answer
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, _sizehint: int) -> bytearray:
+        """Say where to put what arrives."""
+        return self._arriving
+
+    def buffer_updated(self, nbytes: int) -> None:
         """Hand answers to those who wait."""
-        self._reader.feed(data)
+        self._feed(nbytes)
         try:
             while (answer := self._reader.gets()) is not False:
                 waiting, _ = self._waiting.popleft()
@@ -110,6 +121,9 @@ class Wire(asyncio.Protocol):
                 waiting.set_exception(error)
         if self._transport is not None:
             self._transport.abort()
+
+    def _feed(self, nbytes: int) -> None:
+        self._reader.feed(self._arriving, 0, nbytes)  # type: ignore[arg-type]  # takes any buffer
 
     def _write(self, command: bytes) -> None:
         # At once, not gathered until the end of the turn: the server works on it while more are being made,
