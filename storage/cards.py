@@ -168,20 +168,20 @@ def ending(likes: int, comments: int) -> bytes:
     return b',"likes":%d,"comments":%d,"liked":' % (likes, comments)
 
 
-def finish(card: bytes, tail: bytes, *, liked: bool, sign: Sign | None) -> bytes:
-    """Return a photo's JSON from its card and `ending`.
+def opened(card: bytes, sign: Sign | None) -> bytes:
+    """Return a card as it stands at the beginning of a photo's JSON.
 
     `sign` turns a private photo's path into one that answers for a while; without it that photo has no URLs.
     """
-    if card[0] == PRIVATE:
-        urls = {} if sign is None else _urls(card[1:_HASH_END].decode(), sign)
-        card = card[_HASH_END:] + b',"urls":' + orjson.dumps(urls)
-    return card + tail + (LIKED if liked else NOT_LIKED)
+    if card[0] != PRIVATE:
+        return card
+    urls = {} if sign is None else _urls(card[1:_HASH_END].decode(), sign)
+    return card[_HASH_END:] + b',"urls":' + orjson.dumps(urls)
 
 
 def complete(card: bytes, *, likes: int, comments: int, liked: bool, sign: Sign | None) -> bytes:
-    """Return a photo's JSON from its card and counters; `sign` as in `finish`."""
-    return finish(card, ending(likes, comments), liked=liked, sign=sign)
+    """Return a photo's JSON from its card and counters; `sign` as in `opened`."""
+    return opened(card, sign) + ending(likes, comments) + (LIKED if liked else NOT_LIKED)
 
 
 def photo_json(photo: Photo, *, liked: bool, sign: Sign | None = None) -> bytes:

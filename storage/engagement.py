@@ -138,11 +138,6 @@ def pack_ids_each(ids: Sequence[int]) -> list[bytes]:
     return [packed[at : at + 8] for at in range(0, len(packed), 8)]
 
 
-def counters_json(counters: bytes) -> bytes:
-    """Return the JSON that follows a card out of the counters' value."""
-    return counters.rpartition(b" ")[2]
-
-
 def _counters(version: int, likes: int, comments: int) -> bytes:
     return b"%d %d %d %b" % (version, likes, comments, ending(likes, comments))
 

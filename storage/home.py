@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from storage import photo_lists
-from storage.cards import LIKED, NOT_LIKED, PRIVATE, Cards, Sign, complete, finish
+from storage.cards import LIKED, NOT_LIKED, PRIVATE, Cards, Sign, ending, opened
 from storage.database import Queryable
-from storage.engagement import Engagement, counters_json, covers, liked_key
+from storage.engagement import Engagement, covers, liked_key
 from storage.feeds import Feeds
 from storage.home_split import home_script
 from storage.log_format import pack_ids, unpack_ids
@@ -26,16 +26,20 @@ from storage.window_log import TIME_TO_LIVE
 _OK, _MISSING, _BUILDING, _REVOKED, _REFUSED = range(5)
 _TAKEN_BACK = ord("-")
 _RETRIES = 2  # to get a page out of Redis, before PostgreSQL gives it
+_PIECES = 3  # of a photo: its card, its counters, and whether the viewer likes it, with a comma
+_LIKED, _NOT_LIKED = LIKED + b",", NOT_LIKED + b","
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class HomePage:
-    """A page: complete photo JSON, the id to go on below (None at the end), and what the gate said.
+    """A page: the photos' JSON, the id to go on below (None at the end), and what the gate said.
 
-    `items` is empty when the quota does not allow the request, or when the session was revoked, which charges nothing.
+    `pieces` put together are the photos with commas between them. They are not put together here, since that copies
+    the whole page: it is done once, with what stands around them. There are none when the quota does not allow the
+    request, or when the session was revoked, which charges nothing.
     """
 
-    items: list[bytes]
+    pieces: list[bytes]
     next: int | None
     quota: Quota
     revoked: bool
@@ -43,12 +47,22 @@ class HomePage:
 
 @dataclass(kw_only=True, slots=True)
 class _Gathered:
-    """What a page has so far; `below` is where PostgreSQL would continue."""
+    """What a page has so far, a comma after each photo; `below` is where PostgreSQL would continue."""
 
-    items: list[bytes] = field(default_factory=list)
+    pieces: list[bytes] = field(default_factory=list)
     last: int | None = None
     more: bool = True
     below: int | None
+
+    @property
+    def size(self) -> int:
+        """Return how many photos there are."""
+        return len(self.pieces) // _PIECES
+
+    def end(self) -> None:
+        """Take the comma after the last photo away."""
+        if self.pieces:
+            self.pieces[-1] = self.pieces[-1][:-1]
 
 
 class Home:
@@ -83,7 +97,7 @@ class Home:
         answer = await self._script.run(self._redis, keys, (*arguments, policy.limit, policy.window, TIME_TO_LIVE))
         quota = Quota.of(policy, answer[1])
         if answer[0] in (_REVOKED, _REFUSED):
-            return HomePage(items=[], next=None, quota=quota, revoked=answer[0] == _REVOKED)
+            return HomePage(pieces=[], next=None, quota=quota, revoked=answer[0] == _REVOKED)
         page = await self._complete(viewer_id, answer, before, sign)
         for _ in range(_RETRIES):
             if page is not None:
@@ -93,9 +107,10 @@ class Home:
             answer = await self._script.run(self._redis, keys, (*arguments, 0, 0, TIME_TO_LIVE))
             page = await self._complete(viewer_id, answer, before, sign)
         page = page or _Gathered(below=before)
-        if page.more and len(page.items) < limit:
+        if page.more and page.size < limit:
             await self._continue(viewer_id, page, limit=limit, sign=sign)
-        return HomePage(items=page.items, next=page.last if page.more else None, quota=quota, revoked=False)
+        page.end()
+        return HomePage(pieces=page.pieces, next=page.last if page.more else None, quota=quota, revoked=False)
 
     async def _complete(
         self, viewer_id: int, answer: Sequence[Any], before: int | None, sign: Sign | None
@@ -112,8 +127,8 @@ class Home:
                 return None
             liked = await self._engagement.likes_of(viewer_id, dict(zip(ids, acts, strict=True)), marker)
             acts = [b"+" if photo_id in liked else None for photo_id in ids]
-        items = [_item(*parts, sign) for parts in zip(cards, counts, acts, strict=True)]
-        return _Gathered(items=items, last=last, more=bool(more or not whole), below=_lower(before, lowest))
+        pieces = _pieces(cards, counts, acts, sign)
+        return _Gathered(pieces=pieces, last=last, more=bool(more or not whole), below=_lower(before, lowest))
 
     async def _load(self, ids: Sequence[int], cards: list[bytes | None], counts: list[bytes | None]) -> bool:
         """Put what is missing in its place; False when a photo turned out to be gone."""
@@ -129,8 +144,8 @@ class Home:
 
     async def _continue(self, viewer_id: int, page: _Gathered, *, limit: int, sign: Sign | None) -> None:
         """Fill a page up from PostgreSQL."""
-        while page.more and len(page.items) < limit:
-            wanted = limit - len(page.items)
+        while page.more and page.size < limit:
+            wanted = limit - page.size
             found = await photo_lists.home_ids(self._db, viewer_id, before=page.below, limit=wanted + 1)
             page.more, ids = len(found) > wanted, found[:wanted]
             if not ids:
@@ -140,18 +155,25 @@ class Home:
             for photo_id in ids:
                 if photo_id in cards:
                     likes, comments, liked = engaged[photo_id]
-                    card = cards[photo_id]
-                    page.items.append(complete(card, likes=likes, comments=comments, liked=liked, sign=sign))
+                    card = opened(cards[photo_id], sign)
+                    page.pieces += (card, ending(likes, comments), _LIKED if liked else _NOT_LIKED)
                     page.last = photo_id
             page.below = ids[-1]
 
 
-def _item(card: bytes, count: bytes, act: bytes | None, sign: Sign | None) -> bytes:
-    """Return a photo's JSON; a function that is called so often does all in one piece where it can."""
-    liked = act is not None and act[0] != _TAKEN_BACK
-    if card[0] == PRIVATE:
-        return finish(card, counters_json(count), liked=liked, sign=sign)
-    return card + count[count.rfind(b" ") + 1 :] + (LIKED if liked else NOT_LIKED)
+def _pieces(
+    cards: Sequence[bytes], counts: Sequence[bytes], acts: Sequence[bytes | None], sign: Sign | None
+) -> list[bytes]:
+    """Return what photos' JSON is put together from; the most travelled loop of the service, so it calls little."""
+    pieces: list[bytes] = []
+    for card, count, act in zip(cards, counts, acts, strict=True):
+        liked = act is not None and act[0] != _TAKEN_BACK
+        pieces += (
+            card if card[0] != PRIVATE else opened(card, sign),
+            count[count.rfind(b" ") + 1 :],
+            _LIKED if liked else _NOT_LIKED,
+        )
+    return pieces
 
 
 def _lower(before: int | None, lowest: bytes) -> int | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from server.edge.answers import ListOf, Photo
-from server.edge.call import Call, list_answer
+from server.edge.call import Call, pieces_answer
 from server.edge.cursors import Cursors
 from server.edge.endpoint import Endpoint
 from server.edge.guard import admit
@@ -57,4 +57,4 @@ class FeedApi:
         admit(call, self._policy, page.quota, revoked=page.revoked)
         await self._recency.seen(viewer.user_id)
         more = None if page.next is None else self._cursors.encode(LISTING, page.next)
-        return list_answer(page.items, more)
+        return pieces_answer(page.pieces, more)
