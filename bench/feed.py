@@ -1,20 +1,25 @@
 """`GET /feed` (20 photos, authenticated, rate-limited) against a handler that returns the same bytes from memory.
 
 That handler stands in the same application, behind the same edge, and once more in a bare one. All are served by one
-process (`bench.feed_server`), in turn, to the same client; the ratios are those of each round.
+process (`bench.feed_server`), in turn, to the same client; the ratios are those of each round. The process has a core
+to itself, and the client and the engines have the others: what is compared is what the process can do, not
+what is left to it while the client and Redis are busy.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
 import sys
 import tempfile
-import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 
+from bench.asking import rate
+from bench.cores import Cores, share_out
 from bench.report import Figure, figure
 from storage.embedded.postgres import embedded_postgres
 from storage.migrate import migrate
@@ -26,15 +31,17 @@ API, MEMORY = "/api/v1/feed?limit=20", "/bench/memory"
 
 
 async def measure(*, quick: bool) -> list[Figure]:
-    """Return both rates and their ratio."""
+    """Return the rates and their ratios; raises `TooFewCoresError` where there is one core only."""
     runs, seconds = (3, 1.0) if quick else (7, 3.0)
-    async with _server() as (port, memory_port, token):
-        await _rate(port, API, token, 1.0)
+    cores = share_out(os.sched_getaffinity(0))
+    async with _server(cores) as (port, memory_port, token):
+        asked = partial(rate, token=token, connections=CONNECTIONS)
+        asked(port, API, seconds=1.0)
         feed, memory, bare = [], [], []
         for _ in range(runs):
-            feed.append(await _rate(port, API, token, seconds))
-            memory.append(await _rate(port, MEMORY, token, seconds))
-            bare.append(await _rate(memory_port, MEMORY, token, seconds))
+            feed.append(asked(port, API, seconds=seconds))
+            memory.append(asked(port, MEMORY, seconds=seconds))
+            bare.append(asked(memory_port, MEMORY, seconds=seconds))
     return [
         figure(GROUP, "the service", "/s", feed),
         figure(GROUP, "same bytes from memory, same application", "/s", memory),
@@ -49,8 +56,9 @@ def _ratios(ours: list[float], theirs: list[float]) -> list[float]:
 
 
 @asynccontextmanager
-async def _server() -> AsyncIterator[tuple[int, int, str]]:
+async def _server(cores: Cores) -> AsyncIterator[tuple[int, int, str]]:
     async with AsyncExitStack() as stack:
+        stack.enter_context(cores.aside())
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="psb-")))
         dsn = await stack.enter_async_context(embedded_postgres(folder))
         redis_url = stack.enter_context(redis_server(folder / "redis"))
@@ -65,7 +73,7 @@ async def _server() -> AsyncIterator[tuple[int, int, str]]:
             "PICSHARE_LIMITS__READS": "100000000/m",
             "PICSHARE_SERVER__PORT": str(port),
         }
-        command = [sys.executable, "-m", "bench.feed_server", str(memory_port)]
+        command = cores.serving([sys.executable, "-m", "bench.feed_server", str(memory_port)])
         with (folder / "server.log").open("wb") as log:
             process = await asyncio.create_subprocess_exec(
                 *command, stdout=asyncio.subprocess.PIPE, stderr=log, env=environment
@@ -76,28 +84,3 @@ async def _server() -> AsyncIterator[tuple[int, int, str]]:
         token = (await asyncio.wait_for(process.stdout.readline(), 60)).decode().strip()
         assert token, (folder / "server.log").read_text()[-3000:]
         yield port, memory_port, token
-
-
-async def _rate(port: int, path: str, token: str, seconds: float) -> float:
-    """Return answers a second over some connections that each ask again as soon as they are answered."""
-    until = time.perf_counter() + seconds
-    counts = await asyncio.gather(*(_ask(port, path, token, until) for _ in range(CONNECTIONS)))
-    return sum(counts) / seconds
-
-
-async def _ask(port: int, path: str, token: str, until: float) -> int:
-    """Send requests over one connection, reading no more of an answer than its length: the cores are the server's."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {token}\r\n\r\n".encode()
-    count = 0
-    try:
-        while time.perf_counter() < until:
-            writer.write(request)
-            head = await reader.readuntil(b"\r\n\r\n")
-            assert head.startswith(b"HTTP/1.1 200"), head
-            length = head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0]
-            await reader.readexactly(int(length))
-            count += 1
-    finally:
-        writer.close()
-    return count

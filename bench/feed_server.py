@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 
 import uvloop
@@ -41,6 +42,7 @@ async def serve(memory_port: int) -> None:
         bare = web.Application()
         bare.router.add_get(MEMORY, memory.handle)
         await _listen(bare, memory_port)
+        gc.freeze()  # as the service does when it stands
         print(token, flush=True)
         await asyncio.Event().wait()
 

@@ -8,8 +8,8 @@ import signal
 from functools import partial
 
 from bench.command import run
+from bench.cores import Cores, raise_file_limit, share_out
 from bench.report import RESULTS, Figure
-from bench.sockets.machine.cores import Cores, raise_file_limit, share_out
 from bench.sockets.picture import comparison
 
 MEASURES = {

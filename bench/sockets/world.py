@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from bench.cores import Cores
 from bench.sockets.client.people import People
 from bench.sockets.client.remote import Remote, remote
 from bench.sockets.machine.child import serving
-from bench.sockets.machine.cores import Cores
 from bench.sockets.machine.redis import redis_on
 from bench.sockets.under_test import MANNERS, command, is_ready
 from server.config.loading import load_settings

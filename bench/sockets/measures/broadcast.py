@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from bench.cores import Cores
 from bench.report import Figure, figure
 from bench.sockets.client.audience import Audience
 from bench.sockets.client.remote import Remote, remote
-from bench.sockets.machine.cores import Cores
 from bench.sockets.machine.usage import cpu_seconds
 from bench.sockets.peers.installed import require_peers
 from bench.sockets.peers.nchan import NCHAN

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bench.cores import Cores
 from bench.report import Figure, figure
 from bench.sockets.client.arrivals import Arrived
 from bench.sockets.client.remote import Remote
-from bench.sockets.machine.cores import Cores
 from bench.sockets.machine.usage import cpu_seconds
 from bench.sockets.under_test import state
 from bench.sockets.world import World, world

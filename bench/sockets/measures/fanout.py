@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import asyncio
 
+from bench.cores import Cores
 from bench.report import Figure, figure
 from bench.sockets.client.message import message
 from bench.sockets.client.remote import Remote
-from bench.sockets.machine.cores import Cores
 from bench.sockets.machine.usage import cpu_seconds
 from bench.sockets.under_test import state
 from bench.sockets.world import SETTLED, World, world

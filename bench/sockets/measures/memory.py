@@ -12,8 +12,8 @@ import resource
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
+from bench.cores import Cores
 from bench.report import Figure, figure
-from bench.sockets.machine.cores import Cores
 from bench.sockets.machine.usage import cpu_seconds, kernel_memory, resident_bytes
 from bench.sockets.under_test import State, state
 from bench.sockets.world import World, world

@@ -10,11 +10,11 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bench.cores import Cores
 from bench.report import Figure, figure, percentile
 from bench.sockets.client.arrivals import Arrived
 from bench.sockets.client.people import sent_now
 from bench.sockets.client.remote import Remote
-from bench.sockets.machine.cores import Cores
 from bench.sockets.under_test import state
 from bench.sockets.world import World, world
 from channels.bus.envelope import stream_body

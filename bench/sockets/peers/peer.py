@@ -7,8 +7,8 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.cores import Cores
 from bench.sockets.client.audience import Dialect
-from bench.sockets.machine.cores import Cores
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,11 +11,11 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from bench.cores import Cores
 from bench.sockets.client.audience import Dialect
 from bench.sockets.client.frames import client_frame, server_frame
 from bench.sockets.client.greeting import Manners, Step, websocket_upgrade
 from bench.sockets.machine.child import listens, serving
-from bench.sockets.machine.cores import Cores
 from bench.sockets.peers.peer import Peer, Running
 from tests.engines.private import free_port
 

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from bench.cores import share_out
 from bench.sockets.client.audience import Audience, DeliveryError
 from bench.sockets.client.frames import server_frame
 from bench.sockets.client.message import WrongMessageError, message
 from bench.sockets.client.reactor import Reactor
-from bench.sockets.machine.cores import share_out
 from bench.sockets.peers.peer import Peer
 from bench.sockets.peers.picshare import PICSHARE
 from bench.sockets.peers.programs import SEND_LOOP, SendLoopDialect

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from bench.sockets.machine.cores import TooFewCoresError, share_out
+from bench.cores import TooFewCoresError, share_out
 from bench.sockets.machine.stalls import CollectionWatch, StallWatch
 from bench.sockets.machine.usage import buffer_pages_of, cpu_seconds, resident_bytes, slab_of
 from tests.support.eventually import eventually
@@ -25,6 +25,19 @@ def test_the_server_has_a_core_of_its_own() -> None:
     cores = share_out({3, 1, 2})
     assert (cores.server, cores.others) == (1, frozenset({2, 3}))
     assert cores.serving(["nginx", "-v"]) == ["taskset", "--cpu-list", "1", "nginx", "-v"]
+
+
+def test_the_bench_stays_off_the_server_s_core_for_a_while() -> None:
+    """Within, this process runs on the others only; afterwards on all that it had."""
+    before = os.sched_getaffinity(0)
+    if len(before) < 2:
+        with pytest.raises(TooFewCoresError):
+            share_out(before)
+        return
+    cores = share_out(before)
+    with cores.aside():
+        assert os.sched_getaffinity(0) == cores.others
+    assert os.sched_getaffinity(0) == before
 
 
 @pytest.mark.parametrize("available", [set(), {0}])

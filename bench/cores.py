@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import resource
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 
@@ -26,6 +27,16 @@ class Cores:
     def stay_off(self) -> None:
         """Keep this process, and all that it starts from now on, away from the server's core."""
         os.sched_setaffinity(0, self.others)
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Stay off the server's core for a while, as `stay_off`."""
+        before = os.sched_getaffinity(0)
+        self.stay_off()
+        try:
+            yield
+        finally:
+            os.sched_setaffinity(0, before)
 
 
 def share_out(available: Collection[int]) -> Cores:
