@@ -38,9 +38,13 @@ def listener() -> Iterator[socket.socket]:
         yield bound
 
 
-async def arrive(address: tuple[str, int], count: int) -> list[socket.socket]:
-    """Connect so many at once."""
-    return [socket.create_connection(address) for _ in range(count)]
+async def arrive(address: tuple[str, int], count: int, *, silent: bool = False) -> list[socket.socket]:
+    """Connect so many at once; all say something unless they are `silent`."""
+    visitors = [socket.create_connection(address) for _ in range(count)]
+    if not silent:
+        for visitor in visitors:
+            visitor.sendall(b"?")
+    return visitors
 
 
 async def test_a_few_at_a_time(listener: socket.socket) -> None:
@@ -55,6 +59,23 @@ async def test_a_few_at_a_time(listener: socket.socket) -> None:
         await asyncio.sleep(0)
         steps.append(len(guests.inside) - before)
     assert max(steps) <= AT_ONCE
+    door.close()
+    for visitor, transport in zip(outside, guests.inside, strict=True):
+        visitor.close()
+        transport.close()
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_DEFER_ACCEPT"), reason="this kernel lets everybody in at once")
+async def test_who_says_nothing_waits_outside(listener: socket.socket) -> None:
+    """Who has said something enters before those who have not, whom the kernel keeps for a second or two."""
+    guests = Guests()
+    door = Door(listener, guests)
+    door.open()
+    outside = await arrive(listener.getsockname(), 3, silent=True)
+    outside += await arrive(listener.getsockname(), 1)
+    await eventually(lambda: len(guests.inside) > 0)
+    assert [guest.get_extra_info("peername") for guest in guests.inside] == [outside[-1].getsockname()]
+    await eventually(lambda: len(guests.inside) == len(outside), within=20)
     door.close()
     for visitor, transport in zip(outside, guests.inside, strict=True):
         visitor.close()
