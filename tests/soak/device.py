@@ -47,7 +47,6 @@ class Device:
         self.connected = False
         self.disturbed_at = 0.0
         self.connected_at: list[float] = []
-        self.closed: list[tuple[float, int]] = []
         self._token = token
         self._urls = urls
         self._api = api
@@ -147,9 +146,7 @@ class Device:
                 frame = await ws.receive()
             await self._flowing.wait()
             if frame.type is not aiohttp.WSMsgType.TEXT:
-                code = int(ws.close_code or 0)
-                self.closed.append((time.monotonic(), code))
-                self._tally.closes[str(code)] += 1
+                self._tally.closes[str(int(ws.close_code or 0))] += 1
                 return
             for message in map(json.loads, frame.data.split("\n")):
                 if not message:
