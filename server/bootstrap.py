@@ -88,7 +88,7 @@ class Process:
         if services - {Service.API, Service.LIVE, Service.JANITOR}:
             await self._add_workers(services)
         if Service.JANITOR in services:
-            self._runs["janitor"] = janitor_of(self.stores).run
+            self._runs["janitor"] = janitor_of(self._settings, self.stores).run
 
     def node(self) -> Node:
         """Return what was built, with its health routes."""

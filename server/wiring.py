@@ -37,7 +37,8 @@ from storage.gate import Gate
 from storage.home import Home
 from storage.ids import slot_group
 from storage.quotas import Quotas
-from storage.tickets import Tickets
+from storage.revocations import Revocations
+from storage.tickets import MARGIN, Tickets
 from workers.broker import Policy
 from workers.decoder import Decoder, DecoderLimits
 from workers.fanout import FanoutHandlers
@@ -185,9 +186,10 @@ async def handlers_of(
             raise ValueError(f"{service} works no queue")
 
 
-def janitor_of(stores: Stores) -> Janitor:
+def janitor_of(settings: Settings, stores: Stores) -> Janitor:
     """Return the janitor."""
-    return Janitor(stores.db, stores.blobs)
+    revocations = Revocations(stores.db, stores.redis, life=settings.auth.access_ttl + MARGIN)
+    return Janitor(stores.db, stores.blobs, revocations)
 
 
 async def _decoder(settings: Settings, stack: AsyncExitStack) -> Decoder:

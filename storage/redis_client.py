@@ -21,9 +21,10 @@ from redis.backoff import NoBackoff
 from storage.errors import StorageError, UnavailableError
 from storage.redis_cluster import ClusterLink
 from storage.redis_link import Link
+from storage.redis_run import connect
 from storage.redis_subscriber import Ear, Subscriber
 from storage.redis_url import cluster_nodes, is_cluster
-from storage.redis_wire import RedisAddress, dial
+from storage.redis_wire import RedisAddress
 
 # The driver's own types are generic over its answers in ways that differ between versions.
 Redis: TypeAlias = Any
@@ -84,7 +85,7 @@ class LinkedRedis(AsyncRedis):  # type: ignore[type-arg,misc,unused-ignore]
 
     async def subscriber(self, server: RedisAddress, ear: Ear) -> Subscriber:
         """Open a connection that hears what is published at a server, and tells `ear`."""
-        return await dial(server, Subscriber(ear, greeting_timeout=ANSWER_TIMEOUT), timeout=CONNECT_TIMEOUT)
+        return await connect(server, Subscriber(ear, greeting_timeout=ANSWER_TIMEOUT), timeout=CONNECT_TIMEOUT)
 
     async def aclose(self, close_connection_pool: bool | None = None) -> None:
         """Close the shared connections and the pool."""

@@ -97,6 +97,7 @@ class ClusterLink:
                 return await (link.ask if asking else link.call)(*command)
             except driver.MovedError as moved:
                 address, asking = self._place(moved, address), False
+                self._heed_promotions([address])
                 self._slots.move(slot, address)
                 await self._refresh(avoiding=None)
             except driver.AskError as elsewhere:
@@ -139,13 +140,21 @@ class ClusterLink:
         trouble: driver.RedisError | None = None
         for address in self._known(avoiding=avoiding):
             try:
-                self._slots = SlotMap(await self._link(address).call("CLUSTER", "SLOTS"), address)
+                found = SlotMap(await self._link(address).call("CLUSTER", "SLOTS"), address)
             except (driver.ConnectionError, driver.TimeoutError) as error:
                 trouble = error
             else:
-                self._asked_at = asyncio.get_running_loop().time()
+                if self._slots.masters:
+                    self._heed_promotions(found.masters)
+                self._slots, self._asked_at = found, asyncio.get_running_loop().time()
                 return
         raise driver.ConnectionError(f"no node of the cluster answers: {trouble}") from trouble
+
+    def _heed_promotions(self, masters: Sequence[RedisAddress]) -> None:
+        """Open another connection to a replica that has become a master: only then is its run looked at."""
+        for address in masters:
+            if address not in self._slots.masters and address in self._links:
+                self._links[address].renew()
 
     def _asked(self, task: asyncio.Task[None]) -> None:
         self._asking = None

@@ -11,7 +11,8 @@ from typing import Any
 
 import redis.exceptions as driver
 
-from storage.redis_wire import RedisAddress, Wire, dial, pack
+from storage.redis_run import connect
+from storage.redis_wire import RedisAddress, Wire, pack
 
 
 class Link:
@@ -102,4 +103,4 @@ class Link:
             self._wire = task.result()
 
     async def _connect(self) -> Wire:
-        return await dial(self._address, Wire(self._answer_timeout), timeout=self._connect_timeout)
+        return await connect(self._address, Wire(self._answer_timeout), timeout=self._connect_timeout)

@@ -33,8 +33,10 @@ class SlotMap:
         return self._masters[slot]
 
     def move(self, slot: int, master: RedisAddress) -> None:
-        """Note that a slot has moved."""
+        """Note that a slot has moved, perhaps to a node that has just become a master."""
         self._masters[slot] = master
+        if master not in self.masters:
+            self.masters.append(master)
 
     def _place(self, host: bytes | None, port: int) -> RedisAddress | None:
         if host == b"?":

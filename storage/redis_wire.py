@@ -52,7 +52,7 @@ class Wire(asyncio.BufferedProtocol):
         self._answer_timeout = answer_timeout
         self._reader = hiredis.Reader(replyError=_error)
         self._reader.setmaxbuf(2 * _READ)  # by default it frees its buffer after each answer of more than 16 KB
-        self._arriving = bytearray(_READ)
+        self._arriving = memoryview(bytearray(_READ))  # TLS in asyncio reads into slices of it: they must be no copies
         self._transport: asyncio.Transport | None = None
         self._waiting: deque[tuple[asyncio.Future[Any], float]] = deque()
         self._watch: asyncio.TimerHandle | None = None
@@ -76,7 +76,7 @@ class Wire(asyncio.BufferedProtocol):
             self._watch = self._loop.call_later(self._answer_timeout, self._check)
         return answer
 
-    def get_buffer(self, _sizehint: int) -> bytearray:
+    def get_buffer(self, _sizehint: int) -> memoryview:
         """Say where to put what arrives."""
         return self._arriving
 

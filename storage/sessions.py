@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
-from storage.database import Transaction
+from storage.database import Queryable, Transaction
 
 Outcome = Literal["ok", "reused", "unknown", "expired"]
 
@@ -23,6 +23,15 @@ class Rotation:
     kind: Outcome
     user_id: int | None = None
     session_id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ended:
+    """A session that ended `age` seconds ago, and whose it was."""
+
+    session_id: str
+    user_id: int
+    age: float
 
 
 async def open(  # noqa: A001 - sessions.open() says what it does
@@ -89,6 +98,17 @@ async def revoke_all(tx: Transaction, user_id: int) -> list[str]:
     standing = [row["id"] for row in rows]
     await tx.execute("UPDATE sessions SET revoked_at = now() WHERE id = ANY($1::uuid[])", standing)
     return [str(session_id) for session_id in standing]
+
+
+async def ended_within(db: Queryable, seconds: int) -> list[Ended]:
+    """Return the sessions that ended in the last so many seconds."""
+    rows = await db.fetch(
+        """
+        SELECT id, user_id, extract(epoch FROM now() - revoked_at)::float8 AS age
+        FROM sessions WHERE revoked_at > now() - $1::float8 * interval '1 second'""",
+        float(seconds),
+    )
+    return [Ended(session_id=str(row["id"]), user_id=row["user_id"], age=row["age"]) for row in rows]
 
 
 async def purge(tx: Transaction, *, limit: int = 1000) -> int:

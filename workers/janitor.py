@@ -18,6 +18,7 @@ from storage import erasure, idempotency, sessions, stuck_photos
 from storage.blobs import Blobs
 from storage.database import Database
 from storage.errors import StorageError
+from storage.revocations import Revocations
 
 log = structlog.get_logger(__name__)
 
@@ -40,13 +41,16 @@ class Chore:
 class Janitor:
     """Do the chores, each as soon as it starts and then at its period."""
 
-    def __init__(self, db: Database, blobs: Blobs) -> None:
+    def __init__(self, db: Database, blobs: Blobs, revocations: Revocations) -> None:
         self._db = db
         self._blobs = blobs
+        self.revocations = revocations
 
     def chores(self) -> list[Chore]:
         """Return what there is to do."""
         return [
+            # Until it is done, tokens of ended sessions are good again.
+            Chore(name="revocations", period=1, work=self.revocations.restore),
             Chore(name="deleted_accounts", period=60, work=self.erase_accounts),
             Chore(name="idempotency_keys", period=600, work=self.purge_keys),
             Chore(name="refresh_tokens", period=3600, work=self.purge_tokens),

@@ -113,7 +113,8 @@ class RedisSection(Section):
         default="embedded:",
         description="`embedded:` starts a private Valkey in the data directory; `redis://`, `rediss://` (TLS) or "
         "`unix://` uses one of yours, `redis+cluster://host:port,host:port` or `rediss+cluster://` a cluster: name two "
-        "or three of its nodes, they tell of the others.",
+        "or three of its nodes, they tell of the others. Give PicShare a database of its own: it is emptied when the "
+        "server comes back with data that may be old, from a snapshot or as a replica.",
     )
 
     @field_validator("url")

@@ -18,6 +18,7 @@ from storage.redis_link import Link
 from storage.redis_wire import RedisAddress
 from tests.engines.private import RedisNode, free_port
 from tests.support.eventually import eventually
+from tests.support.redis_greeting import greet
 
 pytestmark = pytest.mark.engines
 
@@ -29,6 +30,7 @@ async def server(answer: Callable[[bytes], bytes | None]) -> AsyncIterator[Link]
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writers.append(writer)
+        await greet(reader, writer)
         while data := await reader.read(65536):
             reply = answer(data)
             if reply == b"":
@@ -101,6 +103,7 @@ async def test_renewed_connection() -> None:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         silent = not waiting
         waiting.append(writer)
+        await greet(reader, writer)
         while data := await reader.read(65536):
             heard.append(data)
             if not silent:

@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from storage import idempotency, likes, users
+from storage import idempotency, likes, sessions, users
 from storage.blobs_file import FileBlobs
 from storage.database import Database
 from storage.errors import UnavailableError
+from storage.revocations import Revocations
+from storage.tickets import Tickets, revoked_key
 from tests.support.community import people, person, processing_photo, ready_photo, topics
 from tests.support.eventually import eventually
 from workers.janitor import Chore, Janitor
 
 pytestmark = pytest.mark.engines
 
+LIFE = 900  # seconds that a revocation is kept
+
 
 @pytest.fixture
-def janitor(database: Database, tmp_path: Path) -> Janitor:
+def janitor(database: Database, redis: Any, tmp_path: Path) -> Janitor:
     """A janitor with an empty blob store."""
-    return Janitor(database, FileBlobs(tmp_path))
+    return Janitor(database, FileBlobs(tmp_path), Revocations(database, redis, life=LIFE))
 
 
 KEYS_AGE = "UPDATE idempotency_keys SET created_at = created_at - $1::interval"
@@ -74,6 +79,25 @@ async def test_tokens(janitor: Janitor) -> None:
     assert await janitor.purge_tokens() == 0
 
 
+async def test_revocations(janitor: Janitor, database: Database, redis: Any) -> None:
+    """What Redis knew of ended sessions it knows again after it was emptied, for no longer than before."""
+    ann, tickets = await person(database, "ann"), Tickets(redis)
+    expiry = datetime.now(UTC) + timedelta(days=1)
+    async with database.transaction() as tx:
+        names = [await sessions.open(tx, ann.id, token_sha256=token, expires_at=expiry) for token in (b"1", b"2", b"3")]
+        for name in names[:2]:
+            await sessions.revoke(tx, name)
+        await tx.execute(
+            "UPDATE sessions SET revoked_at = now() - $2::interval WHERE id = $1", names[1], timedelta(seconds=LIFE)
+        )
+    assert await janitor.revocations.restore() == 1
+    assert [await tickets.is_revoked(name, ann.id) for name in names] == [True, False, False]
+    assert LIFE - 10 < await redis.ttl(revoked_key(names[0], ann.id)) <= LIFE
+    assert await janitor.revocations.restore() == 0
+    await redis.flushall()
+    assert await janitor.revocations.restore() == 1
+
+
 async def test_run(database: Database, tmp_path: Path) -> None:
     """Every chore is done soon and again after its period, also when another one cannot be done at present."""
     done: list[str] = []
@@ -93,7 +117,7 @@ async def test_run(database: Database, tmp_path: Path) -> None:
             done.append("good")
             return 1
 
-    task = asyncio.create_task(Two(database, FileBlobs(tmp_path)).run())
+    task = asyncio.create_task(Two(database, FileBlobs(tmp_path), Revocations(database, None, life=LIFE)).run())
     await eventually(lambda: done.count("away") > 1 and done.count("good") > 1)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):

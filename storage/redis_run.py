@@ -1,0 +1,54 @@
+"""A connection on which no data are met that the server has from an earlier moment.
+
+A server that starts again from a snapshot, and a replica that has become the master, have data as they were a while
+ago: photos that were deleted since, likes that were taken back, feeds that lack what clients have seen. All can be
+built again from PostgreSQL, but nobody could tell that it has to be. So the data bear the name of the run they were
+written to, in a mark for each slot group, and whoever connects and finds another name throws them away before anybody
+reads them; unless the server has them from its own append-only file, which is up to date (`scripts/run.lua`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from importlib import resources
+from typing import TypeVar
+
+import redis.exceptions as driver
+import structlog
+
+from storage.ids import SLOT_GROUPS
+from storage.redis_wire import RedisAddress, Wire, dial, pack
+
+log = structlog.get_logger(__name__)
+
+W = TypeVar("W", bound=Wire)
+
+_SCRIPT = (resources.files("storage") / "scripts" / "run.lua").read_bytes()
+# One for each slot group: one server has them all, of a cluster's masters each has some.
+QUESTIONS = [pack("EVAL", _SCRIPT, 1, b"run:{%d}" % group) for group in range(SLOT_GROUPS)]
+_ELSEWHERE = (driver.MovedError, driver.AskError)
+
+
+async def connect(address: RedisAddress, wire: W, *, timeout: float) -> W:
+    """Open a connection as `dial` does, after which the data are up to date; raise the driver's errors."""
+    try:
+        async with asyncio.timeout(timeout):
+            await dial(address, wire, timeout=timeout)
+            await _disown(address, wire)
+    except TimeoutError as error:
+        wire.give_up(driver.TimeoutError("no connection in time"))
+        raise driver.TimeoutError("no connection in time") from error
+    except (driver.RedisError, asyncio.CancelledError):
+        wire.give_up(driver.ConnectionError("the connection is not used"))
+        raise
+    return wire
+
+
+async def _disown(address: RedisAddress, wire: Wire) -> None:
+    answers = await asyncio.gather(*(wire.send(question) for question in QUESTIONS))
+    for answer in answers:
+        if isinstance(answer, driver.RedisError) and not isinstance(answer, _ELSEWHERE):
+            told = f"cannot tell this run of the server (scripts must be allowed INFO and FLUSHDB): {answer}"
+            raise driver.ConnectionError(told) from answer
+    if 1 in answers:
+        log.warning("redis_emptied", server=address.path or f"{address.host}:{address.port}")

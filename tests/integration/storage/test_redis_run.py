@@ -1,0 +1,172 @@
+"""Data that a server has from an earlier moment: thrown away before anybody reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis.asyncio as raw
+from structlog.testing import capture_logs
+
+from storage.cards import Cards
+from storage.database import Database
+from storage.engagement import Engagement
+from storage.errors import UnavailableError
+from storage.feeds import Feeds
+from storage.home import Home
+from storage.quotas import QuotaPolicy
+from storage.redis_client import Redis, execute, open_redis, redis_errors
+from tests.engines.private import RedisNode, free_port
+from tests.support.eventually import eventually
+from tests.support.gallery import Gallery
+
+pytestmark = pytest.mark.engines
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> Iterator[RedisNode]:
+    """A server that writes its file only when it is told to, and starts again from that."""
+    node = RedisNode(tmp_path / "redis", free_port(), ["--appendonly", "no", "--repl-diskless-sync-delay", "0"])
+    node.start()
+    yield node
+    node.stop()
+
+
+async def restarted_from(client: Redis, node: RedisNode, *, later: dict[str, str]) -> None:
+    """Have the server come back as it is now, without what is written `later`."""
+    await execute(client, "SAVE")
+    for key, value in later.items():
+        await execute(client, "SET", key, value)
+    node.kill()
+    node.start()
+
+
+async def test_older_data_are_thrown_away(node: RedisNode) -> None:
+    """What a server had in its file is gone once we have connected, is told of, and what is written then stays."""
+    client = open_redis(node.url)
+    await execute(client, "SET", "key", "old")
+    await restarted_from(client, node, later={"key": "new"})
+    with capture_logs() as logs:
+        assert await execute(client, "GET", "key") is None
+    assert [(event["event"], event["server"]) for event in logs] == [("redis_emptied", f"127.0.0.1:{node.port}")]
+    await execute(client, "SET", "key", "newest")
+    again = open_redis(node.url)
+    assert await execute(again, "GET", "key") == b"newest"
+    await client.aclose()
+    await again.aclose()
+
+
+class _Deaf:
+    """Hear nothing."""
+
+    def heard(self, message: Any, *, more: bool) -> None:
+        """Pass over it."""
+
+    def lost(self, error: Exception) -> None:
+        """Pass over it."""
+
+
+async def test_who_only_listens_looks_too(node: RedisNode) -> None:
+    """A connection for pub/sub asks the same: whoever is first throws the data away."""
+    client = open_redis(node.url)
+    await execute(client, "SET", "key", "old")
+    await restarted_from(client, node, later={})
+    listening = await client.subscriber(client.server_of(b"key"), _Deaf())
+    other = raw.Redis(port=node.port)
+    assert await other.get("key") is None
+    await other.aclose()
+    await listening.close()
+    await client.aclose()
+
+
+async def test_an_append_only_file_is_up_to_date(tmp_path: Path) -> None:
+    """What a server reads from its own append-only file stays, and clients recover."""
+    node = RedisNode(tmp_path / "redis", free_port(), ["--appendonly", "yes"])
+    node.start()
+    client = open_redis(node.url)
+    await execute(client, "SET", "key", "kept")
+    node.kill()
+    node.start()
+    with capture_logs() as logs:
+        assert await execute(client, "GET", "key") == b"kept"
+    assert logs == []
+    await client.aclose()
+    node.stop()
+
+
+async def test_a_replica_may_have_lagged(tmp_path: Path, node: RedisNode) -> None:
+    """A replica that has become the master is not trusted, with an append-only file either."""
+    client = open_redis(node.url)
+    await execute(client, "SET", "key", "old")
+    replica = RedisNode(tmp_path / "replica", free_port(), ["--replicaof", f"127.0.0.1 {node.port}"])
+    replica.start()
+    copy = raw.Redis(port=replica.port)
+
+    async def has_copied() -> bool:
+        return bool(await copy.get("key") == b"old")
+
+    await eventually(has_copied)
+    await copy.replicaof("NO", "ONE")
+    promoted = open_redis(replica.url)
+    assert await execute(promoted, "GET", "key") is None
+    for one in (client, copy, promoted):
+        await one.aclose()
+    replica.kill()
+
+
+async def test_data_of_an_unknown_run_stay(node: RedisNode) -> None:
+    """Nothing is thrown away from a server that is new to us."""
+    other = raw.Redis(port=node.port)
+    await other.set("theirs", "1")
+    client = open_redis(node.url)
+    assert await execute(client, "GET", "theirs") == b"1"
+    await client.aclose()
+    await other.aclose()
+
+
+async def test_no_right_to_ask(node: RedisNode) -> None:
+    """Where a server does not let us ask, that is told, and nothing is read."""
+    other = raw.Redis(port=node.port)
+    await other.acl_setuser(
+        "clerk",
+        enabled=True,
+        passwords=["+secret"],
+        keys=["*"],
+        channels=["*"],
+        categories=["+@all"],
+        commands=["-info"],
+    )
+    await other.aclose()
+    client = open_redis(f"redis://clerk:secret@127.0.0.1:{node.port}")
+    with (
+        pytest.raises(UnavailableError, match="must be allowed INFO and FLUSHDB"),
+        redis_errors(),
+    ):
+        await execute(client, "GET", "key")
+    await client.aclose()
+
+
+async def test_what_was_deleted_meanwhile_stays_deleted(node: RedisNode, database: Database) -> None:
+    """A page does not show a photo again that was deleted since, and no client is told that it has missed nothing."""
+    client, gallery = open_redis(node.url), Gallery(database)
+    cards, engagement = Cards(database, client), Engagement(database, client)
+    feeds = Feeds(database, client, cards, window=20)
+    home = Home(database, client, feeds, cards, engagement)
+    ann = await gallery.person("ann")
+    photo = await gallery.photo(ann, "gone by then")
+    policy = QuotaPolicy(name="reads", limit=1000, window_seconds=60)
+    assert (await home.page(ann, session="s", before=None, limit=5, policy=policy)).pieces
+    epoch, offset = await feeds.position(ann)
+    assert await feeds.since(ann, epoch, offset) is not None
+    await execute(client, "SAVE")
+
+    await gallery.delete(photo, ann)
+    await cards.tombstone(photo)
+    node.kill()
+    node.start()
+
+    assert (await home.page(ann, session="s", before=None, limit=5, policy=policy)).pieces == []
+    assert await feeds.since(ann, epoch, offset) is None
+    await client.aclose()

@@ -1,0 +1,15 @@
+"""What a made-up Redis server has to answer before anything else."""
+
+from __future__ import annotations
+
+import asyncio
+
+from storage.redis_run import QUESTIONS
+
+_LENGTH = sum(map(len, QUESTIONS))
+
+
+async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Answer a new connection's questions as a server does whose data are of its present run."""
+    await reader.readexactly(_LENGTH)
+    writer.write(b":0\r\n" * len(QUESTIONS))
