@@ -25,6 +25,7 @@ from storage.engagement import Engagement
 from storage.feeds import Feeds
 from storage.gate import Gate
 from storage.home import Home
+from storage.notification_log import NotificationLog
 from storage.quotas import Quotas
 from storage.tickets import Tickets
 
@@ -82,6 +83,7 @@ class Services:
     blobs: Blobs
     feeds: Feeds
     home: Home
+    notification_log: NotificationLog
     cards: Cards
     engagement: Engagement
     quotas: Quotas

@@ -115,6 +115,7 @@ def api_app(
             blobs=stores.blobs,
             feeds=stores.feeds,
             home=Home(stores.db, stores.redis, stores.feeds, stores.cards, stores.engagement),
+            notification_log=stores.notification_log,
             cards=stores.cards,
             engagement=stores.engagement,
             quotas=Quotas(stores.redis),

@@ -7,6 +7,7 @@
  *     const live = new LiveClient({ ticket });          // async () => ({ token, url }), of POST /api/v1/live/token
  *     live.on("feed", ({ data }) => …);                 // streams the server subscribes their owner to
  *     live.onGap("feed", () => …);                      // what was missed cannot be told: fetch anew
+ *     live.fetched("feed", answer.stream);              // of GET /api/v1/feed: what came before the connection counts, too
  *     const end = live.subscribe("photo:01ABC…", { publication: (data) => …, resumed: () => …, failed: (error) => … });
  *     live.addEventListener("state", ({ detail }) => …);   // {state, retryInMs?, reason?}
  *     live.start({ person: user.id });                  // until live.stop(), when the person signs out

@@ -36,11 +36,13 @@ class HomePage:
 
     `pieces` put together are the photos with commas between them. They are not put together here, since that copies
     the whole page: it is done once, with what stands around them. There are none when the quota does not allow the
-    request, or when the session was revoked, which charges nothing.
+    request, or when the session was revoked, which charges nothing. `position` is the place in the feed's live stream,
+    epoch and offset, up to which the page shows what was announced; None if that is not known.
     """
 
     pieces: list[bytes]
     next: int | None
+    position: tuple[str, int] | None = None
     quota: Quota
     revoked: bool
 
@@ -53,6 +55,7 @@ class _Gathered:
     last: int | None = None
     more: bool = True
     below: int | None
+    position: tuple[str, int] | None = None
 
     @property
     def size(self) -> int:
@@ -110,7 +113,8 @@ class Home:
         if page.more and page.size < limit:
             await self._continue(viewer_id, page, limit=limit, sign=sign)
         page.end()
-        return HomePage(pieces=page.pieces, next=page.last if page.more else None, quota=quota, revoked=False)
+        below = page.last if page.more else None
+        return HomePage(pieces=page.pieces, next=below, position=page.position, quota=quota, revoked=False)
 
     async def _complete(
         self, viewer_id: int, answer: Sequence[Any], before: int | None, sign: Sign | None
@@ -118,7 +122,7 @@ class Home:
         """Return the page of an answer; None when there is no log, or a card turned out to be gone: ask again."""
         if answer[0] != _OK:
             return None
-        _, _, whole, more, lowest, packed, cards, counts, likes = answer
+        _, _, whole, more, lowest, packed, cards, counts, likes, epoch, top = answer
         last = int.from_bytes(packed[-8:], "big") if packed else None
         marker, *acts = likes
         if None in cards or None in counts or marker is None or (last and not covers(marker, last)):
@@ -128,7 +132,13 @@ class Home:
             liked = await self._engagement.likes_of(viewer_id, dict(zip(ids, acts, strict=True)), marker)
             acts = [b"+" if photo_id in liked else None for photo_id in ids]
         pieces = _pieces(cards, counts, acts, sign)
-        return _Gathered(pieces=pieces, last=last, more=bool(more or not whole), below=_lower(before, lowest))
+        return _Gathered(
+            pieces=pieces,
+            last=last,
+            more=bool(more or not whole),
+            below=_lower(before, lowest),
+            position=(str(epoch), top),
+        )
 
     async def _load(self, ids: Sequence[int], cards: list[bytes | None], counts: list[bytes | None]) -> bool:
         """Put what is missing in its place; False when a photo turned out to be gone."""

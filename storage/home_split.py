@@ -42,14 +42,15 @@ class SplitHome:
         _, limit, *_, life = arguments
         answer = await self._script.run(redis, keys, (*arguments, "ids"))
         quota, page = answer[1], _Page()
+        position = answer[-2:]  # the first answer's: what came later is not on the page
         while answer[0] == _OK:
-            _, _, whole, more, lowest, packed, _, _, (marker, *acts) = answer
+            _, _, whole, more, lowest, packed, _, _, (marker, *acts), *_ = answer
             ids = [packed[at : at + 8] for at in range(0, len(packed), 8)]
             await page.add(redis, ids, acts)
             missing = int(limit) - len(page.ids)
             if not missing or not more:
                 beside = (page.cards, page.counts, [marker, *page.acts])
-                return [_OK, quota, whole, more, lowest, b"".join(page.ids), *beside]
+                return [_OK, quota, whole, more, lowest, b"".join(page.ids), *beside, *position]
             answer = await self._script.run(redis, keys, (ids[-1], missing, 0, 0, life, "ids"))
         return [answer[0], quota]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from server.edge.answers import ListOf, Photo
+from server.edge.answers import ListInStream, Photo, stream_position
 from server.edge.call import Call, pieces_answer
 from server.edge.cursors import Cursors
 from server.edge.endpoint import Endpoint
@@ -39,7 +39,7 @@ class FeedApi:
                 tag="feed",
                 gated=False,  # quota and revocation come with the page, in the same round trip
                 query=ListQuery,
-                answer=ListOf[Photo],
+                answer=ListInStream[Photo],
             )
         ]
 
@@ -57,4 +57,5 @@ class FeedApi:
         admit(call, self._policy, page.quota, revoked=page.revoked)
         await self._recency.seen(viewer.user_id)
         more = None if page.next is None else self._cursors.encode(LISTING, page.next)
-        return pieces_answer(page.pieces, more)
+        first = query.cursor is None
+        return pieces_answer(page.pieces, more, stream=stream_position(page.position) if first else None)

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from server.edge.answers import Counters, ListOf, Notification
+from server.edge.answers import Counters, ListInStream, Notification, stream_position
 from server.edge.call import Call, empty_answer, json_answer, list_answer
 from server.edge.cursors import Cursors
 from server.edge.endpoint import Endpoint
@@ -15,6 +15,7 @@ from server.edge.schemas import ListQuery, NotificationIds
 from storage import notifications
 from storage.database import Database, Transaction
 from storage.notification_json import notification_json
+from storage.notification_log import NotificationLog
 
 Mark = Callable[[Transaction, int, list[int] | None], Awaitable[int]]
 
@@ -22,8 +23,9 @@ Mark = Callable[[Transaction, int, list[int] | None], Awaitable[int]]
 class NotificationsApi:
     """`/notifications`."""
 
-    def __init__(self, db: Database, cursors: Cursors) -> None:
+    def __init__(self, db: Database, log: NotificationLog, cursors: Cursors) -> None:
         self._db = db
+        self._log = log
         self._cursors = cursors
 
     def endpoints(self) -> list[Endpoint]:
@@ -36,7 +38,7 @@ class NotificationsApi:
                 summary="One's inbox, what happened last first",
                 tag="notifications",
                 query=ListQuery,
-                answer=ListOf[Notification],
+                answer=ListInStream[Notification],
             ),
             Endpoint(
                 method="GET",
@@ -72,9 +74,11 @@ class NotificationsApi:
         """Answer `GET /notifications`."""
         user_id, query = call.viewer.user_id, call.query(ListQuery)
         pager = Pager(self._cursors, f"notifications of {user_id}")
+        # Before the list is read: what is announced meanwhile may come twice, but is not missed.
+        position = await self._log.position(user_id) if query.cursor is None else None
         found = await notifications.inbox(self._db, user_id, before=pager.before(query.cursor), limit=query.limit + 1)
         page, more = pager.cut(found, query.limit, lambda entry: entry.position)
-        return list_answer([notification_json(entry) for entry in page], more)
+        return list_answer([notification_json(entry) for entry in page], more, stream=stream_position(position))
 
     async def counters(self, call: Call) -> web.Response:
         """Answer `GET /notifications/counters`."""

@@ -70,6 +70,6 @@ def _own(services: Services) -> list[Endpoint]:
     cursors = Cursors(settings.secret)
     return [
         *FeedApi(services.home, cursors, services.media_urls, settings.limits, Recency(db)).endpoints(),
-        *NotificationsApi(db, cursors).endpoints(),
+        *NotificationsApi(db, services.notification_log, cursors).endpoints(),
         *LiveApi(services.tickets, public_url=settings.public_url, ttl=settings.ticket_ttl).endpoints(),
     ]

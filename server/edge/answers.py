@@ -39,6 +39,27 @@ class ListOf(Answer, Generic[T]):
     next: str | None
 
 
+class StreamPosition(Answer):
+    """A place in a live stream: what was announced up to there, an answer shows."""
+
+    epoch: str
+    offset: int
+
+
+class ListInStream(ListOf[T], Generic[T]):
+    """A list to which a live stream brings what is new.
+
+    `stream` is the place from which to recover that stream, on the first page; null on others, and where it is unknown.
+    """
+
+    stream: StreamPosition | None
+
+
+def stream_position(position: tuple[str, int] | None) -> dict[str, Any] | None:
+    """Return an epoch and an offset as JSON has them."""
+    return None if position is None else {"epoch": position[0], "offset": position[1]}
+
+
 class Person(Answer):
     """The little of a person that stands beside other things."""
 

@@ -151,11 +151,12 @@ def empty_answer(status: int = 204) -> web.Response:
     return web.Response(status=status)
 
 
-def list_answer(items: list[bytes], cursor: str | None) -> web.Response:
-    """Return a list of ready JSON items and the cursor of what follows."""
-    return pieces_answer([b",".join(items)], cursor)
+def list_answer(items: list[bytes], cursor: str | None, **beside: Any) -> web.Response:
+    """Return a list of ready JSON items and the cursor of what follows; `beside` are further members."""
+    return pieces_answer([b",".join(items)], cursor, **beside)
 
 
-def pieces_answer(pieces: list[bytes], cursor: str | None) -> web.Response:
+def pieces_answer(pieces: list[bytes], cursor: str | None, **beside: Any) -> web.Response:
     """Return a list as `list_answer` does, from pieces that make the items and the commas between them."""
-    return json_answer(b"".join((b'{"items":[', *pieces, b'],"next":', orjson.dumps(cursor), b"}")))
+    end = orjson.dumps({"next": cursor, **beside})
+    return json_answer(b"".join((b'{"items":[', *pieces, b"],", end[1:])))

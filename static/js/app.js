@@ -124,7 +124,7 @@ class App extends EventTarget {
 
   #begin() {
     this.live.start({ person: this.session.id });
-    this.notices.refresh();
+    this.notices.begin();
   }
 
   #personChanged({ before, now }) {

@@ -18,6 +18,7 @@ class Feed {
   #app;
   #list;
   #inSight;
+  #fetched = false;
   #waiting = new Map();
   #pill = h("button.button.pill", { type: "button", hidden: true, onclick: () => this.#reveal() });
   #stops;
@@ -27,7 +28,7 @@ class Feed {
     this.#inSight = new InSight(app);
     this.#list = new PhotoList(app, {
       className: "feed",
-      load: (cursor) => app.api.get("/feed", { cursor, limit: 10 }),
+      load: (cursor) => this.#load(cursor),
       draw: (photo, index) => this.#draw(photo, index),
       empty: () => nothingYet(),
     });
@@ -47,6 +48,14 @@ class Feed {
     removeEventListener("scroll", this.#scrolled);
     this.#list.leave();
     this.#inSight.leave();
+  }
+
+  async #load(cursor) {
+    const page = await this.#app.api.get("/feed", { cursor, limit: 10 });
+    // Once: what is fetched because of a gap is newer than that.
+    if (!this.#fetched) this.#app.live.fetched("feed", page.stream);
+    this.#fetched = true;
+    return page;
   }
 
   #draw(photo, index) {

@@ -14,6 +14,18 @@ export class Notices extends EventTarget {
     app.live.onGap("notifications", () => this.refresh());
   }
 
+  /** Fetch the counters for the first time, while the live connection is being made. */
+  async begin() {
+    try {
+      // First where the stream stands: the counters are not older than that.
+      const { stream } = await this.#app.api.get("/notifications", { limit: 1 });
+      await this.refresh();
+      this.#app.live.fetched("notifications", stream);
+    } catch {
+      await this.refresh();
+    }
+  }
+
   /** Fetch the counters. */
   async refresh() {
     if (!this.#app.session.user) {

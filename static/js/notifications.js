@@ -17,6 +17,7 @@ class NotificationsPage {
   #rows = new Map();
   #thumbs = new Map();
   #cursor = null;
+  #fetched = false;
   #requests;
   #list = h("ul.notices.panel");
   #tail = h("div", {}, h("div.spinner", { role: "status", "aria-label": "Loading" }));
@@ -45,7 +46,9 @@ class NotificationsPage {
   async #load(cursor = null) {
     try {
       if (!cursor) await this.#requests.load();
-      const { items, next } = await this.#app.api.get("/notifications", { cursor, limit: 30 });
+      const { items, next, stream } = await this.#app.api.get("/notifications", { cursor, limit: 30 });
+      if (!this.#fetched) this.#app.live.fetched("notifications", stream);
+      this.#fetched = true;
       this.#cursor = next;
       for (const notice of items) this.#put(notice, false);
       this.#settle();

@@ -87,6 +87,14 @@ export class LiveClient extends EventTarget {
   }
 
   /**
+   * Say up to where what was just fetched shows a stream, by the `stream` of the answer. If more was published between
+   * that and the first connection, the gap listeners are called.
+   */
+  fetched(stream, position) {
+    if (position) this.#streams.fetched(stream, position);
+  }
+
+  /**
    * Subscribe to a channel, now and after every interruption.
    *
    * `publication(data)` is called for each publication, `resumed()` when some may have been missed (the channel has

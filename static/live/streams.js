@@ -25,6 +25,16 @@ export class Streams {
     return Object.fromEntries(known.map(([name, { position: { epoch, offset } }]) => [name, { epoch, offset }]));
   }
 
+  /**
+   * Learn that what this page has fetched shows a stream up to a place. Where this tab begins to hear the stream only
+   * behind that, something was missed, and the listeners are told so.
+   */
+  fetched(name, position) {
+    const stream = this.#stream(name);
+    stream.shown = position;
+    if (stream.position.known) compare(stream);
+  }
+
   /** Begin from somebody else's positions in the streams of which nothing was heard yet. */
   adopt(positions) {
     for (const [name, position] of Object.entries(positions)) {
@@ -32,6 +42,7 @@ export class Streams {
       if (stream.position.known) continue;
       stream.position.move(position);
       stream.since = position.offset;
+      begin(stream, position);
     }
   }
 
@@ -43,6 +54,7 @@ export class Streams {
     if (behind) return false;
     if (gap || anew) Object.assign(stream, { log: [], since: gap ? step.to : step.from });
     keep(stream, publications);
+    if (anew && stream.position.known) begin(stream, { epoch: step.epoch, offset: step.from });
     if (gap) for (const listener of stream.gapListeners) tell(listener);
     for (const { data } of publications) for (const listener of stream.listeners) tell(listener, { data });
     return true;
@@ -70,9 +82,22 @@ export class Streams {
   }
 }
 
-/** A stream of which nothing is known; `log` has all publications after the offset `since`. */
+/**
+ * A stream of which nothing is known; `log` has all publications after the offset `since`, `begun` is where this tab
+ * began to hear it, `shown` up to where the page shows it from elsewhere.
+ */
 function nothing() {
-  return { position: new Position(), log: [], since: 0 };
+  return { position: new Position(), log: [], since: 0, begun: null, shown: null };
+}
+
+function begin(stream, { epoch, offset }) {
+  stream.begun = { epoch, offset };
+  if (stream.shown) compare(stream);
+}
+
+function compare({ begun, shown, gapListeners }) {
+  if (shown.epoch === begun.epoch && shown.offset >= begun.offset) return;
+  for (const listener of gapListeners) tell(listener);
 }
 
 function keep(stream, publications) {

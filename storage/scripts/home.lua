@@ -4,7 +4,8 @@
 -- ARGV: before (8 bytes, or '' for the top), limit, quota limit (0: do not charge), quota window in µs, time to live
 -- in s, and 'ids' if the caller fetches cards and counters.
 -- Answers: state (below), quota, whether the log is complete, whether the log holds more below the page, lowest id,
--- ids (8 bytes each), cards, counters, likes (the marker first). A card that is missing is nil; tombstones are passed over.
+-- ids (8 bytes each), cards, counters, likes (the marker first), and the log's epoch and newest offset. A card that is
+-- missing is nil; tombstones are passed over.
 --
 -- On a cluster, cards and counters lie in other slots: there the ids are answered without them, those of photos that
 -- are gone included, and the caller fetches both in a second step (storage/home_split.py).
@@ -71,4 +72,4 @@ local likes = redis.call('HMGET', KEYS[2], '*', unpack(ids))
 local complete, more = has(h.flags, COMPLETE) and 1 or 0, #candidates(1)
 -- Needed only where the page comes to the end of the log.
 local lowest = at == 0 and string.sub(entries_of(KEYS[1], h, 0, math.min(h.count, 1)), 9, 16) or ''
-return { OK, quota, complete, more, lowest, table.concat(ids), cards, counts, likes }
+return { OK, quota, complete, more, lowest, table.concat(ids), cards, counts, likes, h.epoch, h.top }

@@ -10,7 +10,7 @@ from tests.support.eventually import eventually
 # What `Math.random` draws in the tab: short waits, unless a test is about them and runs this before the page's scripts.
 LONG_WAITS = "window.draw = 1"
 # `states` and `heard` are what the client told.
-OPEN = """async ({ person }) => {
+OPEN = """async ({ person, fetched }) => {
     Math.random = () => window.draw ?? 0.05;
     Object.assign(window, { states: [], heard: [] });
     const { LiveClient } = await import("/static/live.js");
@@ -33,6 +33,7 @@ OPEN = """async ({ person }) => {
         });
     };
     live.start({ person });
+    if (fetched) live.fetched("feed", fetched); // in the same turn: before anything was heard
 }"""
 
 
@@ -54,10 +55,10 @@ class LiveTab:
         self._url = url
         self._person = person
 
-    async def open(self) -> LiveTab:
-        """Load the page and start the client, without waiting for anything."""
+    async def open(self, *, fetched: object = None) -> LiveTab:
+        """Load the page and start the client, with what was fetched of the feed, without waiting for anything."""
         await self.page.goto(self._url)
-        await self.page.evaluate(OPEN, {"person": self._person})
+        await self.page.evaluate(OPEN, {"person": self._person, "fetched": fetched})
         return self
 
     async def live(self) -> LiveTab:

@@ -51,6 +51,29 @@ async def test_the_first_connect_asks_for_nothing(server: ScriptedServer, tab: L
     assert [item["token"] for item in server.sent("connect")] == ["ticket 1", "ticket 2"]
 
 
+@pytest.mark.parametrize(
+    ("fetched", "told"),
+    [
+        ({"epoch": "e", "offset": 4}, ["gap"]),
+        ({"epoch": "d", "offset": 5}, ["gap"]),
+        ({"epoch": "e", "offset": 5}, []),
+        ({"epoch": "e", "offset": 7}, []),
+        (None, []),
+    ],
+)
+@pytest.mark.parametrize("later", [False, True])
+async def test_what_was_fetched_joins_the_stream(
+    server: ScriptedServer, tab: LiveTab, fetched: object, told: list[str], *, later: bool
+) -> None:
+    """What was published between a fetch and the connection is a gap, in whichever order the two become known."""
+    server.results = [stream(5)]
+    await (await tab.open(fetched=None if later else fetched)).live()
+    if later:
+        await tab.page.evaluate("(fetched) => live.fetched('feed', fetched)", fetched)
+    await server.publish(8, "eight")
+    await tab.hears(*told, "eight")
+
+
 @pytest.mark.parametrize("code", [3501, 3503, 3504, 4500])
 async def test_a_final_close_is_obeyed(server: ScriptedServer, tab: LiveTab, code: int) -> None:
     """Codes 3500–3999 and 4500–4999 end it, until the person asks to connect again."""

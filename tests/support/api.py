@@ -29,6 +29,7 @@ from storage.feeds import Feeds
 from storage.gate import Gate
 from storage.home import Home
 from storage.ids import slot_group
+from storage.notification_log import NotificationLog
 from storage.quotas import Quotas
 from storage.redis_client import Redis
 from storage.tickets import Tickets
@@ -47,6 +48,7 @@ def services_of(database: Database, redis: Redis, folder: Path, **settings: Any)
         blobs=FileBlobs(folder / "blobs"),
         feeds=feeds,
         home=Home(database, redis, feeds, cards, engagement),
+        notification_log=NotificationLog(redis),
         cards=cards,
         engagement=engagement,
         quotas=Quotas(redis),

@@ -121,11 +121,12 @@ async def test_the_shapes_that_are_described_are_those_that_are_given(api: Api) 
     answers.Comment.model_validate(comment.expect(201))
     for path, model in (
         (f"/photos/{photo['id']}", answers.Photo),
-        ("/feed", answers.ListOf[answers.Photo]),
+        ("/feed", answers.ListInStream[answers.Photo]),
         (f"/photos/{photo['id']}/comments", answers.ListOf[answers.Comment]),
         (f"/users/{ann.id}", answers.Profile),
         (f"/users/{ann.id}/followers", answers.ListOf[answers.Person]),
         ("/users/me", answers.Account),
+        ("/notifications", answers.ListInStream[answers.Notification]),
         ("/notifications/counters", answers.Counters),
     ):
         model.model_validate((await bob.call("GET", path)).expect(200))

@@ -1,0 +1,61 @@
+"""What happens after a page was fetched and before its live connection stands."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from playwright.async_api import Page, Route, expect
+
+from tests.browser.visitor import House, published
+from tests.support.eventually import eventually
+from tests.support.pictures import photograph
+
+
+@asynccontextmanager
+async def unconnected(page: Page) -> AsyncIterator[None]:
+    """Load the page anew, and let its live connection begin at the end of the block."""
+    begins = asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        await begins.wait()
+        await route.continue_()
+
+    await page.route("**/api/v1/live/token", hold)
+    async with page.expect_response("**/api/v1/notifications/counters"), page.expect_response("**/api/v1/feed?*"):
+        await page.reload()
+    yield
+    begins.set()
+
+
+async def test_a_photo_in_between_appears(house: House) -> None:
+    """A photo that is published between the feed and the connection is shown without reloading, once."""
+    owner, follower = await house.friends()
+    async with unconnected(follower.page):
+        await owner.person.upload(photograph("temple"), "just missed")
+
+        async def arrived() -> bool:
+            return bool(await follower.person.feed())
+
+        await eventually(arrived, within=15)
+        await expect(follower.card("just missed")).to_have_count(0)
+    await follower.sees(follower.card("just missed"))
+    await expect(follower.page.locator("article.card")).to_have_count(1)
+
+
+async def test_a_notification_in_between_counts(house: House) -> None:
+    """A like that comes between the counters and the connection is on the badge."""
+    owner, fan = await house.guest(), await house.account()
+    photo = (await owner.person.upload(photograph("temple"), "liked"))["id"]
+    await published(owner.person, photo)
+    async with unconnected(owner.page):
+        (await fan.call("PUT", f"/photos/{photo}/like")).expect(200)
+
+        async def notified() -> bool:
+            counters = (await owner.person.call("GET", "/notifications/counters")).expect(200)
+            return bool(counters["unseen"] == 1)
+
+        await eventually(notified, within=15)
+        await expect(owner.page.locator(".nav .badge")).to_be_hidden()
+    await owner.sees_text(owner.page.locator(".nav .badge"), "1 new")

@@ -1,0 +1,46 @@
+"""Where a live stream stands, told with what was fetched: whoever recovers from there misses nothing."""
+
+from __future__ import annotations
+
+import pytest
+
+from storage import ids
+from tests.support.api import Api
+from tests.support.listener import announcement
+from tests.support.pictures import photograph
+
+pytestmark = pytest.mark.engines
+
+
+async def test_of_the_feed(api: Api) -> None:
+    """The first page tells how far it shows the stream, later ones tell nothing."""
+    ann = await api.person()
+    viewer, feeds = ids.decode(ann.id), api.services.feeds
+    for _ in range(2):
+        await api.finish(await ann.upload(photograph()))
+    page = (await ann.call("GET", "/feed?limit=1")).expect(200)
+    epoch, offset = await feeds.position(viewer)
+    assert page["stream"] == {"epoch": epoch, "offset": offset}
+    assert (await ann.call("GET", f"/feed?limit=1&cursor={page['next']}")).expect(200)["stream"] is None
+
+    later = await ann.upload(photograph())
+    await api.finish(later)
+    await feeds.insert(ids.decode(later["id"]), [viewer], announcement())
+    missed = await feeds.since(viewer, **page["stream"])
+    assert missed is not None
+    assert [ids.encode(photo) for _, photo, _ in missed.items] == [later["id"]]
+    again = (await ann.call("GET", "/feed?limit=1")).expect(200)["stream"]
+    assert (await feeds.since(viewer, **again)) == await feeds.since(viewer, missed.epoch, missed.offset)
+
+
+async def test_of_the_inbox(api: Api) -> None:
+    """The first page tells where the stream stood before the list was read."""
+    ann = await api.person()
+    viewer, log = ids.decode(ann.id), api.services.notification_log
+    page = (await ann.call("GET", "/notifications")).expect(200)
+    epoch, offset = await log.position(viewer)
+    assert page == {"items": [], "next": None, "stream": {"epoch": epoch, "offset": offset}}
+    await log.push(viewer, 7, announcement())
+    missed = await log.since(viewer, **page["stream"])
+    assert missed is not None
+    assert [number for _, number in missed] == [7]
