@@ -7,7 +7,7 @@ a reader ignores fields that it does not know, so that fields can be added while
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeVar
 
 import msgpack
@@ -60,12 +60,16 @@ class PhotoRejected(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class PhotoDeleted(Event):
-    """The author deleted the photo; its row is a tombstone."""
+    """The author deleted the photo; its row is a tombstone.
+
+    `notifications` are the newest that went with it out of the author's inbox.
+    """
 
     topic: ClassVar[str] = "photo.deleted"
     photo_id: int
     author_id: int
     sha256: str
+    notifications: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,6 +25,8 @@ __all__ = [
     "newest",
 ]  # fmt: skip
 
+_TOLD = 100  # notifications that an event names: more than an inbox shows at once
+
 
 async def create(
     tx: Transaction,
@@ -253,16 +255,18 @@ async def _delete(tx: Transaction, author_id: int, photo_id: int | None) -> int:
     await tx.execute("DELETE FROM photo_tags WHERE photo_id = ANY($1::bigint[])", gone)
     await tx.execute("DELETE FROM photo_exif WHERE photo_id = ANY($1::bigint[])", gone)
     # What an inbox tells of these photos leads nowhere now; only their author was told of them.
-    await tx.execute(
+    entries = await tx.fetch(
         "UPDATE notifications SET deleted_at = now() "
-        "WHERE photo_id = ANY($1::bigint[]) AND user_id = $2 AND deleted_at IS NULL",
+        "WHERE photo_id = ANY($1::bigint[]) AND user_id = $2 AND deleted_at IS NULL RETURNING id",
         gone,
         author_id,
     )
     shown = sum(row["state"] == "ready" for row in rows)
     await tx.execute("UPDATE users SET photos = photos - $2 WHERE id = $1", author_id, shown)
+    # Nobody has to hear of an inbox whose account goes, too.
+    told = [] if photo_id is None else sorted((row["id"] for row in entries), reverse=True)[:_TOLD]
     for row in rows:
-        tx.emit(PhotoDeleted(photo_id=row["id"], author_id=author_id, sha256=row["sha256"]))
+        tx.emit(PhotoDeleted(photo_id=row["id"], author_id=author_id, sha256=row["sha256"], notifications=told))
     return len(gone)
 
 

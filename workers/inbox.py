@@ -34,7 +34,7 @@ class Act:
 
 
 class Inbox:
-    """Note and withdraw acts; every method can be repeated."""
+    """Note and withdraw acts, and tell of it; every method can be repeated."""
 
     def __init__(self, db: Database, log: NotificationLog) -> None:
         self._db = db
@@ -47,7 +47,7 @@ class Inbox:
         async with self._db.transaction() as tx:
             entry_id = await notifications.note(tx, **asdict(act))
         if entry_id is not None:
-            await self._announce(act.recipient_id, entry_id)
+            await self.tell(act.recipient_id, entry_id)
 
     async def withdraw(self, act: Act) -> None:
         """Take an act back and tell the recipient how the entry that it stood in is now, or that it is gone."""
@@ -63,7 +63,7 @@ class Inbox:
                 source_id=act.source_id,
             )
         if entry_id is not None:
-            await self._announce(act.recipient_id, entry_id)
+            await self.tell(act.recipient_id, entry_id)
 
     async def settle(self, act: Act, stands: Callable[[], Awaitable[bool]], now: bool) -> None:
         """Note the act if it stands `now`, else withdraw it, and go on until that is still so afterwards.
@@ -78,7 +78,8 @@ class Inbox:
                 return
             now = later
 
-    async def _announce(self, recipient_id: int, entry_id: int) -> None:
+    async def tell(self, recipient_id: int, entry_id: int) -> None:
+        """Tell the recipient how an entry is now, or that it is gone."""
         async with self._db.transaction() as tx:
             await notifications.lock(tx, recipient_id)
             entry = (await notifications.by_ids(tx, recipient_id, [entry_id])).get(entry_id)

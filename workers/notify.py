@@ -21,6 +21,7 @@ from storage.events import (
     CommentDeleted,
     LikeAdded,
     LikeRemoved,
+    PhotoDeleted,
     PhotoRejected,
     UserFollowed,
     UserUnfollowed,
@@ -53,6 +54,7 @@ class NotifyHandlers:
             **on(UserFollowed, self.followed),
             **on(UserUnfollowed, self.request_changed),
             **on(PhotoRejected, self.rejected),
+            **on(PhotoDeleted, self.deleted),
         }
 
     async def like_changed(self, event: LikeAdded | LikeRemoved) -> None:
@@ -138,6 +140,11 @@ class NotifyHandlers:
                 source_id=photo.id,
             )
             await self._inbox.note(act)
+
+    async def deleted(self, event: PhotoDeleted) -> None:
+        """Tell an author what went out of the inbox with a photo."""
+        for entry_id in event.notifications:
+            await self._inbox.tell(event.author_id, entry_id)
 
     async def _state(self, photo_id: int, user_id: int) -> LikeState | None:
         """Return how a photo is liked, or None once it is deleted."""

@@ -21,6 +21,7 @@ BINDINGS: dict[str, tuple[str, ...]] = {
     ),
     "notify": (
         "photo.rejected",
+        "photo.deleted",
         "like.added",
         "like.removed",
         "comment.added",

@@ -245,3 +245,25 @@ async def test_deleted_photo(stage: Stage) -> None:
     await stage.notify.commented(CommentAdded(comment_id=said.id, photo_id=photo.id, owner_id=ann.id, user_id=bob.id))
     told = [message for message in await stage.told(ann) if message.body["stream"] == "notifications"]
     assert told == []
+
+
+async def test_what_goes_with_a_photo(stage: Stage) -> None:
+    """Who deletes a photo is told which notifications went with it, and how many are left."""
+    ann, bob = await people(stage.database, "ann", "bob")
+    gone, kept = await ready_photo(stage.database, ann), await ready_photo(stage.database, ann)
+    await quiet(stage, ann)
+    for photo in (gone, kept):
+        await stage.like(bob, photo)
+    await comment(stage, bob, gone, "nice")
+    await stage.pump()
+    listed = await notifications.inbox(stage.database, ann.id, before=None, limit=10)
+    there = {encode(entry.id) for entry in listed if entry.photo_id == gone.id}
+    assert len(there) == 2
+    await stage.told(ann)
+    async with stage.database.transaction() as tx:
+        await photos.delete(tx, gone.id, author_id=ann.id)
+    await stage.pump()
+    documents = [m.document for m in await stage.told(ann) if m.body["stream"] == "notifications"]
+    assert {document["notification_id"] for document in documents} == there
+    assert {document["type"] for document in documents} == {"notification.removed"}
+    assert documents[-1]["counters"] == {"unseen": 1, "unread": 1}
