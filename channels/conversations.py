@@ -18,13 +18,13 @@ from channels.form import Form
 from channels.hub import Hub
 from channels.keepalive import Keepalive
 from channels.metrics import LiveMetrics
-from channels.outbox import Transport
 from channels.protocol import codes
 from channels.protocol.codec import BadFrameError
 from channels.protocol.core import ProtocolCore
 from channels.protocol.effects import CallMethod, Connect, Question, ReadHistory, ReadPresence, Refresh, Subscribe
 from channels.protocol.messages import Command
 from channels.settings import LiveSettings
+from channels.transport import Transport
 
 C = TypeVar("C", bound=Connection)
 

@@ -10,88 +10,72 @@ import asyncio
 import os
 from collections.abc import Callable, Collection, Iterable
 from itertools import islice
-from typing import Any, Protocol
 
 from channels.form import Form, SharedMessage
 from channels.protocol import codes
 from channels.protocol.codes import Disconnect
+from channels.transport import Transport, descriptor_of
 
-_SLICE = 2000  # outboxes written in one turn of the event loop: some five milliseconds
-
-
-class Transport(Protocol):
-    """What of `asyncio.Transport` a connection uses."""
-
-    def write(self, data: bytes) -> None:
-        """Send, or keep what the peer does not take at once."""
-        ...
-
-    def get_write_buffer_size(self) -> int:
-        """Return the bytes kept."""
-        ...
-
-    def get_extra_info(self, name: str, /) -> Any:
-        """Return its `socket`, or its `sslcontext` where it encrypts, or None."""
-        ...
-
-    def is_closing(self) -> bool:
-        """Tell whether writing is over."""
-        ...
-
-    def pause_reading(self) -> None:
-        """Let what the peer sends wait."""
-        ...
-
-    def resume_reading(self) -> None:
-        """Take what the peer sends."""
-        ...
-
-    def close(self) -> None:
-        """End the connection once what is kept was taken."""
-        ...
-
-    def abort(self) -> None:
-        """Drop the connection and what is kept."""
-        ...
+_SLICE = 1000  # outboxes written in one turn of the event loop: some three milliseconds
+_FEW = 100  # outboxes that are flushed before a message to very many, so that it need not be gathered
 
 
 # What stands in an outbox that is closed: nothing is gathered there any more.
 _CLOSED: list[bytes] = []
 
-# The numbers of descriptors lie side by side in memory, in the order in which connections come: scattered, each would
-# cost a delivery to thousands a cache miss.
-_numbers: list[int] = []
-
 
 class Departures:
     """Write what outboxes gathered at the end of this turn of the event loop; tell how many messages left.
 
+    A message to very many leaves over several turns. Whatever is gathered meanwhile came after it, and leaves after it.
     `patience` is how many seconds a peer has to take a farewell before the transport is aborted.
     """
 
     def __init__(self, left: Callable[[int], None], *, patience: float) -> None:
         self._left = left
         self._due: list[Outbox] = []
+        # Those whom the message under way has yet to reach, the next one last.
+        self._rest: list[Outbox] = []
+        self._message: SharedMessage | None = None
+        self._scheduled = False
         self.patience = patience
 
     def add(self, outbox: Outbox) -> None:
         """Have an outbox flushed soon."""
-        if not self._due:
-            asyncio.get_running_loop().call_soon(self._flush)
         self._due.append(outbox)
+        self._schedule()
 
     def send_to_all(self, outboxes: Collection[Outbox], message: SharedMessage, *, more: bool = False) -> None:
         """Send one message to many: what the delivery of a live publication comes down to, so it does little.
 
-        It leaves at once, unless `more` follows, with which it is gathered into one write.
+        It leaves at once, unless `more` follows, with which it is gathered into one write, or much has to leave before.
         """
-        rest = iter(outboxes)
-        if not more:
-            kept = self._send_now(islice(rest, _SLICE), message)
-            self.count(min(len(outboxes), _SLICE) - kept)
+        number = len(outboxes)
+        if more or self._rest or (number > _SLICE and len(self._due) > _FEW):
+            self._gather(outboxes, message)
+        elif number <= _SLICE:
+            self._send_now(outboxes, number, message)
+        else:
+            self._flush()
+            rest = iter(outboxes)
+            self._send_now(islice(rest, _SLICE), _SLICE, message)
+            self._rest, self._message = list(rest), message
+            self._rest.reverse()
+            self._schedule()
+
+    def hasten(self, outbox: Outbox) -> None:
+        """Send an outbox what is under way to it."""
+        if self._message is not None and outbox in self._rest:
+            self._rest.remove(outbox)
+            self._send_now((outbox,), 1, self._message, late=True)
+
+    def count(self, messages: int) -> None:
+        """Tell of messages that have left."""
+        self._left(messages)
+
+    def _gather(self, outboxes: Iterable[Outbox], message: SharedMessage) -> None:
         due, form, data = self._due, None, b""
-        scheduled = bool(due)
-        for outbox in rest:
+        for outbox in outboxes:
             if outbox.form is not form:
                 form = outbox.form
                 data = message.encoded_for(form)
@@ -100,11 +84,10 @@ class Departures:
                 due.append(outbox)
             else:
                 outbox.put(data)
-        if due and not scheduled:
-            asyncio.get_running_loop().call_soon(self._flush)
+        self._schedule()
 
-    def _send_now(self, outboxes: Iterable[Outbox], message: SharedMessage) -> int:
-        """Return for how many it did not leave: it waits behind others, or their connection has ended."""
+    def _send_now(self, outboxes: Iterable[Outbox], number: int, message: SharedMessage, *, late: bool = False) -> None:
+        """Send a message to so many; what they have gathered came before it or, where it is `late`, behind it."""
         form, data, size, kept, write = None, b"", 0, 0, os.write
         for outbox in outboxes:
             if outbox.form is not form:
@@ -126,21 +109,32 @@ class Departures:
             elif outbox.pending is None:
                 outbox.write(data)
             else:
-                outbox.put(data)
+                (outbox.put_first if late else outbox.put)(data)
                 kept += 1
-        return kept
+        self.count(number - kept)
+
+    def _schedule(self) -> None:
+        if not self._scheduled and (self._due or self._rest):
+            self._scheduled = True
+            asyncio.get_running_loop().call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        """Write to some; the rest has its turn later, so that whatever else is due need not wait for all of it."""
+        self._scheduled = False
+        if self._message is not None:
+            some = self._rest[: -_SLICE - 1 : -1]
+            del self._rest[-_SLICE:]
+            self._send_now(some, len(some), self._message, late=True)
+            if not self._rest:
+                self._message = None
+        else:
+            self._flush()
+        self._schedule()
 
     def _flush(self) -> None:
-        due, self._due = self._due, []
-        if len(due) > _SLICE:
-            # The rest leaves in the next turns, so that whatever else is due need not wait for all of it.
-            due, self._due = due[:_SLICE], due[_SLICE:]
-            asyncio.get_running_loop().call_soon(self._flush)
-        self.count(sum(outbox.flush() for outbox in due))
-
-    def count(self, messages: int) -> None:
-        """Tell of messages that have left."""
-        self._left(messages)
+        due, self._due = self._due[:_SLICE], self._due[_SLICE:]
+        if due:
+            self.count(sum(outbox.flush() for outbox in due))
 
 
 class _Touched:
@@ -182,6 +176,14 @@ class Outbox(_Touched):
             pending.append(data)
         else:
             self.pending = [pending, data]
+
+    def put_first(self, data: bytes) -> None:
+        """Send an encoded message before those that are gathered."""
+        pending = self.pending
+        if isinstance(pending, bytes):
+            self.pending = [data, pending]
+        elif pending is not None and pending is not _CLOSED:
+            pending.insert(0, data)
 
     def write(self, data: bytes) -> None:
         """Write now, behind what the transport still holds."""
@@ -229,6 +231,7 @@ class Outbox(_Touched):
         """Write what was gathered and then the farewell; a second close changes nothing."""
         if self._closed_with is not None:
             return
+        self._departures.hasten(self)
         self._departures.count(self.flush())
         self.gone(disconnect)
         if not self.transport.is_closing():
@@ -242,17 +245,3 @@ class Outbox(_Touched):
         """Write nothing any more, and keep how it ended, unless that is known; also where the transport went first."""
         self._closed_with = self._closed_with or disconnect
         self.pending, self.fileno = _CLOSED, -1
-
-
-def descriptor_of(transport: Transport) -> int:
-    """Return the socket's file descriptor, or -1 where only the transport may read and write.
-
-    asyncio closes it after it has told of the lost connection, and not before.
-    """
-    socket = transport.get_extra_info("socket")
-    if socket is None or transport.get_extra_info("sslcontext") is not None:
-        return -1
-    number = int(socket.fileno())
-    if number >= len(_numbers):
-        _numbers.extend(range(len(_numbers), number + 1024))
-    return _numbers[number]

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from typing import Protocol, TypeVar, cast
 
 from channels.form import Form
-from channels.outbox import Outbox, Transport
+from channels.outbox import Outbox
 from channels.protocol import codes
+from channels.transport import Transport
 
 O = TypeVar("O", bound=Outbox)  # noqa: E741 - stands for outbox
 

@@ -12,31 +12,16 @@ from typing import Any, cast
 
 import pytest
 
-from channels.form import Form, SharedMessage
+from channels.form import Form
 from channels.outbox import Departures, Outbox
 from channels.protocol import codes
 from tests.support.both_loops import on_both_loops
 from tests.support.eventually import eventually
 from tests.support.memory_transport import MemoryTransport
+from tests.support.plain_message import message
 
 SMALL = b"small."
 LARGE = b"L" * 300_000  # more than the sockets of both ends take
-
-
-class Message:
-    """A message that is the same in every form."""
-
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-
-    def encoded_for(self, _form: Form) -> bytes:
-        """Return it."""
-        return self._data
-
-
-def message(data: bytes) -> SharedMessage:
-    """Return what stands for a publication."""
-    return cast(SharedMessage, Message(data))
 
 
 class Scene:
@@ -250,16 +235,3 @@ async def test_nothing_goes_round_encryption() -> None:
         there.setblocking(False)
         with pytest.raises(BlockingIOError):
             there.recv(100)
-
-
-async def test_very_many_leave_in_slices() -> None:
-    """To very many a message leaves some at a time; what follows it meanwhile overtakes it nowhere."""
-    transports = [MemoryTransport() for _ in range(4500)]
-    sent: list[int] = []
-    departures = Departures(sent.append, patience=5)
-    outboxes = [Outbox(cast(Form, transport), transport, departures) for transport in transports]
-    departures.send_to_all(outboxes, message(b"1"))
-    assert sum(bool(transport.writes) for transport in transports) == 2000
-    departures.send_to_all(outboxes, message(b"2"))
-    await eventually(lambda: sum(sent) == 9000)
-    assert all(b"".join(transport.writes) == b"12" for transport in transports)
