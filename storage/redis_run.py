@@ -48,7 +48,12 @@ async def _disown(address: RedisAddress, wire: Wire) -> None:
     answers = await asyncio.gather(*(wire.send(question) for question in QUESTIONS))
     for answer in answers:
         if isinstance(answer, driver.RedisError) and not isinstance(answer, _ELSEWHERE):
-            told = f"cannot tell this run of the server (scripts must be allowed INFO and FLUSHDB): {answer}"
-            raise driver.ConnectionError(told) from answer
+            raise driver.ConnectionError(_told(answer)) from answer
     if 1 in answers:
         log.warning("redis_emptied", server=address.path or f"{address.host}:{address.port}")
+
+
+def _told(error: driver.RedisError) -> str:
+    # Errors of their own kind, such as LOADING, pass by themselves.
+    remedy = "; scripts must be allowed INFO and FLUSHDB" if type(error) is driver.ResponseError else ""
+    return f"cannot tell which run of the server this is: {error}{remedy}"
