@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import secrets
 import shutil
 import signal
 import socket
@@ -20,12 +21,21 @@ from redis.exceptions import RedisError
 START_DEADLINE = 30.0  # seconds
 
 
+# Below those that the kernel gives to outgoing connections (ip_local_port_range), which tests have by the thousand.
+_PORTS = range(12_000, 32_000)
+_given: set[int] = set()
+
+
 def free_port() -> int:
-    """Return a TCP port that nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a TCP port that nobody uses at this moment, and that was not returned before."""
+    while True:
+        port = secrets.choice(_PORTS)
+        if port in _given:
+            continue
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            _given.add(port)
+            return port
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import aiohttp
+import psutil
 
 from tests.support.eventually import eventually
 
@@ -39,6 +40,7 @@ class Service:
         self._folder = folder
         self.log_file = folder / f"{name}.log"
         self.name = name
+        self._port = port
         self.url = f"http://127.0.0.1:{port}" if port else ""
         self.process: asyncio.subprocess.Process | None = None
 
@@ -68,11 +70,17 @@ class Service:
                 try:
                     async with session.get(f"{self.url}/readyz") as response:
                         assert response.status == 200, await response.text()
-                        return True
                 except (aiohttp.ClientError, TimeoutError) as error:
                     raise AssertionError(f"{self.name}: {error}; log: {self.log()[-3000:]}") from error
+                assert self._listens(), f"{self.name}: somebody else answers; log: {self.log()[-3000:]}"
+                return True
 
             await eventually(answers, within=within)
+
+    def _listens(self) -> bool:
+        """Tell whether it is this process that listens where it should answer."""
+        connections = psutil.Process(self.pid).net_connections("tcp")
+        return any(found.laddr.port == self._port for found in connections if found.status == "LISTEN")
 
     async def stop(self, *, within: float = STOP_DEADLINE) -> int:
         """Stop it in good order with SIGTERM and return the exit code; kill it when it does not end."""
