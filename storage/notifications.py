@@ -41,11 +41,11 @@ async def record(
     photo_id: int | None,
     source_id: int,
 ) -> Notification | None:
-    """Do what `note` does, and return the entry instead of its id."""
-    entry_id = await note(
+    """Do what `note` does, and return the entry."""
+    noted = await note(
         tx, recipient_id=recipient_id, kind=kind, actor_id=actor_id, photo_id=photo_id, source_id=source_id
     )
-    return None if entry_id is None else (await by_ids(tx, recipient_id, [entry_id])).get(entry_id)
+    return None if noted is None else (await by_ids(tx, recipient_id, [noted[0]])).get(noted[0])
 
 
 async def note(
@@ -56,8 +56,8 @@ async def note(
     actor_id: int | None,
     photo_id: int | None,
     source_id: int,
-) -> int | None:
-    """Note an act and return the id of the entry it stands in; None when the recipient is not to hear of it.
+) -> tuple[int, bool] | None:
+    """Note an act; return the id of its entry and whether it is new, None when the recipient is not to hear of it.
 
     `source_id` is the photo, comment or user that the act is about; `actor_id` None is PicShare itself.
     A new act brings the entry to the top, unseen; one that is noted already, read or not, changes nothing.
@@ -82,7 +82,7 @@ async def note(
                 source_id,
             )
             await _count(tx, entry_id)
-    return entry_id
+    return entry_id, place["noted"] is None
 
 
 async def withdraw(

@@ -40,14 +40,17 @@ class Inbox:
         self._db = db
         self._log = log
 
-    async def note(self, act: Act) -> None:
-        """Note an act and tell the recipient, unless it is nothing that the recipient is to hear of."""
+    async def note(self, act: Act, *, news_only: bool = False) -> None:
+        """Note an act and tell the recipient, unless it is nothing that the recipient is to hear of.
+
+        With `news_only` an act that is noted already is not told: whoever noted it does so.
+        """
         if act.actor_id == act.recipient_id:
             return
         async with self._db.transaction() as tx:
-            entry_id = await notifications.note(tx, **asdict(act))
-        if entry_id is not None:
-            await self.tell(act.recipient_id, entry_id)
+            noted = await notifications.note(tx, **asdict(act))
+        if noted is not None and (noted[1] or not news_only):
+            await self.tell(act.recipient_id, noted[0])
 
     async def withdraw(self, act: Act) -> None:
         """Take an act back and tell the recipient how the entry that it stood in is now, or that it is gone."""
@@ -71,12 +74,11 @@ class Inbox:
         Events of one like, given and taken back at once, may be handled at the same time in any order;
         whoever looks last leaves the inbox as the likes are.
         """
-        while True:
-            await (self.note(act) if now else self.withdraw(act))
-            later = await stands()
-            if later == now:
-                return
+        await (self.note(act) if now else self.withdraw(act))
+        while (later := await stands()) != now:
             now = later
+            # What it became meanwhile has an event of its own, whose handler may have told it by now.
+            await (self.note(act, news_only=True) if now else self.withdraw(act))
 
     async def tell(self, recipient_id: int, entry_id: int) -> None:
         """Tell the recipient how an entry is now, or that it is gone."""

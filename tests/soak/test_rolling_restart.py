@@ -29,7 +29,7 @@ from tests.support.service import Service
 pytestmark = [pytest.mark.engines, pytest.mark.asyncio(loop_scope="module")]
 
 PEOPLE, DEVICES = 6, 10
-DELAY, WINDOW, RATE = 0.5, 2.0, 18.0  # seconds, seconds, connections a second
+DELAY, WINDOW, RATE = 1.5, 2.0, 18.0  # seconds, seconds, connections a second
 SETTINGS = {
     "PICSHARE_SERVER__DRAIN_DELAY": str(DELAY),
     "PICSHARE_LIVE__DRAIN_SECONDS": str(WINDOW),
