@@ -1,95 +1,55 @@
-"""An inbox and what is told of it stay in step, whatever happens at the same moment."""
+"""What is noted in an inbox and what is told of it stay in step, whatever happens at the same time."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterator
-from typing import Any
+from dataclasses import asdict
 
-import orjson
 import pytest
 
 from storage import notifications
-from storage.database import Database
-from storage.models import NotificationKind, Photo, User
-from storage.notification_log import NotificationLog
-from storage.window_log import Announcement
+from storage.models import NotificationKind
 from tests.support.community import people, ready_photo
-from tests.support.eventually import eventually
+from tests.support.stage import Stage, quiet
 from workers.inbox import Act, Inbox
 
 pytestmark = pytest.mark.engines
 
 
-def like_of(user: User, photo: Photo) -> Act:
-    """Return the act of a like."""
-    return Act(
-        recipient_id=photo.author.id,
-        kind=NotificationKind.LIKE,
-        actor_id=user.id,
-        photo_id=photo.id,
-        source_id=photo.id,
+async def test_what_was_noted_and_not_told_is_told_by_the_repetition(stage: Stage) -> None:
+    """A handler that died between the two is repeated, and tells then."""
+    ann, bob = await people(stage.database, "ann", "bob")
+    photo = await ready_photo(stage.database, ann)
+    await quiet(stage, ann)
+    by_bob = Act(
+        recipient_id=ann.id, kind=NotificationKind.LIKE, actor_id=bob.id, photo_id=photo.id, source_id=photo.id
     )
-
-
-class PausingLog(NotificationLog):
-    """A log whose first announcement is held up until `go`; `told` are the documents in the order they left."""
-
-    def __init__(self, redis: Any) -> None:
-        super().__init__(redis)
-        self.paused, self.go = asyncio.Event(), asyncio.Event()
-        self.told: list[Any] = []
-
-    async def push(self, user_id: int, notification_id: int, announcement: Announcement) -> bool:
-        """Announce, the first time only after `go`."""
-        if not self.paused.is_set():
-            self.paused.set()
-            await self.go.wait()
-        self.told.append(orjson.loads(announcement.body[announcement.body.index(b'{"type"') :]))
-        return await super().push(user_id, notification_id, announcement)
-
-
-@pytest.mark.parametrize(("now", "later", "entries"), [(True, False, 0), (False, True, 1)])
-async def test_settles(database: Database, redis: Any, now: bool, later: bool, entries: int) -> None:
-    """An act that is taken back, or given again, while it is being noted leaves the inbox as it is in the end."""
-    ann, bob = await people(database, "ann", "bob")
-    photo = await ready_photo(database, ann)
-    inbox, act = Inbox(database, NotificationLog(redis)), like_of(bob, photo)
-    if not now:
-        await inbox.note(act)
-    answers: Iterator[bool] = iter((later, later))
+    async with stage.database.transaction() as tx:
+        await notifications.note(tx, **asdict(by_bob))
+    assert await stage.told(ann) == []
 
     async def stands() -> bool:
-        return next(answers)
+        return True
 
-    await inbox.settle(act, stands, now)
-    assert len(await notifications.inbox(database, ann.id, before=None, limit=10)) == entries
-
-
-async def test_told_in_order(database: Database, redis: Any) -> None:
-    """An announcement that is held up lets no later one pass, so that what is told last is how things stand."""
-    ann, bob, cat = await people(database, "ann", "bob", "cat")
-    photo = await ready_photo(database, ann)
-    log = PausingLog(redis)
-    inbox = Inbox(database, log)
-    first = asyncio.create_task(inbox.note(like_of(bob, photo)))
-    await log.paused.wait()
-    second = asyncio.create_task(inbox.note(like_of(cat, photo)))
-    waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
-
-    async def held_up() -> bool:
-        return second.done() or await database.fetchval(waiting) > 0
-
-    await eventually(held_up)
-    log.go.set()
-    await asyncio.gather(first, second)
-    assert [document["notification"]["count"] for document in log.told] == [1, 2]
+    await Inbox(stage.database, stage.notification_log).settle(by_bob, stands, now=True)
+    assert [message.document["type"] for message in await stage.told(ann)] == ["notification"]
 
 
-async def test_nothing_to_withdraw(database: Database, redis: Any) -> None:
-    """Taking back what was never noted tells nobody anything."""
-    ann, bob = await people(database, "ann", "bob")
-    photo = await ready_photo(database, ann)
-    log = PausingLog(redis)
-    await Inbox(database, log).withdraw(like_of(bob, photo))
-    assert not log.paused.is_set()
+async def test_a_like_given_again_meanwhile_is_told_once(stage: Stage) -> None:
+    """A like that is taken back and given again while it is handled is told by the handler of the second alone."""
+    ann, bob = await people(stage.database, "ann", "bob")
+    photo = await ready_photo(stage.database, ann)
+    await quiet(stage, ann)
+    by_bob = Act(
+        recipient_id=ann.id, kind=NotificationKind.LIKE, actor_id=bob.id, photo_id=photo.id, source_id=photo.id
+    )
+    first, second = (Inbox(stage.database, stage.notification_log) for _ in range(2))
+    looks = iter((False, True, True))
+
+    async def stands() -> bool:
+        if look := next(looks):
+            await second.note(by_bob, news_only=True)
+        return look
+
+    await first.settle(by_bob, stands, now=True)
+    kinds = [message.document["type"] for message in await stage.told(ann)]
+    assert kinds == ["notification", "notification.removed", "notification"]

@@ -11,10 +11,9 @@ from storage import comments, notifications, photos, social
 from storage.comment_json import comment_fields
 from storage.events import CommentAdded, LikeAdded, LikeRemoved, PhotoRejected
 from storage.ids import encode
-from storage.models import Comment, NotificationKind, Photo, User
+from storage.models import Comment, Photo, User
 from tests.support.community import people, person, processing_photo, ready_photo
 from tests.support.stage import Stage, inbox, quiet
-from workers.inbox import Act, Inbox
 
 pytestmark = pytest.mark.engines
 
@@ -268,24 +267,3 @@ async def test_what_goes_with_a_photo(stage: Stage) -> None:
     assert {document["notification_id"] for document in documents} == there
     assert {document["type"] for document in documents} == {"notification.removed"}
     assert documents[-1]["counters"] == {"unseen": 1, "unread": 1}
-
-
-async def test_a_like_given_again_meanwhile_is_told_once(stage: Stage) -> None:
-    """A like that is taken back and given again while it is handled is told by the handler of the second alone."""
-    ann, bob = await people(stage.database, "ann", "bob")
-    photo = await ready_photo(stage.database, ann)
-    await quiet(stage, ann)
-    by_bob = Act(
-        recipient_id=ann.id, kind=NotificationKind.LIKE, actor_id=bob.id, photo_id=photo.id, source_id=photo.id
-    )
-    first, second = (Inbox(stage.database, stage.notification_log) for _ in range(2))
-    looks = iter((False, True, True))
-
-    async def stands() -> bool:
-        if look := next(looks):
-            await second.note(by_bob, news_only=True)
-        return look
-
-    await first.settle(by_bob, stands, now=True)
-    kinds = [message.document["type"] for message in await stage.told(ann)]
-    assert kinds == ["notification", "notification.removed", "notification"]
