@@ -69,7 +69,7 @@ async def measure(cores: Cores, *, quick: bool) -> list[Figure]:
     else:
         loads = [
             _Load(sockets=1000, rounds=7, single=60, bursts=10),
-            _Load(sockets=5000, rounds=7, single=20, bursts=3),
+            _Load(sockets=5000, rounds=15, single=20, bursts=3),
         ]
     figures: list[Figure] = []
     async with AsyncExitStack() as stack:
