@@ -30,9 +30,12 @@ _ENGINES = {"redis": "real_redis_url", "valkey": "valkey_url", "cluster": "clust
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the quick tests first, the browser last; on a cluster only what is marked so."""
+    """Run the quick tests first, then those that cannot be shared out; on a cluster only what is marked so.
+
+    Last come many that take a second each, so that all processes of a run end at the same time.
+    """
     items[:] = [item for item in items if not _on_cluster(item) or item.get_closest_marker("cluster")]
-    order = {"unit": 0, "contract": 1, "integration": 2, "sdk": 3, "e2e": 4, "soak": 5, "browser": 6}
+    order = {"unit": 0, "contract": 1, "e2e": 2, "soak": 3, "integration": 4, "sdk": 5, "browser": 6}
     items.sort(key=lambda item: order.get(item.path.relative_to(Path(__file__).parent).parts[0], 7))
 
 
