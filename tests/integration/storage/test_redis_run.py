@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +26,22 @@ from tests.support.gallery import Gallery
 pytestmark = pytest.mark.engines
 
 
+@contextmanager
+def running(folder: Path, *options: str) -> Iterator[RedisNode]:
+    """Run a server for the time of the block."""
+    node = RedisNode(folder, free_port(), options)
+    node.start()
+    try:
+        yield node
+    finally:
+        node.kill()
+
+
 @pytest.fixture
 def node(tmp_path: Path) -> Iterator[RedisNode]:
     """A server that writes its file only when it is told to, and starts again from that."""
-    node = RedisNode(tmp_path / "redis", free_port(), ["--appendonly", "no", "--repl-diskless-sync-delay", "0"])
-    node.start()
-    yield node
-    node.stop()
+    with running(tmp_path / "redis", "--appendonly", "no", "--repl-diskless-sync-delay", "0") as node:
+        yield node
 
 
 async def restarted_from(client: Redis, node: RedisNode, *, later: dict[str, str]) -> None:
@@ -83,37 +93,33 @@ async def test_who_only_listens_looks_too(node: RedisNode) -> None:
 
 async def test_an_append_only_file_is_up_to_date(tmp_path: Path) -> None:
     """What a server reads from its own append-only file stays, and clients recover."""
-    node = RedisNode(tmp_path / "redis", free_port(), ["--appendonly", "yes"])
-    node.start()
-    client = open_redis(node.url)
-    await execute(client, "SET", "key", "kept")
-    node.kill()
-    node.start()
-    with capture_logs() as logs:
-        assert await execute(client, "GET", "key") == b"kept"
-    assert logs == []
-    await client.aclose()
-    node.stop()
+    with running(tmp_path / "redis", "--appendonly", "yes") as node:
+        client = open_redis(node.url)
+        await execute(client, "SET", "key", "kept")
+        node.kill()
+        node.start()
+        with capture_logs() as logs:
+            assert await execute(client, "GET", "key") == b"kept"
+        assert logs == []
+        await client.aclose()
 
 
 async def test_a_replica_may_have_lagged(tmp_path: Path, node: RedisNode) -> None:
     """A replica that has become the master is not trusted, with an append-only file either."""
     client = open_redis(node.url)
     await execute(client, "SET", "key", "old")
-    replica = RedisNode(tmp_path / "replica", free_port(), ["--replicaof", f"127.0.0.1 {node.port}"])
-    replica.start()
-    copy = raw.Redis(port=replica.port)
+    with running(tmp_path / "replica", "--replicaof", f"127.0.0.1 {node.port}") as replica:
+        copy = raw.Redis(port=replica.port)
 
-    async def has_copied() -> bool:
-        return bool(await copy.get("key") == b"old")
+        async def has_copied() -> bool:
+            return bool(await copy.get("key") == b"old")
 
-    await eventually(has_copied)
-    await copy.replicaof("NO", "ONE")
-    promoted = open_redis(replica.url)
-    assert await execute(promoted, "GET", "key") is None
-    for one in (client, copy, promoted):
-        await one.aclose()
-    replica.kill()
+        await eventually(has_copied)
+        await copy.replicaof("NO", "ONE")
+        promoted = open_redis(replica.url)
+        assert await execute(promoted, "GET", "key") is None
+        for one in (client, copy, promoted):
+            await one.aclose()
 
 
 async def test_data_of_an_unknown_run_stay(node: RedisNode) -> None:
