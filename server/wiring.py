@@ -38,7 +38,7 @@ from storage.home import Home
 from storage.ids import slot_group
 from storage.quotas import Quotas
 from storage.revocations import Revocations
-from storage.tickets import MARGIN, Tickets
+from storage.tickets import REVOCATION_MARGIN, Tickets
 from workers.broker import Policy
 from workers.decoder import Decoder, DecoderLimits
 from workers.fanout import FanoutHandlers
@@ -189,7 +189,7 @@ async def handlers_of(
 
 def janitor_of(settings: Settings, stores: Stores) -> Janitor:
     """Return the janitor."""
-    revocations = Revocations(stores.db, stores.redis, life=settings.auth.access_ttl + MARGIN)
+    revocations = Revocations(stores.db, stores.redis, life=settings.auth.access_ttl + REVOCATION_MARGIN)
     return Janitor(stores.db, stores.blobs, revocations)
 
 

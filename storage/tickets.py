@@ -11,7 +11,7 @@ import orjson
 from storage.ids import slot_group
 from storage.redis_client import Redis, redis_errors
 
-MARGIN = 60  # seconds that a revocation outlives the last token, for clocks that differ
+REVOCATION_MARGIN = 60  # seconds that a revocation outlives the last token, for clocks that differ
 
 
 class Tickets:

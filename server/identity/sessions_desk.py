@@ -16,7 +16,7 @@ from storage import sessions, users
 from storage.database import Database, Transaction
 from storage.errors import NotFoundError
 from storage.models import User
-from storage.tickets import MARGIN, Tickets
+from storage.tickets import REVOCATION_MARGIN, Tickets
 
 log = structlog.get_logger(__name__)
 
@@ -82,7 +82,7 @@ class SessionDesk:
     async def forget(self, user_id: int, ended: Iterable[str]) -> None:
         """Refuse the access tokens of sessions that ended in the database, and close their live connections."""
         for session in ended:
-            await self._tickets.revoke_session(session, user_id, ttl=self._tokens.ttl + MARGIN)
+            await self._tickets.revoke_session(session, user_id, ttl=self._tokens.ttl + REVOCATION_MARGIN)
             await self._publisher.to_users([user_id], control_body(control="disconnect", session=session))
 
     def _pair(self, user: User, session: str, refresh: str) -> TokenPair:

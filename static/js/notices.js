@@ -22,6 +22,7 @@ export class Notices extends EventTarget {
       await this.refresh();
       this.#app.live.fetched("notifications", stream);
     } catch {
+      // Without it the stream begins where it is connected, and the counters are still wanted.
       await this.refresh();
     }
   }

@@ -89,6 +89,7 @@ async def test_page_tells_everything(world: World) -> None:
         ]
         assert page.next == photos[3]
         assert not page.revoked
+    assert page.position == await world.feeds.position(ann)
     last = await world.page(ann, before=photos[1], limit=2)
     assert (ids_of(last), last.next) == ([photos[0]], None)
     assert told(await world.page(ann, before=photos[0])) == []

@@ -7,7 +7,7 @@ from dataclasses import asdict
 import pytest
 
 from storage import notifications
-from storage.models import NotificationKind
+from storage.models import NotificationKind, User
 from tests.support.community import people, ready_photo
 from tests.support.stage import Stage, quiet
 from workers.inbox import Act, Inbox
@@ -15,14 +15,18 @@ from workers.inbox import Act, Inbox
 pytestmark = pytest.mark.engines
 
 
-async def test_what_was_noted_and_not_told_is_told_by_the_repetition(stage: Stage) -> None:
-    """A handler that died between the two is repeated, and tells then."""
+async def a_like(stage: Stage) -> tuple[User, Act]:
+    """Return somebody who is connected, and a like of their photo that nobody has noted."""
     ann, bob = await people(stage.database, "ann", "bob")
     photo = await ready_photo(stage.database, ann)
     await quiet(stage, ann)
-    by_bob = Act(
-        recipient_id=ann.id, kind=NotificationKind.LIKE, actor_id=bob.id, photo_id=photo.id, source_id=photo.id
-    )
+    act = Act(recipient_id=ann.id, kind=NotificationKind.LIKE, actor_id=bob.id, photo_id=photo.id, source_id=photo.id)
+    return ann, act
+
+
+async def test_what_was_noted_and_not_told_is_told_by_the_repetition(stage: Stage) -> None:
+    """A handler that died between the two is repeated, and tells then."""
+    ann, by_bob = await a_like(stage)
     async with stage.database.transaction() as tx:
         await notifications.note(tx, **asdict(by_bob))
     assert await stage.told(ann) == []
@@ -36,12 +40,7 @@ async def test_what_was_noted_and_not_told_is_told_by_the_repetition(stage: Stag
 
 async def test_a_like_given_again_meanwhile_is_told_once(stage: Stage) -> None:
     """A like that is taken back and given again while it is handled is told by the handler of the second alone."""
-    ann, bob = await people(stage.database, "ann", "bob")
-    photo = await ready_photo(stage.database, ann)
-    await quiet(stage, ann)
-    by_bob = Act(
-        recipient_id=ann.id, kind=NotificationKind.LIKE, actor_id=bob.id, photo_id=photo.id, source_id=photo.id
-    )
+    ann, by_bob = await a_like(stage)
     first, second = (Inbox(stage.database, stage.notification_log) for _ in range(2))
     looks = iter((False, True, True))
 
