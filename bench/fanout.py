@@ -16,11 +16,11 @@ from pathlib import Path
 from bench.report import Figure, figure
 from storage import social
 from storage.cards import Cards
-from storage.database import Database
 from storage.embedded.postgres import embedded_postgres
 from storage.feeds import Feeds
 from storage.ids import IdMaker, slot_group
-from storage.migrate import migrate
+from storage.postgres.database import Database
+from storage.postgres.migrate import migrate
 from storage.redis_client import Redis, open_redis
 from storage.window_log import Announcement
 from tests.engines.private import redis_server

@@ -22,7 +22,7 @@ from bench.asking import rate
 from bench.cores import Cores, share_out
 from bench.report import Figure, figure
 from storage.embedded.postgres import embedded_postgres
-from storage.migrate import migrate
+from storage.postgres.migrate import migrate
 from tests.engines.private import free_port, redis_server
 
 GROUP = "GET /feed, 20 photos"

@@ -30,8 +30,8 @@ from server.operation.welcome import starting, welcome
 from server.roles import Role, Service, require_backends, services_of
 from server.stores import Stores, open_stores
 from server.wiring import QUEUE_SERVICES, api_app, handlers_of, janitor_of, live_app, live_layer, policy_of
-from storage import migrate
 from storage.errors import StorageError
+from storage.postgres import migrate
 from workers.broker import Broker
 from workers.relay import Relay
 from workers.worker import Worker

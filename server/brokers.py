@@ -8,7 +8,7 @@ from typing import Protocol
 
 from server.config.settings import Settings
 from server.errors import ConfigError
-from storage.database import Database
+from storage.postgres.database import Database
 from workers import routing
 from workers.broker import Broker
 from workers.relay import EventPublisher

@@ -5,7 +5,7 @@ from __future__ import annotations
 from channels.bus.presence import PresenceBook
 from channels.ports import Presence
 from storage import social
-from storage.database import Queryable
+from storage.postgres.database import Queryable
 
 
 class PresenceView:

@@ -20,12 +20,12 @@ from server.identity.quotas_policy import Limits
 from server.media.urls import MediaUrls
 from storage.blobs import Blobs
 from storage.cards import Cards
-from storage.database import Database
 from storage.engagement import Engagement
 from storage.feeds import Feeds
 from storage.gate import Gate
 from storage.home import Home
 from storage.notification_log import NotificationLog
+from storage.postgres.database import Database
 from storage.quotas import Quotas
 from storage.tickets import Tickets
 

@@ -12,11 +12,11 @@ from server.brokers import routes_of
 from server.config.settings import Settings
 from storage.blobs_file import FileBlobs
 from storage.cards import Cards
-from storage.database import Database
 from storage.engagement import Engagement
 from storage.feeds import Feeds
 from storage.ids import slot_group
 from storage.notification_log import NotificationLog
+from storage.postgres.database import Database
 from storage.redis_client import Redis, open_redis
 
 

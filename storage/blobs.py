@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from storage.database import Transaction
+from storage.postgres.database import Transaction
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

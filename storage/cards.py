@@ -21,10 +21,10 @@ from typing import Any, TypeAlias
 import orjson
 
 from storage import photos
-from storage.database import Queryable
 from storage.ids import encode
 from storage.log_format import pack_ids
 from storage.models import Person, Photo, PhotoState
+from storage.postgres.database import Queryable
 from storage.redis_client import Redis, execute, redis_errors, values_of
 from storage.redis_scripts import Script
 

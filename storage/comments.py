@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from storage import ids, likes, photos
-from storage.database import Queryable, Transaction
 from storage.errors import NotFoundError
 from storage.events import CommentAdded, CommentDeleted
 from storage.models import Comment, LikeState, User
-from storage.rows import COMMENT, comment_of
-from storage.visibility import unblocked
+from storage.postgres.database import Queryable, Transaction
+from storage.postgres.rows import COMMENT, comment_of
+from storage.postgres.visibility import unblocked
 
 
 async def add(tx: Transaction, *, photo_id: int, author_id: int, text: str) -> tuple[Comment, LikeState]:

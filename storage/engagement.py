@@ -16,10 +16,10 @@ from collections.abc import Mapping, Sequence
 
 from storage import likes, photos
 from storage.cards import ending
-from storage.database import Queryable
 from storage.ids import milliseconds_of, slot_group
 from storage.log_format import pack_ids
 from storage.models import LikeState
+from storage.postgres.database import Queryable
 from storage.redis_client import Redis, execute, redis_errors, values_of
 from storage.redis_scripts import Call, Script
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from storage import notifications
-from storage.database import Transaction
 from storage.events import LikeRemoved
 from storage.models import NotificationKind
+from storage.postgres.database import Transaction
 
 GRACE_MINUTES = 20
 """Longer than an access token lives and than any transaction runs: nothing is added after it."""

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 from storage import photo_lists, photos, social
 from storage.cards import Cards
-from storage.database import Queryable
 from storage.log_format import Entry, LogView, parse_epoch
+from storage.postgres.database import Queryable
 from storage.redis_client import Redis
 from storage.window_log import Announcement, Building, Filled, Inserted, WindowLog
 

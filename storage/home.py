@@ -13,11 +13,11 @@ from typing import Any
 
 from storage import photo_lists
 from storage.cards import LIKED, NOT_LIKED, PRIVATE, Cards, Sign, ending, opened
-from storage.database import Queryable
 from storage.engagement import Engagement, covers, liked_key
 from storage.feeds import Feeds
 from storage.home_split import home_script
 from storage.log_format import pack_ids, unpack_ids
+from storage.postgres.database import Queryable
 from storage.quotas import Quota, QuotaPolicy, user_quota_key
 from storage.redis_client import Redis
 from storage.tickets import revoked_key

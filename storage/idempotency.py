@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
-from storage.database import Transaction
+from storage.postgres.database import Transaction
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

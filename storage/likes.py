@@ -7,12 +7,12 @@ another order can tell which is newer.
 from __future__ import annotations
 
 from storage import photos
-from storage.database import Queryable, Transaction
 from storage.errors import NotFoundError
 from storage.events import LikeAdded, LikeRemoved
 from storage.models import LikeState, Person
-from storage.rows import PERSON, person_of
-from storage.visibility import KNOWN
+from storage.postgres.database import Queryable, Transaction
+from storage.postgres.rows import PERSON, person_of
+from storage.postgres.visibility import KNOWN
 
 
 async def add(tx: Transaction, *, photo_id: int, user_id: int) -> LikeState:

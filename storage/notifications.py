@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from storage import ids
-from storage.database import Queryable, Transaction
 from storage.errors import NotFoundError
 from storage.models import Notification, NotificationCounters, NotificationKind, Person
-from storage.rows import PERSON, Row, person_of
-from storage.visibility import unblocked
+from storage.postgres.database import Queryable, Transaction
+from storage.postgres.rows import PERSON, Row, person_of
+from storage.postgres.visibility import unblocked
 
 _SHOWN_ACTORS = 3
 _ENTRY = (

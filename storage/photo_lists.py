@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from storage.database import Queryable
 from storage.ids import MAX_ID
 from storage.models import Photo
-from storage.rows import PHOTO, PHOTOS, photo_of
-from storage.visibility import READABLE, SHOWN, unblocked
+from storage.postgres.database import Queryable
+from storage.postgres.rows import PHOTO, PHOTOS, photo_of
+from storage.postgres.visibility import READABLE, SHOWN, unblocked
 
 
 async def newest(db: Queryable, *, viewer_id: int | None, before: int | None, limit: int) -> list[Photo]:

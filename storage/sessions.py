@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
-from storage.database import Queryable, Transaction
+from storage.postgres.database import Queryable, Transaction
 
 Outcome = Literal["ok", "reused", "unknown", "expired"]
 

@@ -7,12 +7,12 @@ transactions wait for each other in a circle.
 
 from __future__ import annotations
 
-from storage.database import Queryable, Transaction
 from storage.errors import ConflictError, NotFoundError
 from storage.events import UserBlocked, UserFollowed, UserMuted, UserUnfollowed
 from storage.models import Relation, User
-from storage.rows import USER, user_of
-from storage.visibility import KNOWN, PRESENCE, PUBLISHED
+from storage.postgres.database import Queryable, Transaction
+from storage.postgres.rows import USER, user_of
+from storage.postgres.visibility import KNOWN, PRESENCE, PUBLISHED
 
 Bound = tuple[int, int]  # (shard, follower id): a point in the order of fan-out
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from storage.database import Transaction
 from storage.events import PhotoUploaded
+from storage.postgres.database import Transaction
 
 
 async def announce_again(tx: Transaction, *, older_than: timedelta, younger_than: timedelta, limit: int = 100) -> int:

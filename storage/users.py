@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from storage import comments, ids, photos, sessions
-from storage.database import Queryable, Transaction
 from storage.errors import ConflictError, NotFoundError
 from storage.events import PresenceHidden, UserChanged
 from storage.models import Person, PresenceAudience, Role, User
-from storage.rows import PERSON, USER, person_of, user_of
-from storage.visibility import KNOWN, PROFILE
+from storage.postgres.database import Queryable, Transaction
+from storage.postgres.rows import PERSON, USER, person_of, user_of
+from storage.postgres.visibility import KNOWN, PROFILE
 
 _AFTER_ANY_TEXT = "\U0010ffff"  # sorts after every character that a name can hold
 

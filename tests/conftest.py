@@ -14,9 +14,9 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser
 
-from storage.database import Database
 from storage.embedded.postgres import embedded_postgres
 from storage.embedded.valkey import embedded_valkey
+from storage.postgres.database import Database
 from storage.redis_client import Redis, open_redis
 from tests.engines.private import in_background, redis_server
 from tests.engines.rabbitmq import RabbitNode, delete_queues, rabbit_node
@@ -127,7 +127,7 @@ def template_database(postgres_dsn: str) -> str:
     """The name of a migrated database that tests clone."""
     import asyncio
 
-    from storage.migrate import migrate
+    from storage.postgres.migrate import migrate
 
     async def prepare() -> None:
         connection = await asyncpg.connect(postgres_dsn)

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 
 import structlog
 
-from storage.database import Database
 from storage.errors import UnavailableError
-from storage.outbox import CHANNEL
+from storage.postgres.database import Database
+from storage.postgres.outbox import CHANNEL
 from workers.backoff import reconnect_pause
 from workers.broker import DeadLetter, Handler, Message, Policy
 from workers.errors import BrokerError

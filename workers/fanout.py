@@ -15,12 +15,12 @@ from channels.bus.publisher import LivePublisher
 from storage import cards as photo_cards
 from storage import photos, social
 from storage.cards import Cards, Sign
-from storage.database import Database
 from storage.engagement import Engagement
 from storage.events import FanoutChunk, PhotoDeleted, PhotoReady
 from storage.feeds import Feeds
 from storage.ids import SHARDS, shard_of
 from storage.models import LikeState, Photo, PhotoState
+from storage.postgres.database import Database
 from storage.social import Bound
 from storage.window_log import Announcement
 from workers import live_topics

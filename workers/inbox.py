@@ -12,9 +12,9 @@ from dataclasses import asdict, dataclass
 
 from channels.bus import addressing, envelope
 from storage import notifications
-from storage.database import Database
 from storage.models import NotificationKind
 from storage.notification_log import NotificationLog
+from storage.postgres.database import Database
 from storage.window_log import Announcement
 from workers import live_topics
 

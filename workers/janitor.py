@@ -16,8 +16,8 @@ import structlog
 
 from storage import erasure, idempotency, sessions, stuck_photos
 from storage.blobs import Blobs
-from storage.database import Database
 from storage.errors import StorageError
+from storage.postgres.database import Database
 from storage.revocations import Revocations
 
 log = structlog.get_logger(__name__)

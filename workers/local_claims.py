@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import AsyncExitStack
 from typing import Any
 
-from storage.database import Database, driver_errors
+from storage.postgres.database import Database, driver_errors
 from workers.broker import Message
 from workers.verdicts import Outcome, Verdict
 

@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from channels.bus.publisher import LivePublisher
 from storage import comments, likes, photos, social
 from storage.comment_json import comment_json
-from storage.database import Database
 from storage.engagement import Engagement
 from storage.errors import NotFoundError
 from storage.events import (
@@ -28,6 +27,7 @@ from storage.events import (
 )
 from storage.models import LikeState, NotificationKind, PhotoState
 from storage.notification_log import NotificationLog
+from storage.postgres.database import Database
 from workers import live_topics
 from workers.handlers import EventHandler, on
 from workers.inbox import Act, Inbox

@@ -9,9 +9,9 @@ from typing import Any
 
 import structlog
 
-from storage.database import Database, driver_errors
 from storage.errors import UnavailableError
-from storage.outbox import CHANNEL
+from storage.postgres.database import Database, driver_errors
+from storage.postgres.outbox import CHANNEL
 from workers.backoff import reconnect_pause
 
 LOOK_ANYWAY = 1.0  # seconds; bounds how late a row is found whose hint was lost

@@ -12,9 +12,9 @@ from channels.bus import envelope
 from channels.bus.publisher import LivePublisher
 from storage import photos, social
 from storage.cards import Cards
-from storage.database import Database
 from storage.events import PresenceHidden, UserBlocked, UserChanged, UserFollowed, UserMuted, UserUnfollowed
 from storage.feeds import Feeds
+from storage.postgres.database import Database
 from workers import live_topics
 from workers.handlers import EventHandler, on
 

@@ -8,8 +8,8 @@ from typing import Any, Protocol
 
 import structlog
 
-from storage.database import Database
 from storage.errors import UnavailableError
+from storage.postgres.database import Database
 from workers.backoff import reconnect_pause
 from workers.broker import Message
 from workers.errors import BrokerError, UnroutableError

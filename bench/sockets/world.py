@@ -25,12 +25,12 @@ from server.roles import Service
 from server.stores import Stores, open_stores
 from server.wiring import handlers_of, secret_bytes
 from storage import photos, social
-from storage.database import Database
 from storage.embedded.postgres import embedded_postgres
 from storage.events import FanoutChunk
 from storage.ids import SHARDS, IdMaker
-from storage.migrate import migrate
 from storage.models import Role
+from storage.postgres.database import Database
+from storage.postgres.migrate import migrate
 from tests.engines.private import free_port
 from workers.fanout import CHUNK, chunks
 from workers.handlers import EventHandler

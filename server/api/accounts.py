@@ -14,7 +14,7 @@ from server.identity.passwords import Passwords
 from server.identity.quotas_policy import Limits, address_subject
 from server.identity.sessions_desk import SessionDesk
 from storage import users
-from storage.database import Database
+from storage.postgres.database import Database
 from storage.quotas import Quotas
 
 

@@ -13,9 +13,9 @@ from server.edge.endpoint import Endpoint
 from server.edge.paging import Pager
 from server.edge.schemas import ListQuery, NotificationIds
 from storage import notifications
-from storage.database import Database, Transaction
 from storage.notification_json import notification_json
 from storage.notification_log import NotificationLog
+from storage.postgres.database import Database, Transaction
 
 Mark = Callable[[Transaction, int, list[int] | None], Awaitable[int]]
 

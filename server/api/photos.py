@@ -18,7 +18,7 @@ from server.media.uploads import Upload, Uploads
 from storage import photos
 from storage.blobs import Blobs, hold_content, original_key
 from storage.cards import Cards
-from storage.database import Database, Transaction
+from storage.postgres.database import Database, Transaction
 
 _SINGLE = ("caption", "alt_text", "location")
 

@@ -13,9 +13,9 @@ from server.edge.photo_view import PhotoView
 from server.edge.schemas import ListQuery, SearchQuery
 from server.presence import PresenceView
 from storage import photos, social, users
-from storage.database import Database
 from storage.errors import NotFoundError
 from storage.models import User
+from storage.postgres.database import Database
 
 
 class ProfilesApi:

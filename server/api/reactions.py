@@ -15,8 +15,8 @@ from server.edge.paging import Pager
 from server.edge.schemas import ListQuery, NewComment
 from storage import comments, likes, photos
 from storage.comment_json import comment_json
-from storage.database import Database, Transaction
 from storage.models import LikeState
+from storage.postgres.database import Database, Transaction
 
 
 class LikesApi:

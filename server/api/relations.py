@@ -14,10 +14,10 @@ from server.edge.endpoint import Access, Endpoint
 from server.edge.paging import Pager
 from server.edge.schemas import ListQuery
 from storage import social
-from storage.database import Database, Transaction
 from storage.errors import NotFoundError, UnavailableError
 from storage.feeds import Feeds
 from storage.models import User
+from storage.postgres.database import Database, Transaction
 
 log = structlog.get_logger(__name__)
 

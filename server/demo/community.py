@@ -18,9 +18,9 @@ from server.identity.passwords import Passwords
 from server.media.image_header import read_header
 from storage import comments, likes, photo_lists, photos, social, users
 from storage.blobs import Blobs, hold_content, original_key
-from storage.database import Database
 from storage.errors import NotFoundError
 from storage.models import Photo, PhotoState
+from storage.postgres.database import Database
 
 PHOTOS = Path(__file__).parent / "photos"
 READY_DEADLINE = 60.0  # seconds for the media worker to make all variants

@@ -15,7 +15,7 @@ from aiohttp import web
 from server.edge.call import Call, json_answer
 from server.edge.problems import ProblemError, bad_field
 from storage import idempotency
-from storage.database import Database, Transaction
+from storage.postgres.database import Database, Transaction
 
 HEADER = "Idempotency-Key"
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")

@@ -8,8 +8,8 @@ from collections import OrderedDict
 import structlog
 
 from storage import users
-from storage.database import Database
 from storage.errors import UnavailableError
+from storage.postgres.database import Database
 
 INTERVAL = 3600.0  # seconds
 REMEMBERED = 50_000  # people

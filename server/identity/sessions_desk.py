@@ -13,9 +13,9 @@ from channels.bus.publisher import LivePublisher
 from server.edge.call import unauthorized
 from server.identity.tokens import AccessTokens, new_refresh_token, refresh_digest
 from storage import sessions, users
-from storage.database import Database, Transaction
 from storage.errors import NotFoundError
 from storage.models import User
+from storage.postgres.database import Database, Transaction
 from storage.tickets import REVOCATION_MARGIN, Tickets
 
 log = structlog.get_logger(__name__)

@@ -9,8 +9,8 @@ from channels.ports import Grant, Identity
 from server.live.store_errors import store_errors
 from server.presence import PresenceView
 from storage import ids, photos, social
-from storage.database import Queryable
 from storage.errors import NotFoundError
+from storage.postgres.database import Queryable
 from workers import live_topics
 from workers.live_topics import FEED, NOTIFICATIONS, PRESENCE
 

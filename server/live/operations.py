@@ -17,9 +17,9 @@ from server.edge.problems import ProblemError, invalid, problem_of
 from server.edge.schemas import NotificationIds, PhotoOfCall
 from server.identity.quotas_policy import Limits
 from storage import likes, notifications
-from storage.database import Database
 from storage.gate import Gate
 from storage.models import LikeState
+from storage.postgres.database import Database
 
 Run = Callable[[int, Any], Awaitable[bytes]]
 

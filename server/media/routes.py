@@ -9,8 +9,8 @@ from server.identity.auth import Authentication
 from server.media.urls import MediaUrls
 from storage import photos
 from storage.blobs import Blob, Blobs, original_key, variant_key
-from storage.database import Queryable
 from storage.errors import NotFoundError
+from storage.postgres.database import Queryable
 from storage.tickets import Tickets
 
 VARIANTS = ("thumb", "feed")

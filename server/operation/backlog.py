@@ -7,8 +7,8 @@ import asyncio
 import structlog
 
 from server.operation.metrics import Metrics
-from storage.database import Database
 from storage.errors import StorageError
+from storage.postgres.database import Database
 from workers.broker import Broker
 from workers.errors import BrokerError
 

@@ -17,10 +17,10 @@ from server.config.settings import Settings
 from server.errors import ServerError
 from server.operation.doctor_redis import examine_redis
 from server.operation.findings import MAX_SKEW, Finding, skewed
-from storage import migrate
 from storage.blobs_file import FileBlobs
-from storage.database import Database
 from storage.errors import SchemaError, StorageError
+from storage.postgres import migrate
+from storage.postgres.database import Database
 from workers.errors import BrokerError
 from workers.routing import QUEUES
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 from server.operation.metrics import Metrics
 from storage.cards import Cards
-from storage.database import Queryable
 from storage.feeds import Feeds
+from storage.postgres.database import Queryable
 from storage.redis_client import Redis
 from storage.window_log import Announcement, Inserted
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from redis.asyncio import Redis
 
-from storage.database import Database
 from storage.embedded.postgres import embedded_postgres
-from storage.migrate import migrate
+from storage.postgres.database import Database
+from storage.postgres.migrate import migrate
 from tests.engines.private import RedisNode, free_port
 from tests.engines.rabbitmq import RabbitNode
 from tests.support.service import Service

@@ -14,8 +14,8 @@ import aiohttp
 from server.identity.tokens import AccessTokens
 from storage import ids, social, users
 from storage.cards import timestamp
-from storage.database import Database
 from storage.models import Role
+from storage.postgres.database import Database
 from tests.soak.api import Api
 from tests.soak.cluster import Cluster
 from tests.soak.device import BACKOFF, Device

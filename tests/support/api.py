@@ -23,13 +23,13 @@ from storage import ids, photos
 from storage.blobs import variant_key
 from storage.blobs_file import FileBlobs
 from storage.cards import Cards
-from storage.database import Database
 from storage.engagement import Engagement
 from storage.feeds import Feeds
 from storage.gate import Gate
 from storage.home import Home
 from storage.ids import slot_group
 from storage.notification_log import NotificationLog
+from storage.postgres.database import Database
 from storage.quotas import Quotas
 from storage.redis_client import Redis
 from storage.tickets import Tickets

@@ -9,8 +9,8 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from storage.database import Database
-from storage.outbox import CHANNEL
+from storage.postgres.database import Database
+from storage.postgres.outbox import CHANNEL
 from tests.engines.rabbitmq import TEST_STEPS
 from tests.support.eventually import eventually
 from tests.support.tcp_proxy import TcpProxy

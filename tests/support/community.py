@@ -7,8 +7,8 @@ import itertools
 from typing import Any
 
 from storage import photos, social, users
-from storage.database import Database
 from storage.models import Photo, User
+from storage.postgres.database import Database
 
 _contents = itertools.count(1)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 from storage import photos, social, users
-from storage.database import Database
+from storage.postgres.database import Database
 
 _numbers = itertools.count(1)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from storage.database import Database
+from storage.postgres.database import Database
 from tests.support.eventually import eventually
 
 

@@ -14,12 +14,12 @@ import orjson
 from channels.bus.publisher import LivePublisher
 from storage import events, likes, notifications
 from storage.cards import Cards
-from storage.database import Database
 from storage.engagement import Engagement
 from storage.feeds import Feeds
 from storage.ids import slot_group
 from storage.models import LikeState, Photo, User
 from storage.notification_log import NotificationLog
+from storage.postgres.database import Database
 from tests.support.listener import Listener
 from workers.fanout import FanoutHandlers
 from workers.notify import NotifyHandlers

@@ -15,8 +15,8 @@ from channels.live import Live
 from channels.ports import Ports
 from channels.settings import LiveSettings
 from server.live.streams import LiveStreams
-from storage.database import Database
 from storage.ids import encode, slot_group
+from storage.postgres.database import Database
 from storage.redis_client import Redis
 from tests.engines.redis_cluster import RedisCluster
 from tests.integration.channels.conftest import QUICK, Serve

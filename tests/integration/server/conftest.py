@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from server.services import Services
-from storage.database import Database
+from storage.postgres.database import Database
 from storage.redis_client import Redis
 from tests.support.api import Api, running_api, services_of
 

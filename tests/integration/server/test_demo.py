@@ -15,8 +15,8 @@ from server.demo.story import MEMBERS, PICTURES
 from server.identity.passwords import Passwords
 from storage import photos, users
 from storage.blobs_file import FileBlobs
-from storage.database import Database
 from storage.errors import UnavailableError
+from storage.postgres.database import Database
 
 pytestmark = pytest.mark.engines
 

@@ -10,7 +10,7 @@ import pytest
 
 from storage import photos
 from storage.cards import Cards, card_key, complete
-from storage.database import Database
+from storage.postgres.database import Database
 from tests.support.eventually import eventually
 from tests.support.gallery import Gallery
 

@@ -9,9 +9,9 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from storage import comments, erasure, likes, notifications, photos, social, users
-from storage.database import Database, Transaction
 from storage.errors import ConflictError, NotFoundError
 from storage.models import NotificationKind
+from storage.postgres.database import Database, Transaction
 from tests.support.community import people, processing_photo
 
 pytestmark = pytest.mark.engines

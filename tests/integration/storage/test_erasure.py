@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from storage import erasure, likes, notifications, social, users
-from storage.database import Database
 from storage.models import NotificationKind
+from storage.postgres.database import Database
 from tests.support.community import follow, people, ready_photo, topics
 
 pytestmark = pytest.mark.engines

@@ -10,9 +10,9 @@ import pytest
 
 from storage import social
 from storage.cards import Cards
-from storage.database import Database
 from storage.feeds import Feeds
 from storage.log_format import AT_HEADER
+from storage.postgres.database import Database
 from tests.support.databases import NoDatabase
 from tests.support.gallery import Gallery
 from tests.support.listener import Listener, announcement

@@ -10,11 +10,11 @@ import pytest
 
 from storage import likes, users
 from storage.cards import Cards
-from storage.database import Database
 from storage.engagement import Engagement
 from storage.feeds import Feeds
 from storage.home import Home, HomePage
 from storage.ids import decode
+from storage.postgres.database import Database
 from storage.quotas import QuotaPolicy, Quotas, user_subject
 from storage.tickets import Tickets
 from tests.support.databases import NoDatabase

@@ -9,9 +9,9 @@ from datetime import timedelta
 import pytest
 
 from storage import idempotency
-from storage.database import Database
 from storage.idempotency import Claim
 from storage.models import User
+from storage.postgres.database import Database
 from tests.support.community import people, person
 
 pytestmark = pytest.mark.engines

@@ -7,9 +7,9 @@ import asyncio
 import pytest
 
 from storage import comments, likes, photos, users
-from storage.database import Database
 from storage.errors import NotFoundError
 from storage.models import Comment, LikeState, Photo, User
+from storage.postgres.database import Database
 from tests.support.community import block, people, processing_photo, ready_photo, topics
 
 pytestmark = pytest.mark.engines

@@ -7,9 +7,9 @@ import asyncio
 import pytest
 
 from storage import likes, photos, social, users
-from storage.database import Database
 from storage.errors import NotFoundError
 from storage.models import LikeState, Photo, User
+from storage.postgres.database import Database
 from tests.support.community import block, follow, people, person, processing_photo, ready_photo
 from tests.support.locks import somebody_waits
 

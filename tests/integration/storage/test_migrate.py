@@ -10,9 +10,9 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from storage.database import Database
 from storage.errors import ConflictError, SchemaError, UnavailableError
-from storage.migrate import FOLDER, check, migrate
+from storage.postgres.database import Database
+from storage.postgres.migrate import FOLDER, check, migrate
 from workers.routing import queues_of
 
 pytestmark = pytest.mark.engines

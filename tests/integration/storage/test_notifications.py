@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from storage import notifications, photos, social, users
-from storage.database import Database
 from storage.models import Notification, NotificationCounters, NotificationKind, Photo, User
+from storage.postgres.database import Database
 from tests.support.community import block, people, processing_photo, ready_photo
 
 pytestmark = pytest.mark.engines

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from storage import photos, social, users
-from storage.database import Database
 from storage.errors import NotFoundError
 from storage.models import Photo, PhotoState, User
+from storage.postgres.database import Database
 from tests.support.community import block, follow, people, person, processing_photo, ready_photo, topics
 
 pytestmark = pytest.mark.engines

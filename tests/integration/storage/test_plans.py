@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from storage import notifications, photos, social
-from storage.database import Database, Queryable
 from storage.ids import MAX_ID
 from storage.models import NotificationKind
+from storage.postgres.database import Database, Queryable
 
 pytestmark = pytest.mark.engines
 

@@ -12,11 +12,11 @@ import redis.asyncio as raw
 from structlog.testing import capture_logs
 
 from storage.cards import Cards
-from storage.database import Database
 from storage.engagement import Engagement
 from storage.errors import UnavailableError
 from storage.feeds import Feeds
 from storage.home import Home
+from storage.postgres.database import Database
 from storage.quotas import QuotaPolicy
 from storage.redis_client import Redis, execute, open_redis, redis_errors
 from tests.engines.private import RedisNode, free_port

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from storage import sessions
-from storage.database import Database
 from storage.models import User
+from storage.postgres.database import Database
 from storage.sessions import Rotation
 from tests.support.community import people, person
 

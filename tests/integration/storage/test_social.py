@@ -7,9 +7,9 @@ import asyncio
 import pytest
 
 from storage import ids, social, users
-from storage.database import Database
 from storage.errors import ConflictError, NotFoundError
 from storage.models import PresenceAudience, Relation, User
+from storage.postgres.database import Database
 from tests.support.community import block, follow, people, person, topics
 
 pytestmark = pytest.mark.engines

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from storage.database import Database
+from storage.postgres.database import Database
 from tests.support.stage import Stage
 
 

@@ -9,9 +9,9 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from storage.database import Database
 from storage.errors import UnavailableError
 from storage.events import LikeAdded
+from storage.postgres.database import Database
 from tests.support.broker_kits import QUICK, Recorder, consuming
 from tests.support.eventually import eventually
 from workers.broker import Message, Policy

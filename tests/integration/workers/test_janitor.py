@@ -11,8 +11,8 @@ import pytest
 
 from storage import idempotency, likes, sessions, users
 from storage.blobs_file import FileBlobs
-from storage.database import Database
 from storage.errors import UnavailableError
+from storage.postgres.database import Database
 from storage.revocations import Revocations
 from storage.tickets import Tickets, revoked_key
 from tests.support.community import people, person, processing_photo, ready_photo, topics

@@ -10,8 +10,8 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 import structlog
 
-from storage.database import Database
 from storage.events import FanoutChunk, LikeAdded, UserFollowed
+from storage.postgres.database import Database
 from tests.engines.rabbitmq import TEST_STEPS
 from tests.support.broker_kits import Recorder, consuming, port_of
 from tests.support.eventually import eventually

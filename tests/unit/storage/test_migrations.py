@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from storage.errors import SchemaError
-from storage.migrate import FOLDER, Migration, load, pending
+from storage.postgres.migrate import FOLDER, Migration, load, pending
 
 
 def _migration(version: int, name: str, sha256: str = "a") -> Migration:

@@ -18,7 +18,7 @@ import structlog
 from storage.errors import ConflictError, InvalidValueError, UnavailableError
 from storage.events import Event
 from storage.ids import IdMaker
-from storage.outbox import Wakeups, write_events
+from storage.postgres.outbox import Wakeups, write_events
 
 log = structlog.get_logger(__name__)
 

@@ -14,8 +14,8 @@ from typing import Any
 
 import asyncpg
 
-from storage.database import Queryable, driver_errors
 from storage.errors import SchemaError
+from storage.postgres.database import Queryable, driver_errors
 
 FOLDER = Path(__file__).parent / "migrations"
 
