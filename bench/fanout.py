@@ -21,7 +21,7 @@ from storage.feeds import Feeds
 from storage.ids import IdMaker, slot_group
 from storage.postgres.database import Database
 from storage.postgres.migrate import migrate
-from storage.redis_client import Redis, open_redis
+from storage.redis.client import Redis, open_redis
 from storage.window_log import Announcement
 from tests.engines.private import redis_server
 from workers.routing import queues_of

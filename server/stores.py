@@ -17,7 +17,7 @@ from storage.feeds import Feeds
 from storage.ids import slot_group
 from storage.notification_log import NotificationLog
 from storage.postgres.database import Database
-from storage.redis_client import Redis, open_redis
+from storage.redis.client import Redis, open_redis
 
 
 @dataclass(frozen=True, kw_only=True)

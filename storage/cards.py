@@ -25,8 +25,8 @@ from storage.ids import encode
 from storage.log_format import pack_ids
 from storage.models import Person, Photo, PhotoState
 from storage.postgres.database import Queryable
-from storage.redis_client import Redis, execute, redis_errors, values_of
-from storage.redis_scripts import Script
+from storage.redis.client import Redis, execute, redis_errors, values_of
+from storage.redis.scripts import Script
 
 Sign: TypeAlias = Callable[[str], str]
 

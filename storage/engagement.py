@@ -20,8 +20,8 @@ from storage.ids import milliseconds_of, slot_group
 from storage.log_format import pack_ids
 from storage.models import LikeState
 from storage.postgres.database import Queryable
-from storage.redis_client import Redis, execute, redis_errors, values_of
-from storage.redis_scripts import Call, Script
+from storage.redis.client import Redis, execute, redis_errors, values_of
+from storage.redis.scripts import Call, Script
 
 LIFE = 24 * 3600  # seconds
 LIKES_KEPT = 10_000  # of one person

@@ -16,7 +16,7 @@ from storage import photo_lists, photos, social
 from storage.cards import Cards
 from storage.log_format import Entry, LogView, parse_epoch
 from storage.postgres.database import Queryable
-from storage.redis_client import Redis
+from storage.redis.client import Redis
 from storage.window_log import Announcement, Building, Filled, Inserted, WindowLog
 
 WINDOW = 500  # photos

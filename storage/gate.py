@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from storage.quotas import Quota, QuotaPolicy, quota_key, user_subject
-from storage.redis_client import Redis
-from storage.redis_scripts import Script
+from storage.redis.client import Redis
+from storage.redis.scripts import Script
 from storage.tickets import revoked_key
 
 

@@ -19,7 +19,7 @@ from storage.home_split import home_script
 from storage.log_format import pack_ids, unpack_ids
 from storage.postgres.database import Queryable
 from storage.quotas import Quota, QuotaPolicy, user_quota_key
-from storage.redis_client import Redis
+from storage.redis.client import Redis
 from storage.tickets import revoked_key
 from storage.window_log import TIME_TO_LIVE
 

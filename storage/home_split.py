@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from storage.cards import CHANGING, DELETED, UNSHOWN
-from storage.redis_client import Redis, redis_errors, values_of
-from storage.redis_scripts import Argument, Script
+from storage.redis.client import Redis, redis_errors, values_of
+from storage.redis.scripts import Argument, Script
 
 _OK = 0
 

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from storage.ids import BadIdError, decode, encode, slot_group
-from storage.redis_client import Redis, by_slot, in_order
-from storage.redis_scripts import Call, Script
+from storage.redis.client import Redis, by_slot, in_order
+from storage.redis.scripts import Call, Script
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -8,7 +8,7 @@ import math
 from storage import sessions
 from storage.ids import SLOT_GROUPS, slot_group
 from storage.postgres.database import Queryable
-from storage.redis_client import Redis, redis_errors, values_of
+from storage.redis.client import Redis, redis_errors, values_of
 from storage.sessions import Ended
 from storage.tickets import Tickets
 

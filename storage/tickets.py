@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from storage.ids import slot_group
-from storage.redis_client import Redis, redis_errors
+from storage.redis.client import Redis, redis_errors
 
 REVOCATION_MARGIN = 60  # seconds that a revocation outlives the last token, for clocks that differ
 

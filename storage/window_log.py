@@ -33,8 +33,8 @@ from enum import IntEnum
 
 from storage.ids import slot_group
 from storage.log_format import AT_BODY, STAGED, Entry, LogView, pack_ids, unpack_ids
-from storage.redis_client import Redis, execute, redis_errors
-from storage.redis_scripts import Argument, Script
+from storage.redis.client import Redis, execute, redis_errors
+from storage.redis.scripts import Argument, Script
 
 TIME_TO_LIVE = 14 * 24 * 3600  # seconds; people not seen for so long have no log
 BUILD_DEADLINE = 10_000_000  # µs after which a building that nobody finished is begun anew
@@ -87,7 +87,7 @@ class WindowLog:
         self._redis = redis
         self._prefix = prefix.encode()
         # On a cluster the processes' channels are sharded: they have the slot of the logs that the script writes.
-        self._announce = Script("spublish" if redis.sharded else "publish", "log", "announce")
+        self._announce = Script("redis/spublish" if redis.sharded else "redis/publish", "log", "announce")
         self._edit = Script("log", "edit")
         self.window = window
         self.capacity = window + STAGED

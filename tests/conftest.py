@@ -17,7 +17,7 @@ from playwright.async_api import Browser
 from storage.embedded.postgres import embedded_postgres
 from storage.embedded.valkey import embedded_valkey
 from storage.postgres.database import Database
-from storage.redis_client import Redis, open_redis
+from storage.redis.client import Redis, open_redis
 from tests.engines.private import in_background, redis_server
 from tests.engines.rabbitmq import RabbitNode, delete_queues, rabbit_node
 from tests.engines.redis_cluster import RedisCluster, redis_cluster

@@ -30,7 +30,7 @@ from server.operation.metrics import Metrics
 from server.stores import open_stores
 from server.wiring import live_app, live_layer
 from storage.ids import slot_group
-from storage.redis_client import open_redis
+from storage.redis.client import open_redis
 from tests.support.fake_ports import FakeAuthenticator, FakeAuthorizer, FakeOperations, FakePresences, MemoryStreams
 
 STATE = "/bench/state"

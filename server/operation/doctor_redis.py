@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 from channels.bus.addressing import GROUPS
 from server.config.settings import Settings
 from server.operation.findings import MAX_SKEW, Finding, skewed
-from storage.redis_client import Redis, execute, open_redis, redis_errors
+from storage.redis.client import Redis, execute, open_redis, redis_errors
 
 SLOTS = 16_384
 MIN_REDIS = (6, 2)

@@ -8,7 +8,7 @@ from server.operation.metrics import Metrics
 from storage.cards import Cards
 from storage.feeds import Feeds
 from storage.postgres.database import Queryable
-from storage.redis_client import Redis
+from storage.redis.client import Redis
 from storage.window_log import Announcement, Inserted
 
 

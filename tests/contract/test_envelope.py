@@ -15,7 +15,7 @@ from channels.bus.pubsub import PubSub
 from channels.bus.registry import Registry
 from storage.ids import IdMaker, slot_group
 from storage.notification_log import NotificationLog
-from storage.redis_client import Redis
+from storage.redis.client import Redis
 from storage.window_log import Announcement, WindowLog
 from tests.support.eventually import eventually
 

@@ -12,7 +12,7 @@ from channels.bus.addressing import draw_process_id, process_channels, topic_cha
 from channels.bus.engine import publish
 from channels.bus.pubsub import PubSub
 from channels.errors import LiveUnavailableError
-from storage.redis_client import Redis
+from storage.redis.client import Redis
 from tests.support.commandstats import calls
 from tests.support.eventually import eventually
 from tests.support.proxied import Proxied

@@ -31,7 +31,7 @@ from storage.ids import slot_group
 from storage.notification_log import NotificationLog
 from storage.postgres.database import Database
 from storage.quotas import Quotas
-from storage.redis_client import Redis
+from storage.redis.client import Redis
 from storage.tickets import Tickets
 from tests.support.person import Answer, Person
 

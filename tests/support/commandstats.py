@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from storage.redis_client import Redis
+from storage.redis.client import Redis
 
 
 async def calls(redis: Redis, command: str) -> int:

@@ -19,7 +19,7 @@ from channels.bus.presence import PresenceBook
 from channels.live import Live
 from channels.ports import Ports
 from channels.settings import LiveSettings
-from storage.redis_client import Redis
+from storage.redis.client import Redis
 from tests.support.eventually import eventually
 from tests.support.fake_ports import FakeAuthenticator, FakeAuthorizer, FakeOperations, FakePresences, MemoryStreams
 

@@ -25,7 +25,7 @@ from server.presence import PresenceView
 from server.services import Services
 from storage.ids import slot_group
 from storage.notification_log import NotificationLog
-from storage.redis_client import Redis
+from storage.redis.client import Redis
 from tests.support.api import SECRET, Api, running_api
 from tests.support.person import Person
 

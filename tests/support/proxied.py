@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Hashable
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from storage.redis_client import Redis
-from storage.redis_subscriber import Ear, Subscriber
-from storage.redis_wire import RedisAddress, dial
+from storage.redis.client import Redis
+from storage.redis.subscriber import Ear, Subscriber
+from storage.redis.wire import RedisAddress, dial
 from tests.support.tcp_proxy import TcpProxy
 
 

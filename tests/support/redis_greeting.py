@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from storage.redis_run import QUESTIONS
+from storage.redis.freshness import QUESTIONS
 
 _LENGTH = sum(map(len, QUESTIONS))
 

@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager
 import pytest
 
 from channels.settings import LiveSettings
-from storage.redis_client import Redis
+from storage.redis.client import Redis
 from tests.support.live import LiveServer
 
 Serve = Callable[..., AbstractAsyncContextManager[LiveServer]]

@@ -17,7 +17,7 @@ from channels.settings import LiveSettings
 from server.live.streams import LiveStreams
 from storage.ids import encode, slot_group
 from storage.postgres.database import Database
-from storage.redis_client import Redis
+from storage.redis.client import Redis
 from tests.engines.redis_cluster import RedisCluster
 from tests.integration.channels.conftest import QUICK, Serve
 from tests.support.commandstats import calls

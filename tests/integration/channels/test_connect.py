@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 
 from channels.bus.addressing import registry_key, user_field
-from storage.redis_client import Redis
+from storage.redis.client import Redis
 from tests.integration.channels.conftest import Serve
 from tests.support.eventually import eventually
 from tests.support.live import BareClient, LiveServer, group_of

@@ -16,7 +16,7 @@ from channels.bus.addressing import registry_key
 from channels.bus.envelope import stream_body
 from channels.bus.publisher import LivePublisher
 from channels.settings import LiveSettings
-from storage.redis_client import Redis, open_redis
+from storage.redis.client import Redis, open_redis
 from tests.integration.channels.conftest import QUICK, Serve
 from tests.support.eventually import eventually
 from tests.support.live import BareClient, LiveServer, group_of

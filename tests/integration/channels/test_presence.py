@@ -14,7 +14,7 @@ from channels.bus.envelope import control_body
 from channels.bus.presence import PresenceBook
 from channels.bus.processes import Processes
 from channels.bus.publisher import LivePublisher
-from storage.redis_client import Redis
+from storage.redis.client import Redis
 from tests.integration.channels.conftest import Serve
 from tests.support.eventually import eventually
 from tests.support.live import BareClient, LiveServer, group_of

@@ -16,7 +16,7 @@ from channels.bus.presence import PresenceBook
 from channels.bus.processes import Beat, Processes
 from channels.bus.registry import Registry
 from channels.ports import Presence
-from storage.redis_client import Redis
+from storage.redis.client import Redis
 from tests.support.live import group_of
 
 pytestmark = pytest.mark.engines

@@ -9,7 +9,7 @@ import pytest
 
 from server.services import Services
 from storage.postgres.database import Database
-from storage.redis_client import Redis
+from storage.redis.client import Redis
 from tests.support.api import Api, running_api, services_of
 
 

@@ -11,7 +11,7 @@ import pytest
 from channels.bus.envelope import control_body
 from server.services import Services
 from storage import ids
-from storage.redis_client import Redis
+from storage.redis.client import Redis
 from tests.support.api import Api
 from tests.support.live_api import PATH, Socket, connected, running_live_api
 from tests.support.pictures import photograph

@@ -20,7 +20,7 @@ from server.presence import PresenceView
 from storage import ids, notifications
 from storage.models import NotificationKind, Role
 from storage.notification_log import NotificationLog
-from storage.redis_client import Redis
+from storage.redis.client import Redis
 from storage.window_log import Announcement
 from tests.support.api import SECRET, Api
 from tests.support.person import Person

@@ -13,7 +13,7 @@ import pytest
 from channels.settings import LiveSettings
 from server.services import Services
 from storage import events
-from storage.redis_client import Redis
+from storage.redis.client import Redis
 from tests.support.api import Api
 from tests.support.eventually import eventually
 from tests.support.live_api import Socket, connected, running_live_api

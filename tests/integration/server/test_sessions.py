@@ -12,7 +12,7 @@ from channels.bus.addressing import channel_prefix, registry_key, user_field
 from channels.bus.envelope import DisconnectOrder, open_envelope
 from storage import ids
 from storage.ids import slot_group
-from storage.redis_client import Redis
+from storage.redis.client import Redis
 from tests.support.api import Api
 from tests.support.person import Answer
 

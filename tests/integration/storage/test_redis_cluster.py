@@ -12,10 +12,10 @@ from redis.crc import key_slot
 
 from storage.errors import StorageError, UnavailableError
 from storage.quotas import QuotaPolicy, Quotas
-from storage.redis_client import execute, open_redis, redis_errors, values_of
-from storage.redis_cluster import ClusterLink
-from storage.redis_scripts import Script
-from storage.redis_wire import RedisAddress
+from storage.redis.client import execute, open_redis, redis_errors, values_of
+from storage.redis.cluster import ClusterLink
+from storage.redis.scripts import Script
+from storage.redis.wire import RedisAddress
 from tests.engines.private import free_port
 from tests.engines.redis_cluster import ClusterNode, RedisCluster
 from tests.support.commandstats import calls

@@ -13,9 +13,9 @@ import pytest
 import redis.exceptions as driver
 
 from storage.errors import UnavailableError
-from storage.redis_client import execute, open_redis, redis_errors
-from storage.redis_link import Link
-from storage.redis_wire import RedisAddress
+from storage.redis.client import execute, open_redis, redis_errors
+from storage.redis.connection import Link
+from storage.redis.wire import RedisAddress
 from tests.engines.private import RedisNode, free_port
 from tests.support.eventually import eventually
 from tests.support.redis_greeting import greet

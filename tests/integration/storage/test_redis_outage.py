@@ -12,7 +12,7 @@ import pytest
 
 from storage.errors import StorageError, UnavailableError
 from storage.quotas import QuotaPolicy, Quotas
-from storage.redis_client import open_redis, redis_errors
+from storage.redis.client import open_redis, redis_errors
 from storage.window_log import WindowLog
 from tests.engines.private import RedisNode, free_port
 from tests.support.eventually import eventually

@@ -18,7 +18,7 @@ from storage.feeds import Feeds
 from storage.home import Home
 from storage.postgres.database import Database
 from storage.quotas import QuotaPolicy
-from storage.redis_client import Redis, execute, open_redis, redis_errors
+from storage.redis.client import Redis, execute, open_redis, redis_errors
 from tests.engines.private import RedisNode, free_port
 from tests.support.eventually import eventually
 from tests.support.gallery import Gallery

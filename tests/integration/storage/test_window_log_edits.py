@@ -9,7 +9,7 @@ import pytest
 
 from storage.ids import IdMaker
 from storage.log_format import AT_HEADER
-from storage.redis_client import open_redis
+from storage.redis.client import open_redis
 from storage.window_log import Building, Filled, WindowLog
 from tests.support.listener import Listener, announcement
 from tests.support.window_logs import ANN, BOB, entries, ids_of, start

@@ -7,7 +7,7 @@ import struct
 import pytest
 
 from storage.log_format import Entry, LogView, pack_ids, parse_epoch
-from storage.redis_client import open_redis
+from storage.redis.client import open_redis
 from storage.window_log import WindowLog
 
 REMOVED = 1 << 63

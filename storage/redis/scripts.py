@@ -1,4 +1,4 @@
-"""Lua scripts: read from `storage/scripts`, run by their digest, and loaded again by themselves after a restart."""
+"""Lua scripts, run by their digest; a server that does not know a script yet is sent its source."""
 
 from __future__ import annotations
 
@@ -10,18 +10,20 @@ from typing import Any, TypeAlias
 
 from redis.exceptions import NoScriptError
 
-from storage.redis_client import Redis, execute, redis_errors
+from storage.redis.client import Redis, execute, redis_errors
 
 Argument: TypeAlias = bytes | str | int
 Call: TypeAlias = tuple[Sequence[bytes], Sequence[Argument]]
 
 
 class Script:
-    """One script; several files are joined in order, so that scripts share functions written once."""
+    """One script, joined from fragments in the order given, so that scripts share functions.
 
-    def __init__(self, *names: str) -> None:
-        folder = resources.files("storage") / "scripts"
-        self._source = "\n".join((folder / f"{name}.lua").read_text("utf-8") for name in names).encode()
+    A fragment is named by its package and file: `"feeds/log"` is `storage/feeds/lua/log.lua`.
+    """
+
+    def __init__(self, *fragments: str) -> None:
+        self._source = "\n".join(source(fragment) for fragment in fragments).encode()
         self._digest = hashlib.sha1(self._source, usedforsecurity=False).hexdigest()
 
     async def run(self, redis: Redis, keys: Sequence[bytes], arguments: Sequence[Argument]) -> Any:
@@ -37,3 +39,10 @@ class Script:
         if len(calls) == 1:
             return [await self.run(redis, *calls[0])]
         return await asyncio.gather(*(self.run(redis, keys, arguments) for keys, arguments in calls))
+
+
+def source(fragment: str) -> str:
+    """Return the Lua text of a fragment, named as in `Script`."""
+    package, _, name = fragment.rpartition("/")
+    folder = resources.files("storage") / package / "lua" if package else resources.files("storage") / "scripts"
+    return (folder / f"{name}.lua").read_text("utf-8")

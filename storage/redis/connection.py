@@ -11,8 +11,8 @@ from typing import Any
 
 import redis.exceptions as driver
 
-from storage.redis_run import connect
-from storage.redis_wire import RedisAddress, Wire, pack
+from storage.redis.freshness import connect
+from storage.redis.wire import RedisAddress, Wire, pack
 
 
 class Link:

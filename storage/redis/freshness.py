@@ -17,13 +17,13 @@ import redis.exceptions as driver
 import structlog
 
 from storage.ids import SLOT_GROUPS
-from storage.redis_wire import RedisAddress, Wire, dial, pack
+from storage.redis.wire import RedisAddress, Wire, dial, pack
 
 log = structlog.get_logger(__name__)
 
 W = TypeVar("W", bound=Wire)
 
-_SCRIPT = (resources.files("storage") / "scripts" / "run.lua").read_bytes()
+_SCRIPT = (resources.files("storage.redis") / "lua" / "run.lua").read_bytes()
 # One for each slot group: one server has them all, of a cluster's masters each has some.
 QUESTIONS = [pack("EVAL", _SCRIPT, 1, b"run:{%d}" % group) for group in range(SLOT_GROUPS)]
 _ELSEWHERE = (driver.MovedError, driver.AskError)

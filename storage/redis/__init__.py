@@ -1,0 +1,1 @@
+"""Redis and Valkey: connections, clusters, scripts, and protection from stale data."""
