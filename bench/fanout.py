@@ -14,7 +14,6 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from bench.report import Figure, figure
-from storage import social
 from storage.cards import Cards
 from storage.embedded.postgres import embedded_postgres
 from storage.feeds import Feeds
@@ -22,6 +21,7 @@ from storage.ids import IdMaker, slot_group
 from storage.postgres.database import Database
 from storage.postgres.migrate import migrate
 from storage.redis.client import Redis, open_redis
+from storage.stores import relations
 from storage.window_log import Announcement
 from tests.engines.private import redis_server
 from workers.routing import queues_of
@@ -112,8 +112,8 @@ def _channel_prefix(group: int) -> bytes:
 
 async def _chunks(db: Database, author: int) -> list[list[int]]:
     after, chunks = (-1, -1), []
-    for bound in await social.chunk_bounds(db, author, size=CHUNK):
-        chunks.append(await social.follower_ids(db, author, after=after, until=bound, limit=CHUNK))
+    for bound in await relations.chunk_bounds(db, author, size=CHUNK):
+        chunks.append(await relations.follower_ids(db, author, after=after, until=bound, limit=CHUNK))
         after = bound
     return chunks
 

@@ -17,8 +17,8 @@ from server.operation.logs import set_up_logs
 from server.operation.metrics import Metrics
 from server.stores import Stores, open_stores
 from server.wiring import api_app, secret_bytes
-from storage import photos, sessions, social, users
 from storage.models import Role, User
+from storage.stores import photos, relations, sessions, users
 
 MEMORY = "/bench/memory"
 PHOTOS = 60
@@ -82,7 +82,7 @@ async def _community(stores: Stores) -> tuple[User, str]:
         ]
         viewer, author = people
         session = await sessions.open(tx, viewer.id, token_sha256=b"x" * 32, expires_at=author.created_at)
-        await social.follow(tx, viewer.id, author.id)
+        await relations.follow(tx, viewer.id, author.id)
         for number in range(PHOTOS):
             photo = await photos.create(
                 tx,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from channels.bus.presence import PresenceBook
 from channels.ports import Presence
-from storage import social
 from storage.postgres.database import Queryable
+from storage.stores import relations
 
 
 class PresenceView:
@@ -20,6 +20,6 @@ class PresenceView:
 
         Raises `UnavailableError` or `LiveUnavailableError`, by the engine that does not answer.
         """
-        if not await social.may_see_presence(self._db, viewer_id, user_id):
+        if not await relations.may_see_presence(self._db, viewer_id, user_id):
             return None
         return await self._book.read(user_id)

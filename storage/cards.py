@@ -20,13 +20,13 @@ from typing import Any, TypeAlias
 
 import orjson
 
-from storage import photos
 from storage.ids import encode
 from storage.log_format import pack_ids
 from storage.models import Person, Photo, PhotoState
 from storage.postgres.database import Queryable
 from storage.redis.client import Redis, execute, redis_errors, values_of
 from storage.redis.scripts import Script
+from storage.stores import photos
 
 Sign: TypeAlias = Callable[[str], str]
 

@@ -14,7 +14,6 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 
-from storage import likes, photos
 from storage.cards import ending
 from storage.ids import milliseconds_of, slot_group
 from storage.log_format import pack_ids
@@ -22,6 +21,7 @@ from storage.models import LikeState
 from storage.postgres.database import Queryable
 from storage.redis.client import Redis, execute, redis_errors, values_of
 from storage.redis.scripts import Call, Script
+from storage.stores import likes, photos
 
 LIFE = 24 * 3600  # seconds
 LIKES_KEPT = 10_000  # of one person

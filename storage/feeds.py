@@ -12,11 +12,11 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from storage import photo_lists, photos, social
 from storage.cards import Cards
 from storage.log_format import Entry, LogView, parse_epoch
 from storage.postgres.database import Queryable
 from storage.redis.client import Redis
+from storage.stores import photo_lists, photos, relations
 from storage.window_log import Announcement, Building, Filled, Inserted, WindowLog
 
 WINDOW = 500  # photos
@@ -181,7 +181,7 @@ class Feeds:
     async def _wants(self, viewer_id: int, author_id: int) -> bool:
         if viewer_id == author_id:
             return True
-        relation = await social.relation(self._db, viewer_id, author_id)
+        relation = await relations.relation(self._db, viewer_id, author_id)
         return relation.following and not relation.muting and not relation.blocking
 
 

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from storage import photo_lists
 from storage.cards import LIKED, NOT_LIKED, PRIVATE, Cards, Sign, ending, opened
 from storage.engagement import Engagement, covers, liked_key
 from storage.feeds import Feeds
@@ -20,6 +19,7 @@ from storage.log_format import pack_ids, unpack_ids
 from storage.postgres.database import Queryable
 from storage.quotas import Quota, QuotaPolicy, user_quota_key
 from storage.redis.client import Redis
+from storage.stores import photo_lists
 from storage.tickets import revoked_key
 from storage.window_log import TIME_TO_LIVE
 

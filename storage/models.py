@@ -29,7 +29,7 @@ class PhotoState(StrEnum):
 
 
 class NotificationKind(StrEnum):
-    """What happened to the recipient; a `text` for each stands in `storage.notifications`."""
+    """What happened to the recipient; a `text` for each stands in `storage.stores.notifications`."""
 
     LIKE = "like"
     COMMENT = "comment"

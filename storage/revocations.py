@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import math
 
-from storage import sessions
 from storage.ids import SLOT_GROUPS, slot_group
 from storage.postgres.database import Queryable
 from storage.redis.client import Redis, redis_errors, values_of
-from storage.sessions import Ended
+from storage.stores import sessions
+from storage.stores.sessions import Ended
 from storage.tickets import Tickets
 
 _MARKS = [b"revocations:{%d}" % group for group in range(SLOT_GROUPS)]

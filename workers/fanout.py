@@ -13,7 +13,6 @@ from collections.abc import Mapping, Sequence
 from channels.bus import addressing, envelope
 from channels.bus.publisher import LivePublisher
 from storage import cards as photo_cards
-from storage import photos, social
 from storage.cards import Cards, Sign
 from storage.engagement import Engagement
 from storage.events import FanoutChunk, PhotoDeleted, PhotoReady
@@ -21,7 +20,8 @@ from storage.feeds import Feeds
 from storage.ids import SHARDS, shard_of
 from storage.models import LikeState, Photo, PhotoState
 from storage.postgres.database import Database
-from storage.social import Bound
+from storage.stores import photos, relations
+from storage.stores.relations import Bound
 from storage.window_log import Announcement
 from workers import live_topics
 from workers.handlers import EventHandler, on
@@ -110,7 +110,7 @@ class FanoutHandlers:
             announcement = _announce(live_topics.photo_new(document))
         spread = self._feeds.remove if event.remove else self._feeds.insert
         after, until = (event.after_shard, event.after_id), (event.until_shard, event.until_id)
-        while followers := await social.follower_ids(
+        while followers := await relations.follower_ids(
             self._db, event.author_id, after=after, until=until, limit=self._chunk
         ):
             await spread(event.photo_id, followers, announcement)
@@ -122,10 +122,10 @@ class FanoutHandlers:
 
     async def _first_followers(self, author_id: int) -> list[int]:
         """Return one follower more than are served at once, if there are so many."""
-        return await social.follower_ids(self._db, author_id, after=None, until=None, limit=self._chunk + 1)
+        return await relations.follower_ids(self._db, author_id, after=None, until=None, limit=self._chunk + 1)
 
     async def _cut(self, event: PhotoReady | PhotoDeleted, *, remove: bool) -> None:
-        bounds = await social.chunk_bounds(self._db, event.author_id, size=self._chunk)
+        bounds = await relations.chunk_bounds(self._db, event.author_id, size=self._chunk)
         async with self._db.transaction() as tx:
             for after, until in chunks(bounds):
                 tx.emit(

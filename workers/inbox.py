@@ -11,17 +11,17 @@ from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 
 from channels.bus import addressing, envelope
-from storage import notifications
 from storage.models import NotificationKind
 from storage.notification_log import NotificationLog
 from storage.postgres.database import Database
+from storage.stores import notifications
 from storage.window_log import Announcement
 from workers import live_topics
 
 
 @dataclass(frozen=True, kw_only=True)
 class Act:
-    """What somebody did to the recipient; the fields are those of `storage.notifications.note`.
+    """What somebody did to the recipient; the fields are those of `storage.stores.notifications.note`.
 
     `actor_id` None is PicShare itself; `source_id` is the photo, comment or user that the act is about.
     """

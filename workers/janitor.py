@@ -14,11 +14,11 @@ from datetime import timedelta
 
 import structlog
 
-from storage import erasure, idempotency, sessions, stuck_photos
 from storage.blobs import Blobs
 from storage.errors import StorageError
 from storage.postgres.database import Database
 from storage.revocations import Revocations
+from storage.stores import erasure, idempotency, sessions, stuck_photos
 
 log = structlog.get_logger(__name__)
 

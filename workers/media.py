@@ -15,12 +15,12 @@ from pathlib import Path
 
 import structlog
 
-from storage import photos
 from storage.blobs import Blobs, hold_content, original_key, variant_key
 from storage.errors import NotFoundError
 from storage.events import PhotoDeleted, PhotoUploaded
 from storage.models import Photo, PhotoState
 from storage.postgres.database import Database
+from storage.stores import photos
 from workers.decoder import Decoder
 from workers.errors import Retry
 from workers.handlers import EventHandler, on

@@ -11,7 +11,6 @@ import asyncio
 from collections.abc import Mapping
 
 from channels.bus.publisher import LivePublisher
-from storage import comments, likes, photos, social
 from storage.comment_json import comment_json
 from storage.engagement import Engagement
 from storage.errors import NotFoundError
@@ -28,6 +27,7 @@ from storage.events import (
 from storage.models import LikeState, NotificationKind, PhotoState
 from storage.notification_log import NotificationLog
 from storage.postgres.database import Database
+from storage.stores import comments, likes, photos, relations
 from workers import live_topics
 from workers.handlers import EventHandler, on
 from workers.inbox import Act, Inbox
@@ -114,7 +114,7 @@ class NotifyHandlers:
 
         A follow is told once and stays told, so that nobody can knock by following again and again.
         """
-        relation = await social.relation(self._db, event.follower_id, event.followee_id)
+        relation = await relations.relation(self._db, event.follower_id, event.followee_id)
         if relation.following:
             await self._inbox.note(_follow(event, NotificationKind.FOLLOW))
         await self.request_changed(event)
@@ -123,7 +123,7 @@ class NotifyHandlers:
         """Tell of a request, or take it out of the inbox once it is granted, refused or withdrawn."""
 
         async def requested() -> bool:
-            relation = await social.relation(self._db, event.follower_id, event.followee_id)
+            relation = await relations.relation(self._db, event.follower_id, event.followee_id)
             return relation.requested
 
         await self._inbox.settle(_follow(event, NotificationKind.FOLLOW_REQUEST), requested, await requested())

@@ -10,11 +10,11 @@ from collections.abc import Mapping
 
 from channels.bus import envelope
 from channels.bus.publisher import LivePublisher
-from storage import photos, social
 from storage.cards import Cards
 from storage.events import PresenceHidden, UserBlocked, UserChanged, UserFollowed, UserMuted, UserUnfollowed
 from storage.feeds import Feeds
 from storage.postgres.database import Database
+from storage.stores import photos, relations
 from workers import live_topics
 from workers.handlers import EventHandler, on
 
@@ -50,9 +50,9 @@ class RelationHandlers:
     async def unfollowed(self, event: UserUnfollowed) -> None:
         """Take a person's photos out of a feed, and end the topics that only a follower may hear."""
         viewer_id, owner_id = event.follower_id, event.followee_id
-        if not await social.may_see(self._db, viewer_id, owner_id):
+        if not await relations.may_see(self._db, viewer_id, owner_id):
             await self._revoke(viewer_id, owner_id=owner_id)
-        elif not await social.may_see_presence(self._db, viewer_id, owner_id):
+        elif not await relations.may_see_presence(self._db, viewer_id, owner_id):
             await self._revoke(viewer_id, owner_id=owner_id, topic=live_topics.presence_topic(owner_id))
         await self._feeds.drop_author(event.follower_id, event.followee_id)
 

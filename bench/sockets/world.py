@@ -24,13 +24,13 @@ from server.operation.metrics import Metrics
 from server.roles import Service
 from server.stores import Stores, open_stores
 from server.wiring import handlers_of, secret_bytes
-from storage import photos, social
 from storage.embedded.postgres import embedded_postgres
 from storage.events import FanoutChunk
 from storage.ids import SHARDS, IdMaker
 from storage.models import Role
 from storage.postgres.database import Database
 from storage.postgres.migrate import migrate
+from storage.stores import photos, relations
 from tests.engines.private import free_port
 from workers.fanout import CHUNK, chunks
 from workers.handlers import EventHandler
@@ -95,7 +95,7 @@ class World:
 
     async def fan_out(self, photo_id: int) -> None:
         """Work all chunks of a photo, as the fan-out worker does; returns when Redis has everything."""
-        bounds = await social.chunk_bounds(self.stores.db, self.author, size=CHUNK)
+        bounds = await relations.chunk_bounds(self.stores.db, self.author, size=CHUNK)
         for after, until in chunks(bounds):
             await self._chunk(
                 FanoutChunk(

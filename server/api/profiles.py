@@ -12,10 +12,10 @@ from server.edge.paging import Pager
 from server.edge.photo_view import PhotoView
 from server.edge.schemas import ListQuery, SearchQuery
 from server.presence import PresenceView
-from storage import photos, social, users
 from storage.errors import NotFoundError
 from storage.models import User
 from storage.postgres.database import Database
+from storage.stores import photos, relations, users
 
 
 class ProfilesApi:
@@ -83,7 +83,7 @@ class ProfilesApi:
         user = await self._find(call)
         relation = None
         if call.viewer_id is not None and call.viewer_id != user.id:
-            relation = await social.relation(self._db, call.viewer_id, user.id)
+            relation = await relations.relation(self._db, call.viewer_id, user.id)
         presence = None
         if call.viewer_id is not None:
             presence = await self._presence.of(user.id, viewer_id=call.viewer_id)

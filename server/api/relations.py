@@ -13,11 +13,11 @@ from server.edge.cursors import Cursors
 from server.edge.endpoint import Access, Endpoint
 from server.edge.paging import Pager
 from server.edge.schemas import ListQuery
-from storage import social
 from storage.errors import NotFoundError, UnavailableError
 from storage.feeds import Feeds
 from storage.models import User
 from storage.postgres.database import Database, Transaction
+from storage.stores import relations
 
 log = structlog.get_logger(__name__)
 
@@ -35,12 +35,12 @@ class RelationsApi:
     def endpoints(self) -> list[Endpoint]:
         """Return the table of this resource."""
         table = [
-            self._change("PUT", "follow", social.follow, "Follow; a private account gets a request"),
-            self._change("DELETE", "follow", social.unfollow, "Unfollow, or take the request back"),
-            self._change("PUT", "block", social.block, "Block: neither sees anything of the other"),
-            self._change("DELETE", "block", social.unblock, "Take a block back"),
-            self._change("PUT", "mute", social.mute, "Keep a person's photos out of the feed; they are not told"),
-            self._change("DELETE", "mute", social.unmute, "Take a mute back"),
+            self._change("PUT", "follow", relations.follow, "Follow; a private account gets a request"),
+            self._change("DELETE", "follow", relations.unfollow, "Unfollow, or take the request back"),
+            self._change("PUT", "block", relations.block, "Block: neither sees anything of the other"),
+            self._change("DELETE", "block", relations.unblock, "Take a block back"),
+            self._change("PUT", "mute", relations.mute, "Keep a person's photos out of the feed; they are not told"),
+            self._change("DELETE", "mute", relations.unmute, "Take a mute back"),
             self._list("/users/{id}/followers", self.followers, "Who follows a person"),
             self._list("/users/{id}/following", self.following, "Whom a person follows"),
             self._list("/users/me/follow-requests", self.requests, "Who asks to follow oneself", Access.MEMBERS),
@@ -105,7 +105,7 @@ class RelationsApi:
         """Answer `GET /users/{id}/followers`."""
         owner_id = await self._visible(call)
         query, pager = self._page(call, f"followers of {owner_id}")
-        found = await social.followers(
+        found = await relations.followers(
             self._db, owner_id, before=pager.before(query.cursor), limit=query.limit + 1, viewer_id=call.viewer_id
         )
         return _people(pager, found, query.limit)
@@ -114,7 +114,7 @@ class RelationsApi:
         """Answer `GET /users/{id}/following`."""
         owner_id = await self._visible(call)
         query, pager = self._page(call, f"following of {owner_id}")
-        found = await social.following(
+        found = await relations.following(
             self._db, owner_id, before=pager.before(query.cursor), limit=query.limit + 1, viewer_id=call.viewer_id
         )
         return _people(pager, found, query.limit)
@@ -123,25 +123,25 @@ class RelationsApi:
         """Answer `GET /users/me/follow-requests`."""
         user_id = call.viewer.user_id
         query, pager = self._page(call, f"requests to {user_id}")
-        found = await social.requests(self._db, user_id, before=pager.before(query.cursor), limit=query.limit + 1)
+        found = await relations.requests(self._db, user_id, before=pager.before(query.cursor), limit=query.limit + 1)
         return _people(pager, found, query.limit)
 
     async def accept(self, call: Call) -> web.Response:
         """Answer `PUT /users/me/follow-requests/{id}`."""
         async with self._db.transaction() as tx:
-            await social.accept(tx, call.viewer.user_id, call.id())
+            await relations.accept(tx, call.viewer.user_id, call.id())
         await self._align(call.id(), call.viewer.user_id)
         return empty_answer()
 
     async def decline(self, call: Call) -> web.Response:
         """Answer `DELETE /users/me/follow-requests/{id}`."""
         async with self._db.transaction() as tx:
-            await social.decline(tx, call.viewer.user_id, call.id())
+            await relations.decline(tx, call.viewer.user_id, call.id())
         return empty_answer()
 
     async def _visible(self, call: Call) -> int:
         owner_id = call.id()
-        if not await social.may_see(self._db, call.viewer_id, owner_id):
+        if not await relations.may_see(self._db, call.viewer_id, owner_id):
             raise NotFoundError("user")
         return owner_id
 

@@ -16,11 +16,11 @@ import structlog
 from server.demo.story import FOLLOWS, MEMBERS, PASSWORD, PICTURES, USERNAME, Picture
 from server.identity.passwords import Passwords
 from server.media.image_header import read_header
-from storage import comments, likes, photo_lists, photos, social, users
 from storage.blobs import Blobs, hold_content, original_key
 from storage.errors import NotFoundError
 from storage.models import Photo, PhotoState
 from storage.postgres.database import Database
+from storage.stores import comments, likes, photo_lists, photos, relations, users
 
 PHOTOS = Path(__file__).parent / "photos"
 READY_DEADLINE = 60.0  # seconds for the media worker to make all variants
@@ -84,7 +84,7 @@ class Demo:
         for follower, followees in FOLLOWS.items():
             for followee in followees:
                 async with self._db.transaction() as tx:
-                    await social.follow(tx, ids[follower], ids[followee])
+                    await relations.follow(tx, ids[follower], ids[followee])
         return ids
 
     async def _photo(self, author_id: int, picture: Picture) -> tuple[int, Picture]:

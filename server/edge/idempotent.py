@@ -1,7 +1,7 @@
 """Idempotency keys: a create that is repeated with its key has one effect and one answer.
 
 The answer is stored in the transaction of the effect, so that after a crash there are both or neither;
-see `storage.idempotency` for how simultaneous repeats are kept out.
+see `storage.stores.idempotency` for how simultaneous repeats are kept out.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from aiohttp import web
 
 from server.edge.call import Call, json_answer
 from server.edge.problems import ProblemError, bad_field
-from storage import idempotency
 from storage.postgres.database import Database, Transaction
+from storage.stores import idempotency
 
 HEADER = "Idempotency-Key"
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")

@@ -7,9 +7,9 @@ from collections import OrderedDict
 
 import structlog
 
-from storage import users
 from storage.errors import UnavailableError
 from storage.postgres.database import Database
+from storage.stores import users
 
 INTERVAL = 3600.0  # seconds
 REMEMBERED = 50_000  # people

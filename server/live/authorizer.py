@@ -8,9 +8,10 @@ from channels.errors import PermissionDeniedError, UnknownChannelError
 from channels.ports import Grant, Identity
 from server.live.store_errors import store_errors
 from server.presence import PresenceView
-from storage import ids, photos, social
+from storage import ids
 from storage.errors import NotFoundError
 from storage.postgres.database import Queryable
+from storage.stores import photos, relations
 from workers import live_topics
 from workers.live_topics import FEED, NOTIFICATIONS, PRESENCE
 
@@ -40,7 +41,7 @@ class LiveAuthorizer:
             return await grant(identity.user_id, wanted)
 
     async def _user(self, viewer_id: int, user_id: int) -> Grant:
-        if not await social.may_see(self._db, viewer_id, user_id):
+        if not await relations.may_see(self._db, viewer_id, user_id):
             raise PermissionDeniedError("this profile is not yours to hear")
         return Grant(topic=live_topics.user_topic(user_id), owner_id=user_id)
 

@@ -8,12 +8,12 @@ from typing import TypeVar
 
 from channels.ports import Position, Publication, Recovery
 from server.live.store_errors import store_errors
-from storage import notifications
 from storage.cards import Cards, Sign, complete
 from storage.engagement import Engagement
 from storage.feeds import Feeds
 from storage.notification_log import NotificationLog
 from storage.postgres.database import Queryable
+from storage.stores import notifications
 from workers import live_topics
 from workers.live_topics import FEED, NOTIFICATIONS
 

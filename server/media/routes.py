@@ -7,10 +7,10 @@ from aiohttp import web
 from server.edge.problems import ProblemError
 from server.identity.auth import Authentication
 from server.media.urls import MediaUrls
-from storage import photos
 from storage.blobs import Blob, Blobs, original_key, variant_key
 from storage.errors import NotFoundError
 from storage.postgres.database import Queryable
+from storage.stores import photos
 from storage.tickets import Tickets
 
 VARIANTS = ("thumb", "feed")

@@ -9,10 +9,10 @@ from server.backends import reachable
 from server.brokers import open_broker, routes_of
 from server.config.settings import Settings
 from server.identity.passwords import Passwords
-from storage import users
 from storage.models import Role, User
 from storage.postgres import migrate as migrations
 from storage.postgres.database import Database
+from storage.stores import users
 from workers.broker import Broker, DeadLetter
 
 

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 import aiohttp
 
 from server.identity.tokens import AccessTokens
-from storage import ids, social, users
+from storage import ids
 from storage.cards import timestamp
 from storage.models import Role
 from storage.postgres.database import Database
+from storage.stores import relations, users
 from tests.soak.api import Api
 from tests.soak.cluster import Cluster
 from tests.soak.device import BACKOFF, Device
@@ -87,7 +88,7 @@ class Crowd:
         user_ids = [await _person(cluster.database) for _ in range(people)]
         async with cluster.database.transaction() as tx:
             for follower, followee in itertools.permutations(user_ids, 2):
-                await social.follow(tx, follower, followee)
+                await relations.follow(tx, follower, followee)
         tokens = AccessTokens(cluster.secret, ttl=86400)
         async with AsyncExitStack() as stack:
             timeout = aiohttp.ClientTimeout(total=10)

@@ -19,7 +19,7 @@ from server.identity.passwords import Passwords
 from server.identity.tokens import AccessTokens
 from server.media.urls import MediaUrls
 from server.services import ApiSettings, Services
-from storage import ids, photos
+from storage import ids
 from storage.blobs import variant_key
 from storage.blobs_file import FileBlobs
 from storage.cards import Cards
@@ -32,6 +32,7 @@ from storage.notification_log import NotificationLog
 from storage.postgres.database import Database
 from storage.quotas import Quotas
 from storage.redis.client import Redis
+from storage.stores import photos
 from storage.tickets import Tickets
 from tests.support.person import Answer, Person
 

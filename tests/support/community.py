@@ -6,9 +6,9 @@ import hashlib
 import itertools
 from typing import Any
 
-from storage import photos, social, users
 from storage.models import Photo, User
 from storage.postgres.database import Database
+from storage.stores import photos, relations, users
 
 _contents = itertools.count(1)
 
@@ -55,13 +55,13 @@ async def ready_photo(database: Database, author: User, **fields: Any) -> Photo:
 async def follow(database: Database, follower: User, followee: User) -> bool:
     """Let one person follow the other, or ask to."""
     async with database.transaction() as tx:
-        return await social.follow(tx, follower.id, followee.id)
+        return await relations.follow(tx, follower.id, followee.id)
 
 
 async def block(database: Database, blocker: User, blocked: User) -> None:
     """Let one person block the other."""
     async with database.transaction() as tx:
-        await social.block(tx, blocker.id, blocked.id)
+        await relations.block(tx, blocker.id, blocked.id)
 
 
 async def topics(database: Database) -> list[str]:

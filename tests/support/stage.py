@@ -12,7 +12,7 @@ import msgpack
 import orjson
 
 from channels.bus.publisher import LivePublisher
-from storage import events, likes, notifications
+from storage import events
 from storage.cards import Cards
 from storage.engagement import Engagement
 from storage.feeds import Feeds
@@ -20,6 +20,7 @@ from storage.ids import slot_group
 from storage.models import LikeState, Photo, User
 from storage.notification_log import NotificationLog
 from storage.postgres.database import Database
+from storage.stores import likes, notifications
 from tests.support.listener import Listener
 from workers.fanout import FanoutHandlers
 from workers.notify import NotifyHandlers

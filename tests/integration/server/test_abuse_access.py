@@ -17,8 +17,9 @@ import pytest
 
 from server.identity.passwords import Passwords
 from server.services import Services
-from storage import ids, notifications
+from storage import ids
 from storage.models import NotificationKind
+from storage.stores import notifications
 from tests.support.api import SECRET, Api, running_api, with_limits
 from tests.support.person import Answer, Person
 from tests.support.pictures import photograph

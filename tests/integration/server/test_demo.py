@@ -13,10 +13,10 @@ from argon2 import PasswordHasher
 from server.demo.community import Demo
 from server.demo.story import MEMBERS, PICTURES
 from server.identity.passwords import Passwords
-from storage import photos, users
 from storage.blobs_file import FileBlobs
 from storage.errors import UnavailableError
 from storage.postgres.database import Database
+from storage.stores import photos, users
 
 pytestmark = pytest.mark.engines
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from storage import ids, notifications
+from storage import ids
 from storage.models import NotificationKind
+from storage.stores import notifications
 from tests.support.api import Api
 from tests.support.pictures import photograph
 

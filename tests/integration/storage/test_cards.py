@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from storage import photos
 from storage.cards import Cards, card_key, complete
 from storage.postgres.database import Database
+from storage.stores import photos
 from tests.support.eventually import eventually
 from tests.support.gallery import Gallery
 

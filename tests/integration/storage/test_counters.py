@@ -8,10 +8,10 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from storage import comments, erasure, likes, notifications, photos, social, users
 from storage.errors import ConflictError, NotFoundError
 from storage.models import NotificationKind
 from storage.postgres.database import Database, Transaction
+from storage.stores import comments, erasure, likes, notifications, photos, relations, users
 from tests.support.community import people, processing_photo
 
 pytestmark = pytest.mark.engines
@@ -49,11 +49,11 @@ class Crowd:
         author_id = self._photos[photo_id]
         comment_id = draw.choice(self._comments)
         acts: list[Act] = [
-            lambda tx: social.follow(tx, one, other),
-            lambda tx: social.unfollow(tx, one, other),
-            lambda tx: social.block(tx, one, other),
-            lambda tx: social.unblock(tx, one, other),
-            lambda tx: social.accept(tx, one, other),
+            lambda tx: relations.follow(tx, one, other),
+            lambda tx: relations.unfollow(tx, one, other),
+            lambda tx: relations.block(tx, one, other),
+            lambda tx: relations.unblock(tx, one, other),
+            lambda tx: relations.accept(tx, one, other),
             lambda tx: users.update(tx, one, private=draw.random() < 0.5, display_name=str(draw.random())),
             lambda tx: photos.mark_ready(tx, photo_id, width=1, height=1, placeholder=None, exif={"a": "b"}),
             lambda tx: likes.add(tx, photo_id=photo_id, user_id=one),

@@ -8,12 +8,12 @@ import asyncpg
 import pytest
 import structlog
 
-from storage import users
 from storage.errors import ConflictError, UnavailableError
 from storage.events import LikeAdded, PhotoReady, UserChanged, decode
 from storage.ids import IdMaker
 from storage.postgres import outbox
 from storage.postgres.database import Database, Transaction
+from storage.stores import users
 from tests.support.community import people, person
 from tests.support.eventually import eventually
 from workers.routing import queues_of, relay_of

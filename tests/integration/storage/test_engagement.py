@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from storage import comments, likes
 from storage.engagement import Engagement, covers, liked_key
 from storage.models import LikeState
 from storage.postgres.database import Database
+from storage.stores import comments, likes
 from tests.support.gallery import Gallery
 
 pytestmark = [pytest.mark.engines, pytest.mark.cluster]

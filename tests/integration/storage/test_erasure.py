@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from storage import erasure, likes, notifications, social, users
 from storage.models import NotificationKind
 from storage.postgres.database import Database
+from storage.stores import erasure, likes, notifications, relations, users
 from tests.support.community import follow, people, ready_photo, topics
 
 pytestmark = pytest.mark.engines
@@ -29,7 +29,7 @@ async def test_erase(database: Database) -> None:
         await notifications.record(
             tx, recipient_id=ann.id, kind=NotificationKind.FOLLOW, actor_id=ben.id, photo_id=None, source_id=ben.id
         )
-        await social.mute(tx, cat.id, ben.id)
+        await relations.mute(tx, cat.id, ben.id)
         await users.remove(tx, ben.id)
     assert await _erase(database, grace_minutes=1) == 0
     rounds = 0

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from storage import social
 from storage.cards import Cards
 from storage.feeds import Feeds
 from storage.log_format import AT_HEADER
 from storage.postgres.database import Database
+from storage.stores import relations
 from tests.support.databases import NoDatabase
 from tests.support.gallery import Gallery
 from tests.support.listener import Listener, announcement
@@ -245,11 +245,11 @@ async def test_muted_people_leave_the_feed(feeds: Feeds, gallery: Gallery, datab
     theirs = await gallery.photo(bob)
     await feeds.ensure(ann)
     async with database.transaction() as tx:
-        await social.mute(tx, ann, bob)
+        await relations.mute(tx, ann, bob)
     await feeds.drop_author(ann, bob)
     assert await ids_of(feeds, ann) == []
     async with database.transaction() as tx:
-        await social.unmute(tx, ann, bob)
+        await relations.unmute(tx, ann, bob)
     await feeds.merge_author(ann, bob)
     assert await ids_of(feeds, ann) == [theirs]
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from storage import likes, users
 from storage.cards import Cards
 from storage.engagement import Engagement
 from storage.feeds import Feeds
@@ -16,6 +15,7 @@ from storage.home import Home, HomePage
 from storage.ids import decode
 from storage.postgres.database import Database
 from storage.quotas import QuotaPolicy, Quotas, user_subject
+from storage.stores import likes, users
 from storage.tickets import Tickets
 from tests.support.databases import NoDatabase
 from tests.support.gallery import Gallery

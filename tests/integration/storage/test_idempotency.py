@@ -8,10 +8,10 @@ from datetime import timedelta
 
 import pytest
 
-from storage import idempotency
-from storage.idempotency import Claim
 from storage.models import User
 from storage.postgres.database import Database
+from storage.stores import idempotency
+from storage.stores.idempotency import Claim
 from tests.support.community import people, person
 
 pytestmark = pytest.mark.engines

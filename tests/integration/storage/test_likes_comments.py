@@ -6,10 +6,10 @@ import asyncio
 
 import pytest
 
-from storage import comments, likes, photos, users
 from storage.errors import NotFoundError
 from storage.models import Comment, LikeState, Photo, User
 from storage.postgres.database import Database
+from storage.stores import comments, likes, photos, users
 from tests.support.community import block, people, processing_photo, ready_photo, topics
 
 pytestmark = pytest.mark.engines

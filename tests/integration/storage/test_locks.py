@@ -6,10 +6,10 @@ import asyncio
 
 import pytest
 
-from storage import likes, photos, social, users
 from storage.errors import NotFoundError
 from storage.models import LikeState, Photo, User
 from storage.postgres.database import Database
+from storage.stores import likes, photos, relations, users
 from tests.support.community import block, follow, people, person, processing_photo, ready_photo
 from tests.support.locks import somebody_waits
 
@@ -20,11 +20,11 @@ async def test_block_while_a_follow_is_under_way(database: Database) -> None:
     """A block that meets a follow waits for it and ends it."""
     ann, ben = await people(database, "ann", "ben")
     async with database.transaction() as tx:
-        await social.follow(tx, ben.id, ann.id)
+        await relations.follow(tx, ben.id, ann.id)
         blocking = asyncio.create_task(block(database, ann, ben))
         await somebody_waits(database)
     await blocking
-    assert await social.followers(database, ann.id, before=None, limit=9) == []
+    assert await relations.followers(database, ann.id, before=None, limit=9) == []
     assert (await users.get(database, ann.id)).followers == 0
 
 
@@ -32,7 +32,7 @@ async def test_follow_while_a_block_is_under_way(database: Database) -> None:
     """A follow that meets a block waits for it and finds nobody."""
     ann, ben = await people(database, "ann", "ben")
     async with database.transaction() as tx:
-        await social.block(tx, ann.id, ben.id)
+        await relations.block(tx, ann.id, ben.id)
         following = asyncio.create_task(follow(database, ben, ann))
         await somebody_waits(database)
     with pytest.raises(NotFoundError):

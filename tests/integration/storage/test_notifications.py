@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from storage import notifications, photos, social, users
 from storage.models import Notification, NotificationCounters, NotificationKind, Photo, User
 from storage.postgres.database import Database
+from storage.stores import notifications, photos, relations, users
 from tests.support.community import block, people, processing_photo, ready_photo
 
 pytestmark = pytest.mark.engines
@@ -213,7 +213,7 @@ async def test_what_is_not_told(database: Database, case: str) -> None:
     photo = await ready_photo(database, ann)
     async with database.transaction() as tx:
         if case == "muted":
-            await social.mute(tx, ann.id, ben.id)
+            await relations.mute(tx, ann.id, ben.id)
         elif case.endswith("gone"):
             await users.remove(tx, (ann if case.startswith("recipient") else ben).id)
     if case.startswith("block"):

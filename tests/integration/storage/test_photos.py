@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from storage import photos, social, users
 from storage.errors import NotFoundError
 from storage.models import Photo, PhotoState, User
 from storage.postgres.database import Database
+from storage.stores import photos, relations, users
 from tests.support.community import block, follow, people, person, processing_photo, ready_photo, topics
 
 pytestmark = pytest.mark.engines
@@ -175,7 +175,7 @@ async def test_home_feed(database: Database) -> None:
     assert await photos.home_ids(database, ann.id, before=None, limit=9) == [cats.id, bens.id, own.id]
     assert await photos.home_ids(database, ann.id, before=cats.id, limit=1) == [bens.id]
     async with database.transaction() as tx:
-        await social.mute(tx, ann.id, ben.id)
+        await relations.mute(tx, ann.id, ben.id)
     assert await photos.home_ids(database, ann.id, before=None, limit=9) == [cats.id, own.id]
 
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from storage import notifications, photos, social
 from storage.ids import MAX_ID
 from storage.models import NotificationKind
 from storage.postgres.database import Database, Queryable
+from storage.stores import notifications, photos, relations
 
 pytestmark = pytest.mark.engines
 
@@ -98,7 +98,7 @@ async def test_lists_stop_at_their_limit(crowded: Database, name: str) -> None:
 async def test_fanout_reads_a_range_of_one_index(crowded: Database) -> None:
     """A chunk of followers comes from the index in its order, without a sort."""
     explained = Explaining(crowded)
-    await social.follower_ids(explained, 2, after=(10, 0), until=(400, MAX_ID), limit=100)
+    await relations.follower_ids(explained, 2, after=(10, 0), until=(400, MAX_ID), limit=100)
     (scan,) = explained.scans("follows")
     assert scan["Index Name"] == "follows_fanout"
     assert not any(node["Node Type"] == "Sort" for node in explained.nodes)

@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from storage import sessions
 from storage.models import User
 from storage.postgres.database import Database
-from storage.sessions import Rotation
+from storage.stores import sessions
+from storage.stores.sessions import Rotation
 from tests.support.community import people, person
 
 pytestmark = pytest.mark.engines

@@ -6,10 +6,11 @@ import asyncio
 
 import pytest
 
-from storage import ids, social, users
+from storage import ids
 from storage.errors import ConflictError, NotFoundError
 from storage.models import PresenceAudience, Relation, User
 from storage.postgres.database import Database
+from storage.stores import relations, users
 from tests.support.community import block, follow, people, person, topics
 
 pytestmark = pytest.mark.engines
@@ -28,8 +29,8 @@ async def test_follow_and_unfollow(database: Database) -> None:
     assert await _counters(database, ann) == (0, 1)
     assert await _counters(database, ben) == (1, 0)
     async with database.transaction() as tx:
-        assert await social.unfollow(tx, ann.id, ben.id)
-        assert not await social.unfollow(tx, ann.id, ben.id)
+        assert await relations.unfollow(tx, ann.id, ben.id)
+        assert not await relations.unfollow(tx, ann.id, ben.id)
     assert await _counters(database, ben) == (0, 0)
     assert await topics(database) == ["user.followed", "user.unfollowed"]
 
@@ -63,19 +64,19 @@ async def test_private_people_are_asked(database: Database) -> None:
     assert not await follow(database, ben, ann)
     assert not await follow(database, cat, ann)
     assert await _counters(database, ann) == (0, 0)
-    asking = await social.requests(database, ann.id, before=None, limit=9)
+    asking = await relations.requests(database, ann.id, before=None, limit=9)
     assert [user.id for user in asking] == [cat.id, ben.id]
-    assert [user.id for user in await social.requests(database, ann.id, before=cat.id, limit=9)] == [ben.id]
-    assert (await social.relation(database, ben.id, ann.id)).requested
+    assert [user.id for user in await relations.requests(database, ann.id, before=cat.id, limit=9)] == [ben.id]
+    assert (await relations.relation(database, ben.id, ann.id)).requested
     async with database.transaction() as tx:
-        await social.accept(tx, ann.id, ben.id)
-        await social.decline(tx, ann.id, cat.id)
-    for late in (social.accept, social.decline):
+        await relations.accept(tx, ann.id, ben.id)
+        await relations.decline(tx, ann.id, cat.id)
+    for late in (relations.accept, relations.decline):
         with pytest.raises(NotFoundError):
             async with database.transaction() as tx:
                 await late(tx, ann.id, cat.id)
     assert await _counters(database, ann) == (1, 0)
-    assert await social.requests(database, ann.id, before=None, limit=9) == []
+    assert await relations.requests(database, ann.id, before=None, limit=9) == []
     told = await topics(database)
     assert told == ["user.changed", *["user.followed"] * 3, "user.unfollowed"]
 
@@ -85,8 +86,8 @@ async def test_request_is_withdrawn_by_unfollowing(database: Database) -> None:
     ann, ben = await person(database, "ann", private=True), await person(database, "ben")
     await follow(database, ben, ann)
     async with database.transaction() as tx:
-        assert await social.unfollow(tx, ben.id, ann.id)
-    assert await social.requests(database, ann.id, before=None, limit=9) == []
+        assert await relations.unfollow(tx, ben.id, ann.id)
+    assert await relations.requests(database, ann.id, before=None, limit=9) == []
 
 
 async def test_relation(database: Database) -> None:
@@ -94,12 +95,12 @@ async def test_relation(database: Database) -> None:
     ann, ben = await people(database, "ann", "ben")
     await follow(database, ann, ben)
     async with database.transaction() as tx:
-        await social.mute(tx, ann.id, ben.id)
-    assert await social.relation(database, ann.id, ben.id) == Relation(following=True, muting=True)
-    assert await social.relation(database, ben.id, ann.id) == Relation(followed_by=True)
+        await relations.mute(tx, ann.id, ben.id)
+    assert await relations.relation(database, ann.id, ben.id) == Relation(following=True, muting=True)
+    assert await relations.relation(database, ben.id, ann.id) == Relation(followed_by=True)
     await block(database, ben, ann)
-    assert await social.relation(database, ben.id, ann.id) == Relation(blocking=True)
-    assert await social.relation(database, ann.id, ben.id) == Relation(muting=True)
+    assert await relations.relation(database, ben.id, ann.id) == Relation(blocking=True)
+    assert await relations.relation(database, ann.id, ben.id) == Relation(muting=True)
 
 
 async def test_block_ends_follows_and_requests(database: Database) -> None:
@@ -112,12 +113,12 @@ async def test_block_ends_follows_and_requests(database: Database) -> None:
     assert await _counters(database, ann) == await _counters(database, ben) == (0, 0)
     assert (await topics(database))[2:] == ["user.unfollowed", "user.unfollowed", "user.blocked"]
     async with database.transaction() as tx:
-        assert await social.unblock(tx, ann.id, ben.id)
-        assert not await social.unblock(tx, ann.id, ben.id)
+        assert await relations.unblock(tx, ann.id, ben.id)
+        assert not await relations.unblock(tx, ann.id, ben.id)
         await users.update(tx, ann.id, private=True)
     await follow(database, ben, ann)
     await block(database, ann, ben)
-    assert await social.requests(database, ann.id, before=None, limit=9) == []
+    assert await relations.requests(database, ann.id, before=None, limit=9) == []
     assert (await topics(database))[-3:] == ["user.followed", "user.unfollowed", "user.blocked"]
 
 
@@ -126,10 +127,10 @@ async def test_the_end_of_a_request_is_announced(database: Database) -> None:
     ann, ben = await person(database, "ann", private=True), await person(database, "ben")
     async with database.transaction() as tx:
         for _ in range(2):
-            await social.follow(tx, ben.id, ann.id)
-        assert [await social.unfollow(tx, ben.id, ann.id) for _ in range(2)] == [True, False]
-        await social.follow(tx, ben.id, ann.id)
-        await social.decline(tx, ann.id, ben.id)
+            await relations.follow(tx, ben.id, ann.id)
+        assert [await relations.unfollow(tx, ben.id, ann.id) for _ in range(2)] == [True, False]
+        await relations.follow(tx, ben.id, ann.id)
+        await relations.decline(tx, ann.id, ben.id)
     assert (await topics(database))[-4:] == ["user.followed", "user.unfollowed"] * 2
 
 
@@ -137,9 +138,9 @@ async def test_mute_and_unmute(database: Database) -> None:
     """A mute and its end are announced once each; oneself cannot be muted or blocked."""
     ann, ben = await people(database, "ann", "ben")
     async with database.transaction() as tx:
-        assert [await social.mute(tx, ann.id, ben.id) for _ in range(2)] == [True, False]
-        assert [await social.unmute(tx, ann.id, ben.id) for _ in range(2)] == [True, False]
-        for act in (social.mute, social.block):
+        assert [await relations.mute(tx, ann.id, ben.id) for _ in range(2)] == [True, False]
+        assert [await relations.unmute(tx, ann.id, ben.id) for _ in range(2)] == [True, False]
+        for act in (relations.mute, relations.block):
             with pytest.raises(ConflictError):
                 await act(tx, ann.id, ann.id)
     assert await topics(database) == ["user.muted", "user.muted"]
@@ -152,27 +153,27 @@ async def test_lists_of_people(database: Database) -> None:
         await follow(database, other, ann)
         await follow(database, ann, other)
     ben, cat, dan = others
-    for read in (social.followers, social.following):
+    for read in (relations.followers, relations.following):
         assert [u.id for u in await read(database, ann.id, before=None, limit=2)] == [dan.id, cat.id]
         assert [u.id for u in await read(database, ann.id, before=cat.id, limit=2)] == [ben.id]
     await block(database, ben, cat)
-    seen = await social.followers(database, ann.id, before=None, limit=9, viewer_id=cat.id)
+    seen = await relations.followers(database, ann.id, before=None, limit=9, viewer_id=cat.id)
     assert [user.id for user in seen] == [dan.id, cat.id]
 
 
 async def test_may_see(database: Database) -> None:
     """A public account is for all but the blocked, a private one for its owner and its followers."""
     ann, ben, cat = await people(database, "ann", "ben", "cat")
-    assert await social.may_see(database, None, ann.id)
+    assert await relations.may_see(database, None, ann.id)
     await follow(database, ben, ann)
     async with database.transaction() as tx:
         await users.update(tx, ann.id, private=True)
-    seen = {viewer: await social.may_see(database, viewer, ann.id) for viewer in (None, ann.id, ben.id, cat.id)}
+    seen = {viewer: await relations.may_see(database, viewer, ann.id) for viewer in (None, ann.id, ben.id, cat.id)}
     assert seen == {None: False, ann.id: True, ben.id: True, cat.id: False}
     await block(database, ann, ben)
-    assert not await social.may_see(database, ben.id, ann.id)
-    assert not await social.may_see(database, ann.id, ben.id)
-    assert not await social.may_see(database, ann.id, 5)
+    assert not await relations.may_see(database, ben.id, ann.id)
+    assert not await relations.may_see(database, ann.id, ben.id)
+    assert not await relations.may_see(database, ann.id, 5)
 
 
 async def test_may_see_presence(database: Database) -> None:
@@ -182,7 +183,7 @@ async def test_may_see_presence(database: Database) -> None:
 
     async def seen() -> dict[int | None, bool]:
         viewers = (None, ann.id, ben.id, cat.id)
-        return {viewer: await social.may_see_presence(database, viewer, ann.id) for viewer in viewers}
+        return {viewer: await relations.may_see_presence(database, viewer, ann.id) for viewer in viewers}
 
     assert await seen() == {None: False, ann.id: True, ben.id: True, cat.id: False}
     async with database.transaction() as tx:
@@ -209,18 +210,18 @@ async def test_fanout_order_and_chunks(database: Database) -> None:
             name,
         )
         async with database.transaction() as tx:
-            await social.follow(tx, user_id, author.id)
+            await relations.follow(tx, user_id, author.id)
     muter = rows[3][0]
     async with database.transaction() as tx:
-        await social.mute(tx, muter, author.id)
-    bounds = await social.chunk_bounds(database, author.id, size=10)
+        await relations.mute(tx, muter, author.id)
+    bounds = await relations.chunk_bounds(database, author.id, size=10)
     assert len(bounds) == 3
     read: list[int] = []
     for after, until in zip([(-1, -1), *bounds], bounds, strict=False):
-        read += await social.follower_ids(database, author.id, after=after, until=until, limit=10)
+        read += await relations.follower_ids(database, author.id, after=after, until=until, limit=10)
     wanted = sorted((user_id for user_id, _ in rows if user_id != muter), key=lambda one: (ids.shard_of(one), one))
     assert read == wanted
-    everybody = await social.follower_ids(database, author.id, after=(-1, -1), until=None, limit=7)
+    everybody = await relations.follower_ids(database, author.id, after=(-1, -1), until=None, limit=7)
     assert everybody == wanted[:7]
 
 
@@ -230,7 +231,7 @@ async def test_chunk_bounds(database: Database, followers: int, size: int, chunk
     author, *others = await people(database, "author", "a", "b", "c")
     for other in others[:followers]:
         await follow(database, other, author)
-    assert len(await social.chunk_bounds(database, author.id, size=size)) == chunks
+    assert len(await relations.chunk_bounds(database, author.id, size=size)) == chunks
 
 
 async def test_crossing_follows_and_blocks(database: Database) -> None:

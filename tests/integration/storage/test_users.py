@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from storage import comments, ids, photos, sessions, users
+from storage import ids
 from storage.errors import ConflictError, InvalidValueError, NotFoundError
 from storage.models import PresenceAudience, Role, User
 from storage.postgres.database import Database
+from storage.stores import comments, photos, sessions, users
 from tests.support.community import block, people, person, processing_photo, ready_photo, topics
 
 pytestmark = pytest.mark.engines

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from storage import photos, social
 from storage.events import FanoutChunk, PhotoDeleted, PhotoReady, UserFollowed
 from storage.ids import encode, shard_of
 from storage.models import Photo, User
+from storage.stores import photos, relations
 from tests.support.community import follow, people, person, ready_photo
 from tests.support.stage import Stage, kinds
 from workers.fanout import chunks
@@ -74,7 +74,7 @@ async def test_private_photo_is_signed(stage: Stage) -> None:
     ann, bob = await person(stage.database, "ann", private=True), await person(stage.database, "bob")
     await follow(stage.database, bob, ann)
     async with stage.database.transaction() as tx:
-        await social.accept(tx, ann.id, bob.id)
+        await relations.accept(tx, ann.id, bob.id)
     await stage.online(bob)
     photo = await ready_photo(stage.database, ann)
     await stage.pump()
@@ -121,7 +121,7 @@ async def test_muters_are_left_out(stage: Stage) -> None:
     ann = await person(stage.database, "ann")
     followers = await crowd(stage, ann, 7)
     async with stage.database.transaction() as tx:
-        await social.mute(tx, followers[2].id, ann.id)
+        await relations.mute(tx, followers[2].id, ann.id)
     await ready_photo(stage.database, ann)
     await stage.pump()
     assert await stage.feed(followers[2]) == []

@@ -7,9 +7,9 @@ from typing import Any
 import orjson
 import pytest
 
-from storage import comments, social, users
 from storage.events import UserChanged
 from storage.ids import encode
+from storage.stores import comments, relations, users
 from tests.support.community import block, follow, people, person, ready_photo
 from tests.support.stage import Stage, kinds
 from workers import live_topics
@@ -27,7 +27,7 @@ async def test_follow_and_unfollow(stage: Stage) -> None:
     await stage.pump()
     assert await stage.feed(bob) == [photo.id]
     async with stage.database.transaction() as tx:
-        await social.unfollow(tx, bob.id, ann.id)
+        await relations.unfollow(tx, bob.id, ann.id)
     await stage.pump()
     assert await stage.feed(bob) == []
     order = {"control": "revoke", "owner": ann.id, "topic": live_topics.presence_topic(ann.id)}
@@ -44,12 +44,12 @@ async def test_request_changes_no_feed(stage: Stage) -> None:
     await stage.pump()
     assert await stage.feed(bob) == []
     async with stage.database.transaction() as tx:
-        await social.accept(tx, ann.id, bob.id)
+        await relations.accept(tx, ann.id, bob.id)
     await stage.pump()
     assert await stage.feed(bob) == [photo.id]
     await stage.told()
     async with stage.database.transaction() as tx:
-        await social.unfollow(tx, bob.id, ann.id)
+        await relations.unfollow(tx, bob.id, ann.id)
     await stage.pump()
     assert [message.body for message in await stage.told(bob)] == [{"control": "revoke", "owner": ann.id}]
 
@@ -79,7 +79,7 @@ async def test_mute_and_unmute(stage: Stage) -> None:
     await follow(stage.database, bob, ann)
     photo = await ready_photo(stage.database, ann)
     await stage.online(bob)
-    for change, expected in ((social.mute, []), (social.unmute, [photo.id])):
+    for change, expected in ((relations.mute, []), (relations.unmute, [photo.id])):
         async with stage.database.transaction() as tx:
             await change(tx, bob.id, ann.id)
         await stage.pump()

@@ -6,8 +6,8 @@ from dataclasses import asdict
 
 import pytest
 
-from storage import notifications
 from storage.models import NotificationKind, User
+from storage.stores import notifications
 from tests.support.community import people, ready_photo
 from tests.support.stage import Stage, quiet
 from workers.inbox import Act, Inbox

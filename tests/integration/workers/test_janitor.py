@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from storage import idempotency, likes, sessions, users
 from storage.blobs_file import FileBlobs
 from storage.errors import UnavailableError
 from storage.postgres.database import Database
 from storage.revocations import Revocations
+from storage.stores import idempotency, likes, sessions, users
 from storage.tickets import Tickets, revoked_key
 from tests.support.community import people, person, processing_photo, ready_photo, topics
 from tests.support.eventually import eventually

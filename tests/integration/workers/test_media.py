@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from storage import photos
 from storage.blobs import Blob, Blobs, hold_content, original_key, variant_key
 from storage.blobs_file import FileBlobs
 from storage.events import PhotoDeleted, PhotoUploaded
 from storage.models import Photo, PhotoState, User
 from storage.postgres.database import Database
+from storage.stores import photos
 from tests.support.community import person, processing_photo, topics
 from tests.support.eventually import eventually
 from tests.support.pictures import photograph, talkative_jpeg

@@ -7,11 +7,11 @@ import random
 
 import pytest
 
-from storage import comments, notifications, photos, social
 from storage.comment_json import comment_fields
 from storage.events import CommentAdded, LikeAdded, LikeRemoved, PhotoRejected
 from storage.ids import encode
 from storage.models import Comment, Photo, User
+from storage.stores import comments, notifications, photos, relations
 from tests.support.community import people, person, processing_photo, ready_photo
 from tests.support.stage import Stage, inbox, quiet
 
@@ -95,7 +95,7 @@ async def test_muted(stage: Stage) -> None:
     ann, bob = await people(stage.database, "ann", "bob")
     photo = await ready_photo(stage.database, ann)
     async with stage.database.transaction() as tx:
-        await social.mute(tx, ann.id, bob.id)
+        await relations.mute(tx, ann.id, bob.id)
     await quiet(stage, ann)
     await stage.like(bob, photo)
     await stage.pump()

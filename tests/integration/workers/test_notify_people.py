@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from storage import notifications, social
 from storage.events import UserFollowed
+from storage.stores import notifications, relations
 from tests.support.community import follow, people, person
 from tests.support.stage import Stage, inbox, quiet
 
@@ -23,7 +23,7 @@ async def test_follow(stage: Stage) -> None:
     assert told.document["notification"]["photo_id"] is None
     await stage.notify.followed(UserFollowed(follower_id=bob.id, followee_id=ann.id))
     async with stage.database.transaction() as tx:
-        await social.unfollow(tx, bob.id, ann.id)
+        await relations.unfollow(tx, bob.id, ann.id)
     await stage.notify.followed(UserFollowed(follower_id=bob.id, followee_id=ann.id))
     await follow(stage.database, bob, ann)
     await stage.pump()
@@ -40,9 +40,9 @@ async def test_a_request_that_is_over_leaves_the_inbox(stage: Stage, refused: bo
     await stage.pump()
     async with stage.database.transaction() as tx:
         if refused:
-            await social.decline(tx, ann.id, bob.id)
+            await relations.decline(tx, ann.id, bob.id)
         else:
-            await social.unfollow(tx, bob.id, ann.id)
+            await relations.unfollow(tx, bob.id, ann.id)
     await stage.pump()
     assert await inbox(stage, ann) == []
     told = [message.document["type"] for message in await stage.told(ann)]
@@ -60,7 +60,7 @@ async def test_follow_request(stage: Stage) -> None:
     await stage.pump()
     assert await inbox(stage, ann) == ["bob asked to follow you"]
     async with stage.database.transaction() as tx:
-        await social.accept(tx, ann.id, bob.id)
+        await relations.accept(tx, ann.id, bob.id)
     await stage.pump()
     assert await inbox(stage, ann) == ["bob started following you"]
     assert [message.document["type"] for message in await stage.told(ann)] == [

@@ -2,7 +2,7 @@
 
 A removed account is a row with `deleted_at`: its names are free again at once, its photos and comments
 are gone with the same transaction, and what hangs on others (likes, follows) is erased later in batches
-(see `storage.erasure`), because it may be a million rows.
+(see `storage.stores.erasure`), because it may be a million rows.
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from storage import comments, ids, photos, sessions
+from storage import ids
 from storage.errors import ConflictError, NotFoundError
 from storage.events import PresenceHidden, UserChanged
 from storage.models import Person, PresenceAudience, Role, User
 from storage.postgres.database import Queryable, Transaction
 from storage.postgres.rows import PERSON, USER, person_of, user_of
 from storage.postgres.visibility import KNOWN, PROFILE
+from storage.stores import comments, photos, sessions
 
 _AFTER_ANY_TEXT = "\U0010ffff"  # sorts after every character that a name can hold
 

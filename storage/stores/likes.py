@@ -6,13 +6,13 @@ another order can tell which is newer.
 
 from __future__ import annotations
 
-from storage import photos
 from storage.errors import NotFoundError
 from storage.events import LikeAdded, LikeRemoved
 from storage.models import LikeState, Person
 from storage.postgres.database import Queryable, Transaction
 from storage.postgres.rows import PERSON, person_of
 from storage.postgres.visibility import KNOWN
+from storage.stores import photos
 
 
 async def add(tx: Transaction, *, photo_id: int, user_id: int) -> LikeState:

@@ -13,10 +13,10 @@ from storage import ids
 from storage.errors import NotFoundError
 from storage.events import PhotoDeleted, PhotoReady, PhotoRejected, PhotoUploaded
 from storage.models import Photo
-from storage.photo_lists import author_ids, by_author, by_tag, home_ids, newest
 from storage.postgres.database import Queryable, Transaction
 from storage.postgres.rows import PHOTO, PHOTOS, photo_of
 from storage.postgres.visibility import READABLE
+from storage.stores.photo_lists import author_ids, by_author, by_tag, home_ids, newest
 
 # The lists stand in a file of their own and are part of this store.
 __all__ = [

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from storage import notifications
 from storage.events import LikeRemoved
 from storage.models import NotificationKind
 from storage.postgres.database import Transaction
+from storage.stores import notifications
 
 GRACE_MINUTES = 20
 """Longer than an access token lives and than any transaction runs: nothing is added after it."""

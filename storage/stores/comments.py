@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from storage import ids, likes, photos
+from storage import ids
 from storage.errors import NotFoundError
 from storage.events import CommentAdded, CommentDeleted
 from storage.models import Comment, LikeState, User
 from storage.postgres.database import Queryable, Transaction
 from storage.postgres.rows import COMMENT, comment_of
 from storage.postgres.visibility import unblocked
+from storage.stores import likes, photos
 
 
 async def add(tx: Transaction, *, photo_id: int, author_id: int, text: str) -> tuple[Comment, LikeState]:

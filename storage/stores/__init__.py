@@ -1,0 +1,1 @@
+"""Queries and changes of each domain type in PostgreSQL, one module per concern."""
