@@ -18,7 +18,7 @@ from server.edge.addresses import Network
 from server.identity.passwords import Passwords
 from server.identity.quotas_policy import Limits
 from server.media.urls import MediaUrls
-from storage.blobs import Blobs
+from storage.blobs.port import Blobs
 from storage.cards import Cards
 from storage.engagement import Engagement
 from storage.feeds import Feeds

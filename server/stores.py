@@ -10,7 +10,7 @@ from channels.bus.presence import PresenceBook
 from channels.bus.publisher import LivePublisher
 from server.brokers import routes_of
 from server.config.settings import Settings
-from storage.blobs_file import FileBlobs
+from storage.blobs.file import FileBlobs
 from storage.cards import Cards
 from storage.engagement import Engagement
 from storage.feeds import Feeds

@@ -32,7 +32,7 @@ from server.presence import PresenceView
 from server.roles import Service
 from server.services import ApiSettings, Services
 from server.stores import Stores
-from storage.blobs_file import TEMPORARY
+from storage.blobs.file import TEMPORARY
 from storage.gate import Gate
 from storage.home import Home
 from storage.ids import slot_group

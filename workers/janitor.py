@@ -14,7 +14,7 @@ from datetime import timedelta
 
 import structlog
 
-from storage.blobs import Blobs
+from storage.blobs.port import Blobs
 from storage.errors import StorageError
 from storage.postgres.database import Database
 from storage.revocations import Revocations

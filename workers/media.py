@@ -1,7 +1,7 @@
 """Handle uploads and deletions: originals become variants, and what no photo points to is removed.
 
 Blobs are named by their content, so several photos may share them. Whoever stores or removes blobs holds
-the content's lock (`storage.blobs.hold_content`): a deletion waits for uploads of the same bytes and
+the content's lock (`storage.blobs.port.hold_content`): a deletion waits for uploads of the same bytes and
 then sees their rows. Every handler can be repeated at any point.
 """
 
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import structlog
 
-from storage.blobs import Blobs, hold_content, original_key, variant_key
+from storage.blobs.port import Blobs, hold_content, original_key, variant_key
 from storage.errors import NotFoundError
 from storage.events import PhotoDeleted, PhotoUploaded
 from storage.models import Photo, PhotoState

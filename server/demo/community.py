@@ -16,7 +16,7 @@ import structlog
 from server.demo.story import FOLLOWS, MEMBERS, PASSWORD, PICTURES, USERNAME, Picture
 from server.identity.passwords import Passwords
 from server.media.image_header import read_header
-from storage.blobs import Blobs, hold_content, original_key
+from storage.blobs.port import Blobs, hold_content, original_key
 from storage.errors import NotFoundError
 from storage.models import Photo, PhotoState
 from storage.postgres.database import Database

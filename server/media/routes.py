@@ -7,7 +7,7 @@ from aiohttp import web
 from server.edge.problems import ProblemError
 from server.identity.auth import Authentication
 from server.media.urls import MediaUrls
-from storage.blobs import Blob, Blobs, original_key, variant_key
+from storage.blobs.port import Blob, Blobs, original_key, variant_key
 from storage.errors import NotFoundError
 from storage.postgres.database import Queryable
 from storage.stores import photos

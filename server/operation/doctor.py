@@ -17,7 +17,7 @@ from server.config.settings import Settings
 from server.errors import ServerError
 from server.operation.doctor_redis import examine_redis
 from server.operation.findings import MAX_SKEW, Finding, skewed
-from storage.blobs_file import FileBlobs
+from storage.blobs.file import FileBlobs
 from storage.errors import SchemaError, StorageError
 from storage.postgres import migrate
 from storage.postgres.database import Database

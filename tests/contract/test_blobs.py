@@ -1,4 +1,4 @@
-"""The contract of `storage.blobs.Blobs`, run by every adapter."""
+"""The contract of `storage.blobs.port.Blobs`, run by every adapter."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from storage.blobs import Blob, Blobs, original_key, variant_key
-from storage.blobs_file import FileBlobs
+from storage.blobs.file import FileBlobs
+from storage.blobs.port import Blob, Blobs, original_key, variant_key
 from storage.errors import NotFoundError, UnavailableError
 
 JPEG = b"\xff\xd8\xff" + bytes(range(256)) * 3000

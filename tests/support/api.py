@@ -20,8 +20,8 @@ from server.identity.tokens import AccessTokens
 from server.media.urls import MediaUrls
 from server.services import ApiSettings, Services
 from storage import ids
-from storage.blobs import variant_key
-from storage.blobs_file import FileBlobs
+from storage.blobs.file import FileBlobs
+from storage.blobs.port import variant_key
 from storage.cards import Cards
 from storage.engagement import Engagement
 from storage.feeds import Feeds

@@ -13,7 +13,7 @@ from argon2 import PasswordHasher
 from server.demo.community import Demo
 from server.demo.story import MEMBERS, PICTURES
 from server.identity.passwords import Passwords
-from storage.blobs_file import FileBlobs
+from storage.blobs.file import FileBlobs
 from storage.errors import UnavailableError
 from storage.postgres.database import Database
 from storage.stores import photos, users

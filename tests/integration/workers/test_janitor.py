@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from storage.blobs_file import FileBlobs
+from storage.blobs.file import FileBlobs
 from storage.errors import UnavailableError
 from storage.postgres.database import Database
 from storage.revocations import Revocations

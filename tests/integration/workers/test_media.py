@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from storage.blobs import Blob, Blobs, hold_content, original_key, variant_key
-from storage.blobs_file import FileBlobs
+from storage.blobs.file import FileBlobs
+from storage.blobs.port import Blob, Blobs, hold_content, original_key, variant_key
 from storage.events import PhotoDeleted, PhotoUploaded
 from storage.models import Photo, PhotoState, User
 from storage.postgres.database import Database

@@ -17,7 +17,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from storage.blobs import Blob
+from storage.blobs.port import Blob
 from storage.errors import NotFoundError, UnavailableError
 
 CHUNK = 256 * 1024  # bytes
@@ -28,7 +28,7 @@ _MAGIC = ((b"\xff\xd8\xff", "image/jpeg"), (b"\x89PNG\r\n\x1a\n", "image/png"))
 
 
 class FileBlobs:
-    """Keep blobs under `root`; see `storage.blobs.Blobs` for what is guaranteed."""
+    """Keep blobs under `root`; see `storage.blobs.port.Blobs` for what is guaranteed."""
 
     def __init__(self, root: Path) -> None:
         self._root = root

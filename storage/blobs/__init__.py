@@ -1,0 +1,1 @@
+"""The blob store: its port and its adapters."""
