@@ -22,12 +22,12 @@ from storage.blobs.port import Blobs
 from storage.cards import Cards
 from storage.engagement import Engagement
 from storage.feeds import Feeds
-from storage.gate import Gate
 from storage.home import Home
+from storage.limits.gate import Gate
+from storage.limits.quotas import Quotas
+from storage.limits.tickets import Tickets
 from storage.notification_log import NotificationLog
 from storage.postgres.database import Database
-from storage.quotas import Quotas
-from storage.tickets import Tickets
 
 
 class HttpMetrics(Protocol):

@@ -33,12 +33,12 @@ from server.roles import Service
 from server.services import ApiSettings, Services
 from server.stores import Stores
 from storage.blobs.file import TEMPORARY
-from storage.gate import Gate
 from storage.home import Home
 from storage.ids import slot_group
-from storage.quotas import Quotas
-from storage.revocations import Revocations
-from storage.tickets import REVOCATION_MARGIN, Tickets
+from storage.limits.gate import Gate
+from storage.limits.quotas import Quotas
+from storage.limits.revocations import Revocations
+from storage.limits.tickets import REVOCATION_MARGIN, Tickets
 from workers.broker import Policy
 from workers.decoder import Decoder, DecoderLimits
 from workers.fanout import FanoutHandlers

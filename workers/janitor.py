@@ -16,8 +16,8 @@ import structlog
 
 from storage.blobs.port import Blobs
 from storage.errors import StorageError
+from storage.limits.revocations import Revocations
 from storage.postgres.database import Database
-from storage.revocations import Revocations
 from storage.stores import erasure, idempotency, sessions, stuck_photos
 
 log = structlog.get_logger(__name__)

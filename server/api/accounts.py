@@ -13,8 +13,8 @@ from server.edge.schemas import AccountChange, SignUp
 from server.identity.passwords import Passwords
 from server.identity.quotas_policy import Limits, address_subject
 from server.identity.sessions_desk import SessionDesk
+from storage.limits.quotas import Quotas
 from storage.postgres.database import Database
-from storage.quotas import Quotas
 from storage.stores import users
 
 

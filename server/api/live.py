@@ -11,7 +11,7 @@ from server.edge.call import Call, json_answer
 from server.edge.endpoint import Endpoint
 from server.live.routes import WEBSOCKET
 from storage.cards import timestamp
-from storage.tickets import Tickets
+from storage.limits.tickets import Tickets
 
 
 class LiveApi:

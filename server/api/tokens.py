@@ -13,9 +13,9 @@ from server.identity.auth import Authentication, SessionCookies
 from server.identity.passwords import Passwords
 from server.identity.quotas_policy import Limits, address_subject
 from server.identity.sessions_desk import SessionDesk, TokenPair
+from storage.limits.quotas import Quotas
 from storage.models import User
 from storage.postgres.database import Database
-from storage.quotas import Quotas
 from storage.stores import users
 
 

@@ -13,8 +13,8 @@ from server.edge.middleware import Handler
 from server.edge.problems import ProblemError
 from server.identity.auth import Authentication
 from server.identity.quotas_policy import Limits, address_subject, announce
-from storage.gate import Gate
-from storage.quotas import Quota, QuotaPolicy, Quotas
+from storage.limits.gate import Gate
+from storage.limits.quotas import Quota, QuotaPolicy, Quotas
 
 
 class Guard:

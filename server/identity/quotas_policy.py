@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 
-from storage.quotas import Quota, QuotaPolicy
+from storage.limits.quotas import Quota, QuotaPolicy
 
 _RATE = re.compile(r"([1-9][0-9]{0,8})/([1-9][0-9]{0,6})?([smhd])")
 _UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}

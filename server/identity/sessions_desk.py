@@ -13,10 +13,10 @@ from channels.bus.publisher import LivePublisher
 from server.edge.call import unauthorized
 from server.identity.tokens import AccessTokens, new_refresh_token, refresh_digest
 from storage.errors import NotFoundError
+from storage.limits.tickets import REVOCATION_MARGIN, Tickets
 from storage.models import User
 from storage.postgres.database import Database, Transaction
 from storage.stores import sessions, users
-from storage.tickets import REVOCATION_MARGIN, Tickets
 
 log = structlog.get_logger(__name__)
 

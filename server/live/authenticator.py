@@ -9,7 +9,7 @@ from channels.errors import TokenExpiredError, TokenInvalidError
 from channels.ports import Identity
 from server.identity.tokens import AccessTokens, TokenError
 from server.live.store_errors import store_errors
-from storage.tickets import Tickets
+from storage.limits.tickets import Tickets
 
 
 class LiveAuthenticator:

@@ -16,7 +16,7 @@ from server.edge.answers import Counters, Likes
 from server.edge.problems import ProblemError, invalid, problem_of
 from server.edge.schemas import NotificationIds, PhotoOfCall
 from server.identity.quotas_policy import Limits
-from storage.gate import Gate
+from storage.limits.gate import Gate
 from storage.models import LikeState
 from storage.postgres.database import Database
 from storage.stores import likes, notifications

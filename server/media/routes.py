@@ -9,9 +9,9 @@ from server.identity.auth import Authentication
 from server.media.urls import MediaUrls
 from storage.blobs.port import Blob, Blobs, original_key, variant_key
 from storage.errors import NotFoundError
+from storage.limits.tickets import Tickets
 from storage.postgres.database import Queryable
 from storage.stores import photos
-from storage.tickets import Tickets
 
 VARIANTS = ("thumb", "feed")
 YEAR = 365 * 86400  # seconds

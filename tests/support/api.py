@@ -25,15 +25,15 @@ from storage.blobs.port import variant_key
 from storage.cards import Cards
 from storage.engagement import Engagement
 from storage.feeds import Feeds
-from storage.gate import Gate
 from storage.home import Home
 from storage.ids import slot_group
+from storage.limits.gate import Gate
+from storage.limits.quotas import Quotas
+from storage.limits.tickets import Tickets
 from storage.notification_log import NotificationLog
 from storage.postgres.database import Database
-from storage.quotas import Quotas
 from storage.redis.client import Redis
 from storage.stores import photos
-from storage.tickets import Tickets
 from tests.support.person import Answer, Person
 
 SECRET = b"a secret for tests, 32 bytes long"

@@ -13,10 +13,10 @@ from storage.engagement import Engagement
 from storage.feeds import Feeds
 from storage.home import Home, HomePage
 from storage.ids import decode
+from storage.limits.quotas import QuotaPolicy, Quotas, user_subject
+from storage.limits.tickets import Tickets
 from storage.postgres.database import Database
-from storage.quotas import QuotaPolicy, Quotas, user_subject
 from storage.stores import likes, users
-from storage.tickets import Tickets
 from tests.support.databases import NoDatabase
 from tests.support.gallery import Gallery
 from tests.support.listener import announcement

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from storage.quotas import QuotaPolicy, Quotas, quota_key, user_subject
-from storage.tickets import Tickets
+from storage.limits.quotas import QuotaPolicy, Quotas, quota_key, user_subject
+from storage.limits.tickets import Tickets
 from tests.support.eventually import eventually
 
 pytestmark = [pytest.mark.engines, pytest.mark.cluster]

@@ -11,7 +11,7 @@ import redis.exceptions as driver
 from redis.crc import key_slot
 
 from storage.errors import StorageError, UnavailableError
-from storage.quotas import QuotaPolicy, Quotas
+from storage.limits.quotas import QuotaPolicy, Quotas
 from storage.redis.client import execute, open_redis, redis_errors, values_of
 from storage.redis.cluster import ClusterLink
 from storage.redis.scripts import Script
@@ -127,7 +127,7 @@ async def test_slot_on_its_way(redis: Any, cluster: RedisCluster) -> None:
     both = await asyncio.gather(*(execute(redis, "GET", key) for key in [*keys, *KEYS]))
     assert both[:20] == keys
     with pytest.raises(UnavailableError, match=r"(?i)rest|multiple keys"):
-        await Script("gcra", "quota").run(redis, keys, (1, 0, *(1, 1000) * 20))
+        await Script("limits/gcra", "limits/quota").run(redis, keys, (1, 0, *(1, 1000) * 20))
     await asyncio.to_thread(cluster.move, slot, target)
     assert await execute(redis, "MGET", *keys) == keys
     await asyncio.to_thread(cluster.move, slot, source)

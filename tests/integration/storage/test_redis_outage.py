@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from storage.errors import StorageError, UnavailableError
-from storage.quotas import QuotaPolicy, Quotas
+from storage.limits.quotas import QuotaPolicy, Quotas
 from storage.redis.client import open_redis, redis_errors
 from storage.window_log import WindowLog
 from tests.engines.private import RedisNode, free_port

@@ -16,8 +16,8 @@ from storage.engagement import Engagement
 from storage.errors import UnavailableError
 from storage.feeds import Feeds
 from storage.home import Home
+from storage.limits.quotas import QuotaPolicy
 from storage.postgres.database import Database
-from storage.quotas import QuotaPolicy
 from storage.redis.client import Redis, execute, open_redis, redis_errors
 from tests.engines.private import RedisNode, free_port
 from tests.support.eventually import eventually

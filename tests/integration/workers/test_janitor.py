@@ -11,10 +11,10 @@ import pytest
 
 from storage.blobs.file import FileBlobs
 from storage.errors import UnavailableError
+from storage.limits.revocations import Revocations
+from storage.limits.tickets import Tickets, revoked_key
 from storage.postgres.database import Database
-from storage.revocations import Revocations
 from storage.stores import idempotency, likes, sessions, users
-from storage.tickets import Tickets, revoked_key
 from tests.support.community import people, person, processing_photo, ready_photo, topics
 from tests.support.eventually import eventually
 from workers.janitor import Chore, Janitor

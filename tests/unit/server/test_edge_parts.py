@@ -22,7 +22,7 @@ from server.identity import passwords
 from server.identity.passwords import Passwords, PasswordsBusyError
 from server.identity.quotas_policy import Limits, address_subject, announce, rate
 from storage.errors import ConflictError, InvalidValueError, NotFoundError, SchemaError, UnavailableError
-from storage.quotas import Quota
+from storage.limits.quotas import Quota
 
 
 @pytest.mark.parametrize(

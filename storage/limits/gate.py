@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from storage.quotas import Quota, QuotaPolicy, quota_key, user_subject
+from storage.limits.quotas import Quota, QuotaPolicy, quota_key, user_subject
+from storage.limits.tickets import revoked_key
 from storage.redis.client import Redis
 from storage.redis.scripts import Script
-from storage.tickets import revoked_key
 
 
 class Gate:
@@ -13,7 +13,7 @@ class Gate:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
-        self._script = Script("gcra", "gate")
+        self._script = Script("limits/gcra", "limits/gate")
 
     async def enter(self, policy: QuotaPolicy, user_id: int, session: str) -> tuple[Quota, bool]:
         """Charge one request and return the quota, and whether the session was revoked (which charges nothing)."""

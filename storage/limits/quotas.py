@@ -63,7 +63,7 @@ class Quotas:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
-        self._script = Script("gcra", "quota")
+        self._script = Script("limits/gcra", "limits/quota")
 
     async def take(self, policy: QuotaPolicy, subject: str, cost: int = 1) -> Quota:
         """Charge `cost` to one subject, unless that is more than is left.

@@ -1,0 +1,1 @@
+"""Rate limits, revoked sessions and one-use tickets in Redis."""
