@@ -20,8 +20,7 @@ from typing import Any, TypeAlias
 
 import orjson
 
-from storage.ids import encode
-from storage.log_format import pack_ids
+from storage.ids import encode, pack_ids
 from storage.models import Person, Photo, PhotoState
 from storage.postgres.database import Queryable
 from storage.redis.client import Redis, execute, redis_errors, values_of

@@ -15,8 +15,7 @@ import time
 from collections.abc import Mapping, Sequence
 
 from storage.cards import ending
-from storage.ids import milliseconds_of, slot_group
-from storage.log_format import pack_ids
+from storage.ids import milliseconds_of, pack_ids, slot_group
 from storage.models import LikeState
 from storage.postgres.database import Queryable
 from storage.redis.client import Redis, execute, redis_errors, values_of

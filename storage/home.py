@@ -15,9 +15,9 @@ from storage.cards import LIKED, NOT_LIKED, PRIVATE, Cards, Sign, ending, opened
 from storage.engagement import Engagement, covers, liked_key
 from storage.feeds import Feeds
 from storage.home_split import home_script
+from storage.ids import pack_ids, unpack_ids
 from storage.limits.quotas import Quota, QuotaPolicy, user_quota_key
 from storage.limits.tickets import revoked_key
-from storage.log_format import pack_ids, unpack_ids
 from storage.postgres.database import Queryable
 from storage.redis.client import Redis
 from storage.stores import photo_lists

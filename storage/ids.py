@@ -11,8 +11,9 @@ significant first, so that text order is time order and JavaScript loses no digi
 from __future__ import annotations
 
 import secrets
+import struct
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 EPOCH_MS = 1_767_225_600_000
 SHARD_BITS = 10
@@ -94,3 +95,13 @@ def decode(text: str) -> int:
     if identifier > MAX_ID:
         raise BadIdError("an id has at most 63 bits")
     return identifier
+
+
+def pack_ids(ids: Sequence[int]) -> bytes:
+    """Return ids as 8 bytes each, big-endian, in the order given."""
+    return struct.pack(f">{len(ids)}Q", *ids)
+
+
+def unpack_ids(packed: bytes) -> Sequence[int]:
+    """Return the ids of 8 bytes each."""
+    return struct.unpack(f">{len(packed) // 8}Q", packed)

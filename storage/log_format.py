@@ -119,16 +119,6 @@ class LogView:
         return LogPage(ids=ids[:limit], lowest=lowest, complete=self.complete)
 
 
-def pack_ids(ids: Sequence[int]) -> bytes:
-    """Return ids as 8 bytes each, big-endian, in the order given."""
-    return struct.pack(f">{len(ids)}Q", *ids)
-
-
-def unpack_ids(packed: bytes) -> Sequence[int]:
-    """Return the ids of 8 bytes each."""
-    return struct.unpack(f">{len(packed) // 8}Q", packed)
-
-
 def parse_epoch(text: str) -> int | None:
     """Return the number of an epoch that a client names; None for what cannot be one."""
     return int(text) if text.isascii() and text.isdigit() and len(text) <= 16 else None

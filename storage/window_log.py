@@ -31,8 +31,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
-from storage.ids import slot_group
-from storage.log_format import AT_BODY, STAGED, Entry, LogView, pack_ids, unpack_ids
+from storage.ids import pack_ids, slot_group, unpack_ids
+from storage.log_format import AT_BODY, STAGED, Entry, LogView
 from storage.redis.client import Redis, execute, redis_errors
 from storage.redis.scripts import Argument, Script
 

@@ -6,7 +6,8 @@ import struct
 
 import pytest
 
-from storage.log_format import Entry, LogView, pack_ids, parse_epoch
+from storage.ids import pack_ids
+from storage.log_format import Entry, LogView, parse_epoch
 from storage.redis.client import open_redis
 from storage.window_log import WindowLog
 
