@@ -14,7 +14,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from bench.report import Figure, figure
-from storage.cards import Cards
+from storage.cache.cards import Cards
 from storage.embedded.postgres import embedded_postgres
 from storage.feeds import Feeds
 from storage.ids import IdMaker, slot_group

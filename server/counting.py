@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import structlog
 
-from storage.engagement import Engagement
+from storage.cache.counters import Engagement
 from storage.errors import UnavailableError
 from storage.models import LikeState
 

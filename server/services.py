@@ -19,8 +19,8 @@ from server.identity.passwords import Passwords
 from server.identity.quotas_policy import Limits
 from server.media.urls import MediaUrls
 from storage.blobs.port import Blobs
-from storage.cards import Cards
-from storage.engagement import Engagement
+from storage.cache.cards import Cards
+from storage.cache.counters import Engagement
 from storage.feeds import Feeds
 from storage.home import Home
 from storage.limits.gate import Gate

@@ -11,8 +11,8 @@ from channels.bus.publisher import LivePublisher
 from server.brokers import routes_of
 from server.config.settings import Settings
 from storage.blobs.file import FileBlobs
-from storage.cards import Cards
-from storage.engagement import Engagement
+from storage.cache.cards import Cards
+from storage.cache.counters import Engagement
 from storage.feeds import Feeds
 from storage.ids import slot_group
 from storage.notification_log import NotificationLog

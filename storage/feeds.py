@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from storage.cards import Cards
+from storage.cache.cards import Cards
 from storage.log_format import Entry, LogView, parse_epoch
 from storage.postgres.database import Queryable
 from storage.redis.client import Redis

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from storage.cards import LIKED, NOT_LIKED, PRIVATE, Cards, Sign, ending, opened
-from storage.engagement import Engagement, covers, liked_key
+from storage.cache.cards import LIKED, NOT_LIKED, PRIVATE, Cards, Sign, ending, opened
+from storage.cache.counters import Engagement, covers, liked_key
 from storage.feeds import Feeds
 from storage.home_split import home_script
 from storage.ids import pack_ids, unpack_ids

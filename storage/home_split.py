@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from storage.cards import CHANGING, DELETED, UNSHOWN
+from storage.cache.cards import CHANGING, DELETED, UNSHOWN
 from storage.redis.client import Redis, redis_errors, values_of
 from storage.redis.scripts import Argument, Script
 

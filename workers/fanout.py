@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 
 from channels.bus import addressing, envelope
 from channels.bus.publisher import LivePublisher
-from storage import cards as photo_cards
-from storage.cards import Cards, Sign
-from storage.engagement import Engagement
+from storage.cache import cards as photo_cards
+from storage.cache.cards import Cards, Sign
+from storage.cache.counters import Engagement
 from storage.events import FanoutChunk, PhotoDeleted, PhotoReady
 from storage.feeds import Feeds
 from storage.ids import SHARDS, shard_of

@@ -11,10 +11,10 @@ import orjson
 
 from channels.bus import addressing
 from channels.ports import Presence
-from storage.cards import timestamp_of
+from storage.cache.cards import timestamp_of
 from storage.ids import encode, slot_group
 from storage.models import LikeState, Notification, NotificationCounters
-from storage.notification_json import counters_fields, notification_fields
+from storage.render.notification import counters_fields, notification_fields
 
 FEED = "feed"
 NOTIFICATIONS = "notifications"

@@ -11,8 +11,7 @@ import asyncio
 from collections.abc import Mapping
 
 from channels.bus.publisher import LivePublisher
-from storage.comment_json import comment_json
-from storage.engagement import Engagement
+from storage.cache.counters import Engagement
 from storage.errors import NotFoundError
 from storage.events import (
     CommentAdded,
@@ -27,6 +26,7 @@ from storage.events import (
 from storage.models import LikeState, NotificationKind, PhotoState
 from storage.notification_log import NotificationLog
 from storage.postgres.database import Database
+from storage.render.comment import comment_json
 from storage.stores import comments, likes, photos, relations
 from workers import live_topics
 from workers.handlers import EventHandler, on

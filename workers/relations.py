@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from channels.bus import envelope
 from channels.bus.publisher import LivePublisher
-from storage.cards import Cards
+from storage.cache.cards import Cards
 from storage.events import PresenceHidden, UserBlocked, UserChanged, UserFollowed, UserMuted, UserUnfollowed
 from storage.feeds import Feeds
 from storage.postgres.database import Database

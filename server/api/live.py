@@ -10,7 +10,7 @@ from server.edge.answers import LiveTicket
 from server.edge.call import Call, json_answer
 from server.edge.endpoint import Endpoint
 from server.live.routes import WEBSOCKET
-from storage.cards import timestamp
+from storage.cache.cards import timestamp
 from storage.limits.tickets import Tickets
 
 

@@ -16,7 +16,7 @@ from server.edge.problems import bad_field
 from server.edge.schemas import PhotoChange, PhotosQuery, PhotoWords
 from server.media.uploads import Upload, Uploads
 from storage.blobs.port import Blobs, hold_content, original_key
-from storage.cards import Cards
+from storage.cache.cards import Cards
 from storage.postgres.database import Database, Transaction
 from storage.stores import photos
 

@@ -13,9 +13,9 @@ from server.edge.endpoint import Access, Endpoint
 from server.edge.idempotent import Idempotency
 from server.edge.paging import Pager
 from server.edge.schemas import ListQuery, NewComment
-from storage.comment_json import comment_json
 from storage.models import LikeState
 from storage.postgres.database import Database, Transaction
+from storage.render.comment import comment_json
 from storage.stores import comments, likes, photos
 
 

@@ -1,7 +1,7 @@
 """What the API gives back: one model for each shape, filled from domain types and described in OpenAPI.
 
-The JSON of photos, comments and notifications is made where they are cached and announced (`storage.cards`,
-`storage.comment_json`, `storage.notification_json`); their models stand here as documentation, and a test holds
+The JSON of photos, comments and notifications is made where they are cached and announced (`storage.cache.cards`,
+`storage.render.comment`, `storage.render.notification`); their models stand here as documentation, and a test holds
 the two together.
 """
 
@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from channels.ports import Presence
 from storage import models
-from storage.cards import person_fields, timestamp, timestamp_of
+from storage.cache.cards import person_fields, timestamp, timestamp_of
 
 Id = Annotated[str, Field(min_length=13, max_length=13, pattern="^[0-9A-HJKMNP-TV-Z]{13}$", examples=["01K3S9C0XG4Q7"])]
 Time = Annotated[str, Field(json_schema_extra={"format": "date-time"}, examples=["2026-11-20T12:00:00.000Z"])]

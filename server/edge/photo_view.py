@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from server.media.urls import MediaUrls
-from storage import cards
-from storage.engagement import Engagement
+from storage.cache import cards
+from storage.cache.counters import Engagement
 from storage.models import Photo
 
 

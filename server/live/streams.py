@@ -8,8 +8,8 @@ from typing import TypeVar
 
 from channels.ports import Position, Publication, Recovery
 from server.live.store_errors import store_errors
-from storage.cards import Cards, Sign, complete
-from storage.engagement import Engagement
+from storage.cache.cards import Cards, Sign, complete
+from storage.cache.counters import Engagement
 from storage.feeds import Feeds
 from storage.notification_log import NotificationLog
 from storage.postgres.database import Queryable

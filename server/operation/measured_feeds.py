@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from server.operation.metrics import Metrics
-from storage.cards import Cards
+from storage.cache.cards import Cards
 from storage.feeds import Feeds
 from storage.postgres.database import Queryable
 from storage.redis.client import Redis

@@ -13,7 +13,7 @@ import aiohttp
 
 from server.identity.tokens import AccessTokens
 from storage import ids
-from storage.cards import timestamp
+from storage.cache.cards import timestamp
 from storage.models import Role
 from storage.postgres.database import Database
 from storage.stores import relations, users

@@ -22,8 +22,8 @@ from server.services import ApiSettings, Services
 from storage import ids
 from storage.blobs.file import FileBlobs
 from storage.blobs.port import variant_key
-from storage.cards import Cards
-from storage.engagement import Engagement
+from storage.cache.cards import Cards
+from storage.cache.counters import Engagement
 from storage.feeds import Feeds
 from storage.home import Home
 from storage.ids import slot_group

@@ -13,8 +13,8 @@ import orjson
 
 from channels.bus.publisher import LivePublisher
 from storage import events
-from storage.cards import Cards
-from storage.engagement import Engagement
+from storage.cache.cards import Cards
+from storage.cache.counters import Engagement
 from storage.feeds import Feeds
 from storage.ids import slot_group
 from storage.models import LikeState, Photo, User

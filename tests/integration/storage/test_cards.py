@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from storage.cards import Cards, card_key, complete
+from storage.cache.cards import Cards, card_key, complete
 from storage.postgres.database import Database
 from storage.stores import photos
 from tests.support.eventually import eventually

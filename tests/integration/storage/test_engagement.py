@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from storage.engagement import Engagement, covers, liked_key
+from storage.cache.counters import Engagement, covers, liked_key
 from storage.models import LikeState
 from storage.postgres.database import Database
 from storage.stores import comments, likes

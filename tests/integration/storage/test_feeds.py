@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from storage.cards import Cards
+from storage.cache.cards import Cards
 from storage.feeds import Feeds
 from storage.log_format import AT_HEADER
 from storage.postgres.database import Database

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from storage.cards import Cards
-from storage.engagement import Engagement
+from storage.cache.cards import Cards
+from storage.cache.counters import Engagement
 from storage.feeds import Feeds
 from storage.home import Home, HomePage
 from storage.ids import decode

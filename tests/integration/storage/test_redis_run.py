@@ -11,8 +11,8 @@ import pytest
 import redis.asyncio as raw
 from structlog.testing import capture_logs
 
-from storage.cards import Cards
-from storage.engagement import Engagement
+from storage.cache.cards import Cards
+from storage.cache.counters import Engagement
 from storage.errors import UnavailableError
 from storage.feeds import Feeds
 from storage.home import Home

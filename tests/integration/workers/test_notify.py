@@ -7,10 +7,10 @@ import random
 
 import pytest
 
-from storage.comment_json import comment_fields
 from storage.events import CommentAdded, LikeAdded, LikeRemoved, PhotoRejected
 from storage.ids import encode
 from storage.models import Comment, Photo, User
+from storage.render.comment import comment_fields
 from storage.stores import comments, notifications, photos, relations
 from tests.support.community import people, person, processing_photo, ready_photo
 from tests.support.stage import Stage, inbox, quiet

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from storage.cards import complete, is_shown, photo_json, render
+from storage.cache.cards import complete, is_shown, photo_json, render
 from storage.ids import encode
 from storage.models import Person, Photo, PhotoState
 

@@ -53,7 +53,7 @@ class Cards:
     def __init__(self, db: Queryable, redis: Redis) -> None:
         self._db = db
         self._redis = redis
-        self._put = Script("card")
+        self._put = Script("cache/card")
         self._loading: dict[int, asyncio.Task[dict[int, bytes]]] = {}
 
     async def get(self, ids: Sequence[int]) -> dict[int, bytes]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from storage.cards import person_fields, timestamp
+from storage.cache.cards import person_fields, timestamp
 from storage.ids import encode
 from storage.models import Comment
 

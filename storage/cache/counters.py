@@ -14,7 +14,7 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 
-from storage.cards import ending
+from storage.cache.cards import ending
 from storage.ids import milliseconds_of, pack_ids, slot_group
 from storage.models import LikeState
 from storage.postgres.database import Queryable
@@ -38,8 +38,8 @@ class Engagement:
     def __init__(self, db: Queryable, redis: Redis) -> None:
         self._db = db
         self._redis = redis
-        self._counts = Script("counts")
-        self._liked = Script("liked")
+        self._counts = Script("cache/counts")
+        self._liked = Script("cache/liked")
         self._loading: dict[int, asyncio.Task[None]] = {}
 
     async def apply(self, state: LikeState, user_id: int | None) -> None:

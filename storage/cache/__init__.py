@@ -1,0 +1,1 @@
+"""Caches in Redis of what PostgreSQL holds: photo cards, counters and likes."""
