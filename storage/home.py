@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from storage.cache.cards import LIKED, NOT_LIKED, PRIVATE, Cards, Sign, ending, opened
+from storage.cache.cards import Cards
 from storage.cache.counters import Engagement, covers, liked_key
 from storage.feeds import Feeds
 from storage.home_split import home_script
@@ -20,6 +20,8 @@ from storage.limits.quotas import Quota, QuotaPolicy, user_quota_key
 from storage.limits.tickets import revoked_key
 from storage.postgres.database import Queryable
 from storage.redis.client import Redis
+from storage.render.images import Sign
+from storage.render.photo import LIKED, NOT_LIKED, PRIVATE, counters_suffix, with_urls
 from storage.stores import photo_lists
 from storage.window_log import TIME_TO_LIVE
 
@@ -89,7 +91,7 @@ class Home:
         policy: QuotaPolicy,
         sign: Sign | None = None,
     ) -> HomePage:
-        """Return up to `limit` photos below `before`, charging `policy` once; `sign` as in `cards.complete`."""
+        """Return up to `limit` photos below `before`, charging `policy` once; `sign` as in `render.photo.assemble`."""
         keys = [
             self._feeds.log.key(viewer_id),
             liked_key(viewer_id),
@@ -165,8 +167,8 @@ class Home:
             for photo_id in ids:
                 if photo_id in cards:
                     likes, comments, liked = engaged[photo_id]
-                    card = opened(cards[photo_id], sign)
-                    page.pieces += (card, ending(likes, comments), _LIKED if liked else _NOT_LIKED)
+                    card = with_urls(cards[photo_id], sign)
+                    page.pieces += (card, counters_suffix(likes, comments), _LIKED if liked else _NOT_LIKED)
                     page.last = photo_id
             page.below = ids[-1]
 
@@ -179,7 +181,7 @@ def _pieces(
     for card, count, act in zip(cards, counts, acts, strict=True):
         liked = act is not None and act[0] != _TAKEN_BACK
         pieces += (
-            card if card[0] != PRIVATE else opened(card, sign),
+            card if card[0] != PRIVATE else with_urls(card, sign),
             count[count.rfind(b" ") + 1 :],
             _LIKED if liked else _NOT_LIKED,
         )

@@ -12,14 +12,15 @@ from collections.abc import Mapping, Sequence
 
 from channels.bus import addressing, envelope
 from channels.bus.publisher import LivePublisher
-from storage.cache import cards as photo_cards
-from storage.cache.cards import Cards, Sign
+from storage.cache.cards import Cards
 from storage.cache.counters import Engagement
 from storage.events import FanoutChunk, PhotoDeleted, PhotoReady
 from storage.feeds import Feeds
 from storage.ids import SHARDS, shard_of
 from storage.models import LikeState, Photo, PhotoState
 from storage.postgres.database import Database
+from storage.render.images import Sign
+from storage.render.photo import photo_json
 from storage.stores import photos, relations
 from storage.stores.relations import Bound
 from storage.window_log import Announcement
@@ -75,7 +76,7 @@ class FanoutHandlers:
             return
         # The card stands before anybody hears of the photo: who is told, reads it.
         await asyncio.gather(self._cards.refresh(photo.id), self._engagement.apply(_state(photo), None))
-        document = live_topics.photo_new(photo_cards.photo_json(photo, liked=False, sign=self._sign))
+        document = live_topics.photo_new(photo_json(photo, liked=False, sign=self._sign))
         announcement = _announce(document)
         if len(followers) <= self._chunk:
             await self._feeds.insert(photo.id, [event.author_id, *followers], announcement)
@@ -106,7 +107,7 @@ class FanoutHandlers:
             photo = await self._load(event.photo_id)
             if photo is None:
                 return
-            document = photo_cards.photo_json(photo, liked=False, sign=self._sign)
+            document = photo_json(photo, liked=False, sign=self._sign)
             announcement = _announce(live_topics.photo_new(document))
         spread = self._feeds.remove if event.remove else self._feeds.insert
         after, until = (event.after_shard, event.after_id), (event.until_shard, event.until_id)

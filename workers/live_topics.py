@@ -11,10 +11,10 @@ import orjson
 
 from channels.bus import addressing
 from channels.ports import Presence
-from storage.cache.cards import timestamp_of
 from storage.ids import encode, slot_group
 from storage.models import LikeState, Notification, NotificationCounters
 from storage.render.notification import counters_fields, notification_fields
+from storage.render.timestamps import timestamp_of
 
 FEED = "feed"
 NOTIFICATIONS = "notifications"

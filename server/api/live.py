@@ -10,8 +10,8 @@ from server.edge.answers import LiveTicket
 from server.edge.call import Call, json_answer
 from server.edge.endpoint import Endpoint
 from server.live.routes import WEBSOCKET
-from storage.cache.cards import timestamp
 from storage.limits.tickets import Tickets
+from storage.render.timestamps import timestamp
 
 
 class LiveApi:

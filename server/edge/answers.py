@@ -13,7 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from channels.ports import Presence
 from storage import models
-from storage.cache.cards import person_fields, timestamp, timestamp_of
+from storage.render.person import person_fields
+from storage.render.timestamps import timestamp, timestamp_of
 
 Id = Annotated[str, Field(min_length=13, max_length=13, pattern="^[0-9A-HJKMNP-TV-Z]{13}$", examples=["01K3S9C0XG4Q7"])]
 Time = Annotated[str, Field(json_schema_extra={"format": "date-time"}, examples=["2026-11-20T12:00:00.000Z"])]

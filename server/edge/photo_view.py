@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from server.media.urls import MediaUrls
-from storage.cache import cards
 from storage.cache.counters import Engagement
 from storage.models import Photo
+from storage.render.photo import owner_photo_json, photo_json
 
 
 class PhotoView:
@@ -31,8 +31,8 @@ class PhotoView:
 
     def render_new(self, photo: Photo) -> bytes:
         """Return the JSON of a photo that nobody can have liked yet."""
-        return cards.photo_json(photo, liked=False, sign=self._urls.sign)
+        return photo_json(photo, liked=False, sign=self._urls.sign)
 
     def _render(self, photo: Photo, viewer_id: int | None, *, liked: bool) -> bytes:
-        render = cards.owner_photo_json if photo.author.id == viewer_id else cards.photo_json
+        render = owner_photo_json if photo.author.id == viewer_id else photo_json
         return render(photo, liked=liked, sign=self._urls.sign)

@@ -8,11 +8,13 @@ from typing import TypeVar
 
 from channels.ports import Position, Publication, Recovery
 from server.live.store_errors import store_errors
-from storage.cache.cards import Cards, Sign, complete
+from storage.cache.cards import Cards
 from storage.cache.counters import Engagement
 from storage.feeds import Feeds
 from storage.notification_log import NotificationLog
 from storage.postgres.database import Queryable
+from storage.render.images import Sign
+from storage.render.photo import assemble
 from storage.stores import notifications
 from workers import live_topics
 from workers.live_topics import FEED, NOTIFICATIONS
@@ -79,7 +81,7 @@ class LiveStreams:
                 data = live_topics.photo_removed(photo_id)
             elif photo_id in cards:
                 likes, comments, liked = engaged[photo_id]
-                photo = complete(cards[photo_id], likes=likes, comments=comments, liked=liked, sign=self.sign)
+                photo = assemble(cards[photo_id], likes=likes, comments=comments, liked=liked, sign=self.sign)
                 data = live_topics.photo_new(photo)
             else:
                 continue  # deleted meanwhile

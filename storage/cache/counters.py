@@ -14,12 +14,12 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 
-from storage.cache.cards import ending
 from storage.ids import milliseconds_of, pack_ids, slot_group
 from storage.models import LikeState
 from storage.postgres.database import Queryable
 from storage.redis.client import Redis, execute, redis_errors, values_of
 from storage.redis.scripts import Call, Script
+from storage.render.photo import counters_suffix
 from storage.stores import likes, photos
 
 LIFE = 24 * 3600  # seconds
@@ -138,7 +138,7 @@ def pack_ids_each(ids: Sequence[int]) -> list[bytes]:
 
 
 def _counters(version: int, likes: int, comments: int) -> bytes:
-    return b"%d %d %d %b" % (version, likes, comments, ending(likes, comments))
+    return b"%d %d %d %b" % (version, likes, comments, counters_suffix(likes, comments))
 
 
 def _numbers(counters: bytes) -> tuple[int, int]:

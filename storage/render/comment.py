@@ -6,9 +6,10 @@ from typing import Any
 
 import orjson
 
-from storage.cache.cards import person_fields, timestamp
 from storage.ids import encode
 from storage.models import Comment
+from storage.render.person import person_fields
+from storage.render.timestamps import timestamp
 
 
 def comment_json(comment: Comment) -> bytes:

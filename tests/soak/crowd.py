@@ -13,9 +13,9 @@ import aiohttp
 
 from server.identity.tokens import AccessTokens
 from storage import ids
-from storage.cache.cards import timestamp
 from storage.models import Role
 from storage.postgres.database import Database
+from storage.render.timestamps import timestamp
 from storage.stores import relations, users
 from tests.soak.api import Api
 from tests.soak.cluster import Cluster

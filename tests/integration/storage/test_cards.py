@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from storage.cache.cards import Cards, card_key, complete
+from storage.cache.cards import Cards, card_key
 from storage.postgres.database import Database
+from storage.render.photo import assemble
 from storage.stores import photos
 from tests.support.eventually import eventually
 from tests.support.gallery import Gallery
@@ -31,7 +32,7 @@ def cards(database: Database, redis: Any) -> Cards:
 
 def caption(card: bytes) -> str:
     """Return the caption that a card tells."""
-    told: str = json.loads(complete(card, likes=0, comments=0, liked=False, sign=None))["caption"]
+    told: str = json.loads(assemble(card, likes=0, comments=0, liked=False, sign=None))["caption"]
     return told
 
 

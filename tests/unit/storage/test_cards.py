@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from storage.cache.cards import complete, is_shown, photo_json, render
+from storage.cache.cards import is_shown
 from storage.ids import encode
 from storage.models import Person, Photo, PhotoState
+from storage.render.photo import assemble, photo_card, photo_json
 
 SHA = "ab" * 32
 AUTHOR = Person(id=1025, username="mia", display_name="Mia Ångström", avatar_sha256="cd" * 32)
@@ -81,14 +82,14 @@ def test_no_urls_before_there_are_variants(state: PhotoState, private: bool) -> 
 
 def test_private_urls_are_signed_for_each_answer() -> None:
     """The card of a private author's photo holds no URL that works; each answer signs its own."""
-    card = render(photo(author_private=True))
+    card = photo_card(photo(author_private=True))
     assert b"/media/" + SHA.encode() not in card
-    signed = complete(card, likes=1, comments=0, liked=False, sign=lambda path: f"{path}?sig=1")
+    signed = assemble(card, likes=1, comments=0, liked=False, sign=lambda path: f"{path}?sig=1")
     assert json.loads(signed)["urls"] == {
         "thumb": f"/media/{SHA}/thumb.jpg?sig=1",
         "feed": f"/media/{SHA}/feed.jpg?sig=1",
     }
-    assert json.loads(complete(card, likes=1, comments=0, liked=False, sign=None))["urls"] == {}
+    assert json.loads(assemble(card, likes=1, comments=0, liked=False, sign=None))["urls"] == {}
 
 
 def test_public_urls_are_not_signed() -> None:
@@ -97,7 +98,7 @@ def test_public_urls_are_not_signed() -> None:
     assert told["urls"]["feed"] == f"/media/{SHA}/feed.jpg"
 
 
-@pytest.mark.parametrize(("value", "shown"), [(b"-", False), (b"~", False), (b"?", False), (render(photo()), True)])
+@pytest.mark.parametrize(("value", "shown"), [(b"-", False), (b"~", False), (b"?", False), (photo_card(photo()), True)])
 def test_marks_are_no_cards(value: bytes, shown: bool) -> None:
     """What says that a photo is deleted, not shown or changing is never taken for a card."""
     assert is_shown(value) is shown
