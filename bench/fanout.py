@@ -16,13 +16,13 @@ from pathlib import Path
 from bench.report import Figure, figure
 from storage.cache.cards import Cards
 from storage.embedded.postgres import embedded_postgres
-from storage.feeds import Feeds
+from storage.feeds.feeds import Feeds
+from storage.feeds.window_log import Announcement
 from storage.ids import IdMaker, slot_group
 from storage.postgres.database import Database
 from storage.postgres.migrate import migrate
 from storage.redis.client import Redis, open_redis
 from storage.stores import relations
-from storage.window_log import Announcement
 from tests.engines.private import redis_server
 from workers.routing import queues_of
 

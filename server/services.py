@@ -21,12 +21,12 @@ from server.media.urls import MediaUrls
 from storage.blobs.port import Blobs
 from storage.cache.cards import Cards
 from storage.cache.counters import Engagement
-from storage.feeds import Feeds
-from storage.home import Home
+from storage.feeds.feeds import Feeds
+from storage.feeds.home import Home
+from storage.feeds.notification_log import NotificationLog
 from storage.limits.gate import Gate
 from storage.limits.quotas import Quotas
 from storage.limits.tickets import Tickets
-from storage.notification_log import NotificationLog
 from storage.postgres.database import Database
 
 

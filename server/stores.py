@@ -13,9 +13,9 @@ from server.config.settings import Settings
 from storage.blobs.file import FileBlobs
 from storage.cache.cards import Cards
 from storage.cache.counters import Engagement
-from storage.feeds import Feeds
+from storage.feeds.feeds import Feeds
+from storage.feeds.notification_log import NotificationLog
 from storage.ids import slot_group
-from storage.notification_log import NotificationLog
 from storage.postgres.database import Database
 from storage.redis.client import Redis, open_redis
 

@@ -33,7 +33,7 @@ from server.roles import Service
 from server.services import ApiSettings, Services
 from server.stores import Stores
 from storage.blobs.file import TEMPORARY
-from storage.home import Home
+from storage.feeds.home import Home
 from storage.ids import slot_group
 from storage.limits.gate import Gate
 from storage.limits.quotas import Quotas

@@ -15,7 +15,8 @@ from channels.bus.publisher import LivePublisher
 from storage.cache.cards import Cards
 from storage.cache.counters import Engagement
 from storage.events import FanoutChunk, PhotoDeleted, PhotoReady
-from storage.feeds import Feeds
+from storage.feeds.feeds import Feeds
+from storage.feeds.window_log import Announcement
 from storage.ids import SHARDS, shard_of
 from storage.models import LikeState, Photo, PhotoState
 from storage.postgres.database import Database
@@ -23,7 +24,6 @@ from storage.render.images import Sign
 from storage.render.photo import photo_json
 from storage.stores import photos, relations
 from storage.stores.relations import Bound
-from storage.window_log import Announcement
 from workers import live_topics
 from workers.handlers import EventHandler, on
 from workers.relations import RelationHandlers

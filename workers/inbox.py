@@ -11,11 +11,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 
 from channels.bus import addressing, envelope
+from storage.feeds.notification_log import NotificationLog
+from storage.feeds.window_log import Announcement
 from storage.models import NotificationKind
-from storage.notification_log import NotificationLog
 from storage.postgres.database import Database
 from storage.stores import notifications
-from storage.window_log import Announcement
 from workers import live_topics
 
 

@@ -23,8 +23,8 @@ from storage.events import (
     UserFollowed,
     UserUnfollowed,
 )
+from storage.feeds.notification_log import NotificationLog
 from storage.models import LikeState, NotificationKind, PhotoState
-from storage.notification_log import NotificationLog
 from storage.postgres.database import Database
 from storage.render.comment import comment_json
 from storage.stores import comments, likes, photos, relations

@@ -12,7 +12,7 @@ from channels.bus import envelope
 from channels.bus.publisher import LivePublisher
 from storage.cache.cards import Cards
 from storage.events import PresenceHidden, UserBlocked, UserChanged, UserFollowed, UserMuted, UserUnfollowed
-from storage.feeds import Feeds
+from storage.feeds.feeds import Feeds
 from storage.postgres.database import Database
 from storage.stores import photos, relations
 from workers import live_topics

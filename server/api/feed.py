@@ -13,7 +13,7 @@ from server.edge.recency import Recency
 from server.edge.schemas import ListQuery
 from server.identity.quotas_policy import Limits
 from server.media.urls import MediaUrls
-from storage.home import Home
+from storage.feeds.home import Home
 
 LISTING = "feed"
 

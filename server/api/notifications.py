@@ -12,7 +12,7 @@ from server.edge.cursors import Cursors
 from server.edge.endpoint import Endpoint
 from server.edge.paging import Pager
 from server.edge.schemas import ListQuery, NotificationIds
-from storage.notification_log import NotificationLog
+from storage.feeds.notification_log import NotificationLog
 from storage.postgres.database import Database, Transaction
 from storage.render.notification import notification_json
 from storage.stores import notifications

@@ -14,7 +14,7 @@ from server.edge.endpoint import Access, Endpoint
 from server.edge.paging import Pager
 from server.edge.schemas import ListQuery
 from storage.errors import NotFoundError, UnavailableError
-from storage.feeds import Feeds
+from storage.feeds.feeds import Feeds
 from storage.models import User
 from storage.postgres.database import Database, Transaction
 from storage.stores import relations

@@ -10,8 +10,8 @@ from channels.ports import Position, Publication, Recovery
 from server.live.store_errors import store_errors
 from storage.cache.cards import Cards
 from storage.cache.counters import Engagement
-from storage.feeds import Feeds
-from storage.notification_log import NotificationLog
+from storage.feeds.feeds import Feeds
+from storage.feeds.notification_log import NotificationLog
 from storage.postgres.database import Queryable
 from storage.render.images import Sign
 from storage.render.photo import assemble

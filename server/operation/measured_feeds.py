@@ -6,10 +6,10 @@ from collections.abc import Iterable
 
 from server.operation.metrics import Metrics
 from storage.cache.cards import Cards
-from storage.feeds import Feeds
+from storage.feeds.feeds import Feeds
+from storage.feeds.window_log import Announcement, Inserted
 from storage.postgres.database import Queryable
 from storage.redis.client import Redis
-from storage.window_log import Announcement, Inserted
 
 
 class MeasuredFeeds(Feeds):

@@ -43,6 +43,5 @@ class Script:
 
 def source(fragment: str) -> str:
     """Return the Lua text of a fragment, named as in `Script`."""
-    package, _, name = fragment.rpartition("/")
-    folder = resources.files("storage") / package / "lua" if package else resources.files("storage") / "scripts"
-    return (folder / f"{name}.lua").read_text("utf-8")
+    package, name = fragment.split("/")
+    return (resources.files("storage") / package / "lua" / f"{name}.lua").read_text("utf-8")

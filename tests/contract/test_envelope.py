@@ -13,10 +13,10 @@ from channels.bus.envelope import Envelope, StreamBody, open_envelope, stream_bo
 from channels.bus.publisher import LivePublisher
 from channels.bus.pubsub import PubSub
 from channels.bus.registry import Registry
+from storage.feeds.notification_log import NotificationLog
+from storage.feeds.window_log import Announcement, WindowLog
 from storage.ids import IdMaker, slot_group
-from storage.notification_log import NotificationLog
 from storage.redis.client import Redis
-from storage.window_log import Announcement, WindowLog
 from tests.support.eventually import eventually
 
 pytestmark = [pytest.mark.engines, pytest.mark.cluster]

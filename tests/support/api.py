@@ -24,13 +24,13 @@ from storage.blobs.file import FileBlobs
 from storage.blobs.port import variant_key
 from storage.cache.cards import Cards
 from storage.cache.counters import Engagement
-from storage.feeds import Feeds
-from storage.home import Home
+from storage.feeds.feeds import Feeds
+from storage.feeds.home import Home
+from storage.feeds.notification_log import NotificationLog
 from storage.ids import slot_group
 from storage.limits.gate import Gate
 from storage.limits.quotas import Quotas
 from storage.limits.tickets import Tickets
-from storage.notification_log import NotificationLog
 from storage.postgres.database import Database
 from storage.redis.client import Redis
 from storage.stores import photos

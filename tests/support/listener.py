@@ -12,8 +12,8 @@ from typing import Any
 from channels.bus.addressing import process_channels
 from channels.bus.engine import publish
 from channels.bus.pubsub import PubSub
+from storage.feeds.window_log import Announcement
 from storage.ids import slot_group
-from storage.window_log import Announcement
 from tests.support.eventually import eventually
 
 _HEAD = struct.Struct(">BQI")

@@ -23,8 +23,8 @@ from server.live.presences import LivePresences
 from server.live.streams import LiveStreams
 from server.presence import PresenceView
 from server.services import Services
+from storage.feeds.notification_log import NotificationLog
 from storage.ids import slot_group
-from storage.notification_log import NotificationLog
 from storage.redis.client import Redis
 from tests.support.api import SECRET, Api, running_api
 from tests.support.person import Person

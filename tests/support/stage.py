@@ -15,10 +15,10 @@ from channels.bus.publisher import LivePublisher
 from storage import events
 from storage.cache.cards import Cards
 from storage.cache.counters import Engagement
-from storage.feeds import Feeds
+from storage.feeds.feeds import Feeds
+from storage.feeds.notification_log import NotificationLog
 from storage.ids import slot_group
 from storage.models import LikeState, Photo, User
-from storage.notification_log import NotificationLog
 from storage.postgres.database import Database
 from storage.stores import likes, notifications
 from tests.support.listener import Listener

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from storage.log_format import Entry
-from storage.window_log import Filled, WindowLog
+from storage.feeds.log_format import Entry
+from storage.feeds.window_log import Filled, WindowLog
 
 ANN, BOB, CAT, DAN = 64 * 1024 + 1, 64 * 1024 + 2, 64 * 1024 + 3, 64 * 1024 + 1000
 

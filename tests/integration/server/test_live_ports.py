@@ -18,11 +18,11 @@ from server.live.authorizer import LiveAuthorizer
 from server.live.streams import LiveStreams
 from server.presence import PresenceView
 from storage import ids
+from storage.feeds.notification_log import NotificationLog
+from storage.feeds.window_log import Announcement
 from storage.models import NotificationKind, Role
-from storage.notification_log import NotificationLog
 from storage.redis.client import Redis
 from storage.stores import notifications
-from storage.window_log import Announcement
 from tests.support.api import SECRET, Api
 from tests.support.person import Person
 from tests.support.pictures import photograph

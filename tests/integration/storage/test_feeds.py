@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from storage.cache.cards import Cards
-from storage.feeds import Feeds
-from storage.log_format import AT_HEADER
+from storage.feeds.feeds import Feeds
+from storage.feeds.log_format import AT_HEADER
 from storage.postgres.database import Database
 from storage.stores import relations
 from tests.support.databases import NoDatabase

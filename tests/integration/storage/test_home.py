@@ -10,8 +10,8 @@ import pytest
 
 from storage.cache.cards import Cards
 from storage.cache.counters import Engagement
-from storage.feeds import Feeds
-from storage.home import Home, HomePage
+from storage.feeds.feeds import Feeds
+from storage.feeds.home import Home, HomePage
 from storage.ids import decode
 from storage.limits.quotas import QuotaPolicy, Quotas, user_subject
 from storage.limits.tickets import Tickets

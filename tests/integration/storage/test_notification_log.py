@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from storage.notification_log import NotificationLog
+from storage.feeds.notification_log import NotificationLog
 from tests.support.listener import Listener, announcement
 
 pytestmark = [pytest.mark.engines, pytest.mark.cluster]

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from storage.errors import StorageError, UnavailableError
+from storage.feeds.window_log import WindowLog
 from storage.limits.quotas import QuotaPolicy, Quotas
 from storage.redis.client import open_redis, redis_errors
-from storage.window_log import WindowLog
 from tests.engines.private import RedisNode, free_port
 from tests.support.eventually import eventually
 from tests.support.listener import announcement

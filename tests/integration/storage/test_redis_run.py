@@ -14,8 +14,8 @@ from structlog.testing import capture_logs
 from storage.cache.cards import Cards
 from storage.cache.counters import Engagement
 from storage.errors import UnavailableError
-from storage.feeds import Feeds
-from storage.home import Home
+from storage.feeds.feeds import Feeds
+from storage.feeds.home import Home
 from storage.limits.quotas import QuotaPolicy
 from storage.postgres.database import Database
 from storage.redis.client import Redis, execute, open_redis, redis_errors

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from storage.log_format import AT_HEADER, Entry
-from storage.window_log import WindowLog
+from storage.feeds.log_format import AT_HEADER, Entry
+from storage.feeds.window_log import WindowLog
 from tests.support.listener import Listener, announcement
 from tests.support.window_logs import ANN, BOB, CAT, DAN, entries, ids_of, start
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from storage.feeds.log_format import AT_HEADER
+from storage.feeds.window_log import Building, Filled, WindowLog
 from storage.ids import IdMaker
-from storage.log_format import AT_HEADER
 from storage.redis.client import open_redis
-from storage.window_log import Building, Filled, WindowLog
 from tests.support.listener import Listener, announcement
 from tests.support.window_logs import ANN, BOB, entries, ids_of, start
 

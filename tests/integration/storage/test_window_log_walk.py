@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from storage.window_log import WindowLog
+from storage.feeds.window_log import WindowLog
 from tests.support.listener import announcement
 from tests.support.window_logs import ANN, start
 

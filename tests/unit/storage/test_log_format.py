@@ -6,10 +6,10 @@ import struct
 
 import pytest
 
+from storage.feeds.log_format import Entry, LogView, parse_epoch
+from storage.feeds.window_log import WindowLog
 from storage.ids import pack_ids
-from storage.log_format import Entry, LogView, parse_epoch
 from storage.redis.client import open_redis
-from storage.window_log import WindowLog
 
 REMOVED = 1 << 63
 

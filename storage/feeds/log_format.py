@@ -1,4 +1,4 @@
-"""The bytes of a window log, read without I/O; `storage/scripts/log.lua` writes them.
+"""The bytes of a window log, read without I/O; `storage/feeds/lua/log.lua` writes them.
 
 8 staging slots of 16 bytes, a header of 48 bytes, then the body, a ring of 16 bytes an entry; big-endian throughout:
 

@@ -13,8 +13,9 @@ from typing import Any
 
 from storage.cache.cards import Cards
 from storage.cache.counters import Engagement, covers, liked_key
-from storage.feeds import Feeds
-from storage.home_split import home_script
+from storage.feeds.feeds import Feeds
+from storage.feeds.home_split import home_script
+from storage.feeds.window_log import TIME_TO_LIVE
 from storage.ids import pack_ids, unpack_ids
 from storage.limits.quotas import Quota, QuotaPolicy, user_quota_key
 from storage.limits.tickets import revoked_key
@@ -23,7 +24,6 @@ from storage.redis.client import Redis
 from storage.render.images import Sign
 from storage.render.photo import LIKED, NOT_LIKED, PRIVATE, counters_suffix, with_urls
 from storage.stores import photo_lists
-from storage.window_log import TIME_TO_LIVE
 
 _OK, _MISSING, _BUILDING, _REVOKED, _REFUSED = range(5)
 _TAKEN_BACK = ord("-")

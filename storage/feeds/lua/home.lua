@@ -8,7 +8,7 @@
 -- missing is nil; tombstones are passed over.
 --
 -- On a cluster, cards and counters lie in other slots: there the ids are answered without them, those of photos that
--- are gone included, and the caller fetches both in a second step (storage/home_split.py).
+-- are gone included, and the caller fetches both in a second step (storage/feeds/home_split.py).
 
 local OK, MISSING, BUILDING_NOW, REVOKED, REFUSED = 0, 1, 2, 3, 4
 local before, limit, quota = ARGV[1], tonumber(ARGV[2]), {}

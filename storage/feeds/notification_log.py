@@ -6,9 +6,9 @@ person liked the same photo, an act was taken back) is announced again under a n
 
 from __future__ import annotations
 
-from storage.log_format import parse_epoch
+from storage.feeds.log_format import parse_epoch
+from storage.feeds.window_log import Announcement, WindowLog
 from storage.redis.client import Redis
-from storage.window_log import Announcement, WindowLog
 
 WINDOW = 200  # notifications that can be recovered
 

@@ -1,4 +1,4 @@
--- The window log, common part; storage/log_format.py describes the bytes and storage/window_log.py the rules.
+-- The window log, common part; storage/feeds/log_format.py describes the bytes and storage/feeds/window_log.py the rules.
 -- Ids are 63 bits, more than a Lua number holds: they are compared as two halves, never as one number,
 -- and never as strings, whose order depends on the locale. Offsets and epochs stay below 2^53.
 -- Short reads and writes are what is quick here: a whole log costs some twenty times as much as a header.

@@ -31,8 +31,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
+from storage.feeds.log_format import AT_BODY, STAGED, Entry, LogView
 from storage.ids import pack_ids, slot_group, unpack_ids
-from storage.log_format import AT_BODY, STAGED, Entry, LogView
 from storage.redis.client import Redis, execute, redis_errors
 from storage.redis.scripts import Argument, Script
 
@@ -87,8 +87,8 @@ class WindowLog:
         self._redis = redis
         self._prefix = prefix.encode()
         # On a cluster the processes' channels are sharded: they have the slot of the logs that the script writes.
-        self._announce = Script("redis/spublish" if redis.sharded else "redis/publish", "log", "announce")
-        self._edit = Script("log", "edit")
+        self._announce = Script("redis/spublish" if redis.sharded else "redis/publish", "feeds/log", "feeds/announce")
+        self._edit = Script("feeds/log", "feeds/edit")
         self.window = window
         self.capacity = window + STAGED
 

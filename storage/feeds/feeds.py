@@ -13,11 +13,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from storage.cache.cards import Cards
-from storage.log_format import Entry, LogView, parse_epoch
+from storage.feeds.log_format import Entry, LogView, parse_epoch
+from storage.feeds.window_log import Announcement, Building, Filled, Inserted, WindowLog
 from storage.postgres.database import Queryable
 from storage.redis.client import Redis
 from storage.stores import photo_lists, photos, relations
-from storage.window_log import Announcement, Building, Filled, Inserted, WindowLog
 
 WINDOW = 500  # photos
 FILL_ATTEMPTS = 5  # how often a list from PostgreSQL may turn out to be out of date

@@ -27,7 +27,7 @@ class HomeScript(Protocol):
 
 def home_script(redis: Redis) -> HomeScript:
     """Return what reads pages from this Redis."""
-    script = Script("log", "limits/gcra", "home")
+    script = Script("feeds/log", "limits/gcra", "feeds/home")
     return SplitHome(script) if redis.sharded else script
 
 

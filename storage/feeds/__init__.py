@@ -1,0 +1,1 @@
+"""Home feeds and notification logs in Redis: the log format, its scripts, pages and recovery."""
