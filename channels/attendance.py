@@ -16,9 +16,9 @@ import structlog
 from channels.bus.presence import PresenceBook
 from channels.bus.processes import Beat, Processes
 from channels.cancellation import heed_cancellation
-from channels.errors import LiveUnavailableError
-from channels.metrics import LiveMetrics
-from channels.settings import LiveSettings
+from channels.contract.errors import LiveUnavailableError
+from channels.contract.metrics import LiveMetrics
+from channels.contract.settings import LiveSettings
 
 log = structlog.get_logger(__name__)
 

@@ -6,9 +6,10 @@ import asyncio
 from dataclasses import dataclass
 
 from channels.connection import Connection
-from channels.errors import ChannelsError, OperationError, TokenInvalidError
+from channels.contract.errors import ChannelsError, OperationError, TokenInvalidError
+from channels.contract.ports import Operations, Presences, Present
+from channels.contract.settings import LiveSettings
 from channels.hub import Hub
-from channels.ports import Operations, Presences, Present
 from channels.protocol import codes
 from channels.protocol.codes import ErrorCode, error_code_of
 from channels.protocol.effects import (
@@ -27,7 +28,6 @@ from channels.protocol.effects import (
 )
 from channels.protocol.messages import Message, RawJson, error_reply, refusal, reply
 from channels.sessions import Sessions
-from channels.settings import LiveSettings
 from channels.subscriptions import Subscriptions
 
 # Connects answered at the same time. The engine's answers to them come together; where ten thousand come back, each

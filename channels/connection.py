@@ -9,13 +9,13 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from channels.contract.ports import Grant, Identity
+from channels.contract.settings import LiveSettings
 from channels.form import Form, SharedMessage
 from channels.outbox import Departures, Outbox
-from channels.ports import Grant, Identity
 from channels.protocol import codes
 from channels.protocol.core import ProtocolCore
 from channels.protocol.messages import Command, Message
-from channels.settings import LiveSettings
 from channels.streams import StreamState
 from channels.transport import Transport
 

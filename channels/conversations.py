@@ -14,16 +14,16 @@ import structlog
 
 from channels.commands import Commands
 from channels.connection import Connection
+from channels.contract.metrics import LiveMetrics
+from channels.contract.settings import LiveSettings
 from channels.form import Form
 from channels.hub import Hub
 from channels.keepalive import Keepalive
-from channels.metrics import LiveMetrics
 from channels.protocol import codes
 from channels.protocol.codec import BadFrameError
 from channels.protocol.core import ProtocolCore
 from channels.protocol.effects import CallMethod, Connect, Question, ReadHistory, ReadPresence, Refresh, Subscribe
 from channels.protocol.messages import Command
-from channels.settings import LiveSettings
 from channels.transport import Transport
 
 C = TypeVar("C", bound=Connection)

@@ -19,8 +19,8 @@ from channels.bus.envelope import (
     open_envelope,
     open_topic_message,
 )
+from channels.contract.ports import Presences, Publication
 from channels.hub import Hub
-from channels.ports import Presences, Publication
 
 log = structlog.get_logger(__name__)
 

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 
 from channels.bus.addressing import topic_channel
 from channels.connection import Connection
+from channels.contract.ports import Grant, Identity, Publication
 from channels.form import SharedMessage
 from channels.outbox import Departures
-from channels.ports import Grant, Identity, Publication
 from channels.protocol import codes
 from channels.protocol.codes import Unsubscribed
 from channels.protocol.messages import publication_push, unsubscribe_push

@@ -11,9 +11,9 @@ import math
 import random
 
 from channels.connection import Connection
+from channels.contract.settings import LiveSettings
 from channels.form import SharedMessage
 from channels.protocol import codes
-from channels.settings import LiveSettings
 
 _BUSY_EXTENSION = 1.0  # seconds: a client is not blamed for the pong that waits behind a command of its own
 

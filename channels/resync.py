@@ -22,14 +22,14 @@ import structlog
 from channels.bus.registry import Registry
 from channels.cancellation import heed_cancellation
 from channels.connection import Connection
-from channels.errors import LiveUnavailableError
+from channels.contract.errors import LiveUnavailableError
+from channels.contract.metrics import LiveMetrics
+from channels.contract.ports import Position, Streams
+from channels.contract.settings import LiveSettings
 from channels.hub import Holds, Hub
-from channels.metrics import LiveMetrics
-from channels.ports import Position, Streams
 from channels.protocol import codes
 from channels.protocol.codes import Unsubscribed
 from channels.protocol.messages import publication_push
-from channels.settings import LiveSettings
 from channels.streams import StreamState
 
 log = structlog.get_logger(__name__)

@@ -8,15 +8,15 @@ import time
 from collections.abc import Mapping
 
 from channels.connection import Connection
+from channels.contract.errors import LiveUnavailableError, TokenInvalidError
+from channels.contract.ports import Identity, Ports, Position
+from channels.contract.settings import LiveSettings
 from channels.ears import Ears
-from channels.errors import LiveUnavailableError, TokenInvalidError
 from channels.keepalive import Keepalive
-from channels.ports import Identity, Ports, Position
 from channels.protocol import codes
 from channels.protocol.effects import Connect, Refresh
 from channels.protocol.messages import Message, reply, stream_result
 from channels.resync import Resync
-from channels.settings import LiveSettings
 from channels.streams import STREAMS, StreamState
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from channels.bus.presence import PresenceBook
-from channels.ports import Presence
+from channels.contract.ports import Presence
 from storage.postgres.database import Queryable
 from storage.stores import relations
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from aiohttp import web
 
+from channels.contract.ports import Ports
+from channels.contract.settings import LiveSettings
 from channels.live import Live
-from channels.ports import Ports
-from channels.settings import LiveSettings
 from server.app import make_app, make_live_app
 from server.config.settings import Settings
 from server.counting import Counting

@@ -12,11 +12,11 @@ import sys
 
 from aiohttp import web
 
+from channels.contract.settings import LiveSettings
 from channels.form import Form
 from channels.outbox import Departures, Outbox
 from channels.protocol import codes
 from channels.protocol.codec_json import JsonCodec
-from channels.settings import LiveSettings
 from channels.transport import Transport
 from channels.transports.admission import Admission
 from channels.transports.frames import WebSocketForm, binary_frame, text_frame

@@ -10,7 +10,7 @@ from __future__ import annotations
 import orjson
 
 from channels.bus import addressing
-from channels.ports import Presence
+from channels.contract.ports import Presence
 from storage.ids import encode, slot_group
 from storage.models import LikeState, Notification, NotificationCounters
 from storage.render.notification import counters_fields, notification_fields

@@ -11,7 +11,7 @@ from typing import Protocol
 
 import structlog
 
-from channels.errors import LiveUnavailableError
+from channels.contract.errors import LiveUnavailableError
 from storage import events
 from storage.errors import UnavailableError
 from storage.events import BadEventError, Event

@@ -15,9 +15,9 @@ import uvloop
 from aiohttp import web
 
 from bench.sockets.machine.stalls import CollectionWatch, StallWatch
+from channels.contract.ports import Ports
+from channels.contract.settings import LiveSettings
 from channels.live import Live
-from channels.ports import Ports
-from channels.settings import LiveSettings
 from server.config.loading import load_settings
 from server.config.settings import Settings
 from server.live.routes import WEBSOCKET

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import msgpack
 
-from channels.errors import ChannelsError
-from channels.ports import Presence
+from channels.contract.errors import ChannelsError
+from channels.contract.ports import Presence
 
 VERSION = 1
 _HEAD = struct.Struct(">BQI")

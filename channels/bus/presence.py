@@ -23,7 +23,7 @@ from channels.bus.engine import Engine, Script
 from channels.bus.envelope import PRESENCE_HEAD
 from channels.bus.redis_errors import live_errors
 from channels.cancellation import heed_cancellation
-from channels.ports import Presence
+from channels.contract.ports import Presence
 
 KEPT_SECONDS = 30 * 24 * 3600
 """How long it is known when somebody was last online."""

@@ -21,7 +21,7 @@ from channels.bus.engine import Engine
 from channels.bus.line import Line
 from channels.bus.redis_errors import live_errors
 from channels.cancellation import heed_cancellation
-from channels.errors import LiveUnavailableError
+from channels.contract.errors import LiveUnavailableError
 
 log = structlog.get_logger(__name__)
 

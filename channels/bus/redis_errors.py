@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from redis.exceptions import RedisError
 
-from channels.errors import LiveUnavailableError
+from channels.contract.errors import LiveUnavailableError
 
 
 @contextmanager

@@ -26,7 +26,7 @@ from channels.bus.engine import Engine, Script
 from channels.bus.envelope import PRESENCE_HEAD
 from channels.bus.redis_errors import live_errors
 from channels.cancellation import heed_cancellation
-from channels.errors import LiveUnavailableError
+from channels.contract.errors import LiveUnavailableError
 
 log = structlog.get_logger(__name__)
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from channels.errors import ChannelsError
+from channels.contract.errors import ChannelsError
 from channels.protocol.messages import METHODS, Command, Message
 
 MAX_COMMAND_ID = (1 << 32) - 1

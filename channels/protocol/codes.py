@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
-from channels.errors import (
+from channels.contract.errors import (
     ChannelsError,
     NotOfferedError,
     PermissionDeniedError,

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import Enum, auto
 
-from channels.ports import Position
+from channels.contract.ports import Position
 from channels.protocol import codes
 from channels.protocol.codes import ErrorCode
 from channels.protocol.effects import (

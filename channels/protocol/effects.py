@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from channels.ports import Position
+from channels.contract.ports import Position
 from channels.protocol.codes import Disconnect
 from channels.protocol.messages import Message
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from channels.ports import Position, Publication
+from channels.contract.ports import Position, Publication
 from channels.protocol.codes import Disconnect, ErrorCode, Unsubscribed
 
 METHODS = frozenset(

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from aiohttp import web
 
-from channels.settings import LiveSettings
+from channels.contract.settings import LiveSettings
 from channels.transports.origin import origin_allowed
 
 

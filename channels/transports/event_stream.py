@@ -7,8 +7,8 @@ import re
 import orjson
 
 from channels.connection import Connection
+from channels.contract.ports import Position, Publication
 from channels.form import SharedMessage
-from channels.ports import Position, Publication
 from channels.protocol import codes
 from channels.protocol.messages import Message, publication_push
 from channels.streams import STREAMS

@@ -12,15 +12,15 @@ import orjson
 from aiohttp import web
 
 from channels.connection import Connection
+from channels.contract.ports import Identity, Position
+from channels.contract.settings import LiveSettings
 from channels.conversations import Conversations
 from channels.emulation import Emulation
 from channels.form import Form
-from channels.ports import Identity, Position
 from channels.protocol.codec import BadFrameError
 from channels.protocol.codec_protobuf import ProtobufCodec
 from channels.protocol.emulation import spoken_in_json, spoken_in_protobuf
 from channels.protocol.messages import Command
-from channels.settings import LiveSettings
 from channels.transports.admission import Admission
 from channels.transports.event_stream import EventStream, parse_event_id
 from channels.transports.http_head import cross_origin, stream_head

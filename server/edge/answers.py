@@ -11,7 +11,7 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from channels.ports import Presence
+from channels.contract.ports import Presence
 from storage import models
 from storage.render.person import person_fields
 from storage.render.timestamps import timestamp, timestamp_of

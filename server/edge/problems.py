@@ -14,7 +14,7 @@ import orjson
 from aiohttp import web
 from pydantic import ValidationError
 
-from channels.errors import LiveUnavailableError
+from channels.contract.errors import LiveUnavailableError
 from server.edge.cursors import BadCursorError
 from server.identity.passwords import PasswordsBusyError
 from storage.errors import ConflictError, InvalidValueError, NotFoundError, UnavailableError

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from channels.errors import TokenExpiredError, TokenInvalidError
-from channels.ports import Identity
+from channels.contract.errors import TokenExpiredError, TokenInvalidError
+from channels.contract.ports import Identity
 from server.identity.tokens import AccessTokens, TokenError
 from server.live.store_errors import store_errors
 from storage.limits.tickets import Tickets

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import orjson
 
-from channels.errors import PermissionDeniedError, UnknownChannelError
-from channels.ports import Grant, Identity
+from channels.contract.errors import PermissionDeniedError, UnknownChannelError
+from channels.contract.ports import Grant, Identity
 from server.live.store_errors import store_errors
 from server.presence import PresenceView
 from storage import ids

@@ -9,8 +9,8 @@ from typing import Any
 import orjson
 from pydantic import BaseModel, ValidationError
 
-from channels.errors import LiveUnavailableError, OperationError, UnknownOperationError
-from channels.ports import Identity
+from channels.contract.errors import LiveUnavailableError, OperationError, UnknownOperationError
+from channels.contract.ports import Identity
 from server.counting import Counting
 from server.edge.answers import Counters, Likes
 from server.edge.problems import ProblemError, invalid, problem_of

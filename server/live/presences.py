@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from channels.errors import NotOfferedError, PermissionDeniedError, UnknownChannelError
-from channels.ports import Identity, Presence, Present
+from channels.contract.errors import NotOfferedError, PermissionDeniedError, UnknownChannelError
+from channels.contract.ports import Identity, Presence, Present
 from server.live.store_errors import store_errors
 from server.presence import PresenceView
 from storage import ids

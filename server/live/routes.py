@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from channels.errors import TokenExpiredError, TokenInvalidError
+from channels.contract.errors import TokenExpiredError, TokenInvalidError
+from channels.contract.ports import Identity
 from channels.live import Live
-from channels.ports import Identity
 from server.edge.call import ADDRESS, unauthorized
 from server.edge.endpoint import PREFIX
 from server.identity.auth import Authentication

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from channels.errors import LiveUnavailableError
+from channels.contract.errors import LiveUnavailableError
 from storage.errors import UnavailableError
 
 

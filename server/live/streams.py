@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from channels.ports import Position, Publication, Recovery
+from channels.contract.ports import Position, Publication, Recovery
 from server.live.store_errors import store_errors
 from storage.cache.cards import Cards
 from storage.cache.counters import Engagement

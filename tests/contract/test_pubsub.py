@@ -11,7 +11,7 @@ import pytest
 from channels.bus.addressing import draw_process_id, process_channels, topic_channel
 from channels.bus.engine import publish
 from channels.bus.pubsub import PubSub
-from channels.errors import LiveUnavailableError
+from channels.contract.errors import LiveUnavailableError
 from storage.redis.client import Redis
 from tests.support.commandstats import calls
 from tests.support.eventually import eventually

@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser
 
-from channels.settings import LiveSettings
+from channels.contract.settings import LiveSettings
 from storage.redis.client import Redis, open_redis
 from tests.sdk.clients import Sdk
 from tests.sdk.javascript_sdk import PACKAGE, Engine, JavaScriptSdk, node_engine, page_engine, serving_pages

@@ -12,7 +12,7 @@ import orjson
 
 from channels.bus.addressing import GROUPS, presence_topic
 from channels.bus.presence import PresenceBook
-from channels.errors import (
+from channels.contract.errors import (
     LiveUnavailableError,
     NotOfferedError,
     OperationError,
@@ -22,7 +22,7 @@ from channels.errors import (
     UnknownChannelError,
     UnknownOperationError,
 )
-from channels.ports import Grant, Identity, Position, Presence, Present, Publication, Recovery
+from channels.contract.ports import Grant, Identity, Position, Presence, Present, Publication, Recovery
 
 
 class FakeAuthenticator:

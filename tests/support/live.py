@@ -16,9 +16,9 @@ from channels.bus.addressing import GROUPS, channel_prefix, registry_key, user_f
 from channels.bus.engine import publish
 from channels.bus.envelope import seal, stream_body
 from channels.bus.presence import PresenceBook
+from channels.contract.ports import Ports
+from channels.contract.settings import LiveSettings
 from channels.live import Live
-from channels.ports import Ports
-from channels.settings import LiveSettings
 from storage.redis.client import Redis
 from tests.support.eventually import eventually
 from tests.support.fake_ports import FakeAuthenticator, FakeAuthorizer, FakeOperations, FakePresences, MemoryStreams

@@ -11,9 +11,9 @@ from typing import Any
 
 import aiohttp
 
+from channels.contract.ports import Ports
+from channels.contract.settings import LiveSettings
 from channels.live import Live
-from channels.ports import Ports
-from channels.settings import LiveSettings
 from server.counting import Counting
 from server.identity.tokens import AccessTokens
 from server.live.authenticator import LiveAuthenticator

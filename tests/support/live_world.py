@@ -21,19 +21,19 @@ from channels.bus.pubsub import PubSub
 from channels.bus.registry import Registry
 from channels.commands import Commands, Desks
 from channels.connection import Connection
+from channels.contract.metrics import NoLiveMetrics
+from channels.contract.ports import Ports
+from channels.contract.settings import LiveSettings
 from channels.conversations import Conversations
 from channels.delivery import Delivery
 from channels.ears import Ears
 from channels.hub import Hub
 from channels.keepalive import Keepalive
-from channels.metrics import NoLiveMetrics
 from channels.outbox import Departures
-from channels.ports import Ports
 from channels.protocol.codec_json import JsonCodec
 from channels.protocol.codes import Disconnect
 from channels.resync import Resync
 from channels.sessions import Sessions
-from channels.settings import LiveSettings
 from channels.streams import STREAMS
 from channels.subscriptions import Subscriptions
 from tests.support.fake_ports import FakeAuthenticator, FakeAuthorizer, FakeOperations, FakePresences

@@ -18,8 +18,8 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from channels.bus.addressing import channel_prefix
 from channels.bus.envelope import seal, stream_body
-from channels.errors import LiveUnavailableError
-from channels.ports import Position, Publication, Recovery
+from channels.contract.errors import LiveUnavailableError
+from channels.contract.ports import Position, Publication, Recovery
 from tests.support.virtual_loop import turns
 
 GROUPS = 2

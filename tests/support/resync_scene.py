@@ -10,15 +10,15 @@ import orjson
 
 from channels.bus.registry import Registry
 from channels.connection import Connection
-from channels.errors import LiveUnavailableError
+from channels.contract.errors import LiveUnavailableError
+from channels.contract.metrics import NoLiveMetrics
+from channels.contract.ports import Identity
+from channels.contract.settings import LiveSettings
 from channels.hub import Hub
-from channels.metrics import NoLiveMetrics
 from channels.outbox import Departures
-from channels.ports import Identity
 from channels.protocol.codec_json import JsonCodec
 from channels.protocol.core import ProtocolCore
 from channels.resync import Resync
-from channels.settings import LiveSettings
 from channels.streams import StreamState
 from channels.transports.frames import WebSocketForm
 from tests.support.fake_ports import MemoryStreams

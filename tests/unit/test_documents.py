@@ -12,9 +12,9 @@ import pytest
 import typer
 from prometheus_client import CollectorRegistry
 
+from channels.contract.settings import LiveSettings
 from channels.protocol import codes
 from channels.protocol.codes import Disconnect, ErrorCode, Unsubscribed
-from channels.settings import LiveSettings
 from server.cli.main import build_app
 from server.config.settings import LimitsSection
 from server.loadtest.profiles import ProfileName

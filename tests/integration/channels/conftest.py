@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager
 
 import pytest
 
-from channels.settings import LiveSettings
+from channels.contract.settings import LiveSettings
 from storage.redis.client import Redis
 from tests.support.live import LiveServer
 

@@ -11,9 +11,9 @@ from redis.crc import key_slot
 
 from channels.bus.addressing import GROUPS
 from channels.bus.publisher import LivePublisher
+from channels.contract.ports import Ports
+from channels.contract.settings import LiveSettings
 from channels.live import Live
-from channels.ports import Ports
-from channels.settings import LiveSettings
 from server.live.streams import LiveStreams
 from storage.ids import encode, slot_group
 from storage.postgres.database import Database

@@ -15,7 +15,7 @@ from aiohttp.test_utils import TestServer
 from channels.bus.addressing import registry_key
 from channels.bus.envelope import stream_body
 from channels.bus.publisher import LivePublisher
-from channels.settings import LiveSettings
+from channels.contract.settings import LiveSettings
 from storage.redis.client import Redis, open_redis
 from tests.integration.channels.conftest import QUICK, Serve
 from tests.support.eventually import eventually

@@ -15,7 +15,7 @@ from channels.bus.envelope import PresenceNews, open_topic_message
 from channels.bus.presence import PresenceBook
 from channels.bus.processes import Beat, Processes
 from channels.bus.registry import Registry
-from channels.ports import Presence
+from channels.contract.ports import Presence
 from storage.redis.client import Redis
 from tests.support.live import group_of
 

@@ -10,8 +10,8 @@ import pytest
 
 from channels.bus.addressing import channel_prefix, registry_key
 from channels.bus.envelope import stream_body
-from channels.errors import PermissionDeniedError, TokenExpiredError, TokenInvalidError, UnknownChannelError
-from channels.ports import Identity, Position
+from channels.contract.errors import PermissionDeniedError, TokenExpiredError, TokenInvalidError, UnknownChannelError
+from channels.contract.ports import Identity, Position
 from server.identity.tokens import AccessTokens
 from server.live.authenticator import LiveAuthenticator
 from server.live.authorizer import LiveAuthorizer

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from channels.settings import LiveSettings
+from channels.contract.settings import LiveSettings
 from server.services import Services
 from storage import events
 from storage.redis.client import Redis

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from channels.ports import Position, Publication
+from channels.contract.ports import Position, Publication
 from channels.protocol.codec import MAX_COMMANDS, BadFrameError
 from channels.protocol.codes import ErrorCode, Unsubscribed
 from channels.protocol.messages import (

@@ -9,15 +9,15 @@ import pytest
 
 from channels.commands import Commands, Desks
 from channels.connection import Connection
+from channels.contract.ports import Operations, Presences
+from channels.contract.settings import LiveSettings
 from channels.hub import Hub
 from channels.outbox import Departures
-from channels.ports import Operations, Presences
 from channels.protocol import codes
 from channels.protocol.codec_json import JsonCodec
 from channels.protocol.core import ProtocolCore
 from channels.protocol.effects import Connect, Refresh
 from channels.sessions import Sessions
-from channels.settings import LiveSettings
 from channels.subscriptions import Subscriptions
 from channels.transports.frames import WebSocketForm
 from tests.support.eventually import eventually

@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from channels.connection import Connection
+from channels.contract.settings import LiveSettings
 from channels.drain import close_paced, departure_times, drain
 from channels.outbox import Departures
 from channels.protocol import codes
 from channels.protocol.codec_json import JsonCodec
 from channels.protocol.core import ProtocolCore
-from channels.settings import LiveSettings
 from channels.transports.frames import WebSocketForm
 from tests.support.memory_transport import MemoryTransport
 from tests.support.virtual_loop import VirtualLoop, run_virtually

@@ -39,7 +39,7 @@ from channels.bus.envelope import (
     topic_body,
     topic_end_body,
 )
-from channels.ports import Presence
+from channels.contract.ports import Presence
 
 
 def test_layout() -> None:

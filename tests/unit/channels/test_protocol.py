@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from channels.ports import Position
+from channels.contract.ports import Position
 from channels.protocol import codes
 from channels.protocol.codec import command_of
 from channels.protocol.codes import ErrorCode

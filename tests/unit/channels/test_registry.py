@@ -12,7 +12,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from channels.bus.engine import Engine
 from channels.bus.registry import Registry
-from channels.errors import LiveUnavailableError
+from channels.contract.errors import LiveUnavailableError
 from tests.support.eventually import eventually
 from tests.support.memory_engine import EngineRedis, MemoryEngine, group_of
 from tests.support.virtual_loop import turns

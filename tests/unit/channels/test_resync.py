@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from channels.ports import Grant
+from channels.contract.ports import Grant
 from channels.protocol import codes
 from channels.streams import StreamState
 from tests.support.eventually import eventually

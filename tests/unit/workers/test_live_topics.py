@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from channels.bus.addressing import presence_topic
-from channels.ports import Presence
+from channels.contract.ports import Presence
 from storage.events import BadEventError, Event, LikeAdded, PhotoReady
 from storage.ids import encode
 from storage.models import LikeState, Notification, NotificationCounters, NotificationKind, Person

@@ -9,7 +9,7 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
-from channels.errors import LiveUnavailableError
+from channels.contract.errors import LiveUnavailableError
 from storage import events
 from storage.errors import UnavailableError
 from storage.events import BadEventError, Event, LikeAdded

@@ -1,0 +1,1 @@
+"""What every part of the live layer may import: ports, errors, settings and metrics."""
