@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-from channels.connection import Connection
+from channels.connection.connection import Connection
 from channels.contract.errors import ChannelsError, OperationError, TokenInvalidError
 from channels.contract.ports import Operations, Presences, Present
 from channels.contract.settings import LiveSettings

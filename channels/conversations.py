@@ -13,18 +13,18 @@ from typing import TypeVar
 import structlog
 
 from channels.commands import Commands
-from channels.connection import Connection
+from channels.connection.connection import Connection
+from channels.connection.keepalive import Keepalive
+from channels.connection.transport import Transport
+from channels.connection.wire_format import Form
 from channels.contract.metrics import LiveMetrics
 from channels.contract.settings import LiveSettings
-from channels.form import Form
 from channels.hub import Hub
-from channels.keepalive import Keepalive
 from channels.protocol import codes
 from channels.protocol.codec import BadFrameError
 from channels.protocol.core import ProtocolCore
 from channels.protocol.effects import CallMethod, Connect, Question, ReadHistory, ReadPresence, Refresh, Subscribe
 from channels.protocol.messages import Command
-from channels.transport import Transport
 
 C = TypeVar("C", bound=Connection)
 

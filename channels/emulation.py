@@ -6,7 +6,7 @@ import secrets
 
 from channels.bus.envelope import hear_body
 from channels.bus.publisher import LivePublisher
-from channels.connection import Connection
+from channels.connection.connection import Connection
 from channels.conversations import Conversations
 from channels.protocol.emulation import Spoken
 

@@ -13,14 +13,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from channels.bus.addressing import topic_channel
-from channels.connection import Connection
+from channels.connection.connection import Connection
+from channels.connection.stream_state import StreamState
+from channels.connection.wire_format import SharedMessage
+from channels.connection.write_buffer import Departures
 from channels.contract.ports import Grant, Identity, Publication
-from channels.form import SharedMessage
-from channels.outbox import Departures
 from channels.protocol import codes
 from channels.protocol.codes import Unsubscribed
 from channels.protocol.messages import publication_push, unsubscribe_push
-from channels.streams import StreamState
 
 Holds = dict[Connection, tuple[StreamState, ...]]
 

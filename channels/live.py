@@ -17,18 +17,18 @@ from channels.bus.publisher import LivePublisher
 from channels.bus.pubsub import PubSub
 from channels.bus.registry import Registry
 from channels.commands import Commands, Desks
+from channels.connection.drain import drain
+from channels.connection.keepalive import Keepalive
+from channels.connection.write_buffer import Departures
 from channels.contract.errors import LiveUnavailableError
 from channels.contract.metrics import LiveMetrics, NoLiveMetrics
 from channels.contract.ports import Ports
 from channels.contract.settings import LiveSettings
 from channels.conversations import Conversations
 from channels.delivery import Delivery
-from channels.drain import drain
 from channels.ears import Ears
 from channels.emulation import Emulation
 from channels.hub import Hub
-from channels.keepalive import Keepalive
-from channels.outbox import Departures
 from channels.protocol.codec_json import JsonCodec
 from channels.protocol.codec_msgpack import MsgpackCodec
 from channels.protocol.codec_protobuf import ProtobufCodec

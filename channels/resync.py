@@ -21,7 +21,8 @@ import structlog
 
 from channels.bus.registry import Registry
 from channels.cancellation import heed_cancellation
-from channels.connection import Connection
+from channels.connection.connection import Connection
+from channels.connection.stream_state import StreamState
 from channels.contract.errors import LiveUnavailableError
 from channels.contract.metrics import LiveMetrics
 from channels.contract.ports import Position, Streams
@@ -30,7 +31,6 @@ from channels.hub import Holds, Hub
 from channels.protocol import codes
 from channels.protocol.codes import Unsubscribed
 from channels.protocol.messages import publication_push
-from channels.streams import StreamState
 
 log = structlog.get_logger(__name__)
 

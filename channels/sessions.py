@@ -7,17 +7,17 @@ import math
 import time
 from collections.abc import Mapping
 
-from channels.connection import Connection
+from channels.connection.connection import Connection
+from channels.connection.keepalive import Keepalive
+from channels.connection.stream_state import STREAMS, StreamState
 from channels.contract.errors import LiveUnavailableError, TokenInvalidError
 from channels.contract.ports import Identity, Ports, Position
 from channels.contract.settings import LiveSettings
 from channels.ears import Ears
-from channels.keepalive import Keepalive
 from channels.protocol import codes
 from channels.protocol.effects import Connect, Refresh
 from channels.protocol.messages import Message, reply, stream_result
 from channels.resync import Resync
-from channels.streams import STREAMS, StreamState
 
 
 class Sessions:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from channels.bus.addressing import topic_channel
-from channels.connection import Connection
+from channels.connection.connection import Connection
+from channels.connection.stream_state import STREAMS
 from channels.contract.errors import LiveUnavailableError, NotOfferedError, PermissionDeniedError
 from channels.contract.ports import Grant, Identity, Ports, Recovery
 from channels.contract.settings import LiveSettings
@@ -11,7 +12,6 @@ from channels.ears import Ears
 from channels.protocol.codes import ErrorCode
 from channels.protocol.effects import ReadHistory, Subscribe
 from channels.protocol.messages import RawJson, error_reply, history_result, reply
-from channels.streams import STREAMS
 
 _AUTHORIZATIONS = 3  # attempts, when leave is taken back while it is being given
 

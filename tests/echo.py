@@ -12,12 +12,12 @@ import sys
 
 from aiohttp import web
 
+from channels.connection.transport import Transport
+from channels.connection.wire_format import Form
+from channels.connection.write_buffer import Departures, Outbox
 from channels.contract.settings import LiveSettings
-from channels.form import Form
-from channels.outbox import Departures, Outbox
 from channels.protocol import codes
 from channels.protocol.codec_json import JsonCodec
-from channels.transport import Transport
 from channels.transports.admission import Admission
 from channels.transports.frames import WebSocketForm, binary_frame, text_frame
 from channels.transports.poller import Poller

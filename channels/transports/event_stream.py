@@ -6,12 +6,12 @@ import re
 
 import orjson
 
-from channels.connection import Connection
+from channels.connection.connection import Connection
+from channels.connection.stream_state import STREAMS
+from channels.connection.wire_format import SharedMessage
 from channels.contract.ports import Position, Publication
-from channels.form import SharedMessage
 from channels.protocol import codes
 from channels.protocol.messages import Message, publication_push
-from channels.streams import STREAMS
 from channels.transports.stream_forms import event
 
 _ID = re.compile("-".join(r"(\w{1,32})\.(\d{1,16})" for _ in STREAMS), re.ASCII)

@@ -13,7 +13,7 @@ import os
 import select
 from typing import Any
 
-from channels.transport import descriptor_of
+from channels.connection.transport import descriptor_of
 
 _AT_ONCE = 32  # sockets read from in one turn: a millisecond where all of them have gone
 _PIECE = 16_384  # bytes read at once

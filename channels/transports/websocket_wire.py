@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from channels.form import Form
-from channels.outbox import Outbox
+from channels.connection.wire_format import Form
+from channels.connection.write_buffer import Outbox
 from channels.transports.frames import pong_frame
 from channels.transports.framing import Broken, Closed, Event, FrameReader, Pinged, Received
 from channels.transports.wire import Listener, O, Wire

@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol, TypeVar, cast
 
-from channels.form import Form
-from channels.outbox import Outbox
+from channels.connection.transport import Transport
+from channels.connection.wire_format import Form
+from channels.connection.write_buffer import Outbox
 from channels.protocol import codes
-from channels.transport import Transport
 
 O = TypeVar("O", bound=Outbox)  # noqa: E741 - stands for outbox
 

@@ -20,7 +20,10 @@ from channels.bus.engine import Engine
 from channels.bus.pubsub import PubSub
 from channels.bus.registry import Registry
 from channels.commands import Commands, Desks
-from channels.connection import Connection
+from channels.connection.connection import Connection
+from channels.connection.keepalive import Keepalive
+from channels.connection.stream_state import STREAMS
+from channels.connection.write_buffer import Departures
 from channels.contract.metrics import NoLiveMetrics
 from channels.contract.ports import Ports
 from channels.contract.settings import LiveSettings
@@ -28,13 +31,10 @@ from channels.conversations import Conversations
 from channels.delivery import Delivery
 from channels.ears import Ears
 from channels.hub import Hub
-from channels.keepalive import Keepalive
-from channels.outbox import Departures
 from channels.protocol.codec_json import JsonCodec
 from channels.protocol.codes import Disconnect
 from channels.resync import Resync
 from channels.sessions import Sessions
-from channels.streams import STREAMS
 from channels.subscriptions import Subscriptions
 from tests.support.fake_ports import FakeAuthenticator, FakeAuthorizer, FakeOperations, FakePresences
 from tests.support.memory_engine import EngineRedis, EngineStreams, MemoryEngine, group_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
-from channels.form import Form, SharedMessage
+from channels.connection.wire_format import Form, SharedMessage
 
 
 class Message:

@@ -9,17 +9,17 @@ from typing import cast
 import orjson
 
 from channels.bus.registry import Registry
-from channels.connection import Connection
+from channels.connection.connection import Connection
+from channels.connection.stream_state import StreamState
+from channels.connection.write_buffer import Departures
 from channels.contract.errors import LiveUnavailableError
 from channels.contract.metrics import NoLiveMetrics
 from channels.contract.ports import Identity
 from channels.contract.settings import LiveSettings
 from channels.hub import Hub
-from channels.outbox import Departures
 from channels.protocol.codec_json import JsonCodec
 from channels.protocol.core import ProtocolCore
 from channels.resync import Resync
-from channels.streams import StreamState
 from channels.transports.frames import WebSocketForm
 from tests.support.fake_ports import MemoryStreams
 from tests.support.memory_transport import MemoryTransport

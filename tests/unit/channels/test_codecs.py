@@ -9,8 +9,8 @@ import msgpack
 import orjson
 import pytest
 
+from channels.connection.wire_format import SharedMessage
 from channels.contract.ports import Position, Publication
-from channels.form import SharedMessage
 from channels.protocol import codes
 from channels.protocol.codec import BadFrameError
 from channels.protocol.codec_json import JsonCodec

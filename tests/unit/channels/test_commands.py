@@ -8,11 +8,11 @@ from typing import cast
 import pytest
 
 from channels.commands import Commands, Desks
-from channels.connection import Connection
+from channels.connection.connection import Connection
+from channels.connection.write_buffer import Departures
 from channels.contract.ports import Operations, Presences
 from channels.contract.settings import LiveSettings
 from channels.hub import Hub
-from channels.outbox import Departures
 from channels.protocol import codes
 from channels.protocol.codec_json import JsonCodec
 from channels.protocol.core import ProtocolCore

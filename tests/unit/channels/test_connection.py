@@ -13,18 +13,18 @@ import pytest
 from channels.bus.addressing import topic_channel
 from channels.cancellation import heed_cancellation
 from channels.commands import Commands
-from channels.connection import Connection
+from channels.connection.connection import Connection
+from channels.connection.keepalive import Keepalive
+from channels.connection.stream_state import StreamState
+from channels.connection.write_buffer import Departures
 from channels.contract.metrics import NoLiveMetrics
 from channels.contract.ports import Grant, Identity, Publication
 from channels.contract.settings import LiveSettings
 from channels.conversations import Conversations
 from channels.hub import Hub
-from channels.keepalive import Keepalive
-from channels.outbox import Departures
 from channels.protocol import codes
 from channels.protocol.codec_json import JsonCodec
 from channels.protocol.core import ProtocolCore
-from channels.streams import StreamState
 from channels.transports.frames import WebSocketForm, close_frame
 from tests.support.memory_transport import MemoryTransport
 

@@ -8,9 +8,9 @@ from typing import cast
 
 import pytest
 
-from channels import outbox as outbox_module
-from channels.form import Form
-from channels.outbox import Departures, Outbox
+from channels.connection import write_buffer as outbox_module
+from channels.connection.wire_format import Form
+from channels.connection.write_buffer import Departures, Outbox
 from channels.protocol import codes
 from channels.protocol.codes import Disconnect
 from tests.support.eventually import eventually

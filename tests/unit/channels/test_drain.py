@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from channels.connection import Connection
+from channels.connection.connection import Connection
+from channels.connection.drain import close_paced, departure_times, drain
+from channels.connection.write_buffer import Departures
 from channels.contract.settings import LiveSettings
-from channels.drain import close_paced, departure_times, drain
-from channels.outbox import Departures
 from channels.protocol import codes
 from channels.protocol.codec_json import JsonCodec
 from channels.protocol.core import ProtocolCore

@@ -12,8 +12,8 @@ from typing import Any, cast
 
 import pytest
 
-from channels.form import Form
-from channels.outbox import Departures, Outbox
+from channels.connection.wire_format import Form
+from channels.connection.write_buffer import Departures, Outbox
 from channels.protocol import codes
 from tests.support.both_loops import on_both_loops
 from tests.support.eventually import eventually

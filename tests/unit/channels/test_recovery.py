@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from channels.streams import STREAMS
+from channels.connection.stream_state import STREAMS
 from tests.support.live_world import Client, Process
 from tests.support.memory_engine import MemoryEngine
 from tests.support.virtual_loop import run_virtually, turns

@@ -8,11 +8,11 @@ from contextlib import asynccontextmanager, suppress
 from typing import cast
 
 from channels.bus.registry import Registry
+from channels.connection.stream_state import StreamState
 from channels.contract.metrics import NoLiveMetrics
 from channels.contract.ports import Identity
 from channels.contract.settings import LiveSettings
 from channels.resync import Resync
-from channels.streams import StreamState
 from tests.support.eventually import eventually
 from tests.support.resync_scene import Scene
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
+from channels.connection.stream_state import StreamState
 from channels.contract.ports import Grant
 from channels.protocol import codes
-from channels.streams import StreamState
 from tests.support.eventually import eventually
 from tests.support.resync_scene import Scene
 

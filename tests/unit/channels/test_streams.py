@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from channels.form import SharedMessage
-from channels.streams import StreamState
+from channels.connection.stream_state import StreamState
+from channels.connection.wire_format import SharedMessage
 
 
 def frames(count: int) -> list[SharedMessage]:

@@ -6,7 +6,7 @@ import asyncio
 import random
 from collections.abc import Callable, Sequence
 
-from channels.connection import Connection
+from channels.connection.connection import Connection
 from channels.protocol import codes
 
 _STEP = 0.01  # seconds, the shortest sleep

@@ -9,15 +9,15 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from channels.connection.stream_state import StreamState
+from channels.connection.transport import Transport
+from channels.connection.wire_format import Form, SharedMessage
+from channels.connection.write_buffer import Departures, Outbox
 from channels.contract.ports import Grant, Identity
 from channels.contract.settings import LiveSettings
-from channels.form import Form, SharedMessage
-from channels.outbox import Departures, Outbox
 from channels.protocol import codes
 from channels.protocol.core import ProtocolCore
 from channels.protocol.messages import Command, Message
-from channels.streams import StreamState
-from channels.transport import Transport
 
 
 @dataclass(slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from channels.form import SharedMessage
+from channels.connection.wire_format import SharedMessage
 
 FEED = "feed"
 NOTIFICATIONS = "notifications"

@@ -11,10 +11,10 @@ import os
 from collections.abc import Callable, Collection, Iterable
 from itertools import islice
 
-from channels.form import Form, SharedMessage
+from channels.connection.transport import Transport, descriptor_of
+from channels.connection.wire_format import Form, SharedMessage
 from channels.protocol import codes
 from channels.protocol.codes import Disconnect
-from channels.transport import Transport, descriptor_of
 
 _SLICE = 1000  # outboxes written in one turn of the event loop: some three milliseconds
 _FEW = 100  # outboxes that are flushed before a message to very many, so that it need not be gathered

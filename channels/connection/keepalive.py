@@ -10,9 +10,9 @@ import asyncio
 import math
 import random
 
-from channels.connection import Connection
+from channels.connection.connection import Connection
+from channels.connection.wire_format import SharedMessage
 from channels.contract.settings import LiveSettings
-from channels.form import SharedMessage
 from channels.protocol import codes
 
 _BUSY_EXTENSION = 1.0  # seconds: a client is not blamed for the pong that waits behind a command of its own
