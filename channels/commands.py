@@ -9,7 +9,7 @@ from channels.connection.connection import Connection
 from channels.contract.errors import ChannelsError, OperationError, TokenInvalidError
 from channels.contract.ports import Operations, Presences, Present
 from channels.contract.settings import LiveSettings
-from channels.hub import Hub
+from channels.hub.hub import Hub
 from channels.protocol import codes
 from channels.protocol.codes import ErrorCode, error_code_of
 from channels.protocol.effects import (

@@ -19,7 +19,7 @@ from channels.connection.transport import Transport
 from channels.connection.wire_format import Form
 from channels.contract.metrics import LiveMetrics
 from channels.contract.settings import LiveSettings
-from channels.hub import Hub
+from channels.hub.hub import Hub
 from channels.protocol import codes
 from channels.protocol.codec import BadFrameError
 from channels.protocol.core import ProtocolCore

@@ -8,7 +8,6 @@ from collections.abc import Callable
 import structlog
 from aiohttp import web
 
-from channels.attendance import Attendance
 from channels.bus.addressing import draw_process_id, process_channels
 from channels.bus.engine import Engine
 from channels.bus.presence import PresenceBook
@@ -25,14 +24,15 @@ from channels.contract.metrics import LiveMetrics, NoLiveMetrics
 from channels.contract.ports import Ports
 from channels.contract.settings import LiveSettings
 from channels.conversations import Conversations
-from channels.delivery import Delivery
-from channels.ears import Ears
 from channels.emulation import Emulation
-from channels.hub import Hub
+from channels.hub.delivery import Delivery
+from channels.hub.ears import Ears
+from channels.hub.heartbeat import Attendance
+from channels.hub.hub import Hub
+from channels.hub.recovery import Resync
 from channels.protocol.codec_json import JsonCodec
 from channels.protocol.codec_msgpack import MsgpackCodec
 from channels.protocol.codec_protobuf import ProtobufCodec
-from channels.resync import Resync
 from channels.sessions import Sessions
 from channels.subscriptions import Subscriptions
 from channels.transports.admission import Admission

@@ -13,11 +13,11 @@ from channels.connection.stream_state import STREAMS, StreamState
 from channels.contract.errors import LiveUnavailableError, TokenInvalidError
 from channels.contract.ports import Identity, Ports, Position
 from channels.contract.settings import LiveSettings
-from channels.ears import Ears
+from channels.hub.ears import Ears
+from channels.hub.recovery import Resync
 from channels.protocol import codes
 from channels.protocol.effects import Connect, Refresh
 from channels.protocol.messages import Message, reply, stream_result
-from channels.resync import Resync
 
 
 class Sessions:

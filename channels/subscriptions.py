@@ -8,7 +8,7 @@ from channels.connection.stream_state import STREAMS
 from channels.contract.errors import LiveUnavailableError, NotOfferedError, PermissionDeniedError
 from channels.contract.ports import Grant, Identity, Ports, Recovery
 from channels.contract.settings import LiveSettings
-from channels.ears import Ears
+from channels.hub.ears import Ears
 from channels.protocol.codes import ErrorCode
 from channels.protocol.effects import ReadHistory, Subscribe
 from channels.protocol.messages import RawJson, error_reply, history_result, reply

@@ -28,12 +28,12 @@ from channels.contract.metrics import NoLiveMetrics
 from channels.contract.ports import Ports
 from channels.contract.settings import LiveSettings
 from channels.conversations import Conversations
-from channels.delivery import Delivery
-from channels.ears import Ears
-from channels.hub import Hub
+from channels.hub.delivery import Delivery
+from channels.hub.ears import Ears
+from channels.hub.hub import Hub
+from channels.hub.recovery import Resync
 from channels.protocol.codec_json import JsonCodec
 from channels.protocol.codes import Disconnect
-from channels.resync import Resync
 from channels.sessions import Sessions
 from channels.subscriptions import Subscriptions
 from tests.support.fake_ports import FakeAuthenticator, FakeAuthorizer, FakeOperations, FakePresences

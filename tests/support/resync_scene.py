@@ -16,10 +16,10 @@ from channels.contract.errors import LiveUnavailableError
 from channels.contract.metrics import NoLiveMetrics
 from channels.contract.ports import Identity
 from channels.contract.settings import LiveSettings
-from channels.hub import Hub
+from channels.hub.hub import Hub
+from channels.hub.recovery import Resync
 from channels.protocol.codec_json import JsonCodec
 from channels.protocol.core import ProtocolCore
-from channels.resync import Resync
 from channels.transports.frames import WebSocketForm
 from tests.support.fake_ports import MemoryStreams
 from tests.support.memory_transport import MemoryTransport

@@ -84,7 +84,7 @@ def test_arrows(path: Path) -> None:
 @pytest.mark.parametrize(
     ("package", "source", "fault"),
     [
-        ("storage", "import channels.hub", "storage imports channels"),
+        ("storage", "import channels.hub.hub", "storage imports channels"),
         ("channels", "from storage.models import User", "channels imports storage"),
         ("workers", "def f():\n    from server import app", "workers imports server"),
         ("storage", "import importlib\nimportlib.import_module('server.app')", "storage imports server"),

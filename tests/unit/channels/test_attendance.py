@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from channels.attendance import Regularity
+from channels.hub.heartbeat import Regularity
 
 
 @pytest.mark.parametrize(

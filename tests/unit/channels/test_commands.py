@@ -12,7 +12,7 @@ from channels.connection.connection import Connection
 from channels.connection.write_buffer import Departures
 from channels.contract.ports import Operations, Presences
 from channels.contract.settings import LiveSettings
-from channels.hub import Hub
+from channels.hub.hub import Hub
 from channels.protocol import codes
 from channels.protocol.codec_json import JsonCodec
 from channels.protocol.core import ProtocolCore

@@ -21,7 +21,7 @@ from channels.contract.metrics import NoLiveMetrics
 from channels.contract.ports import Grant, Identity, Publication
 from channels.contract.settings import LiveSettings
 from channels.conversations import Conversations
-from channels.hub import Hub
+from channels.hub.hub import Hub
 from channels.protocol import codes
 from channels.protocol.codec_json import JsonCodec
 from channels.protocol.core import ProtocolCore

@@ -12,7 +12,7 @@ from channels.connection.stream_state import StreamState
 from channels.contract.metrics import NoLiveMetrics
 from channels.contract.ports import Identity
 from channels.contract.settings import LiveSettings
-from channels.resync import Resync
+from channels.hub.recovery import Resync
 from tests.support.eventually import eventually
 from tests.support.resync_scene import Scene
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from channels.bus.pubsub import PubSub
 from channels.bus.registry import Registry
-from channels.hub import Hub
+from channels.hub.hub import Hub
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -20,7 +20,7 @@ from channels.bus.envelope import (
     open_topic_message,
 )
 from channels.contract.ports import Presences, Publication
-from channels.hub import Hub
+from channels.hub.hub import Hub
 
 log = structlog.get_logger(__name__)
 

@@ -27,7 +27,7 @@ from channels.contract.errors import LiveUnavailableError
 from channels.contract.metrics import LiveMetrics
 from channels.contract.ports import Position, Streams
 from channels.contract.settings import LiveSettings
-from channels.hub import Holds, Hub
+from channels.hub.hub import Holds, Hub
 from channels.protocol import codes
 from channels.protocol.codes import Unsubscribed
 from channels.protocol.messages import publication_push

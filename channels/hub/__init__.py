@@ -1,0 +1,1 @@
+"""All connections of this process: routing, delivery, recovery and the process heartbeat."""
