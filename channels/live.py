@@ -15,7 +15,11 @@ from channels.bus.processes import Processes
 from channels.bus.publisher import LivePublisher
 from channels.bus.pubsub import PubSub
 from channels.bus.registry import Registry
-from channels.commands import Commands, Desks
+from channels.commands.connect import Sessions
+from channels.commands.connection_manager import Conversations
+from channels.commands.dispatcher import Commands, Desks
+from channels.commands.emulation import Emulation
+from channels.commands.subscriptions import Subscriptions
 from channels.connection.drain import drain
 from channels.connection.keepalive import Keepalive
 from channels.connection.write_buffer import Departures
@@ -23,8 +27,6 @@ from channels.contract.errors import LiveUnavailableError
 from channels.contract.metrics import LiveMetrics, NoLiveMetrics
 from channels.contract.ports import Ports
 from channels.contract.settings import LiveSettings
-from channels.conversations import Conversations
-from channels.emulation import Emulation
 from channels.hub.delivery import Delivery
 from channels.hub.ears import Ears
 from channels.hub.heartbeat import Attendance
@@ -33,8 +35,6 @@ from channels.hub.recovery import Resync
 from channels.protocol.codec_json import JsonCodec
 from channels.protocol.codec_msgpack import MsgpackCodec
 from channels.protocol.codec_protobuf import ProtobufCodec
-from channels.sessions import Sessions
-from channels.subscriptions import Subscriptions
 from channels.transports.admission import Admission
 from channels.transports.frames import WebSocketForm
 from channels.transports.poller import Poller

@@ -11,12 +11,12 @@ from collections.abc import Callable, Mapping
 import orjson
 from aiohttp import web
 
+from channels.commands.connection_manager import Conversations
+from channels.commands.emulation import Emulation
 from channels.connection.connection import Connection
 from channels.connection.wire_format import Form
 from channels.contract.ports import Identity, Position
 from channels.contract.settings import LiveSettings
-from channels.conversations import Conversations
-from channels.emulation import Emulation
 from channels.protocol.codec import BadFrameError
 from channels.protocol.codec_protobuf import ProtobufCodec
 from channels.protocol.emulation import spoken_in_json, spoken_in_protobuf

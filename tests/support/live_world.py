@@ -19,7 +19,10 @@ from channels.bus.addressing import draw_process_id, process_channels
 from channels.bus.engine import Engine
 from channels.bus.pubsub import PubSub
 from channels.bus.registry import Registry
-from channels.commands import Commands, Desks
+from channels.commands.connect import Sessions
+from channels.commands.connection_manager import Conversations
+from channels.commands.dispatcher import Commands, Desks
+from channels.commands.subscriptions import Subscriptions
 from channels.connection.connection import Connection
 from channels.connection.keepalive import Keepalive
 from channels.connection.stream_state import STREAMS
@@ -27,15 +30,12 @@ from channels.connection.write_buffer import Departures
 from channels.contract.metrics import NoLiveMetrics
 from channels.contract.ports import Ports
 from channels.contract.settings import LiveSettings
-from channels.conversations import Conversations
 from channels.hub.delivery import Delivery
 from channels.hub.ears import Ears
 from channels.hub.hub import Hub
 from channels.hub.recovery import Resync
 from channels.protocol.codec_json import JsonCodec
 from channels.protocol.codes import Disconnect
-from channels.sessions import Sessions
-from channels.subscriptions import Subscriptions
 from tests.support.fake_ports import FakeAuthenticator, FakeAuthorizer, FakeOperations, FakePresences
 from tests.support.memory_engine import EngineRedis, EngineStreams, MemoryEngine, group_of
 from tests.support.memory_transport import MemoryTransport

@@ -7,7 +7,9 @@ from typing import cast
 
 import pytest
 
-from channels.commands import Commands, Desks
+from channels.commands.connect import Sessions
+from channels.commands.dispatcher import Commands, Desks
+from channels.commands.subscriptions import Subscriptions
 from channels.connection.connection import Connection
 from channels.connection.write_buffer import Departures
 from channels.contract.ports import Operations, Presences
@@ -17,8 +19,6 @@ from channels.protocol import codes
 from channels.protocol.codec_json import JsonCodec
 from channels.protocol.core import ProtocolCore
 from channels.protocol.effects import Connect, Refresh
-from channels.sessions import Sessions
-from channels.subscriptions import Subscriptions
 from channels.transports.frames import WebSocketForm
 from tests.support.eventually import eventually
 from tests.support.memory_transport import MemoryTransport

@@ -12,7 +12,8 @@ import pytest
 
 from channels.bus.addressing import topic_channel
 from channels.cancellation import heed_cancellation
-from channels.commands import Commands
+from channels.commands.connection_manager import Conversations
+from channels.commands.dispatcher import Commands
 from channels.connection.connection import Connection
 from channels.connection.keepalive import Keepalive
 from channels.connection.stream_state import StreamState
@@ -20,7 +21,6 @@ from channels.connection.write_buffer import Departures
 from channels.contract.metrics import NoLiveMetrics
 from channels.contract.ports import Grant, Identity, Publication
 from channels.contract.settings import LiveSettings
-from channels.conversations import Conversations
 from channels.hub.hub import Hub
 from channels.protocol import codes
 from channels.protocol.codec_json import JsonCodec

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
+from channels.commands.connect import Sessions
+from channels.commands.subscriptions import Subscriptions
 from channels.connection.connection import Connection
 from channels.contract.errors import ChannelsError, OperationError, TokenInvalidError
 from channels.contract.ports import Operations, Presences, Present
@@ -27,8 +29,6 @@ from channels.protocol.effects import (
     Unsubscribe,
 )
 from channels.protocol.messages import Message, RawJson, error_reply, refusal, reply
-from channels.sessions import Sessions
-from channels.subscriptions import Subscriptions
 
 # Connects answered at the same time. The engine's answers to them come together; where ten thousand come back, each
 # turn of the event loop would have to go on with all of them, and everybody else would wait.

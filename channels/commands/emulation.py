@@ -6,8 +6,8 @@ import secrets
 
 from channels.bus.envelope import hear_body
 from channels.bus.publisher import LivePublisher
+from channels.commands.connection_manager import Conversations
 from channels.connection.connection import Connection
-from channels.conversations import Conversations
 from channels.protocol.emulation import Spoken
 
 

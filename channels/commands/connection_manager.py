@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import structlog
 
-from channels.commands import Commands
+from channels.commands.dispatcher import Commands
 from channels.connection.connection import Connection
 from channels.connection.keepalive import Keepalive
 from channels.connection.transport import Transport

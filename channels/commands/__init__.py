@@ -1,0 +1,1 @@
+"""Execution of client commands: connect, subscribe, history, presence and rpc."""
