@@ -9,11 +9,11 @@ import structlog
 from aiohttp import web
 
 from channels.bus.addressing import draw_process_id, process_channels
-from channels.bus.engine import Engine
-from channels.bus.presence import PresenceBook
+from channels.bus.presence_store import PresenceBook
 from channels.bus.processes import Processes
 from channels.bus.publisher import LivePublisher
 from channels.bus.pubsub import PubSub
+from channels.bus.redis_client import Engine
 from channels.bus.registry import Registry
 from channels.commands.connect import Sessions
 from channels.commands.connection_manager import Conversations
@@ -36,10 +36,10 @@ from channels.protocol.codec_json import JsonCodec
 from channels.protocol.codec_msgpack import MsgpackCodec
 from channels.protocol.codec_protobuf import ProtobufCodec
 from channels.transports.admission import Admission
-from channels.transports.frames import WebSocketForm
 from channels.transports.poller import Poller
 from channels.transports.streaming import Streaming
 from channels.transports.websocket import WebSocketEndpoint
+from channels.transports.websocket_format import WebSocketForm
 
 log = structlog.get_logger(__name__)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from channels.bus.presence import PresenceBook
+from channels.bus.presence_store import PresenceBook
 from channels.contract.ports import Presence
 from storage.postgres.database import Queryable
 from storage.stores import relations

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from channels.bus.presence import PresenceBook
+from channels.bus.presence_store import PresenceBook
 from channels.bus.publisher import LivePublisher
 from channels.live import Live
 from server.edge.access_log import AccessLog, EventLog

@@ -19,9 +19,9 @@ from channels.contract.settings import LiveSettings
 from channels.protocol import codes
 from channels.protocol.codec_json import JsonCodec
 from channels.transports.admission import Admission
-from channels.transports.frames import WebSocketForm, binary_frame, text_frame
 from channels.transports.poller import Poller
 from channels.transports.websocket import WebSocketEndpoint
+from channels.transports.websocket_format import WebSocketForm, binary_frame, text_frame
 
 PATH = "/echo"
 LIMIT = 64 << 20  # bytes: suites send messages of 16 MiB

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from channels.bus.addressing import PROCESSES_KEY
-from channels.bus.engine import Engine, Script
+from channels.bus.redis_client import Engine, Script
 from channels.bus.redis_errors import live_errors
 
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from channels.bus.addressing import channel_prefix, registry_key, topic_channel, user_field
-from channels.bus.engine import Engine, Script, publish
 from channels.bus.envelope import seal, topic_body, topic_end_body
+from channels.bus.redis_client import Engine, Script, publish
 from channels.bus.redis_errors import live_errors
 
 _CHUNK = 4000  # people a script call, so that the engine is not blocked for long

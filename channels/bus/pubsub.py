@@ -17,8 +17,8 @@ import structlog
 from redis.exceptions import ConnectionError as ConnectionLostError
 from redis.exceptions import RedisError
 
-from channels.bus.engine import Engine
-from channels.bus.line import Line
+from channels.bus.pubsub_connection import Line
+from channels.bus.redis_client import Engine
 from channels.bus.redis_errors import live_errors
 from channels.cancellation import heed_cancellation
 from channels.contract.errors import LiveUnavailableError

@@ -1,6 +1,6 @@
 """Keep in Redis which people are connected to this process, so that writers find their connections.
 
-Who is registered and was away is announced as online in the same step (see `channels.bus.presence`).
+Who is registered and was away is announced as online in the same step (see `channels.bus.presence_store`).
 
 One task writes, so that a registration and its undoing can never overtake each other; what it writes
 is not what was asked for but what is true at the moment of writing, so that late requests do no harm.
@@ -22,8 +22,8 @@ from channels.bus.addressing import (
     seen_key,
     user_field,
 )
-from channels.bus.engine import Engine, Script
 from channels.bus.envelope import PRESENCE_HEAD
+from channels.bus.redis_client import Engine, Script
 from channels.bus.redis_errors import live_errors
 from channels.cancellation import heed_cancellation
 from channels.contract.errors import LiveUnavailableError

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import structlog
 
-from channels.bus.presence import PresenceBook
+from channels.bus.presence_store import PresenceBook
 from channels.bus.processes import Beat, Processes
 from channels.cancellation import heed_cancellation
 from channels.contract.errors import LiveUnavailableError

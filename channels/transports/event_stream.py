@@ -12,7 +12,7 @@ from channels.connection.wire_format import SharedMessage
 from channels.contract.ports import Position, Publication
 from channels.protocol import codes
 from channels.protocol.messages import Message, publication_push
-from channels.transports.stream_forms import event
+from channels.transports.stream_formats import event
 
 _ID = re.compile("-".join(r"(\w{1,32})\.(\d{1,16})" for _ in STREAMS), re.ASCII)
 

@@ -25,9 +25,9 @@ from channels.transports.admission import Admission
 from channels.transports.event_stream import EventStream, parse_event_id
 from channels.transports.http_head import cross_origin, stream_head
 from channels.transports.poller import Poller
-from channels.transports.stream_forms import DelimitedForm, DocumentForm, EventForm, LineForm
+from channels.transports.stream_formats import DelimitedForm, DocumentForm, EventForm, LineForm
 from channels.transports.takeover import take_over
-from channels.transports.wire import Wire
+from channels.transports.transport_protocol import Wire
 
 _PROTOBUF = "application/octet-stream"
 RETRY = b"retry: 2000\n\n"  # milliseconds that an EventSource waits before it comes back

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from aiohttp import web
 
 from channels.transports.admission import Admission
-from channels.transports.frames import WebSocketForm
 from channels.transports.handshake import require_upgrade, switching_protocols
 from channels.transports.poller import Poller
 from channels.transports.takeover import begin, take_over
-from channels.transports.websocket_wire import WebSocketWire
-from channels.transports.wire import Listener, O
+from channels.transports.transport_protocol import Listener, O
+from channels.transports.websocket_format import WebSocketForm
+from channels.transports.websocket_protocol import WebSocketWire
 
 
 class WebSocketEndpoint:

@@ -9,8 +9,8 @@ from contextlib import suppress
 import pytest
 
 from channels.bus.addressing import draw_process_id, process_channels, topic_channel
-from channels.bus.engine import publish
 from channels.bus.pubsub import PubSub
+from channels.bus.redis_client import publish
 from channels.contract.errors import LiveUnavailableError
 from storage.redis.client import Redis
 from tests.support.commandstats import calls

@@ -12,7 +12,7 @@ import aiohttp
 from aiohttp.test_utils import TestServer
 from argon2 import PasswordHasher
 
-from channels.bus.presence import PresenceBook
+from channels.bus.presence_store import PresenceBook
 from channels.bus.publisher import LivePublisher
 from server.app import make_app
 from server.identity.passwords import Passwords

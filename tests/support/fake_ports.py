@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import orjson
 
 from channels.bus.addressing import GROUPS, presence_topic
-from channels.bus.presence import PresenceBook
+from channels.bus.presence_store import PresenceBook
 from channels.contract.errors import (
     LiveUnavailableError,
     NotOfferedError,

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from channels.bus.addressing import process_channels
-from channels.bus.engine import publish
 from channels.bus.pubsub import PubSub
+from channels.bus.redis_client import publish
 from storage.feeds.window_log import Announcement
 from storage.ids import slot_group
 from tests.support.eventually import eventually

@@ -13,9 +13,9 @@ import orjson
 from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType, web
 
 from channels.bus.addressing import GROUPS, channel_prefix, registry_key, user_field
-from channels.bus.engine import publish
 from channels.bus.envelope import seal, stream_body
-from channels.bus.presence import PresenceBook
+from channels.bus.presence_store import PresenceBook
+from channels.bus.redis_client import publish
 from channels.contract.ports import Ports
 from channels.contract.settings import LiveSettings
 from channels.live import Live

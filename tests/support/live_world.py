@@ -16,8 +16,8 @@ from typing import Any, cast
 import orjson
 
 from channels.bus.addressing import draw_process_id, process_channels
-from channels.bus.engine import Engine
 from channels.bus.pubsub import PubSub
+from channels.bus.redis_client import Engine
 from channels.bus.registry import Registry
 from channels.commands.connect import Sessions
 from channels.commands.connection_manager import Conversations

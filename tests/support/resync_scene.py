@@ -20,7 +20,7 @@ from channels.hub.hub import Hub
 from channels.hub.recovery import Resync
 from channels.protocol.codec_json import JsonCodec
 from channels.protocol.core import ProtocolCore
-from channels.transports.frames import WebSocketForm
+from channels.transports.websocket_format import WebSocketForm
 from tests.support.fake_ports import MemoryStreams
 from tests.support.memory_transport import MemoryTransport
 

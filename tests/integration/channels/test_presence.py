@@ -11,7 +11,7 @@ import pytest
 
 from channels.bus.addressing import PROCESSES_KEY, presence_topic, registry_key, topic_channel, user_field
 from channels.bus.envelope import control_body
-from channels.bus.presence import PresenceBook
+from channels.bus.presence_store import PresenceBook
 from channels.bus.processes import Processes
 from channels.bus.publisher import LivePublisher
 from storage.redis.client import Redis

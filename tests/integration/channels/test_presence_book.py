@@ -12,7 +12,7 @@ import pytest
 
 from channels.bus.addressing import GROUPS, PROCESSES_KEY, present_key, registry_key, seen_key, user_field
 from channels.bus.envelope import PresenceNews, open_topic_message
-from channels.bus.presence import PresenceBook
+from channels.bus.presence_store import PresenceBook
 from channels.bus.processes import Beat, Processes
 from channels.bus.registry import Registry
 from channels.contract.ports import Presence

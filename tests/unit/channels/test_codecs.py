@@ -18,7 +18,7 @@ from channels.protocol.codec_msgpack import MsgpackCodec
 from channels.protocol.codec_protobuf import ProtobufCodec
 from channels.protocol.codes import Disconnect, ErrorCode, Unsubscribed
 from channels.protocol.messages import Command, error_reply, publication_push, reply, stream_result, unsubscribe_push
-from channels.transports.frames import WebSocketForm, close_frame, frame
+from channels.transports.websocket_format import WebSocketForm, close_frame, frame
 
 JSON, MSGPACK = JsonCodec(), MsgpackCodec()
 

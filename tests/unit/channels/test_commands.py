@@ -19,7 +19,7 @@ from channels.protocol import codes
 from channels.protocol.codec_json import JsonCodec
 from channels.protocol.core import ProtocolCore
 from channels.protocol.effects import Connect, Refresh
-from channels.transports.frames import WebSocketForm
+from channels.transports.websocket_format import WebSocketForm
 from tests.support.eventually import eventually
 from tests.support.memory_transport import MemoryTransport
 

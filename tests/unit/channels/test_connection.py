@@ -25,7 +25,7 @@ from channels.hub.hub import Hub
 from channels.protocol import codes
 from channels.protocol.codec_json import JsonCodec
 from channels.protocol.core import ProtocolCore
-from channels.transports.frames import WebSocketForm, close_frame
+from channels.transports.websocket_format import WebSocketForm, close_frame
 from tests.support.memory_transport import MemoryTransport
 
 SETTINGS = LiveSettings(outbox_bytes=1000, held_publications=3)

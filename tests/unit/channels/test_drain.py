@@ -18,7 +18,7 @@ from channels.contract.settings import LiveSettings
 from channels.protocol import codes
 from channels.protocol.codec_json import JsonCodec
 from channels.protocol.core import ProtocolCore
-from channels.transports.frames import WebSocketForm
+from channels.transports.websocket_format import WebSocketForm
 from tests.support.memory_transport import MemoryTransport
 from tests.support.virtual_loop import VirtualLoop, run_virtually
 

@@ -9,8 +9,8 @@ import pytest
 from redis.exceptions import ConnectionError as ConnectionLostError
 from redis.exceptions import ResponseError
 
-from channels.bus.engine import Ear, Engine
-from channels.bus.line import PLAIN, SHARDED, Line, Words
+from channels.bus.pubsub_connection import PLAIN, SHARDED, Line, Words
+from channels.bus.redis_client import Ear, Engine
 from tests.support.eventually import eventually
 
 WORDS = pytest.mark.parametrize("words", [PLAIN, SHARDED], ids=["plain", "sharded"])

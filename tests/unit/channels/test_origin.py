@@ -7,9 +7,9 @@ import pytest
 from channels.protocol.codec_json import JsonCodec
 from channels.protocol.codec_msgpack import MsgpackCodec
 from channels.protocol.codec_protobuf import ProtobufCodec
-from channels.transports.frames import WebSocketForm
 from channels.transports.origin import origin_allowed
 from channels.transports.websocket import choose_form
+from channels.transports.websocket_format import WebSocketForm
 
 
 @pytest.mark.parametrize(

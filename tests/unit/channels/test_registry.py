@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from channels.bus.engine import Engine
+from channels.bus.redis_client import Engine
 from channels.bus.registry import Registry
 from channels.contract.errors import LiveUnavailableError
 from tests.support.eventually import eventually

@@ -19,8 +19,8 @@ from channels.bus.addressing import (
     seen_key,
     user_field,
 )
-from channels.bus.engine import Engine, Script
 from channels.bus.envelope import PRESENCE_HEAD
+from channels.bus.redis_client import Engine, Script
 from channels.bus.redis_errors import live_errors
 from channels.cancellation import heed_cancellation
 from channels.contract.ports import Presence

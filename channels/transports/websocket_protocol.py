@@ -6,9 +6,9 @@ import asyncio
 
 from channels.connection.wire_format import Form
 from channels.connection.write_buffer import Outbox
-from channels.transports.frames import pong_frame
 from channels.transports.framing import Broken, Closed, Event, FrameReader, Pinged, Received
-from channels.transports.wire import Listener, O, Wire
+from channels.transports.transport_protocol import Listener, O, Wire
+from channels.transports.websocket_format import pong_frame
 
 _LINGER = 1.0  # seconds in which a peer that broke the rules can read why, before the connection ends
 

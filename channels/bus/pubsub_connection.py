@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from redis.exceptions import ConnectionError as ConnectionLostError
 
-from channels.bus.engine import Engine, Subscriber
+from channels.bus.redis_client import Engine, Subscriber
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
