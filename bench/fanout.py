@@ -24,7 +24,7 @@ from storage.postgres.migrate import migrate
 from storage.redis.client import Redis, open_redis
 from storage.stores import relations
 from tests.engines.private import redis_server
-from workers.routing import queues_of
+from workers.broker.routing import queues_of
 
 FOLLOWERS = 10_000
 ONLINE_SHARE = 20  # every twentieth follower holds a connection

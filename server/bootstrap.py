@@ -32,8 +32,8 @@ from server.stores import Stores, open_stores
 from server.wiring import QUEUE_SERVICES, api_app, handlers_of, janitor_of, live_app, live_layer, policy_of
 from storage.errors import StorageError
 from storage.postgres import migrate
-from workers.broker import Broker
-from workers.relay import Relay
+from workers.broker.port import Broker
+from workers.broker.relay import Relay
 from workers.worker import Worker
 
 log = structlog.get_logger(__name__)

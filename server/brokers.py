@@ -9,9 +9,9 @@ from typing import Protocol
 from server.config.settings import Settings
 from server.errors import ConfigError
 from storage.postgres.database import Database
-from workers import routing
-from workers.broker import Broker
-from workers.relay import EventPublisher
+from workers.broker import routing
+from workers.broker.port import Broker
+from workers.broker.relay import EventPublisher
 
 LOCAL = "local:"
 
@@ -41,7 +41,7 @@ async def open_broker(settings: Settings, *, messages_at_once: int = 1) -> Async
 @asynccontextmanager
 async def open_local(settings: Settings, messages_at_once: int) -> AsyncIterator[Broker]:
     """Open the broker that works the outbox."""
-    from workers.broker_local import LocalBroker  # noqa: PLC0415 - one adapter a process
+    from workers.broker.local import LocalBroker  # noqa: PLC0415 - one adapter a process
 
     # A claim holds its connection while the handler runs, and each queue one more to listen and look.
     connections = messages_at_once + 2 * len(routing.QUEUES)

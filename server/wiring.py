@@ -39,7 +39,7 @@ from storage.limits.gate import Gate
 from storage.limits.quotas import Quotas
 from storage.limits.revocations import Revocations
 from storage.limits.tickets import REVOCATION_MARGIN, Tickets
-from workers.broker import Policy
+from workers.broker.port import Policy
 from workers.decoder import Decoder, DecoderLimits
 from workers.fanout import FanoutHandlers
 from workers.janitor import Janitor

@@ -22,7 +22,7 @@ from tests.engines.private import in_background, redis_server
 from tests.engines.rabbitmq import RabbitNode, delete_queues, rabbit_node
 from tests.engines.redis_cluster import RedisCluster, redis_cluster
 from tests.support.chromium import find_chromium, running_chromium
-from workers.routing import queues_of
+from workers.broker.routing import queues_of
 
 _numbers = itertools.count(1)
 _ROOM = 4_000_000_000  # bytes

@@ -10,10 +10,10 @@ from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMe
 from workers.amqp_link import COMMAND_TIMEOUT, Link, amqp_errors
 from workers.amqp_messages import incoming, outgoing, remaining_of
 from workers.amqp_publisher import Publisher
-from workers.backoff import next_hop, reconnect_pause
-from workers.broker import Handler, Message, Policy
+from workers.broker.backoff import next_hop, reconnect_pause
+from workers.broker.outcomes import Outcome, work
+from workers.broker.port import Handler, Message, Policy
 from workers.errors import BrokerError
-from workers.verdicts import Outcome, work
 
 log = structlog.get_logger(__name__)
 

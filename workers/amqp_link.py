@@ -12,9 +12,9 @@ from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractQueue
 from aio_pika.exceptions import CONNECTION_EXCEPTIONS, ChannelPreconditionFailed, PublishError
 from yarl import URL
 
+from workers.broker.outcomes import being_cancelled
 from workers.errors import BrokerError, UnroutableError
 from workers.topology import QueueSpec, Topology
-from workers.verdicts import being_cancelled
 
 CONNECT_TIMEOUT = 5.0  # seconds
 CLOSE_TIMEOUT = 2.0  # seconds

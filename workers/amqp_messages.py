@@ -11,7 +11,7 @@ from typing import Any
 import aio_pika
 from aio_pika.abc import AbstractIncomingMessage
 
-from workers.broker import DeadLetter, Message
+from workers.broker.port import DeadLetter, Message
 
 ATTEMPT = "x-attempt"
 KEY = "x-key"

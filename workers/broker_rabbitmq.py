@@ -12,13 +12,13 @@ from workers.amqp_letters import Letters
 from workers.amqp_link import COMMAND_TIMEOUT, Link, amqp_errors, declare
 from workers.amqp_messages import outgoing
 from workers.amqp_publisher import Publisher
-from workers.broker import DeadLetter, Handler, Message, Policy
-from workers.routing import QUEUES
+from workers.broker.port import DeadLetter, Handler, Message, Policy
+from workers.broker.routing import QUEUES
 from workers.topology import QueueSpec, Topology
 
 
 class RabbitBroker:
-    """Deliver over one RabbitMQ; see `workers.broker.Broker`, and `workers.topology` for what is declared there.
+    """Deliver over one RabbitMQ; see `workers.broker.port.Broker`, and `workers.topology` for what is declared there.
 
     `url` is amqp:// or amqps://; `prefix` goes before every name, to share a virtual host. `steps` are
     the seconds that retries wait in a queue for each; those of a consumer's policy are added. A

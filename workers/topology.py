@@ -16,7 +16,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from workers.routing import BINDINGS
+from workers.broker.routing import BINDINGS
 
 EXCHANGE = "picshare.events"
 # Deliveries that ended with the consumer's connection, and only those: failures are counted by ourselves.

@@ -15,9 +15,9 @@ from channels.contract.errors import LiveUnavailableError
 from storage import events
 from storage.errors import UnavailableError
 from storage.events import BadEventError, Event
-from workers.backoff import reconnect_pause
-from workers.broker import Broker, Message, Policy
-from workers.verdicts import Outcome, judge
+from workers.broker.backoff import reconnect_pause
+from workers.broker.outcomes import Outcome, judge
+from workers.broker.port import Broker, Message, Policy
 
 log = structlog.get_logger(__name__)
 

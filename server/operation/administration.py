@@ -13,7 +13,7 @@ from storage.models import Role, User
 from storage.postgres import migrate as migrations
 from storage.postgres.database import Database
 from storage.stores import users
-from workers.broker import Broker, DeadLetter
+from workers.broker.port import Broker, DeadLetter
 
 
 @asynccontextmanager

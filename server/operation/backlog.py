@@ -9,7 +9,7 @@ import structlog
 from server.operation.metrics import Metrics
 from storage.errors import StorageError
 from storage.postgres.database import Database
-from workers.broker import Broker
+from workers.broker.port import Broker
 from workers.errors import BrokerError
 
 INTERVAL = 10.0  # seconds

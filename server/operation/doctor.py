@@ -21,8 +21,8 @@ from storage.blobs.file import FileBlobs
 from storage.errors import SchemaError, StorageError
 from storage.postgres import migrate
 from storage.postgres.database import Database
+from workers.broker.routing import QUEUES
 from workers.errors import BrokerError
-from workers.routing import QUEUES
 
 MIN_FILES = 4096  # each live connection is an open file
 MIN_FREE = 1_000_000_000  # bytes

@@ -1,4 +1,4 @@
-"""What every broker promises (see `workers.broker.Broker`), run by the embedded one and by RabbitMQ."""
+"""What every broker promises (see `workers.broker.port.Broker`), run by the embedded one and by RabbitMQ."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.support.broker_kits import (
     make_message,
 )
 from tests.support.eventually import eventually
-from workers.broker import Message
+from workers.broker.port import Message
 from workers.errors import Discard, Retry
 
 pytestmark = pytest.mark.engines

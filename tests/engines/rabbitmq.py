@@ -16,7 +16,7 @@ from pathlib import Path
 import aio_pika
 
 from tests.engines.private import free_port
-from workers.broker import Policy
+from workers.broker.port import Policy
 from workers.topology import Topology
 
 # Debian's wrapper in sbin insists on the system's user; the script behind it does not.

@@ -19,7 +19,7 @@ from tests.engines.private import RedisNode, free_port
 from tests.engines.rabbitmq import RabbitNode
 from tests.support.service import Service
 from tests.support.tcp_proxy import TcpProxy
-from workers.routing import queues_of
+from workers.broker.routing import queues_of
 
 WORKERS = ("media", "fanout", "notify", "relay")
 # Quick, so that the silence of one side is noticed by the other within seconds.

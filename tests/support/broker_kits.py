@@ -14,10 +14,10 @@ from storage.postgres.outbox import CHANNEL
 from tests.engines.rabbitmq import TEST_STEPS
 from tests.support.eventually import eventually
 from tests.support.tcp_proxy import TcpProxy
-from workers.broker import Broker, DeadLetter, Handler, Message, Policy
-from workers.broker_local import LocalBroker
+from workers.broker.local import LocalBroker
+from workers.broker.port import Broker, DeadLetter, Handler, Message, Policy
+from workers.broker.routing import queues_of
 from workers.broker_rabbitmq import RabbitBroker
-from workers.routing import queues_of
 
 QUICK = Policy(concurrency=4, delivery_limit=3, backoff=TEST_STEPS)
 

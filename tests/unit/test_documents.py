@@ -24,7 +24,7 @@ from server.operation.metrics import LoopWatch, Metrics
 from tests.support.documents import ROOT, blocks, codes_in, documents, table_rows
 from tests.unit.server.loadtest.outcomes import outcome
 from workers import live_topics
-from workers.routing import BINDINGS
+from workers.broker.routing import BINDINGS
 
 PACKAGES = ("server", "channels", "workers", "storage")
 _LINK = re.compile(r"\]\(([^)\s]+)\)")

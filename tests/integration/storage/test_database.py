@@ -16,7 +16,7 @@ from storage.postgres.database import Database, Transaction
 from storage.stores import users
 from tests.support.community import people, person
 from tests.support.eventually import eventually
-from workers.routing import queues_of, relay_of
+from workers.broker.routing import queues_of, relay_of
 
 pytestmark = pytest.mark.engines
 

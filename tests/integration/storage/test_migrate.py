@@ -13,7 +13,7 @@ import pytest
 from storage.errors import ConflictError, SchemaError, UnavailableError
 from storage.postgres.database import Database
 from storage.postgres.migrate import FOLDER, check, migrate
-from workers.routing import queues_of
+from workers.broker.routing import queues_of
 
 pytestmark = pytest.mark.engines
 

@@ -14,10 +14,10 @@ from storage.events import LikeAdded
 from storage.postgres.database import Database
 from tests.support.broker_kits import QUICK, Recorder, consuming
 from tests.support.eventually import eventually
-from workers.broker import Message, Policy
-from workers.broker_local import LocalBroker
+from workers.broker.local import LocalBroker
+from workers.broker.port import Message, Policy
+from workers.broker.routing import queues_of
 from workers.errors import BrokerError
-from workers.routing import queues_of
 
 pytestmark = pytest.mark.engines
 

@@ -15,7 +15,7 @@ from tests.engines.rabbitmq import TEST_STEPS, RabbitNode
 from tests.support.broker_kits import QUICK, Recorder, consuming, ids_of, make_message, port_of
 from tests.support.eventually import eventually
 from tests.support.tcp_proxy import TcpProxy
-from workers.broker import Message
+from workers.broker.port import Message
 from workers.broker_rabbitmq import RabbitBroker
 from workers.errors import BrokerError, UnroutableError
 from workers.topology import CRASH_LIMIT, Topology

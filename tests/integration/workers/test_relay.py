@@ -16,11 +16,11 @@ from tests.engines.rabbitmq import TEST_STEPS
 from tests.support.broker_kits import Recorder, consuming, port_of
 from tests.support.eventually import eventually
 from tests.support.tcp_proxy import TcpProxy
-from workers.broker import Message
+from workers.broker.port import Message
+from workers.broker.relay import EventPublisher, Relay
+from workers.broker.routing import relay_of
 from workers.broker_rabbitmq import RabbitBroker
 from workers.errors import BrokerError, UnroutableError
-from workers.relay import EventPublisher, Relay
-from workers.routing import relay_of
 
 pytestmark = pytest.mark.engines
 

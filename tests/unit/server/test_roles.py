@@ -11,7 +11,7 @@ from server.demo.story import FOLLOWS, MEMBERS, PICTURES
 from server.errors import ConfigError
 from server.roles import Role, Service, require_backends, services_of
 from server.wiring import QUEUE_SERVICES, policy_of
-from workers.routing import QUEUES
+from workers.broker.routing import QUEUES
 
 
 def shared() -> Settings:

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.backoff import RECONNECT_CEILING, RECONNECT_FLOOR, delay_after, next_hop, reconnect_pause
-from workers.broker import Policy
+from workers.broker.backoff import RECONNECT_CEILING, RECONNECT_FLOOR, delay_after, next_hop, reconnect_pause
+from workers.broker.port import Policy
 
 STEPS = (1.0, 5.0, 30.0, 120.0, 600.0)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from storage.events import TOPICS
-from workers.routing import BINDINGS, QUEUES, RELAY, queues_of, relay_of
+from workers.broker.routing import BINDINGS, QUEUES, RELAY, queues_of, relay_of
 from workers.topology import Topology
 
 

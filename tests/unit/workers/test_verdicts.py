@@ -7,9 +7,9 @@ from contextlib import suppress
 
 import pytest
 
-from workers.broker import Message, Policy
+from workers.broker.outcomes import ERROR_LENGTH, Outcome, Verdict, describe, judge, work
+from workers.broker.port import Message, Policy
 from workers.errors import BrokerError, Discard, Retry
-from workers.verdicts import ERROR_LENGTH, Outcome, Verdict, describe, judge, work
 
 POLICY = Policy(delivery_limit=3, backoff=(1.0, 5.0))
 MESSAGE = Message(event_id="e", topic="like.added", key="1", body=b"", attempt=1)

@@ -13,7 +13,7 @@ from channels.contract.errors import LiveUnavailableError
 from storage import events
 from storage.errors import UnavailableError
 from storage.events import BadEventError, Event, LikeAdded
-from workers.broker import DeadLetter, Handler, Message, Policy
+from workers.broker.port import DeadLetter, Handler, Message, Policy
 from workers.errors import Discard, Retry
 from workers.worker import Worker
 

@@ -10,13 +10,13 @@ import structlog
 from storage.errors import UnavailableError
 from storage.postgres.database import Database
 from storage.postgres.outbox import CHANNEL
-from workers.backoff import reconnect_pause
-from workers.broker import DeadLetter, Handler, Message, Policy
+from workers.broker.backoff import reconnect_pause
+from workers.broker.claims import Lane, message_of
+from workers.broker.listener import OutboxBell
+from workers.broker.outcomes import Outcome, work
+from workers.broker.port import DeadLetter, Handler, Message, Policy
+from workers.broker.routing import QUEUES
 from workers.errors import BrokerError
-from workers.local_claims import Lane, message_of
-from workers.outbox_bell import OutboxBell
-from workers.routing import QUEUES
-from workers.verdicts import Outcome, work
 
 log = structlog.get_logger(__name__)
 
@@ -37,7 +37,7 @@ UNION ALL SELECT queue || '.dead', count(*) FROM dead_letters GROUP BY queue
 
 
 class LocalBroker:
-    """Work the outbox table of one database; see `workers.broker.Broker`.
+    """Work the outbox table of one database; see `workers.broker.port.Broker`.
 
     `db` must be a `Database` of its own, with a connection for each message at work and one more for
     each queue: a claim holds its connection while the handler, which has other connections, runs.

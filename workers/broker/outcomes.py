@@ -6,8 +6,8 @@ import asyncio
 from dataclasses import dataclass
 from enum import StrEnum
 
-from workers.backoff import delay_after
-from workers.broker import Handler, Message, Policy
+from workers.broker.backoff import delay_after
+from workers.broker.port import Handler, Message, Policy
 from workers.errors import Discard, Retry
 
 ERROR_LENGTH = 2_000  # characters of an error's text that are kept beside a message

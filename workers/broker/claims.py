@@ -10,8 +10,8 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 from storage.postgres.database import Database, driver_errors
-from workers.broker import Message
-from workers.verdicts import Outcome, Verdict
+from workers.broker.outcomes import Outcome, Verdict
+from workers.broker.port import Message
 
 # statement_timestamp() and not now(), which would stand still in a transaction that opened earlier.
 _CLAIM = """

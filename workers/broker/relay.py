@@ -10,13 +10,13 @@ import structlog
 
 from storage.errors import UnavailableError
 from storage.postgres.database import Database
-from workers.backoff import reconnect_pause
-from workers.broker import Message
+from workers.broker.backoff import reconnect_pause
+from workers.broker.claims import message_of
+from workers.broker.listener import OutboxBell
+from workers.broker.outcomes import describe
+from workers.broker.port import Message
+from workers.broker.routing import QUEUES, RELAY
 from workers.errors import BrokerError, UnroutableError
-from workers.local_claims import message_of
-from workers.outbox_bell import OutboxBell
-from workers.routing import QUEUES, RELAY
-from workers.verdicts import describe
 
 BATCH = 200  # rows a transaction; all are published at once and their confirms come back together
 REFUSED_DELAY = 5.0  # seconds before a row that alone was refused is tried again

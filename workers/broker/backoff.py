@@ -6,7 +6,7 @@ import math
 import random
 from collections.abc import Sequence
 
-from workers.broker import Policy
+from workers.broker.port import Policy
 
 RECONNECT_FLOOR = 0.1  # seconds before the first new try
 RECONNECT_CEILING = 5.0  # seconds; an engine that is back is found again within this

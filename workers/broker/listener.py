@@ -12,7 +12,7 @@ import structlog
 from storage.errors import UnavailableError
 from storage.postgres.database import Database, driver_errors
 from storage.postgres.outbox import CHANNEL
-from workers.backoff import reconnect_pause
+from workers.broker.backoff import reconnect_pause
 
 LOOK_ANYWAY = 1.0  # seconds; bounds how late a row is found whose hint was lost
 PING_EVERY = 5.0  # seconds; a connection that swallows packets is noticed by this

@@ -1,0 +1,1 @@
+"""The broker: its port, the local adapter, the relay, routing and retry."""
