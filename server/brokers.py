@@ -57,7 +57,7 @@ async def open_relaying(settings: Settings) -> AsyncIterator[RelayingBroker]:
     """Open RabbitMQ; raise `ConfigError` when the URL is of another broker."""
     if is_local(settings):
         raise ConfigError('broker.url is "local:", which needs no relay; give the amqp:// URL of a RabbitMQ.')
-    from workers.broker_rabbitmq import RabbitBroker  # noqa: PLC0415 - one adapter a process
+    from workers.broker.rabbitmq.broker import RabbitBroker  # noqa: PLC0415 - one adapter a process
 
     broker = RabbitBroker(settings.broker.url)
     try:

@@ -17,7 +17,7 @@ import aio_pika
 
 from tests.engines.private import free_port
 from workers.broker.port import Policy
-from workers.topology import Topology
+from workers.broker.rabbitmq.topology import Topology
 
 # Debian's wrapper in sbin insists on the system's user; the script behind it does not.
 _HOMES = (Path("/usr/lib/rabbitmq/bin"), Path("/usr/local/sbin"), Path("/opt/homebrew/sbin"), Path("/usr/local/bin"))

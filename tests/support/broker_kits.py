@@ -16,8 +16,8 @@ from tests.support.eventually import eventually
 from tests.support.tcp_proxy import TcpProxy
 from workers.broker.local import LocalBroker
 from workers.broker.port import Broker, DeadLetter, Handler, Message, Policy
+from workers.broker.rabbitmq.broker import RabbitBroker
 from workers.broker.routing import queues_of
-from workers.broker_rabbitmq import RabbitBroker
 
 QUICK = Policy(concurrency=4, delivery_limit=3, backoff=TEST_STEPS)
 

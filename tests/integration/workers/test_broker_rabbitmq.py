@@ -16,9 +16,9 @@ from tests.support.broker_kits import QUICK, Recorder, consuming, ids_of, make_m
 from tests.support.eventually import eventually
 from tests.support.tcp_proxy import TcpProxy
 from workers.broker.port import Message
-from workers.broker_rabbitmq import RabbitBroker
+from workers.broker.rabbitmq.broker import RabbitBroker
+from workers.broker.rabbitmq.topology import CRASH_LIMIT, Topology
 from workers.errors import BrokerError, UnroutableError
-from workers.topology import CRASH_LIMIT, Topology
 
 pytestmark = pytest.mark.engines
 

@@ -17,9 +17,9 @@ from tests.support.broker_kits import Recorder, consuming, port_of
 from tests.support.eventually import eventually
 from tests.support.tcp_proxy import TcpProxy
 from workers.broker.port import Message
+from workers.broker.rabbitmq.broker import RabbitBroker
 from workers.broker.relay import EventPublisher, Relay
 from workers.broker.routing import relay_of
-from workers.broker_rabbitmq import RabbitBroker
 from workers.errors import BrokerError, UnroutableError
 
 pytestmark = pytest.mark.engines

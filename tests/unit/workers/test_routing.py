@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from storage.events import TOPICS
+from workers.broker.rabbitmq.topology import Topology
 from workers.broker.routing import BINDINGS, QUEUES, RELAY, queues_of, relay_of
-from workers.topology import Topology
 
 
 @pytest.mark.parametrize("topic", TOPICS)

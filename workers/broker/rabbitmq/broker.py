@@ -7,18 +7,18 @@ from collections.abc import Mapping, Sequence
 
 from aio_pika.abc import AbstractChannel
 
-from workers.amqp_consumer import QueueConsumer
-from workers.amqp_letters import Letters
-from workers.amqp_link import COMMAND_TIMEOUT, Link, amqp_errors, declare
-from workers.amqp_messages import outgoing
-from workers.amqp_publisher import Publisher
 from workers.broker.port import DeadLetter, Handler, Message, Policy
+from workers.broker.rabbitmq.connection import COMMAND_TIMEOUT, Link, amqp_errors, declare
+from workers.broker.rabbitmq.consumer import QueueConsumer
+from workers.broker.rabbitmq.dead_letters import Letters
+from workers.broker.rabbitmq.messages import outgoing
+from workers.broker.rabbitmq.publisher import Publisher
+from workers.broker.rabbitmq.topology import QueueSpec, Topology
 from workers.broker.routing import QUEUES
-from workers.topology import QueueSpec, Topology
 
 
 class RabbitBroker:
-    """Deliver over one RabbitMQ; see `workers.broker.port.Broker`, and `workers.topology` for what is declared there.
+    """Deliver over one RabbitMQ; see `workers.broker.port.Broker`, and `workers.broker.rabbitmq.topology` for what is declared there.
 
     `url` is amqp:// or amqps://; `prefix` goes before every name, to share a virtual host. `steps` are
     the seconds that retries wait in a queue for each; those of a consumer's policy are added. A

@@ -8,7 +8,7 @@ import aio_pika
 import structlog
 from aio_pika.abc import AbstractChannel, AbstractConnection
 
-from workers.amqp_link import COMMAND_TIMEOUT, Link, amqp_errors
+from workers.broker.rabbitmq.connection import COMMAND_TIMEOUT, Link, amqp_errors
 from workers.errors import BrokerError, UnroutableError
 
 log = structlog.get_logger(__name__)

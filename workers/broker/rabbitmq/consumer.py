@@ -7,12 +7,12 @@ import asyncio
 import structlog
 from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage
 
-from workers.amqp_link import COMMAND_TIMEOUT, Link, amqp_errors
-from workers.amqp_messages import incoming, outgoing, remaining_of
-from workers.amqp_publisher import Publisher
 from workers.broker.backoff import next_hop, reconnect_pause
 from workers.broker.outcomes import Outcome, work
 from workers.broker.port import Handler, Message, Policy
+from workers.broker.rabbitmq.connection import COMMAND_TIMEOUT, Link, amqp_errors
+from workers.broker.rabbitmq.messages import incoming, outgoing, remaining_of
+from workers.broker.rabbitmq.publisher import Publisher
 from workers.errors import BrokerError
 
 log = structlog.get_logger(__name__)

@@ -10,10 +10,10 @@ from dataclasses import replace
 import structlog
 from aio_pika.abc import AbstractIncomingMessage, AbstractQueue
 
-from workers.amqp_link import COMMAND_TIMEOUT, Link, amqp_errors, declare
-from workers.amqp_messages import incoming, letter, letter_id, outgoing
-from workers.amqp_publisher import Publisher
 from workers.broker.port import DeadLetter
+from workers.broker.rabbitmq.connection import COMMAND_TIMEOUT, Link, amqp_errors, declare
+from workers.broker.rabbitmq.messages import incoming, letter, letter_id, outgoing
+from workers.broker.rabbitmq.publisher import Publisher
 from workers.broker.routing import QUEUES
 
 log = structlog.get_logger(__name__)

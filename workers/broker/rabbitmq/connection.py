@@ -13,8 +13,8 @@ from aio_pika.exceptions import CONNECTION_EXCEPTIONS, ChannelPreconditionFailed
 from yarl import URL
 
 from workers.broker.outcomes import being_cancelled
+from workers.broker.rabbitmq.topology import QueueSpec, Topology
 from workers.errors import BrokerError, UnroutableError
-from workers.topology import QueueSpec, Topology
 
 CONNECT_TIMEOUT = 5.0  # seconds
 CLOSE_TIMEOUT = 2.0  # seconds
