@@ -21,7 +21,7 @@ from tests.engines.private import free_port
 from tests.support.person import Person
 from tests.support.pictures import photograph
 from tests.support.service import Service
-from workers.decoder import Decoder
+from workers.images.pool import Decoder
 
 LIKES, UPLOADS = "like → owner's socket", "upload answered → follower's socket"
 PAUSE = 0.03  # seconds between two acts: the service is idle when each begins

@@ -40,8 +40,8 @@ from storage.limits.quotas import Quotas
 from storage.limits.revocations import Revocations
 from storage.limits.tickets import REVOCATION_MARGIN, Tickets
 from workers.broker.port import Policy
-from workers.decoder import Decoder, DecoderLimits
 from workers.fanout import FanoutHandlers
+from workers.images.pool import Decoder, DecoderLimits
 from workers.janitor import Janitor
 from workers.media import MediaHandlers
 from workers.notify import NotifyHandlers

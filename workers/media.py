@@ -21,10 +21,10 @@ from storage.events import PhotoDeleted, PhotoUploaded
 from storage.models import Photo, PhotoState
 from storage.postgres.database import Database
 from storage.stores import photos
-from workers.decoder import Decoder
 from workers.errors import Retry
 from workers.handlers import EventHandler, on
-from workers.images import VARIANTS, Decoded, ImageRejectedError
+from workers.images.decode import VARIANTS, Decoded, ImageRejectedError
+from workers.images.pool import Decoder
 
 log = structlog.get_logger(__name__)
 

@@ -14,8 +14,8 @@ from PIL import Image
 
 from tests.support.eventually import eventually
 from tests.support.pictures import encoded, photograph
-from workers.decoder import Decoder, DecoderLimits
-from workers.images import ImageRejectedError, decode
+from workers.images.decode import ImageRejectedError, decode
+from workers.images.pool import Decoder, DecoderLimits
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def endless(tmp_path: Path) -> Path:
 
 def children() -> list[psutil.Process]:
     """Return the decoding processes of this test run."""
-    return [child for child in psutil.Process().children() if "workers.decoder_child" in child.cmdline()]
+    return [child for child in psutil.Process().children() if "workers.images.child" in child.cmdline()]
 
 
 async def test_same_as_here(decoder: Decoder) -> None:

@@ -19,8 +19,8 @@ from storage.stores import photos
 from tests.support.community import person, processing_photo, topics
 from tests.support.eventually import eventually
 from tests.support.pictures import photograph, talkative_jpeg
-from workers.decoder import Decoder
 from workers.errors import Retry
+from workers.images.pool import Decoder
 from workers.media import MediaHandlers
 
 pytestmark = pytest.mark.engines

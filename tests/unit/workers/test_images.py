@@ -23,7 +23,7 @@ from tests.support.pictures import (
     srgb_profile,
     talkative_jpeg,
 )
-from workers.images import Decoded, ImageRejectedError, decode, fitting
+from workers.images.decode import Decoded, ImageRejectedError, decode, fitting
 
 
 @pytest.fixture

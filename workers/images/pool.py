@@ -2,7 +2,7 @@
 
 Each child has bounded memory and a deadline for each picture. One that crashes or stalls is killed and
 replaced; only the picture that it was at is affected, and that is tried once more in a fresh child
-before it is refused. See `workers.decoder_child` for the other end of the pipe.
+before it is refused. See `workers.images.child` for the other end of the pipe.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import msgpack
 import structlog
 
 from workers.errors import WorkerError
-from workers.images import MAX_PIXELS, Decoded, ImageRejectedError
+from workers.images.decode import MAX_PIXELS, Decoded, ImageRejectedError
 
 log = structlog.get_logger(__name__)
 
@@ -132,7 +132,7 @@ class _Child:
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",
-                "workers.decoder_child",
+                "workers.images.child",
                 *(str(part) for option in options.items() for part in option),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,

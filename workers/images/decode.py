@@ -20,7 +20,7 @@ from typing import Any, BinaryIO
 import thumbhash
 from PIL import Image, ImageCms
 
-from workers.exif import read_exif, read_orientation
+from workers.images.exif import read_exif, read_orientation
 
 MAX_PIXELS = 50_000_000
 MAX_SIDE = 32_767  # pixels; beyond it a variant would have less than a thirtieth of a pixel for each

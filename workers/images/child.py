@@ -24,7 +24,7 @@ from typing import Any, BinaryIO
 
 import msgpack
 
-from workers.images import ImageRejectedError, decode
+from workers.images.decode import ImageRejectedError, decode
 
 NICENESS = 5  # requests are answered before pictures are made
 _PR_SET_PDEATHSIG = 1

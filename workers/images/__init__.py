@@ -1,0 +1,1 @@
+"""Image decoding in a child process with limits."""
