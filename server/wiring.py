@@ -40,11 +40,11 @@ from storage.limits.quotas import Quotas
 from storage.limits.revocations import Revocations
 from storage.limits.tickets import REVOCATION_MARGIN, Tickets
 from workers.broker.port import Policy
-from workers.fanout import FanoutHandlers
 from workers.images.pool import Decoder, DecoderLimits
-from workers.janitor import Janitor
-from workers.media import MediaHandlers
-from workers.notify import NotifyHandlers
+from workers.jobs.fanout import FanoutHandlers
+from workers.jobs.janitor import Janitor
+from workers.jobs.media import MediaHandlers
+from workers.jobs.notify import NotifyHandlers
 from workers.worker import EventHandler
 
 STATIC = Path(__file__).parent.parent / "static"

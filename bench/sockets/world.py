@@ -32,8 +32,8 @@ from storage.postgres.database import Database
 from storage.postgres.migrate import migrate
 from storage.stores import photos, relations
 from tests.engines.private import free_port
-from workers.fanout import CHUNK, chunks
-from workers.handlers import EventHandler
+from workers.jobs.fanout import CHUNK, chunks
+from workers.jobs.handlers import EventHandler
 
 SETTLED = 7.0  # seconds until a feed that was just built is inserted into like any other
 _TOKEN_SECONDS = 24 * 3600

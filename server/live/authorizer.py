@@ -12,8 +12,8 @@ from storage import ids
 from storage.errors import NotFoundError
 from storage.postgres.database import Queryable
 from storage.stores import photos, relations
-from workers import live_topics
-from workers.live_topics import FEED, NOTIFICATIONS, PRESENCE
+from workers.jobs import publications as live_topics
+from workers.jobs.publications import FEED, NOTIFICATIONS, PRESENCE
 
 
 class LiveAuthorizer:

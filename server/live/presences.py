@@ -9,7 +9,7 @@ from channels.contract.ports import Identity, Presence, Present
 from server.live.store_errors import store_errors
 from server.presence import PresenceView
 from storage import ids
-from workers import live_topics
+from workers.jobs import publications as live_topics
 
 
 class LivePresences:

@@ -16,8 +16,8 @@ from storage.postgres.database import Queryable
 from storage.render.images import Sign
 from storage.render.photo import assemble
 from storage.stores import notifications
-from workers import live_topics
-from workers.live_topics import FEED, NOTIFICATIONS
+from workers.jobs import publications as live_topics
+from workers.jobs.publications import FEED, NOTIFICATIONS
 
 T = TypeVar("T")
 

@@ -22,8 +22,8 @@ from storage.models import LikeState, Photo, User
 from storage.postgres.database import Database
 from storage.stores import likes, notifications
 from tests.support.listener import Listener
-from workers.fanout import FanoutHandlers
-from workers.notify import NotifyHandlers
+from workers.jobs.fanout import FanoutHandlers
+from workers.jobs.notify import NotifyHandlers
 
 PROCESS = b"proc0001"
 

@@ -23,8 +23,8 @@ from server.operation.collector import Collector
 from server.operation.metrics import LoopWatch, Metrics
 from tests.support.documents import ROOT, blocks, codes_in, documents, table_rows
 from tests.unit.server.loadtest.outcomes import outcome
-from workers import live_topics
 from workers.broker.routing import BINDINGS
+from workers.jobs import publications as live_topics
 
 PACKAGES = ("server", "channels", "workers", "storage")
 _LINK = re.compile(r"\]\(([^)\s]+)\)")

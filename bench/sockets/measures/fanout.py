@@ -16,7 +16,7 @@ from bench.sockets.client.remote import Remote
 from bench.sockets.machine.usage import cpu_seconds
 from bench.sockets.under_test import state
 from bench.sockets.world import SETTLED, World, world
-from workers import live_topics
+from workers.jobs import publications as live_topics
 
 GOAL = 2.0
 _AT_ONCE = 100

@@ -19,7 +19,7 @@ from bench.sockets.under_test import state
 from bench.sockets.world import World, world
 from channels.bus.envelope import stream_body
 from tests.support.eventually import eventually
-from workers.live_topics import NOTIFICATIONS
+from workers.jobs.publications import NOTIFICATIONS
 
 GOAL = 250.0  # milliseconds
 INTERVAL = 0.05  # seconds between two publications

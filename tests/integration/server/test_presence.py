@@ -18,7 +18,7 @@ from tests.support.api import Api
 from tests.support.eventually import eventually
 from tests.support.live_api import Socket, connected, running_live_api
 from tests.support.person import Person
-from workers.relations import RelationHandlers
+from workers.jobs.relations import RelationHandlers
 
 pytestmark = pytest.mark.engines
 

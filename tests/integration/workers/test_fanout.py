@@ -13,7 +13,7 @@ from storage.models import Photo, User
 from storage.stores import photos, relations
 from tests.support.community import follow, people, person, ready_photo
 from tests.support.stage import Stage, kinds
-from workers.fanout import chunks
+from workers.jobs.fanout import chunks
 
 pytestmark = pytest.mark.engines
 

@@ -12,7 +12,7 @@ from storage.ids import encode
 from storage.stores import comments, relations, users
 from tests.support.community import block, follow, people, person, ready_photo
 from tests.support.stage import Stage, kinds
-from workers import live_topics
+from workers.jobs import publications as live_topics
 
 pytestmark = pytest.mark.engines
 

@@ -10,7 +10,7 @@ from storage.models import NotificationKind, User
 from storage.stores import notifications
 from tests.support.community import people, ready_photo
 from tests.support.stage import Stage, quiet
-from workers.inbox import Act, Inbox
+from workers.jobs.inbox import Act, Inbox
 
 pytestmark = pytest.mark.engines
 

@@ -17,7 +17,7 @@ from storage.postgres.database import Database
 from storage.stores import idempotency, likes, sessions, users
 from tests.support.community import people, person, processing_photo, ready_photo, topics
 from tests.support.eventually import eventually
-from workers.janitor import Chore, Janitor
+from workers.jobs.janitor import Chore, Janitor
 
 pytestmark = pytest.mark.engines
 

@@ -21,7 +21,7 @@ from tests.support.eventually import eventually
 from tests.support.pictures import photograph, talkative_jpeg
 from workers.errors import Retry
 from workers.images.pool import Decoder
-from workers.media import MediaHandlers
+from workers.jobs.media import MediaHandlers
 
 pytestmark = pytest.mark.engines
 

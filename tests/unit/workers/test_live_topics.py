@@ -12,8 +12,8 @@ from channels.contract.ports import Presence
 from storage.events import BadEventError, Event, LikeAdded, PhotoReady
 from storage.ids import encode
 from storage.models import LikeState, Notification, NotificationCounters, NotificationKind, Person
-from workers import live_topics
-from workers.handlers import on
+from workers.jobs import publications as live_topics
+from workers.jobs.handlers import on
 
 STATE = LikeState(photo_id=5, liked=True, likes=2, comments=1, version=9, changed=True)
 COUNTED = {"photo_id": encode(5), "likes": 2, "comments": 1, "version": 9}

@@ -28,9 +28,9 @@ from storage.models import LikeState, NotificationKind, PhotoState
 from storage.postgres.database import Database
 from storage.render.comment import comment_json
 from storage.stores import comments, likes, photos, relations
-from workers import live_topics
-from workers.handlers import EventHandler, on
-from workers.inbox import Act, Inbox
+from workers.jobs import publications as live_topics
+from workers.jobs.handlers import EventHandler, on
+from workers.jobs.inbox import Act, Inbox
 
 
 class NotifyHandlers:

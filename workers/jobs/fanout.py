@@ -24,9 +24,9 @@ from storage.render.images import Sign
 from storage.render.photo import photo_json
 from storage.stores import photos, relations
 from storage.stores.relations import Bound
-from workers import live_topics
-from workers.handlers import EventHandler, on
-from workers.relations import RelationHandlers
+from workers.jobs import publications as live_topics
+from workers.jobs.handlers import EventHandler, on
+from workers.jobs.relations import RelationHandlers
 
 CHUNK = 1_000  # followers; one script call for each slot group among them, some 4 ms in all
 _FIRST: Bound = (-1, -1)
@@ -34,7 +34,7 @@ _LAST: Bound = (SHARDS, 0)  # past every follower, those who came since the chun
 
 
 class FanoutHandlers:
-    """Work the queue "fanout": photos here, who sees whom in `workers.relations`.
+    """Work the queue "fanout": photos here, who sees whom in `workers.jobs.relations`.
 
     `sign` makes the URLs of private accounts' photos; without it these are told without URLs. `chunk` is
     how many followers are served at once.

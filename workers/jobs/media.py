@@ -22,9 +22,9 @@ from storage.models import Photo, PhotoState
 from storage.postgres.database import Database
 from storage.stores import photos
 from workers.errors import Retry
-from workers.handlers import EventHandler, on
 from workers.images.decode import VARIANTS, Decoded, ImageRejectedError
 from workers.images.pool import Decoder
+from workers.jobs.handlers import EventHandler, on
 
 log = structlog.get_logger(__name__)
 

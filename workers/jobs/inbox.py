@@ -16,7 +16,7 @@ from storage.feeds.window_log import Announcement
 from storage.models import NotificationKind
 from storage.postgres.database import Database
 from storage.stores import notifications
-from workers import live_topics
+from workers.jobs import publications as live_topics
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,8 +15,8 @@ from storage.events import PresenceHidden, UserBlocked, UserChanged, UserFollowe
 from storage.feeds.feeds import Feeds
 from storage.postgres.database import Database
 from storage.stores import photos, relations
-from workers import live_topics
-from workers.handlers import EventHandler, on
+from workers.jobs import publications as live_topics
+from workers.jobs.handlers import EventHandler, on
 
 CARDS_RENEWED = 1_000  # newest photos whose cards are made anew; older ones expire within a day
 TOPICS_CLOSED = 200  # newest photos whose topics end when an account becomes private

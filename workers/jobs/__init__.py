@@ -1,0 +1,1 @@
+"""Handlers of events, one module per queue or concern."""
