@@ -12,7 +12,7 @@ from storage import ids
 from storage.errors import NotFoundError
 from storage.postgres.database import Queryable
 from storage.stores import photos, relations
-from workers.jobs import publications as live_topics
+from workers.jobs import publications
 from workers.jobs.publications import FEED, NOTIFICATIONS, PRESENCE
 
 
@@ -43,18 +43,18 @@ class LiveAuthorizer:
     async def _user(self, viewer_id: int, user_id: int) -> Grant:
         if not await relations.may_see(self._db, viewer_id, user_id):
             raise PermissionDeniedError("this profile is not yours to hear")
-        return Grant(topic=live_topics.user_topic(user_id), owner_id=user_id)
+        return Grant(topic=publications.user_topic(user_id), owner_id=user_id)
 
     async def _photo(self, viewer_id: int, photo_id: int) -> Grant:
         try:
             photo = await photos.get(self._db, photo_id, viewer_id=viewer_id)
         except NotFoundError as error:
             raise PermissionDeniedError("this photo is not yours to hear") from error
-        return Grant(topic=live_topics.photo_topic(photo_id), owner_id=photo.author.id)
+        return Grant(topic=publications.photo_topic(photo_id), owner_id=photo.author.id)
 
     async def _presence(self, viewer_id: int, user_id: int) -> Grant:
         presence = await self._view.of(user_id, viewer_id=viewer_id)
         if presence is None:
             raise PermissionDeniedError("whether this person is online is not yours to hear")
-        data = orjson.dumps(live_topics.presence_fields(presence))
-        return Grant(topic=live_topics.presence_topic(user_id), owner_id=user_id, data=data)
+        data = orjson.dumps(publications.presence_fields(presence))
+        return Grant(topic=publications.presence_topic(user_id), owner_id=user_id, data=data)

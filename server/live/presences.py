@@ -9,7 +9,7 @@ from channels.contract.ports import Identity, Presence, Present
 from server.live.store_errors import store_errors
 from server.presence import PresenceView
 from storage import ids
-from workers.jobs import publications as live_topics
+from workers.jobs import publications
 
 
 class LivePresences:
@@ -21,7 +21,7 @@ class LivePresences:
     async def present(self, identity: Identity, channel: str) -> Sequence[Present]:
         """Return the person if they are online; see the port for the errors."""
         kind, _, text = channel.partition(":")
-        if kind != live_topics.PRESENCE:
+        if kind != publications.PRESENCE:
             raise NotOfferedError(f"{channel[:50]} does not tell who is present")
         try:
             user_id = ids.decode(text)
@@ -35,4 +35,4 @@ class LivePresences:
 
     def news(self, user_id: int, presence: Presence) -> bytes:
         """Return the document of a change."""
-        return live_topics.presence_changed(user_id, presence)
+        return publications.presence_changed(user_id, presence)

@@ -16,8 +16,14 @@ from storage.postgres.database import Queryable
 from storage.render.images import Sign
 from storage.render.photo import assemble
 from storage.stores import notifications
-from workers.jobs import publications as live_topics
-from workers.jobs.publications import FEED, NOTIFICATIONS
+from workers.jobs.publications import (
+    FEED,
+    NOTIFICATIONS,
+    notification_new,
+    notification_removed,
+    photo_new,
+    photo_removed,
+)
 
 T = TypeVar("T")
 
@@ -78,11 +84,11 @@ class LiveStreams:
         publications = []
         for offset, photo_id, removed in items:
             if removed:
-                data = live_topics.photo_removed(photo_id)
+                data = photo_removed(photo_id)
             elif photo_id in cards:
                 likes, comments, liked = engaged[photo_id]
                 photo = assemble(cards[photo_id], likes=likes, comments=comments, liked=liked, sign=self.sign)
-                data = live_topics.photo_new(photo)
+                data = photo_new(photo)
             else:
                 continue  # deleted meanwhile
             publications.append(Publication(data=data, offset=offset))
@@ -107,9 +113,9 @@ class LiveStreams:
         for offset, entry_id in missed:
             entry = entries.get(entry_id)
             if entry is None:
-                data = live_topics.notification_removed(entry_id, counters)
+                data = notification_removed(entry_id, counters)
             else:
-                data = live_topics.notification_new(entry, counters)
+                data = notification_new(entry, counters)
             found.append(Publication(data=data, offset=offset))
         return found
 

@@ -24,7 +24,7 @@ from server.operation.metrics import LoopWatch, Metrics
 from tests.support.documents import ROOT, blocks, codes_in, documents, table_rows
 from tests.unit.server.loadtest.outcomes import outcome
 from workers.broker.routing import BINDINGS
-from workers.jobs import publications as live_topics
+from workers.jobs import publications
 
 PACKAGES = ("server", "channels", "workers", "storage")
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
@@ -117,7 +117,7 @@ def test_the_live_guide_lists_every_error_that_is_used() -> None:
 
 def test_the_live_guide_lists_every_publication() -> None:
     """Each type of document that is published stands in the table."""
-    published = set(re.findall(r'"((?:photo|notification|presence)(?:\.\w+)?)"', inspect.getsource(live_topics)))
+    published = set(re.findall(r'"((?:photo|notification|presence)(?:\.\w+)?)"', inspect.getsource(publications)))
     published |= {"photo.new"}  # made of bytes
     published -= {"photo"}  # a field
     assert names_in("docs/live.md", "Publications", 1) == published

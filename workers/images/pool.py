@@ -126,7 +126,7 @@ class _Child:
             "--max-pixels": limits.max_pixels,
         }
         # The child must find this package also where it is run from a source tree.
-        root = str(Path(__file__).parents[1])
+        root = str(Path(__file__).parents[2])
         paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
         try:
             process = await asyncio.create_subprocess_exec(

@@ -24,7 +24,7 @@ from storage.render.images import Sign
 from storage.render.photo import photo_json
 from storage.stores import photos, relations
 from storage.stores.relations import Bound
-from workers.jobs import publications as live_topics
+from workers.jobs import publications
 from workers.jobs.handlers import EventHandler, on
 from workers.jobs.relations import RelationHandlers
 
@@ -76,39 +76,39 @@ class FanoutHandlers:
             return
         # The card stands before anybody hears of the photo: who is told, reads it.
         await asyncio.gather(self._cards.refresh(photo.id), self._engagement.apply(_state(photo), None))
-        document = live_topics.photo_new(photo_json(photo, liked=False, sign=self._sign))
+        document = publications.photo_new(photo_json(photo, liked=False, sign=self._sign))
         announcement = _announce(document)
         if len(followers) <= self._chunk:
             await self._feeds.insert(photo.id, [event.author_id, *followers], announcement)
         else:
             await self._feeds.insert(photo.id, [event.author_id], announcement)
             await self._cut(event, remove=False)
-        await self._publisher.to_topic(live_topics.user_topic(event.author_id), document)
+        await self._publisher.to_topic(publications.user_topic(event.author_id), document)
 
     async def deleted(self, event: PhotoDeleted) -> None:
         """Take a photo out of all feeds, tell those who are online, and end its topic."""
         await self._cards.tombstone(event.photo_id)
         followers = await self._first_followers(event.author_id)
-        document = live_topics.photo_removed(event.photo_id)
+        document = publications.photo_removed(event.photo_id)
         announcement = _announce(document)
         if len(followers) <= self._chunk:
             await self._feeds.remove(event.photo_id, [event.author_id, *followers], announcement)
         else:
             await self._feeds.remove(event.photo_id, [event.author_id], announcement)
             await self._cut(event, remove=True)
-        await self._publisher.to_topic(live_topics.user_topic(event.author_id), document)
-        await self._publisher.close_topic(live_topics.photo_topic(event.photo_id))
+        await self._publisher.to_topic(publications.user_topic(event.author_id), document)
+        await self._publisher.close_topic(publications.photo_topic(event.photo_id))
 
     async def chunk(self, event: FanoutChunk) -> None:
         """Insert or remove one photo for one part of the followers."""
         if event.remove:
-            announcement = _announce(live_topics.photo_removed(event.photo_id))
+            announcement = _announce(publications.photo_removed(event.photo_id))
         else:
             photo = await self._load(event.photo_id)
             if photo is None:
                 return
             document = photo_json(photo, liked=False, sign=self._sign)
-            announcement = _announce(live_topics.photo_new(document))
+            announcement = _announce(publications.photo_new(document))
         spread = self._feeds.remove if event.remove else self._feeds.insert
         after, until = (event.after_shard, event.after_id), (event.until_shard, event.until_id)
         while followers := await relations.follower_ids(
@@ -152,7 +152,7 @@ def _announce(document: bytes) -> Announcement:
     return Announcement(
         registry_key=addressing.registry_key,
         channel_prefix=addressing.channel_prefix,
-        body=envelope.stream_body(live_topics.FEED, document),
+        body=envelope.stream_body(publications.FEED, document),
     )
 
 

@@ -16,7 +16,7 @@ from storage.feeds.window_log import Announcement
 from storage.models import NotificationKind
 from storage.postgres.database import Database
 from storage.stores import notifications
-from workers.jobs import publications as live_topics
+from workers.jobs import publications
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,9 +87,9 @@ class Inbox:
             entry = (await notifications.by_ids(tx, recipient_id, [entry_id])).get(entry_id)
             counters = await notifications.counters(tx, recipient_id)
             if entry is None:
-                document = live_topics.notification_removed(entry_id, counters)
+                document = publications.notification_removed(entry_id, counters)
             else:
-                document = live_topics.notification_new(entry, counters)
+                document = publications.notification_new(entry, counters)
             await self._log.push(recipient_id, entry_id, _announcement(document))
 
 
@@ -97,5 +97,5 @@ def _announcement(document: bytes) -> Announcement:
     return Announcement(
         registry_key=addressing.registry_key,
         channel_prefix=addressing.channel_prefix,
-        body=envelope.stream_body(live_topics.NOTIFICATIONS, document),
+        body=envelope.stream_body(publications.NOTIFICATIONS, document),
     )

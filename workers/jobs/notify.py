@@ -28,7 +28,7 @@ from storage.models import LikeState, NotificationKind, PhotoState
 from storage.postgres.database import Database
 from storage.render.comment import comment_json
 from storage.stores import comments, likes, photos, relations
-from workers.jobs import publications as live_topics
+from workers.jobs import publications
 from workers.jobs.handlers import EventHandler, on
 from workers.jobs.inbox import Act, Inbox
 
@@ -74,11 +74,11 @@ class NotifyHandlers:
             photo_id=event.photo_id,
             source_id=event.photo_id,
         )
-        document = live_topics.photo_liked(state) if state.liked else live_topics.photo_unliked(state)
+        document = publications.photo_liked(state) if state.liked else publications.photo_unliked(state)
         await asyncio.gather(
             self._inbox.settle(act, liked, state.liked),
             self._engagement.apply(state, event.user_id),
-            self._publisher.to_topic(live_topics.photo_topic(event.photo_id), document),
+            self._publisher.to_topic(publications.photo_topic(event.photo_id), document),
         )
 
     async def commented(self, event: CommentAdded) -> None:
@@ -90,11 +90,11 @@ class NotifyHandlers:
             return
         if state is None:
             return
-        document = live_topics.photo_commented(state, comment_json(comment))
+        document = publications.photo_commented(state, comment_json(comment))
         await asyncio.gather(
             self._inbox.settle(_comment(event), lambda: self._comment_stands(event.comment_id), now=True),
             self._engagement.apply(state, None),
-            self._publisher.to_topic(live_topics.photo_topic(event.photo_id), document),
+            self._publisher.to_topic(publications.photo_topic(event.photo_id), document),
         )
 
     async def comment_deleted(self, event: CommentDeleted) -> None:
@@ -102,11 +102,11 @@ class NotifyHandlers:
         state = await self._state(event.photo_id, event.user_id)
         if state is None:
             return
-        document = live_topics.comment_deleted(state, event.comment_id)
+        document = publications.comment_deleted(state, event.comment_id)
         await asyncio.gather(
             self._inbox.withdraw(_comment(event)),
             self._engagement.apply(state, None),
-            self._publisher.to_topic(live_topics.photo_topic(event.photo_id), document),
+            self._publisher.to_topic(publications.photo_topic(event.photo_id), document),
         )
 
     async def followed(self, event: UserFollowed) -> None:

@@ -15,7 +15,7 @@ from storage.events import PresenceHidden, UserBlocked, UserChanged, UserFollowe
 from storage.feeds.feeds import Feeds
 from storage.postgres.database import Database
 from storage.stores import photos, relations
-from workers.jobs import publications as live_topics
+from workers.jobs import publications
 from workers.jobs.handlers import EventHandler, on
 
 CARDS_RENEWED = 1_000  # newest photos whose cards are made anew; older ones expire within a day
@@ -53,7 +53,7 @@ class RelationHandlers:
         if not await relations.may_see(self._db, viewer_id, owner_id):
             await self._revoke(viewer_id, owner_id=owner_id)
         elif not await relations.may_see_presence(self._db, viewer_id, owner_id):
-            await self._revoke(viewer_id, owner_id=owner_id, topic=live_topics.presence_topic(owner_id))
+            await self._revoke(viewer_id, owner_id=owner_id, topic=publications.presence_topic(owner_id))
         await self._feeds.drop_author(event.follower_id, event.followee_id)
 
     async def blocked(self, event: UserBlocked) -> None:
@@ -73,21 +73,21 @@ class RelationHandlers:
         """Have a person's cards made anew; end their topics when they became private, and all when they are gone."""
         if event.deleted:
             await self._publisher.to_users([event.user_id], envelope.control_body(control="disconnect"))
-            await self._publisher.close_topic(live_topics.user_topic(event.user_id))
-            await self._publisher.close_topic(live_topics.presence_topic(event.user_id))
+            await self._publisher.close_topic(publications.user_topic(event.user_id))
+            await self._publisher.close_topic(publications.presence_topic(event.user_id))
             await self._feeds.discard(event.user_id)
             return
         newest = await photos.author_ids(self._db, event.user_id, limit=CARDS_RENEWED)
         await self._cards.forget(newest)
         if event.closed:
             # Followers may subscribe again; it is not known here who of the listeners is one.
-            await self._publisher.close_topic(live_topics.user_topic(event.user_id))
+            await self._publisher.close_topic(publications.user_topic(event.user_id))
             for photo_id in newest[:TOPICS_CLOSED]:
-                await self._publisher.close_topic(live_topics.photo_topic(photo_id))
+                await self._publisher.close_topic(publications.photo_topic(photo_id))
 
     async def presence_hidden(self, event: PresenceHidden) -> None:
         """Let nobody but the person go on hearing whether they are online."""
-        await self._publisher.restrict_topic(live_topics.presence_topic(event.user_id))
+        await self._publisher.restrict_topic(publications.presence_topic(event.user_id))
 
     async def _revoke(self, viewer_id: int, *, owner_id: int, topic: str | None = None) -> None:
         body = envelope.control_body(control="revoke", owner=owner_id, topic=topic)

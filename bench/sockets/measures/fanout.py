@@ -16,7 +16,7 @@ from bench.sockets.client.remote import Remote
 from bench.sockets.machine.usage import cpu_seconds
 from bench.sockets.under_test import state
 from bench.sockets.world import SETTLED, World, world
-from workers.jobs import publications as live_topics
+from workers.jobs import publications
 
 GOAL = 2.0
 _AT_ONCE = 100
@@ -26,7 +26,7 @@ async def measure(cores: Cores, *, quick: bool) -> list[Figure]:
     """Return the cost of both ways, their ratio, and the longest stall."""
     followers, rounds, photos = (1000, 3, 4) if quick else (5000, 7, 12)
     async with world(cores, followers) as service, service.people(0) as clients:
-        topic = live_topics.user_topic(service.author)
+        topic = publications.user_topic(service.author)
         await clients.call("enter", service.tokens(service.followers), _AT_ONCE, topic)
         # Feeds that were built a moment ago are asked about once more, since their owner may just have unfollowed.
         await asyncio.sleep(SETTLED)
@@ -59,7 +59,7 @@ async def _spread(service: World, clients: Remote, count: int) -> float:
 
 async def _single(service: World, clients: Remote, count: int) -> float:
     """Return the same for messages to a topic."""
-    topic = live_topics.user_topic(service.author)
+    topic = publications.user_topic(service.author)
     before = cpu_seconds(service.live.pid)
     for number in range(count):
         await clients.call("expect", 1)

@@ -12,7 +12,7 @@ from storage.ids import encode
 from storage.stores import comments, relations, users
 from tests.support.community import block, follow, people, person, ready_photo
 from tests.support.stage import Stage, kinds
-from workers.jobs import publications as live_topics
+from workers.jobs import publications
 
 pytestmark = pytest.mark.engines
 
@@ -30,7 +30,7 @@ async def test_follow_and_unfollow(stage: Stage) -> None:
         await relations.unfollow(tx, bob.id, ann.id)
     await stage.pump()
     assert await stage.feed(bob) == []
-    order = {"control": "revoke", "owner": ann.id, "topic": live_topics.presence_topic(ann.id)}
+    order = {"control": "revoke", "owner": ann.id, "topic": publications.presence_topic(ann.id)}
     assert [message.body for message in await stage.told()] == [order]
 
 

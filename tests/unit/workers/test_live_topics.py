@@ -12,7 +12,7 @@ from channels.contract.ports import Presence
 from storage.events import BadEventError, Event, LikeAdded, PhotoReady
 from storage.ids import encode
 from storage.models import LikeState, Notification, NotificationCounters, NotificationKind, Person
-from workers.jobs import publications as live_topics
+from workers.jobs import publications
 from workers.jobs.handlers import on
 
 STATE = LikeState(photo_id=5, liked=True, likes=2, comments=1, version=9, changed=True)
@@ -36,21 +36,21 @@ ENTRY = Notification(
 
 def test_photo_documents() -> None:
     """A photo comes whole, and goes by its id."""
-    assert orjson.loads(live_topics.photo_new(b'{"id":"x"}')) == {"type": "photo.new", "photo": {"id": "x"}}
-    assert orjson.loads(live_topics.photo_removed(5)) == {"type": "photo.removed", "photo_id": encode(5)}
+    assert orjson.loads(publications.photo_new(b'{"id":"x"}')) == {"type": "photo.new", "photo": {"id": "x"}}
+    assert orjson.loads(publications.photo_removed(5)) == {"type": "photo.removed", "photo_id": encode(5)}
 
 
 @pytest.mark.parametrize(
     ("document", "expected"),
     [
-        (live_topics.photo_liked(STATE), {"type": "photo.liked", **COUNTED}),
-        (live_topics.photo_unliked(STATE), {"type": "photo.unliked", **COUNTED}),
+        (publications.photo_liked(STATE), {"type": "photo.liked", **COUNTED}),
+        (publications.photo_unliked(STATE), {"type": "photo.unliked", **COUNTED}),
         (
-            live_topics.photo_commented(STATE, b'{"text":"}"}'),
+            publications.photo_commented(STATE, b'{"text":"}"}'),
             {"type": "photo.commented", **COUNTED, "comment": {"text": "}"}},
         ),
         (
-            live_topics.comment_deleted(STATE, 6),
+            publications.comment_deleted(STATE, 6),
             {"type": "photo.comment_deleted", **COUNTED, "comment_id": encode(6)},
         ),
     ],
@@ -63,7 +63,7 @@ def test_counted_documents(document: bytes, expected: object) -> None:
 def test_notification_documents() -> None:
     """A notification comes whole, and goes by its id, each with the inbox's counters."""
     counters = NotificationCounters(unseen=1, unread=2)
-    document = orjson.loads(live_topics.notification_new(ENTRY, counters))
+    document = orjson.loads(publications.notification_new(ENTRY, counters))
     assert document["counters"] == {"unseen": 1, "unread": 2}
     assert document["notification"] == {
         "id": encode(7),
@@ -84,7 +84,7 @@ def test_notification_documents() -> None:
         "seen": True,
         "read": False,
     }
-    assert orjson.loads(live_topics.notification_removed(7, counters)) == {
+    assert orjson.loads(publications.notification_removed(7, counters)) == {
         "type": "notification.removed",
         "notification_id": encode(7),
         "counters": {"unseen": 1, "unread": 2},
@@ -104,14 +104,14 @@ def test_notification_documents() -> None:
 )
 def test_presence_documents(presence: Presence, fields: dict[str, object]) -> None:
     """Presence names the person, and tells when they were last online as the API tells times, if that is known."""
-    document = orjson.loads(live_topics.presence_changed(5, presence))
+    document = orjson.loads(publications.presence_changed(5, presence))
     assert document == {"type": "presence", "user_id": encode(5), **fields}
 
 
 def test_topic_names() -> None:
     """Topics are named by the ids that the API shows."""
-    assert (live_topics.photo_topic(5), live_topics.user_topic(6)) == (f"photo:{encode(5)}", f"user:{encode(6)}")
-    assert live_topics.presence_topic(5 * 64 + 63) == presence_topic(5, 5 * 64 + 63)  # of the person's slot group
+    assert (publications.photo_topic(5), publications.user_topic(6)) == (f"photo:{encode(5)}", f"user:{encode(6)}")
+    assert publications.presence_topic(5 * 64 + 63) == presence_topic(5, 5 * 64 + 63)  # of the person's slot group
 
 
 async def test_on() -> None:

@@ -18,7 +18,7 @@ from workers.broker.routing import QUEUES
 
 
 class RabbitBroker:
-    """Deliver over one RabbitMQ; see `workers.broker.port.Broker`, and `workers.broker.rabbitmq.topology` for what is declared there.
+    """Deliver over one RabbitMQ; see `workers.broker.port.Broker`, and `topology` for what is declared there.
 
     `url` is amqp:// or amqps://; `prefix` goes before every name, to share a virtual host. `steps` are
     the seconds that retries wait in a queue for each; those of a consumer's policy are added. A
