@@ -9,14 +9,14 @@ import sys
 import uvloop
 from aiohttp import ClientSession, web
 
+from server.composition.stores import Stores, open_stores
+from server.composition.wiring import api_app, secret_bytes
 from server.config.loading import load_settings
 from server.config.settings import Settings
 from server.identity.passwords import Passwords
 from server.identity.tokens import AccessTokens
 from server.operation.logs import set_up_logs
 from server.operation.metrics import Metrics
-from server.stores import Stores, open_stores
-from server.wiring import api_app, secret_bytes
 from storage.models import Role, User
 from storage.stores import photos, relations, sessions, users
 

@@ -18,6 +18,8 @@ from bench.sockets.machine.stalls import CollectionWatch, StallWatch
 from channels.contract.ports import Ports
 from channels.contract.settings import LiveSettings
 from channels.live import Live
+from server.composition.stores import open_stores
+from server.composition.wiring import live_app, live_layer
 from server.config.loading import load_settings
 from server.config.settings import Settings
 from server.live.routes import WEBSOCKET
@@ -27,8 +29,6 @@ from server.operation.lifecycle import Leaving, Node, run_node
 from server.operation.listening import bound
 from server.operation.logs import set_up_logs
 from server.operation.metrics import Metrics
-from server.stores import open_stores
-from server.wiring import live_app, live_layer
 from storage.ids import slot_group
 from storage.redis.client import open_redis
 from tests.support.fake_ports import FakeAuthenticator, FakeAuthorizer, FakeOperations, FakePresences, MemoryStreams

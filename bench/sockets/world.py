@@ -17,13 +17,13 @@ from bench.sockets.client.remote import Remote, remote
 from bench.sockets.machine.child import serving
 from bench.sockets.machine.redis import redis_on
 from bench.sockets.under_test import MANNERS, command, is_ready
+from server.composition.roles import Service
+from server.composition.stores import Stores, open_stores
+from server.composition.wiring import handlers_of, secret_bytes
 from server.config.loading import load_settings
 from server.config.settings import DELIMITER, PREFIX, Settings
 from server.identity.tokens import AccessTokens
 from server.operation.metrics import Metrics
-from server.roles import Service
-from server.stores import Stores, open_stores
-from server.wiring import handlers_of, secret_bytes
 from storage.embedded.postgres import embedded_postgres
 from storage.events import FanoutChunk
 from storage.ids import SHARDS, IdMaker

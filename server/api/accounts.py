@@ -5,14 +5,14 @@ from __future__ import annotations
 from aiohttp import web
 
 from server.api.tokens import TokensApi
-from server.edge.answers import Account, Tokens
-from server.edge.call import Call, empty_answer, json_answer
+from server.edge.api_request import Call, empty_answer, json_answer
 from server.edge.endpoint import Access, Endpoint
 from server.edge.guard import admit
-from server.edge.schemas import AccountChange, SignUp
+from server.edge.requests import AccountChange, SignUp
+from server.edge.responses import Account, Tokens
 from server.identity.passwords import Passwords
 from server.identity.quotas_policy import Limits, address_subject
-from server.identity.sessions_desk import SessionDesk
+from server.identity.sessions import SessionDesk
 from storage.limits.quotas import Quotas
 from storage.postgres.database import Database
 from storage.stores import users

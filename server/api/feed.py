@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from server.edge.answers import ListInStream, Photo, stream_position
-from server.edge.call import Call, pieces_answer
+from server.edge.api_request import Call, pieces_answer
 from server.edge.cursors import Cursors
 from server.edge.endpoint import Endpoint
 from server.edge.guard import admit
-from server.edge.recency import Recency
-from server.edge.schemas import ListQuery
+from server.edge.last_seen import Recency
+from server.edge.requests import ListQuery
+from server.edge.responses import ListInStream, Photo, stream_position
 from server.identity.quotas_policy import Limits
 from server.media.urls import MediaUrls
 from storage.feeds.home import Home

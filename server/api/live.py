@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 from aiohttp import web
 
-from server.edge.answers import LiveTicket
-from server.edge.call import Call, json_answer
+from server.edge.api_request import Call, json_answer
 from server.edge.endpoint import Endpoint
+from server.edge.responses import LiveTicket
 from server.live.routes import WEBSOCKET
 from storage.limits.tickets import Tickets
 from storage.render.timestamps import timestamp

@@ -6,12 +6,12 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from server.edge.answers import Counters, ListInStream, Notification, stream_position
-from server.edge.call import Call, empty_answer, json_answer, list_answer
+from server.edge.api_request import Call, empty_answer, json_answer, list_answer
 from server.edge.cursors import Cursors
 from server.edge.endpoint import Endpoint
 from server.edge.paging import Pager
-from server.edge.schemas import ListQuery, NotificationIds
+from server.edge.requests import ListQuery, NotificationIds
+from server.edge.responses import Counters, ListInStream, Notification, stream_position
 from storage.feeds.notification_log import NotificationLog
 from storage.postgres.database import Database, Transaction
 from storage.render.notification import notification_json

@@ -5,15 +5,15 @@ from __future__ import annotations
 import orjson
 from aiohttp import web
 
-from server.edge.answers import ListOf, Photo
-from server.edge.call import Call, empty_answer, json_answer, list_answer
+from server.api.photo_serializer import PhotoView
+from server.edge.api_request import Call, empty_answer, json_answer, list_answer
 from server.edge.cursors import Cursors
 from server.edge.endpoint import Access, Endpoint, Form
 from server.edge.idempotent import Idempotency
 from server.edge.paging import Pager
-from server.edge.photo_view import PhotoView
 from server.edge.problems import bad_field
-from server.edge.schemas import PhotoChange, PhotosQuery, PhotoWords
+from server.edge.requests import PhotoChange, PhotosQuery, PhotoWords
+from server.edge.responses import ListOf, Photo
 from server.media.uploads import Upload, Uploads
 from storage.blobs.port import Blobs, hold_content, original_key
 from storage.cache.cards import Cards

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from server.edge.answers import ListOf, Person, Photo, Profile
-from server.edge.call import Call, json_answer, list_answer
+from server.api.photo_serializer import PhotoView
+from server.edge.api_request import Call, json_answer, list_answer
 from server.edge.cursors import Cursors
 from server.edge.endpoint import Access, Endpoint
 from server.edge.paging import Pager
-from server.edge.photo_view import PhotoView
-from server.edge.schemas import ListQuery, SearchQuery
+from server.edge.requests import ListQuery, SearchQuery
+from server.edge.responses import ListOf, Person, Photo, Profile
 from server.presence import PresenceView
 from storage.errors import NotFoundError
 from storage.models import User

@@ -6,13 +6,13 @@ import orjson
 from aiohttp import web
 
 from server.counting import Counting
-from server.edge.answers import Comment, Likes, ListOf, Person
-from server.edge.call import Call, empty_answer, json_answer, list_answer
+from server.edge.api_request import Call, empty_answer, json_answer, list_answer
 from server.edge.cursors import Cursors
 from server.edge.endpoint import Access, Endpoint
 from server.edge.idempotent import Idempotency
 from server.edge.paging import Pager
-from server.edge.schemas import ListQuery, NewComment
+from server.edge.requests import ListQuery, NewComment
+from server.edge.responses import Comment, Likes, ListOf, Person
 from storage.models import LikeState
 from storage.postgres.database import Database, Transaction
 from storage.render.comment import comment_json

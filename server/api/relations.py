@@ -7,12 +7,12 @@ from collections.abc import Awaitable, Callable
 import structlog
 from aiohttp import web
 
-from server.edge.answers import ListOf, Person
-from server.edge.call import Call, empty_answer, list_answer
+from server.edge.api_request import Call, empty_answer, list_answer
 from server.edge.cursors import Cursors
 from server.edge.endpoint import Access, Endpoint
 from server.edge.paging import Pager
-from server.edge.schemas import ListQuery
+from server.edge.requests import ListQuery
+from server.edge.responses import ListOf, Person
 from storage.errors import NotFoundError, UnavailableError
 from storage.feeds.feeds import Feeds
 from storage.models import User

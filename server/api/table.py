@@ -6,23 +6,23 @@ from server.api.accounts import AccountApi, SignUpApi
 from server.api.feed import FeedApi
 from server.api.live import LiveApi
 from server.api.notifications import NotificationsApi
+from server.api.photo_serializer import PhotoView
 from server.api.photos import PhotosApi, UploadApi
 from server.api.profiles import ProfilesApi
 from server.api.reactions import CommentsApi, LikesApi
 from server.api.relations import RelationsApi
+from server.api.services import Services
 from server.api.tokens import SignInDoor, TokensApi
 from server.counting import Counting
+from server.edge.authentication import Authentication, SessionCookies
 from server.edge.cursors import Cursors
 from server.edge.endpoint import Endpoint
 from server.edge.idempotent import Idempotency
-from server.edge.photo_view import PhotoView
-from server.edge.recency import Recency
-from server.identity.auth import Authentication, SessionCookies
-from server.identity.sessions_desk import SessionDesk
+from server.edge.last_seen import Recency
+from server.identity.sessions import SessionDesk
 from server.identity.tokens import AccessTokens
 from server.media.uploads import UploadLimits, Uploads
 from server.presence import PresenceView
-from server.services import Services
 
 
 def endpoints(services: Services, tokens: AccessTokens) -> list[Endpoint]:

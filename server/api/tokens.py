@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from server.edge.answers import Account, Tokens
-from server.edge.call import Call, empty_answer, json_answer, unauthorized
+from server.edge.api_request import Call, empty_answer, json_answer, unauthorized
+from server.edge.authentication import Authentication, SessionCookies
 from server.edge.endpoint import Access, Endpoint
 from server.edge.guard import admit
-from server.edge.schemas import Refresh, SignIn
-from server.identity.auth import Authentication, SessionCookies
+from server.edge.requests import Refresh, SignIn
+from server.edge.responses import Account, Tokens
 from server.identity.passwords import Passwords
 from server.identity.quotas_policy import Limits, address_subject
-from server.identity.sessions_desk import SessionDesk, TokenPair
+from server.identity.sessions import SessionDesk, TokenPair
 from storage.limits.quotas import Quotas
 from storage.models import User
 from storage.postgres.database import Database

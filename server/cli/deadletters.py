@@ -38,7 +38,7 @@ def list_(
     Example: [bold]picshare deadletters list --queue media[/bold]
     """
     settings = settings_for(config, data=data)
-    from server.operation import administration  # noqa: PLC0415 - heavy, and only needed here
+    from server.administration import commands as administration  # noqa: PLC0415 - heavy, and only needed here
 
     letters = run_async(administration.dead_letters(settings, queue, limit))
     if not letters:
@@ -83,7 +83,7 @@ def delete(
 def _change(ids: Sequence[str] | None, *, every: bool, queue: str | None, settings: Settings, replay: bool) -> None:
     if bool(ids) == every:
         raise ConfigError("Give either ids or --all; `picshare deadletters list` shows the ids.")
-    from server.operation import administration  # noqa: PLC0415 - heavy, and only needed here
+    from server.administration import commands as administration  # noqa: PLC0415 - heavy, and only needed here
 
     letters = list(ids or run_async(administration.all_letters(settings, queue)))
     missing = run_async(administration.change_letters(settings, letters, replay=replay))

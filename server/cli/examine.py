@@ -12,9 +12,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from server.administration.findings import Finding
 from server.cli.options import ConfigOption, DataOption, run_async, settings_for
 from server.config.reference import effective, markdown, toml
-from server.operation.findings import Finding
 
 
 class Form(StrEnum):
@@ -40,7 +40,7 @@ def doctor(config: ConfigOption = None, data: DataOption = None) -> None:
     Example: [bold]picshare doctor --config /etc/picshare.toml[/bold]
     """
     settings = settings_for(config, data=data)
-    from server.operation.doctor import Doctor  # noqa: PLC0415 - heavy, and only needed here
+    from server.administration.doctor import Doctor  # noqa: PLC0415 - heavy, and only needed here
 
     findings = run_async(Doctor(settings).examine())
     _show(findings)

@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from server.cli.options import ConfigOption, DataOption, run_async, settings_for
+from server.composition.roles import Role, require_backends
 from server.config.settings import Settings
-from server.roles import Role, require_backends
 
 HostOption = Annotated[str | None, typer.Option("--host", help="Address to listen on.  \\[default: server.host]")]
 PortOption = Annotated[int | None, typer.Option("--port", help="Port to listen on; 0 takes a free one.")]
@@ -58,7 +58,7 @@ def run(
     Example: [bold]picshare run --port 9000 --data ~/photos[/bold]
     """
     settings = settings_for(config, data=data, host=host, port=port)
-    from server.bootstrap import run_role  # noqa: PLC0415 - heavy, and only needed here
+    from server.composition.process import run_role  # noqa: PLC0415 - heavy, and only needed here
 
     run_async(run_role(Role.EVERYTHING, settings, with_demo=demo))
 
@@ -105,7 +105,7 @@ def migrate(config: ConfigOption = None, data: DataOption = None) -> None:
     Example: [bold]picshare migrate --config /etc/picshare.toml[/bold]
     """
     settings = settings_for(config, data=data)
-    from server.operation import administration  # noqa: PLC0415 - heavy, and only needed here
+    from server.administration import commands as administration  # noqa: PLC0415 - heavy, and only needed here
 
     applied = run_async(administration.migrate(settings))
     typer.echo(f"Applied {', '.join(applied)}." if applied else "The database is up to date.")
@@ -117,6 +117,6 @@ def _run_one(role: Role, config: Path | None, host: str | None, port: int | None
 
 def _start(role: Role, settings: Settings) -> None:
     require_backends(role, settings)
-    from server.bootstrap import run_role  # noqa: PLC0415 - heavy, and only needed here
+    from server.composition.process import run_role  # noqa: PLC0415 - heavy, and only needed here
 
     run_async(run_role(role, settings))

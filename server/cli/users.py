@@ -48,7 +48,7 @@ def create(  # noqa: PLR0917 - a command's parameters are its options
     Example: [bold]picshare user create ada --email ada@example.com --role admin[/bold]
     """
     settings = settings_for(config, data=data)
-    from server.operation import administration  # noqa: PLC0415 - heavy, and only needed here
+    from server.administration import commands as administration  # noqa: PLC0415 - heavy, and only needed here
 
     user = run_async(
         administration.create_user(
@@ -74,7 +74,7 @@ def promote(
     Example: [bold]picshare user promote ada --role moderator[/bold]
     """
     settings = settings_for(config, data=data)
-    from server.operation import administration  # noqa: PLC0415 - heavy, and only needed here
+    from server.administration import commands as administration  # noqa: PLC0415 - heavy, and only needed here
 
     user = run_async(administration.promote(settings, username, role))
     typer.echo(f"{user.username} is {user.role.value} now.")
@@ -91,7 +91,7 @@ def list_(
     Example: [bold]picshare user list a --limit 20[/bold]
     """
     settings = settings_for(config, data=data)
-    from server.operation import administration  # noqa: PLC0415 - heavy, and only needed here
+    from server.administration import commands as administration  # noqa: PLC0415 - heavy, and only needed here
 
     table = Table("username", "name", "role", "photos", "followers", "created")
     for user in run_async(administration.find_users(settings, prefix, limit)):

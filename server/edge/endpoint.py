@@ -12,7 +12,7 @@ from enum import Enum, auto
 from aiohttp import web
 from pydantic import BaseModel
 
-from server.edge.call import Call
+from server.edge.api_request import Call
 
 PREFIX = "/api/v1"
 

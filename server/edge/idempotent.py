@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from server.edge.call import Call, json_answer
+from server.edge.api_request import Call, json_answer
 from server.edge.problems import ProblemError, bad_field
 from storage.postgres.database import Database, Transaction
 from storage.stores import idempotency

@@ -15,11 +15,11 @@ import structlog
 from aiohttp import ClientConnectionResetError, web
 from aiohttp.typedefs import Middleware
 
+from server.api.services import HttpMetrics
 from server.edge.access_log import Access, AccessLog
 from server.edge.addresses import ClientAddresses
-from server.edge.call import ADDRESS, ANSWER_HEADERS, VIEWER
+from server.edge.api_request import ADDRESS, ANSWER_HEADERS, VIEWER
 from server.edge.problems import ProblemError, problem_of, render, unexpected
-from server.services import HttpMetrics
 
 log = structlog.get_logger(__name__)
 

@@ -9,10 +9,10 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
-from server.edge.answers import Problem
+from server.edge.authentication import ACCESS_COOKIE, CSRF_HEADER
 from server.edge.endpoint import PREFIX, Access, Endpoint, Form
 from server.edge.idempotent import HEADER
-from server.identity.auth import ACCESS_COOKIE, CSRF_HEADER
+from server.edge.responses import Problem
 from server.media.uploads import FILE_FIELD
 
 _REFERENCE = "#/components/schemas/{model}"

@@ -12,9 +12,9 @@ from pydantic import BaseModel, ValidationError
 from channels.contract.errors import LiveUnavailableError, OperationError, UnknownOperationError
 from channels.contract.ports import Identity
 from server.counting import Counting
-from server.edge.answers import Counters, Likes
 from server.edge.problems import ProblemError, invalid, problem_of
-from server.edge.schemas import NotificationIds, PhotoOfCall
+from server.edge.requests import NotificationIds, PhotoOfCall
+from server.edge.responses import Counters, Likes
 from server.identity.quotas_policy import Limits
 from storage.limits.gate import Gate
 from storage.models import LikeState

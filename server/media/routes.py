@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from server.edge.authentication import Authentication
 from server.edge.problems import ProblemError
-from server.identity.auth import Authentication
 from server.media.urls import MediaUrls
 from storage.blobs.port import Blob, Blobs, original_key, variant_key
 from storage.errors import NotFoundError

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from server.edge.call import body_timeout, refuse_encoding
+from server.edge.api_request import body_timeout, refuse_encoding
 from server.edge.problems import ProblemError, bad_field
 from server.media.image_header import BadImageError, ImageHeader, NotAnImageError, read_header
 from server.media.multipart import FormParser, MultipartError, PartBegin, PartData

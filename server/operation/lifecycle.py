@@ -19,7 +19,7 @@ import structlog
 from aiohttp import web
 
 from server.errors import StartError
-from server.operation.door import Door
+from server.operation.acceptor import Door
 from server.operation.health import Health
 
 log = structlog.get_logger(__name__)

@@ -14,11 +14,11 @@ from argon2 import PasswordHasher
 
 from channels.bus.presence_store import PresenceBook
 from channels.bus.publisher import LivePublisher
-from server.app import make_app
+from server.api.services import ApiSettings, Services
+from server.composition.application import make_app
 from server.identity.passwords import Passwords
 from server.identity.tokens import AccessTokens
 from server.media.urls import MediaUrls
-from server.services import ApiSettings, Services
 from storage import ids
 from storage.blobs.file import FileBlobs
 from storage.blobs.port import variant_key

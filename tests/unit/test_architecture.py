@@ -87,7 +87,11 @@ def test_arrows(path: Path) -> None:
         ("storage", "import channels.hub.hub", "storage imports channels"),
         ("channels", "from storage.models import User", "channels imports storage"),
         ("workers", "def f():\n    from server import app", "workers imports server"),
-        ("storage", "import importlib\nimportlib.import_module('server.app')", "storage imports server"),
+        (
+            "storage",
+            "import importlib\nimportlib.import_module('server.composition.application')",
+            "storage imports server",
+        ),
         (
             "workers",
             "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from storage import ids",

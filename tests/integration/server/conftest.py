@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from server.services import Services
+from server.api.services import Services
 from storage.postgres.database import Database
 from storage.redis.client import Redis
 from tests.support.api import Api, running_api, services_of

@@ -15,8 +15,8 @@ import aiohttp
 import jwt
 import pytest
 
+from server.api.services import Services
 from server.identity.passwords import Passwords
-from server.services import Services
 from storage import ids
 from storage.models import NotificationKind
 from storage.stores import notifications

@@ -9,8 +9,8 @@ import zlib
 import aiohttp
 import pytest
 
+from server.api.services import Services
 from server.identity.passwords import Passwords
-from server.services import Services
 from tests.support.api import Api, running_api
 from tests.support.pictures import encoded, halves, photograph, png_of
 from tests.support.raw_http import exchange, part, post_photo

@@ -8,10 +8,10 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from server.administration.doctor import Doctor
+from server.administration.doctor_redis import examine_redis
+from server.administration.findings import Finding
 from server.config.settings import Settings
-from server.operation.doctor import Doctor
-from server.operation.doctor_redis import examine_redis
-from server.operation.findings import Finding
 from tests.engines.private import free_port
 from tests.engines.redis_cluster import RedisCluster
 from tests.support.eventually import eventually

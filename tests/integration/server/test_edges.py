@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from aiohttp.test_utils import TestServer
 
-from server.app import make_app
-from server.edge import answers
-from server.services import Services
+from server.api.services import Services
+from server.composition.application import make_app
+from server.edge import responses as answers
 from tests.support.api import Api, running_api
 from tests.support.pictures import photograph
 
@@ -209,6 +209,10 @@ async def test_a_process_without_pages_or_live_serves_the_api_alone(services: Se
     server = TestServer(make_app(services))
     await server.start_server(access_log=None)
     await server.close()
-    paths = {route.resource.canonical for route in server.app.router.routes() if route.resource is not None}
+    paths = {
+        route.resource.canonical
+        for route in server.composition.application.router.routes()
+        if route.resource is not None
+    }
     assert "/" not in paths
     assert "/connection/websocket" not in paths

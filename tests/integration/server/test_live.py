@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 
 from channels.bus.envelope import control_body
-from server.services import Services
+from server.api.services import Services
 from storage import ids
 from storage.redis.client import Redis
 from tests.support.api import Api

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from channels.contract.settings import LiveSettings
-from server.services import Services
+from server.api.services import Services
 from storage import events
 from storage.redis.client import Redis
 from tests.support.api import Api

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from server.operation.door import AT_ONCE, Door
+from server.operation.acceptor import AT_ONCE, Door
 from tests.support.eventually import eventually
 
 

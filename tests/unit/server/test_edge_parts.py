@@ -17,7 +17,7 @@ from server.edge.access_log import Access, JsonLines
 from server.edge.addresses import ClientAddresses
 from server.edge.cursors import BadCursorError
 from server.edge.problems import invalid, problem_of
-from server.edge.schemas import AccountChange, NewComment, PhotoWords, SignUp, tag_of
+from server.edge.requests import AccountChange, NewComment, PhotoWords, SignUp, tag_of
 from server.identity import passwords
 from server.identity.passwords import Passwords, PasswordsBusyError
 from server.identity.quotas_policy import Limits, address_subject, announce, rate

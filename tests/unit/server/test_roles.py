@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 from pydantic import SecretStr
 
-from server.brokers import open_relaying, routes_of
+from server.composition.brokers import open_relaying, routes_of
+from server.composition.roles import Role, Service, require_backends, services_of
+from server.composition.wiring import QUEUE_SERVICES, policy_of
 from server.config.settings import Settings
 from server.demo.story import FOLLOWS, MEMBERS, PICTURES
 from server.errors import ConfigError
-from server.roles import Role, Service, require_backends, services_of
-from server.wiring import QUEUE_SERVICES, policy_of
 from workers.broker.routing import QUEUES
 
 

@@ -11,8 +11,8 @@ from typing import Any
 from redis.exceptions import RedisError
 
 from channels.bus.addressing import GROUPS
+from server.administration.findings import MAX_SKEW, Finding, skewed
 from server.config.settings import Settings
-from server.operation.findings import MAX_SKEW, Finding, skewed
 from storage.redis.client import Redis, execute, open_redis, redis_errors
 
 SLOTS = 16_384

@@ -11,12 +11,12 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from server.backends import reachable
-from server.brokers import is_local, open_broker, routes_of
+from server.administration.doctor_redis import examine_redis
+from server.administration.findings import MAX_SKEW, Finding, skewed
+from server.composition.brokers import is_local, open_broker, routes_of
+from server.composition.engines import reachable
 from server.config.settings import Settings
 from server.errors import ServerError
-from server.operation.doctor_redis import examine_redis
-from server.operation.findings import MAX_SKEW, Finding, skewed
 from storage.blobs.file import FileBlobs
 from storage.errors import SchemaError, StorageError
 from storage.postgres import migrate

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from channels.bus.presence_store import PresenceBook
 from channels.bus.publisher import LivePublisher
-from server.brokers import routes_of
+from server.composition.brokers import routes_of
 from server.config.settings import Settings
 from storage.blobs.file import FileBlobs
 from storage.cache.cards import Cards

@@ -14,22 +14,22 @@ import structlog
 from aiohttp import web
 
 from channels.live import Live
-from server.backends import engines
-from server.brokers import is_local, open_local, open_relaying
+from server.composition.brokers import is_local, open_local, open_relaying
+from server.composition.engines import engines
+from server.composition.roles import Role, Service, require_backends, services_of
+from server.composition.stores import Stores, open_stores
+from server.composition.wiring import QUEUE_SERVICES, api_app, handlers_of, janitor_of, live_app, live_layer, policy_of
 from server.config.settings import Settings
 from server.demo.community import Demo
 from server.identity.passwords import Passwords
 from server.operation.backlog import Backlog
+from server.operation.banner import starting, welcome
 from server.operation.collector import Collector
 from server.operation.health import Check, Health, add_health_routes
 from server.operation.lifecycle import Leaving, Node, Run, run_node
 from server.operation.listening import bound
 from server.operation.logs import log_task_failures
 from server.operation.metrics import LoopWatch, Metrics
-from server.operation.welcome import starting, welcome
-from server.roles import Role, Service, require_backends, services_of
-from server.stores import Stores, open_stores
-from server.wiring import QUEUE_SERVICES, api_app, handlers_of, janitor_of, live_app, live_layer, policy_of
 from storage.errors import StorageError
 from storage.postgres import migrate
 from workers.broker.port import Broker

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-from server.backends import reachable
-from server.brokers import open_broker, routes_of
+from server.composition.brokers import open_broker, routes_of
+from server.composition.engines import reachable
 from server.config.settings import Settings
 from server.identity.passwords import Passwords
 from storage.models import Role, User

@@ -9,20 +9,20 @@ import orjson
 from aiohttp import web
 
 from channels.live import Live
+from server.api.services import ApiSettings, HttpMetrics, Services
 from server.api.table import endpoints
 from server.edge.access_log import AccessLog, EventLog
 from server.edge.addresses import ClientAddresses
-from server.edge.call import json_answer
+from server.edge.api_request import json_answer
+from server.edge.authentication import Authentication
 from server.edge.endpoint import PREFIX, Endpoint
 from server.edge.guard import Guard
 from server.edge.middleware import Handler, edge
 from server.edge.openapi import describe
 from server.edge.pages import Pages
-from server.identity.auth import Authentication
 from server.identity.tokens import AccessTokens
 from server.live.routes import LiveRoutes
 from server.media.routes import MediaRoutes
-from server.services import ApiSettings, HttpMetrics, Services
 
 
 def make_app(services: Services) -> web.Application:

@@ -10,7 +10,7 @@ import hmac
 
 from aiohttp import web
 
-from server.edge.call import Viewer, unauthorized
+from server.edge.api_request import Viewer, unauthorized
 from server.edge.problems import ProblemError
 from server.identity.tokens import AccessTokens, TokenError
 

@@ -1,6 +1,6 @@
 """What the HTTP API is made of: its settings, and every store and port it talks to.
 
-The composition root builds one `Services` and hands it to `server.app.make_app`; nothing here opens
+The composition root builds one `Services` and hands it to `server.composition.application.make_app`; nothing here opens
 anything.
 """
 

@@ -10,7 +10,7 @@ import structlog
 
 from channels.bus.envelope import control_body
 from channels.bus.publisher import LivePublisher
-from server.edge.call import unauthorized
+from server.edge.api_request import unauthorized
 from server.identity.tokens import AccessTokens, new_refresh_token, refresh_digest
 from storage.errors import NotFoundError
 from storage.limits.tickets import REVOCATION_MARGIN, Tickets

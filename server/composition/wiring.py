@@ -11,7 +11,10 @@ from aiohttp import web
 from channels.contract.ports import Ports
 from channels.contract.settings import LiveSettings
 from channels.live import Live
-from server.app import make_app, make_live_app
+from server.api.services import ApiSettings, Services
+from server.composition.application import make_app, make_live_app
+from server.composition.roles import Service
+from server.composition.stores import Stores
 from server.config.settings import Settings
 from server.counting import Counting
 from server.edge.access_log import AccessLog, EventLog, JsonLines
@@ -29,9 +32,6 @@ from server.operation.logs import LogStream, writes_json
 from server.operation.measured_feeds import MeasuredFeeds
 from server.operation.metrics import Metrics
 from server.presence import PresenceView
-from server.roles import Service
-from server.services import ApiSettings, Services
-from server.stores import Stores
 from storage.blobs.file import TEMPORARY
 from storage.feeds.home import Home
 from storage.ids import slot_group
@@ -47,7 +47,7 @@ from workers.jobs.media import MediaHandlers
 from workers.jobs.notify import NotifyHandlers
 from workers.worker import EventHandler
 
-STATIC = Path(__file__).parent.parent / "static"
+STATIC = Path(__file__).parents[2] / "static"
 
 
 def secret_bytes(settings: Settings) -> bytes:

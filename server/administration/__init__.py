@@ -1,0 +1,1 @@
+"""Commands for operators: migrations, users, dead letters and the doctor."""
