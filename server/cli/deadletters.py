@@ -38,9 +38,9 @@ def list_(
     Example: [bold]picshare deadletters list --queue media[/bold]
     """
     settings = settings_for(config, data=data)
-    from server.administration import commands as administration  # noqa: PLC0415 - heavy, and only needed here
+    from server.administration import commands  # noqa: PLC0415 - heavy, and only needed here
 
-    letters = run_async(administration.dead_letters(settings, queue, limit))
+    letters = run_async(commands.dead_letters(settings, queue, limit))
     if not letters:
         typer.echo("There are no dead letters.")
         return
@@ -83,10 +83,10 @@ def delete(
 def _change(ids: Sequence[str] | None, *, every: bool, queue: str | None, settings: Settings, replay: bool) -> None:
     if bool(ids) == every:
         raise ConfigError("Give either ids or --all; `picshare deadletters list` shows the ids.")
-    from server.administration import commands as administration  # noqa: PLC0415 - heavy, and only needed here
+    from server.administration import commands  # noqa: PLC0415 - heavy, and only needed here
 
-    letters = list(ids or run_async(administration.all_letters(settings, queue)))
-    missing = run_async(administration.change_letters(settings, letters, replay=replay))
+    letters = list(ids or run_async(commands.all_letters(settings, queue)))
+    missing = run_async(commands.change_letters(settings, letters, replay=replay))
     done = len(letters) - len(missing)
     typer.echo(f"{'Replayed' if replay else 'Deleted'} {done} dead letter{'' if done == 1 else 's'}.")
     if missing:

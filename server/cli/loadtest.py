@@ -11,11 +11,11 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from loadtest.community.token_file import read_tokens
+from loadtest.errors import LoadTestError
+from loadtest.plan import SOCKETS_OF_ONE, Plan
+from loadtest.profiles import PROFILES, Profile, ProfileName
 from server.cli.options import run_async
-from server.loadtest.community.token_file import read_tokens
-from server.loadtest.errors import LoadTestError
-from server.loadtest.plan import SOCKETS_OF_ONE, Plan
-from server.loadtest.profiles import PROFILES, Profile, ProfileName
 
 _LOAD, _PEOPLE, _WAY, _OUTCOME = "Load", "People", "The way there", "Outcome"
 _PROFILES = "; ".join(f"{name.value}: {profile.purpose}" for name, profile in PROFILES.items())
@@ -159,9 +159,9 @@ def loadtest(  # noqa: PLR0917 - a command's parameters are its options
         storm_every=storm_every,
         storm_share=storm_share,
     )
-    from server.loadtest import run, target  # noqa: PLC0415 - heavy, and only needed here
-    from server.loadtest.report import outcome  # noqa: PLC0415
-    from server.loadtest.report.progress import Progress  # noqa: PLC0415
+    from loadtest import run, target  # noqa: PLC0415 - heavy, and only needed here
+    from loadtest.report import outcome  # noqa: PLC0415
+    from loadtest.report.progress import Progress  # noqa: PLC0415
 
     base = target.base_of(url)
     plan = Plan(

@@ -105,9 +105,9 @@ def migrate(config: ConfigOption = None, data: DataOption = None) -> None:
     Example: [bold]picshare migrate --config /etc/picshare.toml[/bold]
     """
     settings = settings_for(config, data=data)
-    from server.administration import commands as administration  # noqa: PLC0415 - heavy, and only needed here
+    from server.administration import commands  # noqa: PLC0415 - heavy, and only needed here
 
-    applied = run_async(administration.migrate(settings))
+    applied = run_async(commands.migrate(settings))
     typer.echo(f"Applied {', '.join(applied)}." if applied else "The database is up to date.")
 
 

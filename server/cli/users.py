@@ -48,10 +48,10 @@ def create(  # noqa: PLR0917 - a command's parameters are its options
     Example: [bold]picshare user create ada --email ada@example.com --role admin[/bold]
     """
     settings = settings_for(config, data=data)
-    from server.administration import commands as administration  # noqa: PLC0415 - heavy, and only needed here
+    from server.administration import commands  # noqa: PLC0415 - heavy, and only needed here
 
     user = run_async(
-        administration.create_user(
+        commands.create_user(
             settings,
             username=username,
             email=email,
@@ -74,9 +74,9 @@ def promote(
     Example: [bold]picshare user promote ada --role moderator[/bold]
     """
     settings = settings_for(config, data=data)
-    from server.administration import commands as administration  # noqa: PLC0415 - heavy, and only needed here
+    from server.administration import commands  # noqa: PLC0415 - heavy, and only needed here
 
-    user = run_async(administration.promote(settings, username, role))
+    user = run_async(commands.promote(settings, username, role))
     typer.echo(f"{user.username} is {user.role.value} now.")
 
 
@@ -91,10 +91,10 @@ def list_(
     Example: [bold]picshare user list a --limit 20[/bold]
     """
     settings = settings_for(config, data=data)
-    from server.administration import commands as administration  # noqa: PLC0415 - heavy, and only needed here
+    from server.administration import commands  # noqa: PLC0415 - heavy, and only needed here
 
     table = Table("username", "name", "role", "photos", "followers", "created")
-    for user in run_async(administration.find_users(settings, prefix, limit)):
+    for user in run_async(commands.find_users(settings, prefix, limit)):
         table.add_row(
             user.username,
             user.display_name,

@@ -112,10 +112,7 @@ class LiveStreams:
         found = []
         for offset, entry_id in missed:
             entry = entries.get(entry_id)
-            if entry is None:
-                data = notification_removed(entry_id, counters)
-            else:
-                data = notification_new(entry, counters)
+            data = notification_new(entry, counters) if entry else notification_removed(entry_id, counters)
             found.append(Publication(data=data, offset=offset))
         return found
 

@@ -15,14 +15,14 @@ from prometheus_client import CollectorRegistry
 from channels.contract.settings import LiveSettings
 from channels.protocol import codes
 from channels.protocol.codes import Disconnect, ErrorCode, Unsubscribed
+from loadtest.profiles import ProfileName
+from loadtest.report.document import document_of
 from server.cli.main import build_app
 from server.config.settings import LimitsSection
-from server.loadtest.profiles import ProfileName
-from server.loadtest.report.document import document_of
 from server.operation.collector import Collector
 from server.operation.metrics import LoopWatch, Metrics
 from tests.support.documents import ROOT, blocks, codes_in, documents, table_rows
-from tests.unit.server.loadtest.outcomes import outcome
+from tests.unit.loadtest.outcomes import outcome
 from workers.broker.routing import BINDINGS
 from workers.jobs import publications
 

@@ -11,7 +11,7 @@ from aiohttp.test_utils import TestServer
 
 from server.api.services import Services
 from server.composition.application import make_app
-from server.edge import responses as answers
+from server.edge import responses
 from tests.support.api import Api, running_api
 from tests.support.pictures import photograph
 
@@ -40,7 +40,7 @@ async def test_every_error_is_a_problem(api: Api) -> None:
     ]
     for method, path, options, status, code in cases:
         answer = await ann.call(method, path, **options)
-        problem = answers.Problem.model_validate(answer.expect(status))
+        problem = responses.Problem.model_validate(answer.expect(status))
         assert (problem.code, problem.status, problem.type) == (code, status, f"/docs#{code}"), path
         assert answer.headers["Content-Type"] == "application/problem+json", path
         assert answer.headers["X-Request-Id"] == problem.request_id
@@ -114,23 +114,23 @@ async def test_the_shapes_that_are_described_are_those_that_are_given(api: Api) 
     """What the API answers fits the models of its description, field by field."""
     ann, bob = await api.person(), await api.person()
     photo = await ann.upload(photograph(), "caption")
-    answers.Photo.model_validate(photo)
+    responses.Photo.model_validate(photo)
     await api.finish(photo)
     await bob.follow(ann)
     comment = await bob.call("POST", f"/photos/{photo['id']}/comments", json={"text": "text"})
-    answers.Comment.model_validate(comment.expect(201))
+    responses.Comment.model_validate(comment.expect(201))
     for path, model in (
-        (f"/photos/{photo['id']}", answers.Photo),
-        ("/feed", answers.ListInStream[answers.Photo]),
-        (f"/photos/{photo['id']}/comments", answers.ListOf[answers.Comment]),
-        (f"/users/{ann.id}", answers.Profile),
-        (f"/users/{ann.id}/followers", answers.ListOf[answers.Person]),
-        ("/users/me", answers.Account),
-        ("/notifications", answers.ListInStream[answers.Notification]),
-        ("/notifications/counters", answers.Counters),
+        (f"/photos/{photo['id']}", responses.Photo),
+        ("/feed", responses.ListInStream[responses.Photo]),
+        (f"/photos/{photo['id']}/comments", responses.ListOf[responses.Comment]),
+        (f"/users/{ann.id}", responses.Profile),
+        (f"/users/{ann.id}/followers", responses.ListOf[responses.Person]),
+        ("/users/me", responses.Account),
+        ("/notifications", responses.ListInStream[responses.Notification]),
+        ("/notifications/counters", responses.Counters),
     ):
         model.model_validate((await bob.call("GET", path)).expect(200))
-    answers.LiveTicket.model_validate((await bob.call("POST", "/live/token")).expect(201))
+    responses.LiveTicket.model_validate((await bob.call("POST", "/live/token")).expect(201))
 
 
 async def test_a_ticket_opens_one_connection_and_then_nothing(api: Api) -> None:
@@ -209,10 +209,6 @@ async def test_a_process_without_pages_or_live_serves_the_api_alone(services: Se
     server = TestServer(make_app(services))
     await server.start_server(access_log=None)
     await server.close()
-    paths = {
-        route.resource.canonical
-        for route in server.composition.application.router.routes()
-        if route.resource is not None
-    }
+    paths = {route.resource.canonical for route in server.app.router.routes() if route.resource is not None}
     assert "/" not in paths
     assert "/connection/websocket" not in paths

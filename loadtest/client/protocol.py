@@ -1,0 +1,127 @@
+"""The client's side of the live protocol for one connection: no await, no clock, no socket.
+
+A core outlives its connections: it keeps the epoch and the offset of each stream, hands them in at the next
+connect, and judges the order of whatever arrives. See `docs/live.md` for the rules.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any
+
+import orjson
+
+from loadtest.client.frames import Publication, Reply, publication_of
+
+PONG = b"{}"
+RECONNECTS = (*range(3000, 3500), *range(4000, 4500))  # close codes after which a client comes back by itself
+
+
+class Order(Enum):
+    """How a publication stands to those before it in its stream."""
+
+    NEXT = auto()
+    REPEATED = auto()  # the offset of the one before
+    BACKWARDS = auto()  # an offset below the one before
+
+
+@dataclass(slots=True)
+class Position:
+    """Where a stream stands."""
+
+    epoch: str
+    offset: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Connected:
+    """The connect was accepted.
+
+    `ping` is in seconds, `ttl` how many seconds the token lasts (0: for ever); `recovered` has each stream whose
+    recovery was asked for, and whether it came about; `missed` is what was recovered, in the order it was told.
+    """
+
+    ping: float
+    ttl: float
+    recovered: dict[str, bool]
+    missed: tuple[tuple[Publication, Order], ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Refused:
+    """A command was answered with an error; `connect` tells whether it was the connect."""
+
+    code: int
+    message: str
+    connect: bool
+
+
+class ClientCore:
+    """Write the commands of one client and judge what it hears."""
+
+    __slots__ = ("_connect_id", "_id", "_positions", "_wants_pong")
+
+    def __init__(self) -> None:
+        self._id = 0
+        self._connect_id = 0
+        self._positions: dict[str, Position] = {}
+        self._wants_pong = False
+
+    def connect(self, token: str) -> bytes:
+        """Return the first command of a connection; from the second connection on it asks for recovery."""
+        self._id += 1
+        self._connect_id = self._id
+        subs = {
+            channel: {"recover": True, "epoch": position.epoch, "offset": position.offset}
+            for channel, position in self._positions.items()
+        }
+        return orjson.dumps({"id": self._id, "connect": {"token": token, **({"subs": subs} if subs else {})}})
+
+    def refresh(self, token: str) -> bytes:
+        """Return the command that makes the connection last as long as a newer token."""
+        self._id += 1
+        return orjson.dumps({"id": self._id, "refresh": {"token": token}})
+
+    def ping(self) -> bytes | None:
+        """Return the answer to a ping, if the server wants one."""
+        return PONG if self._wants_pong else None
+
+    def answer(self, reply: Reply) -> Connected | Refused | None:
+        """Return what a reply means; None when it means nothing more."""
+        is_connect = reply.id == self._connect_id
+        if reply.error is not None:
+            return Refused(code=reply.error[0], message=reply.error[1], connect=is_connect)
+        return self._connected(reply.result) if is_connect else None
+
+    def take(self, publication: Publication) -> Order:
+        """Judge a publication by its offset and move the stream's position on; a repeat does not move it."""
+        position = self._positions.get(publication.channel)
+        offset = publication.offset
+        if position is None or not offset:
+            return Order.NEXT
+        if offset > position.offset:
+            position.offset = offset
+            return Order.NEXT
+        return Order.REPEATED if offset == position.offset else Order.BACKWARDS
+
+    def _connected(self, result: Any) -> Connected:
+        self._wants_pong = bool(result.get("pong"))
+        subs = result.get("subs") or {}
+        # A stream that the result does not name is not heard any more.
+        recovered = {channel: bool(subs.get(channel, {}).get("recovered")) for channel in self._positions}
+        missed: list[tuple[Publication, Order]] = []
+        for channel, sub in subs.items():
+            now = Position(str(sub.get("epoch", "")), int(sub.get("offset", 0)))
+            if recovered.get(channel):
+                for pub in sub.get("publications") or ():
+                    publication = publication_of(channel, pub)
+                    missed.append((publication, self.take(publication)))
+                now.offset = max(now.offset, self._positions[channel].offset)
+            self._positions[channel] = now
+        return Connected(
+            ping=float(result.get("ping", 0)),
+            ttl=float(result.get("ttl", 0)) if result.get("expires") else 0.0,
+            recovered=recovered,
+            missed=tuple(missed),
+        )

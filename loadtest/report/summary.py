@@ -1,0 +1,89 @@
+"""The outcome of a load test: the one thing that table, JSON and picture are made from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from loadtest import names
+from loadtest.measures.histogram import Histogram
+from loadtest.measures.record import Record
+from loadtest.measures.timeline import Timeline
+from loadtest.plan import Plan
+from loadtest.report.figures import Deliveries, Sockets, Spread, TesterLoad
+from loadtest.report.findings import Finding, Severity, findings_of
+
+DRAWN = (*names.KINDS, names.CONNECT, names.RECOVERY)
+REQUESTS = (names.REQUEST_LIKE, names.REQUEST_UPLOAD, names.REQUEST_FEED)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """Everything that is reported; `findings` says in sentences what deserves attention, the worst first."""
+
+    plan: Plan
+    started_at: datetime
+    connecting_seconds: float
+    acting_seconds: float
+    sockets: Sockets
+    deliveries: Mapping[str, Deliveries]
+    publications: int
+    repeated: int
+    disorder: int
+    requests: Mapping[str, Spread]
+    limited: Mapping[str, int]
+    errors: Mapping[str, int]
+    tester: TesterLoad
+    timeline: Timeline
+    acting_from: float | None
+    histograms: Mapping[str, Histogram]
+    findings: tuple[Finding, ...]
+
+    @property
+    def lost(self) -> int:
+        """Return how many deliveries were lost."""
+        return sum(item.lost for item in self.deliveries.values())
+
+    @property
+    def duplicates(self) -> int:
+        """Return how many deliveries came twice."""
+        return self.repeated + sum(item.duplicate for item in self.deliveries.values())
+
+    @property
+    def well(self) -> bool:
+        """Tell whether the service kept what it promises."""
+        return all(finding.severity is not Severity.BAD for finding in self.findings)
+
+
+def summarise(plan: Plan, record: Record, started_at: datetime) -> Summary:
+    """Return the outcome of a record."""
+    measures = record.measures
+    counts = measures.counts
+    deliveries = {kind: Deliveries.of(kind, measures) for kind in names.KINDS if counts[f"{names.ACTS} {kind}"]}
+    sockets, tester = Sockets.of(plan.sockets, measures), TesterLoad.of(record)
+    prefix = f"{names.LIMITED} "
+    limited = {name.removeprefix(prefix): count for name, count in counts.items() if name.startswith(prefix)}
+    acting = record.acting
+    findings = findings_of(
+        sockets, deliveries, tester, limited, repeated=counts[names.REPEATED], disorder=counts[names.DISORDER]
+    )
+    return Summary(
+        plan=plan,
+        started_at=started_at,
+        connecting_seconds=acting[0] if acting else 0.0,
+        acting_seconds=acting[1] - acting[0] if acting else 0.0,
+        sockets=sockets,
+        deliveries=deliveries,
+        publications=counts[names.PUBLICATIONS],
+        repeated=counts[names.REPEATED],
+        disorder=counts[names.DISORDER],
+        requests={name: Spread.of(measures.durations[name]) for name in REQUESTS if name in measures.durations},
+        limited=limited,
+        errors=dict(measures.errors.most_common()),
+        tester=tester,
+        timeline=record.timeline,
+        acting_from=acting[0] if acting else None,
+        histograms={name: measures.durations[name] for name in DRAWN if name in measures.durations},
+        findings=findings,
+    )
