@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from server.actions.presence import PresenceView
 from server.api.photo_serializer import PhotoView
 from server.edge.api_request import Call, json_answer, list_answer
 from server.edge.cursors import Cursors
@@ -11,7 +12,6 @@ from server.edge.endpoint import Access, Endpoint
 from server.edge.paging import Pager
 from server.edge.requests import ListQuery, SearchQuery
 from server.edge.responses import ListOf, Person, Photo, Profile
-from server.presence import PresenceView
 from storage.errors import NotFoundError
 from storage.models import User
 from storage.postgres.database import Database

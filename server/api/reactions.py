@@ -5,7 +5,7 @@ from __future__ import annotations
 import orjson
 from aiohttp import web
 
-from server.counting import Counting
+from server.actions.counting import Counting
 from server.edge.api_request import Call, empty_answer, json_answer, list_answer
 from server.edge.cursors import Cursors
 from server.edge.endpoint import Access, Endpoint

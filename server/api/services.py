@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
 from channels.bus.presence_store import PresenceBook
 from channels.bus.publisher import LivePublisher
 from channels.live import Live
 from server.edge.access_log import AccessLog, EventLog
 from server.edge.addresses import Network
+from server.edge.middleware import HttpMetrics, NoHttpMetrics
 from server.identity.passwords import Passwords
 from server.identity.quotas_policy import Limits
 from server.media.urls import MediaUrls
@@ -28,21 +28,6 @@ from storage.limits.gate import Gate
 from storage.limits.quotas import Quotas
 from storage.limits.tickets import Tickets
 from storage.postgres.database import Database
-
-
-class HttpMetrics(Protocol):
-    """Count what the edge does."""
-
-    def request_done(self, *, method: str, route: str, status: int, seconds: float) -> None:
-        """Record one answered request; `route` is the template ("/api/v1/photos/{id}"), never the path."""
-        ...
-
-
-class NoHttpMetrics:
-    """Count nothing."""
-
-    def request_done(self, *, method: str, route: str, status: int, seconds: float) -> None:
-        """Record nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)

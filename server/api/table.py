@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from server.actions.counting import Counting
+from server.actions.presence import PresenceView
 from server.api.accounts import AccountApi, SignUpApi
 from server.api.feed import FeedApi
 from server.api.live import LiveApi
@@ -13,7 +15,6 @@ from server.api.reactions import CommentsApi, LikesApi
 from server.api.relations import RelationsApi
 from server.api.services import Services
 from server.api.tokens import SignInDoor, TokensApi
-from server.counting import Counting
 from server.edge.authentication import Authentication, SessionCookies
 from server.edge.cursors import Cursors
 from server.edge.endpoint import Endpoint
@@ -22,7 +23,6 @@ from server.edge.last_seen import Recency
 from server.identity.sessions import SessionDesk
 from server.identity.tokens import AccessTokens
 from server.media.uploads import UploadLimits, Uploads
-from server.presence import PresenceView
 
 
 def endpoints(services: Services, tokens: AccessTokens) -> list[Endpoint]:

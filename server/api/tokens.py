@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from server.edge.api_request import Call, empty_answer, json_answer, unauthorized
+from server.edge.api_request import Call, empty_answer, json_answer
 from server.edge.authentication import Authentication, SessionCookies
 from server.edge.endpoint import Access, Endpoint
 from server.edge.guard import admit
+from server.edge.problems import unauthorized
 from server.edge.requests import Refresh, SignIn
 from server.edge.responses import Account, Tokens
 from server.identity.passwords import Passwords

@@ -12,8 +12,8 @@ import structlog
 import typer
 
 from server.cli import deadletters, examine, loadtest, serve, users
+from server.config.redaction import redact_text
 from server.errors import ServerError
-from server.operation.logs import redact_text
 from storage.errors import ConflictError, EngineError, NotFoundError, SchemaError, UnavailableError
 from workers.errors import BrokerError
 

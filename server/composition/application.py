@@ -9,7 +9,7 @@ import orjson
 from aiohttp import web
 
 from channels.live import Live
-from server.api.services import ApiSettings, HttpMetrics, Services
+from server.api.services import ApiSettings, Services
 from server.api.table import endpoints
 from server.edge.access_log import AccessLog, EventLog
 from server.edge.addresses import ClientAddresses
@@ -17,7 +17,7 @@ from server.edge.api_request import json_answer
 from server.edge.authentication import Authentication
 from server.edge.endpoint import PREFIX, Endpoint
 from server.edge.guard import Guard
-from server.edge.middleware import Handler, edge
+from server.edge.middleware import Handler, HttpMetrics, edge
 from server.edge.openapi import describe
 from server.edge.pages import Pages
 from server.identity.tokens import AccessTokens

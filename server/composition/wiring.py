@@ -11,12 +11,13 @@ from aiohttp import web
 from channels.contract.ports import Ports
 from channels.contract.settings import LiveSettings
 from channels.live import Live
+from server.actions.counting import Counting
+from server.actions.presence import PresenceView
 from server.api.services import ApiSettings, Services
 from server.composition.application import make_app, make_live_app
 from server.composition.roles import Service
 from server.composition.stores import Stores
 from server.config.settings import Settings
-from server.counting import Counting
 from server.edge.access_log import AccessLog, EventLog, JsonLines
 from server.errors import ConfigError
 from server.identity.passwords import Passwords
@@ -31,7 +32,6 @@ from server.media.urls import MediaUrls
 from server.operation.logs import LogStream, writes_json
 from server.operation.measured_feeds import MeasuredFeeds
 from server.operation.metrics import Metrics
-from server.presence import PresenceView
 from storage.blobs.file import TEMPORARY
 from storage.feeds.home import Home
 from storage.ids import slot_group

@@ -12,9 +12,9 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from server.config.loading import variable_of
+from server.config.redaction import MASK, redact_text
 from server.config.section import Section
 from server.config.settings import Settings
-from server.operation.logs import MASK, redact_text
 
 _WIDTH = 100
 

@@ -11,7 +11,7 @@ import orjson
 from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
-from server.edge.problems import ProblemError, bad_field, invalid
+from server.edge.problems import ProblemError, bad_field, invalid, unauthorized
 from storage import ids
 from storage.models import Role
 
@@ -122,14 +122,6 @@ def refuse_encoding(request: web.BaseRequest) -> None:
     """Raise a 415 for a compressed body: a few bytes of it could stand for gigabytes."""
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise ProblemError(415, "unsupported_encoding", "send the body without Content-Encoding")
-
-
-def unauthorized(code: str, detail: str) -> ProblemError:
-    """Return a 401."""
-    challenge = (
-        'Bearer realm="picshare"' if code == "unauthorized" else 'Bearer realm="picshare", error="invalid_token"'
-    )
-    return ProblemError(401, code, detail, headers={"WWW-Authenticate": challenge})
 
 
 def body_timeout() -> ProblemError:

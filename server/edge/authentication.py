@@ -10,8 +10,8 @@ import hmac
 
 from aiohttp import web
 
-from server.edge.api_request import Viewer, unauthorized
-from server.edge.problems import ProblemError
+from server.edge.api_request import Viewer
+from server.edge.problems import ProblemError, unauthorized
 from server.identity.tokens import AccessTokens, TokenError
 
 ACCESS_COOKIE = "picshare_access"

@@ -58,3 +58,6 @@ class Endpoint:
     answer: type[BaseModel] | None = None
     problems: tuple[int, ...] = ()
     idempotent: bool = False
+
+
+FILE_FIELD = "file"

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from server.edge.api_request import VIEWER, Call, Viewer, unauthorized
+from server.edge.api_request import VIEWER, Call, Viewer
 from server.edge.authentication import Authentication
 from server.edge.endpoint import Access, Endpoint
 from server.edge.middleware import Handler
-from server.edge.problems import ProblemError
+from server.edge.problems import ProblemError, unauthorized
 from server.identity.quotas_policy import Limits, address_subject, announce
 from storage.limits.gate import Gate
 from storage.limits.quotas import Quota, QuotaPolicy, Quotas

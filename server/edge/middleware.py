@@ -10,12 +10,12 @@ import re
 import secrets
 import time
 from collections.abc import Awaitable, Callable
+from typing import Protocol
 
 import structlog
 from aiohttp import ClientConnectionResetError, web
 from aiohttp.typedefs import Middleware
 
-from server.api.services import HttpMetrics
 from server.edge.access_log import Access, AccessLog
 from server.edge.addresses import ClientAddresses
 from server.edge.api_request import ADDRESS, ANSWER_HEADERS, VIEWER
@@ -128,3 +128,18 @@ class RequestIds:
         if given is not None and _GOOD_REQUEST_ID.fullmatch(given):
             return given
         return f"{self._start}{next(self._numbers):08x}"
+
+
+class HttpMetrics(Protocol):
+    """Count what the edge does."""
+
+    def request_done(self, *, method: str, route: str, status: int, seconds: float) -> None:
+        """Record one answered request; `route` is the template ("/api/v1/photos/{id}"), never the path."""
+        ...
+
+
+class NoHttpMetrics:
+    """Count nothing."""
+
+    def request_done(self, *, method: str, route: str, status: int, seconds: float) -> None:
+        """Record nothing."""

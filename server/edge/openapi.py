@@ -10,10 +10,9 @@ from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from server.edge.authentication import ACCESS_COOKIE, CSRF_HEADER
-from server.edge.endpoint import PREFIX, Access, Endpoint, Form
+from server.edge.endpoint import FILE_FIELD, PREFIX, Access, Endpoint, Form
 from server.edge.idempotent import HEADER
 from server.edge.responses import Problem
-from server.media.uploads import FILE_FIELD
 
 _REFERENCE = "#/components/schemas/{model}"
 _WORDS = {

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from channels.contract.errors import LiveUnavailableError
 from server.edge.cursors import BadCursorError
-from server.identity.passwords import PasswordsBusyError
+from server.identity.errors import PasswordsBusyError, RefreshTokenError
 from storage.errors import ConflictError, InvalidValueError, NotFoundError, UnavailableError
 
 CONTENT_TYPE = "application/problem+json"
@@ -125,8 +125,17 @@ _TABLE: tuple[tuple[type[Exception], Callable[[Any], ProblemError]], ...] = (
     (InvalidValueError, lambda error: ProblemError(422, "invalid_input", str(error))),
     (UnavailableError, _unavailable),
     (LiveUnavailableError, _unavailable),
+    (RefreshTokenError, lambda error: unauthorized("refresh_token_invalid", str(error))),
     (PasswordsBusyError, lambda error: ProblemError(503, "busy", str(error), headers={"Retry-After": "3"})),
     (BadCursorError, lambda error: bad_field("cursor", str(error))),
     (ValidationError, invalid),
     (web.HTTPException, _routing_problem),
 )
+
+
+def unauthorized(code: str, detail: str) -> ProblemError:
+    """Return a 401."""
+    challenge = (
+        'Bearer realm="picshare"' if code == "unauthorized" else 'Bearer realm="picshare", error="invalid_token"'
+    )
+    return ProblemError(401, code, detail, headers={"WWW-Authenticate": challenge})

@@ -15,13 +15,11 @@ from typing import TypeVar
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from server.identity.errors import PasswordsBusyError
+
 QUEUE_LIMIT = 64  # waiting hashes; at 100 ms each over two threads the last one waits three seconds
 
 T = TypeVar("T")
-
-
-class PasswordsBusyError(Exception):
-    """Say that too many passwords are being checked at this moment; trying again soon helps."""
 
 
 class Passwords:

@@ -10,7 +10,7 @@ import structlog
 
 from channels.bus.envelope import control_body
 from channels.bus.publisher import LivePublisher
-from server.edge.api_request import unauthorized
+from server.identity.errors import RefreshTokenError
 from server.identity.tokens import AccessTokens, new_refresh_token, refresh_digest
 from storage.errors import NotFoundError
 from storage.limits.tickets import REVOCATION_MARGIN, Tickets
@@ -54,23 +54,23 @@ class SessionDesk:
         return self._pair(user, session, refresh)
 
     async def renew(self, refresh: str) -> TokenPair:
-        """Exchange a refresh token; raise a 401 for one that is not good, and end the session if it was used before."""
+        """Exchange a refresh token; raise `RefreshTokenError`, and end the session if the token was used before."""
         fresh = new_refresh_token()
         async with self._db.transaction() as tx:
             rotation = await sessions.rotate(
                 tx, old_sha256=refresh_digest(refresh), new_sha256=refresh_digest(fresh), expires_at=self._expiry()
             )
         if rotation.user_id is None or rotation.session_id is None:
-            raise unauthorized("refresh_token_invalid", "this refresh token is not valid; sign in again")
+            raise RefreshTokenError("this refresh token is not valid; sign in again")
         if rotation.kind == "reused":
             log.warning("refresh_token_reused", session=rotation.session_id)
             await self.forget(rotation.user_id, [rotation.session_id])
         if rotation.kind != "ok":
-            raise unauthorized("refresh_token_invalid", "this refresh token is not valid; sign in again")
+            raise RefreshTokenError("this refresh token is not valid; sign in again")
         try:
             user = await users.get(self._db, rotation.user_id)
         except NotFoundError as error:
-            raise unauthorized("refresh_token_invalid", "this account is gone") from error
+            raise RefreshTokenError("this account is gone") from error
         return self._pair(user, rotation.session_id, fresh)
 
     async def end(self, user_id: int, session: str) -> None:

@@ -6,8 +6,8 @@ import orjson
 
 from channels.contract.errors import PermissionDeniedError, UnknownChannelError
 from channels.contract.ports import Grant, Identity
+from server.actions.presence import PresenceView
 from server.live.store_errors import store_errors
-from server.presence import PresenceView
 from storage import ids
 from storage.errors import NotFoundError
 from storage.postgres.database import Queryable

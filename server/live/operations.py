@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from channels.contract.errors import LiveUnavailableError, OperationError, UnknownOperationError
 from channels.contract.ports import Identity
-from server.counting import Counting
+from server.actions.counting import Counting
 from server.edge.problems import ProblemError, invalid, problem_of
 from server.edge.requests import NotificationIds, PhotoOfCall
 from server.edge.responses import Counters, Likes

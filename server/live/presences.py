@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from channels.contract.errors import NotOfferedError, PermissionDeniedError, UnknownChannelError
 from channels.contract.ports import Identity, Presence, Present
+from server.actions.presence import PresenceView
 from server.live.store_errors import store_errors
-from server.presence import PresenceView
 from storage import ids
 from workers.jobs import publications
 

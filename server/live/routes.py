@@ -9,9 +9,10 @@ from aiohttp import web
 from channels.contract.errors import TokenExpiredError, TokenInvalidError
 from channels.contract.ports import Identity
 from channels.live import Live
-from server.edge.api_request import ADDRESS, unauthorized
+from server.edge.api_request import ADDRESS
 from server.edge.authentication import Authentication
 from server.edge.endpoint import PREFIX
+from server.edge.problems import unauthorized
 
 WEBSOCKET = "/connection/websocket"
 SSE = "/connection/sse"

@@ -18,11 +18,11 @@ from pathlib import Path
 from aiohttp import web
 
 from server.edge.api_request import body_timeout, refuse_encoding
+from server.edge.endpoint import FILE_FIELD
 from server.edge.problems import ProblemError, bad_field
 from server.media.image_header import BadImageError, ImageHeader, NotAnImageError, read_header
 from server.media.multipart import FormParser, MultipartError, PartBegin, PartData
 
-FILE_FIELD = "file"
 PREFIX = "upload-"  # of temporary files, so that what a killed process left can be told
 _PIECE = 256 * 1024
 _SLICE = 64 * 1024  # of what arrived: a form's parser copies what it is fed

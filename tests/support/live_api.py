@@ -14,15 +14,15 @@ import aiohttp
 from channels.contract.ports import Ports
 from channels.contract.settings import LiveSettings
 from channels.live import Live
+from server.actions.counting import Counting
+from server.actions.presence import PresenceView
 from server.api.services import Services
-from server.counting import Counting
 from server.identity.tokens import AccessTokens
 from server.live.authenticator import LiveAuthenticator
 from server.live.authorizer import LiveAuthorizer
 from server.live.operations import LiveOperations
 from server.live.presences import LivePresences
 from server.live.streams import LiveStreams
-from server.presence import PresenceView
 from storage.feeds.notification_log import NotificationLog
 from storage.ids import slot_group
 from storage.redis.client import Redis

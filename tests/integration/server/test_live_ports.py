@@ -12,11 +12,11 @@ from channels.bus.addressing import channel_prefix, registry_key
 from channels.bus.envelope import stream_body
 from channels.contract.errors import PermissionDeniedError, TokenExpiredError, TokenInvalidError, UnknownChannelError
 from channels.contract.ports import Identity, Position
+from server.actions.presence import PresenceView
 from server.identity.tokens import AccessTokens
 from server.live.authenticator import LiveAuthenticator
 from server.live.authorizer import LiveAuthorizer
 from server.live.streams import LiveStreams
-from server.presence import PresenceView
 from storage import ids
 from storage.feeds.notification_log import NotificationLog
 from storage.feeds.window_log import Announcement

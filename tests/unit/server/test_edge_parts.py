@@ -19,7 +19,8 @@ from server.edge.cursors import BadCursorError
 from server.edge.problems import invalid, problem_of
 from server.edge.requests import AccountChange, NewComment, PhotoWords, SignUp, tag_of
 from server.identity import passwords
-from server.identity.passwords import Passwords, PasswordsBusyError
+from server.identity.errors import PasswordsBusyError
+from server.identity.passwords import Passwords
 from server.identity.quotas_policy import Limits, address_subject, announce, rate
 from storage.errors import ConflictError, InvalidValueError, NotFoundError, SchemaError, UnavailableError
 from storage.limits.quotas import Quota

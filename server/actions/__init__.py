@@ -1,0 +1,1 @@
+"""Use cases: what a user does, once; REST, live rpc and the demonstration community adapt them."""
