@@ -32,7 +32,7 @@ test: $(VENV)/dev.stamp ## every test; installs the engines, the browser and the
 soak: $(VENV)/dev.stamp ## torture live recovery for SOAK_SECONDS (300), from a random SOAK_SEED or from yours
 	@tests/install-engines
 	SOAK_SECONDS=$${SOAK_SECONDS:-300} SOAK_EXAMPLES=$${SOAK_EXAMPLES:-3000} \
-	    $(BIN)/pytest -q -s --show-capture=no tests/unit/channels/test_recovery.py tests/soak $(ARGS)
+	    $(BIN)/pytest -q -s --show-capture=no tests/unit/channels/hub/test_recovery_model.py tests/soak $(ARGS)
 
 format: $(VENV)/dev.stamp ## put the code in its one form
 	$(BIN)/ruff format .

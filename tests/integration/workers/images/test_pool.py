@@ -169,7 +169,7 @@ asyncio.run(main())
 
 async def test_parent_killed(endless: Path) -> None:
     """Children die with a parent that is killed, the one that is busy included."""
-    root = Path(__file__).parents[3]
+    root = Path(__file__).parents[4]
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", PARENT, str(endless), cwd=root, stdout=asyncio.subprocess.PIPE
     )

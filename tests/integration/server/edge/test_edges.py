@@ -17,7 +17,7 @@ from tests.support.pictures import photograph
 
 pytestmark = pytest.mark.engines
 
-STATIC = Path(__file__).parents[3] / "static"
+STATIC = Path(__file__).parents[4] / "static"
 
 
 async def test_every_error_is_a_problem(api: Api) -> None:

@@ -13,7 +13,7 @@ from server.config.reference import effective, markdown, sections, toml
 from server.errors import ConfigError
 from server.identity.quotas_policy import Limits
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 
 
 @pytest.fixture(autouse=True)

@@ -88,7 +88,7 @@ def test_help_leaves_the_heavy_parts_unloaded() -> None:
 
     async def run() -> tuple[int | None, bytes]:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-c", code, cwd=Path(__file__).parents[3], stderr=asyncio.subprocess.PIPE
+            sys.executable, "-c", code, cwd=Path(__file__).parents[4], stderr=asyncio.subprocess.PIPE
         )
         _, error = await process.communicate()
         return process.returncode, error
