@@ -155,7 +155,7 @@ async def test_close_leaves_nothing() -> None:
 
 PARENT = """
 import asyncio, pathlib, sys
-from workers.decoder import Decoder
+from workers.images.pool import Decoder
 
 async def main():
     decoder = Decoder(processes=2)
