@@ -17,7 +17,7 @@ from bench.report import Figure, figure
 from storage.cache.cards import Cards
 from storage.embedded.postgres import embedded_postgres
 from storage.feeds.feeds import Feeds
-from storage.feeds.window_log import Announcement
+from storage.feeds.window_log import LivePublication
 from storage.ids import IdMaker, slot_group
 from storage.postgres.database import Database
 from storage.postgres.migrate import migrate
@@ -119,7 +119,7 @@ async def _chunks(db: Database, author: int) -> list[list[int]]:
 
 
 async def _fan_out(db: Database, feeds: Feeds, author: int, photos: list[int]) -> float:
-    announcement = Announcement(registry_key=_presence_key, channel_prefix=_channel_prefix, body=b"x" * 900)
+    announcement = LivePublication(registry_key=_presence_key, channel_prefix=_channel_prefix, body=b"x" * 900)
     inserted, started = 0, time.perf_counter()
     for photo in photos:
         for chunk in await _chunks(db, author):
@@ -143,7 +143,7 @@ async def _zadd(db: Database, redis: Redis, author: int, photos: list[int]) -> f
 
 async def _sizes(redis: Redis, feeds: Feeds, users: list[int], ids: IdMaker) -> list[float]:
     """Measure full feeds between further insertions, so that trimming and growth are in it."""
-    announcement = Announcement(registry_key=_presence_key, channel_prefix=_channel_prefix, body=b"x")
+    announcement = LivePublication(registry_key=_presence_key, channel_prefix=_channel_prefix, body=b"x")
     sizes = []
     for user in _rounds(users, 4):
         await feeds.insert(ids.new(0), [user], announcement)

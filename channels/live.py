@@ -9,29 +9,29 @@ import structlog
 from aiohttp import web
 
 from channels.bus.addressing import draw_process_id, process_channels
-from channels.bus.presence_store import PresenceBook
+from channels.bus.presence_store import PresenceStore
 from channels.bus.processes import Processes
 from channels.bus.publisher import LivePublisher
 from channels.bus.pubsub import PubSub
-from channels.bus.redis_client import Engine
+from channels.bus.redis_client import RedisClient
 from channels.bus.registry import Registry
-from channels.commands.connect import Sessions
-from channels.commands.connection_manager import Conversations
-from channels.commands.dispatcher import Commands, Desks
+from channels.commands.connect import ConnectHandler
+from channels.commands.connection_manager import ConnectionManager
+from channels.commands.dispatcher import CommandDispatcher, Desks
 from channels.commands.emulation import Emulation
-from channels.commands.subscriptions import Subscriptions
+from channels.commands.subscriptions import SubscriptionHandler
 from channels.connection.drain import drain
 from channels.connection.keepalive import Keepalive
-from channels.connection.write_buffer import Departures
+from channels.connection.write_buffer import WriteScheduler
 from channels.contract.errors import LiveUnavailableError
 from channels.contract.metrics import LiveMetrics, NoLiveMetrics
 from channels.contract.ports import Ports
 from channels.contract.settings import LiveSettings
 from channels.hub.delivery import Delivery
 from channels.hub.ears import Ears
-from channels.hub.heartbeat import Attendance
+from channels.hub.heartbeat import Heartbeat
 from channels.hub.hub import Hub
-from channels.hub.recovery import Resync
+from channels.hub.recovery import StreamRecovery
 from channels.protocol.codec_json import JsonCodec
 from channels.protocol.codec_msgpack import MsgpackCodec
 from channels.protocol.codec_protobuf import ProtobufCodec
@@ -39,7 +39,7 @@ from channels.transports.admission import Admission
 from channels.transports.poller import Poller
 from channels.transports.streaming import Streaming
 from channels.transports.websocket import WebSocketEndpoint
-from channels.transports.websocket_format import WebSocketForm
+from channels.transports.websocket_format import WebSocketFormat
 
 log = structlog.get_logger(__name__)
 
@@ -53,7 +53,7 @@ class Live:
 
     def __init__(
         self,
-        redis: Engine,
+        redis: RedisClient,
         ports: Ports,
         group_of: Callable[[int], int],
         settings: LiveSettings | None = None,
@@ -66,21 +66,21 @@ class Live:
         self.authenticator = ports.authenticator
         self.process_id = draw_process_id()
         channels = process_channels(self.process_id)
-        self._hub = Hub(Departures(metrics.live_sent, patience=settings.close_deadline))
+        self._hub = Hub(WriteScheduler(metrics.live_sent, patience=settings.close_deadline))
         self._registry = Registry(redis, self.process_id, group_of, self._hub.has_user, joined=metrics.live_joined)
-        self._resync = Resync(self._hub, self._registry, ports.streams, settings, metrics)
+        self._resync = StreamRecovery(self._hub, self._registry, ports.streams, settings, metrics)
         processes = Processes(redis, self.process_id, deadline=settings.process_deadline)
-        book = PresenceBook(redis, group_of)
-        self._attendance = Attendance(processes, book, self._resync.forgotten, settings, metrics)
+        book = PresenceStore(redis, group_of)
+        self._attendance = Heartbeat(processes, book, self._resync.forgotten, settings, metrics)
         delivery = Delivery(self._hub, ports.presences, frozenset(channels), self._resync, self._hear)
         self._pubsub = PubSub(redis, channels, delivery, wanted=self._hub.wanted, deadline=settings.pubsub_deadline)
         self._keepalive = Keepalive(settings)
         self._admission = Admission(settings, self._hub.count_at)
-        conversations = Conversations(self._commands(ports), self._hub, self._keepalive, settings, metrics)
+        conversations = ConnectionManager(self._commands(ports), self._hub, self._keepalive, settings, metrics)
         poller = Poller()
         self._websocket = WebSocketEndpoint(
             conversations,
-            [WebSocketForm(codec) for codec in (JsonCodec(), ProtobufCodec(), MsgpackCodec())],
+            [WebSocketFormat(codec) for codec in (JsonCodec(), ProtobufCodec(), MsgpackCodec())],
             self._admission,
             poller,
             limit=settings.message_bytes,
@@ -133,12 +133,12 @@ class Live:
         except LiveUnavailableError as error:
             log.warning("live_registrations_left_behind", error=str(error))
 
-    def _commands(self, ports: Ports) -> Commands:
+    def _commands(self, ports: Ports) -> CommandDispatcher:
         ears = Ears(hub=self._hub, registry=self._registry, pubsub=self._pubsub)
         desks = Desks(
-            sessions=Sessions(ports, ears, self._resync, self._keepalive, self._settings),
-            subscriptions=Subscriptions(ports, ears, self._settings),
+            sessions=ConnectHandler(ports, ears, self._resync, self._keepalive, self._settings),
+            subscriptions=SubscriptionHandler(ports, ears, self._settings),
             presences=ports.presences,
             operations=ports.operations,
         )
-        return Commands(desks, self._hub, self._settings)
+        return CommandDispatcher(desks, self._hub, self._settings)

@@ -123,7 +123,7 @@ class Comment:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class LikeState:
+class PhotoCounters:
     """What a like or unlike left behind: the viewer's own state, the counters, and the photo's `version`."""
 
     photo_id: int

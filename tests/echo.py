@@ -13,15 +13,15 @@ import sys
 from aiohttp import web
 
 from channels.connection.transport import Transport
-from channels.connection.wire_format import Form
-from channels.connection.write_buffer import Departures, Outbox
+from channels.connection.wire_format import WireFormat
+from channels.connection.write_buffer import WriteBuffer, WriteScheduler
 from channels.contract.settings import LiveSettings
 from channels.protocol import codes
 from channels.protocol.codec_json import JsonCodec
 from channels.transports.admission import Admission
 from channels.transports.poller import Poller
 from channels.transports.websocket import WebSocketEndpoint
-from channels.transports.websocket_format import WebSocketForm, binary_frame, text_frame
+from channels.transports.websocket_format import WebSocketFormat, binary_frame, text_frame
 
 PATH = "/echo"
 LIMIT = 64 << 20  # bytes: suites send messages of 16 MiB
@@ -31,25 +31,25 @@ class Echo:
     """Send every message back."""
 
     def __init__(self) -> None:
-        self._departures = Departures(lambda _: None, patience=5.0)
+        self._departures = WriteScheduler(lambda _: None, patience=5.0)
 
-    def open(self, form: Form, transport: Transport, address: str) -> Outbox:
+    def open(self, form: WireFormat, transport: Transport, address: str) -> WriteBuffer:
         """Return an outbox."""
         del address
-        return Outbox(form, transport, self._departures)
+        return WriteBuffer(form, transport, self._departures)
 
-    def received(self, outbox: Outbox, data: bytes | str) -> None:
+    def received(self, outbox: WriteBuffer, data: bytes | str) -> None:
         """Send it back."""
         outbox.put(text_frame(data.encode()) if isinstance(data, str) else binary_frame(data))
 
-    def disturbed(self, outbox: Outbox) -> None:
+    def disturbed(self, outbox: WriteBuffer) -> None:
         """Count nothing."""
 
-    def overrun(self, outbox: Outbox) -> None:
+    def overrun(self, outbox: WriteBuffer) -> None:
         """Close who takes too little."""
         outbox.close(codes.SLOW)
 
-    def lost(self, outbox: Outbox) -> None:
+    def lost(self, outbox: WriteBuffer) -> None:
         """Write nothing any more."""
         outbox.gone(codes.NORMAL)
 
@@ -57,7 +57,7 @@ class Echo:
 def echo_app() -> web.Application:
     """Return an application with the echo at `/echo`."""
     admission = Admission(LiveSettings(), lambda _: 0)
-    endpoint = WebSocketEndpoint(Echo(), [WebSocketForm(JsonCodec())], admission, Poller(), limit=LIMIT, unsent=LIMIT)
+    endpoint = WebSocketEndpoint(Echo(), [WebSocketFormat(JsonCodec())], admission, Poller(), limit=LIMIT, unsent=LIMIT)
 
     async def handle(request: web.Request) -> web.StreamResponse:
         return await endpoint.handle(request, request.remote or "")

@@ -25,7 +25,7 @@ from server.config.settings import Settings
 from server.live.routes import WEBSOCKET
 from server.operation.collector import Collector
 from server.operation.health import Health, add_health_routes
-from server.operation.lifecycle import Leaving, Node, run_node
+from server.operation.lifecycle import Node, ShutdownOptions, run_node
 from server.operation.listening import bound
 from server.operation.logs import set_up_logs
 from server.operation.metrics import Metrics
@@ -59,7 +59,7 @@ async def serve(kind: str, port: int) -> None:
         add_health_routes(app, health, metrics)
         gc.freeze()  # as in production
         services = {"live": live.run, "stall watch": watch.run, "collector": Collector(metrics.registry).run}
-        await run_node(Node(health=health, services=services, app=app, drain=live.close), sockets, Leaving())
+        await run_node(Node(health=health, services=services, app=app, drain=live.close), sockets, ShutdownOptions())
 
 
 class _State:

@@ -20,7 +20,7 @@ from channels.bus.addressing import (
     user_field,
 )
 from channels.bus.envelope import PRESENCE_HEAD
-from channels.bus.redis_client import Engine, Script
+from channels.bus.redis_client import RedisClient, Script
 from channels.bus.redis_errors import live_errors
 from channels.cancellation import heed_cancellation
 from channels.contract.ports import Presence
@@ -39,10 +39,10 @@ class Clearing:
     others: set[bytes] = field(default_factory=set)
 
 
-class PresenceBook:
+class PresenceStore:
     """Read and keep who is online; all methods raise `LiveUnavailableError`."""
 
-    def __init__(self, redis: Engine, group_of: Callable[[int], int]) -> None:
+    def __init__(self, redis: RedisClient, group_of: Callable[[int], int]) -> None:
         self._group_of = group_of
         self._look = Script(redis, "presence.lua")
         self._part = Script(redis, "part.lua")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from channels.bus.addressing import PROCESSES_KEY
-from channels.bus.redis_client import Engine, Script
+from channels.bus.redis_client import RedisClient, Script
 from channels.bus.redis_errors import live_errors
 
 
@@ -29,7 +29,7 @@ class Beat:
 class Processes:
     """Say that this process lives, and learn which others do not; all methods raise `LiveUnavailableError`."""
 
-    def __init__(self, redis: Engine, process_id: bytes, *, deadline: float) -> None:
+    def __init__(self, redis: RedisClient, process_id: bytes, *, deadline: float) -> None:
         self._redis = redis
         self._process_id = process_id
         self._deadline_ms = int(deadline * 1000)

@@ -7,7 +7,7 @@ from typing import Any
 
 from channels.bus.addressing import channel_prefix, registry_key, topic_channel, user_field
 from channels.bus.envelope import seal, topic_body, topic_end_body
-from channels.bus.redis_client import Engine, Script, publish
+from channels.bus.redis_client import RedisClient, Script, publish
 from channels.bus.redis_errors import live_errors
 
 _CHUNK = 4000  # people a script call, so that the engine is not blocked for long
@@ -20,7 +20,7 @@ class LivePublisher:
     log first, whose script announces it. All methods raise `LiveUnavailableError`.
     """
 
-    def __init__(self, redis: Engine, group_of: Callable[[int], int]) -> None:
+    def __init__(self, redis: RedisClient, group_of: Callable[[int], int]) -> None:
         self._redis = redis
         self._group_of = group_of
         self._announce = Script(redis, "announce.lua")

@@ -17,8 +17,8 @@ import structlog
 from redis.exceptions import ConnectionError as ConnectionLostError
 from redis.exceptions import RedisError
 
-from channels.bus.pubsub_connection import Line
-from channels.bus.redis_client import Engine
+from channels.bus.pubsub_connection import PubSubConnection
+from channels.bus.redis_client import RedisClient
 from channels.bus.redis_errors import live_errors
 from channels.cancellation import heed_cancellation
 from channels.contract.errors import LiveUnavailableError
@@ -63,7 +63,7 @@ class PubSub:
 
     def __init__(
         self,
-        redis: Engine,
+        redis: RedisClient,
         channels: Sequence[bytes],
         listener: Listener,
         *,
@@ -76,7 +76,7 @@ class PubSub:
         self._wanted = wanted
         self._deadline = deadline
         self._topics: dict[bytes, _Topic] = {}
-        self._lines: Mapping[Hashable, Line] = {}
+        self._lines: Mapping[Hashable, PubSubConnection] = {}
         self.alive = False
 
     async def run(self) -> None:
@@ -129,8 +129,8 @@ class PubSub:
             listening = [line.listen() for line in lines.values()]
             await _until_one_ends(*listening, self._tend(), self._watch(places))
 
-    async def _open(self, server: Hashable, channels: Sequence[bytes], stack: AsyncExitStack) -> Line:
-        line = Line(self._listener.message, self._subscribed, deadline=self._deadline)
+    async def _open(self, server: Hashable, channels: Sequence[bytes], stack: AsyncExitStack) -> PubSubConnection:
+        line = PubSubConnection(self._listener.message, self._subscribed, deadline=self._deadline)
         stack.push_async_callback(line.close)
         await line.open(self._redis, server, channels)
         return line
@@ -177,7 +177,7 @@ class PubSub:
         topic = self._topics.get(name)
         return topic is not None and not topic.users and topic.confirmed.done() and not self._wanted(name)
 
-    def _line_of(self, topic: bytes) -> Line:
+    def _line_of(self, topic: bytes) -> PubSubConnection:
         line = self._lines.get(self._redis.server_of(topic)) if self.alive else None
         if line is None:
             raise ConnectionLostError("pub/sub is not connected")

@@ -15,11 +15,11 @@ from typing import Any, Protocol
 
 from redis.exceptions import ConnectionError as ConnectionLostError
 
-from channels.bus.redis_client import Engine, Subscriber
+from channels.bus.redis_client import RedisClient, Subscriber
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Words:
+class PubSubCommands:
     """The commands and the kinds of messages of one sort of pub/sub."""
 
     subscribe: str
@@ -29,14 +29,14 @@ class Words:
     message: bytes
 
 
-PLAIN = Words(
+PLAIN = PubSubCommands(
     subscribe="SUBSCRIBE",
     unsubscribe="UNSUBSCRIBE",
     subscribed=b"subscribe",
     unsubscribed=b"unsubscribe",
     message=b"message",
 )
-SHARDED = Words(
+SHARDED = PubSubCommands(
     subscribe="SSUBSCRIBE",
     unsubscribe="SUNSUBSCRIBE",
     subscribed=b"ssubscribe",
@@ -53,7 +53,7 @@ class Heard(Protocol):
         ...
 
 
-class Line:
+class PubSubConnection:
     """A connection to a server; `deadline` is the longest silence, in seconds, and has to be broken by `ping`.
 
     `subscribed` is given each channel that the server confirms. The methods raise the driver's errors, OSError or
@@ -73,7 +73,7 @@ class Line:
         self._heard_at = self._loop.time()
         self._given_up: Counter[bytes] = Counter()
 
-    async def open(self, engine: Engine, server: Any, channels: Sequence[bytes]) -> None:
+    async def open(self, engine: RedisClient, server: Any, channels: Sequence[bytes]) -> None:
         """Connect and listen to channels; return when the server has confirmed each."""
         self._words = SHARDED if engine.sharded else PLAIN
         self._missing = set(channels)

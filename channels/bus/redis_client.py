@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from redis.exceptions import NoScriptError
 
 
-class Ear(Protocol):
+class MessageListener(Protocol):
     """What is told of a connection's messages; every method returns at once."""
 
     def heard(self, message: Any, *, more: bool) -> None:
@@ -34,7 +34,7 @@ class Subscriber(Protocol):
         ...
 
 
-class Engine(Protocol):
+class RedisClient(Protocol):
     """A client of one server, or of a cluster, where each channel has a slot and lies on the master that owns it.
 
     Its methods raise the driver's errors.
@@ -61,12 +61,12 @@ class Engine(Protocol):
         """Return the server on which a key or channel lies, as far as it is known; returns at once."""
         ...
 
-    async def subscriber(self, server: Any, ear: Ear) -> Subscriber:
+    async def subscriber(self, server: Any, ear: MessageListener) -> Subscriber:
         """Open a connection that tells `ear` what it hears at a server."""
         ...
 
 
-async def publish(engine: Engine, channel: bytes, message: bytes) -> int:
+async def publish(engine: RedisClient, channel: bytes, message: bytes) -> int:
     """Publish to a channel that live processes hear, and return how many do."""
     return int(await engine.execute_command("SPUBLISH" if engine.sharded else "PUBLISH", channel, message))
 
@@ -74,7 +74,7 @@ async def publish(engine: Engine, channel: bytes, message: bytes) -> int:
 class Script:
     """A script of this package, run by its digest where its first key lies; `publish` in it does what ours does."""
 
-    def __init__(self, engine: Engine, name: str) -> None:
+    def __init__(self, engine: RedisClient, name: str) -> None:
         folder = resources.files("channels.bus") / "scripts"
         names = ("spublish.lua" if engine.sharded else "publish.lua", name)
         self._engine = engine

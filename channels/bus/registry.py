@@ -23,7 +23,7 @@ from channels.bus.addressing import (
     user_field,
 )
 from channels.bus.envelope import PRESENCE_HEAD
-from channels.bus.redis_client import Engine, Script
+from channels.bus.redis_client import RedisClient, Script
 from channels.bus.redis_errors import live_errors
 from channels.cancellation import heed_cancellation
 from channels.contract.errors import LiveUnavailableError
@@ -48,7 +48,7 @@ class Registry:
 
     def __init__(
         self,
-        redis: Engine,
+        redis: RedisClient,
         process_id: bytes,
         group_of: Callable[[int], int],
         is_here: Callable[[int], bool],

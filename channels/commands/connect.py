@@ -14,20 +14,20 @@ from channels.contract.errors import LiveUnavailableError, TokenInvalidError
 from channels.contract.ports import Identity, Ports, Position
 from channels.contract.settings import LiveSettings
 from channels.hub.ears import Ears
-from channels.hub.recovery import Resync
+from channels.hub.recovery import StreamRecovery
 from channels.protocol import codes
 from channels.protocol.effects import Connect, Refresh
 from channels.protocol.messages import Message, reply, stream_result
 
 
-class Sessions:
+class ConnectHandler:
     """Sign connections in and out."""
 
     def __init__(
         self,
         ports: Ports,
         ears: Ears,
-        resync: Resync,
+        resync: StreamRecovery,
         keepalive: Keepalive,
         settings: LiveSettings,
     ) -> None:

@@ -12,18 +12,18 @@ from typing import TypeVar
 
 import structlog
 
-from channels.commands.dispatcher import Commands
+from channels.commands.dispatcher import CommandDispatcher
 from channels.connection.connection import Connection
 from channels.connection.keepalive import Keepalive
 from channels.connection.transport import Transport
-from channels.connection.wire_format import Form
+from channels.connection.wire_format import WireFormat
 from channels.contract.metrics import LiveMetrics
 from channels.contract.settings import LiveSettings
 from channels.hub.hub import Hub
 from channels.protocol import codes
 from channels.protocol.codec import BadFrameError
 from channels.protocol.core import ProtocolCore
-from channels.protocol.effects import CallMethod, Connect, Question, ReadHistory, ReadPresence, Refresh, Subscribe
+from channels.protocol.effects import CallMethod, Connect, ReadHistory, ReadPresence, Refresh, Request, Subscribe
 from channels.protocol.messages import Command
 
 C = TypeVar("C", bound=Connection)
@@ -34,11 +34,11 @@ _SEEN_OFF = 50  # connections in one turn of the event loop: some three millisec
 _QUESTIONS = (Connect, Refresh, Subscribe, ReadHistory, ReadPresence, CallMethod)
 
 
-class Conversations:
+class ConnectionManager:
     """Hold the conversations of this process."""
 
     def __init__(
-        self, commands: Commands, hub: Hub, keepalive: Keepalive, settings: LiveSettings, metrics: LiveMetrics
+        self, commands: CommandDispatcher, hub: Hub, keepalive: Keepalive, settings: LiveSettings, metrics: LiveMetrics
     ) -> None:
         self._commands = commands
         self._hub = hub
@@ -50,11 +50,11 @@ class Conversations:
         self._answering: set[asyncio.Task[None]] = set()
         self._leaving: deque[Connection] = deque()
 
-    def open(self, form: Form, transport: Transport, address: str) -> Connection:
+    def open(self, form: WireFormat, transport: Transport, address: str) -> Connection:
         """Begin a conversation; the client has a while to sign in."""
         return self.open_as(Connection, form, transport, address)
 
-    def open_as(self, kind: type[C], form: Form, transport: Transport, address: str) -> C:
+    def open_as(self, kind: type[C], form: WireFormat, transport: Transport, address: str) -> C:
         """Begin a conversation with a connection of a kind of its own."""
         now = asyncio.get_running_loop().time()
         core = ProtocolCore(rate=self._settings.command_rate, burst=self._settings.command_burst, now=now)
@@ -142,7 +142,7 @@ class Conversations:
         if not connection.busy:  # else whoever answers takes it out afterwards, since it may just be joining
             self._commands.leave(connection)
 
-    def _judge(self, connection: Connection, inbox: deque[Command | None]) -> Question | None:
+    def _judge(self, connection: Connection, inbox: deque[Command | None]) -> Request | None:
         """Do what needs no engine until a question comes; return it, or None when nothing is left."""
         core, time = connection.core, asyncio.get_running_loop().time
         while inbox and connection.closed_with is None:
@@ -156,7 +156,7 @@ class Conversations:
             self._commands.perform(connection, effect)
         return None
 
-    async def _work(self, connection: Connection, inbox: deque[Command | None], question: Question | None) -> None:
+    async def _work(self, connection: Connection, inbox: deque[Command | None], question: Request | None) -> None:
         try:
             while question is not None:
                 await self._commands.answer(connection, question)

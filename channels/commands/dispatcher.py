@@ -5,26 +5,26 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-from channels.commands.connect import Sessions
-from channels.commands.subscriptions import Subscriptions
+from channels.commands.connect import ConnectHandler
+from channels.commands.subscriptions import SubscriptionHandler
 from channels.connection.connection import Connection
 from channels.contract.errors import ChannelsError, OperationError, TokenInvalidError
-from channels.contract.ports import Operations, Presences, Present
+from channels.contract.ports import Member, Operations, Presences
 from channels.contract.settings import LiveSettings
 from channels.hub.hub import Hub
 from channels.protocol import codes
 from channels.protocol.codes import ErrorCode, error_code_of
 from channels.protocol.effects import (
-    Answer,
     CallMethod,
     Close,
     Connect,
-    Deed,
-    Nothing,
-    Question,
+    LocalEffect,
+    NoOp,
     ReadHistory,
     ReadPresence,
     Refresh,
+    Reply,
+    Request,
     Subscribe,
     Unsubscribe,
 )
@@ -39,13 +39,13 @@ _CONNECTING = 64
 class Desks:
     """Who answers which questions."""
 
-    sessions: Sessions
-    subscriptions: Subscriptions
+    sessions: ConnectHandler
+    subscriptions: SubscriptionHandler
     presences: Presences
     operations: Operations
 
 
-class Commands:
+class CommandDispatcher:
     """Carry out the effects of one process's connections; each question ends within the command deadline."""
 
     def __init__(self, desks: Desks, hub: Hub, settings: LiveSettings) -> None:
@@ -54,21 +54,21 @@ class Commands:
         self._settings = settings
         self._connecting = asyncio.Semaphore(_CONNECTING)
 
-    def perform(self, connection: Connection, deed: Deed) -> None:
+    def perform(self, connection: Connection, effect: LocalEffect) -> None:
         """Do what needs no engine."""
-        match deed:
-            case Nothing():
+        match effect:
+            case NoOp():
                 pass
-            case Answer(message):
+            case Reply(message):
                 connection.send(message)
             case Close(disconnect):
                 connection.close(disconnect)
             case Unsubscribe():
-                connection.streams.pop(deed.channel, None)
-                self._hub.unsubscribe(connection, deed.channel)
-                connection.send(reply(deed.id, "unsubscribe", {}))
+                connection.streams.pop(effect.channel, None)
+                self._hub.unsubscribe(connection, effect.channel)
+                connection.send(reply(effect.id, "unsubscribe", {}))
 
-    async def answer(self, connection: Connection, question: Question) -> None:
+    async def answer(self, connection: Connection, question: Request) -> None:
         """Answer a question; raises nothing but what is a defect. Connects wait until it is their turn."""
         if not isinstance(question, Connect):
             await self._attempt(connection, question)
@@ -86,7 +86,7 @@ class Commands:
         finally:
             self._connecting.release()
 
-    async def _attempt(self, connection: Connection, question: Question) -> None:
+    async def _attempt(self, connection: Connection, question: Request) -> None:
         try:
             async with asyncio.timeout(self._settings.command_deadline):
                 await self._answer(connection, question)
@@ -106,7 +106,7 @@ class Commands:
         """Take a connection out of everything that it hears."""
         self._desks.sessions.end(connection)
 
-    async def _answer(self, connection: Connection, question: Question) -> None:
+    async def _answer(self, connection: Connection, question: Request) -> None:
         desks = self._desks
         match question:
             case Connect():
@@ -136,13 +136,13 @@ class Commands:
             who = {person.user: _client_info(person) for person in present}
             connection.send(reply(question.id, "presence", {"presence": who}))
 
-    def _refuse(self, connection: Connection, question: Question, code: ErrorCode) -> None:
+    def _refuse(self, connection: Connection, question: Request, code: ErrorCode) -> None:
         if isinstance(question, Connect):
             self.leave(connection)
             connection.core.refused()
         connection.send(error_reply(question.id, code))
 
 
-def _client_info(person: Present) -> Message:
+def _client_info(person: Member) -> Message:
     # How many devices somebody has, and which connection is whose, is nobody else's business.
     return {"user": person.user, "client": person.user}

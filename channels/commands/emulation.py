@@ -6,7 +6,7 @@ import secrets
 
 from channels.bus.envelope import hear_body
 from channels.bus.publisher import LivePublisher
-from channels.commands.connection_manager import Conversations
+from channels.commands.connection_manager import ConnectionManager
 from channels.connection.connection import Connection
 from channels.protocol.emulation import Spoken
 
@@ -14,7 +14,7 @@ from channels.protocol.emulation import Spoken
 class Emulation:
     """Keep this process's sessions, and pass on what belongs to those of others."""
 
-    def __init__(self, conversations: Conversations, publisher: LivePublisher, process_id: bytes) -> None:
+    def __init__(self, conversations: ConnectionManager, publisher: LivePublisher, process_id: bytes) -> None:
         self._conversations = conversations
         self._publisher = publisher
         self.node = process_id.decode()

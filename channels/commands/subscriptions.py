@@ -16,7 +16,7 @@ from channels.protocol.messages import RawJson, error_reply, history_result, rep
 _AUTHORIZATIONS = 3  # attempts, when leave is taken back while it is being given
 
 
-class Subscriptions:
+class SubscriptionHandler:
     """Answer subscribe and history."""
 
     def __init__(self, ports: Ports, ears: Ears, settings: LiveSettings) -> None:

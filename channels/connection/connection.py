@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from channels.connection.stream_state import StreamState
 from channels.connection.transport import Transport
-from channels.connection.wire_format import Form, SharedMessage
-from channels.connection.write_buffer import Departures, Outbox
+from channels.connection.wire_format import SharedMessage, WireFormat
+from channels.connection.write_buffer import WriteBuffer, WriteScheduler
 from channels.contract.ports import Grant, Identity
 from channels.contract.settings import LiveSettings
 from channels.protocol import codes
@@ -34,7 +34,7 @@ class Deadlines:
         return min(self.connect, self.ping, self.pong, self.expiry)
 
 
-class Connection(Outbox):
+class Connection(WriteBuffer):
     """An outbox that knows whose it is; every method returns at once."""
 
     __slots__ = (
@@ -60,10 +60,10 @@ class Connection(Outbox):
 
     def __init__(
         self,
-        form: Form,
+        form: WireFormat,
         transport: Transport,
         core: ProtocolCore,
-        departures: Departures,
+        departures: WriteScheduler,
         settings: LiveSettings,
         *,
         address: str = "",

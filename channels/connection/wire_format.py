@@ -12,7 +12,7 @@ from channels.protocol.codes import Disconnect
 from channels.protocol.messages import Command, Message
 
 
-class Form(Protocol):
+class WireFormat(Protocol):
     """Translate between messages and the bytes on the wire; pure, so that results can be shared."""
 
     @property
@@ -45,9 +45,9 @@ class SharedMessage:
 
     def __init__(self, message: Message) -> None:
         self.message = message
-        self._encoded: dict[Form, bytes] = {}
+        self._encoded: dict[WireFormat, bytes] = {}
 
-    def encoded_for(self, form: Form) -> bytes:
+    def encoded_for(self, form: WireFormat) -> bytes:
         """Return the bytes in one form."""
         encoded = self._encoded.get(form)
         if encoded is None:

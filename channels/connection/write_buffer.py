@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterable
 from itertools import islice
 
 from channels.connection.transport import Transport, descriptor_of
-from channels.connection.wire_format import Form, SharedMessage
+from channels.connection.wire_format import SharedMessage, WireFormat
 from channels.protocol import codes
 from channels.protocol.codes import Disconnect
 
@@ -24,7 +24,7 @@ _FEW = 100  # outboxes that are flushed before a message to very many, so that i
 _CLOSED: list[bytes] = []
 
 
-class Departures:
+class WriteScheduler:
     """Write what outboxes gathered at the end of this turn of the event loop; tell how many messages left.
 
     A message to very many leaves over several turns. Whatever is gathered meanwhile came after it, and leaves after it.
@@ -33,19 +33,19 @@ class Departures:
 
     def __init__(self, left: Callable[[int], None], *, patience: float) -> None:
         self._left = left
-        self._due: list[Outbox] = []
+        self._due: list[WriteBuffer] = []
         # Those whom the message under way has yet to reach, the next one last.
-        self._rest: list[Outbox] = []
+        self._rest: list[WriteBuffer] = []
         self._message: SharedMessage | None = None
         self._scheduled = False
         self.patience = patience
 
-    def add(self, outbox: Outbox) -> None:
+    def add(self, outbox: WriteBuffer) -> None:
         """Have an outbox flushed soon."""
         self._due.append(outbox)
         self._schedule()
 
-    def send_to_all(self, outboxes: Collection[Outbox], message: SharedMessage, *, more: bool = False) -> None:
+    def send_to_all(self, outboxes: Collection[WriteBuffer], message: SharedMessage, *, more: bool = False) -> None:
         """Send one message to many: what the delivery of a live publication comes down to, so it does little.
 
         It leaves at once, unless `more` follows, with which it is gathered into one write, or much has to leave before.
@@ -63,7 +63,7 @@ class Departures:
             self._rest.reverse()
             self._schedule()
 
-    def hasten(self, outbox: Outbox) -> None:
+    def hasten(self, outbox: WriteBuffer) -> None:
         """Send an outbox what is under way to it."""
         if self._message is not None and outbox in self._rest:
             self._rest.remove(outbox)
@@ -73,7 +73,7 @@ class Departures:
         """Tell of messages that have left."""
         self._left(messages)
 
-    def _gather(self, outboxes: Iterable[Outbox], message: SharedMessage) -> None:
+    def _gather(self, outboxes: Iterable[WriteBuffer], message: SharedMessage) -> None:
         due, form, data = self._due, None, b""
         for outbox in outboxes:
             if outbox.form is not form:
@@ -86,7 +86,9 @@ class Departures:
                 outbox.put(data)
         self._schedule()
 
-    def _send_now(self, outboxes: Iterable[Outbox], number: int, message: SharedMessage, *, late: bool = False) -> None:
+    def _send_now(
+        self, outboxes: Iterable[WriteBuffer], number: int, message: SharedMessage, *, late: bool = False
+    ) -> None:
         """Send a message to so many; what they have gathered came before it or, where it is `late`, behind it."""
         form, data, size, kept, write = None, b"", 0, 0, os.write
         for outbox in outboxes:
@@ -143,12 +145,12 @@ class _Touched:
     __slots__ = ("fileno", "form", "pending")
 
 
-class Outbox(_Touched):
+class WriteBuffer(_Touched):
     """Gather messages for one transport, in one form; after `close` nothing more is written."""
 
     __slots__ = ("_closed_with", "_departures", "_socket", "transport")
 
-    def __init__(self, form: Form, transport: Transport, departures: Departures) -> None:
+    def __init__(self, form: WireFormat, transport: Transport, departures: WriteScheduler) -> None:
         self.form = form
         self.transport = transport
         self._socket = descriptor_of(transport)

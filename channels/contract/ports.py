@@ -66,7 +66,7 @@ class Presence:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Present:
+class Member:
     """A person who is present on a channel; `user` is the id as clients know it."""
 
     user: str
@@ -122,7 +122,7 @@ class Authorizer(Protocol):
 class Presences(Protocol):
     """Tell who is present on a channel, and put into words who comes and goes."""
 
-    async def present(self, identity: Identity, channel: str) -> Sequence[Present]:
+    async def present(self, identity: Identity, channel: str) -> Sequence[Member]:
         """Return who is there, one for each person.
 
         Raises `UnknownChannelError`, `PermissionDeniedError`, `NotOfferedError` (nobody is told that of this

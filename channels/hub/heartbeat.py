@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import structlog
 
-from channels.bus.presence_store import PresenceBook
+from channels.bus.presence_store import PresenceStore
 from channels.bus.processes import Beat, Processes
 from channels.cancellation import heed_cancellation
 from channels.contract.errors import LiveUnavailableError
@@ -50,13 +50,13 @@ class Regularity:
         )
 
 
-class Attendance:
+class Heartbeat:
     """Keep presence true while this process runs; `forgotten` is called when others had taken it for dead."""
 
     def __init__(
         self,
         processes: Processes,
-        book: PresenceBook,
+        book: PresenceStore,
         forgotten: Callable[[], None],
         settings: LiveSettings,
         metrics: LiveMetrics,

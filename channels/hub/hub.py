@@ -16,7 +16,7 @@ from channels.bus.addressing import topic_channel
 from channels.connection.connection import Connection
 from channels.connection.stream_state import StreamState
 from channels.connection.wire_format import SharedMessage
-from channels.connection.write_buffer import Departures
+from channels.connection.write_buffer import WriteScheduler
 from channels.contract.ports import Grant, Identity, Publication
 from channels.protocol import codes
 from channels.protocol.codes import Unsubscribed
@@ -26,7 +26,7 @@ Holds = dict[Connection, tuple[StreamState, ...]]
 
 
 @dataclass(slots=True)
-class Heed:
+class ChangeFlag:
     """Whether anything was said on a topic since."""
 
     disturbed: bool = False
@@ -35,7 +35,7 @@ class Heed:
 class Hub:
     """Find connections and hand them what they should hear; a message is encoded once per codec."""
 
-    def __init__(self, departures: Departures) -> None:
+    def __init__(self, departures: WriteScheduler) -> None:
         self.departures = departures
         self._all: set[Connection] = set()
         self._by_user: dict[int, list[Connection]] = {}
@@ -45,7 +45,7 @@ class Hub:
         # Topic's pub/sub channel → the channel as the client spelt it → who listens.
         # They stand in the order in which they came, which is that of memory and costs the fewest cache misses.
         self._by_topic: dict[bytes, dict[str, dict[Connection, None]]] = {}
-        self._heeds: dict[bytes, list[Heed]] = {}
+        self._heeds: dict[bytes, list[ChangeFlag]] = {}
 
     def __len__(self) -> int:
         return len(self._all)
@@ -132,9 +132,9 @@ class Hub:
             del self._by_topic[topic]
 
     @contextmanager
-    def heeding(self, topic: bytes) -> Iterator[Heed]:
+    def heeding(self, topic: bytes) -> Iterator[ChangeFlag]:
         """Note whether something is said on a topic meanwhile, whoever listens."""
-        heed = Heed()
+        heed = ChangeFlag()
         self._heeds.setdefault(topic, []).append(heed)
         try:
             yield heed
@@ -144,7 +144,7 @@ class Hub:
                 del self._heeds[topic]
 
     def deliver(self, user_ids: Sequence[int], stream: str, item: Publication, *, more: bool = False) -> None:
-        """Hand a stream's publication to all connections of these people; see `Departures.send_to_all`."""
+        """Hand a stream's publication to all connections of these people; see `WriteScheduler.send_to_all`."""
         message = SharedMessage(publication_push(stream, item))
         by_user = self._by_user
         ready = [
@@ -156,7 +156,7 @@ class Hub:
         self.departures.send_to_all(ready, message, more=more)
 
     def deliver_topic(self, topic: bytes, item: Publication, *, more: bool = False) -> None:
-        """Hand a topic's publication to who listens; see `Departures.send_to_all`."""
+        """Hand a topic's publication to who listens; see `WriteScheduler.send_to_all`."""
         self._disturb(topic)
         for channel, listeners in self._by_topic.get(topic, {}).items():
             self.departures.send_to_all(listeners, SharedMessage(publication_push(channel, item)), more=more)

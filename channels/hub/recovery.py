@@ -42,7 +42,7 @@ _FEW = 16  # people
 _RETRY_SECONDS = 0.25
 
 
-class Resync:
+class StreamRecovery:
     """Hold streams on a loss, recover them once messages arrive again, and renew registrations."""
 
     def __init__(

@@ -18,15 +18,15 @@ from channels.contract.ports import Position
 from channels.protocol import codes
 from channels.protocol.codes import ErrorCode
 from channels.protocol.effects import (
-    Answer,
     CallMethod,
     Close,
     Connect,
     Effect,
-    Nothing,
+    NoOp,
     ReadHistory,
     ReadPresence,
     Refresh,
+    Reply,
     Subscribe,
     Unsubscribe,
 )
@@ -106,7 +106,7 @@ class ProtocolCore:
         if over is not None:
             return over
         if self._stage is _Stage.REFUSED:
-            return Nothing()
+            return NoOp()
         if command.id == 0:
             return self._without_id(command)
         if self._stage is _Stage.NEW:
@@ -117,10 +117,10 @@ class ProtocolCore:
 
     def _without_id(self, command: Command) -> Effect:
         if command.method == "send" and self.connected:
-            return Nothing()
+            return NoOp()
         if command.blank and self._pong_due:
             self._pong_due = False
-            return Nothing()
+            return NoOp()
         return Close(codes.BAD_REQUEST)
 
     def _connect(self, command: Command) -> Effect:
@@ -128,7 +128,7 @@ class ProtocolCore:
             effect = Connect(command.id, _text(command.params, "token"), _positions(command.params))
         except _Refusal:
             self._stage = _Stage.REFUSED
-            return Answer(error_reply(command.id, ErrorCode.BAD_REQUEST))
+            return Reply(error_reply(command.id, ErrorCode.BAD_REQUEST))
         self._stage = _Stage.CONNECTING
         return effect
 
@@ -137,7 +137,7 @@ def _offered(command: Command) -> Effect:
     try:
         return _read(command)
     except _Refusal:
-        return Answer(error_reply(command.id, ErrorCode.BAD_REQUEST))
+        return Reply(error_reply(command.id, ErrorCode.BAD_REQUEST))
 
 
 def _read(command: Command) -> Effect:
@@ -157,9 +157,9 @@ def _read(command: Command) -> Effect:
         case "rpc":
             effect = CallMethod(number, _name(params, "method", MAX_METHOD_LENGTH), params.get("data"))
         case "ping":
-            effect = Answer(reply(number, "ping", {}))
+            effect = Reply(reply(number, "ping", {}))
         case method:
-            effect = Answer(error_reply(number, _NOT_OFFERED.get(method or "", ErrorCode.METHOD_NOT_FOUND)))
+            effect = Reply(error_reply(number, _NOT_OFFERED.get(method or "", ErrorCode.METHOD_NOT_FOUND)))
     return effect
 
 

@@ -73,7 +73,7 @@ class Unsubscribe:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Reply:
     """Send a message that is ready."""
 
     message: Message
@@ -87,11 +87,12 @@ class Close:
 
 
 @dataclass(frozen=True, slots=True)
-class Nothing:
+class NoOp:
     """Go on to the next command."""
 
 
-# What is answered after asking an engine; the commands behind it wait.
-Question = Connect | Refresh | Subscribe | ReadHistory | ReadPresence | CallMethod
-Deed = Unsubscribe | Answer | Close | Nothing
-Effect = Question | Deed
+# Effects that need I/O. The commands behind one of them wait until it is done.
+Request = Connect | Refresh | Subscribe | ReadHistory | ReadPresence | CallMethod
+# Effects that are executed at once.
+LocalEffect = Unsubscribe | Reply | Close | NoOp
+Effect = Request | LocalEffect

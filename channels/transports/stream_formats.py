@@ -10,7 +10,7 @@ from channels.protocol.codes import Disconnect
 from channels.protocol.messages import Command, Message, disconnect_push
 
 
-class LineForm:
+class LineFormat:
     """JSON, one message a line (centrifuge-js, "http_stream")."""
 
     name = "http-stream-json"
@@ -33,7 +33,7 @@ class LineForm:
         return self.encode(disconnect_push(disconnect))
 
 
-class EventForm(LineForm):
+class EventFormat(LineFormat):
     """JSON, each message an event (centrifuge-js, "sse")."""
 
     name = "sse-json"
@@ -44,7 +44,7 @@ class EventForm(LineForm):
         return b"data: " + self._codec.encode(message) + b"\n\n"
 
 
-class DelimitedForm:
+class DelimitedFormat:
     """A codec whose messages stand behind their lengths, one after the other (Protobuf)."""
 
     content_type = "application/octet-stream"
@@ -67,7 +67,7 @@ class DelimitedForm:
         return self.encode(disconnect_push(disconnect))
 
 
-class DocumentForm:
+class DocumentFormat:
     """Documents alone, each an event named for its channel: for `curl` and `EventSource`, which say nothing."""
 
     name = "sse-documents"

@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping
 import orjson
 from aiohttp import web
 
-from channels.commands.connection_manager import Conversations
+from channels.commands.connection_manager import ConnectionManager
 from channels.commands.emulation import Emulation
 from channels.connection.connection import Connection
-from channels.connection.wire_format import Form
+from channels.connection.wire_format import WireFormat
 from channels.contract.ports import Identity, Position
 from channels.contract.settings import LiveSettings
 from channels.protocol.codec import BadFrameError
@@ -25,9 +25,9 @@ from channels.transports.admission import Admission
 from channels.transports.event_stream import EventStream, parse_event_id
 from channels.transports.http_head import cross_origin, stream_head
 from channels.transports.poller import Poller
-from channels.transports.stream_formats import DelimitedForm, DocumentForm, EventForm, LineForm
+from channels.transports.stream_formats import DelimitedFormat, DocumentFormat, EventFormat, LineFormat
 from channels.transports.takeover import take_over
-from channels.transports.transport_protocol import Wire
+from channels.transports.transport_protocol import TransportProtocol
 
 _PROTOBUF = "application/octet-stream"
 RETRY = b"retry: 2000\n\n"  # milliseconds that an EventSource waits before it comes back
@@ -41,7 +41,7 @@ class Streaming:
 
     def __init__(
         self,
-        conversations: Conversations,
+        conversations: ConnectionManager,
         emulation: Emulation,
         admission: Admission,
         poller: Poller,
@@ -52,8 +52,8 @@ class Streaming:
         self._emulation = emulation
         self._admission = admission
         self._settings = settings
-        self._events, self._lines, self._packed = EventForm(), LineForm(), DelimitedForm(ProtobufCodec())
-        self._documents = DocumentForm()
+        self._events, self._lines, self._packed = EventFormat(), LineFormat(), DelimitedFormat(ProtobufCodec())
+        self._documents = DocumentFormat()
 
     async def sse(self, request: web.Request, address: str) -> web.StreamResponse:
         """Answer `GET /connection/sse?cf_connect=…`: the first commands stand in the address."""
@@ -109,7 +109,7 @@ class Streaming:
         return self._take(request, begin, connect_command(since))
 
     def _stream(
-        self, request: web.Request, address: str, form: Form, content_type: str, first: bytes | str
+        self, request: web.Request, address: str, form: WireFormat, content_type: str, first: bytes | str
     ) -> web.StreamResponse:
         def begin(transport: asyncio.Transport) -> Connection:
             transport.write(stream_head(content_type, cross_origin(request)))
@@ -131,7 +131,7 @@ class Streaming:
             return connection
 
         if request.transport is not None:
-            wire = Wire(self._conversations, start, unsent=self._settings.outbox_bytes)
+            wire = TransportProtocol(self._conversations, start, unsent=self._settings.outbox_bytes)
             take_over(request, wire, self._poller)
         return web.Response()
 
@@ -168,7 +168,7 @@ def connect_command(since: Mapping[str, Position]) -> bytes:
     return orjson.dumps({"id": 1, "connect": {"subs": subs}})
 
 
-def _require_commands(form: Form, first: bytes | str) -> list[Command]:
+def _require_commands(form: WireFormat, first: bytes | str) -> list[Command]:
     try:
         return form.decode(first)
     except BadFrameError as error:

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from typing import Protocol, TypeVar, cast
 
 from channels.connection.transport import Transport
-from channels.connection.wire_format import Form
-from channels.connection.write_buffer import Outbox
+from channels.connection.wire_format import WireFormat
+from channels.connection.write_buffer import WriteBuffer
 from channels.protocol import codes
 
-O = TypeVar("O", bound=Outbox)  # noqa: E741 - stands for outbox
+O = TypeVar("O", bound=WriteBuffer)  # noqa: E741 - stands for outbox
 
 Begin = Callable[[asyncio.Transport], O]
 
@@ -19,7 +19,7 @@ Begin = Callable[[asyncio.Transport], O]
 class Listener(Protocol[O]):
     """What hears a wire; every method returns at once."""
 
-    def open(self, form: Form, transport: Transport, address: str) -> O:
+    def open(self, form: WireFormat, transport: Transport, address: str) -> O:
         """Begin a conversation and return what it is answered through."""
         ...
 
@@ -40,7 +40,7 @@ class Listener(Protocol[O]):
         ...
 
 
-class Wire(asyncio.Protocol):
+class TransportProtocol(asyncio.Protocol):
     """Begin a conversation by `begin`, and end it with the connection; unsent bytes are at most `unsent`.
 
     What the client sends is ignored, as behind a request whose answer ends only with the connection.
@@ -49,10 +49,10 @@ class Wire(asyncio.Protocol):
     __slots__ = ("_begin", "_listener", "_outbox", "_unsent")
 
     def __init__(self, listener: Listener[O], begin: Begin[O], *, unsent: int) -> None:
-        self._listener = cast(Listener[Outbox], listener)
+        self._listener = cast(Listener[WriteBuffer], listener)
         self._begin = begin
         self._unsent = unsent
-        self._outbox: Outbox | None = None
+        self._outbox: WriteBuffer | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin the conversation."""

@@ -11,8 +11,8 @@ from channels.transports.handshake import require_upgrade, switching_protocols
 from channels.transports.poller import Poller
 from channels.transports.takeover import begin, take_over
 from channels.transports.transport_protocol import Listener, O
-from channels.transports.websocket_format import WebSocketForm
-from channels.transports.websocket_protocol import WebSocketWire
+from channels.transports.websocket_format import WebSocketFormat
+from channels.transports.websocket_protocol import WebSocketProtocol
 
 
 class WebSocketEndpoint:
@@ -24,7 +24,7 @@ class WebSocketEndpoint:
     def __init__(
         self,
         listener: Listener[O],
-        forms: Sequence[WebSocketForm],
+        forms: Sequence[WebSocketFormat],
         admission: Admission,
         poller: Poller,
         *,
@@ -47,11 +47,11 @@ class WebSocketEndpoint:
         form, offered = self._choose(request)
         response = switching_protocols(key, form.name if offered else None)
         if await begin(request, response):
-            wire = WebSocketWire(self._listener, form, address, limit=self._limit, unsent=self._unsent)
+            wire = WebSocketProtocol(self._listener, form, address, limit=self._limit, unsent=self._unsent)
             take_over(request, wire, self._poller)
         return response
 
-    def _choose(self, request: web.Request) -> tuple[WebSocketForm, bool]:
+    def _choose(self, request: web.Request) -> tuple[WebSocketFormat, bool]:
         offered = request.headers.get("Sec-WebSocket-Protocol")
         form = choose_form(offered, request.query.get("format") or request.query.get("cf_protocol"), self._forms)
         if form is None:
@@ -61,7 +61,7 @@ class WebSocketEndpoint:
         return form, bool(offered)
 
 
-def choose_form(offered: str | None, wanted: str | None, forms: Sequence[WebSocketForm]) -> WebSocketForm | None:
+def choose_form(offered: str | None, wanted: str | None, forms: Sequence[WebSocketFormat]) -> WebSocketFormat | None:
     """Return the form of a handshake: by offered subprotocols, else by the `format` asked for, else the first.
 
     None where the client insists on one that is not spoken.

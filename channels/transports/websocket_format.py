@@ -42,7 +42,7 @@ def close_frame(disconnect: Disconnect) -> bytes:
     return frame(_CLOSE, struct.pack(">H", disconnect.code) + disconnect.reason.encode())
 
 
-class WebSocketForm:
+class WebSocketFormat:
     """Messages of one codec, each in a frame of its own."""
 
     closes_by_frame = True

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import asyncio
 
-from channels.connection.wire_format import Form
-from channels.connection.write_buffer import Outbox
+from channels.connection.wire_format import WireFormat
+from channels.connection.write_buffer import WriteBuffer
 from channels.transports.framing import Broken, Closed, Event, FrameReader, Pinged, Received
-from channels.transports.transport_protocol import Listener, O, Wire
+from channels.transports.transport_protocol import Listener, O, TransportProtocol
 from channels.transports.websocket_format import pong_frame
 
 _LINGER = 1.0  # seconds in which a peer that broke the rules can read why, before the connection ends
 
 
-class WebSocketWire(Wire):
+class WebSocketProtocol(TransportProtocol):
     """Read frames and hand them on; messages have at most `limit` bytes, unsent bytes are at most `unsent`."""
 
     __slots__ = ("_reader",)
 
-    def __init__(self, listener: Listener[O], form: Form, address: str, *, limit: int, unsent: int) -> None:
+    def __init__(self, listener: Listener[O], form: WireFormat, address: str, *, limit: int, unsent: int) -> None:
         super().__init__(listener, lambda transport: listener.open(form, transport, address), unsent=unsent)
         self._reader = FrameReader(limit)
 
@@ -29,7 +29,7 @@ class WebSocketWire(Wire):
             for event in self._reader.feed(data):
                 self._happened(outbox, event)
 
-    def _happened(self, outbox: Outbox, event: Event) -> None:
+    def _happened(self, outbox: WriteBuffer, event: Event) -> None:
         match event:
             case Received(data):
                 self._listener.received(outbox, data)

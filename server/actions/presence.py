@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from channels.bus.presence_store import PresenceBook
+from channels.bus.presence_store import PresenceStore
 from channels.contract.ports import Presence
 from storage.postgres.database import Queryable
 from storage.stores import relations
@@ -11,7 +11,7 @@ from storage.stores import relations
 class PresenceView:
     """Tell how people stand, to those whom they let know; the database decides, Redis knows."""
 
-    def __init__(self, db: Queryable, book: PresenceBook) -> None:
+    def __init__(self, db: Queryable, book: PresenceStore) -> None:
         self._db = db
         self._book = book
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from aiohttp import web
 
 from server.api.tokens import TokensApi
-from server.edge.api_request import Call, empty_answer, json_answer
+from server.edge.api_request import ApiRequest, empty_answer, json_answer
 from server.edge.endpoint import Access, Endpoint
 from server.edge.guard import admit
 from server.edge.requests import AccountChange, SignUp
 from server.edge.responses import Account, Tokens
 from server.identity.passwords import Passwords
 from server.identity.quotas_policy import Limits, address_subject
-from server.identity.sessions import SessionDesk
+from server.identity.sessions import SessionService
 from storage.limits.quotas import Quotas
 from storage.postgres.database import Database
 from storage.stores import users
@@ -28,7 +28,7 @@ class SignUpApi:
         quotas: Quotas,
         limits: Limits,
         *,
-        desk: SessionDesk,
+        desk: SessionService,
         tokens: TokensApi,
     ) -> None:
         self._db = db
@@ -55,7 +55,7 @@ class SignUpApi:
             )
         ]
 
-    async def sign_up(self, call: Call) -> web.Response:
+    async def sign_up(self, call: ApiRequest) -> web.Response:
         """Answer `POST /users`."""
         form = await call.body(SignUp)
         admit(call, self._policy, await self._quotas.take(self._policy, address_subject(call.address)))
@@ -75,7 +75,7 @@ class SignUpApi:
 class AccountApi:
     """`/users/me`."""
 
-    def __init__(self, db: Database, desk: SessionDesk) -> None:
+    def __init__(self, db: Database, desk: SessionService) -> None:
         self._db = db
         self._desk = desk
 
@@ -111,12 +111,12 @@ class AccountApi:
             ),
         ]
 
-    async def get(self, call: Call) -> web.Response:
+    async def get(self, call: ApiRequest) -> web.Response:
         """Answer `GET /users/me`."""
         user = await users.get(self._db, call.viewer.user_id)
         return json_answer(Account.shaped(user).to_bytes())
 
-    async def change(self, call: Call) -> web.Response:
+    async def change(self, call: ApiRequest) -> web.Response:
         """Answer `PATCH /users/me`."""
         form = await call.body(AccountChange)
         async with self._db.transaction() as tx:
@@ -131,7 +131,7 @@ class AccountApi:
             )
         return json_answer(Account.shaped(user).to_bytes())
 
-    async def delete(self, call: Call) -> web.Response:
+    async def delete(self, call: ApiRequest) -> web.Response:
         """Answer `DELETE /users/me`: gone for everybody at once; workers clear what hangs on it."""
         async with self._db.transaction() as tx:
             ended = await users.remove(tx, call.viewer.user_id)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from server.edge.api_request import Call, pieces_answer
+from server.edge.api_request import ApiRequest, pieces_answer
 from server.edge.cursors import Cursors
 from server.edge.endpoint import Endpoint
 from server.edge.guard import admit
-from server.edge.last_seen import Recency
+from server.edge.last_seen import LastSeen
 from server.edge.requests import ListQuery
 from server.edge.responses import ListInStream, Photo, stream_position
 from server.identity.quotas_policy import Limits
@@ -21,7 +21,7 @@ LISTING = "feed"
 class FeedApi:
     """`GET /feed`."""
 
-    def __init__(self, home: Home, cursors: Cursors, urls: MediaUrls, limits: Limits, recency: Recency) -> None:
+    def __init__(self, home: Home, cursors: Cursors, urls: MediaUrls, limits: Limits, recency: LastSeen) -> None:
         self._home = home
         self._cursors = cursors
         self._urls = urls
@@ -43,7 +43,7 @@ class FeedApi:
             )
         ]
 
-    async def page(self, call: Call) -> web.Response:
+    async def page(self, call: ApiRequest) -> web.Response:
         """Answer `GET /feed`."""
         query, viewer = call.query(ListQuery), call.viewer
         page = await self._home.page(

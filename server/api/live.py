@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from aiohttp import web
 
-from server.edge.api_request import Call, json_answer
+from server.edge.api_request import ApiRequest, json_answer
 from server.edge.endpoint import Endpoint
 from server.edge.responses import LiveTicket
 from server.live.routes import WEBSOCKET
@@ -37,7 +37,7 @@ class LiveApi:
             )
         ]
 
-    async def issue(self, call: Call) -> web.Response:
+    async def issue(self, call: ApiRequest) -> web.Response:
         """Answer `POST /live/token`; the connection lasts as long as the access token that asked."""
         viewer = call.viewer
         payload = {"user": viewer.user_id, "session": viewer.session, "expires_at": viewer.expires_at}

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from server.edge.api_request import Call, empty_answer, json_answer, list_answer
+from server.edge.api_request import ApiRequest, empty_answer, json_answer, list_answer
 from server.edge.cursors import Cursors
 from server.edge.endpoint import Endpoint
 from server.edge.paging import Pager
@@ -53,7 +53,7 @@ class NotificationsApi:
         ]
 
     def _marking(self, what: str, mark: Mark, summary: str) -> Endpoint:
-        async def handler(call: Call) -> web.Response:
+        async def handler(call: ApiRequest) -> web.Response:
             form = await call.body(NotificationIds)
             async with self._db.transaction() as tx:
                 await mark(tx, call.viewer.user_id, form.ids)
@@ -70,7 +70,7 @@ class NotificationsApi:
             status=204,
         )
 
-    async def inbox(self, call: Call) -> web.Response:
+    async def inbox(self, call: ApiRequest) -> web.Response:
         """Answer `GET /notifications`."""
         user_id, query = call.viewer.user_id, call.query(ListQuery)
         pager = Pager(self._cursors, f"notifications of {user_id}")
@@ -80,7 +80,7 @@ class NotificationsApi:
         page, more = pager.cut(found, query.limit, lambda entry: entry.position)
         return list_answer([notification_json(entry) for entry in page], more, stream=stream_position(position))
 
-    async def counters(self, call: Call) -> web.Response:
+    async def counters(self, call: ApiRequest) -> web.Response:
         """Answer `GET /notifications/counters`."""
         found = await notifications.counters(self._db, call.viewer.user_id)
         return json_answer(Counters(unseen=found.unseen, unread=found.unread).to_bytes())

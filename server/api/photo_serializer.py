@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from server.media.urls import MediaUrls
-from storage.cache.counters import Engagement
+from storage.cache.counters import CounterCache
 from storage.models import Photo
 from storage.render.photo import owner_photo_json, photo_json
 
 
-class PhotoView:
+class PhotoSerializer:
     """Render photos."""
 
-    def __init__(self, engagement: Engagement, urls: MediaUrls) -> None:
+    def __init__(self, engagement: CounterCache, urls: MediaUrls) -> None:
         self._engagement = engagement
         self._urls = urls
 

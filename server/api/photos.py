@@ -5,14 +5,14 @@ from __future__ import annotations
 import orjson
 from aiohttp import web
 
-from server.api.photo_serializer import PhotoView
-from server.edge.api_request import Call, empty_answer, json_answer, list_answer
+from server.api.photo_serializer import PhotoSerializer
+from server.edge.api_request import ApiRequest, empty_answer, json_answer, list_answer
 from server.edge.cursors import Cursors
 from server.edge.endpoint import Access, Endpoint, Form
 from server.edge.idempotent import Idempotency
 from server.edge.paging import Pager
 from server.edge.problems import bad_field
-from server.edge.requests import PhotoChange, PhotosQuery, PhotoWords
+from server.edge.requests import PhotoChange, PhotoMetadata, PhotosQuery
 from server.edge.responses import ListOf, Photo
 from server.media.uploads import Upload, Uploads
 from storage.blobs.port import Blobs, hold_content, original_key
@@ -26,7 +26,7 @@ _SINGLE = ("caption", "alt_text", "location")
 class PhotosApi:
     """`/photos`, reading and editing."""
 
-    def __init__(self, db: Database, cards: Cards, cursors: Cursors, view: PhotoView) -> None:
+    def __init__(self, db: Database, cards: Cards, cursors: Cursors, view: PhotoSerializer) -> None:
         self._db = db
         self._cards = cards
         self._cursors = cursors
@@ -78,7 +78,7 @@ class PhotosApi:
             ),
         ]
 
-    async def newest(self, call: Call) -> web.Response:
+    async def newest(self, call: ApiRequest) -> web.Response:
         """Answer `GET /photos`."""
         query = call.query(PhotosQuery)
         pager = Pager(self._cursors, f"photos tagged {query.tag}" if query.tag else "photos")
@@ -90,12 +90,12 @@ class PhotosApi:
         page, more = pager.cut(found, query.limit, lambda photo: photo.id)
         return list_answer(await self._view.render(page, call.viewer_id), more)
 
-    async def get(self, call: Call) -> web.Response:
+    async def get(self, call: ApiRequest) -> web.Response:
         """Answer `GET /photos/{id}`."""
         photo = await photos.get(self._db, call.id(), viewer_id=call.viewer_id)
         return json_answer(await self._view.render_one(photo, call.viewer_id))
 
-    async def change(self, call: Call) -> web.Response:
+    async def change(self, call: ApiRequest) -> web.Response:
         """Answer `PATCH /photos/{id}`."""
         photo_id, form = call.id(), await call.body(PhotoChange)
         async with self._db.transaction() as tx:
@@ -111,7 +111,7 @@ class PhotosApi:
         await self._cards.forget([photo_id])
         return json_answer(await self._view.render_one(photo, call.viewer_id))
 
-    async def delete(self, call: Call) -> web.Response:
+    async def delete(self, call: ApiRequest) -> web.Response:
         """Answer `DELETE /photos/{id}`: gone from every feed at once; workers remove the images."""
         photo_id = call.id()
         async with self._db.transaction() as tx:
@@ -123,7 +123,7 @@ class PhotosApi:
 class UploadApi:
     """`POST /photos`."""
 
-    def __init__(self, uploads: Uploads, blobs: Blobs, idempotency: Idempotency, view: PhotoView) -> None:
+    def __init__(self, uploads: Uploads, blobs: Blobs, idempotency: Idempotency, view: PhotoSerializer) -> None:
         self._uploads = uploads
         self._blobs = blobs
         self._idempotency = idempotency
@@ -139,7 +139,7 @@ class UploadApi:
                 summary="Upload a photo in one request, a JPEG or PNG",
                 tag="photos",
                 quota="uploads",
-                body=PhotoWords,
+                body=PhotoMetadata,
                 form=Form.MULTIPART,
                 status=201,
                 answer=Photo,
@@ -148,7 +148,7 @@ class UploadApi:
             )
         ]
 
-    async def upload(self, call: Call) -> web.Response:
+    async def upload(self, call: ApiRequest) -> web.Response:
         """Answer `POST /photos`."""
         async with self._uploads.receive(call.request) as upload:
             words = _words(upload.texts)
@@ -159,7 +159,7 @@ class UploadApi:
 
             return await self._idempotency.create(call, print_, act)
 
-    async def _keep(self, tx: Transaction, author_id: int, upload: Upload, words: PhotoWords) -> bytes:
+    async def _keep(self, tx: Transaction, author_id: int, upload: Upload, words: PhotoMetadata) -> bytes:
         # A removal of the same bytes waits for this transaction, and then finds its row.
         await hold_content(tx, upload.sha256)
         await self._blobs.put_file(original_key(upload.sha256), upload.path, content_type=upload.header.content_type)
@@ -179,7 +179,7 @@ class UploadApi:
         return self._view.render_new(photo)
 
 
-def _words(texts: dict[str, list[str]]) -> PhotoWords:
+def _words(texts: dict[str, list[str]]) -> PhotoMetadata:
     values: dict[str, object] = dict(texts)
     for name in _SINGLE:
         given = texts.get(name)
@@ -187,4 +187,4 @@ def _words(texts: dict[str, list[str]]) -> PhotoWords:
             raise bad_field(name, "give this field once", status=422)
         if given is not None:
             values[name] = given[0]
-    return PhotoWords.model_validate(values)
+    return PhotoMetadata.model_validate(values)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from aiohttp import web
 
 from server.actions.presence import PresenceView
-from server.api.photo_serializer import PhotoView
-from server.edge.api_request import Call, json_answer, list_answer
+from server.api.photo_serializer import PhotoSerializer
+from server.edge.api_request import ApiRequest, json_answer, list_answer
 from server.edge.cursors import Cursors
 from server.edge.endpoint import Access, Endpoint
 from server.edge.paging import Pager
@@ -21,7 +21,7 @@ from storage.stores import photos, relations, users
 class ProfilesApi:
     """`/users`."""
 
-    def __init__(self, db: Database, cursors: Cursors, view: PhotoView, presence: PresenceView) -> None:
+    def __init__(self, db: Database, cursors: Cursors, view: PhotoSerializer, presence: PresenceView) -> None:
         self._db = db
         self._cursors = cursors
         self._view = view
@@ -63,7 +63,7 @@ class ProfilesApi:
             ),
         ]
 
-    async def search(self, call: Call) -> web.Response:
+    async def search(self, call: ApiRequest) -> web.Response:
         """Answer `GET /users?query=`."""
         query = call.query(SearchQuery)
         listing = f"users:{query.query.lower()}"
@@ -78,7 +78,7 @@ class ProfilesApi:
         more = self._cursors.encode_text(listing, page[-1].username) if len(found) > query.limit else None
         return list_answer([Person.of(user).to_bytes() for user in page], more)
 
-    async def profile(self, call: Call) -> web.Response:
+    async def profile(self, call: ApiRequest) -> web.Response:
         """Answer `GET /users/{username or id}`."""
         user = await self._find(call)
         relation = None
@@ -89,7 +89,7 @@ class ProfilesApi:
             presence = await self._presence.of(user.id, viewer_id=call.viewer_id)
         return json_answer(Profile.shaped(user, relation, presence).to_bytes())
 
-    async def photos(self, call: Call) -> web.Response:
+    async def photos(self, call: ApiRequest) -> web.Response:
         """Answer `GET /users/{username or id}/photos`."""
         query = call.query(ListQuery)
         user = await self._find(call)
@@ -104,7 +104,7 @@ class ProfilesApi:
         page, more = pager.cut(found, query.limit, lambda photo: photo.id)
         return list_answer(await self._view.render(page, call.viewer_id), more)
 
-    async def _find(self, call: Call) -> User:
+    async def _find(self, call: ApiRequest) -> User:
         name = call.request.match_info["id"]
         if name == "me":
             return await users.get(self._db, call.viewer.user_id)

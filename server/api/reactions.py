@@ -6,14 +6,14 @@ import orjson
 from aiohttp import web
 
 from server.actions.counting import Counting
-from server.edge.api_request import Call, empty_answer, json_answer, list_answer
+from server.edge.api_request import ApiRequest, empty_answer, json_answer, list_answer
 from server.edge.cursors import Cursors
 from server.edge.endpoint import Access, Endpoint
 from server.edge.idempotent import Idempotency
 from server.edge.paging import Pager
 from server.edge.requests import ListQuery, NewComment
 from server.edge.responses import Comment, Likes, ListOf, Person
-from storage.models import LikeState
+from storage.models import PhotoCounters
 from storage.postgres.database import Database, Transaction
 from storage.render.comment import comment_json
 from storage.stores import comments, likes, photos
@@ -60,21 +60,21 @@ class LikesApi:
             )
         return table
 
-    async def like(self, call: Call) -> web.Response:
+    async def like(self, call: ApiRequest) -> web.Response:
         """Answer `PUT /photos/{id}/like`."""
         photo_id = call.id()
         async with self._db.transaction() as tx:
             state = await likes.add(tx, photo_id=photo_id, user_id=call.viewer.user_id)
         return await self._answer(call, state)
 
-    async def unlike(self, call: Call) -> web.Response:
+    async def unlike(self, call: ApiRequest) -> web.Response:
         """Answer `DELETE /photos/{id}/like`."""
         photo_id = call.id()
         async with self._db.transaction() as tx:
             state = await likes.remove(tx, photo_id=photo_id, user_id=call.viewer.user_id)
         return await self._answer(call, state)
 
-    async def people(self, call: Call) -> web.Response:
+    async def people(self, call: ApiRequest) -> web.Response:
         """Answer `GET /photos/{id}/likes`."""
         photo_id, query = call.id(), call.query(ListQuery)
         await photos.get(self._db, photo_id, viewer_id=call.viewer_id)
@@ -89,7 +89,7 @@ class LikesApi:
         page, more = pager.cut(found, query.limit, lambda row: row[0])
         return list_answer([Person.of(person).to_bytes() for _, person in page], more)
 
-    async def _answer(self, call: Call, state: LikeState) -> web.Response:
+    async def _answer(self, call: ApiRequest, state: PhotoCounters) -> web.Response:
         await self._counting.apply(state, call.viewer.user_id)
         return json_answer(Likes(liked=state.liked, likes=state.likes).to_bytes())
 
@@ -142,7 +142,7 @@ class CommentsApi:
             ),
         ]
 
-    async def page(self, call: Call) -> web.Response:
+    async def page(self, call: ApiRequest) -> web.Response:
         """Answer `GET /photos/{id}/comments`."""
         photo_id, query = call.id(), call.query(ListQuery)
         pager = Pager(self._cursors, f"comments of {photo_id}")
@@ -156,10 +156,10 @@ class CommentsApi:
         page, more = pager.cut(found, query.limit, lambda comment: comment.id)
         return list_answer([comment_json(comment) for comment in page], more)
 
-    async def add(self, call: Call) -> web.Response:
+    async def add(self, call: ApiRequest) -> web.Response:
         """Answer `POST /photos/{id}/comments`."""
         photo_id, form = call.id(), await call.body(NewComment)
-        states: list[LikeState] = []
+        states: list[PhotoCounters] = []
 
         async def act(tx: Transaction) -> bytes:
             comment, state = await comments.add(tx, photo_id=photo_id, author_id=call.viewer.user_id, text=form.text)
@@ -171,7 +171,7 @@ class CommentsApi:
             await self._counting.apply(state, None)
         return response
 
-    async def delete(self, call: Call) -> web.Response:
+    async def delete(self, call: ApiRequest) -> web.Response:
         """Answer `DELETE /comments/{id}`."""
         comment_id = call.id()
         async with self._db.transaction() as tx:

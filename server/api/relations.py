@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 from aiohttp import web
 
-from server.edge.api_request import Call, empty_answer, list_answer
+from server.edge.api_request import ApiRequest, empty_answer, list_answer
 from server.edge.cursors import Cursors
 from server.edge.endpoint import Access, Endpoint
 from server.edge.paging import Pager
@@ -64,7 +64,7 @@ class RelationsApi:
         return table
 
     def _change(self, method: str, what: str, change: Change, summary: str) -> Endpoint:
-        async def handler(call: Call) -> web.Response:
+        async def handler(call: ApiRequest) -> web.Response:
             other_id = call.id()
             async with self._db.transaction() as tx:
                 await change(tx, call.viewer.user_id, other_id)
@@ -85,7 +85,7 @@ class RelationsApi:
     @staticmethod
     def _list(
         path: str,
-        handler: Callable[[Call], Awaitable[web.Response]],
+        handler: Callable[[ApiRequest], Awaitable[web.Response]],
         summary: str,
         access: Access = Access.VISITORS,
     ) -> Endpoint:
@@ -101,7 +101,7 @@ class RelationsApi:
             problems=(404,),
         )
 
-    async def followers(self, call: Call) -> web.Response:
+    async def followers(self, call: ApiRequest) -> web.Response:
         """Answer `GET /users/{id}/followers`."""
         owner_id = await self._visible(call)
         query, pager = self._page(call, f"followers of {owner_id}")
@@ -110,7 +110,7 @@ class RelationsApi:
         )
         return _people(pager, found, query.limit)
 
-    async def following(self, call: Call) -> web.Response:
+    async def following(self, call: ApiRequest) -> web.Response:
         """Answer `GET /users/{id}/following`."""
         owner_id = await self._visible(call)
         query, pager = self._page(call, f"following of {owner_id}")
@@ -119,33 +119,33 @@ class RelationsApi:
         )
         return _people(pager, found, query.limit)
 
-    async def requests(self, call: Call) -> web.Response:
+    async def requests(self, call: ApiRequest) -> web.Response:
         """Answer `GET /users/me/follow-requests`."""
         user_id = call.viewer.user_id
         query, pager = self._page(call, f"requests to {user_id}")
         found = await relations.requests(self._db, user_id, before=pager.before(query.cursor), limit=query.limit + 1)
         return _people(pager, found, query.limit)
 
-    async def accept(self, call: Call) -> web.Response:
+    async def accept(self, call: ApiRequest) -> web.Response:
         """Answer `PUT /users/me/follow-requests/{id}`."""
         async with self._db.transaction() as tx:
             await relations.accept(tx, call.viewer.user_id, call.id())
         await self._align(call.id(), call.viewer.user_id)
         return empty_answer()
 
-    async def decline(self, call: Call) -> web.Response:
+    async def decline(self, call: ApiRequest) -> web.Response:
         """Answer `DELETE /users/me/follow-requests/{id}`."""
         async with self._db.transaction() as tx:
             await relations.decline(tx, call.viewer.user_id, call.id())
         return empty_answer()
 
-    async def _visible(self, call: Call) -> int:
+    async def _visible(self, call: ApiRequest) -> int:
         owner_id = call.id()
         if not await relations.may_see(self._db, call.viewer_id, owner_id):
             raise NotFoundError("user")
         return owner_id
 
-    def _page(self, call: Call, listing: str) -> tuple[ListQuery, Pager]:
+    def _page(self, call: ApiRequest, listing: str) -> tuple[ListQuery, Pager]:
         return call.query(ListQuery), Pager(self._cursors, listing)
 
     async def _align(self, viewer_id: int, author_id: int) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from channels.bus.presence_store import PresenceBook
+from channels.bus.presence_store import PresenceStore
 from channels.bus.publisher import LivePublisher
 from channels.live import Live
 from server.edge.access_log import AccessLog, EventLog
@@ -20,7 +20,7 @@ from server.identity.quotas_policy import Limits
 from server.media.urls import MediaUrls
 from storage.blobs.port import Blobs
 from storage.cache.cards import Cards
-from storage.cache.counters import Engagement
+from storage.cache.counters import CounterCache
 from storage.feeds.feeds import Feeds
 from storage.feeds.home import Home
 from storage.feeds.notification_log import NotificationLog
@@ -70,12 +70,12 @@ class Services:
     home: Home
     notification_log: NotificationLog
     cards: Cards
-    engagement: Engagement
+    engagement: CounterCache
     quotas: Quotas
     gate: Gate
     tickets: Tickets
     publisher: LivePublisher
-    presence: PresenceBook
+    presence: PresenceStore
     passwords: Passwords
     media_urls: MediaUrls
     live: Live | None = None

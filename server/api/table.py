@@ -8,19 +8,19 @@ from server.api.accounts import AccountApi, SignUpApi
 from server.api.feed import FeedApi
 from server.api.live import LiveApi
 from server.api.notifications import NotificationsApi
-from server.api.photo_serializer import PhotoView
+from server.api.photo_serializer import PhotoSerializer
 from server.api.photos import PhotosApi, UploadApi
 from server.api.profiles import ProfilesApi
 from server.api.reactions import CommentsApi, LikesApi
 from server.api.relations import RelationsApi
 from server.api.services import Services
-from server.api.tokens import SignInDoor, TokensApi
+from server.api.tokens import PasswordAuthenticator, TokensApi
 from server.edge.authentication import Authentication, SessionCookies
 from server.edge.cursors import Cursors
 from server.edge.endpoint import Endpoint
 from server.edge.idempotent import Idempotency
-from server.edge.last_seen import Recency
-from server.identity.sessions import SessionDesk
+from server.edge.last_seen import LastSeen
+from server.identity.sessions import SessionService
 from server.identity.tokens import AccessTokens
 from server.media.uploads import UploadLimits, Uploads
 
@@ -32,10 +32,10 @@ def endpoints(services: Services, tokens: AccessTokens) -> list[Endpoint]:
 
 def _people(services: Services, tokens: AccessTokens) -> list[Endpoint]:
     settings, db, limits = services.settings, services.db, services.settings.limits
-    cursors, view = Cursors(settings.secret), PhotoView(services.engagement, services.media_urls)
-    desk = SessionDesk(db, tokens, services.tickets, services.publisher, refresh_ttl=settings.refresh_ttl)
+    cursors, view = Cursors(settings.secret), PhotoSerializer(services.engagement, services.media_urls)
+    desk = SessionService(db, tokens, services.tickets, services.publisher, refresh_ttl=settings.refresh_ttl)
     cookies = SessionCookies(secure=settings.secure, access_ttl=settings.access_ttl, refresh_ttl=settings.refresh_ttl)
-    door = SignInDoor(db, services.passwords, services.quotas, limits)
+    door = PasswordAuthenticator(db, services.passwords, services.quotas, limits)
     tokens_api = TokensApi(db, door, desk, Authentication(tokens), cookies)
     sign_up = SignUpApi(db, services.passwords, services.quotas, limits, desk=desk, tokens=tokens_api)
     return [
@@ -49,7 +49,7 @@ def _people(services: Services, tokens: AccessTokens) -> list[Endpoint]:
 
 def _photos(services: Services) -> list[Endpoint]:
     settings, db = services.settings, services.db
-    cursors, view = Cursors(settings.secret), PhotoView(services.engagement, services.media_urls)
+    cursors, view = Cursors(settings.secret), PhotoSerializer(services.engagement, services.media_urls)
     idempotency, counting = Idempotency(db), Counting(services.engagement)
     bounds = UploadLimits(
         max_bytes=settings.upload_max_bytes,
@@ -69,7 +69,7 @@ def _own(services: Services) -> list[Endpoint]:
     settings, db = services.settings, services.db
     cursors = Cursors(settings.secret)
     return [
-        *FeedApi(services.home, cursors, services.media_urls, settings.limits, Recency(db)).endpoints(),
+        *FeedApi(services.home, cursors, services.media_urls, settings.limits, LastSeen(db)).endpoints(),
         *NotificationsApi(db, services.notification_log, cursors).endpoints(),
         *LiveApi(services.tickets, public_url=settings.public_url, ttl=settings.ticket_ttl).endpoints(),
     ]

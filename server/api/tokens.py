@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from server.edge.api_request import Call, empty_answer, json_answer
+from server.edge.api_request import ApiRequest, empty_answer, json_answer
 from server.edge.authentication import Authentication, SessionCookies
 from server.edge.endpoint import Access, Endpoint
 from server.edge.guard import admit
@@ -13,14 +13,14 @@ from server.edge.requests import Refresh, SignIn
 from server.edge.responses import Account, Tokens
 from server.identity.passwords import Passwords
 from server.identity.quotas_policy import Limits, address_subject
-from server.identity.sessions import SessionDesk, TokenPair
+from server.identity.sessions import SessionService, TokenPair
 from storage.limits.quotas import Quotas
 from storage.models import User
 from storage.postgres.database import Database
 from storage.stores import users
 
 
-class SignInDoor:
+class PasswordAuthenticator:
     """Check a name and its password, slowly for whoever guesses."""
 
     def __init__(self, db: Database, passwords: Passwords, quotas: Quotas, limits: Limits) -> None:
@@ -29,7 +29,7 @@ class SignInDoor:
         self._quotas = quotas
         self._limits = limits
 
-    async def admit(self, call: Call, login: str, password: str) -> User:
+    async def admit(self, call: ApiRequest, login: str, password: str) -> User:
         """Return the account; raise the same 401 for an unknown name and a wrong password, a 429 for too many tries."""
         address = address_subject(call.address)
         by_account, by_address = self._limits.policy("sign_in_account"), self._limits.policy("sign_in_address")
@@ -48,8 +48,8 @@ class TokensApi:
     def __init__(
         self,
         db: Database,
-        door: SignInDoor,
-        desk: SessionDesk,
+        door: PasswordAuthenticator,
+        desk: SessionService,
         authentication: Authentication,
         cookies: SessionCookies,
     ) -> None:
@@ -97,7 +97,7 @@ class TokensApi:
             ),
         ]
 
-    async def sign_in(self, call: Call) -> web.Response:
+    async def sign_in(self, call: ApiRequest) -> web.Response:
         """Answer `POST /tokens`."""
         form = await call.body(SignIn)
         user = await self._door.admit(call, form.username, form.password)
@@ -105,7 +105,7 @@ class TokensApi:
             pair = await self._desk.open(tx, user)
         return self.answer(pair, user, by_cookie=form.cookie)
 
-    async def refresh(self, call: Call) -> web.Response:
+    async def refresh(self, call: ApiRequest) -> web.Response:
         """Answer `POST /tokens/refresh`."""
         form = await call.body(Refresh)
         by_cookie = form.refresh_token is None
@@ -114,7 +114,7 @@ class TokensApi:
             raise unauthorized("refresh_token_missing", "send a refresh token")
         return self.answer(await self._desk.renew(token), None, by_cookie=by_cookie)
 
-    async def sign_out(self, call: Call) -> web.Response:
+    async def sign_out(self, call: ApiRequest) -> web.Response:
         """Answer `DELETE /tokens/current`."""
         await self._desk.end(call.viewer.user_id, call.viewer.session)
         response = empty_answer()

@@ -26,7 +26,7 @@ from server.operation.backlog import Backlog
 from server.operation.banner import starting, welcome
 from server.operation.collector import Collector
 from server.operation.health import Check, Health, add_health_routes
-from server.operation.lifecycle import Leaving, Node, Run, run_node
+from server.operation.lifecycle import Node, Run, ShutdownOptions, run_node
 from server.operation.listening import bound
 from server.operation.logs import log_task_failures
 from server.operation.metrics import LoopWatch, Metrics
@@ -57,7 +57,7 @@ async def run_role(role: Role, settings: Settings, *, with_demo: bool = False) -
         process = Process(settings, await stack.enter_async_context(open_stores(settings)), stack)
         await migrate.check(process.stores.db)
         await process.add(services_of(role, settings))
-        leaving = Leaving(delay=settings.server.drain_delay, deadline=settings.server.shutdown_deadline)
+        leaving = ShutdownOptions(delay=settings.server.drain_delay, deadline=settings.server.shutdown_deadline)
         # What stands now stays: the collector need not look at it again and again.
         gc.freeze()
         started = partial(process.introduce, with_demo=with_demo) if role is Role.EVERYTHING else process.tell

@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from channels.bus.presence_store import PresenceBook
+from channels.bus.presence_store import PresenceStore
 from channels.bus.publisher import LivePublisher
 from server.composition.brokers import routes_of
 from server.config.settings import Settings
 from storage.blobs.file import FileBlobs
 from storage.cache.cards import Cards
-from storage.cache.counters import Engagement
+from storage.cache.counters import CounterCache
 from storage.feeds.feeds import Feeds
 from storage.feeds.notification_log import NotificationLog
 from storage.ids import slot_group
@@ -28,11 +28,11 @@ class Stores:
     redis: Redis
     blobs: FileBlobs
     cards: Cards
-    engagement: Engagement
+    engagement: CounterCache
     feeds: Feeds
     notification_log: NotificationLog
     publisher: LivePublisher
-    presence: PresenceBook
+    presence: PresenceStore
 
 
 @asynccontextmanager
@@ -52,11 +52,11 @@ async def open_stores(settings: Settings) -> AsyncIterator[Stores]:
             redis=redis,
             blobs=FileBlobs(settings.blob_directory),
             cards=cards,
-            engagement=Engagement(db, redis),
+            engagement=CounterCache(db, redis),
             feeds=Feeds(db, redis, cards),
             notification_log=NotificationLog(redis),
             publisher=LivePublisher(redis, slot_group),
-            presence=PresenceBook(redis, slot_group),
+            presence=PresenceStore(redis, slot_group),
         )
     finally:
         await redis.aclose()

@@ -38,7 +38,7 @@ class Viewer(NamedTuple):
 VIEWER: web.RequestKey[Viewer] = web.RequestKey("viewer", Viewer)
 
 
-class Call:
+class ApiRequest:
     """A request and its viewer, if any."""
 
     __slots__ = ("_body_timeout", "_viewer", "request")

@@ -12,11 +12,11 @@ from enum import Enum, auto
 from aiohttp import web
 from pydantic import BaseModel
 
-from server.edge.api_request import Call
+from server.edge.api_request import ApiRequest
 
 PREFIX = "/api/v1"
 
-Handler = Callable[[Call], Awaitable[web.StreamResponse]]
+Handler = Callable[[ApiRequest], Awaitable[web.StreamResponse]]
 
 
 class Access(Enum):

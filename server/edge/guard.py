@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from server.edge.api_request import VIEWER, Call, Viewer
+from server.edge.api_request import VIEWER, ApiRequest, Viewer
 from server.edge.authentication import Authentication
 from server.edge.endpoint import Access, Endpoint
 from server.edge.middleware import Handler
@@ -39,14 +39,14 @@ class Guard:
                 request[VIEWER] = viewer
             elif endpoint.access is Access.MEMBERS:
                 raise unauthorized("unauthorized", "sign in first")
-            call = Call(request, viewer, body_timeout=self._body_timeout)
+            call = ApiRequest(request, viewer, body_timeout=self._body_timeout)
             if endpoint.gated:
                 await self._enter(call, mine if viewer is not None else anonymous, viewer)
             return await endpoint.handler(call)
 
         return handler
 
-    async def _enter(self, call: Call, policy: QuotaPolicy, viewer: Viewer | None) -> None:
+    async def _enter(self, call: ApiRequest, policy: QuotaPolicy, viewer: Viewer | None) -> None:
         if viewer is None:
             admit(call, policy, await self._quotas.take(policy, address_subject(call.address)))
             return
@@ -54,7 +54,7 @@ class Guard:
         admit(call, policy, quota, revoked=revoked)
 
 
-def admit(call: Call, policy: QuotaPolicy, quota: Quota | None, *, revoked: bool = False) -> None:
+def admit(call: ApiRequest, policy: QuotaPolicy, quota: Quota | None, *, revoked: bool = False) -> None:
     """Announce the quota; raise a 401 for a session that is over and a 429 where the quota is used up."""
     if revoked:
         raise unauthorized("session_revoked", "this session has ended; sign in again")

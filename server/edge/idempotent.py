@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from server.edge.api_request import Call, json_answer
+from server.edge.api_request import ApiRequest, json_answer
 from server.edge.problems import ProblemError, bad_field
 from storage.postgres.database import Database, Transaction
 from storage.stores import idempotency
@@ -29,7 +29,7 @@ class Idempotency:
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    async def create(self, call: Call, fingerprint: bytes, act: Act) -> web.Response:
+    async def create(self, call: ApiRequest, fingerprint: bytes, act: Act) -> web.Response:
         """Answer 201 with what `act` returns (JSON), or with what it returned for the same key before.
 
         `act` writes within the transaction it is given. `fingerprint` is the whole input. Raises a 422

@@ -17,7 +17,7 @@ REMEMBERED = 50_000  # people
 log = structlog.get_logger(__name__)
 
 
-class Recency:
+class LastSeen:
     """Tell the database about a person at most once an hour for each process."""
 
     def __init__(self, db: Database) -> None:

@@ -160,7 +160,7 @@ class AccountChange(Input):
     settings: Annotated[dict[str, Any], AfterValidator(_settings)] | None = None
 
 
-class PhotoWords(Input):
+class PhotoMetadata(Input):
     """What stands beside a new photo."""
 
     caption: Caption = ""

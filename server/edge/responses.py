@@ -20,7 +20,7 @@ Id = Annotated[str, Field(min_length=13, max_length=13, pattern="^[0-9A-HJKMNP-T
 Time = Annotated[str, Field(json_schema_extra={"format": "date-time"}, examples=["2026-11-20T12:00:00.000Z"])]
 
 
-class Answer(BaseModel):
+class Response(BaseModel):
     """A body that the API gives."""
 
     model_config = ConfigDict(extra="forbid")
@@ -33,14 +33,14 @@ class Answer(BaseModel):
 T = TypeVar("T", bound=BaseModel)
 
 
-class ListOf(Answer, Generic[T]):
+class ListOf(Response, Generic[T]):
     """A part of a list; `next` is the cursor of what follows, null at the end."""
 
     items: list[T]
     next: str | None
 
 
-class StreamPosition(Answer):
+class StreamPosition(Response):
     """A place in a live stream: what was announced up to there, an answer shows."""
 
     epoch: str
@@ -61,7 +61,7 @@ def stream_position(position: tuple[str, int] | None) -> dict[str, Any] | None:
     return None if position is None else {"epoch": position[0], "offset": position[1]}
 
 
-class Person(Answer):
+class Person(Response):
     """The little of a person that stands beside other things."""
 
     id: Id
@@ -75,7 +75,7 @@ class Person(Answer):
         return cls(**person_fields(person if isinstance(person, models.Person) else _person(person)))
 
 
-class RelationToViewer(Answer):
+class RelationToViewer(Response):
     """How the viewer stands to a profile."""
 
     following: bool
@@ -133,7 +133,7 @@ class Account(Person):
         return cls(**_public(user), presence=user.presence, email=user.email, role=user.role, settings=user.settings)
 
 
-class Tokens(Answer):
+class Tokens(Response):
     """A session's tokens. With cookies they are not told, but the CSRF token is; `expires_in` in seconds."""
 
     access_token: str | None = None
@@ -148,7 +148,7 @@ class Tokens(Answer):
         return self.model_dump_json(exclude_none=True).encode()
 
 
-class PhotoUrls(Answer):
+class PhotoUrls(Response):
     """Where the images are; empty until the photo is ready. `original` is told to the owner alone, not in the feed."""
 
     thumb: str | None = None
@@ -156,7 +156,7 @@ class PhotoUrls(Answer):
     original: str | None = None
 
 
-class Photo(Answer):
+class Photo(Response):
     """A photo; `placeholder` is a thumbhash in base 64, sizes are pixels of the upright picture."""
 
     id: Id
@@ -176,14 +176,14 @@ class Photo(Answer):
     liked: bool
 
 
-class Likes(Answer):
+class Likes(Response):
     """What a like or unlike left behind."""
 
     liked: bool
     likes: int
 
 
-class Comment(Answer):
+class Comment(Response):
     """A comment."""
 
     id: Id
@@ -193,7 +193,7 @@ class Comment(Answer):
     created_at: Time
 
 
-class Notification(Answer):
+class Notification(Response):
     """An entry of the inbox: up to three people, newest first, `count` of them in all."""
 
     id: Id
@@ -208,14 +208,14 @@ class Notification(Answer):
     read: bool
 
 
-class Counters(Answer):
+class Counters(Response):
     """How many notifications are not yet seen (the badge) and not yet opened."""
 
     unseen: int
     unread: int
 
 
-class LiveTicket(Answer):
+class LiveTicket(Response):
     """A ticket for one live connection at `url`."""
 
     token: str
@@ -223,14 +223,14 @@ class LiveTicket(Answer):
     expires_at: Time
 
 
-class FieldProblem(Answer):
+class FieldProblem(Response):
     """What is wrong with one field."""
 
     field: str
     message: str
 
 
-class Problem(Answer):
+class Problem(Response):
     """An error (RFC 9457); `code` is stable, `detail` is for people."""
 
     type: str

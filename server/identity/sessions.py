@@ -30,7 +30,7 @@ class TokenPair:
     csrf: str
 
 
-class SessionDesk:
+class SessionService:
     """Open, renew and end sessions; `refresh_ttl` in seconds."""
 
     def __init__(

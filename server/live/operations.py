@@ -17,7 +17,7 @@ from server.edge.requests import NotificationIds, PhotoOfCall
 from server.edge.responses import Counters, Likes
 from server.identity.quotas_policy import Limits
 from storage.limits.gate import Gate
-from storage.models import LikeState
+from storage.models import PhotoCounters
 from storage.postgres.database import Database
 from storage.stores import likes, notifications
 
@@ -83,7 +83,7 @@ class LiveOperations:
             state = await likes.remove(tx, photo_id=form.photo_id, user_id=user_id)
         return await self._liked(user_id, state)
 
-    async def _liked(self, user_id: int, state: LikeState) -> bytes:
+    async def _liked(self, user_id: int, state: PhotoCounters) -> bytes:
         await self._counting.apply(state, user_id)
         return Likes(liked=state.liked, likes=state.likes).to_bytes()
 

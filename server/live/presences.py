@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from channels.contract.errors import NotOfferedError, PermissionDeniedError, UnknownChannelError
-from channels.contract.ports import Identity, Presence, Present
+from channels.contract.ports import Identity, Member, Presence
 from server.actions.presence import PresenceView
 from server.live.store_errors import store_errors
 from storage import ids
@@ -18,7 +18,7 @@ class LivePresences:
     def __init__(self, view: PresenceView) -> None:
         self._view = view
 
-    async def present(self, identity: Identity, channel: str) -> Sequence[Present]:
+    async def present(self, identity: Identity, channel: str) -> Sequence[Member]:
         """Return the person if they are online; see the port for the errors."""
         kind, _, text = channel.partition(":")
         if kind != publications.PRESENCE:
@@ -31,7 +31,7 @@ class LivePresences:
             presence = await self._view.of(user_id, viewer_id=identity.user_id)
         if presence is None:
             raise PermissionDeniedError("whether this person is online is not yours to know")
-        return [Present(user=ids.encode(user_id))] if presence.online else []
+        return [Member(user=ids.encode(user_id))] if presence.online else []
 
     def news(self, user_id: int, presence: Presence) -> bytes:
         """Return the document of a change."""

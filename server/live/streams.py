@@ -9,7 +9,7 @@ from typing import TypeVar
 from channels.contract.ports import Position, Publication, Recovery
 from server.live.store_errors import store_errors
 from storage.cache.cards import Cards
-from storage.cache.counters import Engagement
+from storage.cache.counters import CounterCache
 from storage.feeds.feeds import Feeds
 from storage.feeds.notification_log import NotificationLog
 from storage.postgres.database import Queryable
@@ -35,7 +35,7 @@ class LiveStreams:
     db: Queryable
     feeds: Feeds
     cards: Cards
-    engagement: Engagement
+    engagement: CounterCache
     notification_log: NotificationLog
     sign: Sign
 

@@ -25,7 +25,7 @@ _PAUSE = 0.1  # seconds until the next try where the process may open no more fi
 _EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
 
-class Door:
+class Acceptor:
     """Accept connections of one listening socket for a protocol factory, from `open` to `close`."""
 
     def __init__(self, listener: socket.socket, factory: Callable[[], asyncio.BaseProtocol]) -> None:

@@ -19,7 +19,7 @@ import structlog
 from aiohttp import web
 
 from server.errors import StartError
-from server.operation.acceptor import Door
+from server.operation.acceptor import Acceptor
 from server.operation.health import Health
 
 log = structlog.get_logger(__name__)
@@ -48,7 +48,7 @@ class Node:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Leaving:
+class ShutdownOptions:
     """How a process leaves; seconds."""
 
     delay: float = 0.0
@@ -56,7 +56,7 @@ class Leaving:
 
 
 async def run_node(
-    node: Node, sockets: Sequence[socket.socket], leaving: Leaving, *, started: Run | None = None
+    node: Node, sockets: Sequence[socket.socket], leaving: ShutdownOptions, *, started: Run | None = None
 ) -> None:
     """Serve until a signal comes; `started` runs beside once everything answers.
 
@@ -70,7 +70,7 @@ async def run_node(
 
 
 async def _run(
-    node: Node, sockets: Sequence[socket.socket], leaving: Leaving, stop: asyncio.Event, started: Run | None
+    node: Node, sockets: Sequence[socket.socket], leaving: ShutdownOptions, stop: asyncio.Event, started: Run | None
 ) -> None:
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(_service(name, run), name=name) for name, run in node.services.items()]
@@ -98,14 +98,16 @@ async def _beside(started: Run) -> None:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _House:
+class _HttpServer:
     """An application that serves, and the doors through which its clients come."""
 
     runner: web.AppRunner
-    doors: Sequence[Door]
+    doors: Sequence[Acceptor]
 
 
-async def _listen(app: web.Application, sockets: Sequence[socket.socket], leaving: Leaving, *, idle: float) -> _House:
+async def _listen(
+    app: web.Application, sockets: Sequence[socket.socket], leaving: ShutdownOptions, *, idle: float
+) -> _HttpServer:
     # Bodies stay as they came: aiohttp would unpack them in the event loop even for a request that was refused
     # already, where three megabytes of gzip stop everything for seconds. No endpoint takes a packed one.
     runner = web.AppRunner(
@@ -118,7 +120,7 @@ async def _listen(app: web.Application, sockets: Sequence[socket.socket], leavin
     )
     await runner.setup()
     assert runner.server is not None  # noqa: S101 - narrows the type: it was just set up
-    doors = [Door(listener, runner.server) for listener in sockets]
+    doors = [Acceptor(listener, runner.server) for listener in sockets]
     try:
         for door in doors:
             door.open()
@@ -126,10 +128,10 @@ async def _listen(app: web.Application, sockets: Sequence[socket.socket], leavin
         # Another process bound the same address before either listened, and was the first to listen.
         await runner.cleanup()
         raise StartError(f"The port was taken by another program meanwhile: {error.strerror}.") from error
-    return _House(runner=runner, doors=doors)
+    return _HttpServer(runner=runner, doors=doors)
 
 
-async def _leave(node: Node, house: _House | None, leaving: Leaving, *, in_a_hurry: bool) -> None:
+async def _leave(node: Node, house: _HttpServer | None, leaving: ShutdownOptions, *, in_a_hurry: bool) -> None:
     log.info("stopping", reason="a service failed" if in_a_hurry else "signal")
     if not in_a_hurry and leaving.delay:
         await asyncio.sleep(leaving.delay)

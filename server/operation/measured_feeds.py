@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from server.operation.metrics import Metrics
 from storage.cache.cards import Cards
 from storage.feeds.feeds import Feeds
-from storage.feeds.window_log import Announcement, Inserted
+from storage.feeds.window_log import Inserted, LivePublication
 from storage.postgres.database import Queryable
 from storage.redis.client import Redis
 
@@ -19,7 +19,7 @@ class MeasuredFeeds(Feeds):
         super().__init__(db, redis, cards)
         self._metrics = metrics
 
-    async def insert(self, photo_id: int, user_ids: Iterable[int], announcement: Announcement) -> Inserted:
+    async def insert(self, photo_id: int, user_ids: Iterable[int], announcement: LivePublication) -> Inserted:
         """Insert a photo as `Feeds` does, and count the feeds."""
         inserted = await super().insert(photo_id, user_ids, announcement)
         self._metrics.feeds_inserted(inserted.feeds)

@@ -15,7 +15,7 @@ import time
 from collections.abc import Mapping, Sequence
 
 from storage.ids import milliseconds_of, pack_ids, slot_group
-from storage.models import LikeState
+from storage.models import PhotoCounters
 from storage.postgres.database import Queryable
 from storage.redis.client import Redis, execute, redis_errors, values_of
 from storage.redis.scripts import Call, Script
@@ -32,7 +32,7 @@ _PER_CALL = 1000  # likes a script call
 Engaged = tuple[int, int, bool]
 
 
-class Engagement:
+class CounterCache:
     """Keep and read counters and likes; raises `UnavailableError` when an engine does not answer."""
 
     def __init__(self, db: Queryable, redis: Redis) -> None:
@@ -42,7 +42,7 @@ class Engagement:
         self._liked = Script("cache/liked")
         self._loading: dict[int, asyncio.Task[None]] = {}
 
-    async def apply(self, state: LikeState, user_id: int | None) -> None:
+    async def apply(self, state: PhotoCounters, user_id: int | None) -> None:
         """Keep a photo's counters and, if `user_id` is given, whether that person likes it; older news is ignored."""
         await self._keep_counts([(state.photo_id, state.version, state.likes, state.comments)])
         if user_id is not None:

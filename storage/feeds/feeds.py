@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from storage.cache.cards import Cards
 from storage.feeds.log_format import Entry, LogView, parse_epoch
-from storage.feeds.window_log import Announcement, Building, Filled, Inserted, WindowLog
+from storage.feeds.window_log import Building, Filled, Inserted, LivePublication, WindowLog
 from storage.postgres.database import Queryable
 from storage.redis.client import Redis
 from storage.stores import photo_lists, photos, relations
@@ -46,7 +46,7 @@ class Feeds:
         self._building: dict[int, asyncio.Task[None]] = {}
         self.log = WindowLog(redis, "feed", window=window)
 
-    async def insert(self, photo_id: int, user_ids: Iterable[int], announcement: Announcement) -> Inserted:
+    async def insert(self, photo_id: int, user_ids: Iterable[int], announcement: LivePublication) -> Inserted:
         """Put a photo into many people's feeds and tell those online; repeating it changes and tells nothing.
 
         A photo that was deleted meanwhile is put nowhere. People without a feed in Redis get none by this. Who
@@ -64,7 +64,7 @@ class Feeds:
             processes=inserted.processes + rest.processes,
         )
 
-    async def remove(self, photo_id: int, user_ids: Iterable[int], announcement: Announcement) -> Inserted:
+    async def remove(self, photo_id: int, user_ids: Iterable[int], announcement: LivePublication) -> Inserted:
         """Take a photo out of many people's feeds and tell those online; who is away learns of it by recovery."""
         return await self.log.remove(photo_id, user_ids, announcement)
 
@@ -157,7 +157,9 @@ class Feeds:
                 return
             wanted = still
 
-    async def _insert_unsettled(self, photo_id: int, user_ids: Sequence[int], announcement: Announcement) -> Inserted:
+    async def _insert_unsettled(
+        self, photo_id: int, user_ids: Sequence[int], announcement: LivePublication
+    ) -> Inserted:
         """Insert for those who still follow, and take it back from those who left even as it was inserted."""
         photo = (await photos.load(self._db, [photo_id])).get(photo_id)
         if photo is None:

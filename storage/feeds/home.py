@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from storage.cache.cards import Cards
-from storage.cache.counters import Engagement, covers, liked_key
+from storage.cache.counters import CounterCache, covers, liked_key
 from storage.feeds.feeds import Feeds
 from storage.feeds.home_split import home_script
 from storage.feeds.window_log import TIME_TO_LIVE
@@ -73,7 +73,7 @@ class _Gathered:
 class Home:
     """Read home feeds; raises `UnavailableError` when an engine does not answer."""
 
-    def __init__(self, db: Queryable, redis: Redis, feeds: Feeds, cards: Cards, engagement: Engagement) -> None:
+    def __init__(self, db: Queryable, redis: Redis, feeds: Feeds, cards: Cards, engagement: CounterCache) -> None:
         self._db = db
         self._redis = redis
         self._feeds = feeds

@@ -7,7 +7,7 @@ person liked the same photo, an act was taken back) is announced again under a n
 from __future__ import annotations
 
 from storage.feeds.log_format import parse_epoch
-from storage.feeds.window_log import Announcement, WindowLog
+from storage.feeds.window_log import LivePublication, WindowLog
 from storage.redis.client import Redis
 
 WINDOW = 200  # notifications that can be recovered
@@ -19,7 +19,7 @@ class NotificationLog:
     def __init__(self, redis: Redis) -> None:
         self._log = WindowLog(redis, "notes", window=WINDOW)
 
-    async def push(self, user_id: int, notification_id: int, announcement: Announcement) -> bool:
+    async def push(self, user_id: int, notification_id: int, announcement: LivePublication) -> bool:
         """Announce a new or changed notification to its owner; say whether the owner is online."""
         inserted = await self._log.renew(notification_id, [user_id], announcement)
         return inserted.online > 0

@@ -42,7 +42,7 @@ PEOPLE_PER_CALL = 1000  # a script blocks the server: some 4 ms
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Announcement:
+class LivePublication:
     """What people who are online are told, and where: keys come from `channels.bus.addressing`, by slot group."""
 
     registry_key: Callable[[int], bytes]
@@ -97,7 +97,7 @@ class WindowLog:
         return b"%b:{%d}:%d" % (self._prefix, slot_group(user_id), user_id)
 
     async def insert(
-        self, entry_id: int, user_ids: Iterable[int], announcement: Announcement, *, settling: int = 0
+        self, entry_id: int, user_ids: Iterable[int], announcement: LivePublication, *, settling: int = 0
     ) -> Inserted:
         """Insert an id for many people and tell those online; where it is already, nothing changes or is told.
 
@@ -105,11 +105,11 @@ class WindowLog:
         """
         return await self._tell("insert", entry_id, user_ids, announcement, settling)
 
-    async def remove(self, entry_id: int, user_ids: Iterable[int], announcement: Announcement) -> Inserted:
+    async def remove(self, entry_id: int, user_ids: Iterable[int], announcement: LivePublication) -> Inserted:
         """Mark an id removed for many people and tell those online; where it is already, nothing is told."""
         return await self._tell("remove", entry_id, user_ids, announcement)
 
-    async def renew(self, entry_id: int, user_ids: Iterable[int], announcement: Announcement) -> Inserted:
+    async def renew(self, entry_id: int, user_ids: Iterable[int], announcement: LivePublication) -> Inserted:
         """Insert an id or give it a new offset, and tell those online each time."""
         return await self._tell("renew", entry_id, user_ids, announcement)
 
@@ -175,7 +175,7 @@ class WindowLog:
         return answer
 
     async def _tell(
-        self, mode: str, entry_id: int, user_ids: Iterable[int], announcement: Announcement, settling: int = 0
+        self, mode: str, entry_id: int, user_ids: Iterable[int], announcement: LivePublication, settling: int = 0
     ) -> Inserted:
         calls = []
         identifier = pack_ids([entry_id])

@@ -19,10 +19,10 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from storage.errors import StorageError, UnavailableError
-from storage.redis.cluster import ClusterLink
-from storage.redis.connection import Link
+from storage.redis.cluster import ClusterConnections
+from storage.redis.connection import SharedConnection
 from storage.redis.freshness import connect
-from storage.redis.subscriber import Ear, Subscriber
+from storage.redis.subscriber import MessageListener, Subscriber
 from storage.redis.url import cluster_nodes, is_cluster
 from storage.redis.wire import RedisAddress
 
@@ -45,14 +45,14 @@ _UNREACHABLE = (
 )
 
 
-class LinkedRedis(AsyncRedis):  # type: ignore[type-arg,misc,unused-ignore]
+class RedisClientAdapter(AsyncRedis):  # type: ignore[type-arg,misc,unused-ignore]
     """The driver's client, whose commands go over `link`: one server's shared connection, or a cluster's.
 
     Pub/sub has connections of its own (`subscriber`). The driver's pipelines would not find a cluster's slots: to
     send several commands together, gather them.
     """
 
-    def __init__(self, link: Link | ClusterLink, pool: Any) -> None:
+    def __init__(self, link: SharedConnection | ClusterConnections, pool: Any) -> None:
         super().__init__(connection_pool=pool)
         self.link = link
 
@@ -83,7 +83,7 @@ class LinkedRedis(AsyncRedis):  # type: ignore[type-arg,misc,unused-ignore]
         """Return the server on which a key or channel lies, as far as it is known."""
         return self.link.server_of(name)
 
-    async def subscriber(self, server: RedisAddress, ear: Ear) -> Subscriber:
+    async def subscriber(self, server: RedisAddress, ear: MessageListener) -> Subscriber:
         """Open a connection that hears what is published at a server, and tells `ear`."""
         return await connect(server, Subscriber(ear, greeting_timeout=ANSWER_TIMEOUT), timeout=CONNECT_TIMEOUT)
 
@@ -102,12 +102,12 @@ def open_redis(url: str) -> Redis:
     timeouts = {"answer_timeout": ANSWER_TIMEOUT, "connect_timeout": CONNECT_TIMEOUT}
     if not is_cluster(url):
         pool = _pool(url)
-        return LinkedRedis(Link(_address(pool), **timeouts), pool)
+        return RedisClientAdapter(SharedConnection(_address(pool), **timeouts), pool)
     first, nodes = cluster_nodes(url)
     pool = _pool(first)
     address = _address(pool)
     seeds = [dataclasses.replace(address, host=host, port=port) for host, port in nodes]
-    return LinkedRedis(ClusterLink(seeds, **timeouts), pool)
+    return RedisClientAdapter(ClusterConnections(seeds, **timeouts), pool)
 
 
 async def execute(redis: Redis, *command: bytes | str | int) -> Any:

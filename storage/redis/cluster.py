@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 import redis.exceptions as driver
 from redis.crc import key_slot
 
-from storage.redis.connection import Link
+from storage.redis.connection import SharedConnection
 from storage.redis.slots import SlotMap
 from storage.redis.wire import RedisAddress
 
@@ -26,8 +26,8 @@ _ANY_SERVER = frozenset({"PING", "INFO", "TIME", "CLUSTER", "CONFIG", "CLIENT"})
 _EVERY_SERVER = frozenset({"FLUSHALL", "SCRIPT"})
 
 
-class ClusterLink:
-    """Connections like `Link`'s, with its guarantees; `seeds` are nodes to ask first, timeouts are seconds.
+class ClusterConnections:
+    """Connections like `SharedConnection`'s, with its guarantees; `seeds` are nodes to ask first, timeouts are seconds.
 
     A command is sent by its first key. One whose connection is lost goes once to the slot's new master, if there is
     one; one whose answer is late is not repeated.
@@ -38,7 +38,7 @@ class ClusterLink:
     def __init__(self, seeds: Sequence[RedisAddress], *, answer_timeout: float, connect_timeout: float) -> None:
         self.seeds = seeds
         self._timeouts = {"answer_timeout": answer_timeout, "connect_timeout": connect_timeout}
-        self._links: dict[RedisAddress, Link] = {}
+        self._links: dict[RedisAddress, SharedConnection] = {}
         self._slots = SlotMap([], seeds[0])
         self._asked_at = -_FRESH
         self._asking: asyncio.Task[None] | None = None
@@ -70,7 +70,7 @@ class ClusterLink:
         await self._refresh(avoiding=None)
 
     def renew(self) -> None:
-        """Open other connections for the commands to come; see `Link.renew`."""
+        """Open other connections for the commands to come; see `SharedConnection.renew`."""
         for link in self._links.values():
             link.renew()
 
@@ -167,10 +167,10 @@ class ClusterLink:
         random.shuffle(known)
         return sorted(known, key=lambda address: address == avoiding)
 
-    def _link(self, address: RedisAddress) -> Link:
+    def _link(self, address: RedisAddress) -> SharedConnection:
         link = self._links.get(address)
         if link is None:
-            link = self._links[address] = Link(address, **self._timeouts)
+            link = self._links[address] = SharedConnection(address, **self._timeouts)
         return link
 
     def _place(self, elsewhere: driver.AskError, asked: RedisAddress) -> RedisAddress:

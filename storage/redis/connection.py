@@ -12,10 +12,10 @@ from typing import Any
 import redis.exceptions as driver
 
 from storage.redis.freshness import connect
-from storage.redis.wire import RedisAddress, Wire, pack
+from storage.redis.wire import RedisAddress, RedisConnection, pack
 
 
-class Link:
+class SharedConnection:
     """A shared connection, opened when first used and again after it was lost; timeouts in seconds.
 
     Raises the driver's exceptions. A command that meets a connection which was lost before is sent once more on
@@ -28,9 +28,9 @@ class Link:
         self._address = address
         self._answer_timeout = answer_timeout
         self._connect_timeout = connect_timeout
-        self._wire: Wire | None = None
-        self._retired: set[Wire] = set()
-        self._opening: asyncio.Task[Wire] | None = None
+        self._wire: RedisConnection | None = None
+        self._retired: set[RedisConnection] = set()
+        self._opening: asyncio.Task[RedisConnection] | None = None
 
     async def call(self, *command: bytes | str | int) -> Any:
         """Send a command and return its answer, bytes within; raise what Redis refused or why it did not answer."""
@@ -88,7 +88,7 @@ class Link:
         for wire in (*self._retired, *([] if self._wire is None else [self._wire])):
             await wire.close()
 
-    async def _open(self) -> Wire:
+    async def _open(self) -> RedisConnection:
         if self._wire is not None and not self._wire.lost:
             return self._wire
         if self._opening is None:
@@ -97,10 +97,10 @@ class Link:
         # Shielded: a caller who gives up does not take the connection from the others.
         return await asyncio.shield(self._opening)
 
-    def _opened(self, task: asyncio.Task[Wire]) -> None:
+    def _opened(self, task: asyncio.Task[RedisConnection]) -> None:
         self._opening = None
         if not task.cancelled() and task.exception() is None:
             self._wire = task.result()
 
-    async def _connect(self) -> Wire:
-        return await connect(self._address, Wire(self._answer_timeout), timeout=self._connect_timeout)
+    async def _connect(self) -> RedisConnection:
+        return await connect(self._address, RedisConnection(self._answer_timeout), timeout=self._connect_timeout)

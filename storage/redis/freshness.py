@@ -17,11 +17,11 @@ import redis.exceptions as driver
 import structlog
 
 from storage.ids import SLOT_GROUPS
-from storage.redis.wire import RedisAddress, Wire, dial, pack
+from storage.redis.wire import RedisAddress, RedisConnection, dial, pack
 
 log = structlog.get_logger(__name__)
 
-W = TypeVar("W", bound=Wire)
+W = TypeVar("W", bound=RedisConnection)
 
 _SCRIPT = (resources.files("storage.redis") / "lua" / "run.lua").read_bytes()
 # One for each slot group: one server has them all, of a cluster's masters each has some.
@@ -44,7 +44,7 @@ async def connect(address: RedisAddress, wire: W, *, timeout: float) -> W:
     return wire
 
 
-async def _disown(address: RedisAddress, wire: Wire) -> None:
+async def _disown(address: RedisAddress, wire: RedisConnection) -> None:
     answers = await asyncio.gather(*(wire.send(question) for question in QUESTIONS))
     for answer in answers:
         if isinstance(answer, driver.RedisError) and not isinstance(answer, _ELSEWHERE):

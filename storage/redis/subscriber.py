@@ -7,12 +7,12 @@ from typing import Any, Protocol
 import hiredis
 import redis.exceptions as driver
 
-from storage.redis.wire import Wire, pack
+from storage.redis.wire import RedisConnection, pack
 
 _SLICE = 0.005  # seconds for which messages are handed on before the event loop has its turn
 
 
-class Ear(Protocol):
+class MessageListener(Protocol):
     """What is told of messages; every method returns at once."""
 
     def heard(self, message: Any, *, more: bool) -> None:
@@ -24,13 +24,13 @@ class Ear(Protocol):
         ...
 
 
-class Subscriber(Wire):
+class Subscriber(RedisConnection):
     """Hand on whatever the server says once it was greeted; a flood of it lets the event loop have its turns.
 
     `greeting_timeout` is how many seconds an answer to the greeting may take. Afterwards silence is up to `ear`.
     """
 
-    def __init__(self, ear: Ear, *, greeting_timeout: float) -> None:
+    def __init__(self, ear: MessageListener, *, greeting_timeout: float) -> None:
         super().__init__(greeting_timeout)
         self._ear = ear
         self._next: Any = False  # what was read already; False stands for nothing, as the reader has it

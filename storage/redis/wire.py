@@ -40,7 +40,7 @@ class RedisAddress:
     tls: ssl.SSLContext | None = None
 
 
-class Wire(asyncio.BufferedProtocol):
+class RedisConnection(asyncio.BufferedProtocol):
     """One connection: a queue of who waits, in the order of their commands.
 
     What arrives is read into one buffer of its own and from there by the parser: a page of a feed is a large answer,
@@ -145,7 +145,7 @@ class Wire(asyncio.BufferedProtocol):
             self._watch = self._loop.call_later(left, self._check)
 
 
-W = TypeVar("W", bound=Wire)
+W = TypeVar("W", bound=RedisConnection)
 
 
 async def dial(address: RedisAddress, wire: W, *, timeout: float) -> W:

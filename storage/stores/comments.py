@@ -5,14 +5,14 @@ from __future__ import annotations
 from storage import ids
 from storage.errors import NotFoundError
 from storage.events import CommentAdded, CommentDeleted
-from storage.models import Comment, LikeState, User
+from storage.models import Comment, PhotoCounters, User
 from storage.postgres.database import Queryable, Transaction
 from storage.postgres.rows import COMMENT, comment_of
 from storage.postgres.visibility import unblocked
 from storage.stores import likes, photos
 
 
-async def add(tx: Transaction, *, photo_id: int, author_id: int, text: str) -> tuple[Comment, LikeState]:
+async def add(tx: Transaction, *, photo_id: int, author_id: int, text: str) -> tuple[Comment, PhotoCounters]:
     """Comment on a photo that the author may see; emits `CommentAdded`, raises `NotFoundError("photo")`."""
     owner_id = await photos.lock(tx, photo_id, viewer_id=author_id)
     row = await tx.insert(
@@ -33,7 +33,7 @@ async def add(tx: Transaction, *, photo_id: int, author_id: int, text: str) -> t
     return comment_of(row), await likes.state(tx, photo_id=photo_id, user_id=author_id, changed=True)
 
 
-async def delete(tx: Transaction, comment_id: int, *, user_id: int) -> LikeState:
+async def delete(tx: Transaction, comment_id: int, *, user_id: int) -> PhotoCounters:
     """Delete one's own comment, or one under one's own photo, and return the photo's counters.
 
     Emits `CommentDeleted`; raises `NotFoundError("comment")`, also for a comment of others.

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from storage.errors import NotFoundError
 from storage.events import LikeAdded, LikeRemoved
-from storage.models import LikeState, Person
+from storage.models import Person, PhotoCounters
 from storage.postgres.database import Queryable, Transaction
 from storage.postgres.rows import PERSON, person_of
 from storage.postgres.visibility import KNOWN
 from storage.stores import photos
 
 
-async def add(tx: Transaction, *, photo_id: int, user_id: int) -> LikeState:
+async def add(tx: Transaction, *, photo_id: int, user_id: int) -> PhotoCounters:
     """Like a photo; a second time changes nothing. Emits `LikeAdded`, raises `NotFoundError("photo")`."""
     owner_id = await photos.lock(tx, photo_id, viewer_id=user_id)
     changed = await tx.execute(
@@ -32,7 +32,7 @@ async def add(tx: Transaction, *, photo_id: int, user_id: int) -> LikeState:
     return await state(tx, photo_id=photo_id, user_id=user_id, changed=bool(changed))
 
 
-async def remove(tx: Transaction, *, photo_id: int, user_id: int) -> LikeState:
+async def remove(tx: Transaction, *, photo_id: int, user_id: int) -> PhotoCounters:
     """Take a like back; a second time changes nothing. Emits `LikeRemoved`, raises `NotFoundError("photo")`."""
     owner_id = await photos.lock(tx, photo_id, viewer_id=user_id)
     changed = await tx.execute(
@@ -47,7 +47,7 @@ async def remove(tx: Transaction, *, photo_id: int, user_id: int) -> LikeState:
     return await state(tx, photo_id=photo_id, user_id=user_id, changed=bool(changed))
 
 
-async def state(db: Queryable, *, photo_id: int, user_id: int, changed: bool = False) -> LikeState:
+async def state(db: Queryable, *, photo_id: int, user_id: int, changed: bool = False) -> PhotoCounters:
     """Return a photo's counters and whether a person likes it; raise `NotFoundError("photo")` once deleted."""
     row = await db.fetchrow(
         """
@@ -59,7 +59,7 @@ async def state(db: Queryable, *, photo_id: int, user_id: int, changed: bool = F
     )
     if row is None:
         raise NotFoundError("photo")
-    return LikeState(photo_id=photo_id, changed=changed, **dict(row))
+    return PhotoCounters(photo_id=photo_id, changed=changed, **dict(row))
 
 
 async def page(

@@ -14,7 +14,7 @@ from channels.bus.publisher import LivePublisher
 from channels.bus.pubsub import PubSub
 from channels.bus.registry import Registry
 from storage.feeds.notification_log import NotificationLog
-from storage.feeds.window_log import Announcement, WindowLog
+from storage.feeds.window_log import LivePublication, WindowLog
 from storage.ids import IdMaker, slot_group
 from storage.redis.client import Redis
 from tests.support.eventually import eventually
@@ -22,11 +22,11 @@ from tests.support.eventually import eventually
 pytestmark = [pytest.mark.engines, pytest.mark.cluster]
 
 BODY = stream_body("feed", b'{"type":"photo.new"}')
-ANNOUNCEMENT = Announcement(registry_key=registry_key, channel_prefix=channel_prefix, body=BODY)
+ANNOUNCEMENT = LivePublication(registry_key=registry_key, channel_prefix=channel_prefix, body=BODY)
 NEW_IDS = IdMaker()
 
 
-class Ear:
+class MessageListener:
     """A live process reduced to its ear: registered people, and the envelopes that arrive."""
 
     def __init__(self, redis: Redis) -> None:
@@ -58,9 +58,9 @@ class Ear:
 
 
 @pytest.fixture
-async def ear(redis: Redis) -> AsyncIterator[Ear]:
+async def ear(redis: Redis) -> AsyncIterator[MessageListener]:
     """A process that listens."""
-    ear = Ear(redis)
+    ear = MessageListener(redis)
     tasks = [asyncio.create_task(ear.pubsub.run()), asyncio.create_task(ear.registry.run())]
     await eventually(lambda: ear.pubsub.alive)
     yield ear
@@ -109,7 +109,7 @@ WRITERS: list[Writer] = [insert, remove, notify, publish]
 
 
 @pytest.mark.parametrize("writer", WRITERS, ids=lambda writer: writer.__name__)
-async def test_addressed(redis: Redis, ear: Ear, writer: Writer) -> None:
+async def test_addressed(redis: Redis, ear: MessageListener, writer: Writer) -> None:
     """Each registered recipient is named once, with the body as it was given, and nobody who is away."""
     everyone = people(40)
     ear.people.update(everyone[:30])
@@ -121,7 +121,7 @@ async def test_addressed(redis: Redis, ear: Ear, writer: Writer) -> None:
 
 
 @pytest.mark.parametrize("writer", [insert, remove, notify], ids=lambda writer: writer.__name__)
-async def test_offsets_can_be_recovered(redis: Redis, ear: Ear, writer: Writer) -> None:
+async def test_offsets_can_be_recovered(redis: Redis, ear: MessageListener, writer: Writer) -> None:
     """The offset that is announced is greater than every position read before, and is the position from then on."""
     everyone = people(3)
     log = WindowLog(redis, "notes" if writer is notify else "feed")
@@ -138,7 +138,7 @@ async def test_offsets_can_be_recovered(redis: Redis, ear: Ear, writer: Writer) 
 
 
 @pytest.mark.parametrize("writer", WRITERS, ids=lambda writer: writer.__name__)
-async def test_dead_processes(redis: Redis, ear: Ear, writer: Writer) -> None:
+async def test_dead_processes(redis: Redis, ear: MessageListener, writer: Writer) -> None:
     """A process that nobody listens for is taken out of the registry, one that lives stays, wherever it stands."""
     one, two, three = people(3)
     ear.people.update({one, two})
@@ -159,10 +159,10 @@ async def test_dead_processes(redis: Redis, ear: Ear, writer: Writer) -> None:
     await eventually(mended)
 
 
-async def test_registration_is_idempotent(redis: Redis, ear: Ear) -> None:
+async def test_registration_is_idempotent(redis: Redis, ear: MessageListener) -> None:
     """Registering again adds nothing and says so; other processes' registrations are left alone."""
     one, two = people(2)
-    other = Ear(redis)
+    other = MessageListener(redis)
     writing = asyncio.create_task(other.registry.run())
     ear.people.update({one, two})
     other.people.add(one)

@@ -23,7 +23,7 @@ DEADLINE = 0.5  # seconds
 TOPICS = [topic_channel(f"photo:{number}") for number in range(30)]
 
 
-class Ear:
+class MessageListener:
     """A process's ear; what it hears, and how often it was lost and restored."""
 
     def __init__(self, redis: Redis, engine: Proxied) -> None:
@@ -57,10 +57,10 @@ class Ear:
 
 
 @pytest.fixture
-async def ear(redis: Redis) -> AsyncIterator[Ear]:
+async def ear(redis: Redis) -> AsyncIterator[MessageListener]:
     """An ear that listens."""
     async with Proxied.of(redis) as engine:
-        ear = Ear(redis, engine)
+        ear = MessageListener(redis, engine)
         listening = asyncio.create_task(ear.pubsub.run())
         await eventually(lambda: ear.pubsub.alive)
         yield ear
@@ -69,7 +69,7 @@ async def ear(redis: Redis) -> AsyncIterator[Ear]:
             await listening
 
 
-async def test_all_channels(ear: Ear) -> None:
+async def test_all_channels(ear: MessageListener) -> None:
     """Every message to any of the process's channels arrives once, those of a channel in their order."""
     assert (ear.losses, ear.restorations) == (0, 1)
     for number in range(5):
@@ -80,7 +80,7 @@ async def test_all_channels(ear: Ear) -> None:
         assert [data for heard, data in ear.messages if heard == channel] == [b"0", b"1", b"2", b"3", b"4"]
 
 
-async def test_topics(ear: Ear) -> None:
+async def test_topics(ear: MessageListener) -> None:
     """From inside `listening` on, a topic is heard, whoever else asks for it at the same time."""
 
     async def listen(topic: bytes) -> None:
@@ -92,7 +92,7 @@ async def test_topics(ear: Ear) -> None:
     assert sorted(ear.messages) == sorted((topic, b"now") for topic in TOPICS * 2)
 
 
-async def test_unwanted_topics(ear: Ear) -> None:
+async def test_unwanted_topics(ear: MessageListener) -> None:
     """A topic that nobody wants is given up after a while, one that is wanted stays; it can be heard again later."""
     kept, left = TOPICS[:10], TOPICS[10:]
     ear.wanted.update(kept)
@@ -110,7 +110,7 @@ async def test_unwanted_topics(ear: Ear) -> None:
     assert ear.losses == 0
 
 
-async def test_cut_connection(ear: Ear) -> None:
+async def test_cut_connection(ear: MessageListener) -> None:
     """Each connection that breaks is a loss that is told once, and makes all doubtful; then all but topics is heard."""
     for number, proxy in enumerate(ear.engine.proxies, start=1):
         async with ear.pubsub.listening(TOPICS[0]):
@@ -124,7 +124,7 @@ async def test_cut_connection(ear: Ear) -> None:
         assert not await ear.hears(TOPICS[0])
 
 
-async def test_silence(ear: Ear) -> None:
+async def test_silence(ear: MessageListener) -> None:
     """A peer that swallows packets is noticed, each by itself, and as soon as it speaks again all is well."""
     for number, proxy in enumerate(ear.engine.proxies, start=1):
         proxy.freeze()
@@ -135,7 +135,7 @@ async def test_silence(ear: Ear) -> None:
         assert [await ear.hears(channel) for channel in ear.channels] == [True] * 16
 
 
-async def test_other_servers(ear: Ear) -> None:
+async def test_other_servers(ear: MessageListener) -> None:
     """When the channels lie on other servers than those that are listened to, that is a loss, though nothing broke."""
     ear.engine.generation += 1
     await eventually(lambda: ear.restorations == 2)
@@ -143,7 +143,7 @@ async def test_other_servers(ear: Ear) -> None:
     assert [await ear.hears(channel) for channel in ear.channels] == [True] * 16
 
 
-async def test_quiet(ear: Ear, redis: Redis) -> None:
+async def test_quiet(ear: MessageListener, redis: Redis) -> None:
     """Connections on which nothing is said for long are kept up, and are no loss."""
     before, enough = await calls(redis, "ping"), 4 * len(ear.engine.proxies)
 
@@ -154,7 +154,7 @@ async def test_quiet(ear: Ear, redis: Redis) -> None:
     assert ear.losses == 0
 
 
-async def test_waiting_for_a_topic_in_vain(ear: Ear) -> None:
+async def test_waiting_for_a_topic_in_vain(ear: MessageListener) -> None:
     """Who waits for a topic when the connection is lost is told; so is who asks while there is none."""
     for proxy in ear.engine.proxies:
         proxy.freeze()
@@ -171,7 +171,7 @@ async def test_waiting_for_a_topic_in_vain(ear: Ear) -> None:
 async def test_before_it_listens(redis: Redis) -> None:
     """Before the first connection stands, a topic cannot be listened to, and nothing is told."""
     async with Proxied.of(redis) as engine:
-        ear = Ear(redis, engine)
+        ear = MessageListener(redis, engine)
         with pytest.raises(LiveUnavailableError):
             async with ear.pubsub.listening(TOPICS[0]):
                 pytest.fail("nothing listens")

@@ -12,7 +12,7 @@ import aiohttp
 from aiohttp.test_utils import TestServer
 from argon2 import PasswordHasher
 
-from channels.bus.presence_store import PresenceBook
+from channels.bus.presence_store import PresenceStore
 from channels.bus.publisher import LivePublisher
 from server.api.services import ApiSettings, Services
 from server.composition.application import make_app
@@ -23,7 +23,7 @@ from storage import ids
 from storage.blobs.file import FileBlobs
 from storage.blobs.port import variant_key
 from storage.cache.cards import Cards
-from storage.cache.counters import Engagement
+from storage.cache.counters import CounterCache
 from storage.feeds.feeds import Feeds
 from storage.feeds.home import Home
 from storage.feeds.notification_log import NotificationLog
@@ -41,7 +41,7 @@ SECRET = b"a secret for tests, 32 bytes long"
 
 def services_of(database: Database, redis: Redis, folder: Path, **settings: Any) -> Services:
     """Return the API's services on these engines, with quick password hashes."""
-    cards, engagement = Cards(database, redis), Engagement(database, redis)
+    cards, engagement = Cards(database, redis), CounterCache(database, redis)
     feeds = Feeds(database, redis, cards)
     return Services(
         settings=ApiSettings(**{"secret": SECRET, "upload_dir": folder / "blobs" / "incoming", **settings}),
@@ -56,7 +56,7 @@ def services_of(database: Database, redis: Redis, folder: Path, **settings: Any)
         gate=Gate(redis),
         tickets=Tickets(redis),
         publisher=LivePublisher(redis, slot_group),
-        presence=PresenceBook(redis, slot_group),
+        presence=PresenceStore(redis, slot_group),
         passwords=Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)),
         media_urls=MediaUrls(SECRET),
     )

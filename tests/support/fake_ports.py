@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import orjson
 
 from channels.bus.addressing import GROUPS, presence_topic
-from channels.bus.presence_store import PresenceBook
+from channels.bus.presence_store import PresenceStore
 from channels.contract.errors import (
     LiveUnavailableError,
     NotOfferedError,
@@ -22,7 +22,7 @@ from channels.contract.errors import (
     UnknownChannelError,
     UnknownOperationError,
 )
-from channels.contract.ports import Grant, Identity, Position, Presence, Present, Publication, Recovery
+from channels.contract.ports import Grant, Identity, Member, Position, Presence, Publication, Recovery
 
 
 class FakeAuthenticator:
@@ -110,12 +110,12 @@ class MemoryStreams:
 class FakePresences:
     """Know that the people of "presence:<n>" are n and n + 1, and of no other channel."""
 
-    async def present(self, identity: Identity, channel: str) -> Sequence[Present]:
+    async def present(self, identity: Identity, channel: str) -> Sequence[Member]:
         """Return who is there."""
         kind, _, number = channel.partition(":")
         if kind != "presence":
             raise NotOfferedError(channel)
-        return [Present(user=str(int(number) + more)) for more in range(2)]
+        return [Member(user=str(int(number) + more)) for more in range(2)]
 
     def news(self, user_id: int, presence: Presence) -> bytes:
         """Put a change into words."""
@@ -140,7 +140,7 @@ class FakeAuthorizer:
     What a presence begins with is read from `book`; people's groups are as `tests.support.live.group_of` says.
     """
 
-    def __init__(self, book: PresenceBook | None = None) -> None:
+    def __init__(self, book: PresenceStore | None = None) -> None:
         self._book = book
         self.blocked: set[tuple[int, int]] = set()
         self.asked = 0

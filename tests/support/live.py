@@ -14,7 +14,7 @@ from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType, web
 
 from channels.bus.addressing import GROUPS, channel_prefix, registry_key, user_field
 from channels.bus.envelope import seal, stream_body
-from channels.bus.presence_store import PresenceBook
+from channels.bus.presence_store import PresenceStore
 from channels.bus.redis_client import publish
 from channels.contract.ports import Ports
 from channels.contract.settings import LiveSettings
@@ -83,7 +83,7 @@ class LiveServer:
         self.metrics = CountingMetrics()
         self.authenticator = FakeAuthenticator()
         self.streams = MemoryStreams()
-        self.authorizer = FakeAuthorizer(PresenceBook(redis, group_of))
+        self.authorizer = FakeAuthorizer(PresenceStore(redis, group_of))
         ports = Ports(
             authenticator=self.authenticator,
             streams=self.streams,

@@ -17,23 +17,23 @@ import orjson
 
 from channels.bus.addressing import draw_process_id, process_channels
 from channels.bus.pubsub import PubSub
-from channels.bus.redis_client import Engine
+from channels.bus.redis_client import RedisClient
 from channels.bus.registry import Registry
-from channels.commands.connect import Sessions
-from channels.commands.connection_manager import Conversations
-from channels.commands.dispatcher import Commands, Desks
-from channels.commands.subscriptions import Subscriptions
+from channels.commands.connect import ConnectHandler
+from channels.commands.connection_manager import ConnectionManager
+from channels.commands.dispatcher import CommandDispatcher, Desks
+from channels.commands.subscriptions import SubscriptionHandler
 from channels.connection.connection import Connection
 from channels.connection.keepalive import Keepalive
 from channels.connection.stream_state import STREAMS
-from channels.connection.write_buffer import Departures
+from channels.connection.write_buffer import WriteScheduler
 from channels.contract.metrics import NoLiveMetrics
 from channels.contract.ports import Ports
 from channels.contract.settings import LiveSettings
 from channels.hub.delivery import Delivery
 from channels.hub.ears import Ears
 from channels.hub.hub import Hub
-from channels.hub.recovery import Resync
+from channels.hub.recovery import StreamRecovery
 from channels.protocol.codec_json import JsonCodec
 from channels.protocol.codes import Disconnect
 from tests.support.fake_ports import FakeAuthenticator, FakeAuthorizer, FakeOperations, FakePresences
@@ -58,7 +58,7 @@ class Lines(JsonCodec):
 
 
 class FakePubSub:
-    """Subscriptions to a memory engine that break when the test says so, and whose end is noticed when it says so."""
+    """Subscriptions to a memory engine that break, and are reported broken, when the test says so."""
 
     def __init__(self, engine: MemoryEngine, process_id: bytes, delivery: Delivery) -> None:
         self._engine = engine
@@ -104,12 +104,12 @@ class Process:
 
     def __init__(self, engine: MemoryEngine) -> None:
         process_id = draw_process_id()
-        redis, streams = cast(Engine, EngineRedis(engine)), EngineStreams(engine)
+        redis, streams = cast(RedisClient, EngineRedis(engine)), EngineStreams(engine)
         metrics = NoLiveMetrics()
-        self.hub = Hub(Departures(metrics.live_sent, patience=SETTINGS.close_deadline))
+        self.hub = Hub(WriteScheduler(metrics.live_sent, patience=SETTINGS.close_deadline))
         self.keepalive = Keepalive(SETTINGS)
         self.registry = Registry(redis, process_id, group_of, self.hub.has_user)
-        self.resync = Resync(self.hub, self.registry, streams, SETTINGS, metrics)
+        self.resync = StreamRecovery(self.hub, self.registry, streams, SETTINGS, metrics)
         presences = FakePresences()
         delivery = Delivery(self.hub, presences, frozenset(process_channels(process_id)), self.resync, lambda *_: None)
         self.pubsub = FakePubSub(engine, process_id, delivery)
@@ -122,13 +122,13 @@ class Process:
         )
         ears = Ears(hub=self.hub, registry=self.registry, pubsub=cast(PubSub, self.pubsub))
         desks = Desks(
-            sessions=Sessions(ports, ears, self.resync, self.keepalive, SETTINGS),
-            subscriptions=Subscriptions(ports, ears, SETTINGS),
+            sessions=ConnectHandler(ports, ears, self.resync, self.keepalive, SETTINGS),
+            subscriptions=SubscriptionHandler(ports, ears, SETTINGS),
             presences=ports.presences,
             operations=ports.operations,
         )
-        commands = Commands(desks, self.hub, SETTINGS)
-        self.conversations = Conversations(commands, self.hub, self.keepalive, SETTINGS, metrics)
+        commands = CommandDispatcher(desks, self.hub, SETTINGS)
+        self.conversations = ConnectionManager(commands, self.hub, self.keepalive, SETTINGS, metrics)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Process]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
-from channels.connection.wire_format import Form, SharedMessage
+from channels.connection.wire_format import SharedMessage, WireFormat
 
 
 class Message:
@@ -13,7 +13,7 @@ class Message:
     def __init__(self, data: bytes) -> None:
         self._data = data
 
-    def encoded_for(self, _form: Form) -> bytes:
+    def encoded_for(self, _form: WireFormat) -> bytes:
         """Return it."""
         return self._data
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Hashable
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from storage.redis.client import Redis
-from storage.redis.subscriber import Ear, Subscriber
+from storage.redis.subscriber import MessageListener, Subscriber
 from storage.redis.wire import RedisAddress, dial
 from tests.support.tcp_proxy import TcpProxy
 
@@ -52,7 +52,7 @@ class Proxied:
         """Return the server of a key or channel."""
         return self._redis.server_of(name), self.generation
 
-    async def subscriber(self, server: tuple[Hashable, int], ear: Ear) -> Subscriber:
+    async def subscriber(self, server: tuple[Hashable, int], ear: MessageListener) -> Subscriber:
         """Open a connection to a server's proxy."""
         address = RedisAddress(host="127.0.0.1", port=self._proxies[server[0]].port)
         return await dial(address, Subscriber(ear, greeting_timeout=1), timeout=1)

@@ -11,16 +11,16 @@ import orjson
 from channels.bus.registry import Registry
 from channels.connection.connection import Connection
 from channels.connection.stream_state import StreamState
-from channels.connection.write_buffer import Departures
+from channels.connection.write_buffer import WriteScheduler
 from channels.contract.errors import LiveUnavailableError
 from channels.contract.metrics import NoLiveMetrics
 from channels.contract.ports import Identity
 from channels.contract.settings import LiveSettings
 from channels.hub.hub import Hub
-from channels.hub.recovery import Resync
+from channels.hub.recovery import StreamRecovery
 from channels.protocol.codec_json import JsonCodec
 from channels.protocol.core import ProtocolCore
-from channels.transports.websocket_format import WebSocketForm
+from channels.transports.websocket_format import WebSocketFormat
 from tests.support.fake_ports import MemoryStreams
 from tests.support.memory_transport import MemoryTransport
 
@@ -55,9 +55,9 @@ class Scene:
     """One connected client of person 7, whose stream `feed` stands at the end of the log."""
 
     def __init__(self) -> None:
-        self._departures = Departures(lambda _: None, patience=1)
+        self._departures = WriteScheduler(lambda _: None, patience=1)
         self.hub, self.registry, self.streams = Hub(self._departures), FakeRegistry(), MemoryStreams()
-        self.resync = Resync(self.hub, cast(Registry, self.registry), self.streams, SETTINGS, NoLiveMetrics())
+        self.resync = StreamRecovery(self.hub, cast(Registry, self.registry), self.streams, SETTINGS, NoLiveMetrics())
         self.connection, self.transport = self.device()
 
     def device(self, *, accepted: bool = True) -> tuple[Connection, MemoryTransport]:
@@ -66,7 +66,7 @@ class Scene:
         core = ProtocolCore(rate=1, burst=1, now=0)
         if accepted:
             core.accepted()
-        connection = Connection(WebSocketForm(JsonCodec()), transport, core, self._departures, SETTINGS)
+        connection = Connection(WebSocketFormat(JsonCodec()), transport, core, self._departures, SETTINGS)
         state = StreamState("feed", limit=100)
         state.place("e1", 1000)
         state.release()

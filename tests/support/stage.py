@@ -14,11 +14,11 @@ import orjson
 from channels.bus.publisher import LivePublisher
 from storage import events
 from storage.cache.cards import Cards
-from storage.cache.counters import Engagement
+from storage.cache.counters import CounterCache
 from storage.feeds.feeds import Feeds
 from storage.feeds.notification_log import NotificationLog
 from storage.ids import slot_group
-from storage.models import LikeState, Photo, User
+from storage.models import Photo, PhotoCounters, User
 from storage.postgres.database import Database
 from storage.stores import likes, notifications
 from tests.support.listener import Listener
@@ -49,7 +49,7 @@ class Stage:
         self.database = database
         self.redis = redis
         self.cards = Cards(database, redis)
-        self.engagement = Engagement(database, redis)
+        self.engagement = CounterCache(database, redis)
         self.feeds = Feeds(database, redis, self.cards)
         self.notification_log = NotificationLog(redis)
         publisher = LivePublisher(redis, slot_group)
@@ -127,12 +127,12 @@ class Stage:
         view = await self.feeds.log.read(person.id)
         return [] if view is None else list(view.page(before=None, limit=1000).ids)
 
-    async def like(self, person: User, photo: Photo) -> LikeState:
+    async def like(self, person: User, photo: Photo) -> PhotoCounters:
         """Like a photo."""
         async with self.database.transaction() as tx:
             return await likes.add(tx, photo_id=photo.id, user_id=person.id)
 
-    async def unlike(self, person: User, photo: Photo) -> LikeState:
+    async def unlike(self, person: User, photo: Photo) -> PhotoCounters:
         """Take a like back."""
         async with self.database.transaction() as tx:
             return await likes.remove(tx, photo_id=photo.id, user_id=person.id)

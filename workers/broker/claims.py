@@ -44,7 +44,7 @@ def message_of(row: Any, *, attempt: int) -> Message:
     )
 
 
-class Lane:
+class ClaimConnection:
     """One connection that claims one row at a time; every method raises `UnavailableError` when it is lost."""
 
     def __init__(self, connection: Any, stack: AsyncExitStack) -> None:
@@ -53,7 +53,7 @@ class Lane:
         self._row_id: int | None = None
 
     @classmethod
-    async def open(cls, db: Database) -> Lane:
+    async def open(cls, db: Database) -> ClaimConnection:
         """Borrow a connection."""
         async with AsyncExitStack() as stack:
             connection = await stack.enter_async_context(db.connection())

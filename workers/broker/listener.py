@@ -20,7 +20,7 @@ PING_EVERY = 5.0  # seconds; a connection that swallows packets is noticed by th
 log = structlog.get_logger(__name__)
 
 
-class OutboxBell:
+class OutboxListener:
     """Ring when rows of one of `queues` may wait. One waiter; a ring that nobody awaits yet is kept."""
 
     def __init__(self, db: Database, queues: Collection[str]) -> None:

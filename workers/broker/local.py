@@ -11,8 +11,8 @@ from storage.errors import UnavailableError
 from storage.postgres.database import Database
 from storage.postgres.outbox import CHANNEL
 from workers.broker.backoff import reconnect_pause
-from workers.broker.claims import Lane, message_of
-from workers.broker.listener import OutboxBell
+from workers.broker.claims import ClaimConnection, message_of
+from workers.broker.listener import OutboxListener
 from workers.broker.outcomes import Outcome, work
 from workers.broker.port import DeadLetter, Handler, Message, Policy
 from workers.broker.routing import QUEUES
@@ -104,9 +104,9 @@ class _Consumer:
         self._queue = queue
         self._handler = handler
         self._policy = policy
-        self._bell = OutboxBell(db, [queue])
+        self._bell = OutboxListener(db, [queue])
         self._slots = asyncio.Semaphore(policy.concurrency)
-        self._idle: list[Lane] = []
+        self._idle: list[ClaimConnection] = []
         self._failures = 0
 
     async def run(self) -> None:
@@ -126,10 +126,10 @@ class _Consumer:
             for lane in self._idle:
                 await self._give_back(lane)
 
-    async def _claim(self) -> tuple[Lane, Message] | None:
-        lane: Lane | None = None
+    async def _claim(self) -> tuple[ClaimConnection, Message] | None:
+        lane: ClaimConnection | None = None
         try:
-            lane = self._idle.pop() if self._idle else await Lane.open(self._db)
+            lane = self._idle.pop() if self._idle else await ClaimConnection.open(self._db)
             message = await lane.claim(self._queue)
         except UnavailableError as error:
             await self._outage(lane, error)
@@ -144,7 +144,7 @@ class _Consumer:
             return None
         return lane, message
 
-    async def _outage(self, lane: Lane | None, error: Exception) -> None:
+    async def _outage(self, lane: ClaimConnection | None, error: Exception) -> None:
         self._failures += 1
         # The other lanes have most likely lost their connections too.
         lanes, self._idle = [*self._idle, *([lane] if lane else [])], []
@@ -154,7 +154,7 @@ class _Consumer:
         log.warning("outbox_claim_failed", queue=self._queue, failures=self._failures, error=str(error))
         await asyncio.sleep(reconnect_pause(self._failures))
 
-    async def _work(self, lane: Lane, message: Message) -> None:
+    async def _work(self, lane: ClaimConnection, message: Message) -> None:
         healthy = False
         try:
             verdict = await work(self._handler, message, self._policy)
@@ -177,7 +177,7 @@ class _Consumer:
         while len(self._idle) > 1:
             await self._give_back(self._idle.pop())
 
-    async def _give_back(self, lane: Lane) -> None:
+    async def _give_back(self, lane: ClaimConnection) -> None:
         try:
             await lane.close()
         except UnavailableError as error:

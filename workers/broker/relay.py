@@ -12,7 +12,7 @@ from storage.errors import UnavailableError
 from storage.postgres.database import Database
 from workers.broker.backoff import reconnect_pause
 from workers.broker.claims import message_of
-from workers.broker.listener import OutboxBell
+from workers.broker.listener import OutboxListener
 from workers.broker.outcomes import describe
 from workers.broker.port import Message
 from workers.broker.routing import QUEUES, RELAY
@@ -53,7 +53,7 @@ class Relay:
     def __init__(self, db: Database, broker: EventPublisher) -> None:
         self._db = db
         self._broker = broker
-        self._bell = OutboxBell(db, [RELAY])
+        self._bell = OutboxListener(db, [RELAY])
         self._failures = 0
 
     async def run(self) -> None:

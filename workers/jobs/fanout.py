@@ -13,12 +13,12 @@ from collections.abc import Mapping, Sequence
 from channels.bus import addressing, envelope
 from channels.bus.publisher import LivePublisher
 from storage.cache.cards import Cards
-from storage.cache.counters import Engagement
+from storage.cache.counters import CounterCache
 from storage.events import FanoutChunk, PhotoDeleted, PhotoReady
 from storage.feeds.feeds import Feeds
-from storage.feeds.window_log import Announcement
+from storage.feeds.window_log import LivePublication
 from storage.ids import SHARDS, shard_of
-from storage.models import LikeState, Photo, PhotoState
+from storage.models import Photo, PhotoCounters, PhotoState
 from storage.postgres.database import Database
 from storage.render.images import Sign
 from storage.render.photo import photo_json
@@ -45,7 +45,7 @@ class FanoutHandlers:
         db: Database,
         feeds: Feeds,
         cards: Cards,
-        engagement: Engagement,
+        engagement: CounterCache,
         publisher: LivePublisher,
         *,
         sign: Sign | None = None,
@@ -148,16 +148,16 @@ def chunks(bounds: Sequence[Bound]) -> list[tuple[Bound, Bound]]:
     return list(zip([_FIRST, *ends], ends, strict=False))
 
 
-def _announce(document: bytes) -> Announcement:
-    return Announcement(
+def _announce(document: bytes) -> LivePublication:
+    return LivePublication(
         registry_key=addressing.registry_key,
         channel_prefix=addressing.channel_prefix,
         body=envelope.stream_body(publications.FEED, document),
     )
 
 
-def _state(photo: Photo) -> LikeState:
-    return LikeState(
+def _state(photo: Photo) -> PhotoCounters:
+    return PhotoCounters(
         photo_id=photo.id,
         liked=False,
         likes=photo.likes,

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 
 from channels.bus import addressing, envelope
 from storage.feeds.notification_log import NotificationLog
-from storage.feeds.window_log import Announcement
+from storage.feeds.window_log import LivePublication
 from storage.models import NotificationKind
 from storage.postgres.database import Database
 from storage.stores import notifications
@@ -20,7 +20,7 @@ from workers.jobs import publications
 
 
 @dataclass(frozen=True, kw_only=True)
-class Act:
+class Activity:
     """What somebody did to the recipient; the fields are those of `storage.stores.notifications.note`.
 
     `actor_id` None is PicShare itself; `source_id` is the photo, comment or user that the act is about.
@@ -40,7 +40,7 @@ class Inbox:
         self._db = db
         self._log = log
 
-    async def note(self, act: Act, *, news_only: bool = False) -> None:
+    async def note(self, act: Activity, *, news_only: bool = False) -> None:
         """Note an act and tell the recipient, unless it is nothing that the recipient is to hear of.
 
         With `news_only` an act that is noted already is not told: whoever noted it does so.
@@ -52,7 +52,7 @@ class Inbox:
         if noted is not None and (noted[1] or not news_only):
             await self.tell(act.recipient_id, noted[0])
 
-    async def withdraw(self, act: Act) -> None:
+    async def withdraw(self, act: Activity) -> None:
         """Take an act back and tell the recipient how the entry that it stood in is now, or that it is gone."""
         if act.actor_id is None or act.actor_id == act.recipient_id:
             return
@@ -68,7 +68,7 @@ class Inbox:
         if entry_id is not None:
             await self.tell(act.recipient_id, entry_id)
 
-    async def settle(self, act: Act, stands: Callable[[], Awaitable[bool]], now: bool) -> None:
+    async def settle(self, act: Activity, stands: Callable[[], Awaitable[bool]], now: bool) -> None:
         """Note the act if it stands `now`, else withdraw it, and go on until that is still so afterwards.
 
         Events of one like, given and taken back at once, may be handled at the same time in any order;
@@ -93,8 +93,8 @@ class Inbox:
             await self._log.push(recipient_id, entry_id, _announcement(document))
 
 
-def _announcement(document: bytes) -> Announcement:
-    return Announcement(
+def _announcement(document: bytes) -> LivePublication:
+    return LivePublication(
         registry_key=addressing.registry_key,
         channel_prefix=addressing.channel_prefix,
         body=envelope.stream_body(publications.NOTIFICATIONS, document),

@@ -30,7 +30,7 @@ _BATCH = 1_000  # rows of one transaction
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Chore:
+class PeriodicTask:
     """Something to do every `period` seconds; `work` returns how many things it removed or mended."""
 
     name: str
@@ -46,16 +46,16 @@ class Janitor:
         self._blobs = blobs
         self.revocations = revocations
 
-    def chores(self) -> list[Chore]:
+    def chores(self) -> list[PeriodicTask]:
         """Return what there is to do."""
         return [
             # Until it is done, tokens of ended sessions are good again.
-            Chore(name="revocations", period=1, work=self.revocations.restore),
-            Chore(name="deleted_accounts", period=60, work=self.erase_accounts),
-            Chore(name="idempotency_keys", period=600, work=self.purge_keys),
-            Chore(name="refresh_tokens", period=3600, work=self.purge_tokens),
-            Chore(name="unfinished_uploads", period=3600, work=self.sweep_blobs),
-            Chore(name="stuck_photos", period=3600, work=self.announce_stuck),
+            PeriodicTask(name="revocations", period=1, work=self.revocations.restore),
+            PeriodicTask(name="deleted_accounts", period=60, work=self.erase_accounts),
+            PeriodicTask(name="idempotency_keys", period=600, work=self.purge_keys),
+            PeriodicTask(name="refresh_tokens", period=3600, work=self.purge_tokens),
+            PeriodicTask(name="unfinished_uploads", period=3600, work=self.sweep_blobs),
+            PeriodicTask(name="stuck_photos", period=3600, work=self.announce_stuck),
         ]
 
     async def run(self) -> None:
@@ -86,7 +86,7 @@ class Janitor:
         async with self._db.transaction() as tx:
             return await stuck_photos.announce_again(tx, older_than=STUCK_AFTER, younger_than=STUCK_UNTIL)
 
-    async def _repeat(self, chore: Chore) -> None:
+    async def _repeat(self, chore: PeriodicTask) -> None:
         while True:
             started = time.monotonic()
             try:

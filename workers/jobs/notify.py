@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Mapping
 
 from channels.bus.publisher import LivePublisher
-from storage.cache.counters import Engagement
+from storage.cache.counters import CounterCache
 from storage.errors import NotFoundError
 from storage.events import (
     CommentAdded,
@@ -24,20 +24,20 @@ from storage.events import (
     UserUnfollowed,
 )
 from storage.feeds.notification_log import NotificationLog
-from storage.models import LikeState, NotificationKind, PhotoState
+from storage.models import NotificationKind, PhotoCounters, PhotoState
 from storage.postgres.database import Database
 from storage.render.comment import comment_json
 from storage.stores import comments, likes, photos, relations
 from workers.jobs import publications
 from workers.jobs.handlers import EventHandler, on
-from workers.jobs.inbox import Act, Inbox
+from workers.jobs.inbox import Activity, Inbox
 
 
 class NotifyHandlers:
     """Work the queue "notify"."""
 
     def __init__(
-        self, db: Database, notification_log: NotificationLog, engagement: Engagement, publisher: LivePublisher
+        self, db: Database, notification_log: NotificationLog, engagement: CounterCache, publisher: LivePublisher
     ) -> None:
         self._db = db
         self._inbox = Inbox(db, notification_log)
@@ -67,7 +67,7 @@ class NotifyHandlers:
             now = await self._state(event.photo_id, event.user_id)
             return now is not None and now.liked
 
-        act = Act(
+        act = Activity(
             recipient_id=event.owner_id,
             kind=NotificationKind.LIKE,
             actor_id=event.user_id,
@@ -132,7 +132,7 @@ class NotifyHandlers:
         """Tell an author that a photo cannot be shown, and why."""
         photo = (await photos.load(self._db, [event.photo_id])).get(event.photo_id)
         if photo is not None and photo.state is PhotoState.REJECTED:
-            act = Act(
+            act = Activity(
                 recipient_id=photo.author.id,
                 kind=NotificationKind.PHOTO_REJECTED,
                 actor_id=None,
@@ -146,7 +146,7 @@ class NotifyHandlers:
         for entry_id in event.notifications:
             await self._inbox.tell(event.author_id, entry_id)
 
-    async def _state(self, photo_id: int, user_id: int) -> LikeState | None:
+    async def _state(self, photo_id: int, user_id: int) -> PhotoCounters | None:
         """Return how a photo is liked, or None once it is deleted."""
         try:
             return await likes.state(self._db, photo_id=photo_id, user_id=user_id)
@@ -161,8 +161,8 @@ class NotifyHandlers:
         return True
 
 
-def _comment(event: CommentAdded | CommentDeleted) -> Act:
-    return Act(
+def _comment(event: CommentAdded | CommentDeleted) -> Activity:
+    return Activity(
         recipient_id=event.owner_id,
         kind=NotificationKind.COMMENT,
         actor_id=event.user_id,
@@ -171,5 +171,5 @@ def _comment(event: CommentAdded | CommentDeleted) -> Act:
     )
 
 
-def _follow(event: UserFollowed | UserUnfollowed, kind: NotificationKind) -> Act:
-    return Act(recipient_id=event.followee_id, kind=kind, actor_id=event.follower_id, source_id=event.follower_id)
+def _follow(event: UserFollowed | UserUnfollowed, kind: NotificationKind) -> Activity:
+    return Activity(recipient_id=event.followee_id, kind=kind, actor_id=event.follower_id, source_id=event.follower_id)

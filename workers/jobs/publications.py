@@ -12,7 +12,7 @@ import orjson
 from channels.bus import addressing
 from channels.contract.ports import Presence
 from storage.ids import encode, slot_group
-from storage.models import LikeState, Notification, NotificationCounters
+from storage.models import Notification, NotificationCounters, PhotoCounters
 from storage.render.notification import counters_fields, notification_fields
 from storage.render.timestamps import timestamp_of
 
@@ -46,22 +46,22 @@ def photo_removed(photo_id: int) -> bytes:
     return orjson.dumps({"type": "photo.removed", "photo_id": encode(photo_id)})
 
 
-def photo_liked(state: LikeState) -> bytes:
+def photo_liked(state: PhotoCounters) -> bytes:
     """Return the document of a like that was given, with the counters after it."""
     return _counted("photo.liked", state)
 
 
-def photo_unliked(state: LikeState) -> bytes:
+def photo_unliked(state: PhotoCounters) -> bytes:
     """Return the document of a like that was taken back."""
     return _counted("photo.unliked", state)
 
 
-def photo_commented(state: LikeState, comment: bytes) -> bytes:
+def photo_commented(state: PhotoCounters, comment: bytes) -> bytes:
     """Return the document of a new comment, from the comment's JSON."""
     return b'%b,"comment":%b}' % (_counted("photo.commented", state)[:-1], comment)
 
 
-def comment_deleted(state: LikeState, comment_id: int) -> bytes:
+def comment_deleted(state: PhotoCounters, comment_id: int) -> bytes:
     """Return the document of a comment that is gone."""
     return _counted("photo.comment_deleted", state, comment_id=encode(comment_id))
 
@@ -90,7 +90,7 @@ def presence_fields(presence: Presence) -> dict[str, bool | str]:
     return {"online": presence.online, "last_seen": timestamp_of(presence.last_seen)}
 
 
-def _counted(kind: str, state: LikeState, **more: str) -> bytes:
+def _counted(kind: str, state: PhotoCounters, **more: str) -> bytes:
     # `version` grows with every change of the counters: a client keeps those of the greatest it has seen.
     fields = {"type": kind, "photo_id": encode(state.photo_id), "likes": state.likes, "comments": state.comments}
     return orjson.dumps({**fields, "version": state.version, **more})

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from aio_pika.abc import AbstractChannel
 
 from workers.broker.port import DeadLetter, Handler, Message, Policy
-from workers.broker.rabbitmq.connection import COMMAND_TIMEOUT, Link, amqp_errors, declare
+from workers.broker.rabbitmq.connection import COMMAND_TIMEOUT, BrokerConnection, amqp_errors, declare
 from workers.broker.rabbitmq.consumer import QueueConsumer
-from workers.broker.rabbitmq.dead_letters import Letters
+from workers.broker.rabbitmq.dead_letters import DeadLetterQueue
 from workers.broker.rabbitmq.messages import outgoing
 from workers.broker.rabbitmq.publisher import Publisher
 from workers.broker.rabbitmq.topology import QueueSpec, Topology
@@ -28,9 +28,9 @@ class RabbitBroker:
     def __init__(
         self, url: str, *, prefix: str = "", steps: Sequence[float] | None = None, deadline: float = COMMAND_TIMEOUT
     ) -> None:
-        self._link = Link(url, Topology(prefix=prefix), Policy().backoff if steps is None else steps)
+        self._link = BrokerConnection(url, Topology(prefix=prefix), Policy().backoff if steps is None else steps)
         self._publisher = Publisher(self._link, deadline=deadline)
-        self._letters = Letters(self._link, self._publisher)
+        self._letters = DeadLetterQueue(self._link, self._publisher)
 
     async def publish(self, message: Message, *, queue: str | None = None) -> None:
         """Hand an event to every queue that wants its topic, or to one `queue` alone, and wait for the confirm.

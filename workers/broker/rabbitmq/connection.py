@@ -41,7 +41,7 @@ def amqp_errors() -> Iterator[None]:
         raise BrokerError(f"RabbitMQ is unavailable: {str(error) or type(error).__name__}") from error
 
 
-class Link:
+class BrokerConnection:
     """Open connections to one RabbitMQ and bring the topology into being."""
 
     def __init__(self, url: str, topology: Topology, steps: Sequence[float]) -> None:

@@ -10,7 +10,7 @@ from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMe
 from workers.broker.backoff import next_hop, reconnect_pause
 from workers.broker.outcomes import Outcome, work
 from workers.broker.port import Handler, Message, Policy
-from workers.broker.rabbitmq.connection import COMMAND_TIMEOUT, Link, amqp_errors
+from workers.broker.rabbitmq.connection import COMMAND_TIMEOUT, BrokerConnection, amqp_errors
 from workers.broker.rabbitmq.messages import incoming, outgoing, remaining_of
 from workers.broker.rabbitmq.publisher import Publisher
 from workers.errors import BrokerError
@@ -26,7 +26,9 @@ class QueueConsumer:
     RabbitMQ gives their messages to somebody else at that moment.
     """
 
-    def __init__(self, link: Link, publisher: Publisher, queue: str, handler: Handler, policy: Policy) -> None:
+    def __init__(
+        self, link: BrokerConnection, publisher: Publisher, queue: str, handler: Handler, policy: Policy
+    ) -> None:
         self._link = link
         self._publisher = publisher
         self._queue = queue

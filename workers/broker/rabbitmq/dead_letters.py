@@ -11,7 +11,7 @@ import structlog
 from aio_pika.abc import AbstractIncomingMessage, AbstractQueue
 
 from workers.broker.port import DeadLetter
-from workers.broker.rabbitmq.connection import COMMAND_TIMEOUT, Link, amqp_errors, declare
+from workers.broker.rabbitmq.connection import COMMAND_TIMEOUT, BrokerConnection, amqp_errors, declare
 from workers.broker.rabbitmq.messages import incoming, letter, letter_id, outgoing
 from workers.broker.rabbitmq.publisher import Publisher
 from workers.broker.routing import QUEUES
@@ -19,14 +19,14 @@ from workers.broker.routing import QUEUES
 log = structlog.get_logger(__name__)
 
 
-class Letters:
+class DeadLetterQueue:
     """List, replay and delete what stands in the `<queue>.dead` queues; one reader at a time in a process.
 
     A reader holds the letters that it has looked at until it is done, so another process that reads at
     the same moment may miss them for that moment.
     """
 
-    def __init__(self, link: Link, publisher: Publisher) -> None:
+    def __init__(self, link: BrokerConnection, publisher: Publisher) -> None:
         self._link = link
         self._publisher = publisher
         self._reading = asyncio.Lock()

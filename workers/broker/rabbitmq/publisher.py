@@ -8,13 +8,13 @@ import aio_pika
 import structlog
 from aio_pika.abc import AbstractChannel, AbstractConnection
 
-from workers.broker.rabbitmq.connection import COMMAND_TIMEOUT, Link, amqp_errors
+from workers.broker.rabbitmq.connection import COMMAND_TIMEOUT, BrokerConnection, amqp_errors
 from workers.errors import BrokerError, UnroutableError
 
 log = structlog.get_logger(__name__)
 
 
-class _Outlet:
+class _ConfirmChannel:
     """A channel with confirms, how many publishes wait on it, and whether new ones should avoid it."""
 
     def __init__(self, connection: AbstractConnection, channel: AbstractChannel) -> None:
@@ -35,10 +35,10 @@ class Publisher:
     channel may go on refusing for long while a fresh one works at once.
     """
 
-    def __init__(self, link: Link, *, deadline: float = COMMAND_TIMEOUT) -> None:
+    def __init__(self, link: BrokerConnection, *, deadline: float = COMMAND_TIMEOUT) -> None:
         self._link = link
         self._deadline = deadline  # seconds for a publish, a new connection and a second try included
-        self._outlet: _Outlet | None = None
+        self._outlet: _ConfirmChannel | None = None
         self._opening = asyncio.Lock()
 
     async def publish(self, message: aio_pika.Message, *, exchange: str, routing_key: str) -> None:
@@ -87,13 +87,13 @@ class Publisher:
             if outlet.retired and not outlet.waiting:
                 await self._discard(outlet)
 
-    async def _current(self) -> _Outlet:
+    async def _current(self) -> _ConfirmChannel:
         async with self._opening:
             if self._outlet is None or not self._outlet.usable:
                 self._outlet = await self._open()
             return self._outlet
 
-    async def _open(self) -> _Outlet:
+    async def _open(self) -> _ConfirmChannel:
         previous = self._outlet
         if previous is not None and not previous.connection.is_closed:
             connection = previous.connection
@@ -108,9 +108,9 @@ class Publisher:
         except BaseException:
             await self._link.drop(connection)
             raise
-        return _Outlet(connection, channel)
+        return _ConfirmChannel(connection, channel)
 
-    async def _discard(self, outlet: _Outlet) -> None:
+    async def _discard(self, outlet: _ConfirmChannel) -> None:
         """Close a retired channel; leave its connection to the next one, if that still stands."""
         try:
             with amqp_errors():

@@ -12,7 +12,7 @@ import pytest
 
 from channels.bus.addressing import GROUPS, PROCESSES_KEY, present_key, registry_key, seen_key, user_field
 from channels.bus.envelope import PresenceNews, open_topic_message
-from channels.bus.presence_store import PresenceBook
+from channels.bus.presence_store import PresenceStore
 from channels.bus.processes import Beat, Processes
 from channels.bus.registry import Registry
 from channels.contract.ports import Presence
@@ -31,7 +31,7 @@ class Stand:
 
     def __init__(self, redis: Redis) -> None:
         self.redis = redis
-        self.book = PresenceBook(redis, group_of)
+        self.book = PresenceStore(redis, group_of)
         self.here: dict[bytes, set[int]] = {b"process1": set(), b"process2": set()}
         self.joined: list[int] = []
         self._registries = {

@@ -11,7 +11,7 @@ import pytest
 
 from channels.bus.addressing import PROCESSES_KEY, presence_topic, registry_key, topic_channel, user_field
 from channels.bus.envelope import control_body
-from channels.bus.presence_store import PresenceBook
+from channels.bus.presence_store import PresenceStore
 from channels.bus.processes import Processes
 from channels.bus.publisher import LivePublisher
 from storage.redis.client import Redis
@@ -72,7 +72,7 @@ async def test_coming_moving_and_going(serve: Serve, redis: Redis) -> None:
 
         await eventually(nowhere)
         assert await marked(redis, *listeners) == []
-        book = PresenceBook(redis, group_of)
+        book = PresenceStore(redis, group_of)
         assert sum(await asyncio.gather(book.part(grace=0), book.part(grace=0))) == 1
         for client in listeners:
             await away(client)
@@ -109,7 +109,7 @@ async def test_the_next_start_clears_the_last_end(serve: Serve, redis: Redis) ->
     """When nobody was left to notice a killed process, the next one to start does."""
     async with serve(**SOON) as server, guest(server, "7"):
         await server.kill()
-    book = PresenceBook(redis, group_of)
+    book = PresenceStore(redis, group_of)
     assert (await book.read(7)).online
     async with serve(**SOON, presence_grace=0.1) as next_one:
 
@@ -136,7 +136,7 @@ async def test_a_process_that_was_taken_for_dead(serve: Serve, redis: Redis) -> 
     """A process that others took for dead registers its people anew at its next beat, and they are online again."""
     async with serve(**SOON) as server, guest(server, "8", CHANNEL) as listener, guest(server, "7"):
         assert await listener.data() == ONLINE
-        book = PresenceBook(redis, group_of)
+        book = PresenceStore(redis, group_of)
         await book.clear({server.live.process_id: 1_700_000_000_000})
         await book.part(grace=0)
         await away(listener)
@@ -231,7 +231,7 @@ async def test_an_empty_engine_is_filled_again(serve: Serve, redis: Redis) -> No
     """After a loss of all data people are online again with the next renewal."""
     async with serve(**SOON, renewal_interval=0.1) as server, guest(server, "7"):
         await redis.flushall()
-        book = PresenceBook(redis, group_of)
+        book = PresenceStore(redis, group_of)
 
         async def known() -> bool:
             return (await book.read(7)).online

@@ -19,7 +19,7 @@ from server.live.authorizer import LiveAuthorizer
 from server.live.streams import LiveStreams
 from storage import ids
 from storage.feeds.notification_log import NotificationLog
-from storage.feeds.window_log import Announcement
+from storage.feeds.window_log import LivePublication
 from storage.models import NotificationKind, Role
 from storage.redis.client import Redis
 from storage.stores import notifications
@@ -40,9 +40,9 @@ def authorizer_of(api: Api) -> LiveAuthorizer:
     return LiveAuthorizer(api.services.db, PresenceView(api.services.db, api.services.presence))
 
 
-def announcing(document: bytes) -> Announcement:
+def announcing(document: bytes) -> LivePublication:
     """Return an announcement as the workers make it."""
-    return Announcement(registry_key=registry_key, channel_prefix=channel_prefix, body=stream_body("feed", document))
+    return LivePublication(registry_key=registry_key, channel_prefix=channel_prefix, body=stream_body("feed", document))
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from storage.cache.counters import Engagement, covers, liked_key
-from storage.models import LikeState
+from storage.cache.counters import CounterCache, covers, liked_key
+from storage.models import PhotoCounters
 from storage.postgres.database import Database
 from storage.stores import comments, likes
 from tests.support.gallery import Gallery
@@ -23,24 +23,24 @@ def gallery(database: Database) -> Gallery:
 
 
 @pytest.fixture
-def engagement(database: Database, redis: Any) -> Engagement:
+def engagement(database: Database, redis: Any) -> CounterCache:
     """Counters and likes."""
-    return Engagement(database, redis)
+    return CounterCache(database, redis)
 
 
-async def like(database: Database, photo: int, person: int) -> LikeState:
+async def like(database: Database, photo: int, person: int) -> PhotoCounters:
     """Like a photo in the database alone."""
     async with database.transaction() as tx:
         return await likes.add(tx, photo_id=photo, user_id=person)
 
 
-async def unlike(database: Database, photo: int, person: int) -> LikeState:
+async def unlike(database: Database, photo: int, person: int) -> PhotoCounters:
     """Take a like back in the database alone."""
     async with database.transaction() as tx:
         return await likes.remove(tx, photo_id=photo, user_id=person)
 
 
-async def test_read_from_the_database_first(engagement: Engagement, gallery: Gallery, database: Database) -> None:
+async def test_read_from_the_database_first(engagement: CounterCache, gallery: Gallery, database: Database) -> None:
     """What Redis does not hold is read from PostgreSQL; a photo that does not exist has zeros."""
     ann, bob = await gallery.person(), await gallery.person()
     photo, plain = await gallery.photo(bob), await gallery.photo(bob)
@@ -57,7 +57,7 @@ async def test_read_from_the_database_first(engagement: Engagement, gallery: Gal
     assert await engagement.read([], ann) == {}
 
 
-async def test_read_your_own_like(engagement: Engagement, gallery: Gallery, database: Database) -> None:
+async def test_read_your_own_like(engagement: CounterCache, gallery: Gallery, database: Database) -> None:
     """A like and its end show in the very next read."""
     ann = await gallery.person()
     photo = await gallery.photo(ann)
@@ -71,7 +71,7 @@ async def test_read_your_own_like(engagement: Engagement, gallery: Gallery, data
 
 @pytest.mark.parametrize("loaded", [True, False])
 async def test_order_and_repeats_do_not_matter(
-    engagement: Engagement, gallery: Gallery, database: Database, redis: Any, loaded: bool
+    engagement: CounterCache, gallery: Gallery, database: Database, redis: Any, loaded: bool
 ) -> None:
     """However states are shuffled and repeated, the newest stands, whether the likes were loaded before or not."""
     ann = await gallery.person()
@@ -87,18 +87,18 @@ async def test_order_and_repeats_do_not_matter(
         assert (await engagement.read([photo], ann))[photo] == (1, 0, True)
 
 
-async def test_unlike_that_meets_a_slow_load(engagement: Engagement, gallery: Gallery, redis: Any) -> None:
+async def test_unlike_that_meets_a_slow_load(engagement: CounterCache, gallery: Gallery, redis: Any) -> None:
     """An act that arrives while older likes are being loaded is not overwritten by them."""
     ann = await gallery.person()
     photo = await gallery.photo(ann)
-    taken_back = LikeState(photo_id=photo, liked=False, likes=0, comments=0, version=2, changed=True)
+    taken_back = PhotoCounters(photo_id=photo, liked=False, likes=0, comments=0, version=2, changed=True)
     await engagement.apply(taken_back, ann)
     key = liked_key(ann)
     await engagement._liked.run(redis, [key], (60, b"all", photo.to_bytes(8, "big"), b"+1"))
     assert (await engagement.read([photo], ann))[photo] == (0, 0, False)
 
 
-async def test_untouched_photo_is_not_liked(engagement: Engagement, gallery: Gallery, database: Database) -> None:
+async def test_untouched_photo_is_not_liked(engagement: CounterCache, gallery: Gallery, database: Database) -> None:
     """Taking back a like that never was leaves the photo not liked, although its version is 0."""
     ann = await gallery.person()
     photo = await gallery.photo(ann)
@@ -106,7 +106,7 @@ async def test_untouched_photo_is_not_liked(engagement: Engagement, gallery: Gal
     assert (await engagement.read([photo], ann))[photo] == (0, 0, False)
 
 
-async def test_old_photo_is_looked_up(engagement: Engagement, gallery: Gallery, database: Database) -> None:
+async def test_old_photo_is_looked_up(engagement: CounterCache, gallery: Gallery, database: Database) -> None:
     """A like older than what is kept in Redis is found in PostgreSQL."""
     ann = await gallery.person()
     photo = await gallery.photo(ann)

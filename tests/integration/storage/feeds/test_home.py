@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from storage.cache.cards import Cards
-from storage.cache.counters import Engagement
+from storage.cache.counters import CounterCache
 from storage.feeds.feeds import Feeds
 from storage.feeds.home import Home, HomePage
 from storage.ids import decode
@@ -34,7 +34,7 @@ class World:
         self.redis = redis
         self.gallery = Gallery(database)
         self.cards = Cards(database, redis)
-        self.engagement = Engagement(database, redis)
+        self.engagement = CounterCache(database, redis)
         self.feeds = Feeds(database, redis, self.cards, window=window)
         self.home = Home(database, redis, self.feeds, self.cards, self.engagement)
 

@@ -13,7 +13,7 @@ from redis.crc import key_slot
 from storage.errors import StorageError, UnavailableError
 from storage.limits.quotas import QuotaPolicy, Quotas
 from storage.redis.client import execute, open_redis, redis_errors, values_of
-from storage.redis.cluster import ClusterLink
+from storage.redis.cluster import ClusterConnections
 from storage.redis.scripts import Script
 from storage.redis.wire import RedisAddress
 from tests.engines.private import free_port
@@ -183,7 +183,7 @@ async def test_lost_master(redis: Any, cluster: RedisCluster) -> None:
 async def test_silent_master(cluster: RedisCluster) -> None:
     """A master that swallows what it is sent costs its own commands the deadline, and no others."""
     seeds = [RedisAddress(host="127.0.0.1", port=node.port) for node in cluster.nodes]
-    link = ClusterLink(seeds, answer_timeout=0.4, connect_timeout=0.4)
+    link = ClusterConnections(seeds, answer_timeout=0.4, connect_timeout=0.4)
     await link.refresh()
     node = cluster.nodes[1]
     node.freeze()
@@ -217,7 +217,7 @@ async def test_late_answer() -> None:
     ports = [server.sockets[0].getsockname()[1] for server in servers]
     master.append(ports[0])
     seeds = [RedisAddress(host="127.0.0.1", port=port) for port in ports]
-    link = ClusterLink(seeds, answer_timeout=0.2, connect_timeout=1)
+    link = ClusterConnections(seeds, answer_timeout=0.2, connect_timeout=1)
     with pytest.raises(driver.TimeoutError):
         await link.call("INCR", "a")
     assert link.server_of(b"a").port == ports[1]

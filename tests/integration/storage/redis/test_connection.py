@@ -14,7 +14,7 @@ import redis.exceptions as driver
 
 from storage.errors import UnavailableError
 from storage.redis.client import execute, open_redis, redis_errors
-from storage.redis.connection import Link
+from storage.redis.connection import SharedConnection
 from storage.redis.wire import RedisAddress
 from tests.engines.private import RedisNode, free_port
 from tests.support.eventually import eventually
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.engines
 
 
 @asynccontextmanager
-async def server(answer: Callable[[bytes], bytes | None]) -> AsyncIterator[Link]:
+async def server(answer: Callable[[bytes], bytes | None]) -> AsyncIterator[SharedConnection]:
     """Run a server that answers each read with what `answer` returns, and nothing for None; yield a link to it."""
     writers: list[asyncio.StreamWriter] = []
 
@@ -40,7 +40,7 @@ async def server(answer: Callable[[bytes], bytes | None]) -> AsyncIterator[Link]
 
     listening = await asyncio.start_server(serve, "127.0.0.1", 0)
     port = listening.sockets[0].getsockname()[1]
-    link = Link(RedisAddress(host="127.0.0.1", port=port), answer_timeout=0.3, connect_timeout=0.3)
+    link = SharedConnection(RedisAddress(host="127.0.0.1", port=port), answer_timeout=0.3, connect_timeout=0.3)
     try:
         yield link
     finally:
@@ -112,7 +112,7 @@ async def test_renewed_connection() -> None:
 
     listening = await asyncio.start_server(serve, "127.0.0.1", 0)
     port = listening.sockets[0].getsockname()[1]
-    link = Link(RedisAddress(host="127.0.0.1", port=port), answer_timeout=5, connect_timeout=1)
+    link = SharedConnection(RedisAddress(host="127.0.0.1", port=port), answer_timeout=5, connect_timeout=1)
     first = asyncio.create_task(link.call("FIRST"))
     await eventually(lambda: heard)
     link.renew()
@@ -152,7 +152,7 @@ async def test_nonsense_ends_the_connection() -> None:
 
 async def test_nobody_listens() -> None:
     """Where no server is, all who ask at once get a `ConnectionError`."""
-    link = Link(RedisAddress(host="127.0.0.1", port=free_port()), answer_timeout=1, connect_timeout=1)
+    link = SharedConnection(RedisAddress(host="127.0.0.1", port=free_port()), answer_timeout=1, connect_timeout=1)
     for outcome in await asyncio.gather(*(link.call("PING") for _ in range(5)), return_exceptions=True):
         assert isinstance(outcome, driver.ConnectionError)
     await link.close()

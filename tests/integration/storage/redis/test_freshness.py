@@ -12,7 +12,7 @@ import redis.asyncio as raw
 from structlog.testing import capture_logs
 
 from storage.cache.cards import Cards
-from storage.cache.counters import Engagement
+from storage.cache.counters import CounterCache
 from storage.errors import UnavailableError
 from storage.feeds.feeds import Feeds
 from storage.feeds.home import Home
@@ -157,7 +157,7 @@ async def test_no_right_to_ask(node: RedisNode) -> None:
 async def test_what_was_deleted_meanwhile_stays_deleted(node: RedisNode, database: Database) -> None:
     """A page does not show a photo again that was deleted since, and no client is told that it has missed nothing."""
     client, gallery = open_redis(node.url), Gallery(database)
-    cards, engagement = Cards(database, client), Engagement(database, client)
+    cards, engagement = Cards(database, client), CounterCache(database, client)
     feeds = Feeds(database, client, cards, window=20)
     home = Home(database, client, feeds, cards, engagement)
     ann = await gallery.person("ann")

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from storage.errors import NotFoundError
-from storage.models import Comment, LikeState, Photo, User
+from storage.models import Comment, Photo, PhotoCounters, User
 from storage.postgres.database import Database
 from storage.stores import comments, likes, photos, users
 from tests.support.community import block, people, processing_photo, ready_photo, topics
@@ -15,7 +15,7 @@ from tests.support.community import block, people, processing_photo, ready_photo
 pytestmark = pytest.mark.engines
 
 
-async def _like(database: Database, photo: Photo, user: User) -> LikeState:
+async def _like(database: Database, photo: Photo, user: User) -> PhotoCounters:
     async with database.transaction() as tx:
         return await likes.add(tx, photo_id=photo.id, user_id=user.id)
 

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from storage.errors import NotFoundError
-from storage.models import LikeState, Photo, User
+from storage.models import Photo, PhotoCounters, User
 from storage.postgres.database import Database
 from storage.stores import likes, photos, relations, users
 from tests.support.community import block, follow, people, person, processing_photo, ready_photo
@@ -44,7 +44,7 @@ async def test_likes_that_meet_have_versions_of_their_own(database: Database) ->
     ann, ben, cat = await people(database, "ann", "ben", "cat")
     photo = await ready_photo(database, ann)
 
-    async def like(user: User) -> LikeState:
+    async def like(user: User) -> PhotoCounters:
         async with database.transaction() as tx:
             return await likes.add(tx, photo_id=photo.id, user_id=user.id)
 

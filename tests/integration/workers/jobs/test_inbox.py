@@ -10,17 +10,19 @@ from storage.models import NotificationKind, User
 from storage.stores import notifications
 from tests.support.community import people, ready_photo
 from tests.support.stage import Stage, quiet
-from workers.jobs.inbox import Act, Inbox
+from workers.jobs.inbox import Activity, Inbox
 
 pytestmark = pytest.mark.engines
 
 
-async def a_like(stage: Stage) -> tuple[User, Act]:
+async def a_like(stage: Stage) -> tuple[User, Activity]:
     """Return somebody who is connected, and a like of their photo that nobody has noted."""
     ann, bob = await people(stage.database, "ann", "bob")
     photo = await ready_photo(stage.database, ann)
     await quiet(stage, ann)
-    act = Act(recipient_id=ann.id, kind=NotificationKind.LIKE, actor_id=bob.id, photo_id=photo.id, source_id=photo.id)
+    act = Activity(
+        recipient_id=ann.id, kind=NotificationKind.LIKE, actor_id=bob.id, photo_id=photo.id, source_id=photo.id
+    )
     return ann, act
 
 

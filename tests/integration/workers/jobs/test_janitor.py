@@ -17,7 +17,7 @@ from storage.postgres.database import Database
 from storage.stores import idempotency, likes, sessions, users
 from tests.support.community import people, person, processing_photo, ready_photo, topics
 from tests.support.eventually import eventually
-from workers.jobs.janitor import Chore, Janitor
+from workers.jobs.janitor import Janitor, PeriodicTask
 
 pytestmark = pytest.mark.engines
 
@@ -103,10 +103,10 @@ async def test_run(database: Database, tmp_path: Path) -> None:
     done: list[str] = []
 
     class Two(Janitor):
-        def chores(self) -> list[Chore]:
+        def chores(self) -> list[PeriodicTask]:
             return [
-                Chore(name="away", period=0.01, work=self.fail),
-                Chore(name="good", period=0.01, work=self.succeed),
+                PeriodicTask(name="away", period=0.01, work=self.fail),
+                PeriodicTask(name="good", period=0.01, work=self.succeed),
             ]
 
         async def fail(self) -> int:

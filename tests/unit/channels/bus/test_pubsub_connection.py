@@ -9,8 +9,8 @@ import pytest
 from redis.exceptions import ConnectionError as ConnectionLostError
 from redis.exceptions import ResponseError
 
-from channels.bus.pubsub_connection import PLAIN, SHARDED, Line, Words
-from channels.bus.redis_client import Ear, Engine
+from channels.bus.pubsub_connection import PLAIN, SHARDED, PubSubCommands, PubSubConnection
+from channels.bus.redis_client import MessageListener, RedisClient
 from tests.support.eventually import eventually
 
 WORDS = pytest.mark.parametrize("words", [PLAIN, SHARDED], ids=["plain", "sharded"])
@@ -19,13 +19,13 @@ WORDS = pytest.mark.parametrize("words", [PLAIN, SHARDED], ids=["plain", "sharde
 class FakeEngine:
     """An engine with one server; keeps what it is told, and says what the test has it say."""
 
-    def __init__(self, words: Words) -> None:
+    def __init__(self, words: PubSubCommands) -> None:
         self.sharded = words is SHARDED
         self.told: list[tuple[Any, ...]] = []
         self.closed = False
-        self._ear: Ear | None = None
+        self._ear: MessageListener | None = None
 
-    async def subscriber(self, server: Any, ear: Ear) -> FakeEngine:
+    async def subscriber(self, server: Any, ear: MessageListener) -> FakeEngine:
         """Connect."""
         assert server == "the server"
         self._ear = ear
@@ -56,12 +56,12 @@ class FakeEngine:
 class Scene:
     """A line, its engine, and what is heard of it."""
 
-    def __init__(self, words: Words, *, deadline: float = 5) -> None:
+    def __init__(self, words: PubSubCommands, *, deadline: float = 5) -> None:
         self.words = words
         self.engine = FakeEngine(words)
         self.heard: list[tuple[bytes, bytes, bool]] = []
         self.confirmed: list[bytes] = []
-        self.line = Line(self.message, self.confirmed.append, deadline=deadline)
+        self.line = PubSubConnection(self.message, self.confirmed.append, deadline=deadline)
 
     def message(self, channel: bytes, data: bytes, *, more: bool) -> None:
         """Keep a message."""
@@ -69,7 +69,7 @@ class Scene:
 
     async def open(self, *channels: bytes) -> None:
         """Open the line."""
-        await self.line.open(cast(Engine, self.engine), "the server", channels)
+        await self.line.open(cast(RedisClient, self.engine), "the server", channels)
 
     async def opened(self, *channels: bytes) -> None:
         """Open the line and confirm all."""
@@ -84,7 +84,7 @@ class Scene:
 
 
 @WORDS
-async def test_it_is_open_when_all_is_confirmed(words: Words) -> None:
+async def test_it_is_open_when_all_is_confirmed(words: PubSubCommands) -> None:
     """Opening ends with the last channel's confirmation; a message that comes before it is handed on."""
     scene = Scene(words)
     opening = asyncio.create_task(scene.open(b"a", b"b"))
@@ -100,7 +100,7 @@ async def test_it_is_open_when_all_is_confirmed(words: Words) -> None:
 
 
 @WORDS
-async def test_a_refused_channel_is_a_loss(words: Words) -> None:
+async def test_a_refused_channel_is_a_loss(words: PubSubCommands) -> None:
     """An error in place of a confirmation ends the opening with that error."""
     scene = Scene(words)
     opening = asyncio.create_task(scene.open(b"a"))
@@ -111,7 +111,7 @@ async def test_a_refused_channel_is_a_loss(words: Words) -> None:
 
 
 @WORDS
-async def test_what_follows_is_told(words: Words) -> None:
+async def test_what_follows_is_told(words: PubSubCommands) -> None:
     """Each of several messages that came together is heard with whether another one follows."""
     scene = Scene(words)
     await scene.opened(b"a")
@@ -120,7 +120,7 @@ async def test_what_follows_is_told(words: Words) -> None:
 
 
 @WORDS
-async def test_a_channel_that_is_taken_away_is_a_loss(words: Words) -> None:
+async def test_a_channel_that_is_taken_away_is_a_loss(words: PubSubCommands) -> None:
     """A channel that the server gives up by itself is a loss; one that it was asked to give up is not, each time."""
     scene = Scene(words)
     await scene.opened(b"a")
@@ -138,7 +138,7 @@ async def test_a_channel_that_is_taken_away_is_a_loss(words: Words) -> None:
 
 
 @WORDS
-async def test_an_ended_connection_is_a_loss(words: Words) -> None:
+async def test_an_ended_connection_is_a_loss(words: PubSubCommands) -> None:
     """Whoever listens is told how the connection ended, also before everything was confirmed."""
     scene = Scene(words)
     await scene.opened(b"a")

@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from channels.bus.redis_client import Engine
+from channels.bus.redis_client import RedisClient
 from channels.bus.registry import Registry
 from channels.contract.errors import LiveUnavailableError
 from tests.support.eventually import eventually
@@ -26,7 +26,7 @@ class Scene:
     def __init__(self) -> None:
         self.engine = MemoryEngine(seed=1, flaws=0)
         self.here: set[int] = set()
-        redis = cast(Engine, EngineRedis(self.engine))
+        redis = cast(RedisClient, EngineRedis(self.engine))
         self.registry = Registry(redis, PROCESS, group_of, lambda user_id: user_id in self.here)
 
 

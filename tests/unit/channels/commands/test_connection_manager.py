@@ -12,12 +12,12 @@ import pytest
 
 from channels.bus.addressing import topic_channel
 from channels.cancellation import heed_cancellation
-from channels.commands.connection_manager import Conversations
-from channels.commands.dispatcher import Commands
+from channels.commands.connection_manager import ConnectionManager
+from channels.commands.dispatcher import CommandDispatcher
 from channels.connection.connection import Connection
 from channels.connection.keepalive import Keepalive
 from channels.connection.stream_state import StreamState
-from channels.connection.write_buffer import Departures
+from channels.connection.write_buffer import WriteScheduler
 from channels.contract.metrics import NoLiveMetrics
 from channels.contract.ports import Grant, Identity, Publication
 from channels.contract.settings import LiveSettings
@@ -25,11 +25,11 @@ from channels.hub.hub import Hub
 from channels.protocol import codes
 from channels.protocol.codec_json import JsonCodec
 from channels.protocol.core import ProtocolCore
-from channels.transports.websocket_format import WebSocketForm, close_frame
+from channels.transports.websocket_format import WebSocketFormat, close_frame
 from tests.support.memory_transport import MemoryTransport
 
 SETTINGS = LiveSettings(outbox_bytes=1000, held_publications=3)
-PING = WebSocketForm(JsonCodec()).encode({})
+PING = WebSocketFormat(JsonCodec()).encode({})
 
 
 class World:
@@ -37,11 +37,13 @@ class World:
 
     def __init__(self) -> None:
         self.sent: list[int] = []
-        self._departures = Departures(self.sent.append, patience=SETTINGS.close_deadline)
+        self._departures = WriteScheduler(self.sent.append, patience=SETTINGS.close_deadline)
         self.hub = Hub(self._departures)
         self.keepalive = Keepalive(SETTINGS)
-        self._form = WebSocketForm(JsonCodec())
-        self.conversations = Conversations(cast(Commands, None), self.hub, self.keepalive, SETTINGS, NoLiveMetrics())
+        self._form = WebSocketFormat(JsonCodec())
+        self.conversations = ConnectionManager(
+            cast(CommandDispatcher, None), self.hub, self.keepalive, SETTINGS, NoLiveMetrics()
+        )
         self.start = asyncio.get_running_loop().time()
 
     def connection(self, user_id: int = 7, session: str = "s") -> tuple[Connection, MemoryTransport]:

@@ -7,11 +7,11 @@ from typing import cast
 
 import pytest
 
-from channels.commands.connect import Sessions
-from channels.commands.dispatcher import Commands, Desks
-from channels.commands.subscriptions import Subscriptions
+from channels.commands.connect import ConnectHandler
+from channels.commands.dispatcher import CommandDispatcher, Desks
+from channels.commands.subscriptions import SubscriptionHandler
 from channels.connection.connection import Connection
-from channels.connection.write_buffer import Departures
+from channels.connection.write_buffer import WriteScheduler
 from channels.contract.ports import Operations, Presences
 from channels.contract.settings import LiveSettings
 from channels.hub.hub import Hub
@@ -19,7 +19,7 @@ from channels.protocol import codes
 from channels.protocol.codec_json import JsonCodec
 from channels.protocol.core import ProtocolCore
 from channels.protocol.effects import Connect, Refresh
-from channels.transports.websocket_format import WebSocketForm
+from channels.transports.websocket_format import WebSocketFormat
 from tests.support.eventually import eventually
 from tests.support.memory_transport import MemoryTransport
 
@@ -27,7 +27,7 @@ SETTINGS = LiveSettings(command_deadline=5)
 
 
 class Gate:
-    """Sessions whose connects take until the test lets them end."""
+    """A connect handler whose connects take until the test lets them end."""
 
     def __init__(self) -> None:
         self.begun: list[Connection] = []
@@ -51,23 +51,23 @@ class Gate:
 
 
 class Scene:
-    """Commands, and connections that ask."""
+    """A command dispatcher, and connections that ask."""
 
     def __init__(self, settings: LiveSettings = SETTINGS) -> None:
         self.gate = Gate()
-        self._departures = Departures(lambda _: None, patience=1)
+        self._departures = WriteScheduler(lambda _: None, patience=1)
         desks = Desks(
-            sessions=cast(Sessions, self.gate),
-            subscriptions=cast(Subscriptions, None),
+            sessions=cast(ConnectHandler, self.gate),
+            subscriptions=cast(SubscriptionHandler, None),
             presences=cast(Presences, None),
             operations=cast(Operations, None),
         )
-        self.commands = Commands(desks, Hub(self._departures), settings)
+        self.commands = CommandDispatcher(desks, Hub(self._departures), settings)
 
     def connection(self) -> Connection:
         """Return somebody who has not signed in."""
         core = ProtocolCore(rate=1, burst=1, now=0)
-        return Connection(WebSocketForm(JsonCodec()), MemoryTransport(), core, self._departures, SETTINGS)
+        return Connection(WebSocketFormat(JsonCodec()), MemoryTransport(), core, self._departures, SETTINGS)
 
     def connecting(self, connection: Connection) -> asyncio.Task[None]:
         """Have somebody connect."""

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 
 from channels.connection.connection import Connection
 from channels.connection.drain import close_paced, departure_times, drain
-from channels.connection.write_buffer import Departures
+from channels.connection.write_buffer import WriteScheduler
 from channels.contract.settings import LiveSettings
 from channels.protocol import codes
 from channels.protocol.codec_json import JsonCodec
 from channels.protocol.core import ProtocolCore
-from channels.transports.websocket_format import WebSocketForm
+from channels.transports.websocket_format import WebSocketFormat
 from tests.support.memory_transport import MemoryTransport
 from tests.support.virtual_loop import VirtualLoop, run_virtually
 
@@ -41,8 +41,8 @@ class Crowd:
                 crowd.closed_at.append(asyncio.get_running_loop().time())
                 super().write(data)
 
-        core, departures = ProtocolCore(rate=1, burst=1, now=0), Departures(lambda _: None, patience=1)
-        return Connection(WebSocketForm(JsonCodec()), Clocked(), core, departures, LiveSettings())
+        core, departures = ProtocolCore(rate=1, burst=1, now=0), WriteScheduler(lambda _: None, patience=1)
+        return Connection(WebSocketFormat(JsonCodec()), Clocked(), core, departures, LiveSettings())
 
 
 def busiest_second(times: Sequence[float]) -> int:

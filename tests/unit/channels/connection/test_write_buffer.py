@@ -12,8 +12,8 @@ from typing import Any, cast
 
 import pytest
 
-from channels.connection.wire_format import Form
-from channels.connection.write_buffer import Departures, Outbox
+from channels.connection.wire_format import WireFormat
+from channels.connection.write_buffer import WriteBuffer, WriteScheduler
 from channels.protocol import codes
 from tests.support.both_loops import on_both_loops
 from tests.support.eventually import eventually
@@ -30,16 +30,16 @@ class Scene:
     def __init__(self, near: socket.socket, far: socket.socket) -> None:
         self.near, self.far = near, far
         self.sent: list[int] = []
-        self.departures = Departures(self.sent.append, patience=5)
+        self.departures = WriteScheduler(self.sent.append, patience=5)
         self.transport: asyncio.Transport
-        self.outbox: Outbox
+        self.outbox: WriteBuffer
 
     async def open(self) -> None:
         """Take the near end."""
         loop = asyncio.get_running_loop()
         made, _ = await loop.create_connection(asyncio.Protocol, sock=self.near)
         self.transport = made
-        self.outbox = Outbox(cast(Form, object()), made, self.departures)
+        self.outbox = WriteBuffer(cast(WireFormat, object()), made, self.departures)
 
     def send(self, data: bytes, *, more: bool = False) -> None:
         """Send to this one outbox."""
@@ -147,7 +147,7 @@ async def test_a_farewell_is_not_overtaken(scene: Scene) -> None:
         def farewell(self, _disconnect: codes.Disconnect) -> bytes:
             return b"bye"
 
-    scene.outbox.form = cast(Form, Farewell())
+    scene.outbox.form = cast(WireFormat, Farewell())
     scene.send(SMALL)
     scene.outbox.put(b"put.")
     scene.outbox.close(codes.SHUTDOWN)
@@ -227,8 +227,8 @@ async def test_nothing_goes_round_encryption() -> None:
     here, there = socket.socketpair()
     with here, there:
         transport = Encrypting(here)
-        departures = Departures(lambda _: None, patience=5)
-        outbox = Outbox(cast(Form, object()), transport, departures)
+        departures = WriteScheduler(lambda _: None, patience=5)
+        outbox = WriteBuffer(cast(WireFormat, object()), transport, departures)
         for _ in range(2):
             departures.send_to_all([outbox], message(SMALL))
         assert transport.writes == [SMALL, SMALL]

@@ -9,8 +9,8 @@ from typing import cast
 import pytest
 
 from channels.connection import write_buffer as outbox_module
-from channels.connection.wire_format import Form
-from channels.connection.write_buffer import Departures, Outbox
+from channels.connection.wire_format import WireFormat
+from channels.connection.write_buffer import WriteBuffer, WriteScheduler
 from channels.protocol import codes
 from channels.protocol.codes import Disconnect
 from tests.support.eventually import eventually
@@ -18,11 +18,15 @@ from tests.support.memory_transport import MemoryTransport
 from tests.support.plain_message import message
 
 
-def many(count: int, sent: list[int]) -> tuple[Departures, list[Outbox], list[MemoryTransport]]:
+def many(count: int, sent: list[int]) -> tuple[WriteScheduler, list[WriteBuffer], list[MemoryTransport]]:
     """Return outboxes in one form that share departures."""
-    departures, form = Departures(sent.append, patience=5), PlainForm()
+    departures, form = WriteScheduler(sent.append, patience=5), PlainForm()
     transports = [MemoryTransport() for _ in range(count)]
-    return departures, [Outbox(cast(Form, form), transport, departures) for transport in transports], transports
+    return (
+        departures,
+        [WriteBuffer(cast(WireFormat, form), transport, departures) for transport in transports],
+        transports,
+    )
 
 
 class PlainForm:

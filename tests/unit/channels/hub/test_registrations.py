@@ -12,7 +12,7 @@ from channels.connection.stream_state import StreamState
 from channels.contract.metrics import NoLiveMetrics
 from channels.contract.ports import Identity
 from channels.contract.settings import LiveSettings
-from channels.hub.recovery import Resync
+from channels.hub.recovery import StreamRecovery
 from tests.support.eventually import eventually
 from tests.support.resync_scene import Scene
 
@@ -20,7 +20,7 @@ SLOW = LiveSettings(renewal_interval=0.5)
 
 
 @asynccontextmanager
-async def renewing(resync: Resync) -> AsyncIterator[None]:
+async def renewing(resync: StreamRecovery) -> AsyncIterator[None]:
     """Renew registrations for the time of the block."""
     task = asyncio.create_task(resync.renew())
     yield
@@ -101,7 +101,7 @@ async def test_renewal_that_failed_half_way(scene: Scene) -> None:
 async def test_few_missing_are_many(scene: Scene) -> None:
     """When a few people that are looked at between two renewals are missing, all are renewed at once."""
     scene.registry.gate.set()
-    resync = Resync(scene.hub, cast(Registry, scene.registry), scene.streams, SLOW, NoLiveMetrics())
+    resync = StreamRecovery(scene.hub, cast(Registry, scene.registry), scene.streams, SLOW, NoLiveMetrics())
     for user_id in range(100, 200):
         scene.hub.join(scene.device()[0], Identity(user_id=user_id, session="s", expires_at=0))
     scene.registry.missing = set(scene.hub.user_ids())
@@ -128,7 +128,7 @@ async def test_doubt_about_registrations(scene: Scene) -> None:
     for user_id in range(100, 200):
         scene.hub.join(scene.device()[0], Identity(user_id=user_id, session="s", expires_at=0))
     scene.registry.doubtful = True
-    resync = Resync(scene.hub, cast(Registry, scene.registry), scene.streams, SLOW, NoLiveMetrics())
+    resync = StreamRecovery(scene.hub, cast(Registry, scene.registry), scene.streams, SLOW, NoLiveMetrics())
     async with renewing(resync):
         await eventually(lambda: scene.registry.people == set(scene.hub.user_ids()))
         assert scene.registry.asked == 1

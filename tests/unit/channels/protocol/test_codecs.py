@@ -18,7 +18,7 @@ from channels.protocol.codec_msgpack import MsgpackCodec
 from channels.protocol.codec_protobuf import ProtobufCodec
 from channels.protocol.codes import Disconnect, ErrorCode, Unsubscribed
 from channels.protocol.messages import Command, error_reply, publication_push, reply, stream_result, unsubscribe_push
-from channels.transports.websocket_format import WebSocketForm, close_frame, frame
+from channels.transports.websocket_format import WebSocketFormat, close_frame, frame
 
 JSON, MSGPACK = JsonCodec(), MsgpackCodec()
 
@@ -105,14 +105,14 @@ def test_frame_header(size: int, header: bytes) -> None:
 
 def test_frames_of_codecs() -> None:
     """JSON leaves in text frames, the others in binary ones; a ping is an empty message."""
-    assert WebSocketForm(JSON).encode({}) == b"\x81\x02{}"
-    assert WebSocketForm(ProtobufCodec()).encode({}) == b"\x82\x01\x00"
-    assert WebSocketForm(MSGPACK).encode({}) == b"\x82\x01\x80"
+    assert WebSocketFormat(JSON).encode({}) == b"\x81\x02{}"
+    assert WebSocketFormat(ProtobufCodec()).encode({}) == b"\x82\x01\x00"
+    assert WebSocketFormat(MSGPACK).encode({}) == b"\x82\x01\x80"
 
 
 def test_shared_frame_is_encoded_once() -> None:
     """A push for many is encoded once for each form."""
-    shared, text, packed = SharedMessage(PUSH), WebSocketForm(JSON), WebSocketForm(MSGPACK)
+    shared, text, packed = SharedMessage(PUSH), WebSocketFormat(JSON), WebSocketFormat(MSGPACK)
     assert shared.encoded_for(text) is shared.encoded_for(text)
     assert shared.encoded_for(packed) is shared.encoded_for(packed)
     assert shared.encoded_for(text) == text.encode(PUSH)

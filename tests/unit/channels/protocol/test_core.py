@@ -12,14 +12,14 @@ from channels.protocol.codec import command_of
 from channels.protocol.codes import ErrorCode
 from channels.protocol.core import MAX_HISTORY, ProtocolCore
 from channels.protocol.effects import (
-    Answer,
     CallMethod,
     Close,
     Connect,
-    Nothing,
+    NoOp,
     ReadHistory,
     ReadPresence,
     Refresh,
+    Reply,
     Subscribe,
     Unsubscribe,
 )
@@ -52,11 +52,11 @@ def connected_core() -> ProtocolCore:
             {"id": 1, "connect": {"subs": {"feed": {"recover": True, "offset": 5, "epoch": "e"}, "x": {"offset": 1}}}},
             Connect(1, "", {"feed": Position(epoch="e", offset=5)}),
         ),
-        ({"id": 1, "connect": {"token": 5}}, Answer(error_reply(1, ErrorCode.BAD_REQUEST))),
-        ({"id": 1, "connect": {"subs": [1]}}, Answer(error_reply(1, ErrorCode.BAD_REQUEST))),
+        ({"id": 1, "connect": {"token": 5}}, Reply(error_reply(1, ErrorCode.BAD_REQUEST))),
+        ({"id": 1, "connect": {"subs": [1]}}, Reply(error_reply(1, ErrorCode.BAD_REQUEST))),
         (
             {"id": 1, "connect": {"subs": {"a": {"recover": True, "offset": True}}}},
-            Answer(error_reply(1, ErrorCode.BAD_REQUEST)),
+            Reply(error_reply(1, ErrorCode.BAD_REQUEST)),
         ),
         ({"id": 1, "subscribe": {"channel": "a"}}, BAD),
         ({"id": 1, "ping": {}}, BAD),
@@ -76,23 +76,23 @@ def test_before_connect(message: dict[str, Any], effect: object) -> None:
     [
         (CONNECT, BAD),
         ({"id": 2, "subscribe": {"channel": "photo:1", "recover": True}}, Subscribe(2, "photo:1")),
-        ({"id": 2, "subscribe": {}}, Answer(error_reply(2, ErrorCode.BAD_REQUEST))),
-        ({"id": 2, "subscribe": {"channel": "x" * 256}}, Answer(error_reply(2, ErrorCode.BAD_REQUEST))),
+        ({"id": 2, "subscribe": {}}, Reply(error_reply(2, ErrorCode.BAD_REQUEST))),
+        ({"id": 2, "subscribe": {"channel": "x" * 256}}, Reply(error_reply(2, ErrorCode.BAD_REQUEST))),
         ({"id": 2, "unsubscribe": {"channel": "photo:1"}}, Unsubscribe(2, "photo:1")),
         ({"id": 2, "refresh": {"token": "n"}}, Refresh(2, "n")),
-        ({"id": 2, "refresh": {"token": None}}, Answer(error_reply(2, ErrorCode.BAD_REQUEST))),
-        ({"id": 2, "ping": {}}, Answer(reply(2, "ping", {}))),
-        ({"id": 2, "ping": None}, Answer(reply(2, "ping", {}))),
-        ({"id": 2, "publish": {}}, Answer(error_reply(2, ErrorCode.PERMISSION_DENIED))),
-        ({"id": 2, "sub_refresh": {}}, Answer(error_reply(2, ErrorCode.NOT_AVAILABLE))),
+        ({"id": 2, "refresh": {"token": None}}, Reply(error_reply(2, ErrorCode.BAD_REQUEST))),
+        ({"id": 2, "ping": {}}, Reply(reply(2, "ping", {}))),
+        ({"id": 2, "ping": None}, Reply(reply(2, "ping", {}))),
+        ({"id": 2, "publish": {}}, Reply(error_reply(2, ErrorCode.PERMISSION_DENIED))),
+        ({"id": 2, "sub_refresh": {}}, Reply(error_reply(2, ErrorCode.NOT_AVAILABLE))),
         ({"id": 2, "rpc": {"method": "like", "data": [1]}}, CallMethod(2, "like", [1])),
-        ({"id": 2, "rpc": {}}, Answer(error_reply(2, ErrorCode.BAD_REQUEST))),
-        ({"id": 2, "rpc": {"method": "x" * 256}}, Answer(error_reply(2, ErrorCode.BAD_REQUEST))),
-        ({"id": 2, "something_new": {}}, Answer(error_reply(2, ErrorCode.METHOD_NOT_FOUND))),
-        ({"id": 2}, Answer(error_reply(2, ErrorCode.METHOD_NOT_FOUND))),
+        ({"id": 2, "rpc": {}}, Reply(error_reply(2, ErrorCode.BAD_REQUEST))),
+        ({"id": 2, "rpc": {"method": "x" * 256}}, Reply(error_reply(2, ErrorCode.BAD_REQUEST))),
+        ({"id": 2, "something_new": {}}, Reply(error_reply(2, ErrorCode.METHOD_NOT_FOUND))),
+        ({"id": 2}, Reply(error_reply(2, ErrorCode.METHOD_NOT_FOUND))),
         ({"id": 2, "presence": {"channel": "a"}}, ReadPresence(2, "a", False)),
         ({"id": 2, "presence_stats": {"channel": "a"}}, ReadPresence(2, "a", True)),
-        ({"id": 2, "presence": {}}, Answer(error_reply(2, ErrorCode.BAD_REQUEST))),
+        ({"id": 2, "presence": {}}, Reply(error_reply(2, ErrorCode.BAD_REQUEST))),
         ({"id": 2, "history": {"channel": "feed"}}, ReadHistory(2, "feed", 0, None, False)),
         (
             {
@@ -103,10 +103,10 @@ def test_before_connect(message: dict[str, Any], effect: object) -> None:
         ),
         ({"id": 2, "history": {"channel": "feed", "limit": -1}}, ReadHistory(2, "feed", MAX_HISTORY, None, False)),
         ({"id": 2, "history": {"channel": "feed", "limit": 10**9}}, ReadHistory(2, "feed", MAX_HISTORY, None, False)),
-        ({"id": 2, "history": {"channel": "feed", "limit": "5"}}, Answer(error_reply(2, ErrorCode.BAD_REQUEST))),
-        ({"id": 2, "history": {"channel": "feed", "since": 7}}, Answer(error_reply(2, ErrorCode.BAD_REQUEST))),
-        ({"id": 2, "history": {}}, Answer(error_reply(2, ErrorCode.BAD_REQUEST))),
-        ({"send": {"data": 1}}, Nothing()),
+        ({"id": 2, "history": {"channel": "feed", "limit": "5"}}, Reply(error_reply(2, ErrorCode.BAD_REQUEST))),
+        ({"id": 2, "history": {"channel": "feed", "since": 7}}, Reply(error_reply(2, ErrorCode.BAD_REQUEST))),
+        ({"id": 2, "history": {}}, Reply(error_reply(2, ErrorCode.BAD_REQUEST))),
+        ({"send": {"data": 1}}, NoOp()),
         ({"id": 2, "send": {}}, BAD),
         ({"subscribe": {"channel": "a"}}, BAD),
         ({"id": 0, "ping": {}}, BAD),
@@ -124,7 +124,7 @@ def test_pong_answers_one_ping() -> None:
     due = [judge.pong_due]
     judge.ping_sent()
     due.append(judge.pong_due)
-    assert judge.receive(command_of({}), 0.0) == Nothing()
+    assert judge.receive(command_of({}), 0.0) == NoOp()
     due.append(judge.pong_due)
     assert due == [False, True, False]
     assert judge.receive(command_of({}), 0.0) == BAD
@@ -137,7 +137,7 @@ def test_rest_of_the_frame_after_a_refusal() -> None:
     judge.receive(command_of(CONNECT), 0.0)
     judge.refused()
     for message in ({"id": 2, "subscribe": {"channel": "a"}}, CONNECT, {}):
-        assert judge.receive(command_of(message), 0.0) == Nothing()
+        assert judge.receive(command_of(message), 0.0) == NoOp()
     judge.begin_frame()
     assert judge.receive(command_of(CONNECT), 0.0) == Connect(1, "t", {})
 
@@ -155,8 +155,8 @@ def test_rate() -> None:
     judge.receive(command_of(CONNECT), 0.0)
     judge.accepted()
     ping = command_of({"id": 2, "ping": {}})
-    assert [type(judge.receive(ping, 0.0)) for _ in range(3)] == [Answer, Answer, Close]
-    assert type(judge.receive(ping, 0.5)) is Answer
+    assert [type(judge.receive(ping, 0.0)) for _ in range(3)] == [Reply, Reply, Close]
+    assert type(judge.receive(ping, 0.5)) is Reply
     assert judge.receive(ping, 0.5) == Close(codes.TOO_MANY_REQUESTS)
     # However long it was quiet, only the burst has gathered.
-    assert [type(judge.receive(ping, 1000.0)) for _ in range(4)] == [Answer, Answer, Answer, Close]
+    assert [type(judge.receive(ping, 1000.0)) for _ in range(4)] == [Reply, Reply, Reply, Close]

@@ -9,7 +9,7 @@ from channels.protocol.codec_msgpack import MsgpackCodec
 from channels.protocol.codec_protobuf import ProtobufCodec
 from channels.transports.origin import origin_allowed
 from channels.transports.websocket import choose_form
-from channels.transports.websocket_format import WebSocketForm
+from channels.transports.websocket_format import WebSocketFormat
 
 
 @pytest.mark.parametrize(
@@ -59,6 +59,6 @@ def test_origins(origin: str | None, host: str, allowed: tuple[str, ...], verdic
 )
 def test_codecs(offered: str | None, wanted: str | None, name: str | None) -> None:
     """A subprotocol counts before the query, the first codec is for who asks for none, and a foreign one is refused."""
-    forms = [WebSocketForm(codec) for codec in (JsonCodec(), ProtobufCodec(), MsgpackCodec())]
+    forms = [WebSocketFormat(codec) for codec in (JsonCodec(), ProtobufCodec(), MsgpackCodec())]
     chosen = choose_form(offered, wanted, forms)
     assert (chosen.name if chosen else None) == name

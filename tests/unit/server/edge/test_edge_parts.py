@@ -17,7 +17,7 @@ from server.edge.access_log import Access, JsonLines
 from server.edge.addresses import ClientAddresses
 from server.edge.cursors import BadCursorError
 from server.edge.problems import invalid, problem_of
-from server.edge.requests import AccountChange, NewComment, PhotoWords, SignUp, tag_of
+from server.edge.requests import AccountChange, NewComment, PhotoMetadata, SignUp, tag_of
 from server.identity import passwords
 from server.identity.errors import PasswordsBusyError
 from server.identity.passwords import Passwords
@@ -200,9 +200,9 @@ def test_what_cannot_be_a_tag(text: str) -> None:
     ("model", "fields"),
     [
         (NewComment, {"text": " \n "}),
-        (PhotoWords, {"caption": "x" * 2201}),
-        (PhotoWords, {"tags": ["t"] * 31}),
-        (PhotoWords, {"location": "a\nb\x07"}),
+        (PhotoMetadata, {"caption": "x" * 2201}),
+        (PhotoMetadata, {"tags": ["t"] * 31}),
+        (PhotoMetadata, {"location": "a\nb\x07"}),
         (AccountChange, {"display_name": ""}),
         (AccountChange, {"settings": {"a": "x" * 9000}}),
         (AccountChange, {"role": "admin"}),

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from server.operation.acceptor import AT_ONCE, Door
+from server.operation.acceptor import AT_ONCE, Acceptor
 from tests.support.eventually import eventually
 
 
@@ -50,7 +50,7 @@ async def arrive(address: tuple[str, int], count: int, *, silent: bool = False) 
 async def test_a_few_at_a_time(listener: socket.socket) -> None:
     """Of many who come at once a few enter each turn, what else is due has its turn in between, and all enter."""
     guests = Guests()
-    door = Door(listener, guests)
+    door = Acceptor(listener, guests)
     door.open()
     outside = await arrive(listener.getsockname(), 5 * AT_ONCE)
     steps = []
@@ -69,7 +69,7 @@ async def test_a_few_at_a_time(listener: socket.socket) -> None:
 async def test_who_says_nothing_waits_outside(listener: socket.socket) -> None:
     """Who has said something enters before those who have not, whom the kernel keeps for a second or two."""
     guests = Guests()
-    door = Door(listener, guests)
+    door = Acceptor(listener, guests)
     door.open()
     outside = await arrive(listener.getsockname(), 3, silent=True)
     outside += await arrive(listener.getsockname(), 1)
@@ -85,7 +85,7 @@ async def test_who_says_nothing_waits_outside(listener: socket.socket) -> None:
 async def test_closed(listener: socket.socket) -> None:
     """Behind a closed door nobody enters, and who is in stays."""
     guests = Guests()
-    door = Door(listener, guests)
+    door = Acceptor(listener, guests)
     door.open()
     address = listener.getsockname()
     (first,) = await arrive(address, 1)
@@ -116,7 +116,7 @@ async def test_no_more_files() -> None:
     with Exhausted() as listener:
         listener.bind(("127.0.0.1", 0))
         guests = Guests()
-        door = Door(listener, guests)
+        door = Acceptor(listener, guests)
         door.open()
         (outside,) = await arrive(listener.getsockname(), 1)
         await eventually(lambda: len(guests.inside) == 1)

@@ -22,7 +22,7 @@ def test_a_second_holder_is_refused_with_the_process_and_a_remedy(tmp_path: Path
 
 
 def test_the_directory_is_free_again_afterwards(tmp_path: Path) -> None:
-    """Leaving gives the directory back."""
+    """ShutdownOptions gives the directory back."""
     with locked(tmp_path):
         assert is_locked(tmp_path)
     assert not is_locked(tmp_path)

@@ -56,7 +56,7 @@ def test_an_unknown_host_is_one_sentence() -> None:
 
 
 def test_the_port_is_free_again_afterwards(free_port: int) -> None:
-    """Leaving closes the sockets."""
+    """ShutdownOptions closes the sockets."""
     with bound("127.0.0.1", free_port):
         pass
     with bound("127.0.0.1", free_port):

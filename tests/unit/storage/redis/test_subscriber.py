@@ -19,7 +19,7 @@ from tests.support.eventually import eventually
 PIECE = b"*3\r\n$7\r\nmessage\r\n$1\r\na\r\n$1\r\n%d\r\n"
 
 
-class Ear:
+class MessageListener:
     """Keep what is heard; `act` may do something at each message."""
 
     def __init__(self) -> None:
@@ -41,7 +41,7 @@ class Scene:
     """A server's end of one connection."""
 
     def __init__(self) -> None:
-        self.ear = Ear()
+        self.ear = MessageListener()
         self.server: asyncio.StreamWriter
         self.received: asyncio.StreamReader
         self.subscriber: Subscriber

@@ -11,11 +11,11 @@ from channels.bus.addressing import presence_topic
 from channels.contract.ports import Presence
 from storage.events import BadEventError, Event, LikeAdded, PhotoReady
 from storage.ids import encode
-from storage.models import LikeState, Notification, NotificationCounters, NotificationKind, Person
+from storage.models import Notification, NotificationCounters, NotificationKind, Person, PhotoCounters
 from workers.jobs import publications
 from workers.jobs.handlers import on
 
-STATE = LikeState(photo_id=5, liked=True, likes=2, comments=1, version=9, changed=True)
+STATE = PhotoCounters(photo_id=5, liked=True, likes=2, comments=1, version=9, changed=True)
 COUNTED = {"photo_id": encode(5), "likes": 2, "comments": 1, "version": 9}
 MOMENT = datetime(2026, 11, 20, 12, 0, 0, 123456, tzinfo=UTC)
 ENTRY = Notification(
