@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Protocol
 
@@ -62,6 +62,28 @@ class Queryable(Protocol):
         ...
 
 
+class PooledConnection(asyncpg.Connection):
+    """A connection that is reset on its return to the pool only if it was lent to an adapter.
+
+    The driver resets the session state (LISTEN, advisory locks, settings) after every use, which is one more round
+    trip for each statement. Transactions and single statements change nothing that outlives them.
+    """
+
+    lent = False
+
+    def lend(self) -> None:
+        """Reset the session state when the connection comes back."""
+        self.lent = True
+
+    def get_reset_query(self) -> str:
+        """Return the driver's statements, or nothing for a connection whose session state is untouched."""
+        if not self.lent:
+            return ""
+        self.lent = False
+        query: str = super().get_reset_query()
+        return query
+
+
 class Transaction:
     """One open transaction: SQL, new ids, and events that become visible with the commit or not at all."""
 
@@ -69,6 +91,7 @@ class Transaction:
         self._connection = connection
         self._ids = ids
         self.events: list[Event] = []
+        self.callbacks: list[Callable[[], Awaitable[None]]] = []
 
     async def fetch(self, sql: str, *args: object) -> Sequence[asyncpg.Record]:
         """Return all rows."""
@@ -114,6 +137,14 @@ class Transaction:
         """Announce an event with this transaction's commit."""
         self.events.append(event)
 
+    def on_commit(self, callback: Callable[[], Awaitable[None]]) -> None:
+        """Await `callback` after the commit, once the connection is back in the pool; not after a rollback.
+
+        This is the place to update caches: a cache that is written inside the transaction would show what may never
+        be committed, and would keep a connection waiting for Redis.
+        """
+        self.callbacks.append(callback)
+
 
 class Database:
     """A pool of connections to one PostgreSQL.
@@ -141,6 +172,7 @@ class Database:
                 timeout=COMMAND_TIMEOUT,
                 command_timeout=COMMAND_TIMEOUT,
                 init=_prepare,
+                connection_class=PooledConnection,
             )
         return cls(pool, routes=routes)
 
@@ -157,7 +189,7 @@ class Database:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
         """Open a transaction; on leaving, write its events to the outbox and commit, or roll all back."""
-        async with self.connection() as connection:
+        async with self._acquired() as connection:
             # The driver's errors are translated around its own calls only: what the body raises is the body's.
             frame = connection.transaction()
             with driver_errors():
@@ -174,10 +206,18 @@ class Database:
                 await self._roll_back(frame)
                 raise
         self._wakeups.wake(queues)
+        for callback in transaction.callbacks:
+            await callback()
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Any]:
         """Lend a bare asyncpg connection, for LISTEN, advisory locks and claims; adapters only."""
+        async with self._acquired() as connection:
+            connection.lend()
+            yield connection
+
+    @asynccontextmanager
+    async def _acquired(self) -> AsyncIterator[Any]:
         with driver_errors():
             connection = await self._pool.acquire(timeout=COMMAND_TIMEOUT)
         try:

@@ -9,7 +9,7 @@ from storage.models import Comment, PhotoCounters, User
 from storage.postgres.database import Queryable, Transaction
 from storage.postgres.rows import COMMENT, comment_of
 from storage.postgres.visibility import unblocked
-from storage.stores import likes, photos
+from storage.stores import photos
 
 
 async def add(tx: Transaction, *, photo_id: int, author_id: int, text: str) -> tuple[Comment, PhotoCounters]:
@@ -28,9 +28,9 @@ async def add(tx: Transaction, *, photo_id: int, author_id: int, text: str) -> t
     )
     if row is None:
         raise NotFoundError("user")
-    await tx.execute("UPDATE photos SET comments = comments + 1, version = version + 1 WHERE id = $1", photo_id)
+    counters = await _count(tx, photo_id, author_id, 1)
     tx.emit(CommentAdded(comment_id=row["id"], photo_id=photo_id, owner_id=owner_id, user_id=author_id))
-    return comment_of(row), await likes.state(tx, photo_id=photo_id, user_id=author_id, changed=True)
+    return comment_of(row), counters
 
 
 async def delete(tx: Transaction, comment_id: int, *, user_id: int) -> PhotoCounters:
@@ -56,9 +56,9 @@ async def delete(tx: Transaction, comment_id: int, *, user_id: int) -> PhotoCoun
     if row is None or owner_id is None:
         raise NotFoundError("comment")
     photo_id: int = row["photo_id"]
-    await tx.execute("UPDATE photos SET comments = comments - 1, version = version + 1 WHERE id = $1", photo_id)
+    counters = await _count(tx, photo_id, user_id, -1)
     tx.emit(CommentDeleted(comment_id=comment_id, photo_id=photo_id, owner_id=owner_id, user_id=row["author_id"]))
-    return await likes.state(tx, photo_id=photo_id, user_id=user_id, changed=True)
+    return counters
 
 
 async def delete_all(tx: Transaction, *, author_id: int) -> None:
@@ -115,3 +115,18 @@ async def page(db: Queryable, photo_id: int, *, viewer_id: int | None, before: i
         limit,
     )
     return [comment_of(row) for row in rows]
+
+
+async def _count(tx: Transaction, photo_id: int, viewer_id: int, change: int) -> PhotoCounters:
+    row = await tx.fetchrow(
+        """
+        UPDATE photos p SET comments = p.comments + $3, version = p.version + 1 WHERE p.id = $1
+        RETURNING p.likes, p.comments, p.version,
+            EXISTS (SELECT FROM likes l WHERE l.photo_id = p.id AND l.user_id = $2) AS liked""",
+        photo_id,
+        viewer_id,
+        change,
+    )
+    if row is None:
+        raise NotFoundError("photo")
+    return PhotoCounters(photo_id=photo_id, changed=True, **dict(row))

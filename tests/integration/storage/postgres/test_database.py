@@ -35,6 +35,47 @@ async def test_events_are_rows_of_the_transaction(database: Database) -> None:
     assert len({row["event_id"] for row in rows}) == 2
 
 
+async def test_callbacks_run_after_the_commit(database: Database) -> None:
+    """A callback sees what the transaction wrote, and does not run when the transaction is rolled back."""
+    seen: list[int] = []
+
+    async def count() -> None:
+        seen.append(await database.fetchval("SELECT count(*) FROM outbox"))
+
+    async with database.transaction() as tx:
+        tx.emit(UserChanged(user_id=1))
+        tx.on_commit(count)
+        assert seen == []
+    written = await database.fetchval("SELECT count(*) FROM outbox")
+    assert seen == [written]
+    assert written > 0
+
+    async def fail() -> None:
+        async with database.transaction() as tx:
+            tx.on_commit(count)
+            raise RuntimeError("on purpose")
+
+    with pytest.raises(RuntimeError, match="on purpose"):
+        await fail()
+    assert seen == [written]
+
+
+async def test_only_lent_connections_are_reset(database_dsn: str) -> None:
+    """A lent connection loses its session state on return; other uses cost no round trip for a reset."""
+    database = await Database.connect(database_dsn, routes=queues_of, min_size=1, max_size=1)
+    async with database.connection() as connection:
+        await connection.execute("SET application_name = 'changed'")
+    assert await database.fetchval("SHOW application_name") != "changed"
+    statements: list[str] = []
+    async with database.connection() as connection:
+        connection.add_query_logger(lambda record: statements.append(record.query))
+    async with database.transaction() as tx:
+        await tx.fetchval("SELECT 1")
+    assert await database.fetchval("SELECT 2") == 2
+    assert statements[1:] == ["BEGIN;", "SELECT 1", "COMMIT;", "SELECT 2"]
+    await database.close()
+
+
 async def test_relay_gets_each_event_once(database_dsn: str) -> None:
     """With RabbitMQ there is one row for each event, for the relay."""
     database = await Database.connect(database_dsn, routes=relay_of, min_size=1, max_size=2)
