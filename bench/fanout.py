@@ -14,10 +14,11 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from bench.report import Figure, figure
+from channels.bus.addressing import channel_prefix, registry_key
+from server.composition.delivery import delivery_script
 from storage.cache.cards import Cards
 from storage.embedded.postgres import embedded_postgres
 from storage.feeds.feeds import Feeds
-from storage.feeds.window_log import LivePublication
 from storage.ids import IdMaker, slot_group
 from storage.postgres.database import Database
 from storage.postgres.migrate import migrate
@@ -46,7 +47,7 @@ async def measure(*, quick: bool) -> list[Figure]:
         db = await Database.connect(dsn, routes=queues_of)
         stack.push_async_callback(db.close)
         author, followers = await _community(db)
-        feeds = Feeds(db, redis, Cards(db, redis))
+        feeds = Feeds(db, redis, Cards(db, redis), delivery_script(redis))
         await _go_online(redis, followers)
         ids = IdMaker()
         await _fill(feeds, followers, ids)
@@ -88,10 +89,10 @@ async def _community(db: Database) -> tuple[int, list[int]]:
 
 async def _go_online(redis: Redis, followers: list[int]) -> None:
     for user in followers[::ONLINE_SHARE]:
-        await redis.hset(_presence_key(slot_group(user)).decode(), user.to_bytes(8, "big"), b"process1")
+        await redis.hset(registry_key(slot_group(user)).decode(), user.to_bytes(8, "big"), b"process1")
     # Somebody has to listen, or the process counts as dead and its people as away.
     listener = redis.pubsub()
-    await listener.subscribe(*[_channel_prefix(group) + b"process1" for group in range(16)])
+    await listener.subscribe(*[channel_prefix(group) + b"process1" for group in range(16)])
 
 
 async def _fill(feeds: Feeds, followers: list[int], ids: IdMaker) -> None:
@@ -100,14 +101,6 @@ async def _fill(feeds: Feeds, followers: list[int], ids: IdMaker) -> None:
     for user in followers:
         building = await feeds.log.begin(user, anew=True)
         await feeds.log.fill(user, building, old, complete=False)
-
-
-def _presence_key(group: int) -> bytes:
-    return b"online:{%d}" % group
-
-
-def _channel_prefix(group: int) -> bytes:
-    return b"live:{%d}:" % group
 
 
 async def _chunks(db: Database, author: int) -> list[list[int]]:
@@ -119,11 +112,11 @@ async def _chunks(db: Database, author: int) -> list[list[int]]:
 
 
 async def _fan_out(db: Database, feeds: Feeds, author: int, photos: list[int]) -> float:
-    announcement = LivePublication(registry_key=_presence_key, channel_prefix=_channel_prefix, body=b"x" * 900)
+    message = b"x" * 900
     inserted, started = 0, time.perf_counter()
     for photo in photos:
         for chunk in await _chunks(db, author):
-            inserted += (await feeds.insert(photo, chunk, announcement)).feeds
+            inserted += (await feeds.insert(photo, chunk, message)).feeds
     return inserted / (time.perf_counter() - started)
 
 
@@ -143,10 +136,9 @@ async def _zadd(db: Database, redis: Redis, author: int, photos: list[int]) -> f
 
 async def _sizes(redis: Redis, feeds: Feeds, users: list[int], ids: IdMaker) -> list[float]:
     """Measure full feeds between further insertions, so that trimming and growth are in it."""
-    announcement = LivePublication(registry_key=_presence_key, channel_prefix=_channel_prefix, body=b"x")
     sizes = []
     for user in _rounds(users, 4):
-        await feeds.insert(ids.new(0), [user], announcement)
+        await feeds.insert(ids.new(0), [user], b"x")
         sizes.append(float(await redis.memory_usage(feeds.log.key(user).decode(), samples=0) or 0))
     return sizes
 

@@ -23,7 +23,7 @@ class LivePublisher:
     def __init__(self, redis: RedisClient, group_of: Callable[[int], int]) -> None:
         self._redis = redis
         self._group_of = group_of
-        self._announce = Script(redis, "announce.lua")
+        self._announce = Script(redis, "deliver.lua", "send.lua")
 
     async def to_users(self, user_ids: Iterable[int], body: bytes) -> int:
         """Send a body (see `channels.bus.envelope`) to these people; return how many are online."""

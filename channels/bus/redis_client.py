@@ -71,19 +71,37 @@ async def publish(engine: RedisClient, channel: bytes, message: bytes) -> int:
     return int(await engine.execute_command("SPUBLISH" if engine.sharded else "PUBLISH", channel, message))
 
 
-class Script:
-    """A script of this package, run by its digest where its first key lies; `publish` in it does what ours does."""
+def delivery_source(*, sharded: bool) -> str:
+    """Return the Lua text that defines `deliver` (see `scripts/deliver.lua`), for scripts outside this package.
 
-    def __init__(self, engine: RedisClient, name: str) -> None:
-        folder = resources.files("channels.bus") / "scripts"
-        names = ("spublish.lua" if engine.sharded else "publish.lua", name)
+    With it a script changes its own data and publishes the change in one atomic step.
+    """
+    return _joined(_publish_fragment(sharded=sharded), "deliver.lua")
+
+
+class Script:
+    """A Lua script of this package, joined from fragments and run by its digest where its first key lies.
+
+    `publish` is defined in every script and uses PUBLISH or SPUBLISH as the server requires.
+    """
+
+    def __init__(self, engine: RedisClient, *fragments: str) -> None:
         self._engine = engine
-        self._source = b"\n".join((folder / each).read_bytes() for each in names)
+        self._source = _joined(_publish_fragment(sharded=engine.sharded), *fragments).encode()
         self._digest = hashlib.sha1(self._source, usedforsecurity=False).hexdigest()
 
     async def __call__(self, *, keys: Sequence[bytes], args: Sequence[Any]) -> Any:
-        """Run the script; a server that does not know it yet is given it."""
+        """Run the script; send its text if the server does not know the digest yet."""
         try:
             return await self._engine.execute_command("EVALSHA", self._digest, len(keys), *keys, *args)
         except NoScriptError:
             return await self._engine.execute_command("EVAL", self._source, len(keys), *keys, *args)
+
+
+def _publish_fragment(*, sharded: bool) -> str:
+    return "spublish.lua" if sharded else "publish.lua"
+
+
+def _joined(*fragments: str) -> str:
+    folder = resources.files("channels.bus") / "scripts"
+    return "\n".join((folder / fragment).read_text("utf-8") for fragment in fragments)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from channels.bus.presence_store import PresenceStore
 from channels.bus.publisher import LivePublisher
 from server.composition.brokers import routes_of
+from server.composition.delivery import delivery_script
 from server.config.settings import Settings
 from storage.blobs.file import FileBlobs
 from storage.cache.cards import Cards
@@ -46,15 +47,15 @@ async def open_stores(settings: Settings) -> AsyncIterator[Stores]:
     )
     redis = open_redis(settings.redis.url)
     try:
-        cards = Cards(db, redis)
+        cards, delivery = Cards(db, redis), delivery_script(redis)
         yield Stores(
             db=db,
             redis=redis,
             blobs=FileBlobs(settings.blob_directory),
             cards=cards,
             engagement=CounterCache(db, redis),
-            feeds=Feeds(db, redis, cards),
-            notification_log=NotificationLog(redis),
+            feeds=Feeds(db, redis, cards, delivery),
+            notification_log=NotificationLog(redis, delivery),
             publisher=LivePublisher(redis, slot_group),
             presence=PresenceStore(redis, slot_group),
         )

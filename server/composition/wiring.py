@@ -15,6 +15,7 @@ from server.actions.counting import Counting
 from server.actions.presence import PresenceView
 from server.api.services import ApiSettings, Services
 from server.composition.application import make_app, make_live_app
+from server.composition.delivery import delivery_script
 from server.composition.roles import Service
 from server.composition.stores import Stores
 from server.config.settings import Settings
@@ -171,7 +172,7 @@ async def handlers_of(
         case Service.MEDIA:
             return MediaHandlers(stores.db, stores.blobs, await _decoder(settings, stack)).handlers()
         case Service.FANOUT:
-            feeds = MeasuredFeeds(stores.db, stores.redis, stores.cards, metrics)
+            feeds = MeasuredFeeds(stores.db, stores.redis, stores.cards, delivery_script(stores.redis), metrics)
             photos = FanoutHandlers(
                 stores.db,
                 feeds,

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from storage.cache.cards import Cards
 from storage.feeds.log_format import Entry, LogView, parse_epoch
-from storage.feeds.window_log import Building, Filled, Inserted, LivePublication, WindowLog
+from storage.feeds.window_log import Building, DeliveryScript, Filled, Inserted, WindowLog
 from storage.postgres.database import Queryable
 from storage.redis.client import Redis
 from storage.stores import photo_lists, photos, relations
@@ -40,33 +40,35 @@ class FeedDelta:
 class Feeds:
     """Insert into feeds, build and read them; raises `UnavailableError` when an engine does not answer."""
 
-    def __init__(self, db: Queryable, redis: Redis, cards: Cards, *, window: int = WINDOW) -> None:
+    def __init__(
+        self, db: Queryable, redis: Redis, cards: Cards, delivery: DeliveryScript, *, window: int = WINDOW
+    ) -> None:
         self._db = db
         self._cards = cards
         self._building: dict[int, asyncio.Task[None]] = {}
-        self.log = WindowLog(redis, "feed", window=window)
+        self.log = WindowLog(redis, "feed", delivery, window=window)
 
-    async def insert(self, photo_id: int, user_ids: Iterable[int], announcement: LivePublication) -> Inserted:
+    async def insert(self, photo_id: int, user_ids: Iterable[int], message: bytes) -> Inserted:
         """Put a photo into many people's feeds and tell those online; repeating it changes and tells nothing.
 
         A photo that was deleted meanwhile is put nowhere. People without a feed in Redis get none by this. Who
         unfollowed or muted the author after `user_ids` were read gets nothing either.
         """
         if await self._cards.is_gone(photo_id):
-            return Inserted(feeds=0, online=0, processes=0)
-        inserted = await self.log.insert(photo_id, user_ids, announcement, settling=SETTLING)
-        if not inserted.unsettled:
+            return Inserted(feeds=0, online=0, messages=0)
+        inserted = await self.log.insert(photo_id, user_ids, message, min_age=SETTLING)
+        if not inserted.recently_edited:
             return inserted
-        rest = await self._insert_unsettled(photo_id, inserted.unsettled, announcement)
+        rest = await self._insert_recently_edited(photo_id, inserted.recently_edited, message)
         return Inserted(
             feeds=inserted.feeds + rest.feeds,
             online=inserted.online + rest.online,
-            processes=inserted.processes + rest.processes,
+            messages=inserted.messages + rest.messages,
         )
 
-    async def remove(self, photo_id: int, user_ids: Iterable[int], announcement: LivePublication) -> Inserted:
+    async def remove(self, photo_id: int, user_ids: Iterable[int], message: bytes) -> Inserted:
         """Take a photo out of many people's feeds and tell those online; who is away learns of it by recovery."""
-        return await self.log.remove(photo_id, user_ids, announcement)
+        return await self.log.remove(photo_id, user_ids, message)
 
     async def merge_author(self, viewer_id: int, author_id: int) -> None:
         """Put a feed right after its owner followed (or unmuted) an author; nothing is announced."""
@@ -157,15 +159,13 @@ class Feeds:
                 return
             wanted = still
 
-    async def _insert_unsettled(
-        self, photo_id: int, user_ids: Sequence[int], announcement: LivePublication
-    ) -> Inserted:
+    async def _insert_recently_edited(self, photo_id: int, user_ids: Sequence[int], message: bytes) -> Inserted:
         """Insert for those who still follow, and take it back from those who left even as it was inserted."""
         photo = (await photos.load(self._db, [photo_id])).get(photo_id)
         if photo is None:
-            return Inserted(feeds=0, online=0, processes=0)
+            return Inserted(feeds=0, online=0, messages=0)
         readers = await self._readers(photo.author.id, user_ids)
-        inserted = await self.log.insert(photo_id, readers, announcement)
+        inserted = await self.log.insert(photo_id, readers, message)
         for left in set(readers).difference(await self._readers(photo.author.id, readers)):
             await self.log.drop(left, [photo_id])
         return inserted

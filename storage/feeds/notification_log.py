@@ -7,7 +7,7 @@ person liked the same photo, an act was taken back) is announced again under a n
 from __future__ import annotations
 
 from storage.feeds.log_format import parse_epoch
-from storage.feeds.window_log import LivePublication, WindowLog
+from storage.feeds.window_log import DeliveryScript, WindowLog
 from storage.redis.client import Redis
 
 WINDOW = 200  # notifications that can be recovered
@@ -16,12 +16,12 @@ WINDOW = 200  # notifications that can be recovered
 class NotificationLog:
     """Announce and recover notifications; raises `UnavailableError` when Redis does not answer."""
 
-    def __init__(self, redis: Redis) -> None:
-        self._log = WindowLog(redis, "notes", window=WINDOW)
+    def __init__(self, redis: Redis, delivery: DeliveryScript) -> None:
+        self._log = WindowLog(redis, "notes", delivery, window=WINDOW)
 
-    async def push(self, user_id: int, notification_id: int, announcement: LivePublication) -> bool:
+    async def push(self, user_id: int, notification_id: int, message: bytes) -> bool:
         """Announce a new or changed notification to its owner; say whether the owner is online."""
-        inserted = await self._log.renew(notification_id, [user_id], announcement)
+        inserted = await self._log.republish(notification_id, [user_id], message)
         return inserted.online > 0
 
     async def position(self, user_id: int) -> tuple[str, int]:

@@ -42,25 +42,30 @@ PEOPLE_PER_CALL = 1000  # a script blocks the server: some 4 ms
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class LivePublication:
-    """What people who are online are told, and where: keys come from `channels.bus.addressing`, by slot group."""
+class DeliveryScript:
+    """The part of the insertion script that publishes to online users; provided by the live layer, opaque here.
 
-    registry_key: Callable[[int], bytes]
-    channel_prefix: Callable[[int], bytes]
-    body: bytes
+    `source` is Lua text that defines `deliver(key, destination, users, offset, body)`, which returns the number of
+    users online and of messages published. `key` and `destination` give its first two arguments for a slot group; the
+    key must lie in the group's slot.
+    """
+
+    source: str
+    key: Callable[[int], bytes]
+    destination: Callable[[int], bytes]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Inserted:
-    """How many logs changed, how many people were online, and how many messages that took (one a process and group).
+    """Result of an insertion: logs changed, users online, and messages published (one per process and slot group).
 
-    `unsettled` are people for whom nothing was done, because their logs were begun or edited a moment ago.
+    `recently_edited` are users for whom nothing was done, because their logs were begun or edited a moment ago.
     """
 
     feeds: int
     online: int
-    processes: int
-    unsettled: Sequence[int] = ()
+    messages: int
+    recently_edited: Sequence[int] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,11 +88,11 @@ class Filled(IntEnum):
 class WindowLog:
     """The logs under one prefix; raises `UnavailableError` when Redis does not answer."""
 
-    def __init__(self, redis: Redis, prefix: str, *, window: int = 500) -> None:
+    def __init__(self, redis: Redis, prefix: str, delivery: DeliveryScript, *, window: int = 500) -> None:
         self._redis = redis
         self._prefix = prefix.encode()
-        # On a cluster the processes' channels are sharded: they have the slot of the logs that the script writes.
-        self._announce = Script("redis/spublish" if redis.sharded else "redis/publish", "feeds/log", "feeds/announce")
+        self._delivery = delivery
+        self._insert = Script("feeds/log", "feeds/insert", prelude=delivery.source)
         self._edit = Script("feeds/log", "feeds/edit")
         self.window = window
         self.capacity = window + STAGED
@@ -96,22 +101,24 @@ class WindowLog:
         """Return the key of a person's log; the braces keep a slot group's logs in one cluster slot."""
         return b"%b:{%d}:%d" % (self._prefix, slot_group(user_id), user_id)
 
-    async def insert(
-        self, entry_id: int, user_ids: Iterable[int], announcement: LivePublication, *, settling: int = 0
-    ) -> Inserted:
-        """Insert an id for many people and tell those online; where it is already, nothing changes or is told.
+    async def insert(self, entry_id: int, user_ids: Iterable[int], message: bytes, *, min_age: int = 0) -> Inserted:
+        """Insert an id into the logs of many users and publish `message` to those online.
 
-        Logs that were begun or edited in the last `settling` seconds are left alone and their people returned.
+        A log that holds the id already does not change, and its owner gets no message. Logs that were begun or edited
+        in the last `min_age` seconds are left alone; their owners are returned in `recently_edited`.
         """
-        return await self._tell("insert", entry_id, user_ids, announcement, settling)
+        return await self._publish("insert", entry_id, user_ids, message, min_age)
 
-    async def remove(self, entry_id: int, user_ids: Iterable[int], announcement: LivePublication) -> Inserted:
-        """Mark an id removed for many people and tell those online; where it is already, nothing is told."""
-        return await self._tell("remove", entry_id, user_ids, announcement)
+    async def remove(self, entry_id: int, user_ids: Iterable[int], message: bytes) -> Inserted:
+        """Mark an id as removed in the logs of many users and publish `message` to those online.
 
-    async def renew(self, entry_id: int, user_ids: Iterable[int], announcement: LivePublication) -> Inserted:
-        """Insert an id or give it a new offset, and tell those online each time."""
-        return await self._tell("renew", entry_id, user_ids, announcement)
+        A log that has the mark already does not change, and its owner gets no message.
+        """
+        return await self._publish("remove", entry_id, user_ids, message)
+
+    async def republish(self, entry_id: int, user_ids: Iterable[int], message: bytes) -> Inserted:
+        """Insert an id or give it a new offset, and publish `message` to the owners online in either case."""
+        return await self._publish("republish", entry_id, user_ids, message)
 
     async def open(self, user_id: int) -> tuple[int, int]:
         """Return (epoch, top) of a log, which comes into being complete and empty if need be."""
@@ -174,21 +181,21 @@ class WindowLog:
         answer: list[int] = await self._edit.run(self._redis, [self.key(user_id)], (action, self.window, *arguments))
         return answer
 
-    async def _tell(
-        self, mode: str, entry_id: int, user_ids: Iterable[int], announcement: LivePublication, settling: int = 0
+    async def _publish(
+        self, mode: str, entry_id: int, user_ids: Iterable[int], message: bytes, min_age: int = 0
     ) -> Inserted:
         calls = []
         identifier = pack_ids([entry_id])
-        for group, people in _by_group(user_ids):
-            keys = [announcement.registry_key(group), *map(self.key, people)]
-            prefix = announcement.channel_prefix(group)
-            calls.append((keys, (mode, identifier, self.window, prefix, announcement.body, pack_ids(people), settling)))
-        answers = await self._announce.run_many(self._redis, calls) if calls else []
+        for group, users in _by_group(user_ids):
+            keys = [self._delivery.key(group), *map(self.key, users)]
+            destination = self._delivery.destination(group)
+            calls.append((keys, (mode, identifier, self.window, destination, message, pack_ids(users), min_age)))
+        answers = await self._insert.run_many(self._redis, calls) if calls else []
         return Inserted(
             feeds=sum(answer[0] for answer in answers),
             online=sum(answer[1] for answer in answers),
-            processes=sum(answer[2] for answer in answers),
-            unsettled=unpack_ids(b"".join(answer[3] for answer in answers)),
+            messages=sum(answer[2] for answer in answers),
+            recently_edited=unpack_ids(b"".join(answer[3] for answer in answers)),
         )
 
 

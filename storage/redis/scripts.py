@@ -17,13 +17,14 @@ Call: TypeAlias = tuple[Sequence[bytes], Sequence[Argument]]
 
 
 class Script:
-    """One script, joined from fragments in the order given, so that scripts share functions.
+    """A script joined from fragments in the given order, so that scripts share functions.
 
-    A fragment is named by its package and file: `"feeds/log"` is `storage/feeds/lua/log.lua`.
+    A fragment is named by its package and file: `"feeds/log"` is `storage/feeds/lua/log.lua`. `prelude` is Lua text
+    from another package; it comes first.
     """
 
-    def __init__(self, *fragments: str) -> None:
-        self._source = "\n".join(source(fragment) for fragment in fragments).encode()
+    def __init__(self, *fragments: str, prelude: str = "") -> None:
+        self._source = "\n".join([prelude, *map(source, fragments)]).encode()
         self._digest = hashlib.sha1(self._source, usedforsecurity=False).hexdigest()
 
     async def run(self, redis: Redis, keys: Sequence[bytes], arguments: Sequence[Argument]) -> Any:

@@ -13,8 +13,9 @@ from channels.bus.envelope import Envelope, StreamBody, open_envelope, stream_bo
 from channels.bus.publisher import LivePublisher
 from channels.bus.pubsub import PubSub
 from channels.bus.registry import Registry
+from server.composition.delivery import delivery_script
 from storage.feeds.notification_log import NotificationLog
-from storage.feeds.window_log import LivePublication, WindowLog
+from storage.feeds.window_log import WindowLog
 from storage.ids import IdMaker, slot_group
 from storage.redis.client import Redis
 from tests.support.eventually import eventually
@@ -22,7 +23,6 @@ from tests.support.eventually import eventually
 pytestmark = [pytest.mark.engines, pytest.mark.cluster]
 
 BODY = stream_body("feed", b'{"type":"photo.new"}')
-ANNOUNCEMENT = LivePublication(registry_key=registry_key, channel_prefix=channel_prefix, body=BODY)
 NEW_IDS = IdMaker()
 
 
@@ -77,26 +77,26 @@ def people(count: int) -> list[int]:
 
 async def insert(redis: Redis, user_ids: list[int]) -> None:
     """Insert a photo into feeds."""
-    log = WindowLog(redis, "feed")
+    log = WindowLog(redis, "feed", delivery_script(redis))
     for user_id in user_ids:
         await log.open(user_id)
-    await log.insert(NEW_IDS.new(1), user_ids, ANNOUNCEMENT)
+    await log.insert(NEW_IDS.new(1), user_ids, BODY)
 
 
 async def remove(redis: Redis, user_ids: list[int]) -> None:
     """Take a photo out of feeds that never held it."""
-    log = WindowLog(redis, "feed")
+    log = WindowLog(redis, "feed", delivery_script(redis))
     for user_id in user_ids:
         await log.open(user_id)
-    await log.remove(NEW_IDS.new(1), user_ids, ANNOUNCEMENT)
+    await log.remove(NEW_IDS.new(1), user_ids, BODY)
 
 
 async def notify(redis: Redis, user_ids: list[int]) -> None:
     """Push a notification to each."""
-    log = NotificationLog(redis)
+    log = NotificationLog(redis, delivery_script(redis))
     for user_id in user_ids:
         await log.position(user_id)
-        await log.push(user_id, NEW_IDS.new(1), ANNOUNCEMENT)
+        await log.push(user_id, NEW_IDS.new(1), BODY)
 
 
 async def publish(redis: Redis, user_ids: list[int]) -> None:
@@ -124,7 +124,7 @@ async def test_addressed(redis: Redis, ear: MessageListener, writer: Writer) -> 
 async def test_offsets_can_be_recovered(redis: Redis, ear: MessageListener, writer: Writer) -> None:
     """The offset that is announced is greater than every position read before, and is the position from then on."""
     everyone = people(3)
-    log = WindowLog(redis, "notes" if writer is notify else "feed")
+    log = WindowLog(redis, "notes" if writer is notify else "feed", delivery_script(redis))
     ear.people.update(everyone)
     await ear.registry.register(everyone)
     for _ in range(3):

@@ -16,6 +16,7 @@ from channels.bus.presence_store import PresenceStore
 from channels.bus.publisher import LivePublisher
 from server.api.services import ApiSettings, Services
 from server.composition.application import make_app
+from server.composition.delivery import delivery_script
 from server.identity.passwords import Passwords
 from server.identity.tokens import AccessTokens
 from server.media.urls import MediaUrls
@@ -42,14 +43,14 @@ SECRET = b"a secret for tests, 32 bytes long"
 def services_of(database: Database, redis: Redis, folder: Path, **settings: Any) -> Services:
     """Return the API's services on these engines, with quick password hashes."""
     cards, engagement = Cards(database, redis), CounterCache(database, redis)
-    feeds = Feeds(database, redis, cards)
+    feeds = Feeds(database, redis, cards, delivery_script(redis))
     return Services(
         settings=ApiSettings(**{"secret": SECRET, "upload_dir": folder / "blobs" / "incoming", **settings}),
         db=database,
         blobs=FileBlobs(folder / "blobs"),
         feeds=feeds,
         home=Home(database, redis, feeds, cards, engagement),
-        notification_log=NotificationLog(redis),
+        notification_log=NotificationLog(redis, delivery_script(redis)),
         cards=cards,
         engagement=engagement,
         quotas=Quotas(redis),

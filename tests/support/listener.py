@@ -12,20 +12,10 @@ from typing import Any
 from channels.bus.addressing import process_channels
 from channels.bus.pubsub import PubSub
 from channels.bus.redis_client import publish
-from storage.feeds.window_log import LivePublication
 from storage.ids import slot_group
 from tests.support.eventually import eventually
 
 _HEAD = struct.Struct(">BQI")
-
-
-def announcement(body: bytes = b"body") -> LivePublication:
-    """Return an announcement with the keys that live processes use."""
-    return LivePublication(
-        registry_key=lambda group: b"online:{%d}" % group,
-        channel_prefix=lambda group: b"live:{%d}:" % group,
-        body=body,
-    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,6 +17,7 @@ from channels.live import Live
 from server.actions.counting import Counting
 from server.actions.presence import PresenceView
 from server.api.services import Services
+from server.composition.delivery import delivery_script
 from server.identity.tokens import AccessTokens
 from server.live.authenticator import LiveAuthenticator
 from server.live.authorizer import LiveAuthorizer
@@ -42,7 +43,7 @@ async def running_live_api(
         feeds=services.feeds,
         cards=services.cards,
         engagement=services.engagement,
-        notification_log=NotificationLog(redis),
+        notification_log=NotificationLog(redis, delivery_script(redis)),
         sign=services.media_urls.sign,
     )
     view = PresenceView(services.db, services.presence)

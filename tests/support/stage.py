@@ -12,6 +12,7 @@ import msgpack
 import orjson
 
 from channels.bus.publisher import LivePublisher
+from server.composition.delivery import delivery_script
 from storage import events
 from storage.cache.cards import Cards
 from storage.cache.counters import CounterCache
@@ -50,8 +51,8 @@ class Stage:
         self.redis = redis
         self.cards = Cards(database, redis)
         self.engagement = CounterCache(database, redis)
-        self.feeds = Feeds(database, redis, self.cards)
-        self.notification_log = NotificationLog(redis)
+        self.feeds = Feeds(database, redis, self.cards, delivery_script(redis))
+        self.notification_log = NotificationLog(redis, delivery_script(redis))
         publisher = LivePublisher(redis, slot_group)
         self.fanout = FanoutHandlers(
             database,

@@ -10,13 +10,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 
-from channels.bus import addressing, envelope
+from channels.bus import envelope
 from channels.bus.publisher import LivePublisher
 from storage.cache.cards import Cards
 from storage.cache.counters import CounterCache
 from storage.events import FanoutChunk, PhotoDeleted, PhotoReady
 from storage.feeds.feeds import Feeds
-from storage.feeds.window_log import LivePublication
 from storage.ids import SHARDS, shard_of
 from storage.models import Photo, PhotoCounters, PhotoState
 from storage.postgres.database import Database
@@ -77,11 +76,11 @@ class FanoutHandlers:
         # The card stands before anybody hears of the photo: who is told, reads it.
         await asyncio.gather(self._cards.refresh(photo.id), self._engagement.apply(_state(photo), None))
         document = publications.photo_new(photo_json(photo, liked=False, sign=self._sign))
-        announcement = _announce(document)
+        message = _message(document)
         if len(followers) <= self._chunk:
-            await self._feeds.insert(photo.id, [event.author_id, *followers], announcement)
+            await self._feeds.insert(photo.id, [event.author_id, *followers], message)
         else:
-            await self._feeds.insert(photo.id, [event.author_id], announcement)
+            await self._feeds.insert(photo.id, [event.author_id], message)
             await self._cut(event, remove=False)
         await self._publisher.to_topic(publications.user_topic(event.author_id), document)
 
@@ -90,11 +89,11 @@ class FanoutHandlers:
         await self._cards.tombstone(event.photo_id)
         followers = await self._first_followers(event.author_id)
         document = publications.photo_removed(event.photo_id)
-        announcement = _announce(document)
+        message = _message(document)
         if len(followers) <= self._chunk:
-            await self._feeds.remove(event.photo_id, [event.author_id, *followers], announcement)
+            await self._feeds.remove(event.photo_id, [event.author_id, *followers], message)
         else:
-            await self._feeds.remove(event.photo_id, [event.author_id], announcement)
+            await self._feeds.remove(event.photo_id, [event.author_id], message)
             await self._cut(event, remove=True)
         await self._publisher.to_topic(publications.user_topic(event.author_id), document)
         await self._publisher.close_topic(publications.photo_topic(event.photo_id))
@@ -102,19 +101,19 @@ class FanoutHandlers:
     async def chunk(self, event: FanoutChunk) -> None:
         """Insert or remove one photo for one part of the followers."""
         if event.remove:
-            announcement = _announce(publications.photo_removed(event.photo_id))
+            message = _message(publications.photo_removed(event.photo_id))
         else:
             photo = await self._load(event.photo_id)
             if photo is None:
                 return
             document = photo_json(photo, liked=False, sign=self._sign)
-            announcement = _announce(publications.photo_new(document))
+            message = _message(publications.photo_new(document))
         spread = self._feeds.remove if event.remove else self._feeds.insert
         after, until = (event.after_shard, event.after_id), (event.until_shard, event.until_id)
         while followers := await relations.follower_ids(
             self._db, event.author_id, after=after, until=until, limit=self._chunk
         ):
-            await spread(event.photo_id, followers, announcement)
+            await spread(event.photo_id, followers, message)
             after = (shard_of(followers[-1]), followers[-1])
 
     async def _load(self, photo_id: int) -> Photo | None:
@@ -148,12 +147,8 @@ def chunks(bounds: Sequence[Bound]) -> list[tuple[Bound, Bound]]:
     return list(zip([_FIRST, *ends], ends, strict=False))
 
 
-def _announce(document: bytes) -> LivePublication:
-    return LivePublication(
-        registry_key=addressing.registry_key,
-        channel_prefix=addressing.channel_prefix,
-        body=envelope.stream_body(publications.FEED, document),
-    )
+def _message(document: bytes) -> bytes:
+    return envelope.stream_body(publications.FEED, document)
 
 
 def _state(photo: Photo) -> PhotoCounters:

@@ -10,9 +10,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 
-from channels.bus import addressing, envelope
+from channels.bus import envelope
 from storage.feeds.notification_log import NotificationLog
-from storage.feeds.window_log import LivePublication
 from storage.models import NotificationKind
 from storage.postgres.database import Database
 from storage.stores import notifications
@@ -90,12 +89,4 @@ class Inbox:
                 document = publications.notification_removed(entry_id, counters)
             else:
                 document = publications.notification_new(entry, counters)
-            await self._log.push(recipient_id, entry_id, _announcement(document))
-
-
-def _announcement(document: bytes) -> LivePublication:
-    return LivePublication(
-        registry_key=addressing.registry_key,
-        channel_prefix=addressing.channel_prefix,
-        body=envelope.stream_body(publications.NOTIFICATIONS, document),
-    )
+            await self._log.push(recipient_id, entry_id, envelope.stream_body(publications.NOTIFICATIONS, document))

@@ -1,4 +1,5 @@
--- Put before every script where Redis is one server: how to reach those who hear a channel. Returns how many do.
+-- Fragment for a single server: defines publish(channel, message), which returns the number of subscribers reached.
+
 local function publish(channel, message)
   return redis.call('PUBLISH', channel, message)
 end

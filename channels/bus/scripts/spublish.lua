@@ -1,5 +1,6 @@
--- Put before every script on a cluster: how to reach those who hear a channel, which has the slot of the script's keys.
--- Returns how many do.
+-- Fragment for a cluster: defines publish(channel, message), which returns the number of subscribers reached.
+-- SPUBLISH requires that the channel hashes to the slot of the script's keys.
+
 local function publish(channel, message)
   return redis.call('SPUBLISH', channel, message)
 end

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from server.composition.delivery import delivery_script
 from storage.feeds.window_log import WindowLog
 from tests.support.listener import Listener
 
@@ -14,7 +15,7 @@ from tests.support.listener import Listener
 @pytest.fixture
 def log(redis: Any) -> WindowLog:
     """Logs with a window of 20, so that trimming is near."""
-    return WindowLog(redis, "feed", window=20)
+    return WindowLog(redis, "feed", delivery_script(redis), window=20)
 
 
 @pytest.fixture

@@ -8,18 +8,17 @@ from typing import Any
 import orjson
 import pytest
 
-from channels.bus.addressing import channel_prefix, registry_key
 from channels.bus.envelope import stream_body
 from channels.contract.errors import PermissionDeniedError, TokenExpiredError, TokenInvalidError, UnknownChannelError
 from channels.contract.ports import Identity, Position
 from server.actions.presence import PresenceView
+from server.composition.delivery import delivery_script
 from server.identity.tokens import AccessTokens
 from server.live.authenticator import LiveAuthenticator
 from server.live.authorizer import LiveAuthorizer
 from server.live.streams import LiveStreams
 from storage import ids
 from storage.feeds.notification_log import NotificationLog
-from storage.feeds.window_log import LivePublication
 from storage.models import NotificationKind, Role
 from storage.redis.client import Redis
 from storage.stores import notifications
@@ -28,6 +27,8 @@ from tests.support.person import Person
 from tests.support.pictures import photograph
 
 pytestmark = pytest.mark.engines
+
+MESSAGE = stream_body("feed", b"{}")
 
 
 def identity_of(person: Person) -> Identity:
@@ -40,11 +41,6 @@ def authorizer_of(api: Api) -> LiveAuthorizer:
     return LiveAuthorizer(api.services.db, PresenceView(api.services.db, api.services.presence))
 
 
-def announcing(document: bytes) -> LivePublication:
-    """Return an announcement as the workers make it."""
-    return LivePublication(registry_key=registry_key, channel_prefix=channel_prefix, body=stream_body("feed", document))
-
-
 @pytest.fixture
 def streams(api: Api, redis: Redis) -> LiveStreams:
     """The streams of the API's stores."""
@@ -54,7 +50,7 @@ def streams(api: Api, redis: Redis) -> LiveStreams:
         feeds=services.feeds,
         cards=services.cards,
         engagement=services.engagement,
-        notification_log=NotificationLog(redis),
+        notification_log=NotificationLog(redis, delivery_script(redis)),
         sign=services.media_urls.sign,
     )
 
@@ -100,8 +96,8 @@ async def test_a_feed_recovers_what_came_and_what_went(api: Api, streams: LiveSt
     for _ in range(2):
         made.append(await ann.upload(photograph()))
         await api.finish(made[-1])
-        await api.services.feeds.insert(ids.decode(made[-1]["id"]), [user_id], announcing(b"{}"))
-    await api.services.feeds.remove(ids.decode(old["id"]), [user_id], announcing(b"{}"))
+        await api.services.feeds.insert(ids.decode(made[-1]["id"]), [user_id], MESSAGE)
+    await api.services.feeds.remove(ids.decode(old["id"]), [user_id], MESSAGE)
     (await ann.call("DELETE", f"/photos/{made[1]['id']}")).expect(204)
     recovery = await streams.recover(user_id, "feed", start)
     assert recovery.recovered
@@ -142,7 +138,7 @@ async def test_notifications_recover_with_counters(api: Api, streams: LiveStream
             source_id=photo_id,
         )
     assert entry is not None
-    await streams.notification_log.push(user_id, entry.id, announcing(b"{}"))
+    await streams.notification_log.push(user_id, entry.id, MESSAGE)
     (publication,) = (await streams.recover(user_id, "notifications", start)).publications
     told = orjson.loads(publication.data)
     assert told["type"] == "notification"

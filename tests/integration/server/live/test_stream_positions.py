@@ -6,7 +6,6 @@ import pytest
 
 from storage import ids
 from tests.support.api import Api
-from tests.support.listener import announcement
 from tests.support.pictures import photograph
 
 pytestmark = pytest.mark.engines
@@ -25,7 +24,7 @@ async def test_of_the_feed(api: Api) -> None:
 
     later = await ann.upload(photograph())
     await api.finish(later)
-    await feeds.insert(ids.decode(later["id"]), [viewer], announcement())
+    await feeds.insert(ids.decode(later["id"]), [viewer], b"body")
     missed = await feeds.since(viewer, **page["stream"])
     assert missed is not None
     assert [ids.encode(photo) for _, photo, _ in missed.items] == [later["id"]]
@@ -40,7 +39,7 @@ async def test_of_the_inbox(api: Api) -> None:
     page = (await ann.call("GET", "/notifications")).expect(200)
     epoch, offset = await log.position(viewer)
     assert page == {"items": [], "next": None, "stream": {"epoch": epoch, "offset": offset}}
-    await log.push(viewer, 7, announcement())
+    await log.push(viewer, 7, b"body")
     missed = await log.since(viewer, **page["stream"])
     assert missed is not None
     assert [number for _, number in missed] == [7]

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from server.composition.delivery import delivery_script
 from storage.cache.cards import Cards
 from storage.feeds.feeds import Feeds
 from storage.feeds.log_format import AT_HEADER
@@ -15,7 +16,7 @@ from storage.postgres.database import Database
 from storage.stores import relations
 from tests.support.databases import NoDatabase
 from tests.support.gallery import Gallery
-from tests.support.listener import Listener, announcement
+from tests.support.listener import Listener
 
 pytestmark = pytest.mark.engines
 
@@ -29,7 +30,7 @@ def gallery(database: Database) -> Gallery:
 @pytest.fixture
 def feeds(database: Database, redis: Any) -> Feeds:
     """Feeds with a window of 20."""
-    return Feeds(database, redis, Cards(database, redis), window=20)
+    return Feeds(database, redis, Cards(database, redis), delivery_script(redis), window=20)
 
 
 async def ids_of(feeds: Feeds, person: int) -> list[int]:
@@ -70,7 +71,7 @@ async def test_another_process_waits_for_the_builder(
     ann = await gallery.person()
     mine = await gallery.photo(ann)
     building = await feeds.log.begin(ann, anew=True)
-    elsewhere = Feeds(database, redis, Cards(database, redis), window=20)
+    elsewhere = Feeds(database, redis, Cards(database, redis), delivery_script(redis), window=20)
     waiting = asyncio.create_task(ids_of(elsewhere, ann))
     assert await feeds.position(ann) == (str(building.epoch), building.epoch)
     await feeds.log.fill(ann, building, [mine], complete=True)
@@ -84,8 +85,8 @@ async def test_recovery_tells_what_came(feeds: Feeds, gallery: Gallery) -> None:
     epoch, offset = await feeds.position(ann)
     first, second = await gallery.photo(bob), await gallery.photo(bob)
     for photo in (first, second):
-        await feeds.insert(photo, [ann], announcement())
-    await feeds.remove(first, [ann], announcement())
+        await feeds.insert(photo, [ann], b"body")
+    await feeds.remove(first, [ann], b"body")
     delta = await feeds.since(ann, epoch, offset)
     assert delta is not None
     assert [(photo, removed) for _, photo, removed in delta.items] == [(second, False), (first, True)]
@@ -124,7 +125,7 @@ async def test_deleted_photo_is_not_inserted(feeds: Feeds, gallery: Gallery, dat
     await feeds.ensure(ann)
     photo = await gallery.photo(ann)
     await Cards(database, redis).tombstone(photo)
-    assert (await feeds.insert(photo, [ann], announcement())).feeds == 0
+    assert (await feeds.insert(photo, [ann], b"body")).feeds == 0
     assert await ids_of(feeds, ann) == []
 
 
@@ -168,7 +169,7 @@ async def test_unfollow_overtakes_a_photo(feeds: Feeds, gallery: Gallery, redis:
     await feeds.drop_author(ann, bob)
     live = Listener(redis, b"process1")
     await live.listen(ann, cat)
-    inserted = await feeds.insert(photo, followers, announcement())
+    inserted = await feeds.insert(photo, followers, b"body")
     assert [person for heard in await live.heard() for person in heard.people] == [cat]
     assert (inserted.feeds, inserted.online) == (1, 1)
     assert await ids_of(feeds, ann) == []
@@ -181,19 +182,19 @@ async def test_feed_built_after_the_followers_were_read(feeds: Feeds, gallery: G
     ann, bob = await gallery.person(), await gallery.person()
     photo = await gallery.photo(bob)
     await feeds.ensure(ann)
-    await feeds.insert(photo, [ann], announcement())
+    await feeds.insert(photo, [ann], b"body")
     assert await ids_of(feeds, ann) == []
 
 
 async def test_settled_feeds_are_not_looked_at_twice(gallery: Gallery, database: Database, redis: Any) -> None:
     """A feed that nobody edited for a while costs an insertion no query."""
     ann, bob = await gallery.person(), await gallery.person()
-    feeds = Feeds(database, redis, Cards(database, redis))
+    feeds = Feeds(database, redis, Cards(database, redis), delivery_script(redis))
     await feeds.ensure(ann)
     await redis.setrange(feeds.log.key(ann), AT_HEADER + 24, (10**15).to_bytes(8, "big"))  # an epoch long past
     photo = await gallery.photo(bob)
-    without_queries = Feeds(NoDatabase(), redis, Cards(NoDatabase(), redis))
-    assert (await without_queries.insert(photo, [ann], announcement())).feeds == 1
+    without_queries = Feeds(NoDatabase(), redis, Cards(NoDatabase(), redis), delivery_script(redis))
+    assert (await without_queries.insert(photo, [ann], b"body")).feeds == 1
 
 
 async def test_slow_worker_is_put_right(feeds: Feeds, gallery: Gallery, database: Database, redis: Any) -> None:
@@ -207,7 +208,7 @@ async def test_slow_worker_is_put_right(feeds: Feeds, gallery: Gallery, database
         await gallery.unfollow(ann, bob)
         await feeds.drop_author(ann, bob)
 
-    slow = Feeds(Meanwhile(database, unfollow), redis, Cards(database, redis), window=20)
+    slow = Feeds(Meanwhile(database, unfollow), redis, Cards(database, redis), delivery_script(redis), window=20)
     await slow.merge_author(ann, bob)
     assert await ids_of(feeds, ann) == []
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from server.composition.delivery import delivery_script
 from storage.cache.cards import Cards
 from storage.cache.counters import CounterCache
 from storage.feeds.feeds import Feeds
@@ -19,7 +20,6 @@ from storage.postgres.database import Database
 from storage.stores import likes, users
 from tests.support.databases import NoDatabase
 from tests.support.gallery import Gallery
-from tests.support.listener import announcement
 
 pytestmark = [pytest.mark.engines, pytest.mark.cluster]
 
@@ -35,7 +35,7 @@ class World:
         self.gallery = Gallery(database)
         self.cards = Cards(database, redis)
         self.engagement = CounterCache(database, redis)
-        self.feeds = Feeds(database, redis, self.cards, window=window)
+        self.feeds = Feeds(database, redis, self.cards, delivery_script(redis), window=window)
         self.home = Home(database, redis, self.feeds, self.cards, self.engagement)
 
     async def page(self, viewer: int, *, before: int | None = None, limit: int = 20, **given: Any) -> HomePage:
@@ -273,7 +273,7 @@ async def test_random_walk(world: World, seed: int) -> None:
             photo = chance.choice(sorted(photos))
             await world.gallery.delete(photo, photos.pop(photo))
             await world.cards.tombstone(photo)
-            await world.feeds.remove(photo, [ann], announcement())
+            await world.feeds.remove(photo, [ann], b"body")
         elif act == "follow":
             following.add(author)
             await world.gallery.follow(ann, author)
@@ -297,5 +297,5 @@ async def _fan_out(world: World, person: int, following: set[int], photos: dict[
     """Insert the photos that wait, as the workers do: only for those who follow."""
     for photo in waiting:
         if photos.get(photo) in following:
-            await world.feeds.insert(photo, [person], announcement())
+            await world.feeds.insert(photo, [person], b"body")
     waiting.clear()

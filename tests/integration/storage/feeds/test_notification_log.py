@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from server.composition.delivery import delivery_script
 from storage.feeds.notification_log import NotificationLog
-from tests.support.listener import Listener, announcement
+from tests.support.listener import Listener
 
 pytestmark = [pytest.mark.engines, pytest.mark.cluster]
 
@@ -16,10 +17,10 @@ ANN = 1025
 
 async def test_what_was_missed_is_told(redis: Any) -> None:
     """Notifications pushed after a position are recovered in the order of their last change."""
-    log = NotificationLog(redis)
+    log = NotificationLog(redis, delivery_script(redis))
     epoch, offset = await log.position(ANN)
     for notification in (5, 6, 5):
-        assert not await log.push(ANN, notification, announcement())
+        assert not await log.push(ANN, notification, b"body")
     missed = await log.since(ANN, epoch, offset)
     assert missed is not None
     assert [notification for _, notification in missed] == [6, 5]
@@ -28,10 +29,10 @@ async def test_what_was_missed_is_told(redis: Any) -> None:
 
 async def test_owner_online_is_told(redis: Any) -> None:
     """A push says whether its owner is online, and reaches the owner with the offset to recover from."""
-    log, live = NotificationLog(redis), Listener(redis, b"process1")
+    log, live = NotificationLog(redis, delivery_script(redis)), Listener(redis, b"process1")
     await live.listen(ANN)
     epoch, _ = await log.position(ANN)
-    assert await log.push(ANN, 5, announcement(b"liked"))
+    assert await log.push(ANN, 5, b"liked")
     [heard] = await live.heard()
     assert (heard.people, heard.body) == ([ANN], b"liked")
     assert await log.since(ANN, epoch, heard.offset) == []
@@ -40,10 +41,10 @@ async def test_owner_online_is_told(redis: Any) -> None:
 
 async def test_too_long_away(redis: Any) -> None:
     """Who missed more than the log holds is told so, as is a position that is not of this log."""
-    log = NotificationLog(redis)
+    log = NotificationLog(redis, delivery_script(redis))
     epoch, offset = await log.position(ANN)
     for notification in range(1, 300):
-        await log.push(ANN, notification, announcement())
+        await log.push(ANN, notification, b"body")
     assert await log.since(ANN, epoch, offset) is None
     assert await log.since(ANN, "nonsense", offset) is None
     assert await log.since(ANN + 1, epoch, offset) is None

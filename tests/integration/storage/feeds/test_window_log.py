@@ -8,7 +8,7 @@ import pytest
 
 from storage.feeds.log_format import AT_HEADER, Entry
 from storage.feeds.window_log import WindowLog
-from tests.support.listener import Listener, announcement
+from tests.support.listener import Listener
 from tests.support.window_logs import ANN, BOB, CAT, DAN, entries, ids_of, start
 
 pytestmark = [pytest.mark.engines, pytest.mark.cluster]
@@ -18,8 +18,8 @@ async def test_one_offset_for_all(log: WindowLog, live: Listener) -> None:
     """Everybody in a call gets the same offset, and those online hear it once, in one message of their process."""
     await live.listen(ANN, CAT)
     await start(log, ANN, BOB, CAT)
-    inserted = await log.insert(7, [ANN, BOB, CAT], announcement(b"photo 7"))
-    assert (inserted.feeds, inserted.online, inserted.processes) == (3, 2, 1)
+    inserted = await log.insert(7, [ANN, BOB, CAT], b"photo 7")
+    assert (inserted.feeds, inserted.online, inserted.messages) == (3, 2, 1)
     offsets = {(await entries(log, person))[0].offset for person in (ANN, BOB, CAT)}
     [heard] = await live.heard()
     assert (heard.people, heard.body) == ([ANN, CAT], b"photo 7")
@@ -32,8 +32,8 @@ async def test_every_process_and_group_is_told(log: WindowLog, redis: Any, live:
     await live.listen(ANN, DAN)
     await other.listen(ANN)
     await start(log, ANN, DAN)
-    inserted = await log.insert(7, [ANN, DAN], announcement())
-    assert (inserted.feeds, inserted.online, inserted.processes) == (2, 2, 3)
+    inserted = await log.insert(7, [ANN, DAN], b"body")
+    assert (inserted.feeds, inserted.online, inserted.messages) == (2, 2, 3)
     assert sorted(heard.people for heard in await live.heard()) == [[ANN], [DAN]]
     assert [heard.people for heard in await other.heard()] == [[ANN]]
     await other.close()
@@ -44,7 +44,7 @@ async def test_offsets_grow_when_the_clock_steps_back(log: WindowLog, redis: Any
     await start(log, ANN, BOB)
     future = (1 << 52).to_bytes(8, "big")
     await redis.setrange(log.key(BOB), AT_HEADER + 8, future)
-    await log.insert(7, [ANN, BOB], announcement())
+    await log.insert(7, [ANN, BOB], b"body")
     for person in (ANN, BOB):
         assert [entry.offset for entry in await entries(log, person)] == [(1 << 52) + 1]
 
@@ -54,11 +54,11 @@ async def test_repeat_changes_and_tells_nothing(log: WindowLog, live: Listener) 
     await live.listen(ANN)
     await start(log, ANN)
     for photo in (3, 5, 9):
-        await log.insert(photo, [ANN], announcement())
+        await log.insert(photo, [ANN], b"body")
     before = await entries(log, ANN)
     await live.heard()
     for photo in (9, 5, 3):
-        assert (await log.insert(photo, [ANN], announcement())).feeds == 0
+        assert (await log.insert(photo, [ANN], b"body")).feeds == 0
     assert await entries(log, ANN) == before
     assert await live.heard() == []
 
@@ -69,7 +69,7 @@ async def test_what_a_merge_was_quicker_with_is_still_told(log: WindowLog, live:
     await start(log, ANN, ids=(3, 5))
     await log.merge(ANN, [4])
     for _ in range(2):
-        await log.insert(4, [ANN], announcement(b"photo 4"))
+        await log.insert(4, [ANN], b"photo 4")
     [heard] = await live.heard()
     assert [(entry.id, entry.offset) for entry in await entries(log, ANN)] == [(3, 0), (4, heard.offset), (5, 0)]
 
@@ -77,7 +77,7 @@ async def test_what_a_merge_was_quicker_with_is_still_told(log: WindowLog, live:
 async def test_no_log_is_born_by_an_insertion(log: WindowLog, redis: Any, live: Listener) -> None:
     """People without a log get none, since it would lack all that came before; who is online is still told."""
     await live.listen(ANN)
-    inserted = await log.insert(7, [ANN, BOB], announcement())
+    inserted = await log.insert(7, [ANN, BOB], b"body")
     assert (inserted.feeds, inserted.online) == (0, 1)
     assert await redis.exists(log.key(ANN), log.key(BOB)) == 0
     assert [heard.people for heard in await live.heard()] == [[ANN]]
@@ -87,7 +87,7 @@ async def test_ids_stand_in_order(log: WindowLog) -> None:
     """A photo that is inserted late stands where its id belongs, and is recovered when it came."""
     await start(log, ANN)
     for photo in (10, 30, 20):
-        await log.insert(photo, [ANN], announcement())
+        await log.insert(photo, [ANN], b"body")
     assert await ids_of(log, ANN) == [10, 20, 30]
     view = await log.read(ANN)
     assert view is not None
@@ -102,7 +102,7 @@ async def test_63_bits_are_kept(log: WindowLog) -> None:
     ids = [high - 3, high - 1, high, high - 2, high - 1 - (1 << 32), 1 << 31, (1 << 32) + 1, 1 << 32]
     await start(log, ANN)
     for photo in ids:
-        await log.insert(photo, [ANN], announcement())
+        await log.insert(photo, [ANN], b"body")
     assert await ids_of(log, ANN) == sorted(ids)
 
 
@@ -112,7 +112,7 @@ async def test_window_is_trimmed(log: WindowLog) -> None:
     head = await log.head(ANN)
     assert head is not None
     for photo in range(1, 51):
-        await log.insert(photo, [ANN], announcement())
+        await log.insert(photo, [ANN], b"body")
         count = len(await entries(log, ANN))
         assert count == photo if photo <= 20 else 20 <= count <= 28
     view = await log.read(ANN)
@@ -127,10 +127,10 @@ async def test_older_than_the_window_stays_out(log: WindowLog, live: Listener) -
     """A late photo below the lowest id would hide a hole: it is only announced, and nobody away recovers past it."""
     await live.listen(ANN)
     await start(log, ANN, ids=tuple(range(100, 120)), complete=False)
-    await log.insert(200, [ANN], announcement())
+    await log.insert(200, [ANN], b"body")
     before = await log.head(ANN)
     assert before is not None
-    assert (await log.insert(50, [ANN], announcement())).online == 1
+    assert (await log.insert(50, [ANN], b"body")).online == 1
     assert await ids_of(log, ANN) == [*range(100, 120), 200]
     _, late = await live.heard()
     assert await log.since(ANN, before.epoch, before.top) is None
@@ -140,7 +140,7 @@ async def test_older_than_the_window_stays_out(log: WindowLog, live: Listener) -
 async def test_complete_log_takes_older_ids(log: WindowLog) -> None:
     """Where nothing older exists, a late photo is the oldest of the log."""
     await start(log, ANN, ids=(100,))
-    await log.insert(50, [ANN], announcement())
+    await log.insert(50, [ANN], b"body")
     assert await ids_of(log, ANN) == [50, 100]
 
 
@@ -148,11 +148,11 @@ async def test_removal_is_recovered(log: WindowLog, live: Listener) -> None:
     """A removed photo leaves the page and is told to those online, and to who was away by recovery."""
     await live.listen(ANN)
     await start(log, ANN)
-    await log.insert(7, [ANN], announcement())
-    await log.insert(8, [ANN], announcement())
+    await log.insert(7, [ANN], b"body")
+    await log.insert(8, [ANN], b"body")
     head = await log.head(ANN)
     assert head is not None
-    assert (await log.remove(7, [ANN], announcement(b"gone"))).feeds == 1
+    assert (await log.remove(7, [ANN], b"gone")).feeds == 1
     assert await ids_of(log, ANN) == [8]
     came = await log.since(ANN, head.epoch, head.top)
     assert came is not None
@@ -165,13 +165,13 @@ async def test_removed_photo_never_returns(log: WindowLog, live: Listener) -> No
     """An insertion that arrives after the removal changes nothing, also where the removal came first."""
     await live.listen(ANN)
     await start(log, ANN)
-    await log.insert(7, [ANN], announcement())
-    await log.remove(7, [ANN], announcement())
-    await log.remove(8, [ANN], announcement())
+    await log.insert(7, [ANN], b"body")
+    await log.remove(7, [ANN], b"body")
+    await log.remove(8, [ANN], b"body")
     await live.heard()
     for photo in (7, 8):
-        assert (await log.insert(photo, [ANN], announcement())).feeds == 0
-        assert (await log.remove(photo, [ANN], announcement())).feeds == 0
+        assert (await log.insert(photo, [ANN], b"body")).feeds == 0
+        assert (await log.remove(photo, [ANN], b"body")).feeds == 0
     assert await ids_of(log, ANN) == []
     assert await live.heard() == []
 
@@ -182,7 +182,7 @@ async def test_removal_below_the_window(log: WindowLog, live: Listener) -> None:
     await start(log, ANN, ids=tuple(range(100, 120)), complete=False)
     head = await log.head(ANN)
     assert head is not None
-    await log.remove(50, [ANN], announcement())
+    await log.remove(50, [ANN], b"body")
     [heard] = await live.heard()
     assert await log.since(ANN, head.epoch, head.top) is None
     assert await log.since(ANN, head.epoch, heard.offset) == []
@@ -195,7 +195,7 @@ async def test_renewal_tells_again(log: WindowLog, live: Listener) -> None:
     epoch, top = await log.open(ANN)
     for _ in range(2):
         for item in (5, 6):
-            await log.renew(item, [ANN], announcement())
+            await log.republish(item, [ANN], b"body")
     heard = await live.heard()
     assert len(heard) == 4
     came = await log.since(ANN, epoch, top)
@@ -206,7 +206,7 @@ async def test_positions_that_cannot_be_told(log: WindowLog) -> None:
     """Another epoch, an offset from before the beginning or from the future, or no log at all: None."""
     assert await log.since(ANN, 1, 1) is None
     await start(log, ANN)
-    await log.insert(7, [ANN], announcement())
+    await log.insert(7, [ANN], b"body")
     head = await log.head(ANN)
     assert head is not None
     assert await log.since(ANN, head.epoch, head.top) == []
@@ -222,6 +222,6 @@ async def test_dead_process_is_forgotten(log: WindowLog, redis: Any, live: Liste
     await live.listen(BOB)
     await dead.close()
     await start(log, ANN, BOB)
-    await log.insert(7, [ANN, BOB], announcement())
+    await log.insert(7, [ANN, BOB], b"body")
     assert await redis.hgetall(b"online:{0}") == {BOB.to_bytes(8, "big"): b"process1"}
     assert [heard.people for heard in await live.heard()] == [[BOB]]

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
+from server.composition.delivery import delivery_script
 from storage.feeds.log_format import AT_HEADER
 from storage.feeds.window_log import Building, Filled, WindowLog
 from storage.ids import IdMaker
 from storage.redis.client import open_redis
-from tests.support.listener import Listener, announcement
+from tests.support.listener import Listener
 from tests.support.window_logs import ANN, BOB, entries, ids_of, start
 
 pytestmark = [pytest.mark.engines, pytest.mark.cluster]
@@ -44,8 +45,8 @@ async def test_merge_beyond_the_window(log: WindowLog) -> None:
 async def test_drop_takes_an_author_out(log: WindowLog) -> None:
     """An author's photos are taken out silently, and the position stays good for recovery."""
     await start(log, ANN, ids=(1, 2, 3))
-    await log.insert(4, [ANN], announcement())
-    await log.insert(5, [ANN], announcement())
+    await log.insert(4, [ANN], b"body")
+    await log.insert(5, [ANN], b"body")
     head = await log.head(ANN)
     assert head is not None
     await log.drop(ANN, [2, 4, 77])
@@ -54,15 +55,15 @@ async def test_drop_takes_an_author_out(log: WindowLog) -> None:
     assert after is not None
     assert (after.epoch, after.top, after.floor) == (head.epoch, head.top, head.floor)
     await log.drop(ANN, [1, 3, 5])
-    await log.insert(6, [ANN], announcement())
+    await log.insert(6, [ANN], b"body")
     assert await ids_of(log, ANN) == [6]
 
 
 async def test_building_loses_nothing(log: WindowLog) -> None:
     """What is announced or removed while a log is being filled is in it afterwards, and can be recovered."""
     building = await log.begin(ANN, anew=True)
-    await log.insert(30, [ANN], announcement())
-    await log.remove(10, [ANN], announcement())
+    await log.insert(30, [ANN], b"body")
+    await log.remove(10, [ANN], b"body")
     assert (await log.fill(ANN, building, [20, 10], complete=True))[0] is Filled.DONE
     assert await ids_of(log, ANN) == [20, 30]
     came = await log.since(ANN, building.epoch, building.epoch)
@@ -99,7 +100,7 @@ async def test_fill_is_refused_after_an_edit(log: WindowLog) -> None:
 async def test_another_epoch(log: WindowLog) -> None:
     """A log that is built anew has a later epoch, and offsets that go on growing."""
     await start(log, ANN, ids=(1,))
-    await log.insert(2, [ANN], announcement())
+    await log.insert(2, [ANN], b"body")
     first = await log.head(ANN)
     await start(log, ANN, ids=(1, 2))
     second = await log.head(ANN)
@@ -112,11 +113,11 @@ async def test_another_epoch(log: WindowLog) -> None:
 
 async def test_full_feed_is_small(redis: Any) -> None:
     """A full feed of 500 costs at most 10 KB while photos keep coming."""
-    log, maker = WindowLog(redis, "feed", window=500), IdMaker()
+    log, maker = WindowLog(redis, "feed", delivery_script(redis), window=500), IdMaker()
     await start(log, ANN)
     await log.merge(ANN, [maker.new(1) for _ in range(500)])
     for _ in range(40):
-        await log.insert(maker.new(1), [ANN], announcement())
+        await log.insert(maker.new(1), [ANN], b"body")
         assert await redis.memory_usage(log.key(ANN)) <= 10_000
     assert 500 <= len(await entries(log, ANN)) <= 508
 
@@ -126,7 +127,7 @@ async def test_life(log: WindowLog, redis: Any) -> None:
     await start(log, ANN)
     await redis.expire(log.key(ANN), 100)
     for photo in range(1, 30):
-        await log.insert(photo, [ANN], announcement())
+        await log.insert(photo, [ANN], b"body")
     assert 0 < await redis.ttl(log.key(ANN)) <= 100
     await log.head(ANN)
     assert await redis.ttl(log.key(ANN)) > 13 * 86400
@@ -134,6 +135,7 @@ async def test_life(log: WindowLog, redis: Any) -> None:
 
 def test_a_list_without_end_has_ids() -> None:
     """An empty list that claims to go on is a mistake of the caller."""
-    log = WindowLog(open_redis("redis://unused"), "feed")
+    redis = open_redis("redis://unused")
+    log = WindowLog(redis, "feed", delivery_script(redis))
     with pytest.raises(ValueError, match="at least one"):
         asyncio.run(log.fill(ANN, Building(epoch=1, mine=True, edits=0), [], complete=False))

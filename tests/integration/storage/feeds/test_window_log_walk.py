@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from server.composition.delivery import delivery_script
 from storage.feeds.window_log import WindowLog
-from tests.support.listener import announcement
 from tests.support.window_logs import ANN, start
 
 pytestmark = pytest.mark.engines
@@ -23,7 +23,7 @@ ARRIVING = ["insert"] * 30 + ["remove"] * 3 + ["look"] * 2 + ["drop"]
 @pytest.mark.parametrize("seed", range(4))
 async def test_random_walk(redis: Any, seed: int, window: int, acts: list[str]) -> None:
     """After any acts a log is the newest part of what a plain model holds, and recovery tells the model's news."""
-    chance, log = random.Random(seed), WindowLog(redis, "feed", window=window)
+    chance, log = random.Random(seed), WindowLog(redis, "feed", delivery_script(redis), window=window)
     await start(log, ANN)
     head = await log.head(ANN)
     assert head is not None
@@ -34,12 +34,12 @@ async def test_random_walk(redis: Any, seed: int, window: int, acts: list[str]) 
         act = chance.choice(acts)
         if act == "insert":
             photo = chance.randrange(max(0, step - chance.choice([2, 15, 50])), step + 5)
-            if (await log.insert(photo, [ANN], announcement())).feeds:
+            if (await log.insert(photo, [ANN], b"body")).feeds:
                 model[photo] = False
                 news.append((step, photo))
         elif act == "remove" and model:
             photo = chance.choice(sorted(model))
-            if (await log.remove(photo, [ANN], announcement())).feeds:
+            if (await log.remove(photo, [ANN], b"body")).feeds:
                 model[photo] = True
                 news.append((step, photo))
         elif act == "merge":

@@ -11,6 +11,7 @@ import pytest
 import redis.asyncio as raw
 from structlog.testing import capture_logs
 
+from server.composition.delivery import delivery_script
 from storage.cache.cards import Cards
 from storage.cache.counters import CounterCache
 from storage.errors import UnavailableError
@@ -158,7 +159,7 @@ async def test_what_was_deleted_meanwhile_stays_deleted(node: RedisNode, databas
     """A page does not show a photo again that was deleted since, and no client is told that it has missed nothing."""
     client, gallery = open_redis(node.url), Gallery(database)
     cards, engagement = Cards(database, client), CounterCache(database, client)
-    feeds = Feeds(database, client, cards, window=20)
+    feeds = Feeds(database, client, cards, delivery_script(client), window=20)
     home = Home(database, client, feeds, cards, engagement)
     ann = await gallery.person("ann")
     photo = await gallery.photo(ann, "gone by then")

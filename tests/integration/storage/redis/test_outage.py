@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
+from server.composition.delivery import delivery_script
 from storage.errors import StorageError, UnavailableError
 from storage.feeds.window_log import WindowLog
 from storage.limits.quotas import QuotaPolicy, Quotas
 from storage.redis.client import open_redis, redis_errors
 from tests.engines.private import RedisNode, free_port
 from tests.support.eventually import eventually
-from tests.support.listener import announcement
 from tests.support.tcp_proxy import TcpProxy
 
 pytestmark = pytest.mark.engines
@@ -36,10 +36,10 @@ def node(short_dir: Path) -> Iterator[RedisNode]:
 async def test_restart_is_survived(node: RedisNode) -> None:
     """While Redis is down every call fails quickly with our own error; when it is back the same client works."""
     redis = open_redis(node.url)
-    quotas, log = Quotas(redis), WindowLog(redis, "feed")
+    quotas, log = Quotas(redis), WindowLog(redis, "feed", delivery_script(redis))
     await asyncio.gather(*(quotas.take(POLICY, "x") for _ in range(20)))
     node.kill()
-    for call in (lambda: quotas.take(POLICY, "x"), lambda: log.read(1), lambda: log.insert(1, [1, 2], announcement())):
+    for call in (lambda: quotas.take(POLICY, "x"), lambda: log.read(1), lambda: log.insert(1, [1, 2], b"body")):
         started = time.monotonic()
         with pytest.raises(UnavailableError, match="redis is unavailable"):
             await call()
@@ -47,7 +47,7 @@ async def test_restart_is_survived(node: RedisNode) -> None:
     node.start()
     # It has none of our scripts any more.
     assert (await quotas.take(POLICY, "y")).remaining == 999
-    assert (await log.insert(1, [1, 2, 70_000], announcement())).feeds == 0
+    assert (await log.insert(1, [1, 2, 70_000], b"body")).feeds == 0
     await redis.aclose()
 
 

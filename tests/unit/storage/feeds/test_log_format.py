@@ -6,6 +6,7 @@ import struct
 
 import pytest
 
+from server.composition.delivery import delivery_script
 from storage.feeds.log_format import Entry, LogView, parse_epoch
 from storage.feeds.window_log import WindowLog
 from storage.ids import pack_ids
@@ -96,4 +97,7 @@ def test_ids_are_packed_big_endian() -> None:
 
 def test_logs_of_a_group_share_a_cluster_slot() -> None:
     """The key's braces hold the slot group, which is the top of the owner's shard."""
-    assert WindowLog(open_redis("redis://unused"), "feed").key((5 << 10) | 1023) == b"feed:{15}:%d" % ((5 << 10) | 1023)
+    redis = open_redis("redis://unused")
+    assert WindowLog(redis, "feed", delivery_script(redis)).key((5 << 10) | 1023) == b"feed:{15}:%d" % (
+        (5 << 10) | 1023
+    )
