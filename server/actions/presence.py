@@ -8,7 +8,7 @@ from storage.postgres.database import Queryable
 from storage.stores import relations
 
 
-class PresenceView:
+class PresenceReader:
     """Tell how people stand, to those whom they let know; the database decides, Redis knows."""
 
     def __init__(self, db: Queryable, book: PresenceStore) -> None:

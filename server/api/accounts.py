@@ -5,13 +5,13 @@ from __future__ import annotations
 from aiohttp import web
 
 from server.api.tokens import TokensApi
-from server.edge.api_request import ApiRequest, empty_answer, json_answer
-from server.edge.endpoint import Access, Endpoint
+from server.edge.api_request import ApiRequest, empty_response, json_response
+from server.edge.endpoint import Auth, Endpoint
 from server.edge.guard import admit
-from server.edge.requests import AccountChange, SignUp
-from server.edge.responses import Account, Tokens
+from server.edge.requests import AccountUpdate, SignUpRequest
+from server.edge.responses import AccountResponse, TokensResponse
 from server.identity.passwords import Passwords
-from server.identity.quotas_policy import Limits, address_subject
+from server.identity.rate_limits import RateLimits, address_subject
 from server.identity.sessions import SessionService
 from storage.limits.quotas import Quotas
 from storage.postgres.database import Database
@@ -26,7 +26,7 @@ class SignUpApi:
         db: Database,
         passwords: Passwords,
         quotas: Quotas,
-        limits: Limits,
+        limits: RateLimits,
         *,
         desk: SessionService,
         tokens: TokensApi,
@@ -47,18 +47,18 @@ class SignUpApi:
                 handler=self.sign_up,
                 summary="Sign up",
                 tag="accounts",
-                access=Access.ANYONE,
-                body=SignUp,
+                auth=Auth.NONE,
+                body=SignUpRequest,
                 status=201,
-                answer=Tokens,
-                problems=(409,),
+                response=TokensResponse,
+                errors=(409,),
             )
         ]
 
-    async def sign_up(self, call: ApiRequest) -> web.Response:
+    async def sign_up(self, request: ApiRequest) -> web.Response:
         """Answer `POST /users`."""
-        form = await call.body(SignUp)
-        admit(call, self._policy, await self._quotas.take(self._policy, address_subject(call.address)))
+        form = await request.body(SignUpRequest)
+        admit(request, self._policy, await self._quotas.take(self._policy, address_subject(request.address)))
         password_hash = await self._passwords.hash(form.password)
         async with self._db.transaction() as tx:
             user = await users.create(
@@ -88,7 +88,7 @@ class AccountApi:
                 handler=self.get,
                 summary="One's own account and settings",
                 tag="accounts",
-                answer=Account,
+                response=AccountResponse,
             ),
             Endpoint(
                 method="PATCH",
@@ -97,8 +97,8 @@ class AccountApi:
                 summary="Change one's own account and settings",
                 tag="accounts",
                 quota="writes",
-                body=AccountChange,
-                answer=Account,
+                body=AccountUpdate,
+                response=AccountResponse,
             ),
             Endpoint(
                 method="DELETE",
@@ -111,29 +111,29 @@ class AccountApi:
             ),
         ]
 
-    async def get(self, call: ApiRequest) -> web.Response:
+    async def get(self, request: ApiRequest) -> web.Response:
         """Answer `GET /users/me`."""
-        user = await users.get(self._db, call.viewer.user_id)
-        return json_answer(Account.shaped(user).to_bytes())
+        user = await users.get(self._db, request.viewer.user_id)
+        return json_response(AccountResponse.from_model(user).to_bytes())
 
-    async def change(self, call: ApiRequest) -> web.Response:
+    async def change(self, request: ApiRequest) -> web.Response:
         """Answer `PATCH /users/me`."""
-        form = await call.body(AccountChange)
+        form = await request.body(AccountUpdate)
         async with self._db.transaction() as tx:
             user = await users.update(
                 tx,
-                call.viewer.user_id,
+                request.viewer.user_id,
                 display_name=form.display_name,
                 bio=form.bio,
                 private=form.private,
                 presence=form.presence,
                 settings=form.settings,
             )
-        return json_answer(Account.shaped(user).to_bytes())
+        return json_response(AccountResponse.from_model(user).to_bytes())
 
-    async def delete(self, call: ApiRequest) -> web.Response:
+    async def delete(self, request: ApiRequest) -> web.Response:
         """Answer `DELETE /users/me`: gone for everybody at once; workers clear what hangs on it."""
         async with self._db.transaction() as tx:
-            ended = await users.remove(tx, call.viewer.user_id)
-        await self._desk.forget(call.viewer.user_id, ended)
-        return empty_answer(202)
+            ended = await users.remove(tx, request.viewer.user_id)
+        await self._desk.forget(request.viewer.user_id, ended)
+        return empty_response(202)

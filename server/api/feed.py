@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from server.edge.api_request import ApiRequest, pieces_answer
+from server.edge.api_request import ApiRequest, joined_list_response
 from server.edge.cursors import Cursors
 from server.edge.endpoint import Endpoint
 from server.edge.guard import admit
 from server.edge.last_seen import LastSeen
 from server.edge.requests import ListQuery
-from server.edge.responses import ListInStream, Photo, stream_position
-from server.identity.quotas_policy import Limits
+from server.edge.responses import PhotoResponse, StreamListResponse, stream_position
+from server.identity.rate_limits import RateLimits
 from server.media.urls import MediaUrls
 from storage.feeds.home import Home
 
@@ -21,7 +21,7 @@ LISTING = "feed"
 class FeedApi:
     """`GET /feed`."""
 
-    def __init__(self, home: Home, cursors: Cursors, urls: MediaUrls, limits: Limits, recency: LastSeen) -> None:
+    def __init__(self, home: Home, cursors: Cursors, urls: MediaUrls, limits: RateLimits, recency: LastSeen) -> None:
         self._home = home
         self._cursors = cursors
         self._urls = urls
@@ -39,13 +39,13 @@ class FeedApi:
                 tag="feed",
                 gated=False,  # quota and revocation come with the page, in the same round trip
                 query=ListQuery,
-                answer=ListInStream[Photo],
+                response=StreamListResponse[PhotoResponse],
             )
         ]
 
-    async def page(self, call: ApiRequest) -> web.Response:
+    async def page(self, request: ApiRequest) -> web.Response:
         """Answer `GET /feed`."""
-        query, viewer = call.query(ListQuery), call.viewer
+        query, viewer = request.query(ListQuery), request.viewer
         page = await self._home.page(
             viewer.user_id,
             session=viewer.session,
@@ -54,8 +54,8 @@ class FeedApi:
             policy=self._policy,
             sign=self._urls.sign,
         )
-        admit(call, self._policy, page.quota, revoked=page.revoked)
+        admit(request, self._policy, page.quota, revoked=page.revoked)
         await self._recency.seen(viewer.user_id)
         more = None if page.next is None else self._cursors.encode(LISTING, page.next)
         first = query.cursor is None
-        return pieces_answer(page.pieces, more, stream=stream_position(page.position) if first else None)
+        return joined_list_response(page.pieces, more, stream=stream_position(page.position) if first else None)

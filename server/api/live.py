@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 from aiohttp import web
 
-from server.edge.api_request import ApiRequest, json_answer
+from server.edge.api_request import ApiRequest, json_response
 from server.edge.endpoint import Endpoint
-from server.edge.responses import LiveTicket
+from server.edge.responses import LiveTicketResponse
 from server.live.routes import WEBSOCKET
 from storage.limits.tickets import Tickets
 from storage.render.timestamps import timestamp
@@ -33,15 +33,15 @@ class LiveApi:
                 tag="live",
                 quota="writes",
                 status=201,
-                answer=LiveTicket,
+                response=LiveTicketResponse,
             )
         ]
 
-    async def issue(self, call: ApiRequest) -> web.Response:
+    async def issue(self, request: ApiRequest) -> web.Response:
         """Answer `POST /live/token`; the connection lasts as long as the access token that asked."""
-        viewer = call.viewer
+        viewer = request.viewer
         payload = {"user": viewer.user_id, "session": viewer.session, "expires_at": viewer.expires_at}
         token = await self._tickets.issue(payload, ttl=self._ttl)
         ends = datetime.now(UTC) + timedelta(seconds=self._ttl)
-        ticket = LiveTicket(token=token, url=self._url, expires_at=timestamp(ends))
-        return json_answer(ticket.to_bytes(), status=201)
+        ticket = LiveTicketResponse(token=token, url=self._url, expires_at=timestamp(ends))
+        return json_response(ticket.to_bytes(), status=201)

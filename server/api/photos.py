@@ -6,14 +6,14 @@ import orjson
 from aiohttp import web
 
 from server.api.photo_serializer import PhotoSerializer
-from server.edge.api_request import ApiRequest, empty_answer, json_answer, list_answer
+from server.edge.api_request import ApiRequest, empty_response, json_response, list_response
 from server.edge.cursors import Cursors
-from server.edge.endpoint import Access, Endpoint, Form
-from server.edge.idempotent import Idempotency
+from server.edge.endpoint import Auth, BodyFormat, Endpoint
+from server.edge.idempotency import Idempotency
 from server.edge.paging import Pager
 from server.edge.problems import bad_field
-from server.edge.requests import PhotoChange, PhotoMetadata, PhotosQuery
-from server.edge.responses import ListOf, Photo
+from server.edge.requests import PhotoMetadata, PhotosQuery, PhotoUpdate
+from server.edge.responses import ListResponse, PhotoResponse
 from server.media.uploads import Upload, Uploads
 from storage.blobs.port import Blobs, hold_content, original_key
 from storage.cache.cards import Cards
@@ -41,9 +41,9 @@ class PhotosApi:
                 handler=self.newest,
                 summary="The newest public photos, or those with a tag",
                 tag="photos",
-                access=Access.VISITORS,
+                auth=Auth.OPTIONAL,
                 query=PhotosQuery,
-                answer=ListOf[Photo],
+                response=ListResponse[PhotoResponse],
             ),
             Endpoint(
                 method="GET",
@@ -51,9 +51,9 @@ class PhotosApi:
                 handler=self.get,
                 summary="One photo",
                 tag="photos",
-                access=Access.VISITORS,
-                answer=Photo,
-                problems=(404,),
+                auth=Auth.OPTIONAL,
+                response=PhotoResponse,
+                errors=(404,),
             ),
             Endpoint(
                 method="PATCH",
@@ -62,9 +62,9 @@ class PhotosApi:
                 summary="Change what stands beside one's own photo",
                 tag="photos",
                 quota="writes",
-                body=PhotoChange,
-                answer=Photo,
-                problems=(404,),
+                body=PhotoUpdate,
+                response=PhotoResponse,
+                errors=(404,),
             ),
             Endpoint(
                 method="DELETE",
@@ -74,50 +74,50 @@ class PhotosApi:
                 tag="photos",
                 quota="writes",
                 status=204,
-                problems=(404,),
+                errors=(404,),
             ),
         ]
 
-    async def newest(self, call: ApiRequest) -> web.Response:
+    async def newest(self, request: ApiRequest) -> web.Response:
         """Answer `GET /photos`."""
-        query = call.query(PhotosQuery)
+        query = request.query(PhotosQuery)
         pager = Pager(self._cursors, f"photos tagged {query.tag}" if query.tag else "photos")
         before, limit = pager.before(query.cursor), query.limit + 1
         if query.tag:
-            found = await photos.by_tag(self._db, query.tag, viewer_id=call.viewer_id, before=before, limit=limit)
+            found = await photos.by_tag(self._db, query.tag, viewer_id=request.viewer_id, before=before, limit=limit)
         else:
-            found = await photos.newest(self._db, viewer_id=call.viewer_id, before=before, limit=limit)
+            found = await photos.newest(self._db, viewer_id=request.viewer_id, before=before, limit=limit)
         page, more = pager.cut(found, query.limit, lambda photo: photo.id)
-        return list_answer(await self._view.render(page, call.viewer_id), more)
+        return list_response(await self._view.render(page, request.viewer_id), more)
 
-    async def get(self, call: ApiRequest) -> web.Response:
+    async def get(self, request: ApiRequest) -> web.Response:
         """Answer `GET /photos/{id}`."""
-        photo = await photos.get(self._db, call.id(), viewer_id=call.viewer_id)
-        return json_answer(await self._view.render_one(photo, call.viewer_id))
+        photo = await photos.get(self._db, request.id(), viewer_id=request.viewer_id)
+        return json_response(await self._view.render_one(photo, request.viewer_id))
 
-    async def change(self, call: ApiRequest) -> web.Response:
+    async def change(self, request: ApiRequest) -> web.Response:
         """Answer `PATCH /photos/{id}`."""
-        photo_id, form = call.id(), await call.body(PhotoChange)
+        photo_id, form = request.id(), await request.body(PhotoUpdate)
         async with self._db.transaction() as tx:
             photo = await photos.edit(
                 tx,
                 photo_id,
-                author_id=call.viewer.user_id,
+                author_id=request.viewer.user_id,
                 caption=form.caption,
                 alt_text=form.alt_text,
                 tags=form.tags,
                 location=form.location,
             )
         await self._cards.forget([photo_id])
-        return json_answer(await self._view.render_one(photo, call.viewer_id))
+        return json_response(await self._view.render_one(photo, request.viewer_id))
 
-    async def delete(self, call: ApiRequest) -> web.Response:
+    async def delete(self, request: ApiRequest) -> web.Response:
         """Answer `DELETE /photos/{id}`: gone from every feed at once; workers remove the images."""
-        photo_id = call.id()
+        photo_id = request.id()
         async with self._db.transaction() as tx:
-            await photos.delete(tx, photo_id, author_id=call.viewer.user_id)
+            await photos.delete(tx, photo_id, author_id=request.viewer.user_id)
         await self._cards.tombstone(photo_id)
-        return empty_answer()
+        return empty_response()
 
 
 class UploadApi:
@@ -140,24 +140,24 @@ class UploadApi:
                 tag="photos",
                 quota="uploads",
                 body=PhotoMetadata,
-                form=Form.MULTIPART,
+                body_format=BodyFormat.MULTIPART,
                 status=201,
-                answer=Photo,
-                problems=(408, 413, 415),
+                response=PhotoResponse,
+                errors=(408, 413, 415),
                 idempotent=True,
             )
         ]
 
-    async def upload(self, call: ApiRequest) -> web.Response:
+    async def upload(self, request: ApiRequest) -> web.Response:
         """Answer `POST /photos`."""
-        async with self._uploads.receive(call.request) as upload:
+        async with self._uploads.receive(request.http) as upload:
             words = _words(upload.texts)
             print_ = upload.sha256.encode() + orjson.dumps(words.model_dump())
 
             async def act(tx: Transaction) -> bytes:
-                return await self._keep(tx, call.viewer.user_id, upload, words)
+                return await self._keep(tx, request.viewer.user_id, upload, words)
 
-            return await self._idempotency.create(call, print_, act)
+            return await self._idempotency.create(request, print_, act)
 
     async def _keep(self, tx: Transaction, author_id: int, upload: Upload, words: PhotoMetadata) -> bytes:
         # A removal of the same bytes waits for this transaction, and then finds its row.

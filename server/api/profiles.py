@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from server.actions.presence import PresenceView
+from server.actions.presence import PresenceReader
 from server.api.photo_serializer import PhotoSerializer
-from server.edge.api_request import ApiRequest, json_answer, list_answer
+from server.edge.api_request import ApiRequest, json_response, list_response
 from server.edge.cursors import Cursors
-from server.edge.endpoint import Access, Endpoint
+from server.edge.endpoint import Auth, Endpoint
 from server.edge.paging import Pager
 from server.edge.requests import ListQuery, SearchQuery
-from server.edge.responses import ListOf, Person, Photo, Profile
+from server.edge.responses import ListResponse, PhotoResponse, ProfileResponse, UserSummaryResponse
 from storage.errors import NotFoundError
 from storage.models import User
 from storage.postgres.database import Database
@@ -21,7 +21,7 @@ from storage.stores import photos, relations, users
 class ProfilesApi:
     """`/users`."""
 
-    def __init__(self, db: Database, cursors: Cursors, view: PhotoSerializer, presence: PresenceView) -> None:
+    def __init__(self, db: Database, cursors: Cursors, view: PhotoSerializer, presence: PresenceReader) -> None:
         self._db = db
         self._cursors = cursors
         self._view = view
@@ -36,9 +36,9 @@ class ProfilesApi:
                 handler=self.search,
                 summary="Find people by the beginning of their username",
                 tag="people",
-                access=Access.VISITORS,
+                auth=Auth.OPTIONAL,
                 query=SearchQuery,
-                answer=ListOf[Person],
+                response=ListResponse[UserSummaryResponse],
             ),
             Endpoint(
                 method="GET",
@@ -46,9 +46,9 @@ class ProfilesApi:
                 handler=self.profile,
                 summary="A profile, by username or id",
                 tag="people",
-                access=Access.VISITORS,
-                answer=Profile,
-                problems=(404,),
+                auth=Auth.OPTIONAL,
+                response=ProfileResponse,
+                errors=(404,),
             ),
             Endpoint(
                 method="GET",
@@ -56,58 +56,58 @@ class ProfilesApi:
                 handler=self.photos,
                 summary="A person's photos, newest first",
                 tag="people",
-                access=Access.VISITORS,
+                auth=Auth.OPTIONAL,
                 query=ListQuery,
-                answer=ListOf[Photo],
-                problems=(404,),
+                response=ListResponse[PhotoResponse],
+                errors=(404,),
             ),
         ]
 
-    async def search(self, call: ApiRequest) -> web.Response:
+    async def search(self, request: ApiRequest) -> web.Response:
         """Answer `GET /users?query=`."""
-        query = call.query(SearchQuery)
+        query = request.query(SearchQuery)
         listing = f"users:{query.query.lower()}"
         found = await users.search(
             self._db,
             query.query,
-            viewer_id=call.viewer_id,
+            viewer_id=request.viewer_id,
             after=self._cursors.decode_text(listing, query.cursor),
             limit=query.limit + 1,
         )
         page = found[: query.limit]
         more = self._cursors.encode_text(listing, page[-1].username) if len(found) > query.limit else None
-        return list_answer([Person.of(user).to_bytes() for user in page], more)
+        return list_response([UserSummaryResponse.from_model(user).to_bytes() for user in page], more)
 
-    async def profile(self, call: ApiRequest) -> web.Response:
+    async def profile(self, request: ApiRequest) -> web.Response:
         """Answer `GET /users/{username or id}`."""
-        user = await self._find(call)
+        user = await self._find(request)
         relation = None
-        if call.viewer_id is not None and call.viewer_id != user.id:
-            relation = await relations.relation(self._db, call.viewer_id, user.id)
+        if request.viewer_id is not None and request.viewer_id != user.id:
+            relation = await relations.relation(self._db, request.viewer_id, user.id)
         presence = None
-        if call.viewer_id is not None:
-            presence = await self._presence.of(user.id, viewer_id=call.viewer_id)
-        return json_answer(Profile.shaped(user, relation, presence).to_bytes())
+        if request.viewer_id is not None:
+            presence = await self._presence.of(user.id, viewer_id=request.viewer_id)
+        return json_response(ProfileResponse.from_model(user, relation, presence).to_bytes())
 
-    async def photos(self, call: ApiRequest) -> web.Response:
+    async def photos(self, request: ApiRequest) -> web.Response:
         """Answer `GET /users/{username or id}/photos`."""
-        query = call.query(ListQuery)
-        user = await self._find(call)
+        query = request.query(ListQuery)
+        user = await self._find(request)
         pager = Pager(self._cursors, f"photos of {user.id}")
         found = await photos.by_author(
             self._db,
             user.id,
-            viewer_id=call.viewer_id,
+            viewer_id=request.viewer_id,
             before=pager.before(query.cursor),
             limit=query.limit + 1,
         )
         page, more = pager.cut(found, query.limit, lambda photo: photo.id)
-        return list_answer(await self._view.render(page, call.viewer_id), more)
+        return list_response(await self._view.render(page, request.viewer_id), more)
 
-    async def _find(self, call: ApiRequest) -> User:
-        name = call.request.match_info["id"]
+    async def _find(self, request: ApiRequest) -> User:
+        name = request.http.match_info["id"]
         if name == "me":
-            return await users.get(self._db, call.viewer.user_id)
+            return await users.get(self._db, request.viewer.user_id)
         if not name.isprintable():
             raise NotFoundError("user")
-        return await users.find(self._db, name, viewer_id=call.viewer_id)
+        return await users.find(self._db, name, viewer_id=request.viewer_id)

@@ -1,4 +1,4 @@
-"""Likes and comments."""
+"""LikeResponse and comments."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import orjson
 from aiohttp import web
 
 from server.actions.counting import Counting
-from server.edge.api_request import ApiRequest, empty_answer, json_answer, list_answer
+from server.edge.api_request import ApiRequest, empty_response, json_response, list_response
 from server.edge.cursors import Cursors
-from server.edge.endpoint import Access, Endpoint
-from server.edge.idempotent import Idempotency
+from server.edge.endpoint import Auth, Endpoint
+from server.edge.idempotency import Idempotency
 from server.edge.paging import Pager
 from server.edge.requests import ListQuery, NewComment
-from server.edge.responses import Comment, Likes, ListOf, Person
+from server.edge.responses import CommentResponse, LikeResponse, ListResponse, UserSummaryResponse
 from storage.models import PhotoCounters
 from storage.postgres.database import Database, Transaction
 from storage.render.comment import comment_json
@@ -36,10 +36,10 @@ class LikesApi:
                 handler=self.people,
                 summary="Who likes a photo, newest first",
                 tag="likes",
-                access=Access.VISITORS,
+                auth=Auth.OPTIONAL,
                 query=ListQuery,
-                answer=ListOf[Person],
-                problems=(404,),
+                response=ListResponse[UserSummaryResponse],
+                errors=(404,),
             )
         ]
         for method, handler, summary in (
@@ -54,44 +54,44 @@ class LikesApi:
                     summary=summary,
                     tag="likes",
                     quota="likes",
-                    answer=Likes,
-                    problems=(404,),
+                    response=LikeResponse,
+                    errors=(404,),
                 )
             )
         return table
 
-    async def like(self, call: ApiRequest) -> web.Response:
+    async def like(self, request: ApiRequest) -> web.Response:
         """Answer `PUT /photos/{id}/like`."""
-        photo_id = call.id()
+        photo_id = request.id()
         async with self._db.transaction() as tx:
-            state = await likes.add(tx, photo_id=photo_id, user_id=call.viewer.user_id)
-        return await self._answer(call, state)
+            state = await likes.add(tx, photo_id=photo_id, user_id=request.viewer.user_id)
+        return await self._answer(request, state)
 
-    async def unlike(self, call: ApiRequest) -> web.Response:
+    async def unlike(self, request: ApiRequest) -> web.Response:
         """Answer `DELETE /photos/{id}/like`."""
-        photo_id = call.id()
+        photo_id = request.id()
         async with self._db.transaction() as tx:
-            state = await likes.remove(tx, photo_id=photo_id, user_id=call.viewer.user_id)
-        return await self._answer(call, state)
+            state = await likes.remove(tx, photo_id=photo_id, user_id=request.viewer.user_id)
+        return await self._answer(request, state)
 
-    async def people(self, call: ApiRequest) -> web.Response:
+    async def people(self, request: ApiRequest) -> web.Response:
         """Answer `GET /photos/{id}/likes`."""
-        photo_id, query = call.id(), call.query(ListQuery)
-        await photos.get(self._db, photo_id, viewer_id=call.viewer_id)
+        photo_id, query = request.id(), request.query(ListQuery)
+        await photos.get(self._db, photo_id, viewer_id=request.viewer_id)
         pager = Pager(self._cursors, f"likes of {photo_id}")
         found = await likes.page(
             self._db,
             photo_id,
             before=pager.before(query.cursor),
             limit=query.limit + 1,
-            viewer_id=call.viewer_id,
+            viewer_id=request.viewer_id,
         )
         page, more = pager.cut(found, query.limit, lambda row: row[0])
-        return list_answer([Person.of(person).to_bytes() for _, person in page], more)
+        return list_response([UserSummaryResponse.from_model(person).to_bytes() for _, person in page], more)
 
-    async def _answer(self, call: ApiRequest, state: PhotoCounters) -> web.Response:
-        await self._counting.apply(state, call.viewer.user_id)
-        return json_answer(Likes(liked=state.liked, likes=state.likes).to_bytes())
+    async def _answer(self, request: ApiRequest, state: PhotoCounters) -> web.Response:
+        await self._counting.apply(state, request.viewer.user_id)
+        return json_response(LikeResponse(liked=state.liked, likes=state.likes).to_bytes())
 
 
 class CommentsApi:
@@ -112,22 +112,22 @@ class CommentsApi:
                 handler=self.page,
                 summary="The comments under a photo, newest first",
                 tag="comments",
-                access=Access.VISITORS,
+                auth=Auth.OPTIONAL,
                 query=ListQuery,
-                answer=ListOf[Comment],
-                problems=(404,),
+                response=ListResponse[CommentResponse],
+                errors=(404,),
             ),
             Endpoint(
                 method="POST",
                 path="/photos/{id}/comments",
                 handler=self.add,
-                summary="Comment on a photo",
+                summary="CommentResponse on a photo",
                 tag="comments",
                 quota="writes",
                 body=NewComment,
                 status=201,
-                answer=Comment,
-                problems=(404,),
+                response=CommentResponse,
+                errors=(404,),
                 idempotent=True,
             ),
             Endpoint(
@@ -138,43 +138,43 @@ class CommentsApi:
                 tag="comments",
                 quota="writes",
                 status=204,
-                problems=(404,),
+                errors=(404,),
             ),
         ]
 
-    async def page(self, call: ApiRequest) -> web.Response:
+    async def page(self, request: ApiRequest) -> web.Response:
         """Answer `GET /photos/{id}/comments`."""
-        photo_id, query = call.id(), call.query(ListQuery)
+        photo_id, query = request.id(), request.query(ListQuery)
         pager = Pager(self._cursors, f"comments of {photo_id}")
         found = await comments.page(
             self._db,
             photo_id,
-            viewer_id=call.viewer_id,
+            viewer_id=request.viewer_id,
             before=pager.before(query.cursor),
             limit=query.limit + 1,
         )
         page, more = pager.cut(found, query.limit, lambda comment: comment.id)
-        return list_answer([comment_json(comment) for comment in page], more)
+        return list_response([comment_json(comment) for comment in page], more)
 
-    async def add(self, call: ApiRequest) -> web.Response:
+    async def add(self, request: ApiRequest) -> web.Response:
         """Answer `POST /photos/{id}/comments`."""
-        photo_id, form = call.id(), await call.body(NewComment)
+        photo_id, form = request.id(), await request.body(NewComment)
         states: list[PhotoCounters] = []
 
         async def act(tx: Transaction) -> bytes:
-            comment, state = await comments.add(tx, photo_id=photo_id, author_id=call.viewer.user_id, text=form.text)
+            comment, state = await comments.add(tx, photo_id=photo_id, author_id=request.viewer.user_id, text=form.text)
             states.append(state)
             return comment_json(comment)
 
-        response = await self._idempotency.create(call, orjson.dumps(form.model_dump()), act)
+        response = await self._idempotency.create(request, orjson.dumps(form.model_dump()), act)
         for state in states:
             await self._counting.apply(state, None)
         return response
 
-    async def delete(self, call: ApiRequest) -> web.Response:
+    async def delete(self, request: ApiRequest) -> web.Response:
         """Answer `DELETE /comments/{id}`."""
-        comment_id = call.id()
+        comment_id = request.id()
         async with self._db.transaction() as tx:
-            state = await comments.delete(tx, comment_id, user_id=call.viewer.user_id)
+            state = await comments.delete(tx, comment_id, user_id=request.viewer.user_id)
         await self._counting.apply(state, None)
-        return empty_answer()
+        return empty_response()

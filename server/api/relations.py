@@ -7,12 +7,12 @@ from collections.abc import Awaitable, Callable
 import structlog
 from aiohttp import web
 
-from server.edge.api_request import ApiRequest, empty_answer, list_answer
+from server.edge.api_request import ApiRequest, empty_response, list_response
 from server.edge.cursors import Cursors
-from server.edge.endpoint import Access, Endpoint
+from server.edge.endpoint import Auth, Endpoint
 from server.edge.paging import Pager
 from server.edge.requests import ListQuery
-from server.edge.responses import ListOf, Person
+from server.edge.responses import ListResponse, UserSummaryResponse
 from storage.errors import NotFoundError, UnavailableError
 from storage.feeds.feeds import Feeds
 from storage.models import User
@@ -43,7 +43,7 @@ class RelationsApi:
             self._change("DELETE", "mute", relations.unmute, "Take a mute back"),
             self._list("/users/{id}/followers", self.followers, "Who follows a person"),
             self._list("/users/{id}/following", self.following, "Whom a person follows"),
-            self._list("/users/me/follow-requests", self.requests, "Who asks to follow oneself", Access.MEMBERS),
+            self._list("/users/me/follow-requests", self.requests, "Who asks to follow oneself", Auth.REQUIRED),
         ]
         for method, handler, summary in (
             ("PUT", self.accept, "Grant a request to follow"),
@@ -58,18 +58,18 @@ class RelationsApi:
                     tag="relations",
                     quota="follows",
                     status=204,
-                    problems=(404,),
+                    errors=(404,),
                 )
             )
         return table
 
     def _change(self, method: str, what: str, change: Change, summary: str) -> Endpoint:
-        async def handler(call: ApiRequest) -> web.Response:
-            other_id = call.id()
+        async def handler(request: ApiRequest) -> web.Response:
+            other_id = request.id()
             async with self._db.transaction() as tx:
-                await change(tx, call.viewer.user_id, other_id)
-            await self._align(call.viewer.user_id, other_id)
-            return empty_answer()
+                await change(tx, request.viewer.user_id, other_id)
+            await self._align(request.viewer.user_id, other_id)
+            return empty_response()
 
         return Endpoint(
             method=method,
@@ -79,7 +79,7 @@ class RelationsApi:
             tag="relations",
             quota="follows",
             status=204,
-            problems=(404, 409) if method == "PUT" else (404,),
+            errors=(404, 409) if method == "PUT" else (404,),
         )
 
     @staticmethod
@@ -87,7 +87,7 @@ class RelationsApi:
         path: str,
         handler: Callable[[ApiRequest], Awaitable[web.Response]],
         summary: str,
-        access: Access = Access.VISITORS,
+        access: Auth = Auth.OPTIONAL,
     ) -> Endpoint:
         return Endpoint(
             method="GET",
@@ -95,58 +95,58 @@ class RelationsApi:
             handler=handler,
             summary=summary,
             tag="relations",
-            access=access,
+            auth=access,
             query=ListQuery,
-            answer=ListOf[Person],
-            problems=(404,),
+            response=ListResponse[UserSummaryResponse],
+            errors=(404,),
         )
 
-    async def followers(self, call: ApiRequest) -> web.Response:
+    async def followers(self, request: ApiRequest) -> web.Response:
         """Answer `GET /users/{id}/followers`."""
-        owner_id = await self._visible(call)
-        query, pager = self._page(call, f"followers of {owner_id}")
+        owner_id = await self._visible(request)
+        query, pager = self._page(request, f"followers of {owner_id}")
         found = await relations.followers(
-            self._db, owner_id, before=pager.before(query.cursor), limit=query.limit + 1, viewer_id=call.viewer_id
+            self._db, owner_id, before=pager.before(query.cursor), limit=query.limit + 1, viewer_id=request.viewer_id
         )
         return _people(pager, found, query.limit)
 
-    async def following(self, call: ApiRequest) -> web.Response:
+    async def following(self, request: ApiRequest) -> web.Response:
         """Answer `GET /users/{id}/following`."""
-        owner_id = await self._visible(call)
-        query, pager = self._page(call, f"following of {owner_id}")
+        owner_id = await self._visible(request)
+        query, pager = self._page(request, f"following of {owner_id}")
         found = await relations.following(
-            self._db, owner_id, before=pager.before(query.cursor), limit=query.limit + 1, viewer_id=call.viewer_id
+            self._db, owner_id, before=pager.before(query.cursor), limit=query.limit + 1, viewer_id=request.viewer_id
         )
         return _people(pager, found, query.limit)
 
-    async def requests(self, call: ApiRequest) -> web.Response:
+    async def requests(self, request: ApiRequest) -> web.Response:
         """Answer `GET /users/me/follow-requests`."""
-        user_id = call.viewer.user_id
-        query, pager = self._page(call, f"requests to {user_id}")
+        user_id = request.viewer.user_id
+        query, pager = self._page(request, f"requests to {user_id}")
         found = await relations.requests(self._db, user_id, before=pager.before(query.cursor), limit=query.limit + 1)
         return _people(pager, found, query.limit)
 
-    async def accept(self, call: ApiRequest) -> web.Response:
+    async def accept(self, request: ApiRequest) -> web.Response:
         """Answer `PUT /users/me/follow-requests/{id}`."""
         async with self._db.transaction() as tx:
-            await relations.accept(tx, call.viewer.user_id, call.id())
-        await self._align(call.id(), call.viewer.user_id)
-        return empty_answer()
+            await relations.accept(tx, request.viewer.user_id, request.id())
+        await self._align(request.id(), request.viewer.user_id)
+        return empty_response()
 
-    async def decline(self, call: ApiRequest) -> web.Response:
+    async def decline(self, request: ApiRequest) -> web.Response:
         """Answer `DELETE /users/me/follow-requests/{id}`."""
         async with self._db.transaction() as tx:
-            await relations.decline(tx, call.viewer.user_id, call.id())
-        return empty_answer()
+            await relations.decline(tx, request.viewer.user_id, request.id())
+        return empty_response()
 
-    async def _visible(self, call: ApiRequest) -> int:
-        owner_id = call.id()
-        if not await relations.may_see(self._db, call.viewer_id, owner_id):
+    async def _visible(self, request: ApiRequest) -> int:
+        owner_id = request.id()
+        if not await relations.may_see(self._db, request.viewer_id, owner_id):
             raise NotFoundError("user")
         return owner_id
 
-    def _page(self, call: ApiRequest, listing: str) -> tuple[ListQuery, Pager]:
-        return call.query(ListQuery), Pager(self._cursors, listing)
+    def _page(self, request: ApiRequest, listing: str) -> tuple[ListQuery, Pager]:
+        return request.query(ListQuery), Pager(self._cursors, listing)
 
     async def _align(self, viewer_id: int, author_id: int) -> None:
         # So that the next look at the feed agrees with what was just done; the fan-out worker does the same.
@@ -158,4 +158,4 @@ class RelationsApi:
 
 def _people(pager: Pager, found: list[User], limit: int) -> web.Response:
     page, more = pager.cut(found, limit, lambda user: user.id)
-    return list_answer([Person.of(user).to_bytes() for user in page], more)
+    return list_response([UserSummaryResponse.from_model(user).to_bytes() for user in page], more)

@@ -13,10 +13,10 @@ from channels.bus.presence_store import PresenceStore
 from channels.bus.publisher import LivePublisher
 from channels.live import Live
 from server.edge.access_log import AccessLog, EventLog
-from server.edge.addresses import Network
+from server.edge.client_addresses import Network
 from server.edge.middleware import HttpMetrics, NoHttpMetrics
 from server.identity.passwords import Passwords
-from server.identity.quotas_policy import Limits
+from server.identity.rate_limits import RateLimits
 from server.media.urls import MediaUrls
 from storage.blobs.port import Blobs
 from storage.cache.cards import Cards
@@ -51,7 +51,7 @@ class ApiSettings:
     upload_max_bytes: int = 10_000_000
     upload_max_pixels: int = 50_000_000
     trusted_proxies: tuple[Network, ...] = ()
-    limits: Limits = field(default_factory=Limits)
+    limits: RateLimits = field(default_factory=RateLimits)
 
     @property
     def secure(self) -> bool:
@@ -80,4 +80,4 @@ class Services:
     media_urls: MediaUrls
     live: Live | None = None
     metrics: HttpMetrics = field(default_factory=NoHttpMetrics)
-    accesses: AccessLog = field(default_factory=EventLog)
+    access_log: AccessLog = field(default_factory=EventLog)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from server.actions.counting import Counting
-from server.actions.presence import PresenceView
+from server.actions.presence import PresenceReader
 from server.api.accounts import AccountApi, SignUpApi
 from server.api.feed import FeedApi
 from server.api.live import LiveApi
@@ -15,10 +15,10 @@ from server.api.reactions import CommentsApi, LikesApi
 from server.api.relations import RelationsApi
 from server.api.services import Services
 from server.api.tokens import PasswordAuthenticator, TokensApi
-from server.edge.authentication import Authentication, SessionCookies
+from server.edge.authentication import RequestAuthenticator, SessionCookies
 from server.edge.cursors import Cursors
 from server.edge.endpoint import Endpoint
-from server.edge.idempotent import Idempotency
+from server.edge.idempotency import Idempotency
 from server.edge.last_seen import LastSeen
 from server.identity.sessions import SessionService
 from server.identity.tokens import AccessTokens
@@ -36,14 +36,14 @@ def _people(services: Services, tokens: AccessTokens) -> list[Endpoint]:
     desk = SessionService(db, tokens, services.tickets, services.publisher, refresh_ttl=settings.refresh_ttl)
     cookies = SessionCookies(secure=settings.secure, access_ttl=settings.access_ttl, refresh_ttl=settings.refresh_ttl)
     door = PasswordAuthenticator(db, services.passwords, services.quotas, limits)
-    tokens_api = TokensApi(db, door, desk, Authentication(tokens), cookies)
+    tokens_api = TokensApi(db, door, desk, RequestAuthenticator(tokens), cookies)
     sign_up = SignUpApi(db, services.passwords, services.quotas, limits, desk=desk, tokens=tokens_api)
     return [
         *sign_up.endpoints(),
         *tokens_api.endpoints(),
         *AccountApi(db, desk).endpoints(),
         *RelationsApi(db, services.feeds, cursors).endpoints(),
-        *ProfilesApi(db, cursors, view, PresenceView(db, services.presence)).endpoints(),
+        *ProfilesApi(db, cursors, view, PresenceReader(db, services.presence)).endpoints(),
     ]
 
 

@@ -12,9 +12,9 @@ from channels.live import Live
 from server.api.services import ApiSettings, Services
 from server.api.table import endpoints
 from server.edge.access_log import AccessLog, EventLog
-from server.edge.addresses import ClientAddresses
-from server.edge.api_request import json_answer
-from server.edge.authentication import Authentication
+from server.edge.api_request import json_response
+from server.edge.authentication import RequestAuthenticator
+from server.edge.client_addresses import ClientAddresses
 from server.edge.endpoint import PREFIX, Endpoint
 from server.edge.guard import Guard
 from server.edge.middleware import Handler, HttpMetrics, edge
@@ -29,10 +29,10 @@ def make_app(services: Services) -> web.Application:
     """Return the application; it opens nothing and closes nothing."""
     settings = services.settings
     tokens = AccessTokens(settings.secret, ttl=settings.access_ttl)
-    authentication = Authentication(tokens)
+    authentication = RequestAuthenticator(tokens)
     table = endpoints(services, tokens)
     guard = Guard(authentication, services.gate, services.quotas, settings.limits, body_timeout=settings.body_timeout)
-    app = _edge_app(settings, services.metrics, services.accesses)
+    app = _edge_app(settings, services.metrics, services.access_log)
     for endpoint in table:
         resource = app.router.add_resource(PREFIX + endpoint.path)
         for method in ("GET", "HEAD") if endpoint.method == "GET" else (endpoint.method,):
@@ -48,17 +48,17 @@ def make_app(services: Services) -> web.Application:
 
 
 def make_live_app(
-    live: Live, settings: ApiSettings, metrics: HttpMetrics, accesses: AccessLog | None = None
+    live: Live, settings: ApiSettings, metrics: HttpMetrics, access_log: AccessLog | None = None
 ) -> web.Application:
     """Return an application that holds live connections and nothing else."""
-    app = _edge_app(settings, metrics, accesses or EventLog())
-    authentication = Authentication(AccessTokens(settings.secret, ttl=settings.access_ttl))
+    app = _edge_app(settings, metrics, access_log or EventLog())
+    authentication = RequestAuthenticator(AccessTokens(settings.secret, ttl=settings.access_ttl))
     app.router.add_routes(LiveRoutes(live, authentication).routes())
     return app
 
 
-def _edge_app(settings: ApiSettings, metrics: HttpMetrics, accesses: AccessLog) -> web.Application:
-    middleware = edge(ClientAddresses(settings.trusted_proxies), metrics, accesses, secure=settings.secure)
+def _edge_app(settings: ApiSettings, metrics: HttpMetrics, access_log: AccessLog) -> web.Application:
+    middleware = edge(ClientAddresses(settings.trusted_proxies), metrics, access_log, secure=settings.secure)
     return web.Application(middlewares=[middleware])
 
 
@@ -70,6 +70,6 @@ def _document(table: Sequence[Endpoint], settings: ApiSettings) -> Handler:
     body = orjson.dumps(describe(table, version=number, public_url=settings.public_url))
 
     async def handler(_request: web.Request) -> web.Response:
-        return json_answer(body)
+        return json_response(body)
 
     return handler

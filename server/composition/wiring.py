@@ -12,7 +12,7 @@ from channels.contract.ports import Ports
 from channels.contract.settings import LiveSettings
 from channels.live import Live
 from server.actions.counting import Counting
-from server.actions.presence import PresenceView
+from server.actions.presence import PresenceReader
 from server.api.services import ApiSettings, Services
 from server.composition.application import make_app, make_live_app
 from server.composition.delivery import delivery_script
@@ -22,7 +22,7 @@ from server.config.settings import Settings
 from server.edge.access_log import AccessLog, EventLog, JsonLines
 from server.errors import ConfigError
 from server.identity.passwords import Passwords
-from server.identity.quotas_policy import Limits
+from server.identity.rate_limits import RateLimits
 from server.identity.tokens import AccessTokens
 from server.live.authenticator import LiveAuthenticator
 from server.live.authorizer import LiveAuthorizer
@@ -69,14 +69,14 @@ def live_layer(settings: Settings, stores: Stores, metrics: Metrics) -> Live:
         notification_log=stores.notification_log,
         sign=MediaUrls(secret).sign,
     )
-    view = PresenceView(stores.db, stores.presence)
+    view = PresenceReader(stores.db, stores.presence)
     ports = Ports(
         authenticator=LiveAuthenticator(AccessTokens(secret, ttl=settings.auth.access_ttl), Tickets(stores.redis)),
         streams=streams,
         authorizer=LiveAuthorizer(stores.db, view),
         presences=LivePresences(view),
         operations=LiveOperations(
-            stores.db, Counting(stores.engagement), Gate(stores.redis), Limits(**settings.limits.model_dump())
+            stores.db, Counting(stores.engagement), Gate(stores.redis), RateLimits(**settings.limits.model_dump())
         ),
     )
     return Live(
@@ -128,7 +128,7 @@ def api_app(
             media_urls=MediaUrls(secret),
             live=live,
             metrics=metrics,
-            accesses=access_log(settings),
+            access_log=access_log(settings),
         )
     )
 
@@ -151,7 +151,7 @@ def api_settings(settings: Settings) -> ApiSettings:
         upload_max_bytes=settings.upload.max_bytes,
         upload_max_pixels=settings.upload.max_pixels,
         trusted_proxies=settings.server.trusted_proxies,
-        limits=Limits(**settings.limits.model_dump()),
+        limits=RateLimits(**settings.limits.model_dump()),
     )
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import structlog
 
-from server.demo.story import FOLLOWS, MEMBERS, PASSWORD, PICTURES, USERNAME, Picture
+from server.demo.story import FOLLOWS, PASSWORD, PHOTOS, USERNAME, USERS, DemoPhoto
 from server.identity.passwords import Passwords
 from server.media.image_header import read_header
 from storage.blobs.port import Blobs, hold_content, original_key
@@ -22,7 +22,7 @@ from storage.models import Photo, PhotoState
 from storage.postgres.database import Database
 from storage.stores import comments, likes, photo_lists, photos, relations, users
 
-PHOTOS = Path(__file__).parent / "photos"
+FOLDER = Path(__file__).parent / "photos"
 READY_DEADLINE = 60.0  # seconds for the media worker to make all variants
 _MARK = "demo_unfinished"
 
@@ -32,7 +32,7 @@ log = structlog.get_logger(__name__)
 class Demo:
     """Seed the community into an empty database; needs workers running beside it."""
 
-    def __init__(self, db: Database, blobs: Blobs, passwords: Passwords, folder: Path = PHOTOS) -> None:
+    def __init__(self, db: Database, blobs: Blobs, passwords: Passwords, folder: Path = FOLDER) -> None:
         self._db = db
         self._blobs = blobs
         self._passwords = passwords
@@ -43,7 +43,7 @@ class Demo:
         if not await self._wanted():
             return False
         ids = await self._people()
-        shown = [await self._photo(ids[picture.author], picture) for picture in PICTURES]
+        shown = [await self._photo(ids[picture.author], picture) for picture in PHOTOS]
         await self._ready([photo_id for photo_id, _ in shown])
         for photo_id, picture in shown:
             await self._reactions(photo_id, picture, ids)
@@ -69,7 +69,7 @@ class Demo:
             encoded = await self._passwords.hash(PASSWORD)
             async with self._db.transaction() as tx:
                 ids = {}
-                for member in MEMBERS:
+                for member in USERS:
                     user = await users.create(
                         tx,
                         username=member.username,
@@ -80,14 +80,14 @@ class Demo:
                     await users.update(tx, user.id, bio=member.bio)
                     ids[member.username] = user.id
                 await users.update(tx, ids[USERNAME], settings={_MARK: True})
-        ids = {member.username: (await users.find(self._db, member.username)).id for member in MEMBERS}
+        ids = {member.username: (await users.find(self._db, member.username)).id for member in USERS}
         for follower, followees in FOLLOWS.items():
             for followee in followees:
                 async with self._db.transaction() as tx:
                     await relations.follow(tx, ids[follower], ids[followee])
         return ids
 
-    async def _photo(self, author_id: int, picture: Picture) -> tuple[int, Picture]:
+    async def _photo(self, author_id: int, picture: DemoPhoto) -> tuple[int, DemoPhoto]:
         data = await asyncio.to_thread((self._folder / picture.file).read_bytes)
         digest = hashlib.sha256(data).hexdigest()
         present = await photo_lists.by_author(self._db, author_id, viewer_id=author_id, before=None, limit=100)
@@ -96,7 +96,7 @@ class Demo:
                 return photo.id, picture
         return (await self._post(author_id, picture, data, digest)).id, picture
 
-    async def _post(self, author_id: int, picture: Picture, data: bytes, digest: str) -> Photo:
+    async def _post(self, author_id: int, picture: DemoPhoto, data: bytes, digest: str) -> Photo:
         with (self._folder / picture.file).open("rb") as file:
             header = read_header(file)
         async with self._db.transaction() as tx:
@@ -129,7 +129,7 @@ class Demo:
         found = await photos.load(self._db, photo_ids)
         return any(photo.state is PhotoState.PROCESSING for photo in found.values())
 
-    async def _reactions(self, photo_id: int, picture: Picture, ids: dict[str, int]) -> None:
+    async def _reactions(self, photo_id: int, picture: DemoPhoto, ids: dict[str, int]) -> None:
         try:
             said = await comments.page(self._db, photo_id, viewer_id=ids[picture.author], before=None, limit=100)
             for name in picture.likes:

@@ -9,7 +9,7 @@ PASSWORD = "picshare-demo"  # noqa: S105 - printed for everybody to use
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Member:
+class DemoUser:
     """Somebody of the community."""
 
     username: str
@@ -18,7 +18,7 @@ class Member:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Picture:
+class DemoPhoto:
     """A photo of somebody's; `likes` and `comments` name who gives them, in this order."""
 
     file: str
@@ -31,20 +31,20 @@ class Picture:
     comments: tuple[tuple[str, str], ...] = ()
 
 
-MEMBERS = (
-    Member(username=USERNAME, name="Dana Demo", bio="Trying things out. Sign in as me and look around."),
-    Member(username="ada", name="Ada Lindqvist", bio="Two cats, one camera."),
-    Member(username="bruno", name="Bruno Castro", bio="Rockets, bridges, anything with too many bolts."),
-    Member(username="chiara", name="Chiara Rossi", bio="Gardener. Mostly dahlias."),
-    Member(username="emeka", name="Emeka Obi", bio="I collect portraits of people who left the ground."),
-    Member(username="freya", name="Freya Holm", bio="Night sky, long exposures, cold fingers."),
-    Member(username="hana", name="Hana Sato", bio="Walking through old cities, slowly."),
-    Member(username="liam", name="Liam Byrne", bio="I only look. Sometimes I clap."),
+USERS = (
+    DemoUser(username=USERNAME, name="Dana Demo", bio="Trying things out. Sign in as me and look around."),
+    DemoUser(username="ada", name="Ada Lindqvist", bio="Two cats, one camera."),
+    DemoUser(username="bruno", name="Bruno Castro", bio="Rockets, bridges, anything with too many bolts."),
+    DemoUser(username="chiara", name="Chiara Rossi", bio="Gardener. Mostly dahlias."),
+    DemoUser(username="emeka", name="Emeka Obi", bio="I collect portraits of people who left the ground."),
+    DemoUser(username="freya", name="Freya Holm", bio="Night sky, long exposures, cold fingers."),
+    DemoUser(username="hana", name="Hana Sato", bio="Walking through old cities, slowly."),
+    DemoUser(username="liam", name="Liam Byrne", bio="I only look. Sometimes I clap."),
 )
 
 # Oldest first.
-PICTURES = (
-    Picture(
+PHOTOS = (
+    DemoPhoto(
         file="temple.jpg",
         author="hana",
         caption="The hill above the lake, just after the crowds had gone. (Photo: danielbuechele, CC BY 2.0)",
@@ -54,7 +54,7 @@ PICTURES = (
         likes=("ada", "chiara", "liam"),
         comments=(("chiara", "Those roofs! How long is the climb?"), ("hana", "Twenty minutes, with pauses for tea.")),
     ),
-    Picture(
+    DemoPhoto(
         file="rocket.jpg",
         author="bruno",
         caption="Standing ready at dusk. (Photo: SpaceX, CC0)",
@@ -64,7 +64,7 @@ PICTURES = (
         likes=("emeka", "freya", "demo", "liam"),
         comments=(("freya", "Four lightning towers and not a cloud. Lucky evening."),),
     ),
-    Picture(
+    DemoPhoto(
         file="astronaut.jpg",
         author="emeka",
         caption="Eileen Collins, first woman to command a space shuttle. (Photo: NASA, public domain)",
@@ -73,7 +73,7 @@ PICTURES = (
         likes=("bruno", "freya", "ada"),
         comments=(("bruno", "That model on the shelf is better built than my car."),),
     ),
-    Picture(
+    DemoPhoto(
         file="flower.jpg",
         author="chiara",
         caption="The first dahlia that the slugs have left to me. (Photo: vultilion, CC BY 2.0)",
@@ -82,7 +82,7 @@ PICTURES = (
         likes=("hana", "ada", "demo", "emeka", "liam"),
         comments=(("ada", "Worth the war."), ("demo", "What a colour!")),
     ),
-    Picture(
+    DemoPhoto(
         file="galaxies.jpg",
         author="freya",
         caption="Every speck is a galaxy. I keep coming back to this one. (Photo: NASA, public domain)",
@@ -91,7 +91,7 @@ PICTURES = (
         likes=("emeka", "bruno", "hana"),
         comments=(("emeka", "I tried to count them once."), ("freya", "And?"), ("emeka", "I recommend against it.")),
     ),
-    Picture(
+    DemoPhoto(
         file="cat.jpg",
         author="ada",
         caption="Chelsea has heard the fridge. (Photo: Stefan van der Walt, CC0)",
@@ -101,7 +101,7 @@ PICTURES = (
         likes=("chiara", "hana", "freya", "demo", "liam", "bruno"),
         comments=(("liam", "That is the face of a plan."),),
     ),
-    Picture(
+    DemoPhoto(
         file="coffee.jpg",
         author=USERNAME,
         caption="Monday, the short version. (Photo: Rachel Michetti, Pikolo Espresso Bar, CC0)",

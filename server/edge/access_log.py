@@ -17,7 +17,7 @@ import structlog
 log = structlog.get_logger(__name__)
 
 
-class Access(NamedTuple):
+class AccessRecord(NamedTuple):
     """What is told of a request; `user_id` is the id as text, None for visitors."""
 
     request_id: str
@@ -32,7 +32,7 @@ class Access(NamedTuple):
 class AccessLog(Protocol):
     """Keep what is told of requests."""
 
-    def record(self, access: Access) -> None:
+    def record(self, access: AccessRecord) -> None:
         """Write one event; never blocks for long and never fails."""
         ...
 
@@ -40,7 +40,7 @@ class AccessLog(Protocol):
 class EventLog:
     """Write requests as events among all others; the request id stands in their context."""
 
-    def record(self, access: Access) -> None:
+    def record(self, access: AccessRecord) -> None:
         """Write one event."""
         log.info(
             "request",
@@ -63,7 +63,7 @@ class JsonLines:
         self._write = write
         self._lines: list[bytes] = []
 
-    def record(self, access: Access) -> None:
+    def record(self, access: AccessRecord) -> None:
         """Write one line."""
         event = {
             "method": access.method,

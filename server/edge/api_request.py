@@ -20,7 +20,7 @@ MAX_JSON_BYTES = 64 * 1024
 M = TypeVar("M", bound=BaseModel)
 
 # Header fields that the middleware puts on whatever answer the request gets.
-ANSWER_HEADERS: web.RequestKey[dict[str, str]] = web.RequestKey("answer_headers", dict)
+RESPONSE_HEADERS: web.RequestKey[dict[str, str]] = web.RequestKey("answer_headers", dict)
 ADDRESS: web.RequestKey[str] = web.RequestKey("address", str)
 
 
@@ -41,10 +41,10 @@ VIEWER: web.RequestKey[Viewer] = web.RequestKey("viewer", Viewer)
 class ApiRequest:
     """A request and its viewer, if any."""
 
-    __slots__ = ("_body_timeout", "_viewer", "request")
+    __slots__ = ("_body_timeout", "_viewer", "http")
 
     def __init__(self, request: web.Request, viewer: Viewer | None, *, body_timeout: float) -> None:
-        self.request = request
+        self.http = request
         self._viewer = viewer
         self._body_timeout = body_timeout
 
@@ -63,23 +63,23 @@ class ApiRequest:
     @property
     def address(self) -> str:
         """Return the caller's address."""
-        return self.request[ADDRESS]
+        return self.http[ADDRESS]
 
-    def announce(self, headers: dict[str, str]) -> None:
+    def add_headers(self, headers: dict[str, str]) -> None:
         """Put header fields on the answer, whichever it will be."""
-        self.request[ANSWER_HEADERS] = headers
+        self.http[RESPONSE_HEADERS] = headers
 
     def id(self, name: str = "id") -> int:
         """Return an id of the address; raise a 400 that names it."""
         try:
-            return ids.decode(self.request.match_info[name])
+            return ids.decode(self.http.match_info[name])
         except ids.BadIdError as error:
             raise bad_field(name, str(error)) from error
 
     def query(self, model: type[M]) -> M:
         """Return the query's parameters; raise a 400 that names the bad one."""
         try:
-            found: M = _parsed(model, self.request.rel_url.raw_query_string)
+            found: M = _parsed(model, self.http.rel_url.raw_query_string)
         except ValidationError as error:
             raise invalid(error, status=400) from error
         return found
@@ -94,7 +94,7 @@ class ApiRequest:
         return model.model_validate(value)
 
     async def _read(self) -> bytes:
-        request = self.request
+        request = self.http
         refuse_encoding(request)
         if request.body_exists and request.content_type != "application/json":
             raise ProblemError(415, "unsupported_media_type", "send JSON, with Content-Type: application/json")
@@ -133,22 +133,22 @@ def _too_large() -> ProblemError:
     return ProblemError(413, "body_too_large", f"a JSON body has at most {MAX_JSON_BYTES} bytes")
 
 
-def json_answer(body: bytes, *, status: int = 200) -> web.Response:
+def json_response(body: bytes, *, status: int = 200) -> web.Response:
     """Return an answer of ready JSON bytes."""
     return web.Response(body=body, status=status, content_type="application/json")
 
 
-def empty_answer(status: int = 204) -> web.Response:
+def empty_response(status: int = 204) -> web.Response:
     """Return an answer without a body."""
     return web.Response(status=status)
 
 
-def list_answer(items: list[bytes], cursor: str | None, **beside: Any) -> web.Response:
+def list_response(items: list[bytes], cursor: str | None, **beside: Any) -> web.Response:
     """Return a list of ready JSON items and the cursor of what follows; `beside` are further members."""
-    return pieces_answer([b",".join(items)], cursor, **beside)
+    return joined_list_response([b",".join(items)], cursor, **beside)
 
 
-def pieces_answer(pieces: list[bytes], cursor: str | None, **beside: Any) -> web.Response:
-    """Return a list as `list_answer` does, from pieces that make the items and the commas between them."""
+def joined_list_response(pieces: list[bytes], cursor: str | None, **beside: Any) -> web.Response:
+    """Return a list as `list_response` does, from pieces that make the items and the commas between them."""
     end = orjson.dumps({"next": cursor, **beside})
-    return json_answer(b"".join((b'{"items":[', *pieces, b"],", end[1:])))
+    return json_response(b"".join((b'{"items":[', *pieces, b"],", end[1:])))

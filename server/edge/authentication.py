@@ -22,7 +22,7 @@ REFRESH_PATH = "/api/v1/tokens"
 _SAFE = {"GET", "HEAD", "OPTIONS"}
 
 
-class Authentication:
+class RequestAuthenticator:
     """Find out who is signed in; touches no engine."""
 
     def __init__(self, tokens: AccessTokens) -> None:

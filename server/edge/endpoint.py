@@ -19,15 +19,15 @@ PREFIX = "/api/v1"
 Handler = Callable[[ApiRequest], Awaitable[web.StreamResponse]]
 
 
-class Access(Enum):
+class Auth(Enum):
     """Who may use an endpoint."""
 
-    ANYONE = auto()  # credentials are not even looked at, so that a stale cookie cannot keep one from signing in
-    VISITORS = auto()  # people who are signed in are known, others are visitors
-    MEMBERS = auto()  # signed in
+    NONE = auto()  # credentials are not even looked at, so that a stale cookie cannot keep one from signing in
+    OPTIONAL = auto()  # people who are signed in are known, others are visitors
+    REQUIRED = auto()  # signed in
 
 
-class Form(Enum):
+class BodyFormat(Enum):
     """How a request body comes."""
 
     JSON = "application/json"
@@ -38,7 +38,7 @@ class Form(Enum):
 class Endpoint:
     """An operation below `/api/v1`.
 
-    `quota` names the rate (a field of `Limits`) for people who are signed in; others count as
+    `quota` names the rate (a field of `RateLimits`) for people who are signed in; others count as
     "anonymous". With `gated` False the handler itself asks for quota and revocation. `problems` are the
     error statuses beyond those that every endpoint of its kind may give.
     """
@@ -48,15 +48,15 @@ class Endpoint:
     handler: Handler
     summary: str
     tag: str
-    access: Access = Access.MEMBERS
+    auth: Auth = Auth.REQUIRED
     quota: str = "reads"
     gated: bool = True
     query: type[BaseModel] | None = None
     body: type[BaseModel] | None = None
-    form: Form = Form.JSON
+    body_format: BodyFormat = BodyFormat.JSON
     status: int = 200
-    answer: type[BaseModel] | None = None
-    problems: tuple[int, ...] = ()
+    response: type[BaseModel] | None = None
+    errors: tuple[int, ...] = ()
     idempotent: bool = False
 
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 from aiohttp import web
 
 from server.edge.api_request import VIEWER, ApiRequest, Viewer
-from server.edge.authentication import Authentication
-from server.edge.endpoint import Access, Endpoint
+from server.edge.authentication import RequestAuthenticator
+from server.edge.endpoint import Auth, Endpoint
 from server.edge.middleware import Handler
 from server.edge.problems import ProblemError, unauthorized
-from server.identity.quotas_policy import Limits, address_subject, announce
+from server.identity.rate_limits import RateLimits, address_subject, rate_limit_headers
 from storage.limits.gate import Gate
 from storage.limits.quotas import Quota, QuotaPolicy, Quotas
 
@@ -21,7 +21,13 @@ class Guard:
     """Wrap endpoints into aiohttp handlers."""
 
     def __init__(
-        self, authentication: Authentication, gate: Gate, quotas: Quotas, limits: Limits, *, body_timeout: float
+        self,
+        authentication: RequestAuthenticator,
+        gate: Gate,
+        quotas: Quotas,
+        limits: RateLimits,
+        *,
+        body_timeout: float,
     ) -> None:
         self._authentication = authentication
         self._gate = gate
@@ -34,32 +40,32 @@ class Guard:
         mine, anonymous = self._limits.policy(endpoint.quota), self._limits.policy("anonymous")
 
         async def handler(request: web.Request) -> web.StreamResponse:
-            viewer = None if endpoint.access is Access.ANYONE else self._authentication.viewer(request)
+            viewer = None if endpoint.auth is Auth.NONE else self._authentication.viewer(request)
             if viewer is not None:
                 request[VIEWER] = viewer
-            elif endpoint.access is Access.MEMBERS:
+            elif endpoint.auth is Auth.REQUIRED:
                 raise unauthorized("unauthorized", "sign in first")
-            call = ApiRequest(request, viewer, body_timeout=self._body_timeout)
+            api_request = ApiRequest(request, viewer, body_timeout=self._body_timeout)
             if endpoint.gated:
-                await self._enter(call, mine if viewer is not None else anonymous, viewer)
-            return await endpoint.handler(call)
+                await self._enter(api_request, mine if viewer is not None else anonymous, viewer)
+            return await endpoint.handler(api_request)
 
         return handler
 
-    async def _enter(self, call: ApiRequest, policy: QuotaPolicy, viewer: Viewer | None) -> None:
+    async def _enter(self, request: ApiRequest, policy: QuotaPolicy, viewer: Viewer | None) -> None:
         if viewer is None:
-            admit(call, policy, await self._quotas.take(policy, address_subject(call.address)))
+            admit(request, policy, await self._quotas.take(policy, address_subject(request.address)))
             return
         quota, revoked = await self._gate.enter(policy, viewer.user_id, viewer.session)
-        admit(call, policy, quota, revoked=revoked)
+        admit(request, policy, quota, revoked=revoked)
 
 
-def admit(call: ApiRequest, policy: QuotaPolicy, quota: Quota | None, *, revoked: bool = False) -> None:
+def admit(request: ApiRequest, policy: QuotaPolicy, quota: Quota | None, *, revoked: bool = False) -> None:
     """Announce the quota; raise a 401 for a session that is over and a 429 where the quota is used up."""
     if revoked:
         raise unauthorized("session_revoked", "this session has ended; sign in again")
     if quota is None:
         return
-    call.announce(announce(policy, quota))
+    request.add_headers(rate_limit_headers(policy, quota))
     if not quota.allowed:
         raise ProblemError(429, "too_many_requests", f'the limit "{policy.name}" is used up; come back later')

@@ -16,9 +16,9 @@ import structlog
 from aiohttp import ClientConnectionResetError, web
 from aiohttp.typedefs import Middleware
 
-from server.edge.access_log import Access, AccessLog
-from server.edge.addresses import ClientAddresses
-from server.edge.api_request import ADDRESS, ANSWER_HEADERS, VIEWER
+from server.edge.access_log import AccessLog, AccessRecord
+from server.edge.api_request import ADDRESS, RESPONSE_HEADERS, VIEWER
+from server.edge.client_addresses import ClientAddresses
 from server.edge.problems import ProblemError, problem_of, render, unexpected
 
 log = structlog.get_logger(__name__)
@@ -35,7 +35,7 @@ _GOOD_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _QUIET = ("/healthz", "/readyz", "/metrics")
 
 
-def edge(addresses: ClientAddresses, metrics: HttpMetrics, accesses: AccessLog, *, secure: bool) -> Middleware:
+def edge(addresses: ClientAddresses, metrics: HttpMetrics, access_log: AccessLog, *, secure: bool) -> Middleware:
     """Return the middleware; `secure` adds HSTS, for a service that is reached over HTTPS."""
     common = {
         "X-Content-Type-Options": "nosniff",
@@ -68,7 +68,7 @@ def edge(addresses: ClientAddresses, metrics: HttpMetrics, accesses: AccessLog, 
         route = resource.canonical if resource is not None else "unknown"
         metrics.request_done(method=request.method, route=route, status=response.status, seconds=seconds)
         if route not in _QUIET:
-            accesses.record(_access(request, request_id, response.status, seconds))
+            access_log.record(_access(request, request_id, response.status, seconds))
         return response
 
     return middleware
@@ -94,16 +94,16 @@ def _add_headers(request: web.Request, response: web.StreamResponse, common: dic
     headers.update(common)
     if "Cache-Control" not in headers:
         headers["Cache-Control"] = "no-store"
-    announced = request.get(ANSWER_HEADERS)
+    announced = request.get(RESPONSE_HEADERS)
     if announced is not None:
         headers.update(announced)
     if headers.get("Connection") == "close":
         response.force_close()
 
 
-def _access(request: web.Request, request_id: str, status: int, seconds: float) -> Access:
+def _access(request: web.Request, request_id: str, status: int, seconds: float) -> AccessRecord:
     viewer = request.get(VIEWER)
-    return Access(
+    return AccessRecord(
         request_id=request_id,
         method=request.method,
         # The path without its query: what stands there may be a ticket or a signature.

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from pydantic import BaseModel
-from pydantic.json_schema import JsonSchemaMode, models_json_schema
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json_schema
 
 from server.edge.authentication import ACCESS_COOKIE, CSRF_HEADER
-from server.edge.endpoint import FILE_FIELD, PREFIX, Access, Endpoint, Form
-from server.edge.idempotent import HEADER
-from server.edge.responses import Problem
+from server.edge.endpoint import FILE_FIELD, PREFIX, Auth, BodyFormat, Endpoint
+from server.edge.idempotency import HEADER
+from server.edge.responses import ProblemResponse
 
 _REFERENCE = "#/components/schemas/{model}"
 _WORDS = {
@@ -32,6 +32,13 @@ _DESCRIPTION = (
     "Photo sharing whose users see new photos, likes and comments the moment they happen. Errors are "
     "`application/problem+json` with a stable `code`; lists are `{items, next}`, gone through with `?cursor=`."
 )
+
+
+class _ComponentNames(GenerateJsonSchema):
+    """Name components after the resource: `PhotoResponse` is the component "Photo"."""
+
+    def normalize_name(self, name: str) -> str:
+        return super().normalize_name(name.replace("Response", ""))
 
 
 def describe(endpoints: Sequence[Endpoint], *, version: str, public_url: str) -> dict[str, Any]:
@@ -57,13 +64,15 @@ def describe(endpoints: Sequence[Endpoint], *, version: str, public_url: str) ->
 
 
 def _schemas(endpoints: Iterable[Endpoint]) -> tuple[dict[type[BaseModel], dict[str, Any]], dict[str, Any]]:
-    wanted: dict[type[BaseModel], JsonSchemaMode] = {Problem: "serialization"}
+    wanted: dict[type[BaseModel], JsonSchemaMode] = {ProblemResponse: "serialization"}
     for endpoint in endpoints:
         if endpoint.body is not None:
             wanted[endpoint.body] = "validation"
-        if endpoint.answer is not None:
-            wanted[endpoint.answer] = "serialization"
-    references, document = models_json_schema(list(wanted.items()), ref_template=_REFERENCE)
+        if endpoint.response is not None:
+            wanted[endpoint.response] = "serialization"
+    references, document = models_json_schema(
+        list(wanted.items()), ref_template=_REFERENCE, schema_generator=_ComponentNames
+    )
     names = {model: references[model, mode] for model, mode in wanted.items()}
     return names, document["$defs"]
 
@@ -82,33 +91,33 @@ def _operation(
         operation["parameters"] = parameters
     if endpoint.body is not None:
         schema = names[endpoint.body]
-        if endpoint.form is Form.MULTIPART:
+        if endpoint.body_format is BodyFormat.MULTIPART:
             schema = _with_file(schemas[schema["$ref"].rpartition("/")[2]])
-        operation["requestBody"] = {"required": True, "content": {endpoint.form.value: {"schema": schema}}}
+        operation["requestBody"] = {"required": True, "content": {endpoint.body_format.value: {"schema": schema}}}
     secured: list[dict[str, list[str]]] = [{"bearer": []}, {"cookie": []}]
-    if endpoint.access is Access.MEMBERS:
+    if endpoint.auth is Auth.REQUIRED:
         operation["security"] = secured
-    elif endpoint.access is Access.VISITORS:
+    elif endpoint.auth is Auth.OPTIONAL:
         operation["security"] = [*secured, {}]
     return operation
 
 
 def _responses(endpoint: Endpoint, names: dict[type[BaseModel], dict[str, Any]]) -> dict[str, Any]:
     done: dict[str, Any] = {"description": "done"}
-    if endpoint.answer is not None:
-        done["content"] = {"application/json": {"schema": names[endpoint.answer]}}
+    if endpoint.response is not None:
+        done["content"] = {"application/json": {"schema": names[endpoint.response]}}
     responses = {str(endpoint.status): done}
     for status in sorted(_problem_statuses(endpoint)):
         responses[str(status)] = {
             "description": _WORDS[status],
-            "content": {"application/problem+json": {"schema": names[Problem]}},
+            "content": {"application/problem+json": {"schema": names[ProblemResponse]}},
         }
     return responses
 
 
 def _problem_statuses(endpoint: Endpoint) -> set[int]:
-    statuses = {429, 503, *endpoint.problems}
-    if endpoint.access is not Access.ANYONE:
+    statuses = {429, 503, *endpoint.errors}
+    if endpoint.auth is not Auth.NONE:
         statuses |= {401} if endpoint.method == "GET" else {401, 403}
     if endpoint.query is not None or "{" in endpoint.path:
         statuses.add(400)
@@ -140,7 +149,7 @@ def _header_parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
     if endpoint.idempotent:
         text = "Makes a repeat of this request answer what the first one answered."
         parameters.append({"name": HEADER, "in": "header", "description": text, "schema": {"type": "string"}})
-    if endpoint.access is not Access.ANYONE and endpoint.method != "GET":
+    if endpoint.auth is not Auth.NONE and endpoint.method != "GET":
         text = "With the cookie session: the value of its CSRF cookie."
         parameters.append({"name": CSRF_HEADER, "in": "header", "description": text, "schema": {"type": "string"}})
     return parameters

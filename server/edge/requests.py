@@ -21,13 +21,13 @@ _TAG = re.compile(r"[^\W_][\w-]{0,49}")
 _RESERVED = {"me", "admin", "administrator", "picshare", "root", "support", "system"}
 
 
-class Input(BaseModel):
+class RequestModel(BaseModel):
     """A body; unknown names are refused, so that a mistyped one is not silently lost."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
 
-class Query(BaseModel):
+class QueryModel(BaseModel):
     """A query; unknown parameters are ignored, as links gather foreign ones. Frozen, since it is remembered."""
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
@@ -126,7 +126,7 @@ Tags = Annotated[list[str], Field(max_length=MAX_TAGS), AfterValidator(_tags)]
 Id = Annotated[int, BeforeValidator(_id, json_schema_input_type=str)]
 
 
-class SignUp(Input):
+class SignUpRequest(RequestModel):
     """A new account; with `cookie` the tokens are set as cookies and not told in the answer."""
 
     username: Username
@@ -136,7 +136,7 @@ class SignUp(Input):
     cookie: bool = False
 
 
-class SignIn(Input):
+class SignInRequest(RequestModel):
     """A name (or e-mail address) and its password; `cookie` as at sign-up."""
 
     username: Annotated[str, Field(min_length=1, max_length=254)]
@@ -144,13 +144,13 @@ class SignIn(Input):
     cookie: bool = False
 
 
-class Refresh(Input):
+class RefreshRequest(RequestModel):
     """A refresh token; without one the cookie's is taken."""
 
     refresh_token: Annotated[str, Field(max_length=200)] | None = None
 
 
-class AccountChange(Input):
+class AccountUpdate(RequestModel):
     """What to change of one's own account; what is left out stays."""
 
     display_name: Annotated[DisplayName, Field(min_length=1)] | None = None
@@ -160,7 +160,7 @@ class AccountChange(Input):
     settings: Annotated[dict[str, Any], AfterValidator(_settings)] | None = None
 
 
-class PhotoMetadata(Input):
+class PhotoMetadata(RequestModel):
     """What stands beside a new photo."""
 
     caption: Caption = ""
@@ -169,7 +169,7 @@ class PhotoMetadata(Input):
     location: Location | None = None
 
 
-class PhotoChange(Input):
+class PhotoUpdate(RequestModel):
     """What to change beside a photo; what is left out stays, an empty `location` is taken away."""
 
     caption: Caption | None = None
@@ -178,25 +178,25 @@ class PhotoChange(Input):
     location: Location | None = None
 
 
-class NewComment(Input):
+class NewComment(RequestModel):
     """A comment."""
 
     text: Annotated[str, Field(max_length=1000), AfterValidator(_prose), Field(min_length=1)]
 
 
-class NotificationIds(Input):
+class NotificationSelection(RequestModel):
     """Which notifications; all of them when left out."""
 
     ids: Annotated[list[Id], Field(max_length=100)] | None = None
 
 
-class PhotoOfCall(Input):
+class PhotoReference(RequestModel):
     """Which photo a live client's call is about."""
 
     photo_id: Id
 
 
-class ListQuery(Query):
+class ListQuery(QueryModel):
     """Which part of a list."""
 
     limit: Annotated[int, BeforeValidator(_digits), Field(ge=1, le=100)] = 20

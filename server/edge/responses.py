@@ -20,7 +20,7 @@ Id = Annotated[str, Field(min_length=13, max_length=13, pattern="^[0-9A-HJKMNP-T
 Time = Annotated[str, Field(json_schema_extra={"format": "date-time"}, examples=["2026-11-20T12:00:00.000Z"])]
 
 
-class Response(BaseModel):
+class ResponseModel(BaseModel):
     """A body that the API gives."""
 
     model_config = ConfigDict(extra="forbid")
@@ -33,21 +33,21 @@ class Response(BaseModel):
 T = TypeVar("T", bound=BaseModel)
 
 
-class ListOf(Response, Generic[T]):
+class ListResponse(ResponseModel, Generic[T]):
     """A part of a list; `next` is the cursor of what follows, null at the end."""
 
     items: list[T]
     next: str | None
 
 
-class StreamPosition(Response):
+class StreamPosition(ResponseModel):
     """A place in a live stream: what was announced up to there, an answer shows."""
 
     epoch: str
     offset: int
 
 
-class ListInStream(ListOf[T], Generic[T]):
+class StreamListResponse(ListResponse[T], Generic[T]):
     """A list to which a live stream brings what is new.
 
     `stream` is the place from which to recover that stream, on the first page; null on others, and where it is unknown.
@@ -61,21 +61,25 @@ def stream_position(position: tuple[str, int] | None) -> dict[str, Any] | None:
     return None if position is None else {"epoch": position[0], "offset": position[1]}
 
 
-class Person(Response):
-    """The little of a person that stands beside other things."""
+class UserFields(ResponseModel):
+    """Base of every shape that shows a user."""
 
     id: Id
     username: str
     display_name: str
     avatar_url: str | None
 
+
+class UserSummaryResponse(UserFields):
+    """A user as shown with photos, comments and notifications, and in lists."""
+
     @classmethod
-    def of(cls, person: models.Person | models.User) -> Person:
+    def from_model(cls, person: models.Person | models.User) -> UserSummaryResponse:
         """Return the JSON shape of a person."""
         return cls(**person_fields(person if isinstance(person, models.Person) else _person(person)))
 
 
-class RelationToViewer(Response):
+class RelationToViewer(ResponseModel):
     """How the viewer stands to a profile."""
 
     following: bool
@@ -85,7 +89,7 @@ class RelationToViewer(Response):
     muting: bool
 
 
-class Profile(Person):
+class ProfileResponse(UserFields):
     """What everybody may know of an account; `relation` is null for visitors and on one's own.
 
     `online` and `last_seen` are null unless the viewer may know: followers, if the person lets them, and the person.
@@ -103,7 +107,9 @@ class Profile(Person):
     last_seen: Time | None
 
     @classmethod
-    def shaped(cls, user: models.User, relation: models.Relation | None, presence: Presence | None) -> Profile:
+    def from_model(
+        cls, user: models.User, relation: models.Relation | None, presence: Presence | None
+    ) -> ProfileResponse:
         """Return the profile as a viewer sees it."""
         return cls(
             **_public(user),
@@ -113,7 +119,7 @@ class Profile(Person):
         )
 
 
-class Account(Person):
+class AccountResponse(UserFields):
     """One's own account; `presence` is whom the person lets know whether they are online."""
 
     bio: str
@@ -128,12 +134,12 @@ class Account(Person):
     settings: dict[str, Any]
 
     @classmethod
-    def shaped(cls, user: models.User) -> Account:
+    def from_model(cls, user: models.User) -> AccountResponse:
         """Return the account as its owner sees it."""
         return cls(**_public(user), presence=user.presence, email=user.email, role=user.role, settings=user.settings)
 
 
-class Tokens(Response):
+class TokensResponse(ResponseModel):
     """A session's tokens. With cookies they are not told, but the CSRF token is; `expires_in` in seconds."""
 
     access_token: str | None = None
@@ -141,14 +147,14 @@ class Tokens(Response):
     token_type: Literal["Bearer"] = "Bearer"  # noqa: S105 - the scheme's name
     expires_in: int
     csrf_token: str | None = None
-    user: Account | None = None
+    user: AccountResponse | None = None
 
     def to_bytes(self) -> bytes:
         """Return the JSON without what is not told."""
         return self.model_dump_json(exclude_none=True).encode()
 
 
-class PhotoUrls(Response):
+class PhotoUrls(ResponseModel):
     """Where the images are; empty until the photo is ready. `original` is told to the owner alone, not in the feed."""
 
     thumb: str | None = None
@@ -156,11 +162,11 @@ class PhotoUrls(Response):
     original: str | None = None
 
 
-class Photo(Response):
+class PhotoResponse(ResponseModel):
     """A photo; `placeholder` is a thumbhash in base 64, sizes are pixels of the upright picture."""
 
     id: Id
-    author: Person
+    author: UserSummaryResponse
     caption: str
     alt_text: str
     tags: list[str]
@@ -176,29 +182,29 @@ class Photo(Response):
     liked: bool
 
 
-class Likes(Response):
+class LikeResponse(ResponseModel):
     """What a like or unlike left behind."""
 
     liked: bool
     likes: int
 
 
-class Comment(Response):
+class CommentResponse(ResponseModel):
     """A comment."""
 
     id: Id
     photo_id: Id
-    author: Person
+    author: UserSummaryResponse
     text: str
     created_at: Time
 
 
-class Notification(Response):
+class NotificationResponse(ResponseModel):
     """An entry of the inbox: up to three people, newest first, `count` of them in all."""
 
     id: Id
     kind: models.NotificationKind
-    actors: list[Person]
+    actors: list[UserSummaryResponse]
     count: int
     photo_id: Id | None
     text: str
@@ -208,14 +214,14 @@ class Notification(Response):
     read: bool
 
 
-class Counters(Response):
+class NotificationCountersResponse(ResponseModel):
     """How many notifications are not yet seen (the badge) and not yet opened."""
 
     unseen: int
     unread: int
 
 
-class LiveTicket(Response):
+class LiveTicketResponse(ResponseModel):
     """A ticket for one live connection at `url`."""
 
     token: str
@@ -223,14 +229,14 @@ class LiveTicket(Response):
     expires_at: Time
 
 
-class FieldProblem(Response):
+class FieldProblem(ResponseModel):
     """What is wrong with one field."""
 
     field: str
     message: str
 
 
-class Problem(Response):
+class ProblemResponse(ResponseModel):
     """An error (RFC 9457); `code` is stable, `detail` is for people."""
 
     type: str

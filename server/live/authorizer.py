@@ -6,7 +6,7 @@ import orjson
 
 from channels.contract.errors import PermissionDeniedError, UnknownChannelError
 from channels.contract.ports import Grant, Identity
-from server.actions.presence import PresenceView
+from server.actions.presence import PresenceReader
 from server.live.store_errors import store_errors
 from storage import ids
 from storage.errors import NotFoundError
@@ -19,7 +19,7 @@ from workers.jobs.publications import FEED, NOTIFICATIONS, PRESENCE
 class LiveAuthorizer:
     """Let people hear `photo:<id>`, `user:<id>` and `presence:<id>` of what they may see and know."""
 
-    def __init__(self, db: Queryable, presence: PresenceView) -> None:
+    def __init__(self, db: Queryable, presence: PresenceReader) -> None:
         self._db = db
         self._view = presence
         self._kinds = {"photo": self._photo, "user": self._user, PRESENCE: self._presence}

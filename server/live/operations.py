@@ -13,9 +13,9 @@ from channels.contract.errors import LiveUnavailableError, OperationError, Unkno
 from channels.contract.ports import Identity
 from server.actions.counting import Counting
 from server.edge.problems import ProblemError, invalid, problem_of
-from server.edge.requests import NotificationIds, PhotoOfCall
-from server.edge.responses import Counters, Likes
-from server.identity.quotas_policy import Limits
+from server.edge.requests import NotificationSelection, PhotoReference
+from server.edge.responses import LikeResponse, NotificationCountersResponse
+from server.identity.rate_limits import RateLimits
 from storage.limits.gate import Gate
 from storage.models import PhotoCounters
 from storage.postgres.database import Database
@@ -39,16 +39,16 @@ class LiveOperations:
     An error has the status of the REST API's answer as its code (404, 422, 429), and its words.
     """
 
-    def __init__(self, db: Database, counting: Counting, gate: Gate, limits: Limits) -> None:
+    def __init__(self, db: Database, counting: Counting, gate: Gate, limits: RateLimits) -> None:
         self._db = db
         self._counting = counting
         self._gate = gate
         self._limits = limits
         self._table = {
-            "like": Operation(takes=PhotoOfCall, quota="likes", run=self._like),
-            "unlike": Operation(takes=PhotoOfCall, quota="likes", run=self._unlike),
-            "seen": Operation(takes=NotificationIds, quota="writes", run=self._seen),
-            "read": Operation(takes=NotificationIds, quota="writes", run=self._read),
+            "like": Operation(takes=PhotoReference, quota="likes", run=self._like),
+            "unlike": Operation(takes=PhotoReference, quota="likes", run=self._unlike),
+            "seen": Operation(takes=NotificationSelection, quota="writes", run=self._seen),
+            "read": Operation(takes=NotificationSelection, quota="writes", run=self._read),
             "counters": Operation(takes=Nothing, quota="reads", run=self._counters),
         }
 
@@ -73,33 +73,33 @@ class LiveOperations:
             detail = f'the limit "{policy.name}" is used up; come back in {quota.retry_after_whole} s'
             raise ProblemError(429, "too_many_requests", detail)
 
-    async def _like(self, user_id: int, form: PhotoOfCall) -> bytes:
+    async def _like(self, user_id: int, form: PhotoReference) -> bytes:
         async with self._db.transaction() as tx:
             state = await likes.add(tx, photo_id=form.photo_id, user_id=user_id)
         return await self._liked(user_id, state)
 
-    async def _unlike(self, user_id: int, form: PhotoOfCall) -> bytes:
+    async def _unlike(self, user_id: int, form: PhotoReference) -> bytes:
         async with self._db.transaction() as tx:
             state = await likes.remove(tx, photo_id=form.photo_id, user_id=user_id)
         return await self._liked(user_id, state)
 
     async def _liked(self, user_id: int, state: PhotoCounters) -> bytes:
         await self._counting.apply(state, user_id)
-        return Likes(liked=state.liked, likes=state.likes).to_bytes()
+        return LikeResponse(liked=state.liked, likes=state.likes).to_bytes()
 
-    async def _seen(self, user_id: int, form: NotificationIds) -> bytes:
+    async def _seen(self, user_id: int, form: NotificationSelection) -> bytes:
         async with self._db.transaction() as tx:
             await notifications.mark_seen(tx, user_id, form.ids)
         return await self._counters(user_id, form)
 
-    async def _read(self, user_id: int, form: NotificationIds) -> bytes:
+    async def _read(self, user_id: int, form: NotificationSelection) -> bytes:
         async with self._db.transaction() as tx:
             await notifications.mark_read(tx, user_id, form.ids)
         return await self._counters(user_id, form)
 
     async def _counters(self, user_id: int, _form: object) -> bytes:
         found = await notifications.counters(self._db, user_id)
-        return Counters(unseen=found.unseen, unread=found.unread).to_bytes()
+        return NotificationCountersResponse(unseen=found.unseen, unread=found.unread).to_bytes()
 
 
 class Nothing(BaseModel):

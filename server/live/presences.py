@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from channels.contract.errors import NotOfferedError, PermissionDeniedError, UnknownChannelError
 from channels.contract.ports import Identity, Member, Presence
-from server.actions.presence import PresenceView
+from server.actions.presence import PresenceReader
 from server.live.store_errors import store_errors
 from storage import ids
 from workers.jobs import publications
@@ -15,7 +15,7 @@ from workers.jobs import publications
 class LivePresences:
     """Tell of one person on each channel `presence:<id>`: the one that it is named by."""
 
-    def __init__(self, view: PresenceView) -> None:
+    def __init__(self, view: PresenceReader) -> None:
         self._view = view
 
     async def present(self, identity: Identity, channel: str) -> Sequence[Member]:

@@ -10,7 +10,7 @@ from channels.contract.errors import TokenExpiredError, TokenInvalidError
 from channels.contract.ports import Identity
 from channels.live import Live
 from server.edge.api_request import ADDRESS
-from server.edge.authentication import Authentication
+from server.edge.authentication import RequestAuthenticator
 from server.edge.endpoint import PREFIX
 from server.edge.problems import unauthorized
 
@@ -27,7 +27,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 class LiveRoutes:
     """Put a process's live layer at its addresses."""
 
-    def __init__(self, live: Live, authentication: Authentication) -> None:
+    def __init__(self, live: Live, authentication: RequestAuthenticator) -> None:
         self._live = live
         self._authentication = authentication
 

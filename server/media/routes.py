@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from server.edge.authentication import Authentication
+from server.edge.authentication import RequestAuthenticator
 from server.edge.problems import ProblemError
 from server.media.urls import MediaUrls
 from storage.blobs.port import Blob, Blobs, original_key, variant_key
@@ -22,7 +22,7 @@ class MediaRoutes:
     """`/media/<sha256>/<variant>.<ext>`."""
 
     def __init__(
-        self, db: Queryable, blobs: Blobs, urls: MediaUrls, authentication: Authentication, tickets: Tickets
+        self, db: Queryable, blobs: Blobs, urls: MediaUrls, authentication: RequestAuthenticator, tickets: Tickets
     ) -> None:
         self._db = db
         self._blobs = blobs

@@ -35,7 +35,7 @@ from storage.limits.tickets import Tickets
 from storage.postgres.database import Database
 from storage.redis.client import Redis
 from storage.stores import photos
-from tests.support.person import Answer, Person
+from tests.support.person import Person, Response
 
 SECRET = b"a secret for tests, 32 bytes long"
 
@@ -78,10 +78,10 @@ class Api:
         """Sign somebody up."""
         return await Person.sign_up(self.session, self.url, name)
 
-    async def get(self, path: str, **options: Any) -> Answer:
-        """Ask for an address outside the API, as nobody."""
+    async def get(self, path: str, **options: Any) -> Response:
+        """Request a path outside the API without credentials."""
         async with self.session.get(self.url + path, **options) as response:
-            return Answer(response.status, response.headers, await response.read())
+            return Response(response.status, response.headers, await response.read())
 
     async def finish(self, photo: dict[str, Any], *, width: int = 640, height: int = 427) -> None:
         """Do what the media worker does: make a variant and mark the photo ready."""

@@ -15,7 +15,7 @@ from channels.contract.ports import Ports
 from channels.contract.settings import LiveSettings
 from channels.live import Live
 from server.actions.counting import Counting
-from server.actions.presence import PresenceView
+from server.actions.presence import PresenceReader
 from server.api.services import Services
 from server.composition.delivery import delivery_script
 from server.identity.tokens import AccessTokens
@@ -46,7 +46,7 @@ async def running_live_api(
         notification_log=NotificationLog(redis, delivery_script(redis)),
         sign=services.media_urls.sign,
     )
-    view = PresenceView(services.db, services.presence)
+    view = PresenceReader(services.db, services.presence)
     ports = Ports(
         authenticator=LiveAuthenticator(AccessTokens(SECRET), services.tickets),
         streams=streams,

@@ -24,7 +24,7 @@ from tests.support.eventually import eventually
 API = "/api/v1"
 
 
-class Answer:
+class Response:
     """An HTTP answer read to its end."""
 
     def __init__(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
@@ -121,14 +121,14 @@ class Person:
         )
         return person
 
-    async def call(self, method: str, path: str, **options: Any) -> Answer:
+    async def call(self, method: str, path: str, **options: Any) -> Response:
         """Send one request and read the answer; raise what aiohttp raises when there is none."""
         headers = {**options.pop("headers", {})}
         if self.token:
             headers.setdefault("Authorization", f"Bearer {self.token}")
         address = path if path.startswith("http") else self.url + (path if path.startswith("/media") else API + path)
         async with self._session.request(method, address, headers=headers, **options) as response:
-            return Answer(response.status, response.headers, await response.read())
+            return Response(response.status, response.headers, await response.read())
 
     async def follow(self, other: Person) -> None:
         """Follow somebody."""
@@ -140,7 +140,7 @@ class Person:
         photo: dict[str, Any] = answer.expect(201)
         return photo
 
-    async def try_upload(self, picture: Path | bytes, caption: str = "", *, key: str | None = None) -> Answer:
+    async def try_upload(self, picture: Path | bytes, caption: str = "", *, key: str | None = None) -> Response:
         """Upload a picture in one request and return the answer, whatever it is."""
         form = aiohttp.FormData()
         data = picture if isinstance(picture, bytes) else await asyncio.to_thread(picture.read_bytes)

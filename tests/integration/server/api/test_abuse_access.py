@@ -21,7 +21,7 @@ from storage import ids
 from storage.models import NotificationKind
 from storage.stores import notifications
 from tests.support.api import SECRET, Api, running_api, with_limits
-from tests.support.person import Answer, Person
+from tests.support.person import Person, Response
 from tests.support.pictures import photograph
 
 pytestmark = pytest.mark.engines
@@ -177,7 +177,7 @@ async def test_rates_beyond_the_limit_are_429_with_retry_after(services: Service
         ann, bob = await api.person(), await api.person()
         photo = await ann.upload(photograph())
 
-        async def like() -> Answer:
+        async def like() -> Response:
             return await ann.call("PUT", f"/photos/{photo['id']}/like")
 
         first, second, third = await like(), await like(), await like()

@@ -14,14 +14,14 @@ from storage import ids
 from storage.ids import slot_group
 from storage.redis.client import Redis
 from tests.support.api import Api
-from tests.support.person import Answer
+from tests.support.person import Response
 
 pytestmark = pytest.mark.engines
 
 PASSWORD = "correct horse battery"
 
 
-def cookies_of(answer: Answer) -> SimpleCookie:
+def cookies_of(answer: Response) -> SimpleCookie:
     """Return the cookies that an answer sets."""
     jar = SimpleCookie()
     for header in answer.headers.getall("Set-Cookie"):  # type: ignore[attr-defined]

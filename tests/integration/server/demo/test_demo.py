@@ -11,7 +11,7 @@ import pytest
 from argon2 import PasswordHasher
 
 from server.demo.community import Demo
-from server.demo.story import MEMBERS, PICTURES
+from server.demo.story import PHOTOS, USERS
 from server.identity.passwords import Passwords
 from storage.blobs.file import FileBlobs
 from storage.errors import UnavailableError
@@ -80,9 +80,9 @@ async def test_the_community_comes_once(database: Database, passwords: Passwords
         first = await counts(database)
         assert not await demo.run()
     assert await counts(database) == first
-    assert (first["users"], first["photos"]) == (len(MEMBERS), len(PICTURES))
-    assert first["likes"] == sum(len(picture.likes) for picture in PICTURES)
-    assert first["comments"] == sum(len(picture.comments) for picture in PICTURES)
+    assert (first["users"], first["photos"]) == (len(USERS), len(PHOTOS))
+    assert first["likes"] == sum(len(picture.likes) for picture in PHOTOS)
+    assert first["comments"] == sum(len(picture.comments) for picture in PHOTOS)
     assert await demo.available()
 
 
@@ -94,7 +94,7 @@ async def test_an_interrupted_start_is_taken_up(database: Database, passwords: P
     async with media_worker(database):
         assert await Demo(database, FileBlobs(tmp_path), passwords).run()
     whole = await counts(database)
-    assert (whole["users"], whole["photos"]) == (len(MEMBERS), len(PICTURES))
+    assert (whole["users"], whole["photos"]) == (len(USERS), len(PHOTOS))
 
 
 async def test_nobody_is_added_where_somebody_is(database: Database, passwords: Passwords, tmp_path: Path) -> None:

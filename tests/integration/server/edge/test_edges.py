@@ -40,7 +40,7 @@ async def test_every_error_is_a_problem(api: Api) -> None:
     ]
     for method, path, options, status, code in cases:
         answer = await ann.call(method, path, **options)
-        problem = responses.Problem.model_validate(answer.expect(status))
+        problem = responses.ProblemResponse.model_validate(answer.expect(status))
         assert (problem.code, problem.status, problem.type) == (code, status, f"/docs#{code}"), path
         assert answer.headers["Content-Type"] == "application/problem+json", path
         assert answer.headers["X-Request-Id"] == problem.request_id
@@ -114,23 +114,23 @@ async def test_the_shapes_that_are_described_are_those_that_are_given(api: Api) 
     """What the API answers fits the models of its description, field by field."""
     ann, bob = await api.person(), await api.person()
     photo = await ann.upload(photograph(), "caption")
-    responses.Photo.model_validate(photo)
+    responses.PhotoResponse.model_validate(photo)
     await api.finish(photo)
     await bob.follow(ann)
     comment = await bob.call("POST", f"/photos/{photo['id']}/comments", json={"text": "text"})
-    responses.Comment.model_validate(comment.expect(201))
+    responses.CommentResponse.model_validate(comment.expect(201))
     for path, model in (
-        (f"/photos/{photo['id']}", responses.Photo),
-        ("/feed", responses.ListInStream[responses.Photo]),
-        (f"/photos/{photo['id']}/comments", responses.ListOf[responses.Comment]),
-        (f"/users/{ann.id}", responses.Profile),
-        (f"/users/{ann.id}/followers", responses.ListOf[responses.Person]),
-        ("/users/me", responses.Account),
-        ("/notifications", responses.ListInStream[responses.Notification]),
-        ("/notifications/counters", responses.Counters),
+        (f"/photos/{photo['id']}", responses.PhotoResponse),
+        ("/feed", responses.StreamListResponse[responses.PhotoResponse]),
+        (f"/photos/{photo['id']}/comments", responses.ListResponse[responses.CommentResponse]),
+        (f"/users/{ann.id}", responses.ProfileResponse),
+        (f"/users/{ann.id}/followers", responses.ListResponse[responses.UserSummaryResponse]),
+        ("/users/me", responses.AccountResponse),
+        ("/notifications", responses.StreamListResponse[responses.NotificationResponse]),
+        ("/notifications/counters", responses.NotificationCountersResponse),
     ):
         model.model_validate((await bob.call("GET", path)).expect(200))
-    responses.LiveTicket.model_validate((await bob.call("POST", "/live/token")).expect(201))
+    responses.LiveTicketResponse.model_validate((await bob.call("POST", "/live/token")).expect(201))
 
 
 async def test_a_ticket_opens_one_connection_and_then_nothing(api: Api) -> None:

@@ -11,7 +11,7 @@ import pytest
 from channels.bus.envelope import stream_body
 from channels.contract.errors import PermissionDeniedError, TokenExpiredError, TokenInvalidError, UnknownChannelError
 from channels.contract.ports import Identity, Position
-from server.actions.presence import PresenceView
+from server.actions.presence import PresenceReader
 from server.composition.delivery import delivery_script
 from server.identity.tokens import AccessTokens
 from server.live.authenticator import LiveAuthenticator
@@ -38,7 +38,7 @@ def identity_of(person: Person) -> Identity:
 
 def authorizer_of(api: Api) -> LiveAuthorizer:
     """Return the authorizer on the API's stores."""
-    return LiveAuthorizer(api.services.db, PresenceView(api.services.db, api.services.presence))
+    return LiveAuthorizer(api.services.db, PresenceReader(api.services.db, api.services.presence))
 
 
 @pytest.fixture

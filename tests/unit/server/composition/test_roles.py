@@ -9,7 +9,7 @@ from server.composition.brokers import open_relaying, routes_of
 from server.composition.roles import Role, Service, require_backends, services_of
 from server.composition.wiring import QUEUE_SERVICES, policy_of
 from server.config.settings import Settings
-from server.demo.story import FOLLOWS, MEMBERS, PICTURES
+from server.demo.story import FOLLOWS, PHOTOS, USERS
 from server.errors import ConfigError
 from workers.broker.routing import QUEUES
 
@@ -55,12 +55,12 @@ async def test_relaying_needs_a_broker_to_relay_to() -> None:
 
 def test_the_story_is_consistent() -> None:
     """Everybody who is mentioned exists, nobody follows or likes themselves, and every photo can be described."""
-    names = {member.username for member in MEMBERS}
+    names = {member.username for member in USERS}
     assert set(FOLLOWS) == names
     for follower, followees in FOLLOWS.items():
         assert follower not in followees
         assert set(followees) <= names
-    for picture in PICTURES:
+    for picture in PHOTOS:
         assert {picture.author, *picture.likes, *(name for name, _ in picture.comments)} <= names
         assert picture.author not in picture.likes
         assert picture.alt_text

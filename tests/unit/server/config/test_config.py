@@ -11,7 +11,7 @@ import pytest
 from server.config.loading import load_settings
 from server.config.reference import effective, markdown, sections, toml
 from server.errors import ConfigError
-from server.identity.quotas_policy import Limits
+from server.identity.rate_limits import RateLimits
 
 ROOT = Path(__file__).parents[4]
 
@@ -175,4 +175,4 @@ def test_the_reference_is_what_the_code_says() -> None:
 
 def test_the_limits_are_those_of_the_api() -> None:
     """Every rate limit of the API can be set, and the defaults agree."""
-    assert load_settings().limits.model_dump() == dataclasses.asdict(Limits())
+    assert load_settings().limits.model_dump() == dataclasses.asdict(RateLimits())

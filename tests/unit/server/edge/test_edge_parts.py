@@ -13,15 +13,15 @@ from aiohttp.test_utils import make_mocked_request
 from argon2 import PasswordHasher
 from pydantic import BaseModel, ValidationError
 
-from server.edge.access_log import Access, JsonLines
-from server.edge.addresses import ClientAddresses
+from server.edge.access_log import AccessRecord, JsonLines
+from server.edge.client_addresses import ClientAddresses
 from server.edge.cursors import BadCursorError
 from server.edge.problems import invalid, problem_of
-from server.edge.requests import AccountChange, NewComment, PhotoMetadata, SignUp, tag_of
+from server.edge.requests import AccountUpdate, NewComment, PhotoMetadata, SignUpRequest, tag_of
 from server.identity import passwords
 from server.identity.errors import PasswordsBusyError
 from server.identity.passwords import Passwords
-from server.identity.quotas_policy import Limits, address_subject, announce, rate
+from server.identity.rate_limits import RateLimits, address_subject, parse_rate, rate_limit_headers
 from storage.errors import ConflictError, InvalidValueError, NotFoundError, SchemaError, UnavailableError
 from storage.limits.quotas import Quota
 
@@ -66,34 +66,37 @@ def test_whom_an_address_counts_as(address: str, subject: str) -> None:
 @pytest.mark.parametrize(("text", "limit", "seconds"), [("120/m", 120, 60), ("10/5m", 10, 300), ("1/d", 1, 86400)])
 def test_rates_are_read(text: str, limit: int, seconds: int) -> None:
     """So many in a number of seconds, minutes, hours or days."""
-    policy = rate("reads", text)
+    policy = parse_rate("reads", text)
     assert (policy.name, policy.limit, policy.window_seconds) == ("reads", limit, seconds)
 
 
 @pytest.mark.parametrize("text", ["", "0/m", "-1/m", "10", "10/", "10/w", "ten/m", "1/0m", "1.5/m"])
 def test_other_texts_are_no_rates(text: str) -> None:
     """The error shows how to write one."""
-    with pytest.raises(ValueError, match="is not a rate; write for example"):
-        rate("reads", text)
+    with pytest.raises(ValueError, match="is not a parse_rate; write for example"):
+        parse_rate("reads", text)
 
 
 def test_every_default_is_a_rate() -> None:
     """The defaults can be read."""
-    limits = Limits()
-    assert all(limits.policy(name).limit > 0 for name in Limits.__dataclass_fields__)
+    limits = RateLimits()
+    assert all(limits.policy(name).limit > 0 for name in RateLimits.__dataclass_fields__)
 
 
 def test_a_refusal_says_when_to_come_back() -> None:
     """Retry-After is in whole seconds, rounded up, and stands only on refusals."""
-    policy = rate("likes", "2/h")
+    policy = parse_rate("likes", "2/h")
     used = Quota(allowed=False, limit=2, remaining=0, reset_after=3599.2, retry_after=1799.2)
-    assert announce(policy, used) == {
+    assert rate_limit_headers(policy, used) == {
         "RateLimit-Policy": '"likes";q=2;w=3600',
         "RateLimit": '"likes";r=0;t=3600',
         "Retry-After": "1800",
     }
     left = Quota(allowed=True, limit=2, remaining=1, reset_after=0.1, retry_after=0)
-    assert announce(policy, left) == {"RateLimit-Policy": '"likes";q=2;w=3600', "RateLimit": '"likes";r=1;t=1'}
+    assert rate_limit_headers(policy, left) == {
+        "RateLimit-Policy": '"likes";q=2;w=3600',
+        "RateLimit": '"likes";r=1;t=1',
+    }
 
 
 @pytest.mark.parametrize(
@@ -203,10 +206,10 @@ def test_what_cannot_be_a_tag(text: str) -> None:
         (PhotoMetadata, {"caption": "x" * 2201}),
         (PhotoMetadata, {"tags": ["t"] * 31}),
         (PhotoMetadata, {"location": "a\nb\x07"}),
-        (AccountChange, {"display_name": ""}),
-        (AccountChange, {"settings": {"a": "x" * 9000}}),
-        (AccountChange, {"role": "admin"}),
-        (SignUp, {"username": "ann", "email": "a@b", "password": "12345678"}),
+        (AccountUpdate, {"display_name": ""}),
+        (AccountUpdate, {"settings": {"a": "x" * 9000}}),
+        (AccountUpdate, {"role": "admin"}),
+        (SignUpRequest, {"username": "ann", "email": "a@b", "password": "12345678"}),
     ],
 )
 def test_input_beyond_its_bounds_is_refused(model: type[BaseModel], fields: dict[str, object]) -> None:
@@ -219,7 +222,7 @@ async def test_an_access_line_is_one_json_object() -> None:
     """What stands in a path cannot break out of its line."""
     lines: list[str] = []
     JsonLines(lines.append).record(
-        Access(
+        AccessRecord(
             request_id="r",
             method="GET",
             path='/x\n{"event":"forged"}',

@@ -1,4 +1,4 @@
-"""Rate limits: which class of request may come how often, and the headers that announce it.
+"""Rate limits: which class of request may come how often, and the headers that rate_limit_headers it.
 
 Signed-in people are counted by themselves, everybody else by address. The header fields follow
 draft-ietf-httpapi-ratelimit-headers: `RateLimit-Policy: "reads";q=1200;w=60` is the rule, and
@@ -18,18 +18,18 @@ _RATE = re.compile(r"([1-9][0-9]{0,8})/([1-9][0-9]{0,6})?([smhd])")
 _UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
-def rate(name: str, text: str) -> QuotaPolicy:
-    """Return the policy of a rate such as "1200/m", "20/h" or "10/5m"; raise `ValueError` for any other text."""
+def parse_rate(name: str, text: str) -> QuotaPolicy:
+    """Return the policy of a parse_rate such as "1200/m", "20/h" or "10/5m"; raise `ValueError` for any other text."""
     match = _RATE.fullmatch(text)
     if match is None:
-        raise ValueError(f'"{text}" is not a rate; write for example 120/m, 20/h or 10/5m')
+        raise ValueError(f'"{text}" is not a parse_rate; write for example 120/m, 20/h or 10/5m')
     window = int(match[2] or 1) * _UNIT_SECONDS[match[3]]
     return QuotaPolicy(name=name, limit=int(match[1]), window_seconds=window)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Limits:
-    """One rate for each class of request; the whole of it may come at once, then it fills up evenly."""
+class RateLimits:
+    """One parse_rate for each class of request; the whole of it may come at once, then it fills up evenly."""
 
     reads: str = "1200/m"
     writes: str = "240/m"
@@ -43,7 +43,7 @@ class Limits:
 
     def policy(self, name: str) -> QuotaPolicy:
         """Return the policy of a class, by its field's name."""
-        return rate(name, str(getattr(self, name)))
+        return parse_rate(name, str(getattr(self, name)))
 
 
 def address_subject(address: str) -> str:
@@ -59,7 +59,7 @@ def address_subject(address: str) -> str:
     return f"addr:{parsed}"
 
 
-def announce(policy: QuotaPolicy, quota: Quota) -> dict[str, str]:
+def rate_limit_headers(policy: QuotaPolicy, quota: Quota) -> dict[str, str]:
     """Return the header fields of an answer: the rule, what is left, and after a refusal when to come back."""
     fields = {
         "RateLimit-Policy": f'"{policy.name}";q={policy.limit};w={policy.window_seconds}',

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from server.edge.api_request import ApiRequest, json_answer
+from server.edge.api_request import ApiRequest, json_response
 from server.edge.problems import ProblemError, bad_field
 from storage.postgres.database import Database, Transaction
 from storage.stores import idempotency
@@ -29,27 +29,27 @@ class Idempotency:
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    async def create(self, call: ApiRequest, fingerprint: bytes, act: Act) -> web.Response:
+    async def create(self, request: ApiRequest, fingerprint: bytes, act: Act) -> web.Response:
         """Answer 201 with what `act` returns (JSON), or with what it returned for the same key before.
 
         `act` writes within the transaction it is given. `fingerprint` is the whole input. Raises a 422
         for a key that came with another input and a 409 while the first request still runs.
         """
-        key = _key_of(call.request)
+        key = _key_of(request.http)
         if key is None:
             async with self._db.transaction() as tx:
                 body = await act(tx)
-            return json_answer(body, status=201)
-        user_id = call.viewer.user_id
+            return json_response(body, status=201)
+        user_id = request.viewer.user_id
         # The same key at another address is another input.
-        print_ = hashlib.sha256(f"{call.request.method} {call.request.path}\n".encode() + fingerprint).hexdigest()
+        print_ = hashlib.sha256(f"{request.http.method} {request.http.path}\n".encode() + fingerprint).hexdigest()
         async with self._db.transaction() as tx:
             claim = await idempotency.claim(tx, user_id=user_id, key=key, fingerprint=print_)
             if claim.state != "new":
                 return _repeated(claim)
             body = await act(tx)
             await idempotency.finish(tx, user_id=user_id, key=key, fingerprint=print_, status=201, response=body)
-        return json_answer(body, status=201)
+        return json_response(body, status=201)
 
 
 def _repeated(claim: idempotency.Claim) -> web.Response:
@@ -58,7 +58,7 @@ def _repeated(claim: idempotency.Claim) -> web.Response:
     if claim.state == "running":
         detail = "the first request with this key still runs"
         raise ProblemError(409, "idempotency_key_in_use", detail, headers={"Retry-After": "1"})
-    response = json_answer(claim.response or b"", status=claim.status or 201)
+    response = json_response(claim.response or b"", status=claim.status or 201)
     response.headers["Idempotent-Replayed"] = "true"
     return response
 
