@@ -1,9 +1,10 @@
-"""The live layer's front: what a process needs to hold live connections, put together."""
+"""The live layer of one process: what it runs and closes, and the function that builds it."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import structlog
 from aiohttp import web
@@ -17,7 +18,7 @@ from channels.bus.redis_client import RedisClient
 from channels.bus.registry import Registry
 from channels.commands.connect import ConnectHandler
 from channels.commands.connection_manager import ConnectionManager
-from channels.commands.dispatcher import CommandDispatcher, Desks
+from channels.commands.dispatcher import CommandDispatcher
 from channels.commands.emulation import Emulation
 from channels.commands.subscriptions import SubscriptionHandler
 from channels.connection.drain import drain
@@ -25,10 +26,9 @@ from channels.connection.keepalive import Keepalive
 from channels.connection.write_buffer import WriteScheduler
 from channels.contract.errors import LiveUnavailableError
 from channels.contract.metrics import LiveMetrics, NoLiveMetrics
-from channels.contract.ports import Ports
+from channels.contract.ports import Authenticator, Ports
 from channels.contract.settings import LiveSettings
 from channels.hub.delivery import Delivery
-from channels.hub.ears import Ears
 from channels.hub.heartbeat import Heartbeat
 from channels.hub.hub import Hub
 from channels.hub.recovery import StreamRecovery
@@ -44,101 +44,129 @@ from channels.transports.websocket_format import WebSocketFormat
 log = structlog.get_logger(__name__)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Live:
-    """Hold this process's live connections and deliver to them what pub/sub brings.
+    """The live connections of this process and the tasks behind them; made by `build_live`.
 
-    `run` does the work behind the connections and has to run while `handle` answers; until pub/sub
-    stands (`ready`), clients are told to try again. `close` drains: call it before cancelling `run`.
+    `run` has to run while requests are handled. Until pub/sub is connected (`ready`), connects are answered with a
+    temporary error. `close` drains the connections: await it before cancelling `run`.
     """
 
-    def __init__(
-        self,
-        redis: RedisClient,
-        ports: Ports,
-        group_of: Callable[[int], int],
-        settings: LiveSettings | None = None,
-        *,
-        metrics: LiveMetrics | None = None,
-    ) -> None:
-        settings = settings or LiveSettings()
-        metrics = metrics or NoLiveMetrics()
-        self._settings = settings
-        self.authenticator = ports.authenticator
-        self.process_id = draw_process_id()
-        channels = process_channels(self.process_id)
-        self._hub = Hub(WriteScheduler(metrics.live_sent, patience=settings.close_deadline))
-        self._registry = Registry(redis, self.process_id, group_of, self._hub.has_user, joined=metrics.live_joined)
-        self._resync = StreamRecovery(self._hub, self._registry, ports.streams, settings, metrics)
-        processes = Processes(redis, self.process_id, deadline=settings.process_deadline)
-        book = PresenceStore(redis, group_of)
-        self._attendance = Heartbeat(processes, book, self._resync.forgotten, settings, metrics)
-        delivery = Delivery(self._hub, ports.presences, frozenset(channels), self._resync, self._hear)
-        self._pubsub = PubSub(redis, channels, delivery, wanted=self._hub.wanted, deadline=settings.pubsub_deadline)
-        self._keepalive = Keepalive(settings)
-        self._admission = Admission(settings, self._hub.count_at)
-        conversations = ConnectionManager(self._commands(ports), self._hub, self._keepalive, settings, metrics)
-        poller = Poller()
-        self._websocket = WebSocketEndpoint(
-            conversations,
-            [WebSocketFormat(codec) for codec in (JsonCodec(), ProtobufCodec(), MsgpackCodec())],
-            self._admission,
-            poller,
-            limit=settings.message_bytes,
-            unsent=settings.outbox_bytes,
-        )
-        self._emulation = Emulation(conversations, LivePublisher(redis, group_of), self.process_id)
-        self.streaming = Streaming(conversations, self._emulation, self._admission, poller, settings)
+    process_id: bytes
+    authenticator: Authenticator
+    settings: LiveSettings
+    hub: Hub
+    pubsub: PubSub
+    registry: Registry
+    recovery: StreamRecovery
+    heartbeat: Heartbeat
+    keepalive: Keepalive
+    admission: Admission
+    websocket: WebSocketEndpoint
+    streaming: Streaming
 
     @property
     def ready(self) -> bool:
-        """Tell whether messages arrive, so that clients can connect."""
-        return self._pubsub.alive
+        """Return whether messages arrive, so that clients can connect."""
+        return self.pubsub.alive
 
     @property
     def connections(self) -> int:
-        """Return how many connections are open."""
-        return len(self._hub)
+        """Return the number of open connections."""
+        return len(self.hub)
 
     async def run(self) -> None:
-        """Listen, register, keep alive and resynchronise until cancelled."""
-        await self._attendance.enter()
+        """Run pub/sub, registry, keepalive, recovery and heartbeat until cancelled."""
+        # Registrations of a process that is not in the list of live processes would count as left over by a dead one.
+        await self.heartbeat.enter()
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._pubsub.run(), name="live-pubsub")
-            group.create_task(self._registry.run(), name="live-registry")
-            group.create_task(self._keepalive.run(), name="live-keepalive")
-            group.create_task(self._resync.run(), name="live-resync")
-            group.create_task(self._resync.renew(), name="live-renew")
-            group.create_task(self._attendance.run(), name="live-attendance")
+            group.create_task(self.pubsub.run(), name="live-pubsub")
+            group.create_task(self.registry.run(), name="live-registry")
+            group.create_task(self.keepalive.run(), name="live-keepalive")
+            group.create_task(self.recovery.run(), name="live-recovery")
+            group.create_task(self.recovery.renew(), name="live-renewal")
+            group.create_task(self.heartbeat.run(), name="live-heartbeat")
 
     async def handle(self, request: web.Request, address: str | None = None) -> web.StreamResponse:
-        """Answer `GET /connection/websocket`; `address` is the client's, where proxies stand before it."""
-        return await self._websocket.handle(request, address or request.remote or "")
-
-    def _hear(self, session: str, data: bytes | str) -> None:
-        self._emulation.hear(session, data)
+        """Handle `GET /connection/websocket`; behind a proxy, `address` is the client's."""
+        return await self.websocket.handle(request, address or request.remote or "")
 
     async def close(self) -> None:
-        """Drain: accept nobody, close all with 3001 at the configured pace, and unregister."""
-        self._admission.stop()
-        user_ids = self._hub.user_ids()
-        await drain(self._hub.everyone, seconds=self._settings.drain_seconds, rate=self._settings.drain_rate)
+        """Stop accepting, close all connections with 3001 at the configured pace, and remove the registrations."""
+        self.admission.stop()
+        user_ids = self.hub.user_ids()
+        await drain(self.hub.everyone, seconds=self.settings.drain_seconds, rate=self.settings.drain_rate)
         try:
-            async with asyncio.timeout(self._settings.close_deadline + 1):
-                await self._hub.empty.wait()
+            async with asyncio.timeout(self.settings.close_deadline + 1):
+                await self.hub.empty.wait()
         except TimeoutError:
-            log.warning("live_drain_incomplete", connections=len(self._hub))
+            log.warning("live_drain_incomplete", connections=len(self.hub))
         try:
-            await self._registry.withdraw(user_ids)
-            await self._attendance.leave(self.process_id)
+            await self.registry.withdraw(user_ids)
+            await self.heartbeat.leave(self.process_id)
         except LiveUnavailableError as error:
+            # The other processes expire this one after `process_deadline`.
             log.warning("live_registrations_left_behind", error=str(error))
 
-    def _commands(self, ports: Ports) -> CommandDispatcher:
-        ears = Ears(hub=self._hub, registry=self._registry, pubsub=self._pubsub)
-        desks = Desks(
-            sessions=ConnectHandler(ports, ears, self._resync, self._keepalive, self._settings),
-            subscriptions=SubscriptionHandler(ports, ears, self._settings),
-            presences=ports.presences,
-            operations=ports.operations,
-        )
-        return CommandDispatcher(desks, self._hub, self._settings)
+
+def build_live(
+    redis: RedisClient,
+    ports: Ports,
+    group_of: Callable[[int], int],
+    settings: LiveSettings | None = None,
+    *,
+    metrics: LiveMetrics | None = None,
+) -> Live:
+    """Return the live layer of this process, wired and not yet running; `group_of` maps a user id to a slot group."""
+    settings = settings or LiveSettings()
+    metrics = metrics or NoLiveMetrics()
+    process_id = draw_process_id()
+    channels = process_channels(process_id)
+    hub = Hub(WriteScheduler(metrics.live_sent, patience=settings.close_deadline))
+    keepalive = Keepalive(settings)
+
+    registry = Registry(redis, process_id, group_of, hub.has_user, joined=metrics.live_joined)
+    recovery = StreamRecovery(hub, registry, ports.streams, settings, metrics)
+    processes = Processes(redis, process_id, deadline=settings.process_deadline)
+    heartbeat = Heartbeat(processes, PresenceStore(redis, group_of), recovery.forgotten, settings, metrics)
+
+    # Commands of streaming clients arrive over pub/sub, whose delivery therefore comes first and calls the sessions
+    # that are made below.
+    def hear(session: str, data: bytes | str) -> None:
+        emulation.hear(session, data)
+
+    delivery = Delivery(hub, ports.presences, frozenset(channels), recovery, hear)
+    pubsub = PubSub(redis, channels, delivery, wanted=hub.wanted, deadline=settings.pubsub_deadline)
+
+    commands = CommandDispatcher(
+        sessions=ConnectHandler(ports, hub, recovery, keepalive, settings),
+        subscriptions=SubscriptionHandler(ports, hub, pubsub, settings),
+        presences=ports.presences,
+        operations=ports.operations,
+        settings=settings,
+    )
+    manager = ConnectionManager(commands, hub, keepalive, settings, metrics)
+    emulation = Emulation(manager, LivePublisher(redis, group_of), process_id)
+
+    admission, poller = Admission(settings, hub.count_at), Poller()
+    return Live(
+        process_id=process_id,
+        authenticator=ports.authenticator,
+        settings=settings,
+        hub=hub,
+        pubsub=pubsub,
+        registry=registry,
+        recovery=recovery,
+        heartbeat=heartbeat,
+        keepalive=keepalive,
+        admission=admission,
+        websocket=WebSocketEndpoint(
+            manager,
+            [WebSocketFormat(codec) for codec in (JsonCodec(), ProtobufCodec(), MsgpackCodec())],
+            admission,
+            poller,
+            limit=settings.message_bytes,
+            unsent=settings.outbox_bytes,
+        ),
+        streaming=Streaming(manager, emulation, admission, poller, settings),
+    )

@@ -17,7 +17,7 @@ from aiohttp import web
 from bench.sockets.machine.stalls import CollectionWatch, StallWatch
 from channels.contract.ports import Ports
 from channels.contract.settings import LiveSettings
-from channels.live import Live
+from channels.live import Live, build_live
 from server.composition.stores import open_stores
 from server.composition.wiring import live_app, live_layer
 from server.config.loading import load_settings
@@ -90,7 +90,7 @@ def _bare(settings: Settings, metrics: Metrics, stack: AsyncExitStack) -> Live:
         presences=FakePresences(),
         operations=FakeOperations(),
     )
-    return Live(redis, ports, slot_group, LiveSettings(connections_per_address=ANY), metrics=metrics)
+    return build_live(redis, ports, slot_group, LiveSettings(connections_per_address=ANY), metrics=metrics)
 
 
 async def _require_ready(live: Live) -> None:

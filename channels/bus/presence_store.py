@@ -20,9 +20,7 @@ from channels.bus.addressing import (
     user_field,
 )
 from channels.bus.envelope import PRESENCE_HEAD
-from channels.bus.redis_client import RedisClient, Script
-from channels.bus.redis_errors import live_errors
-from channels.cancellation import heed_cancellation
+from channels.bus.redis_client import RedisClient, Script, live_errors
 from channels.contract.ports import Presence
 
 KEPT_SECONDS = 30 * 24 * 3600
@@ -70,7 +68,6 @@ class PresenceStore:
             for group in range(GROUPS):
                 cursor = b"0"
                 while True:
-                    heed_cancellation()
                     keys = [registry_key(group), present_key(group)]
                     cursor, left, others = await self._clear(keys=keys, args=[cursor, _CHUNK, *processes])
                     clearing.left += left

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from channels.bus.addressing import PROCESSES_KEY
-from channels.bus.redis_client import RedisClient, Script
-from channels.bus.redis_errors import live_errors
+from channels.bus.redis_client import RedisClient, Script, live_errors
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -7,8 +7,7 @@ from typing import Any
 
 from channels.bus.addressing import channel_prefix, registry_key, topic_channel, user_field
 from channels.bus.envelope import seal, topic_body, topic_end_body
-from channels.bus.redis_client import RedisClient, Script, publish
-from channels.bus.redis_errors import live_errors
+from channels.bus.redis_client import RedisClient, Script, live_errors, publish
 
 _CHUNK = 4000  # people a script call, so that the engine is not blocked for long
 

@@ -18,9 +18,7 @@ from redis.exceptions import ConnectionError as ConnectionLostError
 from redis.exceptions import RedisError
 
 from channels.bus.pubsub_connection import PubSubConnection
-from channels.bus.redis_client import RedisClient
-from channels.bus.redis_errors import live_errors
-from channels.cancellation import heed_cancellation
+from channels.bus.redis_client import RedisClient, live_errors
 from channels.contract.errors import LiveUnavailableError
 
 log = structlog.get_logger(__name__)
@@ -83,7 +81,6 @@ class PubSub:
         """Listen until cancelled; connect again for as long as it takes."""
         delay = _BACKOFF[0]
         while True:
-            heed_cancellation()
             try:
                 await self._live()
             except (RedisError, OSError, TimeoutError) as error:
@@ -123,7 +120,6 @@ class PubSub:
                 await self._redis.locate()
                 places = self._places()
                 lines = {server: await self._open(server, places[server], stack) for server in places}
-            heed_cancellation()
             self._lines, self.alive = lines, True
             self._listener.restored()
             listening = [line.listen() for line in lines.values()]
@@ -143,7 +139,6 @@ class PubSub:
     async def _tend(self) -> None:
         """Break the silence regularly, and give up topics that nobody wants."""
         while True:
-            heed_cancellation()
             await asyncio.sleep(self._deadline / 2.5)
             for line in self._lines.values():
                 line.ping()
@@ -160,7 +155,6 @@ class PubSub:
         hears of on the master that they know.
         """
         while True:
-            heed_cancellation()
             await asyncio.sleep(self._deadline / 2.5)
             with suppress(RedisError, OSError, TimeoutError):  # a server that is gone is noticed by its silence
                 await self._redis.locate()

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib import resources
 from typing import Any, Protocol
 
-from redis.exceptions import NoScriptError
+from redis.exceptions import NoScriptError, RedisError
+
+from channels.contract.errors import LiveUnavailableError
 
 
 class MessageListener(Protocol):
@@ -64,6 +67,15 @@ class RedisClient(Protocol):
     async def subscriber(self, server: Any, ear: MessageListener) -> Subscriber:
         """Open a connection that tells `ear` what it hears at a server."""
         ...
+
+
+@contextmanager
+def live_errors() -> Iterator[None]:
+    """Turn errors of the driver and of the network into `LiveUnavailableError`."""
+    try:
+        yield
+    except (RedisError, OSError, TimeoutError) as error:
+        raise LiveUnavailableError(f"redis does not answer: {error}") from error
 
 
 async def publish(engine: RedisClient, channel: bytes, message: bytes) -> int:

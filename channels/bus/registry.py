@@ -23,9 +23,7 @@ from channels.bus.addressing import (
     user_field,
 )
 from channels.bus.envelope import PRESENCE_HEAD
-from channels.bus.redis_client import RedisClient, Script
-from channels.bus.redis_errors import live_errors
-from channels.cancellation import heed_cancellation
+from channels.bus.redis_client import RedisClient, Script, live_errors
 from channels.contract.errors import LiveUnavailableError
 
 log = structlog.get_logger(__name__)
@@ -82,7 +80,6 @@ class Registry:
     async def run(self) -> None:
         """Write what is asked for, until cancelled."""
         while True:
-            heed_cancellation()
             await self._asked.wait()
             self._asked.clear()
             requests, self._requests = self._requests, []

@@ -13,7 +13,7 @@ from channels.connection.stream_state import STREAMS, StreamState
 from channels.contract.errors import LiveUnavailableError, TokenInvalidError
 from channels.contract.ports import Identity, Ports, Position
 from channels.contract.settings import LiveSettings
-from channels.hub.ears import Ears
+from channels.hub.hub import Hub
 from channels.hub.recovery import StreamRecovery
 from channels.protocol import codes
 from channels.protocol.effects import Connect, Refresh
@@ -26,13 +26,13 @@ class ConnectHandler:
     def __init__(
         self,
         ports: Ports,
-        ears: Ears,
+        hub: Hub,
         resync: StreamRecovery,
         keepalive: Keepalive,
         settings: LiveSettings,
     ) -> None:
         self._authenticator, self._streams = ports.authenticator, ports.streams
-        self._hub, self._registry, self._pubsub = ears.hub, ears.registry, ears.pubsub
+        self._hub = hub
         self._resync = resync
         self._keepalive = keepalive
         self._settings = settings
@@ -40,8 +40,9 @@ class ConnectHandler:
     async def connect(self, connection: Connection, question: Connect) -> None:
         """Sign in, and answer with the streams as they stand or what was missed; raise `ChannelsError`."""
         identity = connection.vouched or await self._authenticator.authenticate(question.token)
-        # Who joins while pub/sub stands is held at its next loss; who joined after the loss would not be.
-        if not self._pubsub.alive:
+        # A connection that joins while messages arrive is held at the next loss. One that joined after the loss would
+        # not be held, and would miss what is published until the subscriptions are back.
+        if not self._resync.subscribed:
             raise LiveUnavailableError("pub/sub is not connected")
         if self._hub.count(identity.user_id) >= self._settings.connections_per_user:
             connection.close(codes.CONNECTION_LIMIT)
@@ -78,7 +79,7 @@ class ConnectHandler:
         """Take a connection out of everything that it hears."""
         last = self._hub.leave(connection)
         if last is not None:
-            self._registry.release(last)
+            self._resync.unregister(last)
         connection.identity = None
         connection.streams = {}
 

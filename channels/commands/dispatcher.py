@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 
 from channels.commands.connect import ConnectHandler
 from channels.commands.subscriptions import SubscriptionHandler
@@ -11,7 +10,6 @@ from channels.connection.connection import Connection
 from channels.contract.errors import ChannelsError, OperationError, TokenInvalidError
 from channels.contract.ports import Member, Operations, Presences
 from channels.contract.settings import LiveSettings
-from channels.hub.hub import Hub
 from channels.protocol import codes
 from channels.protocol.codes import ErrorCode, error_code_of
 from channels.protocol.effects import (
@@ -35,22 +33,22 @@ from channels.protocol.messages import Message, RawJson, error_reply, refusal, r
 _CONNECTING = 64
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Desks:
-    """Who answers which questions."""
-
-    sessions: ConnectHandler
-    subscriptions: SubscriptionHandler
-    presences: Presences
-    operations: Operations
-
-
 class CommandDispatcher:
     """Carry out the effects of one process's connections; each question ends within the command deadline."""
 
-    def __init__(self, desks: Desks, hub: Hub, settings: LiveSettings) -> None:
-        self._desks = desks
-        self._hub = hub
+    def __init__(
+        self,
+        *,
+        sessions: ConnectHandler,
+        subscriptions: SubscriptionHandler,
+        presences: Presences,
+        operations: Operations,
+        settings: LiveSettings,
+    ) -> None:
+        self._sessions = sessions
+        self._subscriptions = subscriptions
+        self._presences = presences
+        self._operations = operations
         self._settings = settings
         self._connecting = asyncio.Semaphore(_CONNECTING)
 
@@ -64,9 +62,7 @@ class CommandDispatcher:
             case Close(disconnect):
                 connection.close(disconnect)
             case Unsubscribe():
-                connection.streams.pop(effect.channel, None)
-                self._hub.unsubscribe(connection, effect.channel)
-                connection.send(reply(effect.id, "unsubscribe", {}))
+                self._subscriptions.unsubscribe(connection, effect)
 
     async def answer(self, connection: Connection, question: Request) -> None:
         """Answer a question; raises nothing but what is a defect. Connects wait until it is their turn."""
@@ -100,34 +96,33 @@ class CommandDispatcher:
             self._refuse(connection, question, ErrorCode.INTERNAL)
         else:
             if isinstance(question, Refresh):
-                await self._desks.sessions.check(connection)
+                await self._sessions.check(connection)
 
     def leave(self, connection: Connection) -> None:
         """Take a connection out of everything that it hears."""
-        self._desks.sessions.end(connection)
+        self._sessions.end(connection)
 
     async def _answer(self, connection: Connection, question: Request) -> None:
-        desks = self._desks
         match question:
             case Connect():
-                await desks.sessions.connect(connection, question)
+                await self._sessions.connect(connection, question)
             case Refresh():
-                await desks.sessions.refresh(connection, question)
+                await self._sessions.refresh(connection, question)
             case Subscribe():
-                await desks.subscriptions.subscribe(connection, question)
+                await self._subscriptions.subscribe(connection, question)
             case ReadHistory():
-                await desks.subscriptions.history(connection, question)
+                await self._subscriptions.history(connection, question)
             case ReadPresence():
                 await self._presence(connection, question)
             case CallMethod():
                 if connection.identity is not None:
-                    document = await desks.operations.call(connection.identity, question.method, question.data)
+                    document = await self._operations.call(connection.identity, question.method, question.data)
                     connection.send(reply(question.id, "rpc", {"data": RawJson(document)}))
 
     async def _presence(self, connection: Connection, question: ReadPresence) -> None:
         if connection.identity is None:
             return  # it is being closed
-        present = await self._desks.presences.present(connection.identity, question.channel)
+        present = await self._presences.present(connection.identity, question.channel)
         if question.numbers:
             connection.send(
                 reply(question.id, "presence_stats", {"num_clients": len(present), "num_users": len(present)})

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from channels.bus.addressing import topic_channel
+from channels.bus.pubsub import PubSub
 from channels.connection.connection import Connection
 from channels.connection.stream_state import STREAMS
 from channels.contract.errors import LiveUnavailableError, NotOfferedError, PermissionDeniedError
 from channels.contract.ports import Grant, Identity, Ports, Recovery
 from channels.contract.settings import LiveSettings
-from channels.hub.ears import Ears
+from channels.hub.hub import Hub
 from channels.protocol.codes import ErrorCode
-from channels.protocol.effects import ReadHistory, Subscribe
+from channels.protocol.effects import ReadHistory, Subscribe, Unsubscribe
 from channels.protocol.messages import RawJson, error_reply, history_result, reply
 
 _AUTHORIZATIONS = 3  # attempts, when leave is taken back while it is being given
@@ -19,9 +20,9 @@ _AUTHORIZATIONS = 3  # attempts, when leave is taken back while it is being give
 class SubscriptionHandler:
     """Answer subscribe and history."""
 
-    def __init__(self, ports: Ports, ears: Ears, settings: LiveSettings) -> None:
+    def __init__(self, ports: Ports, hub: Hub, pubsub: PubSub, settings: LiveSettings) -> None:
         self._authorizer, self._streams = ports.authorizer, ports.streams
-        self._hub, self._pubsub = ears.hub, ears.pubsub
+        self._hub, self._pubsub = hub, pubsub
         self._settings = settings
 
     async def subscribe(self, connection: Connection, question: Subscribe) -> None:
@@ -41,6 +42,12 @@ class SubscriptionHandler:
         finally:
             connection.revoked = None
         raise PermissionDeniedError(f"leave to hear {question.channel} was taken back")
+
+    def unsubscribe(self, connection: Connection, effect: Unsubscribe) -> None:
+        """End a subscription to a topic or to one of the user's own streams; reply in any case."""
+        connection.streams.pop(effect.channel, None)
+        self._hub.unsubscribe(connection, effect.channel)
+        connection.send(reply(effect.id, "unsubscribe", {}))
 
     async def history(self, connection: Connection, question: ReadHistory) -> None:
         """Tell what one of the person's own streams holds; raise `ChannelsError`."""

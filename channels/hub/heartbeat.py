@@ -15,7 +15,6 @@ import structlog
 
 from channels.bus.presence_store import PresenceStore
 from channels.bus.processes import Beat, Processes
-from channels.cancellation import heed_cancellation
 from channels.contract.errors import LiveUnavailableError
 from channels.contract.metrics import LiveMetrics
 from channels.contract.settings import LiveSettings
@@ -75,7 +74,6 @@ class Heartbeat:
     async def enter(self) -> None:
         """Make this process known, before anybody is registered at it; try until the engine answers."""
         while True:
-            heed_cancellation()
             if await self._attempt(self._beat(judge=False)) is not None:
                 return
             await self._pause()
@@ -95,7 +93,6 @@ class Heartbeat:
     async def _attend(self) -> None:
         now = asyncio.get_running_loop().time
         while True:
-            heed_cancellation()
             await self._pause()
             beat = await self._attempt(self._beat(judge=self._regularity.may_judge(now())))
             if beat is None:
@@ -110,7 +107,6 @@ class Heartbeat:
 
     async def _clear_all(self) -> None:
         while True:
-            heed_cancellation()
             await self._found.wait()
             self._found.clear()
             dead, self._dead = self._dead, {}

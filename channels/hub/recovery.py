@@ -20,7 +20,6 @@ from typing import TypeVar
 import structlog
 
 from channels.bus.registry import Registry
-from channels.cancellation import heed_cancellation
 from channels.connection.connection import Connection
 from channels.connection.stream_state import StreamState
 from channels.contract.errors import LiveUnavailableError
@@ -71,7 +70,6 @@ class StreamRecovery:
     async def run(self) -> None:
         """Recover after losses, until cancelled."""
         while True:
-            heed_cancellation()
             await self._due.wait()
             self._due.clear()
             if not self._pending:
@@ -82,6 +80,11 @@ class StreamRecovery:
             if self._standing and not self._due.is_set():
                 pending, self._pending = self._pending, {}
                 await self._recover_all(pending, topics_too=True)
+
+    @property
+    def subscribed(self) -> bool:
+        """Return whether all messages of this process's channels arrive."""
+        return self._standing
 
     async def admit(self, newcomer: Connection, user_id: int) -> None:
         """Register the person of a connection that has just joined; raise `LiveUnavailableError`.
@@ -102,6 +105,10 @@ class StreamRecovery:
                 else:
                     _release_all(mate, states)
 
+    def unregister(self, user_id: int) -> None:
+        """Remove the registration of a user whose last connection has ended; returns at once."""
+        self._registry.release(user_id)
+
     def forgotten(self) -> None:
         """Have all registrations renewed at once: others had taken this process for dead."""
         self._registry.doubtful = True
@@ -113,7 +120,6 @@ class StreamRecovery:
         A few people's are renewed more often: when theirs are missing, so are others', and all are renewed at once.
         """
         for turn in itertools.count(1):
-            heed_cancellation()
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._settings.renewal_interval / _TURNS):
                     await self._renewal_due.wait()
@@ -185,7 +191,6 @@ class StreamRecovery:
 
         async def recover_some() -> None:
             for connection, states in work:
-                heed_cancellation()
                 if not await self._recover(connection, states, topics_too=topics_too):
                     next(lost)
 
@@ -241,7 +246,6 @@ def _release(connection: Connection, state: StreamState) -> None:
 async def _persist(attempt: Callable[[], Awaitable[T]]) -> T:
     """Try until the engine answers."""
     while True:
-        heed_cancellation()
         try:
             return await attempt()
         except LiveUnavailableError:

@@ -23,7 +23,6 @@ from channels.protocol.emulation import spoken_in_json, spoken_in_protobuf
 from channels.protocol.messages import Command
 from channels.transports.admission import Admission
 from channels.transports.event_stream import EventStream, parse_event_id
-from channels.transports.http_head import cross_origin, stream_head
 from channels.transports.poller import Poller
 from channels.transports.stream_formats import DelimitedFormat, DocumentFormat, EventFormat, LineFormat
 from channels.transports.takeover import take_over
@@ -31,6 +30,16 @@ from channels.transports.transport_protocol import TransportProtocol
 
 _PROTOBUF = "application/octet-stream"
 RETRY = b"retry: 2000\n\n"  # milliseconds that an EventSource waits before it comes back
+
+# The body has no length and no chunks: it ends with the connection, which every HTTP/1 client and proxy understands.
+# A client can tell a cut from an orderly end, since an orderly end is announced by a close message.
+_HEADERS = {
+    "Cache-Control": "no-store, no-transform",
+    "X-Accel-Buffering": "no",  # nginx would gather what should leave at once
+    "X-Content-Type-Options": "nosniff",
+    "Server": "PicShare",
+    "Connection": "close",
+}
 
 
 class Streaming:
@@ -173,3 +182,16 @@ def _require_commands(form: WireFormat, first: bytes | str) -> list[Command]:
         return form.decode(first)
     except BadFrameError as error:
         raise web.HTTPBadRequest(text=f"send the connect command: {error}") from error
+
+
+def stream_head(content_type: str, headers: Mapping[str, str]) -> bytes:
+    """Return the bytes of a 200 whose body follows as it comes."""
+    fields = {"Content-Type": content_type, **_HEADERS, **headers}
+    lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+    return f"HTTP/1.1 200 OK\r\n{lines}\r\n".encode("latin-1")
+
+
+def cross_origin(request: web.Request) -> dict[str, str]:
+    """Return what lets the page of an admitted foreign origin read the answer."""
+    origin = request.headers.get("Origin")
+    return {} if origin is None else {"Access-Control-Allow-Origin": origin, "Vary": "Origin"}

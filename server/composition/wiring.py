@@ -10,7 +10,7 @@ from aiohttp import web
 
 from channels.contract.ports import Ports
 from channels.contract.settings import LiveSettings
-from channels.live import Live
+from channels.live import Live, build_live
 from server.actions.counting import Counting
 from server.actions.presence import PresenceReader
 from server.api.services import ApiSettings, Services
@@ -79,7 +79,7 @@ def live_layer(settings: Settings, stores: Stores, metrics: Metrics) -> Live:
             stores.db, Counting(stores.engagement), Gate(stores.redis), RateLimits(**settings.limits.model_dump())
         ),
     )
-    return Live(
+    return build_live(
         stores.redis,
         ports,
         slot_group,

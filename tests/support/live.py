@@ -18,7 +18,7 @@ from channels.bus.presence_store import PresenceStore
 from channels.bus.redis_client import publish
 from channels.contract.ports import Ports
 from channels.contract.settings import LiveSettings
-from channels.live import Live
+from channels.live import build_live
 from storage.redis.client import Redis
 from tests.support.eventually import eventually
 from tests.support.fake_ports import FakeAuthenticator, FakeAuthorizer, FakeOperations, FakePresences, MemoryStreams
@@ -91,7 +91,7 @@ class LiveServer:
             presences=FakePresences(),
             operations=FakeOperations(),
         )
-        self.live = Live(redis, ports, group_of, settings, metrics=self.metrics)
+        self.live = build_live(redis, ports, group_of, settings, metrics=self.metrics)
         self.url = self.origin = ""
         self.port = 0
         self._work: asyncio.Task[None] | None = None

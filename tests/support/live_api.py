@@ -13,7 +13,7 @@ import aiohttp
 
 from channels.contract.ports import Ports
 from channels.contract.settings import LiveSettings
-from channels.live import Live
+from channels.live import build_live
 from server.actions.counting import Counting
 from server.actions.presence import PresenceReader
 from server.api.services import Services
@@ -54,7 +54,7 @@ async def running_live_api(
         presences=LivePresences(view),
         operations=LiveOperations(services.db, Counting(services.engagement), services.gate, services.settings.limits),
     )
-    live = Live(redis, ports, slot_group, settings or LiveSettings(drain_seconds=0.1))
+    live = build_live(redis, ports, slot_group, settings or LiveSettings(drain_seconds=0.1))
     task = asyncio.create_task(live.run())
     async with running_api(dataclasses.replace(services, live=live)) as running:
         yield running

@@ -21,7 +21,7 @@ from channels.bus.redis_client import RedisClient
 from channels.bus.registry import Registry
 from channels.commands.connect import ConnectHandler
 from channels.commands.connection_manager import ConnectionManager
-from channels.commands.dispatcher import CommandDispatcher, Desks
+from channels.commands.dispatcher import CommandDispatcher
 from channels.commands.subscriptions import SubscriptionHandler
 from channels.connection.connection import Connection
 from channels.connection.keepalive import Keepalive
@@ -31,7 +31,6 @@ from channels.contract.metrics import NoLiveMetrics
 from channels.contract.ports import Ports
 from channels.contract.settings import LiveSettings
 from channels.hub.delivery import Delivery
-from channels.hub.ears import Ears
 from channels.hub.hub import Hub
 from channels.hub.recovery import StreamRecovery
 from channels.protocol.codec_json import JsonCodec
@@ -100,7 +99,7 @@ class FakePubSub:
 
 
 class Process:
-    """One live process, put together as `channels.live.Live` does, without transports."""
+    """One live process, wired as `channels.live.build_live` does, without transports."""
 
     def __init__(self, engine: MemoryEngine) -> None:
         process_id = draw_process_id()
@@ -120,14 +119,14 @@ class Process:
             presences=presences,
             operations=FakeOperations(),
         )
-        ears = Ears(hub=self.hub, registry=self.registry, pubsub=cast(PubSub, self.pubsub))
-        desks = Desks(
-            sessions=ConnectHandler(ports, ears, self.resync, self.keepalive, SETTINGS),
-            subscriptions=SubscriptionHandler(ports, ears, SETTINGS),
+        pubsub = cast(PubSub, self.pubsub)
+        commands = CommandDispatcher(
+            sessions=ConnectHandler(ports, self.hub, self.resync, self.keepalive, SETTINGS),
+            subscriptions=SubscriptionHandler(ports, self.hub, pubsub, SETTINGS),
             presences=ports.presences,
             operations=ports.operations,
+            settings=SETTINGS,
         )
-        commands = CommandDispatcher(desks, self.hub, SETTINGS)
         self.conversations = ConnectionManager(commands, self.hub, self.keepalive, SETTINGS, metrics)
 
     @asynccontextmanager

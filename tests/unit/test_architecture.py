@@ -37,12 +37,11 @@ ALLOWED: Mapping[str, frozenset[str]] = {
             "storage storage/cache storage/limits storage/postgres storage/redis storage/render storage/stores"
         ),
         # Live connections.
-        "channels/cancellation": "",
         "channels/contract": "",
         "channels/protocol": "channels/contract",
-        "channels/bus": "channels/cancellation channels/contract",
+        "channels/bus": "channels/contract",
         "channels/connection": "channels/contract channels/protocol",
-        "channels/hub": "channels/bus channels/cancellation channels/connection channels/contract channels/protocol",
+        "channels/hub": "channels/bus channels/connection channels/contract channels/protocol",
         "channels/commands": "channels/bus channels/connection channels/contract channels/hub channels/protocol",
         "channels/transports": "channels/commands channels/connection channels/contract channels/protocol",
         "channels/live": (

@@ -13,7 +13,7 @@ from channels.bus.addressing import GROUPS
 from channels.bus.publisher import LivePublisher
 from channels.contract.ports import Ports
 from channels.contract.settings import LiveSettings
-from channels.live import Live
+from channels.live import build_live
 from server.live.streams import LiveStreams
 from storage.ids import encode, slot_group
 from storage.postgres.database import Database
@@ -59,7 +59,7 @@ class FeedServer(LiveServer):
             presences=FakePresences(),
             operations=FakeOperations(),
         )
-        self.live = Live(stage.redis, ports, slot_group, settings, metrics=self.metrics)
+        self.live = build_live(stage.redis, ports, slot_group, settings, metrics=self.metrics)
 
 
 async def test_fan_out(database: Database, redis: Redis) -> None:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from contextlib import suppress
 from itertools import pairwise
 from typing import cast
 
 import pytest
 
 from channels.bus.addressing import topic_channel
-from channels.cancellation import heed_cancellation
 from channels.commands.connection_manager import ConnectionManager
 from channels.commands.dispatcher import CommandDispatcher
 from channels.connection.connection import Connection
@@ -229,23 +227,3 @@ async def test_leaving(world: World) -> None:
     assert world.hub.count(7) == 1
     assert world.hub.leave(two) == 7
     assert not world.hub.has_user(7)
-
-
-async def test_swallowed_cancellation() -> None:
-    """A loop ends although a library swallowed its cancellation."""
-    rounds = 0
-
-    async def loop() -> None:
-        nonlocal rounds
-        while True:
-            heed_cancellation()
-            rounds += 1
-            with suppress(asyncio.CancelledError):  # as the library does
-                await asyncio.sleep(60)
-
-    task = asyncio.create_task(loop())
-    await asyncio.sleep(0)
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    assert rounds == 1

@@ -8,13 +8,12 @@ from typing import cast
 import pytest
 
 from channels.commands.connect import ConnectHandler
-from channels.commands.dispatcher import CommandDispatcher, Desks
+from channels.commands.dispatcher import CommandDispatcher
 from channels.commands.subscriptions import SubscriptionHandler
 from channels.connection.connection import Connection
 from channels.connection.write_buffer import WriteScheduler
 from channels.contract.ports import Operations, Presences
 from channels.contract.settings import LiveSettings
-from channels.hub.hub import Hub
 from channels.protocol import codes
 from channels.protocol.codec_json import JsonCodec
 from channels.protocol.core import ProtocolCore
@@ -56,13 +55,13 @@ class Scene:
     def __init__(self, settings: LiveSettings = SETTINGS) -> None:
         self.gate = Gate()
         self._departures = WriteScheduler(lambda _: None, patience=1)
-        desks = Desks(
+        self.commands = CommandDispatcher(
             sessions=cast(ConnectHandler, self.gate),
             subscriptions=cast(SubscriptionHandler, None),
             presences=cast(Presences, None),
             operations=cast(Operations, None),
+            settings=settings,
         )
-        self.commands = CommandDispatcher(desks, Hub(self._departures), settings)
 
     def connection(self) -> Connection:
         """Return somebody who has not signed in."""
