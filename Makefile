@@ -1,4 +1,4 @@
-# PicShare: every command a person or CI needs. `make help` lists them. Options go in ARGS: make run ARGS='--port 9000'.
+# PicShare's commands, for developers and CI. `make help` lists them. Options go in ARGS: make run ARGS='--port 9000'.
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
@@ -25,29 +25,29 @@ check: $(VENV)/dev.stamp ## format, lint, types, unit tests (warnings are errors
 unit: $(VENV)/dev.stamp ## the unit tests alone, in seconds
 	$(BIN)/pytest -q $(UNIT)
 
-test: $(VENV)/dev.stamp ## every test; installs the engines, the browser and the SDKs it needs
+test: $(VENV)/dev.stamp ## every test; installs the engines, the browser and the SDKs that it needs
 	@tests/install-engines
 	$(BIN)/pytest -n logical --maxprocesses 4 --dist worksteal $(ARGS)
 
-soak: $(VENV)/dev.stamp ## torture live recovery for SOAK_SECONDS (300), from a random SOAK_SEED or from yours
+soak: $(VENV)/dev.stamp ## test live recovery under faults for SOAK_SECONDS (300), from a random SOAK_SEED or a given one
 	@tests/install-engines
 	SOAK_SECONDS=$${SOAK_SECONDS:-300} SOAK_EXAMPLES=$${SOAK_EXAMPLES:-3000} \
 	    $(BIN)/pytest -q -s --show-capture=no tests/unit/channels/hub/test_recovery_model.py tests/soak $(ARGS)
 
-format: $(VENV)/dev.stamp ## put the code in its one form
+format: $(VENV)/dev.stamp ## format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(VENV)/dev.stamp ## measure what the service must reach; a table, and JSON in bench/results
+bench: $(VENV)/dev.stamp ## measure the service against its yardsticks; a table, and JSON in bench/results
 	@tests/install-engines
 	$(BIN)/python -m bench $(ARGS)
 
-bench-live: $(VENV)/dev.stamp ## measure the live layer beside nchan, ws, Socket.IO and a loop in C
+bench-live: $(VENV)/dev.stamp ## compare the live layer with nchan, ws, Socket.IO and a loop in C
 	@tests/install-engines
 	@bench/sockets/peers/install
 	$(BIN)/python -m bench.sockets $(ARGS)
 
-lock: ## pin every dependency anew, with hashes and no index address (needs uv)
+lock: ## pin every dependency again, with hashes and without index addresses (needs uv)
 	uv pip compile pyproject.toml --extra embedded --extra loadtest --group build --universal --python-version 3.11 \
 	    --generate-hashes --no-annotate --no-header -o requirements.lock
 	uv pip compile pyproject.toml --extra embedded --extra loadtest --group build --group dev --universal --python-version 3.11 \
@@ -56,22 +56,22 @@ lock: ## pin every dependency anew, with hashes and no index address (needs uv)
 proto: ## generate the Protobuf classes from channels/protocol/live.proto (needs uv)
 	uvx --from 'grpcio-tools==1.85.1' python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. channels/protocol/live.proto
 
-clean: ## remove what the commands made, except ./data
+clean: ## remove everything that the commands created, except ./data
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis tests/sdk/node_modules bench/sockets/peers/node_modules
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	    { echo "PicShare needs Python 3.11 or newer; name one, as: make run PYTHON=python3.12"; exit 2; }
+	    { echo "PicShare needs Python 3.11 or newer; choose one, for example: make run PYTHON=python3.12"; exit 2; }
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
-	    echo "Making $(VENV) failed; on Debian and Ubuntu, install the package python3-venv."; exit 2; }
+	    echo "Creating $(VENV) failed; on Debian and Ubuntu, install the package python3-venv."; exit 2; }
 
 $(VENV)/run.stamp: requirements.lock pyproject.toml | $(BIN)/python
-	@echo "Installing what PicShare needs into $(VENV), once; it takes a minute …"
+	@echo "Installing PicShare's dependencies into $(VENV), once; this takes a minute …"
 	@$(PIP) --require-hashes -r requirements.lock
 	@$(PIP) --no-build-isolation --no-deps -e .
 	@touch $@
 
 $(VENV)/dev.stamp: requirements-dev.lock $(VENV)/run.stamp
-	@echo "Installing what checks and tests need into $(VENV), once …"
+	@echo "Installing the dependencies of checks and tests into $(VENV), once …"
 	@$(PIP) --require-hashes -r requirements-dev.lock
 	@touch $@
