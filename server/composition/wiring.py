@@ -28,7 +28,7 @@ from server.live.authenticator import LiveAuthenticator
 from server.live.authorizer import LiveAuthorizer
 from server.live.operations import LiveOperations
 from server.live.presences import LivePresences
-from server.live.streams import LiveStreams
+from server.live.streams import live_streams
 from server.media.urls import MediaUrls
 from server.operation.logs import LogStream, writes_json
 from server.operation.measured_feeds import MeasuredFeeds
@@ -61,11 +61,11 @@ def secret_bytes(settings: Settings) -> bytes:
 def live_layer(settings: Settings, stores: Stores, metrics: Metrics) -> Live:
     """Return the live layer of this process."""
     section, secret = settings.live, secret_bytes(settings)
-    streams = LiveStreams(
+    streams = live_streams(
         db=stores.db,
         feeds=stores.feeds,
         cards=stores.cards,
-        engagement=stores.engagement,
+        counter_cache=stores.engagement,
         notification_log=stores.notification_log,
         sign=MediaUrls(secret).sign,
     )

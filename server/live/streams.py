@@ -1,17 +1,19 @@
-"""What a person's live streams hold."""
+"""The live streams of a user: their logs in Redis, and the publications that log entries become."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Protocol
 
 from channels.contract.ports import Position, Publication, Recovery
 from server.live.store_errors import store_errors
 from storage.cache.cards import Cards
 from storage.cache.counters import CounterCache
 from storage.feeds.feeds import Feeds
+from storage.feeds.log_format import Entry
 from storage.feeds.notification_log import NotificationLog
+from storage.feeds.stream_log import StreamDelta, StreamLog
 from storage.postgres.database import Queryable
 from storage.render.images import Sign
 from storage.render.photo import assemble
@@ -25,101 +27,124 @@ from workers.jobs.publications import (
     photo_removed,
 )
 
-T = TypeVar("T")
+
+class Stream(Protocol):
+    """One kind of stream: its log, and how the log's entries become publications."""
+
+    @property
+    def log(self) -> StreamLog:
+        """The log that clients recover from."""
+        ...
+
+    async def publications(self, user_id: int, entries: Sequence[Entry]) -> list[Publication]:
+        """Return the publications of entries, in their order; entries that no longer exist are left out."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)
-class LiveStreams:
-    """Read the streams "feed" and "notifications" from their logs; publications as they were announced."""
+class FeedStream:
+    """The stream "feed": photos that were added to the home feed or removed from it."""
 
-    db: Queryable
-    feeds: Feeds
+    log: StreamLog
     cards: Cards
-    engagement: CounterCache
-    notification_log: NotificationLog
+    counter_cache: CounterCache
     sign: Sign
 
+    async def publications(self, user_id: int, entries: Sequence[Entry]) -> list[Publication]:
+        """Return a photo's current JSON, with the viewer's like, or its removal; deleted photos are left out."""
+        cards = await self.cards.get([entry.id for entry in entries if not entry.removed])
+        counters = await self.counter_cache.read(list(cards), user_id)
+        publications = []
+        for entry in entries:
+            if entry.removed:
+                data = photo_removed(entry.id)
+            elif entry.id in cards:
+                likes, comments, liked = counters[entry.id]
+                photo = assemble(cards[entry.id], likes=likes, comments=comments, liked=liked, sign=self.sign)
+                data = photo_new(photo)
+            else:
+                continue  # The photo was deleted after it was published; its removal has an offset of its own.
+            publications.append(Publication(data=data, offset=entry.offset))
+        return publications
+
+
+@dataclass(frozen=True, kw_only=True)
+class NotificationStream:
+    """The stream "notifications": new and changed notifications, and those that are gone."""
+
+    log: StreamLog
+    db: Queryable
+
+    async def publications(self, user_id: int, entries: Sequence[Entry]) -> list[Publication]:
+        """Return each notification as it is now, or its removal, with the counters of the inbox."""
+        if not entries:
+            return []
+        found = await notifications.by_ids(self.db, user_id, [entry.id for entry in entries])
+        counters = await notifications.counters(self.db, user_id)
+        publications = []
+        for entry in entries:
+            notification = found.get(entry.id)
+            if notification:
+                data = notification_new(notification, counters)
+            else:
+                data = notification_removed(entry.id, counters)
+            publications.append(Publication(data=data, offset=entry.offset))
+        return publications
+
+
+class LiveStreams:
+    """Read positions, missed publications and history of the streams, given by name.
+
+    All methods raise `LiveUnavailableError` if an engine does not answer.
+    """
+
+    def __init__(self, streams: Mapping[str, Stream]) -> None:
+        self._streams = streams
+
     async def position(self, user_id: int, stream: str) -> Position:
-        """Return the end of a stream; raise `LiveUnavailableError`."""
+        """Return the end of a stream."""
         with store_errors():
-            log = self.feeds if stream == FEED else self.notification_log
-            epoch, offset = await log.position(user_id)
+            epoch, offset = await self._streams[stream].log.position(user_id)
         return Position(epoch=epoch, offset=offset)
 
     async def recover(self, user_id: int, stream: str, since: Position) -> Recovery:
-        """Return what came after `since`; raise `LiveUnavailableError`."""
+        """Return what was published after `since`; not recovered, with the current position, if that is unknown."""
         with store_errors():
-            if stream == FEED:
-                return await self._recover_feed(user_id, since)
-            return await self._recover_notifications(user_id, since)
-
-    async def history(self, user_id: int, stream: str, limit: int, *, newest: bool) -> Recovery:
-        """Return up to `limit` of what is kept, oldest first; raise `LiveUnavailableError`."""
-        with store_errors():
-            if stream == FEED:
-                delta = await self.feeds.kept(user_id)
-                items = cut(delta.items, limit, newest=newest)
-                publications = await self._photos(user_id, items)
-                position = Position(epoch=delta.epoch, offset=delta.offset)
-            else:
-                epoch, top, entries = await self.notification_log.kept(user_id)
-                publications = await self._notices(user_id, cut(entries, limit, newest=newest))
-                position = Position(epoch=epoch, offset=top)
-        return Recovery(recovered=True, publications=publications, position=position)
-
-    async def _recover_feed(self, user_id: int, since: Position) -> Recovery:
-        delta = await self.feeds.since(user_id, since.epoch, since.offset)
-        if delta is None:
-            return await self._lost(user_id, FEED)
-        publications = await self._photos(user_id, delta.items)
-        return Recovery(
-            recovered=True, publications=publications, position=Position(epoch=delta.epoch, offset=delta.offset)
-        )
-
-    async def _photos(self, user_id: int, items: Sequence[tuple[int, int, bool]]) -> list[Publication]:
-        """Return the publications of (offset, photo id, whether it was removed)."""
-        wanted = [photo_id for _, photo_id, removed in items if not removed]
-        cards = await self.cards.get(wanted)
-        engaged = await self.engagement.read(list(cards), user_id)
-        publications = []
-        for offset, photo_id, removed in items:
-            if removed:
-                data = photo_removed(photo_id)
-            elif photo_id in cards:
-                likes, comments, liked = engaged[photo_id]
-                photo = assemble(cards[photo_id], likes=likes, comments=comments, liked=liked, sign=self.sign)
-                data = photo_new(photo)
-            else:
-                continue  # deleted meanwhile
-            publications.append(Publication(data=data, offset=offset))
-        return publications
-
-    async def _recover_notifications(self, user_id: int, since: Position) -> Recovery:
-        epoch, top = await self.notification_log.position(user_id)
-        missed = await self.notification_log.since(user_id, since.epoch, since.offset)
-        if missed is None:
-            return await self._lost(user_id, NOTIFICATIONS)
-        publications = await self._notices(user_id, missed)
-        # Something may have come between the two questions; the position counts all that is told here.
-        offset = max([top, *(offset for offset, _ in missed)])
-        return Recovery(recovered=True, publications=publications, position=Position(epoch=epoch, offset=offset))
-
-    async def _notices(self, user_id: int, missed: Sequence[tuple[int, int]]) -> list[Publication]:
-        if not missed:
-            return []
-        entries = await notifications.by_ids(self.db, user_id, [entry_id for _, entry_id in missed])
-        counters = await notifications.counters(self.db, user_id)
-        found = []
-        for offset, entry_id in missed:
-            entry = entries.get(entry_id)
-            data = notification_new(entry, counters) if entry else notification_removed(entry_id, counters)
-            found.append(Publication(data=data, offset=offset))
-        return found
-
-    async def _lost(self, user_id: int, stream: str) -> Recovery:
+            delta = await self._streams[stream].log.since(user_id, since.epoch, since.offset)
+            if delta is not None:
+                return await self._recovery(user_id, stream, delta, delta.entries)
         return Recovery(recovered=False, publications=[], position=await self.position(user_id, stream))
 
+    async def history(self, user_id: int, stream: str, limit: int, *, newest: bool) -> Recovery:
+        """Return up to `limit` of the retained publications, by ascending offset."""
+        with store_errors():
+            delta = await self._streams[stream].log.retained(user_id)
+            return await self._recovery(user_id, stream, delta, limited(delta.entries, limit, newest=newest))
 
-def cut(items: Sequence[T], limit: int, *, newest: bool) -> Sequence[T]:
-    """Return at most `limit` items from the end, where the newest are, or from the beginning; in their order."""
-    return items[max(0, len(items) - limit) :] if newest else items[:limit]
+    async def _recovery(self, user_id: int, stream: str, delta: StreamDelta, entries: Sequence[Entry]) -> Recovery:
+        epoch, offset = delta.position
+        publications = await self._streams[stream].publications(user_id, entries)
+        return Recovery(recovered=True, publications=publications, position=Position(epoch=epoch, offset=offset))
+
+
+def live_streams(
+    *,
+    db: Queryable,
+    feeds: Feeds,
+    cards: Cards,
+    counter_cache: CounterCache,
+    notification_log: NotificationLog,
+    sign: Sign,
+) -> LiveStreams:
+    """Return the streams that every live connection is subscribed to, by name."""
+    return LiveStreams(
+        {
+            FEED: FeedStream(log=feeds, cards=cards, counter_cache=counter_cache, sign=sign),
+            NOTIFICATIONS: NotificationStream(log=notification_log, db=db),
+        }
+    )
+
+
+def limited(entries: Sequence[Entry], limit: int, *, newest: bool) -> Sequence[Entry]:
+    """Return at most `limit` entries, the last ones if `newest`, else the first ones; in their order."""
+    return entries[max(0, len(entries) - limit) :] if newest else entries[:limit]

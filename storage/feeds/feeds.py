@@ -10,10 +10,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from storage.cache.cards import Cards
-from storage.feeds.log_format import Entry, LogView, parse_epoch
+from storage.feeds.log_format import LogView
+from storage.feeds.stream_log import StreamDelta, StreamPosition
 from storage.feeds.window_log import Building, DeliveryScript, Filled, Inserted, WindowLog
 from storage.postgres.database import Queryable
 from storage.redis.client import Redis
@@ -26,15 +26,6 @@ POLL = 0.01  # seconds
 # Seconds after an edit in which an insertion may come from a list of followers that was read before it; reading
 # that list and inserting takes milliseconds.
 SETTLING = 5
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class FeedDelta:
-    """What came after a position: (offset, photo id, whether it was removed), oldest first, and the new position."""
-
-    items: Sequence[tuple[int, int, bool]]
-    epoch: str
-    offset: int
 
 
 class Feeds:
@@ -94,30 +85,25 @@ class Feeds:
             task.add_done_callback(lambda _: self._building.pop(viewer_id, None))
         await asyncio.shield(task)
 
-    async def position(self, user_id: int) -> tuple[str, int]:
-        """Return (epoch, offset) of a feed's end, building it if need be."""
+    async def position(self, user_id: int) -> StreamPosition:
+        """Return the end of a feed; build the feed if there is none."""
         head = await self.log.head(user_id)
         while head is None:
             await self.ensure(user_id)
             head = await self.log.head(user_id)
-        return str(head.epoch), head.top
+        return StreamPosition(str(head.epoch), head.top)
 
-    async def since(self, user_id: int, epoch: str, offset: int) -> FeedDelta | None:
-        """Return what was announced to a person after a position; None when that cannot be told any more."""
-        view = await self.log.read(user_id)
-        known = parse_epoch(epoch)
-        entries = None if view is None or known is None else view.since(known, offset)
-        if view is None or entries is None:
-            return None
-        return _delta(view, entries)
+    async def since(self, user_id: int, epoch: str, offset: int) -> StreamDelta | None:
+        """Return what was published to a user after a position, as `StreamLog.since` defines it."""
+        return await self.log.since(user_id, epoch, offset)
 
-    async def kept(self, user_id: int) -> FeedDelta:
-        """Return everything announced to a person that can still be told, building the feed if there is none."""
+    async def retained(self, user_id: int) -> StreamDelta:
+        """Return every published entry that the feed still holds; build the feed if there is none."""
         view = await self.log.read(user_id)
         while view is None:
             await self.ensure(user_id)
             view = await self.log.read(user_id)
-        return _delta(view, view.kept())
+        return StreamDelta.retained(view)
 
     async def _build(self, viewer_id: int, *, anew: bool) -> None:
         building = await self.log.begin(viewer_id, anew=anew)
@@ -185,8 +171,3 @@ class Feeds:
             return True
         relation = await relations.relation(self._db, viewer_id, author_id)
         return relation.following and not relation.muting and not relation.blocking
-
-
-def _delta(view: LogView, entries: Sequence[Entry]) -> FeedDelta:
-    items = [(entry.offset, entry.id, entry.removed) for entry in entries]
-    return FeedDelta(items=items, epoch=str(view.epoch), offset=view.top)

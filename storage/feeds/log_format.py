@@ -103,8 +103,8 @@ class LogView:
             return None
         return self._after(offset)
 
-    def kept(self) -> list[Entry]:
-        """Return all that was announced and is still known, oldest first."""
+    def retained(self) -> list[Entry]:
+        """Return all published entries that the log still holds, lowest offset first."""
         return self._after(self.floor)
 
     def _after(self, offset: int) -> list[Entry]:

@@ -1,12 +1,12 @@
-"""The live stream "notifications": for each person a window log of the newest notifications' ids.
+"""The live stream "notifications": a window log of the ids of each user's newest notifications.
 
-The inbox itself is in PostgreSQL; the log is what clients recover by. A notification that changes (another
-person liked the same photo, an act was taken back) is announced again under a new offset.
+The inbox itself is in PostgreSQL; clients recover from the log. A notification that changes (another user liked the
+same photo, a like was removed) is published again under a new offset.
 """
 
 from __future__ import annotations
 
-from storage.feeds.log_format import parse_epoch
+from storage.feeds.stream_log import StreamDelta, StreamPosition
 from storage.feeds.window_log import DeliveryScript, WindowLog
 from storage.redis.client import Redis
 
@@ -14,31 +14,30 @@ WINDOW = 200  # notifications that can be recovered
 
 
 class NotificationLog:
-    """Announce and recover notifications; raises `UnavailableError` when Redis does not answer."""
+    """Stream log of notifications (see `StreamLog`); raises `UnavailableError` if Redis does not answer."""
 
     def __init__(self, redis: Redis, delivery: DeliveryScript) -> None:
         self._log = WindowLog(redis, "notes", delivery, window=WINDOW)
 
     async def push(self, user_id: int, notification_id: int, message: bytes) -> bool:
-        """Announce a new or changed notification to its owner; say whether the owner is online."""
+        """Publish a new or changed notification to its recipient; return whether the recipient is online."""
         inserted = await self._log.republish(notification_id, [user_id], message)
         return inserted.online > 0
 
-    async def position(self, user_id: int) -> tuple[str, int]:
-        """Return (epoch, offset) of the stream's end; the stream comes into being if need be."""
+    async def position(self, user_id: int) -> StreamPosition:
+        """Return the end of the stream; create the log if there is none."""
         epoch, top = await self._log.open(user_id)
-        return str(epoch), top
+        return StreamPosition(str(epoch), top)
 
-    async def kept(self, user_id: int) -> tuple[str, int, list[tuple[int, int]]]:
-        """Return epoch, top offset, and (offset, notification id) of all that can still be told, oldest first."""
+    async def since(self, user_id: int, epoch: str, offset: int) -> StreamDelta | None:
+        """Return what was published to a user after a position, as `StreamLog.since` defines it."""
+        return await self._log.since(user_id, epoch, offset)
+
+    async def retained(self, user_id: int) -> StreamDelta:
+        """Return every published notification that the log still holds; create the log if there is none."""
         view = await self._log.read(user_id)
         while view is None:
+            # The log may expire or be evicted between the two calls, hence the loop.
             await self._log.open(user_id)
             view = await self._log.read(user_id)
-        return str(view.epoch), view.top, [(entry.offset, entry.id) for entry in view.kept()]
-
-    async def since(self, user_id: int, epoch: str, offset: int) -> list[tuple[int, int]] | None:
-        """Return (offset, notification id) after a position, oldest first; None when that cannot be told."""
-        known = parse_epoch(epoch)
-        entries = None if known is None else await self._log.since(user_id, known, offset)
-        return None if entries is None else [(entry.offset, entry.id) for entry in entries]
+        return StreamDelta.retained(view)

@@ -31,7 +31,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
-from storage.feeds.log_format import AT_BODY, STAGED, Entry, LogView
+from storage.feeds.log_format import AT_BODY, STAGED, LogView
+from storage.feeds.stream_log import StreamDelta
 from storage.ids import pack_ids, slot_group, unpack_ids
 from storage.redis.client import Redis, execute, redis_errors
 from storage.redis.scripts import Argument, Script
@@ -164,10 +165,9 @@ class WindowLog:
         """Return a person's log without its entries, or None if there is none; its life begins anew."""
         return await self._read(user_id, AT_BODY - 1)
 
-    async def since(self, user_id: int, epoch: int, offset: int) -> list[Entry] | None:
-        """Return what was announced to a person after `offset`, oldest first; None when that cannot be told."""
-        view = await self.read(user_id)
-        return None if view is None else view.since(epoch, offset)
+    async def since(self, user_id: int, epoch: str, offset: int) -> StreamDelta | None:
+        """Return what was published to a user after a position, as `StreamLog.since` defines it."""
+        return StreamDelta.since(await self.read(user_id), epoch, offset)
 
     async def _read(self, user_id: int, end: int) -> LogView | None:
         key = self.key(user_id)

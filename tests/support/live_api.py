@@ -23,7 +23,7 @@ from server.live.authenticator import LiveAuthenticator
 from server.live.authorizer import LiveAuthorizer
 from server.live.operations import LiveOperations
 from server.live.presences import LivePresences
-from server.live.streams import LiveStreams
+from server.live.streams import live_streams
 from storage.feeds.notification_log import NotificationLog
 from storage.ids import slot_group
 from storage.redis.client import Redis
@@ -38,11 +38,11 @@ async def running_live_api(
     services: Services, redis: Redis, settings: LiveSettings | None = None
 ) -> AsyncIterator[Api]:
     """Serve the API with live connections on a free port of the loopback."""
-    streams = LiveStreams(
+    streams = live_streams(
         db=services.db,
         feeds=services.feeds,
         cards=services.cards,
-        engagement=services.engagement,
+        counter_cache=services.engagement,
         notification_log=NotificationLog(redis, delivery_script(redis)),
         sign=services.media_urls.sign,
     )

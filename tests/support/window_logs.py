@@ -25,3 +25,9 @@ async def entries(log: WindowLog, person: int) -> list[Entry]:
 async def ids_of(log: WindowLog, person: int) -> list[int]:
     """Return a log's ids, oldest first, removed ones left out."""
     return [entry.id for entry in await entries(log, person) if not entry.removed]
+
+
+async def since(log: WindowLog, user_id: int, epoch: int, offset: int) -> list[Entry] | None:
+    """Return the entries published after a position; None if that is unknown."""
+    delta = await log.since(user_id, str(epoch), offset)
+    return None if delta is None else list(delta.entries)

@@ -14,7 +14,7 @@ from channels.bus.publisher import LivePublisher
 from channels.contract.ports import Ports
 from channels.contract.settings import LiveSettings
 from channels.live import build_live
-from server.live.streams import LiveStreams
+from server.live.streams import live_streams
 from storage.ids import encode, slot_group
 from storage.postgres.database import Database
 from storage.redis.client import Redis
@@ -44,11 +44,11 @@ class FeedServer(LiveServer):
     def __init__(self, stage: Stage) -> None:
         settings = LiveSettings(**QUICK)  # type: ignore[arg-type]
         super().__init__(stage.redis, settings)
-        streams = LiveStreams(
+        streams = live_streams(
             db=stage.database,
             feeds=stage.feeds,
             cards=stage.cards,
-            engagement=stage.engagement,
+            counter_cache=stage.engagement,
             notification_log=stage.notification_log,
             sign=lambda path: path,
         )

@@ -16,7 +16,7 @@ from server.composition.delivery import delivery_script
 from server.identity.tokens import AccessTokens
 from server.live.authenticator import LiveAuthenticator
 from server.live.authorizer import LiveAuthorizer
-from server.live.streams import LiveStreams
+from server.live.streams import LiveStreams, live_streams
 from storage import ids
 from storage.feeds.notification_log import NotificationLog
 from storage.models import NotificationKind, Role
@@ -45,11 +45,11 @@ def authorizer_of(api: Api) -> LiveAuthorizer:
 def streams(api: Api, redis: Redis) -> LiveStreams:
     """The streams of the API's stores."""
     services = api.services
-    return LiveStreams(
+    return live_streams(
         db=services.db,
         feeds=services.feeds,
         cards=services.cards,
-        engagement=services.engagement,
+        counter_cache=services.engagement,
         notification_log=NotificationLog(redis, delivery_script(redis)),
         sign=services.media_urls.sign,
     )
@@ -138,7 +138,7 @@ async def test_notifications_recover_with_counters(api: Api, streams: LiveStream
             source_id=photo_id,
         )
     assert entry is not None
-    await streams.notification_log.push(user_id, entry.id, MESSAGE)
+    await api.services.notification_log.push(user_id, entry.id, MESSAGE)
     (publication,) = (await streams.recover(user_id, "notifications", start)).publications
     told = orjson.loads(publication.data)
     assert told["type"] == "notification"

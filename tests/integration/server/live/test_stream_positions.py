@@ -27,9 +27,9 @@ async def test_of_the_feed(api: Api) -> None:
     await feeds.insert(ids.decode(later["id"]), [viewer], b"body")
     missed = await feeds.since(viewer, **page["stream"])
     assert missed is not None
-    assert [ids.encode(photo) for _, photo, _ in missed.items] == [later["id"]]
+    assert [ids.encode(entry.id) for entry in missed.entries] == [later["id"]]
     again = (await ann.call("GET", "/feed?limit=1")).expect(200)["stream"]
-    assert (await feeds.since(viewer, **again)) == await feeds.since(viewer, missed.epoch, missed.offset)
+    assert (await feeds.since(viewer, **again)) == await feeds.since(viewer, *missed.position)
 
 
 async def test_of_the_inbox(api: Api) -> None:
@@ -42,4 +42,4 @@ async def test_of_the_inbox(api: Api) -> None:
     await log.push(viewer, 7, b"body")
     missed = await log.since(viewer, **page["stream"])
     assert missed is not None
-    assert [number for _, number in missed] == [7]
+    assert [entry.id for entry in missed.entries] == [7]

@@ -89,11 +89,11 @@ async def test_recovery_tells_what_came(feeds: Feeds, gallery: Gallery) -> None:
     await feeds.remove(first, [ann], b"body")
     delta = await feeds.since(ann, epoch, offset)
     assert delta is not None
-    assert [(photo, removed) for _, photo, removed in delta.items] == [(second, False), (first, True)]
-    assert (delta.epoch, delta.offset) == (epoch, delta.items[-1][0])
-    again = await feeds.since(ann, delta.epoch, delta.offset)
+    assert [(entry.id, entry.removed) for entry in delta.entries] == [(second, False), (first, True)]
+    assert delta.position == (epoch, delta.entries[-1].offset)
+    again = await feeds.since(ann, *delta.position)
     assert again is not None
-    assert not again.items
+    assert not again.entries
     assert await feeds.since(ann, "another", offset) is None
 
 
@@ -142,7 +142,7 @@ async def test_follow_and_unfollow(feeds: Feeds, gallery: Gallery) -> None:
     assert await ids_of(feeds, ann) == [mine]
     delta = await feeds.since(ann, epoch, offset)
     assert delta is not None
-    assert not delta.items
+    assert not delta.entries
 
 
 async def test_events_out_of_order_do_not_matter(feeds: Feeds, gallery: Gallery) -> None:

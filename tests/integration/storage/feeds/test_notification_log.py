@@ -23,8 +23,8 @@ async def test_what_was_missed_is_told(redis: Any) -> None:
         assert not await log.push(ANN, notification, b"body")
     missed = await log.since(ANN, epoch, offset)
     assert missed is not None
-    assert [notification for _, notification in missed] == [6, 5]
-    assert await log.position(ANN) == (epoch, missed[-1][0])
+    assert [entry.id for entry in missed.entries] == [6, 5]
+    assert await log.position(ANN) == missed.position == (epoch, missed.entries[-1].offset)
 
 
 async def test_owner_online_is_told(redis: Any) -> None:
@@ -35,7 +35,9 @@ async def test_owner_online_is_told(redis: Any) -> None:
     assert await log.push(ANN, 5, b"liked")
     [heard] = await live.heard()
     assert (heard.people, heard.body) == ([ANN], b"liked")
-    assert await log.since(ANN, epoch, heard.offset) == []
+    delta = await log.since(ANN, epoch, heard.offset)
+    assert delta is not None
+    assert not delta.entries
     await live.close()
 
 

@@ -9,7 +9,7 @@ import pytest
 from storage.feeds.log_format import AT_HEADER, Entry
 from storage.feeds.window_log import WindowLog
 from tests.support.listener import Listener
-from tests.support.window_logs import ANN, BOB, CAT, DAN, entries, ids_of, start
+from tests.support.window_logs import ANN, BOB, CAT, DAN, entries, ids_of, since, start
 
 pytestmark = [pytest.mark.engines, pytest.mark.cluster]
 
@@ -120,7 +120,7 @@ async def test_window_is_trimmed(log: WindowLog) -> None:
     assert not view.complete
     assert [entry.id for entry in view.entries] == list(range(51 - len(view.entries), 51))
     assert view.since(head.epoch, head.top) is None
-    assert await log.since(ANN, view.epoch, view.floor) == list(view.entries)
+    assert await since(log, ANN, view.epoch, view.floor) == list(view.entries)
 
 
 async def test_older_than_the_window_stays_out(log: WindowLog, live: Listener) -> None:
@@ -133,8 +133,8 @@ async def test_older_than_the_window_stays_out(log: WindowLog, live: Listener) -
     assert (await log.insert(50, [ANN], b"body")).online == 1
     assert await ids_of(log, ANN) == [*range(100, 120), 200]
     _, late = await live.heard()
-    assert await log.since(ANN, before.epoch, before.top) is None
-    assert await log.since(ANN, before.epoch, late.offset) == []
+    assert await since(log, ANN, before.epoch, before.top) is None
+    assert await since(log, ANN, before.epoch, late.offset) == []
 
 
 async def test_complete_log_takes_older_ids(log: WindowLog) -> None:
@@ -154,7 +154,7 @@ async def test_removal_is_recovered(log: WindowLog, live: Listener) -> None:
     assert head is not None
     assert (await log.remove(7, [ANN], b"gone")).feeds == 1
     assert await ids_of(log, ANN) == [8]
-    came = await log.since(ANN, head.epoch, head.top)
+    came = await since(log, ANN, head.epoch, head.top)
     assert came is not None
     *_, heard = await live.heard()
     assert came == [Entry(offset=heard.offset, id=7, removed=True)]
@@ -184,8 +184,8 @@ async def test_removal_below_the_window(log: WindowLog, live: Listener) -> None:
     assert head is not None
     await log.remove(50, [ANN], b"body")
     [heard] = await live.heard()
-    assert await log.since(ANN, head.epoch, head.top) is None
-    assert await log.since(ANN, head.epoch, heard.offset) == []
+    assert await since(log, ANN, head.epoch, head.top) is None
+    assert await since(log, ANN, head.epoch, heard.offset) == []
     assert await ids_of(log, ANN) == list(range(100, 120))
 
 
@@ -198,21 +198,21 @@ async def test_renewal_tells_again(log: WindowLog, live: Listener) -> None:
             await log.republish(item, [ANN], b"body")
     heard = await live.heard()
     assert len(heard) == 4
-    came = await log.since(ANN, epoch, top)
+    came = await since(log, ANN, epoch, top)
     assert came == [Entry(offset=heard[2].offset, id=5), Entry(offset=heard[3].offset, id=6)]
 
 
 async def test_positions_that_cannot_be_told(log: WindowLog) -> None:
     """Another epoch, an offset from before the beginning or from the future, or no log at all: None."""
-    assert await log.since(ANN, 1, 1) is None
+    assert await since(log, ANN, 1, 1) is None
     await start(log, ANN)
     await log.insert(7, [ANN], b"body")
     head = await log.head(ANN)
     assert head is not None
-    assert await log.since(ANN, head.epoch, head.top) == []
-    assert await log.since(ANN, head.epoch + 1, head.top) is None
-    assert await log.since(ANN, head.epoch, head.floor - 1) is None
-    assert await log.since(ANN, head.epoch, head.top + 1) is None
+    assert await since(log, ANN, head.epoch, head.top) == []
+    assert await since(log, ANN, head.epoch + 1, head.top) is None
+    assert await since(log, ANN, head.epoch, head.floor - 1) is None
+    assert await since(log, ANN, head.epoch, head.top + 1) is None
 
 
 async def test_dead_process_is_forgotten(log: WindowLog, redis: Any, live: Listener) -> None:

@@ -13,7 +13,7 @@ from storage.feeds.window_log import Building, Filled, WindowLog
 from storage.ids import IdMaker
 from storage.redis.client import open_redis
 from tests.support.listener import Listener
-from tests.support.window_logs import ANN, BOB, entries, ids_of, start
+from tests.support.window_logs import ANN, BOB, entries, ids_of, since, start
 
 pytestmark = [pytest.mark.engines, pytest.mark.cluster]
 
@@ -29,7 +29,7 @@ async def test_merge_is_contiguous_and_silent(log: WindowLog, live: Listener) ->
     assert await ids_of(log, BOB) == [50, 100, 150, 200, 250]
     head = await log.head(ANN)
     assert head is not None
-    assert await log.since(ANN, head.epoch, head.floor) == []
+    assert await since(log, ANN, head.epoch, head.floor) == []
     assert await live.heard() == []
 
 
@@ -66,7 +66,7 @@ async def test_building_loses_nothing(log: WindowLog) -> None:
     await log.remove(10, [ANN], b"body")
     assert (await log.fill(ANN, building, [20, 10], complete=True))[0] is Filled.DONE
     assert await ids_of(log, ANN) == [20, 30]
-    came = await log.since(ANN, building.epoch, building.epoch)
+    came = await since(log, ANN, building.epoch, building.epoch)
     assert came is not None
     assert [(entry.id, entry.removed) for entry in came] == [(30, False), (10, True)]
 
@@ -108,7 +108,7 @@ async def test_another_epoch(log: WindowLog) -> None:
     assert second is not None
     assert second.epoch > first.epoch
     assert second.top > first.top
-    assert await log.since(ANN, first.epoch, first.top) is None
+    assert await since(log, ANN, first.epoch, first.top) is None
 
 
 async def test_full_feed_is_small(redis: Any) -> None:

@@ -46,7 +46,7 @@ async def test_like(stage: Stage) -> None:
     assert await stage.engagement.read([photo.id], bob.id) == {photo.id: (1, 0, True)}
     missed = await stage.notification_log.since(ann.id, epoch, before)
     assert missed is not None
-    assert [(offset, encode(entry_id)) for offset, entry_id in missed] == [(told.offset, shown["id"])]
+    assert [(entry.offset, encode(entry.id)) for entry in missed.entries] == [(told.offset, shown["id"])]
 
 
 async def test_others_gather(stage: Stage) -> None:
