@@ -17,9 +17,8 @@ from bench.sockets.client.remote import Remote, remote
 from bench.sockets.machine.child import serving
 from bench.sockets.machine.redis import redis_on
 from bench.sockets.under_test import MANNERS, command, is_ready
-from server.composition.roles import Service
 from server.composition.stores import Stores, open_stores
-from server.composition.wiring import handlers_of, secret_bytes
+from server.composition.wiring import secret_bytes, worker_context
 from server.config.loading import load_settings
 from server.config.settings import DELIMITER, PREFIX, Settings
 from server.identity.tokens import AccessTokens
@@ -32,8 +31,10 @@ from storage.postgres.database import Database
 from storage.postgres.migrate import migrate
 from storage.stores import photos, relations
 from tests.engines.private import free_port
+from workers.jobs.context import open_handlers
 from workers.jobs.fanout import CHUNK, chunks
 from workers.jobs.handlers import EventHandler
+from workers.registry import worker
 
 SETTLED = 7.0  # seconds until a feed that was just built is inserted into like any other
 _TOKEN_SECONDS = 24 * 3600
@@ -133,7 +134,8 @@ async def world(cores: Cores, followers: int) -> AsyncIterator[World]:
         await migrate(settings.database.url)
         stores = await stack.enter_async_context(open_stores(settings))
         author, people = await _community(stores.db, followers)
-        handlers = await handlers_of(Service.FANOUT, settings, stores, Metrics("bench"), stack)
+        context = worker_context("fanout", settings, stores, Metrics("bench"))
+        handlers = await stack.enter_async_context(open_handlers(worker("fanout"), context))
         port = free_port()
         line = cores.serving(command("real", port, environment))
         pid = await stack.enter_async_context(serving(line, name="live", folder=folder, ready=lambda: is_ready(port)))

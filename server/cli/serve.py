@@ -2,38 +2,47 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import Annotated
 
 import typer
 
 from server.cli.options import ConfigOption, DataOption, run_async, settings_for
-from server.composition.roles import Role, require_backends
+from server.composition.roles import EVERYTHING, SERVE_ROLES, WORKER_ROLES, require_backends
 from server.config.settings import Settings
 
 HostOption = Annotated[str | None, typer.Option("--host", help="Address to listen on.  \\[default: server.host]")]
-PortOption = Annotated[int | None, typer.Option("--port", help="Port to listen on; 0 takes a free one.")]
+PortOption = Annotated[
+    int | None, typer.Option("--port", help="Port to listen on; 0 takes a free one.  \\[default: server.port]")
+]
 HealthPortOption = Annotated[
     int | None, typer.Option("--health-port", help="Port for /healthz, /readyz and /metrics.  \\[default: none]")
 ]
 
 
-class ServeRole(StrEnum):
-    """Parts of the edge that stand alone."""
+def _one_of(roles: Mapping[str, str]) -> Callable[[str], str]:
+    """Return a callback that accepts the names of `roles` and no other."""
 
-    API = Role.API.value
-    LIVE = Role.LIVE.value
+    def check(name: str) -> str:
+        if name not in roles:
+            raise typer.BadParameter(f"'{name}' is not one of {', '.join(roles)}.")
+        return name
+
+    return check
 
 
-class WorkerRole(StrEnum):
-    """Kinds of work that stand alone."""
+def _described(roles: Mapping[str, str]) -> str:
+    return "; ".join(f"[bold]{name}[/bold] {does}" for name, does in roles.items()) + "."
 
-    MEDIA = Role.MEDIA.value
-    FANOUT = Role.FANOUT.value
-    NOTIFY = Role.NOTIFY.value
-    RELAY = Role.RELAY.value
-    JANITOR = Role.JANITOR.value
+
+# The roles come from the registry of workers, so these are not enumerations that are written out here.
+ServeRole = Annotated[
+    str,
+    typer.Option("--role", callback=_one_of(SERVE_ROLES), metavar="|".join(SERVE_ROLES), help=_described(SERVE_ROLES)),
+]
+WorkerRole = Annotated[
+    str, typer.Argument(callback=_one_of(WORKER_ROLES), metavar="ROLE", help=_described(WORKER_ROLES))
+]
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -49,58 +58,62 @@ def run(
     host: HostOption = None,
     port: PortOption = None,
     data: DataOption = None,
-    demo: Annotated[bool, typer.Option(help="On an empty database, bring a small living community.")] = True,
+    demo: Annotated[bool, typer.Option(help="Fill an empty database with a demonstration community.")] = True,
 ) -> None:
-    """Run everything in one process, with PostgreSQL and Valkey of its own.
+    """Run everything in one process, with its own PostgreSQL and Valkey.
 
-    Needs nothing installed by hand; keeps all it has in the data directory. Stop it with Ctrl-C.
+    Nothing has to be installed first. All data is in the data directory.
+    Stop with Ctrl-C.
 
     Example: [bold]picshare run --port 9000 --data ~/photos[/bold]
     """
     settings = settings_for(config, data=data, host=host, port=port)
     from server.composition.process import run_role  # noqa: PLC0415 - heavy, and only needed here
 
-    run_async(run_role(Role.EVERYTHING, settings, with_demo=demo))
+    run_async(run_role(EVERYTHING, settings, with_demo=demo))
 
 
 def serve(
-    role: Annotated[ServeRole, typer.Option("--role", help="What to serve: api (REST, images, pages) or live.")],
+    role: ServeRole,
     config: ConfigOption = None,
     host: HostOption = None,
     port: PortOption = None,
 ) -> None:
-    """Serve one part of the edge, on backends that other processes share.
+    """Serve the API or live connections, with backends that all processes share.
 
-    Run as many of each as you like behind a load balancer; [bold]database.url[/bold], [bold]redis.url[/bold],
-    [bold]broker.url[/bold] and [bold]auth.secret[/bold] must be set.
+    Run as many processes of each role as needed behind a load balancer.
+    The settings [bold]database.url[/bold], [bold]redis.url[/bold], [bold]broker.url[/bold]
+    and [bold]auth.secret[/bold] must be set.
 
     Example: [bold]picshare serve --role live --port 8081[/bold]
     """
-    _run_one(Role(role.value), config, host, port)
+    _start(role, settings_for(config, host=host, port=port, quiet=False))
 
 
 def worker(
-    role: Annotated[WorkerRole, typer.Argument(help="Which work to do.")],
+    role: WorkerRole,
     config: ConfigOption = None,
     health_port: HealthPortOption = None,
 ) -> None:
-    """Do one kind of work in the background, on backends that other processes share.
+    """Run one background worker, with backends that all processes share.
 
-    media makes image variants, fanout fills feeds, notify tells people, relay hands events from the
-    database to RabbitMQ, janitor tidies up.
+    Run as many processes of each role as needed; one janitor is enough.
+    The same settings must be set as for [bold]picshare serve[/bold].
 
     Example: [bold]picshare worker media --health-port 9101[/bold]
     """
     settings = settings_for(config, quiet=False)
     if health_port is not None:
         settings = settings.with_values("worker", health_port=health_port)
-    _start(Role(role.value), settings)
+    _start(role, settings)
 
 
 def migrate(config: ConfigOption = None, data: DataOption = None) -> None:
-    """Bring the database to the schema of this version; safe to repeat, and at the same time.
+    """Apply the database migrations of this version.
 
-    [bold]picshare run[/bold] does it by itself; with separate processes run it before they start.
+    Repeating the command does no harm, and neither does running it twice at
+    the same time. [bold]picshare run[/bold] applies migrations by itself; with
+    separate processes, apply them before the processes start.
 
     Example: [bold]picshare migrate --config /etc/picshare.toml[/bold]
     """
@@ -111,11 +124,8 @@ def migrate(config: ConfigOption = None, data: DataOption = None) -> None:
     typer.echo(f"Applied {', '.join(applied)}." if applied else "The database is up to date.")
 
 
-def _run_one(role: Role, config: Path | None, host: str | None, port: int | None) -> None:
-    _start(role, settings_for(config, host=host, port=port, quiet=False))
-
-
-def _start(role: Role, settings: Settings) -> None:
+def _start(role: str, settings: Settings) -> None:
+    # Checked here as well, so that a wrong configuration is reported before the heavy imports.
     require_backends(role, settings)
     from server.composition.process import run_role  # noqa: PLC0415 - heavy, and only needed here
 

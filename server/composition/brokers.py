@@ -6,19 +6,13 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Protocol
 
+from server.composition.schemes import is_local
 from server.config.settings import Settings
 from server.errors import ConfigError
 from storage.postgres.database import Database
 from workers.broker import routing
 from workers.broker.port import Broker
 from workers.broker.relay import EventPublisher
-
-LOCAL = "local:"
-
-
-def is_local(settings: Settings) -> bool:
-    """Tell whether events stay in the outbox until a worker of this process took them."""
-    return settings.broker.url.startswith(LOCAL)
 
 
 def routes_of(settings: Settings) -> Callable[[str], Sequence[str]]:

@@ -6,12 +6,11 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
+from server.composition.schemes import EMBEDDED
 from server.config.settings import Settings
 from server.operation.data_dir import locked, noted, read_note, secret_of
 from storage.embedded.postgres import embedded_postgres
 from storage.embedded.valkey import embedded_valkey
-
-EMBEDDED = "embedded:"
 
 
 def uses_embedded(settings: Settings) -> bool:

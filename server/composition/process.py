@@ -14,11 +14,12 @@ import structlog
 from aiohttp import web
 
 from channels.live import Live
-from server.composition.brokers import is_local, open_local, open_relaying
+from server.composition.brokers import open_local, open_relaying
 from server.composition.engines import engines
-from server.composition.roles import Role, Service, require_backends, services_of
+from server.composition.roles import API, EVERYTHING, JANITOR, LIVE, RELAY, require_backends, services_of
+from server.composition.schemes import is_local
 from server.composition.stores import Stores, open_stores
-from server.composition.wiring import QUEUE_SERVICES, api_app, handlers_of, janitor_of, live_app, live_layer, policy_of
+from server.composition.wiring import api_app, janitor_of, live_app, live_layer, policy_of, worker_context
 from server.config.settings import Settings
 from server.demo.community import Demo
 from server.identity.passwords import Passwords
@@ -34,12 +35,14 @@ from storage.errors import StorageError
 from storage.postgres import migrate
 from workers.broker.port import Broker
 from workers.broker.relay import Relay
+from workers.jobs.context import open_handlers
+from workers.registry import WORKERS
 from workers.worker import Worker
 
 log = structlog.get_logger(__name__)
 
 
-async def run_role(role: Role, settings: Settings, *, with_demo: bool = False) -> None:
+async def run_role(role: str, settings: Settings, *, with_demo: bool = False) -> None:
     """Run what a role stands for until a signal comes.
 
     Raises `ConfigError`, `StartError`, `EngineError`, `SchemaError` or `UnavailableError` when it cannot start.
@@ -49,7 +52,7 @@ async def run_role(role: Role, settings: Settings, *, with_demo: bool = False) -
     log_task_failures(asyncio.get_running_loop())
     async with AsyncExitStack() as stack:
         sockets = _sockets(role, settings, stack)
-        if role is Role.EVERYTHING:
+        if role == EVERYTHING:
             starting(settings.data.dir)
             settings = settings.with_values("server", port=sockets[0].getsockname()[1])
             settings = await stack.enter_async_context(engines(settings, {"url": settings.public_url}))
@@ -60,7 +63,7 @@ async def run_role(role: Role, settings: Settings, *, with_demo: bool = False) -
         leaving = ShutdownOptions(delay=settings.server.drain_delay, deadline=settings.server.shutdown_deadline)
         # What stands now stays: the collector need not look at it again and again.
         gc.freeze()
-        started = partial(process.introduce, with_demo=with_demo) if role is Role.EVERYTHING else process.tell
+        started = partial(process.introduce, with_demo=with_demo) if role == EVERYTHING else process.tell
         await run_node(process.node(), sockets, leaving, started=started)
 
 
@@ -82,12 +85,12 @@ class Process:
             "redis": stores.redis.ping,
         }
 
-    async def add(self, services: frozenset[Service]) -> None:
+    async def add(self, services: frozenset[str]) -> None:
         """Build the services and what they need."""
         self._add_edge(services)
-        if services - {Service.API, Service.LIVE, Service.JANITOR}:
+        if services - {API, LIVE, JANITOR}:
             await self._add_workers(services)
-        if Service.JANITOR in services:
+        if JANITOR in services:
             self._runs["janitor"] = janitor_of(self._settings, self.stores).run
 
     def node(self) -> Node:
@@ -112,34 +115,35 @@ class Process:
         """Log that the process works."""
         log.info("started", services=sorted(self._runs))
 
-    def _add_edge(self, services: frozenset[Service]) -> None:
+    def _add_edge(self, services: frozenset[str]) -> None:
         live = None
-        if Service.LIVE in services:
+        if LIVE in services:
             live = live_layer(self._settings, self.stores, self._metrics)
             self._runs["live"], self._drain = live.run, live.close
             self._runs["collector"] = Collector(self._metrics.registry).run
             self._checks["live"] = partial(_require_ready, live)
             self._app = live_app(self._settings, live, self._metrics)
-        if Service.API in services:
+        if API in services:
             self._app = api_app(self._settings, self.stores, live, self._metrics, self._passwords)
 
-    async def _add_workers(self, services: frozenset[Service]) -> None:
-        settings, queues = self._settings, [service for service in QUEUE_SERVICES if service in services]
+    async def _add_workers(self, services: frozenset[str]) -> None:
+        settings, workers = self._settings, [spec for spec in WORKERS if spec.name in services]
         broker: Broker
         if is_local(settings):
-            at_once = sum(policy_of(service, settings).concurrency for service in queues)
+            at_once = sum(settings.worker.concurrency(spec.name) for spec in workers)
             broker = await self._stack.enter_async_context(open_local(settings, at_once))
         else:
             relaying = await self._stack.enter_async_context(open_relaying(settings))
-            if Service.RELAY in services:
+            if RELAY in services:
                 self._runs["relay"] = Relay(self.stores.db, relaying).run
             self._checks["broker"] = relaying.depths
             broker = relaying
-        for service in queues:
-            handlers = await handlers_of(service, settings, self.stores, self._metrics, self._stack)
-            worker = Worker(broker, service.value, handlers, policy_of(service, settings), self._metrics)
-            self._runs[service.value] = worker.run
-        if is_local(settings) or Service.RELAY in services:
+        for spec in workers:
+            context = worker_context(spec.name, settings, self.stores, self._metrics)
+            handlers = await self._stack.enter_async_context(open_handlers(spec, context))
+            worker = Worker(broker, spec.name, handlers, policy_of(spec.name, settings), self._metrics)
+            self._runs[spec.name] = worker.run
+        if is_local(settings) or RELAY in services:
             self._runs["backlog"] = Backlog(self.stores.db, broker, self._metrics).run
 
 
@@ -148,9 +152,9 @@ async def _require_ready(live: Live) -> None:
         raise ConnectionError("the live layer does not hear its channels")
 
 
-def _sockets(role: Role, settings: Settings, stack: AsyncExitStack) -> list[socket.socket]:
+def _sockets(role: str, settings: Settings, stack: AsyncExitStack) -> list[socket.socket]:
     """Take the ports of a role: the service's, or a worker's for its health where one is set."""
-    if role in {Role.EVERYTHING, Role.API, Role.LIVE}:
+    if role in {EVERYTHING, API, LIVE}:
         return stack.enter_context(bound(settings.server.host, settings.server.port))
     section = settings.worker
     if section.health_port is None:

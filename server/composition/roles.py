@@ -1,67 +1,64 @@
-"""Roles: which services one process runs, and which backends that asks for."""
+"""Roles: which services one process runs, and which backends each role accepts.
+
+A service is named by its role: "api", "live", each worker of the registry, "relay" and "janitor". The role "everything"
+(`picshare run`) runs them all in one process.
+"""
 
 from __future__ import annotations
 
-from enum import StrEnum
+from collections.abc import Mapping
 
+from server.composition.schemes import EMBEDDED, LOCAL, is_local
 from server.config.loading import variable_of
 from server.config.settings import Settings
 from server.errors import ConfigError
+from workers.registry import WORKERS
 
+EVERYTHING = "everything"
+API = "api"
+LIVE = "live"
+RELAY = "relay"
+JANITOR = "janitor"
 
-class Service(StrEnum):
-    """One thing that a process can do."""
-
-    API = "api"
-    LIVE = "live"
-    MEDIA = "media"
-    FANOUT = "fanout"
-    NOTIFY = "notify"
-    RELAY = "relay"
-    JANITOR = "janitor"
-
-
-class Role(StrEnum):
-    """What a process was started as; `everything` is `picshare run`."""
-
-    EVERYTHING = "everything"
-    API = "api"
-    LIVE = "live"
-    MEDIA = "media"
-    FANOUT = "fanout"
-    NOTIFY = "notify"
-    RELAY = "relay"
-    JANITOR = "janitor"
-
+# Role -> what it does, as a phrase that follows the name in help texts.
+SERVE_ROLES: Mapping[str, str] = {
+    API: "serves the REST API, images and web pages",
+    LIVE: "serves live connections",
+}
+WORKER_ROLES: Mapping[str, str] = {
+    **{spec.name: spec.help for spec in WORKERS},
+    RELAY: "publishes events from the database to RabbitMQ",
+    JANITOR: "deletes expired and abandoned data",
+}
+SERVICES = frozenset({*SERVE_ROLES, *WORKER_ROLES})
 
 _PRIVATE = {
-    "database.url": ("embedded:", "the postgresql:// URL of a server that all processes share"),
-    "redis.url": ("embedded:", "the redis:// or redis+cluster:// URL that all processes share"),
-    "broker.url": ("local:", "the amqp:// URL of a RabbitMQ that all processes share"),
+    "database.url": (EMBEDDED, "the postgresql:// URL of a server that all processes share"),
+    "redis.url": (EMBEDDED, "the redis:// or redis+cluster:// URL that all processes share"),
+    "broker.url": (LOCAL, "the amqp:// URL of a RabbitMQ that all processes share"),
 }
 
 
-def services_of(role: Role, settings: Settings) -> frozenset[Service]:
-    """Return what a role runs; with the local broker there is nothing to relay."""
-    if role is not Role.EVERYTHING:
-        return frozenset({Service(role.value)})
-    relayed = frozenset() if settings.broker.url.startswith("local:") else frozenset({Service.RELAY})
-    return frozenset(set(Service) - {Service.RELAY}) | relayed
+def services_of(role: str, settings: Settings) -> frozenset[str]:
+    """Return the services that a role runs; the local broker reads the outbox itself and needs no relay."""
+    if role != EVERYTHING:
+        return frozenset({role})
+    return SERVICES - {RELAY} if is_local(settings) else SERVICES
 
 
-def require_backends(role: Role, settings: Settings) -> None:
-    """Raise `ConfigError` when a role of several processes is given a backend that only one could see."""
-    if role is Role.EVERYTHING:
+def require_backends(role: str, settings: Settings) -> None:
+    """Raise `ConfigError` if a role that shares its backends is given one that only its own process can reach."""
+    if role == EVERYTHING:
         return
     for key, (scheme, wanted) in _PRIVATE.items():
         section, _, name = key.partition(".")
         if getattr(getattr(settings, section), name).startswith(scheme):
             raise ConfigError(
-                f'{key} is "{scheme}", which only `picshare run` can use; for the role {role.value} set it '
+                f'{key} is "{scheme}", which only `picshare run` can use; for the role {role} set it '
                 f"(or {variable_of(key)}) to {wanted}."
             )
     if settings.auth.secret is None:
         raise ConfigError(
-            f"auth.secret is not set; for the role {role.value} set it (or {variable_of('auth.secret')}) to the same "
+            f"auth.secret is not set; for the role {role} set it (or {variable_of('auth.secret')}) to the same "
             "32 or more random characters in every process."
         )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import AsyncExitStack
 from pathlib import Path
 
 from aiohttp import web
@@ -16,7 +14,6 @@ from server.actions.presence import PresenceReader
 from server.api.services import ApiSettings, Services
 from server.composition.application import make_app, make_live_app
 from server.composition.delivery import delivery_script
-from server.composition.roles import Service
 from server.composition.stores import Stores
 from server.config.settings import Settings
 from server.edge.access_log import AccessLog, EventLog, JsonLines
@@ -41,12 +38,9 @@ from storage.limits.quotas import Quotas
 from storage.limits.revocations import Revocations
 from storage.limits.tickets import REVOCATION_MARGIN, Tickets
 from workers.broker.port import Policy
-from workers.images.pool import Decoder, DecoderLimits
-from workers.jobs.fanout import FanoutHandlers
+from workers.images.pool import DecoderLimits
+from workers.jobs.context import WorkerContext
 from workers.jobs.janitor import Janitor
-from workers.jobs.media import MediaHandlers
-from workers.jobs.notify import NotifyHandlers
-from workers.worker import EventHandler
 
 STATIC = Path(__file__).parents[2] / "static"
 
@@ -155,51 +149,31 @@ def api_settings(settings: Settings) -> ApiSettings:
     )
 
 
-QUEUE_SERVICES = (Service.MEDIA, Service.FANOUT, Service.NOTIFY)
+def policy_of(worker: str, settings: Settings) -> Policy:
+    """Return how a worker consumes its queue."""
+    return Policy(concurrency=settings.worker.concurrency(worker), delivery_limit=settings.worker.delivery_limit)
 
 
-def policy_of(service: Service, settings: Settings) -> Policy:
-    """Return how a worker service works its queue."""
-    concurrency: int = getattr(settings.worker, f"{service.value}_concurrency")
-    return Policy(concurrency=concurrency, delivery_limit=settings.worker.delivery_limit)
-
-
-async def handlers_of(
-    service: Service, settings: Settings, stores: Stores, metrics: Metrics, stack: AsyncExitStack
-) -> Mapping[str, EventHandler]:
-    """Return the handlers of a worker service; what they need beside the stores is closed with `stack`."""
-    match service:
-        case Service.MEDIA:
-            return MediaHandlers(stores.db, stores.blobs, await _decoder(settings, stack)).handlers()
-        case Service.FANOUT:
-            feeds = MeasuredFeeds(stores.db, stores.redis, stores.cards, delivery_script(stores.redis), metrics)
-            photos = FanoutHandlers(
-                stores.db,
-                feeds,
-                stores.cards,
-                stores.engagement,
-                stores.publisher,
-                sign=MediaUrls(secret_bytes(settings)).sign,
-            )
-            return photos.handlers()
-        case Service.NOTIFY:
-            return NotifyHandlers(stores.db, stores.notification_log, stores.engagement, stores.publisher).handlers()
-        case _:
-            raise ValueError(f"{service} works no queue")
+def worker_context(worker: str, settings: Settings, stores: Stores, metrics: Metrics) -> WorkerContext:
+    """Return what the handlers of a worker are built from."""
+    section = settings.worker
+    return WorkerContext(
+        concurrency=section.concurrency(worker),
+        db=stores.db,
+        blobs=stores.blobs,
+        cards=stores.cards,
+        counters=stores.engagement,
+        feeds=MeasuredFeeds(stores.db, stores.redis, stores.cards, delivery_script(stores.redis), metrics),
+        notification_log=stores.notification_log,
+        publisher=stores.publisher,
+        sign=MediaUrls(secret_bytes(settings)).sign,
+        decoder_limits=DecoderLimits(
+            deadline=section.decode_deadline, memory=section.decode_memory, max_pixels=settings.upload.max_pixels
+        ),
+    )
 
 
 def janitor_of(settings: Settings, stores: Stores) -> Janitor:
     """Return the janitor."""
     revocations = Revocations(stores.db, stores.redis, life=settings.auth.access_ttl + REVOCATION_MARGIN)
     return Janitor(stores.db, stores.blobs, revocations)
-
-
-async def _decoder(settings: Settings, stack: AsyncExitStack) -> Decoder:
-    section = settings.worker
-    limits = DecoderLimits(
-        deadline=section.decode_deadline, memory=section.decode_memory, max_pixels=settings.upload.max_pixels
-    )
-    decoder = Decoder(processes=section.media_concurrency, limits=limits)
-    stack.push_async_callback(decoder.close)
-    await decoder.start()
-    return decoder

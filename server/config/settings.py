@@ -7,18 +7,20 @@ A key is read from `PICSHARE_<SECTION>__<KEY>` in the environment, else from the
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, create_model, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from server.config.kinds import Networks, Rate, Texts
 from server.config.live_section import LiveSection
 from server.config.section import Section
 from storage.redis.url import CLUSTER_SCHEMES, cluster_nodes, is_cluster
+from workers.registry import WORKERS
 
 PREFIX = "PICSHARE_"
 DELIMITER = "__"
+S = TypeVar("S", bound=Section)
 SECRET_LENGTH = 32  # characters; HS256 wants a key no shorter than its hash (RFC 7518, 3.2)
 
 
@@ -177,6 +179,19 @@ class LimitsSection(Section):
     sign_up_address: Rate = Field(default="1000/h", description="New accounts from one address.")
 
 
+def _with_concurrency_of_workers(section: type[S]) -> type[S]:
+    """Add a key `<name>_concurrency` for each worker of the registry."""
+    keys: dict[str, Any] = {
+        f"{spec.name}_concurrency": (
+            int,
+            Field(default=spec.concurrency, ge=1, description=spec.concurrency_help),
+        )
+        for spec in WORKERS
+    }
+    return create_model(section.__name__, __base__=section, __doc__=section.__doc__, __module__=__name__, **keys)
+
+
+@_with_concurrency_of_workers
 class WorkerSection(Section):
     """Work that happens after the answer: images, feeds, notifications."""
 
@@ -186,9 +201,6 @@ class WorkerSection(Section):
     health_port: int | None = Field(
         default=None, ge=0, le=65535, description="Port of these; without it a worker has none."
     )
-    media_concurrency: int = Field(default=2, ge=1, description="Photos processed at once by one process.")
-    fanout_concurrency: int = Field(default=8, ge=1, description="Feed updates at once by one process.")
-    notify_concurrency: int = Field(default=16, ge=1, description="Notifications at once by one process.")
     delivery_limit: int = Field(
         default=10, ge=1, description="Attempts at a job before it is put among the dead letters."
     )
@@ -196,6 +208,11 @@ class WorkerSection(Section):
     decode_memory: int = Field(
         default=1_500_000_000, ge=200_000_000, description="Bytes of address space that the image decoder may take."
     )
+
+    def concurrency(self, worker: str) -> int:
+        """Return the setting `<worker>_concurrency`."""
+        value: int = getattr(self, f"{worker}_concurrency")
+        return value
 
 
 class LogSection(Section):

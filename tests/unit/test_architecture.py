@@ -50,17 +50,18 @@ ALLOWED: Mapping[str, frozenset[str]] = {
         ),
         # Work after the response.
         "workers/errors": "",
-        "workers/broker": "storage storage/postgres workers/errors",
+        "workers/registry": "",
+        "workers/broker": "storage storage/postgres workers/errors workers/registry",
         "workers/broker/rabbitmq": "workers/broker workers/errors",
         "workers/images": "workers/errors",
         "workers/jobs": (
             "channels/bus channels/contract storage storage/blobs storage/cache storage/feeds storage/limits "
-            "storage/postgres storage/render storage/stores workers/errors workers/images"
+            "storage/postgres storage/render storage/stores workers/errors workers/images workers/registry"
         ),
         "workers/worker": "channels/contract storage workers/broker",
         # The edge and the composition root.
         "server/errors": "",
-        "server/config": "server/errors storage/redis",
+        "server/config": "server/errors storage/redis workers/registry",
         "server/identity": "channels/bus storage storage/limits storage/postgres storage/stores",
         "server/edge": (
             "channels/contract server/identity storage storage/limits storage/postgres storage/render storage/stores"
@@ -84,7 +85,8 @@ ALLOWED: Mapping[str, frozenset[str]] = {
             "channels/bus channels/contract channels/live server/actions server/api server/config server/demo "
             "server/edge server/errors server/identity server/live server/media server/operation storage "
             "storage/blobs storage/cache storage/embedded storage/feeds storage/limits storage/postgres "
-            "storage/redis workers/broker workers/broker/rabbitmq workers/images workers/jobs workers/worker"
+            "storage/redis workers/broker workers/broker/rabbitmq workers/images workers/jobs workers/registry "
+            "workers/worker"
         ),
         "server/administration": (
             "channels/bus server/composition server/config server/errors server/identity storage storage/blobs "

@@ -1,43 +1,21 @@
-"""Which queues want which topics; the one table both brokers are set up from."""
+"""Routing of topics to queues, derived from the registry of workers; both brokers are set up from it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-RELAY = "relay"
+from workers.registry import WORKERS
 
-BINDINGS: dict[str, tuple[str, ...]] = {
-    "media": ("photo.uploaded", "photo.deleted"),
-    "fanout": (
-        "photo.ready",
-        "photo.deleted",
-        "fanout.chunk",
-        "user.followed",
-        "user.unfollowed",
-        "user.blocked",
-        "user.muted",
-        "user.changed",
-        "presence.hidden",
-    ),
-    "notify": (
-        "photo.rejected",
-        "photo.deleted",
-        "like.added",
-        "like.removed",
-        "comment.added",
-        "comment.deleted",
-        "user.followed",
-        "user.unfollowed",
-    ),
-}
+RELAY = "relay"
+BINDINGS: dict[str, tuple[str, ...]] = {spec.name: spec.topics for spec in WORKERS}
 QUEUES = tuple(BINDINGS)
 
 
 def queues_of(topic: str) -> Sequence[str]:
-    """Return the worker queues that want a topic."""
+    """Return the worker queues that a topic is bound to."""
     return tuple(queue for queue, topics in BINDINGS.items() if topic in topics)
 
 
 def relay_of(topic: str) -> Sequence[str]:
-    """Return the relay's queue: with RabbitMQ the exchange does the routing."""
+    """Return the relay's queue, or nothing for an unbound topic; RabbitMQ's exchange then routes the event."""
     return (RELAY,) if queues_of(topic) else ()

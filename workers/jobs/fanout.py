@@ -8,7 +8,8 @@ handlers act on what the database says when they run: events may come late, twic
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 
 from channels.bus import envelope
 from channels.bus.publisher import LivePublisher
@@ -24,12 +25,21 @@ from storage.render.photo import photo_json
 from storage.stores import photos, relations
 from storage.stores.relations import Bound
 from workers.jobs import publications
+from workers.jobs.context import Handlers, WorkerContext
 from workers.jobs.handlers import EventHandler, on
 from workers.jobs.relations import RelationHandlers
 
 CHUNK = 1_000  # followers; one script call for each slot group among them, some 4 ms in all
 _FIRST: Bound = (-1, -1)
 _LAST: Bound = (SHARDS, 0)  # past every follower, those who came since the chunks were cut included
+
+
+@asynccontextmanager
+async def open_handlers(context: WorkerContext) -> AsyncIterator[Handlers]:
+    """Yield the handlers of the queue "fanout"."""
+    yield FanoutHandlers(
+        context.db, context.feeds, context.cards, context.counters, context.publisher, sign=context.sign
+    ).handlers()
 
 
 class FanoutHandlers:

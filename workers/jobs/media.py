@@ -24,9 +24,21 @@ from storage.stores import photos
 from workers.errors import Retry
 from workers.images.decode import VARIANTS, Decoded, ImageRejectedError
 from workers.images.pool import Decoder
+from workers.jobs.context import Handlers, WorkerContext
 from workers.jobs.handlers import EventHandler, on
 
 log = structlog.get_logger(__name__)
+
+
+@asynccontextmanager
+async def open_handlers(context: WorkerContext) -> AsyncIterator[Handlers]:
+    """Yield the handlers of the queue "media", with one decoder process for each job at once."""
+    decoder = Decoder(processes=context.concurrency, limits=context.decoder_limits)
+    try:
+        await decoder.start()
+        yield MediaHandlers(context.db, context.blobs, decoder).handlers()
+    finally:
+        await decoder.close()
 
 
 class MediaHandlers:

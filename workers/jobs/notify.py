@@ -8,7 +8,8 @@ database says when the handler runs, so repeated and overtaken events leave it r
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 
 from channels.bus.publisher import LivePublisher
 from storage.cache.counters import CounterCache
@@ -29,8 +30,15 @@ from storage.postgres.database import Database
 from storage.render.comment import comment_json
 from storage.stores import comments, likes, photos, relations
 from workers.jobs import publications
+from workers.jobs.context import Handlers, WorkerContext
 from workers.jobs.handlers import EventHandler, on
 from workers.jobs.inbox import Activity, Inbox
+
+
+@asynccontextmanager
+async def open_handlers(context: WorkerContext) -> AsyncIterator[Handlers]:
+    """Yield the handlers of the queue "notify"."""
+    yield NotifyHandlers(context.db, context.notification_log, context.counters, context.publisher).handlers()
 
 
 class NotifyHandlers:

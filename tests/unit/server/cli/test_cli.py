@@ -66,6 +66,21 @@ def test_a_shared_role_refuses_private_backends(
     assert capsys.readouterr().err.startswith(f"picshare: {key} is ")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "roles"),
+    [
+        (("worker", "medai"), "media, fanout, notify, relay, janitor"),
+        (("serve", "--role", "media"), "api, live"),
+    ],
+)
+def test_an_unknown_role_lists_the_roles(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], roles: str
+) -> None:
+    """A role that the command does not run is refused with the names of those that it does."""
+    assert call(monkeypatch, *arguments) == 2
+    assert f"'{arguments[-1]}' is not one of {roles}." in capsys.readouterr().err
+
+
 def test_help_has_an_example_for_every_command() -> None:
     """Every command, in groups too, says what it does and shows an example."""
     app = build_app()

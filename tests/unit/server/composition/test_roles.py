@@ -1,4 +1,4 @@
-"""Roles: what each runs, and which backends it accepts."""
+"""Roles: the services of each, and the backends it accepts."""
 
 from __future__ import annotations
 
@@ -6,12 +6,18 @@ import pytest
 from pydantic import SecretStr
 
 from server.composition.brokers import open_relaying, routes_of
-from server.composition.roles import Role, Service, require_backends, services_of
-from server.composition.wiring import QUEUE_SERVICES, policy_of
+from server.composition.roles import (
+    EVERYTHING,
+    RELAY,
+    SERVE_ROLES,
+    SERVICES,
+    WORKER_ROLES,
+    require_backends,
+    services_of,
+)
 from server.config.settings import Settings
 from server.demo.story import FOLLOWS, PHOTOS, USERS
 from server.errors import ConfigError
-from workers.broker.routing import QUEUES
 
 
 def shared() -> Settings:
@@ -21,32 +27,26 @@ def shared() -> Settings:
     return settings.with_values("auth", secret=SecretStr("s" * 40))
 
 
-def test_everything_is_every_service_but_the_relay_which_local_needs_not() -> None:
-    """One process with the local broker does all but relaying; with RabbitMQ it relays as well."""
-    assert services_of(Role.EVERYTHING, Settings()) == set(Service) - {Service.RELAY}
-    assert services_of(Role.EVERYTHING, shared()) == set(Service)
+def test_one_process_relays_events_only_to_rabbitmq() -> None:
+    """The role "everything" runs every service, and the relay only if the broker is RabbitMQ."""
+    assert services_of(EVERYTHING, Settings()) == SERVICES - {RELAY}
+    assert services_of(EVERYTHING, shared()) == SERVICES
 
 
-@pytest.mark.parametrize("role", [role for role in Role if role is not Role.EVERYTHING])
-def test_a_role_is_one_service_and_takes_shared_backends(role: Role) -> None:
+@pytest.mark.parametrize("role", [*SERVE_ROLES, *WORKER_ROLES])
+def test_a_role_is_one_service_and_accepts_shared_backends(role: str) -> None:
     """Every other role runs exactly its own service, and shared backends satisfy it."""
-    assert services_of(role, shared()) == {Service(role.value)}
+    assert services_of(role, shared()) == {role}
     require_backends(role, shared())
 
 
-def test_every_queue_has_a_service_and_a_policy() -> None:
-    """There is a worker for each queue of the routing table, with a concurrency of its own."""
-    assert {service.value for service in QUEUE_SERVICES} == set(QUEUES)
-    assert [policy_of(service, Settings()).concurrency for service in QUEUE_SERVICES] == [2, 8, 16]
-
-
-def test_the_broker_decides_where_the_outbox_goes() -> None:
+def test_the_broker_decides_which_queue_the_outbox_uses() -> None:
     """With the local broker events go to the workers' queues, otherwise to the relay's."""
     assert routes_of(Settings())("like.added") == ("notify",)
     assert routes_of(shared())("like.added") == ("relay",)
 
 
-async def test_relaying_needs_a_broker_to_relay_to() -> None:
+async def test_the_relay_requires_rabbitmq() -> None:
     """Opening RabbitMQ with the local URL is an error that names the key."""
     with pytest.raises(ConfigError, match=r"broker\.url"):
         async with open_relaying(Settings()):

@@ -1,0 +1,79 @@
+"""The registry of workers: one entry for each queue, its topics, and the module that handles them.
+
+Roles, the command line, the routing of both brokers, the settings `worker.<name>_concurrency`, the composition root and
+the label `queue` of metrics derive from `WORKERS`. To add a worker, add an entry here and its module in `workers/jobs`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WorkerSpec:
+    """A worker: it consumes the queue `name`, to which `topics` are bound.
+
+    `module` has a function `open_handlers(context)`, see `workers.jobs.context`. It is given by name, because the
+    command line and the settings read this table and must not import drivers for it. `help` completes the
+    sentence "<name> …"; `concurrency` is the default of the setting that `concurrency_help` describes.
+    """
+
+    name: str
+    help: str
+    topics: tuple[str, ...]
+    module: str
+    concurrency: int
+    concurrency_help: str
+
+
+WORKERS: tuple[WorkerSpec, ...] = (
+    WorkerSpec(
+        name="media",
+        help="creates image variants and deletes unused images",
+        topics=("photo.uploaded", "photo.deleted"),
+        module="workers.jobs.media",
+        # Each job keeps a decoder process busy, so the default suits a small machine.
+        concurrency=2,
+        concurrency_help="Images processed at once by one process.",
+    ),
+    WorkerSpec(
+        name="fanout",
+        help="updates feeds after uploads, follows, blocks and deletions",
+        topics=(
+            "photo.ready",
+            "photo.deleted",
+            "fanout.chunk",
+            "user.followed",
+            "user.unfollowed",
+            "user.blocked",
+            "user.muted",
+            "user.changed",
+            "presence.hidden",
+        ),
+        module="workers.jobs.fanout",
+        concurrency=8,
+        concurrency_help="Feed updates at once by one process.",
+    ),
+    WorkerSpec(
+        name="notify",
+        help="creates notifications and publishes likes and comments",
+        topics=(
+            "photo.rejected",
+            "photo.deleted",
+            "like.added",
+            "like.removed",
+            "comment.added",
+            "comment.deleted",
+            "user.followed",
+            "user.unfollowed",
+        ),
+        module="workers.jobs.notify",
+        concurrency=16,
+        concurrency_help="Notifications at once by one process.",
+    ),
+)
+
+
+def worker(name: str) -> WorkerSpec:
+    """Return the worker of that name; raise `KeyError` if there is none."""
+    return {spec.name: spec for spec in WORKERS}[name]
