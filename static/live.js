@@ -1,26 +1,26 @@
 /**
- * PicShare's live client for browsers: one connection for all tabs of a person, which comes back by itself and
- * misses nothing. It needs no other library.
+ * PicShare's live client for browsers: one connection for all tabs of a user, which reconnects by itself and misses
+ * nothing. It has no dependencies.
  *
  *     import { LiveClient } from "/static/live.js";
  *
- *     const live = new LiveClient({ ticket });          // async () => ({ token, url }), of POST /api/v1/live/token
- *     live.on("feed", ({ data }) => …);                 // streams the server subscribes their owner to
- *     live.onGap("feed", () => …);                      // what was missed cannot be told: fetch anew
- *     live.fetched("feed", answer.stream);              // of GET /api/v1/feed: what came before the connection counts, too
+ *     const live = new LiveClient({ ticket });          // async () => ({ token, url }), from POST /api/v1/live/token
+ *     live.on("feed", ({ data }) => …);                 // a stream that the server subscribes the user to
+ *     live.onGap("feed", () => …);                      // publications were missed for good: fetch the feed again
+ *     live.fetched("feed", response.stream);            // of GET /api/v1/feed: covers the time before the connection
  *     const end = live.subscribe("photo:01ABC…", { publication: (data) => …, resumed: () => …, failed: (error) => … });
  *     live.addEventListener("state", ({ detail }) => …);   // {state, retryInMs?, reason?}
- *     live.start({ person: user.id });                  // until live.stop(), when the person signs out
+ *     live.start({ user: user.id });                    // until live.stop(), when the user signs out
  *
- * States: "connecting", "live", "waiting" (an interruption; the next attempt comes in `retryInMs`, or with
- * `live.retryNow()`), "offline" (the same, and the browser knows of no network), "stopped" (by `stop()`, or for good
- * by the server, with a `reason`).
+ * States: "connecting", "live", "waiting" (interrupted; the next attempt follows in `retryInMs`, or with
+ * `live.retryNow()`), "offline" (the same, and the browser has no network), "stopped" (by `stop()`, or for good by the
+ * server, with a `reason`).
  *
- * `ticket` is asked for a one-use token before every connection. If it raises an error with `status` 401 or 403
- * the client stops, because the session is over; any other error counts as an interruption, and its `retryAfter`
- * (seconds) is respected.
+ * `ticket` is called for a one-use token before every connection. If it throws an error with `status` 401 or 403 the
+ * client stops, because the session is over. Any other error counts as an interruption, and its `retryAfter` (seconds)
+ * is respected.
  *
- * How it works is told in docs/live.md, and why in docs/design.md.
+ * docs/live.md describes how it works, and docs/design.md gives the reasons.
  */
 
 export { LiveClient } from "./live/client.js";

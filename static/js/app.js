@@ -123,7 +123,7 @@ class App extends EventTarget {
   }
 
   #begin() {
-    this.live.start({ person: this.session.id });
+    this.live.start({ user: this.session.id });
     this.notices.begin();
   }
 

@@ -1,47 +1,48 @@
-/** What a page holds: listeners and readers here, and a place among the tabs that share one connection. */
+/** The live client of one tab: its listeners and subscribers, and its part in the group of tabs with one connection. */
 
-import { Alarm } from "./alarm.js";
 import { Leader } from "./leader.js";
+import { LocalSubscribers } from "./local_subscribers.js";
 import { Membership } from "./membership.js";
-import { Readers } from "./readers.js";
+import { PageLifecycle, TICK_MS } from "./page_lifecycle.js";
 import { Streams } from "./streams.js";
-import { TICK_MS, Wakefulness } from "./wakefulness.js";
+import { Timer } from "./timer.js";
 
-/** Tabs that speak differently do not share; raise this with every change of their messages. */
-const DIALECT = 1;
-/** A leader that leaves two questions unanswered, each for so many milliseconds, is taken for frozen. */
-const PATIENCE_MS = 1000;
-/** While somebody looks at this page, the leader is heard of at least so often. */
-const UNHEARD_MS = 2 * TICK_MS;
+/** The version of the messages between tabs. Tabs of different versions do not share; increase it with every change. */
+const MESSAGES_VERSION = 2;
+/** A leader that leaves two requests unanswered, each for this many milliseconds, is considered frozen. */
+const LEADER_TIMEOUT_MS = 1000;
+/** While this page is visible, it asks a leader that has been silent for this long for a sign of life. */
+const LEADER_SILENCE_MS = 2 * TICK_MS;
 
 export class LiveClient extends EventTarget {
   #ticket;
-  #name = null;
+  #groupName = null;
   #started = false;
   #streams = new Streams();
-  #readers = new Readers(() => this.#sayHereSoon());
-  #wakefulness;
+  #subscribers = new LocalSubscribers(() => this.#syncSoon());
+  #lifecycle;
   #membership = null;
-  /** The leader, if it is this tab; `#leaderId` is whoever it is. */
+  /** The leader's work, if this tab is the leader. */
   #leader = null;
+  /** The id of the leading tab, which may be this one. */
   #leaderId = null;
   #term = 0;
-  #leaderHeardAt = 0;
+  #leaderSeenAt = 0;
   #unanswered = 0;
-  #patience = new Alarm();
-  #reminder = new Alarm();
-  #saying = false;
+  #leaderTimeout = new Timer();
+  #retryReminder = new Timer();
+  #syncScheduled = false;
   state = "stopped";
 
-  /** `ticket()` resolves to `{token, url}`, for one connection; it is called in the leading tab only. */
+  /** `ticket()` resolves to `{token, url}` for one connection; only the leading tab calls it. */
   constructor({ ticket }) {
     super();
     this.#ticket = ticket;
-    this.#wakefulness = new Wakefulness({
-      woke: () => this.#demand("wake"),
+    this.#lifecycle = new PageLifecycle({
+      woke: () => this.#request("wake"),
       lostNetwork: () => this.#leader?.lostNetwork(),
-      away: () => this.#leave(),
-      back: () => this.#enter(),
+      suspended: () => this.#leaveGroup(),
+      restored: () => this.#joinGroup(),
       tick: () => this.#tick(),
     });
   }
@@ -49,185 +50,190 @@ export class LiveClient extends EventTarget {
   /**
    * Connect and stay connected until `stop`.
    *
-   * `person` is whose connection it is: their tabs share one, and nobody else's hears anything of it. Without it
-   * the connection is this tab's own.
+   * `user` is the id of the user. All tabs of one user share a connection, and tabs of other users receive nothing of
+   * it. Without `user` the tab has a connection of its own.
    */
-  start({ person = null } = {}) {
+  start({ user = null } = {}) {
     if (this.#started) return;
     this.#started = true;
-    this.#name = person === null ? null : `picshare.live.${DIALECT}.${person}`;
-    this.#wakefulness.start();
-    this.#enter();
+    this.#groupName = user === null ? null : `picshare.live.${MESSAGES_VERSION}.${user}`;
+    this.#lifecycle.start();
+    this.#joinGroup();
   }
 
-  /** Disconnect, and forget every position: whoever signs in next begins anew. */
+  /** Disconnect and forget every position, so that the next user starts without them. */
   stop() {
     if (!this.#started) return;
     this.#started = false;
-    this.#wakefulness.stop();
-    this.#leave();
-    this.#streams.forget();
+    this.#lifecycle.stop();
+    this.#leaveGroup();
+    this.#streams.reset();
     this.#term = 0;
-    this.#change({ state: "stopped", reason: "" });
+    this.#setStatus({ state: "stopped", reason: "" });
   }
 
-  /** Connect at once instead of waiting; also brings a connection back that the server had ended for good. */
+  /** Connect at once instead of waiting. It also restores a connection that the server has ended for good. */
   retryNow() {
-    if (this.#started) this.#demand("retry");
+    if (this.#started) this.#request("retry");
   }
 
-  /** Call `listener({data})` for each publication of a stream; returns a function that stops it. */
+  /** Call `listener({data})` for each publication of a stream; returns a function that removes it. */
   on(stream, listener) {
     return this.#streams.on(stream, listener);
   }
 
-  /** Call `listener()` when publications of a stream were missed that cannot be told any more. */
+  /** Call `listener()` when publications of a stream were missed that are no longer available. */
   onGap(stream, listener) {
     return this.#streams.onGap(stream, listener);
   }
 
   /**
-   * Say up to where what was just fetched shows a stream, by the `stream` of the answer. If more was published between
-   * that and the first connection, the gap listeners are called.
+   * Note up to which position the page has fetched a stream; `position` is the `stream` of the API's response.
+   *
+   * If more was published between that position and the first connection, the gap listeners are called.
    */
   fetched(stream, position) {
     if (position) this.#streams.fetched(stream, position);
   }
 
   /**
-   * Subscribe to a channel, now and after every interruption.
+   * Subscribe to a channel, now and after every interruption; returns a function that unsubscribes.
    *
-   * `publication(data)` is called for each publication, `resumed()` when some may have been missed (the channel has
-   * no memory: fetch what counts), `failed({code, message})` when the server refuses, after which nothing comes any
-   * more. Returns a function that ends it.
+   * `publication(data)` is called for each publication. `subscribed(data)` is called with the channel's initial data, if
+   * it has any. `resumed()` is called when publications may have been missed: channels keep no history, so that the
+   * page fetches what it needs. `failed({code, message})` is called when the server refuses; the subscription is then
+   * over.
    */
   subscribe(channel, handlers) {
-    return this.#readers.add(channel, handlers, { late: this.state !== "live" });
+    return this.#subscribers.add(channel, handlers, { connected: this.state === "live" });
   }
 
-  #enter() {
+  #joinGroup() {
     if (this.#membership) return;
-    this.#membership = new Membership(this.#name, {
-      entered: () => this.#sayHere(),
-      elected: () => this.#lead(),
-      deposed: () => this.#follow(),
+    this.#membership = new Membership(this.#groupName, {
+      joined: () => this.#sync(),
+      elected: () => this.#startLeading(),
+      lost: () => this.#stopLeading(),
       received: (message) => this.#received(message),
     });
-    this.#membership.enter();
-    this.#change({ state: "connecting" });
+    this.#membership.join();
+    this.#setStatus({ state: "connecting" });
   }
 
-  #leave() {
-    this.#follow();
-    this.#patience.clear();
-    this.#reminder.clear();
+  #leaveGroup() {
+    this.#stopLeading();
+    this.#leaderTimeout.clear();
+    this.#retryReminder.clear();
     this.#membership?.leave();
     this.#membership = null;
     this.#leaderId = null;
   }
 
-  #lead() {
-    this.#patience.clear();
+  #startLeading() {
+    this.#leaderTimeout.clear();
     this.#leader = new Leader({
       membership: this.#membership,
       streams: this.#streams,
       ticket: this.#ticket,
-      // Elections are one after the other, so the clock that all tabs have in common counts them.
+      // Elections follow one another, so the clock that all tabs have in common gives growing terms.
       term: Math.max(this.#term + 1, Date.now()),
     });
     this.#leader.start();
   }
 
-  #follow() {
-    this.#leader?.end();
+  #stopLeading() {
+    this.#leader?.stop();
     this.#leader = null;
   }
 
   #received(message) {
-    if (Leader.hears(message)) this.#leader?.receive(message);
-    else if (message.type === "lead") this.#heardLeader(message);
-    else if (message.from === this.#leaderId) this.#heard(message);
+    if (Leader.handles(message)) this.#leader?.receive(message);
+    else if (message.type === "leader") this.#leaderAnnounced(message);
+    else if (message.from === this.#leaderId) this.#receivedFromLeader(message);
   }
 
-  #heardLeader({ from, term, status, positions }) {
-    if (term < this.#term) return; // it was replaced and does not know yet
+  #leaderAnnounced({ from, term, status, positions }) {
+    if (term < this.#term) return; // The sender has been replaced and does not know it yet.
     this.#term = term;
-    if (from !== this.#membership.id) this.#follow();
-    const elected = from !== this.#leaderId;
+    if (from !== this.#membership.id) this.#stopLeading();
+    const isNew = from !== this.#leaderId;
     this.#leaderId = from;
-    this.#answered();
-    this.#streams.adopt(positions);
-    if (elected) this.#readers.interrupted();
-    if (elected) this.#sayHere();
-    // Whoever opens one more tab, or comes back to one, wants to be connected.
-    if (elected && status.state === "stopped") this.retryNow();
-    if (status.state !== this.state) this.#changed(status);
+    this.#leaderSeen();
+    this.#streams.initialize(positions);
+    if (isNew) this.#subscribers.interrupted();
+    if (isNew) this.#sync();
+    // A user who opens another tab, or returns to one, wants to be connected.
+    if (isNew && status.state === "stopped") this.retryNow();
+    if (status.state !== this.state) this.#statusReceived(status);
   }
 
-  #heard(message) {
-    this.#answered();
+  #receivedFromLeader(message) {
+    this.#leaderSeen();
     const { type, channel } = message;
-    if (type === "state") this.#changed(message.status);
-    else if (type === "step") this.#stepped(message);
-    else if (type === "publication") this.#readers.published(channel, message.data);
-    else if (type === "joined") this.#readers.joined(channel, message.data);
-    else if (type === "refused") this.#readers.refused(channel, message.error);
+    if (type === "state") this.#statusReceived(message.status);
+    else if (type === "update") this.#updateReceived(message);
+    else if (type === "publication") this.#subscribers.published(channel, message.data);
+    else if (type === "subscribed") this.#subscribers.subscribed(channel, message.data);
+    else if (type === "failed") this.#subscribers.failed(channel, message.error);
   }
 
-  /** A step that begins beyond what this tab has shows that it was away; the leader tells what lies between. */
-  #stepped({ stream, step }) {
-    if (!this.#streams.take(stream, step)) this.#sayHere();
+  /** An update that begins after this tab's position shows that the tab has missed some; the leader sends the rest. */
+  #updateReceived({ stream, update }) {
+    if (!this.#streams.apply(stream, update)) this.#sync();
   }
 
-  /** Tell the leader who is here, once for all that changes in this turn. */
-  #sayHereSoon() {
-    if (this.#saying) return;
-    this.#saying = true;
+  /** Sync once for all changes of this turn of the event loop. */
+  #syncSoon() {
+    if (this.#syncScheduled) return;
+    this.#syncScheduled = true;
     queueMicrotask(() => {
-      this.#saying = false;
-      if (this.#leaderId) this.#sayHere();
+      this.#syncScheduled = false;
+      if (this.#leaderId) this.#sync();
     });
   }
 
-  #sayHere() {
-    this.#demand("here", { channels: this.#readers.wanted(), positions: this.#streams.positions() });
+  /** Send the leader this tab's channels and positions. */
+  #sync() {
+    this.#request("sync", { channels: this.#subscribers.channels(), positions: this.#streams.positions() });
   }
 
-  /** Say something that the leader answers. */
-  #demand(type, body = {}) {
+  /** Send a message that the leader answers. */
+  #request(type, body = {}) {
     this.#membership?.post({ type, to: this.#leaderId, ...body });
-    if (!this.#leader) this.#patience.set(PATIENCE_MS, () => this.#missLeader());
+    if (!this.#leader) this.#leaderTimeout.set(LEADER_TIMEOUT_MS, () => this.#leaderTimedOut());
   }
 
-  #answered() {
-    this.#leaderHeardAt = Date.now();
+  #leaderSeen() {
+    this.#leaderSeenAt = Date.now();
     this.#unanswered = 0;
-    this.#patience.clear();
+    this.#leaderTimeout.clear();
   }
 
-  /** Ask once more, since the answer may wait behind whatever kept this tab busy; then take its place. */
-  #missLeader() {
-    if (!this.#wakefulness.watched) return; // waking up asks again
+  #leaderTimedOut() {
+    if (!this.#lifecycle.visible) return; // The page sends another request when it wakes up.
     this.#unanswered++;
-    if (this.#unanswered === 1) this.#demand("ask");
-    else this.#membership?.seize();
+    // The first answer may be queued behind whatever kept this tab busy, so a second request decides.
+    if (this.#unanswered === 1) this.#request("ping");
+    else this.#membership?.steal();
   }
 
   #tick() {
-    const unheard = Date.now() - this.#leaderHeardAt >= UNHEARD_MS;
-    if (!this.#leader && unheard) this.#demand("ask");
+    const silent = Date.now() - this.#leaderSeenAt >= LEADER_SILENCE_MS;
+    if (!this.#leader && silent) this.#request("ping");
   }
 
-  #changed(status) {
-    // The leader may be in the background, where its own timer runs late; being asked, it does what is due.
-    this.#reminder.clear();
-    if (status.retryInMs && !this.#leader) this.#reminder.set(status.retryInMs + 100, () => this.#demand("ask"));
-    this.#change(status);
+  #statusReceived(status) {
+    // The leader may be in the background with its timers delayed; a message makes it run those that are due.
+    this.#retryReminder.clear();
+    if (status.retryInMs && !this.#leader) {
+      this.#retryReminder.set(status.retryInMs + 100, () => this.#request("ping"));
+    }
+    this.#setStatus(status);
   }
 
-  #change(status) {
+  #setStatus(status) {
     this.state = status.state;
-    if (status.state !== "live") this.#readers.interrupted();
+    if (status.state !== "live") this.#subscribers.interrupted();
     this.dispatchEvent(new CustomEvent("state", { detail: status }));
   }
 }

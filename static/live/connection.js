@@ -1,114 +1,114 @@
 /**
- * The one live connection: connects, notices when it has died, comes back, and asks for what was missed.
+ * The one live connection: connects, detects a dead connection, reconnects, and recovers what was missed.
  *
- * It knows neither the page nor other tabs. `tell(type, body)` hears what happens:
+ * It knows neither the page nor other tabs. It reports events by `emit(type, body)`:
  *
  *     state        {status: {state, retryInMs?, reason?}}; the states are those of `LiveClient`
- *     step         {stream, step}: a stream has moved, see position.js
+ *     update       {stream, update}: a stream has advanced, see position.js
  *     publication  {channel, data}
- *     joined       {channel, data?}: subscribed, for the first time or again, and what the channel begins with
- *     refused      {channel, error}: the server denies it
+ *     subscribed   {channel, data?}: for the first time or again, with the channel's initial data
+ *     failed       {channel, error}: the server refuses the channel
  */
 
-import { Alarm } from "./alarm.js";
-import { backoff, isObject, isTemporary, mayReconnect, PING_GRACE_MS, renewIn, socketUrl, STEADY_MS } from "./protocol.js";
 import { Position } from "./position.js";
+import { backoff, isObject, isTemporary, mayReconnect, PING_GRACE_MS, renewIn, socketUrl, STEADY_MS } from "./protocol.js";
+import { ProtocolSocket } from "./protocol_socket.js";
 import { Subscriptions } from "./subscriptions.js";
-import { Wire } from "./wire.js";
+import { Timer } from "./timer.js";
 
-/** The close code for a token that the server does not take. */
+/** The close code for a token that the server does not accept. */
 const INVALID_TOKEN = 3500;
-/** A ticket may have run out on its way; so many of them in a row have not. */
-const STALE_TICKETS = 3;
-/** Give up an attempt that has led nowhere after so many milliseconds. */
-const CONNECT_WITHIN_MS = 10_000;
-/** A page that wakes up asks a server that was silent for longer than the first, and waits as long as the second. */
-const QUIET_MS = 2000;
-const PROBE_WITHIN_MS = 4000;
-/** However often a page wakes up, attempts begin no closer together than this. */
-const APART_MS = 1000;
+/** One ticket may have expired on its way; after this many in a row the session itself must have ended. */
+const MAX_STALE_TICKETS = 3;
+/** An attempt that has not succeeded within this time is abandoned. */
+const CONNECT_TIMEOUT_MS = 10_000;
+/** When a page wakes up, it checks a connection that has been silent for longer than this with a ping. */
+const SILENCE_MS = 2000;
+const PROBE_TIMEOUT_MS = 4000;
+/** Attempts begin at least this far apart, however often a page wakes up. */
+const MIN_ATTEMPT_INTERVAL_MS = 1000;
 
 export class Connection {
   #ticket;
-  #tell;
+  #emit;
   #streams = new Map();
   #subscriptions;
-  #wire = null;
-  /** Grows with every attempt and end, so that a ticket that an abandoned attempt waited for is not used. */
+  #socket = null;
+  /** Grows with every attempt and end, so that the ticket of an abandoned attempt is not used. */
   #generation = 0;
   #attempt = 0;
-  /** By a clock that nobody sets: when the last attempt began, and the end of what the server asked to wait. */
+  /** On the monotonic clock: the beginning of the last attempt, and the earliest time that the server allows. */
   #attemptedAt = 0;
   #notBefore = 0;
   #liveSince = null;
-  #heardAt = 0;
+  #receivedAt = 0;
   #pingMs = 0;
-  #retry = new Alarm();
-  #deadline = new Alarm();
-  #renewal = new Alarm();
+  #retry = new Timer();
+  #deadline = new Timer();
+  #renewal = new Timer();
   status = { state: "connecting" };
 
-  /** `positions` {stream: {epoch, offset}} is where to go on from. */
-  constructor({ ticket, positions, tell }) {
+  /** `positions` {stream: {epoch, offset}} is where recovery begins. */
+  constructor({ ticket, positions, emit }) {
     this.#ticket = ticket;
-    this.#tell = tell;
-    for (const [name, position] of Object.entries(positions)) this.#stream(name).move(position);
+    this.#emit = emit;
+    for (const [name, position] of Object.entries(positions)) this.#stream(name).set(position);
     this.#subscriptions = new Subscriptions({
-      send: (...command) => this.#wire?.send(...command),
-      joined: (channel, data) => this.#tell("joined", { channel, data }),
-      refused: (channel, error) => this.#tell("refused", { channel, error }),
+      send: (...command) => this.#socket?.send(...command),
+      subscribed: (channel, data) => this.#emit("subscribed", { channel, data }),
+      failed: (channel, error) => this.#emit("failed", { channel, error }),
     });
   }
 
-  /** Connect and stay connected until `end`. */
+  /** Connect and stay connected until `stop`. */
   start() {
     this.#connect();
   }
 
-  /** Disconnect without a word. */
-  end() {
-    this.#tell = () => {};
-    this.#wire?.closeGently();
-    this.#wire = null;
-    this.#drop();
+  /** Disconnect without emitting an event. */
+  stop() {
+    this.#emit = () => {};
+    this.#socket?.closeOnceOpen();
+    this.#socket = null;
+    this.#reset();
     this.#subscriptions.clear();
   }
 
-  /** Be subscribed to exactly these channels. */
-  want(names) {
-    this.#subscriptions.want(names);
+  /** Subscribe to exactly these channels. */
+  setChannels(names) {
+    this.#subscriptions.setWanted(names);
   }
 
   isSubscribed(channel) {
     return this.#subscriptions.isLive(channel);
   }
 
-  /** Connect at once instead of waiting; also when the server had ended it for good. */
+  /** Connect at once instead of waiting; also after the server has ended the connection for good. */
   retryNow() {
     if (this.#isWaiting() || this.status.state === "stopped") this.#connect();
   }
 
-  /** Somebody looks at a page again, or the network is back: connect now, and do not trust an old socket. */
+  /** Connect now, or check an existing connection: a page is visible again, or the network is back. */
   wake() {
-    this.nudge();
+    this.runDueTimers();
     if (this.#isWaiting()) {
       this.#attempt = 0;
-      const inMs = Math.max(this.#attemptedAt + APART_MS, this.#notBefore) - performance.now();
+      const inMs = Math.max(this.#attemptedAt + MIN_ATTEMPT_INTERVAL_MS, this.#notBefore) - performance.now();
       if (inMs <= 0) this.#connect();
       else this.#retry.set(inMs, () => this.#connect());
-    } else if (this.status.state === "live" && Date.now() - this.#heardAt > QUIET_MS) {
-      this.#wire.send("ping", {});
-      this.#deadline.set(PROBE_WITHIN_MS, () => this.#interrupted("no answer"));
+    } else if (this.status.state === "live" && Date.now() - this.#receivedAt > SILENCE_MS) {
+      this.#socket.send("ping", {});
+      this.#deadline.set(PROBE_TIMEOUT_MS, () => this.#interrupted("no answer"));
     }
   }
 
-  /** Do what is overdue. */
-  nudge() {
-    for (const alarm of [this.#deadline, this.#renewal, this.#retry]) alarm.nudge();
-    this.#subscriptions.nudge();
+  /** Run the timers that are overdue. */
+  runDueTimers() {
+    for (const timer of [this.#deadline, this.#renewal, this.#retry]) timer.runIfDue();
+    this.#subscriptions.runDueTimers();
   }
 
-  /** The browser knows of no network. */
+  /** Handle the browser's report that there is no network. */
   lostNetwork() {
     if (this.status.state === "live" || this.status.state === "connecting") this.#interrupted("no network");
   }
@@ -123,73 +123,75 @@ export class Connection {
   }
 
   async #connect() {
-    this.#drop();
+    this.#reset();
     const generation = this.#generation;
     this.#attemptedAt = performance.now();
-    this.#deadline.set(CONNECT_WITHIN_MS, () => this.#interrupted("no answer"));
-    this.#change("connecting");
+    this.#deadline.set(CONNECT_TIMEOUT_MS, () => this.#interrupted("no answer"));
+    this.#setState("connecting");
+    // A listener may have stopped or restarted the client.
     if (generation !== this.#generation) return;
     try {
       const { token, url } = await this.#ticket();
-      if (generation === this.#generation) this.#dial(url, token);
+      if (generation === this.#generation) this.#open(url, token);
     } catch (error) {
-      if (generation === this.#generation) this.#withoutTicket(error, "no ticket");
+      if (generation === this.#generation) this.#ticketFailed(error, "no ticket");
     }
   }
 
-  #withoutTicket(error, reason) {
-    if (error.status === 401 || error.status === 403) this.#halt("signed out");
+  #ticketFailed(error, reason) {
+    if (error.status === 401 || error.status === 403) this.#end("signed out");
     else this.#interrupted(reason, (Number(error.retryAfter) || 0) * 1000);
   }
 
-  #dial(url, token) {
-    this.#wire = new Wire(socketUrl(url), {
-      opened: () => this.#hello(token),
-      heard: () => this.#heard(),
+  #open(url, token) {
+    this.#socket = new ProtocolSocket(socketUrl(url), {
+      opened: () => this.#sendConnect(token),
+      received: () => this.#received(),
       pushed: (push) => this.#pushed(push),
       closed: (code, reason) => this.#closed(code, reason),
     });
   }
 
-  #hello(token) {
+  #sendConnect(token) {
     const subs = {};
-    for (const [name, position] of this.#streams) if (position.known) subs[name] = position.request();
-    this.#wire.send("connect", { token, name: "picshare-web", subs }, {
-      answered: (result) => this.#connected(result),
-      failed: (error) => (isTemporary(error) ? this.#interrupted(error.message) : this.#halt(error.message)),
+    for (const [name, position] of this.#streams) if (position.known) subs[name] = position.recoveryRequest();
+    this.#socket.send("connect", { token, name: "picshare-web", subs }, {
+      succeeded: (result) => this.#connected(result),
+      failed: (error) => (isTemporary(error) ? this.#interrupted(error.message) : this.#end(error.message)),
     });
   }
 
   #connected(result) {
-    const wire = this.#wire;
+    const socket = this.#socket;
     this.#liveSince = Date.now();
     this.#notBefore = 0;
     this.#pingMs = result.ping > 0 ? result.ping * 1000 : 0;
-    wire.pongs = result.pong === true;
+    socket.answersPings = result.pong === true;
     this.#watchPings();
     if (result.expires) this.#renewLater(result.ttl);
-    this.#change("live");
-    for (const [name, answer] of Object.entries(isObject(result.subs) ? result.subs : {})) {
-      const step = this.#stream(name).resume(answer);
-      if (step) this.#tell("step", { stream: name, step });
+    this.#setState("live");
+    for (const [name, reply] of Object.entries(isObject(result.subs) ? result.subs : {})) {
+      const update = this.#stream(name).applyReply(reply);
+      if (update) this.#emit("update", { stream: name, update });
     }
-    if (wire === this.#wire) this.#subscriptions.connected();
+    // A listener may have stopped the client, or started a new attempt.
+    if (socket === this.#socket) this.#subscriptions.connected();
   }
 
-  #heard() {
-    this.#heardAt = Date.now();
+  #received() {
+    this.#receivedAt = Date.now();
     if (this.status.state === "live") this.#watchPings();
   }
 
   #pushed({ channel, pub, unsubscribe, disconnect }) {
     const stream = this.#streams.get(channel);
     if (pub && stream) {
-      const step = stream.follow(pub);
-      if (step) this.#tell("step", { stream: channel, step });
+      const update = stream.applyPublication(pub);
+      if (update) this.#emit("update", { stream: channel, update });
     } else if (pub) {
-      this.#tell("publication", { channel, data: pub.data });
+      this.#emit("publication", { channel, data: pub.data });
     } else if (unsubscribe) {
-      // A server-side stream that ended in the middle comes back, with what was missed, by connecting again.
+      // A stream is subscribed by the server; a new connection restores it and recovers what was missed.
       if (stream) this.#interrupted("stream ended");
       else this.#subscriptions.ended(channel, unsubscribe);
     } else if (disconnect) {
@@ -198,11 +200,11 @@ export class Connection {
   }
 
   #closed(code, reason) {
-    this.#forgive();
-    // Whether the session is over, the next ticket will tell.
-    const staleTicket = code === INVALID_TOKEN && this.#attempt < STALE_TICKETS;
+    this.#resetBackoff();
+    // If the session has ended, the request for the next ticket fails with 401.
+    const staleTicket = code === INVALID_TOKEN && this.#attempt < MAX_STALE_TICKETS;
     if (mayReconnect(code) || staleTicket) this.#interrupted(reason || `closed (${code})`);
-    else this.#halt(reason || `closed (${code})`);
+    else this.#end(reason || `closed (${code})`);
   }
 
   #renewLater(ttl) {
@@ -211,16 +213,16 @@ export class Connection {
   }
 
   async #renew() {
-    const wire = this.#wire;
+    const socket = this.#socket;
     try {
       const { token } = await this.#ticket();
-      if (wire !== this.#wire) return;
-      wire.send("refresh", { token }, {
-        answered: (result) => result.expires && this.#renewLater(result.ttl),
+      if (socket !== this.#socket) return;
+      socket.send("refresh", { token }, {
+        succeeded: (result) => result.expires && this.#renewLater(result.ttl),
         failed: () => this.#interrupted("session not renewed"),
       });
     } catch (error) {
-      if (wire === this.#wire) this.#withoutTicket(error, "session not renewed");
+      if (socket === this.#socket) this.#ticketFailed(error, "session not renewed");
     }
   }
 
@@ -230,39 +232,39 @@ export class Connection {
   }
 
   #interrupted(reason, atLeastMs = 0) {
-    this.#forgive();
-    this.#drop();
+    this.#resetBackoff();
+    this.#reset();
     const retryInMs = Math.max(backoff(this.#attempt++), atLeastMs);
     this.#notBefore = performance.now() + atLeastMs;
     this.#retry.set(retryInMs, () => this.#connect());
-    // Without a network attempts go on all the same: a server on this very machine is still there.
-    this.#change(navigator.onLine ? "waiting" : "offline", { reason, retryInMs });
+    // Attempts continue without a network, because a server on this machine is still reachable.
+    this.#setState(navigator.onLine ? "waiting" : "offline", { reason, retryInMs });
   }
 
-  /** Count attempts anew after a connection that lasted; one that did not has failed, too, or would be stormed. */
-  #forgive() {
+  /** Reset the backoff after a connection that lasted. One that ended early counts as failed, to protect the server. */
+  #resetBackoff() {
     if (this.#liveSince !== null && Date.now() - this.#liveSince >= STEADY_MS) this.#attempt = 0;
   }
 
-  /** Stay disconnected until somebody asks; positions are kept. */
-  #halt(reason) {
-    this.#drop();
-    this.#change("stopped", { reason });
+  /** Stay disconnected until `retryNow`; positions are kept. */
+  #end(reason) {
+    this.#reset();
+    this.#setState("stopped", { reason });
   }
 
-  /** Let go of the wire and all that belongs to this attempt. */
-  #drop() {
+  /** Close the socket and clear everything that belongs to the current attempt. */
+  #reset() {
     this.#generation++;
     this.#liveSince = null;
-    for (const alarm of [this.#retry, this.#deadline, this.#renewal]) alarm.clear();
-    const wire = this.#wire;
-    this.#wire = null;
-    wire?.close();
+    for (const timer of [this.#retry, this.#deadline, this.#renewal]) timer.clear();
+    const socket = this.#socket;
+    this.#socket = null;
+    socket?.close();
     this.#subscriptions.disconnected();
   }
 
-  #change(state, detail = {}) {
+  #setState(state, detail = {}) {
     this.status = { state, ...detail };
-    this.#tell("state", { status: this.status });
+    this.#emit("state", { status: this.status });
   }
 }

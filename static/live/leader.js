@@ -1,16 +1,16 @@
-/** What the leading tab does for all: holds the connection, tells everybody what it hears, and wants what they want. */
+/** The leading tab's work for all tabs: holds the connection, forwards its events, and subscribes to their channels. */
 
 import { Connection } from "./connection.js";
 
-/** The messages that a leader hears; all others are its own. */
-const HEARD = new Set(["here", "ask", "wake", "retry"]);
+/** The messages to the leader; all others are from the leader. */
+const TO_LEADER = new Set(["sync", "ping", "wake", "retry"]);
 
 export class Leader {
   #membership;
   #streams;
   #connection;
   #term;
-  /** What each tab wants, by its id: the serial numbers of its channels, and of those that were refused. */
+  /** The channels of each tab by its id: `wanted` maps a name to a serial number, `refused` has serial numbers. */
   #tabs = new Map();
 
   /** `term` is a number greater than that of any leader before. */
@@ -21,74 +21,76 @@ export class Leader {
     this.#connection = new Connection({
       ticket,
       positions: streams.positions(),
-      tell: (type, body) => this.#tell(type, body),
+      emit: (type, body) => this.#forward(type, body),
     });
   }
 
-  static hears({ type }) {
-    return HEARD.has(type);
+  /** Return whether a message is for the leader. */
+  static handles({ type }) {
+    return TO_LEADER.has(type);
   }
 
-  /** Say who leads, whereupon everybody says what they want; and connect. */
+  /** Announce this leader, upon which every tab sends its channels and positions; and connect. */
   start() {
     this.#announce();
     this.#connection.start();
   }
 
-  end() {
-    this.#connection.end();
+  stop() {
+    this.#connection.stop();
   }
 
   lostNetwork() {
     this.#connection.lostNetwork();
   }
 
-  /** Take a tab's message; whatever it is, it shows that a page is awake, and timers may be late. */
+  /** Handle a tab's message. */
   receive({ type, from, channels, positions }) {
-    this.#connection.nudge();
+    // Any message shows that some page is awake, while this one may be in the background with its timers delayed.
+    this.#connection.runDueTimers();
     if (type === "wake") this.#connection.wake();
     if (type === "retry") this.#connection.retryNow();
     this.#announce(from);
-    if (type === "here") this.#welcome(from, channels, positions);
+    if (type === "sync") this.#sync(from, channels, positions);
   }
 
-  #welcome(tab, channels, positions) {
+  #sync(tab, channels, positions) {
     const known = this.#tabs.get(tab);
-    if (!known) this.#membership.whenGone(tab, () => this.#gone(tab));
+    if (!known) this.#membership.onMemberLeft(tab, () => this.#removeTab(tab));
     const isRefused = ([, serial]) => known?.refused.has(serial);
     const wanted = new Map(channels.filter((channel) => !isRefused(channel)));
     const refused = new Set(channels.filter(isRefused).map(([, serial]) => serial));
     this.#tabs.set(tab, { wanted, refused });
-    this.#want();
+    this.#updateWanted();
     for (const [channel, serial] of wanted) {
-      const anew = known?.wanted.get(channel) !== serial;
-      if (anew && this.#connection.isSubscribed(channel)) this.#post("joined", { channel, to: tab });
+      const added = known?.wanted.get(channel) !== serial;
+      if (added && this.#connection.isSubscribed(channel)) this.#post("subscribed", { channel, to: tab });
     }
     for (const [name, position] of Object.entries(positions)) {
-      const step = this.#streams.catchUp(name, position);
-      if (step) this.#post("step", { stream: name, step, to: tab });
+      const update = this.#streams.updateSince(name, position);
+      if (update) this.#post("update", { stream: name, update, to: tab });
     }
   }
 
-  #gone(tab) {
+  #removeTab(tab) {
     this.#tabs.delete(tab);
-    this.#want();
+    this.#updateWanted();
   }
 
-  #want() {
-    this.#connection.want(new Set([...this.#tabs.values()].flatMap(({ wanted }) => [...wanted.keys()])));
+  #updateWanted() {
+    this.#connection.setChannels(new Set([...this.#tabs.values()].flatMap(({ wanted }) => [...wanted.keys()])));
   }
 
-  #tell(type, body) {
-    if (type === "joined" || type === "refused") this.#tellReaders(type, body);
+  #forward(type, body) {
+    if (type === "subscribed" || type === "failed") this.#postToSubscribers(type, body);
     else this.#post(type, body);
   }
 
-  /** Tell those tabs that are known to want a channel; the others are told when they are. */
-  #tellReaders(type, body) {
+  /** Post to the tabs that are known to want a channel; a tab that wants it later is answered by `#sync`. */
+  #postToSubscribers(type, body) {
     for (const [tab, { wanted, refused }] of this.#tabs) {
       if (!wanted.has(body.channel)) continue;
-      if (type === "refused") {
+      if (type === "failed") {
         refused.add(wanted.get(body.channel));
         wanted.delete(body.channel);
       }
@@ -97,7 +99,8 @@ export class Leader {
   }
 
   #announce(to) {
-    this.#post("lead", { to, term: this.#term, status: this.#connection.status, positions: this.#streams.positions() });
+    const { status } = this.#connection;
+    this.#post("leader", { to, term: this.#term, status, positions: this.#streams.positions() });
   }
 
   #post(type, body) {

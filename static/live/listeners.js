@@ -1,5 +1,5 @@
-/** Call a listener of the page; an error of its own is reported to the console, and stops nobody else. */
-export function tell(listener, ...values) {
+/** Call a listener of the page. Its error goes to the console and does not affect other listeners. */
+export function callListener(listener, ...values) {
   try {
     listener?.(...values);
   } catch (error) {

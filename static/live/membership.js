@@ -1,54 +1,54 @@
 /**
- * One stay of a tab among the tabs that share a connection: speaks with the others, and is elected to lead them.
+ * The membership of one tab in the group of tabs that share a connection: messages, and the election of a leader.
  *
- * Everything that ends with a tab is a lock that it holds, because the browser gives up the locks of a tab that is
- * closed or has crashed, at once. The lock `<name>.leader` makes one of them the leader and lets the others wait in a
- * queue; a lock with a member's own id tells the leader how long that member is there. Messages go over a broadcast
+ * Everything that must end with a tab is a lock that it holds, because the browser releases the locks of a tab at once
+ * when it is closed or crashes. The lock `<name>.leader` makes its holder the leader, and the others wait in the lock's
+ * queue. A lock with a member's own id shows the leader how long that member exists. Messages go over a broadcast
  * channel, which keeps the order of each sender.
  *
- * `events`: `entered()`, `elected()`, `deposed()` (another took the leader's place by force), `received(message)`.
- * None is called after `leave()`.
+ * `events`: `joined()`, `elected()`, `lost()` (another tab has stolen the leadership), `received(message)`. None is called
+ * after `leave()`.
  */
 export class Membership {
   id = Array.from(crypto.getRandomValues(new Uint8Array(8)), (byte) => byte.toString(16).padStart(2, "0")).join("");
   #name;
   #events;
   #bus = null;
-  #leads = false;
+  #isLeader = false;
   #left = new AbortController();
   #queue = new AbortController();
-  /** What the browser holds the locks for. */
-  #stay = new Promise((resolve) => this.#left.signal.addEventListener("abort", resolve));
+  /** The browser holds this tab's locks until this promise resolves. */
+  #untilLeft = new Promise((resolve) => this.#left.signal.addEventListener("abort", resolve));
 
-  /** `name` is what the members have in common; null for a tab that shares with nobody. */
+  /** `name` identifies the group; null for a tab that shares with no other. */
   constructor(name, events) {
     this.#name = name;
     this.#events = events;
   }
 
-  /** Join the others; a browser that cannot share makes every tab the leader of itself. */
-  async enter() {
+  /** Join the group. Where the browser does not support sharing, every tab leads a group of its own. */
+  async join() {
     let shared;
     try {
-      shared = await this.#share();
+      shared = await this.#joinGroup();
     } catch {
-      shared = false; // the browser has the parts and denies them, as to a page without storage
+      shared = false; // The browser has the APIs but denies them, for example to a page without storage.
     }
     if (this.#left.signal.aborted) return;
     if (!shared) this.#bus = null;
-    this.#events.entered();
-    if (shared) this.#stand({ signal: this.#queue.signal });
+    this.#events.joined();
+    if (shared) this.#requestLeadership({ signal: this.#queue.signal });
     else this.#events.elected();
   }
 
-  /** Give up every lock and fall silent. */
+  /** Release every lock and stop sending and receiving messages. */
   leave() {
     this.#left.abort();
     this.#queue.abort();
     this.#bus?.close();
   }
 
-  /** Send `{type, to?, …}` to all members or to one, oneself included. */
+  /** Send `{type, to?, …}` to one member, or to all, this one included. */
   post(message) {
     if (this.#left.signal.aborted) return;
     const sent = { ...message, from: this.id };
@@ -56,27 +56,27 @@ export class Membership {
     if (!sent.to || sent.to === this.id) this.#events.received(sent);
   }
 
-  /** Take the leader's place by force. */
-  seize() {
+  /** Take the leadership from the current leader. */
+  steal() {
     if (!this.#bus) return;
     this.#queue.abort();
-    this.#stand({ steal: true });
+    this.#requestLeadership({ steal: true });
   }
 
-  /** Call `listener()` once when another member is gone. */
-  whenGone(id, listener) {
+  /** Call `listener()` once when another member has left. */
+  onMemberLeft(id, listener) {
     if (id === this.id) return;
     const lock = navigator.locks.request(this.#lock(id), { signal: this.#left.signal }, listener);
-    lock.catch(() => {}); // this one was gone before
+    lock.catch(() => {}); // This tab has left first.
   }
 
-  /** Return whether the browser lets tabs share, and if so, be among them. */
-  async #share() {
+  /** Join the broadcast channel; returns false if the browser does not support sharing. */
+  async #joinGroup() {
     if (this.#name === null || !navigator.locks || !globalThis.BroadcastChannel) return false;
     await new Promise((resolve, reject) => {
       const held = navigator.locks.request(this.#lock(this.id), { signal: this.#left.signal }, () => {
         resolve();
-        return this.#stay;
+        return this.#untilLeft;
       });
       held.catch(reject);
     });
@@ -88,23 +88,23 @@ export class Membership {
     return true;
   }
 
-  #stand(options) {
+  #requestLeadership(options) {
     const lead = () => {
       if (this.#left.signal.aborted) return undefined;
-      this.#leads = true;
+      this.#isLeader = true;
       this.#events.elected();
-      return this.#stay;
+      return this.#untilLeft;
     };
-    navigator.locks.request(this.#lock("leader"), options, lead).catch(() => this.#lost());
+    navigator.locks.request(this.#lock("leader"), options, lead).catch(() => this.#lockLost());
   }
 
-  /** Queue again after the lock was taken away; a place in the queue that was given up is no loss. */
-  #lost() {
-    if (this.#left.signal.aborted || !this.#leads) return;
-    this.#leads = false;
-    this.#events.deposed();
+  /** Queue again after the lock was stolen. A request that this tab itself has withdrawn fails in the same way. */
+  #lockLost() {
+    if (this.#left.signal.aborted || !this.#isLeader) return;
+    this.#isLeader = false;
+    this.#events.lost();
     this.#queue = new AbortController();
-    this.#stand({ signal: this.#queue.signal });
+    this.#requestLeadership({ signal: this.#queue.signal });
   }
 
   #lock(holder) {

@@ -1,9 +1,10 @@
 /**
- * Where in a stream somebody stands: an epoch, and within it the offset of the newest publication that they have.
+ * A position in a stream: an epoch, and the offset of the newest publication received within it.
  *
- * A stream moves in steps `{epoch, from, to, publications, gap}`: whoever stands at `from` and takes the
- * publications stands at `to`, and has missed nothing, unless `gap` says that what lies between cannot be told.
- * Without an epoch it is a publication that has no place, and moves nobody. Offsets only grow within an epoch; they are not consecutive, so only `from` shows that something is missing.
+ * A stream advances by updates `{epoch, from, to, publications, gap}`. A client at `from` that applies the publications
+ * is at `to` and has missed nothing, unless `gap` says that some of them are no longer available. An update with a null
+ * epoch carries a publication without an offset and moves no position. Offsets only grow within an epoch but are not
+ * consecutive, so only `from` shows that something is missing.
  */
 
 import { isObject } from "./protocol.js";
@@ -11,40 +12,39 @@ import { isObject } from "./protocol.js";
 export class Position {
   epoch = "";
   offset = 0;
-  /** Whether it stands anywhere at all. */
+  /** False until the first update. */
   known = false;
 
-  /** Stand at a place. */
-  move({ epoch, offset }) {
+  set({ epoch, offset }) {
     this.epoch = epoch;
     this.offset = offset;
     this.known = true;
   }
 
-  /** Return the fields of a connect request that ask for what was missed. */
-  request() {
+  /** Return the fields of a connect request that recover what was missed. */
+  recoveryRequest() {
     return { recover: true, epoch: this.epoch, offset: this.offset };
   }
 
-  /** Return the step that the server's answer to a request is, and make it; null for a stream without positions. */
-  resume(result) {
+  /** Apply the server's reply to a recovery request and return it as an update; null for a stream without positions. */
+  applyReply(result) {
     if (!isObject(result) || !(result.recoverable || result.positioned)) return null;
     const [epoch, to] = [result.epoch ?? "", numberOf(result.offset)];
     const recovered = this.known && result.recovered === true;
     const missed = Array.isArray(result.publications) ? result.publications.filter(isObject) : [];
-    const step = {
+    const update = {
       epoch,
       from: this.known ? this.offset : to,
       to,
       publications: recovered ? missed.map(publicationOf) : [],
       gap: this.known && !recovered,
     };
-    this.move({ epoch, offset: to });
-    return step;
+    this.set({ epoch, offset: to });
+    return update;
   }
 
-  /** Return the step that a live publication is, and make it; null for one that brings nothing new. */
-  follow(publication) {
+  /** Apply a live publication and return it as an update; null if it is already known. */
+  applyPublication(publication) {
     const published = publicationOf(publication);
     const { epoch, offset: from } = this;
     const to = published.offset;
@@ -55,18 +55,21 @@ export class Position {
   }
 
   /**
-   * Take a step that somebody else made; returns `{publications, gap, behind}`: what is new here, whether something
-   * was missed for good, or whether the step begins beyond this position (nothing was taken then).
+   * Apply an update that another position made.
+   *
+   * Returns `{publications, gap, incomplete}`: the publications that are new here, whether some were missed for good, and
+   * whether the update begins after this position. An incomplete update is not applied.
    */
-  take({ epoch, from, to, publications, gap }) {
-    if (epoch === null) return { publications, gap: false, behind: false };
-    const here = this.known && epoch === this.epoch;
-    const behind = here && !gap && this.offset < from;
-    if (behind) return { publications: [], gap: false, behind };
-    const missed = (this.known && !here) || (here && gap && this.offset < to);
-    const fresh = missed ? [] : publications.filter(({ offset }) => !here || !offset || offset > this.offset);
-    this.move({ epoch, offset: here ? Math.max(this.offset, to) : to });
-    return { publications: fresh, gap: missed, behind };
+  applyUpdate({ epoch, from, to, publications, gap }) {
+    if (epoch === null) return { publications, gap: false, incomplete: false };
+    const sameEpoch = this.known && epoch === this.epoch;
+    const incomplete = sameEpoch && !gap && this.offset < from;
+    if (incomplete) return { publications: [], gap: false, incomplete };
+    const missed = (this.known && !sameEpoch) || (sameEpoch && gap && this.offset < to);
+    const isNew = ({ offset }) => !sameEpoch || !offset || offset > this.offset;
+    const fresh = missed ? [] : publications.filter(isNew);
+    this.set({ epoch, offset: sameEpoch ? Math.max(this.offset, to) : to });
+    return { publications: fresh, gap: missed, incomplete };
   }
 }
 

@@ -1,31 +1,31 @@
 /**
  * The rules of the live protocol (Centrifuge client protocol 2, JSON) that need no socket: framing, close
- * codes, how long to wait before the next attempt.
+ * codes, and the delay before the next attempt.
  */
 
-/** Milliseconds: the first wait is drawn below this, and no wait is longer than `LONGEST`. */
-export const SHORTEST = 500;
-export const LONGEST = 20_000;
-/** What ends sooner than so many milliseconds after its beginning has failed like what never began. */
+/** Upper limits of the delay before the first attempt and before any attempt. */
+export const FIRST_DELAY_MS = 500;
+export const MAX_DELAY_MS = 20_000;
+/** A connection or subscription that ends sooner than this counts as a failed attempt. */
 export const STEADY_MS = 10_000;
-/** A server pings every `ping` seconds; after so many more without one the connection is taken for dead. */
+/** A server pings every `ping` seconds; this much later without a ping, the connection is considered dead. */
 export const PING_GRACE_MS = 10_000;
-/** Characters; a frame with all that can be recovered of every stream has a tenth of it. */
-export const LONGEST_FRAME = 8 * 2 ** 20;
+/** In characters. A frame with everything that can be recovered of every stream has a tenth of this. */
+export const MAX_FRAME_LENGTH = 8 * 2 ** 20;
 
-/** Error codes of replies: the same command may succeed later; what was asked for is so already. */
+/** Error codes of replies. */
 const EXPIRED_TOKEN = 109;
 const ALREADY_SUBSCRIBED = 105;
 
-/** Return the objects of a text frame, one a line; raise an error for anything else. */
+/** Return the objects of a text frame, one per line; throws an error for anything else. */
 export function decodeFrame(frame) {
-  if (typeof frame !== "string") throw new TypeError("a frame that is not text");
-  if (frame.length > LONGEST_FRAME) throw new RangeError("a frame of more than 8 Mi characters");
+  if (typeof frame !== "string") throw new TypeError("the frame is not text");
+  if (frame.length > MAX_FRAME_LENGTH) throw new RangeError("the frame has more than 8 Mi characters");
   const messages = frame
     .split("\n")
     .filter((line) => line !== "")
     .map((line) => JSON.parse(line));
-  if (!messages.every(isObject)) throw new TypeError("a message that is not an object");
+  if (!messages.every(isObject)) throw new TypeError("the message is not an object");
   return messages;
 }
 
@@ -39,7 +39,7 @@ export function isObject(value) {
 }
 
 /**
- * Return whether a close code asks the client to come back.
+ * Return whether the client reconnects after a close code.
  *
  * 3500–3999 and 4500–4999 are final: the server refuses this client. Every other code, among them the
  * browser's own 1000–1015, is an interruption.
@@ -48,7 +48,7 @@ export function mayReconnect(code) {
   return !((code >= 3500 && code <= 3999) || (code >= 4500 && code <= 4999));
 }
 
-/** Return whether an error is worth another attempt: a reply's temporary one, or one that has no code at all. */
+/** Return whether an error allows another attempt: a temporary one of a reply, or one that has no code at all. */
 export function isTemporary(error) {
   const { temporary, code } = error ?? {};
   return temporary === true || typeof code !== "number" || code < 100 || code === EXPIRED_TOKEN;
@@ -60,19 +60,20 @@ export function isSubscribedAlready(error) {
 }
 
 /**
- * Return the milliseconds to wait before attempt number `attempt` (0 is the first after an interruption).
+ * Return the delay in milliseconds before attempt number `attempt` (0 is the first after an interruption).
  *
- * Exponential with full jitter: uniform between 0 and min(LONGEST, SHORTEST · 2^attempt), so that ten thousand
- * clients that were cut off together do not come back together.
+ * Exponential with full jitter: uniform between 0 and min(MAX_DELAY_MS, FIRST_DELAY_MS · 2^attempt), so that ten
+ * thousand clients that were disconnected together do not reconnect together.
  */
 export function backoff(attempt, random = Math.random) {
-  return random() * Math.min(LONGEST, SHORTEST * 2 ** Math.min(attempt, 16));
+  return random() * Math.min(MAX_DELAY_MS, FIRST_DELAY_MS * 2 ** Math.min(attempt, 16));
 }
 
 /**
- * Return the milliseconds after which a token that lasts `ttl` seconds is renewed; null for never.
+ * Return the delay in milliseconds after which a token that lasts `ttl` seconds is renewed; null for never.
  *
- * Shortly before the end, when whoever gives tickets renews its own credentials, too; never sooner than in a second.
+ * That is shortly before its end, when the application that requests tickets also renews its own credentials, and at
+ * least a second from now.
  */
 export function renewIn(ttl) {
   if (!Number.isFinite(ttl)) return null;

@@ -1,108 +1,109 @@
-/** The streams as one tab has heard them: who listens, where the tab stands, and the newest publications. */
+/** The streams of one tab: their listeners, the tab's position in each, and the newest publications. */
 
-import { tell } from "./listeners.js";
+import { callListener } from "./listeners.js";
 import { Position } from "./position.js";
 
-/** Keep so many publications of a stream for tabs that were away for a moment. */
-const KEPT = 64;
+/** Publications kept of each stream, for tabs that were suspended for a moment. */
+const LOG_SIZE = 64;
 
 export class Streams {
   #streams = new Map();
 
-  /** Call `listener({data})` for each publication; returns a function that stops it. */
+  /** Call `listener({data})` for each publication; returns a function that removes it. */
   on(name, listener) {
     return added(this.#stream(name).listeners, listener);
   }
 
-  /** Call `listener()` when something was missed that cannot be told; returns a function that stops it. */
+  /** Call `listener()` when publications were missed that are no longer available; returns a function that removes it. */
   onGap(name, listener) {
     return added(this.#stream(name).gapListeners, listener);
   }
 
-  /** Return where this tab stands: {stream: {epoch, offset}}. */
+  /** Return this tab's positions: {stream: {epoch, offset}}. */
   positions() {
     const known = [...this.#streams].filter(([, { position }]) => position.known);
     return Object.fromEntries(known.map(([name, { position: { epoch, offset } }]) => [name, { epoch, offset }]));
   }
 
   /**
-   * Learn that what this page has fetched shows a stream up to a place. Where this tab begins to hear the stream only
-   * behind that, something was missed, and the listeners are told so.
+   * Note the position up to which the page has fetched a stream by other means.
+   *
+   * If this tab begins to receive the stream after that position, something was missed, and the gap listeners are called.
    */
   fetched(name, position) {
     const stream = this.#stream(name);
-    stream.shown = position;
-    if (stream.position.known) compare(stream);
+    stream.fetched = position;
+    if (stream.position.known) checkFetched(stream);
   }
 
-  /** Begin from somebody else's positions in the streams of which nothing was heard yet. */
-  adopt(positions) {
+  /** Take another tab's positions for the streams of which this tab has received nothing yet. */
+  initialize(positions) {
     for (const [name, position] of Object.entries(positions)) {
       const stream = this.#stream(name);
       if (stream.position.known) continue;
-      stream.position.move(position);
-      stream.since = position.offset;
+      stream.position.set(position);
+      stream.logStart = position.offset;
       begin(stream, position);
     }
   }
 
-  /** Take a step of a stream and tell the listeners; returns false if it begins beyond what this tab has. */
-  take(name, step) {
+  /** Apply an update of a stream and call the listeners; returns false if it begins after this tab's position. */
+  apply(name, update) {
     const stream = this.#stream(name);
-    const anew = !stream.position.known;
-    const { publications, gap, behind } = stream.position.take(step);
-    if (behind) return false;
-    if (gap || anew) Object.assign(stream, { log: [], since: gap ? step.to : step.from });
-    keep(stream, publications);
-    if (anew && stream.position.known) begin(stream, { epoch: step.epoch, offset: step.from });
-    if (gap) for (const listener of stream.gapListeners) tell(listener);
-    for (const { data } of publications) for (const listener of stream.listeners) tell(listener, { data });
+    const first = !stream.position.known;
+    const { publications, gap, incomplete } = stream.position.applyUpdate(update);
+    if (incomplete) return false;
+    if (gap || first) Object.assign(stream, { log: [], logStart: gap ? update.to : update.from });
+    appendToLog(stream, publications);
+    if (first && stream.position.known) begin(stream, { epoch: update.epoch, offset: update.from });
+    if (gap) for (const listener of stream.gapListeners) callListener(listener);
+    for (const { data } of publications) for (const listener of stream.listeners) callListener(listener, { data });
     return true;
   }
 
-  /** Return the step from another tab's position to this one's, or null if it has missed nothing. */
-  catchUp(name, { epoch, offset }) {
-    const { position, log, since } = this.#stream(name);
+  /** Return the update from another tab's position to this one's, or null if it has missed nothing. */
+  updateSince(name, { epoch, offset }) {
+    const { position, log, logStart } = this.#stream(name);
     if (!position.known || (epoch === position.epoch && offset >= position.offset)) return null;
-    const told = epoch === position.epoch && offset >= since;
-    const publications = told ? log.filter((item) => item.offset > offset) : [];
-    return { epoch: position.epoch, from: offset, to: position.offset, publications, gap: !told };
+    const complete = epoch === position.epoch && offset >= logStart;
+    const publications = complete ? log.filter((item) => item.offset > offset) : [];
+    return { epoch: position.epoch, from: offset, to: position.offset, publications, gap: !complete };
   }
 
   /** Forget every position and publication; listeners stay. */
-  forget() {
-    for (const stream of this.#streams.values()) Object.assign(stream, nothing());
+  reset() {
+    for (const stream of this.#streams.values()) Object.assign(stream, initialState());
   }
 
   #stream(name) {
     if (!this.#streams.has(name)) {
-      this.#streams.set(name, { listeners: new Set(), gapListeners: new Set(), ...nothing() });
+      this.#streams.set(name, { listeners: new Set(), gapListeners: new Set(), ...initialState() });
     }
     return this.#streams.get(name);
   }
 }
 
 /**
- * A stream of which nothing is known; `log` has all publications after the offset `since`, `begun` is where this tab
- * began to hear it, `shown` up to where the page shows it from elsewhere.
+ * The state of a stream before its first update: `log` has all publications after the offset `logStart`, `begin` is the
+ * position at which this tab began to receive it, `fetched` the position up to which the page has fetched it.
  */
-function nothing() {
-  return { position: new Position(), log: [], since: 0, begun: null, shown: null };
+function initialState() {
+  return { position: new Position(), log: [], logStart: 0, begin: null, fetched: null };
 }
 
 function begin(stream, { epoch, offset }) {
-  stream.begun = { epoch, offset };
-  if (stream.shown) compare(stream);
+  stream.begin = { epoch, offset };
+  if (stream.fetched) checkFetched(stream);
 }
 
-function compare({ begun, shown, gapListeners }) {
-  if (shown.epoch === begun.epoch && shown.offset >= begun.offset) return;
-  for (const listener of gapListeners) tell(listener);
+function checkFetched({ begin, fetched, gapListeners }) {
+  if (fetched.epoch === begin.epoch && fetched.offset >= begin.offset) return;
+  for (const listener of gapListeners) callListener(listener);
 }
 
-function keep(stream, publications) {
+function appendToLog(stream, publications) {
   stream.log.push(...publications.filter(({ offset }) => offset));
-  while (stream.log.length > KEPT) stream.since = stream.log.shift().offset;
+  while (stream.log.length > LOG_SIZE) stream.logStart = stream.log.shift().offset;
 }
 
 function added(set, listener) {

@@ -1,35 +1,36 @@
-/** Keep the channels that are wanted in step with what the server has subscribed this connection to. */
+/** Keep the server's subscriptions of this connection equal to the wanted channels. */
 
-import { Alarm } from "./alarm.js";
 import { backoff, isSubscribedAlready, isTemporary, STEADY_MS } from "./protocol.js";
+import { Timer } from "./timer.js";
 
 /** Unsubscribe pushes below this code are final; from here on the client subscribes again. */
 const RESUBSCRIBE_FROM = 2500;
-/** Leave a channel only so many milliseconds after nobody wants it: a page change often wants it back at once. */
+/** Milliseconds before an unwanted channel is left: a page change often wants it again at once. */
 const LINGER_MS = 1500;
 
 export class Subscriptions {
   #send;
-  #joined;
-  #refused;
+  #subscribed;
+  #failed;
   #channels = new Map();
   #connected = false;
 
   /**
-   * `send(method, parameters, {answered, failed})` sends a command. `joined(name, data)` is called whenever a channel is
-   * subscribed, also again after an interruption, with what it begins with, if anything; `refused(name, error)` once it is not, for good.
+   * `send(method, parameters, {succeeded, failed})` sends a command. `subscribed(name, data)` is called whenever a channel
+   * is subscribed, also again after an interruption, with the server's initial data, if any. `failed(name, error)` is
+   * called when the server refuses a channel for good.
    */
-  constructor({ send, joined, refused }) {
+  constructor({ send, subscribed, failed }) {
     this.#send = send;
-    this.#joined = joined;
-    this.#refused = refused;
+    this.#subscribed = subscribed;
+    this.#failed = failed;
   }
 
-  /** Want exactly these channels from now on. */
-  want(names) {
+  /** Replace the set of wanted channels. */
+  setWanted(names) {
     for (const name of names) this.#add(name);
     for (const channel of this.#channels.values()) {
-      if (channel.wanted && !names.has(channel.name)) this.#leave(channel);
+      if (channel.wanted && !names.has(channel.name)) this.#leaveLater(channel);
     }
   }
 
@@ -38,92 +39,93 @@ export class Subscriptions {
     return this.#channels.get(name)?.state === "live";
   }
 
-  /** Subscribe to everything that is wanted, on a new connection. */
+  /** Subscribe to every wanted channel on a new connection. */
   connected() {
     this.#connected = true;
-    for (const channel of this.#channels.values()) this.#join(channel);
+    for (const channel of this.#channels.values()) this.#subscribe(channel);
   }
 
   disconnected() {
     this.#connected = false;
     for (const channel of this.#channels.values()) {
       channel.state = "idle";
-      if (channel.wanted) channel.alarm.clear();
+      if (channel.wanted) channel.timer.clear();
     }
   }
 
   /** Forget every channel. */
   clear() {
-    for (const { alarm } of this.#channels.values()) alarm.clear();
+    for (const { timer } of this.#channels.values()) timer.clear();
     this.#channels.clear();
   }
 
-  /** Take note that the server ended a subscription. */
+  /** Handle the server's unsubscribe push: subscribe again, or give up if its code is final. */
   ended(name, { code, reason }) {
     const channel = this.#channels.get(name);
     if (!channel) return;
-    if (code >= RESUBSCRIBE_FROM) this.#rejoin(channel);
-    else this.#lose(channel, { code, message: reason });
+    if (code >= RESUBSCRIBE_FROM) this.#retryLater(channel);
+    else this.#giveUp(channel, { code, message: reason });
   }
 
-  nudge() {
-    for (const { alarm } of this.#channels.values()) alarm.nudge();
+  runDueTimers() {
+    for (const { timer } of this.#channels.values()) timer.runIfDue();
   }
 
   #add(name) {
     let channel = this.#channels.get(name);
     if (!channel) {
-      channel = { name, wanted: false, state: "idle", attempt: 0, since: 0, alarm: new Alarm() };
+      channel = { name, wanted: false, state: "idle", attempt: 0, liveSince: 0, timer: new Timer() };
       this.#channels.set(name, channel);
     }
     if (channel.wanted) return;
     channel.wanted = true;
-    channel.alarm.clear();
-    this.#join(channel);
+    channel.timer.clear();
+    this.#subscribe(channel);
   }
 
-  #join(channel) {
+  #subscribe(channel) {
     if (!this.#connected || !channel.wanted || channel.state !== "idle") return;
-    channel.state = "joining";
+    channel.state = "subscribing";
     this.#send("subscribe", { channel: channel.name }, {
-      answered: ({ data }) => this.#live(channel, data),
-      failed: (error) => this.#failed(channel, error),
+      succeeded: ({ data }) => this.#live(channel, data),
+      failed: (error) => this.#refused(channel, error),
     });
   }
 
   #live(channel, data) {
     channel.state = "live";
-    channel.since = Date.now();
-    this.#joined(channel.name, data);
+    channel.liveSince = Date.now();
+    this.#subscribed(channel.name, data);
   }
 
-  #failed(channel, error) {
+  #refused(channel, error) {
     if (isSubscribedAlready(error)) this.#live(channel);
-    else if (isTemporary(error)) this.#rejoin(channel);
-    else this.#lose(channel, error);
+    else if (isTemporary(error)) this.#retryLater(channel);
+    else this.#giveUp(channel, error);
   }
 
-  /** Subscribe again after a while that grows as long as it does not last. */
-  #rejoin(channel) {
-    if (channel.state === "live" && Date.now() - channel.since >= STEADY_MS) channel.attempt = 0;
+  /** Subscribe again after a delay, which grows until a subscription has lasted `STEADY_MS`. */
+  #retryLater(channel) {
+    if (channel.state === "live" && Date.now() - channel.liveSince >= STEADY_MS) channel.attempt = 0;
     channel.state = "idle";
-    if (channel.wanted) channel.alarm.set(backoff(channel.attempt++), () => this.#join(channel));
+    if (channel.wanted) channel.timer.set(backoff(channel.attempt++), () => this.#subscribe(channel));
   }
 
-  #lose(channel, { code, message }) {
-    channel.alarm.clear();
+  #giveUp(channel, { code, message }) {
+    channel.timer.clear();
     this.#channels.delete(channel.name);
-    if (channel.wanted) this.#refused(channel.name, { code, message });
+    if (channel.wanted) this.#failed(channel.name, { code, message });
+  }
+
+  #leaveLater(channel) {
+    channel.wanted = false;
+    channel.timer.set(LINGER_MS, () => this.#leave(channel));
   }
 
   #leave(channel) {
-    channel.wanted = false;
-    channel.alarm.set(LINGER_MS, () => this.#left(channel));
-  }
-
-  #left(channel) {
-    if (channel.state === "joining") {
-      this.#leave(channel); // its answer must come first, or it would stay subscribed unnoticed
+    if (channel.state === "subscribing") {
+      // Without the reply the channel cannot be unsubscribed, and would stay subscribed unnoticed.
+      this.#leaveLater(channel);
       return;
     }
     this.#channels.delete(channel.name);

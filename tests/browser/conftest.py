@@ -1,4 +1,4 @@
-"""A real service and real Chromium: one `picshare run` for all browser tests, one browser with a context for each."""
+"""A real service and a real Chromium: one `picshare run` for all browser tests, one browser context for each test."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from playwright.async_api import Browser, BrowserContext, Error, Page
 
 from tests.browser.live_tab import LiveTab, OpenTab
 from tests.browser.scripted_server import ScriptedServer
-from tests.browser.visitor import House
+from tests.browser.visitor import Site
 from tests.engines.private import free_port, in_background
 from tests.support.service import Service
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every test here as one that needs a browser; they share one event loop, and so one browser."""
+    """Mark every test here with `browser`; they share one event loop and so one browser."""
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.browser)
@@ -61,18 +61,18 @@ async def _running(folder: Path) -> AsyncIterator[str]:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def house(browser: Browser, service_url: str) -> AsyncIterator[House]:
-    """A place for visitors; when they leave, none of their pages may have complained."""
+async def site(browser: Browser, service_url: str) -> AsyncIterator[Site]:
+    """The service for visitors; fails if one of their pages logged an unexpected error."""
     async with aiohttp.ClientSession() as http:
-        house = House(browser, http, service_url)
-        yield house
-        await house.close()
-    assert house.complaints() == []
+        site = Site(browser, http, service_url)
+        yield site
+        await site.close()
+    assert site.unexpected_errors() == []
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def module_page(browser: Browser) -> AsyncIterator[Page]:
-    """A page of the modules' origin, on which modules are called and nothing is changed."""
+    """A page of the scripted server, for tests that call single modules and change nothing in the page."""
     async with ScriptedServer.running() as server:
         context = await browser.new_context(locale="en-GB", timezone_id="UTC")
         page = await context.new_page()
@@ -82,13 +82,13 @@ async def module_page(browser: Browser) -> AsyncIterator[Page]:
 
 
 class Uncaught:
-    """The errors that nobody in a page has caught."""
+    """The uncaught errors of a page."""
 
     def __init__(self) -> None:
         self.errors: list[Error] = []
 
-    def note(self, error: Error) -> None:
-        """Take one down."""
+    def record(self, error: Error) -> None:
+        """Record an error."""
         self.errors.append(error)
 
 
@@ -102,36 +102,36 @@ async def context(browser: Browser) -> AsyncIterator[BrowserContext]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def page(context: BrowserContext) -> AsyncIterator[Page]:
-    """A page in a context of its own, in which no error may stay uncaught."""
+    """A page in a context of its own; fails on an uncaught error."""
     page = await context.new_page()
     uncaught = Uncaught()
-    page.on("pageerror", uncaught.note)
+    page.on("pageerror", uncaught.record)
     yield page
     assert uncaught.errors == []
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def server() -> AsyncIterator[ScriptedServer]:
-    """A scripted server that nobody has connected to yet."""
+    """A scripted server without connections."""
     async with ScriptedServer.running() as server:
         yield server
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def tab(page: Page, server: ScriptedServer) -> LiveTab:
-    """A tab, not opened yet, whose connection is its own."""
+    """A tab, not opened yet, that does not share its connection."""
     return LiveTab(page, server.url)
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def tabs(context: BrowserContext, server: ScriptedServer) -> AsyncIterator[OpenTab]:
-    """Open one more tab of a person ("ada", if not named); no error in any may stay uncaught."""
+    """Open one more tab of a user, "ada" by default; fails on an uncaught error in any tab."""
     uncaught = Uncaught()
 
-    async def another(person: str = "ada") -> LiveTab:
+    async def another(user: str = "ada") -> LiveTab:
         page = await context.new_page()
-        page.on("pageerror", uncaught.note)
-        return await LiveTab(page, server.url, person=person).open()
+        page.on("pageerror", uncaught.record)
+        return await LiveTab(page, server.url, user=user).open()
 
     yield another
     assert uncaught.errors == []

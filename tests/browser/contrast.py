@@ -1,4 +1,4 @@
-"""Whether text can be read on what lies behind it."""
+"""Measure the contrast between text and its background."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from tests.browser.visitor import Visitor
 
 
 async def poor_contrasts(visitor: Visitor) -> list[str]:
-    """Return the texts of the page whose contrast is below 4.5, with the contrast."""
+    """Return the texts of the page with a contrast below 4.5, each with its contrast."""
     found: list[str] = await visitor.page.evaluate(
         """() => {
             const paint = document.createElement("canvas").getContext("2d", { willReadFrequently: true });

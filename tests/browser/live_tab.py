@@ -1,4 +1,4 @@
-"""A tab with nothing but the live client in it, which notes what it hears."""
+"""A browser tab that runs only the live client and records what the client delivers."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Any, Protocol
 
 from tests.support.eventually import eventually
 
-# What `Math.random` draws in the tab: short waits, unless a test is about them and runs this before the page's scripts.
-LONG_WAITS = "window.draw = 1"
-# `states` and `heard` are what the client told.
-OPEN = """async ({ person, fetched }) => {
-    Math.random = () => window.draw ?? 0.05;
-    Object.assign(window, { states: [], heard: [] });
+# Makes `Math.random` return 1, so that the client waits as long as it may. The default below gives short waits.
+LONG_WAITS = "window.randomValue = 1"
+# `states` and `received` record the client's events.
+OPEN = """async ({ user, fetched }) => {
+    Math.random = () => window.randomValue ?? 0.05;
+    Object.assign(window, { states: [], received: [] });
     const { LiveClient } = await import("/static/live.js");
     const ticket = async () => {
         const answer = await fetch("/ticket", { method: "POST" });
@@ -22,23 +22,24 @@ OPEN = """async ({ person, fetched }) => {
     };
     window.live = new LiveClient({ ticket });
     live.addEventListener("state", ({ detail }) => states.push(detail));
-    live.on("feed", ({ data }) => heard.push(data));
-    live.onGap("feed", () => heard.push("gap"));
-    window.stops = {};
-    window.read = (channel) => {
-        window.stops[channel] = live.subscribe(channel, {
-            publication: (data) => heard.push(data),
-            resumed: () => heard.push(`${channel} resumed`),
-            failed: ({ code }) => heard.push(`${channel} failed ${code}`),
+    live.on("feed", ({ data }) => received.push(data));
+    live.onGap("feed", () => received.push("gap"));
+    window.unsubscribe = {};
+    window.subscribe = (channel) => {
+        window.unsubscribe[channel] = live.subscribe(channel, {
+            publication: (data) => received.push(data),
+            resumed: () => received.push(`${channel} resumed`),
+            failed: ({ code }) => received.push(`${channel} failed ${code}`),
         });
     };
-    live.start({ person });
-    if (fetched) live.fetched("feed", fetched); // in the same turn: before anything was heard
+    live.start({ user });
+    // In the same turn of the event loop, so that nothing has been received yet.
+    if (fetched) live.fetched("feed", fetched);
 }"""
 
 
 class Page(Protocol):
-    """What runs scripts: a page of Playwright's, or a tab of a real tab strip."""
+    """The part of a Playwright page that `StripTab` offers, too."""
 
     async def goto(self, url: str) -> Any:
         """Load an address."""
@@ -48,26 +49,26 @@ class Page(Protocol):
 
 
 class LiveTab:
-    """One tab; without a `person` its connection is its own."""
+    """One tab; without a `user` it does not share its connection."""
 
-    def __init__(self, page: Page, url: str, *, person: str | None = None) -> None:
+    def __init__(self, page: Page, url: str, *, user: str | None = None) -> None:
         self.page = page
         self._url = url
-        self._person = person
+        self._user = user
 
     async def open(self, *, fetched: object = None) -> LiveTab:
-        """Load the page and start the client, with what was fetched of the feed, without waiting for anything."""
+        """Load the page and start the client without waiting; `fetched` is the position of a feed fetched before."""
         await self.page.goto(self._url)
-        await self.page.evaluate(OPEN, {"person": self._person, "fetched": fetched})
+        await self.page.evaluate(OPEN, {"user": self._user, "fetched": fetched})
         return self
 
     async def live(self) -> LiveTab:
-        """Wait until the client says that it is connected."""
-        await self.says("live")
+        """Wait until the client is connected."""
+        await self.reaches("live")
         return self
 
-    async def says(self, state: str) -> None:
-        """Wait until the client says that it is in a state."""
+    async def reaches(self, state: str) -> None:
+        """Wait until the client is in a state."""
 
         async def agrees() -> bool:
             return bool(await self.state() == state)
@@ -80,31 +81,31 @@ class LiveTab:
         return state
 
     async def states(self) -> list[dict[str, Any]]:
-        """Return what the client told of its state, from the beginning."""
+        """Return every state event since the beginning."""
         states: list[dict[str, Any]] = await self.page.evaluate("() => states")
         return states
 
-    async def hears(self, *wanted: object) -> None:
-        """Wait until the tab has heard exactly this, from the beginning."""
+    async def receives(self, *wanted: object) -> None:
+        """Wait until the tab has received exactly this since the beginning."""
 
         async def agrees() -> bool:
-            found = await self.page.evaluate("() => heard")
+            found = await self.page.evaluate("() => received")
             assert found == list(wanted), found
             return True
 
         await eventually(agrees, within=5)
 
-    async def read(self, channel: str) -> None:
+    async def subscribe(self, channel: str) -> None:
         """Subscribe to a channel."""
-        await self.page.evaluate("(channel) => { read(channel); }", channel)
+        await self.page.evaluate("(channel) => { subscribe(channel); }", channel)
 
-    async def end(self, channel: str) -> None:
-        """End the subscription to a channel."""
-        await self.page.evaluate("(channel) => { stops[channel](); }", channel)
+    async def unsubscribe(self, channel: str) -> None:
+        """Unsubscribe from a channel."""
+        await self.page.evaluate("(channel) => { unsubscribe[channel](); }", channel)
 
     async def run(self, script: str) -> None:
         """Run a statement."""
         await self.page.evaluate(f"() => {{ {script} }}")
 
 
-OpenTab = Callable[..., Awaitable[LiveTab]]  # opens one more tab of a person
+OpenTab = Callable[..., Awaitable[LiveTab]]  # opens one more tab of a user

@@ -1,4 +1,4 @@
-"""Call what a module exports, in the browser that runs it."""
+"""Call the exports of a JavaScript module in the browser."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A live server that does as a test says, in the place of the real one, for the browser's live client."""
+"""A scripted live server that replaces the real one in tests of the browser's live client."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ Message = dict[str, Any]
 
 
 class ScriptedServer:
-    """Serve a blank page, the client, tickets, and a live endpoint that answers by script.
+    """Serve an empty page, the client, tickets, and a scripted live endpoint.
 
-    The stream `feed` is remembered and recovered by offset, unless a test sets `results`, the connect results to give
-    in turn, the last one for ever. `refuse` maps channels or methods to errors. A `mute` server takes connections and
-    answers nothing. `ticket_status` other than 200 refuses tickets, for `retry_after` seconds. `GET /hang` is answered
-    at the end of `hang()`.
+    The server keeps the history of the stream `feed` and recovers it by offset, unless a test sets `results`: the
+    connect results to send in turn, of which the last one repeats. `refuse` maps channels or methods to errors. A
+    `mute` server accepts connections but sends no replies. A `ticket_status` other than 200 refuses tickets, with
+    `retry_after` seconds. `GET /hang` is answered at the end of `hang()`.
     """
 
     def __init__(self) -> None:
@@ -65,10 +65,10 @@ class ScriptedServer:
             await runner.cleanup()
 
     async def connected(self, times: int) -> None:
-        """Wait until clients have connected so many times in all."""
+        """Wait until clients have connected this many times in total."""
         await eventually(lambda: self.connects >= times, within=15)
 
-    async def alone(self) -> None:
+    async def one_open(self) -> None:
         """Wait until exactly one connection is open."""
         await eventually(lambda: len(self.open) == 1)
 
@@ -82,7 +82,7 @@ class ScriptedServer:
             await socket.send_str(frame)
 
     async def publish(self, offset: int, data: object, *, channel: str = "feed") -> None:
-        """Send one publication to whoever has connected, and remember it."""
+        """Send a publication to every connected client and keep it in the history."""
         if channel == "feed":
             self.history.append((offset, data))
         for socket in list(self.listening):
@@ -95,7 +95,7 @@ class ScriptedServer:
 
     @asynccontextmanager
     async def hang(self) -> AsyncIterator[None]:
-        """Let `GET /hang` wait until the block ends."""
+        """Delay the response to `GET /hang` until the block ends."""
         try:
             yield
         finally:
@@ -106,7 +106,7 @@ class ScriptedServer:
         return [command[method] for command in self.commands if method in command]
 
     async def _page(self, _request: web.Request) -> web.Response:
-        # The browser keeps such a page whole for the way back, if what runs in it lets it.
+        # With these headers the browser may keep the page in its back/forward cache.
         headers = {"Content-Security-Policy": PAGE_POLICY}
         return web.Response(text="<!doctype html><title>live</title>", content_type="text/html", headers=headers)
 
@@ -160,15 +160,15 @@ class ScriptedServer:
         if self.results:
             return self.results.pop(0) if len(self.results) > 1 else self.results[0]
         newest = max((offset for offset, _ in self.history), default=0)
-        asked = parameters["subs"].get("feed")
-        if asked is None:
+        requested = parameters["subs"].get("feed")
+        if requested is None:
             return stream(newest)
-        missed = [{"offset": offset, "data": data} for offset, data in self.history if offset > asked["offset"]]
+        missed = [{"offset": offset, "data": data} for offset, data in self.history if offset > requested["offset"]]
         return stream(newest, recovered=True, was_recovering=True, publications=missed)
 
 
 def publication(offset: int, data: object, *, channel: str = "feed") -> Message:
-    """Return the push of a publication."""
+    """Return the push message of a publication."""
     return {"push": {"channel": channel, "pub": {"offset": offset, "data": data}}}
 
 

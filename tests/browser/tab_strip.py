@@ -1,6 +1,6 @@
-"""Tabs side by side in one window, as people have them: one is seen, the others are hidden and may be frozen.
+"""Tabs in one browser window: one is visible, the others are hidden and may be frozen.
 
-Playwright keeps every page of its own visible, so these are driven by the browser's protocol alone
+Playwright keeps all its pages visible, so these tabs are controlled by the DevTools protocol alone
 (https://chromedevtools.github.io/devtools-protocol/tot/Target/).
 """
 
@@ -18,7 +18,7 @@ from tests.support.eventually import eventually
 
 
 class TabStrip:
-    """The tabs of one window; the one that was opened or shown last is seen."""
+    """The tabs of one window; the tab that was opened or shown last is visible."""
 
     def __init__(self, session: CDPSession, context: str) -> None:
         self._session = session
@@ -27,7 +27,7 @@ class TabStrip:
     @classmethod
     @asynccontextmanager
     async def of(cls, browser: Browser) -> AsyncIterator[TabStrip]:
-        """Open a window in a context of its own, and close it in the end."""
+        """Open a window in a context of its own; close it at the end of the block."""
         session = await browser.new_browser_cdp_session()
         context = (await session.send("Target.createBrowserContext"))["browserContextId"]
         yield cls(session, context)
@@ -57,11 +57,11 @@ class StripTab:
         """Load an address."""
         await self._send("Page.navigate", url=url)
 
-        async def there() -> bool:
+        async def loaded() -> bool:
             here = await self.evaluate("() => [location.href, document.readyState]")
             return bool(here[0].startswith(url) and here[1] == "complete")
 
-        await eventually(there)
+        await eventually(loaded)
 
     async def evaluate(self, expression: str, arg: Any = None, /) -> Any:
         """Return the value of a function."""
@@ -76,27 +76,27 @@ class StripTab:
         await self.visibility("visible")
 
     async def visibility(self, wanted: str) -> None:
-        """Wait until the tab knows that it is seen, or hidden."""
+        """Wait until the tab is "visible" or "hidden"."""
 
         async def agrees() -> bool:
             return bool(await self.evaluate("() => document.visibilityState") == wanted)
 
         await eventually(agrees)
 
-    async def kept(self) -> None:
-        """Wait until the tab is back from the back/forward cache, with the `window.kept` it had noted then."""
+    async def restored(self) -> None:
+        """Wait until the tab is restored from the back/forward cache; its page sets `window.restored` then."""
 
         async def back() -> bool:
-            return await self.evaluate("() => window.kept") is True
+            return await self.evaluate("() => window.restored") is True
 
         await eventually(back)
 
     async def freeze(self) -> None:
-        """Stop everything in the tab, as the browser does to save power; it must be hidden."""
+        """Freeze the tab, as the browser does to save power; the tab must be hidden."""
         await self._send("Page.setWebLifecycleState", state="frozen")
 
     async def thaw(self) -> None:
-        """Let the tab go on."""
+        """Resume a frozen tab."""
         await self._send("Page.setWebLifecycleState", state="active")
 
     async def _send(self, method: str, **parameters: Any) -> Any:

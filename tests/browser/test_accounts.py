@@ -8,13 +8,13 @@ import uuid
 
 from playwright.async_api import Route, expect
 
-from tests.browser.visitor import PASSWORD, WITHIN, House
+from tests.browser.visitor import PASSWORD, WITHIN, Site
 from tests.support.pictures import photograph
 
 
-async def test_signing_up_leads_to_an_empty_feed(house: House) -> None:
+async def test_signing_up_leads_to_an_empty_feed(site: Site) -> None:
     """A newcomer makes an account and is at once at home, with a way on from the empty feed."""
-    visitor = await house.visitor()
+    visitor = await site.visitor()
     await visitor.open()
     await visitor.page.get_by_role("link", name="Create an account").click()
     name = f"n{uuid.uuid4().hex[:10]}"
@@ -26,11 +26,11 @@ async def test_signing_up_leads_to_an_empty_feed(house: House) -> None:
     await visitor.sees(visitor.page.get_by_text("Your feed is waiting"))
 
 
-async def test_what_is_wrong_stands_beside_its_field(house: House) -> None:
+async def test_what_is_wrong_stands_beside_its_field(site: Site) -> None:
     """A refused sign-up tells each field's error beside it, and the first one has the focus."""
-    taken = await house.account()
-    visitor = await house.visitor()
-    visitor.expect_complaint("status of 4(09|22)")
+    taken = await site.account()
+    visitor = await site.visitor()
+    visitor.expect_error("status of 4(09|22)")
     await visitor.open("/signup")
     submit = visitor.page.get_by_role("button", name="Create account")
     await submit.click()
@@ -52,12 +52,12 @@ async def test_what_is_wrong_stands_beside_its_field(house: House) -> None:
     await expect(visitor.page.locator(".field.wrong")).to_have_count(1)
 
 
-async def test_a_wrong_password_is_told_and_a_link_is_kept(house: House) -> None:
+async def test_a_wrong_password_is_told_and_a_link_is_kept(site: Site) -> None:
     """A visitor who follows a link signs in first, after a mistake too, and then sees what the link led to."""
-    author = await house.account()
+    author = await site.account()
     photo = await author.upload(photograph("flower"), "linked")
-    visitor = await house.visitor()
-    visitor.expect_complaint("status of 401")
+    visitor = await site.visitor()
+    visitor.expect_error("status of 401")
     await visitor.open(f"/p/{photo['id']}")
     await visitor.page.get_by_label("User name or e-mail").fill(visitor.person.name)
     await visitor.page.get_by_label("Password", exact=True).fill("not my password")
@@ -67,9 +67,9 @@ async def test_a_wrong_password_is_told_and_a_link_is_kept(house: House) -> None
     await visitor.sees(visitor.page.locator(".photo-page").filter(has_text="linked"))
 
 
-async def test_a_session_survives_a_reload_and_its_access_token(house: House) -> None:
+async def test_a_session_survives_a_reload_and_its_access_token(site: Site) -> None:
     """Tokens are out of the reach of scripts, and a session whose access token has ended renews itself unnoticed."""
-    visitor = await house.guest()
+    visitor = await site.signed_in()
     readable = await visitor.page.evaluate("() => document.cookie")
     assert "picshare_csrf" in readable
     assert "access" not in readable
@@ -81,18 +81,18 @@ async def test_a_session_survives_a_reload_and_its_access_token(house: House) ->
     await visitor.sees(visitor.page.get_by_text("Your feed is waiting"))
 
 
-async def test_a_refused_access_token_is_renewed_and_the_request_repeated(house: House) -> None:
+async def test_a_refused_access_token_is_renewed_and_the_request_repeated(site: Site) -> None:
     """When the server refuses the access token before its time, the page renews it and carries on."""
-    visitor = await house.guest()
-    visitor.expect_complaint("status of 401")
+    visitor = await site.signed_in()
+    visitor.expect_error("status of 401")
     await visitor.context.clear_cookies(name="picshare_access")
     await visitor.visit("Notifications")
     await visitor.sees(visitor.page.get_by_text("All quiet"))
 
 
-async def test_two_tabs_renew_one_session_together(house: House) -> None:
+async def test_two_tabs_renew_one_session_together(site: Site) -> None:
     """Two tabs that need a new access token at the same moment both keep the session."""
-    visitor = await house.guest()
+    visitor = await site.signed_in()
     second = await visitor.context.new_page()
     await second.goto(visitor.url)
     await expect(second.locator(".live-state").first).to_have_attribute("data-state", "live", timeout=WITHIN)
@@ -127,10 +127,10 @@ async def test_two_tabs_renew_one_session_together(house: House) -> None:
     await expect(second.locator(".live-state").first).to_have_attribute("data-state", "live", timeout=WITHIN)
 
 
-async def test_signing_out_ends_the_session_in_every_tab(house: House) -> None:
+async def test_signing_out_ends_the_session_in_every_tab(site: Site) -> None:
     """Signing out leads to the sign-in page, and another tab learns that its session is over."""
-    visitor = await house.guest()
-    visitor.expect_complaint("status of 401")
+    visitor = await site.signed_in()
+    visitor.expect_error("status of 401")
     second = await visitor.context.new_page()
     await second.goto(f"{visitor.url}/notifications")
     await expect(second.locator(".live-state").first).to_have_attribute("data-state", "live", timeout=WITHIN)
@@ -141,9 +141,9 @@ async def test_signing_out_ends_the_session_in_every_tab(house: House) -> None:
     assert await visitor.page.evaluate("() => document.cookie") == ""
 
 
-async def test_a_private_account_is_asked_and_grants(house: House) -> None:
+async def test_a_private_account_is_asked_and_grants(site: Site) -> None:
     """Following a private account asks; its owner grants it among the notifications; then the photos are there."""
-    owner, asker = await house.guest(), await house.guest()
+    owner, asker = await site.signed_in(), await site.signed_in()
     await owner.page.get_by_role("link", name="Settings").click()
     await owner.page.get_by_label("Name").fill("Quiet Person")
     await owner.page.get_by_label("Private account").check()

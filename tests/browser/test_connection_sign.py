@@ -9,7 +9,7 @@ import pytest
 from playwright.async_api import Locator, expect
 
 from tests.browser.contrast import poor_contrasts
-from tests.browser.visitor import WITHIN, House, Visitor
+from tests.browser.visitor import WITHIN, Site, Visitor
 from tests.support.eventually import eventually
 
 RAIL = 240  # the width of the navigation of wide windows
@@ -22,9 +22,9 @@ INTERRUPT = "() => { dispatchEvent(new Event('offline')); dispatchEvent(new Even
     ("status", "state", "words"),
     [(503, "waiting", "Reconnecting…"), (403, "stopped", "Disconnected")],
 )
-async def test_trouble_is_told_with_a_way_out(house: House, status: int, state: str, words: str) -> None:
+async def test_trouble_is_told_with_a_way_out(site: Site, status: int, state: str, words: str) -> None:
     """Trouble that lasts stands in the page, for screen readers too, with a button that connects at once."""
-    visitor = await house.guest()
+    visitor = await site.signed_in()
     sign = visible_sign(visitor)
     await expect(sign.get_by_role("status")).to_have_text("Live")
     await expect(sign.get_by_role("button")).to_have_count(0)
@@ -41,19 +41,19 @@ async def test_trouble_is_told_with_a_way_out(house: House, status: int, state: 
     await expect(visitor.page.locator("main")).to_be_focused()
 
 
-async def test_without_a_network_the_page_is_offline(house: House) -> None:
+async def test_without_a_network_the_page_is_offline(site: Site) -> None:
     """The page says that it is offline while the browser has no network, and live soon after it has one again."""
-    visitor = await house.guest()
-    visitor.expect_complaint("ERR_|WebSocket")
+    visitor = await site.signed_in()
+    visitor.expect_error("ERR_|WebSocket")
     await visitor.context.set_offline(True)
     await expect(visible_sign(visitor).get_by_role("status")).to_have_text("Offline", timeout=WITHIN)
     await visitor.context.set_offline(False)
     await visitor.live()
 
 
-async def test_a_moment_is_no_news(house: House) -> None:
+async def test_a_moment_is_no_news(site: Site) -> None:
     """An interruption that ends within a second changes nothing in the page."""
-    visitor = await house.guest()
+    visitor = await site.signed_in()
     sockets: list[object] = []
     visitor.page.on("websocket", lambda socket: sockets.append(socket.url))
     await visitor.page.evaluate(
@@ -71,9 +71,9 @@ async def test_a_moment_is_no_news(house: House) -> None:
     assert await visitor.page.evaluate("() => changes") == []
 
 
-async def test_the_sign_fits_and_can_be_read(house: House) -> None:
+async def test_the_sign_fits_and_can_be_read(site: Site) -> None:
     """The longest sign fits phones and the rail, in one line beside the name, and has the contrast of WCAG 2.2."""
-    visitor = await house.guest(reduced_motion="reduce")
+    visitor = await site.signed_in(reduced_motion="reduce")
     await in_trouble(visitor, 503)
     page = visitor.page
     await expect(visible_sign(visitor)).to_have_attribute("data-state", "waiting", timeout=WITHIN)
@@ -110,11 +110,11 @@ async def _readable(visitor: Visitor) -> bool:
 
 def visible_sign(visitor: Visitor) -> Locator:
     """Return the sign that is shown at this width."""
-    return visitor.state().locator("visible=true")
+    return visitor.connection_status().locator("visible=true")
 
 
 async def in_trouble(visitor: Visitor, status: int) -> None:
     """Interrupt the connection, and refuse tickets with a status."""
-    visitor.expect_complaint(f"status of {status}")
+    visitor.expect_error(f"status of {status}")
     await visitor.page.route(TICKETS, lambda route: route.fulfill(status=status, json={}))
     await visitor.page.evaluate(INTERRUPT)

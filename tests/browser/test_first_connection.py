@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 from playwright.async_api import Page, Route, expect
 
-from tests.browser.visitor import House, published
+from tests.browser.visitor import Site, published
 from tests.support.eventually import eventually
 from tests.support.pictures import photograph
 
@@ -29,9 +29,9 @@ async def unconnected(page: Page) -> AsyncIterator[None]:
     begins.set()
 
 
-async def test_a_photo_in_between_appears(house: House) -> None:
+async def test_a_photo_in_between_appears(site: Site) -> None:
     """A photo that is published between the feed and the connection is shown without reloading, once."""
-    owner, follower = await house.friends()
+    owner, follower = await site.friends()
     async with unconnected(follower.page):
         await owner.person.upload(photograph("temple"), "just missed")
 
@@ -44,9 +44,9 @@ async def test_a_photo_in_between_appears(house: House) -> None:
     await expect(follower.page.locator("article.card")).to_have_count(1)
 
 
-async def test_a_notification_in_between_counts(house: House) -> None:
+async def test_a_notification_in_between_counts(site: Site) -> None:
     """A like that comes between the counters and the connection is on the badge."""
-    owner, fan = await house.guest(), await house.account()
+    owner, fan = await site.signed_in(), await site.account()
     photo = (await owner.person.upload(photograph("temple"), "liked"))["id"]
     await published(owner.person, photo)
     async with unconnected(owner.page):

@@ -9,7 +9,7 @@ import pytest
 from playwright.async_api import expect
 
 from tests.browser.contrast import poor_contrasts
-from tests.browser.visitor import PHONE, House, published
+from tests.browser.visitor import PHONE, Site, published
 from tests.support.pictures import photograph
 
 PATHS = ("/", "/discover", "/new", "/notifications", "/settings", "/u/{name}", "/p/{photo}", "/tag/wide")
@@ -19,9 +19,9 @@ LONG = "Donaudampfschifffahrtsgesellschaftskapitän" * 4
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-async def test_no_page_scrolls_sideways(house: House, width: int) -> None:
+async def test_no_page_scrolls_sideways(site: Site, width: int) -> None:
     """Every page fits its window, however narrow, with very long words in captions and names."""
-    visitor = await house.guest(viewport={"width": width, "height": 800})
+    visitor = await site.signed_in(viewport={"width": width, "height": 800})
     await visitor.person.call("PATCH", "/users/me", json={"display_name": LONG[:60], "bio": LONG})
     photo = await visitor.person.upload(photograph("rocket"), LONG)
     await published(visitor.person, photo["id"])
@@ -36,9 +36,9 @@ async def test_no_page_scrolls_sideways(house: House, width: int) -> None:
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-async def test_the_first_page_fits_and_can_be_used(house: House, width: int) -> None:
+async def test_the_first_page_fits_and_can_be_used(site: Site, width: int) -> None:
     """The sign-in form is in the window, whole and wide enough, at every width."""
-    visitor = await house.visitor(viewport={"width": width, "height": 800})
+    visitor = await site.visitor(viewport={"width": width, "height": 800})
     for path in ("/signin", "/signup"):
         await visitor.open(path)
         box = await visitor.page.locator(".welcome .sheet").bounding_box()
@@ -51,9 +51,9 @@ async def test_the_first_page_fits_and_can_be_used(house: House, width: int) -> 
         assert heading["width"] > 250
 
 
-async def test_photos_do_not_shift_the_page_as_they_load(house: House) -> None:
+async def test_photos_do_not_shift_the_page_as_they_load(site: Site) -> None:
     """The frames of a feed have their final shape before any image has come."""
-    visitor = await house.guest()
+    visitor = await site.signed_in()
     for name in ("coffee", "astronaut", "temple"):
         await visitor.person.upload(photograph(name), name)
     await visitor.sees(visitor.card("temple"))
@@ -70,9 +70,9 @@ async def test_photos_do_not_shift_the_page_as_they_load(house: House) -> None:
     assert await visitor.page.evaluate("() => window.shift") < 0.05
 
 
-async def test_a_photo_shows_its_placeholder_before_it_has_come(house: House) -> None:
+async def test_a_photo_shows_its_placeholder_before_it_has_come(site: Site) -> None:
     """Until the image arrives, its blurred colours stand in the frame, whose shape is the photo's own."""
-    visitor = await house.guest()
+    visitor = await site.signed_in()
     await visitor.person.upload(photograph("temple"), "slow one")
     await visitor.sees(visitor.card("slow one"))
     await visitor.page.route(re.compile("/media/"), lambda _: None)
@@ -92,9 +92,9 @@ async def test_a_photo_shows_its_placeholder_before_it_has_come(house: House) ->
     await visitor.page.unroute_all(behavior="ignoreErrors")
 
 
-async def test_the_keyboard_reaches_what_the_mouse_does(house: House) -> None:
+async def test_the_keyboard_reaches_what_the_mouse_does(site: Site) -> None:
     """With the keyboard alone: skip to the photos, like one, open its menu and leave it, comment."""
-    visitor = await house.guest()
+    visitor = await site.signed_in()
     await visitor.person.upload(photograph("cat"), "with keys")
     card = visitor.card("with keys")
     await visitor.sees(card)
@@ -128,9 +128,9 @@ async def test_the_keyboard_reaches_what_the_mouse_does(house: House) -> None:
     await visitor.sees(visitor.page.locator(".comments li:not(.sending)").filter(has_text="typed"))
 
 
-async def test_going_back_finds_the_feed_as_it_was(house: House) -> None:
+async def test_going_back_finds_the_feed_as_it_was(site: Site) -> None:
     """Back from a photo, the feed stands at the same place, with what arrived and was liked meanwhile."""
-    visitor = await house.guest(viewport=PHONE)
+    visitor = await site.signed_in(viewport=PHONE)
     for name in ("coffee", "flower", "rocket", "temple"):
         await visitor.person.upload(photograph(name), f"my {name}")
     await visitor.sees(visitor.card("my coffee"))
@@ -147,9 +147,9 @@ async def test_going_back_finds_the_feed_as_it_was(house: House) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_text_can_be_read_in_light_and_dark(house: House, scheme: Any) -> None:
+async def test_text_can_be_read_in_light_and_dark(site: Site, scheme: Any) -> None:
     """Text has a contrast of at least 4.5 to what lies behind it (WCAG 2.2, 1.4.3), in both colour schemes."""
-    visitor = await house.guest(color_scheme=scheme)
+    visitor = await site.signed_in(color_scheme=scheme)
     await visitor.person.upload(photograph("flower"), "readable")
     await visitor.sees(visitor.card("readable"))
     for path in ("/", "/settings", f"/u/{visitor.person.name}"):

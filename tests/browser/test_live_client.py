@@ -1,4 +1,4 @@
-"""The browser's live client against a server that does as it is told."""
+"""The browser's live client against a scripted server."""
 
 from __future__ import annotations
 
@@ -10,41 +10,41 @@ from tests.browser.scripted_server import ScriptedServer, publication, stream
 from tests.support.eventually import eventually
 
 
-async def test_a_reconnect_asks_for_what_was_missed(server: ScriptedServer, tab: LiveTab) -> None:
-    """After an interruption the client names the last offset it has, and delivers what it missed, once."""
+async def test_a_reconnect_recovers_what_was_missed(server: ScriptedServer, tab: LiveTab) -> None:
+    """After an interruption the client sends its last offset, and delivers each missed publication once."""
     missed = [{"offset": 8, "data": "eight"}, {"offset": 9, "data": "nine"}]
     server.results = [stream(5), stream(9, recovered=True, was_recovering=True, publications=missed)]
     await (await tab.open()).live()
     await server.send(publication(6, "six"), publication(7, "seven"))
-    await tab.hears("six", "seven")
+    await tab.receives("six", "seven")
     await server.close(3001, "shutdown")
     await server.connected(2)
     assert server.sent("connect")[1]["subs"] == {"feed": {"recover": True, "epoch": "e", "offset": 7}}
-    await tab.hears("six", "seven", "eight", "nine")
+    await tab.receives("six", "seven", "eight", "nine")
     await server.send(publication(9, "nine again"), publication(10, "ten"))
-    await tab.hears("six", "seven", "eight", "nine", "ten")
+    await tab.receives("six", "seven", "eight", "nine", "ten")
 
 
-async def test_what_cannot_be_told_is_a_gap(server: ScriptedServer, tab: LiveTab) -> None:
-    """When the server cannot tell what was missed the reader hears of a gap, and goes on from the new position."""
+async def test_a_failed_recovery_is_a_gap(server: ScriptedServer, tab: LiveTab) -> None:
+    """If the server cannot recover a stream, a gap is reported, and the client continues from the new position."""
     server.results = [stream(5), stream(2, epoch="f", recovered=False)]
     await (await tab.open()).live()
     await server.close(3010, "insufficient state")
     await server.connected(2)
-    await tab.hears("gap")
+    await tab.receives("gap")
     await server.publish(3, "three")
-    await tab.hears("gap", "three")
+    await tab.receives("gap", "three")
     await server.close(3004)
     await server.connected(3)
     assert server.sent("connect")[2]["subs"]["feed"] == {"recover": True, "epoch": "f", "offset": 3}
 
 
-async def test_the_first_connect_asks_for_nothing(server: ScriptedServer, tab: LiveTab) -> None:
-    """A client without a position recovers nothing and reports no gap; each connection has a ticket of its own."""
+async def test_the_first_connect_recovers_nothing(server: ScriptedServer, tab: LiveTab) -> None:
+    """A client without a position recovers nothing and reports no gap; every connection uses a new ticket."""
     server.results = [stream(5)]
     await (await tab.open()).live()
     await server.publish(6, "six")
-    await tab.hears("six")
+    await tab.receives("six")
     assert server.sent("connect")[0]["subs"] == {}
     await server.close(3001)
     await server.connected(2)
@@ -52,7 +52,7 @@ async def test_the_first_connect_asks_for_nothing(server: ScriptedServer, tab: L
 
 
 @pytest.mark.parametrize(
-    ("fetched", "told"),
+    ("fetched", "expected"),
     [
         ({"epoch": "e", "offset": 4}, ["gap"]),
         ({"epoch": "d", "offset": 5}, ["gap"]),
@@ -62,24 +62,24 @@ async def test_the_first_connect_asks_for_nothing(server: ScriptedServer, tab: L
     ],
 )
 @pytest.mark.parametrize("later", [False, True])
-async def test_what_was_fetched_joins_the_stream(
-    server: ScriptedServer, tab: LiveTab, fetched: object, told: list[str], *, later: bool
+async def test_a_publication_between_fetch_and_connect_is_a_gap(
+    server: ScriptedServer, tab: LiveTab, fetched: object, expected: list[str], *, later: bool
 ) -> None:
-    """What was published between a fetch and the connection is a gap, in whichever order the two become known."""
+    """What was published between a fetch and the connection is a gap, whichever position is known first."""
     server.results = [stream(5)]
     await (await tab.open(fetched=None if later else fetched)).live()
     if later:
         await tab.page.evaluate("(fetched) => live.fetched('feed', fetched)", fetched)
     await server.publish(8, "eight")
-    await tab.hears(*told, "eight")
+    await tab.receives(*expected, "eight")
 
 
 @pytest.mark.parametrize("code", [3501, 3503, 3504, 4500])
-async def test_a_final_close_is_obeyed(server: ScriptedServer, tab: LiveTab, code: int) -> None:
-    """Codes 3500–3999 and 4500–4999 end it, until the person asks to connect again."""
+async def test_a_final_close_code_stops_the_client(server: ScriptedServer, tab: LiveTab, code: int) -> None:
+    """Codes 3500–3999 and 4500–4999 stop the client until `retryNow`."""
     await (await tab.open()).live()
     await server.close(code, "force disconnect")
-    await tab.says("stopped")
+    await tab.reaches("stopped")
     assert server.connects == 1
     await tab.run("live.retryNow()")
     await server.connected(2)
@@ -87,7 +87,7 @@ async def test_a_final_close_is_obeyed(server: ScriptedServer, tab: LiveTab, cod
 
 @pytest.mark.parametrize("code", [1000, 3000, 3012, 4000])
 async def test_every_other_close_is_an_interruption(server: ScriptedServer, tab: LiveTab, code: int) -> None:
-    """All other codes bring the client back by itself."""
+    """After any other code the client reconnects by itself."""
     await (await tab.open()).live()
     await server.close(code, "shutdown")
     await server.connected(2)
@@ -96,38 +96,38 @@ async def test_every_other_close_is_an_interruption(server: ScriptedServer, tab:
 
 @pytest.mark.parametrize(("code", "state"), [(3503, "stopped"), (3001, "live")])
 async def test_a_disconnect_push_is_like_a_close(server: ScriptedServer, tab: LiveTab, code: int, state: str) -> None:
-    """A server that says goodbye in a message is obeyed like one that closes with the same code."""
+    """A disconnect push has the effect of a close with the same code."""
     await (await tab.open()).live()
     await server.send({"push": {"disconnect": {"code": code, "reason": "because"}}})
     await eventually(lambda: server.open == [] or server.connects == 2)
-    await tab.says(state)
+    await tab.reaches(state)
 
 
 async def test_an_ended_session_stops_the_client(server: ScriptedServer, tab: LiveTab) -> None:
-    """When tickets are refused with 401 the session is over, and the client does not try again."""
+    """If a ticket is refused with 401 the session is over, and the client does not try again."""
     await (await tab.open()).live()
     server.ticket_status = 401
     await server.close(3500, "invalid token")
-    await tab.says("stopped")
+    await tab.reaches("stopped")
     assert server.tickets == 2
     assert (await tab.states())[-1]["reason"] == "signed out"
 
 
 async def test_a_stale_ticket_is_replaced(server: ScriptedServer, tab: LiveTab) -> None:
-    """A token that the server does not take may have run out on its way; three times in a row it has not."""
+    """A refused token is replaced, as it may have expired on its way, but only three times in a row."""
     await (await tab.open()).live()
     for connects in (2, 3, 4):
         await server.close(3500, "invalid token")
         await server.connected(connects)
         await tab.live()
     await server.close(3500, "invalid token")
-    await tab.says("stopped")
+    await tab.reaches("stopped")
 
 
-async def test_stopping_in_the_middle_is_no_complaint(server: ScriptedServer, tab: LiveTab, page: Page) -> None:
-    """A client that is stopped while its socket is being opened leaves no connection, and nothing on the console."""
-    complaints: list[str] = []
-    page.on("console", lambda message: complaints.append(message.text))
+async def test_stopping_while_connecting_logs_no_error(server: ScriptedServer, tab: LiveTab, page: Page) -> None:
+    """A client that is stopped while its socket connects leaves no connection and logs nothing to the console."""
+    logged: list[str] = []
+    page.on("console", lambda message: logged.append(message.text))
     await tab.open()
     await page.evaluate(
         """() => {
@@ -141,17 +141,17 @@ async def test_stopping_in_the_middle_is_no_complaint(server: ScriptedServer, ta
         }"""
     )
     await eventually(lambda: server.tickets == 2)
-    await tab.says("stopped")
+    await tab.reaches("stopped")
     await eventually(lambda: server.open == [])
-    assert [text for text in complaints if "WebSocket" in text] == []
+    assert [text for text in logged if "WebSocket" in text] == []
 
 
-async def test_stop_forgets(server: ScriptedServer, tab: LiveTab) -> None:
-    """After `stop` nothing is connected, and the next start asks for nothing of what was before."""
+async def test_stop_forgets_positions(server: ScriptedServer, tab: LiveTab) -> None:
+    """After `stop` there is no connection, and the next start recovers nothing."""
     server.results = [stream(5)]
     await (await tab.open()).live()
     await tab.run("live.stop()")
-    await tab.says("stopped")
+    await tab.reaches("stopped")
     await eventually(lambda: server.open == [])
     await tab.run("live.start()")
     await server.connected(2)
@@ -159,14 +159,14 @@ async def test_stop_forgets(server: ScriptedServer, tab: LiveTab) -> None:
 
 
 async def test_pings_are_answered(server: ScriptedServer, tab: LiveTab) -> None:
-    """An empty message is a ping, and the client answers with one."""
+    """The client answers a ping, an empty message, with the same."""
     await (await tab.open()).live()
     await server.send({})
     await eventually(lambda: {} in server.commands)
 
 
-async def test_a_silent_server_is_left(server: ScriptedServer, tab: LiveTab, page: Page) -> None:
-    """Without a ping for its interval and ten seconds more, the client takes the connection for dead."""
+async def test_a_silent_connection_is_replaced(server: ScriptedServer, tab: LiveTab, page: Page) -> None:
+    """If a ping is ten seconds late, the client considers the connection dead."""
     await page.clock.install()
     await (await tab.open()).live()
     await page.clock.run_for(34_000)
@@ -176,8 +176,8 @@ async def test_a_silent_server_is_left(server: ScriptedServer, tab: LiveTab, pag
     await server.connected(2)
 
 
-async def test_an_attempt_that_leads_nowhere_is_given_up(server: ScriptedServer, tab: LiveTab, page: Page) -> None:
-    """A server that takes connections and answers nothing is tried again after ten seconds."""
+async def test_an_attempt_without_an_answer_times_out(server: ScriptedServer, tab: LiveTab, page: Page) -> None:
+    """If the server accepts the connection but does not answer, the client tries again after ten seconds."""
     await page.clock.install()
     server.mute = True
     await tab.open()
@@ -191,7 +191,7 @@ async def test_an_attempt_that_leads_nowhere_is_given_up(server: ScriptedServer,
 
 
 async def test_an_expired_ticket_is_replaced(server: ScriptedServer, tab: LiveTab) -> None:
-    """Error 109 at connect is tried again with a fresh ticket."""
+    """After error 109 at connect the client tries again with a new ticket."""
     server.refuse["connect"] = {"code": 109, "message": "token expired"}
     await tab.open()
     await eventually(lambda: len(server.sent("connect")) >= 2, within=10)
@@ -200,11 +200,11 @@ async def test_an_expired_ticket_is_replaced(server: ScriptedServer, tab: LiveTa
 
 
 async def test_the_session_is_renewed_before_it_ends(server: ScriptedServer, tab: LiveTab, page: Page) -> None:
-    """Twenty seconds before a connection's token ends the client hands in a fresh one, and so on."""
+    """Twenty seconds before a connection's token expires the client sends a new one."""
     await page.clock.install()
     server.results = [{"expires": True, "ttl": 900}]
     await (await tab.open()).live()
-    for passed in range(20_000, 880_001, 20_000):  # the server pings, as it must
+    for passed in range(20_000, 880_001, 20_000):  # the server pings, as it has to
         await server.send({})
         await eventually(lambda passed=passed: server.commands.count({}) == passed // 20_000)  # type: ignore[misc]
         assert server.sent("refresh") == []
@@ -213,86 +213,86 @@ async def test_the_session_is_renewed_before_it_ends(server: ScriptedServer, tab
     assert server.connects == 1
 
 
-async def test_channels_come_back_after_an_interruption(server: ScriptedServer, tab: LiveTab) -> None:
-    """A channel that a page wants is subscribed again after a reconnect, and the page is told to look anew."""
+async def test_channels_are_subscribed_again_after_an_interruption(server: ScriptedServer, tab: LiveTab) -> None:
+    """A page's channel is subscribed again after a reconnect, and its subscribers' `resumed` is called."""
     await (await tab.open()).live()
-    await tab.read("photo:1")
+    await tab.subscribe("photo:1")
     await tab.run("window.other = live.subscribe('photo:1', {})")
     await eventually(lambda: server.sent("subscribe") == [{"channel": "photo:1"}])
     await server.publish(0, "liked", channel="photo:1")
-    await tab.hears("liked")
+    await tab.receives("liked")
     await server.close(3001)
     await server.connected(2)
-    await tab.hears("liked", "photo:1 resumed")
-    await tab.end("photo:1")
+    await tab.receives("liked", "photo:1 resumed")
+    await tab.unsubscribe("photo:1")
     await tab.run("other()")
     await eventually(lambda: server.sent("unsubscribe") == [{"channel": "photo:1"}])
 
 
-async def test_who_had_to_wait_for_a_channel_looks_anew(server: ScriptedServer, tab: LiveTab) -> None:
-    """A reader that came while there was no connection is told that it may have missed something."""
+async def test_a_subscription_made_without_a_connection_is_resumed(server: ScriptedServer, tab: LiveTab) -> None:
+    """A subscriber that was added while there was no connection may have missed something."""
     server.mute = True
     await tab.open()
-    await tab.read("photo:1")
+    await tab.subscribe("photo:1")
     server.mute = False
     await server.close(3001)
-    await tab.hears("photo:1 resumed")
+    await tab.receives("photo:1 resumed")
 
 
-async def test_who_was_cut_short_looks_anew(server: ScriptedServer, tab: LiveTab) -> None:
-    """A reader whose subscription was not answered before an interruption is told to look anew, too."""
+async def test_an_interrupted_subscribe_is_resumed(server: ScriptedServer, tab: LiveTab) -> None:
+    """A subscriber whose subscribe command was not answered before an interruption may have missed something."""
     await (await tab.open()).live()
     server.mute = True
-    await tab.read("photo:1")
+    await tab.subscribe("photo:1")
     server.mute = False
     await server.close(3001)
-    await tab.hears("photo:1 resumed")
+    await tab.receives("photo:1 resumed")
 
 
-async def test_a_refused_channel_is_not_asked_for_again(server: ScriptedServer, tab: LiveTab) -> None:
-    """A channel that the server denies is reported to its reader and left alone, until somebody asks anew."""
+async def test_a_refused_channel_is_not_retried(server: ScriptedServer, tab: LiveTab) -> None:
+    """A refused channel is reported to its subscriber, and is subscribed only for a new subscriber."""
     server.refuse["photo:2"] = {"code": 103, "message": "permission denied"}
     await (await tab.open()).live()
-    await tab.read("photo:2")
-    await tab.hears("photo:2 failed 103")
+    await tab.subscribe("photo:2")
+    await tab.receives("photo:2 failed 103")
     await server.close(3001)
     await server.connected(2)
-    await tab.read("photo:3")
+    await tab.subscribe("photo:3")
     await eventually(lambda: len(server.sent("subscribe")) == 2)
     assert [item["channel"] for item in server.sent("subscribe")] == ["photo:2", "photo:3"]
     server.refuse.clear()
-    await tab.read("photo:2")
+    await tab.subscribe("photo:2")
     await eventually(lambda: len(server.sent("subscribe")) == 3)
 
 
 async def test_a_channel_may_be_subscribed_already(server: ScriptedServer, tab: LiveTab) -> None:
-    """A server that says so (error 105) is taken at its word."""
+    """Error 105, already subscribed, counts as success."""
     server.refuse["photo:1"] = {"code": 105, "message": "already subscribed"}
     await (await tab.open()).live()
-    await tab.read("photo:1")
+    await tab.subscribe("photo:1")
     await eventually(lambda: server.sent("subscribe") == [{"channel": "photo:1"}])
     await server.publish(0, "liked", channel="photo:1")
     await server.close(3001)
-    await tab.hears("liked", "photo:1 resumed")
+    await tab.receives("liked", "photo:1 resumed")
 
 
-@pytest.mark.parametrize(("code", "heard"), [(2000, "photo:1 failed 2000"), (2500, "photo:1 resumed")])
-async def test_an_ended_subscription(server: ScriptedServer, tab: LiveTab, code: int, heard: str) -> None:
-    """One that the server ends for good is over; from code 2500 on it is made again, and its reader looks anew."""
+@pytest.mark.parametrize(("code", "expected"), [(2000, "photo:1 failed 2000"), (2500, "photo:1 resumed")])
+async def test_an_ended_subscription(server: ScriptedServer, tab: LiveTab, code: int, expected: str) -> None:
+    """An unsubscribe push below code 2500 is final; from there on the client subscribes again."""
     await (await tab.open()).live()
-    await tab.read("photo:1")
+    await tab.subscribe("photo:1")
     await eventually(lambda: server.sent("subscribe") != [])
     await server.send({"push": {"channel": "photo:1", "unsubscribe": {"code": code, "reason": "because"}}})
-    await tab.hears(heard)
+    await tab.receives(expected)
 
 
-async def test_a_frame_is_heard_in_its_order(server: ScriptedServer, tab: LiveTab) -> None:
-    """A publication in the same frame as the reply to connect comes after it, and moves the position on."""
+async def test_the_messages_of_a_frame_keep_their_order(server: ScriptedServer, tab: LiveTab) -> None:
+    """A publication in the same frame as the reply to connect is delivered after it, and moves the position."""
     server.mute = True
     await tab.open()
     await eventually(lambda: len(server.open) == 1)
     await server.send({"id": 1, "connect": {"ping": 25, **stream(5)}}, publication(6, "six"))
-    await tab.hears("six")
+    await tab.receives("six")
     server.mute = False
     await server.close(3001)
     await server.connected(1)

@@ -1,4 +1,4 @@
-"""The live client in somebody else's page, as docs/live.md shows it."""
+"""The live client in the page of another site, as docs/live.md shows it."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from tests.support.documents import blocks
 from tests.support.eventually import eventually
 
 EXAMPLE = next(block.text for block in blocks("docs/live.md", "js") if "/static/live.js" in block.text)
-# What the example takes for granted in the page.
+# Functions that the example expects in the page.
 AROUND = """
 window.shown = [];
 window.show = (data) => shown.push(data);
-window.fetchAnew = () => shown.push("anew");
+window.refetch = () => shown.push("fetched");
 """
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def elsewhere(server: ScriptedServer) -> AsyncIterator[str]:
-    """The address of another site, whose server hands on the tickets of PicShare's."""
+async def other_site(server: ScriptedServer) -> AsyncIterator[str]:
+    """The address of another site, whose server forwards PicShare's tickets."""
 
     async def page(_request: web.Request) -> web.Response:
         scripts = '<script src="/around.js"></script><script type="module" src="/example.js"></script>'
@@ -55,9 +55,9 @@ async def elsewhere(server: ScriptedServer) -> AsyncIterator[str]:
     await runner.cleanup()
 
 
-async def test_the_documents_example_works_on_another_site(server: ScriptedServer, page: Page, elsewhere: str) -> None:
-    """A page of another origin imports the client from PicShare, and connects, hears and recovers as documented."""
-    await page.goto(elsewhere)
+async def test_the_documents_example_works_on_another_site(server: ScriptedServer, page: Page, other_site: str) -> None:
+    """A page of another origin imports the client from PicShare, connects, receives publications and recovers."""
+    await page.goto(other_site)
     await eventually(lambda: _title(page, "live"))
     await eventually(lambda: server.sent("subscribe") == [{"channel": "photo:01ABCDEFGHJKM"}])
     await server.publish(1, "one")
@@ -65,12 +65,12 @@ async def test_the_documents_example_works_on_another_site(server: ScriptedServe
     await server.close(3001)
     await server.connected(2)
 
-    async def heard() -> bool:
+    async def received() -> bool:
         shown = await page.evaluate("() => shown")
-        assert sorted(shown) == ["anew", "anew", "one", "two"], shown
+        assert sorted(shown) == ["fetched", "fetched", "one", "two"], shown
         return True
 
-    await eventually(heard)
+    await eventually(received)
 
 
 async def _title(page: Page, wanted: str) -> bool:

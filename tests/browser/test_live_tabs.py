@@ -1,4 +1,4 @@
-"""All tabs of a person share one connection: what it hears, what it wants, and how it fares reaches every tab."""
+"""All tabs of a user share one connection: its publications, channels and state reach every tab."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from tests.support.eventually import eventually
 LEADER = """async () => {
     const { Leader } = await import("/static/live/leader.js");
     const { Streams } = await import("/static/live/streams.js");
-    window.told = [];
-    const post = ({ type, channel, to }) => channel && told.push(`${type} ${channel} to ${to}`);
+    window.posted = [];
+    const post = ({ type, channel, to }) => channel && posted.push(`${type} ${channel} to ${to}`);
     const ticket = async () => (await fetch("/ticket", { method: "POST" })).json();
-    const membership = { id: "me", post, whenGone: () => {} };
+    const membership = { id: "me", post, onMemberLeft: () => {} };
     window.leader = new Leader({ membership, streams: new Streams(), ticket, term: 1 });
     leader.start();
 }"""
-# The publication "lost" does not reach the tab.
+# Drops the message with the publication "lost" on its way to the tab.
 LOSE_ONE = """
     const { set } = Object.getOwnPropertyDescriptor(BroadcastChannel.prototype, "onmessage");
-    const isLost = ({ step }) => step?.to === 2 && step.from === 1;
+    const isLost = ({ update }) => update?.to === 2 && update.from === 1;
     Object.defineProperty(BroadcastChannel.prototype, "onmessage", {
         set(listener) { set.call(this, (event) => isLost(event.data) || listener(event)); },
     });
@@ -32,19 +32,19 @@ LOSE_ONE = """
 
 
 async def test_three_tabs_have_one_connection(server: ScriptedServer, tabs: OpenTab) -> None:
-    """Three tabs that open at once make one connection with one ticket, and each hears every publication once."""
+    """Three tabs that open at once make one connection with one ticket, and each receives every publication once."""
     three = await asyncio.gather(tabs(), tabs(), tabs())
     for tab in three:
         await tab.live()
     await server.publish(6, "six")
     await server.publish(7, "seven")
     for tab in three:
-        await tab.hears("six", "seven")
+        await tab.receives("six", "seven")
     assert (server.tickets, server.connects, len(server.open)) == (1, 1, 1)
 
 
 async def test_the_connection_ends_with_the_last_tab(server: ScriptedServer, tabs: OpenTab) -> None:
-    """Stopping in one tab leaves the others connected; after the last one the server has no connection."""
+    """Stopping one tab leaves the others connected; after the last one the server has no connection."""
     one, other = await tabs(), await tabs()
     await one.live()
     await other.live()
@@ -52,162 +52,164 @@ async def test_the_connection_ends_with_the_last_tab(server: ScriptedServer, tab
     await server.connected(2)
     await other.live()
     await server.publish(6, "six")
-    await other.hears("six")
-    await one.hears()
+    await other.receives("six")
+    await one.receives()
     await other.run("live.stop()")
     await eventually(lambda: server.open == [])
 
 
-async def test_two_tabs_want_the_same_photo(server: ScriptedServer, tabs: OpenTab) -> None:
-    """Two tabs that read one channel are one subscription, which lasts until both have left it."""
+async def test_two_tabs_subscribe_to_the_same_photo(server: ScriptedServer, tabs: OpenTab) -> None:
+    """Two tabs with the same channel have one subscription, which lasts until both have left it."""
     one, other = [await (await tabs()).live() for _ in range(2)]
     for tab in (one, other):
-        await tab.read("photo:1")
-    await other.read("photo:2")
+        await tab.subscribe("photo:1")
+    await other.subscribe("photo:2")
     await eventually(lambda: len(server.sent("subscribe")) == 2)
     await server.publish(0, "liked", channel="photo:1")
     await server.publish(0, "seen", channel="photo:2")
-    await one.hears("liked")
-    await other.hears("liked", "seen")
-    await one.end("photo:1")
-    await other.end("photo:2")
+    await one.receives("liked")
+    await other.receives("liked", "seen")
+    await one.unsubscribe("photo:1")
+    await other.unsubscribe("photo:2")
     await eventually(lambda: server.sent("unsubscribe") == [{"channel": "photo:2"}])
-    await other.end("photo:1")
+    await other.unsubscribe("photo:1")
     await eventually(lambda: server.sent("unsubscribe") == [{"channel": "photo:2"}, {"channel": "photo:1"}])
     assert sorted(item["channel"] for item in server.sent("subscribe")) == ["photo:1", "photo:2"]
 
 
-async def test_a_closed_tab_wants_nothing(server: ScriptedServer, tabs: OpenTab, context: BrowserContext) -> None:
-    """The subscriptions of a tab that was closed end, save those that another tab wants, too."""
+async def test_the_subscriptions_of_a_closed_tab_end(
+    server: ScriptedServer, tabs: OpenTab, context: BrowserContext
+) -> None:
+    """The subscriptions of a closed tab end, except those of another tab."""
     one, other = [await (await tabs()).live() for _ in range(2)]
-    await one.read("photo:1")
+    await one.subscribe("photo:1")
     for channel in ("photo:1", "photo:2"):
-        await other.read(channel)
+        await other.subscribe(channel)
     await eventually(lambda: len(server.sent("subscribe")) == 2)
     await context.pages[1].close()
     await eventually(lambda: server.sent("unsubscribe") == [{"channel": "photo:2"}])
     await server.publish(0, "liked", channel="photo:1")
-    await one.hears("liked")
+    await one.receives("liked")
 
 
-async def test_a_refusal_reaches_every_reader(server: ScriptedServer, tabs: OpenTab) -> None:
-    """When the server denies a channel, each tab that reads it is told, and nobody asks again."""
+async def test_a_refusal_reaches_every_subscriber(server: ScriptedServer, tabs: OpenTab) -> None:
+    """If the server refuses a channel, every tab with this channel is notified, and none subscribes again."""
     server.refuse["photo:1"] = {"code": 103, "message": "permission denied"}
     one, other = await tabs(), await tabs()
-    await other.read("photo:1")
-    await other.hears("photo:1 failed 103")
+    await other.subscribe("photo:1")
+    await other.receives("photo:1 failed 103")
     server.refuse.clear()
-    await one.read("photo:1")
+    await one.subscribe("photo:1")
     await eventually(lambda: len(server.sent("subscribe")) == 2)
     await server.send({"push": {"channel": "photo:1", "unsubscribe": {"code": 2000, "reason": "gone"}}})
-    await one.hears("photo:1 failed 2000")
-    await other.hears("photo:1 failed 103")
+    await one.receives("photo:1 failed 2000")
+    await other.receives("photo:1 failed 103")
 
 
-async def test_a_leader_asks_once_and_tells_whom_it_concerns(server: ScriptedServer, page: Page) -> None:
-    """Whoever repeats what they want hears it once, and what was refused is asked again only for a new reader."""
+async def test_a_leader_subscribes_once_and_notifies_the_right_tabs(server: ScriptedServer, page: Page) -> None:
+    """A tab that repeats its channels is notified once; a refused channel is retried only for a new subscriber."""
     await page.goto(server.url)
     server.refuse["photo:2"] = {"code": 103, "message": "permission denied"}
     await page.evaluate(LEADER)
 
-    async def here(tab: str, *channels: tuple[str, int]) -> None:
-        message = {"type": "here", "from": tab, "channels": channels, "positions": {}}
+    async def sync(tab: str, *channels: tuple[str, int]) -> None:
+        message = {"type": "sync", "from": tab, "channels": channels, "positions": {}}
         await page.evaluate("(message) => leader.receive(message)", message)
 
-    async def told(*wanted: str) -> None:
+    async def posted(*wanted: str) -> None:
         async def agrees() -> bool:
-            found = await page.evaluate("() => told")
+            found = await page.evaluate("() => posted")
             assert found == list(wanted), found
             return True
 
         await eventually(agrees)
 
-    await here("one", ("photo:1", 1))
-    await told("joined photo:1 to one")
-    await here("one", ("photo:1", 1), ("photo:2", 2))
-    await told("joined photo:1 to one", "refused photo:2 to one")
-    await here("one", ("photo:1", 1), ("photo:2", 2))
-    await here("other", ("photo:1", 1))
-    await told("joined photo:1 to one", "refused photo:2 to one", "joined photo:1 to other")
+    await sync("one", ("photo:1", 1))
+    await posted("subscribed photo:1 to one")
+    await sync("one", ("photo:1", 1), ("photo:2", 2))
+    await posted("subscribed photo:1 to one", "failed photo:2 to one")
+    await sync("one", ("photo:1", 1), ("photo:2", 2))
+    await sync("other", ("photo:1", 1))
+    await posted("subscribed photo:1 to one", "failed photo:2 to one", "subscribed photo:1 to other")
     assert len(server.sent("subscribe")) == 2
-    await here("one", ("photo:1", 1), ("photo:2", 3))
+    await sync("one", ("photo:1", 1), ("photo:2", 3))
     await eventually(lambda: len(server.sent("subscribe")) == 3)
 
 
-async def test_a_message_that_was_missed_is_told_again(
+async def test_a_lost_message_between_tabs_is_repeated(
     server: ScriptedServer, tabs: OpenTab, context: BrowserContext
 ) -> None:
-    """A tab that did not get a message notices with the next one, and hears both from the leader."""
+    """A tab that has lost a message notices it with the next one, and receives both from the leader."""
     await (await tabs()).live()
     await context.add_init_script(LOSE_ONE)
     other = await (await tabs()).live()
     for offset, data in ((1, "one"), (2, "lost"), (3, "three")):
         await server.publish(offset, data)
-    await other.hears("one", "lost", "three")
+    await other.receives("one", "lost", "three")
 
 
 async def test_state_and_gaps_reach_every_tab(server: ScriptedServer, tabs: OpenTab) -> None:
-    """Each tab says how the connection fares, hears of a gap, and can ask to connect again."""
+    """Every tab has the state of the connection and its gaps, and can reconnect it."""
     server.results = [stream(5), stream(2, epoch="f", recovered=False)]
     one, other = await tabs(), await tabs()
     for tab in (one, other):
         await tab.live()
     await server.close(3503, "force disconnect")
     for tab in (one, other):
-        await tab.says("stopped")
+        await tab.reaches("stopped")
         assert (await tab.states())[-1]["reason"] == "force disconnect"
     await other.run("live.retryNow()")
     for tab in (one, other):
         await tab.live()
-        await tab.hears("gap")
+        await tab.receives("gap")
     assert server.connects == 2
 
 
-async def test_one_more_tab_brings_a_stopped_connection_back(server: ScriptedServer, tabs: OpenTab) -> None:
-    """Whoever opens a tab after the server had ended the connection for good is connected again."""
+async def test_a_new_tab_restores_a_stopped_connection(server: ScriptedServer, tabs: OpenTab) -> None:
+    """A tab that is opened after the server has ended the connection for good connects again."""
     one = await (await tabs()).live()
     await server.close(3504, "connection limit")
-    await one.says("stopped")
+    await one.reaches("stopped")
     await (await tabs()).live()
     await one.live()
 
 
-async def test_another_person_hears_nothing(server: ScriptedServer, tabs: OpenTab) -> None:
-    """Two people in one browser have a connection each; neither hears what the other's brings."""
+async def test_users_do_not_share_a_connection(server: ScriptedServer, tabs: OpenTab) -> None:
+    """Two users in one browser have a connection each, and neither receives the other's publications."""
     ada, bob = await tabs("ada"), await tabs("bob")
     for tab in (ada, bob):
         await tab.live()
     assert server.connects == 2
     first, second = server.open
     await first.send_json({"push": {"channel": "feed", "pub": {"offset": 1, "data": "for ada"}}})
-    await ada.read("photo:1")
+    await ada.subscribe("photo:1")
     await eventually(lambda: len(server.sent("subscribe")) == 1)
     await first.send_json({"push": {"channel": "photo:1", "pub": {"data": "ada's photo"}}})
-    await bob.read("photo:1")
+    await bob.subscribe("photo:1")
     await eventually(lambda: len(server.sent("subscribe")) == 2)
     await second.send_json({"push": {"channel": "feed", "pub": {"offset": 1, "data": "for bob"}}})
-    await ada.hears("for ada", "ada's photo")
-    await bob.hears("for bob")
+    await ada.receives("for ada", "ada's photo")
+    await bob.receives("for bob")
 
 
-async def test_who_signs_in_next_begins_anew(server: ScriptedServer, tabs: OpenTab) -> None:
-    """A client that is started for another person asks for nothing of the former one, and hears no more of them."""
+async def test_the_next_user_starts_without_positions(server: ScriptedServer, tabs: OpenTab) -> None:
+    """A client that is started for another user recovers and receives nothing of the former user."""
     await server.publish(5, "five")
     one, other = await tabs("ada"), await tabs("ada")
     for tab in (one, other):
         await tab.live()
-    await one.run("live.stop(); live.start({ person: 'bob' })")
+    await one.run("live.stop(); live.start({ user: 'bob' })")
     await server.connected(3)  # the other tab has taken ada's over
     for tab in (one, other):
         await tab.live()
-    asked = [bool(item["subs"]) for item in server.sent("connect")]
-    assert sorted(asked) == [False, False, True]
-    adas = asked.index(True) - 1  # the first connection is closed
+    recovered = [bool(item["subs"]) for item in server.sent("connect")]
+    assert sorted(recovered) == [False, False, True]
+    adas = recovered.index(True) - 1  # the first connection is closed
     await server.open[adas].send_json({"push": {"channel": "feed", "pub": {"offset": 6, "data": "for ada"}}})
-    await other.hears("for ada")
+    await other.receives("for ada")
     await server.open[1 - adas].send_json({"push": {"channel": "feed", "pub": {"offset": 7, "data": "for bob"}}})
-    await one.hears("for bob")
-    await other.hears("for ada")
+    await one.receives("for bob")
+    await other.receives("for ada")
 
 
 @pytest.mark.parametrize(
@@ -221,14 +223,14 @@ async def test_who_signs_in_next_begins_anew(server: ScriptedServer, tabs: OpenT
 async def test_a_browser_that_cannot_share(
     server: ScriptedServer, tabs: OpenTab, context: BrowserContext, lacking: str
 ) -> None:
-    """Where the browser lacks locks or channels, or denies them, each tab has a connection of its own."""
+    """If the browser lacks or denies locks or broadcast channels, every tab has a connection of its own."""
     await context.add_init_script(lacking)
     one, other = await tabs(), await tabs()
     for tab in (one, other):
         await tab.live()
-        await tab.read("photo:1")
+        await tab.subscribe("photo:1")
     assert server.connects == 2
     await eventually(lambda: len(server.sent("subscribe")) == 2)
     await server.publish(6, "six")
     for tab in (one, other):
-        await tab.hears("six")
+        await tab.receives("six")

@@ -1,4 +1,4 @@
-"""Nothing that a server sends makes the client fail, fall silent, or storm it with attempts."""
+"""Whatever a server sends, the client keeps working and does not flood it with attempts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support.eventually import eventually
 
 NOT_THE_PROTOCOL = ["not JSON", '{"id":', "null", "5", "[]", '"text"', "\x00", '{}\n{"push":']
 HUGE = 9 * 2**20
-STOP_WHEN = """({ state, nth, person }) => {
+STOP_WHEN = """({ state, nth, user }) => {
     live.stop();
     let seen = 0;
     const listener = ({ detail }) => {
@@ -22,26 +22,26 @@ STOP_WHEN = """({ state, nth, person }) => {
         live.stop();
     };
     live.addEventListener("state", listener);
-    live.start({ person });
+    live.start({ user });
 }"""
-LONGEST_WAITS = (500, 1000, 2000, 4000)  # milliseconds: between 0 and these
+MAX_DELAYS = (500, 1000, 2000, 4000)  # milliseconds
 
 
 @pytest.mark.parametrize("frame", NOT_THE_PROTOCOL)
-async def test_what_is_not_the_protocol_is_an_interruption(server: ScriptedServer, tab: LiveTab, frame: str) -> None:
-    """After a frame that cannot be read the client connects anew and recovers what it may have missed."""
+async def test_a_malformed_frame_is_an_interruption(server: ScriptedServer, tab: LiveTab, frame: str) -> None:
+    """After a malformed frame the client reconnects and recovers what it may have missed."""
     await (await tab.open()).live()
     await server.publish(1, "one")
-    await tab.hears("one")
+    await tab.receives("one")
     server.history.append((2, "two"))
     await server.send_text(frame)
-    await tab.hears("one", "two")
+    await tab.receives("one", "two")
     assert (server.connects, await tab.state()) == (2, "live")
     assert {"state": "waiting", "reason": "malformed message"}.items() <= (await tab.states())[-3].items()
 
 
 async def test_a_binary_frame_is_an_interruption(server: ScriptedServer, tab: LiveTab) -> None:
-    """A frame of bytes is not the protocol that the client speaks."""
+    """After a binary frame the client reconnects: it uses the JSON protocol."""
     await (await tab.open()).live()
     await server.open[0].send_bytes(b"\x81\xa2id\x01")
     await server.connected(2)
@@ -49,14 +49,14 @@ async def test_a_binary_frame_is_an_interruption(server: ScriptedServer, tab: Li
 
 
 async def test_a_huge_frame_is_an_interruption(server: ScriptedServer, tab: LiveTab) -> None:
-    """A frame above 8 Mi characters is not parsed; one of 4 Mi is taken."""
+    """A frame above 8 Mi characters is not parsed; one of 4 Mi is accepted."""
     await (await tab.open()).live()
     await server.publish(1, "x" * (4 * 2**20))
-    await eventually(lambda: _heard(tab, 1))
+    await eventually(lambda: _received(tab, 1))
     await server.send_text(json.dumps({"push": {"channel": "feed", "pub": {"offset": 2, "data": "x" * HUGE}}}))
     await server.connected(2)
     await tab.live()
-    assert await _heard(tab, 1)
+    assert await _received(tab, 1)
 
 
 @pytest.mark.parametrize(
@@ -70,18 +70,18 @@ async def test_a_huge_frame_is_an_interruption(server: ScriptedServer, tab: Live
         {"push": {"channel": "feed"}},
         {"push": {"channel": "feed", "later": {"data": 1}}},
         {"push": {"channel": {"a": 1}, "pub": 5}},
-        {"push": {"channel": "nobody reads this", "pub": {"data": 1}}},
-        {"push": {"channel": "nobody reads this", "unsubscribe": 5}},
+        {"push": {"channel": "not subscribed", "pub": {"data": 1}}},
+        {"push": {"channel": "not subscribed", "unsubscribe": 5}},
         {"push": {"channel": "__proto__", "pub": {"data": 1}}},
     ],
 )
-async def test_unknown_messages_are_passed_over(server: ScriptedServer, tab: LiveTab, message: object) -> None:
-    """What a later server may say beyond this client's knowledge is passed over, and answered by nothing."""
+async def test_unknown_messages_are_ignored(server: ScriptedServer, tab: LiveTab, message: object) -> None:
+    """Unknown messages, as a later server may send them, are ignored and not answered."""
     await (await tab.open()).live()
     before = len(server.commands)
     await server.send_text(json.dumps(message))
     await server.publish(1, "one")
-    await tab.hears("one")
+    await tab.receives("one")
     assert (server.connects, len(server.commands)) == (1, before)
 
 
@@ -97,55 +97,57 @@ async def test_unknown_messages_are_passed_over(server: ScriptedServer, tab: Liv
     ],
 )
 async def test_a_malformed_connect_result_does_no_harm(server: ScriptedServer, tab: LiveTab, result: object) -> None:
-    """Whatever the connect result holds, the client is connected and works."""
+    """The client is connected and works, whatever the connect result contains."""
     server.results = [result]  # type: ignore[list-item]
     await (await tab.open()).live()
-    await tab.read("photo:1")
+    await tab.subscribe("photo:1")
     await eventually(lambda: server.sent("subscribe") == [{"channel": "photo:1"}])
     await server.publish(0, "liked", channel="photo:1")
-    await tab.hears("liked")
+    await tab.receives("liked")
     assert (server.connects, server.sent("refresh")) == (1, [])
 
 
-async def test_a_listener_that_fails_stops_nobody_else(server: ScriptedServer, page: Page, tab: LiveTab) -> None:
-    """An error of the page's own listener is reported, and the other listeners and the client go on."""
+async def test_a_failing_listener_does_not_affect_others(server: ScriptedServer, page: Page, tab: LiveTab) -> None:
+    """An error in a listener of the page is reported; the other listeners and the client continue."""
     await tab.open()
     await page.evaluate(
         """() => {
-            window.reportError = ({ message }) => heard.push(message);
+            window.reportError = ({ message }) => received.push(message);
             const stop = live.on("feed", () => { stop(); throw new Error("mine"); });
-            live.on("feed", ({ data }) => heard.push(`also ${data}`));
+            live.on("feed", ({ data }) => received.push(`also ${data}`));
         }"""
     )
     await tab.live()
     await server.publish(1, "one")
-    await tab.hears("one", "mine", "also one")
+    await tab.receives("one", "mine", "also one")
     await server.publish(2, "two")
-    await tab.hears("one", "mine", "also one", "two", "also two")
+    await tab.receives("one", "mine", "also one", "two", "also two")
 
 
 @pytest.mark.parametrize("moment", [("connecting", 1), ("connecting", 2), ("live", 1), ("waiting", 1)])
-@pytest.mark.parametrize("person", [None, "ada"])
+@pytest.mark.parametrize("user", [None, "ada"])
 async def test_a_listener_may_stop_the_client(
-    server: ScriptedServer, page: Page, moment: tuple[str, int], person: str | None
+    server: ScriptedServer, page: Page, moment: tuple[str, int], user: str | None
 ) -> None:
-    """Whatever moment a page's listener stops the client in, it stays stopped, and leaves no connection."""
+    """A client that a listener stops at any moment stays stopped and leaves no connection."""
     await page.clock.install()
-    tab = await (await LiveTab(page, server.url, person=person).open()).live()
+    tab = await (await LiveTab(page, server.url, user=user).open()).live()
     state, nth = moment
-    await page.evaluate(STOP_WHEN, {"state": state, "nth": nth, "person": person})
+    await page.evaluate(STOP_WHEN, {"state": state, "nth": nth, "user": user})
     if state == "waiting":
         await server.connected(2)
         await server.close(3001)
-    await tab.says("stopped")
+    await tab.reaches("stopped")
     await eventually(lambda: server.open == [])
     await page.clock.run_for(30_000)
     tickets = 1 if state == "connecting" else 2
     assert (await tab.state(), server.tickets, server.open) == ("stopped", tickets, [])
 
 
-async def test_a_leader_may_stop_in_the_middle(server: ScriptedServer, tabs: OpenTab, context: BrowserContext) -> None:
-    """A leader that its page stops while it takes a message says no more, and another tab takes over."""
+async def test_a_leader_may_stop_while_it_handles_a_message(
+    server: ScriptedServer, tabs: OpenTab, context: BrowserContext
+) -> None:
+    """A leader that its page stops while it handles a message is silent from then on, and another tab takes over."""
     leader = await (await tabs()).live()
     other = await (await tabs()).live()
     await leader.run("window.setTimeout = () => 0")  # so that the other tab's message finds its attempt overdue
@@ -158,60 +160,58 @@ async def test_a_leader_may_stop_in_the_middle(server: ScriptedServer, tabs: Ope
 
 
 @pytest.mark.parametrize("closes", [True, False])
-async def test_a_server_that_fails_at_once_is_not_stormed(
+async def test_delays_grow_while_connections_end_early(
     server: ScriptedServer, tab: LiveTab, page: Page, closes: bool
 ) -> None:
-    """When each connection, or a stream of it, ends right after its beginning, the waits between attempts grow."""
+    """The delays between attempts grow if each connection, or one of its streams, ends right after its beginning."""
     await _connected(tab, page)
-    for attempt, wait in enumerate(LONGEST_WAITS, start=1):
+    for attempt, delay in enumerate(MAX_DELAYS, start=1):
         if closes:
             await server.close(3004)
         else:
             await server.send(_ended("feed"))
-        await tab.says("waiting")
-        await page.clock.run_for(wait - 1)
+        await tab.reaches("waiting")
+        await page.clock.run_for(delay - 1)
         assert server.tickets == attempt
         await page.clock.run_for(1)
         await server.connected(attempt + 1)
         await tab.live()
 
 
-async def test_a_channel_that_ends_at_once_is_not_stormed(server: ScriptedServer, tab: LiveTab, page: Page) -> None:
-    """When each subscription ends right after its beginning, the waits before the next one grow."""
+async def test_delays_grow_while_subscriptions_end_early(server: ScriptedServer, tab: LiveTab, page: Page) -> None:
+    """The delays between subscriptions grow if each of them ends right after its beginning."""
     await _connected(tab, page)
-    await tab.read("photo:1")
+    await tab.subscribe("photo:1")
     await eventually(lambda: len(server.sent("subscribe")) == 1)
-    for attempt, wait in enumerate(LONGEST_WAITS, start=1):
+    for attempt, delay in enumerate(MAX_DELAYS, start=1):
         await server.send(_ended("photo:1"), {})
         await eventually(lambda attempt=attempt: server.commands.count({}) == attempt)  # type: ignore[misc]
-        await page.clock.run_for(wait - 1)
+        await page.clock.run_for(delay - 1)
         assert len(server.sent("subscribe")) == attempt
         await page.clock.run_for(1)
         await eventually(lambda after=attempt + 1: len(server.sent("subscribe")) == after)  # type: ignore[misc]
 
 
-async def test_a_connection_that_lasted_begins_with_short_waits(
-    server: ScriptedServer, tab: LiveTab, page: Page
-) -> None:
-    """After ten seconds of connection, what failed before does not count any more."""
+async def test_a_connection_that_lasted_resets_the_delay(server: ScriptedServer, tab: LiveTab, page: Page) -> None:
+    """A connection of ten seconds resets the delay of the next attempt."""
     await _connected(tab, page)
-    for lasting, wait in ((0, 500), (9_000, 1000), (10_000, 500)):
+    for lasting, delay in ((0, 500), (9_000, 1000), (10_000, 500)):
         await page.clock.run_for(lasting)
         await server.close(3004)
-        await tab.says("waiting")
-        assert (await tab.states())[-1]["retryInMs"] == wait
-        await page.clock.run_for(wait)
+        await tab.reaches("waiting")
+        assert (await tab.states())[-1]["retryInMs"] == delay
+        await page.clock.run_for(delay)
         await tab.live()
 
 
-async def test_a_server_that_asks_to_wait_is_obeyed(server: ScriptedServer, tab: LiveTab, page: Page) -> None:
-    """When a ticket is refused with Retry-After nothing brings the client back before, but the person themselves."""
+async def test_retry_after_is_respected(server: ScriptedServer, tab: LiveTab, page: Page) -> None:
+    """If a ticket is refused with Retry-After, only the user can make the client reconnect earlier."""
     await _connected(tab, page)
     server.ticket_status, server.retry_after = 429, 30
     await server.close(3004)
-    await tab.says("waiting")
+    await tab.reaches("waiting")
     await page.clock.run_for(500)
-    await eventually(lambda: _waited(tab, [500, 30_000]))
+    await eventually(lambda: _delays_are(tab, [500, 30_000]))
     await page.clock.run_for(20_000)
     await tab.run("dispatchEvent(new Event('online'))")
     await page.clock.run_for(9_999)
@@ -226,16 +226,16 @@ def _ended(channel: str) -> Message:
 
 
 async def _connected(tab: LiveTab, page: Page) -> None:
-    """Connect, with waits as long as they can be and a clock that stands still."""
+    """Connect, with maximum delays and a stopped clock."""
     await page.add_init_script(LONG_WAITS)
     await page.clock.install()
     await (await tab.open()).live()
     await page.clock.pause_at(await page.evaluate("() => Date.now() / 1000 + 1"))
 
 
-async def _waited(tab: LiveTab, wanted: list[int]) -> bool:
+async def _delays_are(tab: LiveTab, wanted: list[int]) -> bool:
     return [state["retryInMs"] for state in await tab.states() if "retryInMs" in state] == wanted
 
 
-async def _heard(tab: LiveTab, number: int) -> bool:
-    return bool(await tab.page.evaluate("() => heard.length") == number)
+async def _received(tab: LiveTab, number: int) -> bool:
+    return bool(await tab.page.evaluate("() => received.length") == number)

@@ -1,4 +1,4 @@
-"""The client comes back at once when the network, the machine or the reader does, and trusts no old socket then."""
+"""The client reconnects or checks its connection at once when the network, the machine or the user is back."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ async def connected(tab: LiveTab, page: Page) -> None:
 
 
 async def interrupted(server: ScriptedServer, tab: LiveTab, page: Page) -> None:
-    """Connect, and be cut off with a wait that the stopped clock does not end."""
+    """Connect, and interrupt the connection; the stopped clock prevents the next attempt."""
     await connected(tab, page)
     await server.close(3001, "shutdown")
-    await tab.says("waiting")
+    await tab.reaches("waiting")
 
 
 @pytest.mark.parametrize(
@@ -34,30 +34,28 @@ async def interrupted(server: ScriptedServer, tab: LiveTab, page: Page) -> None:
         "document.dispatchEvent(new Event('visibilitychange'))",
     ],
 )
-async def test_whoever_comes_back_is_connected_at_once(
-    server: ScriptedServer, tab: LiveTab, page: Page, event: str
-) -> None:
-    """When the network is back, or the page is shown again, the client does not wait for its next attempt."""
+async def test_waking_up_reconnects_at_once(server: ScriptedServer, tab: LiveTab, page: Page, event: str) -> None:
+    """The client does not wait for its next attempt when the network is back or the page is shown again."""
     await interrupted(server, tab, page)
     await tab.run(event)
     await tab.live()
     assert server.connects == 2
 
 
-async def test_without_a_network_the_page_says_so(
+async def test_without_a_network_the_client_is_offline(
     server: ScriptedServer, tab: LiveTab, context: BrowserContext
 ) -> None:
-    """The browser's word that there is no network ends the connection; that there is one again, brings it back."""
+    """The browser's offline event ends the connection, and its online event restores it."""
     await (await tab.open()).live()
     await context.set_offline(True)
-    await tab.says("offline")
+    await tab.reaches("offline")
     await eventually(lambda: server.open == [])
     await context.set_offline(False)
     await tab.live()
 
 
-async def test_after_sleep_the_client_is_connected_at_once(server: ScriptedServer, tab: LiveTab, page: Page) -> None:
-    """A leap of the clock shows that the machine has slept; an old socket is asked, and left if it is dead."""
+async def test_after_sleep_the_connection_is_checked(server: ScriptedServer, tab: LiveTab, page: Page) -> None:
+    """A jump of the clock shows that the machine has slept; the client pings its socket and replaces a dead one."""
     await connected(tab, page)
     server.mute = True
     await page.clock.fast_forward(20_000)  # asleep; the server's pings may be late by 35 s
@@ -71,8 +69,8 @@ async def test_after_sleep_the_client_is_connected_at_once(server: ScriptedServe
     await tab.live()
 
 
-async def test_a_long_sleep_ends_the_connection(server: ScriptedServer, tab: LiveTab, page: Page) -> None:
-    """After a sleep longer than the server's patience nobody asks the old socket: it is replaced at once."""
+async def test_after_a_long_sleep_the_connection_is_replaced(server: ScriptedServer, tab: LiveTab, page: Page) -> None:
+    """After a sleep longer than the server's ping timeout the socket is replaced at once, without a ping."""
     await connected(tab, page)
     await page.clock.fast_forward(3_600_000)
     await server.connected(2)
@@ -80,7 +78,7 @@ async def test_a_long_sleep_ends_the_connection(server: ScriptedServer, tab: Liv
 
 
 async def test_a_socket_that_answers_is_kept(server: ScriptedServer, tab: LiveTab, page: Page) -> None:
-    """Whoever looks at the page again asks the server; if it answers nothing changes."""
+    """A page that is shown again pings the server; if the server answers, nothing changes."""
     await page.clock.install()
     await (await tab.open()).live()
     await page.clock.run_for(3000)
@@ -92,15 +90,15 @@ async def test_a_socket_that_answers_is_kept(server: ScriptedServer, tab: LiveTa
 
 
 async def test_a_hidden_page_waits(server: ScriptedServer, browser: Browser) -> None:
-    """A page that nobody looks at does not hurry back; the moment it is shown, it does."""
+    """A hidden page does not reconnect on waking up, and does so when it is shown."""
     async with TabStrip.of(browser) as strip:
         behind = await strip.tab()
         tab = await (await LiveTab(behind, server.url).open()).live()
         await strip.tab()
         await behind.visibility("hidden")
-        await tab.run("window.setTimeout = () => 0")  # so that only waking up can end its wait
+        await tab.run("window.setTimeout = () => 0")  # so that only waking up makes it reconnect
         await server.close(3001, "shutdown")
-        await tab.says("waiting")
+        await tab.reaches("waiting")
         await tab.run("const { now } = Date; Date.now = () => now() + 60_000; dispatchEvent(new Event('online'));")
         assert await tab.state() == "waiting"
         await behind.show()
@@ -109,14 +107,14 @@ async def test_a_hidden_page_waits(server: ScriptedServer, browser: Browser) -> 
 
 
 async def test_a_visible_tab_wakes_the_leader(server: ScriptedServer, browser: Browser) -> None:
-    """Timers of a leader in the background run late; the tab in front reminds it of what is due."""
+    """The visible tab makes a leader in the background, whose timers are delayed, run what is due."""
     async with TabStrip.of(browser) as strip:
         behind = await strip.tab()
-        leader = LiveTab(behind, server.url, person="ada")
+        leader = LiveTab(behind, server.url, user="ada")
         await (await leader.open()).live()
-        front = await (await LiveTab(await strip.tab(), server.url, person="ada").open()).live()
+        front = await (await LiveTab(await strip.tab(), server.url, user="ada").open()).live()
         await behind.visibility("hidden")
-        # As after five minutes in the background: no timer of the leader's runs within the next minute.
+        # After five minutes in the background, the browser runs no timer of the leader for a minute.
         await leader.run("window.setTimeout = () => 0")
         await server.close(3001, "shutdown")
         await eventually(lambda: server.connects == 2, within=3)
@@ -124,13 +122,13 @@ async def test_a_visible_tab_wakes_the_leader(server: ScriptedServer, browser: B
         assert await leader.state() == "live"
 
 
-async def test_waking_up_again_and_again_is_no_storm(server: ScriptedServer, tab: LiveTab, page: Page) -> None:
-    """However often the browser says that the network is back, attempts begin a second apart."""
+async def test_repeated_waking_up_is_rate_limited(server: ScriptedServer, tab: LiveTab, page: Page) -> None:
+    """Attempts begin at least a second apart, however often the browser reports that the network is back."""
     await page.add_init_script(LONG_WAITS)
     await (await tab.open()).live()
     server.ticket_status = 503
     await server.close(3001, "shutdown")
-    await tab.says("waiting")
+    await tab.reaches("waiting")
     await tab.run("setInterval(() => dispatchEvent(new Event('online')), 5)")
     await eventually(lambda: server.tickets == 2)
     began = await page.evaluate("() => performance.now()")

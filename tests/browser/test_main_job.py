@@ -6,7 +6,7 @@ import re
 
 from playwright.async_api import expect
 
-from tests.browser.visitor import WITHIN, House
+from tests.browser.visitor import WITHIN, Site
 from tests.support.pictures import photograph
 
 # The page has not scrolled for a tenth of a second: the wheel's motion has come to its end.
@@ -15,9 +15,9 @@ SCROLL_DOWN = "() => scrollTo({ top: 400, behavior: 'instant' })"
 AT_REST = "() => scrollY > 300 && document.querySelector('main').getAnimations({ subtree: true }).length === 0"
 
 
-async def test_an_upload_appears_at_the_follower_and_their_like_at_the_owner(house: House) -> None:
+async def test_an_upload_appears_at_the_follower_and_their_like_at_the_owner(site: Site) -> None:
     """A photo appears in a follower's open feed, and their like as a notification of the owner, without reloading."""
-    owner, follower = await house.friends()
+    owner, follower = await site.friends()
     await owner.share(photograph("temple"), caption="before the crowds", tags="#Stone, morning")
     card = follower.card("before the crowds")
     await follower.sees(card)
@@ -36,9 +36,9 @@ async def test_an_upload_appears_at_the_follower_and_their_like_at_the_owner(hou
     await expect(owner.page.locator(".nav .badge")).to_be_hidden(timeout=WITHIN)
 
 
-async def test_a_double_tap_likes_and_a_second_press_takes_it_back(house: House) -> None:
+async def test_a_double_tap_likes_and_a_second_press_takes_it_back(site: Site) -> None:
     """A double tap on a photo likes it, a press of the button unlikes it, and the server agrees."""
-    owner, follower = await house.friends()
+    owner, follower = await site.friends()
     photo = await owner.person.upload(photograph("flower"), "a flower")
     card = follower.card("a flower")
     await follower.sees(card.locator(".frame.loaded"))
@@ -55,9 +55,9 @@ async def test_a_double_tap_likes_and_a_second_press_takes_it_back(house: House)
     assert (await follower.person.call("GET", f"/photos/{photo['id']}")).expect(200)["likes"] == 0
 
 
-async def test_comments_appear_on_the_open_photo(house: House) -> None:
+async def test_comments_appear_on_the_open_photo(site: Site) -> None:
     """A comment appears on the other's open photo, and one that is deleted goes away there, too."""
-    owner, follower = await house.friends()
+    owner, follower = await site.friends()
     photo = await owner.person.upload(photograph("coffee"), "first one today")
     await follower.sees(follower.card("first one today"))
     await owner.open(f"/p/{photo['id']}")
@@ -79,12 +79,12 @@ async def test_comments_appear_on_the_open_photo(house: House) -> None:
     await follower.loses(follower.page.locator(".comments li").filter(has_text="Where is this?"))
 
 
-async def test_a_deleted_photo_disappears_everywhere(house: House) -> None:
+async def test_a_deleted_photo_disappears_everywhere(site: Site) -> None:
     """Deleting a photo takes it out of a follower's open feed and out of their open page."""
-    owner, follower = await house.friends()
+    owner, follower = await site.friends()
     await owner.share(photograph("cat"), caption="opinions")
     await follower.sees(follower.card("opinions"))
-    reader = await house.guest(follower.person)
+    reader = await site.signed_in(follower.person)
     await reader.card("opinions").get_by_role("link", name=re.compile("^Comments")).click()
     await reader.sees(reader.page.locator(".photo-page"))
 
@@ -97,9 +97,9 @@ async def test_a_deleted_photo_disappears_everywhere(house: House) -> None:
     await reader.sees(reader.page.get_by_text("This photo is not here"))
 
 
-async def test_a_reader_who_scrolled_down_is_not_moved(house: House) -> None:
+async def test_a_reader_who_scrolled_down_is_not_moved(site: Site) -> None:
     """A photo that arrives while one reads further down waits behind a pill; a press on it shows the photo."""
-    owner, follower = await house.friends()
+    owner, follower = await site.friends()
     for name in ("coffee", "flower", "rocket"):
         await owner.person.upload(photograph(name), f"old {name}")
     await follower.sees(follower.card("old coffee").locator(".frame"))
@@ -121,11 +121,11 @@ async def test_a_reader_who_scrolled_down_is_not_moved(house: House) -> None:
     await expect(captions).to_have_text(["news two", "news one", "old rocket", "old flower", "old coffee"])
 
 
-async def test_following_someone_brings_their_photos(house: House) -> None:
+async def test_following_someone_brings_their_photos(site: Site) -> None:
     """Whoever follows nobody is led to discover, finds a person, follows, and sees their photos at home."""
-    author = await house.account()
+    author = await site.account()
     photo = await author.upload(photograph("galaxies"), "every speck")
-    newcomer = await house.guest()
+    newcomer = await site.signed_in()
     await newcomer.page.get_by_role("link", name="Find people to follow").click()
     await newcomer.sees(newcomer.page.locator(f".cell[data-photo='{photo['id']}'] .loaded"))
     await newcomer.page.get_by_label("Find people by user name").fill(author.name[:8])

@@ -6,12 +6,12 @@ import re
 
 from playwright.async_api import expect
 
-from tests.browser.visitor import WITHIN, House
+from tests.browser.visitor import WITHIN, Site
 
 
-async def test_a_profile_tells_whether_its_person_is_online(house: House) -> None:
+async def test_a_profile_tells_whether_its_person_is_online(site: Site) -> None:
     """A follower sees somebody come and go while looking, and nothing any more once they hide it or are unfollowed."""
-    owner, follower = await house.account(), await house.guest()
+    owner, follower = await site.account(), await site.signed_in()
     await follower.person.follow(owner)
     await follower.open(f"/u/{owner.name}")
     await follower.sees(follower.page.get_by_role("heading", name=owner.name))
@@ -19,12 +19,12 @@ async def test_a_profile_tells_whether_its_person_is_online(house: House) -> Non
     await expect(presence).to_be_hidden()
     await follower.subscribed(f"presence:{owner.id}")
 
-    guest = await house.guest(owner)
+    guest = await site.signed_in(owner)
     await follower.sees_text(presence, "Online")
     await guest.context.close()
     await follower.sees_text(presence, re.compile("^Last seen (just now|1 min ago)$"))
 
-    again = await house.guest(owner)
+    again = await site.signed_in(owner)
     await follower.sees_text(presence, "Online")
     await again.page.get_by_role("link", name="Settings").click()
     await again.page.get_by_label("Show when you are online").uncheck()

@@ -8,15 +8,15 @@ import re
 import aiohttp
 from playwright.async_api import Page, Response, WebSocket, expect
 
-from tests.browser.visitor import PASSWORD, WITHIN, House, Visitor, published
+from tests.browser.visitor import PASSWORD, WITHIN, Site, Visitor, published
 from tests.support.eventually import eventually
 from tests.support.pictures import photograph
 
 
-async def test_a_closed_tab_takes_no_photo_along(house: House) -> None:
+async def test_a_closed_tab_takes_no_photo_along(site: Site) -> None:
     """Three tabs have one connection; when its tab is closed while photos arrive, the others show each of them once."""
-    owner = await house.account()
-    follower = await house.visitor()
+    owner = await site.account()
+    follower = await site.visitor()
     await follower.person.follow(owner)
     sockets: list[WebSocket] = []
 
@@ -25,12 +25,12 @@ async def test_a_closed_tab_takes_no_photo_along(house: House) -> None:
 
     follower.page.on("websocket", noted)
     follower.context.on("page", lambda page: page.on("websocket", noted))
-    await _connections(house.url, 0)  # who was here before is gone
+    await _connections(site.url, 0)  # who was here before is gone
     await follower.open()
     await follower.sign_in()
     others = [await _tab(follower), await _tab(follower)]
     assert len(sockets) == 1
-    await _connections(house.url, 1)
+    await _connections(site.url, 1)
 
     names = ("temple", "cat", "coffee")
     uploads = [asyncio.ensure_future(owner.upload(photograph(name), f"my {name}")) for name in names]
@@ -43,12 +43,12 @@ async def test_a_closed_tab_takes_no_photo_along(house: House) -> None:
         await expect(captions).to_have_text([re.compile("my ")] * 3, timeout=WITHIN)
         assert set(await captions.all_inner_texts()) == {f"my {name}" for name in names}
     assert len(sockets) == 2
-    await _connections(house.url, 1)
+    await _connections(site.url, 1)
 
 
-async def test_likes_reach_the_same_photo_in_two_tabs(house: House) -> None:
+async def test_likes_reach_the_same_photo_in_two_tabs(site: Site) -> None:
     """Two tabs that show one photo follow it together, and both count a like."""
-    visitor = await house.guest()
+    visitor = await site.signed_in()
     photo = await visitor.person.upload(photograph("flower"), "in two tabs")
     await published(visitor.person, photo["id"])
     await visitor.open(f"/p/{photo['id']}")
@@ -59,16 +59,16 @@ async def test_likes_reach_the_same_photo_in_two_tabs(house: House) -> None:
     likes = [page.get_by_role("button", name=re.compile("^Like")).locator("span").nth(1) for page in pages]
     for shown in likes:
         await expect(shown).to_have_text("0", timeout=WITHIN)
-    fan = await house.account()
+    fan = await site.account()
     assert (await fan.call("PUT", f"/photos/{photo['id']}/like")).status == 200
     for shown in likes:
         await expect(shown).to_have_text("1", timeout=WITHIN)
 
 
-async def test_signing_in_is_for_every_tab(house: House) -> None:
+async def test_signing_in_is_for_every_tab(site: Site) -> None:
     """When another person signs in, every tab becomes theirs, and shows nothing of the former person's any more."""
-    visitor = await house.guest()
-    visitor.expect_complaint("status of 40[13]")
+    visitor = await site.signed_in()
+    visitor.expect_error("status of 40[13]")
     former = visitor.person
     second = await _tab(visitor)
     await second.get_by_role("link", name="Settings").click()
@@ -76,8 +76,8 @@ async def test_signing_in_is_for_every_tab(house: House) -> None:
     for page in (visitor.page, second):
         await expect(page.get_by_role("button", name="Sign in")).to_be_visible(timeout=WITHIN)
 
-    visitor.person = await house.account()
-    friend = await house.account()
+    visitor.person = await site.account()
+    friend = await site.account()
     await visitor.person.follow(friend)
     await visitor.page.get_by_label("User name or e-mail").fill(visitor.person.name)
     await visitor.page.get_by_label("Password", exact=True).fill(PASSWORD)
@@ -93,10 +93,10 @@ async def test_signing_in_is_for_every_tab(house: House) -> None:
         await expect(page.locator("article.card .caption")).to_have_text("of a friend")
 
 
-async def test_a_page_speaks_for_its_own_session_only(house: House) -> None:
+async def test_a_page_speaks_for_its_own_session_only(site: Site) -> None:
     """A page that has not noticed yet that another person signed in gets no ticket to what is theirs."""
-    visitor = await house.guest()
-    visitor.expect_complaint("status of 403")
+    visitor = await site.signed_in()
+    visitor.expect_error("status of 403")
     refused: list[str] = []
 
     def noted(answer: Response) -> None:
@@ -104,7 +104,7 @@ async def test_a_page_speaks_for_its_own_session_only(house: House) -> None:
             refused.append(answer.url)
 
     visitor.page.on("response", noted)
-    other = await house.account()
+    other = await site.account()
     credentials = {"username": other.name, "password": PASSWORD, "cookie": True}
     # As in another tab of the same browser, but without a word to this one.
     assert (await visitor.context.request.post(f"{visitor.url}/api/v1/tokens", data=credentials)).status == 201

@@ -6,7 +6,7 @@ import re
 
 from playwright.async_api import Response, Route, expect
 
-from tests.browser.visitor import WITHIN, House, published
+from tests.browser.visitor import WITHIN, Site, published
 from tests.support.eventually import eventually
 from tests.support.pictures import photograph
 from tests.support.tcp_proxy import TcpProxy
@@ -28,14 +28,14 @@ LOSE_THE_FIRST_ANSWER = """
 NOT_AN_IMAGE = {"name": "holiday.jpg", "mimeType": "image/jpeg", "buffer": b"these are only words"}
 
 
-async def test_a_cut_connection_recovers_what_was_missed(house: House) -> None:
+async def test_a_cut_connection_recovers_what_was_missed(site: Site) -> None:
     """After the network was away the page shows what it missed, at once and without fetching the feed anew."""
-    owner = await house.account()
-    fan = await house.account()
+    owner = await site.account()
+    fan = await site.account()
     await fan.follow(owner)
-    async with TcpProxy.to(int(house.url.rsplit(":", 1)[1])) as proxy:
-        follower = await house.visitor(fan, url=f"http://127.0.0.1:{proxy.port}")
-        follower.expect_complaint("ERR_|WebSocket")
+    async with TcpProxy.to(int(site.url.rsplit(":", 1)[1])) as proxy:
+        follower = await site.visitor(fan, url=f"http://127.0.0.1:{proxy.port}")
+        follower.expect_error("ERR_|WebSocket")
         await follower.open()
         await follower.sign_in()
         await owner.upload(photograph("rocket"), "before the cut")
@@ -45,7 +45,7 @@ async def test_a_cut_connection_recovers_what_was_missed(house: House) -> None:
 
         await follower.context.set_offline(True)
         await proxy.cut()
-        await expect(follower.state().first).to_have_attribute("data-state", "offline", timeout=WITHIN)
+        await expect(follower.connection_status().first).to_have_attribute("data-state", "offline", timeout=WITHIN)
         await owner.upload(photograph("temple"), "missed one")
         second = await owner.upload(photograph("cat"), "missed two")
         gone = await owner.upload(photograph("coffee"), "missed and deleted")
@@ -60,25 +60,25 @@ async def test_a_cut_connection_recovers_what_was_missed(house: House) -> None:
         assert not [url for url in fetched if "/api/v1/feed" in url]
 
 
-async def test_an_interruption_is_shown_and_ends_by_itself(house: House) -> None:
+async def test_an_interruption_is_shown_and_ends_by_itself(site: Site) -> None:
     """The page says that it reconnects while the service is unreachable, and comes back without help."""
-    person = await house.account()
-    async with TcpProxy.to(int(house.url.rsplit(":", 1)[1])) as proxy:
-        visitor = await house.visitor(person, url=f"http://127.0.0.1:{proxy.port}")
-        visitor.expect_complaint("ERR_|WebSocket")
+    person = await site.account()
+    async with TcpProxy.to(int(site.url.rsplit(":", 1)[1])) as proxy:
+        visitor = await site.visitor(person, url=f"http://127.0.0.1:{proxy.port}")
+        visitor.expect_error("ERR_|WebSocket")
         await visitor.open()
         await visitor.sign_in()
         blocked = re.compile("/live/token")
         await visitor.page.route(blocked, lambda route: route.abort())
         await proxy.cut()
-        await visitor.sees_text(visitor.state().first, re.compile("^Reconnecting"))
+        await visitor.sees_text(visitor.connection_status().first, re.compile("^Reconnecting"))
         await visitor.page.unroute(blocked)
         await visitor.live()
 
 
-async def test_script_in_what_people_write_is_text(house: House) -> None:
+async def test_script_in_what_people_write_is_text(site: Site) -> None:
     """Markup in captions, comments, names and descriptions is shown as the text it is, and never runs."""
-    owner, follower = await house.friends()
+    owner, follower = await site.friends()
     name = (await owner.person.call("PATCH", "/users/me", json={"display_name": "<b>Bold</b>", "bio": SCRIPT})).expect(
         200
     )
@@ -98,10 +98,10 @@ async def test_script_in_what_people_write_is_text(house: House) -> None:
     assert await follower.page.locator("main script, main b:has-text('Bold'), main img[src='x']").count() == 0
 
 
-async def test_the_policy_stops_a_script_that_got_in(house: House) -> None:
+async def test_the_policy_stops_a_script_that_got_in(site: Site) -> None:
     """Should markup ever reach the page, its scripts do not run: the policy allows no inline ones."""
-    visitor = await house.guest()
-    visitor.expect_complaint("Content Security Policy")
+    visitor = await site.signed_in()
+    visitor.expect_error("Content Security Policy")
     ran = await visitor.page.evaluate(
         """() => new Promise((resolve) => {
             addEventListener("securitypolicyviolation", () => resolve(false));
@@ -114,10 +114,10 @@ async def test_the_policy_stops_a_script_that_got_in(house: House) -> None:
     assert ran is False
 
 
-async def test_a_refused_upload_says_why(house: House) -> None:
+async def test_a_refused_upload_says_why(site: Site) -> None:
     """A file that only pretends to be a photo is refused with a reason where its progress was; a GIF at once."""
-    visitor = await house.guest()
-    visitor.expect_complaint("status of 415|status of 422")
+    visitor = await site.signed_in()
+    visitor.expect_error("status of 415|status of 422")
     await visitor.share(NOT_AN_IMAGE, caption="not a photo")
     item = visitor.page.locator(".tray-item.failed")
     await visitor.sees(item)
@@ -129,19 +129,19 @@ async def test_a_refused_upload_says_why(house: House) -> None:
     await visitor.sees_text(visitor.page.get_by_role("alert"), "PicShare takes JPEG and PNG photos.")
 
 
-async def test_a_damaged_photo_ends_with_its_reason(house: House) -> None:
+async def test_a_damaged_photo_ends_with_its_reason(site: Site) -> None:
     """A photo whose header is sound and whose pixels are not is refused after the upload, and its owner told."""
-    visitor = await house.guest()
-    visitor.expect_complaint("status of 4")
+    visitor = await site.signed_in()
+    visitor.expect_error("status of 4")
     data = photograph("rocket").read_bytes()
     await visitor.share({"name": "cut.jpg", "mimeType": "image/jpeg", "buffer": data[: len(data) // 3]})
     await visitor.sees(visitor.page.locator(".tray-item.failed"))
     await expect(visitor.page.locator("article.card")).to_have_count(0)
 
 
-async def test_trying_an_upload_again_does_not_double_the_photo(house: House) -> None:
+async def test_trying_an_upload_again_does_not_double_the_photo(site: Site) -> None:
     """When the answer to an upload is lost, trying again leaves one photo."""
-    visitor = await house.visitor()
+    visitor = await site.visitor()
     await visitor.page.add_init_script(LOSE_THE_FIRST_ANSWER)
     await visitor.open()
     await visitor.sign_in()
@@ -160,10 +160,10 @@ async def test_trying_an_upload_again_does_not_double_the_photo(house: House) ->
     await expect(visitor.card("only once")).to_have_count(1)
 
 
-async def test_an_image_whose_address_has_ended_is_fetched_anew(house: House) -> None:
+async def test_an_image_whose_address_has_ended_is_fetched_anew(site: Site) -> None:
     """When an image does not come, the page asks for the photo's present address and shows it."""
-    visitor = await house.guest()
-    visitor.expect_complaint("status of 404")
+    visitor = await site.signed_in()
+    visitor.expect_error("status of 404")
     photo = await visitor.person.upload(photograph("rocket"), "ended")
     await published(visitor.person, photo["id"])
     refused: list[str] = []
@@ -181,10 +181,10 @@ async def test_an_image_whose_address_has_ended_is_fetched_anew(house: House) ->
     assert len(refused) == 1
 
 
-async def test_a_refused_like_is_taken_back(house: House) -> None:
+async def test_a_refused_like_is_taken_back(site: Site) -> None:
     """A like shows at once; when the server refuses it the heart is empty again and the page says why."""
-    owner, follower = await house.friends()
-    follower.expect_complaint("status of 503")
+    owner, follower = await site.friends()
+    follower.expect_error("status of 503")
     await owner.person.upload(photograph("cat"), "likeable")
     await follower.sees(follower.card("likeable"))
     problem = {"status": 503, "code": "unavailable", "detail": "try again shortly"}
