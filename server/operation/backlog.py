@@ -8,15 +8,12 @@ import structlog
 
 from server.operation.metrics import Metrics
 from storage.errors import StorageError
+from storage.postgres import outbox
 from storage.postgres.database import Database
 from workers.broker.port import Broker
 from workers.errors import BrokerError
 
 INTERVAL = 10.0  # seconds
-_OLDEST = """
-SELECT coalesce(extract(epoch FROM clock_timestamp() - min(available_at)), 0)::float8 FROM outbox
-WHERE available_at <= clock_timestamp()
-"""
 
 log = structlog.get_logger(__name__)
 
@@ -34,7 +31,7 @@ class Backlog:
         """Measure until cancelled; what does not answer is measured the next time."""
         while True:
             try:
-                self._metrics.backlog(await self._broker.depths(), oldest_seconds=await self._db.fetchval(_OLDEST))
+                self._metrics.backlog(await self._broker.depths(), oldest_seconds=await outbox.oldest_age(self._db))
             except (StorageError, BrokerError) as error:
                 log.info("backlog_unknown", error=str(error))
             await asyncio.sleep(self._interval)

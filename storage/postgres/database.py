@@ -18,7 +18,7 @@ import structlog
 from storage.errors import ConflictError, InvalidValueError, UnavailableError
 from storage.events import Event
 from storage.ids import IdMaker
-from storage.postgres.outbox import Wakeups, write_events
+from storage.postgres import outbox
 
 log = structlog.get_logger(__name__)
 
@@ -157,7 +157,7 @@ class Database:
         self._pool = pool
         self._routes = routes
         self._ids = IdMaker()
-        self._wakeups = Wakeups(pool)
+        self._notifier = outbox.Notifier(pool)
 
     @classmethod
     async def connect(
@@ -178,7 +178,7 @@ class Database:
 
     async def close(self) -> None:
         """Close the pool, the notifier first; connections that nobody gives back in time are cut."""
-        await self._wakeups.close()
+        await self._notifier.close()
         try:
             async with asyncio.timeout(COMMAND_TIMEOUT):
                 await self._pool.close()
@@ -200,12 +200,12 @@ class Database:
                 yield transaction
                 with driver_errors():
                     if transaction.events:
-                        queues = await write_events(connection, transaction.events, self._routes)
+                        queues = await outbox.insert(connection, transaction.events, self._routes)
                     await frame.commit()
             except BaseException:
                 await self._roll_back(frame)
                 raise
-        self._wakeups.wake(queues)
+        self._notifier.notify(queues)
         for callback in transaction.callbacks:
             await callback()
 

@@ -1,16 +1,18 @@
 """The transactional outbox: events are rows of the transaction that caused them.
 
-A writer adds rows and, after the commit, wakes whoever waits for their queues. The wake-up is a hint
-(consumers also look by themselves once a second), so it is sent outside the transaction and coalesced:
-a NOTIFY inside it would take PostgreSQL's one notification lock and make commits wait for each other.
+This module owns every SQL statement about the tables `outbox` and `dead_letters`. The functions take an asyncpg
+connection, a `Transaction` or a `Database`; translating the driver's errors is left to the caller.
+
+A writer inserts rows and, after the commit, notifies the consumers of their queues. The notification is a hint:
+consumers also poll once a second.
 """
 
 from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Protocol
 
 import asyncpg
 import structlog
@@ -21,52 +23,157 @@ CHANNEL = "picshare_outbox"
 
 log = structlog.get_logger(__name__)
 
+_INSERT = "INSERT INTO outbox (queue, event_id, topic, key, body, headers) VALUES ($1, $2, $3, $4, $5, $6)"
+# now() would not do: it is the start of the transaction, and a claim may follow long after its BEGIN.
+_CLAIM = """
+SELECT id, event_id, topic, key, body, headers, attempts FROM outbox
+WHERE queue = $1 AND available_at <= statement_timestamp()
+ORDER BY available_at, id LIMIT $2 FOR UPDATE SKIP LOCKED
+"""
+_FINISH = "DELETE FROM outbox WHERE id = ANY($1::bigint[])"
+_POSTPONE = """
+UPDATE outbox SET attempts = attempts + 1, last_error = failed.error,
+    available_at = clock_timestamp() + make_interval(secs => $3)
+FROM unnest($1::bigint[], $2::text[]) AS failed (id, error) WHERE outbox.id = failed.id
+"""
+_DEAD_LETTER = """
+WITH dead AS (DELETE FROM outbox WHERE id = $1 RETURNING *)
+INSERT INTO dead_letters (id, queue, event_id, topic, key, body, headers, attempts, last_error, created_at, died_at)
+SELECT id, queue, event_id, topic, key, body, headers, attempts + 1, $2, created_at, clock_timestamp() FROM dead
+"""
+_DEAD_LETTERS = "SELECT * FROM dead_letters WHERE queue = coalesce($1, queue) ORDER BY died_at, id LIMIT $2"
+# This NOTIFY is part of the transaction, unlike that of `Notifier`: a replay by hand is rare enough for its lock.
+_REPLAY = """
+WITH dead AS (DELETE FROM dead_letters WHERE id = $1 RETURNING *), replayed AS (
+    INSERT INTO outbox (queue, event_id, topic, key, body, headers, created_at)
+    SELECT queue, event_id, topic, key, body, headers, created_at FROM dead RETURNING queue)
+SELECT pg_notify($2, queue) FROM replayed
+"""
+_DELETE = "DELETE FROM dead_letters WHERE id = $1 RETURNING id"
+_DEPTHS = """
+SELECT queue, count(*) AS depth FROM outbox GROUP BY queue
+UNION ALL SELECT queue || '.dead', count(*) FROM dead_letters GROUP BY queue
+"""
+_OLDEST = """
+SELECT coalesce(extract(epoch FROM clock_timestamp() - min(available_at)), 0)::float8 FROM outbox
+WHERE available_at <= clock_timestamp()
+"""
+# No event depends on this commit, so it does not wait for the disk.
+_NOTIFY = "SELECT set_config('synchronous_commit', 'off', true), pg_notify($1, queue) FROM unnest($2::text[]) AS queue"
 
-async def write_events(connection: Any, events: Iterable[Event], routes: Callable[[str], Sequence[str]]) -> set[str]:
-    """Insert one row for each event and queue that wants it, in order; return the queues."""
+
+class Reader(Protocol):
+    """Anything that runs a query: an asyncpg connection, a `Transaction` or a `Database`."""
+
+    async def fetch(self, sql: str, *args: object) -> Sequence[asyncpg.Record]:
+        """Return all rows."""
+        ...
+
+    async def fetchval(self, sql: str, *args: object) -> Any:
+        """Return the first column of the first row, or None."""
+        ...
+
+
+class Writer(Reader, Protocol):
+    """An open transaction: an asyncpg connection or a `Transaction`."""
+
+    async def execute(self, sql: str, *args: object) -> object:
+        """Run a statement."""
+        ...
+
+
+async def insert(connection: Any, events: Iterable[Event], routes: Callable[[str], Sequence[str]]) -> set[str]:
+    """Insert one row for each event and each queue that `routes` gives for its topic, in order; return the queues."""
     context = structlog.contextvars.get_contextvars()
     headers = {key: context[key] for key in ("request_id",) if key in context}
     rows = [
         (queue, event_id, event.topic, event.key, encode(event), headers)
         for event in events
-        for event_id in (uuid.uuid4(),)
+        for event_id in (uuid.uuid4(),)  # one id for all the queues of an event
         for queue in routes(event.topic)
     ]
-    await connection.executemany(
-        "INSERT INTO outbox (queue, event_id, topic, key, body, headers) VALUES ($1, $2, $3, $4, $5, $6)",
-        rows,
-    )
+    await connection.executemany(_INSERT, rows)
     return {row[0] for row in rows}
 
 
-class Wakeups:
-    """Tell consumers of queues that rows wait, with at most one NOTIFY on its way at a time."""
+async def claim(tx: Writer, queue: str, *, limit: int = 1) -> Sequence[asyncpg.Record]:
+    """Lock the oldest rows of a queue that are due and not locked, until the transaction ends, and return them."""
+    return await tx.fetch(_CLAIM, queue, limit)
+
+
+async def finish(tx: Writer, row_ids: Sequence[int]) -> None:
+    """Delete rows whose events are handled or published."""
+    await tx.execute(_FINISH, row_ids)
+
+
+async def postpone(tx: Writer, failures: Mapping[int, str], *, delay: float) -> None:
+    """Count a failed attempt for each row, keep its error, and make the rows due after `delay` seconds."""
+    await tx.execute(_POSTPONE, list(failures), list(failures.values()), delay)
+
+
+async def dead_letter(tx: Writer, row_id: int, error: str) -> None:
+    """Move a row to the dead letters, with the error of its last attempt."""
+    await tx.execute(_DEAD_LETTER, row_id, error)
+
+
+async def dead_letters(db: Reader, queue: str | None, *, limit: int) -> Sequence[asyncpg.Record]:
+    """Return the dead letters of one queue, or of all, oldest first."""
+    return await db.fetch(_DEAD_LETTERS, queue, limit)
+
+
+async def replay(db: Reader, dead_letter_id: int) -> bool:
+    """Move a dead letter back to its queue as a first attempt; return False if it does not exist."""
+    return bool(await db.fetch(_REPLAY, dead_letter_id, CHANNEL))
+
+
+async def delete(db: Reader, dead_letter_id: int) -> bool:
+    """Delete a dead letter; return False if it does not exist."""
+    return bool(await db.fetch(_DELETE, dead_letter_id))
+
+
+async def depths(db: Reader) -> dict[str, int]:
+    """Return the number of rows of each queue that has any, with dead letters under `<queue>.dead`.
+
+    Rows that are claimed or postponed are counted.
+    """
+    return {row["queue"]: row["depth"] for row in await db.fetch(_DEPTHS)}
+
+
+async def oldest_age(db: Reader) -> float:
+    """Return for how many seconds the oldest row has been due; 0 when none is due."""
+    age: float = await db.fetchval(_OLDEST)
+    return age
+
+
+class Notifier:
+    """Notifies the consumers of queues that rows were committed, with at most one NOTIFY in progress.
+
+    NOTIFY inside the writer's transaction would be simpler, but it takes a lock that PostgreSQL has once for all
+    databases, and holds it through the commit: all commits would wait for each other.
+    """
 
     def __init__(self, pool: Any) -> None:
         self._pool = pool
         self._due: set[str] = set()
         self._task: asyncio.Task[None] | None = None
 
-    def wake(self, queues: Iterable[str]) -> None:
-        """Wake the consumers of `queues` soon; never blocks and never fails."""
+    def notify(self, queues: Iterable[str]) -> None:
+        """Notify the consumers of `queues` soon; never blocks and never fails."""
         self._due.update(queues)
         if self._due and (self._task is None or self._task.done()):
             self._task = asyncio.create_task(self._send())
 
     async def close(self) -> None:
-        """Wait for the NOTIFY that is on its way."""
+        """Wait for the NOTIFY in progress."""
         if self._task is not None:
             await self._task
 
     async def _send(self) -> None:
+        # Queues that become due during a NOTIFY leave together in the next one.
         while self._due:
             queues, self._due = self._due, set()
             try:
-                await self._pool.execute(
-                    "SELECT set_config('synchronous_commit', 'off', true), pg_notify($1, queue) "
-                    "FROM unnest($2::text[]) AS queue",
-                    CHANNEL,
-                    sorted(queues),
-                )
+                await self._pool.execute(_NOTIFY, CHANNEL, sorted(queues))
             except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-                log.warning("outbox_wakeup_failed", queues=sorted(queues), error=str(error))
+                # Not an error of the writer: its rows are committed, and the consumers' polling finds them.
+                log.warning("outbox_notify_failed", queues=sorted(queues), error=str(error))

@@ -9,27 +9,10 @@ from __future__ import annotations
 from contextlib import AsyncExitStack
 from typing import Any
 
+from storage.postgres import outbox
 from storage.postgres.database import Database, driver_errors
 from workers.broker.outcomes import Outcome, Verdict
 from workers.broker.port import Message
-
-# statement_timestamp() and not now(), which would stand still in a transaction that opened earlier.
-_CLAIM = """
-SELECT id, event_id, topic, key, body, headers, attempts FROM outbox
-WHERE queue = $1 AND available_at <= statement_timestamp()
-ORDER BY available_at, id LIMIT 1 FOR UPDATE SKIP LOCKED
-"""
-_REMOVE = "DELETE FROM outbox WHERE id = $1"
-_POSTPONE = """
-UPDATE outbox SET attempts = attempts + 1, last_error = $2,
-    available_at = clock_timestamp() + make_interval(secs => $3)
-WHERE id = $1
-"""
-_BURY = """
-WITH dead AS (DELETE FROM outbox WHERE id = $1 RETURNING *)
-INSERT INTO dead_letters (id, queue, event_id, topic, key, body, headers, attempts, last_error, created_at, died_at)
-SELECT id, queue, event_id, topic, key, body, headers, attempts + 1, $2, created_at, clock_timestamp() FROM dead
-"""
 
 
 def message_of(row: Any, *, attempt: int) -> Message:
@@ -72,22 +55,26 @@ class ClaimConnection:
         """Lock the oldest row of a queue that is due and free, and return its message; None if there is none."""
         with driver_errors():
             await self._connection.execute("BEGIN")
-            row = await self._connection.fetchrow(_CLAIM, queue)
-            if row is None:
+            rows = await outbox.claim(self._connection, queue)
+            if not rows:
+                # An open transaction would keep its lock on the table, and with it migrations from running.
                 await self._connection.execute("ROLLBACK")
                 return None
+            (row,) = rows
         self._row_id = row["id"]
         return message_of(row, attempt=row["attempts"] + 1)
 
     async def settle(self, verdict: Verdict) -> None:
         """Do with the claimed row what the verdict says, and commit."""
+        row_id, self._row_id = self._row_id, None
+        if row_id is None:
+            raise RuntimeError("no row is claimed")
         with driver_errors():
             match verdict.outcome:
                 case Outcome.DONE | Outcome.DISCARDED:
-                    await self._connection.execute(_REMOVE, self._row_id)
+                    await outbox.finish(self._connection, [row_id])
                 case Outcome.RETRIED:
-                    await self._connection.execute(_POSTPONE, self._row_id, verdict.error, verdict.delay)
+                    await outbox.postpone(self._connection, {row_id: verdict.error}, delay=verdict.delay)
                 case Outcome.DEAD:
-                    await self._connection.execute(_BURY, self._row_id, verdict.error)
+                    await outbox.dead_letter(self._connection, row_id, verdict.error)
             await self._connection.execute("COMMIT")
-        self._row_id = None

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import structlog
 
 from storage.errors import UnavailableError
+from storage.postgres import outbox
 from storage.postgres.database import Database
-from storage.postgres.outbox import CHANNEL
 from workers.broker.backoff import reconnect_pause
 from workers.broker.claims import ClaimConnection, message_of
 from workers.broker.listener import OutboxListener
@@ -19,21 +20,6 @@ from workers.broker.routing import QUEUES
 from workers.errors import BrokerError
 
 log = structlog.get_logger(__name__)
-
-_LETTERS = """
-SELECT * FROM dead_letters WHERE queue = coalesce($1, queue) ORDER BY died_at, id LIMIT $2
-"""
-# The wake-up goes with the commit: whoever replays by hand does not mind the notification lock.
-_REPLAY = """
-WITH letter AS (DELETE FROM dead_letters WHERE id = $1 RETURNING *), risen AS (
-    INSERT INTO outbox (queue, event_id, topic, key, body, headers, created_at)
-    SELECT queue, event_id, topic, key, body, headers, created_at FROM letter RETURNING queue)
-SELECT queue, pg_notify($2, queue) FROM risen
-"""
-_DEPTHS = """
-SELECT queue, count(*) AS depth FROM outbox GROUP BY queue
-UNION ALL SELECT queue || '.dead', count(*) FROM dead_letters GROUP BY queue
-"""
 
 
 class LocalBroker:
@@ -52,10 +38,8 @@ class LocalBroker:
 
     async def dead_letters(self, queue: str | None = None, *, limit: int = 100) -> Sequence[DeadLetter]:
         """List what was given up on, oldest first."""
-        try:
-            rows = await self._db.fetch(_LETTERS, queue, limit)
-        except UnavailableError as error:
-            raise BrokerError(str(error)) from error
+        with _broker_errors():
+            rows = await outbox.dead_letters(self._db, queue, limit=limit)
         return [
             DeadLetter(
                 id=str(row["id"]),
@@ -69,31 +53,24 @@ class LocalBroker:
 
     async def replay(self, letter_id: str) -> bool:
         """Move a dead letter back to its queue as a first attempt; False if there is none such."""
-        return await self._change(_REPLAY, letter_id, CHANNEL)
+        row_id = _row_id(letter_id)
+        with _broker_errors():
+            return row_id is not None and await outbox.replay(self._db, row_id)
 
     async def delete(self, letter_id: str) -> bool:
         """Forget a dead letter for good; False if there is none such."""
-        return await self._change("DELETE FROM dead_letters WHERE id = $1 RETURNING id", letter_id)
+        row_id = _row_id(letter_id)
+        with _broker_errors():
+            return row_id is not None and await outbox.delete(self._db, row_id)
 
     async def depths(self) -> Mapping[str, int]:
         """Return how many rows each queue holds, those at work and those put off included."""
-        try:
-            rows = await self._db.fetch(_DEPTHS)
-        except UnavailableError as error:
-            raise BrokerError(str(error)) from error
-        empty = {name: 0 for queue in QUEUES for name in (queue, f"{queue}.dead")}
-        return empty | {row["queue"]: row["depth"] for row in rows}
+        with _broker_errors():
+            found = await outbox.depths(self._db)
+        return {name: 0 for queue in QUEUES for name in (queue, f"{queue}.dead")} | found
 
     async def close(self) -> None:
         """Do nothing: the database belongs to whoever opened it."""
-
-    async def _change(self, sql: str, letter_id: str, *args: object) -> bool:
-        if not (letter_id.isascii() and letter_id.isdigit()) or int(letter_id) >= 1 << 63:
-            return False
-        try:
-            return bool(await self._db.fetch(sql, int(letter_id), *args))
-        except UnavailableError as error:
-            raise BrokerError(str(error)) from error
 
 
 class _Consumer:
@@ -182,3 +159,19 @@ class _Consumer:
             await lane.close()
         except UnavailableError as error:
             log.info("outbox_lane_lost", queue=self._queue, error=str(error))
+
+
+@contextmanager
+def _broker_errors() -> Iterator[None]:
+    try:
+        yield
+    except UnavailableError as error:
+        raise BrokerError(str(error)) from error
+
+
+def _row_id(dead_letter_id: str) -> int | None:
+    """Return the id of a row of `dead_letters`, or None for a text that no row can have."""
+    if not (dead_letter_id.isascii() and dead_letter_id.isdigit()):
+        return None
+    row_id = int(dead_letter_id)
+    return row_id if row_id < 1 << 63 else None

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import structlog
 
 from storage.errors import UnavailableError
+from storage.postgres import outbox
 from storage.postgres.database import Database
 from workers.broker.backoff import reconnect_pause
 from workers.broker.claims import message_of
@@ -22,17 +23,6 @@ BATCH = 200  # rows a transaction; all are published at once and their confirms 
 REFUSED_DELAY = 5.0  # seconds before a row that alone was refused is tried again
 
 log = structlog.get_logger(__name__)
-
-_CLAIM = """
-SELECT id, event_id, topic, key, body, headers FROM outbox
-WHERE queue = $1 AND available_at <= statement_timestamp()
-ORDER BY available_at, id LIMIT $2 FOR UPDATE SKIP LOCKED
-"""
-_POSTPONE = """
-UPDATE outbox SET attempts = attempts + 1, last_error = refused.error,
-    available_at = clock_timestamp() + make_interval(secs => $3)
-FROM unnest($1::bigint[], $2::text[]) AS refused (id, error) WHERE outbox.id = refused.id
-"""
 
 
 class EventPublisher(Protocol):
@@ -83,7 +73,7 @@ class Relay:
         async with self._db.transaction() as tx:
             # A removal that a crash undoes only publishes again: no need to wait for the disk.
             await tx.execute("SET LOCAL synchronous_commit = off")
-            rows = await tx.fetch(_CLAIM, queue, size)
+            rows = await outbox.claim(tx, queue, limit=size)
             if not rows:
                 return 0
             target = None if queue == RELAY else queue
@@ -92,12 +82,12 @@ class Relay:
             refused = [(row, error) for row, error in zip(rows, outcomes, strict=True) if error is not None]
             if not confirmed and not all(isinstance(error, UnroutableError) for _, error in refused):
                 raise refused[0][1]
-            await tx.execute("DELETE FROM outbox WHERE id = ANY($1::bigint[])", confirmed)
+            await outbox.finish(tx, confirmed)
             if refused:
                 # The broker answers, so it is these rows: let them not stand in the way of the rest.
                 log.error("relay_refused", queue=queue, rows=len(refused), error=str(refused[0][1]))
-                ids, errors = [row["id"] for row, _ in refused], [describe(error) for _, error in refused]
-                await tx.execute(_POSTPONE, ids, errors, REFUSED_DELAY)
+                errors = {row["id"]: describe(error) for row, error in refused}
+                await outbox.postpone(tx, errors, delay=REFUSED_DELAY)
         return len(rows)
 
     async def _publish(self, row: Any, queue: str | None) -> BrokerError | None:
