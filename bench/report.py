@@ -14,14 +14,16 @@ from rich.console import Console
 from rich.table import Table
 
 RESULTS = Path(__file__).parent / "results"
+RATIO, COUNT = "×", ""  # units that do not depend on the speed of the machine
+_UNITS_OF_GOALS = (RATIO, COUNT)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Figure:
-    """One measured quantity: the median of several runs, their least and greatest, and what was to be reached.
+    """One measured quantity: the median of several runs, their least and greatest, and the goal, if there is one.
 
-    `goal` is a sentence such as "≤ 10" and `reached` says whether the median does; both None for what is only
-    shown beside the others.
+    `goal` is a text such as "≤ 1.5" and `reached` says whether the median meets it; both are None for a figure that is
+    only reported. `stands_for` names the physical or peer limit behind the goal.
     """
 
     group: str
@@ -33,6 +35,7 @@ class Figure:
     runs: int
     goal: str | None = None
     reached: bool | None = None
+    stands_for: str | None = None
 
 
 def figure(
@@ -43,14 +46,21 @@ def figure(
     *,
     at_most: float | None = None,
     at_least: float | None = None,
+    stands_for: str | None = None,
 ) -> Figure:
-    """Return the figure of several runs, held against a bound if there is one."""
+    """Return the figure of several runs, compared with a bound if there is one.
+
+    Raises ValueError for a goal in a unit of time, size or rate, or without the limit that it stands for: such a goal
+    would judge the machine, not the code.
+    """
     median = statistics.median(values)
     goal, reached = None, None
     if at_most is not None:
         goal, reached = f"≤ {at_most:g}", median <= at_most
     if at_least is not None:
         goal, reached = f"≥ {at_least:g}", median >= at_least
+    if goal is not None and (unit not in _UNITS_OF_GOALS or stands_for is None):
+        raise ValueError(f"the goal of {name!r} must be a ratio or a count, and state the limit that it stands for")
     return Figure(
         group=group,
         name=name,
@@ -61,7 +71,13 @@ def figure(
         runs=len(values),
         goal=goal,
         reached=reached,
+        stands_for=stands_for,
     )
+
+
+def ratios(ours: Sequence[float], theirs: Sequence[float]) -> list[float]:
+    """Return the ratio of each run to the yardstick that was measured in the same run."""
+    return [one / other for one, other in zip(ours, theirs, strict=True)]
 
 
 def percentile(values: Sequence[float], share: float) -> float:
@@ -70,8 +86,8 @@ def percentile(values: Sequence[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, max(0, round(share * len(ordered)) - 1))]
 
 
-def show(figures: Sequence[Figure]) -> None:
-    """Print the table."""
+def show(figures: Sequence[Figure], console: Console | None = None) -> None:
+    """Print the table, and below it the limit that each goal stands for."""
     table = Table(title="PicShare benchmarks: median (least – greatest) of several runs in one go")
     for heading, justify in (
         ("what", "left"),
@@ -86,7 +102,11 @@ def show(figures: Sequence[Figure]) -> None:
         verdict = {None: "", True: "[green]reached[/]", False: "[red]missed[/]"}[item.reached]
         spread = f"{item.least:,.3g} – {item.greatest:,.3g}"
         table.add_row(item.group, item.name, f"{item.median:,.4g} {item.unit}", spread, item.goal or "", verdict)
-    Console(width=140).print(table)
+    output = console or Console(width=140)
+    output.print(table)
+    for item in figures:
+        if item.goal is not None:
+            output.print(f"{item.name} {item.goal}: {item.stands_for}", style="dim", highlight=False)
 
 
 def keep(figures: Sequence[Figure], path: Path | None = None) -> Path:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import aiohttp
 
-from bench.report import Figure, figure
+from bench.report import RATIO, Figure, figure
 from bench.sockets.client.frames import client_frame
 from bench.sockets.client.greeting import Manners, websocket_upgrade
+from bench.sockets.machine.bare_loop import SOCKETS
 from bench.sockets.server import STATE
 from server.live.routes import WEBSOCKET
 
 MANNERS = Manners(upgrade=websocket_upgrade(WEBSOCKET), ping=b"{}", pong=client_frame(b"{}"))
-LONGEST_STALL = 20.0  # milliseconds that the event loop may be kept from what is due
+LONGEST_STALL = 8.0  # turns of a bare loop
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,18 +27,30 @@ class State:
     stall: float
     collection: float
 
-    def figures(self, when: str) -> list[Figure]:
-        """Return the stalls as figures; `when` says what the process did so far."""
+    def figures(self, when: str, turns: Sequence[float]) -> list[Figure]:
+        """Return the stalls as figures: of the run so far, which `when` names, and in turns of the bare loop.
+
+        `turns` are milliseconds of `bare_turn`, measured between the rounds of the same run.
+        """
         return [
-            figure("event loop", f"longest stall, {when}", "ms", [self.stall], at_most=LONGEST_STALL),
+            figure("event loop", f"longest stall, {when}", "ms", [self.stall]),
             figure("event loop", "longest run of the garbage collector", "ms", [self.collection]),
+            figure("event loop", f"a bare loop's turn over {SOCKETS:,} ready sockets", "ms", turns),
+            figure(
+                "event loop",
+                "longest stall : that turn",
+                RATIO,
+                [self.stall / turn for turn in turns],
+                at_most=LONGEST_STALL,
+                stands_for=f"one recv and one send for each of {LONGEST_STALL * SOCKETS:,.0f} ready sockets",
+            ),
         ]
 
 
-def command(kind: str, port: int, environment: Mapping[str, str]) -> list[str]:
-    """Return the command of `bench.sockets.server` with these settings."""
+def command(module: str, arguments: Sequence[str], environment: Mapping[str, str]) -> list[str]:
+    """Return the command of a server's module with these settings."""
     settings = [f"{name}={value}" for name, value in environment.items()]
-    return ["env", *settings, sys.executable, "-m", "bench.sockets.server", kind, str(port)]
+    return ["env", *settings, sys.executable, "-m", module, *arguments]
 
 
 async def is_ready(port: int) -> bool:

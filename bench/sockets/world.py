@@ -5,8 +5,8 @@ from __future__ import annotations
 import itertools
 import secrets
 import tempfile
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -48,6 +48,9 @@ class LiveServer:
     port: int
 
 
+Launch = Callable[..., AbstractAsyncContextManager[LiveServer]]  # a module's name and its arguments
+
+
 class World:
     """An author, `followers` (ids), and what acts on them; `live` is the server under test."""
 
@@ -60,7 +63,9 @@ class World:
         chunk: EventHandler,
         author: int,
         followers: list[int],
+        launch: Launch,
     ) -> None:
+        self._launch = launch
         self.stores = stores
         self.live = live
         self.author = author
@@ -111,11 +116,21 @@ class World:
             )
 
     @asynccontextmanager
-    async def people(self, number: int) -> AsyncIterator[Remote]:
-        """Run a process that holds `People`; each number has a loopback address, and so ports, of its own."""
-        make = partial(People, manners=MANNERS, port=self.live.port, source=f"127.0.0.{10 + number}")
+    async def people(self, number: int, server: LiveServer | None = None) -> AsyncIterator[Remote]:
+        """Run a process that holds `People`; each number has a loopback address, and so ports, of its own.
+
+        They connect to `server`, by default the live server under test.
+        """
+        port = (server or self.live).port
+        make = partial(People, manners=MANNERS, port=port, source=f"127.0.0.{10 + number}")
         async with remote(make) as near:
             yield near
+
+    @asynccontextmanager
+    async def bare_server(self) -> AsyncIterator[LiveServer]:
+        """Run `bench.sockets.bare_server` with the same secret on the same core for the time of the block."""
+        async with self._launch("bench.sockets.bare_server") as server:
+            yield server
 
 
 @asynccontextmanager
@@ -136,17 +151,28 @@ async def world(cores: Cores, followers: int) -> AsyncIterator[World]:
         author, people = await _community(stores.db, followers)
         context = worker_context("fanout", settings, stores, Metrics("bench"))
         handlers = await stack.enter_async_context(open_handlers(worker("fanout"), context))
-        port = free_port()
-        line = cores.serving(command("real", port, environment))
-        pid = await stack.enter_async_context(serving(line, name="live", folder=folder, ready=lambda: is_ready(port)))
+        launch = partial(_launch, cores, folder, environment)
         yield World(
             stores=stores,
             settings=settings,
-            live=LiveServer(pid=pid, port=port),
+            live=await stack.enter_async_context(launch("bench.sockets.server", "real")),
             chunk=handlers[FanoutChunk.topic],
             author=author,
             followers=people,
+            launch=launch,
         )
+
+
+@asynccontextmanager
+async def _launch(
+    cores: Cores, folder: Path, environment: Mapping[str, str], module: str, *arguments: str
+) -> AsyncIterator[LiveServer]:
+    """Run a server's module on the server's core until the end of the block; it is given a free port."""
+    port = free_port()
+    line = cores.serving(command(module, [*arguments, str(port)], environment))
+    name = module.rpartition(".")[2]
+    async with serving(line, name=name, folder=folder, ready=lambda: is_ready(port)) as pid:
+        yield LiveServer(pid=pid, port=port)
 
 
 def _sections(environment: dict[str, str]) -> dict[str, dict[str, str]]:

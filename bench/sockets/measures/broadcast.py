@@ -14,9 +14,10 @@ from functools import partial
 from pathlib import Path
 
 from bench.cores import Cores
-from bench.report import Figure, figure
+from bench.report import RATIO, Figure, figure, ratios
 from bench.sockets.client.audience import Audience
 from bench.sockets.client.remote import Remote, remote
+from bench.sockets.machine.bare_loop import bare_turn
 from bench.sockets.machine.usage import cpu_seconds
 from bench.sockets.peers.installed import require_peers
 from bench.sockets.peers.nchan import NCHAN
@@ -77,11 +78,13 @@ async def measure(cores: Cores, *, quick: bool) -> list[Figure]:
         stands = [
             await stack.enter_async_context(_stand(peer, number, folder, cores)) for number, peer in enumerate(PEERS)
         ]
+        turns = [await bare_turn(cores)]
         for load in loads:
             await _run(stands, load)
             figures += _figures(stands, load)
+            turns.append(await bare_turn(cores))
         ours = await state(stands[0].running.port)
-    return [*figures, *ours.figures("connecting and broadcasting")]
+    return [*figures, *ours.figures("connecting and broadcasting", turns)]
 
 
 @asynccontextmanager
@@ -119,15 +122,22 @@ def _figures(stands: list[_Stand], load: _Load) -> list[Figure]:
     single, bursts = (f"{kind}, {load.sockets:,} sockets" for kind in (SINGLE, BURSTS))
     figures = [figure(single, stand.name, UNIT, stand.costs[SINGLE]) for stand in stands]
     for peer in peers:
-        ratios = _ratios(ours.costs[SINGLE], peer.costs[SINGLE])
-        figures.append(figure(single, f"PicShare : {peer.name}", "×", ratios, at_most=GOALS[peer.name]))
+        goal = GOALS[peer.name]
+        figures.append(
+            figure(
+                single,
+                f"PicShare : {peer.name}",
+                RATIO,
+                ratios(ours.costs[SINGLE], peer.costs[SINGLE]),
+                at_most=goal,
+                stands_for=f"{goal:g} of the CPU that {peer.name} needs to deliver the same message",
+            )
+        )
     figures += [figure(bursts, stand.name, UNIT, stand.costs[BURSTS]) for stand in stands]
+    limit = f"one write for {BURST} messages instead of one each, which would cost {1 / BURST:g}"
     for stand in stands:
-        shares = _ratios(stand.costs[BURSTS], stand.costs[SINGLE])
-        goal = BURST_GOAL if stand is ours else None
-        figures.append(figure(bursts, f"{stand.name} : its one at a time", "×", shares, at_most=goal))
+        shares = ratios(stand.costs[BURSTS], stand.costs[SINGLE])
+        share = BURST_GOAL if stand is ours else None
+        name = f"{stand.name} : its one at a time"
+        figures.append(figure(bursts, name, RATIO, shares, at_most=share, stands_for=limit if share else None))
     return figures
-
-
-def _ratios(ours: list[float], theirs: list[float]) -> list[float]:
-    return [one / other for one, other in zip(ours, theirs, strict=True)]

@@ -1,33 +1,45 @@
 """A storm: many come back at once and recover, while others are connected and hear a steady trickle.
 
 The network of the many is lost, a photo reaches their feeds meanwhile, then all of them return within a second. How
-late the trickle is for those who stayed is measured from that loss until the last one is back.
+late the trickle is for those who stayed is measured from that loss until the last one is back. The yardstick is the
+same storm at a bare aiohttp handler on the same core, in turns with ours.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
+
+import aiohttp
+import orjson
 
 from bench.cores import Cores
-from bench.report import Figure, figure, percentile
+from bench.report import COUNT, RATIO, Figure, figure, percentile, ratios
+from bench.sockets.bare_server import PUBLISH
 from bench.sockets.client.arrivals import Arrived
 from bench.sockets.client.people import sent_now
 from bench.sockets.client.remote import Remote
+from bench.sockets.machine.bare_loop import bare_turn
 from bench.sockets.under_test import state
 from bench.sockets.world import World, world
 from channels.bus.envelope import stream_body
 from tests.support.eventually import eventually
 from workers.jobs.publications import NOTIFICATIONS
 
-GOAL = 250.0  # milliseconds
+GOAL = 1.0
+BARE = "a bare aiohttp handler"
 INTERVAL = 0.05  # seconds between two publications
 RECIPIENTS = 100  # of each
 SPREAD = 1.0  # seconds
 CALM = 3.0  # seconds
 _AT_ONCE = 100
 _DEADLINE = 120.0  # seconds for all to be back
+
+
+Publish = Callable[[Sequence[int]], Awaitable[int]]  # to some users; returns how many of them are connected
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,45 +52,90 @@ class _Storm:
     returned: Arrived
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Side:
+    """One of the two servers: how it publishes, those who stay connected, and those who come back."""
+
+    publish: Publish
+    calm: Remote
+    stormy: Remote
+    staying: Sequence[int]
+
+
 async def measure(cores: Cores, *, quick: bool) -> list[Figure]:
-    """Return the delays, how long the storm lasted, what failed, and the longest stall."""
-    staying, leaving, runs = (300, 1500, 1) if quick else (2000, 10_000, 3)
-    async with world(cores, staying + leaving) as service, service.people(0) as calm, service.people(1) as stormy:
-        await calm.call("enter", service.tokens(service.followers[:staying]), _AT_ONCE)
-        tokens = service.tokens(service.followers[staying:])
-        await stormy.call("enter", tokens, _AT_ONCE)
-        storms = [await _storm(service, calm, stormy, tokens, staying) for _ in range(runs)]
+    """Return the delays at both servers, how long the storms lasted, what failed, and the longest stall."""
+    staying, leaving, runs = (300, 1500, 2) if quick else (2000, 10_000, 3)
+    async with AsyncExitStack() as stack:
+        service = await stack.enter_async_context(world(cores, staying + leaving))
+        bare = await stack.enter_async_context(service.bare_server())
+        http = await stack.enter_async_context(aiohttp.ClientSession(f"http://127.0.0.1:{bare.port}"))
+        tokens = service.tokens(service.followers)
+        sides = []
+        for number, (server, publish) in enumerate(
+            ((service.live, _publisher(service)), (bare, _bare_publisher(http)))
+        ):
+            calm = await stack.enter_async_context(service.people(2 * number, server))
+            stormy = await stack.enter_async_context(service.people(2 * number + 1, server))
+            await calm.call("enter", tokens[:staying], _AT_ONCE)
+            await stormy.call("enter", tokens[staying:], _AT_ONCE)
+            sides.append(_Side(publish=publish, calm=calm, stormy=stormy, staying=service.followers[:staying]))
+        ours, theirs, turns = [], [], []
+        for _ in range(runs):
+            turns.append(await bare_turn(cores))
+            ours.append(await _storm(sides[0], tokens[staying:], partial(_new_photo, service)))
+            theirs.append(await _storm(sides[1], tokens[staying:], _nothing))
         now = await state(service.live.port)
+    assert all(storm.returned.publications >= leaving for storm in ours), ours
     group = f"{leaving:,} come back, {staying:,} listen"
-    returned = [storm.returned for storm in storms]
+    return [*_delays(group, ours, theirs), *_returns(group, ours, theirs), *now.figures("in the storm", turns)]
+
+
+def _delays(group: str, ours: Sequence[_Storm], theirs: Sequence[_Storm]) -> list[Figure]:
+    ours_p99, theirs_p99 = [storm.p99 for storm in ours], [storm.p99 for storm in theirs]
+    return [
+        figure(group, "delay of the connected, p99", "ms", ours_p99),
+        figure(group, f"the same at {BARE}", "ms", theirs_p99),
+        figure(
+            group,
+            "ratio of both",
+            RATIO,
+            ratios(ours_p99, theirs_p99),
+            at_most=GOAL,
+            stands_for=f"{BARE} that verifies the same tokens, in a storm of as many clients",
+        ),
+        figure(group, "the longest", "ms", [storm.longest for storm in ours]),
+        figure(group, f"the longest at {BARE}", "ms", [storm.longest for storm in theirs]),
+        figure(group, "p99 before the storm", "ms", [storm.calm for storm in ours]),
+    ]
+
+
+def _returns(group: str, ours: Sequence[_Storm], theirs: Sequence[_Storm]) -> list[Figure]:
+    returned = [storm.returned for storm in ours]
     unrecovered = [float(item.lost) for item in returned]
     failed = [float(sum(item.failures.values())) for item in returned]
     for reason, times in sorted({pair for item in returned for pair in item.failures.items()}):
         print(f"  failed attempts: {times} × {reason}")
     return [
-        figure(group, "delay of the connected, p99", "ms", [storm.p99 for storm in storms], at_most=GOAL),
-        figure(group, "the longest", "ms", [storm.longest for storm in storms]),
-        figure(group, "p99 before the storm", "ms", [storm.calm for storm in storms]),
-        figure(group, "until everybody is back", "s", [item.seconds for item in returned]),
-        figure(group, "streams not recovered", "", unrecovered, at_most=0),
-        figure(group, "failed attempts", "", failed),
-        *now.figures("in the storm"),
+        figure(group, "until all are back", "s", [item.seconds for item in returned]),
+        figure(group, f"the same at {BARE}, without recovery", "s", [storm.returned.seconds for storm in theirs]),
+        figure(group, "streams not recovered", COUNT, unrecovered, at_most=0, stands_for="no gap in a stream"),
+        figure(group, "failed attempts", COUNT, failed),
     ]
 
 
-async def _storm(service: World, calm: Remote, stormy: Remote, tokens: list[str], staying: int) -> _Storm:
-    trickle = _Trickle(service, service.followers[:staying], calm)
-    await calm.call("take_delays")
+async def _storm(side: _Side, tokens: list[str], meanwhile: Callable[[], Awaitable[None]]) -> _Storm:
+    """Cut the connections of one side, do something, and let them come back."""
+    trickle = _Trickle(side.publish, side.staying, side.calm)
+    await side.calm.call("take_delays")
     flowing = asyncio.create_task(trickle.run())
     await asyncio.sleep(CALM)
     before = await trickle.delays()
-    await stormy.call("leave")
-    await service.fan_out(await service.new_photo())
-    returned: Arrived = await stormy.call("come_back", tokens, SPREAD, _DEADLINE)
+    await side.stormy.call("leave")
+    await meanwhile()
+    returned: Arrived = await side.stormy.call("come_back", tokens, SPREAD, _DEADLINE)
     trickle.over = True
     await flowing
     during = await trickle.delays()
-    assert returned.publications >= len(tokens), returned
     return _Storm(
         calm=percentile(before, 0.99),
         p99=percentile(during, 0.99),
@@ -87,11 +144,38 @@ async def _storm(service: World, calm: Remote, stormy: Remote, tokens: list[str]
     )
 
 
+async def _new_photo(service: World) -> None:
+    await service.fan_out(await service.new_photo())
+
+
+async def _nothing() -> None:
+    """Let nothing reach the feeds: the bare handler has none."""
+
+
+def _publisher(service: World) -> Publish:
+    async def publish(recipients: Sequence[int]) -> int:
+        body = stream_body(NOTIFICATIONS, sent_now())
+        online: int = await service.stores.publisher.to_users(recipients, body)
+        return online
+
+    return publish
+
+
+def _bare_publisher(http: aiohttp.ClientSession) -> Publish:
+    async def publish(recipients: Sequence[int]) -> int:
+        publication = {"channel": NOTIFICATIONS, "pub": {"data": orjson.Fragment(sent_now())}}
+        text = orjson.dumps({"push": publication}).decode()
+        async with http.post(PUBLISH, data=orjson.dumps({"users": list(recipients), "text": text})) as response:
+            return int(await response.text())
+
+    return publish
+
+
 class _Trickle:
     """Publish to some of the listeners after the other, regularly, until `over`."""
 
-    def __init__(self, service: World, listeners: Sequence[int], clients: Remote) -> None:
-        self._publisher = service.stores.publisher
+    def __init__(self, publish: Publish, listeners: Sequence[int], clients: Remote) -> None:
+        self._publish = publish
         self._listeners = listeners
         self._clients = clients
         self._sent = 0
@@ -104,8 +188,8 @@ class _Trickle:
             recipients = self._listeners[at : at + RECIPIENTS]
             at = (at + RECIPIENTS) % len(self._listeners)
             self._sent += len(recipients)
-            online = await self._publisher.to_users(recipients, stream_body(NOTIFICATIONS, sent_now()))
-            assert online == len(recipients), f"{len(recipients) - online} of those who stayed are not registered"
+            online = await self._publish(recipients)
+            assert online == len(recipients), f"{len(recipients) - online} of those who stayed are not connected"
             await asyncio.sleep(INTERVAL)
 
     async def delays(self) -> list[float]:

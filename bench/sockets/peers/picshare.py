@@ -48,7 +48,7 @@ async def _run(folder: Path, cores: Cores) -> AsyncIterator[Running]:
     async with redis_on(folder) as redis_port:
         port = free_port()
         environment = {"PICSHARE_REDIS__URL": f"redis://127.0.0.1:{redis_port}"}
-        command = cores.serving(under_test.command("bare", port, environment))
+        command = cores.serving(under_test.command("bench.sockets.server", ["bare", str(port)], environment))
         async with serving(command, name="picshare", folder=folder, ready=lambda: under_test.is_ready(port)) as pid:
             yield Running(pid=pid, port=port, publish_port=redis_port, dialect=PicShareDialect())
 

@@ -16,7 +16,11 @@ async def measure(name: str, quick: bool) -> list[Figure]:
     """Return a figure, or break down."""
     if name == "broken":
         raise RuntimeError("no engine")
-    return [figure(name, "quick" if quick else "thorough", "s", [2.0], at_most=1.0 if name == "slow" else 3.0)]
+    return [
+        figure(
+            name, "quick" if quick else "thorough", "×", [2.0], at_most=1.0 if name == "slow" else 3.0, stands_for="x"
+        )
+    ]
 
 
 @pytest.mark.parametrize(
