@@ -73,7 +73,7 @@ async def measure(*, quick: bool) -> list[Figure]:
             RATIO,
             ratios(rates, zadd_rates),
             at_least=2.0,
-            stands_for="twice the usual way to keep feeds, which finds and notifies no follower",
+            limit="twice the usual way to keep feeds, which finds and notifies no follower",
         ),
         figure(
             GROUP,
@@ -81,7 +81,7 @@ async def measure(*, quick: bool) -> list[Figure]:
             RATIO,
             ratios(rates, setrange_rates),
             at_least=1.0,
-            stands_for="one command of 16 bytes per feed: the least work where each feed is a command of its own",
+            limit="one command of 16 bytes per feed: the least work where each feed is a command of its own",
         ),
         figure(
             GROUP,
@@ -89,7 +89,7 @@ async def measure(*, quick: bool) -> list[Figure]:
             RATIO,
             [size / (FULL * ENTRY_BYTES) for size in sizes],
             at_most=1.25,
-            stands_for="the entries themselves; a quarter is left for the header and Redis' rounding of sizes",
+            limit="the entries themselves; a quarter is left for the header and Redis' rounding of sizes",
         ),
     ]
 

@@ -52,7 +52,7 @@ async def measure(*, quick: bool) -> list[Figure]:
             RATIO,
             ratios(feed, memory),
             at_least=0.4,
-            stands_for="a handler behind the same edge that returns the finished bytes from memory",
+            limit="a handler behind the same edge that returns the finished bytes from memory",
         ),
         figure(GROUP, "ratio to bare aiohttp", RATIO, ratios(feed, bare)),
     ]

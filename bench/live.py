@@ -84,7 +84,7 @@ def _like_figures(measured: _Delays) -> list[Figure]:
             RATIO,
             ratios(measured.like_p50, measured.floor_p50),
             at_most=LIKE_GOAL,
-            stands_for=f"{FLOOR}: what the engines and the kernel need for one durable change that is delivered",
+            limit=f"{FLOOR}: what the engines and the kernel need for one durable change that is delivered",
         ),
         figure(
             LIKES,
@@ -92,7 +92,7 @@ def _like_figures(measured: _Delays) -> list[Figure]:
             RATIO,
             ratios(measured.like_p99, measured.floor_p99),
             at_most=LIKE_P99_GOAL,
-            stands_for="the same chain at its own 99th percentile",
+            limit="the same chain at its own 99th percentile",
         ),
     ]
 
@@ -110,7 +110,7 @@ def _upload_figures(measured: _Delays) -> list[Figure]:
             RATIO,
             ratios(measured.upload, least),
             at_most=UPLOAD_GOAL,
-            stands_for=f"the decoder alone on the same picture, then {FLOOR}",
+            limit=f"the decoder alone on the same picture, then {FLOOR}",
         ),
     ]
 

@@ -23,7 +23,7 @@ class Figure:
     """One measured quantity: the median of several runs, their least and greatest, and the goal, if there is one.
 
     `goal` is a text such as "≤ 1.5" and `reached` says whether the median meets it; both are None for a figure that is
-    only reported. `stands_for` names the physical or peer limit behind the goal.
+    only reported. `limit` names the physical or peer limit behind the goal.
     """
 
     group: str
@@ -35,7 +35,7 @@ class Figure:
     runs: int
     goal: str | None = None
     reached: bool | None = None
-    stands_for: str | None = None
+    limit: str | None = None
 
 
 def figure(
@@ -46,12 +46,12 @@ def figure(
     *,
     at_most: float | None = None,
     at_least: float | None = None,
-    stands_for: str | None = None,
+    limit: str | None = None,
 ) -> Figure:
     """Return the figure of several runs, compared with a bound if there is one.
 
-    Raises ValueError for a goal in a unit of time, size or rate, or without the limit that it stands for: such a goal
-    would judge the machine, not the code.
+    Raises ValueError for a goal in a unit of time, size or rate, which would judge the machine and not the code, or
+    without the limit that it is derived from.
     """
     median = statistics.median(values)
     goal, reached = None, None
@@ -59,8 +59,10 @@ def figure(
         goal, reached = f"≤ {at_most:g}", median <= at_most
     if at_least is not None:
         goal, reached = f"≥ {at_least:g}", median >= at_least
-    if goal is not None and (unit not in _UNITS_OF_GOALS or stands_for is None):
-        raise ValueError(f"the goal of {name!r} must be a ratio or a count, and state the limit that it stands for")
+    if goal is not None and (unit not in _UNITS_OF_GOALS or limit is None):
+        raise ValueError(
+            f"the goal of {name!r} must be a ratio or a count, and state the limit that it is derived from"
+        )
     return Figure(
         group=group,
         name=name,
@@ -71,7 +73,7 @@ def figure(
         runs=len(values),
         goal=goal,
         reached=reached,
-        stands_for=stands_for,
+        limit=limit,
     )
 
 
@@ -87,7 +89,7 @@ def percentile(values: Sequence[float], share: float) -> float:
 
 
 def show(figures: Sequence[Figure], console: Console | None = None) -> None:
-    """Print the table, and below it the limit that each goal stands for."""
+    """Print the table, and below it the limit behind each goal."""
     table = Table(title="PicShare benchmarks: median (least – greatest) of several runs in one go")
     for heading, justify in (
         ("what", "left"),
@@ -106,7 +108,7 @@ def show(figures: Sequence[Figure], console: Console | None = None) -> None:
     output.print(table)
     for item in figures:
         if item.goal is not None:
-            output.print(f"{item.name} {item.goal}: {item.stands_for}", style="dim", highlight=False)
+            output.print(f"{item.name} {item.goal}: {item.limit}", style="dim", highlight=False)
 
 
 def keep(figures: Sequence[Figure], path: Path | None = None) -> Path:

@@ -43,7 +43,7 @@ async def measure(*, quick: bool) -> list[Figure]:
             RATIO,
             [growth / AT_ONCE / IMAGE_BYTES for growth in growths],
             at_most=0.5,
-            stands_for="half of a server that holds each body in memory once",
+            limit="half of a server that holds each body in memory once",
         ),
     ]
 

@@ -42,7 +42,7 @@ class State:
                 RATIO,
                 [self.stall / turn for turn in turns],
                 at_most=LONGEST_STALL,
-                stands_for=f"one recv and one send for each of {LONGEST_STALL * SOCKETS:,.0f} ready sockets",
+                limit=f"one recv and one send for each of {LONGEST_STALL * SOCKETS:,.0f} ready sockets",
             ),
         ]
 

@@ -130,7 +130,7 @@ def _figures(stands: list[_Stand], load: _Load) -> list[Figure]:
                 RATIO,
                 ratios(ours.costs[SINGLE], peer.costs[SINGLE]),
                 at_most=goal,
-                stands_for=f"{goal:g} of the CPU that {peer.name} needs to deliver the same message",
+                limit=f"{goal:g} of the CPU that {peer.name} needs to deliver the same message",
             )
         )
     figures += [figure(bursts, stand.name, UNIT, stand.costs[BURSTS]) for stand in stands]
@@ -139,5 +139,5 @@ def _figures(stands: list[_Stand], load: _Load) -> list[Figure]:
         shares = ratios(stand.costs[BURSTS], stand.costs[SINGLE])
         share = BURST_GOAL if stand is ours else None
         name = f"{stand.name} : its one at a time"
-        figures.append(figure(bursts, name, RATIO, shares, at_most=share, stands_for=limit if share else None))
+        figures.append(figure(bursts, name, RATIO, shares, at_most=share, limit=limit if share else None))
     return figures

@@ -53,11 +53,11 @@ async def measure(cores: Cores, *, quick: bool) -> list[Figure]:
             RATIO,
             ratios(ours, theirs),
             at_least=GOAL,
-            stands_for="aiohttp's handshake and one token, without streams, positions, registration, limits or metrics",
+            limit="aiohttp's handshake and one token, without streams, positions, registration, limits or metrics",
         ),
         figure(GROUP, "by the clock, engines and clients on the other core", "/s", [rate.clock for rate in rates]),
         figure(GROUP, "first ones, whose feeds have to be built", "/s", [first.core]),
-        figure(GROUP, "attempts that failed and were repeated", COUNT, [failed], at_most=0, stands_for="no refusal"),
+        figure(GROUP, "attempts that failed and were repeated", COUNT, [failed], at_most=0, limit="no refusal"),
         *now.figures(f"{AT_ONCE} connecting at a time", turns),
     ]
 

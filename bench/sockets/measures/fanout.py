@@ -49,7 +49,7 @@ async def measure(cores: Cores, *, quick: bool) -> list[Figure]:
             RATIO,
             ratios(spread, single),
             at_most=GOAL,
-            stands_for="one message to a topic that the same sockets hear: no search for recipients, no offsets",
+            limit="one message to a topic that the same sockets hear: no search for recipients, no offsets",
         ),
         *now.figures("connecting and fanning out", turns),
     ]

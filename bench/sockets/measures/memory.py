@@ -56,7 +56,7 @@ async def measure(cores: Cores, *, quick: bool) -> list[Figure]:
             RATIO,
             [growth.process / growth.slab for growth in growths],
             at_most=GOAL,
-            stands_for="what the kernel itself keeps for the same connection, which no server can avoid",
+            limit="what the kernel itself keeps for the same connection, which no server can avoid",
         ),
         *worst.figures(f"{many:,} connecting", [growth.turn for growth in growths]),
     ]

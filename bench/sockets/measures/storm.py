@@ -101,7 +101,7 @@ def _delays(group: str, ours: Sequence[_Storm], theirs: Sequence[_Storm]) -> lis
             RATIO,
             ratios(ours_p99, theirs_p99),
             at_most=GOAL,
-            stands_for=f"{BARE} that verifies the same tokens, in a storm of as many clients",
+            limit=f"{BARE} that verifies the same tokens, in a storm of as many clients",
         ),
         figure(group, "the longest", "ms", [storm.longest for storm in ours]),
         figure(group, f"the longest at {BARE}", "ms", [storm.longest for storm in theirs]),
@@ -118,7 +118,7 @@ def _returns(group: str, ours: Sequence[_Storm], theirs: Sequence[_Storm]) -> li
     return [
         figure(group, "until all are back", "s", [item.seconds for item in returned]),
         figure(group, f"the same at {BARE}, without recovery", "s", [storm.returned.seconds for storm in theirs]),
-        figure(group, "streams not recovered", COUNT, unrecovered, at_most=0, stands_for="no gap in a stream"),
+        figure(group, "streams not recovered", COUNT, unrecovered, at_most=0, limit="no gap in a stream"),
         figure(group, "failed attempts", COUNT, failed),
     ]
 

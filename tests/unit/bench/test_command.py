@@ -17,9 +17,7 @@ async def measure(name: str, quick: bool) -> list[Figure]:
     if name == "broken":
         raise RuntimeError("no engine")
     return [
-        figure(
-            name, "quick" if quick else "thorough", "×", [2.0], at_most=1.0 if name == "slow" else 3.0, stands_for="x"
-        )
+        figure(name, "quick" if quick else "thorough", "×", [2.0], at_most=1.0 if name == "slow" else 3.0, limit="x")
     ]
 
 

@@ -24,7 +24,7 @@ def test_the_median_is_held_against_the_goal(
     at_most: float | None, at_least: float | None, goal: str | None, reached: bool | None
 ) -> None:
     """A goal is reached by the median, whatever the spread; without one nothing is claimed."""
-    item = figure("group", "name", "×", [9.0, 1.0, 2.0], at_most=at_most, at_least=at_least, stands_for="a peer")
+    item = figure("group", "name", "×", [9.0, 1.0, 2.0], at_most=at_most, at_least=at_least, limit="a peer")
     assert (item.median, item.least, item.greatest, item.runs) == (2.0, 1.0, 9.0, 3)
     assert (item.goal, item.reached) == (goal, reached)
 
@@ -35,11 +35,11 @@ def test_percentiles_are_values_that_were_measured(share: float, value: int) -> 
     assert percentile([*range(100, 0, -1)], share) == value
 
 
-@pytest.mark.parametrize(("unit", "stands_for"), [("ms", "a peer"), ("/s", "a peer"), ("×", None)])
-def test_a_goal_is_a_ratio_with_a_stated_limit(unit: str, stands_for: str | None) -> None:
-    """A goal in milliseconds or per second, or one without the limit that it stands for, is refused."""
+@pytest.mark.parametrize(("unit", "limit"), [("ms", "a peer"), ("/s", "a peer"), ("×", None)])
+def test_a_goal_is_a_ratio_with_a_stated_limit(unit: str, limit: str | None) -> None:
+    """A goal in milliseconds or per second, or one without the limit that it is derived from, is refused."""
     with pytest.raises(ValueError, match="ratio or a count"):
-        figure("group", "name", unit, [1.0], at_most=2.0, stands_for=stands_for)
+        figure("group", "name", unit, [1.0], at_most=2.0, limit=limit)
 
 
 def test_ratios_compare_the_values_of_each_run() -> None:
@@ -49,11 +49,11 @@ def test_ratios_compare_the_values_of_each_run() -> None:
         ratios([1.0, 2.0], [1.0])
 
 
-def test_the_table_states_what_each_goal_stands_for() -> None:
+def test_the_table_states_what_each_goal_limit() -> None:
     """Below the table each goal is printed with its limit; a figure without a goal is not."""
     output = io.StringIO()
     figures = [
-        figure("group", "ratio to peer", "×", [1.0], at_most=2.0, stands_for="twice the peer's cost"),
+        figure("group", "ratio to peer", "×", [1.0], at_most=2.0, limit="twice the peer's cost"),
         figure("group", "rate", "/s", [100.0]),
     ]
     show(figures, Console(file=output, width=140))
