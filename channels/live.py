@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import structlog
 from aiohttp import web
 
-from channels.bus.addressing import draw_process_id, process_channels
+from channels.bus.addressing import new_process_id, process_channels
 from channels.bus.presence_store import PresenceStore
 from channels.bus.processes import Processes
 from channels.bus.publisher import LivePublisher
@@ -120,12 +120,12 @@ def build_live(
     """Return the live layer of this process, wired and not yet running; `group_of` maps a user id to a slot group."""
     settings = settings or LiveSettings()
     metrics = metrics or NoLiveMetrics()
-    process_id = draw_process_id()
+    process_id = new_process_id()
     channels = process_channels(process_id)
     hub = Hub(WriteScheduler(metrics.live_sent, patience=settings.close_deadline))
     keepalive = Keepalive(settings)
 
-    registry = Registry(redis, process_id, group_of, hub.has_user, joined=metrics.live_joined)
+    registry = Registry(redis, process_id, group_of, hub.has_user, joined=metrics.live_online)
     recovery = StreamRecovery(hub, registry, ports.streams, settings, metrics)
     processes = Processes(redis, process_id, deadline=settings.process_deadline)
     heartbeat = Heartbeat(processes, PresenceStore(redis, group_of), recovery.forgotten, settings, metrics)
@@ -166,7 +166,7 @@ def build_live(
             admission,
             poller,
             limit=settings.message_bytes,
-            unsent=settings.outbox_bytes,
+            unsent=settings.write_buffer_bytes,
         ),
         streaming=Streaming(manager, emulation, admission, poller, settings),
     )

@@ -17,7 +17,7 @@ PROCESSES_KEY = b"live:processes"
 """The sorted set of live processes, by the millisecond at which each last said that it lives."""
 
 
-def draw_process_id() -> bytes:
+def new_process_id() -> bytes:
     """Return a fresh name for this process: 8 characters of hexadecimal."""
     return secrets.token_hex(PROCESS_ID_LENGTH // 2).encode()
 
@@ -32,7 +32,7 @@ def present_key(group: int) -> bytes:
     return b"present:{%d}" % group
 
 
-def seen_key(group: int) -> bytes:
+def last_seen_key(group: int) -> bytes:
     """Return the sorted set of who is said to be away, by the millisecond at which they were last online."""
     return b"seen:{%d}" % group
 

@@ -20,7 +20,7 @@ VERSION = 1
 _HEAD = struct.Struct(">BQI")
 _PRESENCE = struct.Struct(">QQ")
 
-PRESENCE_HEAD = bytes(msgpack.packb({"presence": bytes(_PRESENCE.size)})[: -_PRESENCE.size])
+PRESENCE_HEADER = bytes(msgpack.packb({"presence": bytes(_PRESENCE.size)})[: -_PRESENCE.size])
 """What stands before the two numbers in a presence message."""
 
 
@@ -52,8 +52,8 @@ class DisconnectOrder:
 
 
 @dataclass(frozen=True, slots=True)
-class Hear:
-    """Hear commands of a session of this process; `data` is in the form of its stream."""
+class SessionInput:
+    """Commands of a session of this process; `data` is in the form of its stream."""
 
     session: str
     data: bytes | str
@@ -65,7 +65,7 @@ class Envelope:
 
     offset: int
     user_ids: tuple[int, ...]
-    body: StreamBody | Revoke | DisconnectOrder | Hear
+    body: StreamBody | Revoke | DisconnectOrder | SessionInput
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +83,14 @@ class TopicEnd:
 
 
 @dataclass(frozen=True, slots=True)
-class PresenceNews:
+class PresenceChange:
     """A person has come, or has gone."""
 
     user_id: int
     presence: Presence
 
 
-TopicMessage = TopicData | TopicEnd | PresenceNews
+TopicMessage = TopicData | TopicEnd | PresenceChange
 
 
 def stream_body(stream: str, data: bytes) -> bytes:
@@ -114,7 +114,7 @@ def control_body(
     raise ValueError(f"there is no order {control!r}")
 
 
-def hear_body(session: str, data: bytes | str) -> bytes:
+def session_input_body(session: str, data: bytes | str) -> bytes:
     """Return the body that brings what a client of a streaming answer says."""
     return bytes(msgpack.packb({"control": "hear", "session": session, "data": data}))
 
@@ -129,12 +129,12 @@ def topic_end_body(*, spare_owner: bool) -> bytes:
     return bytes(msgpack.packb({"control": "restrict" if spare_owner else "close"}))
 
 
-def seal(user_ids: list[int], body: bytes, *, offset: int = 0) -> bytes:
+def encode_envelope(user_ids: list[int], body: bytes, *, offset: int = 0) -> bytes:
     """Return the message of a process's channel, as the scripts build it."""
     return _HEAD.pack(VERSION, offset, len(user_ids)) + struct.pack(f">{len(user_ids)}Q", *user_ids) + body
 
 
-def open_envelope(message: bytes) -> Envelope:
+def decode_envelope(message: bytes) -> Envelope:
     """Return what a message of a process's channel says; raise `BadEnvelopeError`."""
     try:
         version, offset, count = _HEAD.unpack_from(message)
@@ -146,7 +146,7 @@ def open_envelope(message: bytes) -> Envelope:
         raise BadEnvelopeError("cut short") from error
 
 
-def open_topic_message(message: bytes) -> TopicMessage:
+def decode_topic_message(message: bytes) -> TopicMessage:
     """Return what a message of a topic's channel says; raise `BadEnvelopeError`."""
     match _unpack(message):
         case {"data": bytes(data)}:
@@ -157,12 +157,12 @@ def open_topic_message(message: bytes) -> TopicMessage:
             return TopicEnd(spare_owner=True)
         case {"presence": bytes(numbers)} if len(numbers) == _PRESENCE.size:
             user_id, last_seen = _PRESENCE.unpack(numbers)
-            return PresenceNews(user_id, Presence(online=not last_seen, last_seen=last_seen or None))
+            return PresenceChange(user_id, Presence(online=not last_seen, last_seen=last_seen or None))
         case _:
             raise BadEnvelopeError("neither a publication nor a known order")
 
 
-def _body_of(packed: bytes) -> StreamBody | Revoke | DisconnectOrder | Hear:
+def _body_of(packed: bytes) -> StreamBody | Revoke | DisconnectOrder | SessionInput:
     match _unpack(packed):
         case {"stream": str(stream), "data": bytes(data)}:
             return StreamBody(stream, data)
@@ -172,7 +172,7 @@ def _body_of(packed: bytes) -> StreamBody | Revoke | DisconnectOrder | Hear:
         case {"control": "disconnect", "session": str() | None as session}:
             return DisconnectOrder(session)
         case {"control": "hear", "session": str(session), "data": bytes() | str() as data}:
-            return Hear(session, data)
+            return SessionInput(session, data)
         case _:
             raise BadEnvelopeError("neither a publication nor a known order")
 

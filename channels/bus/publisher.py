@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from channels.bus.addressing import channel_prefix, registry_key, topic_channel, user_field
-from channels.bus.envelope import seal, topic_body, topic_end_body
+from channels.bus.envelope import encode_envelope, topic_body, topic_end_body
 from channels.bus.redis_client import RedisClient, Script, live_errors, publish
 
 _CHUNK = 4000  # people a script call, so that the engine is not blocked for long
@@ -45,7 +45,7 @@ class LivePublisher:
         """Send an order to one process, whoever is connected there; return whether it lives."""
         channel = channel_prefix(0) + process_id
         with live_errors():
-            return bool(await publish(self._redis, channel, seal([], body)))
+            return bool(await publish(self._redis, channel, encode_envelope([], body)))
 
     async def close_topic(self, name: str) -> None:
         """End all subscriptions to a topic, since what it is about is gone."""

@@ -89,7 +89,7 @@ class PubSub:
                 log.warning("live_pubsub_lost", error=str(error) or type(error).__name__, retry_seconds=delay)
                 # Whatever befell these connections most likely befell the others. One that was not told of its end
                 # would cost the first command its timeout, before streams could be read again.
-                self._redis.renew()
+                self._redis.reconnect()
             finally:
                 self._lose()
             await asyncio.sleep(delay * random.uniform(0.5, 1.0))
@@ -117,7 +117,7 @@ class PubSub:
     async def _live(self) -> None:
         async with AsyncExitStack() as stack:
             async with asyncio.timeout(self._deadline):
-                await self._redis.locate()
+                await self._redis.refresh_slots()
                 places = self._places()
                 lines = {server: await self._open(server, places[server], stack) for server in places}
             self._lines, self.alive = lines, True
@@ -157,7 +157,7 @@ class PubSub:
         while True:
             await asyncio.sleep(self._deadline / 2.5)
             with suppress(RedisError, OSError, TimeoutError):  # a server that is gone is noticed by its silence
-                await self._redis.locate()
+                await self._redis.refresh_slots()
             if self._places() != places:
                 raise ConnectionLostError("the channels have moved to other servers")
 

@@ -111,12 +111,12 @@ class PubSubConnection:
         if self._subscriber is not None:
             await self._subscriber.close()
 
-    def heard(self, message: Any, *, more: bool) -> None:
+    def message_received(self, message: Any, *, more: bool) -> None:
         """Handle what the server says."""
         self._heard_at = self._loop.time()
         if not isinstance(message, list) or len(message) < 3:
             if isinstance(message, Exception):
-                self.lost(message)
+                self.connection_lost(message)
             return
         kind, channel, data = message
         if kind == self._words.message:
@@ -126,10 +126,12 @@ class PubSubConnection:
         elif kind == self._words.unsubscribed:
             if channel not in self._given_up:
                 # A server of a cluster does so when the channel's slot goes to another one.
-                self.lost(ConnectionLostError(f"{channel.decode(errors='replace')} has moved to another server"))
+                self.connection_lost(
+                    ConnectionLostError(f"{channel.decode(errors='replace')} has moved to another server")
+                )
             self._given_up -= Counter([channel])
 
-    def lost(self, error: Exception) -> None:
+    def connection_lost(self, error: Exception) -> None:
         """Learn why the connection has ended."""
         if not self._ended.done():
             self._ended.set_result(error)
@@ -143,7 +145,7 @@ class PubSubConnection:
     def _say(self, *command: str | bytes) -> None:
         if self._subscriber is None:
             raise ConnectionLostError("pub/sub is not connected")
-        self._subscriber.say(*command)
+        self._subscriber.send_command(*command)
 
     def _raise_if_ended(self) -> None:
         if self._ended.done():

@@ -16,11 +16,11 @@ from channels.contract.errors import LiveUnavailableError
 class MessageListener(Protocol):
     """What is told of a connection's messages; every method returns at once."""
 
-    def heard(self, message: Any, *, more: bool) -> None:
+    def message_received(self, message: Any, *, more: bool) -> None:
         """Take what the server said, be it an error; with `more`, it said something else that follows at once."""
         ...
 
-    def lost(self, error: Exception) -> None:
+    def connection_lost(self, error: Exception) -> None:
         """Learn that nothing is heard any more, and why."""
         ...
 
@@ -28,7 +28,7 @@ class MessageListener(Protocol):
 class Subscriber(Protocol):
     """A connection on which nobody waits for answers: all that comes is heard."""
 
-    def say(self, *command: bytes | str | int) -> None:
+    def send_command(self, *command: bytes | str | int) -> None:
         """Send a command; raise the driver's `ConnectionError` when the connection has ended."""
         ...
 
@@ -52,11 +52,11 @@ class RedisClient(Protocol):
         """Run a command where its first key or its channel lies."""
         ...
 
-    async def locate(self) -> None:
+    async def refresh_slots(self) -> None:
         """Learn anew which server each slot lies on."""
         ...
 
-    def renew(self) -> None:
+    def reconnect(self) -> None:
         """Open other connections for the commands to come, since those that stand may be dead and not told so."""
         ...
 
@@ -64,8 +64,8 @@ class RedisClient(Protocol):
         """Return the server on which a key or channel lies, as far as it is known; returns at once."""
         ...
 
-    async def subscriber(self, server: Any, ear: MessageListener) -> Subscriber:
-        """Open a connection that tells `ear` what it hears at a server."""
+    async def subscriber(self, server: Any, listener: MessageListener) -> Subscriber:
+        """Open a connection that tells `listener` what it hears at a server."""
         ...
 
 

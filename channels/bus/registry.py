@@ -16,13 +16,13 @@ from typing import Any
 import structlog
 
 from channels.bus.addressing import (
+    last_seen_key,
     presence_channel_prefix,
     present_key,
     registry_key,
-    seen_key,
     user_field,
 )
-from channels.bus.envelope import PRESENCE_HEAD
+from channels.bus.envelope import PRESENCE_HEADER
 from channels.bus.redis_client import RedisClient, Script, live_errors
 from channels.contract.errors import LiveUnavailableError
 
@@ -135,8 +135,8 @@ class Registry:
         return "".join("+" if self._is_here(user_id) else "-" for user_id in user_ids)
 
     async def _edit(self, group: int, user_ids: list[int], flags: str) -> list[int]:
-        keys = [registry_key(group), present_key(group), seen_key(group)]
-        words: list[Any] = [self._process_id, flags, presence_channel_prefix(group), PRESENCE_HEAD]
+        keys = [registry_key(group), present_key(group), last_seen_key(group)]
+        words: list[Any] = [self._process_id, flags, presence_channel_prefix(group), PRESENCE_HEADER]
         news, joined = await self._script(keys=keys, args=[*words, *map(user_field, user_ids)])
         if joined:
             self._joined(joined)

@@ -65,7 +65,7 @@ class ConnectionManager:
         return connection
 
     def received(self, connection: Connection, data: bytes | str) -> None:
-        """Hear what came in one piece; once closing, nothing is heard."""
+        """Handle the data of one frame or request body; a closed connection ignores it."""
         if connection.closed_with is not None:
             return
         try:
@@ -104,7 +104,7 @@ class ConnectionManager:
                 client=connection.client_id,
                 user_id=connection.identity.user_id if connection.identity else None,
                 waiting_bytes=waiting,
-                limit_bytes=self._settings.outbox_bytes,
+                limit_bytes=self._settings.write_buffer_bytes,
             )
             self._metrics.live_slow(waiting)
             connection.close(codes.SLOW)

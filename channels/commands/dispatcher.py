@@ -122,7 +122,7 @@ class CommandDispatcher:
     async def _presence(self, connection: Connection, question: ReadPresence) -> None:
         if connection.identity is None:
             return  # it is being closed
-        present = await self._presences.present(connection.identity, question.channel)
+        present = await self._presences.members(connection.identity, question.channel)
         if question.numbers:
             connection.send(
                 reply(question.id, "presence_stats", {"num_clients": len(present), "num_users": len(present)})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 
-from channels.bus.envelope import hear_body
+from channels.bus.envelope import session_input_body
 from channels.bus.publisher import LivePublisher
 from channels.commands.connection_manager import ConnectionManager
 from channels.connection.connection import Connection
@@ -28,13 +28,13 @@ class Emulation:
         return session
 
     def hear(self, session: str, data: bytes | str) -> None:
-        """Hear commands of a session; one that has ended meanwhile says nothing any more."""
+        """Handle commands of a session; ignore those of a session that has ended."""
         connection = self._sessions.get(session)
         if connection is not None:
             self._conversations.received(connection, data)
 
     async def pass_on(self, spoken: Spoken) -> bool:
-        """Hear commands here or where their session is; return False when no such process lives.
+        """Handle commands here, or forward them to the process of their session; return False if that process is gone.
 
         Raises `LiveUnavailableError`.
         """
@@ -43,4 +43,4 @@ class Emulation:
             return True
         if len(spoken.node) != len(self.node) or not spoken.node.isalnum() or not spoken.node.isascii():
             return False
-        return await self._publisher.to_process(spoken.node.encode(), hear_body(spoken.session, spoken.data))
+        return await self._publisher.to_process(spoken.node.encode(), session_input_body(spoken.session, spoken.data))

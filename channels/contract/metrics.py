@@ -24,19 +24,19 @@ class LiveMetrics(Protocol):
         """Record a client that was closed because so many bytes waited for it to take them."""
         ...
 
-    def live_resynced(self, *, recovered: int, lost: int) -> None:
+    def live_recovered(self, *, recovered: int, lost: int) -> None:
         """Record connections whose streams were read again after a suspected loss, and those that had to go."""
         ...
 
-    def live_joined(self, people: int) -> None:
+    def live_online(self, people: int) -> None:
         """Record people of whom this process announced that they are online."""
         ...
 
-    def live_parted(self, people: int) -> None:
+    def live_offline(self, people: int) -> None:
         """Record people of whom this process announced that they are away."""
         ...
 
-    def live_cleared(self, processes: int) -> None:
+    def live_processes_expired(self, processes: int) -> None:
         """Record dead processes that this one cleared away."""
         ...
 
@@ -56,14 +56,14 @@ class NoLiveMetrics:
     def live_slow(self, waiting: int) -> None:
         """Record nothing."""
 
-    def live_resynced(self, *, recovered: int, lost: int) -> None:
+    def live_recovered(self, *, recovered: int, lost: int) -> None:
         """Record nothing."""
 
-    def live_joined(self, people: int) -> None:
+    def live_online(self, people: int) -> None:
         """Record nothing."""
 
-    def live_parted(self, people: int) -> None:
+    def live_offline(self, people: int) -> None:
         """Record nothing."""
 
-    def live_cleared(self, processes: int) -> None:
+    def live_processes_expired(self, processes: int) -> None:
         """Record nothing."""

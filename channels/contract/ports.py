@@ -122,7 +122,7 @@ class Authorizer(Protocol):
 class Presences(Protocol):
     """Tell who is present on a channel, and put into words who comes and goes."""
 
-    async def present(self, identity: Identity, channel: str) -> Sequence[Member]:
+    async def members(self, identity: Identity, channel: str) -> Sequence[Member]:
         """Return who is there, one for each person.
 
         Raises `UnknownChannelError`, `PermissionDeniedError`, `NotOfferedError` (nobody is told that of this
@@ -130,7 +130,7 @@ class Presences(Protocol):
         """
         ...
 
-    def news(self, user_id: int, presence: Presence) -> bytes:
+    def encode_change(self, user_id: int, presence: Presence) -> bytes:
         """Return the JSON document that tells listeners of a change; returns at once."""
         ...
 

@@ -27,7 +27,7 @@ class LiveSettings:
     command_rate: float = 30.0
     command_burst: int = 400
     message_bytes: int = 64 * 1024
-    outbox_bytes: int = 1024 * 1024
+    write_buffer_bytes: int = 1024 * 1024
     held_publications: int = 1000
     subscriptions: int = 128
     connections_per_user: int = 20
@@ -39,6 +39,6 @@ class LiveSettings:
     presence_interval: float = 5.0
     process_deadline: float = 20.0
     pubsub_deadline: float = 3.0
-    resync_concurrency: int = 32
+    recovery_concurrency: int = 32
     drain_seconds: float = 3.0
     drain_rate: float = 1000.0

@@ -10,14 +10,14 @@ import structlog
 from channels.bus.envelope import (
     BadEnvelopeError,
     DisconnectOrder,
-    Hear,
-    PresenceNews,
+    PresenceChange,
     Revoke,
+    SessionInput,
     StreamBody,
     TopicData,
     TopicEnd,
-    open_envelope,
-    open_topic_message,
+    decode_envelope,
+    decode_topic_message,
 )
 from channels.contract.ports import Presences, Publication
 from channels.hub.hub import Hub
@@ -82,7 +82,7 @@ class Delivery:
         self._losses.restored()
 
     def _addressed(self, data: bytes, *, more: bool) -> None:
-        envelope = open_envelope(data)
+        envelope = decode_envelope(data)
         match envelope.body:
             case StreamBody(stream, document):
                 item = Publication(data=document, offset=envelope.offset)
@@ -91,15 +91,15 @@ class Delivery:
                 self._hub.revoke(envelope.user_ids, owner, topic)
             case DisconnectOrder(session):
                 self._hub.disconnect(envelope.user_ids, session)
-            case Hear(session, spoken):
+            case SessionInput(session, spoken):
                 self._hear(session, spoken)
 
     def _topic(self, channel: bytes, data: bytes, *, more: bool) -> None:
-        match open_topic_message(data):
+        match decode_topic_message(data):
             case TopicData(document):
                 self._hub.deliver_topic(channel, Publication(data=document), more=more)
             case TopicEnd(spare_owner):
                 self._hub.close_topic(channel, spare_owner=spare_owner)
-            case PresenceNews(user_id, presence):
-                document = self._presences.news(user_id, presence)
+            case PresenceChange(user_id, presence):
+                document = self._presences.encode_change(user_id, presence)
                 self._hub.deliver_topic(channel, Publication(data=document), more=more)

@@ -123,18 +123,18 @@ class Heartbeat:
 
     async def _clear(self, dead: dict[bytes, int]) -> None:
         while dead:
-            clearing = await self._book.clear(dead)
+            clearing = await self._book.remove_processes(dead)
             await self._processes.remove(dead)
             log.warning("live_processes_cleared", processes=[name.decode() for name in dead], people=clearing.left)
-            self._metrics.live_cleared(len(dead))
+            self._metrics.live_processes_expired(len(dead))
             await self._announce()
             # Those whom people are registered at and nobody knows have died, too, while the list was lost.
             dead = dict.fromkeys(await self._processes.unknown(clearing.others), 0)
 
     async def _announce(self) -> None:
-        parted = await self._book.part(grace=self._settings.presence_grace)
+        parted = await self._book.expire_departed(grace=self._settings.presence_grace)
         if parted:
-            self._metrics.live_parted(parted)
+            self._metrics.live_offline(parted)
 
     async def _pause(self) -> None:
         # Not all processes at the same moment.

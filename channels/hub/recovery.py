@@ -142,7 +142,7 @@ class StreamRecovery:
         for state in states:
             state.hold()
         if not await self._recover(connection, states, topics_too=False):
-            self._metrics.live_resynced(recovered=0, lost=1)
+            self._metrics.live_recovered(recovered=0, lost=1)
 
     async def _renew(self, user_ids: list[int]) -> bool:
         """Renew some people's registrations and recover who was missing; return whether anybody was.
@@ -195,11 +195,11 @@ class StreamRecovery:
                     next(lost)
 
         async with asyncio.TaskGroup() as group:
-            for _ in range(min(self._settings.resync_concurrency, len(held))):
+            for _ in range(min(self._settings.recovery_concurrency, len(held))):
                 group.create_task(recover_some())
         failures = next(lost)
-        log.info("live_resynced", connections=len(held), lost=failures)
-        self._metrics.live_resynced(recovered=len(held) - failures, lost=failures)
+        log.info("live_streams_recovered", connections=len(held), lost=failures)
+        self._metrics.live_recovered(recovered=len(held) - failures, lost=failures)
 
     async def _recover(self, connection: Connection, states: tuple[StreamState, ...], *, topics_too: bool) -> bool:
         for state in states:

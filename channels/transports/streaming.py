@@ -140,7 +140,7 @@ class Streaming:
             return connection
 
         if request.transport is not None:
-            wire = TransportProtocol(self._conversations, start, unsent=self._settings.outbox_bytes)
+            wire = TransportProtocol(self._conversations, start, unsent=self._settings.write_buffer_bytes)
             take_over(request, wire, self._poller)
         return web.Response()
 

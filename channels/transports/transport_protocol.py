@@ -24,7 +24,7 @@ class Listener(Protocol[O]):
         ...
 
     def received(self, outbox: O, data: bytes | str) -> None:
-        """Hear a message."""
+        """Handle a message."""
         ...
 
     def disturbed(self, outbox: O) -> None:

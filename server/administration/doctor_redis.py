@@ -82,7 +82,7 @@ def _unreachable(away: Sequence[str]) -> Finding:
 async def _shape(client: Redis, about: Mapping[str, str]) -> str:
     """Return how many nodes a cluster has, and how the slot groups of people are spread over its masters."""
     masters, nodes = int(about["cluster_size"]), int(about["cluster_known_nodes"])
-    await client.locate()
+    await client.refresh_slots()
     groups = Counter(client.server_of(b"{%d}" % group) for group in range(GROUPS))
     spread = sorted(groups.values(), reverse=True) + [0] * (masters - len(groups))
     return (

@@ -81,7 +81,7 @@ def live_layer(settings: Settings, stores: Stores, metrics: Metrics) -> Live:
             ping_interval=section.ping_interval,
             pong_deadline=section.pong_deadline,
             connect_deadline=section.connect_deadline,
-            outbox_bytes=section.outbox_bytes,
+            write_buffer_bytes=section.write_buffer_bytes,
             connections_per_user=section.connections_per_user,
             connections_per_address=section.connections_per_address,
             drain_seconds=section.drain_seconds,

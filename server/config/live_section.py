@@ -24,7 +24,7 @@ class LiveSection(Section):
     connect_deadline: float = Field(
         default=10.0, gt=0, description="Seconds that a client has to sign in after connecting."
     )
-    outbox_bytes: int = Field(
+    write_buffer_bytes: int = Field(
         default=1_048_576,
         ge=65_536,
         description="Unsent bytes of one connection, beyond which it is closed to recover later.",

@@ -18,7 +18,7 @@ class LivePresences:
     def __init__(self, view: PresenceReader) -> None:
         self._view = view
 
-    async def present(self, identity: Identity, channel: str) -> Sequence[Member]:
+    async def members(self, identity: Identity, channel: str) -> Sequence[Member]:
         """Return the person if they are online; see the port for the errors."""
         kind, _, text = channel.partition(":")
         if kind != publications.PRESENCE:
@@ -33,6 +33,6 @@ class LivePresences:
             raise PermissionDeniedError("whether this person is online is not yours to know")
         return [Member(user=ids.encode(user_id))] if presence.online else []
 
-    def news(self, user_id: int, presence: Presence) -> bytes:
+    def encode_change(self, user_id: int, presence: Presence) -> bytes:
         """Return the document of a change."""
         return publications.presence_changed(user_id, presence)

@@ -113,20 +113,20 @@ class Metrics:
         """Record a client that was closed because so many bytes waited for it."""
         self._slow.observe(waiting)
 
-    def live_resynced(self, *, recovered: int, lost: int) -> None:
+    def live_recovered(self, *, recovered: int, lost: int) -> None:
         """Record connections whose streams were read again after a suspected loss."""
         self._resyncs.labels("recovered").inc(recovered)
         self._resyncs.labels("lost").inc(lost)
 
-    def live_joined(self, people: int) -> None:
+    def live_online(self, people: int) -> None:
         """Record people who were announced as online."""
         self._presence.labels("joined").inc(people)
 
-    def live_parted(self, people: int) -> None:
+    def live_offline(self, people: int) -> None:
         """Record people who were announced as away."""
         self._presence.labels("left").inc(people)
 
-    def live_cleared(self, processes: int) -> None:
+    def live_processes_expired(self, processes: int) -> None:
         """Record dead live processes that were cleared away."""
         self._cleared.inc(processes)
 

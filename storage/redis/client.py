@@ -71,21 +71,21 @@ class RedisClientAdapter(AsyncRedis):  # type: ignore[type-arg,misc,unused-ignor
         result = callback(answer, **{key: value for key, value in options.items() if key != "keys"})
         return await result if inspect.isawaitable(result) else result
 
-    async def locate(self) -> None:
+    async def refresh_slots(self) -> None:
         """Learn anew which server each slot lies on."""
         await self.link.refresh()
 
-    def renew(self) -> None:
+    def reconnect(self) -> None:
         """Open other connections for the commands to come, since those that stand may be dead and not told so."""
-        self.link.renew()
+        self.link.reconnect()
 
     def server_of(self, name: bytes) -> RedisAddress:
         """Return the server on which a key or channel lies, as far as it is known."""
         return self.link.server_of(name)
 
-    async def subscriber(self, server: RedisAddress, ear: MessageListener) -> Subscriber:
-        """Open a connection that hears what is published at a server, and tells `ear`."""
-        return await connect(server, Subscriber(ear, greeting_timeout=ANSWER_TIMEOUT), timeout=CONNECT_TIMEOUT)
+    async def subscriber(self, server: RedisAddress, listener: MessageListener) -> Subscriber:
+        """Open a connection that hears what is published at a server, and tells `listener`."""
+        return await connect(server, Subscriber(listener, greeting_timeout=ANSWER_TIMEOUT), timeout=CONNECT_TIMEOUT)
 
     async def aclose(self, close_connection_pool: bool | None = None) -> None:
         """Close the shared connections and the pool."""

@@ -69,10 +69,10 @@ class ClusterConnections:
         """Ask for the slot map, unless that was done a moment ago; all who want it at once wait for one answer."""
         await self._refresh(avoiding=None)
 
-    def renew(self) -> None:
-        """Open other connections for the commands to come; see `SharedConnection.renew`."""
+    def reconnect(self) -> None:
+        """Open other connections for the commands to come; see `SharedConnection.reconnect`."""
         for link in self._links.values():
-            link.renew()
+            link.reconnect()
 
     def slot_of(self, key: bytes) -> int:
         """Return the slot of a key or channel; one command may name keys of one slot only."""
@@ -154,7 +154,7 @@ class ClusterConnections:
         """Open another connection to a replica that has become a master: only then is its run looked at."""
         for address in masters:
             if address not in self._slots.masters and address in self._links:
-                self._links[address].renew()
+                self._links[address].reconnect()
 
     def _asked(self, task: asyncio.Task[None]) -> None:
         self._asking = None

@@ -62,7 +62,7 @@ class SharedConnection:
     async def refresh(self) -> None:
         """Learn where keys lie: on one server there is nothing to learn."""
 
-    def renew(self) -> None:
+    def reconnect(self) -> None:
         """Open another connection for the commands to come, since this one may be dead and not told so.
 
         Who waits for an answer gets it, or learns that it is late.

@@ -15,11 +15,11 @@ _SLICE = 0.005  # seconds for which messages are handed on before the event loop
 class MessageListener(Protocol):
     """What is told of messages; every method returns at once."""
 
-    def heard(self, message: Any, *, more: bool) -> None:
+    def message_received(self, message: Any, *, more: bool) -> None:
         """Take what the server said; with `more`, it said something else that follows at once."""
         ...
 
-    def lost(self, error: Exception) -> None:
+    def connection_lost(self, error: Exception) -> None:
         """Learn that nothing is heard any more, and why; told once, last."""
         ...
 
@@ -27,15 +27,15 @@ class MessageListener(Protocol):
 class Subscriber(RedisConnection):
     """Hand on whatever the server says once it was greeted; a flood of it lets the event loop have its turns.
 
-    `greeting_timeout` is how many seconds an answer to the greeting may take. Afterwards silence is up to `ear`.
+    `greeting_timeout` is how many seconds an answer to the greeting may take. Afterwards silence is up to `listener`.
     """
 
-    def __init__(self, ear: MessageListener, *, greeting_timeout: float) -> None:
+    def __init__(self, listener: MessageListener, *, greeting_timeout: float) -> None:
         super().__init__(greeting_timeout)
-        self._ear = ear
+        self._listener = listener
         self._next: Any = False  # what was read already; False stands for nothing, as the reader has it
 
-    def say(self, *command: bytes | str | int) -> None:
+    def send_command(self, *command: bytes | str | int) -> None:
         """Send a command whose answer is heard like a message; raise the driver's `ConnectionError` after the end."""
         if self.lost:
             raise driver.ConnectionError("pub/sub is not connected")
@@ -54,7 +54,7 @@ class Subscriber(RedisConnection):
         was_lost = self.lost
         super().give_up(error)
         if not was_lost:
-            self._ear.lost(error)
+            self._listener.connection_lost(error)
 
     def _hand_on(self) -> None:
         try:
@@ -62,7 +62,7 @@ class Subscriber(RedisConnection):
             until = self._loop.time() + _SLICE
             while message is not False and not self.lost:
                 following = self._reader.gets()
-                self._ear.heard(message, more=following is not False)
+                self._listener.message_received(message, more=following is not False)
                 message = following
                 if message is not False and self._loop.time() > until:
                     self._rest(message)

@@ -8,8 +8,8 @@ from contextlib import suppress
 
 import pytest
 
-from channels.bus.addressing import channel_prefix, draw_process_id, process_channels, registry_key, user_field
-from channels.bus.envelope import Envelope, StreamBody, open_envelope, stream_body
+from channels.bus.addressing import channel_prefix, new_process_id, process_channels, registry_key, user_field
+from channels.bus.envelope import Envelope, StreamBody, decode_envelope, stream_body
 from channels.bus.publisher import LivePublisher
 from channels.bus.pubsub import PubSub
 from channels.bus.registry import Registry
@@ -30,7 +30,7 @@ class MessageListener:
     """A live process reduced to its ear: registered people, and the envelopes that arrive."""
 
     def __init__(self, redis: Redis) -> None:
-        self.process_id = draw_process_id()
+        self.process_id = new_process_id()
         self.envelopes: list[Envelope] = []
         self.people: set[int] = set()
         self.registry = Registry(redis, self.process_id, slot_group, self.people.__contains__)
@@ -38,7 +38,7 @@ class MessageListener:
 
     def message(self, channel: bytes, data: bytes, *, more: bool) -> None:
         """Keep an envelope, having looked at its address."""
-        envelope = open_envelope(data)
+        envelope = decode_envelope(data)
         assert channel in {channel_prefix(slot_group(user_id)) + self.process_id for user_id in envelope.user_ids}
         self.envelopes.append(envelope)
 

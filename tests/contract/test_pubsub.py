@@ -8,7 +8,7 @@ from contextlib import suppress
 
 import pytest
 
-from channels.bus.addressing import draw_process_id, process_channels, topic_channel
+from channels.bus.addressing import new_process_id, process_channels, topic_channel
 from channels.bus.pubsub import PubSub
 from channels.bus.redis_client import publish
 from channels.contract.errors import LiveUnavailableError
@@ -29,7 +29,7 @@ class MessageListener:
     def __init__(self, redis: Redis, engine: Proxied) -> None:
         self._redis = redis
         self.engine = engine
-        self.channels = process_channels(draw_process_id())
+        self.channels = process_channels(new_process_id())
         self.messages: list[tuple[bytes, bytes]] = []
         self.losses = self.restorations = 0
         self.wanted: set[bytes] = set()

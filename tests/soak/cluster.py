@@ -149,7 +149,7 @@ async def _node(cluster: Cluster, number: int, stack: AsyncExitStack) -> Node:
     back = await stack.enter_async_context(TcpProxy.to(cluster.redis.port))
     front = await stack.enter_async_context(TcpProxy.to(port, window=WINDOW))
     # The least that may lie unsent, so that a slow reader is found out.
-    settings = {**KEEPALIVE, "PICSHARE_LIVE__OUTBOX_BYTES": "65536", "PICSHARE_LIVE__DRAIN_SECONDS": "2"}
+    settings = {**KEEPALIVE, "PICSHARE_LIVE__WRITE_BUFFER_BYTES": "65536", "PICSHARE_LIVE__DRAIN_SECONDS": "2"}
     return Node(cluster.live_service(f"live{number}", port, _through(back), **settings), front, back)
 
 

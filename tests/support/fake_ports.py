@@ -110,14 +110,14 @@ class MemoryStreams:
 class FakePresences:
     """Know that the people of "presence:<n>" are n and n + 1, and of no other channel."""
 
-    async def present(self, identity: Identity, channel: str) -> Sequence[Member]:
+    async def members(self, identity: Identity, channel: str) -> Sequence[Member]:
         """Return who is there."""
         kind, _, number = channel.partition(":")
         if kind != "presence":
             raise NotOfferedError(channel)
         return [Member(user=str(int(number) + more)) for more in range(2)]
 
-    def news(self, user_id: int, presence: Presence) -> bytes:
+    def encode_change(self, user_id: int, presence: Presence) -> bytes:
         """Put a change into words."""
         return orjson.dumps({"user": user_id, "online": presence.online, "last_seen": presence.last_seen})
 

@@ -13,7 +13,7 @@ import orjson
 from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType, web
 
 from channels.bus.addressing import GROUPS, channel_prefix, registry_key, user_field
-from channels.bus.envelope import seal, stream_body
+from channels.bus.envelope import encode_envelope, stream_body
 from channels.bus.presence_store import PresenceStore
 from channels.bus.redis_client import publish
 from channels.contract.ports import Ports
@@ -58,19 +58,19 @@ class CountingMetrics:
         """Count messages."""
         self.sent += messages
 
-    def live_resynced(self, *, recovered: int, lost: int) -> None:
+    def live_recovered(self, *, recovered: int, lost: int) -> None:
         """Keep what a resynchronisation came to."""
         self.resyncs.append((recovered, lost))
 
-    def live_joined(self, people: int) -> None:
+    def live_online(self, people: int) -> None:
         """Count people who were announced as online."""
         self.joined += people
 
-    def live_parted(self, people: int) -> None:
+    def live_offline(self, people: int) -> None:
         """Count people who were announced as away."""
         self.parted += people
 
-    def live_cleared(self, processes: int) -> None:
+    def live_processes_expired(self, processes: int) -> None:
         """Count dead processes."""
         self.cleared += processes
 
@@ -156,7 +156,7 @@ async def announce(redis: Redis, user_id: int, stream: str, data: Any, offset: i
     """Publish to every process that is registered for a person, as the inserting scripts do."""
     group = group_of(user_id)
     value: bytes = await redis.hget(registry_key(group), user_field(user_id)) or b""
-    message = seal([user_id], stream_body(stream, orjson.dumps(data)), offset=offset)
+    message = encode_envelope([user_id], stream_body(stream, orjson.dumps(data)), offset=offset)
     for start in range(0, len(value), 8):
         channel = channel_prefix(group) + value[start : start + 8]
         await publish(redis, channel, message)

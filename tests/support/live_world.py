@@ -15,7 +15,7 @@ from typing import Any, cast
 
 import orjson
 
-from channels.bus.addressing import draw_process_id, process_channels
+from channels.bus.addressing import new_process_id, process_channels
 from channels.bus.pubsub import PubSub
 from channels.bus.redis_client import RedisClient
 from channels.bus.registry import Registry
@@ -86,7 +86,7 @@ class FakePubSub:
             self._delivery.lost()
 
     def pump(self, count: int) -> None:
-        """Hear up to so many messages."""
+        """Deliver up to `count` messages."""
         while self._inbox and count and self.alive:
             channel, message = self._inbox.popleft()
             count -= 1
@@ -102,7 +102,7 @@ class Process:
     """One live process, wired as `channels.live.build_live` does, without transports."""
 
     def __init__(self, engine: MemoryEngine) -> None:
-        process_id = draw_process_id()
+        process_id = new_process_id()
         redis, streams = cast(RedisClient, EngineRedis(engine)), EngineStreams(engine)
         metrics = NoLiveMetrics()
         self.hub = Hub(WriteScheduler(metrics.live_sent, patience=SETTINGS.close_deadline))

@@ -17,7 +17,7 @@ from typing import Any
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from channels.bus.addressing import channel_prefix
-from channels.bus.envelope import seal, stream_body
+from channels.bus.envelope import encode_envelope, stream_body
 from channels.contract.errors import LiveUnavailableError
 from channels.contract.ports import Position, Publication, Recovery
 from tests.support.virtual_loop import turns
@@ -69,7 +69,7 @@ class MemoryEngine:
             log.top = item.offset
             if len(log.entries) > WINDOW:
                 log.floor = log.entries.pop(0).offset
-        message = seal([user_id], stream_body(stream, item.data), offset=item.offset)
+        message = encode_envelope([user_id], stream_body(stream, item.data), offset=item.offset)
         for process in list(self.registry.get(user_id, ())):
             inbox = self.subscribers.get(process)
             if inbox is None:

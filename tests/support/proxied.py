@@ -35,16 +35,16 @@ class Proxied:
         """Return the proxies of the servers to which there were connections."""
         return list(self._proxies.values())
 
-    async def locate(self) -> None:
+    async def refresh_slots(self) -> None:
         """Learn where the servers are, and stand before each."""
-        await self._redis.locate()
+        await self._redis.refresh_slots()
         for group in range(16):
             server = self._redis.server_of(b"{%d}" % group)
             if server not in self._proxies:
                 proxy = await self._stack.enter_async_context(TcpProxy.to(server.path or server.port))
                 self._proxies[server] = proxy
 
-    def renew(self) -> None:
+    def reconnect(self) -> None:
         """Count."""
         self.renewals += 1
 
@@ -52,7 +52,7 @@ class Proxied:
         """Return the server of a key or channel."""
         return self._redis.server_of(name), self.generation
 
-    async def subscriber(self, server: tuple[Hashable, int], ear: MessageListener) -> Subscriber:
+    async def subscriber(self, server: tuple[Hashable, int], listener: MessageListener) -> Subscriber:
         """Open a connection to a server's proxy."""
         address = RedisAddress(host="127.0.0.1", port=self._proxies[server[0]].port)
-        return await dial(address, Subscriber(ear, greeting_timeout=1), timeout=1)
+        return await dial(address, Subscriber(listener, greeting_timeout=1), timeout=1)

@@ -129,7 +129,7 @@ def test_the_live_guide_lists_every_publication() -> None:
         ("128", LiveSettings().subscriptions),
         ("30 a second for long, 400 at once", None),
         ("64 KiB", LiveSettings().message_bytes),
-        ("1 MiB", LiveSettings().outbox_bytes),
+        ("1 MiB", LiveSettings().write_buffer_bytes),
         ("20", LiveSettings().connections_per_user),
     ],
 )

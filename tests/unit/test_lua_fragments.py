@@ -18,7 +18,7 @@ STORAGE_FILES = [path for path in (ROOT / "storage").rglob("*") if path.suffix i
 LIVE_NAMES = [
     addressing.registry_key(0),
     addressing.present_key(0),
-    addressing.seen_key(0),
+    addressing.last_seen_key(0),
     addressing.channel_prefix(0),
     addressing.topic_channel("photo:1"),
     addressing.PROCESSES_KEY,

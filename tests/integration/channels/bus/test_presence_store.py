@@ -10,8 +10,8 @@ from contextlib import suppress
 
 import pytest
 
-from channels.bus.addressing import GROUPS, PROCESSES_KEY, present_key, registry_key, seen_key, user_field
-from channels.bus.envelope import PresenceNews, open_topic_message
+from channels.bus.addressing import GROUPS, PROCESSES_KEY, last_seen_key, present_key, registry_key, user_field
+from channels.bus.envelope import PresenceChange, decode_topic_message
 from channels.bus.presence_store import PresenceStore
 from channels.bus.processes import Beat, Processes
 from channels.bus.registry import Registry
@@ -76,8 +76,8 @@ class Stand:
                     continue
                 if message["data"] == b"mark":
                     return said
-                news = open_topic_message(message["data"])
-                assert isinstance(news, PresenceNews)
+                news = decode_topic_message(message["data"])
+                assert isinstance(news, PresenceChange)
                 assert (news.presence.last_seen is None) is news.presence.online
                 said.append((news.user_id, news.presence.online))
 
@@ -100,11 +100,11 @@ async def test_from_the_first_connection_to_after_the_last(stand: Stand) -> None
     assert await stand.told() == [(ANN, True)]
     assert stand.joined == [1]
     await stand.go(ANN)
-    assert await stand.book.part(grace=0) == 0
+    assert await stand.book.expire_departed(grace=0) == 0
     before = int(time.time() * 1000)
     await stand.go(ANN, at=b"process2")
     assert await stand.book.read(ANN) == Presence(online=True)  # not yet told
-    assert await stand.book.part(grace=0) == 1
+    assert await stand.book.expire_departed(grace=0) == 1
     presence = await stand.book.read(ANN)
     assert not presence.online
     assert presence.last_seen is not None
@@ -117,9 +117,9 @@ async def test_who_comes_back_in_time_was_never_away(stand: Stand) -> None:
     await stand.come(ANN, BEN)
     await stand.told()
     await stand.go(ANN, BEN)
-    assert await stand.book.part(grace=60) == 0
+    assert await stand.book.expire_departed(grace=60) == 0
     await stand.come(ANN, at=b"process2")
-    assert await stand.book.part(grace=0) == 1
+    assert await stand.book.expire_departed(grace=0) == 1
     assert await stand.told() == [(BEN, False)]
     assert await stand.book.read(ANN) == Presence(online=True)
 
@@ -136,11 +136,11 @@ async def test_who_comes_again_is_told_again(stand: Stand) -> None:
     for _ in range(2):
         await stand.come(ANN)
         await stand.go(ANN)
-        await stand.book.part(grace=0)
+        await stand.book.expire_departed(grace=0)
     assert await stand.told() == [(ANN, True), (ANN, False)] * 2
     await stand.come(ANN)
     assert await stand.book.read(ANN) == Presence(online=True)
-    assert await stand.redis.zcard(seen_key(group_of(ANN))) == 0
+    assert await stand.redis.zcard(last_seen_key(group_of(ANN))) == 0
 
 
 async def test_many_at_once_are_each_told_once(stand: Stand) -> None:
@@ -149,7 +149,7 @@ async def test_many_at_once_are_each_told_once(stand: Stand) -> None:
     await stand.come(*everyone)
     assert Counter(await stand.told()) == {(person, True): 1 for person in everyone}
     await stand.go(*everyone)
-    parted = await asyncio.gather(*(stand.book.part(grace=0) for _ in range(4)))
+    parted = await asyncio.gather(*(stand.book.expire_departed(grace=0) for _ in range(4)))
     assert sum(parted) == len(everyone)
     assert Counter(await stand.told()) == {(person, False): 1 for person in everyone}
 
@@ -158,9 +158,9 @@ async def test_last_seen_is_forgotten_after_a_month(stand: Stand) -> None:
     """When somebody was last here is kept for 30 days, and no longer."""
     day = 24 * 3600 * 1000
     now = int(time.time() * 1000)
-    key = seen_key(group_of(ANN))
+    key = last_seen_key(group_of(ANN))
     await stand.redis.zadd(key, {user_field(ANN): now - 31 * day, user_field(BEN): now - 29 * day})
-    await stand.book.part(grace=10)
+    await stand.book.expire_departed(grace=10)
     assert await stand.book.read(ANN) == Presence(online=False)
     assert await stand.book.read(BEN) == Presence(online=False, last_seen=now - 29 * day)
 
@@ -172,9 +172,9 @@ async def test_dead_processes_are_cleared(stand: Stand) -> None:
         key, field = registry_key(group_of(person)), user_field(person)
         await stand.redis.hset(key, field, DEAD if person == ANN else DEAD + b"process1")
     await stand.told()
-    clearing = await stand.book.clear({DEAD: LONG_AGO})
+    clearing = await stand.book.remove_processes({DEAD: LONG_AGO})
     assert (clearing.left, clearing.others) == (1, {b"process1"})
-    assert await stand.book.part(grace=10) == 1
+    assert await stand.book.expire_departed(grace=10) == 1
     assert await stand.told() == [(ANN, False)]
     assert await stand.book.read(ANN) == Presence(online=False, last_seen=LONG_AGO)
     assert await stand.redis.hgetall(registry_key(group_of(BEN))) == {user_field(BEN): b"process1"}
@@ -182,12 +182,12 @@ async def test_dead_processes_are_cleared(stand: Stand) -> None:
 
 
 async def test_clearing_reaches_everybody(stand: Stand) -> None:
-    """Clearing goes through all people in steps, however many there are."""
+    """RemovedProcesses goes through all people in steps, however many there are."""
     everyone = [16 * number + 5 for number in range(3000)]
     await stand.come(*everyone)
     key = registry_key(5)
     await stand.redis.hset(key, mapping={user_field(person): DEAD for person in everyone[::2]})
-    assert (await stand.book.clear({DEAD: LONG_AGO})).left == len(everyone) // 2
+    assert (await stand.book.remove_processes({DEAD: LONG_AGO})).left == len(everyone) // 2
     assert await stand.redis.hlen(key) == len(everyone) // 2
 
 
@@ -198,11 +198,12 @@ async def test_lost_registrations_leave_nobody_online_for_ever(stand: Stand) -> 
     await stand.told()
     await stand.go(ANN)
     await stand.come(BEN)
-    await stand.book.part(grace=0)
+    await stand.book.expire_departed(grace=0)
     assert await stand.told() == [(ANN, False)]
-    assert (await stand.book.clear({DEAD: LONG_AGO})).left == 1
-    assert await stand.book.part(grace=10) == 0  # it has left now, not long ago: its process may only have been deaf
-    await stand.book.part(grace=0)
+    assert (await stand.book.remove_processes({DEAD: LONG_AGO})).left == 1
+    # BEN left now, not long ago: the process may have been cut off rather than dead.
+    assert await stand.book.expire_departed(grace=10) == 0
+    await stand.book.expire_departed(grace=0)
     assert await stand.told() == [(CAT, False)]
 
 

@@ -73,7 +73,7 @@ async def test_coming_moving_and_going(serve: Serve, redis: Redis) -> None:
         await eventually(nowhere)
         assert await marked(redis, *listeners) == []
         book = PresenceStore(redis, group_of)
-        assert sum(await asyncio.gather(book.part(grace=0), book.part(grace=0))) == 1
+        assert sum(await asyncio.gather(book.expire_departed(grace=0), book.expire_departed(grace=0))) == 1
         for client in listeners:
             await away(client)
         assert await marked(redis, *listeners) == []
@@ -137,8 +137,8 @@ async def test_a_process_that_was_taken_for_dead(serve: Serve, redis: Redis) -> 
     async with serve(**SOON) as server, guest(server, "8", CHANNEL) as listener, guest(server, "7"):
         assert await listener.data() == ONLINE
         book = PresenceStore(redis, group_of)
-        await book.clear({server.live.process_id: 1_700_000_000_000})
-        await book.part(grace=0)
+        await book.remove_processes({server.live.process_id: 1_700_000_000_000})
+        await book.expire_departed(grace=0)
         await away(listener)
         await Processes(redis, b"process1", deadline=20).remove([server.live.process_id])
         assert await listener.data() == ONLINE

@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from channels.bus.addressing import channel_prefix
-from channels.bus.envelope import control_body, seal
+from channels.bus.envelope import control_body, encode_envelope
 from channels.bus.publisher import LivePublisher
 from tests.integration.channels.conftest import Serve
 from tests.support.eventually import eventually
@@ -156,7 +156,7 @@ async def test_disconnect_orders(server: LiveServer) -> None:
 
 async def test_slow_client(serve: Serve) -> None:
     """A client that takes nothing is closed with 3008 at its bound, and others hear without delay meanwhile."""
-    async with serve(outbox_bytes=100_000, close_deadline=0.2) as server, BareClient.to(server.url) as quick:
+    async with serve(write_buffer_bytes=100_000, close_deadline=0.2) as server, BareClient.to(server.url) as quick:
         stuck = await _connected_but_not_reading(server)
         await quick.connect("8")
         await eventually(lambda: server.streams.reads >= 4)
@@ -191,7 +191,7 @@ async def test_unreadable_message_is_a_loss(server: LiveServer) -> None:
     async with BareClient.to(server.url) as client:
         await client.connect("7")
         server.streams.append(7, "feed", b'{"n":1}')
-        for broken in (b"\x09nonsense", seal([7], b"\xc1"), b""):
+        for broken in (b"\x09nonsense", encode_envelope([7], b"\xc1"), b""):
             await server.redis.publish(channel_prefix(group_of(7)) + server.live.process_id, broken)
         assert await client.data() == {"n": 1}
         assert await client.quiet() == []

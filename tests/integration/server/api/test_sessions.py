@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from channels.bus.addressing import channel_prefix, registry_key, user_field
-from channels.bus.envelope import DisconnectOrder, open_envelope
+from channels.bus.envelope import DisconnectOrder, decode_envelope
 from storage import ids
 from storage.ids import slot_group
 from storage.redis.client import Redis
@@ -140,7 +140,7 @@ async def test_sign_out_tells_the_live_processes(api: Api, redis: Redis) -> None
         (await ann.call("DELETE", "/tokens/current")).expect(204)
         message: dict[str, Any] | None = await pubsub.get_message(ignore_subscribe_messages=True, timeout=5)
     assert message is not None
-    envelope = open_envelope(message["data"])
+    envelope = decode_envelope(message["data"])
     assert envelope.user_ids == (user_id,)
     assert envelope.body == DisconnectOrder(api.tokens.verify(ann.token).session)
 

@@ -232,7 +232,7 @@ async def test_masters_new_place(redis: Any, cluster: RedisCluster) -> None:
 
     What it has as a replica is not trusted, since it may have been behind; neither by clients that knew it as one.
     """
-    redis.renew()  # the marks went when this test's cluster was emptied
+    redis.reconnect()  # the marks went when this test's cluster was emptied
     await set_all(redis)
     node = cluster.owner_of(key_slot(KEYS[0]))
     with cluster.replica_of(node) as replica:

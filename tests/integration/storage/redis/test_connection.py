@@ -115,14 +115,14 @@ async def test_renewed_connection() -> None:
     link = SharedConnection(RedisAddress(host="127.0.0.1", port=port), answer_timeout=5, connect_timeout=1)
     first = asyncio.create_task(link.call("FIRST"))
     await eventually(lambda: heard)
-    link.renew()
+    link.reconnect()
     assert await link.call("SECOND") == b"OK"
     assert not first.done()
     waiting[0].write(b"+LATE\r\n")
     assert await first == b"LATE"
     await eventually(waiting[0].transport.is_closing)
     assert [data.split()[-1] for data in heard] == [b"FIRST", b"SECOND"]
-    link.renew()
+    link.reconnect()
     await link.close()
     listening.close()
     for writer in waiting:

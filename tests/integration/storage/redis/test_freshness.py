@@ -72,10 +72,10 @@ async def test_older_data_are_thrown_away(node: RedisNode) -> None:
 class _Deaf:
     """Hear nothing."""
 
-    def heard(self, message: Any, *, more: bool) -> None:
+    def message_received(self, message: Any, *, more: bool) -> None:
         """Pass over it."""
 
-    def lost(self, error: Exception) -> None:
+    def connection_lost(self, error: Exception) -> None:
         """Pass over it."""
 
 

@@ -11,30 +11,30 @@ from hypothesis import strategies as st
 
 from channels.bus.addressing import (
     channel_prefix,
-    draw_process_id,
+    last_seen_key,
+    new_process_id,
     presence_channel_prefix,
     presence_topic,
     present_key,
     process_channels,
     registry_key,
-    seen_key,
     topic_channel,
     user_field,
 )
 from channels.bus.envelope import (
-    PRESENCE_HEAD,
+    PRESENCE_HEADER,
     BadEnvelopeError,
     DisconnectOrder,
     Envelope,
-    PresenceNews,
+    PresenceChange,
     Revoke,
     StreamBody,
     TopicData,
     TopicEnd,
     control_body,
-    open_envelope,
-    open_topic_message,
-    seal,
+    decode_envelope,
+    decode_topic_message,
+    encode_envelope,
     stream_body,
     topic_body,
     topic_end_body,
@@ -47,8 +47,8 @@ def test_layout() -> None:
     message = bytes.fromhex("01 0000000000000102 00000002 0000000000000007 7fffffffffffffff") + stream_body(
         "feed", b"{}"
     )
-    assert open_envelope(message) == Envelope(0x102, (7, (1 << 63) - 1), StreamBody("feed", b"{}"))
-    assert seal([7, (1 << 63) - 1], stream_body("feed", b"{}"), offset=0x102) == message
+    assert decode_envelope(message) == Envelope(0x102, (7, (1 << 63) - 1), StreamBody("feed", b"{}"))
+    assert encode_envelope([7, (1 << 63) - 1], stream_body("feed", b"{}"), offset=0x102) == message
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_layout() -> None:
 )
 def test_orders(body: bytes, meaning: object) -> None:
     """Orders come back as they were given."""
-    assert open_envelope(seal([1], body)).body == meaning
+    assert decode_envelope(encode_envelope([1], body)).body == meaning
 
 
 def test_unknown_order_is_a_defect() -> None:
@@ -76,42 +76,42 @@ def test_unknown_order_is_a_defect() -> None:
     "message",
     [
         b"",
-        b"\x02" + seal([1], stream_body("feed", b"{}"))[1:],
-        seal([1], stream_body("feed", b"{}"))[:-1],
-        seal([1, 2], b"")[:-1],
+        b"\x02" + encode_envelope([1], stream_body("feed", b"{}"))[1:],
+        encode_envelope([1], stream_body("feed", b"{}"))[:-1],
+        encode_envelope([1, 2], b"")[:-1],
         b"\x01" + bytes(8) + b"\xff\xff\xff\xff",
-        seal([1], msgpack.packb({"stream": "feed", "data": "text"})),
-        seal([1], msgpack.packb({"control": "explode"})),
-        seal([1], msgpack.packb({"control": "revoke", "owner": None})),
-        seal([1], stream_body("feed", b"{}") + b"\x00"),
+        encode_envelope([1], msgpack.packb({"stream": "feed", "data": "text"})),
+        encode_envelope([1], msgpack.packb({"control": "explode"})),
+        encode_envelope([1], msgpack.packb({"control": "revoke", "owner": None})),
+        encode_envelope([1], stream_body("feed", b"{}") + b"\x00"),
     ],
 )
 def test_unreadable(message: bytes) -> None:
     """Another version, a message cut short, or a body of another shape is refused."""
     with pytest.raises(BadEnvelopeError):
-        open_envelope(message)
+        decode_envelope(message)
 
 
 @given(st.binary(max_size=200))
 def test_any_bytes(message: bytes) -> None:
     """Whatever arrives is read or refused, never a crash."""
-    for read in (open_envelope, open_topic_message):
+    for read in (decode_envelope, decode_topic_message):
         with suppress(BadEnvelopeError):
             read(message)
 
 
 def test_topic_messages() -> None:
     """A topic's message brings a document, or ends all subscriptions, or all but the owner's."""
-    assert open_topic_message(topic_body(b"{}")) == TopicData(b"{}")
-    assert open_topic_message(topic_end_body(spare_owner=False)) == TopicEnd(spare_owner=False)
-    assert open_topic_message(topic_end_body(spare_owner=True)) == TopicEnd(spare_owner=True)
+    assert decode_topic_message(topic_body(b"{}")) == TopicData(b"{}")
+    assert decode_topic_message(topic_end_body(spare_owner=False)) == TopicEnd(spare_owner=False)
+    assert decode_topic_message(topic_end_body(spare_owner=True)) == TopicEnd(spare_owner=True)
     for message in (
         msgpack.packb({"control": "other"}),
         msgpack.packb({"presence": bytes(15)}),
         msgpack.packb({"presence": "x" * 16}),
     ):
         with pytest.raises(BadEnvelopeError):
-            open_topic_message(message)
+            decode_topic_message(message)
 
 
 @pytest.mark.parametrize(
@@ -123,8 +123,8 @@ def test_topic_messages() -> None:
 )
 def test_presence_messages(last_seen: int, presence: Presence) -> None:
     """A person's presence is two numbers behind the head that the scripts are given."""
-    message = PRESENCE_HEAD + user_field(5) + last_seen.to_bytes(8, "big")
-    assert open_topic_message(message) == PresenceNews(5, presence)
+    message = PRESENCE_HEADER + user_field(5) + last_seen.to_bytes(8, "big")
+    assert decode_topic_message(message) == PresenceChange(5, presence)
 
 
 def test_names() -> None:
@@ -135,8 +135,8 @@ def test_names() -> None:
     assert topic_channel("presence:{3}:X") == b"topic:presence:{3}:X"
     groups = {topic_channel(f"photo:{number}").split(b":")[1] for number in range(200)}
     assert groups == {b"{%d}" % group for group in range(16)}
-    assert (present_key(3), seen_key(3)) == (b"present:{3}", b"seen:{3}")
-    process = draw_process_id()
+    assert (present_key(3), last_seen_key(3)) == (b"present:{3}", b"seen:{3}")
+    process = new_process_id()
     assert len(process) == 8
     assert process_channels(process) == [b"live:{%d}:%b" % (group, process) for group in range(16)]
 

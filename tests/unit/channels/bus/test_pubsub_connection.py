@@ -23,34 +23,34 @@ class FakeEngine:
         self.sharded = words is SHARDED
         self.told: list[tuple[Any, ...]] = []
         self.closed = False
-        self._ear: MessageListener | None = None
+        self._listener: MessageListener | None = None
 
-    async def subscriber(self, server: Any, ear: MessageListener) -> FakeEngine:
+    async def subscriber(self, server: Any, listener: MessageListener) -> FakeEngine:
         """Connect."""
         assert server == "the server"
-        self._ear = ear
+        self._listener = listener
         return self
 
-    def say(self, *command: Any) -> None:
+    def send_command(self, *command: Any) -> None:
         """Keep a command."""
         if self.closed:
             raise ConnectionLostError("closed")
         self.told.append(command)
 
     async def close(self) -> None:
-        """Hear no more."""
+        """Close the connection."""
         self.closed = True
 
     def answer(self, *messages: Any) -> None:
         """Let these arrive together."""
-        assert self._ear is not None
+        assert self._listener is not None
         for number, message in enumerate(messages, 1):
-            self._ear.heard(message, more=number < len(messages))
+            self._listener.message_received(message, more=number < len(messages))
 
     def end(self, error: Exception) -> None:
         """Let the connection end."""
-        assert self._ear is not None
-        self._ear.lost(error)
+        assert self._listener is not None
+        self._listener.connection_lost(error)
 
 
 class Scene:

@@ -26,7 +26,7 @@ from channels.protocol.core import ProtocolCore
 from channels.transports.websocket_format import WebSocketFormat, close_frame
 from tests.support.memory_transport import MemoryTransport
 
-SETTINGS = LiveSettings(outbox_bytes=1000, held_publications=3)
+SETTINGS = LiveSettings(write_buffer_bytes=1000, held_publications=3)
 PING = WebSocketFormat(JsonCodec()).encode({})
 
 

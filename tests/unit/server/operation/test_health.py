@@ -76,7 +76,7 @@ async def test_metrics_tell_what_was_counted() -> None:
     metrics.live_opened()
     metrics.live_closed(3001)
     metrics.live_sent(3)
-    metrics.live_resynced(recovered=2, lost=1)
+    metrics.live_recovered(recovered=2, lost=1)
     metrics.feeds_inserted(7)
     metrics.backlog({"media": 4, "media.dead": 1}, oldest_seconds=2.5)
     client = await client_of(Health({}), metrics)

@@ -27,12 +27,12 @@ class MessageListener:
         self.losses: list[Exception] = []
         self.act: Callable[[], None] = lambda: None
 
-    def heard(self, message: Any, *, more: bool) -> None:
+    def message_received(self, message: Any, *, more: bool) -> None:
         """Keep a message."""
         self.heard_data.append((message[2], more))
         self.act()
 
-    def lost(self, error: Exception) -> None:
+    def connection_lost(self, error: Exception) -> None:
         """Keep the end."""
         self.losses.append(error)
 
@@ -111,7 +111,7 @@ async def test_the_end_is_told_once(scene: Scene) -> None:
     await scene.subscriber.close()
     assert [str(error) for error in scene.ear.losses] == ["the server closed the connection"]
     with pytest.raises(driver.ConnectionError):
-        scene.subscriber.say("PING")
+        scene.subscriber.send_command("PING")
 
 
 async def test_a_message_that_cannot_be_handled_is_a_loss(scene: Scene) -> None:
@@ -143,7 +143,7 @@ async def test_the_greeting_is_not_heard(tmp_path: Path) -> None:
     async with _serving(tmp_path / "s", greeting=b"+OK\r\n") as scene:
         address = RedisAddress(path=str(tmp_path / "s"), password="hunter2")
         subscriber = await dial(address, Subscriber(scene.ear, greeting_timeout=1), timeout=5)
-        subscriber.say("SUBSCRIBE", b"a")
+        subscriber.send_command("SUBSCRIBE", b"a")
         expected = b"*2\r\n$4\r\nAUTH\r\n$7\r\nhunter2\r\n*2\r\n$9\r\nSUBSCRIBE\r\n$1\r\na\r\n"
         assert await scene.received.readexactly(len(expected)) == expected
         assert scene.ear.heard_data == []
