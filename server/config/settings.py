@@ -15,7 +15,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from server.config.kinds import Networks, Rate, Texts
 from server.config.live_section import LiveSection
 from server.config.section import Section
-from storage.redis.url import CLUSTER_SCHEMES, cluster_nodes, is_cluster
+from storage.redis.address import CLUSTER_SCHEMES, cluster_nodes, is_cluster
 from workers.registry import WORKERS
 
 PREFIX = "PICSHARE_"

@@ -19,12 +19,12 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from storage.errors import StorageError, UnavailableError
+from storage.redis.address import cluster_nodes, is_cluster
 from storage.redis.cluster import ClusterConnections
-from storage.redis.connection import SharedConnection
-from storage.redis.freshness import connect
+from storage.redis.connection import RedisAddress
+from storage.redis.shared_connection import SharedConnection
+from storage.redis.stale_data import connect
 from storage.redis.subscriber import MessageListener, Subscriber
-from storage.redis.url import cluster_nodes, is_cluster
-from storage.redis.wire import RedisAddress
 
 # The driver's own types are generic over its answers in ways that differ between versions.
 Redis: TypeAlias = Any
@@ -94,7 +94,7 @@ class RedisClientAdapter(AsyncRedis):  # type: ignore[type-arg,misc,unused-ignor
 
 
 def open_redis(url: str) -> Redis:
-    """Return a client for `url` (redis://, rediss://, unix://, or as `storage.redis.url` says) that connects when used.
+    """Return a client for `url` (redis://, rediss://, unix://, or a cluster as in `storage.redis.address`).
 
     Answers are bytes. A connection that the server has closed meanwhile is replaced once, silently; a
     command whose answer is late is never repeated, because it may have been carried out.

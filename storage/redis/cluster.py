@@ -15,9 +15,9 @@ from typing import Any, NoReturn
 import redis.exceptions as driver
 from redis.crc import key_slot
 
-from storage.redis.connection import SharedConnection
+from storage.redis.connection import RedisAddress
+from storage.redis.shared_connection import SharedConnection
 from storage.redis.slots import SlotMap
-from storage.redis.wire import RedisAddress
 
 _REDIRECTIONS = 8  # answers "elsewhere" or "in a moment" that one command follows
 _PAUSE = 0.05  # seconds before a command whose keys are just being moved is tried again

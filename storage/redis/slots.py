@@ -8,7 +8,7 @@ from typing import Any
 
 from redis.crc import REDIS_CLUSTER_HASH_SLOTS
 
-from storage.redis.wire import RedisAddress
+from storage.redis.connection import RedisAddress
 
 
 class SlotMap:

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import hiredis
 import redis.exceptions as driver
 
-from storage.redis.wire import RedisConnection, pack
+from storage.redis.connection import RedisConnection, pack
 
 _SLICE = 0.005  # seconds for which messages are handed on before the event loop has its turn
 

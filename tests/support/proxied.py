@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator, Hashable
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from storage.redis.client import Redis
+from storage.redis.connection import RedisAddress, dial
 from storage.redis.subscriber import MessageListener, Subscriber
-from storage.redis.wire import RedisAddress, dial
 from tests.support.tcp_proxy import TcpProxy
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from storage.redis.freshness import QUESTIONS
+from storage.redis.stale_data import QUESTIONS
 
 _LENGTH = sum(map(len, QUESTIONS))
 

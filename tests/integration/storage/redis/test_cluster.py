@@ -14,8 +14,8 @@ from storage.errors import StorageError, UnavailableError
 from storage.limits.quotas import QuotaPolicy, Quotas
 from storage.redis.client import execute, open_redis, redis_errors, values_of
 from storage.redis.cluster import ClusterConnections
+from storage.redis.connection import RedisAddress
 from storage.redis.scripts import Script
-from storage.redis.wire import RedisAddress
 from tests.engines.private import free_port
 from tests.engines.redis_cluster import ClusterNode, RedisCluster
 from tests.support.commandstats import calls

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from storage.redis.wire import RedisConnection, pack
+from storage.redis.connection import RedisConnection, pack
 
 
 class _Sink(asyncio.Transport):

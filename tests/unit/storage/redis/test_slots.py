@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from storage.redis.connection import RedisAddress
 from storage.redis.slots import SlotMap
-from storage.redis.wire import RedisAddress
 
 ASKED = RedisAddress(host="asked", port=1, username="u", password="p")
 

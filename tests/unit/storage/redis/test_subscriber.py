@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import redis.exceptions as driver
 
+from storage.redis.connection import RedisAddress, dial
 from storage.redis.subscriber import Subscriber
-from storage.redis.wire import RedisAddress, dial
 from tests.support.eventually import eventually
 
 PIECE = b"*3\r\n$7\r\nmessage\r\n$1\r\na\r\n$1\r\n%d\r\n"

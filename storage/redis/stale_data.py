@@ -4,7 +4,7 @@ A server that starts again from a snapshot, and a replica that has become the ma
 ago: photos that were deleted since, likes that were taken back, feeds that lack what clients have seen. All can be
 built again from PostgreSQL, but nobody could tell that it has to be. So the data bear the name of the run they were
 written to, in a mark for each slot group, and whoever connects and finds another name throws them away before anybody
-reads them; unless the server has them from its own append-only file, which is up to date (`scripts/run.lua`).
+reads them; unless the server has them from its own append-only file, which is up to date (`lua/stale_data.lua`).
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ import redis.exceptions as driver
 import structlog
 
 from storage.ids import SLOT_GROUPS
-from storage.redis.wire import RedisAddress, RedisConnection, dial, pack
+from storage.redis.connection import RedisAddress, RedisConnection, dial, pack
 
 log = structlog.get_logger(__name__)
 
 W = TypeVar("W", bound=RedisConnection)
 
-_SCRIPT = (resources.files("storage.redis") / "lua" / "run.lua").read_bytes()
+_SCRIPT = (resources.files("storage.redis") / "lua" / "stale_data.lua").read_bytes()
 # One for each slot group: one server has them all, of a cluster's masters each has some.
 QUESTIONS = [pack("EVAL", _SCRIPT, 1, b"run:{%d}" % group) for group in range(SLOT_GROUPS)]
 _ELSEWHERE = (driver.MovedError, driver.AskError)

@@ -14,8 +14,8 @@ import redis.exceptions as driver
 
 from storage.errors import UnavailableError
 from storage.redis.client import execute, open_redis, redis_errors
-from storage.redis.connection import SharedConnection
-from storage.redis.wire import RedisAddress
+from storage.redis.connection import RedisAddress
+from storage.redis.shared_connection import SharedConnection
 from tests.engines.private import RedisNode, free_port
 from tests.support.eventually import eventually
 from tests.support.redis_greeting import greet

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from storage.redis.address import cluster_nodes, is_cluster
 from storage.redis.client import open_redis
-from storage.redis.url import cluster_nodes, is_cluster
 
 
 @pytest.mark.parametrize(
