@@ -68,7 +68,7 @@ class Live:
     @property
     def ready(self) -> bool:
         """Return whether messages arrive, so that clients can connect."""
-        return self.pubsub.alive
+        return self.pubsub.connected
 
     @property
     def connections(self) -> int:
@@ -78,13 +78,13 @@ class Live:
     async def run(self) -> None:
         """Run pub/sub, registry, keepalive, recovery and heartbeat until cancelled."""
         # Registrations of a process that is not in the list of live processes would count as left over by a dead one.
-        await self.heartbeat.enter()
+        await self.heartbeat.register()
         async with asyncio.TaskGroup() as group:
             group.create_task(self.pubsub.run(), name="live-pubsub")
             group.create_task(self.registry.run(), name="live-registry")
             group.create_task(self.keepalive.run(), name="live-keepalive")
             group.create_task(self.recovery.run(), name="live-recovery")
-            group.create_task(self.recovery.renew(), name="live-renewal")
+            group.create_task(self.recovery.renew_registrations(), name="live-renewal")
             group.create_task(self.heartbeat.run(), name="live-heartbeat")
 
     async def handle(self, request: web.Request, address: str | None = None) -> web.StreamResponse:
@@ -95,15 +95,15 @@ class Live:
         """Stop accepting, close all connections with 3001 at the configured pace, and remove the registrations."""
         self.admission.stop()
         user_ids = self.hub.user_ids()
-        await drain(self.hub.everyone, seconds=self.settings.drain_seconds, rate=self.settings.drain_rate)
+        await drain(self.hub.all_connections, seconds=self.settings.drain_seconds, rate=self.settings.drain_rate)
         try:
             async with asyncio.timeout(self.settings.close_deadline + 1):
                 await self.hub.empty.wait()
         except TimeoutError:
             log.warning("live_drain_incomplete", connections=len(self.hub))
         try:
-            await self.registry.withdraw(user_ids)
-            await self.heartbeat.leave(self.process_id)
+            await self.registry.unregister_all(user_ids)
+            await self.heartbeat.unregister(self.process_id)
         except LiveUnavailableError as error:
             # The other processes expire this one after `process_deadline`.
             log.warning("live_registrations_left_behind", error=str(error))
@@ -122,24 +122,24 @@ def build_live(
     metrics = metrics or NoLiveMetrics()
     process_id = new_process_id()
     channels = process_channels(process_id)
-    hub = Hub(WriteScheduler(metrics.live_sent, patience=settings.close_deadline))
+    hub = Hub(WriteScheduler(metrics.live_sent, linger=settings.close_deadline))
     keepalive = Keepalive(settings)
 
-    registry = Registry(redis, process_id, group_of, hub.has_user, joined=metrics.live_online)
+    registry = Registry(redis, process_id, group_of, hub.has_user, on_online=metrics.live_online)
     recovery = StreamRecovery(hub, registry, ports.streams, settings, metrics)
     processes = Processes(redis, process_id, deadline=settings.process_deadline)
-    heartbeat = Heartbeat(processes, PresenceStore(redis, group_of), recovery.forgotten, settings, metrics)
+    heartbeat = Heartbeat(processes, PresenceStore(redis, group_of), recovery.was_expired, settings, metrics)
 
     # Commands of streaming clients arrive over pub/sub, whose delivery therefore comes first and calls the sessions
     # that are made below.
-    def hear(session: str, data: bytes | str) -> None:
-        emulation.hear(session, data)
+    def receive_input(session: str, data: bytes | str) -> None:
+        emulation.receive(session, data)
 
-    delivery = Delivery(hub, ports.presences, frozenset(channels), recovery, hear)
-    pubsub = PubSub(redis, channels, delivery, wanted=hub.wanted, deadline=settings.pubsub_deadline)
+    delivery = Delivery(hub, ports.presences, frozenset(channels), recovery, receive_input)
+    pubsub = PubSub(redis, channels, delivery, has_subscribers=hub.has_subscribers, deadline=settings.pubsub_deadline)
 
     commands = CommandDispatcher(
-        sessions=ConnectHandler(ports, hub, recovery, keepalive, settings),
+        connects=ConnectHandler(ports, hub, recovery, keepalive, settings),
         subscriptions=SubscriptionHandler(ports, hub, pubsub, settings),
         presences=ports.presences,
         operations=ports.operations,
@@ -148,7 +148,7 @@ def build_live(
     manager = ConnectionManager(commands, hub, keepalive, settings, metrics)
     emulation = Emulation(manager, LivePublisher(redis, group_of), process_id)
 
-    admission, poller = Admission(settings, hub.count_at), Poller()
+    admission, poller = Admission(settings, hub.count_at_address), Poller()
     return Live(
         process_id=process_id,
         authenticator=ports.authenticator,

@@ -31,27 +31,27 @@ class Echo:
     """Send every message back."""
 
     def __init__(self) -> None:
-        self._departures = WriteScheduler(lambda _: None, patience=5.0)
+        self._scheduler = WriteScheduler(lambda _: None, linger=5.0)
 
-    def open(self, form: WireFormat, transport: Transport, address: str) -> WriteBuffer:
-        """Return an outbox."""
+    def open(self, wire_format: WireFormat, transport: Transport, address: str) -> WriteBuffer:
+        """Return an buffer."""
         del address
-        return WriteBuffer(form, transport, self._departures)
+        return WriteBuffer(wire_format, transport, self._scheduler)
 
-    def received(self, outbox: WriteBuffer, data: bytes | str) -> None:
+    def received(self, buffer: WriteBuffer, data: bytes | str) -> None:
         """Send it back."""
-        outbox.put(text_frame(data.encode()) if isinstance(data, str) else binary_frame(data))
+        buffer.put(text_frame(data.encode()) if isinstance(data, str) else binary_frame(data))
 
-    def disturbed(self, outbox: WriteBuffer) -> None:
+    def control_frame(self, buffer: WriteBuffer) -> None:
         """Count nothing."""
 
-    def overrun(self, outbox: WriteBuffer) -> None:
+    def slow_consumer(self, buffer: WriteBuffer) -> None:
         """Close who takes too little."""
-        outbox.close(codes.SLOW)
+        buffer.close(codes.SLOW)
 
-    def lost(self, outbox: WriteBuffer) -> None:
+    def lost(self, buffer: WriteBuffer) -> None:
         """Write nothing any more."""
-        outbox.gone(codes.NORMAL)
+        buffer.mark_closed(codes.NORMAL)
 
 
 def echo_app() -> web.Application:

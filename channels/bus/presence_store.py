@@ -65,26 +65,28 @@ class PresenceStore:
         It looks once at everybody who is online, in small steps. They are announced by `part`.
         """
         processes: list[Any] = [value for pair in dead.items() for value in pair]
-        clearing = RemovedProcesses()
+        removed = RemovedProcesses()
         with live_errors():
             for group in range(GROUPS):
                 cursor = b"0"
                 while True:
                     keys = [registry_key(group), present_key(group)]
                     cursor, left, others = await self._remove_script(keys=keys, args=[cursor, _CHUNK, *processes])
-                    clearing.left += left
-                    clearing.others.update(others)
+                    removed.left += left
+                    removed.others.update(others)
                     if cursor == b"0":
                         break
-        return clearing
+        return removed
 
     async def _expire_group(self, group: int, grace_ms: int) -> int:
         keys = [present_key(group), last_seen_key(group)]
-        words: list[Any] = [presence_channel_prefix(group), PRESENCE_HEADER]
-        parted = 0
+        arguments: list[Any] = [presence_channel_prefix(group), PRESENCE_HEADER]
+        expired = 0
         with live_errors():
             while True:
-                count = int(await self._expire_script(keys=keys, args=[grace_ms, KEPT_SECONDS * 1000, _CHUNK, *words]))
-                parted += count
+                count = int(
+                    await self._expire_script(keys=keys, args=[grace_ms, KEPT_SECONDS * 1000, _CHUNK, *arguments])
+                )
+                expired += count
                 if count < _CHUNK:
-                    return parted
+                    return expired

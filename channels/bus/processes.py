@@ -17,11 +17,11 @@ from channels.bus.redis_client import RedisClient, Script, live_errors
 class Beat:
     """What a process learns by saying that it lives.
 
-    `fresh` is whether it was not known; `dead` are silent processes for the caller to clear away, each with the
+    `was_unknown` is whether it was not known; `dead` are silent processes for the caller to clear away, each with the
     millisecond at which it was last alive.
     """
 
-    fresh: bool
+    was_unknown: bool
     dead: Mapping[bytes, int]
 
 
@@ -34,13 +34,13 @@ class Processes:
         self._deadline_ms = int(deadline * 1000)
         self._script = Script(redis, "beat.lua")
 
-    async def beat(self, *, judge: bool) -> Beat:
-        """Say that this process lives; with `judge`, take over those that have been silent for the deadline."""
-        arguments: list[Any] = [self._process_id, self._deadline_ms, int(judge)]
+    async def beat(self, *, expire: bool) -> Beat:
+        """Say that this process lives; with `expire`, take over those that have been silent for the deadline."""
+        arguments: list[Any] = [self._process_id, self._deadline_ms, int(expire)]
         with live_errors():
-            fresh, dead = await self._script(keys=[PROCESSES_KEY], args=arguments)
+            was_unknown, dead = await self._script(keys=[PROCESSES_KEY], args=arguments)
         pairs = zip(dead[::2], dead[1::2], strict=True)
-        return Beat(fresh=bool(fresh), dead={process_id: int(last) for process_id, last in pairs})
+        return Beat(was_unknown=bool(was_unknown), dead={process_id: int(last) for process_id, last in pairs})
 
     async def unknown(self, process_ids: Collection[bytes]) -> list[bytes]:
         """Return those of these processes that are not among the living: they died without being noticed."""

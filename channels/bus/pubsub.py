@@ -25,10 +25,10 @@ log = structlog.get_logger(__name__)
 
 _BACKOFF = (0.05, 2.0)  # seconds, first and longest
 
-Places: TypeAlias = Mapping[Hashable, Sequence[bytes]]  # which of the channels lie on each server
+ChannelsByServer: TypeAlias = Mapping[Hashable, Sequence[bytes]]  # which of the channels lie on each server
 
 
-class Listener(Protocol):
+class PubSubListener(Protocol):
     """What hears the messages; every method returns at once."""
 
     def message(self, channel: bytes, data: bytes, *, more: bool) -> None:
@@ -55,7 +55,7 @@ class _Topic:
 class PubSub:
     """Listen to fixed channels and to topics that come and go; `deadline` is the longest silence, in seconds.
 
-    `wanted` tells whether a topic still has listeners; one that has none is dropped at the next ping.
+    `has_subscribers` tells whether a topic still has listeners; one that has none is dropped at the next ping.
     After a loss all topics are forgotten: who listens to one has to subscribe again.
     """
 
@@ -63,92 +63,92 @@ class PubSub:
         self,
         redis: RedisClient,
         channels: Sequence[bytes],
-        listener: Listener,
+        listener: PubSubListener,
         *,
-        wanted: Callable[[bytes], bool],
+        has_subscribers: Callable[[bytes], bool],
         deadline: float,
     ) -> None:
         self._redis = redis
         self._channels = channels
         self._listener = listener
-        self._wanted = wanted
+        self._has_subscribers = has_subscribers
         self._deadline = deadline
         self._topics: dict[bytes, _Topic] = {}
-        self._lines: Mapping[Hashable, PubSubConnection] = {}
-        self.alive = False
+        self._connections: Mapping[Hashable, PubSubConnection] = {}
+        self.connected = False
 
     async def run(self) -> None:
         """Listen until cancelled; connect again for as long as it takes."""
         delay = _BACKOFF[0]
         while True:
             try:
-                await self._live()
+                await self._run_connected()
             except (RedisError, OSError, TimeoutError) as error:
                 # Connections that stood start the backoff anew; those that never did go on with it.
-                delay = _BACKOFF[0] if self._lose() else min(delay * 2, _BACKOFF[1])
+                delay = _BACKOFF[0] if self._mark_lost() else min(delay * 2, _BACKOFF[1])
                 log.warning("live_pubsub_lost", error=str(error) or type(error).__name__, retry_seconds=delay)
                 # Whatever befell these connections most likely befell the others. One that was not told of its end
                 # would cost the first command its timeout, before streams could be read again.
                 self._redis.reconnect()
             finally:
-                self._lose()
+                self._mark_lost()
             await asyncio.sleep(delay * random.uniform(0.5, 1.0))
 
     @asynccontextmanager
-    async def listening(self, topic: bytes) -> AsyncIterator[None]:
+    async def subscription(self, topic: bytes) -> AsyncIterator[None]:
         """Make sure that a topic is listened to, and stays so inside; raise `LiveUnavailableError`."""
         entry = self._topics.get(topic)
-        fresh = entry is None
+        is_new = entry is None
         with live_errors():
-            line = self._line_of(topic)
+            connection = self._connection_of(topic)
         if entry is None:
             entry = self._topics[topic] = _Topic()
         entry.users += 1
         try:
-            if fresh:
+            if is_new:
                 with live_errors():
-                    line.subscribe(topic)
+                    connection.subscribe(topic)
             # Shielded, since others may wait for the same confirmation.
             await asyncio.shield(entry.confirmed)
             yield
         finally:
             entry.users -= 1
 
-    async def _live(self) -> None:
+    async def _run_connected(self) -> None:
         async with AsyncExitStack() as stack:
             async with asyncio.timeout(self._deadline):
                 await self._redis.refresh_slots()
-                places = self._places()
-                lines = {server: await self._open(server, places[server], stack) for server in places}
-            self._lines, self.alive = lines, True
+                by_server = self._channels_by_server()
+                connections = {server: await self._open(server, by_server[server], stack) for server in by_server}
+            self._connections, self.connected = connections, True
             self._listener.restored()
-            listening = [line.listen() for line in lines.values()]
-            await _until_one_ends(*listening, self._tend(), self._watch(places))
+            listening = [connection.listen() for connection in connections.values()]
+            await _until_one_ends(*listening, self._housekeeping(), self._watch_slots(by_server))
 
     async def _open(self, server: Hashable, channels: Sequence[bytes], stack: AsyncExitStack) -> PubSubConnection:
-        line = PubSubConnection(self._listener.message, self._subscribed, deadline=self._deadline)
-        stack.push_async_callback(line.close)
-        await line.open(self._redis, server, channels)
-        return line
+        connection = PubSubConnection(self._listener.message, self._subscribed, deadline=self._deadline)
+        stack.push_async_callback(connection.close)
+        await connection.open(self._redis, server, channels)
+        return connection
 
     def _subscribed(self, channel: bytes) -> None:
         topic = self._topics.get(channel)
         if topic is not None and not topic.confirmed.done():
             topic.confirmed.set_result(None)
 
-    async def _tend(self) -> None:
+    async def _housekeeping(self) -> None:
         """Break the silence regularly, and give up topics that nobody wants."""
         while True:
             await asyncio.sleep(self._deadline / 2.5)
-            for line in self._lines.values():
-                line.ping()
+            for connection in self._connections.values():
+                connection.ping()
             for name in list(self._topics):
                 if self._is_idle(name):
                     # Forgotten and given up in one go: who wants it from now on subscribes after that.
                     del self._topics[name]
-                    self._line_of(name).unsubscribe(name)
+                    self._connection_of(name).unsubscribe(name)
 
-    async def _watch(self, places: Places) -> None:
+    async def _watch_slots(self, by_server: ChannelsByServer) -> None:
         """Notice when the channels' slots have other masters, though the connections stand.
 
         So it is with a master that was cut off from the others. Writers take a process for dead that nobody
@@ -158,30 +158,30 @@ class PubSub:
             await asyncio.sleep(self._deadline / 2.5)
             with suppress(RedisError, OSError, TimeoutError):  # a server that is gone is noticed by its silence
                 await self._redis.refresh_slots()
-            if self._places() != places:
+            if self._channels_by_server() != by_server:
                 raise ConnectionLostError("the channels have moved to other servers")
 
-    def _places(self) -> Places:
-        places: dict[Hashable, list[bytes]] = {}
+    def _channels_by_server(self) -> ChannelsByServer:
+        by_server: dict[Hashable, list[bytes]] = {}
         for channel in self._channels:
-            places.setdefault(self._redis.server_of(channel), []).append(channel)
-        return places
+            by_server.setdefault(self._redis.server_of(channel), []).append(channel)
+        return by_server
 
     def _is_idle(self, name: bytes) -> bool:
         topic = self._topics.get(name)
-        return topic is not None and not topic.users and topic.confirmed.done() and not self._wanted(name)
+        return topic is not None and not topic.users and topic.confirmed.done() and not self._has_subscribers(name)
 
-    def _line_of(self, topic: bytes) -> PubSubConnection:
-        line = self._lines.get(self._redis.server_of(topic)) if self.alive else None
-        if line is None:
+    def _connection_of(self, topic: bytes) -> PubSubConnection:
+        connection = self._connections.get(self._redis.server_of(topic)) if self.connected else None
+        if connection is None:
             raise ConnectionLostError("pub/sub is not connected")
-        return line
+        return connection
 
-    def _lose(self) -> bool:
+    def _mark_lost(self) -> bool:
         """Forget the connections and tell of the loss, once; return whether there were any to lose."""
-        if not self.alive:
+        if not self.connected:
             return False
-        self.alive, self._lines = False, {}
+        self.connected, self._connections = False, {}
         topics, self._topics = self._topics, {}
         for topic in topics.values():
             if not topic.confirmed.done():

@@ -45,7 +45,7 @@ SHARDED = PubSubCommands(
 )
 
 
-class Heard(Protocol):
+class MessageHandler(Protocol):
     """What is given each message with its channel; returns at once."""
 
     def __call__(self, channel: bytes, data: bytes, *, more: bool) -> None:
@@ -60,47 +60,47 @@ class PubSubConnection:
     TimeoutError when the connection is lost.
     """
 
-    def __init__(self, heard: Heard, subscribed: Callable[[bytes], None], *, deadline: float) -> None:
-        self._heard = heard
-        self._subscribed = subscribed
+    def __init__(self, on_message: MessageHandler, on_subscribed: Callable[[bytes], None], *, deadline: float) -> None:
+        self._on_message = on_message
+        self._on_subscribed = on_subscribed
         self._deadline = deadline
         self._loop = asyncio.get_running_loop()
-        self._words = PLAIN
+        self._commands = PLAIN
         self._subscriber: Subscriber | None = None
         self._missing: set[bytes] = set()
-        self._complete: asyncio.Future[None] = self._loop.create_future()
+        self._all_confirmed: asyncio.Future[None] = self._loop.create_future()
         self._ended: asyncio.Future[Exception] = self._loop.create_future()
-        self._heard_at = self._loop.time()
-        self._given_up: Counter[bytes] = Counter()
+        self._last_received = self._loop.time()
+        self._unsubscribing: Counter[bytes] = Counter()
 
-    async def open(self, engine: RedisClient, server: Any, channels: Sequence[bytes]) -> None:
+    async def open(self, redis: RedisClient, server: Any, channels: Sequence[bytes]) -> None:
         """Connect and listen to channels; return when the server has confirmed each."""
-        self._words = SHARDED if engine.sharded else PLAIN
+        self._commands = SHARDED if redis.sharded else PLAIN
         self._missing = set(channels)
-        self._subscriber = await engine.subscriber(server, self)
+        self._subscriber = await redis.subscriber(server, self)
         for channel in channels:
             self.subscribe(channel)
         while self._missing:
-            await asyncio.wait((self._complete, self._ended), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((self._all_confirmed, self._ended), return_when=asyncio.FIRST_COMPLETED)
             self._raise_if_ended()
 
     def subscribe(self, channel: bytes) -> None:
         """Ask to hear a channel; each by itself, since on a cluster they have different slots."""
-        self._say(self._words.subscribe, channel)
+        self._send(self._commands.subscribe, channel)
 
     def unsubscribe(self, channel: bytes) -> None:
         """Ask to hear a channel no more."""
-        self._given_up[channel] += 1
-        self._say(self._words.unsubscribe, channel)
+        self._unsubscribing[channel] += 1
+        self._send(self._commands.unsubscribe, channel)
 
     def ping(self) -> None:
         """Have the server say something."""
-        self._say("PING")
+        self._send("PING")
 
     async def listen(self) -> None:
         """Let messages be handed on until the connection is lost; raise why."""
         while True:
-            silence = self._heard_at + self._deadline - self._loop.time()
+            silence = self._last_received + self._deadline - self._loop.time()
             if silence <= 0:
                 raise TimeoutError(f"Redis was silent for {self._deadline:g} seconds")
             await asyncio.wait((self._ended,), timeout=silence)
@@ -113,23 +113,23 @@ class PubSubConnection:
 
     def message_received(self, message: Any, *, more: bool) -> None:
         """Handle what the server says."""
-        self._heard_at = self._loop.time()
+        self._last_received = self._loop.time()
         if not isinstance(message, list) or len(message) < 3:
             if isinstance(message, Exception):
                 self.connection_lost(message)
             return
         kind, channel, data = message
-        if kind == self._words.message:
-            self._heard(channel, data, more=more)
-        elif kind == self._words.subscribed:
+        if kind == self._commands.message:
+            self._on_message(channel, data, more=more)
+        elif kind == self._commands.subscribed:
             self._confirmed(channel)
-        elif kind == self._words.unsubscribed:
-            if channel not in self._given_up:
+        elif kind == self._commands.unsubscribed:
+            if channel not in self._unsubscribing:
                 # A server of a cluster does so when the channel's slot goes to another one.
                 self.connection_lost(
                     ConnectionLostError(f"{channel.decode(errors='replace')} has moved to another server")
                 )
-            self._given_up -= Counter([channel])
+            self._unsubscribing -= Counter([channel])
 
     def connection_lost(self, error: Exception) -> None:
         """Learn why the connection has ended."""
@@ -138,11 +138,11 @@ class PubSubConnection:
 
     def _confirmed(self, channel: bytes) -> None:
         self._missing.discard(channel)
-        if not self._missing and not self._complete.done():
-            self._complete.set_result(None)
-        self._subscribed(channel)
+        if not self._missing and not self._all_confirmed.done():
+            self._all_confirmed.set_result(None)
+        self._on_subscribed(channel)
 
-    def _say(self, *command: str | bytes) -> None:
+    def _send(self, *command: str | bytes) -> None:
         if self._subscriber is None:
             raise ConnectionLostError("pub/sub is not connected")
         self._subscriber.send_command(*command)

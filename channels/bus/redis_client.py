@@ -78,9 +78,9 @@ def live_errors() -> Iterator[None]:
         raise LiveUnavailableError(f"redis does not answer: {error}") from error
 
 
-async def publish(engine: RedisClient, channel: bytes, message: bytes) -> int:
+async def publish(redis: RedisClient, channel: bytes, message: bytes) -> int:
     """Publish to a channel that live processes hear, and return how many do."""
-    return int(await engine.execute_command("SPUBLISH" if engine.sharded else "PUBLISH", channel, message))
+    return int(await redis.execute_command("SPUBLISH" if redis.sharded else "PUBLISH", channel, message))
 
 
 def delivery_source(*, sharded: bool) -> str:
@@ -97,17 +97,17 @@ class Script:
     `publish` is defined in every script and uses PUBLISH or SPUBLISH as the server requires.
     """
 
-    def __init__(self, engine: RedisClient, *fragments: str) -> None:
-        self._engine = engine
-        self._source = _joined(_publish_fragment(sharded=engine.sharded), *fragments).encode()
+    def __init__(self, redis: RedisClient, *fragments: str) -> None:
+        self._redis = redis
+        self._source = _joined(_publish_fragment(sharded=redis.sharded), *fragments).encode()
         self._digest = hashlib.sha1(self._source, usedforsecurity=False).hexdigest()
 
     async def __call__(self, *, keys: Sequence[bytes], args: Sequence[Any]) -> Any:
         """Run the script; send its text if the server does not know the digest yet."""
         try:
-            return await self._engine.execute_command("EVALSHA", self._digest, len(keys), *keys, *args)
+            return await self._redis.execute_command("EVALSHA", self._digest, len(keys), *keys, *args)
         except NoScriptError:
-            return await self._engine.execute_command("EVAL", self._source, len(keys), *keys, *args)
+            return await self._redis.execute_command("EVAL", self._source, len(keys), *keys, *args)
 
 
 def _publish_fragment(*, sharded: bool) -> str:

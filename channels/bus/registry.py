@@ -39,7 +39,7 @@ class _Request:
 
 
 class Registry:
-    """Register people at this process; `is_here` tells whether a person is connected right now.
+    """Register people at this process; `is_connected` tells whether a person is connected right now.
 
     `joined` is told of how many people it was announced that they are online.
     """
@@ -49,19 +49,19 @@ class Registry:
         redis: RedisClient,
         process_id: bytes,
         group_of: Callable[[int], int],
-        is_here: Callable[[int], bool],
+        is_connected: Callable[[int], bool],
         *,
-        joined: Callable[[int], None] = lambda _: None,
+        on_online: Callable[[int], None] = lambda _: None,
     ) -> None:
         self._process_id = process_id
         self._group_of = group_of
-        self._is_here = is_here
-        self._joined = joined
+        self._is_connected = is_connected
+        self._on_online = on_online
         self._script = Script(redis, "registry.lua")
         self._requests: list[_Request] = []
-        self._asked = asyncio.Event()
+        self._requested = asyncio.Event()
         # Whether a write failed that may yet be carried out, after one that was asked for later.
-        self.doubtful = False
+        self.uncertain = False
 
     async def register(self, user_ids: Sequence[int]) -> set[int]:
         """Make sure that these people are found here; return those who were not, until now.
@@ -69,22 +69,22 @@ class Registry:
         Raises `LiveUnavailableError`. Who is no longer connected is taken out instead.
         """
         request = _Request(user_ids, asyncio.get_running_loop().create_future())
-        self._ask(request)
+        self._enqueue(request)
         assert request.done is not None  # noqa: S101 - narrows the type
         return await request.done
 
-    def release(self, user_id: int) -> None:
+    def unregister(self, user_id: int) -> None:
         """Have a person who left taken out soon."""
-        self._ask(_Request([user_id], None))
+        self._enqueue(_Request([user_id], None))
 
     async def run(self) -> None:
         """Write what is asked for, until cancelled."""
         while True:
-            await self._asked.wait()
-            self._asked.clear()
+            await self._requested.wait()
+            self._requested.clear()
             requests, self._requests = self._requests, []
             try:
-                added = await self._write({user_id for request in requests for user_id in self._people(request)})
+                added = await self._write({user_id for request in requests for user_id in self._users_of(request)})
             except LiveUnavailableError as error:
                 self._fail(requests, error)
                 await asyncio.sleep(_RETRY_SECONDS)
@@ -93,25 +93,25 @@ class Registry:
                     if request.done is not None and not request.done.done():
                         request.done.set_result(added.intersection(request.user_ids))
 
-    async def withdraw(self, user_ids: Iterable[int]) -> None:
+    async def unregister_all(self, user_ids: Iterable[int]) -> None:
         """Take these people out, whatever is true; called once, when the process stops."""
         with live_errors():
             for group, members in self._by_group(user_ids).items():
-                await self._edit(group, members, "-" * len(members))
+                await self._run_script(group, members, "-" * len(members))
 
-    def _people(self, request: _Request) -> Iterable[int]:
+    def _users_of(self, request: _Request) -> Iterable[int]:
         """Return whom a request is still about: who left and is back has a request of their own, which is answered."""
-        return (user_id for user_id in request.user_ids if request.done is not None or not self._is_here(user_id))
+        return (user_id for user_id in request.user_ids if request.done is not None or not self._is_connected(user_id))
 
-    def _ask(self, request: _Request) -> None:
+    def _enqueue(self, request: _Request) -> None:
         self._requests.append(request)
-        self._asked.set()
+        self._requested.set()
 
     def _fail(self, requests: list[_Request], error: LiveUnavailableError) -> None:
-        self.doubtful = True
+        self.uncertain = True
         for request in requests:
             if request.done is None:
-                self._ask(request)
+                self._enqueue(request)
             elif not request.done.done():
                 request.done.set_exception(error)
 
@@ -123,24 +123,24 @@ class Registry:
             for start in range(0, len(members), _CHUNK)
         ]
         with live_errors():
-            edits = [self._edit(group, chunk, self._flags(chunk)) for group, chunk in chunks]
+            writes = [self._run_script(group, chunk, self._flags(chunk)) for group, chunk in chunks]
             # All of them are over before anything else is written, also where one of them failed.
-            for found in await asyncio.gather(*edits, return_exceptions=True):
+            for found in await asyncio.gather(*writes, return_exceptions=True):
                 if isinstance(found, BaseException):
                     raise found
                 added.update(found)
         return added
 
     def _flags(self, user_ids: list[int]) -> str:
-        return "".join("+" if self._is_here(user_id) else "-" for user_id in user_ids)
+        return "".join("+" if self._is_connected(user_id) else "-" for user_id in user_ids)
 
-    async def _edit(self, group: int, user_ids: list[int], flags: str) -> list[int]:
+    async def _run_script(self, group: int, user_ids: list[int], flags: str) -> list[int]:
         keys = [registry_key(group), present_key(group), last_seen_key(group)]
-        words: list[Any] = [self._process_id, flags, presence_channel_prefix(group), PRESENCE_HEADER]
-        news, joined = await self._script(keys=keys, args=[*words, *map(user_field, user_ids)])
-        if joined:
-            self._joined(joined)
-        return [user_ids[position - 1] for position in news]
+        arguments: list[Any] = [self._process_id, flags, presence_channel_prefix(group), PRESENCE_HEADER]
+        added, online = await self._script(keys=keys, args=[*arguments, *map(user_field, user_ids)])
+        if online:
+            self._on_online(online)
+        return [user_ids[position - 1] for position in added]
 
     def _by_group(self, user_ids: Iterable[int]) -> dict[int, list[int]]:
         groups: dict[int, list[int]] = {}

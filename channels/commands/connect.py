@@ -27,59 +27,59 @@ class ConnectHandler:
         self,
         ports: Ports,
         hub: Hub,
-        resync: StreamRecovery,
+        recovery: StreamRecovery,
         keepalive: Keepalive,
         settings: LiveSettings,
     ) -> None:
         self._authenticator, self._streams = ports.authenticator, ports.streams
         self._hub = hub
-        self._resync = resync
+        self._recovery = recovery
         self._keepalive = keepalive
         self._settings = settings
 
-    async def connect(self, connection: Connection, question: Connect) -> None:
+    async def connect(self, connection: Connection, request: Connect) -> None:
         """Sign in, and answer with the streams as they stand or what was missed; raise `ChannelsError`."""
-        identity = connection.vouched or await self._authenticator.authenticate(question.token)
+        identity = connection.preauthenticated or await self._authenticator.authenticate(request.token)
         # A connection that joins while messages arrive is held at the next loss. One that joined after the loss would
         # not be held, and would miss what is published until the subscriptions are back.
-        if not self._resync.subscribed:
+        if not self._recovery.subscribed:
             raise LiveUnavailableError("pub/sub is not connected")
-        if self._hub.count(identity.user_id) >= self._settings.connections_per_user:
+        if self._hub.count_of_user(identity.user_id) >= self._settings.connections_per_user:
             connection.close(codes.CONNECTION_LIMIT)
             return
         # In this order nothing is missed: hear and hold back, be found by writers, and only then read.
         connection.streams = {name: StreamState(name, limit=self._settings.held_publications) for name in STREAMS}
         self._hub.join(connection, identity)
-        await self._resync.admit(connection, identity.user_id)
+        await self._recovery.register(connection, identity.user_id)
         await self._authenticator.confirm(identity)
         subs = {
-            name: await self._open_stream(identity, state, question.since) for name, state in connection.streams.items()
+            name: await self._open_stream(identity, state, request.since) for name, state in connection.streams.items()
         }
         connection.core.accepted()
         self._keepalive.start_pings(connection, asyncio.get_running_loop().time())
-        connection.send(reply(question.id, "connect", self._connect_result(connection, identity, subs)))
+        connection.send(reply(request.id, "connect", self._connect_result(connection, identity, subs)))
         for state in connection.streams.values():
             for message in state.release():
                 connection.send_shared(message)
 
-    async def refresh(self, connection: Connection, question: Refresh) -> None:
+    async def refresh(self, connection: Connection, request: Refresh) -> None:
         """Go on with a newer token of the same person; raise `ChannelsError`."""
-        identity = await self._authenticator.authenticate(question.token)
+        identity = await self._authenticator.authenticate(request.token)
         if connection.identity is None or identity.user_id != connection.identity.user_id:
             raise TokenInvalidError("a token of another person")
         connection.identity = identity
         await self._authenticator.confirm(identity)
-        connection.send(reply(question.id, "refresh", self._session_result(connection, identity)))
+        connection.send(reply(request.id, "refresh", self._session_result(connection, identity)))
 
     async def check(self, connection: Connection) -> None:
         """Compare a connection with its streams."""
-        await self._resync.check(connection)
+        await self._recovery.check(connection)
 
-    def end(self, connection: Connection) -> None:
+    def leave(self, connection: Connection) -> None:
         """Take a connection out of everything that it hears."""
         last = self._hub.leave(connection)
         if last is not None:
-            self._resync.unregister(last)
+            self._recovery.unregister(last)
         connection.identity = None
         connection.streams = {}
 
@@ -87,10 +87,10 @@ class ConnectHandler:
         wanted = since.get(state.name)
         if wanted is None:
             position = await self._streams.position(identity.user_id, state.name)
-            state.place(position.epoch, position.offset)
+            state.advance(position.epoch, position.offset)
             return stream_result(position, recovered=None, publications=())
         recovery = await self._streams.recover(identity.user_id, state.name, wanted)
-        state.place(recovery.position.epoch, recovery.position.offset)
+        state.advance(recovery.position.epoch, recovery.position.offset)
         items = recovery.publications if recovery.recovered else ()
         return stream_result(recovery.position, recovered=recovery.recovered, publications=items)
 
@@ -99,7 +99,7 @@ class ConnectHandler:
             **self._session_result(connection, identity),
             "subs": subs,
             "ping": math.ceil(self._settings.ping_interval),
-            "pong": connection.pongs,
+            "pong": connection.answers_pings,
             "time": int(time.time() * 1000),
         }
         return result | {"session": connection.session, "node": connection.node} if connection.session else result

@@ -1,6 +1,6 @@
 """Open, hear and end this process's connections, whichever transport brings them.
 
-What a client says is judged at once and in order. A question that needs an engine is answered by a task, which
+What a client says is judged at once and in order. A request that needs an engine is answered by a task, which
 then goes on with whatever has come meanwhile; a connection that says nothing has no task.
 """
 
@@ -30,8 +30,8 @@ C = TypeVar("C", bound=Connection)
 
 log = structlog.get_logger(__name__)
 
-_SEEN_OFF = 50  # connections in one turn of the event loop: some three milliseconds
-_QUESTIONS = (Connect, Refresh, Subscribe, ReadHistory, ReadPresence, CallMethod)
+_CLEANUP_BATCH = 50  # connections in one turn of the event loop: some three milliseconds
+_REQUESTS = (Connect, Refresh, Subscribe, ReadHistory, ReadPresence, CallMethod)
 
 
 class ConnectionManager:
@@ -45,21 +45,21 @@ class ConnectionManager:
         self._keepalive = keepalive
         self._settings = settings
         self._metrics = metrics
-        self._departures = hub.departures
+        self._scheduler = hub.scheduler
         # The loop itself keeps only weak references to its tasks.
-        self._answering: set[asyncio.Task[None]] = set()
-        self._leaving: deque[Connection] = deque()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._lost: deque[Connection] = deque()
 
-    def open(self, form: WireFormat, transport: Transport, address: str) -> Connection:
+    def open(self, wire_format: WireFormat, transport: Transport, address: str) -> Connection:
         """Begin a conversation; the client has a while to sign in."""
-        return self.open_as(Connection, form, transport, address)
+        return self.open_as(Connection, wire_format, transport, address)
 
-    def open_as(self, kind: type[C], form: WireFormat, transport: Transport, address: str) -> C:
+    def open_as(self, kind: type[C], wire_format: WireFormat, transport: Transport, address: str) -> C:
         """Begin a conversation with a connection of a kind of its own."""
         now = asyncio.get_running_loop().time()
         core = ProtocolCore(rate=self._settings.command_rate, burst=self._settings.command_burst, now=now)
-        connection = kind(form, transport, core, self._departures, self._settings, address=address)
-        self._hub.open(connection)
+        connection = kind(wire_format, transport, core, self._scheduler, self._settings, address=address)
+        self._hub.add(connection)
         self._metrics.live_opened()
         self._keepalive.watch(connection)
         return connection
@@ -69,7 +69,7 @@ class ConnectionManager:
         if connection.closed_with is not None:
             return
         try:
-            commands = connection.form.decode(data)
+            commands = connection.wire_format.decode(data)
         except BadFrameError:
             connection.close(codes.BAD_REQUEST)
             return
@@ -79,71 +79,71 @@ class ConnectionManager:
                 connection.close(codes.TOO_MANY_REQUESTS)
             return
         connection.inbox = deque((None, *commands))
-        question = self._judge(connection, connection.inbox)
-        if question is None:
+        request = self._execute_local(connection, connection.inbox)
+        if request is None:
             connection.inbox = None
             return
         # What the client sends further waits where it costs nothing.
         connection.transport.pause_reading()
-        task = asyncio.get_running_loop().create_task(self._work(connection, connection.inbox, question))
-        self._answering.add(task)
-        task.add_done_callback(self._answering.discard)
+        task = asyncio.get_running_loop().create_task(self._handle_requests(connection, connection.inbox, request))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
-    def disturbed(self, connection: Connection) -> None:
+    def control_frame(self, connection: Connection) -> None:
         """Count what is no command but costs as much, such as a WebSocket ping."""
         over = connection.core.count(asyncio.get_running_loop().time())
         if over is not None:
             connection.close(over.disconnect)
 
-    def overrun(self, connection: Connection) -> None:
+    def slow_consumer(self, connection: Connection) -> None:
         """Close a client that takes too little."""
         if connection.closed_with is None:
-            waiting = connection.transport.get_write_buffer_size()
+            unsent = connection.transport.get_write_buffer_size()
             log.warning(
                 "live_client_slow",
                 client=connection.client_id,
                 user_id=connection.identity.user_id if connection.identity else None,
-                waiting_bytes=waiting,
+                unsent_bytes=unsent,
                 limit_bytes=self._settings.write_buffer_bytes,
             )
-            self._metrics.live_slow(waiting)
+            self._metrics.live_slow(unsent)
             connection.close(codes.SLOW)
 
     def lost(self, connection: Connection) -> None:
         """End a conversation whose transport is gone: nothing is said any more, and the rest follows in its turn."""
         connection.lost = True
-        connection.gone(codes.NORMAL)
-        if not self._leaving:
-            asyncio.get_running_loop().call_soon(self._see_off)
-        self._leaving.append(connection)
+        connection.mark_closed(codes.NORMAL)
+        if not self._lost:
+            asyncio.get_running_loop().call_soon(self._cleanup)
+        self._lost.append(connection)
 
-    def _see_off(self) -> None:
+    def _cleanup(self) -> None:
         """Take some who are gone out of everything; very many go at once where a network is cut."""
-        if len(self._leaving) > _SEEN_OFF:
-            asyncio.get_running_loop().call_soon(self._see_off)
-        for _ in range(min(_SEEN_OFF, len(self._leaving))):
-            self._end(self._leaving.popleft())
+        if len(self._lost) > _CLEANUP_BATCH:
+            asyncio.get_running_loop().call_soon(self._cleanup)
+        for _ in range(min(_CLEANUP_BATCH, len(self._lost))):
+            self._finish(self._lost.popleft())
 
-    def _end(self, connection: Connection) -> None:
-        if connection.on_end is not None:
-            connection.on_end()
-        ending = connection.closed_with or codes.NORMAL
+    def _finish(self, connection: Connection) -> None:
+        if connection.on_close is not None:
+            connection.on_close()
+        disconnect = connection.closed_with or codes.NORMAL
         self._hub.discard(connection)
-        self._metrics.live_closed(ending.code)
+        self._metrics.live_closed(disconnect.code)
         log.info(
             "live_connection_closed",
             client=connection.client_id,
             user_id=connection.identity.user_id if connection.identity else None,
-            code=ending.code,
-            reason=ending.reason,
+            code=disconnect.code,
+            reason=disconnect.reason,
             seconds=round(asyncio.get_running_loop().time() - connection.opened_at, 3),
-            form=connection.form.name,
+            format=connection.wire_format.name,
         )
         if not connection.busy:  # else whoever answers takes it out afterwards, since it may just be joining
             self._commands.leave(connection)
 
-    def _judge(self, connection: Connection, inbox: deque[Command | None]) -> Request | None:
-        """Do what needs no engine until a question comes; return it, or None when nothing is left."""
+    def _execute_local(self, connection: Connection, inbox: deque[Command | None]) -> Request | None:
+        """Do what needs no engine until a request comes; return it, or None when nothing is left."""
         core, time = connection.core, asyncio.get_running_loop().time
         while inbox and connection.closed_with is None:
             command = inbox.popleft()
@@ -151,16 +151,18 @@ class ConnectionManager:
                 core.begin_frame()
                 continue
             effect = core.receive(command, time())
-            if isinstance(effect, _QUESTIONS):
+            if isinstance(effect, _REQUESTS):
                 return effect
-            self._commands.perform(connection, effect)
+            self._commands.execute(connection, effect)
         return None
 
-    async def _work(self, connection: Connection, inbox: deque[Command | None], question: Request | None) -> None:
+    async def _handle_requests(
+        self, connection: Connection, inbox: deque[Command | None], request: Request | None
+    ) -> None:
         try:
-            while question is not None:
-                await self._commands.answer(connection, question)
-                question = self._judge(connection, inbox)
+            while request is not None:
+                await self._commands.handle(connection, request)
+                request = self._execute_local(connection, inbox)
         except BaseException:
             connection.close(codes.SERVER_ERROR)
             raise

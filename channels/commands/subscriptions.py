@@ -25,23 +25,23 @@ class SubscriptionHandler:
         self._hub, self._pubsub = hub, pubsub
         self._settings = settings
 
-    async def subscribe(self, connection: Connection, question: Subscribe) -> None:
+    async def subscribe(self, connection: Connection, request: Subscribe) -> None:
         """Subscribe where the person may; raise `ChannelsError`."""
-        if question.channel in connection.channels or question.channel in connection.streams:
-            connection.send(error_reply(question.id, ErrorCode.ALREADY_SUBSCRIBED))
+        if request.channel in connection.channels or request.channel in connection.streams:
+            connection.send(error_reply(request.id, ErrorCode.ALREADY_SUBSCRIBED))
             return
         if len(connection.channels) >= self._settings.subscriptions:
-            connection.send(error_reply(question.id, ErrorCode.LIMIT_EXCEEDED))
+            connection.send(error_reply(request.id, ErrorCode.LIMIT_EXCEEDED))
             return
         try:
             for _ in range(_AUTHORIZATIONS):
-                # A revocation that arrives from here on is noted, and the question put again.
+                # A revocation that arrives from here on is noted, and the request put again.
                 connection.revoked = set()
-                if await self._try_to_subscribe(connection, question):
+                if await self._try_to_subscribe(connection, request):
                     return
         finally:
             connection.revoked = None
-        raise PermissionDeniedError(f"leave to hear {question.channel} was taken back")
+        raise PermissionDeniedError(f"leave to hear {request.channel} was taken back")
 
     def unsubscribe(self, connection: Connection, effect: Unsubscribe) -> None:
         """End a subscription to a topic or to one of the user's own streams; reply in any case."""
@@ -49,40 +49,40 @@ class SubscriptionHandler:
         self._hub.unsubscribe(connection, effect.channel)
         connection.send(reply(effect.id, "unsubscribe", {}))
 
-    async def history(self, connection: Connection, question: ReadHistory) -> None:
+    async def history(self, connection: Connection, request: ReadHistory) -> None:
         """Tell what one of the person's own streams holds; raise `ChannelsError`."""
         identity = _identity_of(connection)
-        if question.channel not in STREAMS:
-            raise NotOfferedError(f"{question.channel} keeps no history")
-        found = await self._read(identity, question)
+        if request.channel not in STREAMS:
+            raise NotOfferedError(f"{request.channel} keeps no history")
+        found = await self._read(identity, request)
         if not found.recovered:
-            connection.send(error_reply(question.id, ErrorCode.UNRECOVERABLE_POSITION))
+            connection.send(error_reply(request.id, ErrorCode.UNRECOVERABLE_POSITION))
             return
-        items = list(reversed(found.publications)) if question.reverse else list(found.publications)
-        connection.send(reply(question.id, "history", history_result(found.position, items[: question.limit])))
+        items = list(reversed(found.publications)) if request.reverse else list(found.publications)
+        connection.send(reply(request.id, "history", history_result(found.position, items[: request.limit])))
 
-    async def _read(self, identity: Identity, question: ReadHistory) -> Recovery:
-        user_id, channel = identity.user_id, question.channel
-        if question.limit == 0:
+    async def _read(self, identity: Identity, request: ReadHistory) -> Recovery:
+        user_id, channel = identity.user_id, request.channel
+        if request.limit == 0:
             position = await self._streams.position(user_id, channel)
             return Recovery(recovered=True, publications=(), position=position)
-        if question.since is None:
-            return await self._streams.history(user_id, channel, question.limit, newest=question.reverse)
-        return await self._streams.recover(user_id, channel, question.since)
+        if request.since is None:
+            return await self._streams.history(user_id, channel, request.limit, newest=request.reverse)
+        return await self._streams.recover(user_id, channel, request.since)
 
-    async def _try_to_subscribe(self, connection: Connection, question: Subscribe) -> bool:
-        grant: Grant = await self._authorizer.authorize(_identity_of(connection), question.channel)
+    async def _try_to_subscribe(self, connection: Connection, request: Subscribe) -> bool:
+        grant: Grant = await self._authorizer.authorize(_identity_of(connection), request.channel)
         topic = topic_channel(grant.topic)
-        async with self._pubsub.listening(topic):
-            with self._hub.heeding(topic) as heed:
+        async with self._pubsub.subscription(topic):
+            with self._hub.watch_topic(topic) as flag:
                 if grant.data is not None:
                     # What was read before the topic was heard may be old; what was read while it spoke, too.
-                    grant = await self._authorizer.authorize(_identity_of(connection), question.channel)
-            if heed.disturbed or (connection.revoked is not None and grant.owner_id in connection.revoked):
+                    grant = await self._authorizer.authorize(_identity_of(connection), request.channel)
+            if flag.changed or (connection.revoked is not None and grant.owner_id in connection.revoked):
                 return False
-            self._hub.subscribe(connection, question.channel, grant)
+            self._hub.subscribe(connection, request.channel, grant)
             result = {} if grant.data is None else {"data": RawJson(grant.data)}
-            connection.send(reply(question.id, "subscribe", result))
+            connection.send(reply(request.id, "subscribe", result))
             return True
 
 

@@ -40,6 +40,7 @@ class Connection(WriteBuffer):
     __slots__ = (
         "__weakref__",
         "address",
+        "answers_pings",
         "channels",
         "client_id",
         "core",
@@ -49,26 +50,25 @@ class Connection(WriteBuffer):
         "lost",
         "next_check",
         "node",
-        "on_end",
+        "on_close",
         "opened_at",
-        "pongs",
+        "preauthenticated",
         "revoked",
         "session",
         "streams",
-        "vouched",
     )
 
     def __init__(
         self,
-        form: WireFormat,
+        wire_format: WireFormat,
         transport: Transport,
         core: ProtocolCore,
-        departures: WriteScheduler,
+        scheduler: WriteScheduler,
         settings: LiveSettings,
         *,
         address: str = "",
     ) -> None:
-        super().__init__(form, transport, departures)
+        super().__init__(wire_format, transport, scheduler)
         self.core = core
         self.address = address
         self.client_id = str(uuid.uuid4())
@@ -84,10 +84,10 @@ class Connection(WriteBuffer):
         # Of a streaming answer: by what name, and at which process, its client speaks; and what its end undoes.
         self.session = ""
         self.node = ""
-        self.on_end: Callable[[], object] | None = None
+        self.on_close: Callable[[], object] | None = None
         # Whether the client can answer pings; and who it is, where its request told already.
-        self.pongs = True
-        self.vouched: Identity | None = None
+        self.answers_pings = True
+        self.preauthenticated: Identity | None = None
         self.deadlines = Deadlines(connect=self.opened_at + settings.connect_deadline)
         self.next_check = math.inf
 
@@ -98,13 +98,13 @@ class Connection(WriteBuffer):
 
     def send(self, message: Message) -> None:
         """Send a message of this connection's own."""
-        self.put(self.form.encode(message))
+        self.put(self.wire_format.encode(message))
 
     def send_shared(self, message: SharedMessage) -> None:
         """Send a message that others get, too."""
-        self.put(message.encoded_for(self.form))
+        self.put(message.encoded_for(self.wire_format))
 
-    def takes(self, stream: str, offset: int, message: SharedMessage) -> bool:
+    def accepts(self, stream: str, offset: int, message: SharedMessage) -> bool:
         """Tell whether a publication of a stream is to be sent now: it is new, and the stream is not held back."""
         state = self.streams.get(stream)
         if state is None:

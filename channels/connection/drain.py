@@ -23,12 +23,12 @@ def departure_times(count: int, *, seconds: float, rate: float, draw: Callable[[
     return [(number + draw()) * window / count for number in range(count)]
 
 
-async def drain(everyone: Callable[[], Sequence[Connection]], *, seconds: float, rate: float) -> None:
+async def drain(connections: Callable[[], Sequence[Connection]], *, seconds: float, rate: float) -> None:
     """Close all connections with 3001 at a pace; call it when no new ones are taken.
 
-    `everyone` is asked again at the end: a handshake may have been under way at the beginning.
+    `connections` is asked again at the end: a handshake may have been under way at the beginning.
     """
-    while remaining := [connection for connection in everyone() if connection.closed_with is None]:
+    while remaining := [connection for connection in connections() if connection.closed_with is None]:
         await close_paced(remaining, seconds=seconds, rate=rate)
         seconds = 0.0  # the few that are left need no window of their own
 

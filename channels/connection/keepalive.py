@@ -32,7 +32,7 @@ class Keepalive:
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(self._settings.tick)
-            self.turn(loop.time())
+            self.tick(loop.time())
 
     def watch(self, connection: Connection) -> None:
         """Look at a connection when it is next due; call again when that has come nearer."""
@@ -47,24 +47,24 @@ class Keepalive:
         connection.deadlines.ping = now + random.random() * self._settings.ping_interval
         self.watch(connection)
 
-    def turn(self, now: float) -> None:
+    def tick(self, now: float) -> None:
         """Look at all connections that are due at `now`, in seconds of the event loop's clock."""
         last = math.floor(now / self._settings.tick)
         first = -math.inf if self._cursor is None else self._cursor + 1
         if last - first < len(self._slots):
-            passed = list(range(int(first), last + 1))
+            due_slots = list(range(int(first), last + 1))
         else:  # the first turn, or the process slept for long
-            passed = sorted(slot for slot in self._slots if slot <= last)
+            due_slots = sorted(slot for slot in self._slots if slot <= last)
         self._cursor = last
-        for slot in passed:
+        for slot in due_slots:
             for connection in self._slots.pop(slot, ()):
-                self._look(connection, now)
+                self._check(connection, now)
 
     def _slot(self, due: float) -> int:
         slot = math.ceil(due / self._settings.tick)
         return slot if self._cursor is None else max(slot, self._cursor + 1)
 
-    def _look(self, connection: Connection, now: float) -> None:
+    def _check(self, connection: Connection, now: float) -> None:
         # One that was put into an earlier slot as well has been looked at; one that is closed needs no look.
         if connection.closed_with is not None or connection.next_check > now:
             return
@@ -80,7 +80,7 @@ class Keepalive:
             if now >= deadlines.ping:
                 connection.send_shared(self._ping)
                 deadlines.ping = now + self._settings.ping_interval
-                if connection.pongs:
+                if connection.answers_pings:
                     connection.core.ping_sent()
                     deadlines.pong = now + self._settings.pong_deadline
             self.watch(connection)

@@ -12,7 +12,7 @@ STREAMS = (FEED, NOTIFICATIONS)
 class StreamState:
     """Pass publications on in the order of their offsets, each once; while held, gather them.
 
-    Holds nest: a connect holds its streams until its reply is written, and a lost pub/sub connection
+    HeldStreams nest: a connect holds its streams until its reply is written, and a lost pub/sub connection
     holds them until what was missed is recovered. What is gathered beyond `limit` is a loss that
     `overflowed` admits.
     """
@@ -39,9 +39,9 @@ class StreamState:
             else:
                 self.overflowed = True
             return False
-        return self._take(offset)
+        return self._is_new(offset)
 
-    def place(self, epoch: str, offset: int) -> None:
+    def advance(self, epoch: str, offset: int) -> None:
         """Note that the client has everything up to an offset."""
         self.epoch = epoch
         self.offset = max(self.offset, offset)
@@ -56,9 +56,9 @@ class StreamState:
         if self._holds:
             return []
         held, self._held = self._held, []
-        return [message for offset, message in held if self._take(offset)]
+        return [message for offset, message in held if self._is_new(offset)]
 
-    def _take(self, offset: int) -> bool:
+    def _is_new(self, offset: int) -> bool:
         if offset:
             if offset <= self.offset:
                 return False

@@ -22,7 +22,7 @@ class WireFormat(Protocol):
 
     @property
     def closes_by_frame(self) -> bool:
-        """Tell whether the peer answers a farewell and then ends the connection; else we end it."""
+        """Tell whether the peer answers a close_message and then ends the connection; else we end it."""
         ...
 
     def decode(self, data: bytes | str) -> list[Command]:
@@ -33,7 +33,7 @@ class WireFormat(Protocol):
         """Return the bytes that carry one message."""
         ...
 
-    def farewell(self, disconnect: Disconnect) -> bytes:
+    def close_message(self, disconnect: Disconnect) -> bytes:
         """Return the last bytes of a connection, which say why it ends."""
         ...
 
@@ -47,9 +47,9 @@ class SharedMessage:
         self.message = message
         self._encoded: dict[WireFormat, bytes] = {}
 
-    def encoded_for(self, form: WireFormat) -> bytes:
+    def encoded_for(self, wire_format: WireFormat) -> bytes:
         """Return the bytes in one form."""
-        encoded = self._encoded.get(form)
+        encoded = self._encoded.get(wire_format)
         if encoded is None:
-            encoded = self._encoded[form] = form.encode(self.message)
+            encoded = self._encoded[wire_format] = wire_format.encode(self.message)
         return encoded

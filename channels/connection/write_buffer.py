@@ -16,148 +16,148 @@ from channels.connection.wire_format import SharedMessage, WireFormat
 from channels.protocol import codes
 from channels.protocol.codes import Disconnect
 
-_SLICE = 1000  # outboxes written in one turn of the event loop: some three milliseconds
-_FEW = 100  # outboxes that are flushed before a message to very many, so that it need not be gathered
+_BATCH = 1000  # buffers written in one turn of the event loop: some three milliseconds
+_FEW = 100  # buffers that are flushed before a message to very many, so that it need not be gathered
 
 
-# What stands in an outbox that is closed: nothing is gathered there any more.
+# What stands in an buffer that is closed: nothing is gathered there any more.
 _CLOSED: list[bytes] = []
 
 
 class WriteScheduler:
-    """Write what outboxes gathered at the end of this turn of the event loop; tell how many messages left.
+    """Write what buffers gathered at the end of this turn of the event loop; tell how many messages left.
 
     A message to very many leaves over several turns. Whatever is gathered meanwhile came after it, and leaves after it.
-    `patience` is how many seconds a peer has to take a farewell before the transport is aborted.
+    `linger` is how many seconds a peer has to take a close_message before the transport is aborted.
     """
 
-    def __init__(self, left: Callable[[int], None], *, patience: float) -> None:
-        self._left = left
+    def __init__(self, on_sent: Callable[[int], None], *, linger: float) -> None:
+        self._on_sent = on_sent
         self._due: list[WriteBuffer] = []
         # Those whom the message under way has yet to reach, the next one last.
-        self._rest: list[WriteBuffer] = []
+        self._remaining: list[WriteBuffer] = []
         self._message: SharedMessage | None = None
         self._scheduled = False
-        self.patience = patience
+        self.linger = linger
 
-    def add(self, outbox: WriteBuffer) -> None:
-        """Have an outbox flushed soon."""
-        self._due.append(outbox)
+    def add(self, buffer: WriteBuffer) -> None:
+        """Have an buffer flushed soon."""
+        self._due.append(buffer)
         self._schedule()
 
-    def send_to_all(self, outboxes: Collection[WriteBuffer], message: SharedMessage, *, more: bool = False) -> None:
+    def send_to_all(self, buffers: Collection[WriteBuffer], message: SharedMessage, *, more: bool = False) -> None:
         """Send one message to many: what the delivery of a live publication comes down to, so it does little.
 
         It leaves at once, unless `more` follows, with which it is gathered into one write, or much has to leave before.
         """
-        number = len(outboxes)
-        if more or self._rest or (number > _SLICE and len(self._due) > _FEW):
-            self._gather(outboxes, message)
-        elif number <= _SLICE:
-            self._send_now(outboxes, number, message)
+        number = len(buffers)
+        if more or self._remaining or (number > _BATCH and len(self._due) > _FEW):
+            self._enqueue(buffers, message)
+        elif number <= _BATCH:
+            self._send_now(buffers, number, message)
         else:
             self._flush()
-            rest = iter(outboxes)
-            self._send_now(islice(rest, _SLICE), _SLICE, message)
-            self._rest, self._message = list(rest), message
-            self._rest.reverse()
+            rest = iter(buffers)
+            self._send_now(islice(rest, _BATCH), _BATCH, message)
+            self._remaining, self._message = list(rest), message
+            self._remaining.reverse()
             self._schedule()
 
-    def hasten(self, outbox: WriteBuffer) -> None:
-        """Send an outbox what is under way to it."""
-        if self._message is not None and outbox in self._rest:
-            self._rest.remove(outbox)
-            self._send_now((outbox,), 1, self._message, late=True)
+    def flush_first(self, buffer: WriteBuffer) -> None:
+        """Send an buffer what is under way to it."""
+        if self._message is not None and buffer in self._remaining:
+            self._remaining.remove(buffer)
+            self._send_now((buffer,), 1, self._message, late=True)
 
-    def count(self, messages: int) -> None:
+    def count_sent(self, messages: int) -> None:
         """Tell of messages that have left."""
-        self._left(messages)
+        self._on_sent(messages)
 
-    def _gather(self, outboxes: Iterable[WriteBuffer], message: SharedMessage) -> None:
-        due, form, data = self._due, None, b""
-        for outbox in outboxes:
-            if outbox.form is not form:
-                form = outbox.form
-                data = message.encoded_for(form)
-            if outbox.pending is None:
-                outbox.pending, outbox.fileno = data, -1
-                due.append(outbox)
+    def _enqueue(self, buffers: Iterable[WriteBuffer], message: SharedMessage) -> None:
+        due, wire_format, data = self._due, None, b""
+        for buffer in buffers:
+            if buffer.wire_format is not wire_format:
+                wire_format = buffer.wire_format
+                data = message.encoded_for(wire_format)
+            if buffer.pending is None:
+                buffer.pending, buffer.fileno = data, -1
+                due.append(buffer)
             else:
-                outbox.put(data)
+                buffer.put(data)
         self._schedule()
 
     def _send_now(
-        self, outboxes: Iterable[WriteBuffer], number: int, message: SharedMessage, *, late: bool = False
+        self, buffers: Iterable[WriteBuffer], number: int, message: SharedMessage, *, late: bool = False
     ) -> None:
         """Send a message to so many; what they have gathered came before it or, where it is `late`, behind it."""
-        form, data, size, kept, write = None, b"", 0, 0, os.write
-        for outbox in outboxes:
-            if outbox.form is not form:
-                form = outbox.form
-                data = message.encoded_for(form)
+        wire_format, data, size, kept, write = None, b"", 0, 0, os.write
+        for buffer in buffers:
+            if buffer.wire_format is not wire_format:
+                wire_format = buffer.wire_format
+                data = message.encoded_for(wire_format)
                 size = len(data)
-            fileno = outbox.fileno
+            fileno = buffer.fileno
             if fileno >= 0:
                 try:
                     taken = write(fileno, data)
                 except BlockingIOError:
                     taken = 0
                 except OSError:
-                    outbox.broken()
+                    buffer.write_failed()
                     kept += 1
                     continue
                 if taken != size:
-                    outbox.keep(data[taken:])
-            elif outbox.pending is None:
-                outbox.write(data)
+                    buffer.write_later(data[taken:])
+            elif buffer.pending is None:
+                buffer.write(data)
             else:
-                (outbox.put_first if late else outbox.put)(data)
+                (buffer.put_before if late else buffer.put)(data)
                 kept += 1
-        self.count(number - kept)
+        self.count_sent(number - kept)
 
     def _schedule(self) -> None:
-        if not self._scheduled and (self._due or self._rest):
+        if not self._scheduled and (self._due or self._remaining):
             self._scheduled = True
-            asyncio.get_running_loop().call_soon(self._go_on)
+            asyncio.get_running_loop().call_soon(self._continue)
 
-    def _go_on(self) -> None:
+    def _continue(self) -> None:
         """Write to some; the rest has its turn later, so that whatever else is due need not wait for all of it."""
         self._scheduled = False
         if self._message is not None:
-            some = self._rest[: -_SLICE - 1 : -1]
-            del self._rest[-_SLICE:]
+            some = self._remaining[: -_BATCH - 1 : -1]
+            del self._remaining[-_BATCH:]
             self._send_now(some, len(some), self._message, late=True)
-            if not self._rest:
+            if not self._remaining:
                 self._message = None
         else:
             self._flush()
         self._schedule()
 
     def _flush(self) -> None:
-        due, self._due = self._due[:_SLICE], self._due[_SLICE:]
+        due, self._due = self._due[:_BATCH], self._due[_BATCH:]
         if due:
-            self.count(sum(outbox.flush() for outbox in due))
+            self.count_sent(sum(buffer.flush() for buffer in due))
 
 
-class _Touched:
+class _HotFields:
     """What a delivery touches, first in the object and so beside its reference count: a cache miss less."""
 
-    __slots__ = ("fileno", "form", "pending")
+    __slots__ = ("fileno", "pending", "wire_format")
 
 
-class WriteBuffer(_Touched):
+class WriteBuffer(_HotFields):
     """Gather messages for one transport, in one form; after `close` nothing more is written."""
 
-    __slots__ = ("_closed_with", "_departures", "_socket", "transport")
+    __slots__ = ("_closed_with", "_scheduler", "_socket", "transport")
 
-    def __init__(self, form: WireFormat, transport: Transport, departures: WriteScheduler) -> None:
-        self.form = form
+    def __init__(self, wire_format: WireFormat, transport: Transport, scheduler: WriteScheduler) -> None:
+        self.wire_format = wire_format
         self.transport = transport
         self._socket = descriptor_of(transport)
         # Where to write at once; negative while something has to leave before, or only the transport may write.
         self.fileno = -1
         self._closed_with: Disconnect | None = None
-        self._departures = departures
+        self._scheduler = scheduler
         # Nearly always there is one at most, so a list is made only for the second.
         self.pending: bytes | list[bytes] | None = None
 
@@ -171,7 +171,7 @@ class WriteBuffer(_Touched):
         pending = self.pending
         if pending is None:
             self.pending, self.fileno = data, -1
-            self._departures.add(self)
+            self._scheduler.add(self)
         elif pending is _CLOSED:
             pass
         elif isinstance(pending, list):
@@ -179,7 +179,7 @@ class WriteBuffer(_Touched):
         else:
             self.pending = [pending, data]
 
-    def put_first(self, data: bytes) -> None:
+    def put_before(self, data: bytes) -> None:
         """Send an encoded message before those that are gathered."""
         pending = self.pending
         if isinstance(pending, bytes):
@@ -198,24 +198,24 @@ class WriteBuffer(_Touched):
         except BlockingIOError:
             taken = 0
         except OSError:
-            self.broken()
+            self.write_failed()
             return
         if taken != len(data):
-            self.keep(data[taken:])
+            self.write_later(data[taken:])
 
-    def keep(self, data: bytes) -> None:
+    def write_later(self, data: bytes) -> None:
         """Leave to the transport what the socket did not take."""
         self.fileno = -1
         self.transport.write(data)
 
-    def broken(self) -> None:
+    def write_failed(self) -> None:
         """Write nothing any more to a socket that has failed.
 
         Who reads from it learns of that in its turn, and ends the connection. Of ten thousand at once the event loop's
         own transports would end all in the same turn.
         """
-        self.gone(codes.NORMAL)
-        asyncio.get_running_loop().call_later(self._departures.patience, self.transport.abort)
+        self.mark_closed(codes.NORMAL)
+        asyncio.get_running_loop().call_later(self._scheduler.linger, self.transport.abort)
 
     def flush(self) -> int:
         """Write what was gathered in one go; return how many messages these were."""
@@ -230,20 +230,20 @@ class WriteBuffer(_Touched):
         return messages
 
     def close(self, disconnect: Disconnect) -> None:
-        """Write what was gathered and then the farewell; a second close changes nothing."""
+        """Write what was gathered and then the close_message; a second close changes nothing."""
         if self._closed_with is not None:
             return
-        self._departures.hasten(self)
-        self._departures.count(self.flush())
-        self.gone(disconnect)
+        self._scheduler.flush_first(self)
+        self._scheduler.count_sent(self.flush())
+        self.mark_closed(disconnect)
         if not self.transport.is_closing():
-            self.transport.write(self.form.farewell(disconnect))
-            if not self.form.closes_by_frame:
+            self.transport.write(self.wire_format.close_message(disconnect))
+            if not self.wire_format.closes_by_frame:
                 self.transport.close()
         # Never cancelled: a transport that has ended does not mind, one that cannot flush must end.
-        asyncio.get_running_loop().call_later(self._departures.patience, self.transport.abort)
+        asyncio.get_running_loop().call_later(self._scheduler.linger, self.transport.abort)
 
-    def gone(self, disconnect: Disconnect) -> None:
+    def mark_closed(self, disconnect: Disconnect) -> None:
         """Write nothing any more, and keep how it ended, unless that is known; also where the transport went first."""
         self._closed_with = self._closed_with or disconnect
         self.pending, self.fileno = _CLOSED, -1

@@ -25,7 +25,7 @@ from channels.hub.hub import Hub
 log = structlog.get_logger(__name__)
 
 
-Hearing = Callable[[str, bytes | str], None]
+InputHandler = Callable[[str, bytes | str], None]
 
 
 class LossHandler(Protocol):
@@ -51,37 +51,37 @@ class Delivery:
         hub: Hub,
         presences: Presences,
         process_channels: frozenset[bytes],
-        losses: LossHandler,
-        hear: Hearing,
+        loss_handler: LossHandler,
+        on_input: InputHandler,
     ) -> None:
         self._hub = hub
         self._presences = presences
-        self._hear = hear
+        self._on_input = on_input
         self._process_channels = process_channels
-        self._losses = losses
+        self._loss_handler = loss_handler
 
     def message(self, channel: bytes, data: bytes, *, more: bool) -> None:
         """Deliver one message; one that cannot be read counts as a loss, since it may have held anything."""
         try:
             if channel in self._process_channels:
-                self._addressed(data, more=more)
+                self._deliver_to_process(data, more=more)
             else:
-                self._topic(channel, data, more=more)
+                self._deliver_to_topic(channel, data, more=more)
         except BadEnvelopeError as error:
             log.warning("live_message_unreadable", channel=channel.decode(errors="replace"), error=str(error))
             if channel in self._process_channels:
-                self._losses.lost()
-                self._losses.restored()
+                self._loss_handler.lost()
+                self._loss_handler.restored()
 
     def lost(self) -> None:
         """Pass the news on."""
-        self._losses.lost()
+        self._loss_handler.lost()
 
     def restored(self) -> None:
         """Pass the news on."""
-        self._losses.restored()
+        self._loss_handler.restored()
 
-    def _addressed(self, data: bytes, *, more: bool) -> None:
+    def _deliver_to_process(self, data: bytes, *, more: bool) -> None:
         envelope = decode_envelope(data)
         match envelope.body:
             case StreamBody(stream, document):
@@ -91,10 +91,10 @@ class Delivery:
                 self._hub.revoke(envelope.user_ids, owner, topic)
             case DisconnectOrder(session):
                 self._hub.disconnect(envelope.user_ids, session)
-            case SessionInput(session, spoken):
-                self._hear(session, spoken)
+            case SessionInput(session, commands):
+                self._on_input(session, commands)
 
-    def _topic(self, channel: bytes, data: bytes, *, more: bool) -> None:
+    def _deliver_to_topic(self, channel: bytes, data: bytes, *, more: bool) -> None:
         match decode_topic_message(data):
             case TopicData(document):
                 self._hub.deliver_topic(channel, Publication(data=document), more=more)

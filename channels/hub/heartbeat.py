@@ -24,8 +24,8 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 
-class Regularity:
-    """Tell whether this process has said that it lives often enough to judge others.
+class BeatHistory:
+    """Tell whether this process has said that it lives often enough to expire others.
 
     An outage of the engine silences everybody. Whoever comes back first would take all others for dead; so a process
     judges only after it has itself gone without a pause for as long as it lets others be silent.
@@ -36,13 +36,13 @@ class Regularity:
         self._since: float | None = None
         self._last = 0.0
 
-    def beaten(self, now: float) -> None:
+    def record(self, now: float) -> None:
         """Note a beat, at a moment in seconds."""
         if self._since is None or now - self._last > self._deadline / 2:
             self._since = now
         self._last = now
 
-    def may_judge(self, now: float) -> bool:
+    def may_expire(self, now: float) -> bool:
         """Tell whether the beats go back for the whole deadline without a pause of half of it."""
         return (
             self._since is not None and now - self._since >= self._deadline and now - self._last <= self._deadline / 2
@@ -55,86 +55,86 @@ class Heartbeat:
     def __init__(
         self,
         processes: Processes,
-        book: PresenceStore,
-        forgotten: Callable[[], None],
+        presence: PresenceStore,
+        on_expired: Callable[[], None],
         settings: LiveSettings,
         metrics: LiveMetrics,
     ) -> None:
         self._processes = processes
-        self._book = book
-        self._forgotten = forgotten
+        self._presence = presence
+        self._on_expired = on_expired
         self._settings = settings
         self._metrics = metrics
-        self._regularity = Regularity(deadline=settings.process_deadline)
+        self._history = BeatHistory(deadline=settings.process_deadline)
         self._dead: dict[bytes, int] = {}
-        self._found = asyncio.Event()
-        self._beating = asyncio.Lock()
-        self._gone = False
+        self._dead_found = asyncio.Event()
+        self._lock = asyncio.Lock()
+        self._unregistered = False
 
-    async def enter(self) -> None:
+    async def register(self) -> None:
         """Make this process known, before anybody is registered at it; try until the engine answers."""
         while True:
-            if await self._attempt(self._beat(judge=False)) is not None:
+            if await self._attempt(self._beat(expire=False)) is not None:
                 return
             await self._pause()
 
     async def run(self) -> None:
         """Beat, clear and announce until cancelled."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._attend(), name="live-attend")
-            group.create_task(self._clear_all(), name="live-clear")
+            group.create_task(self._run_beats(), name="live-beats")
+            group.create_task(self._run_removals(), name="live-removals")
 
-    async def leave(self, process_id: bytes) -> None:
+    async def unregister(self, process_id: bytes) -> None:
         """Take this process off the list, when nobody is registered at it any more; raise `LiveUnavailableError`."""
-        async with self._beating:
-            self._gone = True
+        async with self._lock:
+            self._unregistered = True
             await self._processes.remove([process_id])
 
-    async def _attend(self) -> None:
+    async def _run_beats(self) -> None:
         now = asyncio.get_running_loop().time
         while True:
             await self._pause()
-            beat = await self._attempt(self._beat(judge=self._regularity.may_judge(now())))
+            beat = await self._attempt(self._beat(expire=self._history.may_expire(now())))
             if beat is None:
                 continue
-            if beat.fresh:
-                log.warning("live_process_forgotten")
-                self._forgotten()
+            if beat.was_unknown:
+                log.warning("live_process_was_expired")
+                self._on_expired()
             if beat.dead:
                 self._dead.update(beat.dead)
-                self._found.set()
-            await self._attempt(self._announce())
+                self._dead_found.set()
+            await self._attempt(self._expire_departed())
 
-    async def _clear_all(self) -> None:
+    async def _run_removals(self) -> None:
         while True:
-            await self._found.wait()
-            self._found.clear()
+            await self._dead_found.wait()
+            self._dead_found.clear()
             dead, self._dead = self._dead, {}
             # What fails here is found dead again by somebody.
-            await self._attempt(self._clear(dead))
+            await self._attempt(self._remove_processes(dead))
 
-    async def _beat(self, *, judge: bool) -> Beat:
-        async with self._beating:
-            if self._gone:
-                return Beat(fresh=False, dead={})
-            beat = await self._processes.beat(judge=judge)
-        self._regularity.beaten(asyncio.get_running_loop().time())
+    async def _beat(self, *, expire: bool) -> Beat:
+        async with self._lock:
+            if self._unregistered:
+                return Beat(was_unknown=False, dead={})
+            beat = await self._processes.beat(expire=expire)
+        self._history.record(asyncio.get_running_loop().time())
         return beat
 
-    async def _clear(self, dead: dict[bytes, int]) -> None:
+    async def _remove_processes(self, dead: dict[bytes, int]) -> None:
         while dead:
-            clearing = await self._book.remove_processes(dead)
+            removed = await self._presence.remove_processes(dead)
             await self._processes.remove(dead)
-            log.warning("live_processes_cleared", processes=[name.decode() for name in dead], people=clearing.left)
+            log.warning("live_processes_expired", processes=[name.decode() for name in dead], users=removed.left)
             self._metrics.live_processes_expired(len(dead))
-            await self._announce()
+            await self._expire_departed()
             # Those whom people are registered at and nobody knows have died, too, while the list was lost.
-            dead = dict.fromkeys(await self._processes.unknown(clearing.others), 0)
+            dead = dict.fromkeys(await self._processes.unknown(removed.others), 0)
 
-    async def _announce(self) -> None:
-        parted = await self._book.expire_departed(grace=self._settings.presence_grace)
-        if parted:
-            self._metrics.live_offline(parted)
+    async def _expire_departed(self) -> None:
+        expired = await self._presence.expire_departed(grace=self._settings.presence_grace)
+        if expired:
+            self._metrics.live_offline(expired)
 
     async def _pause(self) -> None:
         # Not all processes at the same moment.
@@ -146,5 +146,5 @@ class Heartbeat:
         try:
             return await work
         except LiveUnavailableError as error:
-            log.warning("live_attendance_waits", error=str(error))
+            log.warning("live_heartbeat_failed", error=str(error))
             return None

@@ -22,21 +22,21 @@ from channels.protocol import codes
 from channels.protocol.codes import Unsubscribed
 from channels.protocol.messages import publication_push, unsubscribe_push
 
-Holds = dict[Connection, tuple[StreamState, ...]]
+HeldStreams = dict[Connection, tuple[StreamState, ...]]
 
 
 @dataclass(slots=True)
 class ChangeFlag:
     """Whether anything was said on a topic since."""
 
-    disturbed: bool = False
+    changed: bool = False
 
 
 class Hub:
     """Find connections and hand them what they should hear; a message is encoded once per codec."""
 
-    def __init__(self, departures: WriteScheduler) -> None:
-        self.departures = departures
+    def __init__(self, scheduler: WriteScheduler) -> None:
+        self.scheduler = scheduler
         self._all: set[Connection] = set()
         self._by_user: dict[int, list[Connection]] = {}
         self._by_address: Counter[str] = Counter()
@@ -45,12 +45,12 @@ class Hub:
         # Topic's pub/sub channel → the channel as the client spelt it → who listens.
         # They stand in the order in which they came, which is that of memory and costs the fewest cache misses.
         self._by_topic: dict[bytes, dict[str, dict[Connection, None]]] = {}
-        self._heeds: dict[bytes, list[ChangeFlag]] = {}
+        self._watches: dict[bytes, list[ChangeFlag]] = {}
 
     def __len__(self) -> int:
         return len(self._all)
 
-    def everyone(self) -> list[Connection]:
+    def all_connections(self) -> list[Connection]:
         """Return all connections, signed in or not."""
         return list(self._all)
 
@@ -62,23 +62,23 @@ class Hub:
         """Tell whether a person is connected here."""
         return user_id in self._by_user
 
-    def is_settled(self, user_id: int) -> bool:
+    def has_connected_client(self, user_id: int) -> bool:
         """Tell whether a person has a connection here that is not still being let in."""
         return any(connection.core.connected for connection in self._by_user.get(user_id, ()))
 
-    def count(self, user_id: int) -> int:
+    def count_of_user(self, user_id: int) -> int:
         """Return how many connections a person has here, without those that are on their way out."""
         return sum(not connection.lost for connection in self._by_user.get(user_id, ()))
 
-    def count_at(self, address: str) -> int:
+    def count_at_address(self, address: str) -> int:
         """Return how many connections come from an address."""
         return self._by_address.get(address, 0)
 
-    def wanted(self, topic: bytes) -> bool:
+    def has_subscribers(self, topic: bytes) -> bool:
         """Tell whether anybody here listens to a topic's channel."""
         return topic in self._by_topic
 
-    def open(self, connection: Connection) -> None:
+    def add(self, connection: Connection) -> None:
         """Add a connection that has not signed in."""
         self._all.add(connection)
         self.empty.clear()
@@ -96,10 +96,10 @@ class Hub:
         identity = connection.identity
         if identity is None:
             return None
-        mates = self._by_user.get(identity.user_id, [])
-        if connection in mates:
-            mates.remove(connection)
-            if not mates:
+        connections = self._by_user.get(identity.user_id, [])
+        if connection in connections:
+            connections.remove(connection)
+            if not connections:
                 del self._by_user[identity.user_id]
                 return identity.user_id
         return None
@@ -124,24 +124,24 @@ class Hub:
         if grant is None:
             return
         topic = topic_channel(grant.topic)
-        spellings = self._by_topic[topic]
-        spellings[channel].pop(connection, None)
-        if not spellings[channel]:
-            del spellings[channel]
-        if not spellings:
+        channels = self._by_topic[topic]
+        channels[channel].pop(connection, None)
+        if not channels[channel]:
+            del channels[channel]
+        if not channels:
             del self._by_topic[topic]
 
     @contextmanager
-    def heeding(self, topic: bytes) -> Iterator[ChangeFlag]:
+    def watch_topic(self, topic: bytes) -> Iterator[ChangeFlag]:
         """Note whether something is said on a topic meanwhile, whoever listens."""
-        heed = ChangeFlag()
-        self._heeds.setdefault(topic, []).append(heed)
+        flag = ChangeFlag()
+        self._watches.setdefault(topic, []).append(flag)
         try:
-            yield heed
+            yield flag
         finally:
-            self._heeds[topic].remove(heed)
-            if not self._heeds[topic]:
-                del self._heeds[topic]
+            self._watches[topic].remove(flag)
+            if not self._watches[topic]:
+                del self._watches[topic]
 
     def deliver(self, user_ids: Sequence[int], stream: str, item: Publication, *, more: bool = False) -> None:
         """Hand a stream's publication to all connections of these people; see `WriteScheduler.send_to_all`."""
@@ -151,25 +151,25 @@ class Hub:
             connection
             for user_id in user_ids
             for connection in by_user.get(user_id, ())
-            if connection.takes(stream, item.offset, message)
+            if connection.accepts(stream, item.offset, message)
         ]
-        self.departures.send_to_all(ready, message, more=more)
+        self.scheduler.send_to_all(ready, message, more=more)
 
     def deliver_topic(self, topic: bytes, item: Publication, *, more: bool = False) -> None:
         """Hand a topic's publication to who listens; see `WriteScheduler.send_to_all`."""
-        self._disturb(topic)
-        for channel, listeners in self._by_topic.get(topic, {}).items():
-            self.departures.send_to_all(listeners, SharedMessage(publication_push(channel, item)), more=more)
+        self._mark_changed(topic)
+        for channel, subscribers in self._by_topic.get(topic, {}).items():
+            self.scheduler.send_to_all(subscribers, SharedMessage(publication_push(channel, item)), more=more)
 
     def close_topic(self, topic: bytes, *, spare_owner: bool = False) -> None:
         """End all subscriptions to a topic, or all but its owner's."""
-        self._disturb(topic)
-        for channel, listeners in list(self._by_topic.get(topic, {}).items()):
-            for connection in list(listeners):
+        self._mark_changed(topic)
+        for channel, subscribers in list(self._by_topic.get(topic, {}).items()):
+            for connection in list(subscribers):
                 if not (spare_owner and _is_owner(connection, connection.channels[channel])):
-                    self.end(connection, channel, Unsubscribed.SERVER)
+                    self.end_subscription(connection, channel, Unsubscribed.SERVER)
 
-    def end(self, connection: Connection, channel: str, code: Unsubscribed) -> None:
+    def end_subscription(self, connection: Connection, channel: str, code: Unsubscribed) -> None:
         """End one subscription and tell the client why."""
         self.unsubscribe(connection, channel)
         connection.send(unsubscribe_push(channel, code))
@@ -185,7 +185,7 @@ class Hub:
                     connection.revoked.add(owner_id)
                 for channel, grant in list(connection.channels.items()):
                     if grant.owner_id == owner_id and topic in {None, grant.topic}:
-                        self.end(connection, channel, Unsubscribed.SERVER)
+                        self.end_subscription(connection, channel, Unsubscribed.SERVER)
 
     def disconnect(self, user_ids: Iterable[int], session: str | None) -> None:
         """Close these people's connections: those of one session, or all when None."""
@@ -196,25 +196,25 @@ class Hub:
                 elif connection.identity is not None and connection.identity.session == session:
                     connection.close(codes.INVALID_TOKEN)
 
-    def hold(self, user_ids: Iterable[int] | None = None, *, but: Holds | None = None) -> Holds:
+    def hold(self, user_ids: Iterable[int] | None = None, *, already_held: HeldStreams | None = None) -> HeldStreams:
         """Hold back the streams of these people, or of all; return what is to be released.
 
         Connections that stand in `but` with the same streams are held already and are left out.
         """
-        held: Holds = {}
+        held: HeldStreams = {}
         for user_id in self._by_user if user_ids is None else user_ids:
             for connection in self._by_user.get(user_id, ()):
                 states = tuple(connection.streams.values())
-                if but is not None and but.get(connection) == states:
+                if already_held is not None and already_held.get(connection) == states:
                     continue
                 for state in states:
                     state.hold()
                 held[connection] = states
         return held
 
-    def _disturb(self, topic: bytes) -> None:
-        for heed in self._heeds.get(topic, ()):
-            heed.disturbed = True
+    def _mark_changed(self, topic: bytes) -> None:
+        for flag in self._watches.get(topic, ()):
+            flag.changed = True
 
 
 def _is_owner(connection: Connection, grant: Grant) -> bool:

@@ -26,7 +26,7 @@ from channels.contract.errors import LiveUnavailableError
 from channels.contract.metrics import LiveMetrics
 from channels.contract.ports import Position, Streams
 from channels.contract.settings import LiveSettings
-from channels.hub.hub import Holds, Hub
+from channels.hub.hub import HeldStreams, Hub
 from channels.protocol import codes
 from channels.protocol.codes import Unsubscribed
 from channels.protocol.messages import publication_push
@@ -36,8 +36,8 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 _CHUNK = 1000  # people held at once while their registration is renewed: about 2 ms
-_TURNS = 5  # of a renewal interval: in each a few registrations are looked at, in the last one all
-_FEW = 16  # people
+_ROUNDS = 5  # of a renewal interval: in each a few registrations are looked at, in the last one all
+_SAMPLE = 16  # people
 _RETRY_SECONDS = 0.25
 
 
@@ -52,19 +52,19 @@ class StreamRecovery:
         self._streams = streams
         self._settings = settings
         self._metrics = metrics
-        self._pending: Holds = {}
-        self._standing = False
+        self._pending: HeldStreams = {}
+        self._subscribed = False
         self._due = asyncio.Event()
         self._renewal_due = asyncio.Event()
 
     def lost(self) -> None:
         """Hold back all streams, until `restored` and a successful read of each."""
-        self._standing = False
-        self._pending.update(self._hub.hold(but=self._pending))
+        self._subscribed = False
+        self._pending.update(self._hub.hold(already_held=self._pending))
 
     def restored(self) -> None:
         """Have the held streams read again."""
-        self._standing = True
+        self._subscribed = True
         self._due.set()
 
     async def run(self) -> None:
@@ -75,60 +75,60 @@ class StreamRecovery:
             if not self._pending:
                 continue
             # Registered anew first: what is inserted from then on arrives, what came before is read.
-            await _persist(lambda: self._registry.register(self._people_due()))
+            await _retry_while_unavailable(lambda: self._registry.register(self._pending_users()))
             # Else there was another loss, and who was just registered may be forgotten again.
-            if self._standing and not self._due.is_set():
+            if self._subscribed and not self._due.is_set():
                 pending, self._pending = self._pending, {}
-                await self._recover_all(pending, topics_too=True)
+                await self._recover_all(pending, end_topics=True)
 
     @property
     def subscribed(self) -> bool:
         """Return whether all messages of this process's channels arrive."""
-        return self._standing
+        return self._subscribed
 
-    async def admit(self, newcomer: Connection, user_id: int) -> None:
+    async def register(self, newcomer: Connection, user_id: int) -> None:
         """Register the person of a connection that has just joined; raise `LiveUnavailableError`.
 
-        If the registration had vanished, the person's other connections may have missed something. They are read
+        If the registration had was_missing, the person's other connections may have missed something. They are read
         again, because from now on nobody could tell.
         """
-        held = self._hub.hold([user_id], but={newcomer: tuple(newcomer.streams.values())})
+        held = self._hub.hold([user_id], already_held={newcomer: tuple(newcomer.streams.values())})
         # Who has read no position yet will read it after this registration, and needs none before.
-        standing = {mate for mate, states in held.items() if any(state.epoch is not None for state in states)}
-        vanished = True
+        positioned = {other for other, states in held.items() if any(state.epoch is not None for state in states)}
+        was_missing = True
         try:
-            vanished = user_id in await self._registry.register([user_id])
+            was_missing = user_id in await self._registry.register([user_id])
         finally:
-            for mate, states in held.items():
-                if vanished and mate in standing:
-                    self._suspect(mate, states)
+            for other, states in held.items():
+                if was_missing and other in positioned:
+                    self._schedule(other, states)
                 else:
-                    _release_all(mate, states)
+                    _release_all(other, states)
 
     def unregister(self, user_id: int) -> None:
         """Remove the registration of a user whose last connection has ended; returns at once."""
-        self._registry.release(user_id)
+        self._registry.unregister(user_id)
 
-    def forgotten(self) -> None:
+    def was_expired(self) -> None:
         """Have all registrations renewed at once: others had taken this process for dead."""
-        self._registry.doubtful = True
+        self._registry.uncertain = True
         self._renewal_due.set()
 
-    async def renew(self) -> None:
+    async def renew_registrations(self) -> None:
         """Renew the registrations regularly, until cancelled, and recover whose was missing.
 
         A few people's are renewed more often: when theirs are missing, so are others', and all are renewed at once.
         """
-        for turn in itertools.count(1):
+        for number in itertools.count(1):
             with suppress(TimeoutError):
-                async with asyncio.timeout(self._settings.renewal_interval / _TURNS):
+                async with asyncio.timeout(self._settings.renewal_interval / _ROUNDS):
                     await self._renewal_due.wait()
             self._renewal_due.clear()
             user_ids = self._hub.user_ids()
-            few = random.sample(user_ids, min(len(user_ids), _FEW))
-            if turn % _TURNS and not self._registry.doubtful and not await self._renew(few):
+            sample = random.sample(user_ids, min(len(user_ids), _SAMPLE))
+            if number % _ROUNDS and not self._registry.uncertain and not await self._renew(sample):
                 continue
-            self._registry.doubtful = False
+            self._registry.uncertain = False
             for start in range(0, len(user_ids), _CHUNK):
                 await self._renew(user_ids[start : start + _CHUNK])
 
@@ -141,7 +141,7 @@ class StreamRecovery:
         states = tuple(connection.streams.values())
         for state in states:
             state.hold()
-        if not await self._recover(connection, states, topics_too=False):
+        if not await self._recover(connection, states, end_topics=False):
             self._metrics.live_recovered(recovered=0, lost=1)
 
     async def _renew(self, user_ids: list[int]) -> bool:
@@ -149,7 +149,7 @@ class StreamRecovery:
 
         Who is only just connecting may not be registered yet, which is no loss, and is about to ask for it.
         """
-        user_ids = [user_id for user_id in user_ids if self._hub.is_settled(user_id)]
+        user_ids = [user_id for user_id in user_ids if self._hub.has_connected_client(user_id)]
         # Held meanwhile: otherwise a publication right after the renewal would hide those before it.
         held = self._hub.hold(user_ids)
         try:
@@ -157,8 +157,8 @@ class StreamRecovery:
         except LiveUnavailableError:
             # Some may be registered by now, and who was missing among them is not told twice.
             missing = set(user_ids)
-            await _persist(lambda: self._registry.register(user_ids))
-        suspects: Holds = {}
+            await _retry_while_unavailable(lambda: self._registry.register(user_ids))
+        suspects: HeldStreams = {}
         for connection, states in held.items():
             if connection.identity is not None and connection.identity.user_id in missing:
                 suspects[connection] = states
@@ -166,16 +166,16 @@ class StreamRecovery:
                 _release_all(connection, states)
         if suspects:
             log.warning("live_registrations_missing", connections=len(suspects))
-            await self._recover_all(suspects, topics_too=False)
+            await self._recover_all(suspects, end_topics=False)
         return bool(missing)
 
-    def _people_due(self) -> list[int]:
+    def _pending_users(self) -> list[int]:
         """Return who is to be read again, on all of their connections: no other would learn that it was missing."""
         people = {connection.identity.user_id for connection in self._pending if connection.identity is not None}
-        self._pending.update(self._hub.hold(people, but=self._pending))
+        self._pending.update(self._hub.hold(people, already_held=self._pending))
         return list(people)
 
-    def _suspect(self, connection: Connection, states: tuple[StreamState, ...]) -> None:
+    def _schedule(self, connection: Connection, states: tuple[StreamState, ...]) -> None:
         """Have a connection's streams, which are held, read again."""
         if self._pending.get(connection) == states:
             _release_all(connection, states)  # it is held and due already
@@ -183,7 +183,7 @@ class StreamRecovery:
             self._pending[connection] = states
             self._due.set()
 
-    async def _recover_all(self, held: Holds, *, topics_too: bool) -> None:
+    async def _recover_all(self, held: HeldStreams, *, end_topics: bool) -> None:
         if not held:
             return
         work = iter(held.items())
@@ -191,7 +191,7 @@ class StreamRecovery:
 
         async def recover_some() -> None:
             for connection, states in work:
-                if not await self._recover(connection, states, topics_too=topics_too):
+                if not await self._recover(connection, states, end_topics=end_topics):
                     next(lost)
 
         async with asyncio.TaskGroup() as group:
@@ -201,15 +201,15 @@ class StreamRecovery:
         log.info("live_streams_recovered", connections=len(held), lost=failures)
         self._metrics.live_recovered(recovered=len(held) - failures, lost=failures)
 
-    async def _recover(self, connection: Connection, states: tuple[StreamState, ...], *, topics_too: bool) -> bool:
+    async def _recover(self, connection: Connection, states: tuple[StreamState, ...], *, end_topics: bool) -> bool:
         for state in states:
             if not await self._recover_stream(connection, state):
                 connection.close(codes.INSUFFICIENT_STATE)
                 return False
-        if topics_too:
+        if end_topics:
             # Topics keep no history: the client subscribes again, and is asked again whether it may.
             for channel in list(connection.channels):
-                self._hub.end(connection, channel, Unsubscribed.INSUFFICIENT)
+                self._hub.end_subscription(connection, channel, Unsubscribed.INSUFFICIENT)
         return True
 
     async def _recover_stream(self, connection: Connection, state: StreamState) -> bool:
@@ -219,14 +219,14 @@ class StreamRecovery:
         if state.epoch is None or not connection.core.connected:
             return False  # caught while connecting: what its result would say may be a gap already
         since = Position(epoch=state.epoch, offset=state.offset)
-        recovery = await _persist(lambda: self._streams.recover(identity.user_id, state.name, since))
+        recovery = await _retry_while_unavailable(lambda: self._streams.recover(identity.user_id, state.name, since))
         if not recovery.recovered:
             return False
         for item in recovery.publications:
             if item.offset > state.offset:
                 connection.send(publication_push(state.name, item))
-                state.place(recovery.position.epoch, item.offset)
-        state.place(recovery.position.epoch, recovery.position.offset)
+                state.advance(recovery.position.epoch, item.offset)
+        state.advance(recovery.position.epoch, recovery.position.offset)
         _release(connection, state)
         return True
 
@@ -243,7 +243,7 @@ def _release(connection: Connection, state: StreamState) -> None:
             connection.send_shared(message)
 
 
-async def _persist(attempt: Callable[[], Awaitable[T]]) -> T:
+async def _retry_while_unavailable(attempt: Callable[[], Awaitable[T]]) -> T:
     """Try until the engine answers."""
     while True:
         try:

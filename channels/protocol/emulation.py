@@ -12,7 +12,7 @@ from channels.protocol.codec import BadFrameError
 
 
 @dataclass(frozen=True, slots=True)
-class Spoken:
+class EmulationRequest:
     """Commands of one session, in the form of its stream; the session is the client's secret."""
 
     session: str = field(repr=False)
@@ -20,7 +20,7 @@ class Spoken:
     data: bytes | str
 
 
-def spoken_in_json(body: bytes) -> Spoken:
+def request_from_json(body: bytes) -> EmulationRequest:
     """Return what a JSON body says; raise `BadFrameError`."""
     try:
         value = orjson.loads(body)
@@ -28,15 +28,15 @@ def spoken_in_json(body: bytes) -> Spoken:
         raise BadFrameError("the body is not JSON") from error
     match value:
         case {"session": str(session), "node": str(node), "data": str(data)}:
-            return Spoken(session, node, data)
+            return EmulationRequest(session, node, data)
         case _:
             raise BadFrameError("the body has three texts: session, node and data")
 
 
-def spoken_in_protobuf(body: bytes) -> Spoken:
+def request_from_protobuf(body: bytes) -> EmulationRequest:
     """Return what a Protobuf body says; raise `BadFrameError`."""
     try:
         value = live_pb2.EmulationRequest.FromString(body)
     except DecodeError as error:
         raise BadFrameError("the body is not an EmulationRequest") from error
-    return Spoken(value.session, value.node, value.data)
+    return EmulationRequest(value.session, value.node, value.data)

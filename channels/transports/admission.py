@@ -15,9 +15,9 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 class Admission:
     """Let requests in, while this process accepts any and their address has not too many."""
 
-    def __init__(self, settings: LiveSettings, count_at: Callable[[str], int]) -> None:
+    def __init__(self, settings: LiveSettings, count_at_address: Callable[[str], int]) -> None:
         self._settings = settings
-        self._count_at = count_at
+        self._count_at = count_at_address
         self._accepting = True
 
     def stop(self) -> None:

@@ -59,9 +59,9 @@ class EventStream(Connection):
             self.put(b"id: %b\n" % event_id(self.positions).encode())
         super().send_shared(message)
 
-    def takes(self, stream: str, offset: int, message: SharedMessage) -> bool:
+    def accepts(self, stream: str, offset: int, message: SharedMessage) -> bool:
         """Tell a new publication itself, with its id, so that nobody else sends it."""
-        if super().takes(stream, offset, message):
+        if super().accepts(stream, offset, message):
             self.send_shared(message)
         return False
 

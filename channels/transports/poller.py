@@ -15,8 +15,8 @@ from typing import Any
 
 from channels.connection.transport import descriptor_of
 
-_AT_ONCE = 32  # sockets read from in one turn: a millisecond where all of them have gone
-_PIECE = 16_384  # bytes read at once
+_SOCKETS_PER_TURN = 32  # sockets read from in one turn: a millisecond where all of them have gone
+_READ_BYTES = 16_384  # bytes read at once
 
 
 class Poller:
@@ -45,15 +45,15 @@ class Poller:
         """Read from a socket from now on."""
         if self._epoll is None:
             self._epoll = select.epoll()
-            asyncio.get_running_loop().add_reader(self._epoll.fileno(), self._look)
+            asyncio.get_running_loop().add_reader(self._epoll.fileno(), self._poll)
         self._epoll.register(number, select.EPOLLIN)
 
-    def ignore(self, number: int) -> None:
+    def unwatch(self, number: int) -> None:
         """Let what arrives at a socket wait."""
         if self._epoll is not None:
             self._epoll.unregister(number)
 
-    def forget(self, number: int) -> None:
+    def remove(self, number: int) -> None:
         """Let go of a socket, which is not watched any more."""
         del self._transports[number]
         if not self._transports and self._epoll is not None:
@@ -61,10 +61,10 @@ class Poller:
             self._epoll.close()
             self._epoll = None
 
-    def _look(self) -> None:
+    def _poll(self) -> None:
         if self._epoll is None:
             return
-        for number, _ in self._epoll.poll(0, _AT_ONCE):
+        for number, _ in self._epoll.poll(0, _SOCKETS_PER_TURN):
             self._transports[number].readable()
 
 
@@ -85,7 +85,7 @@ class PolledTransport(asyncio.Transport, asyncio.Protocol):
         if not self._reading:  # what another one has heard in this turn ended this one
             return
         try:
-            data = os.read(self._number, _PIECE)
+            data = os.read(self._number, _READ_BYTES)
         except (BlockingIOError, InterruptedError):
             return
         except OSError:
@@ -106,7 +106,7 @@ class PolledTransport(asyncio.Transport, asyncio.Protocol):
         """Let what the peer sends wait."""
         if self._reading:
             self._reading = False
-            self._poller.ignore(self._number)
+            self._poller.unwatch(self._number)
 
     def resume_reading(self) -> None:
         """Take what the peer sends."""
@@ -159,5 +159,5 @@ class PolledTransport(asyncio.Transport, asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Let the socket go before it is closed, since its number is given to another one then."""
         self.pause_reading()
-        self._poller.forget(self._number)
+        self._poller.remove(self._number)
         self._protocol.connection_lost(exc)

@@ -28,7 +28,7 @@ class LineFormat:
         """Return a message as a line."""
         return self._codec.encode(message) + b"\n"
 
-    def farewell(self, disconnect: Disconnect) -> bytes:
+    def close_message(self, disconnect: Disconnect) -> bytes:
         """Return the push that says why the stream ends."""
         return self.encode(disconnect_push(disconnect))
 
@@ -62,7 +62,7 @@ class DelimitedFormat:
         """Return a message behind its length."""
         return self._codec.encode(message)
 
-    def farewell(self, disconnect: Disconnect) -> bytes:
+    def close_message(self, disconnect: Disconnect) -> bytes:
         """Return the push that says why the stream ends."""
         return self.encode(disconnect_push(disconnect))
 
@@ -85,7 +85,7 @@ class DocumentFormat:
             return event(push["channel"], bytes(push["pub"]["data"].data))
         return b":\n\n"
 
-    def farewell(self, disconnect: Disconnect) -> bytes:
+    def close_message(self, disconnect: Disconnect) -> bytes:
         """Return the event that says why the stream ends."""
         return event("disconnect", orjson.dumps({"code": disconnect.code, "reason": disconnect.reason}))
 

@@ -19,7 +19,7 @@ from channels.contract.ports import Identity, Position
 from channels.contract.settings import LiveSettings
 from channels.protocol.codec import BadFrameError
 from channels.protocol.codec_protobuf import ProtobufCodec
-from channels.protocol.emulation import spoken_in_json, spoken_in_protobuf
+from channels.protocol.emulation import request_from_json, request_from_protobuf
 from channels.protocol.messages import Command
 from channels.transports.admission import Admission
 from channels.transports.event_stream import EventStream, parse_event_id
@@ -50,13 +50,13 @@ class Streaming:
 
     def __init__(
         self,
-        conversations: ConnectionManager,
+        manager: ConnectionManager,
         emulation: Emulation,
         admission: Admission,
         poller: Poller,
         settings: LiveSettings,
     ) -> None:
-        self._conversations = conversations
+        self._manager = manager
         self._poller = poller
         self._emulation = emulation
         self._admission = admission
@@ -75,19 +75,19 @@ class Streaming:
         """Answer `POST /connection/http_stream`: the first commands are the body."""
         self._admission.admit(request, address)
         first = await self._body(request)
-        form = self._packed if request.content_type == _PROTOBUF else self._lines
-        _require_commands(form, first)
-        return self._stream(request, address, form, form.content_type, first)
+        wire_format = self._packed if request.content_type == _PROTOBUF else self._lines
+        _require_commands(wire_format, first)
+        return self._stream(request, address, wire_format, wire_format.content_type, first)
 
-    async def hear(self, request: web.Request) -> web.StreamResponse:
+    async def emulation(self, request: web.Request) -> web.StreamResponse:
         """Answer `POST /emulation`: 204, or 404 when the process of that session is gone."""
         self._admission.admit_origin(request)
         body = await self._body(request)
         try:
-            spoken = (spoken_in_protobuf if request.content_type == _PROTOBUF else spoken_in_json)(body)
+            commands = (request_from_protobuf if request.content_type == _PROTOBUF else request_from_json)(body)
         except BadFrameError as error:
             raise web.HTTPBadRequest(text=str(error)) from error
-        if not await self._emulation.pass_on(spoken):
+        if not await self._emulation.forward(commands):
             raise web.HTTPNotFound(text="the process of this session is gone; connect again")
         return web.Response(status=204, headers=cross_origin(request))
 
@@ -111,19 +111,19 @@ class Streaming:
 
         def begin(transport: asyncio.Transport) -> Connection:
             transport.write(stream_head(self._documents.content_type, cross_origin(request)) + RETRY)
-            stream = self._conversations.open_as(EventStream, self._documents, transport, address)
-            stream.positions, stream.vouched, stream.pongs = dict(since), identity, False
+            stream = self._manager.open_as(EventStream, self._documents, transport, address)
+            stream.positions, stream.preauthenticated, stream.answers_pings = dict(since), identity, False
             return stream
 
         return self._take(request, begin, connect_command(since))
 
     def _stream(
-        self, request: web.Request, address: str, form: WireFormat, content_type: str, first: bytes | str
+        self, request: web.Request, address: str, wire_format: WireFormat, content_type: str, first: bytes | str
     ) -> web.StreamResponse:
         def begin(transport: asyncio.Transport) -> Connection:
             transport.write(stream_head(content_type, cross_origin(request)))
-            connection = self._conversations.open(form, transport, address)
-            connection.session = self._emulation.begin(connection)
+            connection = self._manager.open(wire_format, transport, address)
+            connection.session = self._emulation.start_session(connection)
             connection.node = self._emulation.node
             return connection
 
@@ -136,11 +136,11 @@ class Streaming:
 
         def start(transport: asyncio.Transport) -> Connection:
             connection = begin(transport)
-            self._conversations.received(connection, first)
+            self._manager.received(connection, first)
             return connection
 
         if request.transport is not None:
-            wire = TransportProtocol(self._conversations, start, unsent=self._settings.write_buffer_bytes)
+            wire = TransportProtocol(self._manager, start, unsent=self._settings.write_buffer_bytes)
             take_over(request, wire, self._poller)
         return web.Response()
 
@@ -177,9 +177,9 @@ def connect_command(since: Mapping[str, Position]) -> bytes:
     return orjson.dumps({"id": 1, "connect": {"subs": subs}})
 
 
-def _require_commands(form: WireFormat, first: bytes | str) -> list[Command]:
+def _require_commands(wire_format: WireFormat, first: bytes | str) -> list[Command]:
     try:
-        return form.decode(first)
+        return wire_format.decode(first)
     except BadFrameError as error:
         raise web.HTTPBadRequest(text=f"send the connect command: {error}") from error
 

@@ -14,7 +14,7 @@ from channels.transports.framing import Broken, Closed, Event, FrameReader, Ping
 from channels.transports.handshake import require_upgrade, switching_protocols
 from channels.transports.poller import Poller
 from channels.transports.takeover import begin, take_over
-from channels.transports.transport_protocol import Listener, O, TransportProtocol
+from channels.transports.transport_protocol import B, TransportListener, TransportProtocol
 from channels.transports.websocket_format import WebSocketFormat, pong_frame
 
 _LINGER = 1.0  # seconds in which a peer that broke the rules can read why, before the connection ends
@@ -28,16 +28,16 @@ class WebSocketEndpoint:
 
     def __init__(
         self,
-        listener: Listener[O],
-        forms: Sequence[WebSocketFormat],
+        listener: TransportListener[B],
+        formats: Sequence[WebSocketFormat],
         admission: Admission,
         poller: Poller,
         *,
         limit: int,
         unsent: int,
     ) -> None:
-        self._listener: Listener[O] = listener
-        self._forms = forms
+        self._listener: TransportListener[B] = listener
+        self._formats = formats
         self._admission = admission
         self._poller = poller
         self._limit, self._unsent = limit, unsent
@@ -49,34 +49,38 @@ class WebSocketEndpoint:
         """
         self._admission.admit(request, address)
         key = require_upgrade(request)
-        form, offered = self._choose(request)
-        response = switching_protocols(key, form.name if offered else None)
+        wire_format, offered = self._choose(request)
+        response = switching_protocols(key, wire_format.name if offered else None)
         if await begin(request, response):
-            wire = WebSocketProtocol(self._listener, form, address, limit=self._limit, unsent=self._unsent)
+            wire = WebSocketProtocol(self._listener, wire_format, address, limit=self._limit, unsent=self._unsent)
             take_over(request, wire, self._poller)
         return response
 
     def _choose(self, request: web.Request) -> tuple[WebSocketFormat, bool]:
         offered = request.headers.get("Sec-WebSocket-Protocol")
-        form = choose_form(offered, request.query.get("format") or request.query.get("cf_protocol"), self._forms)
-        if form is None:
+        wire_format = choose_format(
+            offered, request.query.get("format") or request.query.get("cf_protocol"), self._formats
+        )
+        if wire_format is None:
             raise web.HTTPBadRequest(
-                text=f"the protocols spoken here are {', '.join(form.name for form in self._forms)}"
+                text=f"supported subprotocols: {', '.join(supported.name for supported in self._formats)}"
             )
-        return form, bool(offered)
+        return wire_format, bool(offered)
 
 
-def choose_form(offered: str | None, wanted: str | None, forms: Sequence[WebSocketFormat]) -> WebSocketFormat | None:
+def choose_format(
+    offered: str | None, wanted: str | None, formats: Sequence[WebSocketFormat]
+) -> WebSocketFormat | None:
     """Return the form of a handshake: by offered subprotocols, else by the `format` asked for, else the first.
 
     None where the client insists on one that is not spoken.
     """
     if offered:
         names = [name.strip() for name in offered.split(",")]
-        return next((form for name in names for form in forms if form.name == name), None)
+        return next((wire_format for name in names for wire_format in formats if wire_format.name == name), None)
     if wanted:
-        return next((form for form in forms if form.name.endswith(f"-{wanted}")), None)
-    return forms[0]
+        return next((wire_format for wire_format in formats if wire_format.name.endswith(f"-{wanted}")), None)
+    return formats[0]
 
 
 class WebSocketProtocol(TransportProtocol):
@@ -84,30 +88,32 @@ class WebSocketProtocol(TransportProtocol):
 
     __slots__ = ("_reader",)
 
-    def __init__(self, listener: Listener[O], form: WireFormat, address: str, *, limit: int, unsent: int) -> None:
-        super().__init__(listener, lambda transport: listener.open(form, transport, address), unsent=unsent)
+    def __init__(
+        self, listener: TransportListener[B], wire_format: WireFormat, address: str, *, limit: int, unsent: int
+    ) -> None:
+        super().__init__(listener, lambda transport: listener.open(wire_format, transport, address), unsent=unsent)
         self._reader = FrameReader(limit)
 
     def data_received(self, data: bytes) -> None:
         """Hand on what has arrived whole."""
-        outbox = self._outbox
-        if outbox is not None:
+        buffer = self._buffer
+        if buffer is not None:
             for event in self._reader.feed(data):
-                self._happened(outbox, event)
+                self._happened(buffer, event)
 
-    def _happened(self, outbox: WriteBuffer, event: Event) -> None:
+    def _happened(self, buffer: WriteBuffer, event: Event) -> None:
         match event:
             case Received(data):
-                self._listener.received(outbox, data)
+                self._listener.received(buffer, data)
             case Pinged(payload):
-                self._listener.disturbed(outbox)
-                outbox.put(pong_frame(payload))
+                self._listener.control_frame(buffer)
+                buffer.put(pong_frame(payload))
             case Closed(answer):
-                outbox.close(answer)
-                outbox.transport.close()
+                buffer.close(answer)
+                buffer.transport.close()
             case Broken(disconnect):
-                outbox.close(disconnect)
+                buffer.close(disconnect)
                 # Closing at once would reset the connection under what the peer still sends, and hide the reason.
-                asyncio.get_running_loop().call_later(_LINGER, outbox.transport.close)
+                asyncio.get_running_loop().call_later(_LINGER, buffer.transport.close)
             case _:
-                self._listener.disturbed(outbox)
+                self._listener.control_frame(buffer)

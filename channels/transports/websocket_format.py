@@ -60,6 +60,6 @@ class WebSocketFormat:
         """Return the frame that carries a message."""
         return frame(self._opcode, self._codec.encode(message))
 
-    def farewell(self, disconnect: Disconnect) -> bytes:
+    def close_message(self, disconnect: Disconnect) -> bytes:
         """Return the closing frame."""
         return close_frame(disconnect)

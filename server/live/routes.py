@@ -39,7 +39,7 @@ class LiveRoutes:
             web.get(SSE, _with_address(streaming.sse), allow_head=False),
             web.post(HTTP_STREAM, _with_address(streaming.http_stream)),
             web.options(HTTP_STREAM, streaming.preflight),
-            web.post(EMULATION, streaming.hear),
+            web.post(EMULATION, streaming.emulation),
             web.options(EMULATION, streaming.preflight),
             web.get(EVENTS, self.events, allow_head=False),
             web.get(PREFIX + EVENTS, self.events, allow_head=False),

@@ -34,7 +34,9 @@ class MessageListener:
         self.envelopes: list[Envelope] = []
         self.people: set[int] = set()
         self.registry = Registry(redis, self.process_id, slot_group, self.people.__contains__)
-        self.pubsub = PubSub(redis, process_channels(self.process_id), self, wanted=lambda _: False, deadline=2.0)
+        self.pubsub = PubSub(
+            redis, process_channels(self.process_id), self, has_subscribers=lambda _: False, deadline=2.0
+        )
 
     def message(self, channel: bytes, data: bytes, *, more: bool) -> None:
         """Keep an envelope, having looked at its address."""
@@ -62,7 +64,7 @@ async def ear(redis: Redis) -> AsyncIterator[MessageListener]:
     """A process that listens."""
     ear = MessageListener(redis)
     tasks = [asyncio.create_task(ear.pubsub.run()), asyncio.create_task(ear.registry.run())]
-    await eventually(lambda: ear.pubsub.alive)
+    await eventually(lambda: ear.pubsub.connected)
     yield ear
     for task in tasks:
         task.cancel()

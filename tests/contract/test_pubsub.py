@@ -32,8 +32,10 @@ class MessageListener:
         self.channels = process_channels(new_process_id())
         self.messages: list[tuple[bytes, bytes]] = []
         self.losses = self.restorations = 0
-        self.wanted: set[bytes] = set()
-        self.pubsub = PubSub(engine, self.channels, self, wanted=self.wanted.__contains__, deadline=DEADLINE)
+        self.wanted_topics: set[bytes] = set()
+        self.pubsub = PubSub(
+            engine, self.channels, self, has_subscribers=self.wanted_topics.__contains__, deadline=DEADLINE
+        )
 
     def message(self, channel: bytes, data: bytes, *, more: bool) -> None:
         """Keep a message."""
@@ -62,7 +64,7 @@ async def ear(redis: Redis) -> AsyncIterator[MessageListener]:
     async with Proxied.of(redis) as engine:
         ear = MessageListener(redis, engine)
         listening = asyncio.create_task(ear.pubsub.run())
-        await eventually(lambda: ear.pubsub.alive)
+        await eventually(lambda: ear.pubsub.connected)
         yield ear
         listening.cancel()
         with suppress(asyncio.CancelledError):
@@ -84,7 +86,7 @@ async def test_topics(ear: MessageListener) -> None:
     """From inside `listening` on, a topic is heard, whoever else asks for it at the same time."""
 
     async def listen(topic: bytes) -> None:
-        async with ear.pubsub.listening(topic):
+        async with ear.pubsub.subscription(topic):
             assert await ear.publish(topic, b"now") == 1
 
     await asyncio.gather(*(listen(topic) for topic in TOPICS * 2))
@@ -95,9 +97,9 @@ async def test_topics(ear: MessageListener) -> None:
 async def test_unwanted_topics(ear: MessageListener) -> None:
     """A topic that nobody wants is given up after a while, one that is wanted stays; it can be heard again later."""
     kept, left = TOPICS[:10], TOPICS[10:]
-    ear.wanted.update(kept)
+    ear.wanted_topics.update(kept)
     for topic in TOPICS:
-        async with ear.pubsub.listening(topic):
+        async with ear.pubsub.subscription(topic):
             pass
 
     async def given_up() -> bool:
@@ -105,17 +107,17 @@ async def test_unwanted_topics(ear: MessageListener) -> None:
 
     await eventually(given_up)
     assert [await ear.hears(topic) for topic in kept] == [True] * len(kept)
-    async with ear.pubsub.listening(left[0]):
+    async with ear.pubsub.subscription(left[0]):
         assert await ear.hears(left[0])
     assert ear.losses == 0
 
 
 async def test_cut_connection(ear: MessageListener) -> None:
-    """Each connection that breaks is a loss that is told once, and makes all doubtful; then all but topics is heard."""
+    """Each broken connection is reported as one loss; then every channel but the topics is subscribed again."""
     for number, proxy in enumerate(ear.engine.proxies, start=1):
-        async with ear.pubsub.listening(TOPICS[0]):
+        async with ear.pubsub.subscription(TOPICS[0]):
             assert await ear.hears(TOPICS[0])
-        ear.wanted.add(TOPICS[0])
+        ear.wanted_topics.add(TOPICS[0])
         assert await proxy.cut() == 1
         await eventually(lambda: ear.restorations == number + 1)  # noqa: B023 - awaited here
         assert ear.losses == number
@@ -128,7 +130,7 @@ async def test_silence(ear: MessageListener) -> None:
     """A peer that swallows packets is noticed, each by itself, and as soon as it speaks again all is well."""
     for number, proxy in enumerate(ear.engine.proxies, start=1):
         proxy.freeze()
-        await eventually(lambda: not ear.pubsub.alive)
+        await eventually(lambda: not ear.pubsub.connected)
         assert ear.losses == number
         proxy.thaw()
         await eventually(lambda: ear.restorations == number + 1)  # noqa: B023 - awaited here
@@ -159,10 +161,10 @@ async def test_waiting_for_a_topic_in_vain(ear: MessageListener) -> None:
     for proxy in ear.engine.proxies:
         proxy.freeze()
     with pytest.raises(LiveUnavailableError):
-        async with asyncio.timeout(5), ear.pubsub.listening(TOPICS[0]):
+        async with asyncio.timeout(5), ear.pubsub.subscription(TOPICS[0]):
             pytest.fail("nobody confirmed it")
     with pytest.raises(LiveUnavailableError):
-        async with ear.pubsub.listening(TOPICS[0]):
+        async with ear.pubsub.subscription(TOPICS[0]):
             pytest.fail("nobody is there")
     for proxy in ear.engine.proxies:
         proxy.thaw()
@@ -173,6 +175,6 @@ async def test_before_it_listens(redis: Redis) -> None:
     async with Proxied.of(redis) as engine:
         ear = MessageListener(redis, engine)
         with pytest.raises(LiveUnavailableError):
-            async with ear.pubsub.listening(TOPICS[0]):
+            async with ear.pubsub.subscription(TOPICS[0]):
                 pytest.fail("nothing listens")
         assert (ear.losses, ear.restorations) == (0, 0)

@@ -34,7 +34,7 @@ class Listener:
         self._redis = redis
         self._process = process
         self._channels = process_channels(process)
-        self._pubsub = PubSub(redis, self._channels, self, wanted=lambda _: False, deadline=5)
+        self._pubsub = PubSub(redis, self._channels, self, has_subscribers=lambda _: False, deadline=5)
         self._work: asyncio.Task[None] | None = None
         self._messages: list[bytes] = []
 
@@ -42,7 +42,7 @@ class Listener:
         """Subscribe, and say that people are connected here too."""
         if self._work is None:
             self._work = asyncio.create_task(self._pubsub.run())
-            await eventually(lambda: self._pubsub.alive)
+            await eventually(lambda: self._pubsub.connected)
         for person in people:
             key, field = b"online:{%d}" % slot_group(person), struct.pack(">Q", person)
             before = await self._redis.hget(key, field) or b""

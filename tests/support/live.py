@@ -105,7 +105,7 @@ class LiveServer:
         streaming = self.live.streaming
         app.router.add_get("/connection/sse", partial(streaming.sse, address="127.0.0.1"))
         app.router.add_post("/connection/http_stream", partial(streaming.http_stream, address="127.0.0.1"))
-        app.router.add_post("/emulation", streaming.hear)
+        app.router.add_post("/emulation", streaming.emulation)
         for path in ("/connection/http_stream", "/emulation"):
             app.router.add_options(path, streaming.preflight)
         app.router.add_get("/live/sse", self._events)

@@ -43,7 +43,7 @@ SETTINGS = LiveSettings(held_publications=8)
 
 
 class Lines(JsonCodec):
-    """A form: each message is a line of JSON, the farewell too."""
+    """A form: each message is a line of JSON, the close_message too."""
 
     closes_by_frame = True
 
@@ -51,7 +51,7 @@ class Lines(JsonCodec):
         """Return one message as a line."""
         return super().encode(message) + b"\n"
 
-    def farewell(self, disconnect: Disconnect) -> bytes:
+    def close_message(self, disconnect: Disconnect) -> bytes:
         """Return the line that ends a connection."""
         return b'{"bye":%d}\n' % disconnect.code
 
@@ -64,13 +64,13 @@ class FakePubSub:
         self._process_id = process_id
         self._delivery = delivery
         self._inbox: deque[tuple[bytes, bytes]] = deque()
-        self.alive = False
+        self.connected = False
 
     def stand(self) -> None:
         """Connect and subscribe, if the engine answers and nothing stands."""
-        if not self.alive and not self._engine.down:
+        if not self.connected and not self._engine.down:
             self._inbox = self._engine.subscribers[self._process_id] = deque()
-            self.alive = True
+            self.connected = True
             self._delivery.restored()
 
     def break_off(self) -> None:
@@ -81,13 +81,13 @@ class FakePubSub:
     def notice(self) -> None:
         """Give up a connection, whether or not the engine knows."""
         self._inbox = deque()
-        if self.alive:
-            self.alive = False
+        if self.connected:
+            self.connected = False
             self._delivery.lost()
 
     def pump(self, count: int) -> None:
         """Deliver up to `count` messages."""
-        while self._inbox and count and self.alive:
+        while self._inbox and count and self.connected:
             channel, message = self._inbox.popleft()
             count -= 1
             self._delivery.message(channel, message, more=bool(self._inbox and count))
@@ -95,7 +95,7 @@ class FakePubSub:
     @property
     def sound(self) -> bool:
         """Tell whether both ends believe in the same connection."""
-        return self.alive and self._engine.subscribers.get(self._process_id) is self._inbox
+        return self.connected and self._engine.subscribers.get(self._process_id) is self._inbox
 
 
 class Process:
@@ -105,12 +105,14 @@ class Process:
         process_id = new_process_id()
         redis, streams = cast(RedisClient, EngineRedis(engine)), EngineStreams(engine)
         metrics = NoLiveMetrics()
-        self.hub = Hub(WriteScheduler(metrics.live_sent, patience=SETTINGS.close_deadline))
+        self.hub = Hub(WriteScheduler(metrics.live_sent, linger=SETTINGS.close_deadline))
         self.keepalive = Keepalive(SETTINGS)
         self.registry = Registry(redis, process_id, group_of, self.hub.has_user)
-        self.resync = StreamRecovery(self.hub, self.registry, streams, SETTINGS, metrics)
+        self.recovery = StreamRecovery(self.hub, self.registry, streams, SETTINGS, metrics)
         presences = FakePresences()
-        delivery = Delivery(self.hub, presences, frozenset(process_channels(process_id)), self.resync, lambda *_: None)
+        delivery = Delivery(
+            self.hub, presences, frozenset(process_channels(process_id)), self.recovery, lambda *_: None
+        )
         self.pubsub = FakePubSub(engine, process_id, delivery)
         ports = Ports(
             authenticator=FakeAuthenticator(),
@@ -121,18 +123,18 @@ class Process:
         )
         pubsub = cast(PubSub, self.pubsub)
         commands = CommandDispatcher(
-            sessions=ConnectHandler(ports, self.hub, self.resync, self.keepalive, SETTINGS),
+            connects=ConnectHandler(ports, self.hub, self.recovery, self.keepalive, SETTINGS),
             subscriptions=SubscriptionHandler(ports, self.hub, pubsub, SETTINGS),
             presences=ports.presences,
             operations=ports.operations,
             settings=SETTINGS,
         )
-        self.conversations = ConnectionManager(commands, self.hub, self.keepalive, SETTINGS, metrics)
+        self.manager = ConnectionManager(commands, self.hub, self.keepalive, SETTINGS, metrics)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Process]:
         """Do the work behind the connections for the time of the block."""
-        work = (self.registry.run(), self.resync.run(), self.resync.renew(), self._reconnect())
+        work = (self.registry.run(), self.recovery.run(), self.recovery.renew_registrations(), self._reconnect())
         tasks = [asyncio.create_task(coroutine) for coroutine in work]
         self.pubsub.stand()
         try:
@@ -174,13 +176,13 @@ class Client:
         if self._connection is not None:
             return
         self._process, self._transport = process, MemoryTransport()
-        self._connection = process.conversations.open(Lines(), self._transport, "")
+        self._connection = process.manager.open(Lines(), self._transport, "")
         subs = {
             stream: {"recover": True, "epoch": epoch, "offset": offset}
             for stream, (epoch, offset) in self._positions.items()
         }
         command = {"id": 1, "connect": {"token": str(self.user_id), "subs": subs}}
-        process.conversations.received(self._connection, orjson.dumps(command).decode())
+        process.manager.received(self._connection, orjson.dumps(command).decode())
 
     def cut(self) -> None:
         """Lose the connection, with all that was not read yet."""
@@ -205,7 +207,7 @@ class Client:
 
     def _end(self) -> None:
         if self._connection is not None and self._process is not None:
-            self._process.conversations.lost(self._connection)
+            self._process.manager.lost(self._connection)
         self._connection = None
         self._unread.clear()
 

@@ -35,7 +35,7 @@ class FakeRegistry:
         self.asked = 0
         self.missing: set[int] = set()
         self.people: set[int] = set()
-        self.doubtful = False
+        self.uncertain = False
         self.failures = 0
 
     async def register(self, user_ids: Sequence[int]) -> set[int]:
@@ -55,9 +55,9 @@ class Scene:
     """One connected client of person 7, whose stream `feed` stands at the end of the log."""
 
     def __init__(self) -> None:
-        self._departures = WriteScheduler(lambda _: None, patience=1)
-        self.hub, self.registry, self.streams = Hub(self._departures), FakeRegistry(), MemoryStreams()
-        self.resync = StreamRecovery(self.hub, cast(Registry, self.registry), self.streams, SETTINGS, NoLiveMetrics())
+        self._scheduler = WriteScheduler(lambda _: None, linger=1)
+        self.hub, self.registry, self.streams = Hub(self._scheduler), FakeRegistry(), MemoryStreams()
+        self.recovery = StreamRecovery(self.hub, cast(Registry, self.registry), self.streams, SETTINGS, NoLiveMetrics())
         self.connection, self.transport = self.device()
 
     def device(self, *, accepted: bool = True) -> tuple[Connection, MemoryTransport]:
@@ -66,9 +66,9 @@ class Scene:
         core = ProtocolCore(rate=1, burst=1, now=0)
         if accepted:
             core.accepted()
-        connection = Connection(WebSocketFormat(JsonCodec()), transport, core, self._departures, SETTINGS)
+        connection = Connection(WebSocketFormat(JsonCodec()), transport, core, self._scheduler, SETTINGS)
         state = StreamState("feed", limit=100)
-        state.place("e1", 1000)
+        state.advance("e1", 1000)
         state.release()
         connection.streams = {"feed": state}
         self.hub.join(connection, Identity(user_id=7, session="s", expires_at=0))

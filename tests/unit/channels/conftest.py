@@ -15,8 +15,8 @@ from tests.support.resync_scene import Scene
 async def scene() -> AsyncIterator[Scene]:
     """A scene whose resynchronisation runs."""
     scene = Scene()
-    scene.resync.restored()
-    running = asyncio.create_task(scene.resync.run())
+    scene.recovery.restored()
+    running = asyncio.create_task(scene.recovery.run())
     yield scene
     running.cancel()
     with suppress(asyncio.CancelledError):

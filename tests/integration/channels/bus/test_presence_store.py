@@ -35,7 +35,7 @@ class Stand:
         self.here: dict[bytes, set[int]] = {b"process1": set(), b"process2": set()}
         self.joined: list[int] = []
         self._registries = {
-            name: Registry(redis, name, group_of, people.__contains__, joined=self.joined.append)
+            name: Registry(redis, name, group_of, people.__contains__, on_online=self.joined.append)
             for name, people in self.here.items()
         }
         self._pubsub = redis.pubsub(ignore_subscribe_messages=True)
@@ -209,17 +209,17 @@ async def test_lost_registrations_leave_nobody_online_for_ever(stand: Stand) -> 
 
 async def test_a_silent_process_is_given_to_one(redis: Redis) -> None:
     """Only who judges is given a process that has been silent for the deadline, and only one of those who do."""
-    judge, other = (Processes(redis, name, deadline=20) for name in (b"process1", b"process2"))
-    assert await judge.beat(judge=True) == Beat(fresh=True, dead={})
+    expire, other = (Processes(redis, name, deadline=20) for name in (b"process1", b"process2"))
+    assert await expire.beat(expire=True) == Beat(was_unknown=True, dead={})
     await redis.zadd(PROCESSES_KEY, {DEAD: LONG_AGO})
-    assert await other.beat(judge=False) == Beat(fresh=True, dead={})
-    first, second = await asyncio.gather(judge.beat(judge=True), other.beat(judge=True))
+    assert await other.beat(expire=False) == Beat(was_unknown=True, dead={})
+    first, second = await asyncio.gather(expire.beat(expire=True), other.beat(expire=True))
     assert {**first.dead, **second.dead} == {DEAD: LONG_AGO}
     assert not first.dead or not second.dead
-    assert await judge.unknown({DEAD, b"nobody00"}) == [b"nobody00"]
-    await judge.remove([DEAD, b"process1"])
-    assert await judge.unknown({DEAD}) == [DEAD]
-    assert (await judge.beat(judge=True)).fresh
+    assert await expire.unknown({DEAD, b"nobody00"}) == [b"nobody00"]
+    await expire.remove([DEAD, b"process1"])
+    assert await expire.unknown({DEAD}) == [DEAD]
+    assert (await expire.beat(expire=True)).was_unknown
 
 
 async def test_groups_keep_their_own(stand: Stand) -> None:

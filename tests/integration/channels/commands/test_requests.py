@@ -91,7 +91,7 @@ async def test_leaving_in_the_middle(serve: Serve) -> None:
         async with BareClient.to(server.url) as client:
             await client.send({"id": 1, "connect": {"token": "7"}})
             await eventually(lambda: server.authenticator.asked)
-            (connection,) = server.live.hub.everyone()
+            (connection,) = server.live.hub.all_connections()
             connection.transport.abort()
             await eventually(lambda: server.live.connections == 0)
         asked = server.streams.reads

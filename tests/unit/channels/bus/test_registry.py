@@ -46,7 +46,7 @@ async def test_late_release(scene: Scene) -> None:
     scene.here = {7}
     await scene.registry.register([7])
     scene.engine.flush()
-    scene.registry.release(7)
+    scene.registry.unregister(7)
     assert await scene.registry.register([8]) == set()
     assert scene.engine.registry == {}
     assert await scene.registry.register([7]) == {7}
@@ -58,17 +58,17 @@ async def test_release(scene: Scene) -> None:
     await scene.registry.register([7])
     assert scene.engine.registry == {7: [PROCESS]}
     scene.here = set()
-    scene.registry.release(7)
+    scene.registry.unregister(7)
     await eventually(lambda: scene.engine.registry == {})
 
 
 async def test_failed_write(scene: Scene) -> None:
     """A write that fails leaves a doubt, since it may be carried out after a later one."""
-    assert not scene.registry.doubtful
+    assert not scene.registry.uncertain
     scene.engine.down = True
     with pytest.raises(LiveUnavailableError):
         await scene.registry.register([7])
-    assert scene.registry.doubtful
+    assert scene.registry.uncertain
 
 
 async def test_a_write_is_over_before_the_next(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:

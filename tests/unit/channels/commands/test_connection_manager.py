@@ -35,11 +35,11 @@ class World:
 
     def __init__(self) -> None:
         self.sent: list[int] = []
-        self._departures = WriteScheduler(self.sent.append, patience=SETTINGS.close_deadline)
-        self.hub = Hub(self._departures)
+        self._scheduler = WriteScheduler(self.sent.append, linger=SETTINGS.close_deadline)
+        self.hub = Hub(self._scheduler)
         self.keepalive = Keepalive(SETTINGS)
-        self._form = WebSocketFormat(JsonCodec())
-        self.conversations = ConnectionManager(
+        self._wire_format = WebSocketFormat(JsonCodec())
+        self.manager = ConnectionManager(
             cast(CommandDispatcher, None), self.hub, self.keepalive, SETTINGS, NoLiveMetrics()
         )
         self.start = asyncio.get_running_loop().time()
@@ -48,12 +48,12 @@ class World:
         """Return a connection of a person whose stream `feed` stands at offset 10."""
         transport = MemoryTransport()
         core = ProtocolCore(rate=10, burst=10, now=self.start)
-        connection = Connection(self._form, transport, core, self._departures, SETTINGS)
+        connection = Connection(self._wire_format, transport, core, self._scheduler, SETTINGS)
         connection.deadlines.connect = self.start + SETTINGS.connect_deadline
-        self.hub.open(connection)
+        self.hub.add(connection)
         self.keepalive.watch(connection)
         state = StreamState("feed", limit=SETTINGS.held_publications)
-        state.place("e", 10)
+        state.advance("e", 10)
         state.release()
         connection.streams = {"feed": state}
         self.hub.join(connection, Identity(user_id=user_id, session=session, expires_at=0))
@@ -88,7 +88,7 @@ async def test_slow_client(world: World) -> None:
     stuck.stuck = True
     world.hub.deliver([7], "feed", Publication(data=b'"%s"' % (b"x" * 1000), offset=11))
     await asyncio.sleep(0)
-    world.conversations.overrun(slow)  # as the transport tells it
+    world.manager.slow_consumer(slow)  # as the transport tells it
     assert slow.closed_with is codes.SLOW
     assert stuck.writes[-1] == close_frame(codes.SLOW)
     world.hub.deliver([7], "feed", Publication(data=b"1", offset=12))
@@ -112,7 +112,7 @@ async def test_nothing_is_written_to_a_lost_transport(world: World) -> None:
     connection, transport = world.connection()
     connection.send({})
     world.hub.deliver([7], "feed", Publication(data=b"1", offset=11))
-    connection.gone(codes.NORMAL)
+    connection.mark_closed(codes.NORMAL)
     connection.send({})
     world.hub.deliver([7], "feed", Publication(data=b"2", offset=12))
     connection.close(codes.SHUTDOWN)
@@ -128,7 +128,7 @@ async def test_ping_and_pong(world: World) -> None:
     pings = []
     for quarter in range(4 * 101):
         now = world.start + quarter / 4
-        world.keepalive.turn(now)
+        world.keepalive.tick(now)
         await asyncio.sleep(0)
         if transport.writes:
             assert transport.writes == [PING]
@@ -150,9 +150,9 @@ async def test_deadlines(world: World, deadline: str, expected: codes.Disconnect
     connection.core.ping_sent()
     setattr(connection.deadlines, deadline, world.start + 3)
     world.keepalive.watch(connection)
-    world.keepalive.turn(world.start + 2.9)
+    world.keepalive.tick(world.start + 2.9)
     assert connection.closed_with is None
-    world.keepalive.turn(world.start + 3.3)
+    world.keepalive.tick(world.start + 3.3)
     assert connection.closed_with is expected
 
 
@@ -164,18 +164,18 @@ async def test_busy_clients_are_not_blamed(world: World) -> None:
     connection.deadlines.pong = world.start + 1
     connection.inbox = deque()
     world.keepalive.watch(connection)
-    world.keepalive.turn(world.start + 5)
+    world.keepalive.tick(world.start + 5)
     assert connection.closed_with is None
     connection.inbox = None
-    world.keepalive.turn(world.start + 7)
+    world.keepalive.tick(world.start + 7)
     assert connection.closed_with is codes.NO_PONG
 
 
 async def test_a_long_sleep(world: World) -> None:
     """After the process slept for long, all that is due is looked at, once."""
     pairs = [world.connection() for _ in range(3)]
-    world.keepalive.turn(world.start)
-    world.keepalive.turn(world.start + 100_000)
+    world.keepalive.tick(world.start)
+    world.keepalive.tick(world.start + 100_000)
     assert all(connection.closed_with is codes.STALE for connection, _ in pairs)
 
 
@@ -194,7 +194,7 @@ async def test_holds_are_not_repeated(world: World) -> None:
     first, _ = world.connection()
     held = world.hub.hold()
     second, _ = world.connection(8)
-    assert list(world.hub.hold(but=held)) == [second]
+    assert list(world.hub.hold(already_held=held)) == [second]
     assert list(held) == [first]
 
 
@@ -204,7 +204,7 @@ async def test_topics_by_spelling(world: World) -> None:
     grant = Grant(topic="photo:A", owner_id=5)
     world.hub.subscribe(one, "photo:A", grant)
     world.hub.subscribe(two, "photo:a", grant)
-    assert world.hub.wanted(topic_channel("photo:A"))
+    assert world.hub.has_subscribers(topic_channel("photo:A"))
     world.hub.deliver_topic(topic_channel("photo:A"), Publication(data=b"1"))
     await asyncio.sleep(0)
     assert b'"photo:A"' in first.writes[0]
@@ -213,7 +213,7 @@ async def test_topics_by_spelling(world: World) -> None:
     assert one.channels
     world.hub.revoke([7, 8], 5)
     assert not one.channels
-    assert not world.hub.wanted(topic_channel("photo:A"))
+    assert not world.hub.has_subscribers(topic_channel("photo:A"))
 
 
 async def test_leaving(world: World) -> None:
@@ -222,8 +222,8 @@ async def test_leaving(world: World) -> None:
     two, _ = world.connection()
     world.hub.subscribe(one, "photo:1", Grant(topic="photo:1", owner_id=1))
     assert world.hub.leave(one) is None
-    assert not world.hub.wanted(topic_channel("photo:1"))
+    assert not world.hub.has_subscribers(topic_channel("photo:1"))
     assert world.hub.leave(one) is None
-    assert world.hub.count(7) == 1
+    assert world.hub.count_of_user(7) == 1
     assert world.hub.leave(two) == 7
     assert not world.hub.has_user(7)

@@ -33,19 +33,19 @@ class Gate:
         self.refreshed = 0
         self.open = asyncio.Event()
 
-    async def connect(self, connection: Connection, _question: Connect) -> None:
+    async def connect(self, connection: Connection, _request: Connect) -> None:
         """Wait for the gate."""
         self.begun.append(connection)
         await self.open.wait()
 
-    async def refresh(self, _connection: Connection, _question: Refresh) -> None:
+    async def refresh(self, _connection: Connection, _request: Refresh) -> None:
         """Count."""
         self.refreshed += 1
 
     async def check(self, _connection: Connection) -> None:
         """Do nothing."""
 
-    def end(self, _connection: Connection) -> None:
+    def leave(self, _connection: Connection) -> None:
         """Do nothing."""
 
 
@@ -54,9 +54,9 @@ class Scene:
 
     def __init__(self, settings: LiveSettings = SETTINGS) -> None:
         self.gate = Gate()
-        self._departures = WriteScheduler(lambda _: None, patience=1)
+        self._scheduler = WriteScheduler(lambda _: None, linger=1)
         self.commands = CommandDispatcher(
-            sessions=cast(ConnectHandler, self.gate),
+            connects=cast(ConnectHandler, self.gate),
             subscriptions=cast(SubscriptionHandler, None),
             presences=cast(Presences, None),
             operations=cast(Operations, None),
@@ -66,11 +66,11 @@ class Scene:
     def connection(self) -> Connection:
         """Return somebody who has not signed in."""
         core = ProtocolCore(rate=1, burst=1, now=0)
-        return Connection(WebSocketFormat(JsonCodec()), MemoryTransport(), core, self._departures, SETTINGS)
+        return Connection(WebSocketFormat(JsonCodec()), MemoryTransport(), core, self._scheduler, SETTINGS)
 
     def connecting(self, connection: Connection) -> asyncio.Task[None]:
         """Have somebody connect."""
-        return asyncio.create_task(self.commands.answer(connection, Connect(id=1, token="t", since={})))
+        return asyncio.create_task(self.commands.handle(connection, Connect(id=1, token="t", since={})))
 
 
 @pytest.fixture
@@ -111,7 +111,7 @@ async def test_others_do_not_wait(scene: Scene) -> None:
     """However many connect, who is in is answered at once."""
     tasks = [scene.connecting(scene.connection()) for _ in range(100)]
     await eventually(lambda: scene.gate.begun)
-    await scene.commands.answer(scene.connection(), Refresh(id=2, token="t"))
+    await scene.commands.handle(scene.connection(), Refresh(id=2, token="t"))
     assert scene.gate.refreshed == 1
     scene.gate.open.set()
     await asyncio.gather(*tasks)

@@ -33,7 +33,7 @@ class Crowd:
         self.all = [self.connection() for _ in range(count)]
 
     def connection(self) -> Connection:
-        """Return a connection whose farewell is written down."""
+        """Return a connection whose close_message is written down."""
         crowd = self
 
         class Clocked(MemoryTransport):
@@ -41,8 +41,8 @@ class Crowd:
                 crowd.closed_at.append(asyncio.get_running_loop().time())
                 super().write(data)
 
-        core, departures = ProtocolCore(rate=1, burst=1, now=0), WriteScheduler(lambda _: None, patience=1)
-        return Connection(WebSocketFormat(JsonCodec()), Clocked(), core, departures, LiveSettings())
+        core, scheduler = ProtocolCore(rate=1, burst=1, now=0), WriteScheduler(lambda _: None, linger=1)
+        return Connection(WebSocketFormat(JsonCodec()), Clocked(), core, scheduler, LiveSettings())
 
 
 def busiest_second(times: Sequence[float]) -> int:
@@ -107,7 +107,7 @@ def test_those_who_left() -> None:
     async def scene() -> tuple[Crowd, float]:
         crowd = Crowd(50)
         for connection in crowd.all:
-            connection.gone(codes.NORMAL)
+            connection.mark_closed(codes.NORMAL)
         await close_paced(crowd.all, seconds=3600, rate=20)
         return crowd, asyncio.get_running_loop().time()
 

@@ -19,7 +19,7 @@ def test_connecting() -> None:
     old, new = frames(2)
     state = StreamState("feed", limit=10)
     assert [state.offer(4, old), state.offer(6, new)] == [False, False]
-    state.place("e", 5)
+    state.advance("e", 5)
     assert state.release() == [new]
     assert state.offset == 6
 
@@ -27,7 +27,7 @@ def test_connecting() -> None:
 def test_repeats() -> None:
     """An offset that was passed is dropped; offset 0 stands outside the order."""
     state = StreamState("feed", limit=10)
-    state.place("e", 5)
+    state.advance("e", 5)
     state.release()
     frame = frames(1)[0]
     assert [state.offer(offset, frame) for offset in (6, 6, 5, 0, 8, 7, 0)] == [
@@ -44,7 +44,7 @@ def test_repeats() -> None:
 def test_nested_holds() -> None:
     """What was gathered leaves after the last of several holds, once."""
     state = StreamState("feed", limit=10)
-    state.place("e", 1)
+    state.advance("e", 1)
     state.hold()
     frame = frames(1)[0]
     state.offer(2, frame)
@@ -68,7 +68,7 @@ def test_overflow() -> None:
 def test_never_backwards(steps: list[tuple[int, str]]) -> None:
     """Whatever happens, what leaves has strictly growing offsets."""
     state = StreamState("feed", limit=100)
-    state.place("e", 0)
+    state.advance("e", 0)
     state.release()
     sent: list[int] = []
     offsets: dict[int, int] = {}

@@ -30,7 +30,7 @@ class Scene:
     def __init__(self, near: socket.socket, far: socket.socket) -> None:
         self.near, self.far = near, far
         self.sent: list[int] = []
-        self.departures = WriteScheduler(self.sent.append, patience=5)
+        self.scheduler = WriteScheduler(self.sent.append, linger=5)
         self.transport: asyncio.Transport
         self.outbox: WriteBuffer
 
@@ -39,11 +39,11 @@ class Scene:
         loop = asyncio.get_running_loop()
         made, _ = await loop.create_connection(asyncio.Protocol, sock=self.near)
         self.transport = made
-        self.outbox = WriteBuffer(cast(WireFormat, object()), made, self.departures)
+        self.outbox = WriteBuffer(cast(WireFormat, object()), made, self.scheduler)
 
     def send(self, data: bytes, *, more: bool = False) -> None:
         """Send to this one outbox."""
-        self.departures.send_to_all([self.outbox], message(data), more=more)
+        self.scheduler.send_to_all([self.outbox], message(data), more=more)
 
     def arrived(self) -> bytes:
         """Return what has arrived by now, without a turn of the event loop."""
@@ -139,15 +139,15 @@ async def test_what_the_transport_was_given_is_not_overtaken(scene: Scene) -> No
 
 @while_connected
 async def test_a_farewell_is_not_overtaken(scene: Scene) -> None:
-    """What was sent leaves before the farewell, and nothing after it."""
+    """What was sent leaves before the close_message, and nothing after it."""
 
     class Farewell:
         closes_by_frame = True
 
-        def farewell(self, _disconnect: codes.Disconnect) -> bytes:
+        def close_message(self, _disconnect: codes.Disconnect) -> bytes:
             return b"bye"
 
-    scene.outbox.form = cast(WireFormat, Farewell())
+    scene.outbox.wire_format = cast(WireFormat, Farewell())
     scene.send(SMALL)
     scene.outbox.put(b"put.")
     scene.outbox.close(codes.SHUTDOWN)
@@ -167,7 +167,7 @@ async def test_a_descriptor_is_used_until_the_loss_is_told_and_not_after(scene: 
         def connection_lost(self, exc: Exception | None) -> None:
             scene.send(SMALL)  # to a socket that is closed for writing, but not to another one
             told.set_result(os.fstat(number))
-            scene.outbox.gone(codes.NORMAL)
+            scene.outbox.mark_closed(codes.NORMAL)
 
     number = scene.near.fileno()
     before = os.fstat(number)
@@ -198,8 +198,8 @@ def _is_open(number: int) -> bool:
 
 @while_connected
 async def test_a_broken_socket_ends(scene: Scene) -> None:
-    """After a reset nothing is written any more, to whomever reads it is left to tell; else patience is at its end."""
-    scene.departures.patience = 0.05
+    """After a reset nothing is written any more, to whomever reads it is left to tell; else linger is at its end."""
+    scene.scheduler.linger = 0.05
     scene.transport.pause_reading()  # so that only the write meets the error
     scene.far.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     scene.far.close()
@@ -227,10 +227,10 @@ async def test_nothing_goes_round_encryption() -> None:
     here, there = socket.socketpair()
     with here, there:
         transport = Encrypting(here)
-        departures = WriteScheduler(lambda _: None, patience=5)
-        outbox = WriteBuffer(cast(WireFormat, object()), transport, departures)
+        scheduler = WriteScheduler(lambda _: None, linger=5)
+        outbox = WriteBuffer(cast(WireFormat, object()), transport, scheduler)
         for _ in range(2):
-            departures.send_to_all([outbox], message(SMALL))
+            scheduler.send_to_all([outbox], message(SMALL))
         assert transport.writes == [SMALL, SMALL]
         there.setblocking(False)
         with pytest.raises(BlockingIOError):

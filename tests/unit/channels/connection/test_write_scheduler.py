@@ -8,7 +8,7 @@ from typing import cast
 
 import pytest
 
-from channels.connection import write_buffer as outbox_module
+from channels.connection import write_buffer as buffer_module
 from channels.connection.wire_format import WireFormat
 from channels.connection.write_buffer import WriteBuffer, WriteScheduler
 from channels.protocol import codes
@@ -19,22 +19,22 @@ from tests.support.plain_message import message
 
 
 def many(count: int, sent: list[int]) -> tuple[WriteScheduler, list[WriteBuffer], list[MemoryTransport]]:
-    """Return outboxes in one form that share departures."""
-    departures, form = WriteScheduler(sent.append, patience=5), PlainForm()
+    """Return buffers in one form that share scheduler."""
+    scheduler, wire_format = WriteScheduler(sent.append, linger=5), PlainForm()
     transports = [MemoryTransport() for _ in range(count)]
     return (
-        departures,
-        [WriteBuffer(cast(WireFormat, form), transport, departures) for transport in transports],
+        scheduler,
+        [WriteBuffer(cast(WireFormat, wire_format), transport, scheduler) for transport in transports],
         transports,
     )
 
 
 class PlainForm:
-    """A form whose farewell is short."""
+    """A form whose close message is short."""
 
     closes_by_frame = True
 
-    def farewell(self, _disconnect: Disconnect) -> bytes:
+    def close_message(self, _disconnect: Disconnect) -> bytes:
         """Return it."""
         return b"."
 
@@ -42,44 +42,44 @@ class PlainForm:
 async def test_very_many_leave_in_slices() -> None:
     """To very many a message leaves some at a time; what follows it meanwhile overtakes it nowhere."""
     sent: list[int] = []
-    departures, outboxes, transports = many(4500, sent)
-    departures.send_to_all(outboxes, message(b"1"))
+    scheduler, buffers, transports = many(4500, sent)
+    scheduler.send_to_all(buffers, message(b"1"))
     assert sum(bool(transport.writes) for transport in transports) == 1000
-    departures.send_to_all(outboxes, message(b"2"))
+    scheduler.send_to_all(buffers, message(b"2"))
     await eventually(lambda: sum(sent) == 9000)
     assert all(b"".join(transport.writes) == b"12" for transport in transports)
     assert transports[-1].writes == [b"12"]  # in one: the second had to wait for the first
 
 
 async def test_who_is_closed_on_the_way_misses_nothing() -> None:
-    """Whom a message has not reached yet gets it before the farewell, and before what came after it."""
-    departures, outboxes, transports = many(1001, [])
-    departures.send_to_all(outboxes, message(b"1"))
-    outboxes[-1].put(b"2")
-    outboxes[-1].close(codes.SHUTDOWN)
+    """Whom a message has not reached yet gets it before the close message, and before what came after it."""
+    scheduler, buffers, transports = many(1001, [])
+    scheduler.send_to_all(buffers, message(b"1"))
+    buffers[-1].put(b"2")
+    buffers[-1].close(codes.SHUTDOWN)
     assert b"".join(transports[-1].writes) == b"12."
 
 
 @pytest.mark.parametrize("seed", range(20))
 async def test_nothing_is_overtaken(monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
-    """Whatever is sent to one, some and all, in whatever turns: each gets all of it in order, up to its farewell."""
-    monkeypatch.setattr(outbox_module, "_SLICE", 3)
-    monkeypatch.setattr(outbox_module, "_FEW", 2)
+    """Messages to one, some or all connections arrive complete and in order, up to the close message."""
+    monkeypatch.setattr(buffer_module, "_BATCH", 3)
+    monkeypatch.setattr(buffer_module, "_FEW", 2)
     draw, sent = random.Random(seed), list[int]()
-    departures, outboxes, transports = many(12, sent)
+    scheduler, buffers, transports = many(12, sent)
     wanted = [b""] * 12
     for number in range(300):
         data = b"%d," % number
         act, one = draw.randrange(12), draw.randrange(12)
         if act < 5:
             those = range(12) if act < 2 else draw.sample(range(12), draw.randrange(1, 12))
-            departures.send_to_all([outboxes[at] for at in those], message(data), more=draw.random() < 0.3)
+            scheduler.send_to_all([buffers[at] for at in those], message(data), more=draw.random() < 0.3)
         elif act < 8:
             those = [one]
-            outboxes[one].put(data)
+            buffers[one].put(data)
         elif act == 8 and draw.random() < 0.2:
             those, data = [one], b"."
-            outboxes[one].close(codes.SHUTDOWN)
+            buffers[one].close(codes.SHUTDOWN)
         else:
             those = []
             await asyncio.sleep(0)

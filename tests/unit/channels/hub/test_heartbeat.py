@@ -1,4 +1,4 @@
-"""Who may judge whether others are dead, by the clock given."""
+"""Who may expire whether others are dead, by the clock given."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from channels.hub.heartbeat import Regularity
+from channels.hub.heartbeat import BeatHistory
 
 
 @pytest.mark.parametrize(
@@ -23,8 +23,8 @@ from channels.hub.heartbeat import Regularity
     ],
 )
 def test_judging(beats: Sequence[float], now: float, may: bool) -> None:
-    """A process judges once it has beaten for the whole deadline of 20 s without a pause of half of it."""
-    regularity = Regularity(deadline=20)
+    """A process judges once it has record for the whole deadline of 20 s without a pause of half of it."""
+    history = BeatHistory(deadline=20)
     for moment in beats:
-        regularity.beaten(moment)
-    assert regularity.may_judge(now) is may
+        history.record(moment)
+    assert history.may_expire(now) is may

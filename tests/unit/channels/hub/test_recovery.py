@@ -13,9 +13,9 @@ from tests.support.resync_scene import Scene
 
 async def test_missed_then_held(scene: Scene) -> None:
     """What was missed leaves first, then what came live meanwhile, each once."""
-    scene.resync.lost()
+    scene.recovery.lost()
     scene.publish(1, announced=False)
-    scene.resync.restored()
+    scene.recovery.restored()
     scene.publish(2)
     assert await scene.sent() == []
     scene.registry.gate.set()
@@ -30,16 +30,16 @@ async def test_missed_then_held(scene: Scene) -> None:
 
 async def test_loss_while_registering(scene: Scene) -> None:
     """A second loss before the first was made good waits for its own end, and nothing is skipped."""
-    scene.resync.lost()
-    scene.resync.restored()
+    scene.recovery.lost()
+    scene.recovery.restored()
     await eventually(lambda: scene.registry.asked == 1)
-    scene.resync.lost()
+    scene.recovery.lost()
     scene.registry.gate.set()
     for _ in range(10):
         await asyncio.sleep(0)
     assert scene.streams.reads == 0
     scene.publish(1, announced=False)
-    scene.resync.restored()
+    scene.recovery.restored()
     scene.publish(2)
 
     async def both() -> bool:
@@ -50,11 +50,11 @@ async def test_loss_while_registering(scene: Scene) -> None:
 
 async def test_two_losses_in_one_registration(scene: Scene) -> None:
     """A loss that came and went while registering has people registered once more before anything is read."""
-    scene.resync.lost()
-    scene.resync.restored()
+    scene.recovery.lost()
+    scene.recovery.restored()
     await eventually(lambda: scene.registry.asked == 1)
-    scene.resync.lost()
-    scene.resync.restored()
+    scene.recovery.lost()
+    scene.recovery.restored()
     scene.registry.gate.set()
     scene.registry.gate.clear()  # the next one waits again
     await eventually(lambda: scene.registry.asked == 2)
@@ -72,15 +72,15 @@ async def test_loss_while_recovering(scene: Scene) -> None:
     """A second loss while streams are being read holds them on, until they are read once more."""
     scene.registry.gate.set()
     gate = scene.streams.gate = asyncio.Event()
-    scene.resync.lost()
-    scene.resync.restored()
+    scene.recovery.lost()
+    scene.recovery.restored()
     await eventually(lambda: scene.streams.reads == 1)
-    scene.resync.lost()
+    scene.recovery.lost()
     gate.set()
     for _ in range(10):
         await asyncio.sleep(0)
     scene.publish(1, announced=False)
-    scene.resync.restored()
+    scene.recovery.restored()
     scene.publish(2)
 
     async def both() -> bool:
@@ -94,10 +94,10 @@ async def test_two_reads_at_once(scene: Scene) -> None:
     scene.registry.gate.set()
     gate = scene.streams.gate = asyncio.Event()
     scene.publish(1, announced=False)
-    scene.resync.lost()
-    scene.resync.restored()
+    scene.recovery.lost()
+    scene.recovery.restored()
     await eventually(lambda: scene.streams.reads == 1)
-    checking = asyncio.create_task(scene.resync.check(scene.connection))
+    checking = asyncio.create_task(scene.recovery.check(scene.connection))
     await eventually(lambda: scene.streams.reads == 2)
     gate.set()
     await checking
@@ -113,8 +113,8 @@ async def test_caught_while_connecting(scene: Scene) -> None:
     """A client whose connect is under way during a loss is closed with 3010, since its result may hide a gap."""
     scene.registry.gate.set()
     scene.connection.streams = {"feed": StreamState("feed", limit=100)}
-    scene.resync.lost()
-    scene.resync.restored()
+    scene.recovery.lost()
+    scene.recovery.restored()
     await eventually(lambda: scene.connection.closed_with is codes.INSUFFICIENT_STATE)
 
 
@@ -122,10 +122,10 @@ async def test_one_that_left(scene: Scene) -> None:
     """A connection that ended meanwhile is left alone."""
     scene.registry.gate.set()
     scene.hub.subscribe(scene.connection, "photo:1", Grant(topic="photo:1", owner_id=1))
-    scene.resync.lost()
+    scene.recovery.lost()
     scene.hub.leave(scene.connection)
     scene.connection.identity, scene.connection.streams = None, {}
-    scene.resync.restored()
+    scene.recovery.restored()
     await eventually(lambda: scene.registry.asked == 1)
     for _ in range(10):
         await asyncio.sleep(0)

@@ -20,9 +20,9 @@ SLOW = LiveSettings(renewal_interval=0.5)
 
 
 @asynccontextmanager
-async def renewing(resync: StreamRecovery) -> AsyncIterator[None]:
+async def renewing(recovery: StreamRecovery) -> AsyncIterator[None]:
     """Renew registrations for the time of the block."""
-    task = asyncio.create_task(resync.renew())
+    task = asyncio.create_task(recovery.renew_registrations())
     yield
     task.cancel()
     with suppress(asyncio.CancelledError):
@@ -32,8 +32,8 @@ async def renewing(resync: StreamRecovery) -> AsyncIterator[None]:
 async def test_device_that_came_after_the_loss(scene: Scene) -> None:
     """Another device of a person who is registered anew is read, too: its own registration may have vanished."""
     scene.registry.gate.set()
-    scene.resync.lost()
-    scene.resync.restored()
+    scene.recovery.lost()
+    scene.recovery.restored()
     _, other = scene.device()
     scene.publish(1, announced=False)
 
@@ -46,7 +46,7 @@ async def test_device_that_came_after_the_loss(scene: Scene) -> None:
 async def test_vanished_registration_that_a_newcomer_repairs(scene: Scene) -> None:
     """A device that connects and finds its person unregistered has the other devices read again, ahead of live ones."""
     newcomer, _ = scene.device()
-    admitting = asyncio.create_task(scene.resync.admit(newcomer, 7))
+    admitting = asyncio.create_task(scene.recovery.register(newcomer, 7))
     await eventually(lambda: scene.registry.asked == 1)
     scene.registry.missing = {7}
     scene.publish(1, announced=False)
@@ -65,7 +65,7 @@ async def test_newcomer_of_a_registered_person(scene: Scene) -> None:
     """A device that connects to a person's others lets these go on at once, and has nothing read."""
     scene.registry.gate.set()
     newcomer, _ = scene.device()
-    await scene.resync.admit(newcomer, 7)
+    await scene.recovery.register(newcomer, 7)
     scene.publish(1)
     assert await scene.sent() == [1]
     assert scene.streams.reads == 0
@@ -79,7 +79,7 @@ async def test_newcomers_at_once(scene: Scene) -> None:
     for newcomer in newcomers:
         newcomer.streams = {"feed": StreamState("feed", limit=100)}
     scene.registry.missing = {7}
-    await asyncio.gather(*(scene.resync.admit(newcomer, 7) for newcomer in newcomers))
+    await asyncio.gather(*(scene.recovery.register(newcomer, 7) for newcomer in newcomers))
     for _ in range(10):
         await asyncio.sleep(0)
     assert [newcomer.closed_with for newcomer in newcomers] == [None, None]
@@ -89,7 +89,7 @@ async def test_renewal_that_failed_half_way(scene: Scene) -> None:
     """When a renewal fails, whom it may have repaired unseen is read again."""
     scene.registry.failures = 1
     scene.registry.gate.set()
-    async with renewing(scene.resync):
+    async with renewing(scene.recovery):
         scene.publish(1, announced=False)
 
         async def told() -> bool:
@@ -101,11 +101,11 @@ async def test_renewal_that_failed_half_way(scene: Scene) -> None:
 async def test_few_missing_are_many(scene: Scene) -> None:
     """When a few people that are looked at between two renewals are missing, all are renewed at once."""
     scene.registry.gate.set()
-    resync = StreamRecovery(scene.hub, cast(Registry, scene.registry), scene.streams, SLOW, NoLiveMetrics())
+    recovery = StreamRecovery(scene.hub, cast(Registry, scene.registry), scene.streams, SLOW, NoLiveMetrics())
     for user_id in range(100, 200):
         scene.hub.join(scene.device()[0], Identity(user_id=user_id, session="s", expires_at=0))
     scene.registry.missing = set(scene.hub.user_ids())
-    async with renewing(resync):
+    async with renewing(recovery):
         await eventually(lambda: scene.registry.people == set(scene.hub.user_ids()))
         assert scene.registry.asked == 2
 
@@ -116,7 +116,7 @@ async def test_who_is_only_just_connecting_is_not_missing(scene: Scene) -> None:
     newcomer, _ = scene.device(accepted=False)
     scene.hub.join(newcomer, Identity(user_id=100, session="s", expires_at=0))
     scene.registry.missing = {100}
-    async with renewing(scene.resync):
+    async with renewing(scene.recovery):
         await eventually(lambda: scene.registry.asked >= 10)
     assert scene.registry.people == {7}
     assert newcomer.closed_with is None
@@ -127,17 +127,17 @@ async def test_doubt_about_registrations(scene: Scene) -> None:
     scene.registry.gate.set()
     for user_id in range(100, 200):
         scene.hub.join(scene.device()[0], Identity(user_id=user_id, session="s", expires_at=0))
-    scene.registry.doubtful = True
-    resync = StreamRecovery(scene.hub, cast(Registry, scene.registry), scene.streams, SLOW, NoLiveMetrics())
-    async with renewing(resync):
+    scene.registry.uncertain = True
+    recovery = StreamRecovery(scene.hub, cast(Registry, scene.registry), scene.streams, SLOW, NoLiveMetrics())
+    async with renewing(recovery):
         await eventually(lambda: scene.registry.people == set(scene.hub.user_ids()))
         assert scene.registry.asked == 1
-        assert not scene.registry.doubtful
+        assert not scene.registry.uncertain
 
 
 async def test_gap_during_renewal(scene: Scene) -> None:
     """While a registration is renewed, live publications wait, so that they cannot hide what was missed before."""
-    async with renewing(scene.resync):
+    async with renewing(scene.recovery):
         await eventually(lambda: scene.registry.asked == 1)
         scene.registry.missing = {7}
         scene.publish(1, announced=False)

@@ -18,12 +18,12 @@ LIMIT = 1 << 20
 FIN = 0x80
 
 
-def frame(first: int, payload: bytes, *, mask: bytes = b"\x01\x02\x03\x04", form: int = 0) -> bytes:
+def frame(first: int, payload: bytes, *, mask: bytes = b"\x01\x02\x03\x04", wire_format: int = 0) -> bytes:
     """Return a client's frame; `form` 126 or 127 forces a longer length field than needed."""
     size = len(payload)
-    if size > 65_535 or form == 127:
+    if size > 65_535 or wire_format == 127:
         length = bytes((0x80 | 127,)) + struct.pack(">Q", size)
-    elif size > 125 or form == 126:
+    elif size > 125 or wire_format == 126:
         length = bytes((0x80 | 126,)) + struct.pack(">H", size)
     else:
         length = bytes((0x80 | size,))
@@ -89,8 +89,8 @@ PROTOCOL = Broken(codes.PROTOCOL_ERROR)
         (frame(0x00, b"x"), PROTOCOL),
         (frame(0x01, b"a") + frame(TEXT, b"b"), PROTOCOL),  # a message within another
         (frame(0x01, b"a") + frame(MORE, b"b") + frame(MORE, b"c"), PROTOCOL),
-        (frame(TEXT, b"x", form=126), PROTOCOL),  # not the shortest length
-        (frame(TEXT, b"x" * 126, form=127), PROTOCOL),
+        (frame(TEXT, b"x", wire_format=126), PROTOCOL),  # not the shortest length
+        (frame(TEXT, b"x" * 126, wire_format=127), PROTOCOL),
         (bytes((TEXT, 0xFF)) + struct.pack(">Q", 1 << 63), PROTOCOL),
         (frame(TEXT, b"\xce"), Broken(codes.INVALID_TEXT)),
         (frame(TEXT, b"\xed\xa0\x80"), Broken(codes.INVALID_TEXT)),  # a surrogate

@@ -8,7 +8,7 @@ from channels.protocol.codec_json import JsonCodec
 from channels.protocol.codec_msgpack import MsgpackCodec
 from channels.protocol.codec_protobuf import ProtobufCodec
 from channels.transports.admission import origin_allowed
-from channels.transports.websocket import choose_form
+from channels.transports.websocket import choose_format
 from channels.transports.websocket_format import WebSocketFormat
 
 
@@ -59,6 +59,6 @@ def test_origins(origin: str | None, host: str, allowed: tuple[str, ...], verdic
 )
 def test_codecs(offered: str | None, wanted: str | None, name: str | None) -> None:
     """A subprotocol counts before the query, the first codec is for who asks for none, and a foreign one is refused."""
-    forms = [WebSocketFormat(codec) for codec in (JsonCodec(), ProtobufCodec(), MsgpackCodec())]
-    chosen = choose_form(offered, wanted, forms)
+    formats = [WebSocketFormat(codec) for codec in (JsonCodec(), ProtobufCodec(), MsgpackCodec())]
+    chosen = choose_format(offered, wanted, formats)
     assert (chosen.name if chosen else None) == name
