@@ -21,6 +21,7 @@ from channels.live import Live, build_live
 from server.composition.stores import open_stores
 from server.composition.wiring import live_app, live_layer
 from server.config.loading import load_settings
+from server.config.section import from_sections
 from server.config.settings import Settings
 from server.live.routes import WEBSOCKET
 from server.operation.collector import Collector
@@ -59,7 +60,8 @@ async def serve(kind: str, port: int) -> None:
         add_health_routes(app, health, metrics)
         gc.freeze()  # as in production
         services = {"live": live.run, "stall watch": watch.run, "collector": Collector(metrics.registry).run}
-        await run_node(Node(health=health, services=services, app=app, drain=live.close), sockets, ShutdownOptions())
+        shutdown = from_sections(ShutdownOptions, settings.server)
+        await run_node(Node(health=health, services=services, app=app, drain=live.close), sockets, shutdown)
 
 
 class _State:

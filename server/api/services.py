@@ -17,6 +17,7 @@ from server.edge.client_addresses import Network
 from server.edge.middleware import HttpMetrics, NoHttpMetrics
 from server.identity.passwords import Passwords
 from server.identity.rate_limits import RateLimits
+from server.media.uploads import UploadLimits
 from server.media.urls import MediaUrls
 from storage.blobs.port import Blobs
 from storage.cache.cards import Cards
@@ -41,17 +42,14 @@ class ApiSettings:
 
     secret: bytes = field(repr=False)
     upload_dir: Path
-    static_dir: Path | None = None
-    public_url: str = "http://127.0.0.1:8080"
-    access_ttl: int = 900
-    refresh_ttl: int = 30 * 86400
+    static_dir: Path | None
+    public_url: str
+    access_ttl: int
+    refresh_ttl: int
     ticket_ttl: int = 60
-    body_timeout: float = 60.0
-    idle_timeout: float = 10.0
-    upload_max_bytes: int = 10_000_000
-    upload_max_pixels: int = 50_000_000
-    trusted_proxies: tuple[Network, ...] = ()
-    limits: RateLimits = field(default_factory=RateLimits)
+    upload: UploadLimits
+    trusted_proxies: tuple[Network, ...]
+    limits: RateLimits
 
     @property
     def secure(self) -> bool:

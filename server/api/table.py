@@ -22,7 +22,7 @@ from server.edge.idempotency import Idempotency
 from server.edge.last_seen import LastSeen
 from server.identity.sessions import SessionService
 from server.identity.tokens import AccessTokens
-from server.media.uploads import UploadLimits, Uploads
+from server.media.uploads import Uploads
 
 
 def endpoints(services: Services, tokens: AccessTokens) -> list[Endpoint]:
@@ -51,14 +51,8 @@ def _photos(services: Services) -> list[Endpoint]:
     settings, db = services.settings, services.db
     cursors, view = Cursors(settings.secret), PhotoSerializer(services.engagement, services.media_urls)
     idempotency, counting = Idempotency(db), Counting(services.engagement)
-    bounds = UploadLimits(
-        max_bytes=settings.upload_max_bytes,
-        max_pixels=settings.upload_max_pixels,
-        body_timeout=settings.body_timeout,
-        idle_timeout=settings.idle_timeout,
-    )
     return [
-        *UploadApi(Uploads(settings.upload_dir, bounds), services.blobs, idempotency, view).endpoints(),
+        *UploadApi(Uploads(settings.upload_dir, settings.upload), services.blobs, idempotency, view).endpoints(),
         *PhotosApi(db, services.cards, cursors, view).endpoints(),
         *LikesApi(db, counting, cursors).endpoints(),
         *CommentsApi(db, counting, cursors, idempotency).endpoints(),

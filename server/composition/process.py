@@ -20,6 +20,7 @@ from server.composition.roles import API, EVERYTHING, JANITOR, LIVE, RELAY, requ
 from server.composition.schemes import is_local
 from server.composition.stores import Stores, open_stores
 from server.composition.wiring import api_app, janitor_of, live_app, live_layer, policy_of, worker_context
+from server.config.section import from_sections
 from server.config.settings import Settings
 from server.demo.community import Demo
 from server.identity.passwords import Passwords
@@ -60,7 +61,7 @@ async def run_role(role: str, settings: Settings, *, with_demo: bool = False) ->
         process = Process(settings, await stack.enter_async_context(open_stores(settings)), stack)
         await migrate.check(process.stores.db)
         await process.add(services_of(role, settings))
-        leaving = ShutdownOptions(delay=settings.server.drain_delay, deadline=settings.server.shutdown_deadline)
+        leaving = from_sections(ShutdownOptions, settings.server)
         # What stands now stays: the collector need not look at it again and again.
         gc.freeze()
         started = partial(process.introduce, with_demo=with_demo) if role == EVERYTHING else process.tell

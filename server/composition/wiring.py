@@ -15,6 +15,7 @@ from server.api.services import ApiSettings, Services
 from server.composition.application import make_app, make_live_app
 from server.composition.delivery import delivery_script
 from server.composition.stores import Stores
+from server.config.section import from_sections
 from server.config.settings import Settings
 from server.edge.access_log import AccessLog, EventLog, JsonLines
 from server.errors import ConfigError
@@ -26,6 +27,7 @@ from server.live.authorizer import LiveAuthorizer
 from server.live.operations import LiveOperations
 from server.live.presences import LivePresences
 from server.live.streams import live_streams
+from server.media.uploads import UploadLimits
 from server.media.urls import MediaUrls
 from server.operation.logs import LogStream, writes_json
 from server.operation.measured_feeds import MeasuredFeeds
@@ -38,7 +40,7 @@ from storage.limits.quotas import Quotas
 from storage.limits.revocations import Revocations
 from storage.limits.tickets import REVOCATION_MARGIN, Tickets
 from workers.broker.port import Policy
-from workers.images.pool import DecoderLimits
+from workers.images.limits import DecoderLimits
 from workers.jobs.context import WorkerContext
 from workers.jobs.janitor import Janitor
 
@@ -70,25 +72,14 @@ def live_layer(settings: Settings, stores: Stores, metrics: Metrics) -> Live:
         authorizer=LiveAuthorizer(stores.db, view),
         presences=LivePresences(view),
         operations=LiveOperations(
-            stores.db, Counting(stores.engagement), Gate(stores.redis), RateLimits(**settings.limits.model_dump())
+            stores.db, Counting(stores.engagement), Gate(stores.redis), from_sections(RateLimits, settings.limits)
         ),
     )
     return build_live(
         stores.redis,
         ports,
         slot_group,
-        LiveSettings(
-            ping_interval=section.ping_interval,
-            pong_deadline=section.pong_deadline,
-            connect_deadline=section.connect_deadline,
-            write_buffer_bytes=section.write_buffer_bytes,
-            connections_per_user=section.connections_per_user,
-            connections_per_address=section.connections_per_address,
-            drain_seconds=section.drain_seconds,
-            drain_rate=section.drain_rate,
-            presence_grace=section.presence_grace,
-            allowed_origins=settings.server.allowed_origins,
-        ),
+        from_sections(LiveSettings, section, settings.server),
         metrics=metrics,
     )
 
@@ -134,24 +125,22 @@ def access_log(settings: Settings) -> AccessLog:
 
 def api_settings(settings: Settings) -> ApiSettings:
     """Return the API's part of the settings."""
-    return ApiSettings(
+    return from_sections(
+        ApiSettings,
+        settings.auth,
+        settings.server,
         secret=secret_bytes(settings),
+        public_url=settings.public_url,
         upload_dir=settings.blob_directory / TEMPORARY,
         static_dir=STATIC if STATIC.is_dir() else None,
-        public_url=settings.public_url,
-        access_ttl=settings.auth.access_ttl,
-        refresh_ttl=settings.auth.refresh_ttl,
-        body_timeout=settings.upload.deadline,
-        upload_max_bytes=settings.upload.max_bytes,
-        upload_max_pixels=settings.upload.max_pixels,
-        trusted_proxies=settings.server.trusted_proxies,
-        limits=RateLimits(**settings.limits.model_dump()),
+        upload=from_sections(UploadLimits, settings.upload),
+        limits=from_sections(RateLimits, settings.limits),
     )
 
 
 def policy_of(worker: str, settings: Settings) -> Policy:
     """Return how a worker consumes its queue."""
-    return Policy(concurrency=settings.worker.concurrency(worker), delivery_limit=settings.worker.delivery_limit)
+    return from_sections(Policy, settings.worker, concurrency=settings.worker.concurrency(worker))
 
 
 def worker_context(worker: str, settings: Settings, stores: Stores, metrics: Metrics) -> WorkerContext:

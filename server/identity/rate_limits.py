@@ -1,4 +1,4 @@
-"""Rate limits: which class of request may come how often, and the headers that rate_limit_headers it.
+"""Rate limits: which class of request may come how often, and the headers that announce it.
 
 Signed-in people are counted by themselves, everybody else by address. The header fields follow
 draft-ietf-httpapi-ratelimit-headers: `RateLimit-Policy: "reads";q=1200;w=60` is the rule, and
@@ -8,42 +8,34 @@ draft-ietf-httpapi-ratelimit-headers: `RateLimit-Policy: "reads";q=1200;w=60` is
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 
+from server.config.section import parse_rate
 from storage.limits.quotas import Quota, QuotaPolicy
-
-_RATE = re.compile(r"([1-9][0-9]{0,8})/([1-9][0-9]{0,6})?([smhd])")
-_UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-
-
-def parse_rate(name: str, text: str) -> QuotaPolicy:
-    """Return the policy of a parse_rate such as "1200/m", "20/h" or "10/5m"; raise `ValueError` for any other text."""
-    match = _RATE.fullmatch(text)
-    if match is None:
-        raise ValueError(f'"{text}" is not a parse_rate; write for example 120/m, 20/h or 10/5m')
-    window = int(match[2] or 1) * _UNIT_SECONDS[match[3]]
-    return QuotaPolicy(name=name, limit=int(match[1]), window_seconds=window)
 
 
 @dataclass(frozen=True, kw_only=True)
 class RateLimits:
-    """One parse_rate for each class of request; the whole of it may come at once, then it fills up evenly."""
+    """A rate for each class of request, as "1200/m"; the whole rate may be used at once and then refills evenly.
 
-    reads: str = "1200/m"
-    writes: str = "240/m"
-    likes: str = "600/m"
-    follows: str = "300/m"
-    uploads: str = "600/h"
-    anonymous: str = "1200/m"
-    sign_in_account: str = "10/m"
-    sign_in_address: str = "300/m"
-    sign_up_address: str = "1000/h"
+    The defaults are those of the section `[limits]` of the settings.
+    """
+
+    reads: str
+    writes: str
+    likes: str
+    follows: str
+    uploads: str
+    anonymous: str
+    sign_in_account: str
+    sign_in_address: str
+    sign_up_address: str
 
     def policy(self, name: str) -> QuotaPolicy:
         """Return the policy of a class, by its field's name."""
-        return parse_rate(name, str(getattr(self, name)))
+        limit, window = parse_rate(str(getattr(self, name)))
+        return QuotaPolicy(name=name, limit=limit, window_seconds=window)
 
 
 def address_subject(address: str) -> str:

@@ -44,12 +44,15 @@ class Upload:
 
 @dataclass(frozen=True, kw_only=True)
 class UploadLimits:
-    """Bounds of an upload: bytes and pixels of the image, seconds for the whole body and between two pieces."""
+    """Bounds of an upload: bytes and pixels of the image, seconds for the whole body and between two pieces.
+
+    The defaults of the settings are in the section `[upload]`.
+    """
 
     max_bytes: int
     max_pixels: int
-    body_timeout: float
-    idle_timeout: float
+    deadline: float
+    idle_timeout: float = 10.0
 
 
 class Uploads:
@@ -85,7 +88,7 @@ class Uploads:
 
     async def _read(self, request: web.Request, form: _Form) -> None:
         loop, limits = asyncio.get_running_loop(), self._limits
-        end = loop.time() + limits.body_timeout
+        end = loop.time() + limits.deadline
         total = 0
         try:
             async with asyncio.timeout_at(end) as deadline:

@@ -49,10 +49,10 @@ class Node:
 
 @dataclass(frozen=True, kw_only=True)
 class ShutdownOptions:
-    """How a process leaves; seconds."""
+    """Durations of a shutdown in seconds: `[server]` in the settings has their meaning and defaults."""
 
-    delay: float = 0.0
-    deadline: float = 10.0
+    drain_delay: float
+    shutdown_deadline: float
 
 
 async def run_node(
@@ -114,7 +114,7 @@ async def _listen(
         app,
         access_log=None,
         handle_signals=False,
-        shutdown_timeout=leaving.deadline,
+        shutdown_timeout=leaving.shutdown_deadline,
         auto_decompress=False,
         keepalive_timeout=idle,
     )
@@ -133,8 +133,8 @@ async def _listen(
 
 async def _leave(node: Node, house: _HttpServer | None, leaving: ShutdownOptions, *, in_a_hurry: bool) -> None:
     log.info("stopping", reason="a service failed" if in_a_hurry else "signal")
-    if not in_a_hurry and leaving.delay:
-        await asyncio.sleep(leaving.delay)
+    if not in_a_hurry and leaving.drain_delay:
+        await asyncio.sleep(leaving.drain_delay)
     if house is not None:
         for door in house.doors:
             door.close()

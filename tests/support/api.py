@@ -14,9 +14,11 @@ from argon2 import PasswordHasher
 
 from channels.bus.presence_store import PresenceStore
 from channels.bus.publisher import LivePublisher
-from server.api.services import ApiSettings, Services
+from server.api.services import Services
 from server.composition.application import make_app
 from server.composition.delivery import delivery_script
+from server.composition.wiring import api_settings
+from server.config.settings import Settings
 from server.identity.passwords import Passwords
 from server.identity.tokens import AccessTokens
 from server.media.urls import MediaUrls
@@ -45,7 +47,7 @@ def services_of(database: Database, redis: Redis, folder: Path, **settings: Any)
     cards, engagement = Cards(database, redis), CounterCache(database, redis)
     feeds = Feeds(database, redis, cards, delivery_script(redis))
     return Services(
-        settings=ApiSettings(**{"secret": SECRET, "upload_dir": folder / "blobs" / "incoming", **settings}),
+        settings=dataclasses.replace(api_settings(_settings(folder)), **{"static_dir": None, **settings}),
         db=database,
         blobs=FileBlobs(folder / "blobs"),
         feeds=feeds,
@@ -61,6 +63,11 @@ def services_of(database: Database, redis: Redis, folder: Path, **settings: Any)
         passwords=Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)),
         media_urls=MediaUrls(SECRET),
     )
+
+
+def _settings(folder: Path) -> Settings:
+    settings = Settings().with_values("auth", secret=SECRET.decode())
+    return settings.with_values("blobs", url=f"file:{folder / 'blobs'}")
 
 
 class Api:

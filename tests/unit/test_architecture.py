@@ -61,8 +61,8 @@ ALLOWED: Mapping[str, frozenset[str]] = {
         "workers/worker": "channels/contract storage workers/broker",
         # The edge and the composition root.
         "server/errors": "",
-        "server/config": "server/errors storage/redis workers/registry",
-        "server/identity": "channels/bus storage storage/limits storage/postgres storage/stores",
+        "server/config": "channels/contract server/errors storage/redis workers/broker workers/images workers/registry",
+        "server/identity": "channels/bus server/config storage storage/limits storage/postgres storage/stores",
         "server/edge": (
             "channels/contract server/identity storage storage/limits storage/postgres storage/render storage/stores"
         ),

@@ -21,8 +21,8 @@ import thumbhash
 from PIL import Image, ImageCms
 
 from workers.images.exif import read_exif, read_orientation
+from workers.images.limits import MAX_PIXELS
 
-MAX_PIXELS = 50_000_000
 MAX_SIDE = 32_767  # pixels; beyond it a variant would have less than a thirtieth of a pixel for each
 MAX_SCANS = 100  # of a JPEG; encoders make about ten, and each is a walk over all of the picture
 VARIANTS = {"feed": 1080, "thumb": 320}  # longest side in pixels, largest first

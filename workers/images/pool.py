@@ -12,7 +12,6 @@ import contextlib
 import os
 import struct
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,7 +19,8 @@ import msgpack
 import structlog
 
 from workers.errors import WorkerError
-from workers.images.decode import MAX_PIXELS, Decoded, ImageRejectedError
+from workers.images.decode import Decoded, ImageRejectedError
+from workers.images.limits import DecoderLimits
 
 log = structlog.get_logger(__name__)
 
@@ -34,15 +34,6 @@ class DecoderError(WorkerError):
 
 class _CrashedError(Exception):
     """Say that a child ended or stalled at a picture; the text says how."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DecoderLimits:
-    """What one picture may cost: seconds by the clock, bytes of address space, pixels."""
-
-    deadline: float = 10.0
-    memory: int = 1_500_000_000
-    max_pixels: int = MAX_PIXELS
 
 
 class Decoder:

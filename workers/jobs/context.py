@@ -15,7 +15,7 @@ from storage.feeds.feeds import Feeds
 from storage.feeds.notification_log import NotificationLog
 from storage.postgres.database import Database
 from storage.render.images import Sign
-from workers.images.pool import DecoderLimits
+from workers.images.limits import DecoderLimits
 from workers.jobs.handlers import EventHandler
 from workers.registry import WorkerSpec
 

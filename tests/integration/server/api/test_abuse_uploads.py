@@ -142,7 +142,8 @@ async def test_a_photo_one_byte_too_large_is_refused(services: Services) -> None
     """The limit is the photo's own size, whatever stands beside it in the form."""
     data = encoded(halves())
     for limit, status in ((len(data), 201), (len(data) - 1, 413)):
-        settings = dataclasses.replace(services.settings, upload_max_bytes=limit)
+        upload = dataclasses.replace(services.settings.upload, max_bytes=limit)
+        settings = dataclasses.replace(services.settings, upload=upload)
         async with running_api(dataclasses.replace(services, settings=settings, passwords=Passwords())) as api:
             ann = await api.person()
             assert (await ann.try_upload(data, "x" * 1000)).status == status
@@ -203,7 +204,8 @@ async def test_a_compressed_body_is_not_unpacked(api: Api) -> None:
 
 async def test_a_slow_body_ends_at_a_deadline_and_others_are_served(services: Services) -> None:
     """Who sends nothing more is answered 408 and closed, while others upload as usual."""
-    quick = dataclasses.replace(services.settings, idle_timeout=0.4)
+    upload = dataclasses.replace(services.settings.upload, idle_timeout=0.4)
+    quick = dataclasses.replace(services.settings, upload=upload)
     async with running_api(dataclasses.replace(services, settings=quick)) as api:
         ann = await api.person()
         stuck = post_photo(ann.token, part("file", encoded(halves()))[:50], declared=5000)

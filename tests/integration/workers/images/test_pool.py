@@ -15,7 +15,8 @@ from PIL import Image
 from tests.support.eventually import eventually
 from tests.support.pictures import encoded, photograph
 from workers.images.decode import ImageRejectedError, decode
-from workers.images.pool import Decoder, DecoderLimits
+from workers.images.limits import DecoderLimits
+from workers.images.pool import Decoder
 
 
 @pytest.fixture

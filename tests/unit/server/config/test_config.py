@@ -5,13 +5,19 @@ from __future__ import annotations
 import dataclasses
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from channels.contract.settings import LiveSettings
+from server.api.services import ApiSettings
 from server.config.loading import load_settings
 from server.config.reference import effective, markdown, sections, toml
+from server.config.section import Section, from_sections
+from server.config.settings import AuthSection, LimitsSection, LiveSection, Settings, UploadSection
 from server.errors import ConfigError
 from server.identity.rate_limits import RateLimits
+from server.media.uploads import UploadLimits
 
 ROOT = Path(__file__).parents[4]
 
@@ -173,6 +179,30 @@ def test_the_reference_is_what_the_code_says() -> None:
     assert text == markdown(), "run `picshare config --as markdown > docs/configuration.md`"
 
 
-def test_the_limits_are_those_of_the_api() -> None:
-    """Every rate limit of the API can be set, and the defaults agree."""
-    assert load_settings().limits.model_dump() == dataclasses.asdict(RateLimits())
+@pytest.mark.parametrize(
+    ("section", "cls", "elsewhere"),
+    [
+        (LimitsSection, RateLimits, set[str]()),
+        (LiveSection, LiveSettings, set[str]()),
+        (UploadSection, UploadLimits, set[str]()),
+        (AuthSection, ApiSettings, {"hash_concurrency"}),
+    ],
+)
+def test_keys_reach_the_parts_that_they_configure(section: type[Section], cls: Any, elsewhere: set[str]) -> None:
+    """Each key of these sections has a field of the same name, so that a renamed one cannot fall back to a default."""
+    assert set(section.model_fields) - elsewhere <= {field.name for field in dataclasses.fields(cls)}
+
+
+def test_a_dataclass_is_built_from_the_keys_with_its_fields_names() -> None:
+    """The first section that has a key counts, given values go before all, and other fields keep their default."""
+
+    @dataclasses.dataclass(kw_only=True)
+    class Part:
+        host: str
+        url: str
+        deadline: float
+        unset: int = 7
+
+    settings = Settings().with_values("server", host="::1").with_values("redis", url="redis://first")
+    part = from_sections(Part, settings.server, settings.redis, settings.broker, deadline=2.5)
+    assert part == Part(host="::1", url="redis://first", deadline=2.5, unset=7)

@@ -13,6 +13,8 @@ from aiohttp.test_utils import make_mocked_request
 from argon2 import PasswordHasher
 from pydantic import BaseModel, ValidationError
 
+from server.config.section import from_sections, parse_rate
+from server.config.settings import LimitsSection
 from server.edge.access_log import AccessRecord, JsonLines
 from server.edge.client_addresses import ClientAddresses
 from server.edge.cursors import BadCursorError
@@ -21,9 +23,9 @@ from server.edge.requests import AccountUpdate, NewComment, PhotoMetadata, SignU
 from server.identity import passwords
 from server.identity.errors import PasswordsBusyError
 from server.identity.passwords import Passwords
-from server.identity.rate_limits import RateLimits, address_subject, parse_rate, rate_limit_headers
+from server.identity.rate_limits import RateLimits, address_subject, rate_limit_headers
 from storage.errors import ConflictError, InvalidValueError, NotFoundError, SchemaError, UnavailableError
-from storage.limits.quotas import Quota
+from storage.limits.quotas import Quota, QuotaPolicy
 
 
 @pytest.mark.parametrize(
@@ -66,26 +68,25 @@ def test_whom_an_address_counts_as(address: str, subject: str) -> None:
 @pytest.mark.parametrize(("text", "limit", "seconds"), [("120/m", 120, 60), ("10/5m", 10, 300), ("1/d", 1, 86400)])
 def test_rates_are_read(text: str, limit: int, seconds: int) -> None:
     """So many in a number of seconds, minutes, hours or days."""
-    policy = parse_rate("reads", text)
-    assert (policy.name, policy.limit, policy.window_seconds) == ("reads", limit, seconds)
+    assert parse_rate(text) == (limit, seconds)
 
 
 @pytest.mark.parametrize("text", ["", "0/m", "-1/m", "10", "10/", "10/w", "ten/m", "1/0m", "1.5/m"])
 def test_other_texts_are_no_rates(text: str) -> None:
     """The error shows how to write one."""
-    with pytest.raises(ValueError, match="is not a parse_rate; write for example"):
-        parse_rate("reads", text)
+    with pytest.raises(ValueError, match="write a rate as"):
+        parse_rate(text)
 
 
 def test_every_default_is_a_rate() -> None:
     """The defaults can be read."""
-    limits = RateLimits()
+    limits = from_sections(RateLimits, LimitsSection())
     assert all(limits.policy(name).limit > 0 for name in RateLimits.__dataclass_fields__)
 
 
 def test_a_refusal_says_when_to_come_back() -> None:
     """Retry-After is in whole seconds, rounded up, and stands only on refusals."""
-    policy = parse_rate("likes", "2/h")
+    policy = QuotaPolicy(name="likes", limit=2, window_seconds=3600)
     used = Quota(allowed=False, limit=2, remaining=0, reset_after=3599.2, retry_after=1799.2)
     assert rate_limit_headers(policy, used) == {
         "RateLimit-Policy": '"likes";q=2;w=3600',

@@ -18,6 +18,8 @@ from server.operation.lifecycle import Node, ServiceEndedError, ShutdownOptions,
 from server.operation.listening import bound
 from tests.support.eventually import eventually
 
+SHUTDOWN = ShutdownOptions(drain_delay=0, shutdown_deadline=5)
+
 
 class Stage:
     """A node whose every step of leaving is written down."""
@@ -76,7 +78,7 @@ async def test_packed_bodies_are_not_unpacked(stage: Stage) -> None:
     packed = gzip.compress(bytes(1_000_000))
     with bound("127.0.0.1", 0) as sockets:
         stage.url = f"http://127.0.0.1:{sockets[0].getsockname()[1]}"
-        running = asyncio.create_task(run_node(stage.node(), sockets, ShutdownOptions(deadline=5)))
+        running = asyncio.create_task(run_node(stage.node(), sockets, SHUTDOWN))
         await eventually(lambda: stage.health.started)
         async with (
             aiohttp.ClientSession() as session,
@@ -92,7 +94,7 @@ async def test_a_request_that_drips_in_is_not_waited_for(stage: Stage) -> None:
     """A connection whose request does not get complete is closed, however steadily its bytes come."""
     with bound("127.0.0.1", 0) as sockets:
         node = dataclasses.replace(stage.node(), idle=0.3)
-        running = asyncio.create_task(run_node(node, sockets, ShutdownOptions(deadline=5)))
+        running = asyncio.create_task(run_node(node, sockets, SHUTDOWN))
         await eventually(lambda: stage.health.started)
         reader, writer = await asyncio.open_connection(*sockets[0].getsockname())
         writer.write(b"GET /slow HTTP/1.1\r\n")
@@ -117,7 +119,7 @@ async def test_a_process_leaves_in_order(stage: Stage) -> None:
     """Readiness goes off, accepting ends, live drains, requests in flight finish, then workers are cancelled."""
     with bound("127.0.0.1", 0) as sockets:
         stage.url = f"http://127.0.0.1:{sockets[0].getsockname()[1]}"
-        running = asyncio.create_task(run_node(stage.node(), sockets, ShutdownOptions(deadline=5)))
+        running = asyncio.create_task(run_node(stage.node(), sockets, SHUTDOWN))
         await eventually(lambda: stage.health.started)
         async with aiohttp.ClientSession() as session:
             request = asyncio.create_task(session.get(f"{stage.url}/slow"))
@@ -138,7 +140,7 @@ async def test_a_request_that_never_ends_is_cut_at_the_deadline(stage: Stage) ->
     node = Node(health=stage.health, app=stage.node().app, drain=forget)
     with bound("127.0.0.1", 0) as sockets:
         url = f"http://127.0.0.1:{sockets[0].getsockname()[1]}/slow"
-        running = asyncio.create_task(run_node(node, sockets, ShutdownOptions(deadline=0.2)))
+        running = asyncio.create_task(run_node(node, sockets, ShutdownOptions(drain_delay=0, shutdown_deadline=0.2)))
         await eventually(lambda: stage.health.started)
         async with aiohttp.ClientSession() as session:
             request = asyncio.create_task(session.get(url))
@@ -157,7 +159,7 @@ async def test_a_failing_service_stops_the_rest_and_its_error_comes_out(stage: S
 
     node = Node(health=stage.health, services={"worker": stage.worker, "broken": fail})
     with pytest.raises(LookupError, match="the reason"):
-        await run_node(node, [], ShutdownOptions())
+        await run_node(node, [], SHUTDOWN)
     assert stage.steps == ["worker cancelled"]
 
 
@@ -166,7 +168,7 @@ async def test_a_port_that_was_taken_meanwhile_is_one_sentence(stage: Stage) -> 
     with bound("127.0.0.1", 0) as sockets, bound("127.0.0.1", sockets[0].getsockname()[1]) as rivals:
         rivals[0].listen()
         with pytest.raises(StartError, match="taken by another program"):
-            await run_node(stage.node(), sockets, ShutdownOptions())
+            await run_node(stage.node(), sockets, SHUTDOWN)
 
 
 async def test_a_service_that_returns_is_a_failure(stage: Stage) -> None:
@@ -176,7 +178,7 @@ async def test_a_service_that_returns_is_a_failure(stage: Stage) -> None:
         """Return at once."""
 
     with pytest.raises(ServiceEndedError, match="quitter ended by itself"):
-        await run_node(Node(health=stage.health, services={"quitter": end}), [], ShutdownOptions())
+        await run_node(Node(health=stage.health, services={"quitter": end}), [], SHUTDOWN)
 
 
 async def test_what_runs_after_the_start_may_end_and_is_cancelled_at_the_end(stage: Stage) -> None:
@@ -189,5 +191,5 @@ async def test_what_runs_after_the_start_may_end_and_is_cancelled_at_the_end(sta
         await asyncio.Event().wait()
 
     node = Node(health=stage.health, services={"worker": stage.worker})
-    await asyncio.wait_for(run_node(node, [], ShutdownOptions(), started=once), 5)
+    await asyncio.wait_for(run_node(node, [], SHUTDOWN, started=once), 5)
     assert seen == [True]
