@@ -126,7 +126,7 @@ async def _fill(feeds: Feeds, followers: list[int], ids: IdMaker) -> None:
     """Give each follower a full feed, as long as one can be without being trimmed at once."""
     old = [ids.new(0) for _ in range(FULL)]
     for user in followers:
-        building = await feeds.log.begin(user, anew=True)
+        building = await feeds.log.begin(user)
         await feeds.log.fill(user, building, old, complete=False)
 
 

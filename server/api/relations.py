@@ -151,7 +151,7 @@ class RelationsApi:
     async def _align(self, viewer_id: int, author_id: int) -> None:
         # So that the next look at the feed agrees with what was just done; the fan-out worker does the same.
         try:
-            await self._feeds.merge_author(viewer_id, author_id)
+            await self._feeds.align_author(viewer_id, author_id)
         except UnavailableError as error:
             log.warning("feed_not_aligned", error=str(error))
 

@@ -25,7 +25,6 @@ from storage.cache.counters import CounterCache
 from storage.feeds.feeds import Feeds
 from storage.feeds.home import Home
 from storage.feeds.notification_log import NotificationLog
-from storage.limits.gate import Gate
 from storage.limits.quotas import Quotas
 from storage.limits.tickets import Tickets
 from storage.postgres.database import Database
@@ -70,7 +69,6 @@ class Services:
     cards: Cards
     engagement: CounterCache
     quotas: Quotas
-    gate: Gate
     tickets: Tickets
     publisher: LivePublisher
     presence: PresenceStore

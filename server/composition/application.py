@@ -31,9 +31,7 @@ def make_app(services: Services) -> web.Application:
     tokens = AccessTokens(settings.secret, ttl=settings.access_ttl)
     authentication = RequestAuthenticator(tokens)
     table = endpoints(services, tokens)
-    guard = Guard(
-        authentication, services.gate, services.quotas, settings.limits, body_timeout=settings.upload.deadline
-    )
+    guard = Guard(authentication, services.quotas, settings.limits, body_timeout=settings.upload.deadline)
     app = _edge_app(settings, services.metrics, services.access_log)
     for endpoint in table:
         resource = app.router.add_resource(PREFIX + endpoint.path)

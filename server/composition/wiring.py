@@ -30,12 +30,11 @@ from server.live.streams import live_streams
 from server.media.uploads import UploadLimits
 from server.media.urls import MediaUrls
 from server.operation.logs import LogStream, writes_json
-from server.operation.measured_feeds import MeasuredFeeds
 from server.operation.metrics import Metrics
 from storage.blobs.file import TEMPORARY
+from storage.feeds.feeds import Feeds
 from storage.feeds.home import Home
 from storage.ids import slot_group
-from storage.limits.gate import Gate
 from storage.limits.quotas import Quotas
 from storage.limits.revocations import Revocations
 from storage.limits.tickets import REVOCATION_MARGIN, Tickets
@@ -72,7 +71,7 @@ def live_layer(settings: Settings, stores: Stores, metrics: Metrics) -> Live:
         authorizer=LiveAuthorizer(stores.db, view),
         presences=LivePresences(view),
         operations=LiveOperations(
-            stores.db, Counting(stores.engagement), Gate(stores.redis), from_sections(RateLimits, settings.limits)
+            stores.db, Counting(stores.engagement), Quotas(stores.redis), from_sections(RateLimits, settings.limits)
         ),
     )
     return build_live(
@@ -105,7 +104,6 @@ def api_app(
             cards=stores.cards,
             engagement=stores.engagement,
             quotas=Quotas(stores.redis),
-            gate=Gate(stores.redis),
             tickets=Tickets(stores.redis),
             publisher=stores.publisher,
             presence=stores.presence,
@@ -152,7 +150,7 @@ def worker_context(worker: str, settings: Settings, stores: Stores, metrics: Met
         blobs=stores.blobs,
         cards=stores.cards,
         counters=stores.engagement,
-        feeds=MeasuredFeeds(stores.db, stores.redis, stores.cards, delivery_script(stores.redis), metrics),
+        feeds=Feeds(stores.db, stores.redis, stores.cards, delivery_script(stores.redis), metrics=metrics),
         notification_log=stores.notification_log,
         publisher=stores.publisher,
         sign=MediaUrls(secret_bytes(settings)).sign,

@@ -13,7 +13,6 @@ from server.edge.endpoint import Auth, Endpoint
 from server.edge.middleware import Handler
 from server.edge.problems import ProblemError, unauthorized
 from server.identity.rate_limits import RateLimits, address_subject, rate_limit_headers
-from storage.limits.gate import Gate
 from storage.limits.quotas import Quota, QuotaPolicy, Quotas
 
 
@@ -23,14 +22,12 @@ class Guard:
     def __init__(
         self,
         authentication: RequestAuthenticator,
-        gate: Gate,
         quotas: Quotas,
         limits: RateLimits,
         *,
         body_timeout: float,
     ) -> None:
         self._authentication = authentication
-        self._gate = gate
         self._quotas = quotas
         self._limits = limits
         self._body_timeout = body_timeout
@@ -56,7 +53,7 @@ class Guard:
         if viewer is None:
             admit(request, policy, await self._quotas.take(policy, address_subject(request.address)))
             return
-        quota, revoked = await self._gate.enter(policy, viewer.user_id, viewer.session)
+        quota, revoked = await self._quotas.check_session_and_quota(policy, viewer.user_id, viewer.session)
         admit(request, policy, quota, revoked=revoked)
 
 

@@ -16,7 +16,7 @@ from server.edge.problems import ProblemError, invalid, problem_of
 from server.edge.requests import NotificationSelection, PhotoReference
 from server.edge.responses import LikeResponse, NotificationCountersResponse
 from server.identity.rate_limits import RateLimits
-from storage.limits.gate import Gate
+from storage.limits.quotas import Quotas
 from storage.models import PhotoCounters
 from storage.postgres.database import Database
 from storage.stores import likes, notifications
@@ -39,10 +39,10 @@ class LiveOperations:
     An error has the status of the REST API's answer as its code (404, 422, 429), and its words.
     """
 
-    def __init__(self, db: Database, counting: Counting, gate: Gate, limits: RateLimits) -> None:
+    def __init__(self, db: Database, counting: Counting, quotas: Quotas, limits: RateLimits) -> None:
         self._db = db
         self._counting = counting
-        self._gate = gate
+        self._quotas = quotas
         self._limits = limits
         self._table = {
             "like": Operation(takes=PhotoReference, quota="likes", run=self._like),
@@ -66,7 +66,7 @@ class LiveOperations:
 
     async def _charge(self, operation: Operation, identity: Identity) -> None:
         policy = self._limits.policy(operation.quota)
-        quota, revoked = await self._gate.enter(policy, identity.user_id, identity.session)
+        quota, revoked = await self._quotas.check_session_and_quota(policy, identity.user_id, identity.session)
         if revoked:
             raise ProblemError(401, "session_revoked", "this session has ended; sign in again")
         if not quota.allowed:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterable, Sequence
+from typing import Protocol
 
 from storage.cache.cards import Cards
 from storage.feeds.log_format import LogView
@@ -28,14 +29,30 @@ POLL = 0.01  # seconds
 SETTLING = 5
 
 
+class FeedMetrics(Protocol):
+    """Counts insertions."""
+
+    def feeds_inserted(self, count: int) -> None:
+        """Add the number of feeds into which a photo was inserted."""
+        ...
+
+
 class Feeds:
     """Insert into feeds, build and read them; raises `UnavailableError` when an engine does not answer."""
 
     def __init__(
-        self, db: Queryable, redis: Redis, cards: Cards, delivery: DeliveryScript, *, window: int = WINDOW
+        self,
+        db: Queryable,
+        redis: Redis,
+        cards: Cards,
+        delivery: DeliveryScript,
+        *,
+        window: int = WINDOW,
+        metrics: FeedMetrics | None = None,
     ) -> None:
         self._db = db
         self._cards = cards
+        self._metrics = metrics
         self._building: dict[int, asyncio.Task[None]] = {}
         self.log = WindowLog(redis, "feed", delivery, window=window)
 
@@ -48,40 +65,48 @@ class Feeds:
         if await self._cards.is_gone(photo_id):
             return Inserted(feeds=0, online=0, messages=0)
         inserted = await self.log.insert(photo_id, user_ids, message, min_age=SETTLING)
-        if not inserted.recently_edited:
-            return inserted
-        rest = await self._insert_recently_edited(photo_id, inserted.recently_edited, message)
-        return Inserted(
-            feeds=inserted.feeds + rest.feeds,
-            online=inserted.online + rest.online,
-            messages=inserted.messages + rest.messages,
-        )
+        if inserted.recently_edited:
+            rest = await self._insert_recently_edited(photo_id, inserted.recently_edited, message)
+            inserted = Inserted(
+                feeds=inserted.feeds + rest.feeds,
+                online=inserted.online + rest.online,
+                messages=inserted.messages + rest.messages,
+            )
+        if self._metrics is not None:
+            self._metrics.feeds_inserted(inserted.feeds)
+        return inserted
 
     async def remove(self, photo_id: int, user_ids: Iterable[int], message: bytes) -> Inserted:
         """Take a photo out of many people's feeds and tell those online; who is away learns of it by recovery."""
         return await self.log.remove(photo_id, user_ids, message)
 
-    async def merge_author(self, viewer_id: int, author_id: int) -> None:
-        """Put a feed right after its owner followed (or unmuted) an author; nothing is announced."""
-        await self._align(viewer_id, author_id)
+    async def align_author(self, viewer_id: int, author_id: int) -> None:
+        """Merge an author's photos into a viewer's feed or drop them, as the database has their relation now.
 
-    async def drop_author(self, viewer_id: int, author_id: int) -> None:
-        """Put a feed right after its owner unfollowed, muted or blocked an author; nothing is announced."""
-        await self._align(viewer_id, author_id)
+        To be called after a follow, unfollow, mute, unmute or block; nothing is published. Another worker may be
+        aligning the same pair after an earlier read, so the relation is read again afterwards, until it is stable.
+        """
+        wanted = await self._wants(viewer_id, author_id)
+        while True:
+            ids = await photo_lists.author_ids(self._db, author_id, limit=self.log.capacity)
+            if wanted:
+                await self.log.merge(viewer_id, ids)
+            else:
+                await self.log.drop(viewer_id, ids)
+            still = await self._wants(viewer_id, author_id)
+            if still == wanted:
+                return
+            wanted = still
 
     async def discard(self, user_id: int) -> None:
         """Forget a feed, for instance of an account that was deleted."""
         await self.log.discard(user_id)
 
-    async def rebuild(self, viewer_id: int) -> None:
-        """Build a feed anew from PostgreSQL; clients that recover are told to read again."""
-        await self._build(viewer_id, anew=True)
-
     async def ensure(self, viewer_id: int) -> None:
         """Build a feed if there is none, once for all who ask; returns when it stands or somebody is busy with it."""
         task = self._building.get(viewer_id)
         if task is None:
-            task = self._building[viewer_id] = asyncio.create_task(self._build(viewer_id, anew=False))
+            task = self._building[viewer_id] = asyncio.create_task(self._build(viewer_id))
             task.add_done_callback(lambda _: self._building.pop(viewer_id, None))
         await asyncio.shield(task)
 
@@ -105,8 +130,8 @@ class Feeds:
             view = await self.log.read(user_id)
         return StreamDelta.retained(view)
 
-    async def _build(self, viewer_id: int, *, anew: bool) -> None:
-        building = await self.log.begin(viewer_id, anew=anew)
+    async def _build(self, viewer_id: int) -> None:
+        building = await self.log.begin(viewer_id)
         if building.mine:
             await self._fill(viewer_id, building)
         else:
@@ -130,20 +155,6 @@ class Feeds:
             if head is None or not head.building or time.monotonic() > deadline:
                 return head
             await asyncio.sleep(POLL)
-
-    async def _align(self, viewer_id: int, author_id: int) -> None:
-        """Merge or drop by how the two stand now, and look again afterwards: another worker may have been slower."""
-        wanted = await self._wants(viewer_id, author_id)
-        while True:
-            ids = await photo_lists.author_ids(self._db, author_id, limit=self.log.capacity)
-            if wanted:
-                await self.log.merge(viewer_id, ids)
-            else:
-                await self.log.drop(viewer_id, ids)
-            still = await self._wants(viewer_id, author_id)
-            if still == wanted:
-                return
-            wanted = still
 
     async def _insert_recently_edited(self, photo_id: int, user_ids: Sequence[int], message: bytes) -> Inserted:
         """Insert for those who still follow, and take it back from those who left even as it was inserted."""

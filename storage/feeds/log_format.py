@@ -51,15 +51,6 @@ class Entry:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LogPage:
-    """Ids newest first; `lowest` is the oldest id of the whole log, and what lies below it the log does not know."""
-
-    ids: list[int]
-    lowest: int | None
-    complete: bool
-
-
-@dataclass(frozen=True, kw_only=True)
 class LogView:
     """A log as it was read."""
 
@@ -109,14 +100,6 @@ class LogView:
 
     def _after(self, offset: int) -> list[Entry]:
         return sorted((entry for entry in self.entries if entry.offset > offset), key=lambda entry: entry.offset)
-
-    def page(self, *, before: int | None, limit: int) -> LogPage:
-        """Return up to `limit` ids below `before` that are not removed, newest first."""
-        ids = [
-            entry.id for entry in reversed(self.entries) if not entry.removed and (before is None or entry.id < before)
-        ]
-        lowest = self.entries[0].id if self.entries else None
-        return LogPage(ids=ids[:limit], lowest=lowest, complete=self.complete)
 
 
 def parse_epoch(text: str) -> int | None:

@@ -126,9 +126,9 @@ class WindowLog:
         epoch, top = await self._change(user_id, "open", TIME_TO_LIVE)
         return epoch, top
 
-    async def begin(self, user_id: int, *, anew: bool) -> Building:
-        """Begin to build a log, as the only one to do so; an existing log is begun again only if `anew`."""
-        epoch, mine, edits = await self._change(user_id, "begin", TIME_TO_LIVE, BUILD_DEADLINE, int(anew))
+    async def begin(self, user_id: int) -> Building:
+        """Begin to build a log if there is none or its builder is overdue; of concurrent callers one is to fill it."""
+        epoch, mine, edits = await self._change(user_id, "begin", TIME_TO_LIVE, BUILD_DEADLINE)
         return Building(epoch=epoch, mine=bool(mine), edits=edits)
 
     async def fill(

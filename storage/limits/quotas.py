@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from storage.ids import BadIdError, decode, encode, slot_group
+from storage.limits.tickets import revoked_key
 from storage.redis.client import Redis, by_slot, in_order
 from storage.redis.scripts import Call, Script
 
@@ -64,6 +65,7 @@ class Quotas:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
         self._script = Script("limits/gcra", "limits/quota")
+        self._session_and_quota = Script("limits/gcra", "limits/session_and_quota")
 
     async def take(self, policy: QuotaPolicy, subject: str, cost: int = 1) -> Quota:
         """Charge `cost` to one subject, unless that is more than is left.
@@ -96,6 +98,15 @@ class Quotas:
             if not all(quota.allowed for quota in seen):
                 return seen
         return await judge(charge=True)
+
+    async def check_session_and_quota(self, policy: QuotaPolicy, user_id: int, session: str) -> tuple[Quota, bool]:
+        """Charge one request; return the quota, and whether the session was revoked, which charges nothing.
+
+        Every request of a signed-in user needs both, so both come in one round trip.
+        """
+        keys = [revoked_key(session, user_id), user_quota_key(policy, user_id)]
+        revoked, *answer = await self._session_and_quota.run(self._redis, keys, (policy.limit, policy.window))
+        return Quota.of(policy, answer), bool(revoked)
 
 
 def user_subject(user_id: int) -> str:

@@ -31,7 +31,6 @@ from storage.feeds.feeds import Feeds
 from storage.feeds.home import Home
 from storage.feeds.notification_log import NotificationLog
 from storage.ids import slot_group
-from storage.limits.gate import Gate
 from storage.limits.quotas import Quotas
 from storage.limits.tickets import Tickets
 from storage.postgres.database import Database
@@ -56,7 +55,6 @@ def services_of(database: Database, redis: Redis, folder: Path, **settings: Any)
         cards=cards,
         engagement=engagement,
         quotas=Quotas(redis),
-        gate=Gate(redis),
         tickets=Tickets(redis),
         publisher=LivePublisher(redis, slot_group),
         presence=PresenceStore(redis, slot_group),

@@ -52,7 +52,9 @@ async def running_live_api(
         streams=streams,
         authorizer=LiveAuthorizer(services.db, view),
         presences=LivePresences(view),
-        operations=LiveOperations(services.db, Counting(services.engagement), services.gate, services.settings.limits),
+        operations=LiveOperations(
+            services.db, Counting(services.engagement), services.quotas, services.settings.limits
+        ),
     )
     live = build_live(redis, ports, slot_group, settings or LiveSettings(drain_seconds=0.1))
     task = asyncio.create_task(live.run())

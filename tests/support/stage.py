@@ -126,7 +126,7 @@ class Stage:
     async def feed(self, person: User) -> list[int]:
         """Return the ids in a person's feed in Redis, newest first; [] when there is none."""
         view = await self.feeds.log.read(person.id)
-        return [] if view is None else list(view.page(before=None, limit=1000).ids)
+        return [] if view is None else [entry.id for entry in reversed(view.entries) if not entry.removed]
 
     async def like(self, person: User, photo: Photo) -> PhotoCounters:
         """Like a photo."""

@@ -9,9 +9,10 @@ ANN, BOB, CAT, DAN = 64 * 1024 + 1, 64 * 1024 + 2, 64 * 1024 + 3, 64 * 1024 + 10
 
 
 async def start(log: WindowLog, *people: int, ids: tuple[int, ...] = (), complete: bool = True) -> None:
-    """Build logs with ids that were never announced."""
+    """Build logs with ids that were never published, in place of any that exist."""
     for person in people:
-        building = await log.begin(person, anew=True)
+        await log.discard(person)
+        building = await log.begin(person)
         assert (await log.fill(person, building, ids, complete=complete))[0] is Filled.DONE
 
 

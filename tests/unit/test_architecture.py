@@ -78,8 +78,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
         ),
         "server/demo": "server/identity server/media storage storage/blobs storage/postgres storage/stores",
         "server/operation": (
-            "server/config server/demo server/errors storage storage/cache storage/feeds storage/postgres "
-            "storage/redis workers/broker workers/errors"
+            "server/config server/demo server/errors storage storage/postgres workers/broker workers/errors"
         ),
         "server/composition": (
             "channels/bus channels/contract channels/live server/actions server/api server/config server/demo "

@@ -45,7 +45,7 @@ class RelationHandlers:
     async def followed(self, event: UserFollowed) -> None:
         """Merge a newly followed person's photos into the follower's feed; a mere request changes nothing."""
         if not event.requested:
-            await self._feeds.merge_author(event.follower_id, event.followee_id)
+            await self._feeds.align_author(event.follower_id, event.followee_id)
 
     async def unfollowed(self, event: UserUnfollowed) -> None:
         """Take a person's photos out of a feed, and end the topics that only a follower may hear."""
@@ -54,7 +54,7 @@ class RelationHandlers:
             await self._revoke(viewer_id, owner_id=owner_id)
         elif not await relations.may_see_presence(self._db, viewer_id, owner_id):
             await self._revoke(viewer_id, owner_id=owner_id, topic=publications.presence_topic(owner_id))
-        await self._feeds.drop_author(event.follower_id, event.followee_id)
+        await self._feeds.align_author(event.follower_id, event.followee_id)
 
     async def blocked(self, event: UserBlocked) -> None:
         """Cut two people off from each other: live subscriptions first, then the feeds."""
@@ -62,12 +62,11 @@ class RelationHandlers:
         for viewer_id, owner_id in pairs:
             await self._revoke(viewer_id, owner_id=owner_id)
         for viewer_id, owner_id in pairs:
-            await self._feeds.drop_author(viewer_id, owner_id)
+            await self._feeds.align_author(viewer_id, owner_id)
 
     async def muted(self, event: UserMuted) -> None:
         """Take a muted person's photos out of the feed, or bring them back."""
-        change = self._feeds.drop_author if event.muted else self._feeds.merge_author
-        await change(event.muter_id, event.muted_id)
+        await self._feeds.align_author(event.muter_id, event.muted_id)
 
     async def changed(self, event: UserChanged) -> None:
         """Have a person's cards made anew; end their topics when they became private, and all when they are gone."""

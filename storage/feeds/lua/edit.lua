@@ -1,7 +1,7 @@
 -- Change one log without telling anybody: bring it into being, build it, merge an author in, take one out.
 --
 -- KEYS: the log. ARGV: what to do, window, and what that needs.
---   begin  window, time to live in s, age in µs below which a building is left alone, force   -> epoch, mine, edits
+--   begin  window, time to live in s, age in µs below which a building is left alone          -> epoch, mine, edits
 --   open   window, time to live in s                                                          -> epoch, top
 --   fill   window, epoch, edits, complete, ids ascending   -> 1 filled, 2 changed meanwhile (and edits), 0 not ours
 --   merge  window, ids ascending                                                              -> 1, or 0 no log
@@ -60,8 +60,7 @@ if action == 'begin' or action == 'open' then
       redis.call('EXPIRE', key, ARGV[3])
       return { h.epoch, h.top }
     end
-    if building and now - h.epoch < tonumber(ARGV[4]) then return { h.epoch, 0, h.edits } end
-    if not building and ARGV[5] == '0' then return { h.epoch, 0, h.edits } end
+    if not building or now - h.epoch < tonumber(ARGV[4]) then return { h.epoch, 0, h.edits } end
     now = math.max(now, h.top + 1, h.epoch + 1)
   end
   create(action == 'open' and COMPLETE or BUILDING, now, ARGV[3])

@@ -39,7 +39,7 @@ async def ids_of(feeds: Feeds, person: int) -> list[int]:
     view = await feeds.log.read(person)
     assert view is not None
     assert not view.building
-    return view.page(before=None, limit=1000).ids
+    return [entry.id for entry in reversed(view.entries) if not entry.removed]
 
 
 async def test_feed_is_built_from_the_database(feeds: Feeds, gallery: Gallery) -> None:
@@ -70,7 +70,7 @@ async def test_another_process_waits_for_the_builder(
     """Who finds a feed being built elsewhere waits until it stands, and does not build another."""
     ann = await gallery.person()
     mine = await gallery.photo(ann)
-    building = await feeds.log.begin(ann, anew=True)
+    building = await feeds.log.begin(ann)
     elsewhere = Feeds(database, redis, Cards(database, redis), delivery_script(redis), window=20)
     waiting = asyncio.create_task(ids_of(elsewhere, ann))
     assert await feeds.position(ann) == (str(building.epoch), building.epoch)
@@ -103,7 +103,7 @@ async def test_rebuild_changes_the_epoch(feeds: Feeds, gallery: Gallery) -> None
     await gallery.follow(ann, bob)
     epoch, offset = await feeds.position(ann)
     missed = await gallery.photo(bob)
-    await feeds.rebuild(ann)
+    await feeds.discard(ann)
     assert await ids_of(feeds, ann) == [missed]
     assert await feeds.since(ann, epoch, offset) is None
 
@@ -135,10 +135,10 @@ async def test_follow_and_unfollow(feeds: Feeds, gallery: Gallery) -> None:
     theirs, mine = await gallery.photo(bob), await gallery.photo(ann)
     epoch, offset = await feeds.position(ann)
     await gallery.follow(ann, bob)
-    await feeds.merge_author(ann, bob)
+    await feeds.align_author(ann, bob)
     assert await ids_of(feeds, ann) == [mine, theirs]
     await gallery.unfollow(ann, bob)
-    await feeds.drop_author(ann, bob)
+    await feeds.align_author(ann, bob)
     assert await ids_of(feeds, ann) == [mine]
     delta = await feeds.since(ann, epoch, offset)
     assert delta is not None
@@ -150,10 +150,10 @@ async def test_events_out_of_order_do_not_matter(feeds: Feeds, gallery: Gallery)
     ann, bob = await gallery.person(), await gallery.person()
     theirs = await gallery.photo(bob)
     await feeds.ensure(ann)
-    await feeds.merge_author(ann, bob)
+    await feeds.align_author(ann, bob)
     assert await ids_of(feeds, ann) == []
     await gallery.follow(ann, bob)
-    await feeds.drop_author(ann, bob)
+    await feeds.align_author(ann, bob)
     assert await ids_of(feeds, ann) == [theirs]
 
 
@@ -166,7 +166,7 @@ async def test_unfollow_overtakes_a_photo(feeds: Feeds, gallery: Gallery, redis:
     photo = await gallery.photo(bob)
     followers = [ann, bob, cat]
     await gallery.unfollow(ann, bob)
-    await feeds.drop_author(ann, bob)
+    await feeds.align_author(ann, bob)
     live = Listener(redis, b"process1")
     await live.listen(ann, cat)
     inserted = await feeds.insert(photo, followers, b"body")
@@ -197,6 +197,32 @@ async def test_settled_feeds_are_not_looked_at_twice(gallery: Gallery, database:
     assert (await without_queries.insert(photo, [ann], b"body")).feeds == 1
 
 
+class CountedInsertions:
+    """Metrics that add up the insertions."""
+
+    def __init__(self) -> None:
+        """Start at zero."""
+        self.count = 0
+
+    def feeds_inserted(self, count: int) -> None:
+        """Add insertions."""
+        self.count += count
+
+
+async def test_insertions_are_counted(gallery: Gallery, database: Database, redis: Any) -> None:
+    """Metrics receive the number of feeds that changed, those included whose followers were read again."""
+    metrics = CountedInsertions()
+    feeds = Feeds(database, redis, Cards(database, redis), delivery_script(redis), metrics=metrics)
+    ann, bob, cat = await gallery.person(), await gallery.person(), await gallery.person()
+    await gallery.follow(ann, bob)
+    await feeds.ensure(ann)
+    await feeds.ensure(bob)
+    photo = await gallery.photo(bob)
+    for _ in range(2):
+        await feeds.insert(photo, [ann, bob, cat], b"body")
+    assert metrics.count == 2
+
+
 async def test_slow_worker_is_put_right(feeds: Feeds, gallery: Gallery, database: Database, redis: Any) -> None:
     """A worker that merges an author whom another has dropped meanwhile notices, and drops as well."""
     ann, bob = await gallery.person(), await gallery.person()
@@ -206,10 +232,10 @@ async def test_slow_worker_is_put_right(feeds: Feeds, gallery: Gallery, database
 
     async def unfollow() -> None:
         await gallery.unfollow(ann, bob)
-        await feeds.drop_author(ann, bob)
+        await feeds.align_author(ann, bob)
 
     slow = Feeds(Meanwhile(database, unfollow), redis, Cards(database, redis), delivery_script(redis), window=20)
-    await slow.merge_author(ann, bob)
+    await slow.align_author(ann, bob)
     assert await ids_of(feeds, ann) == []
 
 
@@ -247,11 +273,11 @@ async def test_muted_people_leave_the_feed(feeds: Feeds, gallery: Gallery, datab
     await feeds.ensure(ann)
     async with database.transaction() as tx:
         await relations.mute(tx, ann, bob)
-    await feeds.drop_author(ann, bob)
+    await feeds.align_author(ann, bob)
     assert await ids_of(feeds, ann) == []
     async with database.transaction() as tx:
         await relations.unmute(tx, ann, bob)
-    await feeds.merge_author(ann, bob)
+    await feeds.align_author(ann, bob)
     assert await ids_of(feeds, ann) == [theirs]
 
 
@@ -259,10 +285,10 @@ async def test_follow_while_the_feed_is_being_built(feeds: Feeds, gallery: Galle
     """A follow that lands between the builder's read of the database and its end is in the feed."""
     ann, bob = await gallery.person(), await gallery.person()
     theirs = await gallery.photo(bob)
-    building = await feeds.log.begin(ann, anew=True)
+    building = await feeds.log.begin(ann)
     read_before_the_follow: list[int] = []
     await gallery.follow(ann, bob)
-    await feeds.merge_author(ann, bob)
+    await feeds.align_author(ann, bob)
     filled, _ = await feeds.log.fill(ann, building, read_before_the_follow, complete=True)
     assert filled.name == "CHANGED"
     await feeds.log.discard(ann)

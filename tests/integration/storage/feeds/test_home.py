@@ -237,7 +237,7 @@ async def test_building_elsewhere_that_never_ends(world: World) -> None:
     """While another process builds the feed and does not come to an end, PostgreSQL gives the page."""
     ann = await world.gallery.person()
     photos = [await world.gallery.photo(ann) for _ in range(3)]
-    await world.feeds.log.begin(ann, anew=True)
+    await world.feeds.log.begin(ann)
     assert ids_of(await world.page(ann, limit=2)) == photos[1:][::-1]
 
 
@@ -261,7 +261,7 @@ async def test_random_walk(world: World, seed: int) -> None:
     late: list[int] = []
     await world.feeds.ensure(ann)
     for _ in range(120):
-        act = chance.choice(["upload"] * 6 + ["late", "delete", "follow", "unfollow", "rebuild", "lose", "scroll"])
+        act = chance.choice(["upload"] * 6 + ["late", "delete", "follow", "unfollow", "lose", "scroll"])
         author = chance.choice(authors)
         if act in ("upload", "late"):
             photo = await world.gallery.photo(author)
@@ -277,13 +277,11 @@ async def test_random_walk(world: World, seed: int) -> None:
         elif act == "follow":
             following.add(author)
             await world.gallery.follow(ann, author)
-            await world.feeds.merge_author(ann, author)
+            await world.feeds.align_author(ann, author)
         elif act == "unfollow":
             following.discard(author)
             await world.gallery.unfollow(ann, author)
-            await world.feeds.drop_author(ann, author)
-        elif act == "rebuild":
-            await world.feeds.rebuild(ann)
+            await world.feeds.align_author(ann, author)
         elif act == "lose":
             await world.feeds.discard(ann)
         else:

@@ -61,7 +61,7 @@ async def test_drop_takes_an_author_out(log: WindowLog) -> None:
 
 async def test_building_loses_nothing(log: WindowLog) -> None:
     """What is announced or removed while a log is being filled is in it afterwards, and can be recovered."""
-    building = await log.begin(ANN, anew=True)
+    building = await log.begin(ANN)
     await log.insert(30, [ANN], b"body")
     await log.remove(10, [ANN], b"body")
     assert (await log.fill(ANN, building, [20, 10], complete=True))[0] is Filled.DONE
@@ -73,23 +73,23 @@ async def test_building_loses_nothing(log: WindowLog) -> None:
 
 async def test_one_builder(log: WindowLog, redis: Any) -> None:
     """One of many who find no log builds it; after ten seconds without an end another may."""
-    begun = await asyncio.gather(*(log.begin(ANN, anew=False) for _ in range(20)))
+    begun = await asyncio.gather(*(log.begin(ANN) for _ in range(20)))
     assert [building.mine for building in begun].count(True) == 1
     assert len({building.epoch for building in begun}) == 1
     long_ago = (begun[0].epoch - 11_000_000).to_bytes(8, "big")
     await redis.setrange(log.key(ANN), AT_HEADER + 24, long_ago)
-    again = await log.begin(ANN, anew=False)
+    again = await log.begin(ANN)
     assert again.mine
     stale = await log.fill(ANN, begun[0], [1], complete=True)
     assert stale[0] is Filled.LOST
     assert (await log.fill(ANN, again, [2], complete=True))[0] is Filled.DONE
     assert await ids_of(log, ANN) == [2]
-    assert not (await log.begin(ANN, anew=False)).mine
+    assert not (await log.begin(ANN)).mine
 
 
 async def test_fill_is_refused_after_an_edit(log: WindowLog) -> None:
     """A follow or unfollow while a log is being filled makes the builder read the database again."""
-    building = await log.begin(ANN, anew=True)
+    building = await log.begin(ANN)
     await log.drop(ANN, [1])
     filled, building = await log.fill(ANN, building, [1, 2], complete=True)
     assert filled is Filled.CHANGED

@@ -68,21 +68,6 @@ def test_recovery(epoch: int, offset: int, ids: list[int] | None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("before", "limit", "ids"), [(None, 10, [9, 7, 3]), (None, 2, [9, 7]), (7, 10, [3]), (8, 1, [7]), (3, 10, [])]
-)
-def test_page(before: int | None, limit: int, ids: list[int]) -> None:
-    """A page goes down by id and passes over removed entries."""
-    page = LogView.parse(log((1, 3), (1, 5 | REMOVED), (1, 7), (1, 9), flags=2)).page(before=before, limit=limit)
-    assert (page.ids, page.lowest, page.complete) == (ids, 3, True)
-
-
-def test_page_of_an_empty_log() -> None:
-    """An empty log has no lowest id."""
-    page = LogView.parse(log()).page(before=None, limit=5)
-    assert (page.ids, page.lowest, page.complete) == ([], None, False)
-
-
-@pytest.mark.parametrize(
     ("text", "epoch"), [("1793", 1793), ("", None), ("-1", None), ("1" * 17, None), ("²", None), ("1x", None)]
 )
 def test_epochs_that_clients_name(text: str, epoch: int | None) -> None:
