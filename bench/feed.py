@@ -18,8 +18,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
 
-from bench.asking import rate
 from bench.cores import Cores, share_out
+from bench.http_load import rate
 from bench.report import RATIO, Figure, figure, ratios
 from storage.embedded.postgres import embedded_postgres
 from storage.postgres.migrate import migrate

@@ -10,7 +10,7 @@ from functools import partial
 from bench.command import run
 from bench.cores import Cores, raise_file_limit, share_out
 from bench.report import RESULTS, Figure
-from bench.sockets.picture import comparison
+from bench.sockets.comparison_chart import comparison
 
 MEASURES = {
     "broadcast": "one message to all sockets: CPU for each delivery, beside nchan, ws, Socket.IO and a loop in C",

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from bench.sockets.machine.child import listens, serving
+from bench.sockets.machine.processes import listens, serving
 from tests.engines.private import free_port
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from bench.cores import Cores
 from bench.report import RATIO, Figure, figure, ratios
-from bench.sockets.client.audience import Audience
+from bench.sockets.client.broadcast_clients import Audience
 from bench.sockets.client.remote import Remote, remote
 from bench.sockets.machine.bare_loop import bare_turn
 from bench.sockets.machine.usage import cpu_seconds
@@ -24,7 +24,7 @@ from bench.sockets.peers.nchan import NCHAN
 from bench.sockets.peers.peer import Peer, Running
 from bench.sockets.peers.picshare import PICSHARE
 from bench.sockets.peers.programs import SEND_LOOP, SOCKET_IO, WS
-from bench.sockets.under_test import state
+from bench.sockets.server_process import state
 
 PEERS = (PICSHARE, NCHAN, WS, SOCKET_IO, SEND_LOOP)
 GOALS = {NCHAN.name: 0.9, WS.name: 0.75, SOCKET_IO.name: 0.6, SEND_LOOP.name: 1.5}

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 
 from bench.cores import Cores
 from bench.report import COUNT, RATIO, Figure, figure, ratios
-from bench.sockets.client.arrivals import Arrived
+from bench.sockets.client.connect_attempts import Arrived
 from bench.sockets.client.remote import Remote
 from bench.sockets.machine.bare_loop import bare_turn
 from bench.sockets.machine.usage import cpu_seconds
-from bench.sockets.under_test import state
-from bench.sockets.world import LiveServer, world
+from bench.sockets.server_process import state
+from bench.sockets.service_stack import LiveServer, world
 from tests.support.eventually import eventually
 
 GOAL = 0.5

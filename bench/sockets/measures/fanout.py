@@ -15,8 +15,8 @@ from bench.sockets.client.message import message
 from bench.sockets.client.remote import Remote
 from bench.sockets.machine.bare_loop import bare_turn
 from bench.sockets.machine.usage import cpu_seconds
-from bench.sockets.under_test import state
-from bench.sockets.world import SETTLED, World, world
+from bench.sockets.server_process import state
+from bench.sockets.service_stack import SETTLED, World, world
 from workers.jobs import publications
 
 GOAL = 2.5

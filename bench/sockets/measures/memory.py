@@ -16,8 +16,8 @@ from bench.cores import Cores
 from bench.report import RATIO, Figure, figure
 from bench.sockets.machine.bare_loop import bare_turn
 from bench.sockets.machine.usage import cpu_seconds, kernel_memory, resident_bytes
-from bench.sockets.under_test import State, state
-from bench.sockets.world import World, world
+from bench.sockets.server_process import State, state
+from bench.sockets.service_stack import World, world
 
 GOAL = 1.0
 WANTED = 20_000

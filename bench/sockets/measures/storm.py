@@ -19,12 +19,12 @@ import orjson
 from bench.cores import Cores
 from bench.report import COUNT, RATIO, Figure, figure, percentile, ratios
 from bench.sockets.bare_server import PUBLISH
-from bench.sockets.client.arrivals import Arrived
-from bench.sockets.client.people import sent_now
+from bench.sockets.client.connect_attempts import Arrived
+from bench.sockets.client.live_clients import sent_now
 from bench.sockets.client.remote import Remote
 from bench.sockets.machine.bare_loop import bare_turn
-from bench.sockets.under_test import state
-from bench.sockets.world import World, world
+from bench.sockets.server_process import state
+from bench.sockets.service_stack import World, world
 from channels.bus.envelope import stream_body
 from tests.support.eventually import eventually
 from workers.jobs.publications import NOTIFICATIONS

@@ -9,8 +9,8 @@ from pathlib import Path
 import psutil
 
 from bench.cores import Cores
-from bench.sockets.client.greeting import Manners, Step, websocket_upgrade
-from bench.sockets.machine.child import listens, serving
+from bench.sockets.client.handshake import Manners, Step, websocket_upgrade
+from bench.sockets.machine.processes import listens, serving
 from bench.sockets.peers.installed import NCHAN_MODULE, program
 from bench.sockets.peers.peer import Peer, Running
 from tests.engines.private import free_port

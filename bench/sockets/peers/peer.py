@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.cores import Cores
-from bench.sockets.client.audience import Dialect
+from bench.sockets.client.broadcast_clients import Dialect
 
 
 @dataclass(frozen=True, kw_only=True)

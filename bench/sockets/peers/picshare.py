@@ -9,10 +9,10 @@ from pathlib import Path
 import orjson
 
 from bench.cores import Cores
-from bench.sockets import under_test
+from bench.sockets import server_process as under_test
 from bench.sockets.client.frames import client_frame
-from bench.sockets.client.greeting import Step
-from bench.sockets.machine.child import serving
+from bench.sockets.client.handshake import Step
+from bench.sockets.machine.processes import serving
 from bench.sockets.machine.redis import redis_on
 from bench.sockets.peers.peer import Peer, Running
 from channels.bus.addressing import topic_channel

@@ -12,10 +12,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from bench.cores import Cores
-from bench.sockets.client.audience import Dialect
+from bench.sockets.client.broadcast_clients import Dialect
 from bench.sockets.client.frames import client_frame, server_frame
-from bench.sockets.client.greeting import Manners, Step, websocket_upgrade
-from bench.sockets.machine.child import listens, serving
+from bench.sockets.client.handshake import Manners, Step, websocket_upgrade
+from bench.sockets.machine.processes import listens, serving
 from bench.sockets.peers.peer import Peer, Running
 from tests.engines.private import free_port
 

@@ -6,9 +6,9 @@ import itertools
 
 import pytest
 
-from bench.sockets.client.doorway import Doorway
+from bench.sockets.client.concurrency import Doorway
 from bench.sockets.client.frames import BadServerFrameError, client_frame, server_frame, split_frames
-from bench.sockets.client.greeting import Greeting, GreetingError, Manners, Step, websocket_upgrade
+from bench.sockets.client.handshake import Greeting, GreetingError, Manners, Step, websocket_upgrade
 from bench.sockets.client.message import SIZE, WrongMessageError, message, number_in
 
 WELCOME = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n"

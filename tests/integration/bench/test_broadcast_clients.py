@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from bench.cores import share_out
-from bench.sockets.client.audience import Audience, DeliveryError
+from bench.sockets.client.broadcast_clients import Audience, DeliveryError
 from bench.sockets.client.frames import server_frame
 from bench.sockets.client.message import WrongMessageError, message
 from bench.sockets.client.reactor import Reactor

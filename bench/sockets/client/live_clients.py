@@ -9,10 +9,10 @@ from typing import Any
 
 import orjson
 
-from bench.sockets.client.arrivals import Arrivals, Arrived
+from bench.sockets.client.connect_attempts import Arrivals, Arrived
+from bench.sockets.client.connection import Line
 from bench.sockets.client.frames import client_frame, split_frames
-from bench.sockets.client.greeting import Greeting, Manners, Step
-from bench.sockets.client.line import Line
+from bench.sockets.client.handshake import Greeting, Manners, Step
 from bench.sockets.client.reactor import Reactor
 
 _SENT_AT = b'"sent_at":'

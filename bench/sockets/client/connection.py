@@ -8,7 +8,7 @@ import struct
 from typing import Protocol
 
 from bench.sockets.client.frames import BadServerFrameError
-from bench.sockets.client.greeting import Greeting, GreetingError
+from bench.sockets.client.handshake import Greeting, GreetingError
 from bench.sockets.client.reactor import Reactor
 
 _ROOM = 16 * 1024  # bytes taken at once

@@ -10,7 +10,7 @@ import aiohttp
 
 from bench.report import RATIO, Figure, figure
 from bench.sockets.client.frames import client_frame
-from bench.sockets.client.greeting import Manners, websocket_upgrade
+from bench.sockets.client.handshake import Manners, websocket_upgrade
 from bench.sockets.machine.bare_loop import SOCKETS
 from bench.sockets.server import STATE
 from server.live.routes import WEBSOCKET

@@ -12,11 +12,11 @@ from functools import partial
 from pathlib import Path
 
 from bench.cores import Cores
-from bench.sockets.client.people import People
+from bench.sockets.client.live_clients import People
 from bench.sockets.client.remote import Remote, remote
-from bench.sockets.machine.child import serving
+from bench.sockets.machine.processes import serving
 from bench.sockets.machine.redis import redis_on
-from bench.sockets.under_test import MANNERS, command, is_ready
+from bench.sockets.server_process import MANNERS, command, is_ready
 from server.composition.stores import Stores, open_stores
 from server.composition.wiring import secret_bytes, worker_context
 from server.config.loading import load_settings

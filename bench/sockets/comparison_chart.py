@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bench.picture import Bar, Group, draw
+from bench.bar_chart import Bar, Group, draw
 from bench.report import Figure
 from bench.sockets.measures.broadcast import UNIT
 from bench.sockets.peers.picshare import PICSHARE

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from xml.etree import ElementTree
 
-from bench.picture import Bar, Group, draw
+from bench.bar_chart import Bar, Group, draw
 from bench.report import figure
-from bench.sockets.picture import comparison
+from bench.sockets.comparison_chart import comparison
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -12,10 +12,10 @@ import time
 from collections.abc import Sequence
 from typing import Protocol
 
-from bench.sockets.client.doorway import Doorway
+from bench.sockets.client.concurrency import Doorway
+from bench.sockets.client.connection import Line
 from bench.sockets.client.frames import split_frames
-from bench.sockets.client.greeting import Greeting, Manners, Step
-from bench.sockets.client.line import Line
+from bench.sockets.client.handshake import Greeting, Manners, Step
 from bench.sockets.client.message import message, number_in
 from bench.sockets.client.reactor import Reactor
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from bench.sockets.client.doorway import Doorway
-from bench.sockets.client.line import Line
+from bench.sockets.client.concurrency import Doorway
+from bench.sockets.client.connection import Line
 from bench.sockets.client.reactor import Reactor
 
 _PATIENCE = 10.0  # seconds until a client gives an attempt up

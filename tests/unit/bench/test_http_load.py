@@ -9,8 +9,8 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from bench import asking
-from bench.asking import WrongAnswerError, rate
+from bench import http_load as asking
+from bench.http_load import WrongAnswerError, rate
 
 GOOD = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"
 
