@@ -1,1 +1,1 @@
-"""What the service must reach, measured: `make bench` prints a table and keeps JSON."""
+"""Benchmarks of what the service must reach: `make bench` prints a table and writes JSON."""

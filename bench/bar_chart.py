@@ -1,4 +1,4 @@
-"""A picture of figures: horizontal bars with their spread, as SVG that reads on light and on dark pages."""
+"""A chart of horizontal bars with their spread, as SVG for light and dark pages."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-_WIDTH, _LABELS, _VALUES = 760, 180, 110  # pixels: the picture, the names before the bars, the numbers behind
+_WIDTH, _LABELS, _VALUES = 760, 180, 110  # pixels: the chart, the labels before the bars, the numbers after them
 _BAR, _GAP, _HEADING = 16, 8, 34  # pixels
 _STYLE = (
     "text{font:13px system-ui,sans-serif;fill:#1f2328}.t{font-weight:600;font-size:15px}.h{font-weight:600}"
@@ -18,7 +18,7 @@ _STYLE = (
 
 @dataclass(frozen=True, kw_only=True)
 class Bar:
-    """One value with its least and greatest; `ours` is what the eye is to find."""
+    """One value with its least and greatest; `ours` is highlighted."""
 
     label: str
     value: float

@@ -1,4 +1,4 @@
-"""Fan-out on write: followers read from PostgreSQL, photo inserted into their feeds in Redis, online ones found.
+"""Fan-out on write: read followers from PostgreSQL, insert a photo into their feeds in Redis, find the online ones.
 
 One worker process against a real `redis-server`. The yardsticks are measured in the same rounds, with the same client
 and the same followers: pipelined ZADDs into sorted sets, the usual way to keep feeds, trimmed as those must be; and one
@@ -49,12 +49,12 @@ async def measure(*, quick: bool) -> list[Figure]:
         await migrate(dsn)
         db = await Database.connect(dsn, routes=queues_of)
         stack.push_async_callback(db.close)
-        author, followers = await _community(db)
+        author, followers = await _create_users(db)
         feeds = Feeds(db, redis, Cards(db, redis), delivery_script(redis))
         await _go_online(redis, followers)
         ids = IdMaker()
         await _fill(feeds, followers, ids)
-        # Feeds that were built a moment ago are asked about once more, since their owner may just have unfollowed.
+        # For a few seconds after a feed is built, insertions verify the follow again; that is not the normal case.
         await asyncio.sleep(SETTLED)
         rates, zadd_rates, setrange_rates = [], [], []
         for _ in range(runs):
@@ -94,8 +94,8 @@ async def measure(*, quick: bool) -> list[Figure]:
     ]
 
 
-async def _community(db: Database) -> tuple[int, list[int]]:
-    """Make an author and followers in bulk; only the follows matter here."""
+async def _create_users(db: Database) -> tuple[int, list[int]]:
+    """Create an author and followers in bulk; return their ids."""
     maker = IdMaker()
     author = maker.new(7)
     followers = [maker.new(number % 1024) for number in range(FOLLOWERS)]
@@ -117,13 +117,13 @@ async def _community(db: Database) -> tuple[int, list[int]]:
 async def _go_online(redis: Redis, followers: list[int]) -> None:
     for user in followers[::ONLINE_SHARE]:
         await redis.hset(registry_key(slot_group(user)).decode(), user.to_bytes(8, "big"), b"process1")
-    # Somebody has to listen, or the process counts as dead and its people as away.
+    # Without a subscriber the process counts as dead, and its users as offline.
     listener = redis.pubsub()
     await listener.subscribe(*[channel_prefix(group) + b"process1" for group in range(16)])
 
 
 async def _fill(feeds: Feeds, followers: list[int], ids: IdMaker) -> None:
-    """Give each follower a full feed, as long as one can be without being trimmed at once."""
+    """Fill the feed of each follower up to the length at which the next insertion trims it."""
     old = [ids.new(0) for _ in range(FULL)]
     for user in followers:
         building = await feeds.log.begin(user)
@@ -174,7 +174,7 @@ def _setrange(pipeline: Any, user: int, photo: int) -> None:
 
 
 async def _sizes(redis: Redis, feeds: Feeds, users: list[int], ids: IdMaker) -> list[float]:
-    """Measure full feeds between further insertions, so that trimming and growth are in it."""
+    """Return the sizes of full feeds between further insertions, so that growth and trimming are included."""
     sizes = []
     for user in _rounds(users, 4):
         await feeds.insert(ids.new(0), [user], b"x")

@@ -1,9 +1,9 @@
 """`GET /feed` (20 photos, authenticated, rate-limited) against a handler that returns the same bytes from memory.
 
-That handler stands in the same application, behind the same edge, and once more in a bare one. All are served by one
-process (`bench.feed_server`), in turn, to the same client; the ratios are those of each round. The process has a core
-to itself, and the client and the engines have the others: what is compared is what the process can do, not
-what is left to it while the client and Redis are busy.
+That handler is in the same application, behind the same HTTP edge, and once more in a bare application. One process
+(`bench.feed_server`) serves all of them, in turn, to the same client; ratios are formed within each round. The process
+has a core to itself, and the client and the engines have the others: what is compared is what the process can do,
+not what the client and Redis leave to it.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
 
-from bench.cores import Cores, share_out
-from bench.http_load import rate
+from bench.cores import Cores, assign_cores
+from bench.http_load import request_rate
 from bench.report import RATIO, Figure, figure, ratios
 from storage.embedded.postgres import embedded_postgres
 from storage.postgres.migrate import migrate
@@ -33,15 +33,15 @@ API, MEMORY = "/api/v1/feed?limit=20", "/bench/memory"
 async def measure(*, quick: bool) -> list[Figure]:
     """Return the rates and their ratios; raises `TooFewCoresError` where there is one core only."""
     runs, seconds = (3, 1.0) if quick else (7, 3.0)
-    cores = share_out(os.sched_getaffinity(0))
+    cores = assign_cores(os.sched_getaffinity(0))
     async with _server(cores) as (port, memory_port, token):
-        asked = partial(rate, token=token, connections=CONNECTIONS)
-        asked(port, API, seconds=1.0)
+        rate_of = partial(request_rate, token=token, connections=CONNECTIONS)
+        rate_of(port, API, seconds=1.0)
         feed, memory, bare = [], [], []
         for _ in range(runs):
-            feed.append(asked(port, API, seconds=seconds))
-            memory.append(asked(port, MEMORY, seconds=seconds))
-            bare.append(asked(memory_port, MEMORY, seconds=seconds))
+            feed.append(rate_of(port, API, seconds=seconds))
+            memory.append(rate_of(port, MEMORY, seconds=seconds))
+            bare.append(rate_of(memory_port, MEMORY, seconds=seconds))
     return [
         figure(GROUP, "the service", "/s", feed),
         figure(GROUP, "same bytes from memory, same application", "/s", memory),
@@ -61,7 +61,7 @@ async def measure(*, quick: bool) -> list[Figure]:
 @asynccontextmanager
 async def _server(cores: Cores) -> AsyncIterator[tuple[int, int, str]]:
     async with AsyncExitStack() as stack:
-        stack.enter_context(cores.aside())
+        stack.enter_context(cores.other_cores_only())
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="psb-")))
         dsn = await stack.enter_async_context(embedded_postgres(folder))
         redis_url = stack.enter_context(redis_server(folder / "redis"))
@@ -76,7 +76,7 @@ async def _server(cores: Cores) -> AsyncIterator[tuple[int, int, str]]:
             "PICSHARE_LIMITS__READS": "100000000/m",
             "PICSHARE_SERVER__PORT": str(port),
         }
-        command = cores.serving([sys.executable, "-m", "bench.feed_server", str(memory_port)])
+        command = cores.on_server_core([sys.executable, "-m", "bench.feed_server", str(memory_port)])
         with (folder / "server.log").open("wb") as log:
             process = await asyncio.create_subprocess_exec(
                 *command, stdout=asyncio.subprocess.PIPE, stderr=log, env=environment

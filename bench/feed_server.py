@@ -1,4 +1,4 @@
-"""The server of `bench.feed`: the API as it is in production, and beside it a bare handler with the same bytes."""
+"""The server of `bench.feed`: the API as in production, and a bare handler that returns the same bytes."""
 
 from __future__ import annotations
 
@@ -42,19 +42,19 @@ async def serve(memory_port: int) -> None:
         bare = web.Application()
         bare.router.add_get(MEMORY, memory.handle)
         await _listen(bare, memory_port)
-        gc.freeze()  # as the service does when it stands
+        gc.freeze()  # as the service does when it peers_running
         print(token, flush=True)
         await asyncio.Event().wait()
 
 
 class Memory:
-    """Answer with bytes that lie in memory."""
+    """Handler that responds with bytes from memory."""
 
     def __init__(self) -> None:
         self.body = b""
 
     async def handle(self, _request: web.Request) -> web.Response:
-        """Answer any request."""
+        """Respond to any request."""
         return web.Response(body=self.body, content_type="application/json")
 
 
@@ -66,21 +66,21 @@ async def _listen(app: web.Application, port: int) -> None:
 
 async def _page(settings: Settings, token: str) -> bytes:
     address = f"http://127.0.0.1:{settings.server.port}/api/v1/feed?limit=20"
-    async with ClientSession(headers={"Authorization": f"Bearer {token}"}) as client, client.get(address) as answer:
-        assert answer.status == 200, await answer.text()
-        return await answer.read()
+    async with ClientSession(headers={"Authorization": f"Bearer {token}"}) as client, client.get(address) as response:
+        assert response.status == 200, await response.text()
+        return await response.read()
 
 
 async def _community(stores: Stores) -> tuple[User, str]:
-    """Make a viewer who follows an author of many photos."""
+    """Create a viewer, and an author of many photos whom the viewer follows; return the viewer and a session."""
     async with stores.db.transaction() as tx:
-        people = [
+        accounts = [
             await users.create(
                 tx, username=name, email=f"{name}@picshare.example", password_hash="", display_name=name.title()
             )
             for name in ("viewer", "author")
         ]
-        viewer, author = people
+        viewer, author = accounts
         session = await sessions.open(tx, viewer.id, token_sha256=b"x" * 32, expires_at=author.created_at)
         await relations.follow(tx, viewer.id, author.id)
         for number in range(PHOTOS):

@@ -1,7 +1,7 @@
-"""A client that asks over and over, as cheaply as Python can: the cores are the server's.
+"""A client that sends one GET after the other, as cheaply as Python can, so that the cores are left to the server.
 
-A client of asyncio's costs more for each answer than a bare handler does, and on two cores what it takes is taken from
-the engines beside it. This one looks at no more of an answer than its status and its length.
+An asyncio client costs more for each response than a bare handler does, and on two cores its share is taken from the
+engines. This client looks at no more of a response than its status and its length.
 """
 
 from __future__ import annotations
@@ -10,69 +10,70 @@ import select
 import socket
 import time
 
-ANSWER_DEADLINE = 10.0  # seconds
-_END = b"\r\n\r\n"
+RESPONSE_DEADLINE = 10.0  # seconds
+_END_OF_HEAD = b"\r\n\r\n"
 
 
-class WrongAnswerError(Exception):
-    """Say what was answered instead of 200."""
+class UnexpectedResponseError(Exception):
+    """The server sent something other than a complete 200; carries the beginning of what it sent."""
 
 
-class _Asker:
-    """One connection, one request at a time."""
+class _HttpConnection:
+    """One persistent connection with one request at a time."""
 
     def __init__(self, port: int, request: bytes) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port))
         self._request = request
-        self._arrived = b""
+        self._received = b""
 
-    def ask(self) -> None:
-        """Send the request, which fits the socket's buffer."""
+    def send_request(self) -> None:
+        """Send the request; it fits the socket's buffer, so this does not block."""
         self.socket.sendall(self._request)
 
-    def hear(self) -> bool:
-        """Read what is there; say whether the answer is complete. Raises `WrongAnswerError`."""
+    def receive(self) -> bool:
+        """Read what has arrived; return whether the response is complete. Raises `UnexpectedResponseError`."""
         data = self.socket.recv(1 << 16)
-        arrived = self._arrived + data if self._arrived else data
-        head = arrived.find(_END)
-        whole = head >= 0 and len(arrived) >= head + len(_END) + _length(arrived[:head])
-        if not data or (whole and not arrived.startswith(b"HTTP/1.1 200 ")):
-            raise WrongAnswerError(arrived[:500].decode("utf-8", "replace") or "the connection was closed")
-        self._arrived = b"" if whole else arrived
-        return whole
+        received = self._received + data if self._received else data
+        head = received.find(_END_OF_HEAD)
+        complete = head >= 0 and len(received) >= head + len(_END_OF_HEAD) + _content_length(received[:head])
+        if not data or (complete and not received.startswith(b"HTTP/1.1 200 ")):
+            raise UnexpectedResponseError(received[:500].decode("utf-8", "replace") or "the connection was closed")
+        self._received = b"" if complete else received
+        return complete
 
 
-def rate(port: int, path: str, token: str, *, connections: int, seconds: float) -> float:
-    """Return answers a second over connections that each ask again as soon as they are answered; blocks.
+def request_rate(port: int, path: str, token: str, *, connections: int, seconds: float) -> float:
+    """Return responses a second over connections that each repeat the request after every response; blocks.
 
-    Raises `WrongAnswerError` for anything but a 200, `TimeoutError` when no answer comes at all.
+    Raises `UnexpectedResponseError` for anything but a 200, and `TimeoutError` when no response comes at all.
     """
     request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {token}\r\n\r\n".encode()
-    askers = {asker.socket.fileno(): asker for asker in (_Asker(port, request) for _ in range(connections))}
+    opened = [_HttpConnection(port, request) for _ in range(connections)]
+    by_descriptor = {connection.socket.fileno(): connection for connection in opened}
     try:
         with select.epoll() as poll:
-            for descriptor, asker in askers.items():
+            for descriptor, connection in by_descriptor.items():
                 poll.register(descriptor, select.EPOLLIN)
-                asker.ask()
-            return _answers(poll, askers, time.perf_counter() + seconds) / seconds
+                connection.send_request()
+            return _count_responses(poll, by_descriptor, time.perf_counter() + seconds) / seconds
     finally:
-        for asker in askers.values():
-            asker.socket.close()
+        for connection in opened:
+            connection.socket.close()
 
 
-def _answers(poll: select.epoll, askers: dict[int, _Asker], until: float) -> int:
+def _count_responses(poll: select.epoll, connections: dict[int, _HttpConnection], until: float) -> int:
     count = 0
     while time.perf_counter() < until:
-        ready = poll.poll(ANSWER_DEADLINE)
+        ready = poll.poll(RESPONSE_DEADLINE)
         if not ready:
-            raise TimeoutError("no answer in time")
+            raise TimeoutError("no response in time")
         for descriptor, _ in ready:
-            asker = askers[descriptor]
-            if asker.hear():
+            connection = connections[descriptor]
+            if connection.receive():
                 count += 1
-                asker.ask()
+                connection.send_request()
     return count
 
 
-def _length(head: bytes) -> int:
+def _content_length(head: bytes) -> int:
     return int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0])

@@ -1,7 +1,7 @@
 """Latency of live delivery on an idle service: like → owner's socket, upload answered → follower's socket.
 
-The service is a real `picshare run` with engines as it embeds them. The client that acts also listens, so one clock
-suffices. The yardstick, `bench.delivery_floor`, is measured in the same rounds on the same engines; for an upload the
+The service is a real `picshare run` with engines as it embeds them. The client that acts also receives, so one clock is
+enough. The yardstick, `bench.delivery_floor`, is measured in the same rounds on the same engines; for an upload the
 decoder's work on the same picture is added to it.
 """
 
@@ -55,7 +55,7 @@ async def measure(*, quick: bool) -> list[Figure]:
         owner = await Person.sign_up(http, url)
         fan = await Person.sign_up(http, url)
         await fan.follow(owner)
-        async with Socket.connect(http, owner) as owners, Socket.connect(http, fan) as fans:
+        async with LiveSocket.connect(http, owner) as owners, LiveSocket.connect(http, fan) as fans:
             photo = await owner.upload(photograph())
             await fans.until("photo.new", photo["id"])
             await _like_delays(fan, photo["id"], owners, 10)
@@ -115,8 +115,8 @@ def _upload_figures(measured: _Delays) -> list[Figure]:
     ]
 
 
-class Socket:
-    """A bare live connection that notes when each publication came."""
+class LiveSocket:
+    """A minimal live connection that records the arrival time of each publication."""
 
     def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         self._socket = socket
@@ -124,11 +124,11 @@ class Socket:
 
     @classmethod
     @asynccontextmanager
-    async def connect(cls, http: aiohttp.ClientSession, person: Person) -> AsyncIterator[Socket]:
-        """Connect a person in JSON for the time of the block."""
-        async with http.ws_connect(f"{person.url}/connection/websocket") as socket:
+    async def connect(cls, http: aiohttp.ClientSession, user: Person) -> AsyncIterator[LiveSocket]:
+        """Connect as a user with the JSON protocol until the end of the block."""
+        async with http.ws_connect(f"{user.url}/connection/websocket") as socket:
             live = cls(socket)
-            await socket.send_str(json.dumps({"id": 1, "connect": {"token": person.token}}))
+            await socket.send_str(json.dumps({"id": 1, "connect": {"token": user.token}}))
             await socket.receive()
             reader = asyncio.create_task(live._read())
             try:
@@ -137,7 +137,7 @@ class Socket:
                 reader.cancel()
 
     async def until(self, kind: str, photo_id: str) -> float:
-        """Return when a publication about a photo arrived, on the clock of `time.perf_counter`."""
+        """Wait for a publication about a photo, and return when it arrived, on the clock of `time.perf_counter`."""
         async with asyncio.timeout(10):
             while True:
                 moment, data = await self._arrived.get()
@@ -156,7 +156,7 @@ class Socket:
                     self._arrived.put_nowait((moment, reply["push"]["pub"]["data"]))
 
 
-async def _like_delays(fan: Person, photo_id: str, owners: Socket, count: int) -> list[float]:
+async def _like_delays(fan: Person, photo_id: str, owners: LiveSocket, count: int) -> list[float]:
     delays = []
     for _ in range(count):
         started = time.perf_counter()
@@ -167,7 +167,7 @@ async def _like_delays(fan: Person, photo_id: str, owners: Socket, count: int) -
     return delays
 
 
-async def _upload_delays(owner: Person, fans: Socket, count: int) -> list[float]:
+async def _upload_delays(owner: Person, fans: LiveSocket, count: int) -> list[float]:
     delays = []
     for _ in range(count):
         photo = await owner.upload(photograph())
@@ -178,7 +178,7 @@ async def _upload_delays(owner: Person, fans: Socket, count: int) -> list[float]
 
 
 async def _image_work(count: int) -> list[float]:
-    """Return how long the decoder alone takes for the same picture, warm, in milliseconds."""
+    """Return how long the decoder alone takes for the same picture, in milliseconds, after a first run."""
     delays = []
     decoder = Decoder(processes=1)
     try:

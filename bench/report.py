@@ -1,4 +1,4 @@
-"""Figures of a benchmark: medians with their spread, a table for people, JSON for machines."""
+"""Figures of a benchmark: medians with their spread, printed as a table and written as JSON."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def ratios(ours: Sequence[float], theirs: Sequence[float]) -> list[float]:
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """Return the value below which `share` (0–1) of the values lie, by the nearest-rank method."""
+    """Return the value at or below which `share` (0–1) of the values are, by the nearest-rank method."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, max(0, round(share * len(ordered)) - 1))]
 
@@ -92,7 +92,7 @@ def show(figures: Sequence[Figure], console: Console | None = None) -> None:
     """Print the table, and below it the limit behind each goal."""
     table = Table(title="PicShare benchmarks: median (least – greatest) of several runs in one go")
     for heading, justify in (
-        ("what", "left"),
+        ("group", "left"),
         ("figure", "left"),
         ("median", "right"),
         ("spread", "right"),
@@ -111,8 +111,8 @@ def show(figures: Sequence[Figure], console: Console | None = None) -> None:
             output.print(f"{item.name} {item.goal}: {item.limit}", style="dim", highlight=False)
 
 
-def keep(figures: Sequence[Figure], path: Path | None = None) -> Path:
-    """Write the figures as JSON, with the machine they were measured on; return the file."""
+def write(figures: Sequence[Figure], path: Path | None = None) -> Path:
+    """Write the figures as JSON together with the machine they were measured on; return the file."""
     target = path or RESULTS / "latest.json"
     target.parent.mkdir(parents=True, exist_ok=True)
     machine = {"python": platform.python_version(), "system": platform.platform(), "processor": _processor()}

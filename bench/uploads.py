@@ -1,7 +1,7 @@
-"""Memory of an API process while large photos arrive: peak growth for each upload under way, in images.
+"""Memory of an API process while large photos arrive: peak growth for each upload in progress, as a share of its image.
 
-The process is a real `picshare serve --role api`, fresh for each run, since memory once taken is seldom given
-back. All uploads are under way at the same time: each has sent half of its bytes before any sends the rest.
+The process is a real `picshare serve --role api`, a new one for each run, since a process seldom returns memory to
+the system. All uploads are in progress at the same time: each sends half of its bytes before any sends the rest.
 """
 
 from __future__ import annotations
@@ -52,9 +52,9 @@ async def _growth() -> int:
     async with _api() as api, aiohttp.ClientSession() as http:
         person = await Person.sign_up(http, api.url)
         process = psutil.Process(api.pid)
-        await _together(api, person, 1)
+        await _upload_together(api, person, 1)
         before = process.memory_info().rss
-        uploads = asyncio.create_task(_together(api, person, AT_ONCE))
+        uploads = asyncio.create_task(_upload_together(api, person, AT_ONCE))
         peak = before
         while not uploads.done():
             peak = max(peak, process.memory_info().rss)
@@ -63,15 +63,15 @@ async def _growth() -> int:
         return peak - before
 
 
-async def _together(api: Service, person: Person, count: int) -> None:
-    met = asyncio.Barrier(count)
-    await asyncio.gather(*(_upload(api, person, met) for _ in range(count)))
+async def _upload_together(api: Service, person: Person, count: int) -> None:
+    halfway = asyncio.Barrier(count)
+    await asyncio.gather(*(_upload(api, person, halfway) for _ in range(count)))
 
 
-async def _upload(api: Service, person: Person, met: asyncio.Barrier) -> None:
-    """Send one photo over a connection of its own, with a rest in the middle until all have come so far."""
+async def _upload(api: Service, person: Person, halfway: asyncio.Barrier) -> None:
+    """Send one photo over a connection of its own; wait in the middle until all uploads have come so far."""
     picture = encoded(halves())
-    # Readers of JPEGs stop at its end; what follows makes it large, and different from the others.
+    # A JPEG decoder stops at the end marker; the bytes after it make the file large and unique.
     picture += os.urandom(PIECE) * (IMAGE_BYTES // PIECE + 1)
     body = BEGIN + picture[:IMAGE_BYTES] + END
     port = int(api.url.rpartition(":")[2])
@@ -83,11 +83,11 @@ async def _upload(api: Service, person: Person, met: asyncio.Barrier) -> None:
     writer.write(head.encode())
     for start in range(0, len(body), PIECE):
         if start // PIECE == len(body) // PIECE // 2:
-            await met.wait()
+            await halfway.wait()
         writer.write(body[start : start + PIECE])
         await writer.drain()
-    answer = await reader.readuntil(b"\r\n\r\n")
-    assert answer.startswith(b"HTTP/1.1 201"), answer
+    response = await reader.readuntil(b"\r\n\r\n")
+    assert response.startswith(b"HTTP/1.1 201"), response
     writer.close()
 
 

@@ -1,1 +1,1 @@
-"""The live layer measured against its peers, all on the same machine in one run: `make bench-live`."""
+"""Benchmarks of the live layer against its peers, on one machine in one run: `make bench-live`."""

@@ -8,33 +8,33 @@ import signal
 from functools import partial
 
 from bench.command import run
-from bench.cores import Cores, raise_file_limit, share_out
+from bench.cores import Cores, assign_cores, raise_file_limit
 from bench.report import RESULTS, Figure
 from bench.sockets.comparison_chart import comparison
 
 MEASURES = {
-    "broadcast": "one message to all sockets: CPU for each delivery, beside nchan, ws, Socket.IO and a loop in C",
+    "broadcast": "one message to all sockets: CPU for each delivery, against nchan, ws, Socket.IO and a loop in C",
     "fanout": "a photo from the worker over Redis to its author's followers: CPU of the live server for each delivery",
-    "memory": "resident memory of idle connections, and the kernel's",
-    "connects": "connects a second and core, with token, streams and registration",
-    "storm": "delays of the connected while 10,000 others come back",
+    "memory": "resident memory of idle connections, compared with the kernel's",
+    "connects": "connects a second and core, compared with a bare aiohttp handler",
+    "storm": "delivery delays while 10,000 other clients reconnect, compared with a bare aiohttp handler",
 }
 
 
 def main() -> None:
-    """Measure what was asked for; exit 1 unless every goal was reached."""
-    # Whoever ends this with SIGTERM gets the same orderly end as with Ctrl-C.
+    """Run the benchmarks; exit 1 unless every goal was reached."""
+    # SIGTERM stops the children in the same orderly way as Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     raise_file_limit()
-    cores = share_out(os.sched_getaffinity(0))
-    cores.stay_off()
-    outcome = run("python -m bench.sockets", MEASURES, partial(_measure, cores), RESULTS / "live-latest.json")
-    drawing = comparison(outcome.figures)
+    cores = assign_cores(os.sched_getaffinity(0))
+    cores.use_other_cores()
+    result = run("python -m bench.sockets", MEASURES, partial(_measure, cores), RESULTS / "live-latest.json")
+    drawing = comparison(result.figures)
     if drawing is not None:
-        picture = outcome.kept.with_suffix(".svg")
+        picture = result.file.with_suffix(".svg")
         picture.write_text(drawing)
-        print(f"drawn in {picture}")
-    if not outcome.good:
+        print(f"chart written to {picture}")
+    if not result.succeeded:
         raise SystemExit(1)
 
 

@@ -1,4 +1,4 @@
-"""The picture of the comparison with the peers, from a run's figures."""
+"""The bar chart that compares the servers, drawn from the figures of a run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bench.sockets.peers.picshare import PICSHARE
 
 
 def comparison(figures: Sequence[Figure]) -> str | None:
-    """Return the SVG of what each server's CPU spends on a delivery; None where that was not measured."""
+    """Return an SVG of each server's CPU time for a delivery; None if it was not measured."""
     costs = [item for item in figures if item.unit == UNIT and item.group.endswith(" sockets")]
     groups = dict.fromkeys(item.group for item in costs)
     if not groups:

@@ -1,7 +1,7 @@
-"""The server under test: the live layer on its production path, and what the benchmark asks of the process.
+"""The server under test: the live layer on its production path, and a route that reports the process's state.
 
-`python -m bench.sockets.server bare PORT` holds `Live` with ports in memory and needs Redis alone;
-`… real PORT` is composed as `picshare serve --role live` is, on the backends that the environment names.
+`python -m bench.sockets.server memory PORT` runs `Live` with its ports in memory and needs only Redis;
+`… full PORT` is composed like `picshare serve --role live`, on the backends that the environment names.
 """
 
 from __future__ import annotations
@@ -35,18 +35,18 @@ from storage.redis.client import open_redis
 from tests.support.fake_ports import FakeAuthenticator, FakeAuthorizer, FakeOperations, FakePresences, MemoryStreams
 
 STATE = "/bench/state"
-ANY = 1_000_000  # connections from one address: the clients have few
+UNLIMITED = 1_000_000  # connections from one address: the clients share a few addresses
 
 
 async def serve(kind: str, port: int) -> None:
     """Serve until terminated."""
-    settings = load_settings(None).with_values("live", connections_per_address=ANY)
+    settings = load_settings(None).with_values("live", connections_per_address=UNLIMITED)
     set_up_logs(settings.log)
     metrics = Metrics("bench")
     async with AsyncExitStack() as stack:
         sockets = stack.enter_context(bound("127.0.0.1", port))
-        if kind == "bare":
-            live = _bare(settings, metrics, stack)
+        if kind == "memory":
+            live = _live_in_memory(settings, metrics, stack)
             app = web.Application()
             app.router.add_get(WEBSOCKET, live.handle)
         else:
@@ -55,7 +55,7 @@ async def serve(kind: str, port: int) -> None:
             app = live_app(settings, live, metrics)
         watch, collections = StallWatch(), CollectionWatch()
         collections.attach()
-        app.router.add_get(STATE, _State(live, watch, collections).answer)
+        app.router.add_get(STATE, _State(live, watch, collections).handle)
         health = Health({"live": lambda: _require_ready(live)})
         add_health_routes(app, health, metrics)
         gc.freeze()  # as in production
@@ -65,15 +65,15 @@ async def serve(kind: str, port: int) -> None:
 
 
 class _State:
-    """Answer how many connections there are, and the longest stall and garbage collection so far, in seconds."""
+    """Handler that returns the number of connections, and the longest stall and garbage collection, in seconds."""
 
     def __init__(self, live: Live, watch: StallWatch, collections: CollectionWatch) -> None:
         self._live = live
         self._watch = watch
         self._collections = collections
 
-    async def answer(self, _request: web.Request) -> web.Response:
-        """Answer any request."""
+    async def handle(self, _request: web.Request) -> web.Response:
+        """Respond to any request."""
         state = {
             "connections": self._live.connections,
             "stall": self._watch.longest,
@@ -82,7 +82,7 @@ class _State:
         return web.Response(body=orjson.dumps(state), content_type="application/json")
 
 
-def _bare(settings: Settings, metrics: Metrics, stack: AsyncExitStack) -> Live:
+def _live_in_memory(settings: Settings, metrics: Metrics, stack: AsyncExitStack) -> Live:
     redis = open_redis(settings.redis.url)
     stack.push_async_callback(redis.aclose)
     ports = Ports(
@@ -92,17 +92,17 @@ def _bare(settings: Settings, metrics: Metrics, stack: AsyncExitStack) -> Live:
         presences=FakePresences(),
         operations=FakeOperations(),
     )
-    return build_live(redis, ports, slot_group, LiveSettings(connections_per_address=ANY), metrics=metrics)
+    return build_live(redis, ports, slot_group, LiveSettings(connections_per_address=UNLIMITED), metrics=metrics)
 
 
 async def _require_ready(live: Live) -> None:
     if not live.ready:
-        raise ConnectionError("the live layer does not hear its channels")
+        raise ConnectionError("the live layer is not subscribed to its channels")
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m bench.sockets.server")
-    parser.add_argument("kind", choices=["bare", "real"])
+    parser.add_argument("kind", choices=["memory", "full"])
     parser.add_argument("port", type=int)
     options = parser.parse_args()
     uvloop.run(serve(options.kind, options.port))

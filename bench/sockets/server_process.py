@@ -1,4 +1,4 @@
-"""PicShare's process under test: its command, whether it serves, and what it says of itself."""
+"""PicShare's process under test: its command, its readiness, and the state that it reports."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ import aiohttp
 
 from bench.report import RATIO, Figure, figure
 from bench.sockets.client.frames import client_frame
-from bench.sockets.client.handshake import Manners, websocket_upgrade
+from bench.sockets.client.handshake import Opening, websocket_upgrade
 from bench.sockets.machine.bare_loop import SOCKETS
 from bench.sockets.server import STATE
 from server.live.routes import WEBSOCKET
 
-MANNERS = Manners(upgrade=websocket_upgrade(WEBSOCKET), ping=b"{}", pong=client_frame(b"{}"))
+OPENING = Opening(request=websocket_upgrade(WEBSOCKET), ping=b"{}", pong=client_frame(b"{}"))
 LONGEST_STALL = 8.0  # turns of a bare loop
 
 
 @dataclass(frozen=True, kw_only=True)
 class State:
-    """How many connections the process holds, and its longest stall and garbage collection so far, in milliseconds."""
+    """Connections of the process, and its longest stall and garbage collection so far, in milliseconds."""
 
     connections: int
     stall: float
@@ -54,16 +54,18 @@ def command(module: str, arguments: Sequence[str], environment: Mapping[str, str
 
 
 async def is_ready(port: int) -> bool:
-    """Tell whether the process serves."""
+    """Return whether the process is ready."""
     try:
-        async with aiohttp.ClientSession() as http, http.get(f"http://127.0.0.1:{port}/readyz") as answer:
-            return answer.status == 200
+        async with aiohttp.ClientSession() as http, http.get(f"http://127.0.0.1:{port}/readyz") as response:
+            return response.status == 200
     except aiohttp.ClientError:
         return False
 
 
 async def state(port: int) -> State:
-    """Ask the process."""
-    async with aiohttp.ClientSession() as http, http.get(f"http://127.0.0.1:{port}{STATE}") as answer:
-        said = await answer.json()
-    return State(connections=said["connections"], stall=said["stall"] * 1000, collection=said["collection"] * 1000)
+    """Return the state that the process reports."""
+    async with aiohttp.ClientSession() as http, http.get(f"http://127.0.0.1:{port}{STATE}") as response:
+        document = await response.json()
+    return State(
+        connections=document["connections"], stall=document["stall"] * 1000, collection=document["collection"] * 1000
+    )

@@ -1,4 +1,4 @@
-"""The real service behind the live layer: PostgreSQL, Redis, an author with many followers, and the fan-out worker."""
+"""The real service around the live layer: PostgreSQL, Redis, an author with many followers, and the fan-out handler."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from functools import partial
 from pathlib import Path
 
 from bench.cores import Cores
-from bench.sockets.client.live_clients import People
+from bench.sockets.client.live_clients import LiveClients
 from bench.sockets.client.remote import Remote, remote
-from bench.sockets.machine.processes import serving
+from bench.sockets.machine.processes import run_server
 from bench.sockets.machine.redis import redis_on
-from bench.sockets.server_process import MANNERS, command, is_ready
+from bench.sockets.server_process import OPENING, command, is_ready
 from server.composition.stores import Stores, open_stores
 from server.composition.wiring import secret_bytes, worker_context
 from server.config.loading import load_settings
@@ -51,8 +51,8 @@ class LiveServer:
 Launch = Callable[..., AbstractAsyncContextManager[LiveServer]]  # a module's name and its arguments
 
 
-class World:
-    """An author, `followers` (ids), and what acts on them; `live` is the server under test."""
+class ServiceStack:
+    """The running service with an `author` and `followers` (ids); `live` is the server under test."""
 
     def __init__(
         self,
@@ -75,13 +75,13 @@ class World:
         self._photos = itertools.count()
         self._sessions = itertools.count()
 
-    def tokens(self, people: Sequence[int]) -> list[str]:
-        """Return an access token for each, none of which the server has seen."""
+    def tokens(self, users: Sequence[int]) -> list[str]:
+        """Return a new access token for each user; the server has not seen any of them."""
         session = f"bench{next(self._sessions)}"
-        return [self._tokens.issue(user_id=person, session=session, role=Role.USER) for person in people]
+        return [self._tokens.issue(user_id=user, session=session, role=Role.USER) for user in users]
 
     async def new_photo(self) -> int:
-        """Bring a photo of the author into the database, as the media worker leaves it."""
+        """Insert a photo of the author into the database as the media worker leaves it; return its id."""
         async with self.stores.db.transaction() as tx:
             photo = await photos.create(
                 tx,
@@ -100,7 +100,7 @@ class World:
         return photo.id
 
     async def fan_out(self, photo_id: int) -> None:
-        """Work all chunks of a photo, as the fan-out worker does; returns when Redis has everything."""
+        """Handle all chunks of a photo as the fan-out worker does; return when all of them are in Redis."""
         bounds = await relations.chunk_bounds(self.stores.db, self.author, size=CHUNK)
         for after, until in chunks(bounds):
             await self._chunk(
@@ -116,15 +116,15 @@ class World:
             )
 
     @asynccontextmanager
-    async def people(self, number: int, server: LiveServer | None = None) -> AsyncIterator[Remote]:
-        """Run a process that holds `People`; each number has a loopback address, and so ports, of its own.
+    async def clients(self, number: int, server: LiveServer | None = None) -> AsyncIterator[Remote]:
+        """Run a process with `LiveClients`; each number has a loopback address, and therefore ports, of its own.
 
         They connect to `server`, by default the live server under test.
         """
         port = (server or self.live).port
-        make = partial(People, manners=MANNERS, port=port, source=f"127.0.0.{10 + number}")
-        async with remote(make) as near:
-            yield near
+        make = partial(LiveClients, opening=OPENING, port=port, source=f"127.0.0.{10 + number}")
+        async with remote(make) as proxy:
+            yield proxy
 
     @asynccontextmanager
     async def bare_server(self) -> AsyncIterator[LiveServer]:
@@ -134,8 +134,8 @@ class World:
 
 
 @asynccontextmanager
-async def world(cores: Cores, followers: int) -> AsyncIterator[World]:
-    """Run everything for the time of the block: the engines, and the live server on a core of its own."""
+async def service_stack(cores: Cores, followers: int) -> AsyncIterator[ServiceStack]:
+    """Run the engines, and the live server on a core of its own, until the end of the block."""
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="psb-")))
         environment = {
@@ -148,17 +148,17 @@ async def world(cores: Cores, followers: int) -> AsyncIterator[World]:
         settings = load_settings(None, _sections(environment))
         await migrate(settings.database.url)
         stores = await stack.enter_async_context(open_stores(settings))
-        author, people = await _community(stores.db, followers)
+        author, ids = await _create_users(stores.db, followers)
         context = worker_context("fanout", settings, stores, Metrics("bench"))
         handlers = await stack.enter_async_context(open_handlers(worker("fanout"), context))
         launch = partial(_launch, cores, folder, environment)
-        yield World(
+        yield ServiceStack(
             stores=stores,
             settings=settings,
-            live=await stack.enter_async_context(launch("bench.sockets.server", "real")),
+            live=await stack.enter_async_context(launch("bench.sockets.server", "full")),
             chunk=handlers[FanoutChunk.topic],
             author=author,
-            followers=people,
+            followers=ids,
             launch=launch,
         )
 
@@ -169,9 +169,9 @@ async def _launch(
 ) -> AsyncIterator[LiveServer]:
     """Run a server's module on the server's core until the end of the block; it is given a free port."""
     port = free_port()
-    line = cores.serving(command(module, [*arguments, str(port)], environment))
+    line = cores.on_server_core(command(module, [*arguments, str(port)], environment))
     name = module.rpartition(".")[2]
-    async with serving(line, name=name, folder=folder, ready=lambda: is_ready(port)) as pid:
+    async with run_server(line, name=name, folder=folder, ready=lambda: is_ready(port)) as pid:
         yield LiveServer(pid=pid, port=port)
 
 
@@ -184,8 +184,8 @@ def _sections(environment: dict[str, str]) -> dict[str, dict[str, str]]:
     return sections
 
 
-async def _community(db: Database, count: int) -> tuple[int, list[int]]:
-    """Make an author and followers in bulk, over all shards; only their ids and follows matter here."""
+async def _create_users(db: Database, count: int) -> tuple[int, list[int]]:
+    """Create an author and followers in bulk, over all shards; return their ids."""
     maker = IdMaker()
     author = maker.new(7)
     followers = [maker.new(number % SHARDS) for number in range(count)]

@@ -1,7 +1,7 @@
-"""The clients of one server and its publisher: messages go out, and every client has to get each of them, in order.
+"""The clients of one server and its publisher; every client must receive each published message once and in order.
 
-What arrives is read once: nearly always all clients get the same bytes, so that a comparison with the last ones that
-were read is enough.
+Received bytes are parsed once: nearly always all clients receive the same bytes, so comparing them with the bytes that
+were parsed last is enough.
 """
 
 from __future__ import annotations
@@ -12,56 +12,56 @@ import time
 from collections.abc import Sequence
 from typing import Protocol
 
-from bench.sockets.client.concurrency import Doorway
-from bench.sockets.client.connection import Line
+from bench.sockets.client.concurrency import ConcurrencyLimit
+from bench.sockets.client.connection import ClientConnection
 from bench.sockets.client.frames import split_frames
-from bench.sockets.client.handshake import Greeting, Manners, Step
+from bench.sockets.client.handshake import Handshake, Opening, Step
 from bench.sockets.client.message import message, number_in
 from bench.sockets.client.reactor import Reactor
 
-_AT_THE_DOOR = 128  # greetings at once: less than any server's backlog
-# Seconds between two looks at the sockets. Clients that slept until something comes would have to be woken by each
-# send, at the cost of whoever sends, and that more often the slower the server is; between two machines nobody is.
-_PACE = 0.0005
+_HANDSHAKES_AT_ONCE = 128  # greetings at once: less than any server's backlog
+# Seconds between two looks at the sockets. Clients that sleep until data arrives have to be woken by each send, at the
+# sender's cost, and more often the slower the server is. Between two machines a send wakes no process.
+_POLL_INTERVAL = 0.0005
 
 
 class DeliveryError(Exception):
-    """Say that a client lost its connection, or got something else than the next message."""
+    """A client lost its connection, or received something other than the next message."""
 
 
-class Dialect(Protocol):
-    """How one kind of server is spoken to, by its clients and by the publisher; travels to another process."""
+class PeerProtocol(Protocol):
+    """What the clients and the publisher of one kind of server send and expect; it is pickled to another process."""
 
     @property
-    def manners(self) -> Manners:
-        """Return how its clients greet and keep alive."""
+    def opening(self) -> Opening:
+        """Return how its clients open a connection and keep it alive."""
         ...
 
     @property
-    def receipt(self) -> bytes:
-        """Return what the publisher hears for each message, b"" for nothing."""
+    def acknowledgement(self) -> bytes:
+        """Return what the server sends to the publisher for each message, b"" for nothing."""
         ...
 
     def steps(self, number: int) -> Sequence[Step]:
-        """Return what client `number` says to hear the messages."""
+        """Return the steps by which client `number` subscribes to the messages."""
         ...
 
-    def published(self, body: bytes) -> bytes:
-        """Return what the publisher sends for one message."""
+    def encode(self, body: bytes) -> bytes:
+        """Return the bytes that the publisher sends for one message."""
         ...
 
 
-class Audience:
-    """Hold the clients of the server at `port`; the publisher connects to `publish_port`.
+class BroadcastClients:
+    """The clients of the server at `port`, and a publisher that connects to `publish_port`.
 
-    The clients connect from the loopback address `source`. `deadline` is in seconds: so long may a broadcast take, or
-    the next 1,000 connects.
+    The clients connect from the loopback address `source`. `deadline` is the time in seconds that a broadcast, or each
+    1,000 connects, may take.
     """
 
     def __init__(
         self,
         reactor: Reactor,
-        dialect: Dialect,
+        protocol: PeerProtocol,
         *,
         port: int,
         publish_port: int,
@@ -69,104 +69,111 @@ class Audience:
         deadline: float = 60.0,
     ) -> None:
         self._reactor = reactor
-        self._dialect = dialect
+        self._protocol = protocol
         self._port, self._source, self._deadline = port, source, deadline
-        self._lines: list[Line] = []
-        self._doorway = Doorway(_AT_THE_DOOR)
+        self._connections: list[ClientConnection] = []
+        self._limit = ConcurrencyLimit(_HANDSHAKES_AT_ONCE)
         self._sent = 0
         self._missing = 0
         self._known, self._meaning = b"", (0, 0)
-        self._receipts = bytearray()
+        self._acknowledgements = bytearray()
         self._publisher = socket.create_connection(("127.0.0.1", publish_port))
         self._publisher.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        reactor.when_readable(self._publisher.fileno(), self._take_receipts)
+        reactor.when_readable(self._publisher.fileno(), self._take_acknowledgements)
 
     def connect(self, count: int) -> None:
-        """Connect further clients until there are `count`."""
-        fresh = [Line(self._reactor, self, number) for number in range(len(self._lines), count)]
-        self._lines += fresh
-        for line in fresh:
-            self._doorway.enter(lambda line=line: self._open(line))  # type: ignore[misc]
+        """Connect more clients until there are `count`."""
+        fresh = [ClientConnection(self._reactor, self, number) for number in range(len(self._connections), count)]
+        self._connections += fresh
+        for connection in fresh:
+            self._limit.start(lambda connection=connection: self._open(connection))  # type: ignore[misc]
         within = self._deadline * (1 + len(fresh) / 1000)
-        self._reactor.until(lambda: self._doorway.clear, within=within, what=f"{len(fresh)} clients connected")
+        self._reactor.until(lambda: self._limit.idle, within=within, what=f"{len(fresh)} clients connected")
 
     def broadcast(self, messages: int, together: int) -> float:
-        """Publish messages, `together` of them at once, each time waiting until every client has them.
+        """Publish messages, `together` of them at a time, and wait each time until every client has received them.
 
         Returns the seconds that this took. Raises `DeliveryError`, or TimeoutError.
         """
         started = time.perf_counter()
-        self._receipts.clear()
+        self._acknowledgements.clear()
         for _ in range(0, messages, together):
             numbers = range(self._sent, self._sent + together)
             self._sent += together
-            self._missing = len(self._lines)
-            self._publisher.sendall(b"".join(self._dialect.published(message(number)) for number in numbers))
+            self._missing = len(self._connections)
+            self._publisher.sendall(b"".join(self._protocol.encode(message(number)) for number in numbers))
             self._reactor.until(
-                lambda: not self._missing, within=self._deadline, what=f"messages {numbers} everywhere", pace=_PACE
+                lambda: not self._missing,
+                within=self._deadline,
+                what=f"messages {numbers} everywhere",
+                pace=_POLL_INTERVAL,
             )
-        receipt = self._dialect.receipt
-        if receipt:
+        acknowledgement = self._protocol.acknowledgement
+        if acknowledgement:
             self._reactor.until(
-                lambda: self._receipts.count(receipt) == messages, within=self._deadline, what=f"{messages} receipts"
+                lambda: self._acknowledgements.count(acknowledgement) == messages,
+                within=self._deadline,
+                what=f"{messages} acknowledgements",
             )
         return time.perf_counter() - started
 
     def close(self) -> None:
-        """End all connections."""
-        for line in self._lines:
-            line.close()
+        """Close all connections."""
+        for connection in self._connections:
+            connection.close()
         self._reactor.forget(self._publisher.fileno())
         self._publisher.close()
 
-    def ready(self, line: Line, greeting: Greeting) -> None:
-        """Count a client in; it hears what is sent from now on."""
-        for text in greeting.others:
-            raise DeliveryError(f"client {line.number} heard {text[:200]!r} while it greeted")
-        line.count = self._sent
-        self._doorway.passed()
+    def ready(self, connection: ClientConnection, handshake: Handshake) -> None:
+        """Count a client as connected; it must receive what is published from now on."""
+        for text in handshake.others:
+            raise DeliveryError(f"client {connection.number} received {text[:200]!r} during its handshake")
+        connection.count = self._sent
+        self._limit.finished()
 
-    def heard(self, line: Line, data: bytes) -> None:
-        """Check that what arrived is what comes next for this client."""
-        first, count = self._meaning if data == self._known and not line.rest else self._read(line, data)
+    def received(self, connection: ClientConnection, data: bytes) -> None:
+        """Check that the received bytes are the next messages of this client."""
+        first, count = self._meaning if data == self._known and not connection.rest else self._read(connection, data)
         if not count:
             return
-        if first != line.count or line.count + count > self._sent:
+        if first != connection.count or connection.count + count > self._sent:
             raise DeliveryError(
-                f"client {line.number} waits for message {line.count} and got {first} ({count} of them)"
+                f"client {connection.number} waits for message {connection.count} and got {first} ({count} of them)"
             )
-        line.count += count
-        if line.count == self._sent:
+        connection.count += count
+        if connection.count == self._sent:
             self._missing -= 1
 
-    def ended(self, line: Line, reason: str) -> None:
-        """Give up: a measurement with fewer clients is none."""
-        raise DeliveryError(f"client {line.number} lost its connection: {reason}")
+    def closed(self, connection: ClientConnection, reason: str) -> None:
+        """Fail: a measurement with fewer clients would be wrong."""
+        raise DeliveryError(f"client {connection.number} lost its connection: {reason}")
 
-    def _open(self, line: Line) -> None:
-        line.open(self._port, self._source, Greeting(self._dialect.manners, self._dialect.steps(line.number)))
+    def _open(self, connection: ClientConnection) -> None:
+        connection.open(
+            self._port, self._source, Handshake(self._protocol.opening, self._protocol.steps(connection.number))
+        )
 
-    def _read(self, line: Line, data: bytes) -> tuple[int, int]:
-        """Return the first message's number and how many there are; answer pings."""
-        payloads, rest = split_frames(line.rest + data)
-        ping, numbers, pings = self._dialect.manners.ping, [], 0
+    def _read(self, connection: ClientConnection, data: bytes) -> tuple[int, int]:
+        """Return the number of the first message and how many there are; reply to pings."""
+        payloads, rest = split_frames(connection.rest + data)
+        ping, numbers, pings = self._protocol.opening.ping, [], 0
         for payload in payloads:
             for text in payload.split(b"\n"):
                 if ping and text == ping:
                     pings += 1
-                    line.send(self._dialect.manners.pong)
+                    connection.send(self._protocol.opening.pong)
                 else:
                     numbers.append(number_in(text))
         if any(later != earlier + 1 for earlier, later in itertools.pairwise(numbers)):
-            raise DeliveryError(f"client {line.number} got the messages {numbers}, which are not in order")
+            raise DeliveryError(f"client {connection.number} got the messages {numbers}, which are not in order")
         meaning = (numbers[0] if numbers else 0, len(numbers))
-        if not (line.rest or rest or pings):
+        if not (connection.rest or rest or pings):
             self._known, self._meaning = data, meaning
-        line.rest = rest
+        connection.rest = rest
         return meaning
 
-    def _take_receipts(self) -> None:
+    def _take_acknowledgements(self) -> None:
         data = self._publisher.recv(65536)
         if not data:
-            raise DeliveryError("the server ended the publisher's connection")
-        self._receipts += data
+            raise DeliveryError("the server closed the publisher's connection")
+        self._acknowledgements += data

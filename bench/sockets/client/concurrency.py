@@ -1,4 +1,4 @@
-"""Let many in, but only so many at once."""
+"""A limit on how many operations run at the same time."""
 
 from __future__ import annotations
 
@@ -6,30 +6,30 @@ from collections import deque
 from collections.abc import Callable
 
 
-class Doorway:
-    """Start what is queued, at most `width` at a time; whoever is through says so by `passed`."""
+class ConcurrencyLimit:
+    """Queue of operations of which at most `most` run at a time; the end of each is reported by `finished`."""
 
-    def __init__(self, width: int) -> None:
-        self._width = width
+    def __init__(self, most: int) -> None:
+        self._most = most
         self._queue: deque[Callable[[], None]] = deque()
-        self._inside = 0
+        self._running = 0
 
     @property
-    def clear(self) -> bool:
-        """Tell whether all are through."""
-        return not self._queue and not self._inside
+    def idle(self) -> bool:
+        """Return whether no operation is queued or running."""
+        return not self._queue and not self._running
 
-    def enter(self, start: Callable[[], None]) -> None:
-        """Have `start` called now or when its turn comes."""
-        self._queue.append(start)
-        self._admit()
+    def start(self, operation: Callable[[], None]) -> None:
+        """Call `operation` now, or as soon as the limit allows."""
+        self._queue.append(operation)
+        self._start_next()
 
-    def passed(self) -> None:
-        """Note that one is through, or gave up."""
-        self._inside -= 1
-        self._admit()
+    def finished(self) -> None:
+        """Record that one operation has ended, successfully or not."""
+        self._running -= 1
+        self._start_next()
 
-    def _admit(self) -> None:
-        while self._queue and self._inside < self._width:
-            self._inside += 1
+    def _start_next(self) -> None:
+        while self._queue and self._running < self._most:
+            self._running += 1
             self._queue.popleft()()

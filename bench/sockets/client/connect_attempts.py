@@ -1,4 +1,4 @@
-"""Many clients that connect: each tries until it is in, waiting longer after each failure, as the open SDKs do."""
+"""Connects of many clients: each is repeated until it succeeds, with a growing delay, as the open SDKs do."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from bench.sockets.client.concurrency import Doorway
-from bench.sockets.client.connection import Line
+from bench.sockets.client.concurrency import ConcurrencyLimit
+from bench.sockets.client.connection import ClientConnection
 from bench.sockets.client.reactor import Reactor
 
-_PATIENCE = 10.0  # seconds until a client gives an attempt up
-_BACKOFF = (0.5, 20.0)  # seconds: the first delay at most, and any at most
+_RESPONSE_DEADLINE = 10.0  # seconds until a client abandons an attempt
+_BACKOFF = (0.5, 20.0)  # seconds: upper bounds of the first delay and of any delay
 
 
 @dataclass(frozen=True, kw_only=True)
-class Arrived:
-    """What came of it: seconds until the last one was in, failed attempts by reason, and how the streams stand.
+class ConnectSummary:
+    """Result of many connects: seconds until the last one succeeded, failed attempts by reason, recovered streams.
 
-    `recovered` and `lost` count the streams that were to be recovered, two a client; `publications` were missed
-    meanwhile and came with the connect.
+    `recovered` and `lost` count the streams that were to be recovered, two for each client; `publications` is how many
+    missed publications the connect replies contained.
     """
 
     seconds: float
@@ -33,62 +33,63 @@ class Arrived:
     publications: int
 
 
-class Arrivals:
-    """Have `connect` called for each line that is expected, again after each failure, `at_once` of them at a time."""
+class ConnectAttempts:
+    """Calls `connect` for each added connection, again after each failure, for at most `at_once` of them at a time."""
 
-    def __init__(self, reactor: Reactor, connect: Callable[[Line], None], *, at_once: int) -> None:
+    def __init__(self, reactor: Reactor, connect: Callable[[ClientConnection], None], *, at_once: int) -> None:
         self._reactor = reactor
         self._connect = connect
-        self._doorway = Doorway(at_once)
-        self._attempts: dict[int, int] = {}  # of those who are not in, by the line's number
+        self._limit = ConcurrencyLimit(at_once)
+        self._attempts: dict[int, int] = {}  # of connections that are not established, by their number
         self._failures: Counter[str] = Counter()
         self._started = time.perf_counter()
 
     @property
-    def over(self) -> bool:
-        """Tell whether everybody is in."""
+    def all_connected(self) -> bool:
+        """Return whether every added connection is established."""
         return not self._attempts
 
-    def expect(self, line: Line, *, spread: float = 0.0) -> None:
-        """Have a line connected at a random moment of the next `spread` seconds, or when its turn comes."""
-        self._attempts[line.number] = 0
-        enter = partial(self._doorway.enter, partial(self._attempt, line))
+    def add(self, connection: ClientConnection, *, spread: float = 0.0) -> None:
+        """Connect at a random moment of the next `spread` seconds, or as soon as the limit allows."""
+        self._attempts[connection.number] = 0
+        start = partial(self._limit.start, partial(self._attempt, connection))
         if spread:
-            self._reactor.later(random.random() * spread, enter)
+            self._reactor.later(random.random() * spread, start)
         else:
-            enter()
+            start()
 
-    def tell(self, line: Line, reason: str | None) -> None:
-        """Learn that a line is in (`reason` None), or why it is not; who fails keeps the place at the door."""
+    def report(self, connection: ClientConnection, reason: str | None) -> None:
+        """Record the result of an attempt: None for success, else the reason, after which it is repeated later."""
         if reason is None:
-            del self._attempts[line.number]
-            self._doorway.passed()
+            del self._attempts[connection.number]
+            self._limit.finished()
             return
+        # A failed client keeps its place within the limit, so `at_once` bounds the clients, not only the attempts.
         self._failures[reason] += 1
         first, longest = _BACKOFF
-        delay = min(longest, first * 2 ** self._attempts[line.number])
-        self._reactor.later(random.random() * delay, partial(self._attempt, line))
+        delay = min(longest, first * 2 ** self._attempts[connection.number])
+        self._reactor.later(random.random() * delay, partial(self._attempt, connection))
 
-    def summary(self, results: Sequence[Mapping[str, Any]]) -> Arrived:
-        """Return what came of it, from everybody's connect result."""
-        asked = [
+    def summary(self, results: Sequence[Mapping[str, Any]]) -> ConnectSummary:
+        """Return the summary, given the connect reply of every client."""
+        recovering = [
             stream for result in results for stream in result["subs"].values() if stream.get("was_recovering", False)
         ]
-        recovered = sum(stream["recovered"] for stream in asked)
-        return Arrived(
+        recovered = sum(stream["recovered"] for stream in recovering)
+        return ConnectSummary(
             seconds=time.perf_counter() - self._started,
             failures=dict(self._failures),
             recovered=recovered,
-            lost=len(asked) - recovered,
-            publications=sum(len(stream["publications"]) for stream in asked),
+            lost=len(recovering) - recovered,
+            publications=sum(len(stream["publications"]) for stream in recovering),
         )
 
-    def _attempt(self, line: Line) -> None:
-        self._attempts[line.number] += 1
-        self._reactor.later(_PATIENCE, partial(self._give_up, line, self._attempts[line.number]))
-        self._connect(line)
+    def _attempt(self, connection: ClientConnection) -> None:
+        self._attempts[connection.number] += 1
+        self._reactor.later(_RESPONSE_DEADLINE, partial(self._time_out, connection, self._attempts[connection.number]))
+        self._connect(connection)
 
-    def _give_up(self, line: Line, attempt: int) -> None:
-        if self._attempts.get(line.number) == attempt and line.is_open:
-            line.close()
-            self.tell(line, f"no answer within {_PATIENCE:g} s")
+    def _time_out(self, connection: ClientConnection, attempt: int) -> None:
+        if self._attempts.get(connection.number) == attempt and connection.is_open:
+            connection.close()
+            self.report(connection, f"no reply within {_RESPONSE_DEADLINE:g} s")

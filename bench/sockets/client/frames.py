@@ -1,4 +1,4 @@
-"""WebSocket frames as the clients need them (RFC 6455, section 5.2): short texts out, whole frames in."""
+"""WebSocket frames as the clients need them (RFC 6455, section 5.2): write short texts, read complete frames."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _FINAL, _TEXT, _CLOSE, _MASKED = 0x80, 0x1, 0x8, 0x80
 
 
 class BadServerFrameError(Exception):
-    """Say that a server sent what this reader does not take: a fragment, a mask, compression, a control frame."""
+    """A server sent a frame that this reader does not support: a fragment, a mask, compression, or a control frame."""
 
 
 def server_frame(payload: bytes) -> bytes:
@@ -17,12 +17,12 @@ def server_frame(payload: bytes) -> bytes:
 
 
 def client_frame(payload: bytes) -> bytes:
-    """Return a final text frame as clients send it; the mask is zero, which costs the server what any other does."""
+    """Return a final text frame as clients send it; the mask is zero, which costs the server as much as any other."""
     return bytes((_FINAL | _TEXT, *_length(len(payload), _MASKED), 0, 0, 0, 0)) + payload
 
 
 def split_frames(data: bytes) -> tuple[list[bytes], bytes]:
-    """Return the payloads of the whole text or binary frames in `data`, and what is left over.
+    """Return the payloads of the complete text or binary frames in `data`, and the bytes after them.
 
     Raises `BadServerFrameError`.
     """

@@ -1,4 +1,4 @@
-"""How a client gets from a bare TCP connection to hearing messages; bytes in, bytes out, no socket."""
+"""The steps that take a client from a bare TCP connection to receiving messages; bytes in, bytes out, no socket."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ from dataclasses import dataclass
 from bench.sockets.client.frames import split_frames
 
 
-class GreetingError(Exception):
-    """Say that a server answered a greeting with something else than a welcome."""
+class HandshakeError(Exception):
+    """The server responded to a handshake with an error."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Say a frame (or nothing), then wait for a text that holds `hear`."""
+    """Send a frame (b"" for none), then wait for a text that contains `expect`."""
 
-    say: bytes
-    hear: bytes
+    send: bytes
+    expect: bytes
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Manners:
-    """What a kind of server expects: an HTTP upgrade (none for bare TCP), and a `pong` frame for each text `ping`."""
+class Opening:
+    """What a kind of server expects of clients: an HTTP upgrade (b"" for bare TCP), and `pong` for each text `ping`."""
 
-    upgrade: bytes = b""
+    request: bytes = b""
     ping: bytes = b""
     pong: bytes = b""
 
 
 def websocket_upgrade(path: str) -> bytes:
-    """Return the request that opens a WebSocket, without any extension: no server may compress."""
+    """Return the request that opens a WebSocket; it offers no extension, so no server compresses."""
     lines = (
         f"GET {path} HTTP/1.1",
         "Host: 127.0.0.1",
@@ -42,65 +42,65 @@ def websocket_upgrade(path: str) -> bytes:
     return "\r\n".join((*lines, "", "")).encode()
 
 
-class Greeting:
-    """Take one connection through its steps.
+class Handshake:
+    """State of one connection's handshake.
 
-    `answers` are the texts that were waited for, `others` those that came besides; `rest` is what has not been read.
-    Texts within one frame are separated by newlines, as the live protocol has it.
+    `replies` are the texts that were expected and `others` those that arrived in between; `rest` is the incomplete
+    frame at the end. Texts within one frame are separated by newlines, as in the live protocol.
     """
 
-    __slots__ = ("_at", "_head_due", "_manners", "_steps", "answers", "others", "rest")
+    __slots__ = ("_awaiting_head", "_next", "_opening", "_steps", "others", "replies", "rest")
 
-    def __init__(self, manners: Manners, steps: Sequence[Step]) -> None:
-        self._manners = manners
+    def __init__(self, opening: Opening, steps: Sequence[Step]) -> None:
+        self._opening = opening
         self._steps = steps
-        self._at = 0
-        self._head_due = bool(manners.upgrade)
-        self.answers: list[bytes] = []
+        self._next = 0
+        self._awaiting_head = bool(opening.request)
+        self.replies: list[bytes] = []
         self.others: list[bytes] = []
         self.rest = b""
 
     @property
     def done(self) -> bool:
-        """Tell whether everything was said and heard."""
-        return not self._head_due and self._at == len(self._steps)
+        """Return whether every step is complete."""
+        return not self._awaiting_head and self._next == len(self._steps)
 
     def begin(self) -> bytes:
-        """Return what is sent first."""
-        return self._manners.upgrade or self._say()
+        """Return the first bytes to send."""
+        return self._opening.request or self._frame_to_send()
 
     def feed(self, data: bytes) -> bytes:
-        """Take what arrived and return what is sent next; raise `GreetingError` or `BadServerFrameError`."""
+        """Process received bytes and return the bytes to send; raise `HandshakeError` or `BadServerFrameError`."""
         self.rest += data
-        reply = b""
-        if self._head_due:
+        output = b""
+        if self._awaiting_head:
             head, end, rest = self.rest.partition(b"\r\n\r\n")
             if not end:
                 return b""
             if not head.startswith(b"HTTP/1.1 101"):
-                raise GreetingError(head.partition(b"\r\n")[0].decode(errors="replace"))
-            self._head_due, self.rest = False, rest
-            reply = self._say()
+                raise HandshakeError(head.partition(b"\r\n")[0].decode(errors="replace"))
+            self._awaiting_head, self.rest = False, rest
+            output = self._frame_to_send()
         payloads, self.rest = split_frames(self.rest)
         for payload in payloads:
             for text in payload.split(b"\n"):
-                reply += self._hear(text)
-        return reply
+                output += self._receive(text)
+        return output
 
-    def _say(self) -> bytes:
-        return self._steps[self._at].say if self._at < len(self._steps) else b""
+    def _frame_to_send(self) -> bytes:
+        return self._steps[self._next].send if self._next < len(self._steps) else b""
 
-    def _hear(self, text: bytes) -> bytes:
-        if text == self._manners.ping:
-            return self._manners.pong
+    def _receive(self, text: bytes) -> bytes:
+        if text == self._opening.ping:
+            return self._opening.pong
         if self.done:
             self.others.append(text)
-        elif self._steps[self._at].hear in text:
-            self.answers.append(text)
-            self._at += 1
-            return self._say()
+        elif self._steps[self._next].expect in text:
+            self.replies.append(text)
+            self._next += 1
+            return self._frame_to_send()
         elif b'"error"' in text:
-            raise GreetingError(text[:200].decode(errors="replace"))
+            raise HandshakeError(text[:200].decode(errors="replace"))
         else:
             self.others.append(text)
         return b""

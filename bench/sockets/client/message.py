@@ -1,4 +1,4 @@
-"""The message that is broadcast: a JSON document of fixed length that bears its number."""
+"""The broadcast message: a JSON document of fixed length that contains its number."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ _END = b'"}'
 
 
 class WrongMessageError(Exception):
-    """Say that what arrived is not the message it claims to be."""
+    """Received bytes are not a complete and unchanged message."""
 
 
 def message(number: int) -> bytes:
-    """Return message `number`, all of it different from the others by its digits alone."""
+    """Return message `number`; messages differ only in the digits of their numbers."""
     head = b"%b%0*d%b" % (_MARK, _DIGITS, number, _TEXT)
     return head + b"." * (SIZE - len(head) - len(_END)) + _END
 
 
 def number_in(text: bytes) -> int:
-    """Return the number of the one message that a text carries; raise `WrongMessageError` when it is not whole."""
+    """Return the number of the one message in a text; raise `WrongMessageError` when it is not complete."""
     at = text.find(_MARK)
     digits = text[at + len(_MARK) : at + len(_MARK) + _DIGITS]
     if at < 0 or not digits.isdigit() or text[at : at + SIZE] != message(int(digits)):

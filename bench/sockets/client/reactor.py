@@ -1,4 +1,4 @@
-"""One epoll for everything that a client process holds: sockets, the pipe of its master, and what is due later."""
+"""One epoll loop for a client process: its sockets, the pipe to its parent, and timers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Action = Callable[[], None]
 
 
 class Reactor:
-    """Call what is ready, one after the other; whatever an action raises comes out of `turn`."""
+    """Event loop that calls actions one after the other; an exception of an action propagates out of `turn`."""
 
     def __init__(self) -> None:
         self._epoll = select.epoll()
@@ -23,24 +23,24 @@ class Reactor:
         self._numbers = itertools.count()
 
     def when_readable(self, descriptor: int, action: Action) -> None:
-        """Call `action` whenever there is something to read, or an end."""
+        """Call `action` whenever the descriptor is readable or closed."""
         self._watch(descriptor, select.EPOLLIN, action)
 
     def when_writable(self, descriptor: int, action: Action) -> None:
-        """Call `action` whenever something can be written."""
+        """Call `action` whenever the descriptor is writable."""
         self._watch(descriptor, select.EPOLLOUT, action)
 
     def forget(self, descriptor: int) -> None:
-        """Watch a descriptor no longer; called before it is closed."""
+        """Stop watching a descriptor; must be called before it is closed."""
         if self._actions.pop(descriptor, None) is not None:
             self._epoll.unregister(descriptor)
 
     def later(self, seconds: float, action: Action) -> None:
-        """Call `action` once, that much later."""
+        """Call `action` once, after a delay."""
         heapq.heappush(self._due, (time.monotonic() + seconds, next(self._numbers), action))
 
     def turn(self, longest: float | None = None) -> None:
-        """Wait for something to do, at most `longest` seconds (None: without end), and do it."""
+        """Wait at most `longest` seconds (None: no limit) for events, and run their actions."""
         wait = longest
         if self._due:
             left = max(0.0, self._due[0][0] - time.monotonic())
@@ -54,15 +54,15 @@ class Reactor:
             heapq.heappop(self._due)[2]()
 
     def until(self, done: Callable[[], bool], *, within: float, what: str, pace: float = 0.0) -> None:
-        """Turn until `done`; raise TimeoutError that names `what` after `within` seconds.
+        """Run the loop until `done` returns true; raise TimeoutError with `what` after `within` seconds.
 
-        With a `pace`, in seconds, nothing wakes this process: it looks that often.
+        With a `pace`, in seconds, events do not wake this process: it polls at that interval.
         """
         deadline = time.monotonic() + within
         while not done():
             left = deadline - time.monotonic()
             if left <= 0:
-                raise TimeoutError(f"{what}: not so within {within:g} s")
+                raise TimeoutError(f"{what}: not within {within:g} s")
             if pace:
                 time.sleep(pace)
             self.turn(0 if pace else left)

@@ -1,4 +1,4 @@
-"""A process of its own that holds clients and does what it is told over a pipe; idle, it goes on answering pings."""
+"""An object in a process of its own whose methods are called over a pipe; between calls it serves its sockets."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ _STOP_DEADLINE = 10.0  # seconds
 
 
 class RemoteError(Exception):
-    """Carry what went wrong in the other process, with its trace."""
+    """An exception in the other process, with its traceback."""
 
 
 class Remote:
-    """The near end: call the methods of what the other process holds, one at a time."""
+    """Proxy of the object in the other process; calls are made one at a time."""
 
     def __init__(self, pipe: Connection[Any, Any]) -> None:
         self._pipe = pipe
 
     async def call(self, method: str, *arguments: Any) -> Any:
-        """Return what the method returns; raise `RemoteError` for what it raises."""
-        return await asyncio.to_thread(self._ask, method, arguments)
+        """Return the method's result; raise `RemoteError` for any exception in the other process."""
+        return await asyncio.to_thread(self._call, method, arguments)
 
-    def _ask(self, method: str, arguments: tuple[Any, ...]) -> Any:
+    def _call(self, method: str, arguments: tuple[Any, ...]) -> Any:
         try:
             self._pipe.send((method, arguments))
             fine, outcome = self._pipe.recv()
         except (EOFError, OSError) as error:
-            raise RemoteError(f"the clients' process has ended; {method} was asked of it") from error
+            raise RemoteError(f"the clients' process has ended during {method}") from error
         if not fine:
             raise RemoteError(outcome)
         return outcome
@@ -43,7 +43,7 @@ class Remote:
 
 @asynccontextmanager
 async def remote(make: Callable[[Reactor], object]) -> AsyncIterator[Remote]:
-    """Run a process for the time of the block that holds what `make` returns; `make` travels there."""
+    """Run a process that holds the object that `make` returns; `make` is pickled. The process ends with the block."""
     context = multiprocessing.get_context("spawn")
     near, far = context.Pipe()
     process = context.Process(target=_serve, args=(far, make), daemon=True)
@@ -52,7 +52,7 @@ async def remote(make: Callable[[Reactor], object]) -> AsyncIterator[Remote]:
     try:
         yield Remote(near)
     finally:
-        near.close()  # which ends the other side
+        near.close()  # ends the loop in the other process
         await asyncio.to_thread(process.join, _STOP_DEADLINE)
         if process.is_alive():
             process.kill()
@@ -60,19 +60,19 @@ async def remote(make: Callable[[Reactor], object]) -> AsyncIterator[Remote]:
 
 
 def _serve(pipe: Connection[Any, Any], make: Callable[[Reactor], object]) -> None:
-    gc.disable()  # a pause here would be read as one of the server's; the process is short-lived
+    gc.disable()  # a pause here would be measured as the server's; the process is short-lived
     reactor = Reactor()
     target = make(reactor)
-    reactor.when_readable(pipe.fileno(), lambda: _obey(pipe, target))
+    reactor.when_readable(pipe.fileno(), lambda: _execute(pipe, target))
     with suppress(EOFError, KeyboardInterrupt):
         while True:
             reactor.turn()
 
 
-def _obey(pipe: Connection[Any, Any], target: object) -> None:
+def _execute(pipe: Connection[Any, Any], target: object) -> None:
     method, arguments = pipe.recv()
     try:
         outcome = (True, getattr(target, method)(*arguments))
-    except Exception:  # noqa: BLE001 - whatever it is, it is told to who asked
+    except Exception:  # noqa: BLE001 - it is raised again in the calling process
         outcome = (False, traceback.format_exc())
     pipe.send(outcome)

@@ -1,1 +1,1 @@
-"""What is read from and asked of the machine: its cores, processes' CPU and memory, files, late event loops."""
+"""Processes under test, their CPU time and memory, and the stalls of their event loops."""

@@ -24,7 +24,7 @@ _BODY = b"x" * 300
 
 async def bare_turn(cores: Cores) -> float:
     """Return the median turn over `SOCKETS` ready sockets, in milliseconds; the server under test should be idle."""
-    command = cores.serving([sys.executable, "-m", __name__, str(TURNS)])
+    command = cores.on_server_core([sys.executable, "-m", __name__, str(TURNS)])
     process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
     output, _ = await process.communicate()
     if process.returncode:

@@ -1,4 +1,4 @@
-"""Servers under test as children that end with the benchmark, however it ends."""
+"""Servers under test as child processes that end with the benchmark, even when it is killed."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ START_DEADLINE = 60.0  # seconds
 
 
 @asynccontextmanager
-async def serving(
+async def run_server(
     command: Sequence[str], *, name: str, folder: Path, ready: Callable[[], Awaitable[bool]]
 ) -> AsyncIterator[int]:
     """Run a server for the time of the block and yield its process id; raise `EngineError` when it does not start.
 
-    An error within the block is given the end of the server's log to take along.
+    The last lines of the server's log are attached to an exception raised within the block.
     """
     log_file = folder / f"{name}.log"
     async with child(
@@ -33,12 +33,12 @@ async def serving(
         try:
             yield process.pid
         except Exception as error:
-            error.add_note(f"{name} logged last: {log_tail(log_file, lines=10)}")
+            error.add_note(f"last lines of the log of {name}: {log_tail(log_file, lines=10)}")
             raise
 
 
-async def listens(port: int) -> bool:
-    """Tell whether somebody accepts connections on a loopback port."""
+async def accepts_connections(port: int) -> bool:
+    """Return whether a server accepts connections on a loopback port."""
     try:
         _, writer = await asyncio.open_connection("127.0.0.1", port)
     except OSError:

@@ -1,4 +1,4 @@
-"""How long an event loop was kept from what is due, looked at every few milliseconds from within it."""
+"""Stalls of an event loop: the delay of a short timer that runs within it."""
 
 from __future__ import annotations
 
@@ -7,34 +7,33 @@ import gc
 import os
 import time
 
-INTERVAL = 0.01  # seconds between two looks
+INTERVAL = 0.01  # seconds; the timer's interval
 _SCHEDULER = "/proc/thread-self/schedstat"
 
 
 class StallWatch:
-    """Remember the longest lateness, in seconds.
+    """Records the longest delay of the timer, in seconds.
 
-    The time that the thread stood ready while the kernel gave its core to another process is taken off: on a
-    machine that others use it says nothing about the loop. A look is a bare callback, since its cost is counted as the
-    server's.
+    The time for which the thread was runnable but had no core is subtracted: on a shared machine it says nothing about
+    the loop. The timer is a bare callback, since its cost counts as the server's.
     """
 
     def __init__(self) -> None:
         self.longest = 0.0
 
     async def run(self) -> None:
-        """Look until cancelled."""
+        """Run the timer until cancelled."""
         loop = asyncio.get_running_loop()
         scheduler = os.open(_SCHEDULER, os.O_RDONLY)
         timer: asyncio.TimerHandle | None = None
 
-        def look(due: float, before: float) -> None:
+        def check(due: float, before: float) -> None:
             nonlocal timer
             now, waited = time.monotonic(), _waited(scheduler)
             self.longest = max(self.longest, now - due - (waited - before))
-            timer = loop.call_later(INTERVAL, look, now + INTERVAL, waited)
+            timer = loop.call_later(INTERVAL, check, now + INTERVAL, waited)
 
-        look(time.monotonic(), _waited(scheduler))
+        check(time.monotonic(), _waited(scheduler))
         try:
             await loop.create_future()
         finally:
@@ -44,21 +43,21 @@ class StallWatch:
 
 
 class CollectionWatch:
-    """Remember the longest run of the garbage collector, in seconds of the core: a stall whose cause is known."""
+    """Records the longest run of the garbage collector, in seconds of CPU time: a stall with a known cause."""
 
     def __init__(self) -> None:
         self.longest = 0.0
         self._started = 0.0
 
     def attach(self) -> None:
-        """Look from now on."""
-        gc.callbacks.append(self._noted)
+        """Start recording."""
+        gc.callbacks.append(self._on_collection)
 
     def detach(self) -> None:
-        """Look no longer."""
-        gc.callbacks.remove(self._noted)
+        """Stop recording."""
+        gc.callbacks.remove(self._on_collection)
 
-    def _noted(self, phase: str, _info: dict[str, int]) -> None:
+    def _on_collection(self, phase: str, _info: dict[str, int]) -> None:
         now = time.thread_time()
         if phase == "start":
             self._started = now
@@ -67,5 +66,5 @@ class CollectionWatch:
 
 
 def _waited(scheduler: int) -> float:
-    """Return the seconds that this thread has stood ready without a core: the second figure, in nanoseconds."""
+    """Return for how many seconds this thread was runnable without a core (the file's second field, in ns)."""
     return int(os.pread(scheduler, 100, 0).split()[1]) / 1e9

@@ -1,4 +1,4 @@
-"""What a process has used so far: CPU time to the nanosecond, resident memory; and the kernel's for all sockets."""
+"""CPU time and resident memory of a process, and the kernel's memory for all sockets."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 def cpu_seconds(pid: int) -> float:
-    """Return utime + stime of all of a process's threads, by the kernel's clock of that process.
+    """Return utime + stime of all threads of a process, from the kernel's CPU clock of that process.
 
     The clock's number is clock_getcpuclockid(3)'s; /proc/<pid>/stat has the same sum in steps of 10 ms.
     """
@@ -32,7 +32,7 @@ class KernelMemory:
 
 
 def kernel_memory() -> KernelMemory:
-    """Return what the whole machine's kernel holds now."""
+    """Return the kernel's current memory for the whole machine."""
     return KernelMemory(
         slab=slab_of(Path("/proc/meminfo").read_text()),
         buffers=buffer_pages_of(Path("/proc/net/sockstat").read_text()) * _PAGE,
@@ -46,6 +46,6 @@ def slab_of(meminfo: str) -> int:
 
 
 def buffer_pages_of(sockstat: str) -> int:
-    """Return the pages that the line `TCP:` of /proc/net/sockstat says its sockets hold."""
+    """Return the pages in TCP buffers: the field `mem` of the line `TCP:` of /proc/net/sockstat."""
     words = next(line for line in sockstat.splitlines() if line.startswith("TCP:")).split()
     return int(words[words.index("mem") + 1])

@@ -1,1 +1,1 @@
-"""What is measured, one module each: `measure(quick=…)` returns the figures."""
+"""One module for each measurement: `measure(cores, quick=…)` returns the figures."""

@@ -1,7 +1,7 @@
-"""One message to all sockets of a server: its CPU for each delivery, PicShare and its peers side by side.
+"""One message to all sockets of a server: CPU time for each delivery, of PicShare and of its peers.
 
-All servers stand at the same time, each with its clients; each round measures one after the other, so that whatever
-else the machine does hits all alike. Ratios are those of each round.
+All servers run at the same time, each with its own clients. Each round measures them one after the other, so that other
+work on the machine affects all of them alike; ratios are formed within each round.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from bench.cores import Cores
 from bench.report import RATIO, Figure, figure, ratios
-from bench.sockets.client.broadcast_clients import Audience
+from bench.sockets.client.broadcast_clients import BroadcastClients
 from bench.sockets.client.remote import Remote, remote
 from bench.sockets.machine.bare_loop import bare_turn
 from bench.sockets.machine.usage import cpu_seconds
@@ -31,14 +31,14 @@ GOALS = {NCHAN.name: 0.9, WS.name: 0.75, SOCKET_IO.name: 0.6, SEND_LOOP.name: 1.
 BURST = 10
 BURST_GOAL = 0.35
 UNIT = "µs"
-WARM_UP = 100_000  # deliveries, of each kind: a compiler at run time needs as many
+WARM_UP = 100_000  # deliveries of each kind; the just-in-time compilers of the peers need as many
 
 SINGLE, BURSTS = "one message at a time", f"{BURST} messages together"
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Load:
-    """How much one turn of one server is: messages one at a time, and in bursts."""
+    """Sockets and rounds, and for each round the number of single messages and of bursts."""
 
     sockets: int
     rounds: int
@@ -47,8 +47,8 @@ class _Load:
 
 
 @dataclass(kw_only=True)
-class _Stand:
-    """One server with its clients, and what was measured: µs for each delivery, by kind of publishing."""
+class _RunningPeer:
+    """A server with its clients, and the measured costs: µs for each delivery, by kind of publishing."""
 
     name: str
     running: Running
@@ -56,7 +56,7 @@ class _Stand:
     costs: dict[str, list[float]] = field(default_factory=dict)
 
     async def cost(self, load: _Load, messages: int, together: int) -> float:
-        """Publish, and return the server's CPU for each delivery, in microseconds."""
+        """Publish, and return the server's CPU time for each delivery, in microseconds."""
         before = cpu_seconds(self.running.pid)
         await self.clients.call("broadcast", messages, together)
         return (cpu_seconds(self.running.pid) - before) / (messages * load.sockets) * 1e6
@@ -75,52 +75,52 @@ async def measure(cores: Cores, *, quick: bool) -> list[Figure]:
     figures: list[Figure] = []
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="psb-")))
-        stands = [
-            await stack.enter_async_context(_stand(peer, number, folder, cores)) for number, peer in enumerate(PEERS)
+        servers = [
+            await stack.enter_async_context(_run_peer(peer, number, folder, cores)) for number, peer in enumerate(PEERS)
         ]
         turns = [await bare_turn(cores)]
         for load in loads:
-            await _run(stands, load)
-            figures += _figures(stands, load)
+            await _run(servers, load)
+            figures += _figures(servers, load)
             turns.append(await bare_turn(cores))
-        ours = await state(stands[0].running.port)
+        ours = await state(servers[0].running.port)
     return [*figures, *ours.figures("connecting and broadcasting", turns)]
 
 
 @asynccontextmanager
-async def _stand(peer: Peer, number: int, folder: Path, cores: Cores) -> AsyncIterator[_Stand]:
+async def _run_peer(peer: Peer, number: int, folder: Path, cores: Cores) -> AsyncIterator[_RunningPeer]:
     home = folder / str(number)
     home.mkdir()
     async with peer.run(home, cores) as running:
         make = partial(
-            Audience,
-            dialect=running.dialect,
+            BroadcastClients,
+            protocol=running.protocol,
             port=running.port,
             publish_port=running.publish_port,
             source=f"127.0.0.{10 + number}",
         )
         async with remote(make) as clients:
-            yield _Stand(name=peer.name, running=running, clients=clients)
+            yield _RunningPeer(name=peer.name, running=running, clients=clients)
 
 
-async def _run(stands: list[_Stand], load: _Load) -> None:
-    for stand in stands:
-        stand.costs = {SINGLE: [], BURSTS: []}
-        await stand.clients.call("connect", load.sockets)
-        await stand.clients.call("broadcast", WARM_UP // load.sockets, 1)
-        await stand.clients.call("broadcast", WARM_UP // load.sockets // BURST * BURST, BURST)
+async def _run(servers: list[_RunningPeer], load: _Load) -> None:
+    for server in servers:
+        server.costs = {SINGLE: [], BURSTS: []}
+        await server.clients.call("connect", load.sockets)
+        await server.clients.call("broadcast", WARM_UP // load.sockets, 1)
+        await server.clients.call("broadcast", WARM_UP // load.sockets // BURST * BURST, BURST)
     for _ in range(load.rounds):
-        for stand in stands:
-            # The others had the core's caches meanwhile.
-            await stand.clients.call("broadcast", 3, 1)
-            stand.costs[SINGLE].append(await stand.cost(load, load.single, 1))
-            stand.costs[BURSTS].append(await stand.cost(load, load.bursts * BURST, BURST))
+        for server in servers:
+            # The other servers have used the core's caches since the last round.
+            await server.clients.call("broadcast", 3, 1)
+            server.costs[SINGLE].append(await server.cost(load, load.single, 1))
+            server.costs[BURSTS].append(await server.cost(load, load.bursts * BURST, BURST))
 
 
-def _figures(stands: list[_Stand], load: _Load) -> list[Figure]:
-    ours, *peers = stands
+def _figures(servers: list[_RunningPeer], load: _Load) -> list[Figure]:
+    ours, *peers = servers
     single, bursts = (f"{kind}, {load.sockets:,} sockets" for kind in (SINGLE, BURSTS))
-    figures = [figure(single, stand.name, UNIT, stand.costs[SINGLE]) for stand in stands]
+    figures = [figure(single, server.name, UNIT, server.costs[SINGLE]) for server in servers]
     for peer in peers:
         goal = GOALS[peer.name]
         figures.append(
@@ -133,11 +133,11 @@ def _figures(stands: list[_Stand], load: _Load) -> list[Figure]:
                 limit=f"{goal:g} of the CPU that {peer.name} needs to deliver the same message",
             )
         )
-    figures += [figure(bursts, stand.name, UNIT, stand.costs[BURSTS]) for stand in stands]
+    figures += [figure(bursts, server.name, UNIT, server.costs[BURSTS]) for server in servers]
     limit = f"one write for {BURST} messages instead of one each, which would cost {1 / BURST:g}"
-    for stand in stands:
-        shares = ratios(stand.costs[BURSTS], stand.costs[SINGLE])
-        share = BURST_GOAL if stand is ours else None
-        name = f"{stand.name} : its one at a time"
+    for server in servers:
+        shares = ratios(server.costs[BURSTS], server.costs[SINGLE])
+        share = BURST_GOAL if server is ours else None
+        name = f"{server.name} : its one at a time"
         figures.append(figure(bursts, name, RATIO, shares, at_most=share, limit=limit if share else None))
     return figures

@@ -1,8 +1,8 @@
-"""Connects a second: handshake, token, both streams' positions, registration, reply, for people with a feed.
+"""Connects a second: handshake, token, positions of both streams, registration and reply, for users with a feed.
 
-What counts is the server's own CPU, since its core would otherwise wait for clients and engines that share another:
-connects for each second of it are what one core does. The yardstick is a bare aiohttp handler on the same core that
-verifies the same tokens, connected to by the same number of clients in the same rounds.
+The unit is connects for each second of the server's CPU time, which is what one core does: the clients and the engines
+share the other core, and the server's core would wait for them. The yardstick is a bare aiohttp handler on the same
+core that verifies the same tokens, with as many clients in the same rounds.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from dataclasses import dataclass
 
 from bench.cores import Cores
 from bench.report import COUNT, RATIO, Figure, figure, ratios
-from bench.sockets.client.connect_attempts import Arrived
+from bench.sockets.client.connect_attempts import ConnectSummary
 from bench.sockets.client.remote import Remote
 from bench.sockets.machine.bare_loop import bare_turn
 from bench.sockets.machine.usage import cpu_seconds
 from bench.sockets.server_process import state
-from bench.sockets.service_stack import LiveServer, world
+from bench.sockets.service_stack import LiveServer, service_stack
 from tests.support.eventually import eventually
 
 GOAL = 0.5
@@ -26,13 +26,13 @@ GROUP = "authenticated connects"
 
 async def measure(cores: Cores, *, quick: bool) -> list[Figure]:
     """Return the rates of the service and of the bare handler, their ratio, and the longest stall."""
-    people, rounds = (1000, 3) if quick else (5000, 5)
+    users, rounds = (1000, 3) if quick else (5000, 5)
     rates, bare_rates, turns = [], [], []
     async with (
-        world(cores, people) as service,
+        service_stack(cores, users) as service,
         service.bare_server() as bare,
-        service.people(0) as clients,
-        service.people(1, bare) as bare_clients,
+        service.clients(0) as clients,
+        service.clients(1, bare) as bare_clients,
     ):
         first = await _rates(service.live, clients, service.tokens(service.followers))
         await _rates(bare, bare_clients, service.tokens(service.followers))
@@ -56,7 +56,7 @@ async def measure(cores: Cores, *, quick: bool) -> list[Figure]:
             limit="aiohttp's handshake and one token, without streams, positions, registration, limits or metrics",
         ),
         figure(GROUP, "by the clock, engines and clients on the other core", "/s", [rate.clock for rate in rates]),
-        figure(GROUP, "first ones, whose feeds have to be built", "/s", [first.core]),
+        figure(GROUP, "first connects, whose feeds have to be built", "/s", [first.core]),
         figure(GROUP, "attempts that failed and were repeated", COUNT, [failed], at_most=0, limit="no refusal"),
         *now.figures(f"{AT_ONCE} connecting at a time", turns),
     ]
@@ -73,14 +73,14 @@ class _Rates:
 
 async def _rates(server: LiveServer, clients: Remote, tokens: list[str]) -> _Rates:
     """Connect one client for each token, once those of the round before have gone."""
-    await clients.call("leave")
+    await clients.call("disconnect_all")
 
     async def all_gone() -> bool:
         return (await state(server.port)).connections == 0
 
     await eventually(all_gone, within=60)
     used = cpu_seconds(server.pid)
-    arrived: Arrived = await clients.call("enter", tokens, AT_ONCE)
+    arrived: ConnectSummary = await clients.call("connect_all", tokens, AT_ONCE)
     return _Rates(
         core=len(tokens) / (cpu_seconds(server.pid) - used),
         clock=len(tokens) / arrived.seconds,

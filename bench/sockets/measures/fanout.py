@@ -1,8 +1,8 @@
-"""A photo from the fan-out worker to its author's followers, each with one connection of their own.
+"""A photo from the fan-out worker to its author's followers, each with one connection.
 
-The worker reads the followers from PostgreSQL, inserts into their feeds in Redis, whose script announces the photo to
-the live server's process. Beside it, in the same rounds and on the same sockets, one message to a topic that all hear:
-what the way over people costs more than that is the server's search for recipients and its bookkeeping of offsets.
+The worker reads the followers from PostgreSQL and inserts into their feeds in Redis; the script publishes the photo to
+the live server's process. The yardstick, in the same rounds and on the same sockets, is one message to a topic to which
+all of them are subscribed: the difference is the server's lookup of recipients and its bookkeeping of offsets.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from bench.sockets.client.remote import Remote
 from bench.sockets.machine.bare_loop import bare_turn
 from bench.sockets.machine.usage import cpu_seconds
 from bench.sockets.server_process import state
-from bench.sockets.service_stack import SETTLED, World, world
+from bench.sockets.service_stack import SETTLED, ServiceStack, service_stack
 from workers.jobs import publications
 
 GOAL = 2.5
@@ -26,10 +26,10 @@ _AT_ONCE = 100
 async def measure(cores: Cores, *, quick: bool) -> list[Figure]:
     """Return the cost of both ways, their ratio, and the longest stall."""
     followers, rounds, photos = (1000, 3, 4) if quick else (5000, 7, 12)
-    async with world(cores, followers) as service, service.people(0) as clients:
+    async with service_stack(cores, followers) as service, service.clients(0) as clients:
         topic = publications.user_topic(service.author)
-        await clients.call("enter", service.tokens(service.followers), _AT_ONCE, topic)
-        # Feeds that were built a moment ago are asked about once more, since their owner may just have unfollowed.
+        await clients.call("connect_all", service.tokens(service.followers), _AT_ONCE, topic)
+        # For a few seconds after a feed is built, insertions verify the follow again; that is not the normal case.
         await asyncio.sleep(SETTLED)
         spread, single, turns = [], [], []
         for number in range(rounds + 1):
@@ -49,29 +49,29 @@ async def measure(cores: Cores, *, quick: bool) -> list[Figure]:
             RATIO,
             ratios(spread, single),
             at_most=GOAL,
-            limit="one message to a topic that the same sockets hear: no search for recipients, no offsets",
+            limit="one message to a topic of the same sockets: no lookup of recipients, no offsets",
         ),
         *now.figures("connecting and fanning out", turns),
     ]
 
 
-async def _spread(service: World, clients: Remote, count: int) -> float:
+async def _spread(service: ServiceStack, clients: Remote, count: int) -> float:
     """Return the live server's CPU for each delivery of some photos, one photo at a time, in microseconds."""
     photos = [await service.new_photo() for _ in range(count)]
     before = cpu_seconds(service.live.pid)
     for photo in photos:
         await clients.call("expect", 1)
         await service.fan_out(photo)
-        await clients.call("gathered")
+        await clients.call("wait_for_all")
     return (cpu_seconds(service.live.pid) - before) / (count * len(service.followers)) * 1e6
 
 
-async def _single(service: World, clients: Remote, count: int) -> float:
+async def _single(service: ServiceStack, clients: Remote, count: int) -> float:
     """Return the same for messages to a topic."""
     topic = publications.user_topic(service.author)
     before = cpu_seconds(service.live.pid)
     for number in range(count):
         await clients.call("expect", 1)
         await service.stores.publisher.to_topic(topic, message(number))
-        await clients.call("gathered")
+        await clients.call("wait_for_all")
     return (cpu_seconds(service.live.pid) - before) / (count * len(service.followers)) * 1e6

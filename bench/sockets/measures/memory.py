@@ -1,8 +1,8 @@
-"""Memory of idle connections, both streams subscribed: the process's, and what the kernel adds.
+"""Memory of idle connections with both streams: of the process, and of the kernel.
 
-The cost of one is the growth from some connections to many, divided by how many came: so what the process needs anyway
-is not in it. The kernel's growth is that of the whole machine, both ends of each connection and the clients' epoll
-included, since both ends are here.
+The cost of one connection is the growth from few connections to many, divided by the difference, so the fixed memory of
+the process is not included. The kernel's growth is that of the whole machine: both ends of each connection and the
+clients' epoll entries are here.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from bench.report import RATIO, Figure, figure
 from bench.sockets.machine.bare_loop import bare_turn
 from bench.sockets.machine.usage import cpu_seconds, kernel_memory, resident_bytes
 from bench.sockets.server_process import State, state
-from bench.sockets.service_stack import World, world
+from bench.sockets.service_stack import ServiceStack, service_stack
 
 GOAL = 1.0
 WANTED = 20_000
-SPARE_FILES = 1_000  # of a process: engines, logs, what it listens on
+SPARE_FILES = 1_000  # of a process: engines, logs, listening sockets
 _AT_ONCE = 100
 _CLIENTS = 2  # processes, each with a loopback address of its own
 _IDLE = 0.1  # share of a core: pings go on
@@ -30,7 +30,7 @@ _SETTLE_DEADLINE = 30.0  # seconds
 
 @dataclass(frozen=True, kw_only=True)
 class _Growth:
-    """Bytes for each connection, and the process at the end."""
+    """Bytes for each connection, and the state of the process at the end."""
 
     process: float
     slab: float
@@ -63,14 +63,14 @@ async def measure(cores: Cores, *, quick: bool) -> list[Figure]:
 
 
 async def _growth(cores: Cores, few: int, many: int) -> _Growth:
-    async with world(cores, many) as service, AsyncExitStack() as stack:
+    async with service_stack(cores, many) as service, AsyncExitStack() as stack:
         turn = await bare_turn(cores)
-        clients = [await stack.enter_async_context(service.people(number)) for number in range(1 + _CLIENTS)]
-        await clients[0].call("enter", service.tokens(service.followers[:few]), _AT_ONCE)
+        clients = [await stack.enter_async_context(service.clients(number)) for number in range(1 + _CLIENTS)]
+        await clients[0].call("connect_all", service.tokens(service.followers[:few]), _AT_ONCE)
         await _settle(service)
         process, kernel = resident_bytes(service.live.pid), kernel_memory()
         for client, share in zip(clients[1:], _shares(service.tokens(service.followers[few:])), strict=True):
-            await client.call("enter", share, _AT_ONCE)
+            await client.call("connect_all", share, _AT_ONCE)
         await _settle(service)
         grown, after = resident_bytes(service.live.pid), kernel_memory()
         now = await state(service.live.port)
@@ -90,8 +90,8 @@ def _shares(tokens: list[str]) -> list[list[str]]:
     return [tokens[start : start + size] for start in range(0, len(tokens), size)]
 
 
-async def _settle(service: World) -> None:
-    """Wait until the server has nothing to do but pings."""
+async def _settle(service: ServiceStack) -> None:
+    """Wait until the server is idle except for pings."""
     async with asyncio.timeout(_SETTLE_DEADLINE):
         busy = 1.0
         while busy > _IDLE:

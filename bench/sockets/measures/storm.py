@@ -1,8 +1,8 @@
-"""A storm: many come back at once and recover, while others are connected and hear a steady trickle.
+"""A reconnect storm: many clients come back at once and recover, while others stay connected and receive publications.
 
-The network of the many is lost, a photo reaches their feeds meanwhile, then all of them return within a second. How
-late the trickle is for those who stayed is measured from that loss until the last one is back. The yardstick is the
-same storm at a bare aiohttp handler on the same core, in turns with ours.
+The network of the many is cut, a photo reaches their feeds meanwhile, and then all of them return within a second. The
+delays of regular publications to the clients that stayed are measured from the cut until the last client is back. The
+yardstick is the same storm at a bare aiohttp handler on the same core, in turns with ours.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ import orjson
 from bench.cores import Cores
 from bench.report import COUNT, RATIO, Figure, figure, percentile, ratios
 from bench.sockets.bare_server import PUBLISH
-from bench.sockets.client.connect_attempts import Arrived
-from bench.sockets.client.live_clients import sent_now
+from bench.sockets.client.connect_attempts import ConnectSummary
+from bench.sockets.client.live_clients import timestamped_document
 from bench.sockets.client.remote import Remote
 from bench.sockets.machine.bare_loop import bare_turn
 from bench.sockets.server_process import state
-from bench.sockets.service_stack import World, world
+from bench.sockets.service_stack import ServiceStack, service_stack
 from channels.bus.envelope import stream_body
 from tests.support.eventually import eventually
 from workers.jobs.publications import NOTIFICATIONS
@@ -44,17 +44,17 @@ Publish = Callable[[Sequence[int]], Awaitable[int]]  # to some users; returns ho
 
 @dataclass(frozen=True, kw_only=True)
 class _Storm:
-    """Delays before and during it, in milliseconds, and what became of those who came back."""
+    """Delays before and during the storm, in milliseconds, and the summary of the reconnects."""
 
     calm: float
     p99: float
     longest: float
-    returned: Arrived
+    returned: ConnectSummary
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Side:
-    """One of the two servers: how it publishes, those who stay connected, and those who come back."""
+    """One of the two servers: its publish function, the clients that stay, and the clients that come back."""
 
     publish: Publish
     calm: Remote
@@ -66,7 +66,7 @@ async def measure(cores: Cores, *, quick: bool) -> list[Figure]:
     """Return the delays at both servers, how long the storms lasted, what failed, and the longest stall."""
     staying, leaving, runs = (300, 1500, 2) if quick else (2000, 10_000, 3)
     async with AsyncExitStack() as stack:
-        service = await stack.enter_async_context(world(cores, staying + leaving))
+        service = await stack.enter_async_context(service_stack(cores, staying + leaving))
         bare = await stack.enter_async_context(service.bare_server())
         http = await stack.enter_async_context(aiohttp.ClientSession(f"http://127.0.0.1:{bare.port}"))
         tokens = service.tokens(service.followers)
@@ -74,10 +74,10 @@ async def measure(cores: Cores, *, quick: bool) -> list[Figure]:
         for number, (server, publish) in enumerate(
             ((service.live, _publisher(service)), (bare, _bare_publisher(http)))
         ):
-            calm = await stack.enter_async_context(service.people(2 * number, server))
-            stormy = await stack.enter_async_context(service.people(2 * number + 1, server))
-            await calm.call("enter", tokens[:staying], _AT_ONCE)
-            await stormy.call("enter", tokens[staying:], _AT_ONCE)
+            calm = await stack.enter_async_context(service.clients(2 * number, server))
+            stormy = await stack.enter_async_context(service.clients(2 * number + 1, server))
+            await calm.call("connect_all", tokens[:staying], _AT_ONCE)
+            await stormy.call("connect_all", tokens[staying:], _AT_ONCE)
             sides.append(_Side(publish=publish, calm=calm, stormy=stormy, staying=service.followers[:staying]))
         ours, theirs, turns = [], [], []
         for _ in range(runs):
@@ -124,15 +124,15 @@ def _returns(group: str, ours: Sequence[_Storm], theirs: Sequence[_Storm]) -> li
 
 
 async def _storm(side: _Side, tokens: list[str], meanwhile: Callable[[], Awaitable[None]]) -> _Storm:
-    """Cut the connections of one side, do something, and let them come back."""
+    """Cut the connections of one side, run `meanwhile`, and let the clients come back."""
     trickle = _Trickle(side.publish, side.staying, side.calm)
     await side.calm.call("take_delays")
     flowing = asyncio.create_task(trickle.run())
     await asyncio.sleep(CALM)
     before = await trickle.delays()
-    await side.stormy.call("leave")
+    await side.stormy.call("disconnect_all")
     await meanwhile()
-    returned: Arrived = await side.stormy.call("come_back", tokens, SPREAD, _DEADLINE)
+    returned: ConnectSummary = await side.stormy.call("reconnect_all", tokens, SPREAD, _DEADLINE)
     trickle.over = True
     await flowing
     during = await trickle.delays()
@@ -144,17 +144,17 @@ async def _storm(side: _Side, tokens: list[str], meanwhile: Callable[[], Awaitab
     )
 
 
-async def _new_photo(service: World) -> None:
+async def _new_photo(service: ServiceStack) -> None:
     await service.fan_out(await service.new_photo())
 
 
 async def _nothing() -> None:
-    """Let nothing reach the feeds: the bare handler has none."""
+    """Do nothing: the bare handler has no feeds that a photo could reach."""
 
 
-def _publisher(service: World) -> Publish:
+def _publisher(service: ServiceStack) -> Publish:
     async def publish(recipients: Sequence[int]) -> int:
-        body = stream_body(NOTIFICATIONS, sent_now())
+        body = stream_body(NOTIFICATIONS, timestamped_document())
         online: int = await service.stores.publisher.to_users(recipients, body)
         return online
 
@@ -163,7 +163,7 @@ def _publisher(service: World) -> Publish:
 
 def _bare_publisher(http: aiohttp.ClientSession) -> Publish:
     async def publish(recipients: Sequence[int]) -> int:
-        publication = {"channel": NOTIFICATIONS, "pub": {"data": orjson.Fragment(sent_now())}}
+        publication = {"channel": NOTIFICATIONS, "pub": {"data": orjson.Fragment(timestamped_document())}}
         text = orjson.dumps({"push": publication}).decode()
         async with http.post(PUBLISH, data=orjson.dumps({"users": list(recipients), "text": text})) as response:
             return int(await response.text())
@@ -172,28 +172,28 @@ def _bare_publisher(http: aiohttp.ClientSession) -> Publish:
 
 
 class _Trickle:
-    """Publish to some of the listeners after the other, regularly, until `over`."""
+    """Publishes regularly, each time to the next few clients, until `over`."""
 
-    def __init__(self, publish: Publish, listeners: Sequence[int], clients: Remote) -> None:
+    def __init__(self, publish: Publish, users: Sequence[int], clients: Remote) -> None:
         self._publish = publish
-        self._listeners = listeners
+        self._users = users
         self._clients = clients
         self._sent = 0
         self.over = False
 
     async def run(self) -> None:
-        """Publish; a publication that is late is not made up for."""
+        """Publish; a late publication is not followed by additional ones."""
         at = 0
         while not self.over:
-            recipients = self._listeners[at : at + RECIPIENTS]
-            at = (at + RECIPIENTS) % len(self._listeners)
+            recipients = self._users[at : at + RECIPIENTS]
+            at = (at + RECIPIENTS) % len(self._users)
             self._sent += len(recipients)
             online = await self._publish(recipients)
-            assert online == len(recipients), f"{len(recipients) - online} of those who stayed are not connected"
+            assert online == len(recipients), f"{len(recipients) - online} of the clients that stayed are not connected"
             await asyncio.sleep(INTERVAL)
 
     async def delays(self) -> list[float]:
-        """Return the delays, in milliseconds, of all that was sent since the last question, once it has arrived."""
+        """Wait for everything sent since the last call, and return its delays in milliseconds."""
         sent, self._sent = self._sent, 0
         found: list[float] = []
 

@@ -1,4 +1,4 @@
-"""What has to be installed before the peers can run."""
+"""Programs and packages that the peers need."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ _NODE_PACKAGES = Path(__file__).parent / "node_modules"
 
 
 class MissingPeersError(Exception):
-    """Name what is missing."""
+    """A peer cannot run; the message lists what is missing."""
 
 
 def program(name: str) -> str | None:
-    """Return where a program is, looking also where administrators' programs are."""
+    """Return the path of a program; /usr/sbin is searched too."""
     return shutil.which(name, path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin")
 
 
 def require_peers() -> None:
-    """Raise `MissingPeersError` unless everything is there."""
+    """Raise `MissingPeersError` unless everything is installed."""
     programs = [name for name in ("nginx", "node", "gcc", "taskset") if program(name) is None]
     files = [
         str(path) for path in (NCHAN_MODULE, _NODE_PACKAGES / "ws", _NODE_PACKAGES / "socket.io") if not path.exists()

@@ -1,4 +1,4 @@
-"""nginx with nchan: one worker, WebSocket subscribers, messages by POST over a connection that is kept."""
+"""nginx with nchan: one worker, WebSocket subscribers, messages by POST over a persistent connection."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from pathlib import Path
 import psutil
 
 from bench.cores import Cores
-from bench.sockets.client.handshake import Manners, Step, websocket_upgrade
-from bench.sockets.machine.processes import listens, serving
+from bench.sockets.client.handshake import Opening, Step, websocket_upgrade
+from bench.sockets.machine.processes import accepts_connections, run_server
 from bench.sockets.peers.installed import NCHAN_MODULE, program
 from bench.sockets.peers.peer import Peer, Running
 from tests.engines.private import free_port
 from tests.support.eventually import eventually
 
-# What would only cost is off: no access log, no compression; messages are kept in memory, for seconds.
+# Costs without use here are off: no access log, no compression. Messages are kept in memory, for seconds.
 _CONFIGURATION = """\
 daemon off;
 worker_processes 1;
@@ -49,17 +49,17 @@ http {{
 """
 
 
-class NchanDialect:
+class NchanProtocol:
     """Open the subscriber's WebSocket; POST to the publisher's location."""
 
-    manners = Manners(upgrade=websocket_upgrade("/subscribe"))
-    receipt = b"HTTP/1.1 20"
+    opening = Opening(request=websocket_upgrade("/subscribe"))
+    acknowledgement = b"HTTP/1.1 20"
 
     def steps(self, number: int) -> Sequence[Step]:  # noqa: ARG002 - all clients are alike
-        """Return nothing: who is connected is subscribed."""
+        """Return no steps: every connected client is subscribed."""
         return ()
 
-    def published(self, body: bytes) -> bytes:
+    def encode(self, body: bytes) -> bytes:
         """Return the request."""
         return b"POST /publish HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
 
@@ -72,11 +72,11 @@ async def _run(folder: Path, cores: Cores) -> AsyncIterator[Running]:
     file = folder / "nginx.conf"
     file.write_text(_CONFIGURATION.format(module=NCHAN_MODULE, folder=folder, port=port, temporary=temporary))
     binary = program("nginx") or "nginx"
-    command = cores.serving([binary, "-p", str(folder), "-c", str(file), "-e", "stderr"])
-    async with serving(command, name="nginx", folder=folder, ready=lambda: listens(port)) as master:
-        # The master listens already while its worker is still being made.
+    command = cores.on_server_core([binary, "-p", str(folder), "-c", str(file), "-e", "stderr"])
+    async with run_server(command, name="nginx", folder=folder, ready=lambda: accepts_connections(port)) as master:
+        # The master listens before its worker has started.
         (worker,) = await eventually(psutil.Process(master).children)
-        yield Running(pid=worker.pid, port=port, publish_port=port, dialect=NchanDialect())
+        yield Running(pid=worker.pid, port=port, publish_port=port, protocol=NchanProtocol())
 
 
 NCHAN = Peer(name="nginx + nchan", run=_run)

@@ -1,4 +1,4 @@
-"""What every peer is to the measurement: a name, and a way to run it."""
+"""A peer as the measurement sees it: a name, and a function that runs it."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.cores import Cores
-from bench.sockets.client.broadcast_clients import Dialect
+from bench.sockets.client.broadcast_clients import PeerProtocol
 
 
 @dataclass(frozen=True, kw_only=True)
 class Running:
-    """A server that runs: `pid` is the process whose CPU counts, `publish_port` where messages are brought."""
+    """A running server: `pid` is the process whose CPU time counts, `publish_port` takes the messages."""
 
     pid: int
     port: int
     publish_port: int
-    dialect: Dialect
+    protocol: PeerProtocol
 
 
 @dataclass(frozen=True, kw_only=True)
 class Peer:
-    """A server that can be run for the time of a block, on the server's core, with its files in a folder."""
+    """A server that runs on the server's core until the end of a block, with its files in a folder."""
 
     name: str
     run: Callable[[Path, Cores], AbstractAsyncContextManager[Running]]

@@ -1,5 +1,5 @@
-// The publisher's way in, the same for every peer in Node: a TCP connection that brings a 32-bit big-endian length and
-// as many bytes for each message.
+// The publisher's port, the same for every peer in Node: a TCP connection that carries each message as a 32-bit
+// big-endian length and as many bytes.
 import net from "node:net";
 
 export function listenForMessages(port, publish) {

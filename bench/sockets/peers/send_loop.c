@@ -1,8 +1,8 @@
-/* The floor: the same bytes to every connected socket with one send(2) each, and nothing else.
+/* The lower bound: the same bytes to every connected socket with one send(2) each, and nothing else.
  *
- * send_loop CLIENT_PORT COMMAND_PORT: whoever connects to the first port is welcomed with a frame, and then sent to; what
- * arrives on the second, a 32-bit big-endian length and as many bytes, is a frame. Frames that arrived together leave in
- * one send. */
+ * send_loop CLIENT_PORT COMMAND_PORT: each client of the first port gets one frame at once, and then every published
+ * frame. A frame is published on the second port as a 32-bit big-endian length and as many bytes. Frames that arrive
+ * together leave in one send. */
 
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -55,7 +55,7 @@ static void watch(int epoll, int descriptor) {
         fail("epoll_ctl");
 }
 
-/* Move the whole frames that have arrived to the front of `outgoing`; return their length. */
+/* Move the complete frames that have arrived to the front of `outgoing`; return their length. */
 static size_t take_frames(void) {
     size_t at = 0, length = 0;
     while (filled - at >= 4) {
@@ -77,7 +77,7 @@ static size_t take_frames(void) {
     return length;
 }
 
-static void admit(int client) {
+static void add_client(int client) {
     if (client_count == MAX_CLIENTS)
         fail("too many clients");
     clients[client_count++] = client;
@@ -126,7 +126,7 @@ int main(int argc, char **argv) {
             else if (ready != for_clients)
                 command(ready);
             else
-                admit(accept_from(for_clients));
+                add_client(accept_from(for_clients));
         }
     }
 }

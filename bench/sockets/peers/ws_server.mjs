@@ -1,4 +1,4 @@
-// Node `ws`: the broadcast of its documentation, a loop over the clients. The bytes go out as they came in, as text.
+// Node `ws`: the broadcast of its documentation, a loop over the clients. The bytes are sent unchanged, as text.
 import { WebSocket, WebSocketServer } from "ws";
 
 import { listenForMessages } from "./publisher.mjs";

@@ -13,7 +13,7 @@ from bench.report import Figure, figure
 
 
 async def measure(name: str, quick: bool) -> list[Figure]:
-    """Return a figure, or break down."""
+    """Return a figure, or raise."""
     if name == "broken":
         raise RuntimeError("no engine")
     return [
@@ -22,7 +22,7 @@ async def measure(name: str, quick: bool) -> list[Figure]:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "groups", "good"),
+    ("arguments", "groups", "succeeded"),
     [
         (["fast"], {"fast": "thorough"}, True),
         (["fast", "--quick"], {"fast": "quick"}, True),
@@ -31,14 +31,14 @@ async def measure(name: str, quick: bool) -> list[Figure]:
         ([], {"fast": "thorough", "slow": "thorough"}, False),
     ],
 )
-def test_what_was_measured_is_kept(
-    arguments: list[str], groups: dict[str, str], good: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_figures_are_written_even_if_a_benchmark_fails(
+    arguments: list[str], groups: dict[str, str], succeeded: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The named benches run, all without names; one that breaks down takes nothing away from the others."""
+    """The named benchmarks run, without names all; a failing one does not affect the others."""
     monkeypatch.setattr(sys, "argv", ["bench", *arguments])
     benches = {"fast": "…", "slow": "…", "broken": "…"}
-    outcome = run("bench", benches, measure, tmp_path / "figures.json")
-    kept = json.loads((tmp_path / "figures.json").read_text())
-    assert {item["group"]: item["name"] for item in kept["figures"]} == groups
-    assert outcome.good is good
-    assert outcome.broken == (["broken"] if "broken" in arguments or not arguments else [])
+    result = run("bench", benches, measure, tmp_path / "figures.json")
+    written = json.loads((tmp_path / "figures.json").read_text())
+    assert {item["group"]: item["name"] for item in written["figures"]} == groups
+    assert result.succeeded is succeeded
+    assert result.failed == (["broken"] if "broken" in arguments or not arguments else [])

@@ -1,4 +1,4 @@
-"""Reading the machine: cores, CPU time, memory, late event loops."""
+"""Cores, CPU time, memory, and stalls of event loops."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from bench.cores import TooFewCoresError, share_out
+from bench.cores import TooFewCoresError, assign_cores
 from bench.sockets.machine.stalls import CollectionWatch, StallWatch
 from bench.sockets.machine.usage import buffer_pages_of, cpu_seconds, resident_bytes, slab_of
 from tests.support.eventually import eventually
@@ -21,34 +21,34 @@ UDP: inuse 2 mem 99
 
 
 def test_the_server_has_a_core_of_its_own() -> None:
-    """One core is the server's, and all others are everybody else's."""
-    cores = share_out({3, 1, 2})
+    """One core is the server's, and all others are for the rest."""
+    cores = assign_cores({3, 1, 2})
     assert (cores.server, cores.others) == (1, frozenset({2, 3}))
-    assert cores.serving(["nginx", "-v"]) == ["taskset", "--cpu-list", "1", "nginx", "-v"]
+    assert cores.on_server_core(["nginx", "-v"]) == ["taskset", "--cpu-list", "1", "nginx", "-v"]
 
 
-def test_the_bench_stays_off_the_server_s_core_for_a_while() -> None:
-    """Within, this process runs on the others only; afterwards on all that it had."""
+def test_the_bench_avoids_the_server_s_core_within_a_block() -> None:
+    """Within the block this process runs on the other cores only; afterwards on all that it had."""
     before = os.sched_getaffinity(0)
     if len(before) < 2:
         with pytest.raises(TooFewCoresError):
-            share_out(before)
+            assign_cores(before)
         return
-    cores = share_out(before)
-    with cores.aside():
+    cores = assign_cores(before)
+    with cores.other_cores_only():
         assert os.sched_getaffinity(0) == cores.others
     assert os.sched_getaffinity(0) == before
 
 
 @pytest.mark.parametrize("available", [set(), {0}])
 def test_one_core_is_too_few(available: set[int]) -> None:
-    """Where servers and clients would share a core, nothing is measured."""
+    """With fewer than two cores nothing is measured."""
     with pytest.raises(TooFewCoresError, match="two cores"):
-        share_out(available)
+        assign_cores(available)
 
 
 def test_cpu_time_of_a_process_is_the_kernel_s() -> None:
-    """The clock of a process, asked by its id, is the one that the process itself reads."""
+    """The CPU clock of a process, read by its id, is the one that the process itself reads."""
     before = time.process_time()
     measured = cpu_seconds(os.getpid())
     assert before <= measured <= time.process_time()
@@ -61,12 +61,12 @@ def test_memory_is_read_from_proc() -> None:
     assert buffer_pages_of(SOCKSTAT) == 7
 
 
-async def test_a_blocked_loop_is_seen() -> None:
-    """What keeps the loop for 30 ms is a stall of about as long, and the longest is remembered."""
+async def test_a_blocked_loop_is_recorded() -> None:
+    """A callback that blocks the loop for 30 ms is a stall of about that length, and the longest is recorded."""
     watch = StallWatch()
     watching = asyncio.create_task(watch.run())
     await asyncio.sleep(0)
-    time.sleep(0.03)  # noqa: ASYNC251 - the very thing that is looked for
+    time.sleep(0.03)  # noqa: ASYNC251 - the blocking call that must be detected
     await eventually(lambda: watch.longest > 0.02)
     longest = watch.longest
     await asyncio.sleep(0.01)
@@ -74,8 +74,8 @@ async def test_a_blocked_loop_is_seen() -> None:
     assert watch.longest >= longest
 
 
-def test_a_run_of_the_garbage_collector_is_seen() -> None:
-    """The longest run is remembered from when the watch is attached until it is detached."""
+def test_a_run_of_the_garbage_collector_is_recorded() -> None:
+    """The longest run is recorded while the watch is attached."""
     watch = CollectionWatch()
     gc.collect()
     assert watch.longest == 0

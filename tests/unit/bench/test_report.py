@@ -20,10 +20,10 @@ from bench.report import figure, percentile, ratios, show
         (None, 2.1, "≥ 2.1", False),
     ],
 )
-def test_the_median_is_held_against_the_goal(
+def test_the_median_is_compared_with_the_goal(
     at_most: float | None, at_least: float | None, goal: str | None, reached: bool | None
 ) -> None:
-    """A goal is reached by the median, whatever the spread; without one nothing is claimed."""
+    """The median decides whether a goal is reached, whatever the spread; without a goal there is no verdict."""
     item = figure("group", "name", "×", [9.0, 1.0, 2.0], at_most=at_most, at_least=at_least, limit="a peer")
     assert (item.median, item.least, item.greatest, item.runs) == (2.0, 1.0, 9.0, 3)
     assert (item.goal, item.reached) == (goal, reached)
@@ -31,7 +31,7 @@ def test_the_median_is_held_against_the_goal(
 
 @pytest.mark.parametrize(("share", "value"), [(0.5, 50), (0.99, 99), (0.999, 100), (1.0, 100), (0.0, 1)])
 def test_percentiles_are_values_that_were_measured(share: float, value: int) -> None:
-    """The nearest rank is taken, in whatever order the values came."""
+    """The nearest rank is taken, whatever the order of the values."""
     assert percentile([*range(100, 0, -1)], share) == value
 
 

@@ -18,7 +18,7 @@ TOKENS = AccessTokens(b"s" * 32)
 
 
 async def test_the_bare_handler_verifies_the_token_and_delivers() -> None:
-    """A client with a good token is connected, counted, and gets what is published to its user until it leaves."""
+    """A client with a good token is connected, counted, and gets what is encode to its user until it leaves."""
     async with TestClient(TestServer(app_of(TOKENS))) as http:
         socket = await http.ws_connect(WEBSOCKET)
         await socket.send_json({"id": 1, "connect": {"token": TOKENS.issue(user_id=7, session="s", role=Role.USER)}})
