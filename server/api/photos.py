@@ -5,6 +5,7 @@ from __future__ import annotations
 import orjson
 from aiohttp import web
 
+from server.actions.photos import PhotoDetails, StagedPhoto, finalise, store
 from server.api.photo_serializer import PhotoSerializer
 from server.edge.api_request import ApiRequest, empty_response, json_response, list_response
 from server.edge.cursors import Cursors
@@ -14,8 +15,8 @@ from server.edge.paging import Pager
 from server.edge.problems import bad_field
 from server.edge.requests import PhotoMetadata, PhotosQuery, PhotoUpdate
 from server.edge.responses import ListResponse, PhotoResponse
-from server.media.uploads import Upload, Uploads
-from storage.blobs.port import Blobs, hold_content, original_key
+from server.media.uploads import Uploads
+from storage.blobs.port import Blobs
 from storage.cache.cards import Cards
 from storage.postgres.database import Database, Transaction
 from storage.stores import photos
@@ -123,7 +124,10 @@ class PhotosApi:
 class UploadApi:
     """`POST /photos`."""
 
-    def __init__(self, uploads: Uploads, blobs: Blobs, idempotency: Idempotency, view: PhotoSerializer) -> None:
+    def __init__(
+        self, db: Database, blobs: Blobs, uploads: Uploads, idempotency: Idempotency, view: PhotoSerializer
+    ) -> None:
+        self._db = db
         self._uploads = uploads
         self._blobs = blobs
         self._idempotency = idempotency
@@ -151,35 +155,32 @@ class UploadApi:
     async def upload(self, request: ApiRequest) -> web.Response:
         """Answer `POST /photos`."""
         async with self._uploads.receive(request.http) as upload:
-            words = _words(upload.texts)
-            print_ = upload.sha256.encode() + orjson.dumps(words.model_dump())
+            metadata = _metadata(upload.texts)
+            fingerprint = upload.sha256.encode() + orjson.dumps(metadata.model_dump())
+            # A repeat is answered without storing its bytes. Of several at once each may store the same bytes, and
+            # then one creates the photo.
+            replayed = await self._idempotency.replay(request, fingerprint)
+            if replayed is not None:
+                return replayed
+            staged = StagedPhoto(
+                source=upload.path,
+                sha256=upload.sha256,
+                size=upload.size,
+                content_type=upload.header.content_type,
+                width=upload.header.width,
+                height=upload.header.height,
+            )
+            lease = await store(self._db, self._blobs, staged)
 
             async def act(tx: Transaction) -> bytes:
-                return await self._keep(tx, request.viewer.user_id, upload, words)
+                details = PhotoDetails(**metadata.model_dump())
+                photo = await finalise(tx, lease, staged, author_id=request.viewer.user_id, details=details)
+                return self._view.render_new(photo)
 
-            return await self._idempotency.create(request, print_, act)
-
-    async def _keep(self, tx: Transaction, author_id: int, upload: Upload, words: PhotoMetadata) -> bytes:
-        # A removal of the same bytes waits for this transaction, and then finds its row.
-        await hold_content(tx, upload.sha256)
-        await self._blobs.put_file(original_key(upload.sha256), upload.path, content_type=upload.header.content_type)
-        photo = await photos.create(
-            tx,
-            author_id=author_id,
-            sha256=upload.sha256,
-            content_type=upload.header.content_type,
-            bytes=upload.size,
-            width=upload.header.width,
-            height=upload.header.height,
-            caption=words.caption,
-            alt_text=words.alt_text,
-            tags=words.tags,
-            location=words.location or None,
-        )
-        return self._view.render_new(photo)
+            return await self._idempotency.create(request, fingerprint, act)
 
 
-def _words(texts: dict[str, list[str]]) -> PhotoMetadata:
+def _metadata(texts: dict[str, list[str]]) -> PhotoMetadata:
     values: dict[str, object] = dict(texts)
     for name in _SINGLE:
         given = texts.get(name)

@@ -52,7 +52,7 @@ def _photos(services: Services) -> list[Endpoint]:
     cursors, view = Cursors(settings.secret), PhotoSerializer(services.engagement, services.media_urls)
     idempotency, counting = Idempotency(db), Counting(services.engagement)
     return [
-        *UploadApi(Uploads(settings.upload_dir, settings.upload), services.blobs, idempotency, view).endpoints(),
+        *UploadApi(db, services.blobs, Uploads(settings.upload_dir, settings.upload), idempotency, view).endpoints(),
         *PhotosApi(db, services.cards, cursors, view).endpoints(),
         *LikesApi(db, counting, cursors).endpoints(),
         *CommentsApi(db, counting, cursors, idempotency).endpoints(),

@@ -13,10 +13,11 @@ from pathlib import Path
 
 import structlog
 
+from server.actions.photos import PhotoDetails, StagedPhoto, post_photo
 from server.demo.story import FOLLOWS, PASSWORD, PHOTOS, USERNAME, USERS, DemoPhoto
 from server.identity.passwords import Passwords
 from server.media.image_header import read_header
-from storage.blobs.port import Blobs, hold_content, original_key
+from storage.blobs.port import Blobs
 from storage.errors import NotFoundError
 from storage.models import Photo, PhotoState
 from storage.postgres.database import Database
@@ -99,22 +100,18 @@ class Demo:
     async def _post(self, author_id: int, picture: DemoPhoto, data: bytes, digest: str) -> Photo:
         with (self._folder / picture.file).open("rb") as file:
             header = read_header(file)
-        async with self._db.transaction() as tx:
-            await hold_content(tx, digest)
-            await self._blobs.put(original_key(digest), data, content_type=header.content_type)
-            return await photos.create(
-                tx,
-                author_id=author_id,
-                sha256=digest,
-                content_type=header.content_type,
-                bytes=len(data),
-                width=header.width,
-                height=header.height,
-                caption=picture.caption,
-                alt_text=picture.alt_text,
-                tags=picture.tags,
-                location=picture.location,
-            )
+        staged = StagedPhoto(
+            source=data,
+            sha256=digest,
+            size=len(data),
+            content_type=header.content_type,
+            width=header.width,
+            height=header.height,
+        )
+        details = PhotoDetails(
+            caption=picture.caption, alt_text=picture.alt_text, tags=picture.tags, location=picture.location
+        )
+        return await post_photo(self._db, self._blobs, staged, author_id=author_id, details=details)
 
     async def _ready(self, photo_ids: Sequence[int]) -> None:
         """Wait until the workers have made the variants: only ready photos can be liked by others."""

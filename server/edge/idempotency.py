@@ -29,6 +29,18 @@ class Idempotency:
     def __init__(self, db: Database) -> None:
         self._db = db
 
+    async def replay(self, request: ApiRequest, fingerprint: bytes) -> web.Response | None:
+        """Return the stored response of a request that was made before with the same key, or None.
+
+        For work that comes before `create` and outside its transaction. Raises a 422 like `create`.
+        """
+        key = _key_of(request.http)
+        if key is None:
+            return None
+        print_ = _fingerprint(request.http, fingerprint)
+        claim = await idempotency.find(self._db, user_id=request.viewer.user_id, key=key, fingerprint=print_)
+        return None if claim.state == "new" else _repeated(claim)
+
     async def create(self, request: ApiRequest, fingerprint: bytes, act: Act) -> web.Response:
         """Answer 201 with what `act` returns (JSON), or with what it returned for the same key before.
 
@@ -41,8 +53,7 @@ class Idempotency:
                 body = await act(tx)
             return json_response(body, status=201)
         user_id = request.viewer.user_id
-        # The same key at another address is another input.
-        print_ = hashlib.sha256(f"{request.http.method} {request.http.path}\n".encode() + fingerprint).hexdigest()
+        print_ = _fingerprint(request.http, fingerprint)
         async with self._db.transaction() as tx:
             claim = await idempotency.claim(tx, user_id=user_id, key=key, fingerprint=print_)
             if claim.state != "new":
@@ -50,6 +61,11 @@ class Idempotency:
             body = await act(tx)
             await idempotency.finish(tx, user_id=user_id, key=key, fingerprint=print_, status=201, response=body)
         return json_response(body, status=201)
+
+
+def _fingerprint(request: web.Request, content: bytes) -> str:
+    # The same key at another address is another input.
+    return hashlib.sha256(f"{request.method} {request.path}\n".encode() + content).hexdigest()
 
 
 def _repeated(claim: idempotency.Claim) -> web.Response:

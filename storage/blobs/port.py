@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from storage.postgres.database import Transaction
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Blob:
@@ -72,15 +70,3 @@ def original_key(sha256: str) -> str:
 def variant_key(sha256: str, name: str) -> str:
     """Return the key of a variant, `name` being e.g. "thumb"."""
     return f"variant/{sha256[:2]}/{sha256}/{name}.jpg"
-
-
-async def hold_content(tx: Transaction, sha256: str, *, alone: bool = False) -> None:
-    """Keep the blobs of one hash from being removed (or, `alone`, from being added) until `tx` ends.
-
-    Who adds a row that points at a hash holds it from before the blob is stored until the row is
-    committed; who removes blobs holds it alone and looks whether a row points at them. Without this a
-    deletion could take away the bytes of a photo that is being uploaded at the same moment. The lock is
-    PostgreSQL's advisory one on the first 63 bits of the hash; a clash of two hashes only makes one wait.
-    """
-    lock = "pg_advisory_xact_lock" if alone else "pg_advisory_xact_lock_shared"
-    await tx.execute(f"SELECT {lock}($1::bigint)", int(sha256[:16], 16) >> 1)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
-from storage.postgres.database import Transaction
+from storage.postgres.database import Queryable, Transaction
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,7 +34,12 @@ async def claim(tx: Transaction, *, user_id: int, key: str, fingerprint: str) ->
         "SELECT pg_try_advisory_xact_lock(hashtextextended($1 || ':' || $2, 0))", str(user_id), key
     ):
         return Claim(state="running")
-    row = await tx.fetchrow(
+    return await find(tx, user_id=user_id, key=key, fingerprint=fingerprint)
+
+
+async def find(db: Queryable, *, user_id: int, key: str, fingerprint: str) -> Claim:
+    """Return the state of a key without claiming it; "new" if no request with it has finished."""
+    row = await db.fetchrow(
         "SELECT fingerprint, status, response FROM idempotency_keys WHERE user_id = $1 AND key = $2", user_id, key
     )
     if row is None:

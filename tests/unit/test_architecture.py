@@ -27,7 +27,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
         "storage": "",
         "storage/postgres": "storage",
         "storage/redis": "storage",
-        "storage/blobs": "storage storage/postgres",
+        "storage/blobs": "storage",
         "storage/embedded": "storage",
         "storage/render": "storage",
         "storage/stores": "storage storage/postgres",
@@ -66,7 +66,9 @@ ALLOWED: Mapping[str, frozenset[str]] = {
         "server/edge": (
             "channels/contract server/identity storage storage/limits storage/postgres storage/render storage/stores"
         ),
-        "server/actions": "channels/bus channels/contract storage storage/cache storage/postgres storage/stores",
+        "server/actions": (
+            "channels/bus channels/contract storage storage/blobs storage/cache storage/postgres storage/stores"
+        ),
         "server/media": "server/edge storage storage/blobs storage/limits storage/postgres storage/stores",
         "server/live": (
             "channels/contract channels/live server/actions server/edge server/identity storage storage/cache "
@@ -76,7 +78,9 @@ ALLOWED: Mapping[str, frozenset[str]] = {
             "channels/bus channels/live server/actions server/edge server/identity server/live server/media storage "
             "storage/blobs storage/cache storage/feeds storage/limits storage/postgres storage/render storage/stores"
         ),
-        "server/demo": "server/identity server/media storage storage/blobs storage/postgres storage/stores",
+        "server/demo": (
+            "server/actions server/identity server/media storage storage/blobs storage/postgres storage/stores"
+        ),
         "server/operation": (
             "server/config server/demo server/errors storage storage/postgres workers/broker workers/errors"
         ),

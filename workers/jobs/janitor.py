@@ -19,6 +19,7 @@ from storage.errors import StorageError
 from storage.limits.revocations import Revocations
 from storage.postgres.database import Database
 from storage.stores import erasure, idempotency, sessions, stuck_photos
+from workers.jobs.contents import ContentRemover
 
 log = structlog.get_logger(__name__)
 
@@ -44,6 +45,7 @@ class Janitor:
     def __init__(self, db: Database, blobs: Blobs, revocations: Revocations) -> None:
         self._db = db
         self._blobs = blobs
+        self._remover = ContentRemover(db, blobs)
         self.revocations = revocations
 
     def chores(self) -> list[PeriodicTask]:
@@ -55,6 +57,7 @@ class Janitor:
             PeriodicTask(name="idempotency_keys", period=600, work=self.purge_keys),
             PeriodicTask(name="refresh_tokens", period=3600, work=self.purge_tokens),
             PeriodicTask(name="unfinished_uploads", period=3600, work=self.sweep_blobs),
+            PeriodicTask(name="unused_contents", period=60, work=self.remove_contents),
             PeriodicTask(name="stuck_photos", period=3600, work=self.announce_stuck),
         ]
 
@@ -80,6 +83,10 @@ class Janitor:
     async def sweep_blobs(self) -> int:
         """Remove the files of uploads that were broken off by a crash."""
         return await self._blobs.sweep(UPLOAD_LIFE)
+
+    async def remove_contents(self) -> int:
+        """Remove contents that unfinished uploads, workers and removals have left."""
+        return await self._remover.sweep()
 
     async def announce_stuck(self) -> int:
         """Have photos processed that somehow were not."""

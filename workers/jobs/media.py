@@ -1,8 +1,8 @@
-"""Handle uploads and deletions: originals become variants, and what no photo points to is removed.
+"""Handle uploads and deletions of photos: make an original's variants, and remove contents that no photo uses.
 
-Blobs are named by their content, so several photos may share them. Whoever stores or removes blobs holds
-the content's lock (`storage.blobs.port.hold_content`): a deletion waits for uploads of the same bytes and
-then sees their rows. Every handler can be repeated at any point.
+Blobs are named by their content, so several photos may share them. Variants are written under a lease of the content
+(`storage.stores.contents`), which keeps a deletion of the same content from removing them. Every handler can be
+repeated at any point.
 """
 
 from __future__ import annotations
@@ -13,21 +13,19 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import structlog
-
-from storage.blobs.port import Blobs, hold_content, original_key, variant_key
+from storage.blobs.port import Blobs, original_key, variant_key
 from storage.errors import NotFoundError
 from storage.events import PhotoDeleted, PhotoUploaded
 from storage.models import Photo, PhotoState
 from storage.postgres.database import Database
-from storage.stores import photos
+from storage.stores import contents, photos
+from storage.stores.contents import Lease
 from workers.errors import Retry
-from workers.images.decode import VARIANTS, Decoded, ImageRejectedError
+from workers.images.decode import Decoded, ImageRejectedError
 from workers.images.pool import Decoder
+from workers.jobs.contents import ContentRemover
 from workers.jobs.context import Handlers, WorkerContext
 from workers.jobs.handlers import EventHandler, on
-
-log = structlog.get_logger(__name__)
 
 
 @asynccontextmanager
@@ -42,22 +40,23 @@ async def open_handlers(context: WorkerContext) -> AsyncIterator[Handlers]:
 
 
 class MediaHandlers:
-    """Make variants and take blobs away; the queue "media"."""
+    """Handlers of the queue "media"."""
 
     def __init__(self, db: Database, blobs: Blobs, decoder: Decoder) -> None:
         self._db = db
         self._blobs = blobs
         self._decoder = decoder
+        self._remover = ContentRemover(db, blobs)
 
     def handlers(self) -> Mapping[str, EventHandler]:
         """Return the handler of each topic."""
         return {**on(PhotoUploaded, self.uploaded), **on(PhotoDeleted, self.deleted)}
 
     async def uploaded(self, event: PhotoUploaded) -> None:
-        """Make an original's variants and let the photo be seen, or say why it cannot be.
+        """Make the variants and mark the photo as ready, or reject it with the reason.
 
-        Raises `Retry` while the original is missing: another attempt may find it, and in the end the event
-        stands among the dead letters for somebody to look at.
+        Raises `Retry` while the original is missing: it may come back, and otherwise the event ends among the dead
+        letters, where an operator sees it.
         """
         photo = (await photos.load(self._db, [event.photo_id])).get(event.photo_id)
         if photo is None or photo.state is not PhotoState.PROCESSING:
@@ -71,24 +70,28 @@ class MediaHandlers:
             async with self._db.transaction() as tx:
                 await photos.mark_rejected(tx, photo.id, reason=str(error))
             return
-        if not await self._publish(photo, decoded):
-            # The photo was deleted meanwhile, or another delivery was faster: leave nothing that is not needed.
-            await self._remove_unreferenced(photo.sha256)
+        async with self._db.transaction() as tx:
+            lease = await contents.acquire(tx, sha256=photo.sha256, size=photo.bytes, content_type=photo.content_type)
+        # Only the content of a deleted photo can be in removal, and then nobody needs the variants.
+        if lease is not None:
+            await self._store(photo, decoded)
+            await self._publish(photo, decoded, lease)
 
     async def deleted(self, event: PhotoDeleted) -> None:
-        """Remove a deleted photo's blobs unless another photo shows the same."""
-        await self._remove_unreferenced(event.sha256)
+        """Remove a deleted photo's blobs unless another photo has the same content."""
+        await self._remover.remove(event.sha256)
 
-    async def _publish(self, photo: Photo, decoded: Decoded) -> bool:
-        async with self._db.transaction() as tx:
-            await hold_content(tx, photo.sha256)
-            await asyncio.gather(
-                *(
-                    self._blobs.put(variant_key(photo.sha256, name), data, content_type="image/jpeg")
-                    for name, data in decoded.variants.items()
-                )
+    async def _store(self, photo: Photo, decoded: Decoded) -> None:
+        await asyncio.gather(
+            *(
+                self._blobs.put(variant_key(photo.sha256, name), data, content_type="image/jpeg")
+                for name, data in decoded.variants.items()
             )
-            return await photos.mark_ready(
+        )
+
+    async def _publish(self, photo: Photo, decoded: Decoded, lease: Lease) -> None:
+        async with self._db.transaction() as tx:
+            ready = await photos.mark_ready(
                 tx,
                 photo.id,
                 width=decoded.width,
@@ -96,19 +99,15 @@ class MediaHandlers:
                 placeholder=decoded.placeholder,
                 exif=decoded.exif,
             )
-
-    async def _remove_unreferenced(self, sha256: str) -> None:
-        async with self._db.transaction() as tx:
-            await hold_content(tx, sha256, alone=True)
-            if await photos.is_referenced(tx, sha256):
-                return
-            keys = [*(variant_key(sha256, name) for name in VARIANTS), original_key(sha256)]
-            await asyncio.gather(*(self._blobs.delete(key) for key in keys))
-        log.info("blobs_removed", sha256=sha256)
+            await contents.release(tx, lease)
+        if not ready:
+            # The photo was deleted meanwhile, and its removal was kept off by the lease; or another delivery of the
+            # event was faster, and the photo needs the variants.
+            await self._remover.remove(photo.sha256)
 
     @asynccontextmanager
     async def _local(self, sha256: str) -> AsyncIterator[Path]:
-        """Lend the original as a local file: the store's own, or a copy for as long as it is needed."""
+        """Yield the original as a local file: the store's own, or a temporary copy."""
         blob = await self._blobs.open(original_key(sha256))
         if blob.path is not None:
             yield blob.path

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -107,6 +108,26 @@ async def test_older_and_newer_schema(empty: Database, empty_dsn: str, folder: P
         await check(empty, folder=folder)
     with pytest.raises(SchemaError, match="newer"):
         await migrate(empty_dsn, folder=folder)
+
+
+PHOTOS = """
+INSERT INTO users (id, username, email, password_hash, display_name) VALUES (1, 'ann', 'a@example.org', '-', 'Ann');
+INSERT INTO photos (id, author_id, sha256, content_type, bytes, width, height, deleted_at)
+SELECT id, 1, repeat(digit, 64), 'image/png', 9, 1, 1, CASE WHEN deleted THEN now() END
+FROM (VALUES (1, 'a', false), (2, 'a', true), (3, 'b', true), (4, 'b', true)) AS v (id, digit, deleted);
+"""
+
+
+async def test_contents_of_an_existing_installation(empty: Database, empty_dsn: str, tmp_path: Path) -> None:
+    """Originals of photos are stored contents; those of deleted photos alone are left to the janitor to remove."""
+    for path in sorted(FOLDER.glob("*.sql"))[:2]:
+        shutil.copy(path, tmp_path)
+    await migrate(empty_dsn, folder=tmp_path)
+    async with empty.connection() as connection:
+        await connection.execute(PHOTOS)
+    await migrate(empty_dsn)
+    rows = await empty.fetch("SELECT left(sha256, 1) AS digit, size, content_type, state FROM contents ORDER BY sha256")
+    assert [tuple(row) for row in rows] == [("a", 9, "image/png", "stored"), ("b", 9, "image/png", "deleting")]
 
 
 async def test_nobody_answers(tmp_path: Path) -> None:

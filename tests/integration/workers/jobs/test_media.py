@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import hashlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from storage.blobs.file import FileBlobs
-from storage.blobs.port import Blob, Blobs, hold_content, original_key, variant_key
+from storage.blobs.port import Blob, Blobs, original_key, variant_key
 from storage.events import PhotoDeleted, PhotoUploaded
 from storage.models import Photo, PhotoState, User
 from storage.postgres.database import Database
 from storage.stores import photos
-from tests.support.community import person, processing_photo, topics
-from tests.support.eventually import eventually
+from tests.support.community import person, topics
+from tests.support.originals import post
 from tests.support.pictures import photograph, talkative_jpeg
 from workers.errors import Retry
 from workers.images.pool import Decoder
@@ -38,10 +37,8 @@ class Studio:
         self.media = MediaHandlers(database, blobs, decoder)
 
     async def upload(self, data: bytes) -> Photo:
-        """Store an original and its row, as the API does."""
-        sha256 = hashlib.sha256(data).hexdigest()
-        await self.blobs.put(original_key(sha256), data, content_type="image/jpeg")
-        return await processing_photo(self.database, self.author, sha256=sha256, width=1, height=1)
+        """Post a photo, as the API does."""
+        return await post(self.database, self.blobs, self.author, data)
 
     async def process(self, photo: Photo) -> Photo | None:
         """Handle the upload and return the photo as it stands then."""
@@ -189,40 +186,6 @@ async def test_shared_content(studio: Studio) -> None:
     await studio.delete(second)
     await studio.clean(second)
     assert await studio.stored(second) == set()
-
-
-async def test_delete_during_upload(studio: Studio) -> None:
-    """A deletion does not take away the bytes of an upload whose row is not committed yet."""
-    old = await studio.upload(ROCKET)
-    await studio.delete(old)
-    async with studio.database.transaction() as tx:
-        await hold_content(tx, old.sha256)
-        await studio.blobs.put(original_key(old.sha256), ROCKET, content_type="image/jpeg")
-        cleaning = asyncio.create_task(studio.clean(old))
-        waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
-        await eventually(lambda: studio.database.fetchval(waiting))
-        photo = await photos.create(
-            tx,
-            author_id=studio.author.id,
-            sha256=old.sha256,
-            content_type="image/jpeg",
-            bytes=len(ROCKET),
-            width=640,
-            height=427,
-            caption="",
-            alt_text="",
-            tags=[],
-            location=None,
-        )
-    await cleaning
-    assert await studio.stored(photo) == {"original"}
-
-
-async def test_uploads_do_not_wait(studio: Studio) -> None:
-    """Uploads of the same bytes do not wait for each other."""
-    async with asyncio.timeout(5), studio.database.transaction() as one, studio.database.transaction() as two:
-        await hold_content(one, "a" * 64)
-        await hold_content(two, "a" * 64)
 
 
 async def test_topics(studio: Studio) -> None:

@@ -1,0 +1,121 @@
+"""Post a photo: the original is stored outside any transaction, then a short one creates the photo and its event.
+
+The order is: stage the bytes, lease their content (`storage.stores.contents`), store the blob, `finalise`. A crash
+before the commit of `finalise` leaves a lease that expires, and the janitor then removes what was stored. Every way of
+uploading ends in `finalise`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from storage.blobs.port import Blobs, original_key
+from storage.errors import UnavailableError
+from storage.models import Photo
+from storage.postgres.database import Database, Transaction
+from storage.stores import contents, photos
+from storage.stores.contents import Lease
+
+REMOVAL_DEADLINE = 10.0  # seconds to wait while the same content is being removed
+STORE_TIMEOUT = 600.0  # seconds; much shorter than a lease, which protects the blob while it is written
+_POLL = (0.02, 0.5)  # seconds: the first and the longest pause between two attempts
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StagedPhoto:
+    """An original that is checked but not stored: its bytes or their file, and what its header says.
+
+    A file may be moved away by the blob store. `sha256` is in hex, `size` in bytes, the others in pixels.
+    """
+
+    source: Path | bytes
+    sha256: str
+    size: int
+    content_type: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PhotoDetails:
+    """What the author says about a photo."""
+
+    caption: str
+    alt_text: str
+    tags: Sequence[str]
+    location: str | None
+
+
+async def post_photo(
+    db: Database, blobs: Blobs, staged: StagedPhoto, *, author_id: int, details: PhotoDetails
+) -> Photo:
+    """Store an original and create its photo in state `processing`; raise `NotFoundError` or `UnavailableError`."""
+    lease = await store(db, blobs, staged)
+    async with db.transaction() as tx:
+        return await finalise(tx, lease, staged, author_id=author_id, details=details)
+
+
+async def store(
+    db: Database,
+    blobs: Blobs,
+    staged: StagedPhoto,
+    *,
+    removal_deadline: float = REMOVAL_DEADLINE,
+    timeout: float = STORE_TIMEOUT,
+) -> Lease:
+    """Store an original and return the lease under which `finalise` creates its photo.
+
+    Raises `UnavailableError` when the blob store takes longer than `timeout`, or when a removal of the same content is
+    not over after `removal_deadline` (both in seconds).
+    """
+    lease = await _lease(db, staged, removal_deadline)
+    key = original_key(staged.sha256)
+    try:
+        async with asyncio.timeout(timeout):
+            if isinstance(staged.source, Path):
+                await blobs.put_file(key, staged.source, content_type=staged.content_type)
+            else:
+                await blobs.put(key, staged.source, content_type=staged.content_type)
+    except TimeoutError as error:
+        raise UnavailableError("blobs", f"the original was not stored within {timeout:g} s") from error
+    return lease
+
+
+async def finalise(
+    tx: Transaction, lease: Lease, staged: StagedPhoto, *, author_id: int, details: PhotoDetails
+) -> Photo:
+    """Create the photo of a stored original and end the lease; emits `PhotoUploaded`.
+
+    Raises `UnavailableError` if the lease has expired and the original may be gone: the upload has to be repeated.
+    """
+    await contents.complete(tx, lease)
+    return await photos.create(
+        tx,
+        author_id=author_id,
+        sha256=staged.sha256,
+        content_type=staged.content_type,
+        bytes=staged.size,
+        width=staged.width,
+        height=staged.height,
+        caption=details.caption,
+        alt_text=details.alt_text,
+        tags=details.tags,
+        location=details.location or None,
+    )
+
+
+async def _lease(db: Database, staged: StagedPhoto, deadline: float) -> Lease:
+    loop = asyncio.get_running_loop()
+    end, (pause, longest) = loop.time() + deadline, _POLL
+    while True:
+        async with db.transaction() as tx:
+            lease = await contents.acquire(tx, sha256=staged.sha256, size=staged.size, content_type=staged.content_type)
+        if lease is not None:
+            return lease
+        if loop.time() + pause > end:
+            raise UnavailableError("blobs", "the same original is being removed")
+        await asyncio.sleep(pause)
+        pause = min(2 * pause, longest)

@@ -1,0 +1,132 @@
+"""Contents: the originals in the blob store, named by their SHA-256, and the leases that protect them.
+
+Blobs are read and written outside transactions, so a short transaction comes before and after each blob operation:
+
+    storing ──complete──▶ stored          `acquire` creates the row, or adds a lease to the existing one
+       └────────┬──────────┘
+          begin_removal                   only without a photo and without a lease that lasts
+                ▼
+            deleting ──end_removal──▶ (no row)
+
+A content in state `deleting` cannot be leased, so no blob is written while blobs of the same content are deleted.
+A removal locks the row of the content first and decides in later statements, which see what was committed before the
+lock was granted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from storage.errors import UnavailableError
+from storage.postgres.database import Queryable, Transaction
+
+LEASE_TTL = timedelta(hours=1)  # far longer than an original or its variants take to be written
+REMOVAL_STALE = timedelta(minutes=5)  # far longer than a removal runs before it gives up
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Lease:
+    """Protection of one content against removal; it ends with `complete` or `release`, or expires."""
+
+    id: int
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Removal:
+    """The removal of one content in progress; `since` tells it from an earlier or later one."""
+
+    sha256: str
+    since: datetime
+
+
+async def acquire(
+    tx: Transaction, *, sha256: str, size: int, content_type: str, ttl: timedelta = LEASE_TTL
+) -> Lease | None:
+    """Record a content before its blobs are written, and lease it; return None while it is being removed."""
+    # The conflicting row is updated without a change because that locks it and evaluates its newest state.
+    lease_id: int | None = await tx.fetchval(
+        """
+        WITH content AS (
+            INSERT INTO contents AS c (sha256, size, content_type) VALUES ($1, $2, $3)
+            ON CONFLICT (sha256) DO UPDATE SET size = c.size WHERE c.state <> 'deleting'
+            RETURNING sha256)
+        INSERT INTO content_leases (sha256, expires_at) SELECT sha256, now() + $4::interval FROM content
+        RETURNING id""",
+        sha256,
+        size,
+        content_type,
+        ttl,
+    )
+    return None if lease_id is None else Lease(id=lease_id, sha256=sha256)
+
+
+async def complete(tx: Transaction, lease: Lease) -> None:
+    """Mark a leased content as stored and end the lease, in the transaction that creates the photo.
+
+    Raises `UnavailableError` if the lease has expired and the content was or may be removed.
+    """
+    # The content comes before its lease, the order in which a removal locks them. No lock on the content is needed:
+    # until this transaction ends, a removal sees the lease or waits for its row.
+    await tx.execute("UPDATE contents SET state = 'stored' WHERE sha256 = $1 AND state = 'storing'", lease.sha256)
+    if not await release(tx, lease):
+        raise UnavailableError("blobs", "the upload took too long and its original was removed")
+
+
+async def release(tx: Transaction, lease: Lease) -> bool:
+    """End a lease; return False if it had expired and was deleted."""
+    return await tx.execute("DELETE FROM content_leases WHERE id = $1", lease.id) == 1
+
+
+async def begin_removal(tx: Transaction, sha256: str) -> Removal | None:
+    """Mark a content as being deleted, unless a photo or a lease needs it; the blobs are deleted after the commit.
+
+    Return None if nothing is to be done: the content is needed, unknown, or already being deleted by another process.
+    """
+    if not await tx.execute("SELECT FROM contents WHERE sha256 = $1 AND state <> 'deleting' FOR UPDATE", sha256):
+        return None
+    await tx.execute("DELETE FROM content_leases WHERE sha256 = $1 AND expires_at <= now()", sha256)
+    since: datetime | None = await tx.fetchval(
+        """
+        UPDATE contents SET state = 'deleting', deleting_since = clock_timestamp()
+        WHERE sha256 = $1
+          AND NOT EXISTS (SELECT FROM photos WHERE sha256 = $1 AND deleted_at IS NULL)
+          AND NOT EXISTS (SELECT FROM content_leases WHERE sha256 = $1)
+        RETURNING deleting_since""",
+        sha256,
+    )
+    return None if since is None else Removal(sha256=sha256, since=since)
+
+
+async def end_removal(tx: Transaction, removal: Removal) -> None:
+    """Delete the row of a content whose blobs are deleted, so that the same bytes can be uploaded again."""
+    # A removal that another process has taken over meanwhile must not end that one's.
+    await tx.execute(
+        "DELETE FROM contents WHERE sha256 = $1 AND state = 'deleting' AND deleting_since = $2",
+        removal.sha256,
+        removal.since,
+    )
+
+
+async def take_over_removal(tx: Transaction, *, stale_after: timedelta = REMOVAL_STALE) -> Removal | None:
+    """Take over the oldest removal whose process has crashed or failed; return None if there is none."""
+    row = await tx.fetchrow(
+        """
+        UPDATE contents SET deleting_since = clock_timestamp()
+        WHERE sha256 = (
+            SELECT sha256 FROM contents WHERE state = 'deleting' AND deleting_since <= now() - $1::interval
+            ORDER BY deleting_since LIMIT 1 FOR UPDATE SKIP LOCKED)
+        RETURNING sha256, deleting_since""",
+        stale_after,
+    )
+    return None if row is None else Removal(sha256=row["sha256"], since=row["deleting_since"])
+
+
+async def with_expired_leases(db: Queryable, *, limit: int) -> list[str]:
+    """Return the hashes of contents whose lease expired: an upload or a worker did not finish."""
+    rows = await db.fetch(
+        "SELECT DISTINCT sha256 FROM content_leases WHERE expires_at <= now() LIMIT $1",
+        limit,
+    )
+    return [row["sha256"] for row in rows]

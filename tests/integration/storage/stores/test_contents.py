@@ -1,0 +1,170 @@
+"""Contents and their leases in a real database."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from storage.errors import UnavailableError
+from storage.postgres.database import Database, Transaction
+from storage.stores import contents, photos
+from storage.stores.contents import Lease, Removal
+from tests.support.community import person, processing_photo
+from tests.support.locks import somebody_waits
+from tests.support.originals import LEASES_AGE, REMOVALS_AGE
+
+pytestmark = pytest.mark.engines
+
+SHA256 = "a" * 64
+
+
+async def _acquire(database: Database) -> Lease | None:
+    async with database.transaction() as tx:
+        return await contents.acquire(tx, sha256=SHA256, size=9, content_type="image/jpeg")
+
+
+async def _leased(database: Database) -> Lease:
+    lease = await _acquire(database)
+    assert lease is not None
+    return lease
+
+
+async def _begin(database: Database) -> Removal | None:
+    async with database.transaction() as tx:
+        return await contents.begin_removal(tx, SHA256)
+
+
+async def _release(database: Database, lease: Lease) -> bool:
+    async with database.transaction() as tx:
+        return await contents.release(tx, lease)
+
+
+async def _complete(database: Database, lease: Lease) -> None:
+    async with database.transaction() as tx:
+        await contents.complete(tx, lease)
+
+
+async def _state(database: Database) -> str | None:
+    state: str | None = await database.fetchval("SELECT state FROM contents WHERE sha256 = $1", SHA256)
+    return state
+
+
+async def test_a_content_is_recorded_before_it_is_stored(database: Database) -> None:
+    """The first lease creates the row in state `storing`; the completion makes it `stored`, for later ones as well."""
+    lease = await _leased(database)
+    row = await database.fetchrow("SELECT state, size, content_type FROM contents WHERE sha256 = $1", SHA256)
+    assert row is not None
+    assert tuple(row) == ("storing", 9, "image/jpeg")
+    await _complete(database, lease)
+    assert await _state(database) == "stored"
+    await _leased(database)
+    assert await _state(database) == "stored"
+
+
+async def test_uploads_of_the_same_bytes_do_not_wait_for_each_other(database: Database) -> None:
+    """Two leases of one content last at the same time, and each ends by itself."""
+    first, second = await _leased(database), await _leased(database)
+    await _complete(database, first)
+    assert await _begin(database) is None
+    assert await _release(database, second)
+    assert await _begin(database) is not None
+
+
+async def test_a_content_with_a_photo_is_not_removed(database: Database) -> None:
+    """A removal begins only after the last photo with the content is deleted."""
+    ann = await person(database, "ann")
+    await _complete(database, await _leased(database))
+    made = [await processing_photo(database, ann, sha256=SHA256) for _ in range(2)]
+    for photo in made:
+        assert await _begin(database) is None
+        async with database.transaction() as tx:
+            await photos.delete(tx, photo.id, author_id=ann.id)
+    assert await _begin(database) is not None
+
+
+async def test_a_content_in_removal_cannot_be_leased(database: Database) -> None:
+    """While blobs are being deleted there is no lease and no second removal; afterwards the content is new."""
+    await _complete(database, await _leased(database))
+    removal = await _begin(database)
+    assert removal is not None
+    assert await _acquire(database) is None
+    assert await _begin(database) is None
+    async with database.transaction() as tx:
+        await contents.end_removal(tx, removal)
+    await _leased(database)
+    assert await _state(database) == "storing"
+
+
+async def test_an_expired_lease_protects_nothing(database: Database) -> None:
+    """An expired lease is listed and does not stop a removal, which takes it away; its holder learns so."""
+    lease = await _leased(database)
+    assert await contents.with_expired_leases(database, limit=9) == []
+    await database.fetch(LEASES_AGE, contents.LEASE_TTL)
+    assert await contents.with_expired_leases(database, limit=9) == [SHA256]
+    assert await _begin(database) is not None
+    with pytest.raises(UnavailableError, match="took too long"):
+        await _complete(database, lease)
+    assert not await _release(database, lease)
+    assert await _state(database) == "deleting"
+
+
+async def test_a_stale_removal_is_taken_over(database: Database) -> None:
+    """A removal that does not end is taken over once it is stale, and the first process cannot end it any more."""
+    await _complete(database, await _leased(database))
+    first = await _begin(database)
+    assert first is not None
+
+    async def take_over() -> Removal | None:
+        async with database.transaction() as tx:
+            return await contents.take_over_removal(tx)
+
+    assert await take_over() is None
+    await database.fetch(REMOVALS_AGE, contents.REMOVAL_STALE + timedelta(seconds=1))
+    second = await take_over()
+    assert second is not None
+    assert await take_over() is None
+    for removal, state in ((first, "deleting"), (second, None)):
+        async with database.transaction() as tx:
+            await contents.end_removal(tx, removal)
+        assert await _state(database) == state
+
+
+async def test_a_removal_waits_for_a_photo_that_is_being_created(database: Database) -> None:
+    """A removal that meets the transaction of a new photo waits for it, and then does nothing."""
+    ann = await person(database, "ann")
+    lease = await _leased(database)
+
+    async def create(tx: Transaction) -> None:
+        await photos.create(
+            tx,
+            author_id=ann.id,
+            sha256=SHA256,
+            content_type="image/jpeg",
+            bytes=9,
+            width=1,
+            height=1,
+            caption="",
+            alt_text="",
+            tags=(),
+            location=None,
+        )
+
+    async with database.transaction() as tx:
+        await contents.complete(tx, lease)
+        removing = asyncio.create_task(_begin(database))
+        await somebody_waits(database)
+        await create(tx)
+    assert await removing is None
+    assert await _state(database) == "stored"
+
+
+async def test_a_lease_waits_for_a_removal_that_begins(database: Database) -> None:
+    """A lease that meets the beginning of a removal waits for it, and is refused."""
+    await _complete(database, await _leased(database))
+    async with database.transaction() as tx:
+        assert await contents.begin_removal(tx, SHA256) is not None
+        leasing = asyncio.create_task(_acquire(database))
+        await somebody_waits(database)
+    assert await leasing is None
