@@ -1,1 +1,1 @@
-"""How processes hear of what happens: names, envelopes, Redis pub/sub, and who is connected where."""
+"""Communication between processes: key and channel names, envelopes, Redis pub/sub, the registry and presence."""

@@ -1,9 +1,8 @@
-"""The names of keys and pub/sub channels that connect writers to the processes that hold sockets.
+"""Names of the Redis keys and pub/sub channels that connect writers to the processes that hold sockets.
 
-People are gathered in slot groups, and a group's registry hash, its people's feeds, what is known of their
-presence and the channels on which that is told share a hash tag, so that one script can insert into feeds, look
-up who is online and publish.
-Topics are spread over the same groups: so a live process of a cluster listens to these slots and to no others.
+Users are divided into slot groups. The registry hash of a group, the feeds of its users, their presence and the
+channels of presence changes share a hash tag, so that one script can insert into feeds, look up who is online and
+publish. Topics are spread over the same groups, so that a live process in a cluster subscribes to these slots only.
 """
 
 from __future__ import annotations
@@ -14,43 +13,46 @@ import zlib
 GROUPS = 16
 PROCESS_ID_LENGTH = 8
 PROCESSES_KEY = b"live:processes"
-"""The sorted set of live processes, by the millisecond at which each last said that it lives."""
+"""Sorted set of live processes; the score is the time of the last heartbeat in milliseconds."""
 
 
 def new_process_id() -> bytes:
-    """Return a fresh name for this process: 8 characters of hexadecimal."""
+    """Return a new random process id: 8 hexadecimal characters."""
     return secrets.token_hex(PROCESS_ID_LENGTH // 2).encode()
 
 
 def registry_key(group: int) -> bytes:
-    """Return the hash that maps a user (id, 8 bytes big-endian) to the concatenated ids of processes."""
+    """Return the key of the hash from user id (8 bytes big-endian) to the concatenated ids of processes."""
     return b"online:{%d}" % group
 
 
 def present_key(group: int) -> bytes:
-    """Return the sorted set of who is said to be online: 0, or the millisecond at which a person left, not yet told."""
+    """Return the key of the sorted set of users announced as online.
+
+    The score is 0, or the millisecond at which the last connection closed while that is not announced yet.
+    """
     return b"present:{%d}" % group
 
 
 def last_seen_key(group: int) -> bytes:
-    """Return the sorted set of who is said to be away, by the millisecond at which they were last online."""
+    """Return the key of the sorted set of users announced as offline; the score is when they were last online."""
     return b"seen:{%d}" % group
 
 
 def channel_prefix(group: int) -> bytes:
-    """Return what, followed by a process id, is the channel on which that process hears of a group's people."""
+    """Return the prefix of the channels for a group's users; a process id follows it."""
     return b"live:{%d}:" % group
 
 
 def process_channels(process_id: bytes) -> list[bytes]:
-    """Return every channel that a live process listens to."""
+    """Return every channel that a live process subscribes to."""
     return [channel_prefix(group) + process_id for group in range(GROUPS)]
 
 
 def topic_channel(name: str) -> bytes:
-    """Return the channel of a topic, such as "photo:<id>", that anybody permitted may listen to.
+    """Return the pub/sub channel of a topic, such as "photo:<id>".
 
-    A name that has a slot group's tag in it keeps to that group, so that scripts with keys there can publish to it.
+    A name that contains a slot group's hash tag stays in that group, so that scripts with keys there can publish to it.
     """
     encoded = name.encode()
     if b"{" in encoded:
@@ -59,12 +61,12 @@ def topic_channel(name: str) -> bytes:
 
 
 def presence_topic(group: int, user_id: int) -> str:
-    """Return the topic on which it is told that a person of a group comes or goes."""
+    """Return the topic of a user's presence changes."""
     return f"{_presence_prefix(group)}{user_id:016x}"
 
 
 def presence_channel_prefix(group: int) -> bytes:
-    """Return what, followed by a user id in 16 hexadecimal digits, is the channel of a presence topic."""
+    """Return the prefix of presence channels; a user id in 16 hexadecimal digits follows it."""
     return topic_channel(_presence_prefix(group))
 
 

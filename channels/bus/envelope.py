@@ -1,9 +1,10 @@
-"""What travels over pub/sub: who it is for, at which offset, and one body for all of them.
+"""Encoding of pub/sub messages: recipients, stream offset, and one body for all of them.
 
-On a process's channel, big-endian: u8 version · u64 offset · u32 count · count × u64 user ids · body.
-The body is a msgpack map: {"stream", "data"} brings a publication, {"control": …} an order. On a
-topic's channel the message is a msgpack map alone: {"data"}, {"control": "close" or "restrict"}, or
-{"presence"}: user id, and the Unix millisecond at which the person was last online, 0 while they are (u64 each).
+On a process's channel, big-endian: u8 version · u64 offset · u32 count · count × u64 user ids · body. The body is a
+msgpack map: {"stream", "data"} for a publication, {"control": …} for an order.
+
+On a topic's channel the message is a msgpack map alone: {"data"}, {"control": "close" or "restrict"}, or {"presence"},
+16 bytes: user id, and the Unix millisecond at which the user was last online, 0 if the user is online (u64 each).
 """
 
 from __future__ import annotations
@@ -21,11 +22,11 @@ _HEAD = struct.Struct(">BQI")
 _PRESENCE = struct.Struct(">QQ")
 
 PRESENCE_HEADER = bytes(msgpack.packb({"presence": bytes(_PRESENCE.size)})[: -_PRESENCE.size])
-"""What stands before the two numbers in a presence message."""
+"""The bytes of a presence message before its two numbers; scripts append these."""
 
 
 class BadEnvelopeError(ChannelsError):
-    """Say that a message on pub/sub is not one that this version reads."""
+    """A pub/sub message that this version cannot decode."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class StreamBody:
 
 @dataclass(frozen=True, slots=True)
 class Revoke:
-    """End the recipients' subscriptions to what belongs to `owner`: to one topic, or to all when None."""
+    """Order to end the recipients' subscriptions to topics of `owner`: to one topic, or to all for None."""
 
     owner: int
     topic: str | None = None
@@ -46,14 +47,14 @@ class Revoke:
 
 @dataclass(frozen=True, slots=True)
 class DisconnectOrder:
-    """Close the recipients' connections: those of one session, or all when None."""
+    """Order to close the recipients' connections: those of one session, or all for None."""
 
     session: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class SessionInput:
-    """Commands of a session of this process; `data` is in the form of its stream."""
+    """Commands of a streaming client of this process; `data` is in the wire format of its stream."""
 
     session: str
     data: bytes | str
@@ -77,14 +78,14 @@ class TopicData:
 
 @dataclass(frozen=True, slots=True)
 class TopicEnd:
-    """End a topic's subscriptions: all of them, or all but its owner's."""
+    """Order to end a topic's subscriptions: all of them, or all but the owner's."""
 
     spare_owner: bool
 
 
 @dataclass(frozen=True, slots=True)
 class PresenceChange:
-    """A person has come, or has gone."""
+    """A user went online or offline."""
 
     user_id: int
     presence: Presence
@@ -94,7 +95,7 @@ TopicMessage = TopicData | TopicEnd | PresenceChange
 
 
 def stream_body(stream: str, data: bytes) -> bytes:
-    """Return the body that brings a publication; `data` is a JSON document."""
+    """Return the body of a publication; `data` is a JSON document."""
     return bytes(msgpack.packb({"stream": stream, "data": data}))
 
 
@@ -103,24 +104,24 @@ def control_body(
 ) -> bytes:
     """Return the body of an order.
 
-    It is control "revoke" with `owner` and `topic` or None for all of the owner's, or "disconnect" with `session` or
-    None for all.
+    `control` is "revoke", with `owner` and with `topic` (None for all of the owner's topics), or "disconnect", with
+    `session` (None for all sessions).
     """
     if control == "revoke":
         narrowed = {} if topic is None else {"topic": topic}
         return bytes(msgpack.packb({"control": "revoke", "owner": owner, **narrowed}))
     if control == "disconnect":
         return bytes(msgpack.packb({"control": "disconnect", "session": session}))
-    raise ValueError(f"there is no order {control!r}")
+    raise ValueError(f"unknown order {control!r}")
 
 
 def session_input_body(session: str, data: bytes | str) -> bytes:
-    """Return the body that brings what a client of a streaming answer says."""
-    return bytes(msgpack.packb({"control": "hear", "session": session, "data": data}))
+    """Return the body that forwards a streaming client's commands."""
+    return bytes(msgpack.packb({"control": "input", "session": session, "data": data}))
 
 
 def topic_body(data: bytes) -> bytes:
-    """Return a topic's message that brings a JSON document."""
+    """Return a topic's message with a JSON document."""
     return bytes(msgpack.packb({"data": data}))
 
 
@@ -130,12 +131,12 @@ def topic_end_body(*, spare_owner: bool) -> bytes:
 
 
 def encode_envelope(user_ids: list[int], body: bytes, *, offset: int = 0) -> bytes:
-    """Return the message of a process's channel, as the scripts build it."""
+    """Return a message for a process's channel, as the scripts build it."""
     return _HEAD.pack(VERSION, offset, len(user_ids)) + struct.pack(f">{len(user_ids)}Q", *user_ids) + body
 
 
 def decode_envelope(message: bytes) -> Envelope:
-    """Return what a message of a process's channel says; raise `BadEnvelopeError`."""
+    """Decode a message of a process's channel; raise `BadEnvelopeError`."""
     try:
         version, offset, count = _HEAD.unpack_from(message)
         if version != VERSION:
@@ -143,11 +144,11 @@ def decode_envelope(message: bytes) -> Envelope:
         user_ids = struct.unpack_from(f">{count}Q", message, _HEAD.size)
         return Envelope(offset, user_ids, _body_of(message[_HEAD.size + 8 * count :]))
     except struct.error as error:
-        raise BadEnvelopeError("cut short") from error
+        raise BadEnvelopeError("truncated") from error
 
 
 def decode_topic_message(message: bytes) -> TopicMessage:
-    """Return what a message of a topic's channel says; raise `BadEnvelopeError`."""
+    """Decode a message of a topic's channel; raise `BadEnvelopeError`."""
     match _unpack(message):
         case {"data": bytes(data)}:
             return TopicData(data)
@@ -171,7 +172,7 @@ def _body_of(packed: bytes) -> StreamBody | Revoke | DisconnectOrder | SessionIn
             return Revoke(owner, topic if isinstance(topic, str) else None)
         case {"control": "disconnect", "session": str() | None as session}:
             return DisconnectOrder(session)
-        case {"control": "hear", "session": str(session), "data": bytes() | str() as data}:
+        case {"control": "input", "session": str(session), "data": bytes() | str() as data}:
             return SessionInput(session, data)
         case _:
             raise BadEnvelopeError("neither a publication nor a known order")

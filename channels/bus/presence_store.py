@@ -1,8 +1,8 @@
-"""Who is online and who was when, in Redis; the scripts that change it tell the presence topics in the same step.
+"""Presence of users in Redis; the scripts that change it publish the change to the presence topic in the same step.
 
-A person is online from the first connection at any process (`registry.lua`) until a while after the last one has
-gone: who comes back in that time was never away. Per slot group there are two sorted sets, of those who are said to
-be online and of the others (see `channels.bus.addressing`), and everybody stands in one of them at most.
+A user is online from the first connection at any process (`registry.lua`) until a grace period after the last one has
+closed; a user who reconnects within it was never offline. Each slot group has two sorted sets, of the users announced
+as online and of those announced as offline (see `channels.bus.addressing`). A user is in at most one of them.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ from channels.bus.redis_client import RedisClient, Script, live_errors
 from channels.contract.ports import Presence
 
 KEPT_SECONDS = 30 * 24 * 3600
-"""How long it is known when somebody was last online."""
+"""How long the time of a user's last presence is retained."""
 
-_CHUNK = 1000  # people a script call: about 2 ms of the engine's time
+_CHUNK = 1000  # users per script call: about 2 ms of Redis' time
 
 
 @dataclass(slots=True)
 class RemovedProcesses:
-    """How many people left with dead processes, and which other processes people are registered at."""
+    """Result of `remove_processes`: how many users left, and the other processes found in the registry."""
 
     left: int = 0
     others: set[bytes] = field(default_factory=set)
 
 
 class PresenceStore:
-    """Read and keep who is online; all methods raise `LiveUnavailableError`."""
+    """The presence of users; all methods raise `LiveUnavailableError`."""
 
     def __init__(self, redis: RedisClient, group_of: Callable[[int], int]) -> None:
         self._group_of = group_of
@@ -47,7 +47,7 @@ class PresenceStore:
         self._remove_script = Script(redis, "clear.lua")
 
     async def read(self, user_id: int) -> Presence:
-        """Return whether a person is online, and when they last were."""
+        """Return whether a user is online, and else when that was last so."""
         group = self._group_of(user_id)
         with live_errors():
             online, last = await self._read_script(
@@ -56,13 +56,15 @@ class PresenceStore:
         return Presence(online=bool(online), last_seen=int(last) or None)
 
     async def expire_departed(self, *, grace: float) -> int:
-        """Announce as away who left `grace` seconds ago and has not come back; return how many."""
+        """Announce users as offline whose last connection closed `grace` seconds ago; return their number."""
         return sum([await self._expire_group(group, int(grace * 1000)) for group in range(GROUPS)])
 
     async def remove_processes(self, dead: Mapping[bytes, int]) -> RemovedProcesses:
-        """Let those leave who are registered at dead processes alone, at the millisecond given with each, or now for 0.
+        """Remove dead processes from the registry.
 
-        It looks once at everybody who is online, in small steps. They are announced by `part`.
+        `dead` maps each process to the millisecond of its last heartbeat, or 0 if that is unknown. Users registered at
+        no other process have left at that time (now for 0); `expire_departed` announces them later. Scans all online
+        users once, in small steps.
         """
         processes: list[Any] = [value for pair in dead.items() for value in pair]
         removed = RemovedProcesses()
@@ -83,6 +85,7 @@ class PresenceStore:
         arguments: list[Any] = [presence_channel_prefix(group), PRESENCE_HEADER]
         expired = 0
         with live_errors():
+            # A full chunk means that there may be more.
             while True:
                 count = int(
                     await self._expire_script(keys=keys, args=[grace_ms, KEPT_SECONDS * 1000, _CHUNK, *arguments])

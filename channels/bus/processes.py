@@ -1,6 +1,6 @@
-"""The live processes of the service, by what each says of itself; who falls silent is dead.
+"""List of the service's live processes; a process without a heartbeat for a deadline is dead.
 
-All times are the engine's, so that no two machines' clocks are compared.
+All times are Redis' own, so that clocks of different machines are never compared.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from channels.bus.redis_client import RedisClient, Script, live_errors
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Beat:
-    """What a process learns by saying that it lives.
+    """Result of a heartbeat.
 
-    `was_unknown` is whether it was not known; `dead` are silent processes for the caller to clear away, each with the
-    millisecond at which it was last alive.
+    `was_unknown` is whether the process was not on the list. `dead` are processes that the caller has to remove, each
+    with the millisecond of its last heartbeat.
     """
 
     was_unknown: bool
@@ -26,7 +26,7 @@ class Beat:
 
 
 class Processes:
-    """Say that this process lives, and learn which others do not; all methods raise `LiveUnavailableError`."""
+    """The list of live processes in Redis; all methods raise `LiveUnavailableError`."""
 
     def __init__(self, redis: RedisClient, process_id: bytes, *, deadline: float) -> None:
         self._redis = redis
@@ -35,7 +35,7 @@ class Processes:
         self._script = Script(redis, "beat.lua")
 
     async def beat(self, *, expire: bool) -> Beat:
-        """Say that this process lives; with `expire`, take over those that have been silent for the deadline."""
+        """Record that this process lives; with `expire`, hand processes past the deadline to this caller alone."""
         arguments: list[Any] = [self._process_id, self._deadline_ms, int(expire)]
         with live_errors():
             was_unknown, dead = await self._script(keys=[PROCESSES_KEY], args=arguments)
@@ -43,7 +43,7 @@ class Processes:
         return Beat(was_unknown=bool(was_unknown), dead={process_id: int(last) for process_id, last in pairs})
 
     async def unknown(self, process_ids: Collection[bytes]) -> list[bytes]:
-        """Return those of these processes that are not among the living: they died without being noticed."""
+        """Return those of these processes that are not on the list: they died without being noticed."""
         if not process_ids:
             return []
         ordered: list[Any] = list(process_ids)
@@ -52,6 +52,6 @@ class Processes:
         return [process_id for process_id, score in zip(ordered, scores, strict=True) if score is None]
 
     async def remove(self, process_ids: Collection[bytes]) -> None:
-        """Take processes off the list: cleared away, or stopped in good order."""
+        """Remove processes that were expired, or that stop in an orderly way."""
         with live_errors():
             await self._redis.execute_command("ZREM", PROCESSES_KEY, *process_ids)

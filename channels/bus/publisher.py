@@ -1,4 +1,4 @@
-"""Send something to people's live connections, or to all who listen to a topic, from any process."""
+"""Publishing to users' live connections, and to the subscribers of a topic, from any process."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from channels.bus.addressing import channel_prefix, registry_key, topic_channel,
 from channels.bus.envelope import encode_envelope, topic_body, topic_end_body
 from channels.bus.redis_client import RedisClient, Script, live_errors, publish
 
-_CHUNK = 4000  # people a script call, so that the engine is not blocked for long
+_CHUNK = 4000  # users per script call, so that Redis is not blocked for long
 
 
 class LivePublisher:
-    """Publish to processes, not people: one message for each process that holds a recipient.
+    """Publishes to processes, not users: one message to each process that holds a recipient's connection.
 
-    Delivery is at most once: who is not connected misses it. What must not be missed goes into a
-    log first, whose script announces it. All methods raise `LiveUnavailableError`.
+    Delivery is at most once: users who are not connected do not receive it. What must not be missed is inserted into a
+    log, whose script publishes it in the same step. All methods raise `LiveUnavailableError`.
     """
 
     def __init__(self, redis: RedisClient, group_of: Callable[[int], int]) -> None:
@@ -25,7 +25,7 @@ class LivePublisher:
         self._announce = Script(redis, "deliver.lua", "send.lua")
 
     async def to_users(self, user_ids: Iterable[int], body: bytes) -> int:
-        """Send a body (see `channels.bus.envelope`) to these people; return how many are online."""
+        """Send a body (see `channels.bus.envelope`) to these users; return how many are online."""
         by_group: dict[int, list[bytes]] = {}
         for user_id in user_ids:
             by_group.setdefault(self._group_of(user_id), []).append(user_field(user_id))
@@ -38,23 +38,23 @@ class LivePublisher:
         return online
 
     async def to_topic(self, name: str, data: bytes) -> None:
-        """Send a JSON document to all who listen to a topic."""
-        await self._tell(name, topic_body(data))
+        """Send a JSON document to all subscribers of a topic."""
+        await self._publish(name, topic_body(data))
 
     async def to_process(self, process_id: bytes, body: bytes) -> bool:
-        """Send an order to one process, whoever is connected there; return whether it lives."""
-        channel = channel_prefix(0) + process_id
+        """Send an order to one process, without recipients; return whether the process lives."""
+        channel = channel_prefix(0) + process_id  # a live process subscribes to the channels of all groups
         with live_errors():
             return bool(await publish(self._redis, channel, encode_envelope([], body)))
 
     async def close_topic(self, name: str) -> None:
-        """End all subscriptions to a topic, since what it is about is gone."""
-        await self._tell(name, topic_end_body(spare_owner=False))
+        """End all subscriptions to a topic whose subject was deleted."""
+        await self._publish(name, topic_end_body(spare_owner=False))
 
     async def restrict_topic(self, name: str) -> None:
-        """End all subscriptions to a topic but its owner's, who alone may hear it from now on."""
-        await self._tell(name, topic_end_body(spare_owner=True))
+        """End all subscriptions to a topic except its owner's, the only one permitted from now on."""
+        await self._publish(name, topic_end_body(spare_owner=True))
 
-    async def _tell(self, name: str, body: bytes) -> None:
+    async def _publish(self, name: str, body: bytes) -> None:
         with live_errors():
             await publish(self._redis, topic_channel(name), body)

@@ -1,8 +1,9 @@
-"""This process's ear: a pub/sub connection to each server on which its channels lie, heard as one.
+"""The pub/sub subscriptions of this process: one connection to each server that owns some of its channels.
 
-On one server that is one connection. On a cluster the channels are sharded: each is heard on the master that owns its
-slot. The listener is told of every loss and of every time that all connections stand again, so that streams can be
-read again by their offsets. What the loss of one connection held is not known, so it counts as the loss of all.
+With one Redis server that is one connection. In a cluster the channels are sharded, and each is subscribed at the
+master that owns its slot. The listener is called on every loss, and again once all connections are subscribed, so that
+streams can be read again from their offsets. It is unknown which messages a lost connection would have delivered, so
+the loss of one counts as the loss of all.
 """
 
 from __future__ import annotations
@@ -29,18 +30,18 @@ ChannelsByServer: TypeAlias = Mapping[Hashable, Sequence[bytes]]  # which of the
 
 
 class PubSubListener(Protocol):
-    """What hears the messages; every method returns at once."""
+    """Callbacks for messages and losses; none may block."""
 
     def message(self, channel: bytes, data: bytes, *, more: bool) -> None:
         """Handle one message; with `more`, another one follows at once."""
         ...
 
     def lost(self) -> None:
-        """Learn that from now on messages may be missed."""
+        """Handle a loss: messages may be missed from now on."""
         ...
 
     def restored(self) -> None:
-        """Learn that from now on all messages of the process's channels arrive."""
+        """Handle the end of a loss: all messages of the process's channels arrive from now on."""
         ...
 
 
@@ -53,10 +54,10 @@ class _Topic:
 
 
 class PubSub:
-    """Listen to fixed channels and to topics that come and go; `deadline` is the longest silence, in seconds.
+    """Subscriptions to the fixed channels of this process, and to topics on demand.
 
-    `has_subscribers` tells whether a topic still has listeners; one that has none is dropped at the next ping.
-    After a loss all topics are forgotten: who listens to one has to subscribe again.
+    `deadline` is the longest silence of a connection in seconds. A topic for which `has_subscribers` returns False is
+    unsubscribed at the next ping. A loss ends all topics: their subscribers have to subscribe again.
     """
 
     def __init__(
@@ -78,25 +79,25 @@ class PubSub:
         self.connected = False
 
     async def run(self) -> None:
-        """Listen until cancelled; connect again for as long as it takes."""
+        """Receive messages until cancelled; reconnect after each loss, with backoff."""
         delay = _BACKOFF[0]
         while True:
             try:
                 await self._run_connected()
             except (RedisError, OSError, TimeoutError) as error:
-                # Connections that stood start the backoff anew; those that never did go on with it.
+                # Losing established connections restarts the backoff; failing to connect continues it.
                 delay = _BACKOFF[0] if self._mark_lost() else min(delay * 2, _BACKOFF[1])
                 log.warning("live_pubsub_lost", error=str(error) or type(error).__name__, retry_seconds=delay)
-                # Whatever befell these connections most likely befell the others. One that was not told of its end
-                # would cost the first command its timeout, before streams could be read again.
+                # The connections for commands probably died of the same cause. One that is dead without notice would
+                # cost the first command its timeout, and delay the recovery of streams by that.
                 self._redis.reconnect()
             finally:
-                self._mark_lost()
+                self._mark_lost()  # also when cancelled
             await asyncio.sleep(delay * random.uniform(0.5, 1.0))
 
     @asynccontextmanager
     async def subscription(self, topic: bytes) -> AsyncIterator[None]:
-        """Make sure that a topic is listened to, and stays so inside; raise `LiveUnavailableError`."""
+        """Subscribe to a topic, and keep it subscribed inside the block; raise `LiveUnavailableError`."""
         entry = self._topics.get(topic)
         is_new = entry is None
         with live_errors():
@@ -108,7 +109,7 @@ class PubSub:
             if is_new:
                 with live_errors():
                     connection.subscribe(topic)
-            # Shielded, since others may wait for the same confirmation.
+            # Shielded: a caller that gives up must not cancel the confirmation for others that wait for it.
             await asyncio.shield(entry.confirmed)
             yield
         finally:
@@ -120,6 +121,7 @@ class PubSub:
                 await self._redis.refresh_slots()
                 by_server = self._channels_by_server()
                 connections = {server: await self._open(server, by_server[server], stack) for server in by_server}
+            # In one step, without an await: whoever sees `connected` may rely on the listener's state.
             self._connections, self.connected = connections, True
             self._listener.restored()
             listening = [connection.listen() for connection in connections.values()]
@@ -137,26 +139,24 @@ class PubSub:
             topic.confirmed.set_result(None)
 
     async def _housekeeping(self) -> None:
-        """Break the silence regularly, and give up topics that nobody wants."""
+        """Ping at a fixed interval, and unsubscribe from topics without subscribers."""
         while True:
             await asyncio.sleep(self._deadline / 2.5)
             for connection in self._connections.values():
                 connection.ping()
             for name in list(self._topics):
                 if self._is_idle(name):
-                    # Forgotten and given up in one go: who wants it from now on subscribes after that.
+                    # In one step: a subscribe from now on finds no entry, and its command follows this one.
                     del self._topics[name]
                     self._connection_of(name).unsubscribe(name)
 
     async def _watch_slots(self, by_server: ChannelsByServer) -> None:
-        """Notice when the channels' slots have other masters, though the connections stand.
-
-        So it is with a master that was cut off from the others. Writers take a process for dead that nobody
-        hears of on the master that they know.
-        """
+        """Raise an error when the channels' slots have moved to other masters while the connections are up."""
+        # A master that was cut off from its cluster keeps its connections, but writers use its successor. There this
+        # process has no subscriptions, and they would take it for dead.
         while True:
             await asyncio.sleep(self._deadline / 2.5)
-            with suppress(RedisError, OSError, TimeoutError):  # a server that is gone is noticed by its silence
+            with suppress(RedisError, OSError, TimeoutError):  # a lost server is detected by its silence
                 await self._redis.refresh_slots()
             if self._channels_by_server() != by_server:
                 raise ConnectionLostError("the channels have moved to other servers")
@@ -178,7 +178,7 @@ class PubSub:
         return connection
 
     def _mark_lost(self) -> bool:
-        """Forget the connections and tell of the loss, once; return whether there were any to lose."""
+        """Drop the connections and call the listener, once per loss; return whether there were connections."""
         if not self.connected:
             return False
         self.connected, self._connections = False, {}
@@ -186,13 +186,13 @@ class PubSub:
         for topic in topics.values():
             if not topic.confirmed.done():
                 topic.confirmed.set_exception(LiveUnavailableError("pub/sub was lost"))
-                topic.confirmed.exception()  # somebody may have stopped waiting
+                topic.confirmed.exception()  # marks the error as retrieved, in case all callers have given up
         self._listener.lost()
         return True
 
 
 async def _until_one_ends(*work: Coroutine[Any, Any, None]) -> None:
-    """Do several things until one of them ends; raise what it raised, when the others have ended, too."""
+    """Run coroutines until the first ends; cancel the others, wait for them, and raise the first one's error."""
     tasks = [asyncio.create_task(item) for item in work]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

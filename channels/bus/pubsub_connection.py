@@ -1,8 +1,8 @@
-"""One pub/sub connection, to a server or to a master of a cluster, that notices its own death.
+"""One pub/sub connection to a server, or to a master of a cluster, that detects its own loss.
 
-The driver's own pub/sub object is not used: it connects again in silence, which would be a gap that
-nobody hears of, and it never notices a peer that swallows packets. Here a peer that is silent for the
-deadline is given up, and so is one that takes a channel away.
+The driver's pub/sub object is not used. It reconnects silently, which would hide a gap, and it never detects a peer
+that drops packets. Here a peer that is silent for the deadline counts as lost, and so does one that ends a
+subscription on its own.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from channels.bus.redis_client import RedisClient, Subscriber
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PubSubCommands:
-    """The commands and the kinds of messages of one sort of pub/sub."""
+    """The commands and message kinds of plain or sharded pub/sub."""
 
     subscribe: str
     unsubscribe: str
@@ -46,7 +46,7 @@ SHARDED = PubSubCommands(
 
 
 class MessageHandler(Protocol):
-    """What is given each message with its channel; returns at once."""
+    """Callback for each message; must not block."""
 
     def __call__(self, channel: bytes, data: bytes, *, more: bool) -> None:
         """Handle one message; with `more`, another one follows at once."""
@@ -54,10 +54,11 @@ class MessageHandler(Protocol):
 
 
 class PubSubConnection:
-    """A connection to a server; `deadline` is the longest silence, in seconds, and has to be broken by `ping`.
+    """A pub/sub connection to one server.
 
-    `subscribed` is given each channel that the server confirms. The methods raise the driver's errors, OSError or
-    TimeoutError when the connection is lost.
+    `deadline` is the longest silence in seconds; call `ping` more often than that. `on_subscribed` is called with each
+    channel that the server confirms. The methods raise the driver's errors, OSError or TimeoutError when the
+    connection is lost.
     """
 
     def __init__(self, on_message: MessageHandler, on_subscribed: Callable[[bytes], None], *, deadline: float) -> None:
@@ -74,7 +75,7 @@ class PubSubConnection:
         self._unsubscribing: Counter[bytes] = Counter()
 
     async def open(self, redis: RedisClient, server: Any, channels: Sequence[bytes]) -> None:
-        """Connect and listen to channels; return when the server has confirmed each."""
+        """Connect and subscribe to channels; return when the server has confirmed all of them."""
         self._commands = SHARDED if redis.sharded else PLAIN
         self._missing = set(channels)
         self._subscriber = await redis.subscriber(server, self)
@@ -85,20 +86,20 @@ class PubSubConnection:
             self._raise_if_ended()
 
     def subscribe(self, channel: bytes) -> None:
-        """Ask to hear a channel; each by itself, since on a cluster they have different slots."""
+        """Subscribe to a channel; one per command, since a cluster's channels have different slots."""
         self._send(self._commands.subscribe, channel)
 
     def unsubscribe(self, channel: bytes) -> None:
-        """Ask to hear a channel no more."""
+        """Unsubscribe from a channel."""
         self._unsubscribing[channel] += 1
         self._send(self._commands.unsubscribe, channel)
 
     def ping(self) -> None:
-        """Have the server say something."""
+        """Make the server reply, which breaks the silence."""
         self._send("PING")
 
     async def listen(self) -> None:
-        """Let messages be handed on until the connection is lost; raise why."""
+        """Wait until the connection is lost, and raise the reason; messages go to the callback meanwhile."""
         while True:
             silence = self._last_received + self._deadline - self._loop.time()
             if silence <= 0:
@@ -112,7 +113,7 @@ class PubSubConnection:
             await self._subscriber.close()
 
     def message_received(self, message: Any, *, more: bool) -> None:
-        """Handle what the server says."""
+        """Handle a message, a reply or an error of the server."""
         self._last_received = self._loop.time()
         if not isinstance(message, list) or len(message) < 3:
             if isinstance(message, Exception):
@@ -125,14 +126,15 @@ class PubSubConnection:
             self._confirmed(channel)
         elif kind == self._commands.unsubscribed:
             if channel not in self._unsubscribing:
-                # A server of a cluster does so when the channel's slot goes to another one.
+                # A cluster's server ends a subscription by itself when the channel's slot moves to another server.
                 self.connection_lost(
                     ConnectionLostError(f"{channel.decode(errors='replace')} has moved to another server")
                 )
+            # Counted, not a set: a channel can be given up, subscribed and given up again before the first reply.
             self._unsubscribing -= Counter([channel])
 
     def connection_lost(self, error: Exception) -> None:
-        """Learn why the connection has ended."""
+        """Record why the connection has ended."""
         if not self._ended.done():
             self._ended.set_result(error)
 

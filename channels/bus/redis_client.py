@@ -1,4 +1,4 @@
-"""What the live layer needs of Redis, be it one server or a cluster."""
+"""Port of the Redis client that the live layer needs, for one server or a cluster, and scripts over it."""
 
 from __future__ import annotations
 
@@ -14,58 +14,58 @@ from channels.contract.errors import LiveUnavailableError
 
 
 class MessageListener(Protocol):
-    """What is told of a connection's messages; every method returns at once."""
+    """Callbacks of a subscriber connection; none may block."""
 
     def message_received(self, message: Any, *, more: bool) -> None:
-        """Take what the server said, be it an error; with `more`, it said something else that follows at once."""
+        """Handle a message or an error of the server; with `more`, another one follows at once."""
         ...
 
     def connection_lost(self, error: Exception) -> None:
-        """Learn that nothing is heard any more, and why."""
+        """Handle the end of the connection; called once, last."""
         ...
 
 
 class Subscriber(Protocol):
-    """A connection on which nobody waits for answers: all that comes is heard."""
+    """A connection in push mode: everything that the server sends goes to the listener."""
 
     def send_command(self, *command: bytes | str | int) -> None:
         """Send a command; raise the driver's `ConnectionError` when the connection has ended."""
         ...
 
     async def close(self) -> None:
-        """End the connection."""
+        """Close the connection."""
         ...
 
 
 class RedisClient(Protocol):
-    """A client of one server, or of a cluster, where each channel has a slot and lies on the master that owns it.
+    """A client of one server, or of a cluster, in which a channel belongs to the master that owns its slot.
 
     Its methods raise the driver's errors.
     """
 
     @property
     def sharded(self) -> bool:
-        """Tell whether it is a cluster: then channels are published to with SPUBLISH and heard with SSUBSCRIBE."""
+        """Return whether this is a cluster, which needs SPUBLISH and SSUBSCRIBE (sharded pub/sub)."""
         ...
 
     async def execute_command(self, *command: Any) -> Any:
-        """Run a command where its first key or its channel lies."""
+        """Run a command on the server of its first key or channel."""
         ...
 
     async def refresh_slots(self) -> None:
-        """Learn anew which server each slot lies on."""
+        """Read again which server owns each slot."""
         ...
 
     def reconnect(self) -> None:
-        """Open other connections for the commands to come, since those that stand may be dead and not told so."""
+        """Use new connections for further commands, since the present ones may be dead without notice."""
         ...
 
     def server_of(self, name: bytes) -> Hashable:
-        """Return the server on which a key or channel lies, as far as it is known; returns at once."""
+        """Return the server of a key or channel by the slots last read; must not block."""
         ...
 
     async def subscriber(self, server: Any, listener: MessageListener) -> Subscriber:
-        """Open a connection that tells `listener` what it hears at a server."""
+        """Open a connection to a server whose messages go to `listener`."""
         ...
 
 
@@ -75,11 +75,11 @@ def live_errors() -> Iterator[None]:
     try:
         yield
     except (RedisError, OSError, TimeoutError) as error:
-        raise LiveUnavailableError(f"redis does not answer: {error}") from error
+        raise LiveUnavailableError(f"redis is unavailable: {error}") from error
 
 
 async def publish(redis: RedisClient, channel: bytes, message: bytes) -> int:
-    """Publish to a channel that live processes hear, and return how many do."""
+    """Publish to a channel; return how many processes received it."""
     return int(await redis.execute_command("SPUBLISH" if redis.sharded else "PUBLISH", channel, message))
 
 

@@ -1,9 +1,9 @@
-"""Keep in Redis which people are connected to this process, so that writers find their connections.
+"""Registration of users at this process in Redis, by which writers find the users' connections.
 
-Who is registered and was away is announced as online in the same step (see `channels.bus.presence_store`).
+A user who was offline is announced as online in the same step (see `channels.bus.presence_store`).
 
-One task writes, so that a registration and its undoing can never overtake each other; what it writes
-is not what was asked for but what is true at the moment of writing, so that late requests do no harm.
+One task writes, so that a registration and its removal cannot overtake each other. It writes whether a user is
+connected at the moment of writing, not what was requested, so a late request does no harm.
 """
 
 from __future__ import annotations
@@ -12,8 +12,6 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
-
-import structlog
 
 from channels.bus.addressing import (
     last_seen_key,
@@ -26,9 +24,7 @@ from channels.bus.envelope import PRESENCE_HEADER
 from channels.bus.redis_client import RedisClient, Script, live_errors
 from channels.contract.errors import LiveUnavailableError
 
-log = structlog.get_logger(__name__)
-
-_CHUNK = 1000  # people a script call: about 2 ms of the engine's time
+_CHUNK = 1000  # users per script call: about 2 ms of Redis' time
 _RETRY_SECONDS = 0.5
 
 
@@ -39,9 +35,9 @@ class _Request:
 
 
 class Registry:
-    """Register people at this process; `is_connected` tells whether a person is connected right now.
+    """The registrations of this process; `is_connected` returns whether a user has a connection here right now.
 
-    `joined` is told of how many people it was announced that they are online.
+    `on_online` is called with the number of users who were announced as online.
     """
 
     def __init__(
@@ -60,13 +56,14 @@ class Registry:
         self._script = Script(redis, "registry.lua")
         self._requests: list[_Request] = []
         self._requested = asyncio.Event()
-        # Whether a write failed that may yet be carried out, after one that was asked for later.
+        # Set when a write failed: Redis may still carry it out, even after a later write. The registrations then have
+        # to be written once more.
         self.uncertain = False
 
     async def register(self, user_ids: Sequence[int]) -> set[int]:
-        """Make sure that these people are found here; return those who were not, until now.
+        """Register these users; return those who were not registered before.
 
-        Raises `LiveUnavailableError`. Who is no longer connected is taken out instead.
+        Users who are no longer connected are removed instead. Raises `LiveUnavailableError`.
         """
         request = _Request(user_ids, asyncio.get_running_loop().create_future())
         self._enqueue(request)
@@ -74,11 +71,11 @@ class Registry:
         return await request.done
 
     def unregister(self, user_id: int) -> None:
-        """Have a person who left taken out soon."""
+        """Schedule the removal of a user whose last connection has ended."""
         self._enqueue(_Request([user_id], None))
 
     async def run(self) -> None:
-        """Write what is asked for, until cancelled."""
+        """Write the requested registrations until cancelled."""
         while True:
             await self._requested.wait()
             self._requested.clear()
@@ -94,13 +91,15 @@ class Registry:
                         request.done.set_result(added.intersection(request.user_ids))
 
     async def unregister_all(self, user_ids: Iterable[int]) -> None:
-        """Take these people out, whatever is true; called once, when the process stops."""
+        """Remove these users whether or not they are connected; called once, when the process stops."""
         with live_errors():
             for group, members in self._by_group(user_ids).items():
                 await self._run_script(group, members, "-" * len(members))
 
     def _users_of(self, request: _Request) -> Iterable[int]:
-        """Return whom a request is still about: who left and is back has a request of their own, which is answered."""
+        """Return the users that a request still concerns."""
+        # A removal leaves out users who are back. They have a registration request of their own, and only that one
+        # may learn that they had been missing.
         return (user_id for user_id in request.user_ids if request.done is not None or not self._is_connected(user_id))
 
     def _enqueue(self, request: _Request) -> None:
@@ -111,7 +110,7 @@ class Registry:
         self.uncertain = True
         for request in requests:
             if request.done is None:
-                self._enqueue(request)
+                self._enqueue(request)  # nothing waits for a removal, so it is retried here
             elif not request.done.done():
                 request.done.set_exception(error)
 
@@ -124,7 +123,7 @@ class Registry:
         ]
         with live_errors():
             writes = [self._run_script(group, chunk, self._flags(chunk)) for group, chunk in chunks]
-            # All of them are over before anything else is written, also where one of them failed.
+            # Wait for all of them even if one fails: a write must not be under way when the next one begins.
             for found in await asyncio.gather(*writes, return_exceptions=True):
                 if isinstance(found, BaseException):
                     raise found
@@ -140,7 +139,7 @@ class Registry:
         added, online = await self._script(keys=keys, args=[*arguments, *map(user_field, user_ids)])
         if online:
             self._on_online(online)
-        return [user_ids[position - 1] for position in added]
+        return [user_ids[position - 1] for position in added]  # Lua counts from 1
 
     def _by_group(self, user_ids: Iterable[int]) -> dict[int, list[int]]:
         groups: dict[int, list[int]] = {}

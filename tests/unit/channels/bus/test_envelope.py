@@ -68,7 +68,7 @@ def test_orders(body: bytes, meaning: object) -> None:
 
 def test_unknown_order_is_a_defect() -> None:
     """An order that does not exist cannot be made."""
-    with pytest.raises(ValueError, match="no order"):
+    with pytest.raises(ValueError, match="unknown order"):
         control_body(control="explode")
 
 
