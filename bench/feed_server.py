@@ -9,8 +9,8 @@ import sys
 import uvloop
 from aiohttp import ClientSession, web
 
-from server.composition.stores import Stores, open_stores
-from server.composition.wiring import api_app, secret_bytes
+from server.composition.backends import Stores, open_stores
+from server.composition.services import api_app, secret_bytes
 from server.config.loading import load_settings
 from server.config.settings import Settings
 from server.identity.passwords import Passwords

@@ -18,13 +18,13 @@ from bench.sockets.machine.stalls import CollectionWatch, StallWatch
 from channels.contract.ports import Ports
 from channels.contract.settings import LiveSettings
 from channels.live import Live, build_live
-from server.composition.stores import open_stores
-from server.composition.wiring import live_app, live_layer
+from server.composition.backends import open_stores
+from server.composition.services import live_app, live_layer
 from server.config.loading import load_settings
 from server.config.section import from_sections
 from server.config.settings import Settings
 from server.live.routes import WEBSOCKET
-from server.operation.collector import Collector
+from server.operation.event_loop import Collector
 from server.operation.health import Health, add_health_routes
 from server.operation.lifecycle import Node, ShutdownOptions, run_node
 from server.operation.listening import bound

@@ -17,8 +17,8 @@ from bench.sockets.client.remote import Remote, remote
 from bench.sockets.machine.processes import run_server
 from bench.sockets.machine.redis import redis_on
 from bench.sockets.server_process import OPENING, command, is_ready
-from server.composition.stores import Stores, open_stores
-from server.composition.wiring import secret_bytes, worker_context
+from server.composition.backends import Stores, open_stores
+from server.composition.services import secret_bytes, worker_context
 from server.config.loading import load_settings
 from server.config.settings import DELIMITER, PREFIX, Settings
 from server.identity.tokens import AccessTokens

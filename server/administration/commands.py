@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from server.composition.brokers import open_broker, routes_of
-from server.composition.engines import reachable
+from server.composition.embedded import reachable
 from server.config.settings import Settings
 from server.identity.passwords import Passwords
 from storage.models import Role, User

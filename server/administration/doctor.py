@@ -14,7 +14,7 @@ from pathlib import Path
 from server.administration.doctor_redis import examine_redis
 from server.administration.findings import MAX_SKEW, Finding, skewed
 from server.composition.brokers import open_broker, routes_of
-from server.composition.engines import reachable
+from server.composition.embedded import reachable
 from server.composition.schemes import is_local
 from server.config.settings import Settings
 from server.errors import ServerError

@@ -11,7 +11,7 @@ import sys
 import structlog
 import typer
 
-from server.cli import deadletters, examine, loadtest, serve, users
+from server.cli import deadletters, loadtest, serve, users
 from server.config.redaction import redact_text
 from server.errors import ServerError
 from storage.errors import ConflictError, EngineError, NotFoundError, SchemaError, UnavailableError
@@ -35,7 +35,7 @@ def build_app() -> typer.Typer:
     )
     serve.add_commands(app)
     loadtest.add_commands(app)
-    examine.add_commands(app)
+    inspection.add_commands(app)
     app.add_typer(users.build(), name="user")
     app.add_typer(deadletters.build(), name="deadletters")
     return app

@@ -14,19 +14,19 @@ import structlog
 from aiohttp import web
 
 from channels.live import Live
+from server.composition.backends import Stores, open_stores
 from server.composition.brokers import open_local, open_relaying
-from server.composition.engines import engines
+from server.composition.embedded import engines
 from server.composition.roles import API, EVERYTHING, JANITOR, LIVE, RELAY, require_backends, services_of
 from server.composition.schemes import is_local
-from server.composition.stores import Stores, open_stores
-from server.composition.wiring import api_app, janitor_of, live_app, live_layer, policy_of, worker_context
+from server.composition.services import api_app, janitor_of, live_app, live_layer, policy_of, worker_context
 from server.config.section import from_sections
 from server.config.settings import Settings
 from server.demo.community import Demo
 from server.identity.passwords import Passwords
 from server.operation.backlog import Backlog
 from server.operation.banner import starting, welcome
-from server.operation.collector import Collector
+from server.operation.event_loop import Collector
 from server.operation.health import Check, Health, add_health_routes
 from server.operation.lifecycle import Node, Run, ShutdownOptions, run_node
 from server.operation.listening import bound

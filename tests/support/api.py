@@ -17,7 +17,7 @@ from channels.bus.publisher import LivePublisher
 from server.api.services import Services
 from server.composition.application import make_app
 from server.composition.delivery import delivery_script
-from server.composition.wiring import api_settings
+from server.composition.services import api_settings
 from server.config.settings import Settings
 from server.identity.passwords import Passwords
 from server.identity.tokens import AccessTokens

@@ -19,7 +19,7 @@ from loadtest.profiles import ProfileName
 from loadtest.report.document import document_of
 from server.cli.main import build_app
 from server.config.settings import LimitsSection
-from server.operation.collector import Collector
+from server.operation.event_loop import Collector
 from server.operation.metrics import LoopWatch, Metrics
 from tests.support.documents import ROOT, blocks, codes_in, documents, table_rows
 from tests.unit.loadtest.summaries import outcome

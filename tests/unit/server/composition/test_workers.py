@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import pytest
 
-from server.composition.wiring import policy_of, worker_context
+from server.composition.services import policy_of, worker_context
 from server.config.settings import Settings
 from server.operation.metrics import Metrics
 from storage.events import TOPICS
@@ -32,7 +32,7 @@ registry.WORKERS += (toy,)
 
 from server.cli.main import build_app
 from server.composition.roles import EVERYTHING, WORKER_ROLES, services_of
-from server.composition.wiring import policy_of
+from server.composition.services import policy_of
 from server.config.loading import load_settings
 from server.config.reference import markdown, toml
 from typer.testing import CliRunner

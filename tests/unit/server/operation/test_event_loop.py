@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from prometheus_client import CollectorRegistry
 
-from server.operation.collector import THRESHOLDS, Collector
+from server.operation.event_loop import THRESHOLDS, Collector
 from tests.support.eventually import eventually
 
 

@@ -13,8 +13,8 @@ from server.actions.counting import Counting
 from server.actions.presence import PresenceReader
 from server.api.services import ApiSettings, Services
 from server.composition.application import make_app, make_live_app
+from server.composition.backends import Stores
 from server.composition.delivery import delivery_script
-from server.composition.stores import Stores
 from server.config.section import from_sections
 from server.config.settings import Settings
 from server.edge.access_log import AccessLog, EventLog, JsonLines
