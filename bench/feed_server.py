@@ -10,7 +10,7 @@ import uvloop
 from aiohttp import ClientSession, web
 
 from server.composition.backends import Stores, open_stores
-from server.composition.services import api_app, secret_bytes
+from server.composition.services import build_api_app, secret_bytes
 from server.config.loading import load_settings
 from server.config.settings import Settings
 from server.identity.passwords import Passwords
@@ -34,7 +34,7 @@ async def serve(memory_port: int) -> None:
         viewer, session = await _community(stores)
         token = AccessTokens(secret_bytes(settings)).issue(user_id=viewer.id, session=session, role=Role.USER)
         passwords = Passwords(threads=1)
-        app = api_app(settings, stores, None, Metrics("bench"), passwords)
+        app = build_api_app(settings, stores, None, Metrics("bench"), passwords)
         memory = Memory()
         app.router.add_get(MEMORY, memory.handle)
         await _listen(app, settings.server.port)

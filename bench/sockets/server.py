@@ -19,12 +19,12 @@ from channels.contract.ports import Ports
 from channels.contract.settings import LiveSettings
 from channels.live import Live, build_live
 from server.composition.backends import open_stores
-from server.composition.services import live_app, live_layer
+from server.composition.services import build_live_app, build_live_layer
 from server.config.loading import load_settings
 from server.config.section import from_sections
 from server.config.settings import Settings
 from server.live.routes import WEBSOCKET
-from server.operation.event_loop import Collector
+from server.operation.event_loop import GarbageCollector
 from server.operation.health import Health, add_health_routes
 from server.operation.lifecycle import Node, ShutdownOptions, run_node
 from server.operation.listening import bound
@@ -51,15 +51,15 @@ async def serve(kind: str, port: int) -> None:
             app.router.add_get(WEBSOCKET, live.handle)
         else:
             stores = await stack.enter_async_context(open_stores(settings))
-            live = live_layer(settings, stores, metrics)
-            app = live_app(settings, live, metrics)
+            live = build_live_layer(settings, stores, metrics)
+            app = build_live_app(settings, live, metrics)
         watch, collections = StallWatch(), CollectionWatch()
         collections.attach()
         app.router.add_get(STATE, _State(live, watch, collections).handle)
         health = Health({"live": lambda: _require_ready(live)})
         add_health_routes(app, health, metrics)
         gc.freeze()  # as in production
-        services = {"live": live.run, "stall watch": watch.run, "collector": Collector(metrics.registry).run}
+        services = {"live": live.run, "stall watch": watch.run, "collector": GarbageCollector(metrics.registry).run}
         shutdown = from_sections(ShutdownOptions, settings.server)
         await run_node(Node(health=health, services=services, app=app, drain=live.close), sockets, shutdown)
 

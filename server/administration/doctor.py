@@ -1,4 +1,4 @@
-"""The doctor: look at every backend and at the machine, say what is wrong and how to mend it."""
+"""The doctor: checks every backend and the machine, and says how to fix each problem."""
 
 from __future__ import annotations
 
@@ -7,35 +7,42 @@ import os
 import resource
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from server.administration.doctor_redis import examine_redis
-from server.administration.findings import MAX_SKEW, Finding, skewed
-from server.composition.brokers import open_broker, routes_of
-from server.composition.embedded import reachable
-from server.composition.schemes import is_local
+from redis.exceptions import RedisError
+
+from channels.bus.addressing import GROUPS
+from server.administration.findings import Finding
+from server.composition.backends import blob_directory, describe_broker, open_blobs, open_broker, open_database
+from server.composition.embedded import reachable_backends
 from server.config.settings import Settings
 from server.errors import ServerError
-from storage.blobs.file import FileBlobs
 from storage.errors import SchemaError, StorageError
 from storage.postgres import migrate
-from storage.postgres.database import Database
+from storage.redis.client import Redis, execute, open_redis, redis_errors
 from workers.broker.routing import QUEUES
 from workers.errors import BrokerError
 
+DEADLINE = 10.0  # seconds for one check
+MAX_SKEW = 2.0  # seconds; positions in feeds come from the clock of Redis, ids from ours
 MIN_FILES = 4096  # each live connection is an open file
 MIN_FREE = 1_000_000_000  # bytes
 MIN_POSTGRES = 150_000  # server_version_num
-DEADLINE = 10.0  # seconds for one check
+MIN_REDIS = (6, 2)
+MIN_CLUSTER = (7, 0)  # the first version with sharded pub/sub
+SLOTS = 16_384
 _REMEDIES = {
-    "database": "Check database.url, and that PostgreSQL runs and lets this machine in.",
-    "redis": "Check redis.url, and that Redis runs and lets this machine in.",
-    "broker": "Check broker.url, and that RabbitMQ runs and this user may use the vhost.",
-    "blobs": "Check blobs.url, and that this user may write the directory.",
+    "database": "Check database.url, and that PostgreSQL runs and accepts connections from this machine.",
+    "redis": "Check redis.url, and that Redis runs and accepts connections from this machine.",
+    "broker": "Check broker.url, and that RabbitMQ runs and its user may use the vhost.",
+    "blobs": "Check blobs.url, and that this user may write to the directory.",
 }
-_ABOUT = """
+_POSTGRES = """
 SELECT current_setting('server_version_num')::int AS number, current_setting('server_version') AS version,
        extract(epoch FROM clock_timestamp())::float8 AS seconds
 """
@@ -43,28 +50,29 @@ SELECT current_setting('server_version_num')::int AS number, current_setting('se
 Check = Callable[[Settings], Awaitable[Finding]]
 
 
-class Doctor:
-    """Examine the backends of `settings`; embedded engines that do not run are started for the time."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-
-    async def examine(self) -> list[Finding]:
-        """Return a finding for every check; none raises."""
-        findings = [_files(), _disk(self._settings.blob_directory)]
-        async with AsyncExitStack() as stack:
-            try:
-                settings = await stack.enter_async_context(reachable(self._settings))
-            except (ServerError, StorageError) as error:
-                return [*findings, Finding(name="engines", detail=str(error), remedy="Mend this first.")]
-            findings.append(await _guarded("database", _database, settings))
-            broker = _nothing if is_local(settings) and not findings[-1].well else _broker
-            for name, check in (("redis", examine_redis), ("broker", broker), ("blobs", _blobs)):
-                findings.append(await _guarded(name, check, settings))
-        return findings
+async def inspect(settings: Settings) -> list[Finding]:
+    """Return a finding for each check; none raises. Embedded engines that do not run are started meanwhile."""
+    findings = [inspect_file_limit(), inspect_disk(blob_directory(settings))]
+    async with AsyncExitStack() as stack:
+        try:
+            settings = await stack.enter_async_context(reachable_backends(settings))
+        except (ServerError, StorageError) as error:
+            return [*findings, Finding(name="engines", detail=str(error), remedy="Fix this first.")]
+        database = await _guarded("database", inspect_database, settings)
+        # The error of a database that is down would otherwise be reported twice, and as one of RabbitMQ.
+        skipped = describe_broker(settings).in_database and not database.ok
+        findings += [database, await _guarded("redis", inspect_redis, settings)]
+        findings.append(
+            Finding(name="broker", detail="not checked: it is in the database", remedy="Fix the database first.")
+            if skipped
+            else await _guarded("broker", inspect_broker, settings)
+        )
+        findings.append(await _guarded("blobs", inspect_blobs, settings))
+    return findings
 
 
 async def _guarded(name: str, check: Check, settings: Settings) -> Finding:
+    """Return the finding of a check, or one that describes its error."""
     remedy = _REMEDIES[name]
     try:
         async with asyncio.timeout(DEADLINE):
@@ -72,73 +80,13 @@ async def _guarded(name: str, check: Check, settings: Settings) -> Finding:
     except SchemaError as error:
         return Finding(name="schema", detail=str(error), remedy="Run `picshare migrate` of the newest version in use.")
     except TimeoutError:
-        return Finding(name=name, detail=f"no answer within {DEADLINE:.0f} s", remedy=remedy)
+        return Finding(name=name, detail=f"no response within {DEADLINE:.0f} s", remedy=remedy)
     except (StorageError, BrokerError, OSError, ValueError) as error:
         return Finding(name=name, detail=str(error), remedy=remedy)
 
 
-async def _database(settings: Settings) -> Finding:
-    db = await Database.connect(settings.database.url, routes=routes_of(settings), min_size=1, max_size=2)
-    try:
-        (row,) = await db.fetch(_ABOUT)
-        version, skew = row["version"], abs(row["seconds"] - time.time())
-        if row["number"] < MIN_POSTGRES:
-            return Finding(name="database", detail=f"PostgreSQL {version}", remedy="Use PostgreSQL 15 or newer.")
-        if skew > MAX_SKEW:
-            return skewed("database", skew)
-        await migrate.check(db)
-    finally:
-        await db.close()
-    return Finding(
-        name="database", detail=f"PostgreSQL {version}, schema up to date, clock within {skew * 1000:.0f} ms"
-    )
-
-
-async def _broker(settings: Settings) -> Finding:
-    async with open_broker(settings) as broker:
-        depths = await broker.depths()
-    kind = "local (the outbox)" if is_local(settings) else "RabbitMQ"
-    missing = [queue for queue in QUEUES if queue not in depths]
-    if missing:
-        return Finding(
-            name="broker",
-            detail=f"{kind} without the queues {', '.join(missing)}",
-            remedy="Start a worker of each role once: it declares its queue.",
-        )
-    dead = sum(depth for queue, depth in depths.items() if queue.endswith(".dead"))
-    waiting = sum(depths.values()) - dead
-    if dead:
-        return Finding(
-            name="broker",
-            detail=f"{kind}, {waiting} messages wait, {dead} dead letters",
-            remedy="Look at them with `picshare deadletters list`, then replay or delete them.",
-        )
-    return Finding(name="broker", detail=f"{kind}, {waiting} messages wait, no dead letters")
-
-
-async def _nothing(_settings: Settings) -> Finding:
-    return Finding(name="broker", detail="not looked at: it is the database", remedy="Mend the database first.")
-
-
-async def _blobs(settings: Settings) -> Finding:
-    directory = settings.blob_directory
-    blobs, key = FileBlobs(directory), f"original/00/doctor-{secrets.token_hex(8)}"
-    await blobs.put(key, b"doctor", content_type="application/octet-stream")
-    await blobs.delete(key)
-    return Finding(name="blobs", detail=f"{directory.absolute()} is writable")
-
-
-def _disk(directory: Path) -> Finding:
-    existing = next(path for path in (directory.absolute(), *directory.absolute().parents) if path.exists())
-    status = os.statvfs(existing)
-    free = status.f_bavail * status.f_frsize
-    detail = f"{free / 1e9:.1f} GB free at {existing}"
-    return Finding(
-        name="disk", detail=detail, remedy="" if free >= MIN_FREE else "Make room: uploads fail on a full disk."
-    )
-
-
-def _files() -> Finding:
+def inspect_file_limit() -> Finding:
+    """Check how many files this process may open."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     # A process raises its soft limit to the hard one when it starts.
     allowed = hard if hard != resource.RLIM_INFINITY else max(soft, MIN_FILES)
@@ -146,4 +94,175 @@ def _files() -> Finding:
         name="files",
         detail=f"{allowed} open files allowed",
         remedy="" if allowed >= MIN_FILES else f"Raise the limit (`ulimit -Hn`, LimitNOFILE=) to {MIN_FILES} or more.",
+    )
+
+
+def inspect_disk(directory: Path) -> Finding:
+    """Check the free space of the file system that `directory` is or will be on."""
+    existing = next(path for path in (directory.absolute(), *directory.absolute().parents) if path.exists())
+    status = os.statvfs(existing)
+    free = status.f_bavail * status.f_frsize
+    return Finding(
+        name="disk",
+        detail=f"{free / 1e9:.1f} GB free at {existing}",
+        remedy="" if free >= MIN_FREE else "Free some space: uploads fail if the disk is full.",
+    )
+
+
+async def inspect_database(settings: Settings) -> Finding:
+    """Check the version, clock and schema of PostgreSQL; raise `StorageError` if it is not reachable."""
+    async with open_database(settings, min_size=1, max_size=2) as db:
+        (row,) = await db.fetch(_POSTGRES)
+        version, skew = row["version"], abs(row["seconds"] - time.time())
+        if row["number"] < MIN_POSTGRES:
+            return Finding(name="database", detail=f"PostgreSQL {version}", remedy="Use PostgreSQL 15 or newer.")
+        if skew > MAX_SKEW:
+            return _skewed("database", skew)
+        await migrate.check(db)
+    return Finding(
+        name="database", detail=f"PostgreSQL {version}, schema up to date, clock within {skew * 1000:.0f} ms"
+    )
+
+
+async def inspect_broker(settings: Settings) -> Finding:
+    """Check the queues of the broker; raise `BrokerError` if it is not reachable."""
+    async with open_broker(settings) as broker:
+        depths = await broker.depths()
+    name = describe_broker(settings).name
+    missing = [queue for queue in QUEUES if queue not in depths]
+    if missing:
+        return Finding(
+            name="broker",
+            detail=f"{name} without the queues {', '.join(missing)}",
+            remedy="Start one worker of each role: it declares its queue.",
+        )
+    dead = sum(depth for queue, depth in depths.items() if queue.endswith(".dead"))
+    waiting = sum(depths.values()) - dead
+    if dead:
+        return Finding(
+            name="broker",
+            detail=f"{name}, {waiting} messages waiting, {dead} dead letters",
+            remedy="List them with `picshare deadletters list`, then replay or delete them.",
+        )
+    return Finding(name="broker", detail=f"{name}, {waiting} messages waiting, no dead letters")
+
+
+async def inspect_blobs(settings: Settings) -> Finding:
+    """Check that a blob can be stored and deleted; raise `OSError` or `StorageError` if not."""
+    blobs, key = open_blobs(settings), f"original/00/doctor-{secrets.token_hex(8)}"
+    await blobs.put(key, b"doctor", content_type="application/octet-stream")
+    await blobs.delete(key)
+    return Finding(name="blobs", detail=f"{blob_directory(settings).absolute()} is writable")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _RedisServer:
+    """What one Redis server reports about itself; `skew` is the difference of its clock to ours in seconds."""
+
+    software: str
+    version: str
+    policy: str
+    skew: float
+
+
+async def inspect_redis(settings: Settings) -> Finding:
+    """Check one Redis server, or a cluster and each of its masters; raise `StorageError` if it is not reachable."""
+    client = open_redis(settings.redis.url)
+    try:
+        with redis_errors():
+            return await _inspect_redis(client)
+    finally:
+        await client.aclose()
+
+
+async def _inspect_redis(client: Redis) -> Finding:
+    clustered = _fields(await execute(client, "INFO")).get("redis_mode") == "cluster"
+    if clustered != client.sharded:
+        return _wrong_scheme(clustered=clustered)
+    shape = ""
+    if clustered:
+        about = _fields(await execute(client, "CLUSTER", "INFO"))
+        if int(about["cluster_slots_ok"]) < SLOTS:
+            return _incomplete(int(about["cluster_slots_ok"]))
+        shape = await _shape(client, about)
+    replies = [await client.link.each("INFO"), await client.link.each("TIME")]
+    away = {place for reply in replies for place in reply if isinstance(reply[place], RedisError)}
+    if away:
+        return _unreachable(sorted(f"{place.host}:{place.port}" for place in away))
+    infos, times = replies
+    return _judge([_redis_server(_fields(infos[place]), times[place]) for place in infos], shape, clustered=clustered)
+
+
+def _wrong_scheme(*, clustered: bool) -> Finding:
+    detail, scheme = ("a node of a cluster", "redis+cluster") if clustered else ("one server, no cluster", "redis")
+    return Finding(
+        name="redis", detail=detail, remedy=f"Begin redis.url with {scheme}:// (with TLS, rediss instead of redis)."
+    )
+
+
+def _incomplete(served: int) -> Finding:
+    return Finding(
+        name="redis",
+        detail=f"a cluster that serves {served:,} of {SLOTS:,} slots",
+        remedy="Start the missing masters, or assign their slots to others (`redis-cli --cluster fix`).",
+    )
+
+
+def _unreachable(away: Sequence[str]) -> Finding:
+    return Finding(
+        name="redis",
+        detail=f"masters that are not reachable from this machine: {', '.join(away)}",
+        remedy="Allow connections to them, or let them announce addresses that are reachable from here "
+        "(cluster-announce-ip or -hostname).",
+    )
+
+
+async def _shape(client: Redis, about: Mapping[str, str]) -> str:
+    """Return the number of nodes of a cluster, and how its masters share the slot groups of users."""
+    masters, nodes = int(about["cluster_size"]), int(about["cluster_known_nodes"])
+    await client.refresh_slots()
+    groups = Counter(client.server_of(b"{%d}" % group) for group in range(GROUPS))
+    spread = sorted(groups.values(), reverse=True) + [0] * (masters - len(groups))
+    return (
+        f", a cluster of {masters} masters and {nodes - masters} replicas, slot groups {' + '.join(map(str, spread))}"
+    )
+
+
+def _judge(servers: Sequence[_RedisServer], shape: str, *, clustered: bool) -> Finding:
+    oldest = min(servers, key=lambda server: _number(server.version))
+    skew = max(server.skew for server in servers)
+    detail = f"{oldest.software} {oldest.version}{shape}"
+    if _number(oldest.version) < (MIN_CLUSTER if clustered else MIN_REDIS):
+        wanted = "Redis 7.0" if clustered else "Redis 6.2"
+        return Finding(name="redis", detail=detail, remedy=f"Use {wanted} or Valkey 7.2 or newer.")
+    if skew > MAX_SKEW:
+        return _skewed("redis", skew)
+    policies = ", ".join(sorted({server.policy for server in servers}))
+    return Finding(name="redis", detail=f"{detail}, clock within {skew * 1000:.0f} ms, eviction {policies}")
+
+
+def _redis_server(info: Mapping[str, str], moment: Sequence[Any]) -> _RedisServer:
+    seconds, micros = moment
+    return _RedisServer(
+        software="Valkey" if "valkey_version" in info else "Redis",
+        version=info.get("valkey_version") or info["redis_version"],
+        policy=info.get("maxmemory_policy", "noeviction"),
+        skew=abs(int(seconds) + int(micros) / 1_000_000 - time.time()),
+    )
+
+
+def _number(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".")[:2])
+
+
+def _fields(text: bytes) -> Mapping[str, str]:
+    lines = text.decode().splitlines()
+    return dict(line.split(":", 1) for line in lines if ":" in line)
+
+
+def _skewed(name: str, seconds: float) -> Finding:
+    return Finding(
+        name=name,
+        detail=f"its clock and that of this machine differ by {seconds:.1f} s",
+        remedy="Run a time service (chrony, systemd-timesyncd) on both machines.",
     )

@@ -85,8 +85,8 @@ def _change(ids: Sequence[str] | None, *, every: bool, queue: str | None, settin
         raise ConfigError("Give either ids or --all; `picshare deadletters list` shows the ids.")
     from server.administration import commands  # noqa: PLC0415 - heavy, and only needed here
 
-    letters = list(ids or run_async(commands.all_letters(settings, queue)))
-    missing = run_async(commands.change_letters(settings, letters, replay=replay))
+    letters = list(ids or run_async(commands.dead_letter_ids(settings, queue)))
+    missing = run_async(commands.replay_or_delete(settings, letters, replay=replay))
     done = len(letters) - len(missing)
     typer.echo(f"{'Replayed' if replay else 'Deleted'} {done} dead letter{'' if done == 1 else 's'}.")
     if missing:

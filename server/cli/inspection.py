@@ -40,11 +40,11 @@ def doctor(config: ConfigOption = None, data: DataOption = None) -> None:
     Example: [bold]picshare doctor --config /etc/picshare.toml[/bold]
     """
     settings = settings_for(config, data=data)
-    from server.administration.doctor import Doctor  # noqa: PLC0415 - heavy, and only needed here
+    from server.administration import doctor as doctor_  # noqa: PLC0415 - heavy, and only needed here
 
-    findings = run_async(Doctor(settings).examine())
+    findings = run_async(doctor_.inspect(settings))
     _show(findings)
-    if not all(finding.well for finding in findings):
+    if not all(finding.ok for finding in findings):
         raise typer.Exit(1)
 
 
@@ -52,11 +52,11 @@ def _show(findings: Sequence[Finding]) -> None:
     console = Console()
     if not console.is_terminal:
         for item in findings:
-            typer.echo(f"{'ok' if item.well else 'WRONG'} {item.name}: {item.detail} {item.remedy}".rstrip())
+            typer.echo(f"{'ok' if item.ok else 'WRONG'} {item.name}: {item.detail} {item.remedy}".rstrip())
         return
     table = Table("", "check", "found", "what to do", box=None)
     for item in findings:
-        mark = Text("ok", style="green") if item.well else Text("WRONG", style="bold red")
+        mark = Text("ok", style="green") if item.ok else Text("WRONG", style="bold red")
         table.add_row(mark, item.name, item.detail, item.remedy)
     console.print(table)
 

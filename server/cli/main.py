@@ -11,7 +11,7 @@ import sys
 import structlog
 import typer
 
-from server.cli import deadletters, loadtest, serve, users
+from server.cli import deadletters, inspection, loadtest, serve, users
 from server.config.redaction import redact_text
 from server.errors import ServerError
 from storage.errors import ConflictError, EngineError, NotFoundError, SchemaError, UnavailableError

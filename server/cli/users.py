@@ -76,7 +76,7 @@ def promote(
     settings = settings_for(config, data=data)
     from server.administration import commands  # noqa: PLC0415 - heavy, and only needed here
 
-    user = run_async(commands.promote(settings, username, role))
+    user = run_async(commands.set_role(settings, username, role))
     typer.echo(f"{user.username} is {user.role.value} now.")
 
 

@@ -1,16 +1,22 @@
-"""The stores of a process, opened together and closed last first."""
+"""Backends: the URL of each, in the settings, selects its adapter here and nowhere else.
+
+Two adapters that are not both in use by one process are imported in their branch, so that a process loads one driver.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
 
 from channels.bus.presence_store import PresenceStore
 from channels.bus.publisher import LivePublisher
-from server.composition.brokers import routes_of
 from server.composition.delivery import delivery_script
+from server.composition.roles import is_local
 from server.config.settings import Settings
+from server.errors import ConfigError
 from storage.blobs.file import FileBlobs
 from storage.cache.cards import Cards
 from storage.cache.counters import CounterCache
@@ -19,11 +25,14 @@ from storage.feeds.notification_log import NotificationLog
 from storage.ids import slot_group
 from storage.postgres.database import Database
 from storage.redis.client import Redis, open_redis
+from workers.broker import routing
+from workers.broker.port import Broker
+from workers.broker.relay import EventPublisher
 
 
 @dataclass(frozen=True, kw_only=True)
 class Stores:
-    """What every role may use; the engines behind it are connected to when they are first asked."""
+    """The stores of a process; each connects to its backend when it is first used."""
 
     db: Database
     redis: Redis
@@ -38,20 +47,22 @@ class Stores:
 
 @asynccontextmanager
 async def open_stores(settings: Settings) -> AsyncIterator[Stores]:
-    """Open the stores of settings whose addresses are real; raise `UnavailableError`."""
-    db = await Database.connect(
-        settings.database.url,
-        routes=routes_of(settings),
-        min_size=settings.database.pool_min,
-        max_size=max(settings.database.pool_min, settings.database.pool_max),
-    )
-    redis = open_redis(settings.redis.url)
-    try:
+    """Open the stores, and close them on leaving; raise `UnavailableError`.
+
+    The URLs must be those of running engines, see `server.composition.embedded`.
+    """
+    pool = settings.database
+    async with AsyncExitStack() as stack:
+        db = await stack.enter_async_context(
+            open_database(settings, min_size=pool.pool_min, max_size=max(pool.pool_min, pool.pool_max))
+        )
+        redis = open_redis(settings.redis.url)
+        stack.push_async_callback(redis.aclose)
         cards, delivery = Cards(db, redis), delivery_script(redis)
         yield Stores(
             db=db,
             redis=redis,
-            blobs=FileBlobs(settings.blob_directory),
+            blobs=open_blobs(settings),
             cards=cards,
             engagement=CounterCache(db, redis),
             feeds=Feeds(db, redis, cards, delivery),
@@ -59,6 +70,82 @@ async def open_stores(settings: Settings) -> AsyncIterator[Stores]:
             publisher=LivePublisher(redis, slot_group),
             presence=PresenceStore(redis, slot_group),
         )
+
+
+@asynccontextmanager
+async def open_database(settings: Settings, *, min_size: int, max_size: int) -> AsyncIterator[Database]:
+    """Connect to PostgreSQL, with a pool of `min_size` to `max_size` connections; raise `UnavailableError`."""
+    db = await Database.connect(
+        settings.database.url, routes=outbox_routes(settings), min_size=min_size, max_size=max_size
+    )
+    try:
+        yield db
     finally:
-        await redis.aclose()
         await db.close()
+
+
+def blob_directory(settings: Settings) -> Path:
+    """Return the directory of a `file:` blob store."""
+    path = settings.blobs.url.removeprefix("file:").removeprefix("//")
+    return Path(path) if path else settings.data.dir / "blobs"
+
+
+def open_blobs(settings: Settings) -> FileBlobs:
+    """Return the blob store; it holds nothing that has to be closed."""
+    return FileBlobs(blob_directory(settings))
+
+
+class RelayedBroker(Broker, EventPublisher, Protocol):
+    """A broker to which the relay publishes the events of the outbox."""
+
+
+def outbox_routes(settings: Settings) -> Callable[[str], Sequence[str]]:
+    """Return the function from a topic to its queues in the outbox: those of the workers, or that of the relay."""
+    return routing.queues_of if is_local(settings) else routing.relay_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class BrokerDescription:
+    """A broker as an operator knows it; one that is `in_database` is available if and only if the database is."""
+
+    name: str
+    in_database: bool
+
+
+def describe_broker(settings: Settings) -> BrokerDescription:
+    """Return what the URL of the broker stands for."""
+    local = is_local(settings)
+    return BrokerDescription(name="local (the outbox)" if local else "RabbitMQ", in_database=local)
+
+
+@asynccontextmanager
+async def open_broker(settings: Settings, *, concurrency: int = 1) -> AsyncIterator[Broker]:
+    """Open the broker, and close it on leaving; `concurrency` is the number of jobs at once, over all queues."""
+    opened = open_local_broker(settings, concurrency) if is_local(settings) else open_relayed_broker(settings)
+    async with opened as broker:
+        yield broker
+
+
+@asynccontextmanager
+async def open_local_broker(settings: Settings, concurrency: int) -> AsyncIterator[Broker]:
+    """Open the broker that claims rows of the outbox."""
+    from workers.broker.local import LocalBroker  # noqa: PLC0415 - one adapter per process
+
+    # A claim holds its connection while its handler runs. Each queue needs two more: to listen and to look for rows.
+    connections = concurrency + 2 * len(routing.QUEUES)
+    async with open_database(settings, min_size=1, max_size=connections) as db:
+        yield LocalBroker(db)
+
+
+@asynccontextmanager
+async def open_relayed_broker(settings: Settings) -> AsyncIterator[RelayedBroker]:
+    """Open RabbitMQ; raise `ConfigError` if the URL is that of the local broker."""
+    if is_local(settings):
+        raise ConfigError('broker.url is "local:", which needs no relay; set it to the amqp:// URL of a RabbitMQ.')
+    from workers.broker.rabbitmq.broker import RabbitBroker  # noqa: PLC0415 - one adapter per process
+
+    broker = RabbitBroker(settings.broker.url)
+    try:
+        yield broker
+    finally:
+        await broker.close()

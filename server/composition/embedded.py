@@ -1,69 +1,61 @@
-"""Turn `embedded:` into running engines: settings in, settings with real addresses out."""
+"""Embedded engines: start what `embedded:` URLs ask for, and replace the URLs by the addresses of what runs."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
 
-from server.composition.schemes import EMBEDDED
+from server.composition.roles import is_embedded
 from server.config.settings import Settings
-from server.operation.data_dir import locked, noted, read_note, secret_of
+from server.operation.data_dir import locked, read_run_file, read_secret, written_run_file
 from storage.embedded.postgres import embedded_postgres
 from storage.embedded.valkey import embedded_valkey
 
-
-def uses_embedded(settings: Settings) -> bool:
-    """Tell whether an engine of ours is asked for."""
-    return settings.database.url.startswith(EMBEDDED) or settings.redis.url.startswith(EMBEDDED)
+_SECTIONS = ("database", "redis")  # those whose URL may be "embedded:"
 
 
 @asynccontextmanager
-async def engines(settings: Settings, notes: Mapping[str, str] | None = None) -> AsyncIterator[Settings]:
-    """Hold the data directory, run the embedded engines in it, and yield settings with their addresses.
+async def running_engines(settings: Settings, facts: Mapping[str, str] | None = None) -> AsyncIterator[Settings]:
+    """Lock the data directory, run the embedded engines in it, and yield settings with their addresses.
 
-    Other commands find the addresses, and `notes`, in the directory meanwhile. Raises `StartError` and
-    `EngineError`.
+    Meanwhile other commands read the addresses, and `facts`, from the run file in the directory. Raises `StartError`
+    and `EngineError`.
     """
     async with AsyncExitStack() as stack:
         directory = settings.data.dir.absolute()
         stack.enter_context(locked(directory))
-        resolved = _with_secret(settings, directory)
-        if settings.database.url.startswith(EMBEDDED):
+        if settings.auth.secret is None:
+            settings = settings.with_values("auth", secret=read_secret(directory))
+        if is_embedded(settings.database.url):
             dsn = await stack.enter_async_context(embedded_postgres(directory))
-            resolved = resolved.with_values("database", url=dsn)
-        if settings.redis.url.startswith(EMBEDDED):
+            settings = settings.with_values("database", url=dsn)
+        if is_embedded(settings.redis.url):
             url = await stack.enter_async_context(embedded_valkey(directory))
-            resolved = resolved.with_values("redis", url=url)
-        addresses = {"database": resolved.database.url, "redis": resolved.redis.url}
-        stack.enter_context(noted(directory, {**addresses, **(notes or {})}))
-        yield resolved
+            settings = settings.with_values("redis", url=url)
+        addresses = {"database": settings.database.url, "redis": settings.redis.url}
+        stack.enter_context(written_run_file(directory, {**addresses, **(facts or {})}))
+        yield settings
 
 
 @asynccontextmanager
-async def reachable(settings: Settings) -> AsyncIterator[Settings]:
-    """Yield settings whose backends can be reached from a command beside the service.
+async def reachable_backends(settings: Settings) -> AsyncIterator[Settings]:
+    """Yield settings whose backends a single command can use, whether or not the service runs.
 
-    Embedded engines that run already are used; otherwise they are started for as long as this lasts.
+    If it runs, its embedded engines are used. Otherwise they are started, and stopped on leaving.
     """
-    if not uses_embedded(settings):
+    if not any(is_embedded(getattr(settings, section).url) for section in _SECTIONS):
         yield settings
         return
-    directory = settings.data.dir.absolute()
-    note = read_note(directory)
-    if note:
-        yield _with_noted(settings, note)
+    running = read_run_file(settings.data.dir.absolute())
+    if running:
+        yield _with_addresses(settings, running)
         return
-    async with engines(settings) as resolved:
+    async with running_engines(settings) as resolved:
         yield resolved
 
 
-def _with_noted(settings: Settings, note: Mapping[str, str]) -> Settings:
-    for section in ("database", "redis"):
-        if getattr(settings, section).url.startswith(EMBEDDED) and section in note:
-            settings = settings.with_values(section, url=note[section])
+def _with_addresses(settings: Settings, running: Mapping[str, str]) -> Settings:
+    for section in _SECTIONS:
+        if is_embedded(getattr(settings, section).url) and section in running:
+            settings = settings.with_values(section, url=running[section])
     return settings
-
-
-def _with_secret(settings: Settings, directory: Path) -> Settings:
-    return settings if settings.auth.secret is not None else settings.with_values("auth", secret=secret_of(directory))

@@ -1,4 +1,4 @@
-"""The composition root: from settings and a role to a process that serves until it is told to stop."""
+"""The composition root: from settings and a role to a process that serves until it is stopped."""
 
 from __future__ import annotations
 
@@ -6,70 +6,83 @@ import asyncio
 import gc
 import resource
 import socket
+import sys
 from contextlib import AsyncExitStack
 from functools import partial
 from importlib.metadata import version
+from pathlib import Path
 
 import structlog
 from aiohttp import web
+from rich.console import Console
+from rich.panel import Panel
+from rich.text import Text
 
 from channels.live import Live
-from server.composition.backends import Stores, open_stores
-from server.composition.brokers import open_local, open_relaying
-from server.composition.embedded import engines
-from server.composition.roles import API, EVERYTHING, JANITOR, LIVE, RELAY, require_backends, services_of
-from server.composition.schemes import is_local
-from server.composition.services import api_app, janitor_of, live_app, live_layer, policy_of, worker_context
+from server.composition.backends import Stores, open_local_broker, open_relayed_broker, open_stores
+from server.composition.embedded import running_engines
+from server.composition.roles import API, EVERYTHING, JANITOR, LIVE, RELAY, is_local, require_backends, services_of
+from server.composition.services import (
+    build_api_app,
+    build_janitor,
+    build_live_app,
+    build_live_layer,
+    worker_context,
+    worker_policy,
+)
 from server.config.section import from_sections
 from server.config.settings import Settings
 from server.demo.community import Demo
+from server.demo.story import PASSWORD, USERNAME
 from server.identity.passwords import Passwords
 from server.operation.backlog import Backlog
-from server.operation.banner import starting, welcome
-from server.operation.event_loop import Collector
+from server.operation.event_loop import GarbageCollector, LoopWatch
 from server.operation.health import Check, Health, add_health_routes
 from server.operation.lifecycle import Node, Run, ShutdownOptions, run_node
 from server.operation.listening import bound
 from server.operation.logs import log_task_failures
-from server.operation.metrics import LoopWatch, Metrics
+from server.operation.metrics import Metrics
 from storage.errors import StorageError
 from storage.postgres import migrate
 from workers.broker.port import Broker
 from workers.broker.relay import Relay
 from workers.jobs.context import open_handlers
-from workers.registry import WORKERS
+from workers.registry import WORKERS, WorkerSpec
 from workers.worker import Worker
 
 log = structlog.get_logger(__name__)
 
 
 async def run_role(role: str, settings: Settings, *, with_demo: bool = False) -> None:
-    """Run what a role stands for until a signal comes.
+    """Run the services of a role until a signal arrives.
 
-    Raises `ConfigError`, `StartError`, `EngineError`, `SchemaError` or `UnavailableError` when it cannot start.
+    Raises `ConfigError`, `StartError`, `EngineError`, `SchemaError` or `UnavailableError` if it cannot start.
     """
     require_backends(role, settings)
     _raise_file_limit()
     log_task_failures(asyncio.get_running_loop())
     async with AsyncExitStack() as stack:
-        sockets = _sockets(role, settings, stack)
+        # The port comes first: a port in use must not cost the start of engines.
+        sockets = _bind(role, settings, stack)
         if role == EVERYTHING:
-            starting(settings.data.dir)
+            _print_starting(settings.data.dir)
             settings = settings.with_values("server", port=sockets[0].getsockname()[1])
-            settings = await stack.enter_async_context(engines(settings, {"url": settings.public_url}))
+            settings = await stack.enter_async_context(running_engines(settings, {"url": settings.public_url}))
             await migrate.migrate(settings.database.url)
-        process = Process(settings, await stack.enter_async_context(open_stores(settings)), stack)
-        await migrate.check(process.stores.db)
-        await process.add(services_of(role, settings))
-        leaving = from_sections(ShutdownOptions, settings.server)
-        # What stands now stays: the collector need not look at it again and again.
+        builder = ProcessBuilder(settings, await stack.enter_async_context(open_stores(settings)), stack)
+        await migrate.check(builder.stores.db)
+        await builder.add(services_of(role, settings))
+        # Everything built so far lives as long as the process, so the garbage collector need not traverse it again.
         gc.freeze()
-        started = partial(process.introduce, with_demo=with_demo) if role == EVERYTHING else process.tell
-        await run_node(process.node(), sockets, leaving, started=started)
+        started = partial(builder.welcome, with_demo=with_demo) if role == EVERYTHING else builder.log_started
+        await run_node(builder.node(), sockets, from_sections(ShutdownOptions, settings.server), started=started)
 
 
-class Process:
-    """One process in the making: services are added, then `node` is what runs."""
+class ProcessBuilder:
+    """Builder of one process: `add` the services, then run the `node`.
+
+    What a service holds is closed by `stack`, last opened first.
+    """
 
     def __init__(self, settings: Settings, stores: Stores, stack: AsyncExitStack) -> None:
         self.stores = stores
@@ -87,74 +100,77 @@ class Process:
         }
 
     async def add(self, services: frozenset[str]) -> None:
-        """Build the services and what they need."""
-        self._add_edge(services)
-        if services - {API, LIVE, JANITOR}:
-            await self._add_workers(services)
+        """Build services, by name, and everything that they need."""
+        live = self._add_live() if LIVE in services else None
+        if API in services:
+            self._app = build_api_app(self._settings, self.stores, live, self._metrics, self._passwords)
+        workers = [spec for spec in WORKERS if spec.name in services]
+        if workers or RELAY in services:
+            await self._add_broker(workers, relay=RELAY in services)
         if JANITOR in services:
-            self._runs["janitor"] = janitor_of(self._settings, self.stores).run
+            self._runs["janitor"] = build_janitor(self._settings, self.stores).run
 
     def node(self) -> Node:
-        """Return what was built, with its health routes."""
+        """Return what was built, with the health routes."""
         health = Health(self._checks)
         add_health_routes(self._app, health, self._metrics)
         return Node(health=health, services=self._runs, app=self._app, drain=self._drain)
 
-    async def introduce(self, *, with_demo: bool) -> None:
-        """Bring the demonstration community where it is wanted, then print where the service is."""
+    async def welcome(self, *, with_demo: bool) -> None:
+        """Create the demonstration community if it is wanted, then print the URL of the service."""
         demo, available = Demo(self.stores.db, self.stores.blobs, self._passwords), False
         try:
             if with_demo:
                 await demo.run()
             available = await demo.available()
         except StorageError as error:
-            # The service stands without it, and the next start takes it up.
+            # The service works without it, and the next start completes it.
             log.warning("demo_unfinished", error=str(error))
-        welcome(self._settings.public_url, demo=available)
+        _print_banner(self._settings.public_url, demo=available)
 
-    async def tell(self) -> None:
-        """Log that the process works."""
+    async def log_started(self) -> None:
+        """Log that the process is ready."""
         log.info("started", services=sorted(self._runs))
 
-    def _add_edge(self, services: frozenset[str]) -> None:
-        live = None
-        if LIVE in services:
-            live = live_layer(self._settings, self.stores, self._metrics)
-            self._runs["live"], self._drain = live.run, live.close
-            self._runs["collector"] = Collector(self._metrics.registry).run
-            self._checks["live"] = partial(_require_ready, live)
-            self._app = live_app(self._settings, live, self._metrics)
-        if API in services:
-            self._app = api_app(self._settings, self.stores, live, self._metrics, self._passwords)
+    def _add_live(self) -> Live:
+        live = build_live_layer(self._settings, self.stores, self._metrics)
+        self._runs["live"], self._drain = live.run, live.close
+        self._runs["garbage collector"] = GarbageCollector(self._metrics.registry).run
+        self._checks["live"] = partial(_require_ready, live)
+        self._app = build_live_app(self._settings, live, self._metrics)
+        return live
 
-    async def _add_workers(self, services: frozenset[str]) -> None:
-        settings, workers = self._settings, [spec for spec in WORKERS if spec.name in services]
+    async def _add_broker(self, workers: list[WorkerSpec], *, relay: bool) -> None:
         broker: Broker
-        if is_local(settings):
-            at_once = sum(settings.worker.concurrency(spec.name) for spec in workers)
-            broker = await self._stack.enter_async_context(open_local(settings, at_once))
+        local = is_local(self._settings)
+        if local:
+            concurrency = sum(self._settings.worker.concurrency(spec.name) for spec in workers)
+            broker = await self._stack.enter_async_context(open_local_broker(self._settings, concurrency))
         else:
-            relaying = await self._stack.enter_async_context(open_relaying(settings))
-            if RELAY in services:
-                self._runs["relay"] = Relay(self.stores.db, relaying).run
-            self._checks["broker"] = relaying.depths
-            broker = relaying
+            broker = relayed = await self._stack.enter_async_context(open_relayed_broker(self._settings))
+            self._checks["broker"] = relayed.depths
+            if relay:
+                self._runs["relay"] = Relay(self.stores.db, relayed).run
         for spec in workers:
-            context = worker_context(spec.name, settings, self.stores, self._metrics)
-            handlers = await self._stack.enter_async_context(open_handlers(spec, context))
-            worker = Worker(broker, spec.name, handlers, policy_of(spec.name, settings), self._metrics)
-            self._runs[spec.name] = worker.run
-        if is_local(settings) or RELAY in services:
+            await self._add_worker(spec, broker)
+        if local or relay:
+            # One process measures for all: the only one, or the relay.
             self._runs["backlog"] = Backlog(self.stores.db, broker, self._metrics).run
+
+    async def _add_worker(self, spec: WorkerSpec, broker: Broker) -> None:
+        context = worker_context(spec.name, self._settings, self.stores, self._metrics)
+        handlers = await self._stack.enter_async_context(open_handlers(spec, context))
+        worker = Worker(broker, spec.name, handlers, worker_policy(spec.name, self._settings), self._metrics)
+        self._runs[spec.name] = worker.run
 
 
 async def _require_ready(live: Live) -> None:
     if not live.ready:
-        raise ConnectionError("the live layer does not hear its channels")
+        raise ConnectionError("the live layer is not subscribed to its channels")
 
 
-def _sockets(role: str, settings: Settings, stack: AsyncExitStack) -> list[socket.socket]:
-    """Take the ports of a role: the service's, or a worker's for its health where one is set."""
+def _bind(role: str, settings: Settings, stack: AsyncExitStack) -> list[socket.socket]:
+    """Bind the port of a role: that of the service, or a worker's health port if one is set."""
     if role in {EVERYTHING, API, LIVE}:
         return stack.enter_context(bound(settings.server.host, settings.server.port))
     section = settings.worker
@@ -164,7 +180,7 @@ def _sockets(role: str, settings: Settings, stack: AsyncExitStack) -> list[socke
 
 
 def _raise_file_limit() -> None:
-    """Allow as many open files as the system lets us: each live connection is one."""
+    """Raise the soft limit of open files to the hard limit: each live connection is an open file."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = hard if hard != resource.RLIM_INFINITY else 1_048_576
     if soft < wanted:
@@ -172,3 +188,26 @@ def _raise_file_limit() -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
         except (ValueError, OSError) as error:
             log.info("file_limit_kept", soft=soft, hard=hard, error=str(error))
+
+
+def _print_starting(directory: Path) -> None:
+    """Print on a terminal that the service starts, because the first start takes some seconds."""
+    if sys.stdout.isatty():
+        Console().print(Text(f"Starting PicShare, with its data in {directory} …", style="dim"))
+
+
+def _print_banner(url: str, *, demo: bool) -> None:
+    """Print the URL, and how to sign in to the demonstration community, on standard output.
+
+    On a terminal it is a panel, elsewhere one plain line that a program can wait for.
+    """
+    if not sys.stdout.isatty():
+        sign_in = f", sign in as {USERNAME} with the password {PASSWORD}" if demo else ""
+        sys.stdout.write(f"PicShare answers at {url}{sign_in}\n")
+        sys.stdout.flush()
+        return
+    text = Text.assemble("Open ", (url, f"bold link {url}"))
+    if demo:
+        text.append_text(Text.assemble("\nSign in as ", (USERNAME, "bold"), " with the password ", (PASSWORD, "bold")))
+    text.append("\nStop with Ctrl-C.", style="dim")
+    Console().print(Panel.fit(text, title="PicShare", padding=(1, 3)))

@@ -1,4 +1,4 @@
-"""Roles: which services one process runs, and which backends each role accepts.
+"""Roles: which services one process runs, and which backends each role accepts. Imports no driver.
 
 A service is named by its role: "api", "live", each worker of the registry, "relay" and "janitor". The role "everything"
 (`picshare run`) runs them all in one process.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from server.composition.schemes import EMBEDDED, LOCAL, is_local
 from server.config.loading import variable_of
 from server.config.settings import Settings
 from server.errors import ConfigError
@@ -19,6 +18,10 @@ API = "api"
 LIVE = "live"
 RELAY = "relay"
 JANITOR = "janitor"
+
+# URL schemes of the backends that only one process can use.
+EMBEDDED = "embedded:"  # an engine that PicShare starts as a child process
+LOCAL = "local:"  # the outbox table as the broker
 
 # Role -> what it does, as a phrase that follows the name in help texts.
 SERVE_ROLES: Mapping[str, str] = {
@@ -37,6 +40,16 @@ _PRIVATE = {
     "redis.url": (EMBEDDED, "the redis:// or redis+cluster:// URL that all processes share"),
     "broker.url": (LOCAL, "the amqp:// URL of a RabbitMQ that all processes share"),
 }
+
+
+def is_embedded(url: str) -> bool:
+    """Return whether PicShare starts the engine of this URL."""
+    return url.startswith(EMBEDDED)
+
+
+def is_local(settings: Settings) -> bool:
+    """Return whether the workers of this process consume the outbox directly, without a relay."""
+    return settings.broker.url.startswith(LOCAL)
 
 
 def services_of(role: str, settings: Settings) -> frozenset[str]:

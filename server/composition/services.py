@@ -1,4 +1,4 @@
-"""Build each service from the stores: the HTTP API, the live layer, and the workers."""
+"""Services: the HTTP API, live connections, workers and the janitor, each built from the stores."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from server.actions.counting import Counting
 from server.actions.presence import PresenceReader
 from server.api.services import ApiSettings, Services
 from server.composition.application import make_app, make_live_app
-from server.composition.backends import Stores
+from server.composition.backends import Stores, blob_directory
 from server.composition.delivery import delivery_script
 from server.config.section import from_sections
 from server.config.settings import Settings
@@ -47,14 +47,14 @@ STATIC = Path(__file__).parents[2] / "static"
 
 
 def secret_bytes(settings: Settings) -> bytes:
-    """Return the secret that everything signed derives its key from."""
+    """Return the secret from which all signing keys are derived."""
     if settings.auth.secret is None:
         raise ConfigError("auth.secret is not set.")
     return settings.auth.secret.get_secret_value().encode()
 
 
-def live_layer(settings: Settings, stores: Stores, metrics: Metrics) -> Live:
-    """Return the live layer of this process."""
+def build_live_layer(settings: Settings, stores: Stores, metrics: Metrics) -> Live:
+    """Return the live connections of this process."""
     section, secret = settings.live, secret_bytes(settings)
     streams = live_streams(
         db=stores.db,
@@ -83,15 +83,15 @@ def live_layer(settings: Settings, stores: Stores, metrics: Metrics) -> Live:
     )
 
 
-def live_app(settings: Settings, live: Live, metrics: Metrics) -> web.Application:
-    """Return an application that holds live connections and nothing else."""
+def build_live_app(settings: Settings, live: Live, metrics: Metrics) -> web.Application:
+    """Return the application of live connections alone."""
     return make_live_app(live, api_settings(settings), metrics, access_log(settings))
 
 
-def api_app(
+def build_api_app(
     settings: Settings, stores: Stores, live: Live | None, metrics: Metrics, passwords: Passwords
 ) -> web.Application:
-    """Return the application of the API, the images and the pages, with live connections where `live` is given."""
+    """Return the application of the API, images and pages, and of live connections if `live` is given."""
     secret = secret_bytes(settings)
     return make_app(
         Services(
@@ -117,32 +117,32 @@ def api_app(
 
 
 def access_log(settings: Settings) -> AccessLog:
-    """Return what requests are told to: lines straight to standard error where all events are JSON there."""
+    """Return the access log. Where events are JSON on standard error, its lines are written there directly."""
     return JsonLines(LogStream().write) if writes_json(settings.log) else EventLog()
 
 
 def api_settings(settings: Settings) -> ApiSettings:
-    """Return the API's part of the settings."""
+    """Return the settings of the API."""
     return from_sections(
         ApiSettings,
         settings.auth,
         settings.server,
         secret=secret_bytes(settings),
         public_url=settings.public_url,
-        upload_dir=settings.blob_directory / TEMPORARY,
+        upload_dir=blob_directory(settings) / TEMPORARY,
         static_dir=STATIC if STATIC.is_dir() else None,
         upload=from_sections(UploadLimits, settings.upload),
         limits=from_sections(RateLimits, settings.limits),
     )
 
 
-def policy_of(worker: str, settings: Settings) -> Policy:
-    """Return how a worker consumes its queue."""
+def worker_policy(worker: str, settings: Settings) -> Policy:
+    """Return the policy with which a worker consumes its queue."""
     return from_sections(Policy, settings.worker, concurrency=settings.worker.concurrency(worker))
 
 
 def worker_context(worker: str, settings: Settings, stores: Stores, metrics: Metrics) -> WorkerContext:
-    """Return what the handlers of a worker are built from."""
+    """Return everything that the handlers of a worker may use."""
     section = settings.worker
     return WorkerContext(
         concurrency=section.concurrency(worker),
@@ -160,7 +160,7 @@ def worker_context(worker: str, settings: Settings, stores: Stores, metrics: Met
     )
 
 
-def janitor_of(settings: Settings, stores: Stores) -> Janitor:
+def build_janitor(settings: Settings, stores: Stores) -> Janitor:
     """Return the janitor."""
     revocations = Revocations(stores.db, stores.redis, life=settings.auth.access_ttl + REVOCATION_MARGIN)
     return Janitor(stores.db, stores.blobs, revocations)

@@ -335,12 +335,6 @@ class Settings(BaseSettings):
         host = f"[{self.server.host}]" if ":" in self.server.host else self.server.host
         return self.server.public_url or f"http://{host}:{self.server.port}"
 
-    @property
-    def blob_directory(self) -> Path:
-        """Return the directory of a `file:` blob store."""
-        path = self.blobs.url.removeprefix("file:").removeprefix("//")
-        return Path(path) if path else self.data.dir / "blobs"
-
     def with_values(self, section: str, **values: object) -> Settings:
         """Return settings with other values for some keys of a section, validated."""
         current: Section = getattr(self, section)

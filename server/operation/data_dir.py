@@ -56,7 +56,7 @@ def is_locked(directory: Path) -> bool:
 
 
 @contextmanager
-def noted(directory: Path, values: Mapping[str, str]) -> Iterator[None]:
+def written_run_file(directory: Path, values: Mapping[str, str]) -> Iterator[None]:
     """Leave a note of how to reach what runs here, for as long as it does."""
     path = directory / _NOTE
     _write_private(path, json.dumps(dict(values)).encode())
@@ -66,7 +66,7 @@ def noted(directory: Path, values: Mapping[str, str]) -> Iterator[None]:
         path.unlink(missing_ok=True)
 
 
-def read_note(directory: Path) -> dict[str, str]:
+def read_run_file(directory: Path) -> dict[str, str]:
     """Return the note of the PicShare that holds the directory; empty when none does."""
     if not is_locked(directory):
         return {}
@@ -77,7 +77,7 @@ def read_note(directory: Path) -> dict[str, str]:
     return {str(key): str(value) for key, value in values.items()}
 
 
-def secret_of(directory: Path) -> str:
+def read_secret(directory: Path) -> str:
     """Return the secret that is kept in the directory, made on first use, readable by its owner alone."""
     path = directory / "secret"
     try:

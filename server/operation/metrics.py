@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-# Seconds between two looks at the event loop: a stall of twice as much is seen for certain.
-LAG_INTERVAL = 0.01
-STALL_WINDOW = 60.0  # seconds over which the longest stall is told
 _HTTP_SECONDS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1.0, 2.5, 10.0)
 _JOB_SECONDS = (0.001, 0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0)
 _SLOW_BYTES = (65_536, 262_144, 1_048_576, 2_097_152, 4_194_304, 16_777_216)
-_LAG_SECONDS = (0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1.0, 5.0)
 
 
 class Metrics:
@@ -139,31 +133,3 @@ class Metrics:
     def render(self) -> bytes:
         """Return the exposition text."""
         return generate_latest(self.registry)
-
-
-class LoopWatch:
-    """Measure how late the event loop runs what is due: every late moment delays every client."""
-
-    def __init__(self, registry: CollectorRegistry, *, interval: float = LAG_INTERVAL) -> None:
-        self._interval = interval
-        self._lag = Histogram(
-            "picshare_event_loop_lag_seconds",
-            "How late the event loop was at regular looks.",
-            buckets=_LAG_SECONDS,
-            registry=registry,
-        )
-        self._longest = Gauge(
-            "picshare_event_loop_stall_seconds", "Longest lateness of the last minute.", registry=registry
-        )
-
-    async def run(self) -> None:
-        """Look until cancelled."""
-        seen: list[tuple[float, float]] = []
-        while True:
-            due = time.monotonic() + self._interval
-            await asyncio.sleep(self._interval)
-            now = time.monotonic()
-            lag = max(0.0, now - due)
-            self._lag.observe(lag)
-            seen = [(at, value) for at, value in seen if at > now - STALL_WINDOW and value > lag] + [(now, lag)]
-            self._longest.set(seen[0][1])

@@ -81,9 +81,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
         "server/demo": (
             "server/actions server/identity server/media storage storage/blobs storage/postgres storage/stores"
         ),
-        "server/operation": (
-            "server/config server/demo server/errors storage storage/postgres workers/broker workers/errors"
-        ),
+        "server/operation": "server/config server/errors storage storage/postgres workers/broker workers/errors",
         "server/composition": (
             "channels/bus channels/contract channels/live server/actions server/api server/config server/demo "
             "server/edge server/errors server/identity server/live server/media server/operation storage "
@@ -92,7 +90,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
             "workers/worker"
         ),
         "server/administration": (
-            "channels/bus server/composition server/config server/errors server/identity storage storage/blobs "
+            "channels/bus server/composition server/config server/errors server/identity storage "
             "storage/postgres storage/redis storage/stores workers/broker workers/errors"
         ),
         "server/cli": (

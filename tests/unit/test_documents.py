@@ -19,8 +19,8 @@ from loadtest.profiles import ProfileName
 from loadtest.report.document import document_of
 from server.cli.main import build_app
 from server.config.settings import LimitsSection
-from server.operation.event_loop import Collector
-from server.operation.metrics import LoopWatch, Metrics
+from server.operation.event_loop import GarbageCollector, LoopWatch
+from server.operation.metrics import Metrics
 from tests.support.documents import ROOT, blocks, codes_in, documents, table_rows
 from tests.unit.loadtest.summaries import outcome
 from workers.broker.routing import BINDINGS
@@ -148,7 +148,7 @@ def test_the_operator_s_guide_lists_every_metric() -> None:
     """Each metric's name stands in the table, as `/metrics` gives it, and no other."""
     metrics = Metrics("1")
     LoopWatch(metrics.registry)
-    Collector(metrics.registry)
+    GarbageCollector(metrics.registry)
     assert names_in("docs/operation.md", "Metrics") == exposed(metrics.registry)
 
 

@@ -8,8 +8,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from server.administration.doctor import Doctor
-from server.administration.doctor_redis import examine_redis
+from server.administration import doctor
 from server.administration.findings import Finding
 from server.config.settings import Settings
 from tests.engines.private import free_port
@@ -29,15 +28,15 @@ def settings_of(database: str, redis: str, broker: str = "local:", blobs: str = 
     )
 
 
-async def examine(settings: Settings) -> dict[str, Finding]:
+async def inspect(settings: Settings) -> dict[str, Finding]:
     """Return the findings by name."""
-    return {finding.name: finding for finding in await Doctor(settings).examine()}
+    return {finding.name: finding for finding in await doctor.inspect(settings)}
 
 
 async def test_all_is_well_with_engines_that_answer(database_dsn: str, valkey_url: str, tmp_path: Path) -> None:
     """Reachable engines of the right version, with the schema, are well and described."""
-    findings = await examine(settings_of(database_dsn, valkey_url, blobs=f"file:{tmp_path}/blobs"))
-    assert [finding for finding in findings.values() if not finding.well] == []
+    findings = await inspect(settings_of(database_dsn, valkey_url, blobs=f"file:{tmp_path}/blobs"))
+    assert [finding for finding in findings.values() if not finding.ok] == []
     assert "schema up to date" in findings["database"].detail
     assert findings["redis"].detail.startswith("Valkey ")
     assert list((tmp_path / "blobs").rglob("doctor-*")) == []
@@ -47,7 +46,7 @@ async def test_engines_that_are_away_are_each_named_with_their_key(tmp_path: Pat
     """Each backend that cannot be reached is a finding of its own that names the key to look at."""
     port = free_port()
     (tmp_path / "file").write_text("")
-    findings = await examine(
+    findings = await inspect(
         settings_of(
             f"postgresql://u:hunter2@127.0.0.1:{port}/x",
             f"redis://127.0.0.1:{port}",
@@ -56,7 +55,7 @@ async def test_engines_that_are_away_are_each_named_with_their_key(tmp_path: Pat
         )
     )
     for name in ("database", "redis", "broker", "blobs"):
-        assert not findings[name].well
+        assert not findings[name].ok
         assert f"{name}.url" in findings[name].remedy
         assert "hunter2" not in findings[name].detail
 
@@ -66,7 +65,7 @@ async def test_a_database_without_the_schema_is_told_what_to_run(postgres_dsn: s
     connection = await asyncpg.connect(postgres_dsn)
     await connection.execute("CREATE DATABASE never_migrated")
     try:
-        findings = await examine(settings_of(postgres_dsn.replace("/picshare?", "/never_migrated?"), valkey_url))
+        findings = await inspect(settings_of(postgres_dsn.replace("/picshare?", "/never_migrated?"), valkey_url))
     finally:
         await connection.execute("DROP DATABASE never_migrated WITH (FORCE)")
         await connection.close()
@@ -82,20 +81,20 @@ async def test_dead_letters_are_a_finding(database_dsn: str, valkey_url: str) ->
         "VALUES (1, 'media', gen_random_uuid(), 'photo.uploaded', '1', '', 10, 'broken', now())"
     )
     await connection.close()
-    finding = (await examine(settings_of(database_dsn, valkey_url)))["broker"]
+    finding = (await inspect(settings_of(database_dsn, valkey_url)))["broker"]
     assert "1 dead letters" in finding.detail
     assert "deadletters list" in finding.remedy
 
 
 async def redis_finding(url: str) -> Finding:
     """Return what is found about Redis."""
-    return await examine_redis(settings_of("embedded:", url))
+    return await doctor.inspect_redis(settings_of("embedded:", url))
 
 
 async def test_a_whole_cluster_is_well(cluster: RedisCluster) -> None:
     """A cluster that serves every slot is well, and is described."""
     finding = await redis_finding(cluster.url)
-    assert finding.well
+    assert finding.ok
     assert "a cluster of 3 masters and 0 replicas, slot groups 6 + 6 + 4, clock within" in finding.detail
 
 

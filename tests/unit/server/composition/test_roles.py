@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import SecretStr
 
-from server.composition.brokers import open_relaying, routes_of
+from server.composition.backends import open_relayed_broker, outbox_routes
 from server.composition.roles import (
     EVERYTHING,
     RELAY,
@@ -42,14 +42,14 @@ def test_a_role_is_one_service_and_accepts_shared_backends(role: str) -> None:
 
 def test_the_broker_decides_which_queue_the_outbox_uses() -> None:
     """With the local broker events go to the workers' queues, otherwise to the relay's."""
-    assert routes_of(Settings())("like.added") == ("notify",)
-    assert routes_of(shared())("like.added") == ("relay",)
+    assert outbox_routes(Settings())("like.added") == ("notify",)
+    assert outbox_routes(shared())("like.added") == ("relay",)
 
 
 async def test_the_relay_requires_rabbitmq() -> None:
     """Opening RabbitMQ with the local URL is an error that names the key."""
     with pytest.raises(ConfigError, match=r"broker\.url"):
-        async with open_relaying(Settings()):
+        async with open_relayed_broker(Settings()):
             pass
 
 

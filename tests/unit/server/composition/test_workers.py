@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import pytest
 
-from server.composition.services import policy_of, worker_context
+from server.composition.services import worker_context, worker_policy
 from server.config.settings import Settings
 from server.operation.metrics import Metrics
 from storage.events import TOPICS
@@ -32,7 +32,7 @@ registry.WORKERS += (toy,)
 
 from server.cli.main import build_app
 from server.composition.roles import EVERYTHING, WORKER_ROLES, services_of
-from server.composition.services import policy_of
+from server.composition.services import worker_policy
 from server.config.loading import load_settings
 from server.config.reference import markdown, toml
 from typer.testing import CliRunner
@@ -53,7 +53,7 @@ print(json.dumps({
     "relayed": list(relay_of("like.added")),
     "rabbitmq": {spec.name: list(spec.topics) for spec in Topology().queues([1.0]) if "toy" in spec.name},
     "help": "toy plays" in help,
-    "concurrency": policy_of("toy", settings).concurrency,
+    "concurrency": worker_policy("toy", settings).concurrency,
     "config.toml": "#toy_concurrency = 3" in toml(),
     "reference": "Toys at once by one process. Environment: `PICSHARE_WORKER__TOY_CONCURRENCY`." in markdown(),
     "handlers": asyncio.run(topics()),
@@ -114,7 +114,7 @@ async def test_handlers_of_other_topics_are_refused() -> None:
 
 def test_default_concurrency_comes_from_the_registry() -> None:
     """Without a setting, a worker runs as many jobs at once as its entry says."""
-    assert [policy_of(spec.name, Settings()).concurrency for spec in WORKERS] == [2, 8, 16]
+    assert [worker_policy(spec.name, Settings()).concurrency for spec in WORKERS] == [2, 8, 16]
 
 
 def test_an_unknown_worker_has_no_entry() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from server.errors import StartError
-from server.operation.data_dir import is_locked, locked, noted, read_note, secret_of
+from server.operation.data_dir import is_locked, locked, read_run_file, read_secret, written_run_file
 
 
 def test_a_second_holder_is_refused_with_the_process_and_a_remedy(tmp_path: Path) -> None:
@@ -48,16 +48,16 @@ def test_a_directory_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None
 
 def test_the_secret_is_made_once_and_private(tmp_path: Path) -> None:
     """The secret stays the same, is long enough, and only its owner can read it."""
-    first = secret_of(tmp_path)
+    first = read_secret(tmp_path)
     assert len(first) >= 48
-    assert secret_of(tmp_path) == first
+    assert read_secret(tmp_path) == first
     assert (tmp_path / "secret").stat().st_mode & 0o777 == 0o600
 
 
 def test_the_note_is_believed_only_while_the_directory_is_held(tmp_path: Path) -> None:
     """A note that a killed process left behind is not read."""
-    with locked(tmp_path), noted(tmp_path, {"database": "postgresql://x"}):
-        assert read_note(tmp_path) == {"database": "postgresql://x"}
-    with noted(tmp_path, {"database": "stale"}):
-        assert read_note(tmp_path) == {}
+    with locked(tmp_path), written_run_file(tmp_path, {"database": "postgresql://x"}):
+        assert read_run_file(tmp_path) == {"database": "postgresql://x"}
+    with written_run_file(tmp_path, {"database": "stale"}):
+        assert read_run_file(tmp_path) == {}
     assert not (tmp_path / "running.json").exists()

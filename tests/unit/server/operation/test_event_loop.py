@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from prometheus_client import CollectorRegistry
 
-from server.operation.event_loop import THRESHOLDS, Collector
+from server.operation.event_loop import THRESHOLDS, GarbageCollector
 from tests.support.eventually import eventually
 
 
@@ -24,7 +24,7 @@ async def test_full_collections_come_on_schedule() -> None:
     """While it runs, Python begins no full collection by itself; an old cycle goes with the next one on schedule."""
     before = gc.get_threshold()
     registry = CollectorRegistry()
-    task = asyncio.create_task(Collector(registry, interval=0.01).run())
+    task = asyncio.create_task(GarbageCollector(registry, interval=0.01).run())
     await asyncio.sleep(0)
     assert gc.get_threshold() == THRESHOLDS
     old = Cycle()

@@ -8,8 +8,9 @@ import time
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
+from server.operation.event_loop import LoopWatch
 from server.operation.health import Health, add_health_routes
-from server.operation.metrics import LoopWatch, Metrics
+from server.operation.metrics import Metrics
 from tests.support.eventually import eventually
 
 
