@@ -1,1 +1,1 @@
-"""Live delivery: the wire protocol, the connections of this process, pub/sub between processes, and presence."""
+"""Who hears what, now: the wire protocol, this process's connections, pub/sub, presence."""

@@ -1,4 +1,4 @@
-"""One client's connection: its user, its streams and subscriptions, and its deadlines."""
+"""One client's connection: who it is, what it hears, and when it is due for something."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from channels.protocol.messages import Command, Message
 
 @dataclass(slots=True)
 class Deadlines:
-    """Deadlines of a connection, in seconds of the event loop's clock; infinite for none."""
+    """When something is due, in seconds of the event loop's clock; infinite where nothing is."""
 
     connect: float
     ping: float = math.inf
@@ -30,12 +30,12 @@ class Deadlines:
     expiry: float = math.inf
 
     def next(self) -> float:
-        """Return the earliest deadline."""
+        """Return the earliest."""
         return min(self.connect, self.ping, self.pong, self.expiry)
 
 
 class Connection(WriteBuffer):
-    """A write buffer with the state of its client; no method blocks or awaits."""
+    """An outbox that knows whose it is; every method returns at once."""
 
     __slots__ = (
         "__weakref__",
@@ -76,17 +76,16 @@ class Connection(WriteBuffer):
         self.identity: Identity | None = None
         self.streams: dict[str, StreamState] = {}
         self.channels: dict[str, Grant] = {}
-        # While a subscribe is being authorized: owners whose topics were revoked meanwhile. Otherwise None.
+        # Owners whose content was taken from this person while an authorization is under way; else None.
         self.revoked: set[int] | None = None
-        # Commands that wait while a request is being handled; None marks the start of a frame.
+        # Commands that wait while one of them is being answered, None standing for the begin of a frame.
         self.inbox: deque[Command | None] | None = None
-        self.lost = False  # the transport is gone
-        # Streaming transports only: the session and the process that the client's commands name, and what to call when
-        # the connection has ended.
+        self.lost = False
+        # Of a streaming answer: by what name, and at which process, its client speaks; and what its end undoes.
         self.session = ""
         self.node = ""
         self.on_close: Callable[[], object] | None = None
-        # An EventSource cannot answer pings, and its HTTP request was authenticated before the connection began.
+        # Whether the client can answer pings; and who it is, where its request told already.
         self.answers_pings = True
         self.preauthenticated: Identity | None = None
         self.deadlines = Deadlines(connect=self.opened_at + settings.connect_deadline)
@@ -94,25 +93,24 @@ class Connection(WriteBuffer):
 
     @property
     def busy(self) -> bool:
-        """Return whether a request is being handled, so that further commands wait."""
+        """Tell whether a command is being answered, so that what the client sends waits."""
         return self.inbox is not None
 
     def send(self, message: Message) -> None:
-        """Send a message to this client alone."""
+        """Send a message of this connection's own."""
         self.put(self.wire_format.encode(message))
 
     def send_shared(self, message: SharedMessage) -> None:
-        """Send a message that other clients receive too."""
+        """Send a message that others get, too."""
         self.put(message.encoded_for(self.wire_format))
 
     def accepts(self, stream: str, offset: int, message: SharedMessage) -> bool:
-        """Return whether a publication is to be sent now: it is new, and the stream is not held."""
+        """Tell whether a publication of a stream is to be sent now: it is new, and the stream is not held back."""
         state = self.streams.get(stream)
         if state is None:
             return False
         if state.offer(offset, message):
             return True
-        # More was queued during a hold than the limit allows, so there is a gap that only a reconnect can fill.
         if state.overflowed:
             self.close(codes.INSUFFICIENT_STATE)
         return False

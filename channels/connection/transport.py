@@ -1,54 +1,54 @@
-"""The part of `asyncio.Transport` that a live connection uses, and its file descriptor."""
+"""What of a transport a live connection uses, and the descriptor below it."""
 
 from __future__ import annotations
 
 from typing import Any, Protocol
 
-# Int objects of descriptors, allocated in blocks so that they are adjacent in memory. Scattered ones would cost a
-# delivery to thousands of connections a cache miss each.
+# The numbers of descriptors lie side by side in memory, in the order in which connections come: scattered, each would
+# cost a delivery to thousands a cache miss.
 _numbers: list[int] = []
 
 
 class Transport(Protocol):
-    """The part of `asyncio.Transport` that a connection uses."""
+    """What of `asyncio.Transport` a connection uses."""
 
     def write(self, data: bytes) -> None:
-        """Send, and buffer what the socket does not take at once."""
+        """Send, or keep what the peer does not take at once."""
         ...
 
     def get_write_buffer_size(self) -> int:
-        """Return the number of buffered bytes."""
+        """Return the bytes kept."""
         ...
 
     def get_extra_info(self, name: str, /) -> Any:
-        """Return the `socket`, the `sslcontext` of an encrypted transport, or None."""
+        """Return its `socket`, or its `sslcontext` where it encrypts, or None."""
         ...
 
     def is_closing(self) -> bool:
-        """Return whether the transport is closing or closed."""
+        """Tell whether writing is over."""
         ...
 
     def pause_reading(self) -> None:
-        """Stop reading; the peer's data waits in the socket."""
+        """Let what the peer sends wait."""
         ...
 
     def resume_reading(self) -> None:
-        """Read again."""
+        """Take what the peer sends."""
         ...
 
     def close(self) -> None:
-        """Close once the buffer is written."""
+        """End the connection once what is kept was taken."""
         ...
 
     def abort(self) -> None:
-        """Close at once and drop the buffer."""
+        """Drop the connection and what is kept."""
         ...
 
 
 def descriptor_of(transport: Transport) -> int:
-    """Return the socket's file descriptor, or -1 if only the transport may read and write (TLS, no socket).
+    """Return the socket's file descriptor, or -1 where only the transport may read and write.
 
-    asyncio closes the descriptor after `connection_lost`, never before, so until then it cannot be another socket's.
+    asyncio closes it after it has told of the lost connection, and not before.
     """
     socket = transport.get_extra_info("socket")
     if socket is None or transport.get_extra_info("sslcontext") is not None:

@@ -1,4 +1,4 @@
-"""Decoding of pub/sub messages and their delivery to the hub."""
+"""What becomes of each pub/sub message: decoded, and handed to the hub."""
 
 from __future__ import annotations
 
@@ -26,26 +26,24 @@ log = structlog.get_logger(__name__)
 
 
 InputHandler = Callable[[str, bytes | str], None]
-"""Takes the session of a streaming client and the commands that it sent."""
 
 
 class LossHandler(Protocol):
-    """Callbacks around a possible loss of messages."""
+    """What is told when messages may have been missed."""
 
     def lost(self) -> None:
-        """Hold all streams from now on."""
+        """Hold all streams back."""
         ...
 
     def restored(self) -> None:
-        """Read all held streams again, from their offsets."""
+        """Read all held streams again by their offsets."""
         ...
 
 
 class Delivery:
-    """Listener of this process's pub/sub messages; routes them to the hub.
+    """Listen to pub/sub on behalf of the hub; `process_channels` are those that address this process.
 
-    `process_channels` are the channels that address this process; all others are topics. `on_input` takes commands of
-    streaming clients that another process received.
+    `hear` is told what clients of streaming answers say.
     """
 
     def __init__(
@@ -63,7 +61,7 @@ class Delivery:
         self._loss_handler = loss_handler
 
     def message(self, channel: bytes, data: bytes, *, more: bool) -> None:
-        """Deliver one message; with `more`, another one follows at once."""
+        """Deliver one message; one that cannot be read counts as a loss, since it may have held anything."""
         try:
             if channel in self._process_channels:
                 self._deliver_to_process(data, more=more)
@@ -71,18 +69,16 @@ class Delivery:
                 self._deliver_to_topic(channel, data, more=more)
         except BadEnvelopeError as error:
             log.warning("live_message_unreadable", channel=channel.decode(errors="replace"), error=str(error))
-            # An unreadable message may have held a publication for anyone here, so all streams are read again. Topics
-            # keep no history: there is nothing to read again for them.
             if channel in self._process_channels:
                 self._loss_handler.lost()
                 self._loss_handler.restored()
 
     def lost(self) -> None:
-        """Forward the loss of the pub/sub connection."""
+        """Pass the news on."""
         self._loss_handler.lost()
 
     def restored(self) -> None:
-        """Forward that all channels are subscribed again."""
+        """Pass the news on."""
         self._loss_handler.restored()
 
     def _deliver_to_process(self, data: bytes, *, more: bool) -> None:

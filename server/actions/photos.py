@@ -1,4 +1,6 @@
-"""Post a photo: the original is stored outside any transaction, then a short one creates the photo and its event.
+"""Post, edit and delete photos.
+
+Posting: the original is stored outside any transaction, then a short one creates the photo and its event.
 
 The order is: stage the bytes, lease their content (`storage.stores.contents`), store the blob, `finalise`. A crash
 before the commit of `finalise` leaves a lease that expires, and the janitor then removes what was stored. Every way of
@@ -13,11 +15,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from storage.blobs.port import Blobs, original_key
+from storage.cache.cards import Cards
 from storage.errors import UnavailableError
 from storage.models import Photo
 from storage.postgres.database import Database, Transaction
 from storage.stores import contents, photos
 from storage.stores.contents import Lease
+
+POST_QUOTA = "uploads"
+EDIT_QUOTA = "writes"
 
 REMOVAL_DEADLINE = 10.0  # seconds to wait while the same content is being removed
 STORE_TIMEOUT = 600.0  # seconds; much shorter than a lease, which protects the blob while it is written
@@ -47,6 +53,39 @@ class PhotoDetails:
     alt_text: str
     tags: Sequence[str]
     location: str | None
+
+
+class PhotoActions:
+    """Changes of the viewer's own photos; both methods raise `NotFoundError("photo")` for any other photo."""
+
+    def __init__(self, db: Database, cards: Cards) -> None:
+        self._db = db
+        self._cards = cards
+
+    async def edit(
+        self,
+        viewer_id: int,
+        photo_id: int,
+        *,
+        caption: str | None = None,
+        alt_text: str | None = None,
+        tags: Sequence[str] | None = None,
+        location: str | None = None,
+    ) -> Photo:
+        """Change the fields that are not None; an empty `location` removes it."""
+        async with self._db.transaction() as tx:
+            photo = await photos.edit(
+                tx, photo_id, author_id=viewer_id, caption=caption, alt_text=alt_text, tags=tags, location=location
+            )
+            tx.on_commit(lambda: self._cards.forget([photo_id]))
+        return photo
+
+    async def delete(self, viewer_id: int, photo_id: int) -> None:
+        """Delete a photo: it disappears from every feed at once, and workers remove the images."""
+        async with self._db.transaction() as tx:
+            await photos.delete(tx, photo_id, author_id=viewer_id)
+            # The tombstone also keeps out a fan-out of the photo that is under way.
+            tx.on_commit(lambda: self._cards.tombstone(photo_id))
 
 
 async def post_photo(

@@ -1,4 +1,4 @@
-"""What one person may know of another's presence."""
+"""Read the presence of a user, where the viewer may know it."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from storage.stores import relations
 
 
 class PresenceReader:
-    """Tell how people stand, to those whom they let know; the database decides, Redis knows."""
+    """Presence of users, for viewers to whom they show it: PostgreSQL has the permission, Redis the presence."""
 
-    def __init__(self, db: Queryable, book: PresenceStore) -> None:
+    def __init__(self, db: Queryable, store: PresenceStore) -> None:
         self._db = db
-        self._book = book
+        self._store = store
 
-    async def of(self, user_id: int, *, viewer_id: int | None) -> Presence | None:
-        """Return a person's presence, or None where it is not the viewer's to know.
+    async def read(self, user_id: int, *, viewer_id: int | None) -> Presence | None:
+        """Return a user's presence, or None where the viewer may not know it.
 
-        Raises `UnavailableError` or `LiveUnavailableError`, by the engine that does not answer.
+        Raises `UnavailableError` or `LiveUnavailableError`, by the engine that does not respond.
         """
         if not await relations.may_see_presence(self._db, viewer_id, user_id):
             return None
-        return await self._book.read(user_id)
+        return await self._store.read(user_id)

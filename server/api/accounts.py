@@ -1,45 +1,29 @@
-"""One's own account: sign up, look, change, delete."""
+"""Sign up, and read, change and delete one's own account."""
 
 from __future__ import annotations
 
 from aiohttp import web
 
-from server.api.tokens import TokensApi
+from server.actions.accounts import UPDATE_QUOTA, AccountActions
+from server.api.tokens import TokenResponses
 from server.edge.api_request import ApiRequest, empty_response, json_response
 from server.edge.endpoint import Auth, Endpoint
-from server.edge.guard import admit
 from server.edge.requests import AccountUpdate, SignUpRequest
 from server.edge.responses import AccountResponse, TokensResponse
-from server.identity.passwords import Passwords
-from server.identity.rate_limits import RateLimits, address_subject
-from server.identity.sessions import SessionService
-from storage.limits.quotas import Quotas
-from storage.postgres.database import Database
+from storage.postgres.database import Queryable
 from storage.stores import users
 
 
-class SignUpApi:
-    """`POST /users`."""
+class AccountsApi:
+    """`POST /users` and `/users/me`."""
 
-    def __init__(
-        self,
-        db: Database,
-        passwords: Passwords,
-        quotas: Quotas,
-        limits: RateLimits,
-        *,
-        desk: SessionService,
-        tokens: TokensApi,
-    ) -> None:
+    def __init__(self, db: Queryable, accounts: AccountActions, responses: TokenResponses) -> None:
         self._db = db
-        self._passwords = passwords
-        self._quotas = quotas
-        self._policy = limits.policy("sign_up_address")
-        self._desk = desk
-        self._tokens = tokens
+        self._accounts = accounts
+        self._responses = responses
 
     def endpoints(self) -> list[Endpoint]:
-        """Return the table of this resource."""
+        """Return the route table of this resource."""
         return [
             Endpoint(
                 method="POST",
@@ -52,51 +36,22 @@ class SignUpApi:
                 status=201,
                 response=TokensResponse,
                 errors=(409,),
-            )
-        ]
-
-    async def sign_up(self, request: ApiRequest) -> web.Response:
-        """Answer `POST /users`."""
-        form = await request.body(SignUpRequest)
-        admit(request, self._policy, await self._quotas.take(self._policy, address_subject(request.address)))
-        password_hash = await self._passwords.hash(form.password)
-        async with self._db.transaction() as tx:
-            user = await users.create(
-                tx,
-                username=form.username,
-                email=form.email,
-                password_hash=password_hash,
-                display_name=form.display_name or form.username,
-            )
-            pair = await self._desk.open(tx, user)
-        return self._tokens.answer(pair, user, by_cookie=form.cookie)
-
-
-class AccountApi:
-    """`/users/me`."""
-
-    def __init__(self, db: Database, desk: SessionService) -> None:
-        self._db = db
-        self._desk = desk
-
-    def endpoints(self) -> list[Endpoint]:
-        """Return the table of this resource."""
-        return [
+            ),
             Endpoint(
                 method="GET",
                 path="/users/me",
                 handler=self.get,
-                summary="One's own account and settings",
+                summary="Get your account and its settings",
                 tag="accounts",
                 response=AccountResponse,
             ),
             Endpoint(
                 method="PATCH",
                 path="/users/me",
-                handler=self.change,
-                summary="Change one's own account and settings",
+                handler=self.update,
+                summary="Update your account and its settings",
                 tag="accounts",
-                quota="writes",
+                quota=UPDATE_QUOTA,
                 body=AccountUpdate,
                 response=AccountResponse,
             ),
@@ -104,36 +59,44 @@ class AccountApi:
                 method="DELETE",
                 path="/users/me",
                 handler=self.delete,
-                summary="Delete one's own account with everything in it",
+                summary="Delete your account and everything in it",
                 tag="accounts",
-                quota="writes",
+                quota=UPDATE_QUOTA,
                 status=202,
             ),
         ]
 
+    async def sign_up(self, request: ApiRequest) -> web.Response:
+        """Handle `POST /users`."""
+        form = await request.body(SignUpRequest)
+        session = await self._accounts.sign_up(
+            username=form.username,
+            email=form.email,
+            password=form.password,
+            display_name=form.display_name,
+            address=request.address,
+        )
+        return self._responses.new_session(request, session, by_cookie=form.cookie)
+
     async def get(self, request: ApiRequest) -> web.Response:
-        """Answer `GET /users/me`."""
+        """Handle `GET /users/me`."""
         user = await users.get(self._db, request.viewer.user_id)
         return json_response(AccountResponse.from_model(user).to_bytes())
 
-    async def change(self, request: ApiRequest) -> web.Response:
-        """Answer `PATCH /users/me`."""
+    async def update(self, request: ApiRequest) -> web.Response:
+        """Handle `PATCH /users/me`."""
         form = await request.body(AccountUpdate)
-        async with self._db.transaction() as tx:
-            user = await users.update(
-                tx,
-                request.viewer.user_id,
-                display_name=form.display_name,
-                bio=form.bio,
-                private=form.private,
-                presence=form.presence,
-                settings=form.settings,
-            )
+        user = await self._accounts.update(
+            request.viewer.user_id,
+            display_name=form.display_name,
+            bio=form.bio,
+            private=form.private,
+            presence=form.presence,
+            settings=form.settings,
+        )
         return json_response(AccountResponse.from_model(user).to_bytes())
 
     async def delete(self, request: ApiRequest) -> web.Response:
-        """Answer `DELETE /users/me`: gone for everybody at once; workers clear what hangs on it."""
-        async with self._db.transaction() as tx:
-            ended = await users.remove(tx, request.viewer.user_id)
-        await self._desk.forget(request.viewer.user_id, ended)
+        """Handle `DELETE /users/me`."""
+        await self._accounts.delete(request.viewer.user_id)
         return empty_response(202)

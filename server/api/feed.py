@@ -1,50 +1,50 @@
-"""The home feed: the most read page of all, one round trip to Redis when warm."""
+"""The home feed: the most requested page of all, one round trip to Redis when its log is in memory."""
 
 from __future__ import annotations
 
 from aiohttp import web
 
+from server.actions.last_seen import LastSeen
 from server.edge.api_request import ApiRequest, joined_list_response
 from server.edge.cursors import Cursors
 from server.edge.endpoint import Endpoint
-from server.edge.guard import admit
-from server.edge.last_seen import LastSeen
 from server.edge.requests import ListQuery
 from server.edge.responses import PhotoResponse, StreamListResponse, stream_position
-from server.identity.rate_limits import RateLimits
+from server.identity.rate_limiter import require_allowed
 from server.media.urls import MediaUrls
 from storage.feeds.home import Home
+from storage.limits.quotas import QuotaPolicy
 
 LISTING = "feed"
 
 
 class FeedApi:
-    """`GET /feed`."""
+    """`GET /feed`; `policy` is the rate limit of reads."""
 
-    def __init__(self, home: Home, cursors: Cursors, urls: MediaUrls, limits: RateLimits, recency: LastSeen) -> None:
+    def __init__(self, home: Home, cursors: Cursors, urls: MediaUrls, policy: QuotaPolicy, last_seen: LastSeen) -> None:
         self._home = home
         self._cursors = cursors
         self._urls = urls
-        self._policy = limits.policy("reads")
-        self._recency = recency
+        self._policy = policy
+        self._last_seen = last_seen
 
     def endpoints(self) -> list[Endpoint]:
-        """Return the table of this resource."""
+        """Return the route table of this resource."""
         return [
             Endpoint(
                 method="GET",
                 path="/feed",
                 handler=self.page,
-                summary="One's home feed: photos of people one follows, and one's own, newest first",
+                summary="List your home feed: photos of the accounts you follow and your own, newest first",
                 tag="feed",
-                gated=False,  # quota and revocation come with the page, in the same round trip
+                guarded=False,  # the page checks rate limit and revocation in its one round trip to Redis
                 query=ListQuery,
                 response=StreamListResponse[PhotoResponse],
             )
         ]
 
     async def page(self, request: ApiRequest) -> web.Response:
-        """Answer `GET /feed`."""
+        """Handle `GET /feed`."""
         query, viewer = request.query(ListQuery), request.viewer
         page = await self._home.page(
             viewer.user_id,
@@ -54,8 +54,9 @@ class FeedApi:
             policy=self._policy,
             sign=self._urls.sign,
         )
-        admit(request, self._policy, page.quota, revoked=page.revoked)
-        await self._recency.seen(viewer.user_id)
-        more = None if page.next is None else self._cursors.encode(LISTING, page.next)
-        first = query.cursor is None
-        return joined_list_response(page.pieces, more, stream=stream_position(page.position) if first else None)
+        request.report_rate_limit(require_allowed(self._policy, page.quota, revoked=page.revoked))
+        await self._last_seen.record(viewer.user_id)
+        next_cursor = None if page.next is None else self._cursors.encode(LISTING, page.next)
+        # A client recovers the stream from the newest page; later pages are older than any position.
+        position = stream_position(page.position) if query.cursor is None else None
+        return joined_list_response(page.pieces, next_cursor, stream=position)

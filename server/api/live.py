@@ -13,9 +13,11 @@ from server.live.routes import WEBSOCKET
 from storage.limits.tickets import Tickets
 from storage.render.timestamps import timestamp
 
+TICKET_QUOTA = "writes"
+
 
 class LiveApi:
-    """`/live/token`."""
+    """`/live/token`; `ttl` of a ticket in seconds."""
 
     def __init__(self, tickets: Tickets, *, public_url: str, ttl: int) -> None:
         self._tickets = tickets
@@ -23,25 +25,25 @@ class LiveApi:
         self._ttl = ttl
 
     def endpoints(self) -> list[Endpoint]:
-        """Return the table of this resource."""
+        """Return the route table of this resource."""
         return [
             Endpoint(
                 method="POST",
                 path="/live/token",
                 handler=self.issue,
-                summary="A ticket for one live connection",
+                summary="Issue a ticket for one live connection",
                 tag="live",
-                quota="writes",
+                quota=TICKET_QUOTA,
                 status=201,
                 response=LiveTicketResponse,
             )
         ]
 
     async def issue(self, request: ApiRequest) -> web.Response:
-        """Answer `POST /live/token`; the connection lasts as long as the access token that asked."""
+        """Handle `POST /live/token`; the connection lasts no longer than the access token of this request."""
         viewer = request.viewer
         payload = {"user": viewer.user_id, "session": viewer.session, "expires_at": viewer.expires_at}
         token = await self._tickets.issue(payload, ttl=self._ttl)
-        ends = datetime.now(UTC) + timedelta(seconds=self._ttl)
-        ticket = LiveTicketResponse(token=token, url=self._url, expires_at=timestamp(ends))
+        expires_at = timestamp(datetime.now(UTC) + timedelta(seconds=self._ttl))
+        ticket = LiveTicketResponse(token=token, url=self._url, expires_at=expires_at)
         return json_response(ticket.to_bytes(), status=201)

@@ -1,11 +1,10 @@
-"""The inbox: what others did, what of it is new, and marking it seen and read."""
+"""The inbox: list notifications, count the new ones, mark them as seen or read."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-
 from aiohttp import web
 
+from server.actions.notifications import COUNT_QUOTA, MARK_QUOTA, NotificationActions
 from server.edge.api_request import ApiRequest, empty_response, json_response, list_response
 from server.edge.cursors import Cursors
 from server.edge.endpoint import Endpoint
@@ -18,29 +17,28 @@ from server.edge.responses import (
     stream_position,
 )
 from storage.feeds.notification_log import NotificationLog
-from storage.postgres.database import Database, Transaction
+from storage.postgres.database import Queryable
 from storage.render.notification import notification_json
 from storage.stores import notifications
-
-Mark = Callable[[Transaction, int, list[int] | None], Awaitable[int]]
 
 
 class NotificationsApi:
     """`/notifications`."""
 
-    def __init__(self, db: Database, log: NotificationLog, cursors: Cursors) -> None:
+    def __init__(self, db: Queryable, log: NotificationLog, cursors: Cursors, actions: NotificationActions) -> None:
         self._db = db
         self._log = log
         self._cursors = cursors
+        self._actions = actions
 
     def endpoints(self) -> list[Endpoint]:
-        """Return the table of this resource."""
+        """Return the route table of this resource."""
         return [
             Endpoint(
                 method="GET",
                 path="/notifications",
                 handler=self.inbox,
-                summary="One's inbox, what happened last first",
+                summary="List your notifications, the latest activity first",
                 tag="notifications",
                 query=ListQuery,
                 response=StreamListResponse[NotificationResponse],
@@ -49,43 +47,57 @@ class NotificationsApi:
                 method="GET",
                 path="/notifications/counters",
                 handler=self.counters,
-                summary="How many notifications are new",
+                summary="Count your unseen and unread notifications",
                 tag="notifications",
+                quota=COUNT_QUOTA,
                 response=NotificationCountersResponse,
             ),
-            self._marking("seen", notifications.mark_seen, "Note that notifications were on the screen"),
-            self._marking("read", notifications.mark_read, "Note that notifications were opened"),
+            Endpoint(
+                method="POST",
+                path="/notifications/seen",
+                handler=self.mark_seen,
+                summary="Mark notifications as seen: they were on the screen",
+                tag="notifications",
+                quota=MARK_QUOTA,
+                body=NotificationSelection,
+                status=204,
+            ),
+            Endpoint(
+                method="POST",
+                path="/notifications/read",
+                handler=self.mark_read,
+                summary="Mark notifications as read: they were opened",
+                tag="notifications",
+                quota=MARK_QUOTA,
+                body=NotificationSelection,
+                status=204,
+            ),
         ]
 
-    def _marking(self, what: str, mark: Mark, summary: str) -> Endpoint:
-        async def handler(request: ApiRequest) -> web.Response:
-            form = await request.body(NotificationSelection)
-            async with self._db.transaction() as tx:
-                await mark(tx, request.viewer.user_id, form.ids)
-            return empty_response()
-
-        return Endpoint(
-            method="POST",
-            path=f"/notifications/{what}",
-            handler=handler,
-            summary=summary,
-            tag="notifications",
-            quota="writes",
-            body=NotificationSelection,
-            status=204,
-        )
-
     async def inbox(self, request: ApiRequest) -> web.Response:
-        """Answer `GET /notifications`."""
+        """Handle `GET /notifications`."""
         user_id, query = request.viewer.user_id, request.query(ListQuery)
         pager = Pager(self._cursors, f"notifications of {user_id}")
-        # Before the list is read: what is announced meanwhile may come twice, but is not missed.
+        # Read before the list, so that a notification that arrives in between may be sent twice but is not missed.
         position = await self._log.position(user_id) if query.cursor is None else None
         found = await notifications.inbox(self._db, user_id, before=pager.before(query.cursor), limit=query.limit + 1)
-        page, more = pager.cut(found, query.limit, lambda entry: entry.position)
-        return list_response([notification_json(entry) for entry in page], more, stream=stream_position(position))
+        page, next_cursor = pager.cut(found, query.limit, lambda entry: entry.position)
+        items = [notification_json(entry) for entry in page]
+        return list_response(items, next_cursor, stream=stream_position(position))
 
     async def counters(self, request: ApiRequest) -> web.Response:
-        """Answer `GET /notifications/counters`."""
-        found = await notifications.counters(self._db, request.viewer.user_id)
-        return json_response(NotificationCountersResponse(unseen=found.unseen, unread=found.unread).to_bytes())
+        """Handle `GET /notifications/counters`."""
+        counters = await self._actions.counters(request.viewer.user_id)
+        return json_response(NotificationCountersResponse.from_model(counters).to_bytes())
+
+    async def mark_seen(self, request: ApiRequest) -> web.Response:
+        """Handle `POST /notifications/seen`."""
+        form = await request.body(NotificationSelection)
+        await self._actions.mark_seen(request.viewer.user_id, form.ids)
+        return empty_response()
+
+    async def mark_read(self, request: ApiRequest) -> web.Response:
+        """Handle `POST /notifications/read`."""
+        form = await request.body(NotificationSelection)
+        await self._actions.mark_read(request.viewer.user_id, form.ids)
+        return empty_response()

@@ -1,4 +1,4 @@
-"""Photos as a viewer sees them: from rows to JSON, with the viewer's own likes and signed URLs."""
+"""Serialize photos for a viewer: JSON with the viewer's own likes and signed URLs."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from storage.render.photo import owner_photo_json, photo_json
 
 
 class PhotoSerializer:
-    """Render photos."""
+    """Serialize photos that the viewer may see."""
 
-    def __init__(self, engagement: CounterCache, urls: MediaUrls) -> None:
-        self._engagement = engagement
+    def __init__(self, counter_cache: CounterCache, urls: MediaUrls) -> None:
+        self._counter_cache = counter_cache
         self._urls = urls
 
-    async def render(self, photos: Sequence[Photo], viewer_id: int | None) -> list[bytes]:
-        """Return the JSON of photos that the viewer may see; of their own, with the address of the original."""
+    async def serialize(self, photos: Sequence[Photo], viewer_id: int | None) -> list[bytes]:
+        """Return the JSON of each photo; the viewer's own photos include the URL of the original."""
         liked: set[int] = set()
         if viewer_id is not None and photos:
-            engaged = await self._engagement.read([photo.id for photo in photos], viewer_id)
-            liked = {photo_id for photo_id, (_, _, by_viewer) in engaged.items() if by_viewer}
-        return [self._render(photo, viewer_id, liked=photo.id in liked) for photo in photos]
+            counters = await self._counter_cache.read([photo.id for photo in photos], viewer_id)
+            liked = {photo_id for photo_id, (_, _, by_viewer) in counters.items() if by_viewer}
+        return [self._serialize(photo, viewer_id, liked=photo.id in liked) for photo in photos]
 
-    async def render_one(self, photo: Photo, viewer_id: int | None) -> bytes:
+    async def serialize_one(self, photo: Photo, viewer_id: int | None) -> bytes:
         """Return the JSON of one photo."""
-        return (await self.render([photo], viewer_id))[0]
+        return (await self.serialize([photo], viewer_id))[0]
 
-    def render_new(self, photo: Photo) -> bytes:
-        """Return the JSON of a photo that nobody can have liked yet."""
+    def serialize_new(self, photo: Photo) -> bytes:
+        """Return the JSON of a photo that was just created and cannot have likes."""
         return photo_json(photo, liked=False, sign=self._urls.sign)
 
-    def _render(self, photo: Photo, viewer_id: int | None, *, liked: bool) -> bytes:
-        render = owner_photo_json if photo.author.id == viewer_id else photo_json
-        return render(photo, liked=liked, sign=self._urls.sign)
+    def _serialize(self, photo: Photo, viewer_id: int | None, *, liked: bool) -> bytes:
+        serialize = owner_photo_json if photo.author.id == viewer_id else photo_json
+        return serialize(photo, liked=liked, sign=self._urls.sign)

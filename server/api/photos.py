@@ -1,11 +1,11 @@
-"""Photos: upload, look, change, delete, and the public lists."""
+"""Photos: upload, read, edit, delete, and the public lists."""
 
 from __future__ import annotations
 
 import orjson
 from aiohttp import web
 
-from server.actions.photos import PhotoDetails, StagedPhoto, finalise, store
+from server.actions.photos import EDIT_QUOTA, POST_QUOTA, PhotoActions, PhotoDetails, StagedPhoto, finalise, store
 from server.api.photo_serializer import PhotoSerializer
 from server.edge.api_request import ApiRequest, empty_response, json_response, list_response
 from server.edge.cursors import Cursors
@@ -17,30 +17,29 @@ from server.edge.requests import PhotoMetadata, PhotosQuery, PhotoUpdate
 from server.edge.responses import ListResponse, PhotoResponse
 from server.media.uploads import Uploads
 from storage.blobs.port import Blobs
-from storage.cache.cards import Cards
-from storage.postgres.database import Database, Transaction
+from storage.postgres.database import Database, Queryable, Transaction
 from storage.stores import photos
 
 _SINGLE = ("caption", "alt_text", "location")
 
 
 class PhotosApi:
-    """`/photos`, reading and editing."""
+    """`/photos`: lists, reading, editing and deleting."""
 
-    def __init__(self, db: Database, cards: Cards, cursors: Cursors, view: PhotoSerializer) -> None:
+    def __init__(self, db: Queryable, cursors: Cursors, serializer: PhotoSerializer, actions: PhotoActions) -> None:
         self._db = db
-        self._cards = cards
         self._cursors = cursors
-        self._view = view
+        self._serializer = serializer
+        self._actions = actions
 
     def endpoints(self) -> list[Endpoint]:
-        """Return the table of this resource."""
+        """Return the route table of this resource."""
         return [
             Endpoint(
                 method="GET",
                 path="/photos",
                 handler=self.newest,
-                summary="The newest public photos, or those with a tag",
+                summary="List the newest public photos, or those with a tag",
                 tag="photos",
                 auth=Auth.OPTIONAL,
                 query=PhotosQuery,
@@ -50,7 +49,7 @@ class PhotosApi:
                 method="GET",
                 path="/photos/{id}",
                 handler=self.get,
-                summary="One photo",
+                summary="Get a photo",
                 tag="photos",
                 auth=Auth.OPTIONAL,
                 response=PhotoResponse,
@@ -59,10 +58,10 @@ class PhotosApi:
             Endpoint(
                 method="PATCH",
                 path="/photos/{id}",
-                handler=self.change,
-                summary="Change what stands beside one's own photo",
+                handler=self.edit,
+                summary="Edit the caption, alternative text, tags or location of your photo",
                 tag="photos",
-                quota="writes",
+                quota=EDIT_QUOTA,
                 body=PhotoUpdate,
                 response=PhotoResponse,
                 errors=(404,),
@@ -71,53 +70,47 @@ class PhotosApi:
                 method="DELETE",
                 path="/photos/{id}",
                 handler=self.delete,
-                summary="Delete one's own photo",
+                summary="Delete your photo",
                 tag="photos",
-                quota="writes",
+                quota=EDIT_QUOTA,
                 status=204,
                 errors=(404,),
             ),
         ]
 
     async def newest(self, request: ApiRequest) -> web.Response:
-        """Answer `GET /photos`."""
-        query = request.query(PhotosQuery)
+        """Handle `GET /photos`."""
+        query, viewer_id = request.query(PhotosQuery), request.viewer_id
         pager = Pager(self._cursors, f"photos tagged {query.tag}" if query.tag else "photos")
         before, limit = pager.before(query.cursor), query.limit + 1
         if query.tag:
-            found = await photos.by_tag(self._db, query.tag, viewer_id=request.viewer_id, before=before, limit=limit)
+            found = await photos.by_tag(self._db, query.tag, viewer_id=viewer_id, before=before, limit=limit)
         else:
-            found = await photos.newest(self._db, viewer_id=request.viewer_id, before=before, limit=limit)
-        page, more = pager.cut(found, query.limit, lambda photo: photo.id)
-        return list_response(await self._view.render(page, request.viewer_id), more)
+            found = await photos.newest(self._db, viewer_id=viewer_id, before=before, limit=limit)
+        page, next_cursor = pager.cut(found, query.limit, lambda photo: photo.id)
+        return list_response(await self._serializer.serialize(page, viewer_id), next_cursor)
 
     async def get(self, request: ApiRequest) -> web.Response:
-        """Answer `GET /photos/{id}`."""
+        """Handle `GET /photos/{id}`."""
         photo = await photos.get(self._db, request.id(), viewer_id=request.viewer_id)
-        return json_response(await self._view.render_one(photo, request.viewer_id))
+        return json_response(await self._serializer.serialize_one(photo, request.viewer_id))
 
-    async def change(self, request: ApiRequest) -> web.Response:
-        """Answer `PATCH /photos/{id}`."""
+    async def edit(self, request: ApiRequest) -> web.Response:
+        """Handle `PATCH /photos/{id}`."""
         photo_id, form = request.id(), await request.body(PhotoUpdate)
-        async with self._db.transaction() as tx:
-            photo = await photos.edit(
-                tx,
-                photo_id,
-                author_id=request.viewer.user_id,
-                caption=form.caption,
-                alt_text=form.alt_text,
-                tags=form.tags,
-                location=form.location,
-            )
-        await self._cards.forget([photo_id])
-        return json_response(await self._view.render_one(photo, request.viewer_id))
+        photo = await self._actions.edit(
+            request.viewer.user_id,
+            photo_id,
+            caption=form.caption,
+            alt_text=form.alt_text,
+            tags=form.tags,
+            location=form.location,
+        )
+        return json_response(await self._serializer.serialize_one(photo, request.viewer_id))
 
     async def delete(self, request: ApiRequest) -> web.Response:
-        """Answer `DELETE /photos/{id}`: gone from every feed at once; workers remove the images."""
-        photo_id = request.id()
-        async with self._db.transaction() as tx:
-            await photos.delete(tx, photo_id, author_id=request.viewer.user_id)
-        await self._cards.tombstone(photo_id)
+        """Handle `DELETE /photos/{id}`."""
+        await self._actions.delete(request.viewer.user_id, request.id())
         return empty_response()
 
 
@@ -125,16 +118,16 @@ class UploadApi:
     """`POST /photos`."""
 
     def __init__(
-        self, db: Database, blobs: Blobs, uploads: Uploads, idempotency: Idempotency, view: PhotoSerializer
+        self, db: Database, blobs: Blobs, uploads: Uploads, idempotency: Idempotency, serializer: PhotoSerializer
     ) -> None:
         self._db = db
         self._uploads = uploads
         self._blobs = blobs
         self._idempotency = idempotency
-        self._view = view
+        self._serializer = serializer
 
     def endpoints(self) -> list[Endpoint]:
-        """Return the table of this resource."""
+        """Return the route table of this resource."""
         return [
             Endpoint(
                 method="POST",
@@ -142,7 +135,7 @@ class UploadApi:
                 handler=self.upload,
                 summary="Upload a photo in one request, a JPEG or PNG",
                 tag="photos",
-                quota="uploads",
+                quota=POST_QUOTA,
                 body=PhotoMetadata,
                 body_format=BodyFormat.MULTIPART,
                 status=201,
@@ -153,7 +146,7 @@ class UploadApi:
         ]
 
     async def upload(self, request: ApiRequest) -> web.Response:
-        """Answer `POST /photos`."""
+        """Handle `POST /photos`."""
         async with self._uploads.receive(request.http) as upload:
             metadata = _metadata(upload.texts)
             fingerprint = upload.sha256.encode() + orjson.dumps(metadata.model_dump())
@@ -175,7 +168,7 @@ class UploadApi:
             async def act(tx: Transaction) -> bytes:
                 details = PhotoDetails(**metadata.model_dump())
                 photo = await finalise(tx, lease, staged, author_id=request.viewer.user_id, details=details)
-                return self._view.render_new(photo)
+                return self._serializer.serialize_new(photo)
 
             return await self._idempotency.create(request, fingerprint, act)
 
@@ -185,7 +178,7 @@ def _metadata(texts: dict[str, list[str]]) -> PhotoMetadata:
     for name in _SINGLE:
         given = texts.get(name)
         if given is not None and len(given) > 1:
-            raise bad_field(name, "give this field once", status=422)
+            raise bad_field(name, "Send this field only once.", status=422)
         if given is not None:
             values[name] = given[0]
     return PhotoMetadata.model_validate(values)

@@ -1,4 +1,4 @@
-"""Other people: profile, search, and their photos."""
+"""Users: profile, search, and their photos."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from server.edge.requests import ListQuery, SearchQuery
 from server.edge.responses import ListResponse, PhotoResponse, ProfileResponse, UserSummaryResponse
 from storage.errors import NotFoundError
 from storage.models import User
-from storage.postgres.database import Database
+from storage.postgres.database import Queryable
 from storage.stores import photos, relations, users
 
 
 class ProfilesApi:
     """`/users`."""
 
-    def __init__(self, db: Database, cursors: Cursors, view: PhotoSerializer, presence: PresenceReader) -> None:
+    def __init__(self, db: Queryable, cursors: Cursors, serializer: PhotoSerializer, presence: PresenceReader) -> None:
         self._db = db
         self._cursors = cursors
-        self._view = view
+        self._serializer = serializer
         self._presence = presence
 
     def endpoints(self) -> list[Endpoint]:
-        """Return the table of this resource."""
+        """Return the route table of this resource."""
         return [
             Endpoint(
                 method="GET",
                 path="/users",
                 handler=self.search,
-                summary="Find people by the beginning of their username",
-                tag="people",
+                summary="Find users by the beginning of their username",
+                tag="users",
                 auth=Auth.OPTIONAL,
                 query=SearchQuery,
                 response=ListResponse[UserSummaryResponse],
@@ -44,8 +44,8 @@ class ProfilesApi:
                 method="GET",
                 path="/users/{id}",
                 handler=self.profile,
-                summary="A profile, by username or id",
-                tag="people",
+                summary="Get a profile, by username or id",
+                tag="users",
                 auth=Auth.OPTIONAL,
                 response=ProfileResponse,
                 errors=(404,),
@@ -54,8 +54,8 @@ class ProfilesApi:
                 method="GET",
                 path="/users/{id}/photos",
                 handler=self.photos,
-                summary="A person's photos, newest first",
-                tag="people",
+                summary="List a user's photos, newest first",
+                tag="users",
                 auth=Auth.OPTIONAL,
                 query=ListQuery,
                 response=ListResponse[PhotoResponse],
@@ -64,7 +64,7 @@ class ProfilesApi:
         ]
 
     async def search(self, request: ApiRequest) -> web.Response:
-        """Answer `GET /users?query=`."""
+        """Handle `GET /users?query=`."""
         query = request.query(SearchQuery)
         listing = f"users:{query.query.lower()}"
         found = await users.search(
@@ -75,22 +75,22 @@ class ProfilesApi:
             limit=query.limit + 1,
         )
         page = found[: query.limit]
-        more = self._cursors.encode_text(listing, page[-1].username) if len(found) > query.limit else None
-        return list_response([UserSummaryResponse.from_model(user).to_bytes() for user in page], more)
+        next_cursor = self._cursors.encode_text(listing, page[-1].username) if len(found) > query.limit else None
+        return list_response([UserSummaryResponse.from_model(user).to_bytes() for user in page], next_cursor)
 
     async def profile(self, request: ApiRequest) -> web.Response:
-        """Answer `GET /users/{username or id}`."""
-        user = await self._find(request)
+        """Handle `GET /users/{username or id}`."""
+        user, viewer_id = await self._find(request), request.viewer_id
         relation = None
-        if request.viewer_id is not None and request.viewer_id != user.id:
-            relation = await relations.relation(self._db, request.viewer_id, user.id)
+        if viewer_id is not None and viewer_id != user.id:
+            relation = await relations.relation(self._db, viewer_id, user.id)
         presence = None
-        if request.viewer_id is not None:
-            presence = await self._presence.of(user.id, viewer_id=request.viewer_id)
+        if viewer_id is not None:
+            presence = await self._presence.read(user.id, viewer_id=viewer_id)
         return json_response(ProfileResponse.from_model(user, relation, presence).to_bytes())
 
     async def photos(self, request: ApiRequest) -> web.Response:
-        """Answer `GET /users/{username or id}/photos`."""
+        """Handle `GET /users/{username or id}/photos`."""
         query = request.query(ListQuery)
         user = await self._find(request)
         pager = Pager(self._cursors, f"photos of {user.id}")
@@ -101,8 +101,8 @@ class ProfilesApi:
             before=pager.before(query.cursor),
             limit=query.limit + 1,
         )
-        page, more = pager.cut(found, query.limit, lambda photo: photo.id)
-        return list_response(await self._view.render(page, request.viewer_id), more)
+        page, next_cursor = pager.cut(found, query.limit, lambda photo: photo.id)
+        return list_response(await self._serializer.serialize(page, request.viewer_id), next_cursor)
 
     async def _find(self, request: ApiRequest) -> User:
         name = request.http.match_info["id"]

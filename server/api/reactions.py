@@ -1,20 +1,19 @@
-"""LikeResponse and comments."""
+"""Likes and comments."""
 
 from __future__ import annotations
 
 import orjson
 from aiohttp import web
 
-from server.actions.counting import Counting
+from server.actions.reactions import COMMENT_QUOTA, LIKE_QUOTA, ReactionActions
 from server.edge.api_request import ApiRequest, empty_response, json_response, list_response
 from server.edge.cursors import Cursors
 from server.edge.endpoint import Auth, Endpoint
 from server.edge.idempotency import Idempotency
 from server.edge.paging import Pager
-from server.edge.requests import ListQuery, NewComment
+from server.edge.requests import CommentCreate, ListQuery
 from server.edge.responses import CommentResponse, LikeResponse, ListResponse, UserSummaryResponse
-from storage.models import PhotoCounters
-from storage.postgres.database import Database, Transaction
+from storage.postgres.database import Queryable, Transaction
 from storage.render.comment import comment_json
 from storage.stores import comments, likes, photos
 
@@ -22,61 +21,61 @@ from storage.stores import comments, likes, photos
 class LikesApi:
     """`/photos/{id}/like` and `/photos/{id}/likes`."""
 
-    def __init__(self, db: Database, counting: Counting, cursors: Cursors) -> None:
+    def __init__(self, db: Queryable, cursors: Cursors, reactions: ReactionActions) -> None:
         self._db = db
-        self._counting = counting
         self._cursors = cursors
+        self._reactions = reactions
 
     def endpoints(self) -> list[Endpoint]:
-        """Return the table of this resource."""
-        table = [
+        """Return the route table of this resource."""
+        return [
             Endpoint(
                 method="GET",
                 path="/photos/{id}/likes",
-                handler=self.people,
-                summary="Who likes a photo, newest first",
+                handler=self.list,
+                summary="List the users that like a photo, newest like first",
                 tag="likes",
                 auth=Auth.OPTIONAL,
                 query=ListQuery,
                 response=ListResponse[UserSummaryResponse],
                 errors=(404,),
-            )
+            ),
+            Endpoint(
+                method="PUT",
+                path="/photos/{id}/like",
+                handler=self.like,
+                summary="Like a photo; repeating it changes nothing",
+                tag="likes",
+                quota=LIKE_QUOTA,
+                response=LikeResponse,
+                errors=(404,),
+            ),
+            Endpoint(
+                method="DELETE",
+                path="/photos/{id}/like",
+                handler=self.unlike,
+                summary="Remove your like from a photo; repeating it changes nothing",
+                tag="likes",
+                quota=LIKE_QUOTA,
+                response=LikeResponse,
+                errors=(404,),
+            ),
         ]
-        for method, handler, summary in (
-            ("PUT", self.like, "Like a photo; a second time changes nothing"),
-            ("DELETE", self.unlike, "Take a like back; a second time changes nothing"),
-        ):
-            table.append(
-                Endpoint(
-                    method=method,
-                    path="/photos/{id}/like",
-                    handler=handler,
-                    summary=summary,
-                    tag="likes",
-                    quota="likes",
-                    response=LikeResponse,
-                    errors=(404,),
-                )
-            )
-        return table
 
     async def like(self, request: ApiRequest) -> web.Response:
-        """Answer `PUT /photos/{id}/like`."""
-        photo_id = request.id()
-        async with self._db.transaction() as tx:
-            state = await likes.add(tx, photo_id=photo_id, user_id=request.viewer.user_id)
-        return await self._answer(request, state)
+        """Handle `PUT /photos/{id}/like`."""
+        counters = await self._reactions.like(request.viewer.user_id, request.id())
+        return json_response(LikeResponse.from_model(counters).to_bytes())
 
     async def unlike(self, request: ApiRequest) -> web.Response:
-        """Answer `DELETE /photos/{id}/like`."""
-        photo_id = request.id()
-        async with self._db.transaction() as tx:
-            state = await likes.remove(tx, photo_id=photo_id, user_id=request.viewer.user_id)
-        return await self._answer(request, state)
+        """Handle `DELETE /photos/{id}/like`."""
+        counters = await self._reactions.unlike(request.viewer.user_id, request.id())
+        return json_response(LikeResponse.from_model(counters).to_bytes())
 
-    async def people(self, request: ApiRequest) -> web.Response:
-        """Answer `GET /photos/{id}/likes`."""
+    async def list(self, request: ApiRequest) -> web.Response:
+        """Handle `GET /photos/{id}/likes`."""
         photo_id, query = request.id(), request.query(ListQuery)
+        # Raises a 404 where the viewer may not see the photo; the list itself does not check that.
         await photos.get(self._db, photo_id, viewer_id=request.viewer_id)
         pager = Pager(self._cursors, f"likes of {photo_id}")
         found = await likes.page(
@@ -86,31 +85,27 @@ class LikesApi:
             limit=query.limit + 1,
             viewer_id=request.viewer_id,
         )
-        page, more = pager.cut(found, query.limit, lambda row: row[0])
-        return list_response([UserSummaryResponse.from_model(person).to_bytes() for _, person in page], more)
-
-    async def _answer(self, request: ApiRequest, state: PhotoCounters) -> web.Response:
-        await self._counting.apply(state, request.viewer.user_id)
-        return json_response(LikeResponse(liked=state.liked, likes=state.likes).to_bytes())
+        page, next_cursor = pager.cut(found, query.limit, lambda row: row[0])
+        return list_response([UserSummaryResponse.from_model(user).to_bytes() for _, user in page], next_cursor)
 
 
 class CommentsApi:
     """`/photos/{id}/comments` and `/comments/{id}`."""
 
-    def __init__(self, db: Database, counting: Counting, cursors: Cursors, idempotency: Idempotency) -> None:
+    def __init__(self, db: Queryable, cursors: Cursors, reactions: ReactionActions, idempotency: Idempotency) -> None:
         self._db = db
-        self._counting = counting
         self._cursors = cursors
+        self._reactions = reactions
         self._idempotency = idempotency
 
     def endpoints(self) -> list[Endpoint]:
-        """Return the table of this resource."""
+        """Return the route table of this resource."""
         return [
             Endpoint(
                 method="GET",
                 path="/photos/{id}/comments",
-                handler=self.page,
-                summary="The comments under a photo, newest first",
+                handler=self.list,
+                summary="List the comments on a photo, newest first",
                 tag="comments",
                 auth=Auth.OPTIONAL,
                 query=ListQuery,
@@ -120,11 +115,11 @@ class CommentsApi:
             Endpoint(
                 method="POST",
                 path="/photos/{id}/comments",
-                handler=self.add,
-                summary="CommentResponse on a photo",
+                handler=self.create,
+                summary="Comment on a photo",
                 tag="comments",
-                quota="writes",
-                body=NewComment,
+                quota=COMMENT_QUOTA,
+                body=CommentCreate,
                 status=201,
                 response=CommentResponse,
                 errors=(404,),
@@ -134,16 +129,16 @@ class CommentsApi:
                 method="DELETE",
                 path="/comments/{id}",
                 handler=self.delete,
-                summary="Delete one's own comment, or one under one's own photo",
+                summary="Delete your comment, or any comment on your photo",
                 tag="comments",
-                quota="writes",
+                quota=COMMENT_QUOTA,
                 status=204,
                 errors=(404,),
             ),
         ]
 
-    async def page(self, request: ApiRequest) -> web.Response:
-        """Answer `GET /photos/{id}/comments`."""
+    async def list(self, request: ApiRequest) -> web.Response:
+        """Handle `GET /photos/{id}/comments`."""
         photo_id, query = request.id(), request.query(ListQuery)
         pager = Pager(self._cursors, f"comments of {photo_id}")
         found = await comments.page(
@@ -153,28 +148,19 @@ class CommentsApi:
             before=pager.before(query.cursor),
             limit=query.limit + 1,
         )
-        page, more = pager.cut(found, query.limit, lambda comment: comment.id)
-        return list_response([comment_json(comment) for comment in page], more)
+        page, next_cursor = pager.cut(found, query.limit, lambda comment: comment.id)
+        return list_response([comment_json(comment) for comment in page], next_cursor)
 
-    async def add(self, request: ApiRequest) -> web.Response:
-        """Answer `POST /photos/{id}/comments`."""
-        photo_id, form = request.id(), await request.body(NewComment)
-        states: list[PhotoCounters] = []
+    async def create(self, request: ApiRequest) -> web.Response:
+        """Handle `POST /photos/{id}/comments`."""
+        photo_id, form = request.id(), await request.body(CommentCreate)
 
-        async def act(tx: Transaction) -> bytes:
-            comment, state = await comments.add(tx, photo_id=photo_id, author_id=request.viewer.user_id, text=form.text)
-            states.append(state)
-            return comment_json(comment)
+        async def comment(tx: Transaction) -> bytes:
+            return comment_json(await self._reactions.comment(tx, request.viewer.user_id, photo_id, form.text))
 
-        response = await self._idempotency.create(request, orjson.dumps(form.model_dump()), act)
-        for state in states:
-            await self._counting.apply(state, None)
-        return response
+        return await self._idempotency.create(request, orjson.dumps(form.model_dump()), comment)
 
     async def delete(self, request: ApiRequest) -> web.Response:
-        """Answer `DELETE /comments/{id}`."""
-        comment_id = request.id()
-        async with self._db.transaction() as tx:
-            state = await comments.delete(tx, comment_id, user_id=request.viewer.user_id)
-        await self._counting.apply(state, None)
+        """Handle `DELETE /comments/{id}`."""
+        await self._reactions.delete_comment(request.viewer.user_id, request.id())
         return empty_response()

@@ -1,45 +1,49 @@
-"""Sign in, renew, sign out."""
+"""Sign in, refresh tokens, sign out."""
 
 from __future__ import annotations
 
 from aiohttp import web
 
+from server.actions.accounts import AccountActions, NewSession
+from server.actions.sessions import SIGN_OUT_QUOTA, SessionService, TokenPair
 from server.edge.api_request import ApiRequest, empty_response, json_response
 from server.edge.authentication import RequestAuthenticator, SessionCookies
 from server.edge.endpoint import Auth, Endpoint
-from server.edge.guard import admit
 from server.edge.problems import unauthorized
 from server.edge.requests import RefreshRequest, SignInRequest
 from server.edge.responses import AccountResponse, TokensResponse
-from server.identity.passwords import Passwords
-from server.identity.rate_limits import RateLimits, address_subject
-from server.identity.sessions import SessionService, TokenPair
-from storage.limits.quotas import Quotas
 from storage.models import User
-from storage.postgres.database import Database
-from storage.stores import users
 
 
-class PasswordAuthenticator:
-    """Check a name and its password, slowly for whoever guesses."""
+class TokenResponses:
+    """Responses that carry a session's tokens, in the body or in cookies; `access_ttl` in seconds."""
 
-    def __init__(self, db: Database, passwords: Passwords, quotas: Quotas, limits: RateLimits) -> None:
-        self._db = db
-        self._passwords = passwords
-        self._quotas = quotas
-        self._limits = limits
+    def __init__(self, cookies: SessionCookies, *, access_ttl: int) -> None:
+        self._cookies = cookies
+        self._access_ttl = access_ttl
 
-    async def admit(self, request: ApiRequest, login: str, password: str) -> User:
-        """Return the account; raise the same 401 for an unknown name and a wrong password, a 429 for too many tries."""
-        address = address_subject(request.address)
-        by_account, by_address = self._limits.policy("sign_in_account"), self._limits.policy("sign_in_address")
-        takes = [(by_account, f"{login.lower()} {address}"), (by_address, address)]
-        for (policy, _), quota in zip(takes, await self._quotas.take_all(takes), strict=True):
-            admit(request, policy, quota)
-        found = await users.credentials(self._db, login) if login.isprintable() else None
-        if not await self._passwords.verify(found[1] if found else None, password) or found is None:
-            raise unauthorized("wrong_credentials", "the name or the password is wrong")
-        return found[0]
+    def new_session(self, request: ApiRequest, session: NewSession, *, by_cookie: bool) -> web.Response:
+        """Return the 201 for a session that was opened, and report the rate limit that it was charged to."""
+        request.report_rate_limit(session.charge)
+        return self.tokens(session.tokens, session.user, by_cookie=by_cookie)
+
+    def tokens(self, pair: TokenPair, user: User | None, *, by_cookie: bool) -> web.Response:
+        """Return a 201 with tokens, and the account if `user` is given."""
+        account = None if user is None else AccountResponse.from_model(user)
+        fields = TokensResponse(expires_in=self._access_ttl, user=account)
+        if not by_cookie:
+            fields = fields.model_copy(update={"access_token": pair.access, "refresh_token": pair.refresh})
+            return json_response(fields.to_bytes(), status=201)
+        # Scripts of the page must not be able to read the tokens, so that the body holds only the CSRF token.
+        response = json_response(fields.model_copy(update={"csrf_token": pair.csrf}).to_bytes(), status=201)
+        self._cookies.write(response, access=pair.access, refresh=pair.refresh, csrf=pair.csrf)
+        return response
+
+    def signed_out(self) -> web.Response:
+        """Return the 204 that also deletes the cookies."""
+        response = empty_response()
+        self._cookies.clear(response)
+        return response
 
 
 class TokensApi:
@@ -47,20 +51,18 @@ class TokensApi:
 
     def __init__(
         self,
-        db: Database,
-        door: PasswordAuthenticator,
-        desk: SessionService,
-        authentication: RequestAuthenticator,
-        cookies: SessionCookies,
+        accounts: AccountActions,
+        sessions: SessionService,
+        authenticator: RequestAuthenticator,
+        responses: TokenResponses,
     ) -> None:
-        self._db = db
-        self._door = door
-        self._desk = desk
-        self._authentication = authentication
-        self._cookies = cookies
+        self._accounts = accounts
+        self._sessions = sessions
+        self._authenticator = authenticator
+        self._responses = responses
 
     def endpoints(self) -> list[Endpoint]:
-        """Return the table of this resource."""
+        """Return the route table of this resource."""
         return [
             Endpoint(
                 method="POST",
@@ -78,7 +80,7 @@ class TokensApi:
                 method="POST",
                 path="/tokens/refresh",
                 handler=self.refresh,
-                summary="Exchange a refresh token for new tokens; each is good once",
+                summary="Exchange a refresh token for new tokens; each refresh token can be used once",
                 tag="sessions",
                 auth=Auth.NONE,
                 body=RefreshRequest,
@@ -90,44 +92,29 @@ class TokensApi:
                 method="DELETE",
                 path="/tokens/current",
                 handler=self.sign_out,
-                summary="Sign out: the session ends at once, live connections included",
+                summary="Sign out: the session and its live connections end at once",
                 tag="sessions",
-                quota="writes",
+                quota=SIGN_OUT_QUOTA,
                 status=204,
             ),
         ]
 
     async def sign_in(self, request: ApiRequest) -> web.Response:
-        """Answer `POST /tokens`."""
+        """Handle `POST /tokens`."""
         form = await request.body(SignInRequest)
-        user = await self._door.admit(request, form.username, form.password)
-        async with self._db.transaction() as tx:
-            pair = await self._desk.open(tx, user)
-        return self.answer(pair, user, by_cookie=form.cookie)
+        session = await self._accounts.sign_in(form.username, form.password, address=request.address)
+        return self._responses.new_session(request, session, by_cookie=form.cookie)
 
     async def refresh(self, request: ApiRequest) -> web.Response:
-        """Answer `POST /tokens/refresh`."""
+        """Handle `POST /tokens/refresh`."""
         form = await request.body(RefreshRequest)
         by_cookie = form.refresh_token is None
-        token = self._authentication.refresh_cookie(request.http) if by_cookie else form.refresh_token
+        token = self._authenticator.refresh_cookie(request.http) if by_cookie else form.refresh_token
         if not token:
-            raise unauthorized("refresh_token_missing", "send a refresh token")
-        return self.answer(await self._desk.renew(token), None, by_cookie=by_cookie)
+            raise unauthorized("refresh_token_missing", "Send the refresh token in the body or in its cookie.")
+        return self._responses.tokens(await self._sessions.refresh(token), None, by_cookie=by_cookie)
 
     async def sign_out(self, request: ApiRequest) -> web.Response:
-        """Answer `DELETE /tokens/current`."""
-        await self._desk.end(request.viewer.user_id, request.viewer.session)
-        response = empty_response()
-        self._cookies.clear(response)
-        return response
-
-    def answer(self, pair: TokenPair, user: User | None, *, by_cookie: bool) -> web.Response:
-        """Return a 201 with the tokens, in the body or in cookies."""
-        account = None if user is None else AccountResponse.from_model(user)
-        told = TokensResponse(expires_in=self._desk.access_ttl, user=account)
-        if not by_cookie:
-            told = told.model_copy(update={"access_token": pair.access, "refresh_token": pair.refresh})
-            return json_response(told.to_bytes(), status=201)
-        response = json_response(told.model_copy(update={"csrf_token": pair.csrf}).to_bytes(), status=201)
-        self._cookies.write(response, access=pair.access, refresh=pair.refresh, csrf=pair.csrf)
-        return response
+        """Handle `DELETE /tokens/current`."""
+        await self._sessions.sign_out(request.viewer.user_id, request.viewer.session)
+        return self._responses.signed_out()

@@ -28,22 +28,21 @@ from server.media.routes import MediaRoutes
 def make_app(services: Services) -> web.Application:
     """Return the application; it opens nothing and closes nothing."""
     settings = services.settings
-    tokens = AccessTokens(settings.secret, ttl=settings.access_ttl)
-    authentication = RequestAuthenticator(tokens)
-    table = endpoints(services, tokens)
-    guard = Guard(authentication, services.quotas, settings.limits, body_timeout=settings.upload.deadline)
+    authenticator = RequestAuthenticator(services.tokens)
+    table = endpoints(services)
+    guard = Guard(authenticator, services.limiter, body_timeout=settings.upload.deadline)
     app = _edge_app(settings, services.metrics, services.access_log)
     for endpoint in table:
         resource = app.router.add_resource(PREFIX + endpoint.path)
         for method in ("GET", "HEAD") if endpoint.method == "GET" else (endpoint.method,):
             resource.add_route(method, guard.bind(endpoint))
     app.router.add_get(f"{PREFIX}/openapi.json", _document(table, settings))
-    media = MediaRoutes(services.db, services.blobs, services.media_urls, authentication, services.tickets)
+    media = MediaRoutes(services.db, services.blobs, services.media_urls, authenticator, services.tickets)
     app.router.add_routes(media.routes())
     if settings.static_dir is not None:
         app.router.add_routes(Pages(settings.static_dir).routes())
     if services.live is not None:
-        app.router.add_routes(LiveRoutes(services.live, authentication).routes())
+        app.router.add_routes(LiveRoutes(services.live, authenticator).routes())
     return app
 
 
@@ -52,8 +51,8 @@ def make_live_app(
 ) -> web.Application:
     """Return an application that holds live connections and nothing else."""
     app = _edge_app(settings, metrics, access_log or EventLog())
-    authentication = RequestAuthenticator(AccessTokens(settings.secret, ttl=settings.access_ttl))
-    app.router.add_routes(LiveRoutes(live, authentication).routes())
+    authenticator = RequestAuthenticator(AccessTokens(settings.secret, ttl=settings.access_ttl))
+    app.router.add_routes(LiveRoutes(live, authenticator).routes())
     return app
 
 

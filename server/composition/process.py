@@ -19,6 +19,8 @@ from rich.panel import Panel
 from rich.text import Text
 
 from channels.live import Live
+from server.actions.reactions import ReactionActions
+from server.actions.relations import RelationActions
 from server.composition.backends import Stores, open_local_broker, open_relayed_broker, open_stores
 from server.composition.embedded import running_engines
 from server.composition.roles import API, EVERYTHING, JANITOR, LIVE, RELAY, is_local, require_backends, services_of
@@ -118,7 +120,9 @@ class ProcessBuilder:
 
     async def welcome(self, *, with_demo: bool) -> None:
         """Create the demonstration community if it is wanted, then print the URL of the service."""
-        demo, available = Demo(self.stores.db, self.stores.blobs, self._passwords), False
+        db, available = self.stores.db, False
+        relations, reactions = RelationActions(db, self.stores.feeds), ReactionActions(db, self.stores.engagement)
+        demo = Demo(db, self.stores.blobs, self._passwords, relations=relations, reactions=reactions)
         try:
             if with_demo:
                 await demo.run()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from aiohttp import web
@@ -9,9 +10,11 @@ from aiohttp import web
 from channels.contract.ports import Ports
 from channels.contract.settings import LiveSettings
 from channels.live import Live, build_live
-from server.actions.counting import Counting
+from server.actions.notifications import NotificationActions
 from server.actions.presence import PresenceReader
+from server.actions.reactions import ReactionActions
 from server.api.services import ApiSettings, Services
+from server.composition.actions import build_actions
 from server.composition.application import make_app, make_live_app
 from server.composition.backends import Stores, blob_directory
 from server.composition.delivery import delivery_script
@@ -20,6 +23,7 @@ from server.config.settings import Settings
 from server.edge.access_log import AccessLog, EventLog, JsonLines
 from server.errors import ConfigError
 from server.identity.passwords import Passwords
+from server.identity.rate_limiter import RateLimiter
 from server.identity.rate_limits import RateLimits
 from server.identity.tokens import AccessTokens
 from server.live.authenticator import LiveAuthenticator
@@ -64,14 +68,16 @@ def build_live_layer(settings: Settings, stores: Stores, metrics: Metrics) -> Li
         notification_log=stores.notification_log,
         sign=MediaUrls(secret).sign,
     )
-    view = PresenceReader(stores.db, stores.presence)
+    presence = PresenceReader(stores.db, stores.presence)
     ports = Ports(
         authenticator=LiveAuthenticator(AccessTokens(secret, ttl=settings.auth.access_ttl), Tickets(stores.redis)),
         streams=streams,
-        authorizer=LiveAuthorizer(stores.db, view),
-        presences=LivePresences(view),
+        authorizer=LiveAuthorizer(stores.db, presence),
+        presences=LivePresences(presence),
         operations=LiveOperations(
-            stores.db, Counting(stores.engagement), Quotas(stores.redis), from_sections(RateLimits, settings.limits)
+            ReactionActions(stores.db, stores.engagement),
+            NotificationActions(stores.db),
+            rate_limiter(settings, stores),
         ),
     )
     return build_live(
@@ -92,28 +98,34 @@ def build_api_app(
     settings: Settings, stores: Stores, live: Live | None, metrics: Metrics, passwords: Passwords
 ) -> web.Application:
     """Return the application of the API, images and pages, and of live connections if `live` is given."""
-    secret = secret_bytes(settings)
-    return make_app(
-        Services(
-            settings=api_settings(settings),
-            db=stores.db,
-            blobs=stores.blobs,
-            feeds=stores.feeds,
-            home=Home(stores.db, stores.redis, stores.feeds, stores.cards, stores.engagement),
-            notification_log=stores.notification_log,
-            cards=stores.cards,
-            engagement=stores.engagement,
-            quotas=Quotas(stores.redis),
-            tickets=Tickets(stores.redis),
-            publisher=stores.publisher,
-            presence=stores.presence,
-            passwords=passwords,
-            media_urls=MediaUrls(secret),
-            live=live,
-            metrics=metrics,
-            access_log=access_log(settings),
-        )
+    services = api_services(settings, stores, passwords)
+    return make_app(replace(services, live=live, metrics=metrics, access_log=access_log(settings)))
+
+
+def api_services(settings: Settings, stores: Stores, passwords: Passwords) -> Services:
+    """Return the services of the API, without live connections and metrics."""
+    secret, section = secret_bytes(settings), settings.auth
+    tokens, limiter = AccessTokens(secret, ttl=section.access_ttl), rate_limiter(settings, stores)
+    return Services(
+        settings=api_settings(settings),
+        tokens=tokens,
+        limiter=limiter,
+        actions=build_actions(
+            stores, tokens=tokens, passwords=passwords, limiter=limiter, refresh_ttl=section.refresh_ttl
+        ),
+        db=stores.db,
+        blobs=stores.blobs,
+        home=Home(stores.db, stores.redis, stores.feeds, stores.cards, stores.engagement),
+        notification_log=stores.notification_log,
+        counter_cache=stores.engagement,
+        tickets=Tickets(stores.redis),
+        media_urls=MediaUrls(secret),
     )
+
+
+def rate_limiter(settings: Settings, stores: Stores) -> RateLimiter:
+    """Return the rate limiter."""
+    return RateLimiter(Quotas(stores.redis), from_sections(RateLimits, settings.limits))
 
 
 def access_log(settings: Settings) -> AccessLog:
@@ -132,7 +144,6 @@ def api_settings(settings: Settings) -> ApiSettings:
         upload_dir=blob_directory(settings) / TEMPORARY,
         static_dir=STATIC if STATIC.is_dir() else None,
         upload=from_sections(UploadLimits, settings.upload),
-        limits=from_sections(RateLimits, settings.limits),
     )
 
 

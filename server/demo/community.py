@@ -1,7 +1,7 @@
-"""Bring the demonstration community to life, by the same transactions that the API makes.
+"""Create the demonstration community, through the same actions as every client.
 
-Its events flow through the workers like everybody's. An interrupted start is taken up where it ended:
-each step looks whether it is done, and until all are, the demonstration account bears a mark.
+Its events reach the workers like all others. An interrupted run is continued by the next start: each step checks
+whether it is done already, and the demonstration account is marked as unfinished until all of them are.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from pathlib import Path
 import structlog
 
 from server.actions.photos import PhotoDetails, StagedPhoto, post_photo
+from server.actions.reactions import ReactionActions
+from server.actions.relations import RelationActions
 from server.demo.story import FOLLOWS, PASSWORD, PHOTOS, USERNAME, USERS, DemoPhoto
 from server.identity.passwords import Passwords
 from server.media.image_header import read_header
@@ -21,84 +23,94 @@ from storage.blobs.port import Blobs
 from storage.errors import NotFoundError
 from storage.models import Photo, PhotoState
 from storage.postgres.database import Database
-from storage.stores import comments, likes, photo_lists, photos, relations, users
+from storage.stores import comments, photo_lists, photos, users
 
 FOLDER = Path(__file__).parent / "photos"
 READY_DEADLINE = 60.0  # seconds for the media worker to make all variants
-_MARK = "demo_unfinished"
+_UNFINISHED = "demo_unfinished"
 
 log = structlog.get_logger(__name__)
 
 
 class Demo:
-    """Seed the community into an empty database; needs workers running beside it."""
+    """The community of `server.demo.story`, for an empty database; it needs running workers."""
 
-    def __init__(self, db: Database, blobs: Blobs, passwords: Passwords, folder: Path = FOLDER) -> None:
+    def __init__(
+        self,
+        db: Database,
+        blobs: Blobs,
+        passwords: Passwords,
+        *,
+        relations: RelationActions,
+        reactions: ReactionActions,
+        folder: Path = FOLDER,
+    ) -> None:
         self._db = db
         self._blobs = blobs
         self._passwords = passwords
+        self._relations = relations
+        self._reactions = reactions
         self._folder = folder
 
     async def run(self) -> bool:
-        """Bring the community where nobody is, or finish it; False when there is nothing to do."""
+        """Create or complete the community; return False where other accounts exist or it is complete."""
         if not await self._wanted():
             return False
-        ids = await self._people()
-        shown = [await self._photo(ids[picture.author], picture) for picture in PHOTOS]
-        await self._ready([photo_id for photo_id, _ in shown])
-        for photo_id, picture in shown:
-            await self._reactions(photo_id, picture, ids)
+        ids = await self._create_users()
+        posted = [(await self._post_once(ids[photo.author], photo), photo) for photo in PHOTOS]
+        await self._wait_until_ready([photo_id for photo_id, _ in posted])
+        for photo_id, photo in posted:
+            await self._react(photo_id, photo, ids)
         async with self._db.transaction() as tx:
             await users.update(tx, ids[USERNAME], settings={})
-        log.info("demo_seeded", people=len(ids), photos=len(shown))
+        log.info("demo_created", users=len(ids), photos=len(posted))
         return True
 
     async def available(self) -> bool:
-        """Tell whether one can sign in to the demonstration account with its known password."""
+        """Return whether the demonstration account exists and has its published password."""
         found = await users.credentials(self._db, USERNAME)
         return found is not None and await self._passwords.verify(found[1], PASSWORD)
 
     async def _wanted(self) -> bool:
         found = await users.credentials(self._db, USERNAME)
         if found is not None:
-            return bool(found[0].settings.get(_MARK))
+            return bool(found[0].settings.get(_UNFINISHED))
         return not await self._db.fetchval("SELECT EXISTS (SELECT FROM users)")
 
-    async def _people(self) -> dict[str, int]:
+    async def _create_users(self) -> dict[str, int]:
         if await users.credentials(self._db, USERNAME) is None:
-            # One hash for all: it is the demonstration password, and hashing is slow on purpose.
-            encoded = await self._passwords.hash(PASSWORD)
-            async with self._db.transaction() as tx:
-                ids = {}
-                for member in USERS:
-                    user = await users.create(
-                        tx,
-                        username=member.username,
-                        email=f"{member.username}@example.com",
-                        password_hash=encoded,
-                        display_name=member.name,
-                    )
-                    await users.update(tx, user.id, bio=member.bio)
-                    ids[member.username] = user.id
-                await users.update(tx, ids[USERNAME], settings={_MARK: True})
-        ids = {member.username: (await users.find(self._db, member.username)).id for member in USERS}
+            await self._create_accounts()
+        ids = {user.username: (await users.find(self._db, user.username)).id for user in USERS}
         for follower, followees in FOLLOWS.items():
             for followee in followees:
-                async with self._db.transaction() as tx:
-                    await relations.follow(tx, ids[follower], ids[followee])
+                await self._relations.follow(ids[follower], ids[followee])
         return ids
 
-    async def _photo(self, author_id: int, picture: DemoPhoto) -> tuple[int, DemoPhoto]:
-        data = await asyncio.to_thread((self._folder / picture.file).read_bytes)
+    async def _create_accounts(self) -> None:
+        # One hash for all accounts: they share the published password, and hashing is slow on purpose.
+        encoded = await self._passwords.hash(PASSWORD)
+        # One transaction, so that either all accounts exist or none; signing up would make one for each.
+        async with self._db.transaction() as tx:
+            for user in USERS:
+                account = await users.create(
+                    tx,
+                    username=user.username,
+                    email=f"{user.username}@example.com",
+                    password_hash=encoded,
+                    display_name=user.name,
+                )
+                settings = {_UNFINISHED: True} if user.username == USERNAME else None
+                await users.update(tx, account.id, bio=user.bio, settings=settings)
+
+    async def _post_once(self, author_id: int, photo: DemoPhoto) -> int:
+        data = await asyncio.to_thread((self._folder / photo.file).read_bytes)
         digest = hashlib.sha256(data).hexdigest()
         present = await photo_lists.by_author(self._db, author_id, viewer_id=author_id, before=None, limit=100)
-        for photo in present:
-            if photo.sha256 == digest:
-                return photo.id, picture
-        return (await self._post(author_id, picture, data, digest)).id, picture
+        existing = next((found.id for found in present if found.sha256 == digest), None)
+        return existing if existing is not None else (await self._post(author_id, photo, data, digest)).id
 
-    async def _post(self, author_id: int, picture: DemoPhoto, data: bytes, digest: str) -> Photo:
-        with (self._folder / picture.file).open("rb") as file:
+    async def _post(self, author_id: int, photo: DemoPhoto, data: bytes, digest: str) -> Photo:
+        with (self._folder / photo.file).open("rb") as file:
             header = read_header(file)
         staged = StagedPhoto(
             source=data,
@@ -108,33 +120,30 @@ class Demo:
             width=header.width,
             height=header.height,
         )
-        details = PhotoDetails(
-            caption=picture.caption, alt_text=picture.alt_text, tags=picture.tags, location=picture.location
-        )
+        details = PhotoDetails(caption=photo.caption, alt_text=photo.alt_text, tags=photo.tags, location=photo.location)
         return await post_photo(self._db, self._blobs, staged, author_id=author_id, details=details)
 
-    async def _ready(self, photo_ids: Sequence[int]) -> None:
-        """Wait until the workers have made the variants: only ready photos can be liked by others."""
+    async def _wait_until_ready(self, photo_ids: Sequence[int]) -> None:
+        """Wait until the workers have made the variants: other users can like only ready photos."""
         try:
             async with asyncio.timeout(READY_DEADLINE):
-                while await self._processing(photo_ids):  # noqa: ASYNC110 - the rows are the workers' only word
+                while await self._processing(photo_ids):  # noqa: ASYNC110 - only the rows show the workers' progress
                     await asyncio.sleep(0.05)
         except TimeoutError:
-            log.warning("demo_photos_late", seconds=READY_DEADLINE)
+            log.warning("demo_photos_not_ready", seconds=READY_DEADLINE)
 
     async def _processing(self, photo_ids: Sequence[int]) -> bool:
         found = await photos.load(self._db, photo_ids)
         return any(photo.state is PhotoState.PROCESSING for photo in found.values())
 
-    async def _reactions(self, photo_id: int, picture: DemoPhoto, ids: dict[str, int]) -> None:
+    async def _react(self, photo_id: int, photo: DemoPhoto, ids: dict[str, int]) -> None:
         try:
-            said = await comments.page(self._db, photo_id, viewer_id=ids[picture.author], before=None, limit=100)
-            for name in picture.likes:
-                async with self._db.transaction() as tx:
-                    await likes.add(tx, photo_id=photo_id, user_id=ids[name])
-            for name, text in picture.comments:
-                if not any(comment.text == text for comment in said):
+            present = await comments.page(self._db, photo_id, viewer_id=ids[photo.author], before=None, limit=100)
+            for name in photo.likes:
+                await self._reactions.like(ids[name], photo_id)
+            for name, text in photo.comments:
+                if not any(comment.text == text for comment in present):
                     async with self._db.transaction() as tx:
-                        await comments.add(tx, photo_id=photo_id, author_id=ids[name], text=text)
+                        await self._reactions.comment(tx, ids[name], photo_id, text)
         except NotFoundError:
-            log.warning("demo_photo_not_shown", file=picture.file)
+            log.warning("demo_photo_not_ready", file=photo.file)

@@ -1,16 +1,16 @@
-"""The demonstration community: who is there, what they show, and what they say to each other."""
+"""The data of the demonstration community: users, photos, likes, comments and follows."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 USERNAME = "demo"
-PASSWORD = "picshare-demo"  # noqa: S105 - printed for everybody to use
+PASSWORD = "picshare-demo"  # noqa: S105 - published at every start
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DemoUser:
-    """Somebody of the community."""
+    """A user of the community."""
 
     username: str
     name: str
@@ -19,7 +19,7 @@ class DemoUser:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DemoPhoto:
-    """A photo of somebody's; `likes` and `comments` name who gives them, in this order."""
+    """A photo; `likes` are usernames, `comments` are (username, text), both in the order in which they are made."""
 
     file: str
     author: str
@@ -113,7 +113,7 @@ PHOTOS = (
     ),
 )
 
-# Who follows whom; everybody's newest photos are then in somebody's feed.
+# Follower -> followed users; every user's photos are in at least one feed.
 FOLLOWS: dict[str, tuple[str, ...]] = {
     USERNAME: ("ada", "bruno", "chiara", "emeka", "freya", "hana"),
     "ada": (USERNAME, "chiara", "hana", "emeka"),

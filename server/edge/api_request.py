@@ -1,4 +1,4 @@
-"""One request to the API, as its handler sees it: who calls, and the checked parts of what was sent."""
+"""A request to the API as its handler sees it: the viewer, validated input, and the bodies of responses."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import orjson
 from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
-from server.edge.problems import ProblemError, bad_field, invalid, unauthorized
+from server.edge.problems import ProblemError, bad_field, invalid, sign_in_required
+from server.identity.rate_limits import Charge, rate_limit_headers
 from storage import ids
 from storage.models import Role
 
@@ -19,13 +20,13 @@ MAX_JSON_BYTES = 64 * 1024
 
 M = TypeVar("M", bound=BaseModel)
 
-# Header fields that the middleware puts on whatever answer the request gets.
-RESPONSE_HEADERS: web.RequestKey[dict[str, str]] = web.RequestKey("answer_headers", dict)
+# Header fields that the middleware adds to the response, also when that is an error.
+RESPONSE_HEADERS: web.RequestKey[dict[str, str]] = web.RequestKey("response_headers", dict)
 ADDRESS: web.RequestKey[str] = web.RequestKey("address", str)
 
 
 class Viewer(NamedTuple):
-    """Who is signed in; `by_cookie` when the browser sent the proof by itself."""
+    """The signed-in user of a request; `by_cookie` when the browser attached the token by itself."""
 
     user_id: int
     user_text: str
@@ -39,45 +40,45 @@ VIEWER: web.RequestKey[Viewer] = web.RequestKey("viewer", Viewer)
 
 
 class ApiRequest:
-    """A request and its viewer, if any."""
+    """A request and its viewer, if there is one; `http` is the aiohttp request."""
 
     __slots__ = ("_body_timeout", "_viewer", "http")
 
-    def __init__(self, request: web.Request, viewer: Viewer | None, *, body_timeout: float) -> None:
-        self.http = request
+    def __init__(self, http: web.Request, viewer: Viewer | None, *, body_timeout: float) -> None:
+        self.http = http
         self._viewer = viewer
         self._body_timeout = body_timeout
 
     @property
     def viewer(self) -> Viewer:
-        """Return who is signed in; raise a 401 if nobody is."""
+        """Return the signed-in user; raise a 401 if there is none."""
         if self._viewer is None:
-            raise unauthorized("unauthorized", "sign in first")
+            raise sign_in_required()
         return self._viewer
 
     @property
     def viewer_id(self) -> int | None:
-        """Return the id of who is signed in, or None."""
+        """Return the id of the signed-in user, or None."""
         return None if self._viewer is None else self._viewer.user_id
 
     @property
     def address(self) -> str:
-        """Return the caller's address."""
+        """Return the client's network address."""
         return self.http[ADDRESS]
 
-    def add_headers(self, headers: dict[str, str]) -> None:
-        """Put header fields on the answer, whichever it will be."""
-        self.http[RESPONSE_HEADERS] = headers
+    def report_rate_limit(self, charge: Charge) -> None:
+        """Add what is left of a rate limit to the response's header fields, also when that becomes an error."""
+        self.http[RESPONSE_HEADERS] = rate_limit_headers(charge)
 
     def id(self, name: str = "id") -> int:
-        """Return an id of the address; raise a 400 that names it."""
+        """Return an id from the path; raise a 400 that names the parameter."""
         try:
             return ids.decode(self.http.match_info[name])
         except ids.BadIdError as error:
             raise bad_field(name, str(error)) from error
 
     def query(self, model: type[M]) -> M:
-        """Return the query's parameters; raise a 400 that names the bad one."""
+        """Return the query parameters; raise a 400 that names the invalid ones."""
         try:
             found: M = _parsed(model, self.http.rel_url.raw_query_string)
         except ValidationError as error:
@@ -85,19 +86,21 @@ class ApiRequest:
         return found
 
     async def body(self, model: type[M]) -> M:
-        """Return the JSON body; raise 400 (no JSON), 408, 413, 415 or 422 (does not fit the model)."""
+        """Return the JSON body; raise a 400 (not JSON), 408, 413, 415 or 422 (does not fit the model)."""
         raw = await self._read()
         try:
             value: Any = orjson.loads(raw) if raw else {}
         except orjson.JSONDecodeError as error:
-            raise ProblemError(400, "malformed_json", f"the body is not JSON: {error}") from error
+            raise ProblemError(400, "malformed_json", f"The body is not valid JSON: {error}.") from error
         return model.model_validate(value)
 
     async def _read(self) -> bytes:
         request = self.http
         refuse_encoding(request)
         if request.body_exists and request.content_type != "application/json":
-            raise ProblemError(415, "unsupported_media_type", "send JSON, with Content-Type: application/json")
+            raise ProblemError(
+                415, "unsupported_media_type", "Send the body as JSON, with the header Content-Type: application/json."
+            )
         if (request.content_length or 0) > MAX_JSON_BYTES:
             raise _too_large()
         body = bytearray()
@@ -114,41 +117,48 @@ class ApiRequest:
 
 @lru_cache(maxsize=1024)
 def _parsed(model: type[M], raw: str) -> M:
-    # Models of queries are frozen, and most requests ask for the same first page.
+    # Query models are frozen, so that they can be cached: most requests are for the same first page.
     return model.model_validate_strings(dict(parse_qsl(raw, keep_blank_values=True)))
 
 
 def refuse_encoding(request: web.BaseRequest) -> None:
-    """Raise a 415 for a compressed body: a few bytes of it could stand for gigabytes."""
+    """Raise a 415 for a compressed body: a few bytes of it could expand to gigabytes."""
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
-        raise ProblemError(415, "unsupported_encoding", "send the body without Content-Encoding")
+        raise ProblemError(
+            415, "unsupported_encoding", "Send the body uncompressed, without the header Content-Encoding."
+        )
 
 
 def body_timeout() -> ProblemError:
-    """Return the 408 of a body that does not arrive, after which the connection ends."""
-    return ProblemError(408, "body_timeout", "the body took too long to arrive", headers={"Connection": "close"})
+    """Return the 408 for a body that does not arrive in time; the connection is closed after it."""
+    return ProblemError(
+        408,
+        "body_timeout",
+        "The body took too long to arrive. Send it again, over a faster connection.",
+        headers={"Connection": "close"},
+    )
 
 
 def _too_large() -> ProblemError:
-    return ProblemError(413, "body_too_large", f"a JSON body has at most {MAX_JSON_BYTES} bytes")
+    return ProblemError(413, "body_too_large", f"A JSON body may have at most {MAX_JSON_BYTES} bytes.")
 
 
 def json_response(body: bytes, *, status: int = 200) -> web.Response:
-    """Return an answer of ready JSON bytes."""
+    """Return a response with a JSON body."""
     return web.Response(body=body, status=status, content_type="application/json")
 
 
 def empty_response(status: int = 204) -> web.Response:
-    """Return an answer without a body."""
+    """Return a response without a body."""
     return web.Response(status=status)
 
 
-def list_response(items: list[bytes], cursor: str | None, **beside: Any) -> web.Response:
-    """Return a list of ready JSON items and the cursor of what follows; `beside` are further members."""
-    return joined_list_response([b",".join(items)], cursor, **beside)
+def list_response(items: list[bytes], cursor: str | None, **members: Any) -> web.Response:
+    """Return a page of JSON items and the cursor of the next page; `members` are added to the object."""
+    return joined_list_response([b",".join(items)], cursor, **members)
 
 
-def joined_list_response(pieces: list[bytes], cursor: str | None, **beside: Any) -> web.Response:
-    """Return a list as `list_response` does, from pieces that make the items and the commas between them."""
-    end = orjson.dumps({"next": cursor, **beside})
+def joined_list_response(pieces: list[bytes], cursor: str | None, **members: Any) -> web.Response:
+    """Return a page as `list_response` does, from pieces that hold the items and the commas between them."""
+    end = orjson.dumps({"next": cursor, **members})
     return json_response(b"".join((b'{"items":[', *pieces, b"],", end[1:])))

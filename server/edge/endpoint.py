@@ -1,6 +1,6 @@
-"""One entry of the API's route table: what an address does, who may use it, and what it takes and gives.
+"""One entry of the API's route table: method and path, handler, authentication, rate limit, input and output.
 
-The table is the only description: the router, the guard and the OpenAPI document all read it.
+The table is the only description of the API: the router, the guard and the OpenAPI document are made from it.
 """
 
 from __future__ import annotations
@@ -15,20 +15,21 @@ from pydantic import BaseModel
 from server.edge.api_request import ApiRequest
 
 PREFIX = "/api/v1"
+FILE_FIELD = "file"  # of a multipart upload
 
 Handler = Callable[[ApiRequest], Awaitable[web.StreamResponse]]
 
 
 class Auth(Enum):
-    """Who may use an endpoint."""
+    """How an endpoint authenticates its client."""
 
-    NONE = auto()  # credentials are not even looked at, so that a stale cookie cannot keep one from signing in
-    OPTIONAL = auto()  # people who are signed in are known, others are visitors
-    REQUIRED = auto()  # signed in
+    NONE = auto()  # credentials are ignored, so that an expired cookie cannot prevent signing in
+    OPTIONAL = auto()  # a client without credentials is a visitor; invalid ones are still a 401
+    REQUIRED = auto()
 
 
 class BodyFormat(Enum):
-    """How a request body comes."""
+    """Media type of a request body."""
 
     JSON = "application/json"
     MULTIPART = "multipart/form-data"
@@ -38,9 +39,9 @@ class BodyFormat(Enum):
 class Endpoint:
     """An operation below `/api/v1`.
 
-    `quota` names the rate (a field of `RateLimits`) for people who are signed in; others count as
-    "anonymous". With `gated` False the handler itself asks for quota and revocation. `problems` are the
-    error statuses beyond those that every endpoint of its kind may give.
+    `quota` names the rate limit (a field of `RateLimits`) of signed-in users, as the action states it; visitors are
+    charged to "anonymous". With `guarded` False the handler itself checks the rate limit and revocation. `errors` are
+    the error statuses beyond those that every endpoint of its kind may return.
     """
 
     method: str
@@ -50,7 +51,7 @@ class Endpoint:
     tag: str
     auth: Auth = Auth.REQUIRED
     quota: str = "reads"
-    gated: bool = True
+    guarded: bool = True
     query: type[BaseModel] | None = None
     body: type[BaseModel] | None = None
     body_format: BodyFormat = BodyFormat.JSON
@@ -58,6 +59,3 @@ class Endpoint:
     response: type[BaseModel] | None = None
     errors: tuple[int, ...] = ()
     idempotent: bool = False
-
-
-FILE_FIELD = "file"

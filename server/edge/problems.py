@@ -1,7 +1,7 @@
-"""Errors in the API's words: one table from what our packages raise to RFC 9457's `application/problem+json`.
+"""Errors of the API: one table from the exceptions of our packages to RFC 9457's `application/problem+json`.
 
-A body is `{type, title, status, detail, code, errors?}`; `code` is stable, `type` points into the
-documentation. What is not in the table becomes a 500 that names the request and nothing else.
+A body is `{type, title, status, detail, code, errors?}`; `code` is stable, `type` links to the
+documentation. An exception that is not in the table becomes a 500 that contains the request id and no detail.
 """
 
 from __future__ import annotations
@@ -16,7 +16,14 @@ from pydantic import ValidationError
 
 from channels.contract.errors import LiveUnavailableError
 from server.edge.cursors import BadCursorError
-from server.identity.errors import PasswordsBusyError, RefreshTokenError
+from server.identity.errors import (
+    PasswordsBusyError,
+    RateLimitedError,
+    RefreshTokenError,
+    SessionRevokedError,
+    WrongCredentialsError,
+)
+from server.identity.rate_limits import Charge, rate_limit_headers
 from storage.errors import ConflictError, InvalidValueError, NotFoundError, UnavailableError
 
 CONTENT_TYPE = "application/problem+json"
@@ -24,17 +31,15 @@ FieldError = tuple[str, str]  # the field's name, and what is wrong with it
 
 _ROUTING_CODES = {404: "route_not_found", 405: "method_not_allowed", 413: "body_too_large"}
 _ROUTING_DETAILS = {
-    404: "there is nothing at this address",
-    405: "this address does not know this method",
-    413: "the body is larger than allowed here",
+    404: "There is nothing at this path.",
+    405: "This path does not support this method; the header Allow lists those it supports.",
+    413: "The body is larger than this path allows.",
 }
-
-
 _ROUTING_HEADERS = ("Allow", "Retry-After", "Upgrade", "Sec-WebSocket-Version")
 
 
 class ProblemError(Exception):
-    """Stand for an answer that is an error; `detail` is for people, `code` for programs."""
+    """An error response; `detail` explains it to a human reader, `code` identifies it for programs."""
 
     def __init__(
         self,
@@ -54,20 +59,20 @@ class ProblemError(Exception):
 
 
 def bad_field(field: str, message: str, *, status: int = 400) -> ProblemError:
-    """Return the problem of one field: 400 for what stands in the address, 422 for what stands in a body."""
+    """Return the problem of one field: 400 for one of the path or the query, 422 for one of the body."""
     code = "invalid_parameter" if status == 400 else "invalid_input"
     return ProblemError(status, code, f"{field}: {message}", errors=[(field, message)])
 
 
 def invalid(error: ValidationError, *, status: int = 422) -> ProblemError:
-    """Return the problem of an input that does not fit its model, each field with its own message."""
+    """Return the problem of input that does not fit its model, with a message for each field."""
     errors = [(".".join(map(str, item["loc"])) or "body", _message(item["msg"])) for item in error.errors()]
     detail = "; ".join(f"{field}: {message}" for field, message in errors[:5])
     return ProblemError(status, "invalid_parameter" if status == 400 else "invalid_input", detail, errors=errors[:50])
 
 
 def problem_of(error: Exception) -> ProblemError | None:
-    """Return the problem that an error stands for, or None for one that nobody expected."""
+    """Return the problem for an exception, or None for an unexpected one."""
     for kind, translate in _TABLE:
         if isinstance(error, kind):
             return translate(error)
@@ -75,12 +80,14 @@ def problem_of(error: Exception) -> ProblemError | None:
 
 
 def unexpected() -> ProblemError:
-    """Return the problem that tells a person nothing but that it is ours, and what to quote."""
-    return ProblemError(500, "internal_error", "something went wrong on our side; quote the request id if it stays so")
+    """Return the problem for an unexpected exception, which discloses nothing about it."""
+    return ProblemError(
+        500, "internal_error", "Something went wrong on the server. If it happens again, report the request id."
+    )
 
 
 def render(problem: ProblemError, request_id: str) -> web.Response:
-    """Return the answer that carries a problem."""
+    """Return the response for a problem."""
     body: dict[str, Any] = {
         "type": f"/docs#{problem.code}",
         "title": HTTPStatus(problem.status).phrase,
@@ -96,20 +103,31 @@ def render(problem: ProblemError, request_id: str) -> web.Response:
     )
 
 
+def _not_found(error: NotFoundError) -> ProblemError:
+    # What the viewer may not see does not differ from what does not exist, or its existence would be disclosed.
+    detail = f"There is no such {error.what}, or you may not see it."
+    return ProblemError(404, f"{error.what}_not_found", detail)
+
+
+def _rate_limited(error: RateLimitedError) -> ProblemError:
+    return ProblemError(429, "too_many_requests", str(error), headers=rate_limit_headers(error.charge))
+
+
 def _conflict(error: ConflictError) -> ProblemError:
     errors = [(error.field, str(error))] if error.field else []
     return ProblemError(409, error.code, str(error), errors=errors)
 
 
 def _unavailable(_: Exception) -> ProblemError:
-    detail = "a part of the service does not answer at the moment; try again shortly"
+    detail = "A part of the service is not available at the moment. Try again in a few seconds."
     return ProblemError(503, "unavailable", detail, headers={"Retry-After": "2"})
 
 
 def _routing_problem(error: web.HTTPException) -> ProblemError:
     status = error.status if error.status >= 400 else 500
-    said = error.text if error.text != f"{error.status}: {error.reason}" else None
-    detail = said or _ROUTING_DETAILS.get(status, error.reason)
+    # aiohttp's own text is only the status line; a handler's text says more.
+    text = error.text if error.text != f"{error.status}: {error.reason}" else None
+    detail = text or _ROUTING_DETAILS.get(status, error.reason)
     headers = {name: error.headers[name] for name in _ROUTING_HEADERS if name in error.headers}
     return ProblemError(status, _ROUTING_CODES.get(status, "http_error"), detail, headers=headers)
 
@@ -120,12 +138,15 @@ def _message(text: str) -> str:
 
 _TABLE: tuple[tuple[type[Exception], Callable[[Any], ProblemError]], ...] = (
     (ProblemError, lambda error: error),
-    (NotFoundError, lambda error: ProblemError(404, f"{error.what}_not_found", str(error))),
+    (NotFoundError, _not_found),
     (ConflictError, _conflict),
     (InvalidValueError, lambda error: ProblemError(422, "invalid_input", str(error))),
     (UnavailableError, _unavailable),
     (LiveUnavailableError, _unavailable),
+    (WrongCredentialsError, lambda error: unauthorized("wrong_credentials", str(error), charge=error.charge)),
     (RefreshTokenError, lambda error: unauthorized("refresh_token_invalid", str(error))),
+    (SessionRevokedError, lambda error: unauthorized("session_revoked", str(error))),
+    (RateLimitedError, _rate_limited),
     (PasswordsBusyError, lambda error: ProblemError(503, "busy", str(error), headers={"Retry-After": "3"})),
     (BadCursorError, lambda error: bad_field("cursor", str(error))),
     (ValidationError, invalid),
@@ -133,9 +154,15 @@ _TABLE: tuple[tuple[type[Exception], Callable[[Any], ProblemError]], ...] = (
 )
 
 
-def unauthorized(code: str, detail: str) -> ProblemError:
-    """Return a 401."""
+def unauthorized(code: str, detail: str, *, charge: Charge | None = None) -> ProblemError:
+    """Return a 401, with the header fields of the rate limit that the request was charged to."""
     challenge = (
         'Bearer realm="picshare"' if code == "unauthorized" else 'Bearer realm="picshare", error="invalid_token"'
     )
-    return ProblemError(401, code, detail, headers={"WWW-Authenticate": challenge})
+    headers = {} if charge is None else rate_limit_headers(charge)
+    return ProblemError(401, code, detail, headers={**headers, "WWW-Authenticate": challenge})
+
+
+def sign_in_required() -> ProblemError:
+    """Return the 401 for a request without credentials."""
+    return unauthorized("unauthorized", "Sign in first: this request needs an access token.")

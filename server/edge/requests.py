@@ -178,8 +178,8 @@ class PhotoUpdate(RequestModel):
     location: Location | None = None
 
 
-class NewComment(RequestModel):
-    """A comment."""
+class CommentCreate(RequestModel):
+    """A new comment."""
 
     text: Annotated[str, Field(max_length=1000), AfterValidator(_prose), Field(min_length=1)]
 

@@ -183,10 +183,15 @@ class PhotoResponse(ResponseModel):
 
 
 class LikeResponse(ResponseModel):
-    """What a like or unlike left behind."""
+    """The state after a like or unlike."""
 
     liked: bool
     likes: int
+
+    @classmethod
+    def from_model(cls, counters: models.PhotoCounters) -> LikeResponse:
+        """Return the state that a like or unlike left."""
+        return cls(liked=counters.liked, likes=counters.likes)
 
 
 class CommentResponse(ResponseModel):
@@ -215,10 +220,15 @@ class NotificationResponse(ResponseModel):
 
 
 class NotificationCountersResponse(ResponseModel):
-    """How many notifications are not yet seen (the badge) and not yet opened."""
+    """The numbers of notifications that were not seen yet (the badge) and not opened yet."""
 
     unseen: int
     unread: int
+
+    @classmethod
+    def from_model(cls, counters: models.NotificationCounters) -> NotificationCountersResponse:
+        """Return the numbers as JSON has them."""
+        return cls(unseen=counters.unseen, unread=counters.unread)
 
 
 class LiveTicketResponse(ResponseModel):

@@ -1,1 +1,1 @@
-"""Who somebody is and how often they may: passwords, tokens, sessions, rate limits."""
+"""Identity and rate limits without HTTP: passwords, access tokens, and how often a client may do something."""

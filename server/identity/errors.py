@@ -1,20 +1,49 @@
-"""Errors of accounts, passwords and sessions; `server.edge.problems` maps each to an HTTP answer.
+"""Errors of sign-in, sessions and rate limits; `server.edge.problems` maps each to an HTTP response.
 
 IdentityError
-├── RefreshTokenError   a refresh token that cannot be exchanged
-└── PasswordsBusyError  too many passwords are waiting to be hashed
+├── WrongCredentialsError  an unknown username or a wrong password
+├── RefreshTokenError      a refresh token that cannot be exchanged
+├── SessionRevokedError    an access token whose session has ended
+├── PasswordsBusyError     too many passwords wait to be hashed
+└── RateLimitedError       a rate limit is used up
 """
 
 from __future__ import annotations
 
+from server.identity.rate_limits import Charge
+
 
 class IdentityError(Exception):
-    """Base of this package's errors; the message is for the person who signs in."""
+    """Base of this package's errors; the message is shown to the user."""
+
+
+class WrongCredentialsError(IdentityError):
+    """There is no account with this username and password; `charge` is what the try cost."""
+
+    def __init__(self, charge: Charge) -> None:
+        super().__init__("The username or the password is wrong.")
+        self.charge = charge
 
 
 class RefreshTokenError(IdentityError):
     """A refresh token is unknown, expired, used before, or belongs to a deleted account."""
 
 
+class SessionRevokedError(IdentityError):
+    """The session of an access token has ended."""
+
+    def __init__(self) -> None:
+        super().__init__("This session has ended. Sign in again.")
+
+
 class PasswordsBusyError(IdentityError):
-    """Say that too many passwords are being checked at this moment; trying again soon helps."""
+    """Too many passwords are being checked at this moment; a later try can succeed."""
+
+
+class RateLimitedError(IdentityError):
+    """A rate limit is used up; `charge.quota.retry_after` is the time in seconds until the next request passes."""
+
+    def __init__(self, charge: Charge) -> None:
+        wait = max(1, charge.quota.retry_after_whole)
+        super().__init__(f'The rate limit "{charge.policy.name}" is used up. Try again in {wait} s.')
+        self.charge = charge

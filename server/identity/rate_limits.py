@@ -1,8 +1,8 @@
-"""Rate limits: which class of request may come how often, and the headers that announce it.
+"""Rate limits by name, the subjects that they count, and the header fields that report them.
 
-Signed-in people are counted by themselves, everybody else by address. The header fields follow
+Signed-in users are counted by account, other clients by address. The header fields follow
 draft-ietf-httpapi-ratelimit-headers: `RateLimit-Policy: "reads";q=1200;w=60` is the rule, and
-`RateLimit: "reads";r=1199;t=1` what is left of it and after how many seconds all of it is back.
+`RateLimit: "reads";r=1199;t=1` is what is left, and in how many seconds all of it is available again.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from storage.limits.quotas import Quota, QuotaPolicy
 
 @dataclass(frozen=True, kw_only=True)
 class RateLimits:
-    """A rate for each class of request, as "1200/m"; the whole rate may be used at once and then refills evenly.
+    """One rate for each class of request, as "1200/m"; a burst may use all of it at once, then it refills evenly.
 
     The defaults are those of the section `[limits]` of the settings.
     """
@@ -33,13 +33,21 @@ class RateLimits:
     sign_up_address: str
 
     def policy(self, name: str) -> QuotaPolicy:
-        """Return the policy of a class, by its field's name."""
+        """Return the policy of a limit, by the name of its field."""
         limit, window = parse_rate(str(getattr(self, name)))
         return QuotaPolicy(name=name, limit=limit, window_seconds=window)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Charge:
+    """A request that was charged to a rate limit, and what is left of it."""
+
+    policy: QuotaPolicy
+    quota: Quota
+
+
 def address_subject(address: str) -> str:
-    """Return whom an address counts as: itself, or its /64 network, which is what one IPv6 customer holds."""
+    """Return the subject that an address counts as: itself, or its /64 network, since one IPv6 customer holds a /64."""
     try:
         parsed = ip_address(address)
     except ValueError:
@@ -51,8 +59,9 @@ def address_subject(address: str) -> str:
     return f"addr:{parsed}"
 
 
-def rate_limit_headers(policy: QuotaPolicy, quota: Quota) -> dict[str, str]:
-    """Return the header fields of an answer: the rule, what is left, and after a refusal when to come back."""
+def rate_limit_headers(charge: Charge) -> dict[str, str]:
+    """Return the header fields of a response: the rule, what is left, and after a refusal when to try again."""
+    policy, quota = charge.policy, charge.quota
     fields = {
         "RateLimit-Policy": f'"{policy.name}";q={policy.limit};w={policy.window_seconds}',
         "RateLimit": f'"{policy.name}";r={quota.remaining};t={math.ceil(quota.reset_after)}',

@@ -1,1 +1,1 @@
-"""The live layer's questions, answered from the stores."""
+"""The ports of the live layer, implemented with the stores and the actions."""

@@ -1,4 +1,4 @@
-"""Who holds a token."""
+"""Authenticate live connections."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from storage.limits.tickets import Tickets
 
 
 class LiveAuthenticator:
-    """Take access tokens, and the one-use tickets of `POST /live/token`."""
+    """Authentication by access token, or by a one-use ticket of `POST /live/token`."""
 
     def __init__(self, tokens: AccessTokens, tickets: Tickets, clock: Callable[[], float] = time.time) -> None:
         self._tokens = tokens
@@ -29,7 +29,7 @@ class LiveAuthenticator:
         with store_errors():
             revoked = await self._tickets.is_revoked(identity.session, identity.user_id)
         if revoked:
-            raise TokenInvalidError("the session has ended")
+            raise TokenInvalidError("The session has ended. Sign in again.")
 
     def _of_token(self, token: str) -> Identity:
         try:
@@ -42,7 +42,7 @@ class LiveAuthenticator:
         with store_errors():
             payload = await self._tickets.redeem(token) if 0 < len(token) <= 200 else None
         if payload is None:
-            raise TokenInvalidError("the ticket is not valid, or was used")
+            raise TokenInvalidError("The ticket is not valid, or was used already.")
         if payload["expires_at"] <= self._clock():
-            raise TokenExpiredError("the access token behind the ticket has expired")
+            raise TokenExpiredError("The access token for which the ticket was issued has expired.")
         return Identity(user_id=payload["user"], session=payload["session"], expires_at=float(payload["expires_at"]))

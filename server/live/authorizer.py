@@ -1,4 +1,4 @@
-"""Who may hear which channel."""
+"""Permission to subscribe to a channel of the live layer."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from workers.jobs.publications import FEED, NOTIFICATIONS, PRESENCE
 
 
 class LiveAuthorizer:
-    """Let people hear `photo:<id>`, `user:<id>` and `presence:<id>` of what they may see and know."""
+    """Grant `photo:<id>`, `user:<id>` and `presence:<id>` to users that may see the photo, profile or presence."""
 
     def __init__(self, db: Queryable, presence: PresenceReader) -> None:
         self._db = db
-        self._view = presence
-        self._kinds = {"photo": self._photo, "user": self._user, PRESENCE: self._presence}
+        self._presence = presence
+        self._grants = {"photo": self._grant_photo, "user": self._grant_user, PRESENCE: self._grant_presence}
 
     async def authorize(self, identity: Identity, channel: str) -> Grant:
         """Return the grant; raise `UnknownChannelError`, `PermissionDeniedError` or `LiveUnavailableError`."""
         kind, _, text = channel.partition(":")
         if kind in {FEED, NOTIFICATIONS}:
-            # People's own streams come with the connection; nobody subscribes to another's.
-            raise PermissionDeniedError("this stream belongs to another person")
-        grant = self._kinds.get(kind)
+            # The server subscribes each connection to its own user's streams; no client subscribes to another's.
+            raise PermissionDeniedError("This stream belongs to another user.")
+        grant = self._grants.get(kind)
         if grant is None:
-            raise UnknownChannelError(f"there is no channel {channel[:50]!r}")
+            raise UnknownChannelError(f"There is no channel {channel[:50]!r}.")
         try:
             wanted = ids.decode(text)
         except ids.BadIdError as error:
@@ -40,21 +40,21 @@ class LiveAuthorizer:
         with store_errors():
             return await grant(identity.user_id, wanted)
 
-    async def _user(self, viewer_id: int, user_id: int) -> Grant:
+    async def _grant_user(self, viewer_id: int, user_id: int) -> Grant:
         if not await relations.may_see(self._db, viewer_id, user_id):
-            raise PermissionDeniedError("this profile is not yours to hear")
+            raise PermissionDeniedError("There is no such user, or you may not see the profile.")
         return Grant(topic=publications.user_topic(user_id), owner_id=user_id)
 
-    async def _photo(self, viewer_id: int, photo_id: int) -> Grant:
+    async def _grant_photo(self, viewer_id: int, photo_id: int) -> Grant:
         try:
             photo = await photos.get(self._db, photo_id, viewer_id=viewer_id)
         except NotFoundError as error:
-            raise PermissionDeniedError("this photo is not yours to hear") from error
+            raise PermissionDeniedError("There is no such photo, or you may not see it.") from error
         return Grant(topic=publications.photo_topic(photo_id), owner_id=photo.author.id)
 
-    async def _presence(self, viewer_id: int, user_id: int) -> Grant:
-        presence = await self._view.of(user_id, viewer_id=viewer_id)
+    async def _grant_presence(self, viewer_id: int, user_id: int) -> Grant:
+        presence = await self._presence.read(user_id, viewer_id=viewer_id)
         if presence is None:
-            raise PermissionDeniedError("whether this person is online is not yours to hear")
+            raise PermissionDeniedError("You may not see whether this user is online.")
         data = orjson.dumps(publications.presence_fields(presence))
         return Grant(topic=publications.presence_topic(user_id), owner_id=user_id, data=data)

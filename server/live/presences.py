@@ -1,4 +1,4 @@
-"""Who is present, for those who may know."""
+"""Members of presence channels."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from workers.jobs import publications
 
 
 class LivePresences:
-    """Tell of one person on each channel `presence:<id>`: the one that it is named by."""
+    """Presence on the channels `presence:<id>`; the only member of each is the user of that id."""
 
-    def __init__(self, view: PresenceReader) -> None:
-        self._view = view
+    def __init__(self, presence: PresenceReader) -> None:
+        self._presence = presence
 
     async def members(self, identity: Identity, channel: str) -> Sequence[Member]:
-        """Return the person if they are online; see the port for the errors."""
+        """Return the user if online; see the port for the errors."""
         kind, _, text = channel.partition(":")
         if kind != publications.PRESENCE:
-            raise NotOfferedError(f"{channel[:50]} does not tell who is present")
+            raise NotOfferedError(f"The channel {channel[:50]} has no presence.")
         try:
             user_id = ids.decode(text)
         except ids.BadIdError as error:
             raise UnknownChannelError(str(error)) from error
         with store_errors():
-            presence = await self._view.of(user_id, viewer_id=identity.user_id)
+            presence = await self._presence.read(user_id, viewer_id=identity.user_id)
         if presence is None:
-            raise PermissionDeniedError("whether this person is online is not yours to know")
+            raise PermissionDeniedError("You may not see whether this user is online.")
         return [Member(user=ids.encode(user_id))] if presence.online else []
 
     def encode_change(self, user_id: int, presence: Presence) -> bytes:
-        """Return the document of a change."""
+        """Return the publication of a change."""
         return publications.presence_changed(user_id, presence)

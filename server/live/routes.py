@@ -1,4 +1,4 @@
-"""The addresses of live connections: WebSocket, and streaming answers for those whose WebSockets are blocked."""
+"""Routes of live connections: WebSocket, and streaming responses for networks that block WebSockets."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from channels.live import Live
 from server.edge.api_request import ADDRESS
 from server.edge.authentication import RequestAuthenticator
 from server.edge.endpoint import PREFIX
-from server.edge.problems import unauthorized
+from server.edge.problems import sign_in_required, unauthorized
 
 WEBSOCKET = "/connection/websocket"
 SSE = "/connection/sse"
@@ -20,16 +20,16 @@ HTTP_STREAM = "/connection/http_stream"
 EMULATION = "/emulation"
 EVENTS = "/live/sse"
 
-Answer = Callable[[web.Request, str], Awaitable[web.StreamResponse]]
+Stream = Callable[[web.Request, str], Awaitable[web.StreamResponse]]
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class LiveRoutes:
-    """Put a process's live layer at its addresses."""
+    """Routes of a process's live layer."""
 
-    def __init__(self, live: Live, authentication: RequestAuthenticator) -> None:
+    def __init__(self, live: Live, authenticator: RequestAuthenticator) -> None:
         self._live = live
-        self._authentication = authentication
+        self._authenticator = authenticator
 
     def routes(self) -> list[web.RouteDef]:
         """Return the route table."""
@@ -46,10 +46,10 @@ class LiveRoutes:
         ]
 
     async def events(self, request: web.Request) -> web.StreamResponse:
-        """Answer `GET /live/sse`: a person's streams as events, read-only.
+        """Handle `GET /live/sse`: the user's streams as server-sent events, read-only.
 
-        Credentials are a bearer token, the browser's cookie, or `?ticket=` of `POST /live/token`. A bad one is a 401,
-        which an `EventSource` does not come back from.
+        Credentials are a bearer token, the browser's cookie, or `?ticket=` of `POST /live/token`. Invalid ones are a
+        401, after which an `EventSource` does not reconnect.
         """
         identity = await self._identity(request)
         return await self._live.streaming.events(request, request[ADDRESS], identity)
@@ -66,19 +66,21 @@ class LiveRoutes:
         return identity
 
     def _of_headers(self, request: web.Request) -> Identity:
-        viewer = self._authentication.viewer(request)
+        viewer = self._authenticator.viewer(request)
         if viewer is None:
-            raise unauthorized("unauthorized", "sign in first")
+            raise sign_in_required()
         return Identity(user_id=viewer.user_id, session=viewer.session, expires_at=float(viewer.expires_at))
 
     async def _of_ticket(self, ticket: str) -> Identity:
         if ticket.count(".") == 2:
-            raise unauthorized("invalid_token", "an address may carry only a ticket of POST /api/v1/live/token")
+            raise unauthorized(
+                "invalid_token", "Send a ticket of POST /api/v1/live/token in the query, not an access token."
+            )
         return await self._live.authenticator.authenticate(ticket)
 
 
-def _with_address(answer: Answer) -> Handler:
+def _with_address(stream: Stream) -> Handler:
     async def handler(request: web.Request) -> web.StreamResponse:
-        return await answer(request, request[ADDRESS])
+        return await stream(request, request[ADDRESS])
 
     return handler

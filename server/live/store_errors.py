@@ -1,4 +1,4 @@
-"""The stores' one error that the live layer knows."""
+"""Translation of the stores' errors for the live layer."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from storage.errors import UnavailableError
 
 @contextmanager
 def store_errors() -> Iterator[None]:
-    """Raise `LiveUnavailableError` where an engine does not answer."""
+    """Raise `LiveUnavailableError` in place of `UnavailableError`."""
     try:
         yield
     except UnavailableError as error:

@@ -1,12 +1,12 @@
-/** The home feed: photos from followed users, with new ones added live at the top. */
+/** The home feed: photos of the people one follows, new ones arriving live at its top. */
 
 import { photoCard } from "./card.js";
-import { emptyState, h, icon, visuallyHidden } from "./dom.js";
-import { VisiblePhotos } from "./visible_photos.js";
+import { blank, h, icon, unseen } from "./dom.js";
+import { InSight } from "./in_sight.js";
 import { PhotoList } from "./photo_list.js";
 
-/** In CSS pixels. A user who has scrolled further down is not moved: a button offers the new photos. */
-const TOP_DISTANCE = 120;
+/** A reader who has scrolled down further than this (CSS pixels) is not moved; a pill tells of what is new. */
+const AT_TOP = 120;
 
 /** Make the page at "/". */
 export function homePage(app) {
@@ -17,42 +17,42 @@ export function homePage(app) {
 class Feed {
   #app;
   #list;
-  #visiblePhotos;
+  #inSight;
   #fetched = false;
-  #pending = new Map();
-  #newPhotosButton = h("button.button.pill", { type: "button", hidden: true, onclick: () => this.#showPending() });
+  #waiting = new Map();
+  #pill = h("button.button.pill", { type: "button", hidden: true, onclick: () => this.#reveal() });
   #stops;
 
   constructor(app) {
     this.#app = app;
-    this.#visiblePhotos = new VisiblePhotos(app);
+    this.#inSight = new InSight(app);
     this.#list = new PhotoList(app, {
       className: "feed",
       load: (cursor) => this.#load(cursor),
       draw: (photo, index) => this.#draw(photo, index),
-      empty: () => emptyFeed(),
+      empty: () => nothingYet(),
     });
-    this.element = h("div.home", {}, h("h1.visually-hidden", {}, "Home"), this.#newPhotosButton, this.#list.element);
+    this.element = h("div.home", {}, h("h1.unseen", {}, "Home"), this.#pill, this.#list.element);
     this.#stops = [
-      app.live.on("feed", ({ data }) => this.#received(data)),
-      app.live.onGap("feed", () => this.#fetchMissed()),
+      app.live.on("feed", ({ data }) => this.#heard(data)),
+      app.live.onGap("feed", () => this.#catchUp()),
       app.uploads.onReady((photo) => this.#arrived(photo)),
     ];
-    app.router.addEventListener("clicked-again", this.#linkClickedAgain);
+    app.router.addEventListener("again", this.#again);
     addEventListener("scroll", this.#scrolled, { passive: true });
   }
 
   leave() {
     for (const stop of this.#stops) stop();
-    this.#app.router.removeEventListener("clicked-again", this.#linkClickedAgain);
+    this.#app.router.removeEventListener("again", this.#again);
     removeEventListener("scroll", this.#scrolled);
     this.#list.leave();
-    this.#visiblePhotos.leave();
+    this.#inSight.leave();
   }
 
   async #load(cursor) {
     const page = await this.#app.api.get("/feed", { cursor, limit: 10 });
-    // Only the first page: a page that is fetched because of a gap is newer than the connection.
+    // Once: what is fetched because of a gap is newer than that.
     if (!this.#fetched) this.#app.live.fetched("feed", page.stream);
     this.#fetched = true;
     return page;
@@ -60,31 +60,31 @@ class Feed {
 
   #draw(photo, index) {
     const card = photoCard(this.#app, photo, { eager: index < 2 });
-    this.#visiblePhotos.add(card.element, photo.id);
+    this.#inSight.add(card.element, photo.id);
     const leave = () => {
-      this.#visiblePhotos.remove(card.element);
+      this.#inSight.remove(card.element);
       card.leave();
     };
     return { element: card.element, leave };
   }
 
-  #received(data) {
+  #heard(data) {
     if (data.type === "photo.new") this.#arrived(data.photo);
     if (data.type === "photo.removed") {
-      this.#pending.delete(data.photo_id);
-      this.#updateButton();
+      this.#waiting.delete(data.photo_id);
+      this.#showPill();
     }
   }
 
   #arrived(photo) {
-    if (this.#list.has(photo.id) || this.#pending.has(photo.id)) return;
-    this.#pending.set(photo.id, photo);
+    if (this.#list.has(photo.id) || this.#waiting.has(photo.id)) return;
+    this.#waiting.set(photo.id, photo);
     if (this.#atTop()) this.#insert();
-    else this.#updateButton();
+    else this.#showPill();
   }
 
-  /** Fetch the photos that were missed in a gap of the stream. */
-  async #fetchMissed() {
+  /** Fetch what a gap in the live stream has hidden. */
+  async #catchUp() {
     try {
       if (this.#atTop()) {
         await this.#list.reload();
@@ -98,41 +98,41 @@ class Feed {
   }
 
   #atTop() {
-    return this.element.isConnected && scrollY < TOP_DISTANCE;
+    return this.element.isConnected && scrollY < AT_TOP;
   }
 
   #insert() {
-    for (const photo of this.#pending.values()) this.#list.insert(photo);
-    this.#pending.clear();
-    this.#updateButton();
+    for (const photo of this.#waiting.values()) this.#list.insert(photo);
+    this.#waiting.clear();
+    this.#showPill();
   }
 
-  #showPending() {
+  #reveal() {
     this.#insert();
     scrollTo({ top: 0, behavior: "smooth" });
   }
 
-  #updateButton() {
-    const number = this.#pending.size;
-    this.#newPhotosButton.hidden = number === 0;
+  #showPill() {
+    const number = this.#waiting.size;
+    this.#pill.hidden = number === 0;
     const text = number === 1 ? "1 new photo" : `${number} new photos`;
-    this.#newPhotosButton.replaceChildren(icon("up"), text, visuallyHidden(", show"));
+    this.#pill.replaceChildren(icon("up"), text, unseen(", show"));
   }
 
-  #linkClickedAgain = () => {
+  #again = () => {
     if (this.element.isConnected) this.#insert();
   };
 
   #scrolled = () => {
-    if (this.#pending.size > 0 && this.#atTop()) this.#insert();
+    if (this.#waiting.size > 0 && this.#atTop()) this.#insert();
   };
 }
 
-function emptyFeed() {
-  return emptyState(
+function nothingYet() {
+  return blank(
     "image",
-    "Your feed is empty",
-    "Photos from people you follow appear here as soon as they share them.",
+    "Your feed is waiting",
+    "Photos of the people you follow appear here the moment they share them.",
     h("a.button", { href: "/discover" }, "Find people to follow"),
     h("a.button.plain", { href: "/new" }, "Share your first photo"),
   );

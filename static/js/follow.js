@@ -1,14 +1,14 @@
-/** The follow button: follow, request to follow, unfollow. It changes at once, before the server has answered. */
+/** The follow button: follow, request to follow, stop following; answers the tap at once. */
 
 import { h } from "./dom.js";
 
 /**
- * Return a button for a user with a `relation`. `changed(relation)` is called whenever the relation changes, `confirmed()`
- * when the server has accepted a change.
+ * Return a button for a profile with `relation`; `changed(relation)` is called whenever it changes, `settled()` when
+ * the server has agreed.
  */
-export function followButton(app, user, changed = () => {}, confirmed = () => {}) {
+export function followButton(app, person, changed = () => {}, settled = () => {}) {
   const button = h("button.button", { type: "button" });
-  const relation = { ...user.relation };
+  const relation = { ...person.relation };
   let busy = false;
 
   const show = () => {
@@ -22,12 +22,12 @@ export function followButton(app, user, changed = () => {}, confirmed = () => {}
     busy = true;
     const before = { ...relation };
     const follow = !(relation.following || relation.requested);
-    Object.assign(relation, { following: follow && !user.private, requested: follow && user.private === true });
+    Object.assign(relation, { following: follow && !person.private, requested: follow && person.private === true });
     show();
     changed(relation);
     try {
-      await (follow ? app.api.put(`/users/${user.id}/follow`) : app.api.delete(`/users/${user.id}/follow`));
-      confirmed();
+      await (follow ? app.api.put(`/users/${person.id}/follow`) : app.api.delete(`/users/${person.id}/follow`));
+      settled();
     } catch (error) {
       Object.assign(relation, before);
       show();

@@ -1,16 +1,16 @@
 /**
- * Distribute changes of photos to every place that shows them.
+ * Keep every place that shows a photo in agreement.
  *
- * The same photo may be shown in a feed, in a grid and on its own page. Code that learns of a change (a response, a live
- * publication, a tap) calls `patch` or `remove`; code that shows a photo calls `watch`.
+ * The same photo may stand in a feed, in a grid and on its own page. Whoever learns something new about it
+ * (an answer, a live publication, a tap) calls `patch` or `remove`; whoever shows it watches.
  */
 
 export class Photos {
   #watchers = new Map();
-  /** The newest version of each photo's counters: publications may arrive out of order. */
+  /** The greatest version of a photo's counters seen, as publications may overtake each other. */
   #versions = new Map();
 
-  /** Call `watcher(fields, removed)` on each change of a photo; returns a function that stops it. */
+  /** Call `watcher(patch, removed)` on each change of a photo; returns a function that stops it. */
   watch(id, watcher) {
     if (!this.#watchers.has(id)) this.#watchers.set(id, new Set());
     const watchers = this.#watchers.get(id);
@@ -21,7 +21,7 @@ export class Photos {
     };
   }
 
-  /** Distribute changed fields, e.g. `{likes: 3, liked: true}`; a `version` that is not newer than the last is ignored. */
+  /** Tell that fields of a photo changed, e.g. `{likes: 3, liked: true}`; with a `version`, unless a newer one is known. */
   patch(id, { version, ...fields }) {
     if (version !== undefined) {
       if (version <= (this.#versions.get(id) ?? -1)) return;
@@ -30,7 +30,7 @@ export class Photos {
     for (const watcher of [...(this.#watchers.get(id) ?? [])]) watcher(fields, false);
   }
 
-  /** Distribute the removal of a photo. */
+  /** Tell that a photo is gone. */
   remove(id) {
     for (const watcher of [...(this.#watchers.get(id) ?? [])]) watcher({}, true);
   }

@@ -1,57 +1,57 @@
-/** Whether a user is online, as a text with a dot, kept up to date live. */
+/** Whether a person is online, in words with a dot, kept true as long as the page listens. */
 
 import { fill, h } from "./dom.js";
-import { timeElement } from "./time.js";
+import { when } from "./time.js";
 
 export class PresenceLine {
   #app;
-  #user = null;
+  #person = null;
   #stop = null;
-  element = h("p.presence.secondary.small", { hidden: true });
+  element = h("p.presence.quiet.small", { hidden: true });
 
   constructor(app) {
     this.#app = app;
   }
 
-  /** Show the presence of a user and follow its changes; shows nothing if the viewer may not see it. */
-  watch(user) {
+  /** Show what a profile tells, and from now on what is heard; nothing where it is not ours to know. */
+  watch(person) {
     this.leave();
-    this.#user = user;
-    this.#show(user);
-    if (typeof user.online !== "boolean") return;
-    this.#stop = this.#app.live.subscribe(`presence:${user.id}`, {
+    this.#person = person;
+    this.#show(person);
+    if (typeof person.online !== "boolean") return;
+    this.#stop = this.#app.live.subscribe(`presence:${person.id}`, {
       subscribed: (data) => this.#show(data),
       publication: (data) => data.type === "presence" && this.#show(data),
-      resumed: () => this.refresh(),
+      resumed: () => this.renew(),
       failed: () => this.#show({}),
     });
   }
 
-  /** Fetch the presence again: changes may have been missed, or the viewer's permission may have changed. */
-  async refresh() {
-    if (!this.#user) return;
-    const { id } = this.#user;
+  /** Ask anew: something may have been missed, or whether we may know has changed. */
+  async renew() {
+    if (!this.#person) return;
+    const { id } = this.#person;
     try {
-      const user = await this.#app.api.get(`/users/${id}`);
-      if (this.#user?.id !== id) return;
-      if (this.#stop && typeof user.online === "boolean") this.#show(user);
-      else this.watch(user);
+      const person = await this.#app.api.get(`/users/${id}`);
+      if (this.#person?.id !== id) return;
+      if (this.#stop && typeof person.online === "boolean") this.#show(person);
+      else this.watch(person);
     } catch {
-      this.#show({}); // The next change is still delivered.
+      this.#show({}); // the next change is told all the same
     }
   }
 
-  /** Stop following. */
+  /** Listen no more. */
   leave() {
     this.#stop?.();
     this.#stop = null;
-    this.#user = null;
+    this.#person = null;
   }
 
   #show({ online, last_seen: lastSeen }) {
     this.element.hidden = !online && !lastSeen;
     this.element.classList.toggle("online", online === true);
     if (online) fill(this.element, h("span.dot", { "aria-hidden": "true" }), "Online");
-    else fill(this.element, lastSeen && ["Last seen ", timeElement(lastSeen, { inSentence: true })]);
+    else fill(this.element, lastSeen && ["Last seen ", when(lastSeen, { inSentence: true })]);
   }
 }

@@ -1,7 +1,7 @@
-/** The session of the signed-in user, shared by all tabs of the browser. */
+/** Who is signed in, and how that begins and ends: in this tab, or in another one of the same browser. */
 
-/** The key in localStorage by which tabs share the id of the signed-in user. */
-const USER_KEY = "picshare.user";
+/** Where tabs read who is signed in. */
+const PERSON_KEY = "picshare.person";
 
 export class Session extends EventTarget {
   #api;
@@ -13,7 +13,7 @@ export class Session extends EventTarget {
     this.#api = api;
     api.onSignedOut = () => this.#change(null);
     addEventListener("storage", ({ key, newValue }) => {
-      if (key === USER_KEY && newValue !== this.id) this.check().catch(() => {}); // The next request fails and shows the error.
+      if (key === PERSON_KEY && newValue !== this.id) this.check().catch(() => {}); // the next request will tell
     });
   }
 
@@ -21,32 +21,32 @@ export class Session extends EventTarget {
     return this.user?.id ?? null;
   }
 
-  /** Load the signed-in user; `user` stays null without a session. */
+  /** Find out who is signed in; leaves `user` null when nobody is. */
   async start() {
     if (!this.#api.hasSession()) return;
-    this.#api.bindToSession();
+    this.#api.adoptSession();
     try {
-      this.#setUser(await this.#api.get("/users/me"));
+      this.#take(await this.#api.get("/users/me"));
     } catch (error) {
       if (error.status !== 401) throw error;
     }
   }
 
-  /** Check whether the session still exists and belongs to the same user; dispatches "change" if it does not. */
+  /** Find out whether the session still stands, and whose it is; if that has changed, everybody is told. */
   async check() {
     const user = this.#api.hasSession() ? await this.#api.get("/users/me") : null;
-    this.#api.bindToSession();
+    this.#api.adoptSession();
     if (user?.id !== this.user?.id) this.#change(user);
   }
 
   async signIn(username, password) {
-    await this.#startSession("/tokens", { username, password });
+    await this.#begin("/tokens", { username, password });
   }
 
   async signUp({ username, email, password, displayName }) {
     const body = { username, email, password };
     if (displayName) body.display_name = displayName;
-    await this.#startSession("/users", body);
+    await this.#begin("/users", body);
   }
 
   /** End the session here and on the server. */
@@ -59,28 +59,28 @@ export class Session extends EventTarget {
     this.#change(null);
   }
 
-  /** Replace the user with the response to an edit of the account. */
+  /** Take over what an edit of one's own account answered. */
   update(user) {
     this.#change(user);
   }
 
-  async #startSession(path, body) {
-    // The browser keeps the tokens in HttpOnly cookies, which scripts cannot read.
-    const response = await this.#api.post(path, { ...body, cookie: true }, { anonymous: true });
-    this.#api.recordExpiry(response);
-    this.#api.bindToSession();
-    this.#change(response.user ?? (await this.#api.get("/users/me")));
+  async #begin(path, body) {
+    // The browser keeps the tokens as HttpOnly cookies, out of the reach of scripts.
+    const answer = await this.#api.post(path, { ...body, cookie: true }, { anonymous: true });
+    this.#api.noteExpiry(answer);
+    this.#api.adoptSession();
+    this.#change(answer.user ?? (await this.#api.get("/users/me")));
   }
 
   #change(user) {
     const before = this.id;
-    this.#setUser(user);
+    this.#take(user);
     this.dispatchEvent(new CustomEvent("change", { detail: { before, now: this.id } }));
   }
 
-  #setUser(user) {
+  #take(user) {
     this.user = user;
-    if (user) localStorage.setItem(USER_KEY, user.id);
-    else localStorage.removeItem(USER_KEY);
+    if (user) localStorage.setItem(PERSON_KEY, user.id);
+    else localStorage.removeItem(PERSON_KEY);
   }
 }

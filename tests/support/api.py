@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,23 +17,20 @@ from channels.bus.presence_store import PresenceStore
 from channels.bus.publisher import LivePublisher
 from server.api.services import Services
 from server.composition.application import make_app
+from server.composition.backends import Stores
 from server.composition.delivery import delivery_script
-from server.composition.services import api_settings
+from server.composition.services import api_services
 from server.config.settings import Settings
 from server.identity.passwords import Passwords
 from server.identity.tokens import AccessTokens
-from server.media.urls import MediaUrls
 from storage import ids
 from storage.blobs.file import FileBlobs
 from storage.blobs.port import variant_key
 from storage.cache.cards import Cards
 from storage.cache.counters import CounterCache
 from storage.feeds.feeds import Feeds
-from storage.feeds.home import Home
 from storage.feeds.notification_log import NotificationLog
 from storage.ids import slot_group
-from storage.limits.quotas import Quotas
-from storage.limits.tickets import Tickets
 from storage.postgres.database import Database
 from storage.redis.client import Redis
 from storage.stores import photos
@@ -41,37 +39,50 @@ from tests.support.person import Person, Response
 SECRET = b"a secret for tests, 32 bytes long"
 
 
-def services_of(database: Database, redis: Redis, folder: Path, **settings: Any) -> Services:
-    """Return the API's services on these engines, with quick password hashes."""
-    cards, engagement = Cards(database, redis), CounterCache(database, redis)
-    feeds = Feeds(database, redis, cards, delivery_script(redis))
-    return Services(
-        settings=dataclasses.replace(api_settings(_settings(folder)), **{"static_dir": None, **settings}),
+@dataclass(frozen=True, kw_only=True)
+class InspectableServices(Services):
+    """The API's services, and what they are built from, so that tests can look behind the API and change it."""
+
+    base: Settings
+    stores: Stores
+    passwords: Passwords
+
+
+def services_of(database: Database, redis: Redis, folder: Path) -> InspectableServices:
+    """Return the API's services on these engines, with quick password hashes and without the web application."""
+    settings = Settings().with_values("auth", secret=SECRET.decode())
+    settings = settings.with_values("blobs", url=f"file:{folder / 'blobs'}")
+    cards = Cards(database, redis)
+    stores = Stores(
         db=database,
+        redis=redis,
         blobs=FileBlobs(folder / "blobs"),
-        feeds=feeds,
-        home=Home(database, redis, feeds, cards, engagement),
-        notification_log=NotificationLog(redis, delivery_script(redis)),
         cards=cards,
-        engagement=engagement,
-        quotas=Quotas(redis),
-        tickets=Tickets(redis),
+        engagement=CounterCache(database, redis),
+        feeds=Feeds(database, redis, cards, delivery_script(redis)),
+        notification_log=NotificationLog(redis, delivery_script(redis)),
         publisher=LivePublisher(redis, slot_group),
         presence=PresenceStore(redis, slot_group),
-        passwords=Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)),
-        media_urls=MediaUrls(SECRET),
     )
+    return _build(settings, stores, Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)))
 
 
-def _settings(folder: Path) -> Settings:
-    settings = Settings().with_values("auth", secret=SECRET.decode())
-    return settings.with_values("blobs", url=f"file:{folder / 'blobs'}")
+def with_limits(services: InspectableServices, **limits: str) -> InspectableServices:
+    """Return the same services with other rate limits."""
+    return _build(services.base.with_values("limits", **limits), services.stores, services.passwords)
+
+
+def _build(settings: Settings, stores: Stores, passwords: Passwords) -> InspectableServices:
+    built = api_services(settings, stores, passwords)
+    built = dataclasses.replace(built, settings=dataclasses.replace(built.settings, static_dir=None))
+    parts = {field.name: getattr(built, field.name) for field in dataclasses.fields(built)}
+    return InspectableServices(base=settings, stores=stores, passwords=passwords, **parts)
 
 
 class Api:
     """A running API and the people who use it."""
 
-    def __init__(self, services: Services, server: TestServer, session: aiohttp.ClientSession) -> None:
+    def __init__(self, services: InspectableServices, server: TestServer, session: aiohttp.ClientSession) -> None:
         self.services = services
         self.session = session
         self.port = server.port or 0
@@ -96,11 +107,11 @@ class Api:
         row = (await photos.load(self.services.db, [photo_id]))[photo_id]
         for name in ("thumb", "feed"):
             await self.services.blobs.put(variant_key(row.sha256, name), b"variant", content_type="image/jpeg")
-        await self.services.cards.refresh(photo_id)
+        await self.services.stores.cards.refresh(photo_id)
 
 
 @asynccontextmanager
-async def running_api(services: Services) -> AsyncIterator[Api]:
+async def running_api(services: InspectableServices) -> AsyncIterator[Api]:
     """Serve the API on a free port of the loopback."""
     server = TestServer(make_app(services))
     await server.start_server(access_log=None, auto_decompress=False)
@@ -109,10 +120,3 @@ async def running_api(services: Services) -> AsyncIterator[Api]:
             yield Api(services, server, session)
     finally:
         await server.close()
-        services.passwords.close()
-
-
-def with_limits(services: Services, **limits: str) -> Services:
-    """Return the same services with other rate limits."""
-    changed = dataclasses.replace(services.settings.limits, **limits)
-    return dataclasses.replace(services, settings=dataclasses.replace(services.settings, limits=changed))

@@ -14,9 +14,6 @@ import aiohttp
 from channels.contract.ports import Ports
 from channels.contract.settings import LiveSettings
 from channels.live import build_live
-from server.actions.counting import Counting
-from server.actions.presence import PresenceReader
-from server.api.services import Services
 from server.composition.delivery import delivery_script
 from server.identity.tokens import AccessTokens
 from server.live.authenticator import LiveAuthenticator
@@ -27,7 +24,7 @@ from server.live.streams import live_streams
 from storage.feeds.notification_log import NotificationLog
 from storage.ids import slot_group
 from storage.redis.client import Redis
-from tests.support.api import SECRET, Api, running_api
+from tests.support.api import SECRET, Api, InspectableServices, running_api
 from tests.support.person import Person
 
 PATH = "/connection/websocket"
@@ -35,26 +32,24 @@ PATH = "/connection/websocket"
 
 @asynccontextmanager
 async def running_live_api(
-    services: Services, redis: Redis, settings: LiveSettings | None = None
+    services: InspectableServices, redis: Redis, settings: LiveSettings | None = None
 ) -> AsyncIterator[Api]:
     """Serve the API with live connections on a free port of the loopback."""
     streams = live_streams(
         db=services.db,
-        feeds=services.feeds,
-        cards=services.cards,
-        counter_cache=services.engagement,
+        feeds=services.stores.feeds,
+        cards=services.stores.cards,
+        counter_cache=services.counter_cache,
         notification_log=NotificationLog(redis, delivery_script(redis)),
         sign=services.media_urls.sign,
     )
-    view = PresenceReader(services.db, services.presence)
+    actions = services.actions
     ports = Ports(
         authenticator=LiveAuthenticator(AccessTokens(SECRET), services.tickets),
         streams=streams,
-        authorizer=LiveAuthorizer(services.db, view),
-        presences=LivePresences(view),
-        operations=LiveOperations(
-            services.db, Counting(services.engagement), services.quotas, services.settings.limits
-        ),
+        authorizer=LiveAuthorizer(services.db, actions.presence),
+        presences=LivePresences(actions.presence),
+        operations=LiveOperations(actions.reactions, actions.notifications, services.limiter),
     )
     live = build_live(redis, ports, slot_group, settings or LiveSettings(drain_seconds=0.1))
     task = asyncio.create_task(live.run())

@@ -62,12 +62,11 @@ ALLOWED: Mapping[str, frozenset[str]] = {
         # The edge and the composition root.
         "server/errors": "",
         "server/config": "channels/contract server/errors storage/redis workers/broker workers/images workers/registry",
-        "server/identity": "channels/bus server/config storage storage/limits storage/postgres storage/stores",
-        "server/edge": (
-            "channels/contract server/identity storage storage/limits storage/postgres storage/render storage/stores"
-        ),
+        "server/identity": "server/config storage storage/limits",
+        "server/edge": "channels/contract server/identity storage storage/postgres storage/render storage/stores",
         "server/actions": (
-            "channels/bus channels/contract storage storage/blobs storage/cache storage/postgres storage/stores"
+            "channels/bus channels/contract server/identity storage storage/blobs storage/cache storage/feeds "
+            "storage/limits storage/postgres storage/stores"
         ),
         "server/media": "server/edge storage storage/blobs storage/limits storage/postgres storage/stores",
         "server/live": (
@@ -75,8 +74,8 @@ ALLOWED: Mapping[str, frozenset[str]] = {
             "storage/feeds storage/limits storage/postgres storage/render storage/stores workers/jobs"
         ),
         "server/api": (
-            "channels/bus channels/live server/actions server/edge server/identity server/live server/media storage "
-            "storage/blobs storage/cache storage/feeds storage/limits storage/postgres storage/render storage/stores"
+            "channels/live server/actions server/edge server/identity server/live server/media storage storage/blobs "
+            "storage/cache storage/feeds storage/limits storage/postgres storage/render storage/stores"
         ),
         "server/demo": (
             "server/actions server/identity server/media storage storage/blobs storage/postgres storage/stores"

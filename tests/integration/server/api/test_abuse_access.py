@@ -15,12 +15,10 @@ import aiohttp
 import jwt
 import pytest
 
-from server.api.services import Services
-from server.identity.passwords import Passwords
 from storage import ids
 from storage.models import NotificationKind
 from storage.stores import notifications
-from tests.support.api import SECRET, Api, running_api, with_limits
+from tests.support.api import SECRET, Api, InspectableServices, running_api, with_limits
 from tests.support.person import Person, Response
 from tests.support.pictures import photograph
 
@@ -157,13 +155,15 @@ async def rotate(api: Api, count: int) -> list[int]:
     return statuses
 
 
-async def test_x_forwarded_for_is_ignored_unless_it_comes_from_a_configured_proxy(services: Services) -> None:
+async def test_x_forwarded_for_is_ignored_unless_it_comes_from_a_configured_proxy(
+    services: InspectableServices,
+) -> None:
     """Rotating the header buys nothing; behind our own proxy each address counts for itself."""
     limited = with_limits(services, anonymous="2/h")
     async with running_api(limited) as api:
         assert await rotate(api, 4) == [200, 200, 429, 429]
     behind = dataclasses.replace(limited.settings, trusted_proxies=(ip_network("127.0.0.0/8"),))
-    async with running_api(dataclasses.replace(limited, settings=behind, passwords=Passwords())) as api:
+    async with running_api(dataclasses.replace(limited, settings=behind)) as api:
         assert await rotate(api, 4) == [200, 200, 200, 200]
         forged_left = {"X-Forwarded-For": "198.51.100.1, 203.0.113.9"}
         statuses = [(await api.visitor.call("GET", "/photos", headers=forged_left)).status for _ in range(3)]
@@ -171,7 +171,7 @@ async def test_x_forwarded_for_is_ignored_unless_it_comes_from_a_configured_prox
         assert (await api.visitor.call("GET", "/photos", headers={"X-Forwarded-For": "203.0.113.9"})).status == 429
 
 
-async def test_rates_beyond_the_limit_are_429_with_retry_after(services: Services) -> None:
+async def test_rates_beyond_the_limit_are_429_with_retry_after(services: InspectableServices) -> None:
     """Likes, follows, uploads and feed reads end at their limits, which are announced all along."""
     async with running_api(with_limits(services, likes="2/h", follows="1/h", uploads="1/h", reads="3/h")) as api:
         ann, bob = await api.person(), await api.person()
@@ -194,7 +194,7 @@ async def test_rates_beyond_the_limit_are_429_with_retry_after(services: Service
         assert (await bob.call("GET", "/feed")).status == 200  # others are not affected
 
 
-async def test_password_guessing_is_throttled_for_the_account_and_the_address(services: Services) -> None:
+async def test_password_guessing_is_throttled_for_the_account_and_the_address(services: InspectableServices) -> None:
     """Guesses end after a few, for one account and for many names from one address."""
     async with running_api(with_limits(services, sign_in_account="3/h", sign_in_address="5/h")) as api:
         await api.person("ann")
@@ -262,7 +262,7 @@ async def test_a_token_in_a_url_is_not_accepted(api: Api) -> None:
         assert (await api.visitor.call("GET", f"/users/me?{name}={ann.token}")).status == 401
 
 
-async def test_sign_ups_from_one_address_are_throttled(services: Services) -> None:
+async def test_sign_ups_from_one_address_are_throttled(services: InspectableServices) -> None:
     """Accounts cannot be made by the thousand."""
     async with running_api(with_limits(services, sign_up_address="2/h")) as api:
         await api.person()

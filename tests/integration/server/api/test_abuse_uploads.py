@@ -9,9 +9,7 @@ import zlib
 import aiohttp
 import pytest
 
-from server.api.services import Services
-from server.identity.passwords import Passwords
-from tests.support.api import Api, running_api
+from tests.support.api import Api, InspectableServices, running_api
 from tests.support.pictures import encoded, halves, photograph, png_of
 from tests.support.raw_http import exchange, part, post_photo
 
@@ -138,13 +136,13 @@ async def test_a_body_declared_too_large_is_refused_before_it_is_sent(api: Api) 
     assert answer.status == 413
 
 
-async def test_a_photo_one_byte_too_large_is_refused(services: Services) -> None:
+async def test_a_photo_one_byte_too_large_is_refused(services: InspectableServices) -> None:
     """The limit is the photo's own size, whatever stands beside it in the form."""
     data = encoded(halves())
     for limit, status in ((len(data), 201), (len(data) - 1, 413)):
         upload = dataclasses.replace(services.settings.upload, max_bytes=limit)
         settings = dataclasses.replace(services.settings, upload=upload)
-        async with running_api(dataclasses.replace(services, settings=settings, passwords=Passwords())) as api:
+        async with running_api(dataclasses.replace(services, settings=settings)) as api:
             ann = await api.person()
             assert (await ann.try_upload(data, "x" * 1000)).status == status
 
@@ -202,7 +200,7 @@ async def test_a_compressed_body_is_not_unpacked(api: Api) -> None:
     assert answer.status in {400, 413, 415}
 
 
-async def test_a_slow_body_ends_at_a_deadline_and_others_are_served(services: Services) -> None:
+async def test_a_slow_body_ends_at_a_deadline_and_others_are_served(services: InspectableServices) -> None:
     """Who sends nothing more is answered 408 and closed, while others upload as usual."""
     upload = dataclasses.replace(services.settings.upload, idle_timeout=0.4)
     quick = dataclasses.replace(services.settings, upload=upload)

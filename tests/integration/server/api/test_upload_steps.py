@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from server.api.services import Services
 from storage.blobs.file import FileBlobs
-from tests.support.api import running_api
+from tests.support.api import InspectableServices, running_api
 from tests.support.pictures import photograph
 
 pytestmark = pytest.mark.engines
@@ -32,7 +31,7 @@ class CountingBlobs(FileBlobs):
         self.stored += 1
 
 
-async def test_a_repeat_with_its_key_stores_nothing(services: Services, tmp_path: Path) -> None:
+async def test_a_repeat_with_its_key_stores_nothing(services: InspectableServices, tmp_path: Path) -> None:
     """A repeated upload is answered from the key alone, as is one with another photo under the same key."""
     blobs = CountingBlobs(tmp_path / "blobs")
     async with running_api(dataclasses.replace(services, blobs=blobs)) as api:
@@ -44,7 +43,7 @@ async def test_a_repeat_with_its_key_stores_nothing(services: Services, tmp_path
     assert blobs.stored == 1
 
 
-async def test_uploads_at_once_with_one_key_make_one_photo(services: Services, tmp_path: Path) -> None:
+async def test_uploads_at_once_with_one_key_make_one_photo(services: InspectableServices, tmp_path: Path) -> None:
     """Of four uploads that store the same bytes at the same moment under one key one makes the photo."""
     blobs = CountingBlobs(tmp_path / "blobs", together=4)
     async with running_api(dataclasses.replace(services, blobs=blobs)) as api:

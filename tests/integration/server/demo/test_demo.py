@@ -1,9 +1,9 @@
-"""The demonstration community on a real database: once, whole, and taken up after an interruption."""
+"""The demonstration community on a real database: created once, complete, and continued after an interruption."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from storage.blobs.file import FileBlobs
 from storage.errors import UnavailableError
 from storage.postgres.database import Database
 from storage.stores import photos, users
+from tests.support.api import InspectableServices
 
 pytestmark = pytest.mark.engines
 
@@ -28,7 +29,7 @@ SELECT (SELECT count(*) FROM users) AS users, (SELECT count(*) FROM photos) AS p
 
 
 class FullDisk(FileBlobs):
-    """A blob store that has room for so many objects only."""
+    """A blob store with room for a given number of objects."""
 
     def __init__(self, root: Path, room: int) -> None:
         super().__init__(root)
@@ -50,7 +51,7 @@ def passwords() -> Passwords:
 
 @asynccontextmanager
 async def media_worker(database: Database) -> AsyncIterator[None]:
-    """Mark photos ready as soon as they are there, as the media worker would."""
+    """Mark each new photo as ready, as the media worker does."""
 
     async def work() -> None:
         while True:
@@ -72,36 +73,46 @@ async def counts(database: Database) -> dict[str, int]:
     return dict(next(iter(await database.fetch(COUNTS))))
 
 
-async def test_the_community_comes_once(database: Database, passwords: Passwords, tmp_path: Path) -> None:
-    """Everybody and everything of the story is there, and a second start adds nothing."""
-    demo = Demo(database, FileBlobs(tmp_path), passwords)
+Make = Callable[[FileBlobs], Demo]
+
+
+@pytest.fixture
+def make_demo(services: InspectableServices, passwords: Passwords) -> Make:
+    """Return a function that makes the demonstration on the services' stores and given blobs."""
+    actions = services.actions
+    return lambda blobs: Demo(services.db, blobs, passwords, relations=actions.relations, reactions=actions.reactions)
+
+
+async def test_the_community_is_created_once(database: Database, make_demo: Make, tmp_path: Path) -> None:
+    """All users, photos, likes and comments of the story exist, and a second start adds nothing."""
+    demo = make_demo(FileBlobs(tmp_path))
     async with media_worker(database):
         assert await demo.run()
         first = await counts(database)
         assert not await demo.run()
     assert await counts(database) == first
     assert (first["users"], first["photos"]) == (len(USERS), len(PHOTOS))
-    assert first["likes"] == sum(len(picture.likes) for picture in PHOTOS)
-    assert first["comments"] == sum(len(picture.comments) for picture in PHOTOS)
+    assert first["likes"] == sum(len(photo.likes) for photo in PHOTOS)
+    assert first["comments"] == sum(len(photo.comments) for photo in PHOTOS)
     assert await demo.available()
 
 
-async def test_an_interrupted_start_is_taken_up(database: Database, passwords: Passwords, tmp_path: Path) -> None:
-    """A start that failed half-way is completed by the next one, with nothing there twice."""
+async def test_an_interrupted_start_is_continued(database: Database, make_demo: Make, tmp_path: Path) -> None:
+    """A start that failed half-way is completed by the next one, without duplicates."""
     with pytest.raises(UnavailableError):
-        await Demo(database, FullDisk(tmp_path, 3), passwords).run()
+        await make_demo(FullDisk(tmp_path, 3)).run()
     assert (await counts(database))["photos"] == 3
     async with media_worker(database):
-        assert await Demo(database, FileBlobs(tmp_path), passwords).run()
+        assert await make_demo(FileBlobs(tmp_path)).run()
     whole = await counts(database)
     assert (whole["users"], whole["photos"]) == (len(USERS), len(PHOTOS))
 
 
-async def test_nobody_is_added_where_somebody_is(database: Database, passwords: Passwords, tmp_path: Path) -> None:
-    """A database with an account of its own gets no community, and no demonstration sign-in is told."""
+async def test_a_database_with_accounts_gets_no_community(database: Database, make_demo: Make, tmp_path: Path) -> None:
+    """Where an account exists, no community is created and no demonstration account is available."""
     async with database.transaction() as tx:
         await users.create(tx, username="first", email="first@example.com", password_hash="x", display_name="First")
-    demo = Demo(database, FileBlobs(tmp_path), passwords)
+    demo = make_demo(FileBlobs(tmp_path))
     assert not await demo.run()
     assert not await demo.available()
     assert (await counts(database))["users"] == 1

@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 from aiohttp.test_utils import TestServer
 
-from server.api.services import Services
 from server.composition.application import make_app
 from server.edge import responses
-from tests.support.api import Api, running_api
+from tests.support.api import Api, InspectableServices, running_api
 from tests.support.pictures import photograph
 
 pytestmark = pytest.mark.engines
@@ -47,7 +46,7 @@ async def test_every_error_is_a_problem(api: Api) -> None:
     assert (await ann.call("POST", "/feed")).headers["Allow"] == "GET,HEAD"
 
 
-async def test_an_unexpected_error_tells_its_request_id_and_nothing_else(services: Services) -> None:
+async def test_an_unexpected_error_tells_its_request_id_and_nothing_else(services: InspectableServices) -> None:
     """A bug is a 500 without trace, type or message of the exception."""
 
     class Broken:
@@ -65,7 +64,7 @@ async def test_an_unexpected_error_tells_its_request_id_and_nothing_else(service
     assert b"RuntimeError" not in answer.body
 
 
-async def test_an_engine_that_is_away_is_a_503_with_retry_after(services: Services) -> None:
+async def test_an_engine_that_is_away_is_a_503_with_retry_after(services: InspectableServices) -> None:
     """Without Redis the API says when to come back, and goes on when it is back."""
     async with running_api(services) as api:
         ann = await api.person()
@@ -90,7 +89,7 @@ async def test_every_answer_has_the_security_headers(api: Api) -> None:
         assert "Strict-Transport-Security" not in answer.headers
 
 
-async def test_over_https_cookies_are_secure_and_browsers_stay_there(services: Services) -> None:
+async def test_over_https_cookies_are_secure_and_browsers_stay_there(services: InspectableServices) -> None:
     """With a https address cookies are Secure and HSTS is announced."""
     secured = dataclasses.replace(services.settings, public_url="https://photos.example")
     async with running_api(dataclasses.replace(services, settings=secured)) as api:
@@ -143,7 +142,7 @@ async def test_a_ticket_opens_one_connection_and_then_nothing(api: Api) -> None:
     assert await api.services.tickets.redeem(ticket["token"]) is None
 
 
-async def test_openapi_describes_every_route_and_its_references_resolve(services: Services) -> None:
+async def test_openapi_describes_every_route_and_its_references_resolve(services: InspectableServices) -> None:
     """The document has an operation for each route of the API, and no dangling reference."""
     app = make_app(services)
     async with running_api(services) as api:
@@ -170,7 +169,7 @@ def _references(node: Any) -> set[str]:
     return set().union(*(_references(value) for value in node)) if isinstance(node, list) else set()
 
 
-async def test_pages_have_a_strict_policy_and_files_their_types(services: Services) -> None:
+async def test_pages_have_a_strict_policy_and_files_their_types(services: InspectableServices) -> None:
     """The application, its client routes and the docs come with a policy that allows no inline script."""
     served = dataclasses.replace(services.settings, static_dir=STATIC)
     async with running_api(dataclasses.replace(services, settings=served)) as api:
@@ -204,7 +203,7 @@ async def test_head_answers_without_a_body(api: Api) -> None:
     assert (answer.status, answer.body) == (200, b"")
 
 
-async def test_a_process_without_pages_or_live_serves_the_api_alone(services: Services) -> None:
+async def test_a_process_without_pages_or_live_serves_the_api_alone(services: InspectableServices) -> None:
     """What a role does not serve is 404."""
     server = TestServer(make_app(services))
     await server.start_server(access_log=None)

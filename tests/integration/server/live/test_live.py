@@ -9,10 +9,9 @@ import aiohttp
 import pytest
 
 from channels.bus.envelope import control_body
-from server.api.services import Services
 from storage import ids
 from storage.redis.client import Redis
-from tests.support.api import Api
+from tests.support.api import Api, InspectableServices
 from tests.support.live_api import PATH, Socket, connected, running_live_api
 from tests.support.pictures import photograph
 
@@ -20,7 +19,7 @@ pytestmark = pytest.mark.engines
 
 
 @pytest.fixture
-async def api(services: Services, redis: Redis) -> AsyncIterator[Api]:
+async def api(services: InspectableServices, redis: Redis) -> AsyncIterator[Api]:
     """A running API that holds live connections, too."""
     async with running_live_api(services, redis) as running:
         yield running
@@ -49,7 +48,7 @@ async def test_streams_and_photos_of_others_are_error_103(api: Api) -> None:
     # What the fan-out worker does after a block: both hear that the other is theirs no longer.
     (await ann.call("PUT", f"/users/{bob.id}/block")).expect(204)
     order = control_body(control="revoke", owner=ids.decode(ann.id))
-    await api.services.publisher.to_users([ids.decode(bob.id)], order)
+    await api.services.stores.publisher.to_users([ids.decode(bob.id)], order)
     ended = (await socket.until("push"))["push"]
     assert (ended["channel"], ended["unsubscribe"]["code"]) == (f"photo:{photo['id']}", 2000)
     assert (await socket.ask(subscribe={"channel": f"photo:{photo['id']}"}))["error"]["code"] == 103

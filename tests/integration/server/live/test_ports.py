@@ -38,7 +38,7 @@ def identity_of(person: Person) -> Identity:
 
 def authorizer_of(api: Api) -> LiveAuthorizer:
     """Return the authorizer on the API's stores."""
-    return LiveAuthorizer(api.services.db, PresenceReader(api.services.db, api.services.presence))
+    return LiveAuthorizer(api.services.db, PresenceReader(api.services.db, api.services.stores.presence))
 
 
 @pytest.fixture
@@ -47,9 +47,9 @@ def streams(api: Api, redis: Redis) -> LiveStreams:
     services = api.services
     return live_streams(
         db=services.db,
-        feeds=services.feeds,
-        cards=services.cards,
-        counter_cache=services.engagement,
+        feeds=services.stores.feeds,
+        cards=services.stores.cards,
+        counter_cache=services.counter_cache,
         notification_log=NotificationLog(redis, delivery_script(redis)),
         sign=services.media_urls.sign,
     )
@@ -96,8 +96,8 @@ async def test_a_feed_recovers_what_came_and_what_went(api: Api, streams: LiveSt
     for _ in range(2):
         made.append(await ann.upload(photograph()))
         await api.finish(made[-1])
-        await api.services.feeds.insert(ids.decode(made[-1]["id"]), [user_id], MESSAGE)
-    await api.services.feeds.remove(ids.decode(old["id"]), [user_id], MESSAGE)
+        await api.services.stores.feeds.insert(ids.decode(made[-1]["id"]), [user_id], MESSAGE)
+    await api.services.stores.feeds.remove(ids.decode(old["id"]), [user_id], MESSAGE)
     (await ann.call("DELETE", f"/photos/{made[1]['id']}")).expect(204)
     recovery = await streams.recover(user_id, "feed", start)
     assert recovery.recovered

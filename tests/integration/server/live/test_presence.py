@@ -11,10 +11,9 @@ from typing import Any
 import pytest
 
 from channels.contract.settings import LiveSettings
-from server.api.services import Services
 from storage import events
 from storage.redis.client import Redis
-from tests.support.api import Api
+from tests.support.api import Api, InspectableServices
 from tests.support.eventually import eventually
 from tests.support.live_api import Socket, connected, running_live_api
 from tests.support.person import Person
@@ -26,7 +25,7 @@ MAY, MAY_NOT = None, 103
 
 
 @pytest.fixture
-async def api(services: Services, redis: Redis) -> AsyncIterator[Api]:
+async def api(services: InspectableServices, redis: Redis) -> AsyncIterator[Api]:
     """A running API that holds live connections, too, and lets nobody linger."""
     settings = LiveSettings(presence_grace=0, presence_interval=0.05, drain_seconds=0.1)
     async with running_live_api(services, redis, settings) as running:
@@ -58,7 +57,9 @@ async def ending(socket: Socket) -> str:
 async def handle_events(api: Api) -> None:
     """Do what the fan-out worker does with the events that wait."""
     services = api.services
-    handlers = RelationHandlers(services.db, services.feeds, services.cards, services.publisher).handlers()
+    handlers = RelationHandlers(
+        services.db, services.stores.feeds, services.stores.cards, services.stores.publisher
+    ).handlers()
     rows = await services.db.fetch("SELECT topic, body FROM outbox WHERE queue = 'fanout' ORDER BY id")
     await services.db.fetch("DELETE FROM outbox RETURNING id")
     for row in rows:

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.engines
 async def test_of_the_feed(api: Api) -> None:
     """The first page tells how far it shows the stream, later ones tell nothing."""
     ann = await api.person()
-    viewer, feeds = ids.decode(ann.id), api.services.feeds
+    viewer, feeds = ids.decode(ann.id), api.services.stores.feeds
     for _ in range(2):
         await api.finish(await ann.upload(photograph()))
     page = (await ann.call("GET", "/feed?limit=1")).expect(200)

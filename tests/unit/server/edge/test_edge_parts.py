@@ -19,11 +19,11 @@ from server.edge.access_log import AccessRecord, JsonLines
 from server.edge.client_addresses import ClientAddresses
 from server.edge.cursors import BadCursorError
 from server.edge.problems import invalid, problem_of
-from server.edge.requests import AccountUpdate, NewComment, PhotoMetadata, SignUpRequest, tag_of
+from server.edge.requests import AccountUpdate, CommentCreate, PhotoMetadata, SignUpRequest, tag_of
 from server.identity import passwords
 from server.identity.errors import PasswordsBusyError
 from server.identity.passwords import Passwords
-from server.identity.rate_limits import RateLimits, address_subject, rate_limit_headers
+from server.identity.rate_limits import Charge, RateLimits, address_subject, rate_limit_headers
 from storage.errors import ConflictError, InvalidValueError, NotFoundError, SchemaError, UnavailableError
 from storage.limits.quotas import Quota, QuotaPolicy
 
@@ -88,13 +88,13 @@ def test_a_refusal_says_when_to_come_back() -> None:
     """Retry-After is in whole seconds, rounded up, and stands only on refusals."""
     policy = QuotaPolicy(name="likes", limit=2, window_seconds=3600)
     used = Quota(allowed=False, limit=2, remaining=0, reset_after=3599.2, retry_after=1799.2)
-    assert rate_limit_headers(policy, used) == {
+    assert rate_limit_headers(Charge(policy=policy, quota=used)) == {
         "RateLimit-Policy": '"likes";q=2;w=3600',
         "RateLimit": '"likes";r=0;t=3600',
         "Retry-After": "1800",
     }
     left = Quota(allowed=True, limit=2, remaining=1, reset_after=0.1, retry_after=0)
-    assert rate_limit_headers(policy, left) == {
+    assert rate_limit_headers(Charge(policy=policy, quota=left)) == {
         "RateLimit-Policy": '"likes";q=2;w=3600',
         "RateLimit": '"likes";r=1;t=1',
     }
@@ -203,7 +203,7 @@ def test_what_cannot_be_a_tag(text: str) -> None:
 @pytest.mark.parametrize(
     ("model", "fields"),
     [
-        (NewComment, {"text": " \n "}),
+        (CommentCreate, {"text": " \n "}),
         (PhotoMetadata, {"caption": "x" * 2201}),
         (PhotoMetadata, {"tags": ["t"] * 31}),
         (PhotoMetadata, {"location": "a\nb\x07"}),

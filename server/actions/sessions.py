@@ -1,4 +1,4 @@
-"""Begin, renew and end sessions: rows in PostgreSQL, revocations in Redis, live connections told."""
+"""Open, refresh and end sessions: rows in PostgreSQL, revocations in Redis, live connections closed."""
 
 from __future__ import annotations
 
@@ -18,12 +18,14 @@ from storage.models import User
 from storage.postgres.database import Database, Transaction
 from storage.stores import sessions, users
 
+SIGN_OUT_QUOTA = "writes"
+
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TokenPair:
-    """A session's tokens and the CSRF token for cookies."""
+    """A session's access and refresh token, and the CSRF token for clients that keep them in cookies."""
 
     access: str
     refresh: str
@@ -31,7 +33,7 @@ class TokenPair:
 
 
 class SessionService:
-    """Open, renew and end sessions; `refresh_ttl` in seconds."""
+    """Open, refresh and end sessions; `refresh_ttl` in seconds."""
 
     def __init__(
         self, db: Database, tokens: AccessTokens, tickets: Tickets, publisher: LivePublisher, *, refresh_ttl: int
@@ -44,43 +46,49 @@ class SessionService:
 
     @property
     def access_ttl(self) -> int:
-        """Return the seconds that an access token lasts."""
+        """Return how many seconds an access token is valid."""
         return self._tokens.ttl
 
     async def open(self, tx: Transaction, user: User) -> TokenPair:
-        """Begin a session within a transaction."""
+        """Open a session within a transaction."""
         refresh = new_refresh_token()
         session = await sessions.open(tx, user.id, token_sha256=refresh_digest(refresh), expires_at=self._expiry())
         return self._pair(user, session, refresh)
 
-    async def renew(self, refresh: str) -> TokenPair:
-        """Exchange a refresh token; raise `RefreshTokenError`, and end the session if the token was used before."""
+    async def refresh(self, refresh_token: str) -> TokenPair:
+        """Exchange a refresh token for new tokens.
+
+        Raises `RefreshTokenError`. A token that was used before has been stolen, or the new one was; the session ends.
+        """
         fresh = new_refresh_token()
         async with self._db.transaction() as tx:
             rotation = await sessions.rotate(
-                tx, old_sha256=refresh_digest(refresh), new_sha256=refresh_digest(fresh), expires_at=self._expiry()
+                tx,
+                old_sha256=refresh_digest(refresh_token),
+                new_sha256=refresh_digest(fresh),
+                expires_at=self._expiry(),
             )
         if rotation.user_id is None or rotation.session_id is None:
-            raise RefreshTokenError("this refresh token is not valid; sign in again")
+            raise RefreshTokenError("This refresh token is not valid. Sign in again.")
         if rotation.kind == "reused":
             log.warning("refresh_token_reused", session=rotation.session_id)
-            await self.forget(rotation.user_id, [rotation.session_id])
+            await self.revoke(rotation.user_id, [rotation.session_id])
         if rotation.kind != "ok":
-            raise RefreshTokenError("this refresh token is not valid; sign in again")
+            raise RefreshTokenError("This refresh token is not valid. Sign in again.")
         try:
             user = await users.get(self._db, rotation.user_id)
         except NotFoundError as error:
-            raise RefreshTokenError("this account is gone") from error
+            raise RefreshTokenError("This account was deleted.") from error
         return self._pair(user, rotation.session_id, fresh)
 
-    async def end(self, user_id: int, session: str) -> None:
-        """End one session: its tokens are refused at once and its live connections close."""
+    async def sign_out(self, viewer_id: int, session: str) -> None:
+        """End a session: its tokens are refused at once and its live connections are closed."""
         async with self._db.transaction() as tx:
             await sessions.revoke(tx, session)
-        await self.forget(user_id, [session])
+        await self.revoke(viewer_id, [session])
 
-    async def forget(self, user_id: int, ended: Iterable[str]) -> None:
-        """Refuse the access tokens of sessions that ended in the database, and close their live connections."""
+    async def revoke(self, user_id: int, ended: Iterable[str]) -> None:
+        """Refuse the access tokens of sessions that have ended in the database, and close their live connections."""
         for session in ended:
             await self._tickets.revoke_session(session, user_id, ttl=self._tokens.ttl + REVOCATION_MARGIN)
             await self._publisher.to_users([user_id], control_body(control="disconnect", session=session))

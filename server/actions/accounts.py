@@ -1,0 +1,109 @@
+"""Sign up, sign in, change and delete an account."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from server.actions.sessions import SessionService, TokenPair
+from server.identity.errors import WrongCredentialsError
+from server.identity.passwords import Passwords
+from server.identity.rate_limiter import RateLimiter
+from server.identity.rate_limits import Charge, address_subject
+from storage.models import PresenceAudience, User
+from storage.postgres.database import Database
+from storage.stores import users
+
+UPDATE_QUOTA = "writes"
+_SIGN_UP_QUOTA = "sign_up_address"
+_SIGN_IN_ACCOUNT_QUOTA = "sign_in_account"
+_SIGN_IN_ADDRESS_QUOTA = "sign_in_address"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NewSession:
+    """A session that was opened for a user, and the rate limit that it was charged to."""
+
+    user: User
+    tokens: TokenPair
+    charge: Charge
+
+
+class AccountActions:
+    """Actions on accounts; `address` is always the client's network address."""
+
+    def __init__(self, db: Database, passwords: Passwords, limiter: RateLimiter, sessions: SessionService) -> None:
+        self._db = db
+        self._passwords = passwords
+        self._limiter = limiter
+        self._sessions = sessions
+
+    async def sign_up(self, *, username: str, email: str, password: str, display_name: str, address: str) -> NewSession:
+        """Create an account and open a session; an empty `display_name` becomes the username.
+
+        Raises `RateLimitedError`, and `ConflictError` username_taken or email_taken.
+        """
+        # Charged before the password is hashed, which is the expensive part.
+        charge = await self._limiter.check([(_SIGN_UP_QUOTA, address_subject(address))])
+        password_hash = await self._passwords.hash(password)
+        async with self._db.transaction() as tx:
+            user = await users.create(
+                tx,
+                username=username,
+                email=email,
+                password_hash=password_hash,
+                display_name=display_name or username,
+            )
+            tokens = await self._sessions.open(tx, user)
+        return NewSession(user=user, tokens=tokens, charge=charge)
+
+    async def sign_in(self, login: str, password: str, *, address: str) -> NewSession:
+        """Open a session by username or e-mail address and password.
+
+        Raises `RateLimitedError`, and the same `WrongCredentialsError` for an unknown name and for a wrong password.
+        """
+        subject = address_subject(address)
+        # The account's limit is counted for each address, so that nobody can lock an account's owner out.
+        charge = await self._limiter.check(
+            [(_SIGN_IN_ACCOUNT_QUOTA, f"{login.lower()} {subject}"), (_SIGN_IN_ADDRESS_QUOTA, subject)]
+        )
+        user = await self._authenticate(login, password)
+        if user is None:
+            raise WrongCredentialsError(charge)
+        async with self._db.transaction() as tx:
+            tokens = await self._sessions.open(tx, user)
+        return NewSession(user=user, tokens=tokens, charge=charge)
+
+    async def update(
+        self,
+        viewer_id: int,
+        *,
+        display_name: str | None = None,
+        bio: str | None = None,
+        private: bool | None = None,
+        presence: PresenceAudience | None = None,
+        settings: dict[str, Any] | None = None,
+    ) -> User:
+        """Change the fields that are not None and return the account."""
+        async with self._db.transaction() as tx:
+            return await users.update(
+                tx,
+                viewer_id,
+                display_name=display_name,
+                bio=bio,
+                private=private,
+                presence=presence,
+                settings=settings,
+            )
+
+    async def delete(self, viewer_id: int) -> None:
+        """Delete an account: it disappears for everyone at once, and workers remove what belongs to it."""
+        async with self._db.transaction() as tx:
+            ended = await users.remove(tx, viewer_id)
+        await self._sessions.revoke(viewer_id, ended)
+
+    async def _authenticate(self, login: str, password: str) -> User | None:
+        found = await users.credentials(self._db, login) if login.isprintable() else None
+        # The password is verified even where the account is unknown, so that the response takes the same time.
+        valid = await self._passwords.verify(found[1] if found else None, password)
+        return found[0] if found and valid else None

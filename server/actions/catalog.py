@@ -1,0 +1,28 @@
+"""All actions together, as the composition root builds them and the API and GraphQL use them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from server.actions.accounts import AccountActions
+from server.actions.last_seen import LastSeen
+from server.actions.notifications import NotificationActions
+from server.actions.photos import PhotoActions
+from server.actions.presence import PresenceReader
+from server.actions.reactions import ReactionActions
+from server.actions.relations import RelationActions
+from server.actions.sessions import SessionService
+
+
+@dataclass(frozen=True, kw_only=True)
+class Actions:
+    """The service's use cases, one attribute for each area."""
+
+    accounts: AccountActions
+    sessions: SessionService
+    photos: PhotoActions
+    reactions: ReactionActions
+    relations: RelationActions
+    notifications: NotificationActions
+    presence: PresenceReader
+    last_seen: LastSeen

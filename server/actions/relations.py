@@ -1,0 +1,87 @@
+"""Follow, block and mute users, and decide about requests to follow."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from storage.errors import UnavailableError
+from storage.feeds.feeds import Feeds
+from storage.postgres.database import Database, Transaction
+from storage.stores import relations
+
+QUOTA = "follows"
+
+log = structlog.get_logger(__name__)
+
+Change = Callable[[Transaction, int, int], Awaitable[bool]]
+
+
+class RelationActions:
+    """Relations between the viewer and another user; the viewer's home feed follows each change at once.
+
+    Every method but `accept` and `decline` is idempotent and raises `NotFoundError("user")` where there is no such
+    user, or none that the viewer may know of.
+    """
+
+    def __init__(self, db: Database, feeds: Feeds) -> None:
+        self._db = db
+        self._feeds = feeds
+
+    async def follow(self, viewer_id: int, user_id: int) -> bool:
+        """Follow a user; return False where the account is private and a request was made instead.
+
+        Raises `ConflictError` cannot_follow_yourself.
+        """
+        return await self._change(relations.follow, viewer_id, user_id)
+
+    async def unfollow(self, viewer_id: int, user_id: int) -> bool:
+        """Stop following a user, or withdraw the request; return False when there was neither."""
+        return await self._change(relations.unfollow, viewer_id, user_id)
+
+    async def block(self, viewer_id: int, user_id: int) -> bool:
+        """Block a user, which ends follows and requests both ways; return False when blocked already.
+
+        Raises `ConflictError` cannot_block_yourself.
+        """
+        return await self._change(relations.block, viewer_id, user_id)
+
+    async def unblock(self, viewer_id: int, user_id: int) -> bool:
+        """Remove a block; return False when there was none. The follows that it ended do not return."""
+        return await self._change(relations.unblock, viewer_id, user_id)
+
+    async def mute(self, viewer_id: int, user_id: int) -> bool:
+        """Keep a user's photos out of the viewer's feed and their actions out of the inbox; False when muted already.
+
+        Raises `ConflictError` cannot_mute_yourself.
+        """
+        return await self._change(relations.mute, viewer_id, user_id)
+
+    async def unmute(self, viewer_id: int, user_id: int) -> bool:
+        """Remove a mute; return False when there was none."""
+        return await self._change(relations.unmute, viewer_id, user_id)
+
+    async def accept(self, viewer_id: int, follower_id: int) -> None:
+        """Accept a request to follow the viewer. Raises `NotFoundError("request")`."""
+        async with self._db.transaction() as tx:
+            await relations.accept(tx, viewer_id, follower_id)
+            tx.on_commit(lambda: self._update_feed(follower_id, viewer_id))
+
+    async def decline(self, viewer_id: int, follower_id: int) -> None:
+        """Decline a request to follow the viewer, without notice. Raises `NotFoundError("request")`."""
+        async with self._db.transaction() as tx:
+            await relations.decline(tx, viewer_id, follower_id)
+
+    async def _change(self, change: Change, viewer_id: int, user_id: int) -> bool:
+        async with self._db.transaction() as tx:
+            result = await change(tx, viewer_id, user_id)
+            tx.on_commit(lambda: self._update_feed(viewer_id, user_id))
+        return result
+
+    async def _update_feed(self, viewer_id: int, author_id: int) -> None:
+        try:
+            await self._feeds.align_author(viewer_id, author_id)
+        except UnavailableError as error:
+            # The change is committed, and the fan-out worker updates the feed for the same event.
+            log.warning("feed_not_updated", error=str(error))

@@ -1,0 +1,95 @@
+"""Signing up, in and out, and deleting an account: sessions, rate limits and revocations."""
+
+from __future__ import annotations
+
+import pytest
+
+from server.actions.accounts import NewSession
+from server.identity.errors import RateLimitedError, RefreshTokenError, SessionRevokedError, WrongCredentialsError
+from storage.errors import ConflictError, NotFoundError
+from storage.stores import users
+from tests.support.api import InspectableServices, with_limits
+
+pytestmark = pytest.mark.engines
+
+PASSWORD = "correct horse battery"
+
+
+async def sign_up(services: InspectableServices, username: str = "ann") -> NewSession:
+    """Sign a user up."""
+    return await services.actions.accounts.sign_up(
+        username=username,
+        email=f"{username}@example.org",
+        password=PASSWORD,
+        display_name="",
+        address="192.0.2.1",
+    )
+
+
+async def test_signing_up_and_in_opens_sessions(services: InspectableServices) -> None:
+    """Both return the account and tokens of a session of their own; the display name defaults to the username."""
+    accounts = services.actions.accounts
+    first = await sign_up(services)
+    second = await accounts.sign_in("Ann@example.org", PASSWORD, address="192.0.2.1")
+    assert first.user.display_name == "ann"
+    assert second.user.id == first.user.id
+    sessions = {services.tokens.verify(session.tokens.access).session for session in (first, second)}
+    assert len(sessions) == 2
+    with pytest.raises(ConflictError):
+        await sign_up(services)
+
+
+async def test_wrong_credentials_do_not_differ(services: InspectableServices) -> None:
+    """An unknown name and a wrong password raise the same error, with the rate limit that they were charged to."""
+    await sign_up(services)
+    for login, password in (("ann", "wrong"), ("nobody", PASSWORD), ("\0", PASSWORD)):
+        with pytest.raises(WrongCredentialsError) as caught:
+            await services.actions.accounts.sign_in(login, password, address="192.0.2.1")
+        assert caught.value.charge.policy.name == "sign_in_address"
+
+
+async def test_sign_in_is_limited_for_each_account_and_address(services: InspectableServices) -> None:
+    """Too many tries on an account are refused from one address, and not from another."""
+    limited = with_limits(services, sign_in_account="2/h")
+    await sign_up(limited)
+    accounts = limited.actions.accounts
+    for _ in range(2):
+        with pytest.raises(WrongCredentialsError):
+            await accounts.sign_in("ann", "wrong", address="192.0.2.1")
+    with pytest.raises(RateLimitedError) as caught:
+        await accounts.sign_in("ANN", PASSWORD, address="192.0.2.1")
+    assert caught.value.charge.policy.name == "sign_in_account"
+    assert (await accounts.sign_in("ann", PASSWORD, address="192.0.2.2")).user.username == "ann"
+
+
+async def test_signing_out_revokes_the_session(services: InspectableServices) -> None:
+    """After signing out neither the access token nor the refresh token of the session is accepted."""
+    session = await sign_up(services)
+    claims = services.tokens.verify(session.tokens.access)
+    fresh = await services.actions.sessions.refresh(session.tokens.refresh)
+    await services.limiter.check_user("reads", claims.user_id, claims.session)
+    await services.actions.sessions.sign_out(claims.user_id, claims.session)
+    with pytest.raises(SessionRevokedError):
+        await services.limiter.check_user("reads", claims.user_id, claims.session)
+    with pytest.raises(RefreshTokenError):
+        await services.actions.sessions.refresh(fresh.refresh)
+
+
+async def test_a_refresh_token_used_twice_ends_the_session(services: InspectableServices) -> None:
+    """The second use fails, and so does the token that the first use returned."""
+    session = await sign_up(services)
+    fresh = await services.actions.sessions.refresh(session.tokens.refresh)
+    for token in (session.tokens.refresh, fresh.refresh):
+        with pytest.raises(RefreshTokenError):
+            await services.actions.sessions.refresh(token)
+
+
+async def test_deleting_an_account_ends_its_sessions(services: InspectableServices) -> None:
+    """A deleted account is not found, and its sessions are revoked."""
+    session = await sign_up(services)
+    claims = services.tokens.verify(session.tokens.access)
+    await services.actions.accounts.delete(claims.user_id)
+    with pytest.raises(NotFoundError):
+        await users.get(services.db, claims.user_id)
+    with pytest.raises(SessionRevokedError):
+        await services.limiter.check_user("reads", claims.user_id, claims.session)

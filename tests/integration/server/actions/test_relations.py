@@ -1,0 +1,79 @@
+"""Relations between users, and the home feed that follows them at once."""
+
+from __future__ import annotations
+
+import pytest
+
+from storage.errors import ConflictError, NotFoundError
+from storage.models import Relation
+from storage.stores import relations
+from tests.support.api import InspectableServices
+from tests.support.gallery import Gallery
+
+pytestmark = pytest.mark.engines
+
+
+async def feed_of(services: InspectableServices, user_id: int) -> list[int]:
+    """Return the photo ids of a home feed as Redis has it, building it if there is none."""
+    await services.stores.feeds.ensure(user_id)
+    view = await services.stores.feeds.log.read(user_id)
+    assert view is not None
+    return sorted(entry.id for entry in view.entries)
+
+
+async def test_following_and_muting_change_the_feed_at_once(services: InspectableServices) -> None:
+    """The author's photos enter the feed with a follow, and leave it with a mute and an unfollow."""
+    gallery, actions = Gallery(services.db), services.actions.relations
+    author_id, viewer_id = await gallery.person(), await gallery.person()
+    photo_id = await gallery.photo(author_id)
+    assert await feed_of(services, viewer_id) == []
+    assert await actions.follow(viewer_id, author_id)
+    assert await feed_of(services, viewer_id) == [photo_id]
+    assert await actions.mute(viewer_id, author_id)
+    assert await feed_of(services, viewer_id) == []
+    assert await actions.unmute(viewer_id, author_id)
+    assert await feed_of(services, viewer_id) == [photo_id]
+    assert await actions.unfollow(viewer_id, author_id)
+    assert await feed_of(services, viewer_id) == []
+    assert not await actions.unfollow(viewer_id, author_id)
+
+
+async def test_a_private_account_decides_about_requests(services: InspectableServices) -> None:
+    """A follow of a private account is a request, which is accepted or declined once."""
+    gallery, actions = Gallery(services.db), services.actions.relations
+    owner_id = await gallery.person(private=True)
+    accepted, declined = await gallery.person(), await gallery.person()
+    photo_id = await gallery.photo(owner_id)
+    for user_id in (accepted, declined):
+        assert not await actions.follow(user_id, owner_id)
+    await actions.accept(owner_id, accepted)
+    await actions.decline(owner_id, declined)
+    assert await feed_of(services, accepted) == [photo_id]
+    assert await feed_of(services, declined) == []
+    for decide in (actions.accept, actions.decline):
+        with pytest.raises(NotFoundError):
+            await decide(owner_id, declined)
+
+
+async def test_a_block_ends_follows_both_ways(services: InspectableServices) -> None:
+    """After a block neither follows the other, and removing it does not bring the follows back."""
+    gallery, actions = Gallery(services.db), services.actions.relations
+    one, other = await gallery.person(), await gallery.person()
+    await actions.follow(one, other)
+    await actions.follow(other, one)
+    assert await actions.block(one, other)
+    assert not await actions.block(one, other)
+    with pytest.raises(NotFoundError):
+        await actions.follow(other, one)
+    assert await actions.unblock(one, other)
+    assert await relations.relation(services.db, one, other) == Relation()
+
+
+async def test_nobody_relates_to_themselves(services: InspectableServices) -> None:
+    """Following, blocking and muting oneself are conflicts with codes of their own."""
+    gallery, actions = Gallery(services.db), services.actions.relations
+    user_id = await gallery.person()
+    for act in (actions.follow, actions.block, actions.mute):
+        with pytest.raises(ConflictError) as caught:
+            await act(user_id, user_id)
+        assert caught.value.code == f"cannot_{act.__name__}_yourself"
