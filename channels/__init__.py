@@ -1,1 +1,1 @@
-"""Who hears what, now: the wire protocol, this process's connections, pub/sub, presence."""
+"""Live delivery: the wire protocol, the connections of this process, pub/sub between processes, and presence."""

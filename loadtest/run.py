@@ -15,7 +15,6 @@ from urllib.parse import urlsplit
 
 from loadtest.community.pictures import Pictures
 from loadtest.community.token_file import write_tokens
-from loadtest.crew import Crew
 from loadtest.errors import LoadTestError, StoppedError
 from loadtest.machine import allow_files, choose_sources
 from loadtest.measures.record import Phase, Record
@@ -23,6 +22,7 @@ from loadtest.plan import Plan, complete, shares
 from loadtest.report.progress import Progress
 from loadtest.report.summary import Summary, summarise
 from loadtest.target import look_at, trust_for
+from loadtest.worker_pool import Crew
 
 STOP_PATIENCE = 10.0  # seconds in which a process that was stopped tells what it has
 LEAVE_PATIENCE = 120.0  # seconds that the processes have to delete their accounts

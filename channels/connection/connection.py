@@ -1,4 +1,4 @@
-"""One client's connection: who it is, what it hears, and when it is due for something."""
+"""One client's connection: its user, its streams and subscriptions, and its deadlines."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from channels.protocol.messages import Command, Message
 
 @dataclass(slots=True)
 class Deadlines:
-    """When something is due, in seconds of the event loop's clock; infinite where nothing is."""
+    """Deadlines of a connection, in seconds of the event loop's clock; infinite for none."""
 
     connect: float
     ping: float = math.inf
@@ -30,12 +30,12 @@ class Deadlines:
     expiry: float = math.inf
 
     def next(self) -> float:
-        """Return the earliest."""
+        """Return the earliest deadline."""
         return min(self.connect, self.ping, self.pong, self.expiry)
 
 
 class Connection(WriteBuffer):
-    """An outbox that knows whose it is; every method returns at once."""
+    """A write buffer with the state of its client; no method blocks or awaits."""
 
     __slots__ = (
         "__weakref__",
@@ -76,16 +76,17 @@ class Connection(WriteBuffer):
         self.identity: Identity | None = None
         self.streams: dict[str, StreamState] = {}
         self.channels: dict[str, Grant] = {}
-        # Owners whose content was taken from this person while an authorization is under way; else None.
+        # While a subscribe is being authorized: owners whose topics were revoked meanwhile. Otherwise None.
         self.revoked: set[int] | None = None
-        # Commands that wait while one of them is being answered, None standing for the begin of a frame.
+        # Commands that wait while a request is being handled; None marks the start of a frame.
         self.inbox: deque[Command | None] | None = None
-        self.lost = False
-        # Of a streaming answer: by what name, and at which process, its client speaks; and what its end undoes.
+        self.lost = False  # the transport is gone
+        # Streaming transports only: the session and the process that the client's commands name, and what to call when
+        # the connection has ended.
         self.session = ""
         self.node = ""
         self.on_close: Callable[[], object] | None = None
-        # Whether the client can answer pings; and who it is, where its request told already.
+        # An EventSource cannot answer pings, and its HTTP request was authenticated before the connection began.
         self.answers_pings = True
         self.preauthenticated: Identity | None = None
         self.deadlines = Deadlines(connect=self.opened_at + settings.connect_deadline)
@@ -93,24 +94,25 @@ class Connection(WriteBuffer):
 
     @property
     def busy(self) -> bool:
-        """Tell whether a command is being answered, so that what the client sends waits."""
+        """Return whether a request is being handled, so that further commands wait."""
         return self.inbox is not None
 
     def send(self, message: Message) -> None:
-        """Send a message of this connection's own."""
+        """Send a message to this client alone."""
         self.put(self.wire_format.encode(message))
 
     def send_shared(self, message: SharedMessage) -> None:
-        """Send a message that others get, too."""
+        """Send a message that other clients receive too."""
         self.put(message.encoded_for(self.wire_format))
 
     def accepts(self, stream: str, offset: int, message: SharedMessage) -> bool:
-        """Tell whether a publication of a stream is to be sent now: it is new, and the stream is not held back."""
+        """Return whether a publication is to be sent now: it is new, and the stream is not held."""
         state = self.streams.get(stream)
         if state is None:
             return False
         if state.offer(offset, message):
             return True
+        # More was queued during a hold than the limit allows, so there is a gap that only a reconnect can fill.
         if state.overflowed:
             self.close(codes.INSUFFICIENT_STATE)
         return False

@@ -1,7 +1,7 @@
-"""Pings, pongs and deadlines of all connections from one task, which looks only at those that are due.
+"""Pings and deadlines of all connections, checked by one task.
 
-Connections lie in slots by the tick at which they are next due, so that the cost of a tick grows with
-what happens in it and not with how many connections there are.
+Connections are kept in slots by the tick at which they are next due (a timing wheel). The cost of a tick grows with the
+connections that are due, not with those that exist.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from channels.connection.wire_format import SharedMessage
 from channels.contract.settings import LiveSettings
 from channels.protocol import codes
 
-_BUSY_EXTENSION = 1.0  # seconds: a client is not blamed for the pong that waits behind a command of its own
+_BUSY_EXTENSION = 1.0  # seconds, while the pong may wait in the inbox behind a request that is being handled
 
 
 class Keepalive:
-    """Watch connections: ping them, and close those that are stale, expired or silent."""
+    """Pings connections, and closes those that are stale, expired or silent."""
 
     def __init__(self, settings: LiveSettings) -> None:
         self._settings = settings
@@ -28,27 +28,28 @@ class Keepalive:
         self._ping = SharedMessage({})
 
     async def run(self) -> None:
-        """Look at what is due, until cancelled."""
+        """Check what is due at every tick, until cancelled."""
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(self._settings.tick)
             self.tick(loop.time())
 
     def watch(self, connection: Connection) -> None:
-        """Look at a connection when it is next due; call again when that has come nearer."""
+        """Check a connection at its next deadline; call again whenever a deadline has moved nearer."""
         due = connection.deadlines.next()
+        # A deadline that moved away needs no new slot: the check in the old one finds nothing due and watches again.
         if due < connection.next_check:
             connection.next_check = due
             self._slots.setdefault(self._slot(due), []).append(connection)
 
     def start_pings(self, connection: Connection, now: float) -> None:
-        """Ping from a random moment of the interval on, so that connections do not ping together."""
+        """Start pings at a random moment of the interval, so that connections are not pinged all at once."""
         connection.deadlines.connect = math.inf
         connection.deadlines.ping = now + random.random() * self._settings.ping_interval
         self.watch(connection)
 
     def tick(self, now: float) -> None:
-        """Look at all connections that are due at `now`, in seconds of the event loop's clock."""
+        """Check all connections that are due at `now`, in seconds of the event loop's clock."""
         last = math.floor(now / self._settings.tick)
         first = -math.inf if self._cursor is None else self._cursor + 1
         if last - first < len(self._slots):
@@ -65,7 +66,7 @@ class Keepalive:
         return slot if self._cursor is None else max(slot, self._cursor + 1)
 
     def _check(self, connection: Connection, now: float) -> None:
-        # One that was put into an earlier slot as well has been looked at; one that is closed needs no look.
+        # After a deadline moved nearer a connection is in two slots; in the later one it has been checked already.
         if connection.closed_with is not None or connection.next_check > now:
             return
         connection.next_check = math.inf

@@ -1,4 +1,4 @@
-"""Where one connection stands in one stream, and what is held back while that is being found out."""
+"""The position of one connection in one stream, and the publications queued while it is being determined."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ STREAMS = (FEED, NOTIFICATIONS)
 
 
 class StreamState:
-    """Pass publications on in the order of their offsets, each once; while held, gather them.
+    """Lets each publication pass once, in the order of offsets; queues publications while held.
 
-    HeldStreams nest: a connect holds its streams until its reply is written, and a lost pub/sub connection
-    holds them until what was missed is recovered. What is gathered beyond `limit` is a loss that
-    `overflowed` admits.
+    Holds nest: a connect holds its streams until its reply is written, and a lost pub/sub connection holds them until
+    the missed publications are recovered. Publications beyond `limit` in the queue are dropped, and `overflowed` is
+    set.
     """
 
     __slots__ = ("_held", "_holds", "_limit", "epoch", "name", "offset", "overflowed")
 
     def __init__(self, name: str, *, limit: int) -> None:
         self.name = name
-        self.epoch: str | None = None  # None until the stream was first read
+        self.epoch: str | None = None  # None until the stream is read for the first time
         self.offset = 0
         self.overflowed = False
         self._limit = limit
@@ -29,8 +29,9 @@ class StreamState:
         self._held: list[tuple[int, SharedMessage]] = []
 
     def offer(self, offset: int, message: SharedMessage) -> bool:
-        """Return True if a publication is to be sent now; offset 0 stands outside the stream's order."""
-        if not self._holds and offset > self.offset:  # nearly always, and for very many at once
+        """Return whether a publication is to be sent now; offset 0 is outside the order of the stream."""
+        # The common case comes first and without a further call: one delivery runs this for thousands of connections.
+        if not self._holds and offset > self.offset:
             self.offset = offset
             return True
         if self._holds:
@@ -42,16 +43,16 @@ class StreamState:
         return self._is_new(offset)
 
     def advance(self, epoch: str, offset: int) -> None:
-        """Note that the client has everything up to an offset."""
+        """Record that the client has everything up to an offset."""
         self.epoch = epoch
         self.offset = max(self.offset, offset)
 
     def hold(self) -> None:
-        """Gather from now on, until as many releases."""
+        """Queue publications until `release` has been called as often as `hold`."""
         self._holds += 1
 
     def release(self) -> list[SharedMessage]:
-        """End one hold; after the last, return what was gathered and is new, in order."""
+        """End one hold; after the last one, return the queued publications that are new, in order."""
         self._holds -= 1
         if self._holds:
             return []

@@ -1,54 +1,54 @@
-"""What of a transport a live connection uses, and the descriptor below it."""
+"""The part of `asyncio.Transport` that a live connection uses, and its file descriptor."""
 
 from __future__ import annotations
 
 from typing import Any, Protocol
 
-# The numbers of descriptors lie side by side in memory, in the order in which connections come: scattered, each would
-# cost a delivery to thousands a cache miss.
+# Int objects of descriptors, allocated in blocks so that they are adjacent in memory. Scattered ones would cost a
+# delivery to thousands of connections a cache miss each.
 _numbers: list[int] = []
 
 
 class Transport(Protocol):
-    """What of `asyncio.Transport` a connection uses."""
+    """The part of `asyncio.Transport` that a connection uses."""
 
     def write(self, data: bytes) -> None:
-        """Send, or keep what the peer does not take at once."""
+        """Send, and buffer what the socket does not take at once."""
         ...
 
     def get_write_buffer_size(self) -> int:
-        """Return the bytes kept."""
+        """Return the number of buffered bytes."""
         ...
 
     def get_extra_info(self, name: str, /) -> Any:
-        """Return its `socket`, or its `sslcontext` where it encrypts, or None."""
+        """Return the `socket`, the `sslcontext` of an encrypted transport, or None."""
         ...
 
     def is_closing(self) -> bool:
-        """Tell whether writing is over."""
+        """Return whether the transport is closing or closed."""
         ...
 
     def pause_reading(self) -> None:
-        """Let what the peer sends wait."""
+        """Stop reading; the peer's data waits in the socket."""
         ...
 
     def resume_reading(self) -> None:
-        """Take what the peer sends."""
+        """Read again."""
         ...
 
     def close(self) -> None:
-        """End the connection once what is kept was taken."""
+        """Close once the buffer is written."""
         ...
 
     def abort(self) -> None:
-        """Drop the connection and what is kept."""
+        """Close at once and drop the buffer."""
         ...
 
 
 def descriptor_of(transport: Transport) -> int:
-    """Return the socket's file descriptor, or -1 where only the transport may read and write.
+    """Return the socket's file descriptor, or -1 if only the transport may read and write (TLS, no socket).
 
-    asyncio closes it after it has told of the lost connection, and not before.
+    asyncio closes the descriptor after `connection_lost`, never before, so until then it cannot be another socket's.
     """
     socket = transport.get_extra_info("socket")
     if socket is None or transport.get_extra_info("sslcontext") is not None:

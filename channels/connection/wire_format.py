@@ -1,7 +1,7 @@
-"""The port of forms: how the messages of the protocol stand in what one kind of transport carries.
+"""Port of wire formats: how messages of the protocol become bytes of one kind of transport.
 
-A form is a codec within a framing. There is one instance of each in a process, so that a message for many
-is encoded once for each form and then written to all who take it.
+A wire format is a codec within a framing. A process has one instance of each, so that a message to many clients is
+encoded once per format.
 """
 
 from __future__ import annotations
@@ -13,33 +13,33 @@ from channels.protocol.messages import Command, Message
 
 
 class WireFormat(Protocol):
-    """Translate between messages and the bytes on the wire; pure, so that results can be shared."""
+    """Encoding and decoding of messages. `encode` is pure, so that its result can be shared between connections."""
 
     @property
     def name(self) -> str:
-        """Return the name that logs show."""
+        """Return the name shown in logs."""
         ...
 
     @property
     def closes_by_frame(self) -> bool:
-        """Tell whether the peer answers a close_message and then ends the connection; else we end it."""
+        """Return whether the peer answers the close message and ends the connection; otherwise the server ends it."""
         ...
 
     def decode(self, data: bytes | str) -> list[Command]:
-        """Return the commands of what came in one piece, at least one; raise `BadFrameError`."""
+        """Return the commands of one frame or request body, at least one; raise `BadFrameError`."""
         ...
 
     def encode(self, message: Message) -> bytes:
-        """Return the bytes that carry one message."""
+        """Return the bytes of one message."""
         ...
 
     def close_message(self, disconnect: Disconnect) -> bytes:
-        """Return the last bytes of a connection, which say why it ends."""
+        """Return the last bytes of a connection, with the close code and reason."""
         ...
 
 
 class SharedMessage:
-    """A message for many connections: encoded when a form first asks, and then never again."""
+    """A message to many connections; encoded once per wire format, on first use."""
 
     __slots__ = ("_encoded", "message")
 
@@ -48,7 +48,7 @@ class SharedMessage:
         self._encoded: dict[WireFormat, bytes] = {}
 
     def encoded_for(self, wire_format: WireFormat) -> bytes:
-        """Return the bytes in one form."""
+        """Return the message in one wire format."""
         encoded = self._encoded.get(wire_format)
         if encoded is None:
             encoded = self._encoded[wire_format] = wire_format.encode(self.message)

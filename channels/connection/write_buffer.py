@@ -1,7 +1,8 @@
-"""The one writer of a connection: messages gather and leave in one write, and nobody waits for the peer.
+"""Writing to connections: messages to one client are combined into one write, and no write waits for a peer.
 
-What the peer has not taken lies in the transport's buffer. Its size is bounded by the transport itself, which
-tells the connection's protocol (`pause_writing`) when more lies there than the peer has room for.
+There are two levels of buffering. A `WriteBuffer` collects messages until the end of the current turn of the event
+loop. Bytes that the socket does not take then go to the transport's buffer, which is bounded: beyond its limit the
+transport calls `pause_writing`, and the client is closed as a slow consumer.
 """
 
 from __future__ import annotations
@@ -16,46 +17,49 @@ from channels.connection.wire_format import SharedMessage, WireFormat
 from channels.protocol import codes
 from channels.protocol.codes import Disconnect
 
-_BATCH = 1000  # buffers written in one turn of the event loop: some three milliseconds
-_FEW = 100  # buffers that are flushed before a message to very many, so that it need not be gathered
+_BATCH = 1000  # buffers written in one turn of the event loop: about three milliseconds
+_FEW = 100  # due buffers up to which they are flushed first, so that a message to many need not be queued behind them
 
-
-# What stands in an buffer that is closed: nothing is gathered there any more.
+# Value of `pending` in a closed buffer, compared by identity: nothing is ever added to it.
 _CLOSED: list[bytes] = []
 
 
 class WriteScheduler:
-    """Write what buffers gathered at the end of this turn of the event loop; tell how many messages left.
+    """Writes due buffers at the end of each turn of the event loop; reports the number of messages to `on_sent`.
 
-    A message to very many leaves over several turns. Whatever is gathered meanwhile came after it, and leaves after it.
-    `linger` is how many seconds a peer has to take a close_message before the transport is aborted.
+    A message to more than a batch of buffers is written over several turns. Invariant: no client receives messages in
+    another order than they were sent. `linger` is how many seconds a peer has to take the close message before the
+    transport is aborted.
     """
 
     def __init__(self, on_sent: Callable[[int], None], *, linger: float) -> None:
         self._on_sent = on_sent
         self._due: list[WriteBuffer] = []
-        # Those whom the message under way has yet to reach, the next one last.
+        # Buffers that `_message` has not reached yet, the next one last: removing from the end of a list is cheap.
         self._remaining: list[WriteBuffer] = []
         self._message: SharedMessage | None = None
         self._scheduled = False
         self.linger = linger
 
     def add(self, buffer: WriteBuffer) -> None:
-        """Have an buffer flushed soon."""
+        """Schedule a buffer to be flushed."""
         self._due.append(buffer)
         self._schedule()
 
     def send_to_all(self, buffers: Collection[WriteBuffer], message: SharedMessage, *, more: bool = False) -> None:
-        """Send one message to many: what the delivery of a live publication comes down to, so it does little.
+        """Send one message to many buffers, at once if possible.
 
-        It leaves at once, unless `more` follows, with which it is gathered into one write, or much has to leave before.
+        It is queued instead if `more` messages follow at once, since these can share one write, or if another large
+        message or many due buffers have to be written before it.
         """
+        # This is the hot path of every live publication: no allocation, call or look-up per buffer beyond the needed.
         number = len(buffers)
         if more or self._remaining or (number > _BATCH and len(self._due) > _FEW):
             self._enqueue(buffers, message)
         elif number <= _BATCH:
             self._send_now(buffers, number, message)
         else:
+            # The due messages are older. They are few here, so they are written first.
             self._flush()
             rest = iter(buffers)
             self._send_now(islice(rest, _BATCH), _BATCH, message)
@@ -64,13 +68,13 @@ class WriteScheduler:
             self._schedule()
 
     def flush_first(self, buffer: WriteBuffer) -> None:
-        """Send an buffer what is under way to it."""
+        """Write the message that is being sent to many to this buffer now, ahead of its turn."""
         if self._message is not None and buffer in self._remaining:
             self._remaining.remove(buffer)
             self._send_now((buffer,), 1, self._message, late=True)
 
     def count_sent(self, messages: int) -> None:
-        """Tell of messages that have left."""
+        """Report messages that were written."""
         self._on_sent(messages)
 
     def _enqueue(self, buffers: Iterable[WriteBuffer], message: SharedMessage) -> None:
@@ -80,6 +84,7 @@ class WriteScheduler:
                 wire_format = buffer.wire_format
                 data = message.encoded_for(wire_format)
             if buffer.pending is None:
+                # `put` written out, to save a call per buffer in the common case.
                 buffer.pending, buffer.fileno = data, -1
                 due.append(buffer)
             else:
@@ -89,13 +94,14 @@ class WriteScheduler:
     def _send_now(
         self, buffers: Iterable[WriteBuffer], number: int, message: SharedMessage, *, late: bool = False
     ) -> None:
-        """Send a message to so many; what they have gathered came before it or, where it is `late`, behind it."""
+        """Send a message to `number` buffers; pending messages are older than it, or newer if it is `late`."""
         wire_format, data, size, kept, write = None, b"", 0, 0, os.write
         for buffer in buffers:
             if buffer.wire_format is not wire_format:
                 wire_format = buffer.wire_format
                 data = message.encoded_for(wire_format)
                 size = len(data)
+            # Not negative means that nothing older waits, so the socket can be written without asking the transport.
             fileno = buffer.fileno
             if fileno >= 0:
                 try:
@@ -111,6 +117,7 @@ class WriteScheduler:
             elif buffer.pending is None:
                 buffer.write(data)
             else:
+                # Written with the pending messages when they are flushed, and counted then.
                 (buffer.put_before if late else buffer.put)(data)
                 kept += 1
         self.count_sent(number - kept)
@@ -121,8 +128,9 @@ class WriteScheduler:
             asyncio.get_running_loop().call_soon(self._continue)
 
     def _continue(self) -> None:
-        """Write to some; the rest has its turn later, so that whatever else is due need not wait for all of it."""
+        """Write one batch; the rest follows in later turns, so that other work of the event loop is not delayed."""
         self._scheduled = False
+        # A message to many goes before the due buffers: what they hold was sent after it.
         if self._message is not None:
             some = self._remaining[: -_BATCH - 1 : -1]
             del self._remaining[-_BATCH:]
@@ -140,13 +148,13 @@ class WriteScheduler:
 
 
 class _HotFields:
-    """What a delivery touches, first in the object and so beside its reference count: a cache miss less."""
+    """Fields that a delivery reads. A base class puts them first, next to the reference count: one cache miss less."""
 
     __slots__ = ("fileno", "pending", "wire_format")
 
 
 class WriteBuffer(_HotFields):
-    """Gather messages for one transport, in one form; after `close` nothing more is written."""
+    """Messages to one transport, in one wire format; after `close` nothing more is written."""
 
     __slots__ = ("_closed_with", "_scheduler", "_socket", "transport")
 
@@ -154,20 +162,21 @@ class WriteBuffer(_HotFields):
         self.wire_format = wire_format
         self.transport = transport
         self._socket = descriptor_of(transport)
-        # Where to write at once; negative while something has to leave before, or only the transport may write.
+        # The socket, if a message may be written to it at once. Negative while older bytes wait here or in the
+        # transport's buffer, and always if only the transport may write (TLS).
         self.fileno = -1
         self._closed_with: Disconnect | None = None
         self._scheduler = scheduler
-        # Nearly always there is one at most, so a list is made only for the second.
+        # There is rarely more than one message, so a list is made only for the second.
         self.pending: bytes | list[bytes] | None = None
 
     @property
     def closed_with(self) -> Disconnect | None:
-        """Return how this side closed the connection, or None."""
+        """Return how the connection was closed, or None while it is open."""
         return self._closed_with
 
     def put(self, data: bytes) -> None:
-        """Send an encoded message, together with what else is due in this turn of the event loop."""
+        """Send an encoded message, in one write with all others of this turn of the event loop."""
         pending = self.pending
         if pending is None:
             self.pending, self.fileno = data, -1
@@ -180,7 +189,7 @@ class WriteBuffer(_HotFields):
             self.pending = [pending, data]
 
     def put_before(self, data: bytes) -> None:
-        """Send an encoded message before those that are gathered."""
+        """Send an encoded message before the pending ones."""
         pending = self.pending
         if isinstance(pending, bytes):
             self.pending = [data, pending]
@@ -188,7 +197,8 @@ class WriteBuffer(_HotFields):
             pending.insert(0, data)
 
     def write(self, data: bytes) -> None:
-        """Write now, behind what the transport still holds."""
+        """Write now, after what the transport still buffers."""
+        # Writing to the socket while the transport still buffers older bytes would swap them.
         if self.fileno < 0 and (self._socket < 0 or self.transport.get_write_buffer_size()):
             self.transport.write(data)
             return
@@ -204,21 +214,19 @@ class WriteBuffer(_HotFields):
             self.write_later(data[taken:])
 
     def write_later(self, data: bytes) -> None:
-        """Leave to the transport what the socket did not take."""
+        """Pass the bytes that the socket did not take to the transport, which writes them when it can."""
         self.fileno = -1
         self.transport.write(data)
 
     def write_failed(self) -> None:
-        """Write nothing any more to a socket that has failed.
-
-        Who reads from it learns of that in its turn, and ends the connection. Of ten thousand at once the event loop's
-        own transports would end all in the same turn.
-        """
+        """Stop writing to a socket that has failed."""
+        # The connection is not ended here. When ten thousand fail together, asyncio's transports would end all of them
+        # in one turn; the poller reads the same error from a few sockets a turn and ends those.
         self.mark_closed(codes.NORMAL)
         asyncio.get_running_loop().call_later(self._scheduler.linger, self.transport.abort)
 
     def flush(self) -> int:
-        """Write what was gathered in one go; return how many messages these were."""
+        """Write the pending messages in one write; return their number."""
         pending = self.pending
         if pending is None or pending is _CLOSED:
             return 0
@@ -230,7 +238,7 @@ class WriteBuffer(_HotFields):
         return messages
 
     def close(self, disconnect: Disconnect) -> None:
-        """Write what was gathered and then the close_message; a second close changes nothing."""
+        """Write the pending messages and then the close message; a second close does nothing."""
         if self._closed_with is not None:
             return
         self._scheduler.flush_first(self)
@@ -240,10 +248,10 @@ class WriteBuffer(_HotFields):
             self.transport.write(self.wire_format.close_message(disconnect))
             if not self.wire_format.closes_by_frame:
                 self.transport.close()
-        # Never cancelled: a transport that has ended does not mind, one that cannot flush must end.
+        # Never cancelled: aborting a closed transport does nothing, and one that cannot flush has to end.
         asyncio.get_running_loop().call_later(self._scheduler.linger, self.transport.abort)
 
     def mark_closed(self, disconnect: Disconnect) -> None:
-        """Write nothing any more, and keep how it ended, unless that is known; also where the transport went first."""
+        """Stop writing and record how the connection was closed, unless that is already known."""
         self._closed_with = self._closed_with or disconnect
         self.pending, self.fileno = _CLOSED, -1

@@ -1,49 +1,49 @@
-"""Errors that `channels` raises; the protocol turns each into an error reply or a close code.
+"""Errors of the live layer; the protocol turns each into an error reply or a close code.
 
 ChannelsError
 ├── TokenExpiredError        error 109: the client fetches a new token and tries again
 ├── TokenInvalidError        close 3500
 ├── UnknownChannelError      error 102
 ├── PermissionDeniedError    error 103
-├── NotOfferedError          error 108: this channel has no such thing
-├── UnknownOperationError    error 104: an rpc of a method that does not exist
-├── OperationError           an rpc's own code (400–1999) and words
-└── LiveUnavailableError     error 100 (temporary): a store behind the streams does not answer
+├── NotOfferedError          error 108: the channel has no history or no presence list
+├── UnknownOperationError    error 104: an rpc to a method that does not exist
+├── OperationError           an error code of the rpc method's own (400–1999) and its message
+└── LiveUnavailableError     error 100 (temporary): a store behind the streams is unavailable
 """
 
 from __future__ import annotations
 
 
 class ChannelsError(Exception):
-    """Stand for anything that `channels` could not do."""
+    """Base class of all errors of the live layer."""
 
 
 class TokenExpiredError(ChannelsError):
-    """Say that a token was good and is over."""
+    """The token was valid and has expired."""
 
 
 class TokenInvalidError(ChannelsError):
-    """Say that a token is not one of ours, was revoked, or was used up."""
+    """The token is malformed, forged, revoked or already used."""
 
 
 class UnknownChannelError(ChannelsError):
-    """Say that a channel's name is not one that exists."""
+    """No channel has this name."""
 
 
 class PermissionDeniedError(ChannelsError):
-    """Say that this person may not hear this channel."""
+    """The user may not subscribe to this channel."""
 
 
 class NotOfferedError(ChannelsError):
-    """Say that a channel has no history, or nobody present, that could be told."""
+    """The channel has no history, or no list of present members."""
 
 
 class UnknownOperationError(ChannelsError):
-    """Say that there is no operation of this name."""
+    """No operation has this name."""
 
 
 class OperationError(ChannelsError):
-    """Say why an operation was not carried out: `code` 400–1999, and whether it may succeed later."""
+    """An operation failed: `code` is 400–1999, `temporary` is whether the same call may succeed later."""
 
     def __init__(self, code: int, message: str, *, temporary: bool = False) -> None:
         super().__init__(message)
@@ -52,4 +52,4 @@ class OperationError(ChannelsError):
 
 
 class LiveUnavailableError(ChannelsError):
-    """Say that what the streams are read from does not answer; the cause is chained."""
+    """Redis, or a store behind a port, is unavailable; the cause is chained."""

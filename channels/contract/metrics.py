@@ -1,4 +1,4 @@
-"""What the live layer counts, as a small port; the process that serves metrics brings the real one."""
+"""Port of the live layer's metrics; the process that exposes metrics implements it."""
 
 from __future__ import annotations
 
@@ -6,64 +6,64 @@ from typing import Protocol
 
 
 class LiveMetrics(Protocol):
-    """Count connections and what they are sent; called on hot paths, so it must be quick."""
+    """Counters of connections, messages and presence changes; called on hot paths, so each call must be cheap."""
 
     def live_opened(self) -> None:
-        """Record a connection whose WebSocket handshake succeeded."""
+        """Record an opened connection."""
         ...
 
     def live_closed(self, code: int) -> None:
-        """Record the end of a connection and the close code that it ended with."""
+        """Record a closed connection and its close code."""
         ...
 
     def live_sent(self, messages: int) -> None:
-        """Record messages that were put on their way to clients."""
+        """Record messages that were written to clients."""
         ...
 
-    def live_slow(self, waiting: int) -> None:
-        """Record a client that was closed because so many bytes waited for it to take them."""
+    def live_slow(self, unsent: int) -> None:
+        """Record a client that was closed with so many unsent bytes in its write buffer."""
         ...
 
     def live_recovered(self, *, recovered: int, lost: int) -> None:
-        """Record connections whose streams were read again after a suspected loss, and those that had to go."""
+        """Record connections whose streams were read again: continued without a gap, or closed with 3010."""
         ...
 
-    def live_online(self, people: int) -> None:
-        """Record people of whom this process announced that they are online."""
+    def live_online(self, users: int) -> None:
+        """Record users that this process announced as online."""
         ...
 
-    def live_offline(self, people: int) -> None:
-        """Record people of whom this process announced that they are away."""
+    def live_offline(self, users: int) -> None:
+        """Record users that this process announced as offline."""
         ...
 
     def live_processes_expired(self, processes: int) -> None:
-        """Record dead processes that this one cleared away."""
+        """Record dead processes whose registrations this process removed."""
         ...
 
 
 class NoLiveMetrics:
-    """Count nothing."""
+    """Metrics that count nothing."""
 
     def live_opened(self) -> None:
-        """Record nothing."""
+        """Do nothing."""
 
     def live_closed(self, code: int) -> None:
-        """Record nothing."""
+        """Do nothing."""
 
     def live_sent(self, messages: int) -> None:
-        """Record nothing."""
+        """Do nothing."""
 
-    def live_slow(self, waiting: int) -> None:
-        """Record nothing."""
+    def live_slow(self, unsent: int) -> None:
+        """Do nothing."""
 
     def live_recovered(self, *, recovered: int, lost: int) -> None:
-        """Record nothing."""
+        """Do nothing."""
 
-    def live_online(self, people: int) -> None:
-        """Record nothing."""
+    def live_online(self, users: int) -> None:
+        """Do nothing."""
 
-    def live_offline(self, people: int) -> None:
-        """Record nothing."""
+    def live_offline(self, users: int) -> None:
+        """Do nothing."""
 
     def live_processes_expired(self, processes: int) -> None:
-        """Record nothing."""
+        """Do nothing."""

@@ -1,6 +1,6 @@
-"""What the live layer asks of the rest: who a token is, what a stream holds, and who may hear a channel.
+"""Ports of the live layer: authentication, streams, channel permissions, presence lists and operations.
 
-The adapters stand in `server`, which alone may know both `channels` and `storage`.
+The adapters are in `server`, the only package that knows both `channels` and `storage`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Protocol
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Identity:
-    """Who is connected: the user's id, the session, and when the token ends (Unix seconds)."""
+    """An authenticated user: id, session, and the expiry of the token in Unix seconds."""
 
     user_id: int
     session: str
@@ -21,7 +21,7 @@ class Identity:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Position:
-    """A point in a stream: offsets grow within one epoch; another epoch means another history."""
+    """A point in a stream. Offsets grow within one epoch; another epoch is another history."""
 
     epoch: str
     offset: int
@@ -29,7 +29,7 @@ class Position:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Publication:
-    """One item of a channel: JSON bytes, and its offset where the channel can be recovered (0 elsewhere)."""
+    """One item of a channel: a JSON document, and its offset in a recoverable stream (0 in other channels)."""
 
     data: bytes
     offset: int = 0
@@ -37,7 +37,7 @@ class Publication:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Recovery:
-    """What came after a position, oldest first; `recovered` False when something cannot be told any more."""
+    """Publications after a position, oldest first, and the stream's end; `recovered` is False if some are lost."""
 
     recovered: bool
     publications: Sequence[Publication]
@@ -46,10 +46,11 @@ class Recovery:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Grant:
-    """Leave to hear a channel; `owner_id` is whose block ends it, `topic` what `LivePublisher.to_topic` is told.
+    """Permission to subscribe to a channel; revoked when `owner_id` blocks the subscriber.
 
-    `data` is a JSON document that the subscription begins with, where a channel has one: how things stand. Since it
-    was read before the topic was heard, leave is then asked for once more.
+    `topic` is the name that `LivePublisher.to_topic` takes. `data` is the JSON document that the subscription begins
+    with, if the channel has one: its current state. It is read before the process subscribes to the topic and may be
+    stale by then, so the permission is requested a second time after the subscription.
     """
 
     topic: str
@@ -59,7 +60,7 @@ class Grant:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Presence:
-    """Whether a person is online, or else when they last were (Unix milliseconds), where that is known."""
+    """Whether a user is online; for an offline user, the last time online in Unix milliseconds, if known."""
 
     online: bool
     last_seen: int | None = None
@@ -67,52 +68,52 @@ class Presence:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Member:
-    """A person who is present on a channel; `user` is the id as clients know it."""
+    """A user who is present on a channel; `user` is the id in the API's form."""
 
     user: str
 
 
 class Authenticator(Protocol):
-    """Tell who holds a token."""
+    """Verify tokens."""
 
     async def authenticate(self, token: str) -> Identity:
         """Return the identity; raise `TokenExpiredError`, `TokenInvalidError` or `LiveUnavailableError`.
 
-        Takes an access token or a one-use ticket. Whether the session was revoked is for `confirm` to tell.
+        Accepts an access token or a one-use ticket. Does not check whether the session was revoked; `confirm` does.
         """
         ...
 
     async def confirm(self, identity: Identity) -> None:
-        """Raise `TokenInvalidError` if the identity's session was revoked meanwhile, or `LiveUnavailableError`.
+        """Raise `TokenInvalidError` if the identity's session was revoked, or `LiveUnavailableError`.
 
-        Asked once the connection can be reached by a disconnect order, so that a sign-out that happened
-        between `authenticate` and that moment does not slip through.
+        Called once the connection can be reached by a disconnect order, so that a sign-out between `authenticate`
+        and that moment is not missed.
         """
         ...
 
 
 class Streams(Protocol):
-    """Read the streams "feed" and "notifications" of a person.
+    """Read a user's streams "feed" and "notifications".
 
-    A publication that is announced over pub/sub after `position` or `recover` returned has a greater
-    offset than the position they gave; so a client joins the hub first, then asks, then drops repeats.
+    A publication that is sent over pub/sub after `position` or `recover` returned has a greater offset than the
+    position they returned. A connection therefore joins the hub first, then reads, then drops repeated offsets.
     """
 
     async def position(self, user_id: int, stream: str) -> Position:
-        """Return the end of a stream, bringing it into being if need be; raise `LiveUnavailableError`."""
+        """Return the end of a stream, creating the stream if needed; raise `LiveUnavailableError`."""
         ...
 
     async def recover(self, user_id: int, stream: str, since: Position) -> Recovery:
-        """Return what came after `since`; raise `LiveUnavailableError`."""
+        """Return the publications after `since`; raise `LiveUnavailableError`."""
         ...
 
     async def history(self, user_id: int, stream: str, limit: int, *, newest: bool) -> Recovery:
-        """Return up to `limit` of what is kept, oldest first: the newest ones of it, or the oldest ones."""
+        """Return up to `limit` retained publications, oldest first: the newest ones, or the oldest ones."""
         ...
 
 
 class Authorizer(Protocol):
-    """Decide who may hear a channel that clients subscribe to."""
+    """Decide which channels a user may subscribe to."""
 
     async def authorize(self, identity: Identity, channel: str) -> Grant:
         """Return the grant; raise `UnknownChannelError`, `PermissionDeniedError` or `LiveUnavailableError`."""
@@ -120,23 +121,23 @@ class Authorizer(Protocol):
 
 
 class Presences(Protocol):
-    """Tell who is present on a channel, and put into words who comes and goes."""
+    """List the members of a channel, and encode presence changes."""
 
     async def members(self, identity: Identity, channel: str) -> Sequence[Member]:
-        """Return who is there, one for each person.
+        """Return the users who are present, each once.
 
-        Raises `UnknownChannelError`, `PermissionDeniedError`, `NotOfferedError` (nobody is told that of this
-        channel) or `LiveUnavailableError`.
+        Raises `UnknownChannelError`, `PermissionDeniedError`, `NotOfferedError` (the channel has no member list)
+        or `LiveUnavailableError`.
         """
         ...
 
     def encode_change(self, user_id: int, presence: Presence) -> bytes:
-        """Return the JSON document that tells listeners of a change; returns at once."""
+        """Return the JSON document that subscribers of a presence topic receive; must not block."""
         ...
 
 
 class Operations(Protocol):
-    """Carry out what a client asks of the service itself."""
+    """Operations of the service that clients call over a live connection (rpc)."""
 
     async def call(self, identity: Identity, method: str, data: object) -> bytes:
         """Return the result, a JSON document.
@@ -148,7 +149,7 @@ class Operations(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ports:
-    """Everything that the live layer asks of the rest."""
+    """All adapters that the live layer needs."""
 
     authenticator: Authenticator
     streams: Streams

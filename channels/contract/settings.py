@@ -1,4 +1,4 @@
-"""What can be tuned about live connections; durations in seconds, sizes in bytes."""
+"""Settings of live connections; durations in seconds, sizes in bytes."""
 
 from __future__ import annotations
 
@@ -7,15 +7,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class LiveSettings:
-    """Hold the limits and intervals of the live layer.
+    """Limits and intervals of the live layer.
 
-    `allowed_origins` are foreign web origins ("https://photos.example") whose pages may connect; the
-    origin that a page was loaded from by the same host name always may, and "*" lets in any.
-    `connections_per_user` and `connections_per_address` count within one process. `command_rate` is commands a
-    second that a connection may send for long, `command_burst` how many at once. When a process stops, its
-    connections are closed over `drain_seconds`, or longer where that would be more than `drain_rate` a second.
-    Who leaves is announced as away after `presence_grace`; each `presence_interval` a process says that it lives,
-    and one that is silent for `process_deadline` is dead.
+    `allowed_origins` are foreign web origins ("https://photos.example") whose pages may connect, "*" for all; a page
+    of the service's own host may always connect. `connections_per_user` and `connections_per_address` count within
+    one process. `command_rate` is the sustained commands a second of a connection, `command_burst` how many at once.
+    On shutdown, connections are closed over `drain_seconds`, or longer if that would be more than `drain_rate` a
+    second. A user is announced as offline `presence_grace` after the last connection has closed. Each process sends
+    a heartbeat every `presence_interval`; one without a heartbeat for `process_deadline` counts as dead.
     """
 
     ping_interval: float = 25.0

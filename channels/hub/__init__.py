@@ -1,1 +1,1 @@
-"""All connections of this process: routing, delivery, recovery and the process heartbeat."""
+"""Index of this process's connections, delivery to them, recovery of missed publications, and the heartbeat."""

@@ -1,4 +1,4 @@
-"""What becomes of each pub/sub message: decoded, and handed to the hub."""
+"""Decoding of pub/sub messages and their delivery to the hub."""
 
 from __future__ import annotations
 
@@ -26,24 +26,26 @@ log = structlog.get_logger(__name__)
 
 
 InputHandler = Callable[[str, bytes | str], None]
+"""Takes the session of a streaming client and the commands that it sent."""
 
 
 class LossHandler(Protocol):
-    """What is told when messages may have been missed."""
+    """Callbacks around a possible loss of messages."""
 
     def lost(self) -> None:
-        """Hold all streams back."""
+        """Hold all streams from now on."""
         ...
 
     def restored(self) -> None:
-        """Read all held streams again by their offsets."""
+        """Read all held streams again, from their offsets."""
         ...
 
 
 class Delivery:
-    """Listen to pub/sub on behalf of the hub; `process_channels` are those that address this process.
+    """Listener of this process's pub/sub messages; routes them to the hub.
 
-    `hear` is told what clients of streaming answers say.
+    `process_channels` are the channels that address this process; all others are topics. `on_input` takes commands of
+    streaming clients that another process received.
     """
 
     def __init__(
@@ -61,7 +63,7 @@ class Delivery:
         self._loss_handler = loss_handler
 
     def message(self, channel: bytes, data: bytes, *, more: bool) -> None:
-        """Deliver one message; one that cannot be read counts as a loss, since it may have held anything."""
+        """Deliver one message; with `more`, another one follows at once."""
         try:
             if channel in self._process_channels:
                 self._deliver_to_process(data, more=more)
@@ -69,16 +71,18 @@ class Delivery:
                 self._deliver_to_topic(channel, data, more=more)
         except BadEnvelopeError as error:
             log.warning("live_message_unreadable", channel=channel.decode(errors="replace"), error=str(error))
+            # An unreadable message may have held a publication for anyone here, so all streams are read again. Topics
+            # keep no history: there is nothing to read again for them.
             if channel in self._process_channels:
                 self._loss_handler.lost()
                 self._loss_handler.restored()
 
     def lost(self) -> None:
-        """Pass the news on."""
+        """Forward the loss of the pub/sub connection."""
         self._loss_handler.lost()
 
     def restored(self) -> None:
-        """Pass the news on."""
+        """Forward that all channels are subscribed again."""
         self._loss_handler.restored()
 
     def _deliver_to_process(self, data: bytes, *, more: bool) -> None:

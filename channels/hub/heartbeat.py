@@ -1,7 +1,7 @@
-"""Keep it true who is online: this process says that it lives, clears dead ones away, and announces who has left.
+"""Heartbeat of this process; expires dead processes and publishes presence changes.
 
-Every process does the same, and the engine's scripts see to it that each thing is done once. It costs a few short
-script calls an interval; everybody who is online is looked at only when a process has died.
+Every process does the same, and the scripts in Redis make sure that each change is made once. The cost is a few short
+script calls per interval; the list of all online users is scanned only after a process has died.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ T = TypeVar("T")
 
 
 class BeatHistory:
-    """Tell whether this process has said that it lives often enough to expire others.
+    """Record of this process's own beats; decides whether it may expire other processes.
 
-    An outage of the engine silences everybody. Whoever comes back first would take all others for dead; so a process
-    judges only after it has itself gone without a pause for as long as it lets others be silent.
+    An outage of Redis silences every process. The first one back would then take all others for dead. A process
+    therefore expires others only after it has itself beaten for a whole deadline without a pause.
     """
 
     def __init__(self, *, deadline: float) -> None:
@@ -37,20 +37,20 @@ class BeatHistory:
         self._last = 0.0
 
     def record(self, now: float) -> None:
-        """Note a beat, at a moment in seconds."""
+        """Record a beat at a time in seconds."""
         if self._since is None or now - self._last > self._deadline / 2:
             self._since = now
         self._last = now
 
     def may_expire(self, now: float) -> bool:
-        """Tell whether the beats go back for the whole deadline without a pause of half of it."""
+        """Return whether the beats cover the whole deadline without a pause longer than half of it."""
         return (
             self._since is not None and now - self._since >= self._deadline and now - self._last <= self._deadline / 2
         )
 
 
 class Heartbeat:
-    """Keep presence true while this process runs; `forgotten` is called when others had taken it for dead."""
+    """Heartbeat of this process; `on_expired` is called if another process had taken this one for dead."""
 
     def __init__(
         self,
@@ -68,24 +68,25 @@ class Heartbeat:
         self._history = BeatHistory(deadline=settings.process_deadline)
         self._dead: dict[bytes, int] = {}
         self._dead_found = asyncio.Event()
+        # A beat that is under way during `unregister` would put the process back on the list after its removal.
         self._lock = asyncio.Lock()
         self._unregistered = False
 
     async def register(self) -> None:
-        """Make this process known, before anybody is registered at it; try until the engine answers."""
+        """Add this process to the live processes, before any user is registered at it; retry until Redis responds."""
         while True:
             if await self._attempt(self._beat(expire=False)) is not None:
                 return
             await self._pause()
 
     async def run(self) -> None:
-        """Beat, clear and announce until cancelled."""
+        """Beat, remove dead processes and expire departed users until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._run_beats(), name="live-beats")
             group.create_task(self._run_removals(), name="live-removals")
 
     async def unregister(self, process_id: bytes) -> None:
-        """Take this process off the list, when nobody is registered at it any more; raise `LiveUnavailableError`."""
+        """Remove this process once no user is registered at it any more; raise `LiveUnavailableError`."""
         async with self._lock:
             self._unregistered = True
             await self._processes.remove([process_id])
@@ -98,6 +99,7 @@ class Heartbeat:
             if beat is None:
                 continue
             if beat.was_unknown:
+                # The registrations went with the list entry, so publications may have passed this process by.
                 log.warning("live_process_was_expired")
                 self._on_expired()
             if beat.dead:
@@ -106,11 +108,12 @@ class Heartbeat:
             await self._attempt(self._expire_departed())
 
     async def _run_removals(self) -> None:
+        # A task of its own: scanning all online users can outlast the deadline within which this process must beat.
         while True:
             await self._dead_found.wait()
             self._dead_found.clear()
             dead, self._dead = self._dead, {}
-            # What fails here is found dead again by somebody.
+            # After a failure the processes are still on the list, and are found dead again by this process or another.
             await self._attempt(self._remove_processes(dead))
 
     async def _beat(self, *, expire: bool) -> Beat:
@@ -124,11 +127,13 @@ class Heartbeat:
     async def _remove_processes(self, dead: dict[bytes, int]) -> None:
         while dead:
             removed = await self._presence.remove_processes(dead)
+            # Only now: a process that is taken off the list before its registrations are gone would never be found
+            # dead again if this one died in between.
             await self._processes.remove(dead)
             log.warning("live_processes_expired", processes=[name.decode() for name in dead], users=removed.left)
             self._metrics.live_processes_expired(len(dead))
             await self._expire_departed()
-            # Those whom people are registered at and nobody knows have died, too, while the list was lost.
+            # A process that users are registered at, but that is not on the list, died while Redis had lost the list.
             dead = dict.fromkeys(await self._processes.unknown(removed.others), 0)
 
     async def _expire_departed(self) -> None:
@@ -137,12 +142,12 @@ class Heartbeat:
             self._metrics.live_offline(expired)
 
     async def _pause(self) -> None:
-        # Not all processes at the same moment.
+        # Jittered, so that the processes of a service do not all beat at the same moment.
         await asyncio.sleep(self._settings.presence_interval * random.uniform(0.8, 1.2))
 
     @staticmethod
     async def _attempt(work: Awaitable[T]) -> T | None:
-        """Do something now, or else at a later turn."""
+        """Return the result, or None while Redis is unavailable; the caller tries again in its next round."""
         try:
             return await work
         except LiveUnavailableError as error:

@@ -1,7 +1,7 @@
-"""This process's connections, by person and by topic; every method returns at once.
+"""Index of this process's connections by user and by topic; no method blocks or awaits.
 
-Iteration is always over a copy or over something that delivery cannot change, since closing a
-connection never takes it out of the hub: its handler does, when it ends.
+Closing a connection never removes it from the hub: the connection manager does that later, in a turn of its own.
+Delivery can therefore iterate over live sets although a delivery may close connections.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ HeldStreams = dict[Connection, tuple[StreamState, ...]]
 
 @dataclass(slots=True)
 class ChangeFlag:
-    """Whether anything was said on a topic since."""
+    """Set when a message arrives on the topic while a subscribe is in progress."""
 
     changed: bool = False
 
 
 class Hub:
-    """Find connections and hand them what they should hear; a message is encoded once per codec."""
+    """Index of this process's connections; routes messages to them. A message is encoded once per wire format."""
 
     def __init__(self, scheduler: WriteScheduler) -> None:
         self.scheduler = scheduler
@@ -42,8 +42,10 @@ class Hub:
         self._by_address: Counter[str] = Counter()
         self.empty = asyncio.Event()
         self.empty.set()
-        # Topic's pub/sub channel → the channel as the client spelt it → who listens.
-        # They stand in the order in which they came, which is that of memory and costs the fewest cache misses.
+        # Pub/sub channel of a topic → channel name as the client wrote it → subscribers. One topic can have several
+        # channel names, since an id can be written in more than one way, and a push repeats the client's own name.
+        # Subscribers are dict keys, not a set, because a dict keeps the order of insertion. That is about the order
+        # of the connections in memory, which costs a delivery to thousands the fewest cache misses.
         self._by_topic: dict[bytes, dict[str, dict[Connection, None]]] = {}
         self._watches: dict[bytes, list[ChangeFlag]] = {}
 
@@ -51,46 +53,46 @@ class Hub:
         return len(self._all)
 
     def all_connections(self) -> list[Connection]:
-        """Return all connections, signed in or not."""
+        """Return all connections, authenticated or not."""
         return list(self._all)
 
     def user_ids(self) -> list[int]:
-        """Return everybody who is connected here."""
+        """Return the ids of all connected users."""
         return list(self._by_user)
 
     def has_user(self, user_id: int) -> bool:
-        """Tell whether a person is connected here."""
+        """Return whether a user has a connection here."""
         return user_id in self._by_user
 
     def has_connected_client(self, user_id: int) -> bool:
-        """Tell whether a person has a connection here that is not still being let in."""
+        """Return whether a connect of this user has been accepted here, on a connection that is still open."""
         return any(connection.core.connected for connection in self._by_user.get(user_id, ()))
 
     def count_of_user(self, user_id: int) -> int:
-        """Return how many connections a person has here, without those that are on their way out."""
+        """Return the number of connections of a user, without those whose transport is gone."""
         return sum(not connection.lost for connection in self._by_user.get(user_id, ()))
 
     def count_at_address(self, address: str) -> int:
-        """Return how many connections come from an address."""
+        """Return the number of connections from an address."""
         return self._by_address.get(address, 0)
 
     def has_subscribers(self, topic: bytes) -> bool:
-        """Tell whether anybody here listens to a topic's channel."""
+        """Return whether a connection here is subscribed to the topic of a pub/sub channel."""
         return topic in self._by_topic
 
     def add(self, connection: Connection) -> None:
-        """Add a connection that has not signed in."""
+        """Add a connection that is not authenticated yet."""
         self._all.add(connection)
         self.empty.clear()
         self._by_address[connection.address] += 1
 
     def join(self, connection: Connection, identity: Identity) -> None:
-        """Let a connection hear what is for its person."""
+        """Route the messages of a user to a connection from now on."""
         connection.identity = identity
         self._by_user.setdefault(identity.user_id, []).append(connection)
 
     def leave(self, connection: Connection) -> int | None:
-        """Undo `join` and all subscriptions; return the person's id if that was the last connection."""
+        """Undo `join` and all subscriptions; return the user's id if this was the user's last connection."""
         for channel in list(connection.channels):
             self.unsubscribe(connection, channel)
         identity = connection.identity
@@ -105,7 +107,7 @@ class Hub:
         return None
 
     def discard(self, connection: Connection) -> None:
-        """Undo `open`."""
+        """Undo `add`."""
         self._all.discard(connection)
         self._by_address[connection.address] -= 1
         if not self._by_address[connection.address]:
@@ -114,18 +116,19 @@ class Hub:
             self.empty.set()
 
     def subscribe(self, connection: Connection, channel: str, grant: Grant) -> None:
-        """Let a connection hear a topic, under the name that its client uses."""
+        """Subscribe a connection to a topic, under the channel name that its client uses."""
         connection.channels[channel] = grant
         self._by_topic.setdefault(topic_channel(grant.topic), {}).setdefault(channel, {})[connection] = None
 
     def unsubscribe(self, connection: Connection, channel: str) -> None:
-        """Undo `subscribe`; nothing happens where there was none."""
+        """Undo `subscribe`; do nothing if the connection is not subscribed."""
         grant = connection.channels.pop(channel, None)
         if grant is None:
             return
         topic = topic_channel(grant.topic)
         channels = self._by_topic[topic]
         channels[channel].pop(connection, None)
+        # Empty entries must go: `has_subscribers` decides by them whether pub/sub gives the topic up.
         if not channels[channel]:
             del channels[channel]
         if not channels:
@@ -133,7 +136,7 @@ class Hub:
 
     @contextmanager
     def watch_topic(self, topic: bytes) -> Iterator[ChangeFlag]:
-        """Note whether something is said on a topic meanwhile, whoever listens."""
+        """Set the flag when a message arrives on the topic inside the block, with or without subscribers."""
         flag = ChangeFlag()
         self._watches.setdefault(topic, []).append(flag)
         try:
@@ -144,7 +147,7 @@ class Hub:
                 del self._watches[topic]
 
     def deliver(self, user_ids: Sequence[int], stream: str, item: Publication, *, more: bool = False) -> None:
-        """Hand a stream's publication to all connections of these people; see `WriteScheduler.send_to_all`."""
+        """Send a stream's publication to all connections of these users; for `more` see `send_to_all`."""
         message = SharedMessage(publication_push(stream, item))
         by_user = self._by_user
         ready = [
@@ -156,31 +159,33 @@ class Hub:
         self.scheduler.send_to_all(ready, message, more=more)
 
     def deliver_topic(self, topic: bytes, item: Publication, *, more: bool = False) -> None:
-        """Hand a topic's publication to who listens; see `WriteScheduler.send_to_all`."""
+        """Send a topic's publication to its subscribers; for `more` see `WriteScheduler.send_to_all`."""
         self._mark_changed(topic)
         for channel, subscribers in self._by_topic.get(topic, {}).items():
             self.scheduler.send_to_all(subscribers, SharedMessage(publication_push(channel, item)), more=more)
 
     def close_topic(self, topic: bytes, *, spare_owner: bool = False) -> None:
-        """End all subscriptions to a topic, or all but its owner's."""
+        """End all subscriptions to a topic, or all but the owner's."""
         self._mark_changed(topic)
+        # Copies, since ending a subscription removes it from both dicts.
         for channel, subscribers in list(self._by_topic.get(topic, {}).items()):
             for connection in list(subscribers):
                 if not (spare_owner and _is_owner(connection, connection.channels[channel])):
                     self.end_subscription(connection, channel, Unsubscribed.SERVER)
 
     def end_subscription(self, connection: Connection, channel: str, code: Unsubscribed) -> None:
-        """End one subscription and tell the client why."""
+        """End one subscription and push the reason to the client."""
         self.unsubscribe(connection, channel)
         connection.send(unsubscribe_push(channel, code))
 
     def revoke(self, user_ids: Iterable[int], owner_id: int, topic: str | None = None) -> None:
-        """End these people's subscriptions to what belongs to the owner, also those being authorized now.
+        """End these users' subscriptions to the owner's topics, or to the one `topic`.
 
-        Only those to one topic where `topic` names it.
+        Subscribes that are being authorized are affected too.
         """
         for user_id in user_ids:
             for connection in self._by_user.get(user_id, ()):
+                # Not None while a subscribe is in progress: its grant was read before this order and must not be used.
                 if connection.revoked is not None:
                     connection.revoked.add(owner_id)
                 for channel, grant in list(connection.channels.items()):
@@ -188,7 +193,7 @@ class Hub:
                         self.end_subscription(connection, channel, Unsubscribed.SERVER)
 
     def disconnect(self, user_ids: Iterable[int], session: str | None) -> None:
-        """Close these people's connections: those of one session, or all when None."""
+        """Close these users' connections: those of one session, or all for None."""
         for user_id in user_ids:
             for connection in self._by_user.get(user_id, ()):
                 if session is None:
@@ -197,14 +202,15 @@ class Hub:
                     connection.close(codes.INVALID_TOKEN)
 
     def hold(self, user_ids: Iterable[int] | None = None, *, already_held: HeldStreams | None = None) -> HeldStreams:
-        """Hold back the streams of these people, or of all; return what is to be released.
+        """Hold the streams of these users, or of all; return the held connections, each to be released once.
 
-        Connections that stand in `but` with the same streams are held already and are left out.
+        Connections in `already_held` with the same streams are left out.
         """
         held: HeldStreams = {}
         for user_id in self._by_user if user_ids is None else user_ids:
             for connection in self._by_user.get(user_id, ()):
                 states = tuple(connection.streams.values())
+                # A client that connected again on the same connection has new states, which are not held yet.
                 if already_held is not None and already_held.get(connection) == states:
                     continue
                 for state in states:

@@ -1,11 +1,13 @@
-"""Close the gaps: after a suspected loss, read every affected stream again by its offset.
+"""Recovery after a suspected loss: read every affected stream again from its offset, and renew registrations.
 
-While a stream is held, what arrives live waits; what was missed is read and sent first, and then what
-waited and is newer. A client whose gap cannot be told is closed with 3010: it connects again and
-learns in the connect result that it has to fetch anew. Losses are suspected when the pub/sub
-connection breaks, when one of its messages cannot be read, and when a registration turns out to be
-missing, for example after the engine was emptied: at a regular renewal, or when the same person
-connects once more. Besides, each connection is compared with its streams whenever its token is renewed.
+While a stream is held, live publications are queued. What was missed is read and sent first, then the queued
+publications that are newer. A client whose gap cannot be filled is closed with 3010: it reconnects and learns from
+the connect result that it has to refetch.
+
+A loss is suspected when the pub/sub connection breaks, when one of its messages is unreadable, and when a registration
+turns out to be missing, for example after Redis was emptied; that is noticed by the regular renewal, or when the same
+user connects once more. Independently of losses, a connection is compared with its streams whenever its token is
+refreshed.
 """
 
 from __future__ import annotations
@@ -35,14 +37,14 @@ log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
-_CHUNK = 1000  # people held at once while their registration is renewed: about 2 ms
-_ROUNDS = 5  # of a renewal interval: in each a few registrations are looked at, in the last one all
-_SAMPLE = 16  # people
+_CHUNK = 1000  # users held at once while their registrations are renewed: about 2 ms
+_ROUNDS = 5  # per renewal interval; all but the last renew only a sample of the registrations
+_SAMPLE = 16  # users
 _RETRY_SECONDS = 0.25
 
 
 class StreamRecovery:
-    """Hold streams on a loss, recover them once messages arrive again, and renew registrations."""
+    """Holds streams on a loss, recovers them once messages arrive again, and renews registrations."""
 
     def __init__(
         self, hub: Hub, registry: Registry, streams: Streams, settings: LiveSettings, metrics: LiveMetrics
@@ -52,49 +54,54 @@ class StreamRecovery:
         self._streams = streams
         self._settings = settings
         self._metrics = metrics
+        # Held connections that are to be read again, each with the states that were held. A state is held once for
+        # its entry here; further entries for the same states must release their own hold.
         self._pending: HeldStreams = {}
         self._subscribed = False
         self._due = asyncio.Event()
         self._renewal_due = asyncio.Event()
-
-    def lost(self) -> None:
-        """Hold back all streams, until `restored` and a successful read of each."""
-        self._subscribed = False
-        self._pending.update(self._hub.hold(already_held=self._pending))
-
-    def restored(self) -> None:
-        """Have the held streams read again."""
-        self._subscribed = True
-        self._due.set()
-
-    async def run(self) -> None:
-        """Recover after losses, until cancelled."""
-        while True:
-            await self._due.wait()
-            self._due.clear()
-            if not self._pending:
-                continue
-            # Registered anew first: what is inserted from then on arrives, what came before is read.
-            await _retry_while_unavailable(lambda: self._registry.register(self._pending_users()))
-            # Else there was another loss, and who was just registered may be forgotten again.
-            if self._subscribed and not self._due.is_set():
-                pending, self._pending = self._pending, {}
-                await self._recover_all(pending, end_topics=True)
 
     @property
     def subscribed(self) -> bool:
         """Return whether all messages of this process's channels arrive."""
         return self._subscribed
 
-    async def register(self, newcomer: Connection, user_id: int) -> None:
-        """Register the person of a connection that has just joined; raise `LiveUnavailableError`.
+    def lost(self) -> None:
+        """Hold all streams until `restored` and a successful read of each."""
+        self._subscribed = False
+        # Streams that are pending already are not held twice: one release per entry ends the hold.
+        self._pending.update(self._hub.hold(already_held=self._pending))
 
-        If the registration had was_missing, the person's other connections may have missed something. They are read
-        again, because from now on nobody could tell.
+    def restored(self) -> None:
+        """Schedule the held streams to be read again."""
+        self._subscribed = True
+        self._due.set()
+
+    async def run(self) -> None:
+        """Recover after losses until cancelled."""
+        while True:
+            await self._due.wait()
+            self._due.clear()
+            if not self._pending:
+                continue
+            # Register before reading: what is inserted from then on arrives live, and what came before is read.
+            await _retry_while_unavailable(lambda: self._registry.register(self._pending_users()))
+            # Another loss during the registration may have removed it again. Its own `restored` sets the event, so
+            # this round ends here and the next one registers first.
+            if self._subscribed and not self._due.is_set():
+                pending, self._pending = self._pending, {}
+                await self._recover_all(pending, end_topics=True)
+
+    async def register(self, newcomer: Connection, user_id: int) -> None:
+        """Register the user of a connection that has just joined; raise `LiveUnavailableError`.
+
+        If the registration had been missing, the user's other connections may have missed publications and are read
+        again: this registration hides the loss, so no later check would find it.
         """
         held = self._hub.hold([user_id], already_held={newcomer: tuple(newcomer.streams.values())})
-        # Who has read no position yet will read it after this registration, and needs none before.
+        # A connection without a position reads its streams after this registration, so it has missed nothing.
         positioned = {other for other, states in held.items() if any(state.epoch is not None for state in states)}
+        # On an error the registration may or may not have been made, so its former state is lost: assume the worst.
         was_missing = True
         try:
             was_missing = user_id in await self._registry.register([user_id])
@@ -110,14 +117,15 @@ class StreamRecovery:
         self._registry.unregister(user_id)
 
     def was_expired(self) -> None:
-        """Have all registrations renewed at once: others had taken this process for dead."""
+        """Renew all registrations at once: another process took this one for dead and removed them."""
         self._registry.uncertain = True
         self._renewal_due.set()
 
     async def renew_registrations(self) -> None:
-        """Renew the registrations regularly, until cancelled, and recover whose was missing.
+        """Renew the registrations at every interval until cancelled, and recover users whose registration was missing.
 
-        A few people's are renewed more often: when theirs are missing, so are others', and all are renewed at once.
+        A random sample is renewed more often. If one of the sample was missing, Redis has probably lost many, and all
+        are renewed at once.
         """
         for number in itertools.count(1):
             with suppress(TimeoutError):
@@ -128,15 +136,16 @@ class StreamRecovery:
             sample = random.sample(user_ids, min(len(user_ids), _SAMPLE))
             if number % _ROUNDS and not self._registry.uncertain and not await self._renew(sample):
                 continue
+            # Cleared before the renewal, not after: a write that fails meanwhile must set it for the next round.
             self._registry.uncertain = False
             for start in range(0, len(user_ids), _CHUNK):
                 await self._renew(user_ids[start : start + _CHUNK])
 
     async def check(self, connection: Connection) -> None:
-        """Compare one connection with its streams; asked with each refresh of its token.
+        """Compare one connection with its streams; called after each refresh of its token.
 
-        It tells what nothing else would: that a stream began anew (an evicted key) under a client that
-        stayed connected. Reading also keeps the streams of people who never disconnect from expiring.
+        Only this check finds a stream that began a new epoch (an evicted key) under a connected client. The read also
+        keeps the streams of clients that never disconnect from expiring.
         """
         states = tuple(connection.streams.values())
         for state in states:
@@ -145,17 +154,16 @@ class StreamRecovery:
             self._metrics.live_recovered(recovered=0, lost=1)
 
     async def _renew(self, user_ids: list[int]) -> bool:
-        """Renew some people's registrations and recover who was missing; return whether anybody was.
-
-        Who is only just connecting may not be registered yet, which is no loss, and is about to ask for it.
-        """
+        """Renew these users' registrations and recover the missing ones; return whether any was missing."""
+        # A user who is still connecting may not be registered yet. That is no loss, and `register` follows.
         user_ids = [user_id for user_id in user_ids if self._hub.has_connected_client(user_id)]
-        # Held meanwhile: otherwise a publication right after the renewal would hide those before it.
+        # Held during the renewal: a publication right after it would otherwise be delivered first, and its offset
+        # would hide the missed ones before it.
         held = self._hub.hold(user_ids)
         try:
             missing = await self._registry.register(user_ids)
         except LiveUnavailableError:
-            # Some may be registered by now, and who was missing among them is not told twice.
+            # Some may be registered by now, and a repeated call no longer reports them as missing: suspect all.
             missing = set(user_ids)
             await _retry_while_unavailable(lambda: self._registry.register(user_ids))
         suspects: HeldStreams = {}
@@ -170,15 +178,17 @@ class StreamRecovery:
         return bool(missing)
 
     def _pending_users(self) -> list[int]:
-        """Return who is to be read again, on all of their connections: no other would learn that it was missing."""
-        people = {connection.identity.user_id for connection in self._pending if connection.identity is not None}
-        self._pending.update(self._hub.hold(people, already_held=self._pending))
-        return list(people)
+        """Return the users to be read again, after adding all of their other connections to the pending ones."""
+        users = {connection.identity.user_id for connection in self._pending if connection.identity is not None}
+        # A connection that joined after the loss shares the registration. Once that is repaired, nothing would show
+        # that it had been missing.
+        self._pending.update(self._hub.hold(users, already_held=self._pending))
+        return list(users)
 
     def _schedule(self, connection: Connection, states: tuple[StreamState, ...]) -> None:
-        """Have a connection's streams, which are held, read again."""
+        """Schedule the held streams of a connection to be read again."""
         if self._pending.get(connection) == states:
-            _release_all(connection, states)  # it is held and due already
+            _release_all(connection, states)  # the pending entry has a hold of its own
         else:
             self._pending[connection] = states
             self._due.set()
@@ -186,6 +196,7 @@ class StreamRecovery:
     async def _recover_all(self, held: HeldStreams, *, end_topics: bool) -> None:
         if not held:
             return
+        # The tasks share one iterator, so each connection is taken by exactly one of them.
         work = iter(held.items())
         lost = itertools.count()
 
@@ -207,22 +218,25 @@ class StreamRecovery:
                 connection.close(codes.INSUFFICIENT_STATE)
                 return False
         if end_topics:
-            # Topics keep no history: the client subscribes again, and is asked again whether it may.
+            # Topics keep no history: the client subscribes again, and its permission is checked again.
             for channel in list(connection.channels):
                 self._hub.end_subscription(connection, channel, Unsubscribed.INSUFFICIENT)
         return True
 
     async def _recover_stream(self, connection: Connection, state: StreamState) -> bool:
         identity = connection.identity
+        # Another state under the same name means that the client has connected again and read the stream itself.
         if identity is None or connection.closed_with is not None or connection.streams.get(state.name) is not state:
             return True
         if state.epoch is None or not connection.core.connected:
-            return False  # caught while connecting: what its result would say may be a gap already
+            return False  # the loss fell into the connect: the position in its result may already hide a gap
         since = Position(epoch=state.epoch, offset=state.offset)
         recovery = await _retry_while_unavailable(lambda: self._streams.recover(identity.user_id, state.name, since))
         if not recovery.recovered:
             return False
         for item in recovery.publications:
+            # Two reads of one stream can overlap, after a loss and after a refresh. The second to return must not
+            # repeat what the first has sent.
             if item.offset > state.offset:
                 connection.send(publication_push(state.name, item))
                 state.advance(recovery.position.epoch, item.offset)
@@ -244,7 +258,6 @@ def _release(connection: Connection, state: StreamState) -> None:
 
 
 async def _retry_while_unavailable(attempt: Callable[[], Awaitable[T]]) -> T:
-    """Try until the engine answers."""
     while True:
         try:
             return await attempt()

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from picows import WSCloseCode, WSError, WSFrame, WSInvalidStatusError, WSListener, WSMsgType, WSTransport
 
-from loadtest.client.door import Door
+from loadtest.client.dialer import Door
 from loadtest.client.frames import BadFrameError, FrameReader, Ping, Publication, Reply
 from loadtest.client.protocol import RECONNECTS, ClientCore, Connected, Order, Refused
 from loadtest.client.reasons import reason_of

@@ -12,7 +12,7 @@ from loadtest import names
 from loadtest.measures.histogram import Histogram
 from loadtest.measures.measures import Measures
 from loadtest.measures.record import Record
-from loadtest.measures.watch import LAG
+from loadtest.measures.self_monitor import LAG
 
 PERCENTILES = (0.5, 0.9, 0.99, 0.999)
 

@@ -12,9 +12,10 @@ from pathlib import Path
 
 from loadtest import names
 from loadtest.errors import LoadTestError
-from loadtest.report import panels, scales, svg
+from loadtest.report import charts as panels
+from loadtest.report import scales, svg
+from loadtest.report.charts import Box, Series
 from loadtest.report.findings import Severity
-from loadtest.report.panels import Box, Series
 from loadtest.report.summary import Summary
 from loadtest.report.table import good_news, milliseconds
 

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 
 from loadtest import names
 from loadtest.client.frames import liked, unliked
-from loadtest.community.people import Person
+from loadtest.community.accounts import Person
 from loadtest.community.rest import Answer, NoAnswerError
 from loadtest.measures.measures import Measures
-from loadtest.traffic.crowd import Crowd
+from loadtest.traffic.audience import Crowd
 from loadtest.traffic.ledger import Act, Outcome
 
 STREAM = "notifications"

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Sequence
 
 from loadtest import names
-from loadtest.community.people import Person
+from loadtest.community.accounts import Person
 from loadtest.community.rest import NoAnswerError
 from loadtest.measures.measures import Measures
 

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 
 from loadtest import names
 from loadtest.client.frames import MARK
+from loadtest.community.accounts import Person, photo_state
 from loadtest.community.layout import Layout
-from loadtest.community.people import Person, photo_state
 from loadtest.community.pictures import Pictures
 from loadtest.community.rest import NoAnswerError
 from loadtest.measures.measures import Measures
-from loadtest.traffic.crowd import Crowd
+from loadtest.traffic.audience import Crowd
 from loadtest.traffic.ledger import Act, Outcome
 from loadtest.traffic.likes import outcome_of
 

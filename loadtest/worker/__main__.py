@@ -16,8 +16,8 @@ from typing import Any
 
 from loadtest.errors import LoadTestError
 from loadtest.plan import Share
+from loadtest.worker.messages import pack, read
 from loadtest.worker.tester import Tester
-from loadtest.worker.wire import pack, read
 
 BEAT = 1.0  # seconds
 _BUFFER = 256 * 1024 * 1024  # bytes of one message: the tokens of very many people

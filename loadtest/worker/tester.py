@@ -10,24 +10,24 @@ from functools import partial
 from pathlib import Path
 
 from loadtest.client.connection import LoadSocket
-from loadtest.client.door import Door
+from loadtest.client.dialer import Door
 from loadtest.client.frames import FrameReader
 from loadtest.client.trust import trust
+from loadtest.community.accounts import Community
 from loadtest.community.layout import lay_out
-from loadtest.community.people import Community
 from loadtest.community.pictures import DEFAULT, Pictures
 from loadtest.community.rest import Rest
 from loadtest.errors import LoadTestError
 from loadtest.measures.measures import Measures
-from loadtest.measures.watch import Watch
+from loadtest.measures.self_monitor import Watch
 from loadtest.plan import Share, owners_of
-from loadtest.traffic.crowd import Crowd
+from loadtest.traffic.audience import Crowd
 from loadtest.traffic.likes import Likes
 from loadtest.traffic.pace import keep_acting, pace
 from loadtest.traffic.reads import Reads
 from loadtest.traffic.storm import moments, storms
 from loadtest.traffic.uploads import Uploads
-from loadtest.worker.care import Care
+from loadtest.worker.maintenance import Care
 
 CONNECT_PATIENCE = 30.0  # seconds after the last connect was begun
 CLOSE_PATIENCE = 5.0  # seconds that sockets have to close

@@ -160,7 +160,7 @@ def loadtest(  # noqa: PLR0917 - a command's parameters are its options
         storm_share=storm_share,
     )
     from loadtest import run, target  # noqa: PLC0415 - heavy, and only needed here
-    from loadtest.report import outcome  # noqa: PLC0415
+    from loadtest.report import output as outcome  # noqa: PLC0415
     from loadtest.report.progress import Progress  # noqa: PLC0415
 
     base = target.base_of(url)

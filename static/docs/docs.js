@@ -2,7 +2,7 @@
 
 const TYPES = { string: "text", integer: "number", boolean: "true or false" };
 
-/** Make an element with text or children. */
+/** Create an element with attributes and children. */
 function element(name, attributes = {}, ...children) {
   const made = document.createElement(name);
   for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
@@ -15,7 +15,7 @@ function resolve(api, schema) {
   return schema?.$ref ? api.components.schemas[schema.$ref.split("/").pop()] : schema;
 }
 
-/** Say in a few words what a schema takes. */
+/** Describe the values of a schema in a few words. */
 function kindOf(schema) {
   if (!schema) return "";
   if (schema.$ref) return schema.$ref.split("/").pop();
@@ -50,7 +50,7 @@ function fieldsOf(api, schema) {
 function operationOf(api, path, method, operation) {
   const block = element("details", { id: operation.operationId });
   const title = element("code", {}, path);
-  block.append(element("summary", {}, element("span", { class: "method" }, method.toUpperCase()), title, element("span", { class: "what" }, operation.summary)));
+  block.append(element("summary", {}, element("span", { class: "method" }, method.toUpperCase()), title, element("span", { class: "summary" }, operation.summary)));
   if (operation.parameters) {
     block.append(element("h4", {}, "Parameters"));
     block.append(tableOf(operation.parameters.map((item) => [item.name, kindOf(item.schema), item.description ?? `in the ${item.in}`])));
@@ -58,12 +58,12 @@ function operationOf(api, path, method, operation) {
   for (const [type, { schema }] of Object.entries(operation.requestBody?.content ?? {})) {
     block.append(element("h4", {}, "Body, ", element("code", {}, type)), tableOf(fieldsOf(api, schema)));
   }
-  block.append(element("h4", {}, "Answers"));
-  const answers = Object.entries(operation.responses).map(([status, answer]) => {
-    const schema = Object.values(answer.content ?? {})[0]?.schema;
-    return [status, status < "300" ? kindOf(schema) || "nothing" : answer.description];
+  block.append(element("h4", {}, "Responses"));
+  const responses = Object.entries(operation.responses).map(([status, response]) => {
+    const schema = Object.values(response.content ?? {})[0]?.schema;
+    return [status, status < "300" ? kindOf(schema) || "nothing" : response.description];
   });
-  block.append(tableOf(answers));
+  block.append(tableOf(responses));
   return block;
 }
 
@@ -83,5 +83,5 @@ function draw(api) {
   }
 }
 
-const answer = await fetch("/api/v1/openapi.json");
-draw(await answer.json());
+const response = await fetch("/api/v1/openapi.json");
+draw(await response.json());

@@ -1,21 +1,21 @@
 /**
- * Speak with PicShare's HTTP API from a browser.
+ * The client of PicShare's HTTP API for the browser.
  *
- * The session lives in HttpOnly cookies that scripts cannot read. Beside them the server sets a readable
- * CSRF cookie whose value every write repeats in `X-CSRF-Token`; its presence also says that a session
- * exists, so that a visitor without one costs no failing request. The access token lasts minutes and is
- * renewed shortly before it ends, or after a 401, by one request at a time, over all tabs.
+ * The session is in HttpOnly cookies that scripts cannot read. The server also sets a readable CSRF cookie, whose value
+ * every write repeats in `X-CSRF-Token`. Its presence shows that a session exists, so that signed-out visitors cause
+ * no failing requests. The access token lasts for minutes and is renewed shortly before it expires, or after a 401, by
+ * one request at a time across all tabs.
  */
 
-import { exclusively } from "./exclusive.js";
+import { withTabLock } from "./tab_lock.js";
 
 const BASE = "/api/v1";
 const CSRF_COOKIE = "picshare_csrf";
 const EXPIRY_KEY = "picshare.access-until";
-/** Renew when less than this is left, in milliseconds. */
-const EARLY = 30_000;
+/** Renew the access token when it expires within this time. */
+const RENEW_BEFORE_MS = 30_000;
 
-/** Say what the API refused: `status` (0 when it was not reached), `code`, and `fields` {name: message}. */
+/** An error response of the API: `status` (0 if the API is unreachable), `code`, and `fields` {name: message}. */
 export class ApiError extends Error {
   constructor(status, problem = {}, retryAfter = 0) {
     super(problem.detail || problem.title || "Something went wrong.");
@@ -27,26 +27,26 @@ export class ApiError extends Error {
   }
 }
 
-/** Return the error for a problem+json text, whatever came instead of it. */
-export function problemOf(status, text, retryAfter = 0) {
+/** Return the error for a response body, which should be problem+json but may be anything. */
+export function errorFromProblem(status, text, retryAfter = 0) {
   if (status === 0) return new ApiError(0, { code: "unreachable", detail: "PicShare cannot be reached right now." });
   try {
     return new ApiError(status, JSON.parse(text), retryAfter);
   } catch {
-    return new ApiError(status, { detail: `PicShare answered with an error (${status}).` }, retryAfter);
+    return new ApiError(status, { detail: `PicShare returned an error (${status}).` }, retryAfter);
   }
 }
 
-/** Return a fresh key that makes a repeated write harmless (128 random bits, also without a secure context). */
+/** Return a new idempotency key: 128 random bits. `crypto.randomUUID` needs a secure context, this does not. */
 export function idempotencyKey() {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 export class Api {
   #renewal = null;
-  /** The CSRF token of the session that this page speaks for. */
-  #proof = "";
-  /** Called once the session has ended for good. */
+  /** The CSRF token of the session that this page belongs to. */
+  #csrfToken = "";
+  /** Called when the session has ended. */
   onSignedOut = () => {};
 
   get(path, query) {
@@ -70,31 +70,31 @@ export class Api {
   }
 
   /**
-   * Speak for the session that this browser holds now.
+   * Bind this page to the browser's current session.
    *
-   * Not simply for whichever it holds: should another person sign in in another tab, the server refuses what this
-   * page still writes in the name of the former one.
+   * If another user signs in in another tab, the browser's cookies change. The server then refuses the writes that
+   * this page still sends with the former CSRF token.
    */
-  adoptSession() {
-    this.#proof = csrfToken();
+  bindToSession() {
+    this.#csrfToken = csrfToken();
   }
 
-  /** Say whether this browser holds a session, without asking the server. */
+  /** Return whether this browser has a session, without a request. */
   hasSession() {
     return csrfToken() !== "";
   }
 
-  /** Remember how long the access token lasts, from an answer that carries `expires_in` seconds. */
-  noteExpiry(answer) {
-    if (answer?.expires_in) localStorage.setItem(EXPIRY_KEY, String(Date.now() + answer.expires_in * 1000));
+  /** Record when the access token expires, from a response with `expires_in` seconds. */
+  recordExpiry(response) {
+    if (response?.expires_in) localStorage.setItem(EXPIRY_KEY, String(Date.now() + response.expires_in * 1000));
   }
 
-  /** Return the headers that a write with the cookie session needs. */
+  /** Return the headers that writes need. */
   writeHeaders() {
-    return { "X-CSRF-Token": this.#proof || csrfToken() };
+    return { "X-CSRF-Token": this.#csrfToken || csrfToken() };
   }
 
-  /** Send one request and return its JSON (null for an empty answer); raise `ApiError` otherwise. */
+  /** Send a request and return the JSON of its response, null if it is empty; throws `ApiError`. */
   async request(method, path, { query, body, key, anonymous = false, signal } = {}) {
     if (!anonymous) await this.ensureFresh();
     const send = () => this.#send(method, path, { query, body, key, signal });
@@ -104,7 +104,7 @@ export class Api {
       response = await send();
     }
     const text = await response.text();
-    if (!response.ok) throw problemOf(response.status, text, Number(response.headers.get("Retry-After")) || 0);
+    if (!response.ok) throw errorFromProblem(response.status, text, Number(response.headers.get("Retry-After")) || 0);
     return text ? JSON.parse(text) : null;
   }
 
@@ -121,18 +121,18 @@ export class Api {
       return await fetch(url, { method, headers, body: body === undefined ? undefined : JSON.stringify(body), signal });
     } catch (error) {
       if (error.name === "AbortError") throw error;
-      throw problemOf(0, "");
+      throw errorFromProblem(0, "");
     }
   }
 
-  /** Renew the access token if it is about to end. */
+  /** Renew the access token if it is about to expire. */
   async ensureFresh() {
-    if (this.hasSession() && Number(localStorage.getItem(EXPIRY_KEY)) - Date.now() < EARLY) await this.renew(false);
+    if (this.hasSession() && Number(localStorage.getItem(EXPIRY_KEY)) - Date.now() < RENEW_BEFORE_MS) await this.renew(false);
   }
 
-  /** Renew the access token, once for all that ask meanwhile; `force` also when it seems to have time left. */
+  /** Renew the access token; concurrent calls share one request. `force` renews a token that should be valid, too. */
   renew(force) {
-    this.#renewal ??= exclusively("picshare.renew", () => this.#renewNow(force)).finally(() => {
+    this.#renewal ??= withTabLock("picshare.renew", () => this.#renewNow(force)).finally(() => {
       this.#renewal = null;
     });
     return this.#renewal;
@@ -140,21 +140,21 @@ export class Api {
 
   async #renewNow(force) {
     const left = Number(localStorage.getItem(EXPIRY_KEY)) - Date.now();
-    // While this tab waited for its turn another one may have renewed: a second use of the old refresh token
-    // would look like theft and end the session.
-    const renewedElsewhere = left > EARLY && !force;
+    // Another tab may have renewed the token while this one waited for the lock. A second use of the old refresh
+    // token would look like theft and end the session.
+    const renewedElsewhere = left > RENEW_BEFORE_MS && !force;
     if (renewedElsewhere) return;
     const response = await this.#send("POST", "/tokens/refresh", { body: {} });
     const text = await response.text();
     if (response.ok) {
-      this.noteExpiry(JSON.parse(text));
+      this.recordExpiry(JSON.parse(text));
       return;
     }
     if (response.status === 401 || response.status === 403) {
       localStorage.removeItem(EXPIRY_KEY);
       this.onSignedOut();
     }
-    throw problemOf(response.status, text);
+    throw errorFromProblem(response.status, text);
   }
 }
 

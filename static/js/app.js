@@ -1,14 +1,14 @@
-/** The composition root of the web application: builds every part, tells each what it needs, and starts. */
+/** The composition root of the web application: creates every part with its dependencies, and starts. */
 
 import { LiveClient } from "../live.js";
 import { Api } from "./api.js";
 import { discoverPage, tagPage } from "./discover.js";
-import { blank, fill, h } from "./dom.js";
-import { acceptDrops } from "./dropping.js";
+import { emptyState, fill, h } from "./dom.js";
+import { acceptDrops } from "./drag_and_drop.js";
 import { homePage } from "./feed.js";
-import { Notices } from "./notices.js";
+import { NotificationCenter } from "./notification_center.js";
 import { notificationsPage } from "./notifications.js";
-import { followersPage, followingPage } from "./people_list.js";
+import { followersPage, followingPage } from "./user_list.js";
 import { photoPage } from "./photo_page.js";
 import { Photos } from "./photos.js";
 import { profilePage } from "./profile.js";
@@ -16,11 +16,11 @@ import { Router } from "./router.js";
 import { Session } from "./session.js";
 import { settingsPage } from "./settings.js";
 import { Shell } from "./shell.js";
-import { keepTimesFresh } from "./time.js";
+import { keepTimesUpdated } from "./time.js";
 import { Toasts } from "./toasts.js";
 import { uploadPage } from "./upload.js";
 import { Uploads } from "./uploads.js";
-import { signInPage, signUpPage } from "./welcome.js";
+import { signInPage, signUpPage } from "./sign_in.js";
 
 const ROUTES = [
   ["/", homePage],
@@ -36,15 +36,15 @@ const ROUTES = [
   ["/signin", signInPage],
   ["/signup", signUpPage],
 ];
-const FOR_VISITORS = new Set([signInPage, signUpPage]);
+const SIGNED_OUT_PAGES = new Set([signInPage, signUpPage]);
 
-/** What pages are given: the parts by name, and a file that was dropped and waits to be shared. */
+/** The parts of the application, which every page receives, and a dropped file on its way to the upload page. */
 class App extends EventTarget {
   #dropped = null;
-  /** Whether the frame shows a page without navigation; null before there is a frame. */
+  /** Whether the shell is drawn without navigation; null before it is drawn. */
   #bare = null;
-  /** Where a visitor wanted to go before signing in. */
-  #wanted = "/";
+  /** The path to open after signing in. */
+  #pathAfterSignIn = "/";
 
   constructor(root) {
     super();
@@ -53,7 +53,7 @@ class App extends EventTarget {
     this.photos = new Photos();
     this.toasts = new Toasts();
     this.live = new LiveClient({ ticket: () => this.#ticket() });
-    this.notices = new Notices(this);
+    this.notificationCenter = new NotificationCenter(this);
     this.uploads = new Uploads(this);
     this.shell = new Shell(this);
     this.router = new Router({
@@ -69,21 +69,21 @@ class App extends EventTarget {
       await this.session.start();
     } catch (error) {
       const again = h("button.button", { type: "button", onclick: () => location.reload() }, "Try again");
-      fill(this.root, blank("cloud", "PicShare did not answer", error.message, again));
+      fill(this.root, emptyState("cloud", "PicShare is not responding", error.message, again));
       return;
     }
     fill(this.root, this.shell.element, this.toasts.element);
-    this.session.addEventListener("change", ({ detail }) => this.#personChanged(detail));
-    this.live.addEventListener("state", ({ detail }) => detail.state === "stopped" && detail.reason && this.#refused());
-    this.router.addEventListener("shown", () => this.shell.mark());
+    this.session.addEventListener("change", ({ detail }) => this.#userChanged(detail));
+    this.live.addEventListener("state", ({ detail }) => detail.state === "stopped" && detail.reason && this.#disconnected());
+    this.router.addEventListener("shown", () => this.shell.markCurrentLink());
     this.live.on("feed", ({ data }) => data.type === "photo.removed" && this.photos.remove(data.photo_id));
     acceptDrops((file) => this.#drop(file), () => this.session.user !== null);
-    keepTimesFresh();
+    keepTimesUpdated();
     if (this.session.user) this.#begin();
     this.router.start();
   }
 
-  /** Return the file that was dropped, once. */
+  /** Return the dropped file and forget it. */
   takeDropped() {
     const file = this.#dropped;
     this.#dropped = null;
@@ -92,42 +92,42 @@ class App extends EventTarget {
 
   #open(page, params) {
     const visitor = this.session.user === null;
-    if (visitor && !FOR_VISITORS.has(page)) {
-      this.#wanted = location.pathname + location.search;
+    if (visitor && !SIGNED_OUT_PAGES.has(page)) {
+      this.#pathAfterSignIn = location.pathname + location.search;
       return "/signin";
     }
-    if (!visitor && FOR_VISITORS.has(page)) return "/";
-    this.#frame(FOR_VISITORS.has(page));
-    return page ? page(this, params) : nothingHere();
+    if (!visitor && SIGNED_OUT_PAGES.has(page)) return "/";
+    this.#drawShell(SIGNED_OUT_PAGES.has(page));
+    return page ? page(this, params) : notFoundPage();
   }
 
-  #frame(bare) {
+  #drawShell(bare) {
     if (this.#bare === bare) return;
     this.#bare = bare;
     this.shell.draw({ bare });
   }
 
-  /** The server ended the live connection for good: perhaps the session was ended, in another tab or elsewhere. */
-  async #refused() {
+  /** The server ended the live connection for good, perhaps because the session has ended on another device. */
+  async #disconnected() {
     try {
       await this.session.check();
     } catch {
-      // The page says that it is disconnected and offers to connect again.
+      // The connection status shows that the page is disconnected, with a button to connect again.
     }
   }
 
   async #ticket() {
     const { token, url } = await this.api.post("/live/token");
-    // On this page's own origin, by whatever name the reader reached it: the page's policy allows no other.
+    // The origin of this page, which may differ from that of `url`: the page's policy allows no other.
     return { token, url: new URL(url).pathname };
   }
 
   #begin() {
     this.live.start({ user: this.session.id });
-    this.notices.begin();
+    this.notificationCenter.begin();
   }
 
-  #personChanged({ before, now }) {
+  #userChanged({ before, now }) {
     if (before === now) {
       if (now) this.shell.draw({ bare: false });
       return;
@@ -137,8 +137,8 @@ class App extends EventTarget {
     this.#bare = null;
     if (now) {
       this.#begin();
-      const path = this.#wanted;
-      this.#wanted = "/";
+      const path = this.#pathAfterSignIn;
+      this.#pathAfterSignIn = "/";
       history.replaceState(history.state, "", path);
     } else {
       history.replaceState(history.state, "", "/signin");
@@ -153,9 +153,9 @@ class App extends EventTarget {
   }
 }
 
-function nothingHere() {
-  const element = blank("search", "Nothing here", "This address leads nowhere.", h("a.button", { href: "/" }, "To the feed"));
-  return { title: "Nothing here", element };
+function notFoundPage() {
+  const element = emptyState("search", "Page not found", "There is no page at this address.", h("a.button", { href: "/" }, "Go to your feed"));
+  return { title: "Page not found", element };
 }
 
 new App(document.getElementById("app")).start();

@@ -1,11 +1,11 @@
-/** A photo as it stands in a feed (a card) or in a grid (a cell), kept up to date while it is shown. */
+/** A photo in a feed (a card) or in a grid (a cell), kept up to date while it is shown. */
 
-import { append, fill, h, icon, unseen } from "./dom.js";
-import { burst, count, Like, likeButton, onDoubleTap } from "./like.js";
-import { avatar, nameLink, nameOf, profilePath } from "./person.js";
+import { append, fill, h, icon, visuallyHidden } from "./dom.js";
+import { count, Like, likeButton, onDoubleTap, showHeart } from "./like.js";
 import { describe, photoFrame, photoPath, squareFrame } from "./photo_image.js";
 import { photoMenu } from "./photo_menu.js";
-import { when } from "./time.js";
+import { timeElement } from "./time.js";
+import { avatar, displayName, nameLink, profilePath } from "./user.js";
 
 /** Return `{element, leave}`: a photo with its author, actions and caption. */
 export function photoCard(app, photo, { eager = false } = {}) {
@@ -13,21 +13,21 @@ export function photoCard(app, photo, { eager = false } = {}) {
   const { button, update } = likeButton(photo, like);
   const comments = h("a.action", { href: photoPath(photo.id) });
   const showComments = () =>
-    fill(comments, icon("comment"), unseen("Comments, "), h("span", {}, count(photo.comments)));
+    fill(comments, icon("comment"), visuallyHidden("Comments, "), h("span", {}, count(photo.comments)));
   showComments();
 
-  const frame = photoFrame(photo, { eager, renew: renewal(app, photo) });
+  const frame = photoFrame(photo, { eager, refetch: photoFetcher(app, photo) });
   onDoubleTap(
     frame,
     () => {
       like.set(true);
-      burst(frame);
+      showHeart(frame);
     },
     () => app.router.go(photoPath(photo.id)),
   );
   const element = h(
     "article.card",
-    { "aria-label": `Photo by ${nameOf(photo.author)}`, data: { photo: photo.id } },
+    { "aria-label": `Photo by ${displayName(photo.author)}`, data: { photo: photo.id } },
     cardHead(app, photo),
     frame,
     h("div.card-actions", {}, button, comments),
@@ -41,22 +41,22 @@ export function photoCard(app, photo, { eager = false } = {}) {
   return { element, leave: stop };
 }
 
-/** Return what fetches a photo anew. */
-export function renewal(app, photo) {
+/** Return a function that fetches a photo again. */
+export function photoFetcher(app, photo) {
   return () => app.api.get(`/photos/${photo.id}`);
 }
 
-/** Return the head of a card: who shared the photo, where, and when. */
+/** Return the head of a card: the author, the time and the place of a photo. */
 export function cardHead(app, photo) {
   return h(
     "header.card-head",
     {},
     h("a", { href: profilePath(photo.author), tabindex: "-1", "aria-hidden": "true" }, avatar(photo.author)),
     h(
-      "div.who",
+      "div.user-names",
       {},
       nameLink(photo.author),
-      h("span.quiet.small", {}, h("a", { href: photoPath(photo.id) }, when(photo.created_at)), photo.location && ` · ${photo.location}`),
+      h("span.secondary.small", {}, h("a", { href: photoPath(photo.id) }, timeElement(photo.created_at)), photo.location && ` · ${photo.location}`),
     ),
     photoMenu(app, photo),
   );
@@ -73,7 +73,7 @@ export function captionOf(photo) {
   return nodes;
 }
 
-/** Return `{element, leave}`: a photo cropped to a square that leads to its page. */
+/** Return `{element, leave}`: a photo cropped to a square, as a link to its page. */
 export function photoCell(app, photo) {
   const counts = h("span.counts", { "aria-hidden": "true" });
   const show = () => {
@@ -87,7 +87,7 @@ export function photoCell(app, photo) {
   const element = h(
     "a.cell",
     { href: photoPath(photo.id), "aria-label": describe(photo), data: { photo: photo.id } },
-    squareFrame(photo, Math.min(innerWidth, 960) / 3, { renew: renewal(app, photo) }),
+    squareFrame(photo, Math.min(innerWidth, 960) / 3, { refetch: photoFetcher(app, photo) }),
     counts,
   );
   const stop = app.photos.watch(photo.id, (fields) => {

@@ -1,11 +1,11 @@
-/** The comments under an open photo: oldest first, new ones arriving live at the end. */
+/** The comments of an open photo: oldest first, with new ones added live at the end. */
 
 import { idempotencyKey } from "./api.js";
 import { append, confirmDialog, fill, h, icon } from "./dom.js";
-import { avatar, nameLink, profilePath } from "./person.js";
-import { when } from "./time.js";
+import { timeElement } from "./time.js";
+import { avatar, nameLink, profilePath } from "./user.js";
 
-const LONGEST = 1000;
+const MAX_LENGTH = 1000;
 
 export class Comments {
   #app;
@@ -14,7 +14,7 @@ export class Comments {
   #cursor = null;
   #list = h("ol.comments", { "aria-live": "polite", "aria-relevant": "additions", "aria-label": "Comments" });
   #earlier = h("div");
-  #none = h("p.quiet.comments", { hidden: true }, "No comments yet.");
+  #none = h("p.secondary.comments", { hidden: true }, "No comments yet.");
 
   constructor(app, photo) {
     this.#app = app;
@@ -24,20 +24,20 @@ export class Comments {
     this.load();
   }
 
-  /** Fetch the newest page and add what is not shown yet; also after an interruption. */
+  /** Fetch the newest page and add what is missing, at first and after an interruption. */
   async load() {
     try {
       const { items, next } = await this.#app.api.get(`/photos/${this.#photo.id}/comments`, { limit: 30 });
       if (this.#rows.size === 0) this.#cursor = next;
       for (const comment of items.reverse()) this.add(comment, { quietly: true });
-      this.#settle();
+      this.#update();
       this.scroll.scrollTop = this.scroll.scrollHeight;
     } catch (error) {
       this.#app.toasts.error(error);
     }
   }
 
-  /** Show a comment, in its place by time; does nothing if it is shown already. */
+  /** Show a comment in its place by time, unless it is shown already. */
   add(comment, { quietly = false } = {}) {
     if (this.#rows.has(comment.id)) return;
     const row = this.#row(comment);
@@ -48,17 +48,17 @@ export class Comments {
       row.classList.add("arriving");
       this.scroll.scrollTop = this.scroll.scrollHeight;
     }
-    this.#settle();
+    this.#update();
   }
 
-  /** Take a comment away. */
+  /** Remove a comment. */
   remove(id) {
     this.#rows.get(id)?.remove();
     this.#rows.delete(id);
-    this.#settle();
+    this.#update();
   }
 
-  #settle() {
+  #update() {
     this.#none.hidden = this.#rows.size > 0;
     fill(
       this.#earlier,
@@ -72,9 +72,9 @@ export class Comments {
       this.#cursor = next;
       const height = this.scroll.scrollHeight;
       for (const comment of items) this.add(comment, { quietly: true });
-      // What the reader looks at stays where it is.
+      // Keep the visible comments in place.
       this.scroll.scrollTop += this.scroll.scrollHeight - height;
-      this.#settle();
+      this.#update();
     } catch (error) {
       this.#app.toasts.error(error);
     }
@@ -82,12 +82,12 @@ export class Comments {
 
   #row(comment) {
     const me = this.#app.session.id;
-    const mine = comment.author.id === me || this.#photo.author.id === me;
+    const canDelete = comment.author.id === me || this.#photo.author.id === me;
     const row = h("li", { data: { comment: comment.id } });
     append(row, [
       h("a", { href: profilePath(comment.author), tabindex: "-1", "aria-hidden": "true" }, avatar(comment.author, "tiny")),
-      h("div.said", {}, h("p", {}, nameLink(comment.author), " ", comment.text), h("span.quiet.small", {}, when(comment.created_at))),
-      mine &&
+      h("div.comment-body", {}, h("p", {}, nameLink(comment.author), " ", comment.text), h("span.secondary.small", {}, timeElement(comment.created_at))),
+      canDelete &&
         h(
           "button.icon-button.small-icon",
           { type: "button", "aria-label": "Delete comment", onclick: () => this.#delete(comment) },
@@ -98,7 +98,7 @@ export class Comments {
   }
 
   async #delete(comment) {
-    const agreed = await confirmDialog({ heading: "Delete this comment?", text: "It disappears for everyone.", action: "Delete" });
+    const agreed = await confirmDialog({ heading: "Delete this comment?", text: "It will be removed for everyone.", action: "Delete" });
     if (!agreed) return;
     try {
       await this.#app.api.delete(`/comments/${comment.id}`);
@@ -109,7 +109,7 @@ export class Comments {
   }
 
   #makeForm() {
-    const text = h("textarea", { rows: "1", maxlength: LONGEST, placeholder: "Say something kind…", "aria-label": "Your comment", enterkeyhint: "send" });
+    const text = h("textarea", { rows: "1", maxlength: MAX_LENGTH, placeholder: "Add a comment…", "aria-label": "Your comment", enterkeyhint: "send" });
     const button = h("button.text-button", { type: "submit", disabled: true }, "Post");
     text.addEventListener("input", () => {
       button.disabled = text.value.trim() === "";
@@ -125,28 +125,28 @@ export class Comments {
 
   async #submit(event, text, button) {
     event.preventDefault();
-    const said = text.value.trim();
-    if (said === "") return;
-    const pending = this.#pending(said);
+    const content = text.value.trim();
+    if (content === "") return;
+    const pending = this.#pending(content);
     text.value = "";
     button.disabled = true;
     try {
-      const comment = await this.#app.api.post(`/photos/${this.#photo.id}/comments`, { text: said }, { key: idempotencyKey() });
+      const comment = await this.#app.api.post(`/photos/${this.#photo.id}/comments`, { text: content }, { key: idempotencyKey() });
       pending.remove();
       this.add(comment);
     } catch (error) {
       pending.remove();
-      if (text.value === "") text.value = said; // nothing written is lost
+      if (text.value === "") text.value = content; // The user can send it again.
       button.disabled = false;
-      this.#settle();
+      this.#update();
       this.#app.toasts.error(error);
     }
   }
 
-  /** Show one's own comment at once, paler, until the server has it. */
-  #pending(said) {
+  /** Show the user's own comment at once, paler, until the server has accepted it. */
+  #pending(content) {
     const me = this.#app.session.user;
-    const row = h("li.sending", { data: { comment: "~" } }, avatar(me, "tiny"), h("div.said", {}, h("p", {}, nameLink(me), " ", said), h("span.quiet.small", {}, "Sending…")));
+    const row = h("li.sending", { data: { comment: "~" } }, avatar(me, "tiny"), h("div.comment-body", {}, h("p", {}, nameLink(me), " ", content), h("span.secondary.small", {}, "Sending…")));
     this.#none.hidden = true;
     this.#list.append(row);
     this.scroll.scrollTop = this.scroll.scrollHeight;

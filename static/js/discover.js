@@ -1,16 +1,16 @@
-/** Discover: the newest public photos, photos with a tag, and people to find. */
+/** The newest public photos, photos with a tag, and the search for users. */
 
 import { photoCell } from "./card.js";
-import { blank, h, icon } from "./dom.js";
-import { peopleSearch } from "./people_list.js";
+import { emptyState, h, icon } from "./dom.js";
+import { userSearch } from "./user_list.js";
 import { PhotoList } from "./photo_list.js";
 
 /** Make the page at "/discover". */
 export function discoverPage(app) {
   const list = grid(app, {}, () =>
-    blank("image", "Nothing shared yet", "Be the first.", h("a.button", { href: "/new" }, "Share a photo")),
+    emptyState("image", "No photos yet", "Be the first to share one.", h("a.button", { href: "/new" }, "Share a photo")),
   );
-  const search = peopleSearch(app, {
+  const search = userSearch(app, {
     onActive: (active) => {
       list.element.hidden = active;
     },
@@ -33,7 +33,7 @@ export function discoverPage(app) {
 
 /** Make the page at "/tag/:tag". */
 export function tagPage(app, { tag }) {
-  const list = grid(app, { tag }, () => blank("image", `Nothing with #${tag}`, "Photos with this tag appear here."));
+  const list = grid(app, { tag }, () => emptyState("image", `No photos with #${tag}`, "Photos with this tag appear here."));
   const element = h("div", {}, h("div.page-head", {}, h("h1", {}, `#${tag}`)), list.element);
   return { title: `#${tag}`, element, wide: true, keep: true, leave: () => list.leave() };
 }

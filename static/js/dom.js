@@ -1,6 +1,6 @@
 /**
- * Make elements. What people wrote enters the page as text nodes only: nothing here, and nothing in
- * PicShare's pages, ever parses a string as markup.
+ * Create elements. Text from users enters the page as text nodes only: neither this module nor any other part of
+ * PicShare's pages parses a string as markup.
  */
 
 const SVG = "http://www.w3.org/2000/svg";
@@ -42,14 +42,14 @@ export function append(element, children) {
   }
 }
 
-/** Put children in the place of whatever an element held. */
+/** Replace the children of an element. */
 export function fill(element, ...children) {
   element.replaceChildren();
   append(element, children);
   return element;
 }
 
-/** Return a decorative icon by its name in `ICONS`; what it means must stand beside it in words. */
+/** Return a decorative icon by its name in `ICONS`. It is hidden from screen readers, so its meaning needs a text. */
 export function icon(name) {
   const svg = document.createElementNS(SVG, "svg");
   svg.setAttribute("viewBox", "0 0 24 24");
@@ -63,23 +63,23 @@ export function icon(name) {
   return svg;
 }
 
-/** Return words that only screen readers tell. */
-export function unseen(text) {
-  return h("span.unseen", {}, text);
+/** Return a text for screen readers only. */
+export function visuallyHidden(text) {
+  return h("span.visually-hidden", {}, text);
 }
 
-/** Return a message with a capital and a full stop. */
-export function sentence(text) {
+/** Return a message with a capital letter and a full stop. */
+export function asSentence(text) {
   const words = text.trim();
   return words ? words[0].toUpperCase() + words.slice(1) + (/[.!?]$/.test(words) ? "" : ".") : words;
 }
 
-/** Return what a page shows in place of content: an icon, a heading, a sentence, and what can be done. */
-export function blank(iconName, heading, text, ...actions) {
-  return h("div.blank", {}, icon(iconName), h("h2", {}, heading), text && h("p", {}, text), actions);
+/** Return what a page shows when it has no content: an icon, a heading, a sentence, and actions. */
+export function emptyState(iconName, heading, text, ...actions) {
+  return h("div.empty-state", {}, icon(iconName), h("h2", {}, heading), text && h("p", {}, text), actions);
 }
 
-/** Ask before something that cannot be undone; resolves to true when the person agrees. */
+/** Ask for confirmation of an action that cannot be undone; resolves to true if the user confirms. */
 export function confirmDialog({ heading, text, action }) {
   return new Promise((resolve) => {
     const dialog = h(

@@ -1,12 +1,12 @@
-/** The home feed: photos of the people one follows, new ones arriving live at its top. */
+/** The home feed: photos from followed users, with new ones added live at the top. */
 
 import { photoCard } from "./card.js";
-import { blank, h, icon, unseen } from "./dom.js";
-import { InSight } from "./in_sight.js";
+import { emptyState, h, icon, visuallyHidden } from "./dom.js";
+import { VisiblePhotos } from "./visible_photos.js";
 import { PhotoList } from "./photo_list.js";
 
-/** A reader who has scrolled down further than this (CSS pixels) is not moved; a pill tells of what is new. */
-const AT_TOP = 120;
+/** In CSS pixels. A user who has scrolled further down is not moved: a button offers the new photos. */
+const TOP_DISTANCE = 120;
 
 /** Make the page at "/". */
 export function homePage(app) {
@@ -17,42 +17,42 @@ export function homePage(app) {
 class Feed {
   #app;
   #list;
-  #inSight;
+  #visiblePhotos;
   #fetched = false;
-  #waiting = new Map();
-  #pill = h("button.button.pill", { type: "button", hidden: true, onclick: () => this.#reveal() });
+  #pending = new Map();
+  #newPhotosButton = h("button.button.pill", { type: "button", hidden: true, onclick: () => this.#showPending() });
   #stops;
 
   constructor(app) {
     this.#app = app;
-    this.#inSight = new InSight(app);
+    this.#visiblePhotos = new VisiblePhotos(app);
     this.#list = new PhotoList(app, {
       className: "feed",
       load: (cursor) => this.#load(cursor),
       draw: (photo, index) => this.#draw(photo, index),
-      empty: () => nothingYet(),
+      empty: () => emptyFeed(),
     });
-    this.element = h("div.home", {}, h("h1.unseen", {}, "Home"), this.#pill, this.#list.element);
+    this.element = h("div.home", {}, h("h1.visually-hidden", {}, "Home"), this.#newPhotosButton, this.#list.element);
     this.#stops = [
-      app.live.on("feed", ({ data }) => this.#heard(data)),
-      app.live.onGap("feed", () => this.#catchUp()),
+      app.live.on("feed", ({ data }) => this.#received(data)),
+      app.live.onGap("feed", () => this.#fetchMissed()),
       app.uploads.onReady((photo) => this.#arrived(photo)),
     ];
-    app.router.addEventListener("again", this.#again);
+    app.router.addEventListener("clicked-again", this.#linkClickedAgain);
     addEventListener("scroll", this.#scrolled, { passive: true });
   }
 
   leave() {
     for (const stop of this.#stops) stop();
-    this.#app.router.removeEventListener("again", this.#again);
+    this.#app.router.removeEventListener("clicked-again", this.#linkClickedAgain);
     removeEventListener("scroll", this.#scrolled);
     this.#list.leave();
-    this.#inSight.leave();
+    this.#visiblePhotos.leave();
   }
 
   async #load(cursor) {
     const page = await this.#app.api.get("/feed", { cursor, limit: 10 });
-    // Once: what is fetched because of a gap is newer than that.
+    // Only the first page: a page that is fetched because of a gap is newer than the connection.
     if (!this.#fetched) this.#app.live.fetched("feed", page.stream);
     this.#fetched = true;
     return page;
@@ -60,31 +60,31 @@ class Feed {
 
   #draw(photo, index) {
     const card = photoCard(this.#app, photo, { eager: index < 2 });
-    this.#inSight.add(card.element, photo.id);
+    this.#visiblePhotos.add(card.element, photo.id);
     const leave = () => {
-      this.#inSight.remove(card.element);
+      this.#visiblePhotos.remove(card.element);
       card.leave();
     };
     return { element: card.element, leave };
   }
 
-  #heard(data) {
+  #received(data) {
     if (data.type === "photo.new") this.#arrived(data.photo);
     if (data.type === "photo.removed") {
-      this.#waiting.delete(data.photo_id);
-      this.#showPill();
+      this.#pending.delete(data.photo_id);
+      this.#updateButton();
     }
   }
 
   #arrived(photo) {
-    if (this.#list.has(photo.id) || this.#waiting.has(photo.id)) return;
-    this.#waiting.set(photo.id, photo);
+    if (this.#list.has(photo.id) || this.#pending.has(photo.id)) return;
+    this.#pending.set(photo.id, photo);
     if (this.#atTop()) this.#insert();
-    else this.#showPill();
+    else this.#updateButton();
   }
 
-  /** Fetch what a gap in the live stream has hidden. */
-  async #catchUp() {
+  /** Fetch the photos that were missed in a gap of the stream. */
+  async #fetchMissed() {
     try {
       if (this.#atTop()) {
         await this.#list.reload();
@@ -98,41 +98,41 @@ class Feed {
   }
 
   #atTop() {
-    return this.element.isConnected && scrollY < AT_TOP;
+    return this.element.isConnected && scrollY < TOP_DISTANCE;
   }
 
   #insert() {
-    for (const photo of this.#waiting.values()) this.#list.insert(photo);
-    this.#waiting.clear();
-    this.#showPill();
+    for (const photo of this.#pending.values()) this.#list.insert(photo);
+    this.#pending.clear();
+    this.#updateButton();
   }
 
-  #reveal() {
+  #showPending() {
     this.#insert();
     scrollTo({ top: 0, behavior: "smooth" });
   }
 
-  #showPill() {
-    const number = this.#waiting.size;
-    this.#pill.hidden = number === 0;
+  #updateButton() {
+    const number = this.#pending.size;
+    this.#newPhotosButton.hidden = number === 0;
     const text = number === 1 ? "1 new photo" : `${number} new photos`;
-    this.#pill.replaceChildren(icon("up"), text, unseen(", show"));
+    this.#newPhotosButton.replaceChildren(icon("up"), text, visuallyHidden(", show"));
   }
 
-  #again = () => {
+  #linkClickedAgain = () => {
     if (this.element.isConnected) this.#insert();
   };
 
   #scrolled = () => {
-    if (this.#waiting.size > 0 && this.#atTop()) this.#insert();
+    if (this.#pending.size > 0 && this.#atTop()) this.#insert();
   };
 }
 
-function nothingYet() {
-  return blank(
+function emptyFeed() {
+  return emptyState(
     "image",
-    "Your feed is waiting",
-    "Photos of the people you follow appear here the moment they share them.",
+    "Your feed is empty",
+    "Photos from people you follow appear here as soon as they share them.",
     h("a.button", { href: "/discover" }, "Find people to follow"),
     h("a.button.plain", { href: "/new" }, "Share your first photo"),
   );

@@ -1,14 +1,14 @@
-/** The follow button: follow, request to follow, stop following; answers the tap at once. */
+/** The follow button: follow, request to follow, unfollow. It changes at once, before the server has answered. */
 
 import { h } from "./dom.js";
 
 /**
- * Return a button for a profile with `relation`; `changed(relation)` is called whenever it changes, `settled()` when
- * the server has agreed.
+ * Return a button for a user with a `relation`. `changed(relation)` is called whenever the relation changes, `confirmed()`
+ * when the server has accepted a change.
  */
-export function followButton(app, person, changed = () => {}, settled = () => {}) {
+export function followButton(app, user, changed = () => {}, confirmed = () => {}) {
   const button = h("button.button", { type: "button" });
-  const relation = { ...person.relation };
+  const relation = { ...user.relation };
   let busy = false;
 
   const show = () => {
@@ -22,12 +22,12 @@ export function followButton(app, person, changed = () => {}, settled = () => {}
     busy = true;
     const before = { ...relation };
     const follow = !(relation.following || relation.requested);
-    Object.assign(relation, { following: follow && !person.private, requested: follow && person.private === true });
+    Object.assign(relation, { following: follow && !user.private, requested: follow && user.private === true });
     show();
     changed(relation);
     try {
-      await (follow ? app.api.put(`/users/${person.id}/follow`) : app.api.delete(`/users/${person.id}/follow`));
-      settled();
+      await (follow ? app.api.put(`/users/${user.id}/follow`) : app.api.delete(`/users/${user.id}/follow`));
+      confirmed();
     } catch (error) {
       Object.assign(relation, before);
       show();

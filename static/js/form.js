@@ -1,6 +1,6 @@
-/** Forms: a label and room for an error beside each field, one place for what concerns the whole. */
+/** Forms: each field has a label and a place for its error, the form a place for all other errors. */
 
-import { h, sentence } from "./dom.js";
+import { asSentence, h } from "./dom.js";
 
 let fields = 0;
 
@@ -28,33 +28,33 @@ export function field(name, label, { kind = "text", hint = null, attributes = {}
   return { element, input, name, setError };
 }
 
-/** Return `{element, input, name}`: a check box with a sentence. */
+/** Return `{element, input, name, setError}`: a check box with a label and an explanation. */
 export function checkbox(name, label, explanation, checked) {
   const input = h("input", { type: "checkbox", name, checked });
-  const element = h("label.check", {}, input, h("span", {}, h("b", {}, label), h("span.quiet.small", {}, explanation)));
+  const element = h("label.check", {}, input, h("span", {}, h("b", {}, label), h("span.secondary.small", {}, explanation)));
   return { element, input, name, setError: () => {} };
 }
 
 /**
- * Return a form that sends itself once at a time and shows what the API refused.
+ * Return a form that shows the errors of the API and ignores a submit while another one is in progress.
  *
- * `submit()` does the work; an `ApiError` with `fields` is shown beside the fields of those names, everything
- * else above the button.
+ * `submit()` does the work. The messages in the `fields` of its `ApiError` are shown at the fields of these names, any
+ * other error above the button.
  */
 export function form({ inputs, action, submit, extra = null }) {
-  const complaint = h("p.form-error", { role: "alert", hidden: true });
+  const errorText = h("p.form-error", { role: "alert", hidden: true });
   const button = h("button.button.full", { type: "submit" }, action);
-  const element = h("form.form", { novalidate: true, onsubmit: send }, inputs.map((item) => item.element), complaint, button, extra);
+  const element = h("form.form", { novalidate: true, onsubmit: send }, inputs.map((item) => item.element), errorText, button, extra);
 
   async function send(event) {
     event.preventDefault();
     if (button.getAttribute("aria-disabled")) return;
-    clear(inputs, complaint);
+    clear(inputs, errorText);
     button.setAttribute("aria-disabled", "true");
     try {
       await submit();
     } catch (error) {
-      show(error, inputs, complaint);
+      show(error, inputs, errorText);
     } finally {
       button.removeAttribute("aria-disabled");
     }
@@ -62,25 +62,25 @@ export function form({ inputs, action, submit, extra = null }) {
   return element;
 }
 
-function clear(inputs, complaint) {
+function clear(inputs, errorText) {
   for (const item of inputs) item.setError(null);
-  complaint.hidden = true;
+  errorText.hidden = true;
 }
 
-function show(error, inputs, complaint) {
+function show(error, inputs, errorText) {
   let first = null;
   for (const item of inputs) {
     const message = error.fields?.[item.name];
     if (!message) continue;
-    item.setError(sentence(message));
+    item.setError(asSentence(message));
     first ??= item.input;
   }
   if (first) {
     first.focus();
     return;
   }
-  complaint.textContent = sentence(error.message);
-  complaint.hidden = false;
+  errorText.textContent = asSentence(error.message);
+  errorText.hidden = false;
 }
 
 function withReveal(input) {

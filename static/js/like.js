@@ -1,26 +1,26 @@
-/** The like button: answers the tap at once, and agrees with the server afterwards. */
+/** The like button: changes at once, and follows the server's response afterwards. */
 
-import { fill, h, icon, unseen } from "./dom.js";
+import { fill, h, icon, visuallyHidden } from "./dom.js";
 
 /**
- * What a viewer wants of a photo's like, against what the server knows.
+ * The viewer's like of a photo, as shown and as known to the server.
  *
- * The wish shows at once. One request is under way at a time; if the wish changed meanwhile, the next request
- * follows. A refusal takes the wish back.
+ * A change is shown at once. One request is in progress at a time; if the user has changed the like again by then,
+ * another one follows. An error restores the last known state.
  */
 export class Like {
   #app;
   #photo;
-  #known;
+  #confirmed;
   #busy = false;
 
   constructor(app, photo) {
     this.#app = app;
     this.#photo = photo;
-    this.#known = { liked: photo.liked, likes: photo.likes };
+    this.#confirmed = { liked: photo.liked, likes: photo.likes };
   }
 
-  /** Want the photo liked, or not. */
+  /** Like or unlike the photo. */
   set(liked) {
     if (liked === this.#photo.liked) return;
     this.#show({ liked, likes: Math.max(0, this.#photo.likes + (liked ? 1 : -1)) });
@@ -34,15 +34,15 @@ export class Like {
   async #send() {
     this.#busy = true;
     try {
-      while (this.#photo.liked !== this.#known.liked) {
-        const wish = this.#photo.liked;
+      while (this.#photo.liked !== this.#confirmed.liked) {
+        const wanted = this.#photo.liked;
         const path = `/photos/${this.#photo.id}/like`;
-        const answer = await (wish ? this.#app.api.put(path) : this.#app.api.delete(path));
-        this.#known = { liked: answer.liked, likes: answer.likes };
-        if (this.#photo.liked === wish) this.#show(this.#known);
+        const answer = await (wanted ? this.#app.api.put(path) : this.#app.api.delete(path));
+        this.#confirmed = { liked: answer.liked, likes: answer.likes };
+        if (this.#photo.liked === wanted) this.#show(this.#confirmed);
       }
     } catch (error) {
-      this.#show({ liked: this.#known.liked, likes: this.#known.likes });
+      this.#show({ liked: this.#confirmed.liked, likes: this.#confirmed.likes });
       this.#app.toasts.error(error);
     } finally {
       this.#busy = false;
@@ -54,23 +54,23 @@ export class Like {
   }
 }
 
-/** Return a like button with its count; call `update()` after `photo` changed. */
+/** Return `{button, update}`: a like button with its count. Call `update()` after `photo` has changed. */
 export function likeButton(photo, like) {
   const button = h("button.action.like", { type: "button", onclick: () => like.toggle() });
   const update = () => {
     const pressed = String(photo.liked);
-    if (button.getAttribute("aria-pressed") === "false" && photo.liked) replay(button, "popped");
+    if (button.getAttribute("aria-pressed") === "false" && photo.liked) replayAnimation(button, "popped");
     button.setAttribute("aria-pressed", pressed);
     const words = photo.likes === 1 ? " like" : " likes";
-    fill(button, icon("heart"), unseen("Like, "), h("span", {}, count(photo.likes)), unseen(words));
+    fill(button, icon("heart"), visuallyHidden("Like, "), h("span", {}, count(photo.likes)), visuallyHidden(words));
   };
   update();
   return { button, update };
 }
 
 /** Show a large heart over an element for a moment. */
-export function burst(element) {
-  const heart = h("div.burst", { "aria-hidden": "true" }, icon("heart"));
+export function showHeart(element) {
+  const heart = h("div.heart-burst", { "aria-hidden": "true" }, icon("heart"));
   element.append(heart);
   setTimeout(() => heart.remove(), 850);
 }
@@ -93,12 +93,12 @@ export function onDoubleTap(element, action, single) {
   });
 }
 
-/** Return a count as short as it is read: 999, 1.2K, 3M. */
+/** Return a count in compact form: 999, 1.2K, 3M. */
 export function count(number) {
   return new Intl.NumberFormat(undefined, { notation: "compact", maximumFractionDigits: 1 }).format(number);
 }
 
-function replay(element, name) {
+function replayAnimation(element, name) {
   element.classList.remove(name);
   void element.offsetWidth; // restarts the animation
   element.classList.add(name);

@@ -1,10 +1,10 @@
-/** The list of notifications, newest first, growing at its top while it is open. */
+/** The list of notifications, newest first, with new ones added live at the top. */
 
-import { blank, fill, h } from "./dom.js";
-import { avatar, profilePath } from "./person.js";
+import { emptyState, fill, h } from "./dom.js";
+import { avatar, profilePath } from "./user.js";
 import { photoPath, squareFrame } from "./photo_image.js";
-import { FollowRequests } from "./requests.js";
-import { when } from "./time.js";
+import { FollowRequests } from "./follow_requests.js";
+import { timeElement } from "./time.js";
 
 /** Make the page at "/notifications". */
 export function notificationsPage(app) {
@@ -19,7 +19,7 @@ class NotificationsPage {
   #cursor = null;
   #fetched = false;
   #requests;
-  #list = h("ul.notices.panel");
+  #list = h("ul.notifications.panel");
   #tail = h("div", {}, h("div.spinner", { role: "status", "aria-label": "Loading" }));
 
   constructor(app) {
@@ -28,19 +28,19 @@ class NotificationsPage {
     const head = h("div.page-head", {}, h("h1", {}, "Notifications"));
     this.element = h("div", {}, head, this.#requests.element, this.#list, this.#tail);
     this.#list.hidden = true;
-    app.notices.addEventListener("notification", this.#heard);
-    app.notices.addEventListener("count", this.#counted);
-    app.notices.addEventListener("removed", this.#removed);
-    app.notices.addEventListener("refresh", this.#reload);
+    app.notificationCenter.addEventListener("notification", this.#received);
+    app.notificationCenter.addEventListener("count", this.#countChanged);
+    app.notificationCenter.addEventListener("removed", this.#removed);
+    app.notificationCenter.addEventListener("refresh", this.#reload);
     app.toasts.clear("/notifications");
     this.#load();
   }
 
   leave() {
-    this.#app.notices.removeEventListener("notification", this.#heard);
-    this.#app.notices.removeEventListener("count", this.#counted);
-    this.#app.notices.removeEventListener("removed", this.#removed);
-    this.#app.notices.removeEventListener("refresh", this.#reload);
+    this.#app.notificationCenter.removeEventListener("notification", this.#received);
+    this.#app.notificationCenter.removeEventListener("count", this.#countChanged);
+    this.#app.notificationCenter.removeEventListener("removed", this.#removed);
+    this.#app.notificationCenter.removeEventListener("refresh", this.#reload);
   }
 
   async #load(cursor = null) {
@@ -50,86 +50,86 @@ class NotificationsPage {
       if (!this.#fetched) this.#app.live.fetched("notifications", stream);
       this.#fetched = true;
       this.#cursor = next;
-      for (const notice of items) this.#put(notice, false);
-      this.#settle();
-      await this.#app.notices.markSeen();
+      for (const notification of items) this.#put(notification, false);
+      this.#updateTail();
+      await this.#app.notificationCenter.markSeen();
     } catch (error) {
       const again = h("button.button.plain", { type: "button", onclick: () => this.#load(cursor) }, "Try again");
-      fill(this.#tail, blank("cloud", "The notifications did not arrive", error.message, again));
+      fill(this.#tail, emptyState("cloud", "Could not load notifications", error.message, again));
     }
   }
 
   #reload = () => this.#load();
 
-  #heard = (event) => {
+  #received = (event) => {
     if (document.visibilityState === "hidden") return;
     event.preventDefault();
     this.#put(event.detail, true);
-    this.#settle();
+    this.#updateTail();
     if (event.detail.kind === "follow_request") this.#requests.load().catch((error) => this.#app.toasts.error(error));
   };
 
-  /** What arrives while the list is open is seen; counters may come later than the list was marked. */
-  #counted = ({ detail: unseen }) => {
-    if (unseen > 0 && document.visibilityState === "visible") this.#app.notices.markSeen();
+  /** Mark what arrives while the list is open as seen; the counters may arrive after the list was marked. */
+  #countChanged = ({ detail: unseen }) => {
+    if (unseen > 0 && document.visibilityState === "visible") this.#app.notificationCenter.markSeen();
   };
 
   #removed = ({ detail: id }) => {
     this.#rows.get(id)?.remove();
     this.#rows.delete(id);
-    this.#settle();
+    this.#updateTail();
   };
 
-  /** Show a notification; one that grew by a further person replaces its older self. */
-  #put(notice, first) {
-    const row = this.#row(notice);
-    this.#rows.get(notice.id)?.remove();
-    this.#rows.set(notice.id, row);
+  /** Show a notification; a newer version of it, with one more user, replaces the older one. */
+  #put(notification, first) {
+    const row = this.#row(notification);
+    this.#rows.get(notification.id)?.remove();
+    this.#rows.set(notification.id, row);
     if (first) {
       row.classList.add("arriving");
       this.#list.prepend(row);
     } else this.#list.append(row);
   }
 
-  #settle() {
+  #updateTail() {
     this.#list.hidden = this.#rows.size === 0;
-    const more = h("button.button.plain", { type: "button", onclick: () => this.#load(this.#cursor) }, "Show older ones");
-    if (this.#rows.size > 0) fill(this.#tail, this.#cursor && h("div.blank", {}, more));
-    else fill(this.#tail, blank("bell", "All quiet", "When somebody likes or comments on a photo of yours, or follows you, it appears here at once."));
+    const more = h("button.button.plain", { type: "button", onclick: () => this.#load(this.#cursor) }, "Show older");
+    if (this.#rows.size > 0) fill(this.#tail, this.#cursor && h("div.empty-state", {}, more));
+    else fill(this.#tail, emptyState("bell", "No notifications yet", "Likes, comments and new followers appear here at once."));
   }
 
-  #row(notice) {
+  #row(notification) {
     return h(
       "li",
-      { class: notice.seen ? null : "fresh", data: { notification: notice.id } },
+      { class: notification.seen ? null : "new", data: { notification: notification.id } },
       h(
-        "a.notice",
-        { href: this.#target(notice), onclick: () => this.#opened(notice) },
-        h("span.avatars", {}, notice.actors.slice(0, 2).map((person) => avatar(person))),
-        h("span.what", {}, h("p", {}, notice.text), h("span.quiet.small", {}, when(notice.updated_at ?? notice.created_at))),
-        notice.photo_id && this.#thumb(notice.photo_id),
+        "a.notification",
+        { href: this.#target(notification), onclick: () => this.#opened(notification) },
+        h("span.avatars", {}, notification.actors.slice(0, 2).map((user) => avatar(user))),
+        h("span.notification-text", {}, h("p", {}, notification.text), h("span.secondary.small", {}, timeElement(notification.updated_at ?? notification.created_at))),
+        notification.photo_id && this.#thumb(notification.photo_id),
       ),
     );
   }
 
-  #target(notice) {
-    if (notice.photo_id) return photoPath(notice.photo_id);
-    return notice.actors[0] ? profilePath(notice.actors[0]) : "/notifications";
+  #target(notification) {
+    if (notification.photo_id) return photoPath(notification.photo_id);
+    return notification.actors[0] ? profilePath(notification.actors[0]) : "/notifications";
   }
 
-  async #opened(notice) {
-    if (notice.read) return;
+  async #opened(notification) {
+    if (notification.read) return;
     try {
-      await this.#app.api.post("/notifications/read", { ids: [notice.id] });
+      await this.#app.api.post("/notifications/read", { ids: [notification.id] });
     } catch {
-      // It is offered as unread once more; nothing is lost.
+      // The notification stays unread, which does no harm.
     }
   }
 
   #thumb(id) {
-    const place = h("span.thumb");
+    const thumb = h("span.thumb");
     if (!this.#thumbs.has(id)) this.#thumbs.set(id, this.#app.api.get(`/photos/${id}`).catch(() => null));
-    this.#thumbs.get(id).then((photo) => photo && fill(place, squareFrame(photo, 48)));
-    return place;
+    this.#thumbs.get(id).then((photo) => photo && fill(thumb, squareFrame(photo, 48)));
+    return thumb;
   }
 }

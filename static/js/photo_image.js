@@ -1,20 +1,20 @@
-/** Show a photo's pixels: a frame of the right shape at once, its blurred placeholder in it, then the image. */
+/** The image of a photo: a frame of the right shape at once, with its blurred placeholder, then the image. */
 
 import { fill, h, icon } from "./dom.js";
 import { thumbhashCanvas } from "./thumbhash.js";
 
-/** Side of the small variant in pixels: its longer side is at most this. */
+/** The longer side of the small variant is at most this, in pixels. */
 const THUMB_SIDE = 320;
-/** Taller or wider photos than these stand in a frame of this shape, on their own blurred colours. */
-const TALLEST = 3 / 4;
-const WIDEST = 2.4;
+/** Taller or wider photos are shown in a frame of this shape, over their blurred placeholder. */
+const MIN_RATIO = 3 / 4;
+const MAX_RATIO = 2.4;
 
 /** Return the path of a photo's own page. */
 export function photoPath(id) {
   return `/p/${encodeURIComponent(id)}`;
 }
 
-/** Return what a screen reader says of a photo. */
+/** Return the alternative text of a photo. */
 export function describe(photo) {
   return photo.alt_text || (photo.caption ? `Photo: ${photo.caption}` : `Photo by ${photo.author.display_name || photo.author.username}`);
 }
@@ -29,19 +29,19 @@ export function squareUrl(photo, side, density = devicePixelRatio) {
 /**
  * Return a frame with a photo in its own shape, for a feed or its own page.
  *
- * `renew()` answers the photo anew when its image does not come: addresses of private photos end after an hour,
- * and a page may be open for longer.
+ * `refetch()` fetches the photo again if its image cannot be loaded: the addresses of private photos expire after an
+ * hour, and a page may be open for longer.
  */
-export function photoFrame(photo, { eager = false, renew = null } = {}) {
+export function photoFrame(photo, { eager = false, refetch = null } = {}) {
   const ratio = photo.width / photo.height || 1;
-  const frame = h("div.frame", { style: { "aspect-ratio": String(Math.min(WIDEST, Math.max(TALLEST, ratio))) } });
-  return load(frame, photo, { pick: ({ urls }) => urls?.feed, eager, renew });
+  const frame = h("div.frame", { style: { "aspect-ratio": String(Math.min(MAX_RATIO, Math.max(MIN_RATIO, ratio))) } });
+  return load(frame, photo, { pick: ({ urls }) => urls?.feed, eager, refetch });
 }
 
-/** Return a frame that fills its container, the photo cropped to it; `renew` as for `photoFrame`. */
-export function squareFrame(photo, side, { renew = null } = {}) {
-  const pick = (now) => now.urls?.feed && squareUrl(now, side);
-  return load(h("div.frame.cover"), photo, { pick, eager: false, renew });
+/** Return a frame that fills its container, the photo cropped to it; `refetch` as for `photoFrame`. */
+export function squareFrame(photo, side, { refetch = null } = {}) {
+  const pick = (current) => current.urls?.feed && squareUrl(current, side);
+  return load(h("div.frame.cover"), photo, { pick, eager: false, refetch });
 }
 
 /** Return the counters that a publication carries, with their version. */
@@ -53,11 +53,11 @@ export function countersOf(data) {
   return fields;
 }
 
-function load(frame, photo, { pick, eager, renew }) {
+function load(frame, photo, { pick, eager, refetch }) {
   const url = pick(photo);
   const placeholder = thumbhashCanvas(photo.placeholder);
   if (!url) {
-    fill(frame, placeholder, missing(photo.state === "processing" ? "This photo is being prepared." : undefined));
+    fill(frame, placeholder, missing(photo.state === "processing" ? "This photo is being processed." : undefined));
     return frame;
   }
   const image = h("img", {
@@ -69,11 +69,11 @@ function load(frame, photo, { pick, eager, renew }) {
     draggable: "false",
   });
   image.addEventListener("load", () => frame.classList.add("loaded"));
-  let renewed = false;
+  let refetched = false;
   image.addEventListener("error", async () => {
-    const now = renew && !renewed ? await renew().catch(() => null) : null;
-    renewed = true;
-    if (now && pick(now)) image.src = pick(now);
+    const current = refetch && !refetched ? await refetch().catch(() => null) : null;
+    refetched = true;
+    if (current && pick(current)) image.src = pick(current);
     else image.replaceWith(missing());
   });
   image.src = url;

@@ -1,12 +1,12 @@
 /**
- * A list of photos that grows as the reader scrolls: pages by cursor, a skeleton while the first one loads,
- * a way to try again, and places for photos that arrive or go away meanwhile.
+ * A list of photos that grows as the user scrolls: pages by cursor, a skeleton while the first page loads, a button to
+ * try again after an error, and live insertions and removals.
  */
 
-import { blank, fill, h } from "./dom.js";
+import { emptyState, fill, h } from "./dom.js";
 
-/** Load the next page when its place is this near, in CSS pixels. */
-const AHEAD = "1400px";
+/** The next page is loaded when the end of the list is this close to the window. */
+const PRELOAD_DISTANCE = "1400px";
 
 export class PhotoList {
   #app;
@@ -21,7 +21,7 @@ export class PhotoList {
   element;
 
   /**
-   * `load(cursor)` answers `{items, next}`; `draw(photo, index)` returns `{element, leave}`; `empty()` returns what
+   * `load(cursor)` resolves to `{items, next}`; `draw(photo, index)` returns `{element, leave}`; `empty()` returns what
    * to show when there is nothing; `className` is "feed" or "grid".
    */
   constructor(app, { load, draw, empty, className }) {
@@ -31,7 +31,7 @@ export class PhotoList {
     this.#empty = empty;
     this.body = h(`div.${className}`);
     this.element = h("div", {}, this.body, this.#tail);
-    this.#observer = new IntersectionObserver(([entry]) => entry.isIntersecting && this.more(), { rootMargin: AHEAD });
+    this.#observer = new IntersectionObserver(([entry]) => entry.isIntersecting && this.more(), { rootMargin: PRELOAD_DISTANCE });
     this.#observer.observe(this.#tail);
     fill(this.#tail, skeleton(className));
   }
@@ -44,7 +44,7 @@ export class PhotoList {
     return this.#entries.has(id);
   }
 
-  /** Load the next page, unless one is on its way or the end is reached. */
+  /** Load the next page, unless one is being loaded or the end is reached. */
   async more() {
     if (this.#state === "busy" || this.#state === "done") return;
     this.#state = "busy";
@@ -56,16 +56,16 @@ export class PhotoList {
       this.#state = next ? "idle" : "done";
       fill(this.#tail);
       for (const photo of items) this.#add(photo, false);
-      this.#settle();
+      this.#updateTail();
     } catch (error) {
       if (this.#state === "left") return;
       this.#state = "failed";
       const again = h("button.button.plain", { type: "button", onclick: () => this.more() }, "Try again");
-      fill(this.#tail, blank("cloud", "The photos did not arrive", error.message, again));
+      fill(this.#tail, emptyState("cloud", "Could not load photos", error.message, again));
     }
   }
 
-  /** Put a photo that just arrived where it belongs by its id, newest first; does nothing if it stands here already. */
+  /** Insert a new photo in its place by id, newest first, unless the list has it already. */
   insert(photo) {
     if (this.has(photo.id)) return;
     if (this.size === 0) fill(this.#tail);
@@ -73,7 +73,7 @@ export class PhotoList {
     element.classList.add("arriving");
   }
 
-  /** Take a photo away. */
+  /** Remove a photo. */
   remove(id) {
     const entry = this.#entries.get(id);
     if (!entry) return;
@@ -82,25 +82,25 @@ export class PhotoList {
     entry.stop();
     entry.element.classList.add("leaving");
     setTimeout(() => entry.element.remove(), 320);
-    this.#settle();
+    this.#updateTail();
   }
 
-  /** Begin anew from the first page, the present photos staying until it has come. */
+  /** Load the list again from the first page; the current photos stay until that page has arrived. */
   async reload() {
     const { items, next } = await this.#load(null);
-    for (const id of [...this.#entries.keys()]) this.#forget(id);
+    for (const id of [...this.#entries.keys()]) this.#dispose(id);
     this.body.replaceChildren();
     this.#cursor = next;
     this.#state = next ? "idle" : "done";
     for (const photo of items) this.#add(photo, false);
     fill(this.#tail);
-    this.#settle();
+    this.#updateTail();
   }
 
   leave() {
     this.#state = "left";
     this.#observer.disconnect();
-    for (const id of [...this.#entries.keys()]) this.#forget(id);
+    for (const id of [...this.#entries.keys()]) this.#dispose(id);
   }
 
   #add(photo, byId) {
@@ -108,22 +108,22 @@ export class PhotoList {
     const entry = this.#draw(photo, this.size);
     entry.stop = this.#app.photos.watch(photo.id, (_fields, removed) => removed && this.remove(photo.id));
     this.#entries.set(photo.id, entry);
-    // Ids sort by time. Photos arrive in the order in which they became ready, which may be another.
+    // Ids are ordered by upload time, but photos arrive in the order in which their processing has finished.
     const older = byId ? [...this.body.children].find((other) => other.dataset.photo < photo.id) : null;
     this.body.insertBefore(entry.element, older ?? null);
     return entry;
   }
 
-  #forget(id) {
+  #dispose(id) {
     const { leave, stop } = this.#entries.get(id);
     this.#entries.delete(id);
     leave();
     stop();
   }
 
-  #settle() {
+  #updateTail() {
     if (this.#state === "done" && this.size === 0) fill(this.#tail, this.#empty());
-    // A short page may leave the tail in sight, of which the observer would not tell again.
+    // After a short page the tail may still be visible. The observer reports that only when it is added again.
     this.#observer.unobserve(this.#tail);
     this.#observer.observe(this.#tail);
   }
@@ -133,7 +133,7 @@ function skeleton(className) {
   if (className === "grid") return h("div.grid", { "aria-hidden": "true" }, Array.from({ length: 9 }, () => h("div.cell.skeleton")));
   const card = () => {
     const frame = h("div.frame.skeleton", { style: { "aspect-ratio": "4 / 3" } });
-    return h("div.card", {}, h("div.card-head", {}, h("span.avatar.skeleton"), h("div.who", {}, "\u00a0")), frame, h("div.card-text", {}, "\u00a0"));
+    return h("div.card", {}, h("div.card-head", {}, h("span.avatar.skeleton"), h("div.user-names", {}, "\u00a0")), frame, h("div.card-text", {}, "\u00a0"));
   };
   return h("div.feed", { "aria-hidden": "true" }, card(), card());
 }

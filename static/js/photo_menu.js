@@ -1,4 +1,4 @@
-/** The menu of a photo: copy its link; delete it, if it is one's own. */
+/** The menu of a photo: copy its link, and delete the user's own photo. */
 
 import { confirmDialog, h, icon } from "./dom.js";
 import { photoPath } from "./photo_image.js";
@@ -7,7 +7,7 @@ import { photoPath } from "./photo_image.js";
 export function photoMenu(app, photo) {
   const items = [["link", "Copy link", () => copyLink(app, photo)]];
   if (photo.author.id === app.session.id) items.push(["trash", "Delete photo", () => deletePhoto(app, photo), "danger"]);
-  return menu("More about this photo", items);
+  return menu("Photo options", items);
 }
 
 /** Return a button that opens a list of [icon, label, action, class?]. */
@@ -65,7 +65,7 @@ async function copyLink(app, photo) {
     await navigator.clipboard.writeText(address);
     app.toasts.show("Link copied", { iconName: "check" });
   } catch {
-    // Without a secure context there is no clipboard; the address can still be taken by hand.
+    // Without a secure context there is no clipboard; the user can copy the address from the toast.
     app.toasts.show(address);
   }
 }
@@ -73,7 +73,7 @@ async function copyLink(app, photo) {
 async function deletePhoto(app, photo) {
   const agreed = await confirmDialog({
     heading: "Delete this photo?",
-    text: "It disappears for everyone, with its likes and comments. This cannot be undone.",
+    text: "It will be removed for everyone, with its likes and comments. This cannot be undone.",
     action: "Delete",
   });
   if (!agreed) return;

@@ -1,11 +1,11 @@
-/** A photo's own page: the photo, its comments, and both kept up to date while it is open. */
+/** The page of one photo with its comments, kept up to date while it is open. */
 
-import { captionOf, cardHead, renewal } from "./card.js";
+import { captionOf, cardHead, photoFetcher } from "./card.js";
 import { Comments } from "./comments.js";
-import { blank, fill, h, icon, unseen } from "./dom.js";
-import { burst, Like, likeButton, onDoubleTap } from "./like.js";
-import { nameOf } from "./person.js";
+import { emptyState, fill, h, icon, visuallyHidden } from "./dom.js";
+import { Like, likeButton, onDoubleTap, showHeart } from "./like.js";
 import { countersOf, photoFrame } from "./photo_image.js";
+import { displayName } from "./user.js";
 
 /** Make the page at "/p/:id". */
 export function photoPage(app, { id }) {
@@ -37,59 +37,59 @@ class PhotoPage {
       if (!this.#left) this.#show(photo);
     } catch (error) {
       if (this.#left) return;
-      if (error.status === 404 || error.status === 400) this.#gone();
-      else fill(this.element, blank("cloud", "The photo did not arrive", error.message, this.#again()));
+      if (error.status === 404 || error.status === 400) this.#showNotFound();
+      else fill(this.element, emptyState("cloud", "Could not load the photo", error.message, this.#retryButton()));
     }
   }
 
-  #again() {
+  #retryButton() {
     return h("button.button.plain", { type: "button", onclick: () => this.#load() }, "Try again");
   }
 
-  #gone() {
-    fill(this.element, blank("image", "This photo is not here", "It was deleted, or is not shared with you.", h("a.button", { href: "/" }, "To the feed")));
+  #showNotFound() {
+    fill(this.element, emptyState("image", "Photo not available", "It was deleted, or you do not have access to it.", h("a.button", { href: "/" }, "Go to your feed")));
   }
 
   #show(photo) {
     const app = this.#app;
     const like = new Like(app, photo);
     const { button, update } = likeButton(photo, like);
-    const frame = photoFrame(photo, { eager: true, renew: renewal(app, photo) });
+    const frame = photoFrame(photo, { eager: true, refetch: photoFetcher(app, photo) });
     onDoubleTap(frame, () => {
       like.set(true);
-      burst(frame);
+      showHeart(frame);
     });
     const comments = new Comments(app, photo);
     const back = h("button.icon-button", { type: "button", "aria-label": "Back", onclick: () => app.router.back() }, icon("back"));
     fill(
       this.element,
-      h("div.page-head.slim", {}, back, h("h1.unseen", {}, `Photo by ${nameOf(photo.author)}`)),
+      h("div.page-head.slim", {}, back, h("h1.visually-hidden", {}, `Photo by ${displayName(photo.author)}`)),
       h(
         "article.photo-page",
         { data: { photo: photo.id } },
-        h("div.stage", {}, frame),
+        h("div.photo-area", {}, frame),
         h(
-          "div.talk",
+          "div.photo-details",
           {},
           cardHead(app, photo),
           h("div.card-text", {}, captionOf(photo)),
           comments.scroll,
-          h("div.card-actions", {}, button, app.session.id && unseen("Double tap the photo to like it")),
+          h("div.card-actions", {}, button, app.session.id && visuallyHidden("Double tap the photo to like it")),
           comments.form,
         ),
       ),
     );
-    app.router.setTitle(`Photo by ${nameOf(photo.author)}`);
-    this.#follow(photo, comments, update);
+    app.router.setTitle(`Photo by ${displayName(photo.author)}`);
+    this.#subscribe(photo, comments, update);
   }
 
-  #follow(photo, comments, update) {
+  #subscribe(photo, comments, update) {
     const { photos, live } = this.#app;
     this.#stops.push(
       photos.watch(photo.id, (fields, removed) => {
         Object.assign(photo, fields);
         update();
-        if (removed) this.#gone();
+        if (removed) this.#showNotFound();
       }),
       live.subscribe(`photo:${photo.id}`, {
         publication: (data) => {
@@ -98,13 +98,13 @@ class PhotoPage {
           if (data.comment_id) comments.remove(data.comment_id);
           if (data.type === "photo.removed") photos.remove(photo.id);
         },
-        resumed: () => this.#catchUp(comments),
+        resumed: () => this.#fetchMissed(comments),
       }),
     );
   }
 
-  /** Fetch what happened while there was no connection: a photo's channel has no memory. */
-  async #catchUp(comments) {
+  /** Fetch what was missed without a connection: a photo's channel keeps no history. */
+  async #fetchMissed(comments) {
     try {
       const { likes, comments: number, liked } = await this.#app.api.get(`/photos/${this.#id}`);
       this.#app.photos.patch(this.#id, { likes, comments: number, liked });

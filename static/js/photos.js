@@ -1,16 +1,16 @@
 /**
- * Keep every place that shows a photo in agreement.
+ * Distribute changes of photos to every place that shows them.
  *
- * The same photo may stand in a feed, in a grid and on its own page. Whoever learns something new about it
- * (an answer, a live publication, a tap) calls `patch` or `remove`; whoever shows it watches.
+ * The same photo may be shown in a feed, in a grid and on its own page. Code that learns of a change (a response, a live
+ * publication, a tap) calls `patch` or `remove`; code that shows a photo calls `watch`.
  */
 
 export class Photos {
   #watchers = new Map();
-  /** The greatest version of a photo's counters seen, as publications may overtake each other. */
+  /** The newest version of each photo's counters: publications may arrive out of order. */
   #versions = new Map();
 
-  /** Call `watcher(patch, removed)` on each change of a photo; returns a function that stops it. */
+  /** Call `watcher(fields, removed)` on each change of a photo; returns a function that stops it. */
   watch(id, watcher) {
     if (!this.#watchers.has(id)) this.#watchers.set(id, new Set());
     const watchers = this.#watchers.get(id);
@@ -21,7 +21,7 @@ export class Photos {
     };
   }
 
-  /** Tell that fields of a photo changed, e.g. `{likes: 3, liked: true}`; with a `version`, unless a newer one is known. */
+  /** Distribute changed fields, e.g. `{likes: 3, liked: true}`; a `version` that is not newer than the last is ignored. */
   patch(id, { version, ...fields }) {
     if (version !== undefined) {
       if (version <= (this.#versions.get(id) ?? -1)) return;
@@ -30,7 +30,7 @@ export class Photos {
     for (const watcher of [...(this.#watchers.get(id) ?? [])]) watcher(fields, false);
   }
 
-  /** Tell that a photo is gone. */
+  /** Distribute the removal of a photo. */
   remove(id) {
     for (const watcher of [...(this.#watchers.get(id) ?? [])]) watcher({}, true);
   }

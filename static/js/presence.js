@@ -1,57 +1,57 @@
-/** Whether a person is online, in words with a dot, kept true as long as the page listens. */
+/** Whether a user is online, as a text with a dot, kept up to date live. */
 
 import { fill, h } from "./dom.js";
-import { when } from "./time.js";
+import { timeElement } from "./time.js";
 
 export class PresenceLine {
   #app;
-  #person = null;
+  #user = null;
   #stop = null;
-  element = h("p.presence.quiet.small", { hidden: true });
+  element = h("p.presence.secondary.small", { hidden: true });
 
   constructor(app) {
     this.#app = app;
   }
 
-  /** Show what a profile tells, and from now on what is heard; nothing where it is not ours to know. */
-  watch(person) {
+  /** Show the presence of a user and follow its changes; shows nothing if the viewer may not see it. */
+  watch(user) {
     this.leave();
-    this.#person = person;
-    this.#show(person);
-    if (typeof person.online !== "boolean") return;
-    this.#stop = this.#app.live.subscribe(`presence:${person.id}`, {
+    this.#user = user;
+    this.#show(user);
+    if (typeof user.online !== "boolean") return;
+    this.#stop = this.#app.live.subscribe(`presence:${user.id}`, {
       subscribed: (data) => this.#show(data),
       publication: (data) => data.type === "presence" && this.#show(data),
-      resumed: () => this.renew(),
+      resumed: () => this.refresh(),
       failed: () => this.#show({}),
     });
   }
 
-  /** Ask anew: something may have been missed, or whether we may know has changed. */
-  async renew() {
-    if (!this.#person) return;
-    const { id } = this.#person;
+  /** Fetch the presence again: changes may have been missed, or the viewer's permission may have changed. */
+  async refresh() {
+    if (!this.#user) return;
+    const { id } = this.#user;
     try {
-      const person = await this.#app.api.get(`/users/${id}`);
-      if (this.#person?.id !== id) return;
-      if (this.#stop && typeof person.online === "boolean") this.#show(person);
-      else this.watch(person);
+      const user = await this.#app.api.get(`/users/${id}`);
+      if (this.#user?.id !== id) return;
+      if (this.#stop && typeof user.online === "boolean") this.#show(user);
+      else this.watch(user);
     } catch {
-      this.#show({}); // the next change is told all the same
+      this.#show({}); // The next change is still delivered.
     }
   }
 
-  /** Listen no more. */
+  /** Stop following. */
   leave() {
     this.#stop?.();
     this.#stop = null;
-    this.#person = null;
+    this.#user = null;
   }
 
   #show({ online, last_seen: lastSeen }) {
     this.element.hidden = !online && !lastSeen;
     this.element.classList.toggle("online", online === true);
     if (online) fill(this.element, h("span.dot", { "aria-hidden": "true" }), "Online");
-    else fill(this.element, lastSeen && ["Last seen ", when(lastSeen, { inSentence: true })]);
+    else fill(this.element, lastSeen && ["Last seen ", timeElement(lastSeen, { inSentence: true })]);
   }
 }

@@ -1,13 +1,13 @@
-/** A person's profile: who they are, follow, and their photos as a grid. */
+/** The profile of a user, with their photos as a grid. */
 
 import { photoCell } from "./card.js";
-import { append, blank, confirmDialog, fill, h, icon } from "./dom.js";
+import { append, confirmDialog, emptyState, fill, h, icon } from "./dom.js";
 import { followButton } from "./follow.js";
 import { count } from "./like.js";
-import { avatar, nameOf } from "./person.js";
 import { PhotoList } from "./photo_list.js";
 import { menu } from "./photo_menu.js";
 import { PresenceLine } from "./presence.js";
+import { avatar, displayName } from "./user.js";
 
 /** Make the page at "/u/:username". */
 export function profilePage(app, { username }) {
@@ -18,7 +18,7 @@ export function profilePage(app, { username }) {
 class ProfilePage {
   #app;
   #username;
-  #person = null;
+  #user = null;
   #list = null;
   #presence;
   #stops = [];
@@ -41,90 +41,90 @@ class ProfilePage {
 
   async #load() {
     try {
-      this.#person = await this.#app.api.get(`/users/${encodeURIComponent(this.#username)}`);
+      this.#user = await this.#app.api.get(`/users/${encodeURIComponent(this.#username)}`);
       if (!this.#left) this.#show();
     } catch (error) {
       if (this.#left) return;
       const missing = error.status === 404;
       fill(
         this.element,
-        blank(missing ? "people" : "cloud", missing ? "Nobody here" : "The profile did not arrive", missing ? `There is no @${this.#username}, or not for you.` : error.message),
+        emptyState(missing ? "people" : "cloud", missing ? "Profile not found" : "Could not load the profile", missing ? `@${this.#username} does not exist, or is not visible to you.` : error.message),
       );
     }
   }
 
   #show() {
-    const person = this.#person;
-    const own = person.id === this.#app.session.id;
+    const user = this.#user;
+    const own = user.id === this.#app.session.id;
     this.#list?.leave();
     this.#list = new PhotoList(this.#app, {
       className: "grid",
-      load: (cursor) => this.#app.api.get(`/users/${person.id}/photos`, { cursor, limit: 30 }),
+      load: (cursor) => this.#app.api.get(`/users/${user.id}/photos`, { cursor, limit: 30 }),
       draw: (photo) => photoCell(this.#app, photo),
       empty: () => this.#empty(own),
     });
-    fill(this.element, this.#head(own), this.#mayLook(own) ? this.#list.element : locked());
-    this.#app.router.setTitle(nameOf(person));
-    if (!own) this.#presence.watch(person);
+    fill(this.element, this.#head(own), this.#canSeePhotos(own) ? this.#list.element : privateAccount());
+    this.#app.router.setTitle(displayName(user));
+    if (!own) this.#presence.watch(user);
     if (!own || this.#stops.length > 0) {
-      this.#watch(person, own);
+      this.#watch(user, own);
       return;
     }
-    this.#watch(person, own);
+    this.#watch(user, own);
     this.#stops.push(this.#app.uploads.onReady((photo) => this.#list.insert(photo)));
   }
 
-  #watch(person, own) {
+  #watch(user, own) {
     if (own || this.#stops.length > 0) return;
-    const heard = (data) => data.type === "photo.new" && this.#list.insert(data.photo);
-    this.#stops.push(this.#app.live.subscribe(`user:${person.id}`, { publication: heard }));
+    const received = (data) => data.type === "photo.new" && this.#list.insert(data.photo);
+    this.#stops.push(this.#app.live.subscribe(`user:${user.id}`, { publication: received }));
   }
 
-  #mayLook(own) {
-    return own || !this.#person.private || this.#person.relation?.following;
+  #canSeePhotos(own) {
+    return own || !this.#user.private || this.#user.relation?.following;
   }
 
   #head(own) {
-    const person = this.#person;
-    const figures = h("p.figures");
-    const drawFigures = () =>
+    const user = this.#user;
+    const stats = h("p.stats");
+    const drawStats = () =>
       fill(
-        figures,
-        figure(person.photos, "photo", "photos"),
-        h("a", { href: `/u/${encodeURIComponent(person.username)}/followers` }, figure(person.followers, "follower", "followers")),
-        h("a", { href: `/u/${encodeURIComponent(person.username)}/following` }, figure(person.following, "following", "following")),
+        stats,
+        stat(user.photos, "photo", "photos"),
+        h("a", { href: `/u/${encodeURIComponent(user.username)}/followers` }, stat(user.followers, "follower", "followers")),
+        h("a", { href: `/u/${encodeURIComponent(user.username)}/following` }, stat(user.following, "following", "following")),
       );
-    drawFigures();
+    drawStats();
     const buttons = h("div.buttons");
     if (own) {
       append(buttons, [h("a.button.plain", { href: "/settings" }, icon("gear"), "Edit profile")]);
     } else if (this.#app.session.user) {
-      const follow = followButton(this.#app, person, (relation) => {
-        person.followers += Number(relation.following) - Number(person.relation.following);
-        person.relation = { ...relation };
-        drawFigures();
-      }, () => this.#presence.renew());
+      const follow = followButton(this.#app, user, (relation) => {
+        user.followers += Number(relation.following) - Number(user.relation.following);
+        user.relation = { ...relation };
+        drawStats();
+      }, () => this.#presence.refresh());
       append(buttons, [follow, this.#menu()]);
     }
     return h(
       "header.profile-head",
       {},
-      avatar(person, "huge"),
+      avatar(user, "huge"),
       h(
         "div.title",
         {},
-        h("h1", {}, nameOf(person)),
-        h("p.quiet", {}, `@${person.username}`, person.private && " · private", person.relation?.followed_by && h("span.follows-you", {}, "follows you")),
+        h("h1", {}, displayName(user)),
+        h("p.secondary", {}, `@${user.username}`, user.private && " · private", user.relation?.followed_by && h("span.follows-you", {}, "follows you")),
         this.#presence.element,
       ),
       buttons,
-      figures,
-      person.bio && h("p.bio", {}, person.bio),
+      stats,
+      user.bio && h("p.bio", {}, user.bio),
     );
   }
 
   #menu() {
-    const { relation, id, username } = this.#person;
+    const { relation, id, username } = this.#user;
     const change = async (method, what, text) => {
       try {
         await this.#app.api[method](`/users/${id}/${what}`);
@@ -137,14 +137,14 @@ class ProfilePage {
     const block = async () => {
       const agreed = await confirmDialog({
         heading: `Block @${username}?`,
-        text: "You no longer see each other’s photos, and follow each other no more.",
+        text: "You will no longer see each other’s photos or follow each other.",
         action: "Block",
       });
       if (agreed) await change("put", "block", `@${username} is blocked`);
     };
-    return menu("More about this person", [
+    return menu("Profile options", [
       relation.muting
-        ? ["mute", "Unmute", () => change("delete", "mute", `@${username} is heard again`)]
+        ? ["mute", "Unmute", () => change("delete", "mute", `@${username} is no longer muted`)]
         : ["mute", "Mute", () => change("put", "mute", `@${username} is muted`)],
       relation.blocking
         ? ["block", "Unblock", () => change("delete", "block", `@${username} is no longer blocked`)]
@@ -153,15 +153,15 @@ class ProfilePage {
   }
 
   #empty(own) {
-    if (!own) return blank("image", "No photos yet", `When ${nameOf(this.#person)} shares one, it appears here.`);
-    return blank("image", "Share your first photo", "It reaches everyone who follows you at once.", h("a.button", { href: "/new" }, "Choose a photo"));
+    if (!own) return emptyState("image", "No photos yet", `Photos that ${displayName(this.#user)} shares appear here.`);
+    return emptyState("image", "Share your first photo", "Your followers see it at once.", h("a.button", { href: "/new" }, "Choose a photo"));
   }
 }
 
-function figure(number, one, many) {
-  return h("span", {}, h("b", {}, count(number)), " ", h("span.quiet", {}, number === 1 ? one : many));
+function stat(number, one, many) {
+  return h("span", {}, h("b", {}, count(number)), " ", h("span.secondary", {}, number === 1 ? one : many));
 }
 
-function locked() {
-  return blank("lock", "This account is private", "Follow to see its photos, once the request is accepted.");
+function privateAccount() {
+  return emptyState("lock", "This account is private", "Send a follow request. You see the photos once it is accepted.");
 }

@@ -1,15 +1,15 @@
 /**
- * Client-side routes over the History API.
+ * Client-side routing with the History API.
  *
  * A page is a function `(app, params) => {element, title, wide?, keep?, leave?()}`. A page with `keep` stays alive
- * for a while after it was left, so that going back finds it as it was, at the same place.
+ * for a while after the user has left it, so that going back shows it unchanged and at the same scroll position.
  */
 
-/** So many left pages are kept alive. */
-const KEPT = 4;
-const MINE_ELSEWHERE = /^\/(api|media|static|docs|graphql|metrics|healthz|readyz)(\/|$)/;
+/** Pages kept alive after the user has left them. */
+const MAX_KEPT_PAGES = 4;
+const SERVER_PATHS = /^\/(api|media|static|docs|graphql|metrics|healthz|readyz)(\/|$)/;
 
-/** Return the parameters of a path that fits a pattern such as "/u/:username", or null. */
+/** Return the parameters of a path that matches a pattern such as "/u/:username", or null. */
 export function match(pattern, path) {
   const names = pattern.split("/");
   const values = path.replace(/(.)\/$/, "$1").split("/");
@@ -33,10 +33,10 @@ export class Router extends EventTarget {
   #outlet;
   #open;
   #current = null;
-  /** Kept pages by the key of their history entry, the longest unused first. */
+  /** Kept pages by the key of their history entry, the least recently used first. */
   #kept = new Map();
 
-  /** `routes` is a list of [pattern, page]; `open(page, params)` makes one, or returns a path to go to instead. */
+  /** `routes` is a list of [pattern, page]; `open(page, params)` creates a page, or returns a path to redirect to. */
   constructor({ routes, outlet, open }) {
     super();
     this.#routes = routes;
@@ -56,21 +56,21 @@ export class Router extends EventTarget {
     this.#show();
   }
 
-  /** Go to a path; `replace` leaves no way back to the present one. */
+  /** Go to a path; `replace` replaces the current history entry. */
   go(path, { replace = false } = {}) {
-    // `inside` says that the entry before this one is a page of ours, too.
+    // `inside` shows that the previous entry is also a page of this application.
     if (replace) history.replaceState({ key: newKey(), inside: history.state?.inside }, "", path);
     else history.pushState({ key: newKey(), inside: true }, "", path);
     this.#show();
   }
 
-  /** Go back, or to `fallback` when this is where the visit began. */
+  /** Go back, or to `fallback` if this is the first page of the visit. */
   back(fallback = "/") {
     if (history.state?.inside) history.back();
     else this.go(fallback, { replace: true });
   }
 
-  /** Forget every kept page and show the present path anew, e.g. for another person. */
+  /** Drop every kept page and show the current path again, e.g. for another user. */
   reset() {
     this.#leave(false);
     for (const page of this.#kept.values()) page.leave?.();
@@ -82,11 +82,11 @@ export class Router extends EventTarget {
     const link = event.target.closest?.("a[href]");
     if (!link || event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey) return;
     if (link.target || link.hasAttribute("download") || link.origin !== location.origin) return;
-    if (MINE_ELSEWHERE.test(link.pathname) || link.hash) return;
+    if (SERVER_PATHS.test(link.pathname) || link.hash) return;
     event.preventDefault();
     if (link.pathname + link.search === location.pathname + location.search) {
       scrollTo({ top: 0, behavior: "smooth" });
-      this.dispatchEvent(new Event("again"));
+      this.dispatchEvent(new Event("clicked-again"));
     } else {
       this.go(link.pathname + link.search);
     }
@@ -97,7 +97,7 @@ export class Router extends EventTarget {
     const key = history.state?.key ?? newKey();
     const kept = this.#kept.get(key);
     this.#kept.delete(key);
-    const page = kept ?? this.#make();
+    const page = kept ?? this.#create();
     if (typeof page === "string") {
       this.go(page, { replace: true });
       return;
@@ -112,15 +112,15 @@ export class Router extends EventTarget {
     this.dispatchEvent(new Event("shown"));
   }
 
-  /** Name the page in the window's title, e.g. once its photo has come. */
+  /** Set the title of the page, e.g. when its photo has loaded. */
   setTitle(title) {
     if (this.#current) this.#current.title = title;
     document.title = title ? `${title} · PicShare` : "PicShare";
-    // A page that had to load its heading has the focus nowhere until then.
+    // A page that had to load its heading first has no focus until now.
     if (this.#current && document.activeElement === document.body) this.#focusStart(this.#current.element);
   }
 
-  #make() {
+  #create() {
     for (const [pattern, page] of this.#routes) {
       const params = match(pattern, location.pathname);
       if (params) return this.#open(page, params);
@@ -138,14 +138,14 @@ export class Router extends EventTarget {
     }
     page.scrollY = scrollY;
     this.#kept.set(page.key, page);
-    if (this.#kept.size > KEPT) {
+    if (this.#kept.size > MAX_KEPT_PAGES) {
       const [oldest, forgotten] = this.#kept.entries().next().value;
       this.#kept.delete(oldest);
       forgotten.leave?.();
     }
   }
 
-  /** Begin at the heading of the new page, or its first field, not where the old link was. */
+  /** Focus the heading of the new page or its first field, so that keyboard and screen reader start there. */
   #focusStart(element) {
     const first = element.querySelector("[data-focus]") ?? element.querySelector("h1");
     if (!first) return;

@@ -1,7 +1,7 @@
-/** Who is signed in, and how that begins and ends: in this tab, or in another one of the same browser. */
+/** The session of the signed-in user, shared by all tabs of the browser. */
 
-/** Where tabs read who is signed in. */
-const PERSON_KEY = "picshare.person";
+/** The key in localStorage by which tabs share the id of the signed-in user. */
+const USER_KEY = "picshare.user";
 
 export class Session extends EventTarget {
   #api;
@@ -13,7 +13,7 @@ export class Session extends EventTarget {
     this.#api = api;
     api.onSignedOut = () => this.#change(null);
     addEventListener("storage", ({ key, newValue }) => {
-      if (key === PERSON_KEY && newValue !== this.id) this.check().catch(() => {}); // the next request will tell
+      if (key === USER_KEY && newValue !== this.id) this.check().catch(() => {}); // The next request fails and shows the error.
     });
   }
 
@@ -21,32 +21,32 @@ export class Session extends EventTarget {
     return this.user?.id ?? null;
   }
 
-  /** Find out who is signed in; leaves `user` null when nobody is. */
+  /** Load the signed-in user; `user` stays null without a session. */
   async start() {
     if (!this.#api.hasSession()) return;
-    this.#api.adoptSession();
+    this.#api.bindToSession();
     try {
-      this.#take(await this.#api.get("/users/me"));
+      this.#setUser(await this.#api.get("/users/me"));
     } catch (error) {
       if (error.status !== 401) throw error;
     }
   }
 
-  /** Find out whether the session still stands, and whose it is; if that has changed, everybody is told. */
+  /** Check whether the session still exists and belongs to the same user; dispatches "change" if it does not. */
   async check() {
     const user = this.#api.hasSession() ? await this.#api.get("/users/me") : null;
-    this.#api.adoptSession();
+    this.#api.bindToSession();
     if (user?.id !== this.user?.id) this.#change(user);
   }
 
   async signIn(username, password) {
-    await this.#begin("/tokens", { username, password });
+    await this.#startSession("/tokens", { username, password });
   }
 
   async signUp({ username, email, password, displayName }) {
     const body = { username, email, password };
     if (displayName) body.display_name = displayName;
-    await this.#begin("/users", body);
+    await this.#startSession("/users", body);
   }
 
   /** End the session here and on the server. */
@@ -59,28 +59,28 @@ export class Session extends EventTarget {
     this.#change(null);
   }
 
-  /** Take over what an edit of one's own account answered. */
+  /** Replace the user with the response to an edit of the account. */
   update(user) {
     this.#change(user);
   }
 
-  async #begin(path, body) {
-    // The browser keeps the tokens as HttpOnly cookies, out of the reach of scripts.
-    const answer = await this.#api.post(path, { ...body, cookie: true }, { anonymous: true });
-    this.#api.noteExpiry(answer);
-    this.#api.adoptSession();
-    this.#change(answer.user ?? (await this.#api.get("/users/me")));
+  async #startSession(path, body) {
+    // The browser keeps the tokens in HttpOnly cookies, which scripts cannot read.
+    const response = await this.#api.post(path, { ...body, cookie: true }, { anonymous: true });
+    this.#api.recordExpiry(response);
+    this.#api.bindToSession();
+    this.#change(response.user ?? (await this.#api.get("/users/me")));
   }
 
   #change(user) {
     const before = this.id;
-    this.#take(user);
+    this.#setUser(user);
     this.dispatchEvent(new CustomEvent("change", { detail: { before, now: this.id } }));
   }
 
-  #take(user) {
+  #setUser(user) {
     this.user = user;
-    if (user) localStorage.setItem(PERSON_KEY, user.id);
-    else localStorage.removeItem(PERSON_KEY);
+    if (user) localStorage.setItem(USER_KEY, user.id);
+    else localStorage.removeItem(USER_KEY);
   }
 }

@@ -1,4 +1,4 @@
-/** Settings: name, bio, who sees the photos and whether one is here, and signing out. */
+/** Settings: name, bio, privacy of photos and presence, and signing out. */
 
 import { h, icon } from "./dom.js";
 import { checkbox, field, form } from "./form.js";
@@ -12,24 +12,24 @@ export function settingsPage(app) {
   const isPrivate = checkbox(
     "private",
     "Private account",
-    "Only people whose request you accept see your photos.",
+    "Only followers you accept can see your photos.",
     user.private,
   );
-  const isShown = checkbox(
+  const showsPresence = checkbox(
     "presence",
     "Show when you are online",
-    "People who follow you see whether you are here, and when you last were.",
+    "Your followers can see whether you are online, and when you last were.",
     user.presence === "followers",
   );
   const sheet = form({
-    inputs: [name, bio, isPrivate, isShown],
+    inputs: [name, bio, isPrivate, showsPresence],
     action: "Save",
     submit: async () => {
       const body = {
         display_name: name.input.value.trim(),
         bio: bio.input.value.trim(),
         private: isPrivate.input.checked,
-        presence: isShown.input.checked ? "followers" : "nobody",
+        presence: showsPresence.input.checked ? "followers" : "nobody",
       };
       app.session.update(await app.api.patch("/users/me", body));
       app.toasts.show("Saved", { iconName: "check" });
@@ -49,12 +49,12 @@ export function settingsPage(app) {
     h(
       "div.settings",
       {},
-      h("section", {}, h("h2.unseen", {}, "Profile"), sheet),
+      h("section", {}, h("h2.visually-hidden", {}, "Profile"), sheet),
       h(
         "section",
         {},
         h("h2", {}, "Session"),
-        h("p.quiet", {}, `Signed in as @${user.username}.`),
+        h("p.secondary", {}, `Signed in as @${user.username}.`),
         h("div", {}, h("button.button.plain", { type: "button", onclick: signOut }, icon("out"), "Sign out")),
       ),
     ),

@@ -1,24 +1,24 @@
-/** The frame around every page: navigation with the badge, the state of the live connection, the uploads. */
+/** The frame around every page: navigation with the badge, the connection status, the uploads. */
 
-import { ConnectionSign } from "./connection_sign.js";
+import { ConnectionStatus } from "./connection_status.js";
 import { fill, h, icon } from "./dom.js";
-import { avatar, profilePath } from "./person.js";
+import { avatar, profilePath } from "./user.js";
 
 export class Shell {
   #app;
   #badge = h("span.badge", { hidden: true });
   #links = new Map();
-  #signs;
+  #connectionStatus;
   main = h("main", { id: "main", tabindex: "-1" });
   element = h("div.shell");
 
   constructor(app) {
     this.#app = app;
-    app.notices.addEventListener("count", ({ detail }) => this.#count(detail));
-    this.#signs = { bar: new ConnectionSign(app.live), rail: new ConnectionSign(app.live) };
+    app.notificationCenter.addEventListener("count", ({ detail }) => this.#setCount(detail));
+    this.#connectionStatus = { bar: new ConnectionStatus(app.live), sidebar: new ConnectionStatus(app.live) };
   }
 
-  /** Draw the frame for the signed-in person, or only the page when `bare`. */
+  /** Draw the frame for the signed-in user; `bare` draws only the page. */
   draw({ bare }) {
     this.#links.clear();
     this.element.classList.toggle("shell", !bare);
@@ -27,12 +27,12 @@ export class Shell {
       return;
     }
     fill(this.element, this.#topbar(), this.#nav(), this.#app.uploads.element, this.main);
-    this.#count(this.#app.notices.unseen);
-    this.mark();
+    this.#setCount(this.#app.notificationCenter.unseenCount);
+    this.markCurrentLink();
   }
 
-  /** Mark the link of the present page. */
-  mark() {
+  /** Mark the link of the current page. */
+  markCurrentLink() {
     for (const [path, link] of this.#links) {
       if (path === location.pathname) link.setAttribute("aria-current", "page");
       else link.removeAttribute("aria-current");
@@ -40,10 +40,10 @@ export class Shell {
   }
 
   #topbar() {
-    return h("header.topbar", {}, this.#wordmark(), this.#signs.bar.element);
+    return h("header.topbar", {}, this.#wordmarkCurrentLink(), this.#connectionStatus.bar.element);
   }
 
-  #wordmark() {
+  #wordmarkCurrentLink() {
     return h("a.wordmark", { href: "/" }, h("img", { src: "/static/icons/picshare.svg", alt: "", width: 30, height: 30 }), h("span", {}, "PicShare"));
   }
 
@@ -56,24 +56,24 @@ export class Shell {
       ["/notifications", [icon("bell"), this.#badge], "Notifications"],
       [profilePath(user), avatar(user, "tiny"), "Profile"],
     ];
-    const items = entries.map(([path, sign, label]) => {
-      const [first, ...rest] = [sign].flat();
+    const items = entries.map(([path, symbol, label]) => {
+      const [first, ...rest] = [symbol].flat();
       const link = h("a", { href: path }, first, h("span.label", {}, label), rest);
       this.#links.set(path, link);
       return h("li", {}, link);
     });
-    const settings = h("a.quiet", { href: "/settings" }, "Settings");
+    const settings = h("a.secondary", { href: "/settings" }, "Settings");
     return h(
       "nav.nav",
       { "aria-label": "Main" },
-      this.#wordmark(),
+      this.#wordmarkCurrentLink(),
       h("ul", {}, items),
-      h("div.nav-foot.small", {}, this.#signs.rail.element, settings),
+      h("div.nav-foot.small", {}, this.#connectionStatus.sidebar.element, settings),
     );
   }
 
-  #count(unseen) {
+  #setCount(unseen) {
     this.#badge.hidden = unseen === 0;
-    fill(this.#badge, unseen > 99 ? "99+" : String(unseen), h("span.unseen", {}, " new"));
+    fill(this.#badge, unseen > 99 ? "99+" : String(unseen), h("span.visually-hidden", {}, " new"));
   }
 }

@@ -1,5 +1,5 @@
 /**
- * Decode thumbhashes: some 25 bytes that hold a blurred picture (format: https://evanw.github.io/thumbhash/).
+ * Decode thumbhashes: about 25 bytes that encode a blurred picture (format: https://evanw.github.io/thumbhash/).
  *
  * A thumbhash is a cosine transform of the picture's luminance (L) and its yellow-blue (P) and red-green (Q)
  * differences. Each channel has a constant term in the header, a scale, and coefficients of four bits each, of
@@ -55,7 +55,7 @@ export function thumbhashCanvas(base64) {
     canvas.getContext("2d").putImageData(new ImageData(rgba, width, height), 0, 0);
     return canvas;
   } catch {
-    // A placeholder that cannot be drawn leaves a plain surface; the photo itself comes anyway.
+    // Without a placeholder the frame stays plain until the photo has loaded.
     return null;
   }
 }
@@ -78,13 +78,13 @@ function readHeader(bytes) {
   };
 }
 
-/** Return a reader that takes one channel after the other: a list of [column, row, value]. */
+/** Return a function that reads one channel after the other: a list of [column, row, value]. */
 function coefficientReader(bytes, start) {
   let index = 0;
   return (columns, rows, scale) => {
     const terms = [];
     for (let row = 0; row < rows; row++) {
-      // The constant term (0, 0) stands in the header; the triangle ends where column/columns + row/rows reaches 1.
+      // The constant term (0, 0) is in the header; the triangle ends where column/columns + row/rows reaches 1.
       for (let column = row === 0 ? 1 : 0; column * rows < columns * (rows - row); column++) {
         const nibble = (bytes[start + (index >> 1)] >> ((index & 1) * 4)) & 15;
         terms.push([column, row, (nibble / 7.5 - 1) * scale]);

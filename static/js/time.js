@@ -1,4 +1,4 @@
-/** Say when something happened, in the reader's language, and keep saying it right as time passes. */
+/** Relative times in the user's language, updated as time passes. */
 
 import { h } from "./dom.js";
 
@@ -7,8 +7,8 @@ const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 const WEEK = 7 * DAY;
 
-/** Return a short text for a moment: "now", "5 min", "3 h", "2 d", then the date. Both in milliseconds. */
-export function ago(moment, now = Date.now(), locale = undefined) {
+/** Return a short text for a time: "now", "5 min", "3 h", "2 d", then the date. Both in milliseconds. */
+export function relativeTime(moment, now = Date.now(), locale = undefined) {
   const seconds = Math.max(0, Math.round((now - moment) / 1000));
   if (seconds < 45) return "now";
   if (seconds < HOUR) return `${Math.max(1, Math.round(seconds / MINUTE))} min`;
@@ -21,30 +21,30 @@ export function ago(moment, now = Date.now(), locale = undefined) {
 }
 
 /** Return the same as the end of a sentence: "just now", "5 min ago", "3 h ago", "2 d ago", "on 3 May". */
-export function since(moment, now = Date.now(), locale = undefined) {
-  const text = ago(moment, now, locale);
+export function relativeTimePhrase(moment, now = Date.now(), locale = undefined) {
+  const text = relativeTime(moment, now, locale);
   if (text === "now") return "just now";
   return Math.round((now - moment) / 1000) < WEEK ? `${text} ago` : `on ${text}`;
 }
 
 /**
- * Return a `<time>` element for an RFC 3339 text; hovering shows the full date. `inSentence` makes it the end of one.
+ * Return a `<time>` element for an RFC 3339 text; hovering shows the full date. `inSentence` gives the end of a sentence.
  */
-export function when(text, { inSentence = false } = {}) {
+export function timeElement(text, { inSentence = false } = {}) {
   const moment = Date.parse(text);
   const full = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "short" }).format(moment);
-  const words = inSentence ? since(moment) : ago(moment);
-  return h("time", { datetime: text, title: full, data: inSentence ? { sentence: "" } : {} }, words);
+  const label = inSentence ? relativeTimePhrase(moment) : relativeTime(moment);
+  return h("time", { datetime: text, title: full, data: inSentence ? { sentence: "" } : {} }, label);
 }
 
-/** Renew every `<time>` below `root` each half minute; returns a function that stops it. */
-export function keepTimesFresh(root = document) {
-  const renew = () => {
+/** Update every `<time>` below `root` each half minute; returns a function that stops it. */
+export function keepTimesUpdated(root = document) {
+  const update = () => {
     for (const element of root.querySelectorAll("time[datetime]")) {
-      const text = ("sentence" in element.dataset ? since : ago)(Date.parse(element.dateTime));
+      const text = ("sentence" in element.dataset ? relativeTimePhrase : relativeTime)(Date.parse(element.dateTime));
       if (element.textContent !== text) element.textContent = text;
     }
   };
-  const timer = setInterval(renew, 30_000);
+  const timer = setInterval(update, 30_000);
   return () => clearInterval(timer);
 }

@@ -1,36 +1,36 @@
-/** Short messages that pass: said aloud by screen readers, gone after a few seconds. */
+/** Toasts: short messages that disappear after a few seconds and are announced by screen readers. */
 
-import { fill, h, icon, sentence } from "./dom.js";
+import { fill, h, icon, asSentence } from "./dom.js";
 
-/** Milliseconds that a message stays. */
-const STAYS = 6000;
-const AT_ONCE = 3;
+/** A message is shown for this long. */
+const DURATION_MS = 6000;
+const MAX_TOASTS = 3;
 
 export class Toasts {
   element = h("div.toasts", { role: "status", "aria-live": "polite" });
 
-  /** Show a message; `href` makes it a link, `iconName` puts a sign before it. */
+  /** Show a message; `href` makes it a link, `iconName` puts an icon before it. */
   show(text, { href = null, iconName = null } = {}) {
     const toast = h("div.toast");
     const dismiss = h("button.icon-button", { type: "button", "aria-label": "Dismiss", onclick: () => this.#leave(toast) }, icon("close"));
     fill(toast, iconName && icon(iconName), href ? h("a", { href, onclick: () => this.#leave(toast) }, text) : h("span", {}, text), dismiss);
-    while (this.element.childElementCount >= AT_ONCE) this.element.firstElementChild.remove();
+    while (this.element.childElementCount >= MAX_TOASTS) this.element.firstElementChild.remove();
     this.element.append(toast);
-    let timer = setTimeout(() => this.#leave(toast), STAYS);
+    let timer = setTimeout(() => this.#leave(toast), DURATION_MS);
     toast.addEventListener("pointerenter", () => clearTimeout(timer));
     toast.addEventListener("pointerleave", () => {
-      timer = setTimeout(() => this.#leave(toast), STAYS / 2);
+      timer = setTimeout(() => this.#leave(toast), DURATION_MS / 2);
     });
   }
 
-  /** Take away every message that leads to a path, once the reader is there. */
+  /** Remove every message that links to a path. */
   clear(href) {
     for (const link of this.element.querySelectorAll("a")) if (link.getAttribute("href") === href) this.#leave(link.closest(".toast"));
   }
 
-  /** Show why something failed. */
+  /** Show an error. */
   error(error) {
-    this.show(sentence(error.message));
+    this.show(asSentence(error.message));
   }
 
   #leave(toast) {

@@ -1,38 +1,38 @@
-/** The page where a photo is chosen, described and shared. */
+/** The page to choose, describe and share a photo. */
 
 import { fill, h, icon } from "./dom.js";
 import { field, form } from "./form.js";
 
 const TYPES = ["image/jpeg", "image/png"];
-/** Largest file in bytes; the server says the same. */
-const LARGEST = 10_000_000;
+/** The largest file in bytes; the server has the same limit. */
+const MAX_BYTES = 10_000_000;
 
 /** Make the page at "/new". */
 export function uploadPage(app) {
-  const page = new SharePage(app);
+  const page = new UploadPage(app);
   return { title: "New photo", element: page.element, wide: true, leave: () => page.leave() };
 }
 
-/** Return why a file cannot be shared, or null. */
-export function objection(file) {
-  if (!TYPES.includes(file.type)) return "PicShare takes JPEG and PNG photos.";
+/** Return the reason why a file cannot be shared, or null. */
+export function fileError(file) {
+  if (!TYPES.includes(file.type)) return "Choose a JPEG or PNG photo.";
   if (file.size === 0) return "This file is empty.";
-  if (file.size > LARGEST) return `This photo has ${(file.size / 1e6).toFixed(1)} MB; at most 10 MB can be shared.`;
+  if (file.size > MAX_BYTES) return `This photo has ${(file.size / 1e6).toFixed(1)} MB. The maximum is 10 MB.`;
   return null;
 }
 
-/** Return tags from what a person typed: "#Sea, night sky" is sea, night and sky; each once. */
-export function tagsOf(text) {
+/** Return the tags in a text, each once: "#Sea, night sky" gives sea, night and sky. */
+export function parseTags(text) {
   const words = text.split(/[\s,]+/).map((word) => word.replace(/^#+/, "").toLowerCase());
   return [...new Set(words.filter(Boolean))];
 }
 
-class SharePage {
+class UploadPage {
   #app;
   #file = null;
   #preview = null;
   #body = h("div.share");
-  #complaint = h("p.form-error", { role: "alert", hidden: true });
+  #error = h("p.form-error", { role: "alert", hidden: true });
 
   constructor(app) {
     this.#app = app;
@@ -45,16 +45,16 @@ class SharePage {
 
   leave() {
     this.#app.removeEventListener("dropped", this.#onDropped);
-    this.#forget();
+    this.#releasePreview();
   }
 
-  /** Take a file, or say why not. */
+  /** Choose a file, or show why it cannot be shared. */
   choose(file) {
-    const problem = objection(file);
-    this.#complaint.textContent = problem ?? "";
-    this.#complaint.hidden = !problem;
+    const problem = fileError(file);
+    this.#error.textContent = problem ?? "";
+    this.#error.hidden = !problem;
     if (problem) return;
-    this.#forget();
+    this.#releasePreview();
     this.#file = file;
     this.#preview = URL.createObjectURL(file);
     this.#showForm();
@@ -78,16 +78,16 @@ class SharePage {
         icon("image"),
         h("p", {}, "Drop a photo here, or"),
         h("div.choices", {}, picker.button, camera.button),
-        h("p.small", {}, "JPEG or PNG, up to 10 MB. Where it was taken stays private."),
+        h("p.small", {}, "JPEG or PNG, up to 10 MB. Location data in the file stays private."),
         picker.input,
         camera.input,
       ),
-      this.#complaint,
+      this.#error,
     );
   }
 
   #fileInput(label, attributes) {
-    const input = h("input.unseen", { type: "file", accept: TYPES.join(","), tabindex: "-1", "aria-label": label, ...attributes });
+    const input = h("input.visually-hidden", { type: "file", accept: TYPES.join(","), tabindex: "-1", "aria-label": label, ...attributes });
     input.addEventListener("change", () => input.files[0] && this.choose(input.files[0]));
     const button = h("button.button", { type: "button", onclick: () => input.click() }, label);
     return { input, button };
@@ -96,11 +96,11 @@ class SharePage {
   #showForm() {
     this.#body.classList.add("with-photo");
     const image = h("img", { src: this.#preview, alt: "The photo you chose" });
-    image.addEventListener("error", () => image.replaceWith(h("p.quiet", {}, "No preview: the file may be damaged.")));
-    const other = h("button.button.compact", { type: "button", onclick: () => this.#startOver() }, "Choose another");
+    image.addEventListener("error", () => image.replaceWith(h("p.secondary", {}, "No preview. The file may be damaged.")));
+    const other = h("button.button.compact", { type: "button", onclick: () => this.#startOver() }, "Choose another photo");
     const caption = field("caption", "Caption", { kind: "textarea", attributes: { maxlength: 2200, "data-focus": "" } });
     const altText = field("alt_text", "Description", {
-      hint: "What can be seen, for people who do not see it.",
+      hint: "Describe the photo for people who cannot see it.",
       attributes: { maxlength: 1000 },
     });
     const tags = field("tags", "Tags", { hint: "For example: sea, evening", attributes: { autocapitalize: "none" } });
@@ -113,22 +113,22 @@ class SharePage {
           file: this.#file,
           caption: caption.input.value.trim(),
           altText: altText.input.value.trim(),
-          tags: tagsOf(tags.input.value),
+          tags: parseTags(tags.input.value),
           location: location.input.value.trim(),
         });
         this.#app.router.go("/", { replace: true });
       },
     });
-    fill(this.#body, h("div.preview", {}, image, other), h("div", {}, this.#complaint, sheet));
+    fill(this.#body, h("div.preview", {}, image, other), h("div", {}, this.#error, sheet));
     caption.input.focus({ preventScroll: true });
   }
 
   #startOver() {
-    this.#forget();
+    this.#releasePreview();
     this.#showPicker();
   }
 
-  #forget() {
+  #releasePreview() {
     if (this.#preview) URL.revokeObjectURL(this.#preview);
     this.#preview = null;
     this.#file = null;

@@ -1,108 +1,108 @@
 /**
- * Uploads on their way: sent with progress, followed until the photo is ready or refused, shown in a tray above
- * whatever page is open.
+ * Uploads in progress: sent with a progress bar, watched until the photo is ready or rejected, and shown in a tray above
+ * the current page.
  *
- * A repeat carries the same Idempotency-Key, so that an upload whose answer was lost does not become two photos.
+ * A retry has the same Idempotency-Key, so that an upload whose response was lost does not create two photos.
  */
 
-import { idempotencyKey, problemOf } from "./api.js";
-import { fill, h, icon, sentence } from "./dom.js";
+import { idempotencyKey, errorFromProblem } from "./api.js";
+import { fill, h, icon, asSentence } from "./dom.js";
 import { photoPath } from "./photo_image.js";
 
-/** Ask for a photo's state after so many milliseconds, should live delivery not have told it before. */
-const ASK_AFTER = [700, 1500, 3000, 5000, 8000, 13_000, 20_000];
-/** The tray forgets a finished upload after so many milliseconds. */
-const FORGET_AFTER = 5000;
+/** Delays between requests for a photo's state, for the case that live delivery does not report it first. */
+const POLL_DELAYS_MS = [700, 1500, 3000, 5000, 8000, 13_000, 20_000];
+/** The tray removes a finished upload after this time, in milliseconds. */
+const REMOVE_AFTER_MS = 5000;
 
 export class Uploads {
   #app;
   #readyListeners = new Set();
-  #following = new Map();
+  #watched = new Map();
   element = h("section.tray", { "aria-label": "Uploads" });
 
   constructor(app) {
     this.#app = app;
     addEventListener("beforeunload", (event) => {
-      // Leaving now would lose what is not sent yet; the browser asks.
+      // Leaving now would cancel the upload, so the browser asks for confirmation.
       if (this.element.querySelector(".tray-item.sending")) event.preventDefault();
     });
     app.live.on("feed", ({ data }) => {
-      if (data.type === "photo.new") this.#following.get(data.photo.id)?.settle(data.photo);
+      if (data.type === "photo.new") this.#watched.get(data.photo.id)?.finish(data.photo);
     });
     app.live.on("notifications", ({ data }) => {
       const { kind, photo_id: id } = data.notification ?? {};
-      if (kind === "photo_rejected") this.#following.get(id)?.ask();
+      if (kind === "photo_rejected") this.#watched.get(id)?.poll();
     });
   }
 
-  /** Call `listener(photo)` for each own photo that became ready. */
+  /** Call `listener(photo)` for each uploaded photo that is ready; returns a function that removes it. */
   onReady(listener) {
     this.#readyListeners.add(listener);
     return () => this.#readyListeners.delete(listener);
   }
 
-  /** Begin to upload `{file, caption, altText, tags, location}`. */
+  /** Start to upload `{file, caption, altText, tags, location}`. */
   start(content) {
     const upload = new Upload(this.#app, content, {
-      follow: (photo) => this.#follow(upload, photo),
-      gone: () => this.#following.delete(upload.photoId),
+      watch: (photo) => this.#watch(upload, photo),
+      removed: () => this.#watched.delete(upload.photoId),
     });
     this.element.prepend(upload.element);
     upload.send();
   }
 
-  /** Let go of every upload, when another person signs in. */
+  /** Drop every upload when another user signs in. */
   clear() {
-    for (const item of this.#following.values()) item.stop();
-    this.#following.clear();
+    for (const item of this.#watched.values()) item.stop();
+    this.#watched.clear();
     this.element.replaceChildren();
   }
 
-  #follow(upload, photo) {
+  #watch(upload, photo) {
     let timer = null;
-    let asked = 0;
-    const settle = (now) => {
-      if (now.state === "processing" || !this.#following.has(photo.id)) return;
+    let polls = 0;
+    const finish = (current) => {
+      if (current.state === "processing" || !this.#watched.has(photo.id)) return;
       clearTimeout(timer);
-      this.#following.delete(photo.id);
-      upload.finished(now);
-      if (now.state === "ready") for (const listener of this.#readyListeners) listener(now);
+      this.#watched.delete(photo.id);
+      upload.finished(current);
+      if (current.state === "ready") for (const listener of this.#readyListeners) listener(current);
     };
-    const ask = async () => {
+    const poll = async () => {
       try {
-        settle(await this.#app.api.get(`/photos/${photo.id}`));
+        finish(await this.#app.api.get(`/photos/${photo.id}`));
       } catch (error) {
-        if (error.status === 404) settle({ ...photo, state: "rejected" });
+        if (error.status === 404) finish({ ...photo, state: "rejected" });
       }
-      later();
+      pollLater();
     };
-    const later = () => {
-      if (!this.#following.has(photo.id)) return;
+    const pollLater = () => {
+      if (!this.#watched.has(photo.id)) return;
       clearTimeout(timer);
-      timer = setTimeout(ask, ASK_AFTER[Math.min(asked++, ASK_AFTER.length - 1)]);
+      timer = setTimeout(poll, POLL_DELAYS_MS[Math.min(polls++, POLL_DELAYS_MS.length - 1)]);
     };
-    this.#following.set(photo.id, { settle, ask, stop: () => clearTimeout(timer) });
-    if (photo.state === "processing") later();
-    else settle(photo);
+    this.#watched.set(photo.id, { finish, poll, stop: () => clearTimeout(timer) });
+    if (photo.state === "processing") pollLater();
+    else finish(photo);
   }
 }
 
 class Upload {
   #app;
   #content;
-  #tell;
+  #callbacks;
   #key = idempotencyKey();
   #preview;
   #request = null;
   #bar = h("progress", { max: "1", value: "0", "aria-label": "Upload progress" });
-  #state = h("p.state.small.quiet", { role: "status" });
+  #state = h("p.state.small.secondary", { role: "status" });
   #actions = h("div.actions");
   photoId = null;
 
-  constructor(app, content, tell) {
+  constructor(app, content, callbacks) {
     this.#app = app;
     this.#content = content;
-    this.#tell = tell;
+    this.#callbacks = callbacks;
     this.#preview = URL.createObjectURL(content.file);
     const name = content.caption || content.file.name;
     this.element = h(
@@ -118,7 +118,7 @@ class Upload {
     this.element.classList.remove("failed");
     this.element.classList.add("sending");
     this.#bar.hidden = false;
-    this.#say("Uploading…");
+    this.#setStatus("Uploading…");
     fill(this.#actions, button("Cancel", "close", () => this.#cancel()));
     try {
       await this.#app.api.ensureFresh();
@@ -126,38 +126,38 @@ class Upload {
       this.photoId = photo.id;
       this.element.classList.remove("sending");
       this.#bar.removeAttribute("value");
-      this.#say("Preparing…");
+      this.#setStatus("Processing…");
       fill(this.#actions);
-      this.#tell.follow(photo);
+      this.#callbacks.watch(photo);
     } catch (error) {
       this.#failed(error);
     }
   }
 
-  /** Show how it ended. */
+  /** Show the result. */
   finished(photo) {
     this.#bar.hidden = true;
     if (photo.state === "ready") {
-      this.#say("Shared");
-      fill(this.#actions, h("a.button.plain.compact", { href: photoPath(photo.id), onclick: () => this.#leave() }, "View"));
-      setTimeout(() => this.#leave(), FORGET_AFTER);
+      this.#setStatus("Shared");
+      fill(this.#actions, h("a.button.plain.compact", { href: photoPath(photo.id), onclick: () => this.#remove() }, "View"));
+      setTimeout(() => this.#remove(), REMOVE_AFTER_MS);
     } else {
-      const reason = photo.reason ? ` ${sentence(photo.reason)}` : " It may be damaged.";
-      this.#failed(new Error(`This photo could not be used.${reason}`), { final: true });
+      const reason = photo.reason ? ` ${asSentence(photo.reason)}` : " It may be damaged.";
+      this.#failed(new Error(`This photo could not be processed.${reason}`), { final: true });
     }
   }
 
   #post() {
     const { file, caption, altText, tags, location } = this.#content;
     const body = new FormData();
-    // The texts first: a server that reads the parts in order knows them before the file comes.
+    // The server reads the parts in order, so the texts come before the file.
     if (caption) body.append("caption", caption);
     if (altText) body.append("alt_text", altText);
     if (location) body.append("location", location);
     for (const tag of tags) body.append("tags", tag);
     body.append("file", file, "photo");
     return new Promise((resolve, reject) => {
-      // fetch() cannot tell how much of a body has been sent.
+      // fetch() does not report the progress of an upload.
       const request = new XMLHttpRequest();
       this.#request = request;
       request.open("POST", "/api/v1/photos");
@@ -167,40 +167,40 @@ class Upload {
       request.upload.addEventListener("progress", ({ loaded, total }) => this.#progress(loaded / total));
       request.addEventListener("load", () => {
         if (request.status >= 200 && request.status < 300) resolve(JSON.parse(request.responseText));
-        else reject(problemOf(request.status, request.responseText));
+        else reject(errorFromProblem(request.status, request.responseText));
       });
-      request.addEventListener("error", () => reject(problemOf(0, "")));
+      request.addEventListener("error", () => reject(errorFromProblem(0, "")));
       request.send(body);
     });
   }
 
-  #progress(share) {
-    this.#bar.value = share;
-    this.#say(share < 1 ? `Uploading… ${Math.round(share * 100)} %` : "Almost there…");
+  #progress(fraction) {
+    this.#bar.value = fraction;
+    this.#setStatus(fraction < 1 ? `Uploading… ${Math.round(fraction * 100)} %` : "Almost done…");
   }
 
   #failed(error, { final = false } = {}) {
     this.element.classList.remove("sending");
     this.element.classList.add("failed");
     this.#bar.hidden = true;
-    this.#say(sentence(error.fields?.file ?? error.message));
+    this.#setStatus(asSentence(error.fields?.file ?? error.message));
     const again = h("button.button.plain.compact", { type: "button", onclick: () => this.send() }, "Try again");
-    const worthIt = !final && ([0, 401, 409, 429].includes(error.status) || error.status >= 500);
-    fill(this.#actions, worthIt && again, button("Dismiss", "close", () => this.#leave()));
+    const canRetry = !final && ([0, 401, 409, 429].includes(error.status) || error.status >= 500);
+    fill(this.#actions, canRetry && again, button("Dismiss", "close", () => this.#remove()));
   }
 
   #cancel() {
     this.#request?.abort();
-    this.#leave();
+    this.#remove();
   }
 
-  #leave() {
-    this.#tell.gone();
+  #remove() {
+    this.#callbacks.removed();
     URL.revokeObjectURL(this.#preview);
     this.element.remove();
   }
 
-  #say(text) {
+  #setStatus(text) {
     if (this.#state.textContent !== text) this.#state.textContent = text;
   }
 }

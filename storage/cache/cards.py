@@ -72,10 +72,11 @@ class Cards:
             loaded |= await asyncio.shield(task)
         return {photo_id: card for photo_id, card in loaded.items() if photo_id in wanted}
 
-    async def refresh(self, photo_id: int) -> None:
-        """Keep a photo's card as PostgreSQL has it now, for instance once the photo is ready."""
+    async def refresh(self, photo_id: int) -> tuple[Photo, bytes] | None:
+        """Store a photo's card as PostgreSQL has it now; return the photo and the card, None if it is not shown."""
         photo = (await photos.load(self._db, [photo_id])).get(photo_id)
-        await self._store([(photo_id, photo)], "refresh")
+        card = (await self._store([(photo_id, photo)], "refresh")).get(photo_id)
+        return None if photo is None or card is None else (photo, card)
 
     async def tombstone(self, photo_id: int) -> None:
         """Say that a photo is deleted: no reader shows it from now on."""
@@ -96,18 +97,24 @@ class Cards:
 
     async def _load(self, ids: Sequence[int]) -> dict[int, bytes]:
         found = await photos.load(self._db, ids)
-        await self._store([(photo_id, found.get(photo_id)) for photo_id in ids], "load")
-        return {photo_id: photo_card(photo) for photo_id, photo in found.items() if photo.state is PhotoState.READY}
+        return await self._store([(photo_id, found.get(photo_id)) for photo_id in ids], "load")
 
-    async def _store(self, rows: Sequence[tuple[int, Photo | None]], mode: str) -> None:
+    async def _store(self, rows: Sequence[tuple[int, Photo | None]], mode: str) -> dict[int, bytes]:
+        """Store a card or a mark for each photo; return the cards."""
+        cards = {
+            photo_id: photo_card(photo)
+            for photo_id, photo in rows
+            if photo is not None and photo.state is PhotoState.READY
+        }
         calls = []
         for photo_id, photo in rows:
-            value, life = DELETED, CARD_LIFE
-            if photo is not None:
-                ready = photo.state is PhotoState.READY
-                value, life = (photo_card(photo), CARD_LIFE) if ready else (UNSHOWN, UNSHOWN_LIFE)
+            if photo_id in cards:
+                value, life = cards[photo_id], CARD_LIFE
+            else:
+                value, life = (DELETED, CARD_LIFE) if photo is None else (UNSHOWN, UNSHOWN_LIFE)
             calls.append(([card_key(photo_id)], (value, life, mode)))
         await self._put.run_many(self._redis, calls)
+        return cards
 
     def _forget_loading(self, ids: Iterable[int]) -> None:
         for photo_id in ids:

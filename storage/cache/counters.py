@@ -65,6 +65,12 @@ class CounterCache:
         liked = await self.likes_of(viewer_id, dict(zip(photo_ids, acts, strict=True)), marker)
         return {photo_id: (*_numbers(known[photo_id]), photo_id in liked) for photo_id in photo_ids}
 
+    async def counts(self, photo_id: int) -> tuple[int, int]:
+        """Return the numbers of likes and comments of a photo; zeros if it does not exist."""
+        with redis_errors():
+            (value,) = await values_of(self._redis, [b"count:" + pack_ids([photo_id])])
+        return _numbers(value if value is not None else (await self.load_counts([photo_id]))[photo_id])
+
     async def load_counts(self, photo_ids: Sequence[int]) -> dict[int, bytes]:
         """Return counters from PostgreSQL, in the form they have in Redis, and keep them there."""
         found = await photos.load(self._db, photo_ids)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from typing import Any, Protocol
 
 import asyncpg
@@ -146,6 +146,21 @@ class Transaction:
         self.callbacks.append(callback)
 
 
+class LockedConnection:
+    """A connection that holds an advisory lock; see `Database.locked`."""
+
+    def __init__(self, transaction: Callable[[], AbstractAsyncContextManager[Transaction]]) -> None:
+        self._transaction = transaction
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        """Open a transaction; callbacks run after its commit, while the lock is still held."""
+        async with self._transaction() as transaction:
+            yield transaction
+        for callback in transaction.callbacks:
+            await callback()
+
+
 class Database:
     """A pool of connections to one PostgreSQL.
 
@@ -189,25 +204,24 @@ class Database:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
         """Open a transaction; on leaving, write its events to the outbox and commit, or roll all back."""
-        async with self._acquired() as connection:
-            # The driver's errors are translated around its own calls only: what the body raises is the body's.
-            frame = connection.transaction()
-            with driver_errors():
-                await frame.start()
-            transaction = Transaction(connection, self._ids)
-            queues: set[str] = set()
-            try:
-                yield transaction
-                with driver_errors():
-                    if transaction.events:
-                        queues = await outbox.insert(connection, transaction.events, self._routes)
-                    await frame.commit()
-            except BaseException:
-                await self._roll_back(frame)
-                raise
-        self._notifier.notify(queues)
+        async with self._acquired() as connection, self._transaction_on(connection) as transaction:
+            yield transaction
         for callback in transaction.callbacks:
             await callback()
+
+    @asynccontextmanager
+    async def locked(self, key: int) -> AsyncIterator[LockedConnection]:
+        """Hold the advisory lock `key` for transactions on one connection, and for what follows their commit.
+
+        A lock of the transaction would be released by the commit. This one is exclusive with locks of transactions
+        (`pg_advisory_xact_lock`) of the same key.
+        """
+        async with self.connection() as connection:
+            with driver_errors():
+                await connection.execute("SELECT pg_advisory_lock($1)", key)
+            # The reset on the connection's return to the pool releases the lock, also after a cancellation; if it
+            # fails, the connection is closed, which releases the lock too.
+            yield LockedConnection(lambda: self._transaction_on(connection))
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Any]:
@@ -224,6 +238,25 @@ class Database:
             yield connection
         finally:
             await self._pool.release(connection)
+
+    @asynccontextmanager
+    async def _transaction_on(self, connection: Any) -> AsyncIterator[Transaction]:
+        # The driver's errors are translated around its own calls only: what the body raises is the body's.
+        frame = connection.transaction()
+        with driver_errors():
+            await frame.start()
+        transaction = Transaction(connection, self._ids)
+        queues: set[str] = set()
+        try:
+            yield transaction
+            with driver_errors():
+                if transaction.events:
+                    queues = await outbox.insert(connection, transaction.events, self._routes)
+                await frame.commit()
+        except BaseException:
+            await self._roll_back(frame)
+            raise
+        self._notifier.notify(queues)
 
     @staticmethod
     async def _roll_back(frame: Any) -> None:

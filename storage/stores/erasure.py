@@ -88,6 +88,7 @@ async def _follows(tx: Transaction, user_id: int, limit: int) -> int:
         len(freed),
     )
     for other_id in lost:
+        await notifications.lock(tx, other_id)
         await notifications.withdraw(
             tx,
             recipient_id=other_id,

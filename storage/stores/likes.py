@@ -83,6 +83,17 @@ async def state(db: Queryable, *, photo_id: int, user_id: int, changed: bool = F
     return PhotoCounters(photo_id=photo_id, changed=changed, **dict(row))
 
 
+async def exists(db: Queryable, *, photo_id: int, user_id: int) -> bool:
+    """Return whether a user likes a photo that is not deleted."""
+    found: bool = await db.fetchval(
+        "SELECT EXISTS (SELECT FROM likes l JOIN photos p ON p.id = l.photo_id "
+        "WHERE l.photo_id = $1 AND l.user_id = $2 AND p.deleted_at IS NULL)",
+        photo_id,
+        user_id,
+    )
+    return found
+
+
 async def page(
     db: Queryable, photo_id: int, *, before: int | None, limit: int, viewer_id: int | None = None
 ) -> list[tuple[int, Person]]:

@@ -41,7 +41,8 @@ async def record(
     photo_id: int | None,
     source_id: int,
 ) -> Notification | None:
-    """Do what `note` does, and return the entry."""
+    """Do what `note` does, under the inbox's lock, and return the entry."""
+    await lock(tx, recipient_id)
     noted = await note(
         tx, recipient_id=recipient_id, kind=kind, actor_id=actor_id, photo_id=photo_id, source_id=source_id
     )
@@ -62,10 +63,10 @@ async def note(
     `source_id` is the photo, comment or user that the act is about; `actor_id` None is PicShare itself.
     A new act brings the entry to the top, unseen; one that is noted already, read or not, changes nothing.
     Not to be heard of: one's own acts, those of people muted, blocked or blocking, and of nobody.
+    The caller holds the inbox's lock.
     """
     if actor_id == recipient_id:
         return None
-    await lock(tx, recipient_id)
     place = await _place(
         tx, recipient_id=recipient_id, kind=kind, actor_id=actor_id, photo_id=photo_id, source_id=source_id
     )
@@ -73,15 +74,12 @@ async def note(
         return None
     entry_id: int | None = place["noted"]
     if entry_id is None:
-        entry_id = await _enter(tx, recipient_id, kind, photo_id, open_id=place["open"])
-        if actor_id is not None:
-            await tx.execute(
-                "INSERT INTO notification_actors (notification_id, actor_id, source_id) VALUES ($1, $2, $3)",
-                entry_id,
-                actor_id,
-                source_id,
+        if place["open"] is None:
+            entry_id = await _open(
+                tx, recipient_id, kind=kind, photo_id=photo_id, actor_id=actor_id, source_id=source_id
             )
-            await _count(tx, entry_id)
+        else:
+            entry_id = await _add(tx, recipient_id, place["open"], actor_id=actor_id, source_id=source_id)
     return entry_id, place["noted"] is None
 
 
@@ -94,8 +92,10 @@ async def withdraw(
     photo_id: int | None,
     source_id: int,
 ) -> int | None:
-    """Take an act back and return the entry that it stood in; an entry without acts is deleted."""
-    await lock(tx, recipient_id)
+    """Take an act back and return the entry that it stood in; an entry without acts is deleted.
+
+    The caller holds the inbox's lock.
+    """
     entry_id: int | None = await tx.fetchval(
         f"""
         DELETE FROM notification_actors t USING notifications n
@@ -133,6 +133,35 @@ async def by_ids(db: Queryable, user_id: int, entry_ids: Sequence[int]) -> dict[
         list(entry_ids),
     )
     return {entry.id: entry for entry in await _complete(db, user_id, rows)}
+
+
+async def entry_and_counters(
+    db: Queryable, user_id: int, entry_id: int
+) -> tuple[Notification | None, NotificationCounters]:
+    """Return one of a user's entries, None once it is deleted, and the counters of the inbox, with one query."""
+    rows = await db.fetch(
+        f"""
+        SELECT c.unseen, c.unread, e.*, t.id AS actor_id, t.username, t.display_name, t.avatar_sha256
+        FROM (
+            SELECT count(*) FILTER (WHERE seen_at IS NULL) AS unseen, count(*) AS unread FROM notifications
+            WHERE user_id = $1 AND read_at IS NULL AND deleted_at IS NULL) AS c
+        LEFT JOIN LATERAL (
+            SELECT {_ENTRY} FROM notifications n
+            WHERE n.id = $2 AND n.user_id = $1 AND n.deleted_at IS NULL) AS e ON true
+        LEFT JOIN LATERAL (
+            SELECT {PERSON}, max(t.created_at) AS acted_at FROM notification_actors t JOIN users a ON a.id = t.actor_id
+            WHERE t.notification_id = e.id AND a.deleted_at IS NULL
+            GROUP BY a.id ORDER BY acted_at DESC, a.id DESC LIMIT $3) AS t ON true
+        ORDER BY t.acted_at DESC, t.id DESC""",
+        user_id,
+        entry_id,
+        _SHOWN_ACTORS,
+    )
+    first = rows[0]  # the counters are there even without an entry
+    found = NotificationCounters(unseen=first["unseen"], unread=first["unread"])
+    if first["id"] is None:
+        return None, found
+    return _entry(user_id, first, [person_of(row, "actor_id") for row in rows if row["actor_id"] is not None]), found
 
 
 async def counters(db: Queryable, user_id: int) -> NotificationCounters:
@@ -226,29 +255,58 @@ async def _place(
     return row
 
 
-async def _enter(
-    tx: Transaction, recipient_id: int, kind: NotificationKind, photo_id: int | None, *, open_id: int | None
+async def _open(
+    tx: Transaction,
+    recipient_id: int,
+    *,
+    kind: NotificationKind,
+    photo_id: int | None,
+    actor_id: int | None,
+    source_id: int,
 ) -> int:
-    if open_id is not None:
-        await tx.execute(
-            "UPDATE notifications SET position = greatest($2, position + 1), version = version + 1, "
-            "updated_at = clock_timestamp(), seen_at = NULL WHERE id = $1",
-            open_id,
-            tx.new_id(ids.shard_of(recipient_id)),
-        )
-        return open_id
+    """Insert an entry with its first actor, if there is one, and return its id."""
     row = await tx.insert(
         ids.shard_of(recipient_id),
         """
-        INSERT INTO notifications (id, user_id, kind, photo_id, position) VALUES ($1, $2, $3, $4, $1)
-        ON CONFLICT (id) DO NOTHING RETURNING id""",
+        WITH entry AS (
+            INSERT INTO notifications (id, user_id, kind, photo_id, position, people)
+            VALUES ($1, $2, $3, $4, $1, CASE WHEN $5::bigint IS NULL THEN 0 ELSE 1 END)
+            ON CONFLICT (id) DO NOTHING RETURNING id),
+        actor AS (
+            INSERT INTO notification_actors (notification_id, actor_id, source_id)
+            SELECT id, $5, $6 FROM entry WHERE $5 IS NOT NULL)
+        SELECT id FROM entry""",
         recipient_id,
         kind.value,
         photo_id,
+        actor_id,
+        source_id,
     )
     if row is None:
         raise NotFoundError("user")
     entry_id: int = row["id"]
+    return entry_id
+
+
+async def _add(tx: Transaction, recipient_id: int, entry_id: int, *, actor_id: int | None, source_id: int) -> int:
+    """Bring an open entry to the top, unseen, with one actor more, if there is one; return its id."""
+    await tx.execute(
+        """
+        WITH actor AS (
+            INSERT INTO notification_actors (notification_id, actor_id, source_id)
+            SELECT $1, $3, $4 WHERE $3::bigint IS NOT NULL)
+        UPDATE notifications SET position = greatest($2, position + 1), version = version + 1,
+            updated_at = clock_timestamp(), seen_at = NULL,
+            -- The row that this statement inserts is not in its snapshot.
+            people = CASE WHEN $3 IS NULL THEN people ELSE 1 + (
+                SELECT count(DISTINCT actor_id) FROM notification_actors
+                WHERE notification_id = $1 AND actor_id <> $3) END
+        WHERE id = $1""",
+        entry_id,
+        tx.new_id(ids.shard_of(recipient_id)),
+        actor_id,
+        source_id,
+    )
     return entry_id
 
 

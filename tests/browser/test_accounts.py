@@ -1,4 +1,4 @@
-"""Accounts in the browser: signing up, in and out, sessions that renew themselves, private accounts."""
+"""Accounts in the browser: signing up, in and out, renewal of sessions, private accounts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support.pictures import photograph
 
 
 async def test_signing_up_leads_to_an_empty_feed(site: Site) -> None:
-    """A newcomer makes an account and is at once at home, with a way on from the empty feed."""
+    """A new user creates an account and sees the empty feed."""
     visitor = await site.visitor()
     await visitor.open()
     await visitor.page.get_by_role("link", name="Create an account").click()
@@ -23,11 +23,11 @@ async def test_signing_up_leads_to_an_empty_feed(site: Site) -> None:
     await visitor.page.get_by_label("Password", exact=True).fill(PASSWORD)
     await visitor.page.get_by_role("button", name="Create account").click()
     await visitor.live()
-    await visitor.sees(visitor.page.get_by_text("Your feed is waiting"))
+    await visitor.sees(visitor.page.get_by_text("Your feed is empty"))
 
 
-async def test_what_is_wrong_stands_beside_its_field(site: Site) -> None:
-    """A refused sign-up tells each field's error beside it, and the first one has the focus."""
+async def test_errors_are_shown_at_their_fields(site: Site) -> None:
+    """A refused sign-up shows each error at its field, and focuses the first of these fields."""
     taken = await site.account()
     visitor = await site.visitor()
     visitor.expect_error("status of 4(09|22)")
@@ -52,8 +52,8 @@ async def test_what_is_wrong_stands_beside_its_field(site: Site) -> None:
     await expect(visitor.page.locator(".field.wrong")).to_have_count(1)
 
 
-async def test_a_wrong_password_is_told_and_a_link_is_kept(site: Site) -> None:
-    """A visitor who follows a link signs in first, after a mistake too, and then sees what the link led to."""
+async def test_signing_in_opens_the_requested_page(site: Site) -> None:
+    """A visitor who follows a link signs in, even after a wrong password, and then sees the linked page."""
     author = await site.account()
     photo = await author.upload(photograph("flower"), "linked")
     visitor = await site.visitor()
@@ -67,8 +67,8 @@ async def test_a_wrong_password_is_told_and_a_link_is_kept(site: Site) -> None:
     await visitor.sees(visitor.page.locator(".photo-page").filter(has_text="linked"))
 
 
-async def test_a_session_survives_a_reload_and_its_access_token(site: Site) -> None:
-    """Tokens are out of the reach of scripts, and a session whose access token has ended renews itself unnoticed."""
+async def test_a_session_survives_a_reload_and_an_expired_access_token(site: Site) -> None:
+    """Scripts cannot read the tokens, and a session with an expired access token is renewed unnoticed."""
     visitor = await site.signed_in()
     readable = await visitor.page.evaluate("() => document.cookie")
     assert "picshare_csrf" in readable
@@ -78,62 +78,62 @@ async def test_a_session_survives_a_reload_and_its_access_token(site: Site) -> N
     await visitor.page.evaluate("() => localStorage.clear()")
     await visitor.page.reload()
     await visitor.live()
-    await visitor.sees(visitor.page.get_by_text("Your feed is waiting"))
+    await visitor.sees(visitor.page.get_by_text("Your feed is empty"))
 
 
 async def test_a_refused_access_token_is_renewed_and_the_request_repeated(site: Site) -> None:
-    """When the server refuses the access token before its time, the page renews it and carries on."""
+    """If the server refuses the access token before it expires, the page renews it and repeats the request."""
     visitor = await site.signed_in()
     visitor.expect_error("status of 401")
     await visitor.context.clear_cookies(name="picshare_access")
     await visitor.visit("Notifications")
-    await visitor.sees(visitor.page.get_by_text("All quiet"))
+    await visitor.sees(visitor.page.get_by_text("No notifications yet"))
 
 
 async def test_two_tabs_renew_one_session_together(site: Site) -> None:
-    """Two tabs that need a new access token at the same moment both keep the session."""
+    """Two tabs that need a new access token at the same time both keep the session."""
     visitor = await site.signed_in()
     second = await visitor.context.new_page()
     await second.goto(visitor.url)
-    await expect(second.locator(".live-state").first).to_have_attribute("data-state", "live", timeout=WITHIN)
-    await expect(second.get_by_text("Your feed is waiting")).to_be_visible(timeout=WITHIN)
-    under_way: list[Route] = []
-    at_once: list[int] = []
+    await expect(second.locator(".connection-status").first).to_have_attribute("data-state", "live", timeout=WITHIN)
+    await expect(second.get_by_text("Your feed is empty")).to_be_visible(timeout=WITHIN)
+    in_progress: list[Route] = []
+    concurrency: list[int] = []
 
     async def hold_until_both_wait(route: Route) -> None:
-        under_way.append(route)
-        at_once.append(len(under_way))
+        in_progress.append(route)
+        concurrency.append(len(in_progress))
         for tab in (visitor.page, second):
-            await tab.wait_for_function("() => window.asking")
+            await tab.wait_for_function("() => window.requesting")
         answer = await route.fetch()
-        # Over before the page can know of it: the next one, if it waited for this, comes later.
-        under_way.remove(route)
+        # Removed before the page has the response, so that a renewal that waits for this one is not counted with it.
+        in_progress.remove(route)
         await route.fulfill(response=answer)
 
     await visitor.context.route(re.compile("/tokens/refresh"), hold_until_both_wait)
-    ask = """async () => {
+    request = """async () => {
         const { Api } = await import("/static/js/api.js");
         const api = new Api();
         const answers = ["/notifications/counters", "/feed", "/users/me"].map((path) => api.get(path));
-        window.asking = true;
+        window.requesting = true;
         return (await Promise.all(answers)).length;
     }"""
     await visitor.page.evaluate("() => localStorage.clear()")
-    one, other = await asyncio.gather(visitor.page.evaluate(ask), second.evaluate(ask))
+    one, other = await asyncio.gather(visitor.page.evaluate(request), second.evaluate(request))
     assert (one, other) == (3, 3)
-    # A refresh token is good once: two renewals may follow each other, but never overlap.
-    assert set(at_once) == {1}
+    # A refresh token can be used once: two renewals may follow each other, but must not overlap.
+    assert set(concurrency) == {1}
     await second.reload()
-    await expect(second.locator(".live-state").first).to_have_attribute("data-state", "live", timeout=WITHIN)
+    await expect(second.locator(".connection-status").first).to_have_attribute("data-state", "live", timeout=WITHIN)
 
 
 async def test_signing_out_ends_the_session_in_every_tab(site: Site) -> None:
-    """Signing out leads to the sign-in page, and another tab learns that its session is over."""
+    """Signing out leads to the sign-in page, in other tabs too."""
     visitor = await site.signed_in()
     visitor.expect_error("status of 401")
     second = await visitor.context.new_page()
     await second.goto(f"{visitor.url}/notifications")
-    await expect(second.locator(".live-state").first).to_have_attribute("data-state", "live", timeout=WITHIN)
+    await expect(second.locator(".connection-status").first).to_have_attribute("data-state", "live", timeout=WITHIN)
     await visitor.page.get_by_role("link", name="Settings").click()
     await visitor.page.get_by_role("button", name="Sign out").click()
     await visitor.sees(visitor.page.get_by_role("button", name="Sign in"))
@@ -141,25 +141,25 @@ async def test_signing_out_ends_the_session_in_every_tab(site: Site) -> None:
     assert await visitor.page.evaluate("() => document.cookie") == ""
 
 
-async def test_a_private_account_is_asked_and_grants(site: Site) -> None:
-    """Following a private account asks; its owner grants it among the notifications; then the photos are there."""
-    owner, asker = await site.signed_in(), await site.signed_in()
+async def test_a_private_account_accepts_a_follow_request(site: Site) -> None:
+    """Following a private account sends a request; after its owner has accepted it, the photos are visible."""
+    owner, requester = await site.signed_in(), await site.signed_in()
     await owner.page.get_by_role("link", name="Settings").click()
-    await owner.page.get_by_label("Name").fill("Quiet Person")
+    await owner.page.get_by_label("Name").fill("Private User")
     await owner.page.get_by_label("Private account").check()
     await owner.page.get_by_role("button", name="Save").click()
     await owner.sees(owner.toast("Saved"))
     await owner.person.upload(photograph("galaxies"), "for friends")
 
-    await asker.open(f"/u/{owner.person.name}")
-    await asker.sees(asker.page.get_by_role("heading", name="Quiet Person"))
-    await asker.sees(asker.page.get_by_text("This account is private"))
-    await asker.page.get_by_role("button", name="Follow", exact=True).click()
-    await asker.sees(asker.page.get_by_role("button", name="Requested"))
+    await requester.open(f"/u/{owner.person.name}")
+    await requester.sees(requester.page.get_by_role("heading", name="Private User"))
+    await requester.sees(requester.page.get_by_text("This account is private"))
+    await requester.page.get_by_role("button", name="Follow", exact=True).click()
+    await requester.sees(requester.page.get_by_role("button", name="Requested"))
     await owner.visit("Notifications")
     await owner.page.get_by_role("button", name="Accept").click()
-    await owner.sees(owner.page.locator(".notice").filter(has_text="started following you"))
+    await owner.sees(owner.page.locator(".notification").filter(has_text="started following you"))
     await owner.loses(owner.page.get_by_role("button", name="Accept"))
     await expect(owner.page.locator(".nav .badge")).to_be_hidden(timeout=WITHIN)
-    await asker.page.reload()
-    await asker.sees(asker.page.locator(".cell .loaded"))
+    await requester.page.reload()
+    await requester.sees(requester.page.locator(".cell .loaded"))

@@ -1,4 +1,4 @@
-"""What happens after a page was fetched and before its live connection stands."""
+"""What is published after a page was fetched and before its live connection is established, is not missed."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from tests.support.pictures import photograph
 
 
 @asynccontextmanager
-async def unconnected(page: Page) -> AsyncIterator[None]:
-    """Load the page anew, and let its live connection begin at the end of the block."""
-    begins = asyncio.Event()
+async def before_connection(page: Page) -> AsyncIterator[None]:
+    """Reload the page, and delay its live connection until the end of the block."""
+    may_connect = asyncio.Event()
 
     async def hold(route: Route) -> None:
-        await begins.wait()
+        await may_connect.wait()
         await route.continue_()
 
     await page.route("**/api/v1/live/token", hold)
     async with page.expect_response("**/api/v1/notifications/counters"), page.expect_response("**/api/v1/feed?*"):
         await page.reload()
     yield
-    begins.set()
+    may_connect.set()
 
 
-async def test_a_photo_in_between_appears(site: Site) -> None:
-    """A photo that is published between the feed and the connection is shown without reloading, once."""
+async def test_a_photo_before_the_connection_appears(site: Site) -> None:
+    """A photo that is published between the fetch of the feed and the connection is shown once."""
     owner, follower = await site.friends()
-    async with unconnected(follower.page):
+    async with before_connection(follower.page):
         await owner.person.upload(photograph("temple"), "just missed")
 
         async def arrived() -> bool:
@@ -44,12 +44,12 @@ async def test_a_photo_in_between_appears(site: Site) -> None:
     await expect(follower.page.locator("article.card")).to_have_count(1)
 
 
-async def test_a_notification_in_between_counts(site: Site) -> None:
-    """A like that comes between the counters and the connection is on the badge."""
+async def test_a_notification_before_the_connection_counts(site: Site) -> None:
+    """A like between the fetch of the counters and the connection is counted on the badge."""
     owner, fan = await site.signed_in(), await site.account()
     photo = (await owner.person.upload(photograph("temple"), "liked"))["id"]
     await published(owner.person, photo)
-    async with unconnected(owner.page):
+    async with before_connection(owner.page):
         (await fan.call("PUT", f"/photos/{photo}/like")).expect(200)
 
         async def notified() -> bool:

@@ -1,4 +1,4 @@
-"""How pages behave under the hand: on phones, with the keyboard, in the dark, without jumping."""
+"""Layout: narrow windows, the keyboard, both colour schemes, no layout shift."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from tests.browser.visitor import PHONE, Site, published
 from tests.support.pictures import photograph
 
 PATHS = ("/", "/discover", "/new", "/notifications", "/settings", "/u/{name}", "/p/{photo}", "/tag/wide")
-# The bar of 320 px is the narrowest phone in use, and what WCAG 2.2 (1.4.10) asks for.
+# 320 px is the width of the narrowest phones in use, and what WCAG 2.2 (1.4.10) requires.
 WIDTHS = (320, 390, 1280)
 LONG = "Donaudampfschifffahrtsgesellschaftskapitän" * 4
 
 
 @pytest.mark.parametrize("width", WIDTHS)
 async def test_no_page_scrolls_sideways(site: Site, width: int) -> None:
-    """Every page fits its window, however narrow, with very long words in captions and names."""
+    """Every page fits into its window at every width, with very long words in captions and names."""
     visitor = await site.signed_in(viewport={"width": width, "height": 800})
     await visitor.person.call("PATCH", "/users/me", json={"display_name": LONG[:60], "bio": LONG})
     photo = await visitor.person.upload(photograph("rocket"), LONG)
@@ -36,12 +36,12 @@ async def test_no_page_scrolls_sideways(site: Site, width: int) -> None:
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-async def test_the_first_page_fits_and_can_be_used(site: Site, width: int) -> None:
-    """The sign-in form is in the window, whole and wide enough, at every width."""
+async def test_the_sign_in_pages_fit(site: Site, width: int) -> None:
+    """The sign-in form is completely visible and wide enough at every width."""
     visitor = await site.visitor(viewport={"width": width, "height": 800})
     for path in ("/signin", "/signup"):
         await visitor.open(path)
-        box = await visitor.page.locator(".welcome .sheet").bounding_box()
+        box = await visitor.page.locator(".sign-in .sheet").bounding_box()
         assert box is not None
         assert box["width"] >= 250
         assert box["x"] >= 0
@@ -52,7 +52,7 @@ async def test_the_first_page_fits_and_can_be_used(site: Site, width: int) -> No
 
 
 async def test_photos_do_not_shift_the_page_as_they_load(site: Site) -> None:
-    """The frames of a feed have their final shape before any image has come."""
+    """The frames of a feed have their final shape before any image has loaded."""
     visitor = await site.signed_in()
     for name in ("coffee", "astronaut", "temple"):
         await visitor.person.upload(photograph(name), name)
@@ -70,8 +70,8 @@ async def test_photos_do_not_shift_the_page_as_they_load(site: Site) -> None:
     assert await visitor.page.evaluate("() => window.shift") < 0.05
 
 
-async def test_a_photo_shows_its_placeholder_before_it_has_come(site: Site) -> None:
-    """Until the image arrives, its blurred colours stand in the frame, whose shape is the photo's own."""
+async def test_a_photo_shows_its_placeholder_while_it_loads(site: Site) -> None:
+    """Until the image has loaded, its frame has the photo's shape and shows its blurred placeholder."""
     visitor = await site.signed_in()
     await visitor.person.upload(photograph("temple"), "slow one")
     await visitor.sees(visitor.card("slow one"))
@@ -92,8 +92,8 @@ async def test_a_photo_shows_its_placeholder_before_it_has_come(site: Site) -> N
     await visitor.page.unroute_all(behavior="ignoreErrors")
 
 
-async def test_the_keyboard_reaches_what_the_mouse_does(site: Site) -> None:
-    """With the keyboard alone: skip to the photos, like one, open its menu and leave it, comment."""
+async def test_the_page_is_usable_with_the_keyboard(site: Site) -> None:
+    """With the keyboard alone: skip to the content, like a photo, open and close its menu, comment."""
     visitor = await site.signed_in()
     await visitor.person.upload(photograph("cat"), "with keys")
     card = visitor.card("with keys")
@@ -109,7 +109,7 @@ async def test_the_keyboard_reaches_what_the_mouse_does(site: Site) -> None:
     await visitor.page.keyboard.press("Space")
     await expect(like).to_have_attribute("aria-pressed", "true")
 
-    more = card.get_by_role("button", name="More about this photo")
+    more = card.get_by_role("button", name="Photo options")
     await more.focus()
     await visitor.page.keyboard.press("Enter")
     await expect(visitor.page.get_by_role("menuitem", name="Copy link")).to_be_focused()
@@ -128,8 +128,8 @@ async def test_the_keyboard_reaches_what_the_mouse_does(site: Site) -> None:
     await visitor.sees(visitor.page.locator(".comments li:not(.sending)").filter(has_text="typed"))
 
 
-async def test_going_back_finds_the_feed_as_it_was(site: Site) -> None:
-    """Back from a photo, the feed stands at the same place, with what arrived and was liked meanwhile."""
+async def test_going_back_restores_the_feed(site: Site) -> None:
+    """Back from a photo, the feed has the same scroll position and shows the new like."""
     visitor = await site.signed_in(viewport=PHONE)
     for name in ("coffee", "flower", "rocket", "temple"):
         await visitor.person.upload(photograph(name), f"my {name}")
@@ -147,8 +147,8 @@ async def test_going_back_finds_the_feed_as_it_was(site: Site) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_text_can_be_read_in_light_and_dark(site: Site, scheme: Any) -> None:
-    """Text has a contrast of at least 4.5 to what lies behind it (WCAG 2.2, 1.4.3), in both colour schemes."""
+async def test_text_is_readable_in_light_and_dark(site: Site, scheme: Any) -> None:
+    """Text has a contrast of at least 4.5 to its background (WCAG 2.2, 1.4.3), in both colour schemes."""
     visitor = await site.signed_in(color_scheme=scheme)
     await visitor.person.upload(photograph("flower"), "readable")
     await visitor.sees(visitor.card("readable"))

@@ -1,4 +1,4 @@
-"""The main job in two real browsers: what one person does appears at the other's the moment it happens."""
+"""The main job in two real browsers: the actions of one user appear in the browser of the other at once."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ from playwright.async_api import expect
 from tests.browser.visitor import WITHIN, Site
 from tests.support.pictures import photograph
 
-# The page has not scrolled for a tenth of a second: the wheel's motion has come to its end.
-# Scrolled at once and not by the wheel, whose glide ends some time after the last frame a test can see.
+# An instant scroll: with the mouse wheel, the smooth scroll ends some time after the last frame that a test can see.
 SCROLL_DOWN = "() => scrollTo({ top: 400, behavior: 'instant' })"
 AT_REST = "() => scrollY > 300 && document.querySelector('main').getAnimations({ subtree: true }).length === 0"
 
 
-async def test_an_upload_appears_at_the_follower_and_their_like_at_the_owner(site: Site) -> None:
-    """A photo appears in a follower's open feed, and their like as a notification of the owner, without reloading."""
+async def test_an_upload_reaches_the_follower_and_a_like_the_owner(site: Site) -> None:
+    """A photo appears in a follower's open feed, and the follower's like as a notification to the owner."""
     owner, follower = await site.friends()
     await owner.share(photograph("temple"), caption="before the crowds", tags="#Stone, morning")
     card = follower.card("before the crowds")
@@ -32,17 +31,17 @@ async def test_an_upload_appears_at_the_follower_and_their_like_at_the_owner(sit
     # One for the like, one for the follow that came before.
     await owner.sees_text(owner.page.locator(".nav .badge"), re.compile("^2"))
     await owner.visit("Notifications")
-    await owner.sees(owner.page.locator(".notice").filter(has_text="liked your photo").locator(".thumb .loaded"))
+    await owner.sees(owner.page.locator(".notification").filter(has_text="liked your photo").locator(".thumb .loaded"))
     await expect(owner.page.locator(".nav .badge")).to_be_hidden(timeout=WITHIN)
 
 
-async def test_a_double_tap_likes_and_a_second_press_takes_it_back(site: Site) -> None:
-    """A double tap on a photo likes it, a press of the button unlikes it, and the server agrees."""
+async def test_a_double_tap_likes_and_the_button_unlikes(site: Site) -> None:
+    """A double tap on a photo likes it, a click on the button unlikes it, and the server has the same state."""
     owner, follower = await site.friends()
     photo = await owner.person.upload(photograph("flower"), "a flower")
     card = follower.card("a flower")
     await follower.sees(card.locator(".frame.loaded"))
-    # The owner has the card in sight, so that the count follows there, too.
+    # The card is visible to the owner, whose page therefore receives the count, too.
     await owner.subscribed(f"photo:{photo['id']}")
     await card.locator(".frame").dblclick()
     like = card.get_by_role("button", name=re.compile("^Like"))
@@ -56,7 +55,7 @@ async def test_a_double_tap_likes_and_a_second_press_takes_it_back(site: Site) -
 
 
 async def test_comments_appear_on_the_open_photo(site: Site) -> None:
-    """A comment appears on the other's open photo, and one that is deleted goes away there, too."""
+    """A comment appears on the open photo of another user, and disappears there when it is deleted."""
     owner, follower = await site.friends()
     photo = await owner.person.upload(photograph("coffee"), "first one today")
     await follower.sees(follower.card("first one today"))
@@ -89,16 +88,16 @@ async def test_a_deleted_photo_disappears_everywhere(site: Site) -> None:
     await reader.sees(reader.page.locator(".photo-page"))
 
     await owner.sees(owner.card("opinions"))
-    await owner.card("opinions").get_by_role("button", name="More about this photo").click()
+    await owner.card("opinions").get_by_role("button", name="Photo options").click()
     await owner.page.get_by_role("menuitem", name="Delete photo").click()
     await owner.page.get_by_role("dialog").get_by_role("button", name="Delete").click()
     await owner.loses(owner.card("opinions"))
     await follower.loses(follower.card("opinions"))
-    await reader.sees(reader.page.get_by_text("This photo is not here"))
+    await reader.sees(reader.page.get_by_text("Photo not available"))
 
 
-async def test_a_reader_who_scrolled_down_is_not_moved(site: Site) -> None:
-    """A photo that arrives while one reads further down waits behind a pill; a press on it shows the photo."""
+async def test_new_photos_do_not_move_a_user_who_scrolled_down(site: Site) -> None:
+    """If the user has scrolled down, a button offers the new photos; a click on it shows them."""
     owner, follower = await site.friends()
     for name in ("coffee", "flower", "rocket"):
         await owner.person.upload(photograph(name), f"old {name}")
@@ -112,29 +111,29 @@ async def test_a_reader_who_scrolled_down_is_not_moved(site: Site) -> None:
 
     await owner.person.upload(photograph("temple"), "news one")
     await owner.person.upload(photograph("cat"), "news two")
-    pill = follower.page.get_by_role("button", name=re.compile("2 new photos"))
-    await follower.sees(pill)
+    new_photos = follower.page.get_by_role("button", name=re.compile("2 new photos"))
+    await follower.sees(new_photos)
     assert await card.bounding_box() == before
-    await pill.click()
+    await new_photos.click()
     await follower.page.wait_for_function("() => scrollY === 0")
     captions = follower.page.locator("article.card .caption")
     await expect(captions).to_have_text(["news two", "news one", "old rocket", "old flower", "old coffee"])
 
 
 async def test_following_someone_brings_their_photos(site: Site) -> None:
-    """Whoever follows nobody is led to discover, finds a person, follows, and sees their photos at home."""
+    """A new user finds an author on the Discover page, follows them, and sees their photos on the home page."""
     author = await site.account()
     photo = await author.upload(photograph("galaxies"), "every speck")
-    newcomer = await site.signed_in()
-    await newcomer.page.get_by_role("link", name="Find people to follow").click()
-    await newcomer.sees(newcomer.page.locator(f".cell[data-photo='{photo['id']}'] .loaded"))
-    await newcomer.page.get_by_label("Find people by user name").fill(author.name[:8])
-    await newcomer.page.get_by_role("link", name=author.name).first.click()
-    await newcomer.page.get_by_role("button", name="Follow", exact=True).click()
-    await expect(newcomer.page.get_by_role("button", name="Following")).to_be_visible()
-    await newcomer.sees(newcomer.page.get_by_role("link", name="1 follower"))
+    new_user = await site.signed_in()
+    await new_user.page.get_by_role("link", name="Find people to follow").click()
+    await new_user.sees(new_user.page.locator(f".cell[data-photo='{photo['id']}'] .loaded"))
+    await new_user.page.get_by_label("Find people by user name").fill(author.name[:8])
+    await new_user.page.get_by_role("link", name=author.name).first.click()
+    await new_user.page.get_by_role("button", name="Follow", exact=True).click()
+    await expect(new_user.page.get_by_role("button", name="Following")).to_be_visible()
+    await new_user.sees(new_user.page.get_by_role("link", name="1 follower"))
     second = await author.upload(photograph("rocket"), "up it goes")
-    await newcomer.sees(newcomer.page.locator(f".cell[data-photo='{second['id']}']"))
-    await newcomer.visit("Home")
-    await newcomer.sees(newcomer.card("up it goes"))
-    await newcomer.sees(newcomer.card("every speck"))
+    await new_user.sees(new_user.page.locator(f".cell[data-photo='{second['id']}']"))
+    await new_user.visit("Home")
+    await new_user.sees(new_user.card("up it goes"))
+    await new_user.sees(new_user.card("every speck"))

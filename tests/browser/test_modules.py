@@ -1,4 +1,4 @@
-"""Modules of the web application that decide and compute, in the browser that runs them."""
+"""Single modules of the web application, called in the browser."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SCRIPTS = [STATIC / "live.js", *STATIC.glob("live/*.js"), *STATIC.glob("js/*.js"
 
 @pytest.mark.parametrize("name", ["temple", "astronaut", "cat", "rocket"])
 async def test_thumbhashes_look_like_their_photos(module_page: Page, name: str) -> None:
-    """A decoded thumbhash has its photo's shape and is near to its blurred pixels, nearer than to a mirrored one."""
+    """A decoded thumbhash has the shape of its photo and is closer to its blurred pixels than to mirrored ones."""
     image = Image.open(photograph(name)).convert("RGBA")
     image.thumbnail((100, 100))
     digest = thumbhash.rgba_to_thumb_hash(image.width, image.height, list(image.tobytes()))
@@ -43,8 +43,8 @@ def _difference(one: Image.Image, other: Image.Image) -> float:
     return sum(ImageStat.Stat(difference).mean) / 3
 
 
-async def test_a_damaged_placeholder_is_no_error(module_page: Page) -> None:
-    """What is not a thumbhash gives no picture, and no exception."""
+async def test_a_damaged_placeholder_is_ignored(module_page: Page) -> None:
+    """An invalid thumbhash gives null and no exception."""
     assert (
         await call(module_page, "js/thumbhash", "a.map((text) => m.thumbhashCanvas(text))", [None, "", "%%%"])
         == [None] * 3
@@ -67,9 +67,9 @@ async def test_a_damaged_placeholder_is_no_error(module_page: Page) -> None:
         (400 * 86400, "16 Oct 2025"),
     ],
 )
-async def test_moments_are_told_shortly(module_page: Page, seconds: int, text: str) -> None:
-    """A moment is told as minutes, hours, days, and then as its date."""
-    expression = 'm.ago(Date.UTC(2026, 10, 20, 12) - a * 1000, Date.UTC(2026, 10, 20, 12), "en-GB")'
+async def test_times_have_a_short_form(module_page: Page, seconds: int, text: str) -> None:
+    """A time is shown as minutes, hours, days, and then as its date."""
+    expression = 'm.relativeTime(Date.UTC(2026, 10, 20, 12) - a * 1000, Date.UTC(2026, 10, 20, 12), "en-GB")'
     assert await call(module_page, "js/time", expression, seconds) == text
 
 
@@ -84,9 +84,9 @@ async def test_moments_are_told_shortly(module_page: Page, seconds: int, text: s
         (400 * 86400, "on 16 Oct 2025"),
     ],
 )
-async def test_moments_end_sentences(module_page: Page, seconds: int, text: str) -> None:
-    """At the end of a sentence a moment is told so that it can be read aloud."""
-    expression = 'm.since(Date.UTC(2026, 10, 20, 12) - a * 1000, Date.UTC(2026, 10, 20, 12), "en-GB")'
+async def test_times_have_a_form_for_sentences(module_page: Page, seconds: int, text: str) -> None:
+    """At the end of a sentence, the text of a time can be read aloud."""
+    expression = 'm.relativeTimePhrase(Date.UTC(2026, 10, 20, 12) - a * 1000, Date.UTC(2026, 10, 20, 12), "en-GB")'
     assert await call(module_page, "js/time", expression, seconds) == text
 
 
@@ -94,9 +94,9 @@ async def test_moments_end_sentences(module_page: Page, seconds: int, text: str)
     ("typed", "tags"),
     [("", []), ("#Sea, night  sky", ["sea", "night", "sky"]), ("##a,a,,A", ["a"]), ("# ,", [])],
 )
-async def test_tags_are_read_as_people_write_them(module_page: Page, typed: str, tags: list[str]) -> None:
-    """Tags are separated by spaces or commas, lose their # and capitals, and stand once."""
-    assert await call(module_page, "js/upload", "m.tagsOf(a)", typed) == tags
+async def test_tags_are_parsed(module_page: Page, typed: str, tags: list[str]) -> None:
+    """Tags are separated by spaces or commas, without # and in lower case, each once."""
+    assert await call(module_page, "js/upload", "m.parseTags(a)", typed) == tags
 
 
 @pytest.mark.parametrize(
@@ -112,8 +112,8 @@ async def test_tags_are_read_as_people_write_them(module_page: Page, typed: str,
         ("/u/:name", "/u/ada/followers", None),
     ],
 )
-async def test_paths_lead_to_their_pages(module_page: Page, pattern: str, path: str, params: object) -> None:
-    """A pattern takes the paths of its shape, decodes their parts, and refuses malformed ones."""
+async def test_paths_match_patterns(module_page: Page, pattern: str, path: str, params: object) -> None:
+    """A pattern matches paths of its shape, decodes their parameters, and does not match malformed ones."""
     assert (
         await call(module_page, "js/router", "m.match(a.pattern, a.path)", {"pattern": pattern, "path": path}) == params
     )
@@ -121,15 +121,15 @@ async def test_paths_lead_to_their_pages(module_page: Page, pattern: str, path: 
 
 @pytest.mark.parametrize("locks", ["navigator.locks", "null"])
 async def test_one_tab_at_a_time(module_page: Page, locks: str) -> None:
-    """Of tasks that two tabs begin at once none overlaps another, with the browser's locks and without."""
+    """Tasks that two tabs start at the same time do not overlap, with the browser's locks and without."""
     script = f"""async () => {{
-        const {{ exclusively }} = await import("/static/js/exclusive.js");
+        const {{ withTabLock }} = await import("/static/js/tab_lock.js");
         const task = async () => {{
             const begin = Date.now();
             await new Promise((resolve) => setTimeout(resolve, 30));
             return [begin, Date.now()];
         }};
-        return Promise.all([1, 2].map(() => exclusively("test", task, {{ locks: {locks} }})));
+        return Promise.all([1, 2].map(() => withTabLock("test", task, {{ locks: {locks} }})));
     }}"""
     other = await module_page.context.new_page()
     await other.goto(module_page.url)
@@ -141,7 +141,7 @@ async def test_one_tab_at_a_time(module_page: Page, locks: str) -> None:
 
 
 async def test_old_counters_do_not_replace_new_ones(module_page: Page) -> None:
-    """Publications that overtake each other leave the counters of the greatest version."""
+    """If publications arrive out of order, the counters of the newest version remain."""
     expression = """(() => {
         const photos = new m.Photos(), seen = [];
         photos.watch("1", (fields) => seen.push(fields.likes));
@@ -152,14 +152,14 @@ async def test_old_counters_do_not_replace_new_ones(module_page: Page) -> None:
 
 
 def test_every_module_is_preloaded() -> None:
-    """The page names each module, so that a browser fetches them together and not one after the other."""
+    """The page preloads every module, so that browsers fetch them together and not one after the other."""
     page = (STATIC / "index.html").read_text()
     named = set(re.findall(r'(?:href|src)="/static/((?:js/|live/|)[a-z_]+\.js)"', page))
     assert named == {str(path.relative_to(STATIC)) for path in SCRIPTS}
 
 
 def test_nothing_parses_strings_as_markup() -> None:
-    """No script writes markup or evaluates text, and the page has neither inline scripts nor inline styles."""
+    """No script writes markup or evaluates text, and the page has no inline scripts or styles."""
     forbidden = re.compile(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|DOMParser")
     for path in SCRIPTS:
         assert not forbidden.search(path.read_text()), path.name
@@ -167,11 +167,12 @@ def test_nothing_parses_strings_as_markup() -> None:
     assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=", page)
 
 
-def test_initials_can_be_read_on_every_colour() -> None:
-    """White initials have a contrast of 4.5 on the avatar of every hue, in light and dark (WCAG 2.2, 1.4.3)."""
+def test_initials_are_readable_on_every_colour() -> None:
+    """White initials have a contrast of 4.5 on avatars of every hue, in light and dark (WCAG 2.2, 1.4.3)."""
     tokens = (STATIC / "css" / "tokens.css").read_text()
     lightness, saturation = (
-        [int(value) / 100 for value in re.findall(rf"--avatar-{name}: (\d+)%", tokens)] for name in ("light", "colour")
+        [int(value) / 100 for value in re.findall(rf"--avatar-{name}: (\d+)%", tokens)]
+        for name in ("lightness", "saturation")
     )
     assert len(lightness) == len(saturation) == 2
     for light, colour in zip(lightness, saturation, strict=True):

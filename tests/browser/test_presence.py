@@ -1,4 +1,4 @@
-"""Whether somebody is online, on the page of their profile."""
+"""Presence on profile pages."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from playwright.async_api import expect
 from tests.browser.visitor import WITHIN, Site
 
 
-async def test_a_profile_tells_whether_its_person_is_online(site: Site) -> None:
-    """A follower sees somebody come and go while looking, and nothing any more once they hide it or are unfollowed."""
+async def test_a_profile_shows_presence_to_followers(site: Site) -> None:
+    """A follower sees a user's presence change, until the user hides it or the follower unfollows."""
     owner, follower = await site.account(), await site.signed_in()
     await follower.person.follow(owner)
     await follower.open(f"/u/{owner.name}")

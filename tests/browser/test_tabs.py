@@ -1,4 +1,4 @@
-"""The application in several tabs of one browser: one connection, one session, whoever it is that signed in."""
+"""The application in several tabs of one browser: one connection and one session, also when the user changes."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from tests.support.eventually import eventually
 from tests.support.pictures import photograph
 
 
-async def test_a_closed_tab_takes_no_photo_along(site: Site) -> None:
-    """Three tabs have one connection; when its tab is closed while photos arrive, the others show each of them once."""
+async def test_no_photo_is_lost_with_a_closed_tab(site: Site) -> None:
+    """Three tabs share one connection; if its tab is closed while photos arrive, the others show each photo once."""
     owner = await site.account()
     follower = await site.visitor()
     await follower.person.follow(owner)
@@ -25,7 +25,7 @@ async def test_a_closed_tab_takes_no_photo_along(site: Site) -> None:
 
     follower.page.on("websocket", noted)
     follower.context.on("page", lambda page: page.on("websocket", noted))
-    await _connections(site.url, 0)  # who was here before is gone
+    await _connections(site.url, 0)  # connections of earlier tests have ended
     await follower.open()
     await follower.sign_in()
     others = [await _tab(follower), await _tab(follower)]
@@ -46,8 +46,8 @@ async def test_a_closed_tab_takes_no_photo_along(site: Site) -> None:
     await _connections(site.url, 1)
 
 
-async def test_likes_reach_the_same_photo_in_two_tabs(site: Site) -> None:
-    """Two tabs that show one photo follow it together, and both count a like."""
+async def test_likes_reach_two_tabs_with_the_same_photo(site: Site) -> None:
+    """Two tabs that show the same photo share its subscription, and both update the like count."""
     visitor = await site.signed_in()
     photo = await visitor.person.upload(photograph("flower"), "in two tabs")
     await published(visitor.person, photo["id"])
@@ -65,8 +65,8 @@ async def test_likes_reach_the_same_photo_in_two_tabs(site: Site) -> None:
         await expect(shown).to_have_text("1", timeout=WITHIN)
 
 
-async def test_signing_in_is_for_every_tab(site: Site) -> None:
-    """When another person signs in, every tab becomes theirs, and shows nothing of the former person's any more."""
+async def test_signing_in_changes_every_tab(site: Site) -> None:
+    """When another user signs in, every tab switches to them and shows nothing of the former user."""
     visitor = await site.signed_in()
     visitor.expect_error("status of 40[13]")
     former = visitor.person
@@ -83,18 +83,18 @@ async def test_signing_in_is_for_every_tab(site: Site) -> None:
     await visitor.page.get_by_label("Password", exact=True).fill(PASSWORD)
     await visitor.page.get_by_role("button", name="Sign in").click()
     for page in (visitor.page, second):
-        await expect(page.locator(".live-state").first).to_have_attribute("data-state", "live", timeout=WITHIN)
+        await expect(page.locator(".connection-status").first).to_have_attribute("data-state", "live", timeout=WITHIN)
         profile = page.get_by_role("navigation", name="Main").get_by_role("link", name="Profile")
         await expect(profile).to_have_attribute("href", f"/u/{visitor.person.name}", timeout=WITHIN)
-    await former.upload(photograph("rocket"), "of the former")
+    await former.upload(photograph("rocket"), "of the former user")
     await friend.upload(photograph("temple"), "of a friend")
     for page in (visitor.page, second):
         await expect(page.locator("article.card")).to_have_count(1, timeout=WITHIN)
         await expect(page.locator("article.card .caption")).to_have_text("of a friend")
 
 
-async def test_a_page_speaks_for_its_own_session_only(site: Site) -> None:
-    """A page that has not noticed yet that another person signed in gets no ticket to what is theirs."""
+async def test_a_page_is_bound_to_its_session(site: Site) -> None:
+    """A page that has not noticed yet that another user has signed in gets no ticket for that user."""
     visitor = await site.signed_in()
     visitor.expect_error("status of 403")
     refused: list[str] = []
@@ -106,12 +106,12 @@ async def test_a_page_speaks_for_its_own_session_only(site: Site) -> None:
     visitor.page.on("response", noted)
     other = await site.account()
     credentials = {"username": other.name, "password": PASSWORD, "cookie": True}
-    # As in another tab of the same browser, but without a word to this one.
+    # As in another tab of the same browser, but without notifying this one.
     assert (await visitor.context.request.post(f"{visitor.url}/api/v1/tokens", data=credentials)).status == 201
     await visitor.page.evaluate("() => dispatchEvent(new Event('offline'))")
     await visitor.page.evaluate("() => dispatchEvent(new Event('online'))")
     await eventually(lambda: refused == [f"{visitor.url}/api/v1/live/token"])
-    # So it asks who is signed in, and follows.
+    # The refusal makes the page check its session and switch to the other user.
     profile = visitor.page.get_by_role("navigation", name="Main").get_by_role("link", name="Profile")
     await expect(profile).to_have_attribute("href", f"/u/{other.name}", timeout=WITHIN)
     await visitor.live()
@@ -121,12 +121,12 @@ async def _tab(visitor: Visitor, path: str = "/") -> Page:
     """Open one more tab and wait until it is connected."""
     page = await visitor.context.new_page()
     await page.goto(visitor.url + path)
-    await expect(page.locator(".live-state").first).to_have_attribute("data-state", "live", timeout=WITHIN)
+    await expect(page.locator(".connection-status").first).to_have_attribute("data-state", "live", timeout=WITHIN)
     return page
 
 
 async def _connections(url: str, wanted: int) -> None:
-    """Wait until the service has so many live connections."""
+    """Wait until the service has this many live connections."""
 
     async def agrees() -> bool:
         async with aiohttp.ClientSession() as http, http.get(f"{url}/metrics") as answer:

@@ -1,4 +1,4 @@
-"""When something goes wrong: interruptions lose nothing, refusals are told, hostile text stays text."""
+"""Failures: interruptions lose nothing, refusals are shown, markup from users is only text."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from tests.support.pictures import photograph
 from tests.support.tcp_proxy import TcpProxy
 
 SCRIPT = "<img src=x onerror=\"alert('caption')\"><script>alert('script')</script>"
-# The page hears of an error although the server has answered, as when a connection breaks in between.
-LOSE_THE_FIRST_ANSWER = """
+# The page sees a network error although the server has answered, as when the connection breaks in between.
+LOSE_THE_FIRST_RESPONSE = """
     const listen = XMLHttpRequest.prototype.addEventListener;
     let lost = false;
     XMLHttpRequest.prototype.addEventListener = function (type, listener) {
@@ -29,7 +29,7 @@ NOT_AN_IMAGE = {"name": "holiday.jpg", "mimeType": "image/jpeg", "buffer": b"the
 
 
 async def test_a_cut_connection_recovers_what_was_missed(site: Site) -> None:
-    """After the network was away the page shows what it missed, at once and without fetching the feed anew."""
+    """After an interruption the page shows what it missed, at once and without fetching the feed."""
     owner = await site.account()
     fan = await site.account()
     await fan.follow(owner)
@@ -61,7 +61,7 @@ async def test_a_cut_connection_recovers_what_was_missed(site: Site) -> None:
 
 
 async def test_an_interruption_is_shown_and_ends_by_itself(site: Site) -> None:
-    """The page says that it reconnects while the service is unreachable, and comes back without help."""
+    """While the service is unreachable the page shows that it reconnects, and it then does so by itself."""
     person = await site.account()
     async with TcpProxy.to(int(site.url.rsplit(":", 1)[1])) as proxy:
         visitor = await site.visitor(person, url=f"http://127.0.0.1:{proxy.port}")
@@ -76,8 +76,8 @@ async def test_an_interruption_is_shown_and_ends_by_itself(site: Site) -> None:
         await visitor.live()
 
 
-async def test_script_in_what_people_write_is_text(site: Site) -> None:
-    """Markup in captions, comments, names and descriptions is shown as the text it is, and never runs."""
+async def test_markup_from_users_is_text(site: Site) -> None:
+    """Markup in captions, comments, names and descriptions is shown as text and never runs."""
     owner, follower = await site.friends()
     name = (await owner.person.call("PATCH", "/users/me", json={"display_name": "<b>Bold</b>", "bio": SCRIPT})).expect(
         200
@@ -98,8 +98,8 @@ async def test_script_in_what_people_write_is_text(site: Site) -> None:
     assert await follower.page.locator("main script, main b:has-text('Bold'), main img[src='x']").count() == 0
 
 
-async def test_the_policy_stops_a_script_that_got_in(site: Site) -> None:
-    """Should markup ever reach the page, its scripts do not run: the policy allows no inline ones."""
+async def test_the_policy_blocks_inline_scripts(site: Site) -> None:
+    """If markup ever reached the page, its scripts would not run: the policy allows no inline scripts."""
     visitor = await site.signed_in()
     visitor.expect_error("Content Security Policy")
     ran = await visitor.page.evaluate(
@@ -114,8 +114,8 @@ async def test_the_policy_stops_a_script_that_got_in(site: Site) -> None:
     assert ran is False
 
 
-async def test_a_refused_upload_says_why(site: Site) -> None:
-    """A file that only pretends to be a photo is refused with a reason where its progress was; a GIF at once."""
+async def test_a_refused_upload_shows_the_reason(site: Site) -> None:
+    """A file that is not an image is refused after the upload, with the reason; a GIF is refused at once."""
     visitor = await site.signed_in()
     visitor.expect_error("status of 415|status of 422")
     await visitor.share(NOT_AN_IMAGE, caption="not a photo")
@@ -126,11 +126,11 @@ async def test_a_refused_upload_says_why(site: Site) -> None:
     await visitor.loses(visitor.page.locator(".tray-item"))
 
     await visitor.choose({"name": "moving.gif", "mimeType": "image/gif", "buffer": b"GIF89a"})
-    await visitor.sees_text(visitor.page.get_by_role("alert"), "PicShare takes JPEG and PNG photos.")
+    await visitor.sees_text(visitor.page.get_by_role("alert"), "Choose a JPEG or PNG photo.")
 
 
-async def test_a_damaged_photo_ends_with_its_reason(site: Site) -> None:
-    """A photo whose header is sound and whose pixels are not is refused after the upload, and its owner told."""
+async def test_a_damaged_photo_is_rejected(site: Site) -> None:
+    """A photo with a valid header and damaged pixels is rejected after the upload, and its tray item shows that."""
     visitor = await site.signed_in()
     visitor.expect_error("status of 4")
     data = photograph("rocket").read_bytes()
@@ -139,10 +139,10 @@ async def test_a_damaged_photo_ends_with_its_reason(site: Site) -> None:
     await expect(visitor.page.locator("article.card")).to_have_count(0)
 
 
-async def test_trying_an_upload_again_does_not_double_the_photo(site: Site) -> None:
-    """When the answer to an upload is lost, trying again leaves one photo."""
+async def test_retrying_an_upload_creates_one_photo(site: Site) -> None:
+    """If the response to an upload is lost, a retry does not create a second photo."""
     visitor = await site.visitor()
-    await visitor.page.add_init_script(LOSE_THE_FIRST_ANSWER)
+    await visitor.page.add_init_script(LOSE_THE_FIRST_RESPONSE)
     await visitor.open()
     await visitor.sign_in()
     answers: list[str | None] = []
@@ -160,8 +160,8 @@ async def test_trying_an_upload_again_does_not_double_the_photo(site: Site) -> N
     await expect(visitor.card("only once")).to_have_count(1)
 
 
-async def test_an_image_whose_address_has_ended_is_fetched_anew(site: Site) -> None:
-    """When an image does not come, the page asks for the photo's present address and shows it."""
+async def test_an_expired_image_address_is_replaced(site: Site) -> None:
+    """If an image cannot be loaded, the page fetches the photo's current address and shows it."""
     visitor = await site.signed_in()
     visitor.expect_error("status of 404")
     photo = await visitor.person.upload(photograph("rocket"), "ended")
@@ -181,8 +181,8 @@ async def test_an_image_whose_address_has_ended_is_fetched_anew(site: Site) -> N
     assert len(refused) == 1
 
 
-async def test_a_refused_like_is_taken_back(site: Site) -> None:
-    """A like shows at once; when the server refuses it the heart is empty again and the page says why."""
+async def test_a_refused_like_is_reverted(site: Site) -> None:
+    """A like is shown at once; if the server refuses it, it is reverted and the page shows the reason."""
     owner, follower = await site.friends()
     follower.expect_error("status of 503")
     await owner.person.upload(photograph("cat"), "likeable")

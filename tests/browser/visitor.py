@@ -69,7 +69,7 @@ class Visitor:
 
     def connection_status(self) -> Locator:
         """Return the elements that show the state of the connection."""
-        return self.page.locator(".live-state")
+        return self.page.locator(".connection-status")
 
     async def visit(self, name: str) -> None:
         """Follow a link of the main navigation."""

@@ -22,7 +22,7 @@ from server.config.settings import LimitsSection
 from server.operation.event_loop import GarbageCollector, LoopWatch
 from server.operation.metrics import Metrics
 from tests.support.documents import ROOT, blocks, codes_in, documents, table_rows
-from tests.unit.loadtest.outcomes import outcome
+from tests.unit.loadtest.summaries import outcome
 from workers.broker.routing import BINDINGS
 from workers.jobs import publications
 

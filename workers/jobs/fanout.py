@@ -1,8 +1,8 @@
-"""Bring photos into followers' feeds and before their eyes, and take them out again.
+"""Fan-out of photos: into followers' feeds and onto their live connections, and out of both again.
 
-A photo of few followers is inserted at once; with more the work is cut into `fanout.chunk` events of up
-to `CHUNK` followers in the order of their shard, which any worker may take. Whatever an event says, the
-handlers act on what the database says when they run: events may come late, twice or in another order.
+A photo of an author with few followers is inserted at once. With more followers the work is split into `fanout.chunk`
+events of up to `CHUNK` followers in the order of their shard, which any worker may handle. Whatever an event says, the
+handlers act on what the stores say when they run: events may be late, repeated or out of order.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from storage.cache.counters import CounterCache
 from storage.events import FanoutChunk, PhotoDeleted, PhotoReady
 from storage.feeds.feeds import Feeds
 from storage.ids import SHARDS, shard_of
-from storage.models import Photo, PhotoCounters, PhotoState
+from storage.models import Photo, PhotoCounters
 from storage.postgres.database import Database
 from storage.render.images import Sign
-from storage.render.photo import photo_json
-from storage.stores import photos, relations
+from storage.render.photo import assemble
+from storage.stores import relations
 from storage.stores.relations import Bound
 from workers.jobs import publications
 from workers.jobs.context import Handlers, WorkerContext
@@ -31,7 +31,7 @@ from workers.jobs.relations import RelationHandlers
 
 CHUNK = 1_000  # followers; one script call for each slot group among them, some 4 ms in all
 _FIRST: Bound = (-1, -1)
-_LAST: Bound = (SHARDS, 0)  # past every follower, those who came since the chunks were cut included
+_LAST: Bound = (SHARDS, 0)  # above every follower, also those who followed after the split
 
 
 @asynccontextmanager
@@ -43,10 +43,10 @@ async def open_handlers(context: WorkerContext) -> AsyncIterator[Handlers]:
 
 
 class FanoutHandlers:
-    """Work the queue "fanout": photos here, who sees whom in `workers.jobs.relations`.
+    """Handlers of the queue "fanout": photos here, relations between users in `workers.jobs.relations`.
 
-    `sign` makes the URLs of private accounts' photos; without it these are told without URLs. `chunk` is
-    how many followers are served at once.
+    `sign` makes the URLs of private accounts' photos; without it these are published without URLs. `chunk` is the
+    number of followers that one event serves.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class FanoutHandlers:
         db: Database,
         feeds: Feeds,
         cards: Cards,
-        engagement: CounterCache,
+        counter_cache: CounterCache,
         publisher: LivePublisher,
         *,
         sign: Sign | None = None,
@@ -63,7 +63,7 @@ class FanoutHandlers:
         self._db = db
         self._feeds = feeds
         self._cards = cards
-        self._engagement = engagement
+        self._counter_cache = counter_cache
         self._publisher = publisher
         self._sign = sign
         self._chunk = chunk
@@ -79,23 +79,27 @@ class FanoutHandlers:
         }
 
     async def ready(self, event: PhotoReady) -> None:
-        """Put a new photo into the feeds of its author and the followers, and tell those who are online."""
-        photo, followers = await asyncio.gather(self._load(event.photo_id), self._first_followers(event.author_id))
-        if photo is None:
+        """Insert a new photo into the feeds of its author and the followers, and publish it."""
+        # The card is stored before the photo is published, because clients read the card of what they receive.
+        stored, followers = await asyncio.gather(
+            self._cards.refresh(event.photo_id), self._first_followers(event.author_id)
+        )
+        if stored is None:
             return
-        # The card stands before anybody hears of the photo: who is told, reads it.
-        await asyncio.gather(self._cards.refresh(photo.id), self._engagement.apply(_state(photo), None))
-        document = publications.photo_new(photo_json(photo, liked=False, sign=self._sign))
+        photo, card = stored
+        await self._counter_cache.apply(_counters(photo), None)
+        document = self._new_photo(card, photo.likes, photo.comments)
         message = _message(document)
         if len(followers) <= self._chunk:
             await self._feeds.insert(photo.id, [event.author_id, *followers], message)
         else:
             await self._feeds.insert(photo.id, [event.author_id], message)
-            await self._cut(event, remove=False)
+            await self._split(event, remove=False)
         await self._publisher.to_topic(publications.user_topic(event.author_id), document)
 
     async def deleted(self, event: PhotoDeleted) -> None:
-        """Take a photo out of all feeds, tell those who are online, and end its topic."""
+        """Remove a photo from all feeds, publish its removal, and close its topic."""
+        # From here on no insertion of a late event, and no reader, can bring the photo back.
         await self._cards.tombstone(event.photo_id)
         followers = await self._first_followers(event.author_id)
         document = publications.photo_removed(event.photo_id)
@@ -104,37 +108,40 @@ class FanoutHandlers:
             await self._feeds.remove(event.photo_id, [event.author_id, *followers], message)
         else:
             await self._feeds.remove(event.photo_id, [event.author_id], message)
-            await self._cut(event, remove=True)
+            await self._split(event, remove=True)
         await self._publisher.to_topic(publications.user_topic(event.author_id), document)
         await self._publisher.close_topic(publications.photo_topic(event.photo_id))
 
     async def chunk(self, event: FanoutChunk) -> None:
         """Insert or remove one photo for one part of the followers."""
         if event.remove:
-            message = _message(publications.photo_removed(event.photo_id))
+            change, document = self._feeds.remove, publications.photo_removed(event.photo_id)
         else:
-            photo = await self._load(event.photo_id)
-            if photo is None:
+            # `ready` has stored the card, so that a photo's chunks do not read and render it again.
+            cards, counts = await asyncio.gather(
+                self._cards.get([event.photo_id]), self._counter_cache.counts(event.photo_id)
+            )
+            if event.photo_id not in cards:
                 return
-            document = photo_json(photo, liked=False, sign=self._sign)
-            message = _message(publications.photo_new(document))
-        spread = self._feeds.remove if event.remove else self._feeds.insert
+            change, document = self._feeds.insert, self._new_photo(cards[event.photo_id], *counts)
+        message = _message(document)
         after, until = (event.after_shard, event.after_id), (event.until_shard, event.until_id)
+        # More than one turn only if users followed the author after the split.
         while followers := await relations.follower_ids(
             self._db, event.author_id, after=after, until=until, limit=self._chunk
         ):
-            await spread(event.photo_id, followers, message)
+            await change(event.photo_id, followers, message)
             after = (shard_of(followers[-1]), followers[-1])
 
-    async def _load(self, photo_id: int) -> Photo | None:
-        photo = (await photos.load(self._db, [photo_id])).get(photo_id)
-        return photo if photo is not None and photo.state is PhotoState.READY else None
+    def _new_photo(self, card: bytes, likes: int, comments: int) -> bytes:
+        # `liked` is false for all: one document serves every recipient, and the photo is new to them.
+        return publications.photo_new(assemble(card, likes=likes, comments=comments, liked=False, sign=self._sign))
 
     async def _first_followers(self, author_id: int) -> list[int]:
-        """Return one follower more than are served at once, if there are so many."""
+        """Return the first followers, one more than a chunk holds if there are so many."""
         return await relations.follower_ids(self._db, author_id, after=None, until=None, limit=self._chunk + 1)
 
-    async def _cut(self, event: PhotoReady | PhotoDeleted, *, remove: bool) -> None:
+    async def _split(self, event: PhotoReady | PhotoDeleted, *, remove: bool) -> None:
         bounds = await relations.chunk_bounds(self._db, event.author_id, size=self._chunk)
         async with self._db.transaction() as tx:
             for after, until in chunks(bounds):
@@ -152,7 +159,7 @@ class FanoutHandlers:
 
 
 def chunks(bounds: Sequence[Bound]) -> list[tuple[Bound, Bound]]:
-    """Return (after, until) of each chunk, from the last follower of each; together they hold every follower."""
+    """Return (after, until) of each chunk, given the last follower of each; together they hold every follower."""
     ends = [*bounds[:-1], _LAST]
     return list(zip([_FIRST, *ends], ends, strict=False))
 
@@ -161,7 +168,7 @@ def _message(document: bytes) -> bytes:
     return envelope.stream_body(publications.FEED, document)
 
 
-def _state(photo: Photo) -> PhotoCounters:
+def _counters(photo: Photo) -> PhotoCounters:
     return PhotoCounters(
         photo_id=photo.id,
         liked=False,

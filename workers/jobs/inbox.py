@@ -1,8 +1,8 @@
-"""Keep a person's inbox and what they are told of it live in step.
+"""Notifications in PostgreSQL and on their owner's live stream, kept in the same order.
 
-An act is noted or withdrawn in one transaction and announced in a second one, which only reads. Both
-hold the inbox's lock: so what is announced is committed, and of two changes at the same moment, in
-whatever processes, the one announced last tells how things stand after both.
+The inbox is changed in a transaction, and the result is published after its commit; both happen under the inbox's lock.
+So what is published is committed, and of two changes at the same moment, in whatever processes, the one published last
+includes both.
 """
 
 from __future__ import annotations
@@ -13,16 +13,18 @@ from dataclasses import asdict, dataclass
 from channels.bus import envelope
 from storage.feeds.notification_log import NotificationLog
 from storage.models import NotificationKind
-from storage.postgres.database import Database
+from storage.postgres.database import Database, Queryable, Transaction
 from storage.stores import notifications
 from workers.jobs import publications
+
+Change = Callable[[Transaction], Awaitable[int | None]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Activity:
-    """What somebody did to the recipient; the fields are those of `storage.stores.notifications.note`.
+    """Something that concerns the recipient; the fields are those of `storage.stores.notifications.note`.
 
-    `actor_id` None is PicShare itself; `source_id` is the photo, comment or user that the act is about.
+    `actor_id` None is PicShare itself; `source_id` is the photo, comment or user that the activity is about.
     """
 
     recipient_id: int
@@ -33,60 +35,75 @@ class Activity:
 
 
 class Inbox:
-    """Note and withdraw acts, and tell of it; every method can be repeated."""
+    """Records and retracts activities, and publishes each change; every method can be repeated."""
 
     def __init__(self, db: Database, log: NotificationLog) -> None:
         self._db = db
         self._log = log
 
-    async def note(self, act: Activity, *, news_only: bool = False) -> None:
-        """Note an act and tell the recipient, unless it is nothing that the recipient is to hear of.
+    async def record(self, activity: Activity) -> None:
+        """Record an activity and publish its entry, unless the recipient is not to be notified of it."""
 
-        With `news_only` an act that is noted already is not told: whoever noted it does so.
+        async def change(tx: Transaction) -> int | None:
+            return await _record(tx, activity)
+
+        await self._change(activity, change)
+
+    async def retract(self, activity: Activity) -> None:
+        """Remove an activity and publish what is left of its entry, or that the entry is gone."""
+
+        async def change(tx: Transaction) -> int | None:
+            return await _retract(tx, activity)
+
+        await self._change(activity, change)
+
+    async def reconcile(self, activity: Activity, holds: Callable[[Queryable], Awaitable[bool]]) -> None:
+        """Record the activity if it `holds` now, else retract it.
+
+        Events of one like, given and taken back at once, may be handled at the same time in any order. Each handler
+        looks under the lock, so the last one sees every change that has an event, and leaves the inbox like the likes.
         """
-        if act.actor_id == act.recipient_id:
-            return
-        async with self._db.transaction() as tx:
-            noted = await notifications.note(tx, **asdict(act))
-        if noted is not None and (noted[1] or not news_only):
-            await self.tell(act.recipient_id, noted[0])
 
-    async def withdraw(self, act: Activity) -> None:
-        """Take an act back and tell the recipient how the entry that it stood in is now, or that it is gone."""
-        if act.actor_id is None or act.actor_id == act.recipient_id:
-            return
-        async with self._db.transaction() as tx:
-            entry_id = await notifications.withdraw(
-                tx,
-                recipient_id=act.recipient_id,
-                kind=act.kind,
-                actor_id=act.actor_id,
-                photo_id=act.photo_id,
-                source_id=act.source_id,
-            )
-        if entry_id is not None:
-            await self.tell(act.recipient_id, entry_id)
+        async def change(tx: Transaction) -> int | None:
+            return await (_record(tx, activity) if await holds(tx) else _retract(tx, activity))
 
-    async def settle(self, act: Activity, stands: Callable[[], Awaitable[bool]], now: bool) -> None:
-        """Note the act if it stands `now`, else withdraw it, and go on until that is still so afterwards.
+        await self._change(activity, change)
 
-        Events of one like, given and taken back at once, may be handled at the same time in any order;
-        whoever looks last leaves the inbox as the likes are.
-        """
-        await (self.note(act) if now else self.withdraw(act))
-        while (later := await stands()) != now:
-            now = later
-            # What it became meanwhile has an event of its own, whose handler may have told it by now.
-            await (self.note(act, news_only=True) if now else self.withdraw(act))
+    async def publish(self, recipient_id: int, entry_id: int) -> None:
+        """Publish an entry as it is now, or that it is gone."""
 
-    async def tell(self, recipient_id: int, entry_id: int) -> None:
-        """Tell the recipient how an entry is now, or that it is gone."""
-        async with self._db.transaction() as tx:
-            await notifications.lock(tx, recipient_id)
-            entry = (await notifications.by_ids(tx, recipient_id, [entry_id])).get(entry_id)
-            counters = await notifications.counters(tx, recipient_id)
+        async def change(_: Transaction) -> int | None:
+            return entry_id
+
+        await self._change_and_publish(recipient_id, change)
+
+    async def _change(self, activity: Activity, change: Change) -> None:
+        # Nobody is notified of what they do themselves.
+        if activity.actor_id != activity.recipient_id:
+            await self._change_and_publish(activity.recipient_id, change)
+
+    async def _change_and_publish(self, recipient_id: int, change: Change) -> None:
+        async with self._db.locked(recipient_id) as connection:
+            async with connection.transaction() as tx:
+                entry_id = await change(tx)
+                if entry_id is None:
+                    return
+                entry, counters = await notifications.entry_and_counters(tx, recipient_id, entry_id)
             if entry is None:
                 document = publications.notification_removed(entry_id, counters)
             else:
                 document = publications.notification_new(entry, counters)
+            # A handler that dies before this line is repeated: it finds the activity recorded, and publishes then.
             await self._log.push(recipient_id, entry_id, envelope.stream_body(publications.NOTIFICATIONS, document))
+
+
+async def _record(tx: Transaction, activity: Activity) -> int | None:
+    recorded = await notifications.note(tx, **asdict(activity))
+    return None if recorded is None else recorded[0]
+
+
+async def _retract(tx: Transaction, activity: Activity) -> int | None:
+    if activity.actor_id is None:
+        raise ValueError("an activity of PicShare itself cannot be retracted")
+    fields = asdict(activity)
+    return await notifications.withdraw(tx, **fields)

@@ -26,7 +26,7 @@ from storage.events import (
 )
 from storage.feeds.notification_log import NotificationLog
 from storage.models import NotificationKind, PhotoCounters, PhotoState
-from storage.postgres.database import Database
+from storage.postgres.database import Database, Queryable
 from storage.render.comment import comment_json
 from storage.stores import comments, likes, photos, relations
 from workers.jobs import publications
@@ -45,11 +45,11 @@ class NotifyHandlers:
     """Work the queue "notify"."""
 
     def __init__(
-        self, db: Database, notification_log: NotificationLog, engagement: CounterCache, publisher: LivePublisher
+        self, db: Database, notification_log: NotificationLog, counter_cache: CounterCache, publisher: LivePublisher
     ) -> None:
         self._db = db
         self._inbox = Inbox(db, notification_log)
-        self._engagement = engagement
+        self._counter_cache = counter_cache
         self._publisher = publisher
 
     def handlers(self) -> Mapping[str, EventHandler]:
@@ -66,16 +66,15 @@ class NotifyHandlers:
         }
 
     async def like_changed(self, event: LikeAdded | LikeRemoved) -> None:
-        """Tell of a like that was given or taken back, whichever is so by now."""
+        """Publish the counters, and record or retract the like in the owner's inbox, whichever is right by now."""
         state = await self._state(event.photo_id, event.user_id)
         if state is None:
             return
 
-        async def liked() -> bool:
-            now = await self._state(event.photo_id, event.user_id)
-            return now is not None and now.liked
+        async def liked(tx: Queryable) -> bool:
+            return await likes.exists(tx, photo_id=event.photo_id, user_id=event.user_id)
 
-        act = Activity(
+        activity = Activity(
             recipient_id=event.owner_id,
             kind=NotificationKind.LIKE,
             actor_id=event.user_id,
@@ -83,14 +82,15 @@ class NotifyHandlers:
             source_id=event.photo_id,
         )
         document = publications.photo_liked(state) if state.liked else publications.photo_unliked(state)
+        # The inbox reads the like again, under its lock; the counters and the topic need not wait for that lock.
         await asyncio.gather(
-            self._inbox.settle(act, liked, state.liked),
-            self._engagement.apply(state, event.user_id),
+            self._inbox.reconcile(activity, liked),
+            self._counter_cache.apply(state, event.user_id),
             self._publisher.to_topic(publications.photo_topic(event.photo_id), document),
         )
 
     async def commented(self, event: CommentAdded) -> None:
-        """Tell of a comment, unless it is deleted by now."""
+        """Publish a comment and record it in the owner's inbox, unless it is deleted by now."""
         state = await self._state(event.photo_id, event.user_id)
         try:
             comment = await comments.get(self._db, event.comment_id)
@@ -98,61 +98,68 @@ class NotifyHandlers:
             return
         if state is None:
             return
+
+        async def exists(tx: Queryable) -> bool:
+            try:
+                await comments.get(tx, event.comment_id)
+            except NotFoundError:
+                return False
+            return True
+
         document = publications.photo_commented(state, comment_json(comment))
         await asyncio.gather(
-            self._inbox.settle(_comment(event), lambda: self._comment_stands(event.comment_id), now=True),
-            self._engagement.apply(state, None),
+            self._inbox.reconcile(_comment(event), exists),
+            self._counter_cache.apply(state, None),
             self._publisher.to_topic(publications.photo_topic(event.photo_id), document),
         )
 
     async def comment_deleted(self, event: CommentDeleted) -> None:
-        """Take the word of a comment back."""
+        """Publish the deletion of a comment and retract it from the owner's inbox."""
         state = await self._state(event.photo_id, event.user_id)
         if state is None:
             return
         document = publications.comment_deleted(state, event.comment_id)
         await asyncio.gather(
-            self._inbox.withdraw(_comment(event)),
-            self._engagement.apply(state, None),
+            self._inbox.retract(_comment(event)),
+            self._counter_cache.apply(state, None),
             self._publisher.to_topic(publications.photo_topic(event.photo_id), document),
         )
 
     async def followed(self, event: UserFollowed) -> None:
-        """Tell of a new follower, or of somebody who asks to be one.
+        """Record a new follower, or a request to follow.
 
-        A follow is told once and stays told, so that nobody can knock by following again and again.
+        A follow is recorded once and never retracted, so that following again and again notifies only once.
         """
         relation = await relations.relation(self._db, event.follower_id, event.followee_id)
         if relation.following:
-            await self._inbox.note(_follow(event, NotificationKind.FOLLOW))
+            await self._inbox.record(_follow(event, NotificationKind.FOLLOW))
         await self.request_changed(event)
 
     async def request_changed(self, event: UserFollowed | UserUnfollowed) -> None:
-        """Tell of a request, or take it out of the inbox once it is granted, refused or withdrawn."""
+        """Record a request to follow, or retract it once it is accepted, declined or withdrawn."""
 
-        async def requested() -> bool:
-            relation = await relations.relation(self._db, event.follower_id, event.followee_id)
-            return relation.requested
+        async def requested(tx: Queryable) -> bool:
+            return (await relations.relation(tx, event.follower_id, event.followee_id)).requested
 
-        await self._inbox.settle(_follow(event, NotificationKind.FOLLOW_REQUEST), requested, await requested())
+        await self._inbox.reconcile(_follow(event, NotificationKind.FOLLOW_REQUEST), requested)
 
     async def rejected(self, event: PhotoRejected) -> None:
         """Tell an author that a photo cannot be shown, and why."""
         photo = (await photos.load(self._db, [event.photo_id])).get(event.photo_id)
         if photo is not None and photo.state is PhotoState.REJECTED:
-            act = Activity(
+            activity = Activity(
                 recipient_id=photo.author.id,
                 kind=NotificationKind.PHOTO_REJECTED,
                 actor_id=None,
                 photo_id=photo.id,
                 source_id=photo.id,
             )
-            await self._inbox.note(act)
+            await self._inbox.record(activity)
 
     async def deleted(self, event: PhotoDeleted) -> None:
         """Tell an author what went out of the inbox with a photo."""
         for entry_id in event.notifications:
-            await self._inbox.tell(event.author_id, entry_id)
+            await self._inbox.publish(event.author_id, entry_id)
 
     async def _state(self, photo_id: int, user_id: int) -> PhotoCounters | None:
         """Return how a photo is liked, or None once it is deleted."""
@@ -160,13 +167,6 @@ class NotifyHandlers:
             return await likes.state(self._db, photo_id=photo_id, user_id=user_id)
         except NotFoundError:
             return None
-
-    async def _comment_stands(self, comment_id: int) -> bool:
-        try:
-            await comments.get(self._db, comment_id)
-        except NotFoundError:
-            return False
-        return True
 
 
 def _comment(event: CommentAdded | CommentDeleted) -> Activity:

@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from loadtest.client import connection, door
+from loadtest.client import connection
+from loadtest.client import dialer as door
 from loadtest.client.connection import LoadSocket
-from loadtest.client.door import Door
+from loadtest.client.dialer import Door
 from loadtest.client.frames import FrameReader, Publication
 from loadtest.client.protocol import Connected, Order
 from loadtest.client.trust import trust

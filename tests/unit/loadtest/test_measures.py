@@ -8,8 +8,8 @@ import time
 from loadtest.measures.histogram import Histogram
 from loadtest.measures.measures import MOST_SENTENCES, Measures
 from loadtest.measures.record import Phase, Record
+from loadtest.measures.self_monitor import LAG, Watch
 from loadtest.measures.timeline import Timeline
-from loadtest.measures.watch import LAG, Watch
 from tests.support.eventually import eventually
 
 

@@ -16,7 +16,7 @@ from loadtest.errors import LoadTestError
 from loadtest.measures.record import Phase, Record
 from loadtest.plan import Plan
 from loadtest.profiles import PROFILES, ProfileName
-from loadtest.report import outcome as handing_over
+from loadtest.report import output as handing_over
 from loadtest.report import scales
 from loadtest.report.document import document_of
 from loadtest.report.findings import Severity
@@ -25,7 +25,7 @@ from loadtest.report.progress import line_of
 from loadtest.report.scales import Linear, Log
 from loadtest.report.summary import Summary
 from loadtest.report.table import show
-from tests.unit.loadtest.outcomes import outcome
+from tests.unit.loadtest.summaries import outcome
 
 SVG = "{http://www.w3.org/2000/svg}"
 

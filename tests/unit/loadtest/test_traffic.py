@@ -10,11 +10,11 @@ import pytest
 
 from loadtest.client.frames import liked, unliked
 from loadtest.client.protocol import Connected
-from loadtest.community.people import Person
+from loadtest.community.accounts import Person
 from loadtest.community.rest import Answer, NoAnswerError
 from loadtest.measures.measures import Measures
 from loadtest.traffic import pace as pacing
-from loadtest.traffic.crowd import Crowd
+from loadtest.traffic.audience import Crowd
 from loadtest.traffic.likes import Likes
 from loadtest.traffic.pace import keep_acting
 from tests.support.eventually import eventually

@@ -13,6 +13,7 @@ from storage.models import Photo, User
 from storage.stores import photos, relations
 from tests.support.community import follow, people, person, ready_photo
 from tests.support.stage import Stage, kinds
+from tests.support.statements import StatementLog
 from workers.jobs.fanout import chunks
 
 pytestmark = pytest.mark.engines
@@ -93,6 +94,21 @@ async def test_repeated(stage: Stage) -> None:
     await stage.fanout.ready(PhotoReady(photo_id=photo.id, author_id=ann.id))
     assert await stage.feed(bob) == [photo.id]
     assert await stage.told() == []
+
+
+async def test_a_photo_is_loaded_once(stage: Stage) -> None:
+    """However many chunks a photo's followers make, its row is read once; the chunks use its card."""
+    ann = await person(stage.database, "ann")
+    for number in range(11):
+        await follow(stage.database, await person(stage.database, f"follower{number}"), ann)
+    await stage.pump()
+    photo = await ready_photo(stage.database, ann)
+    log = await StatementLog.open(stage.database, connections=8)
+    handled = await stage.pump()
+    assert handled.count("fanout fanout.chunk") == 4
+    loads = [statement for statement in await log.take() if "p.caption" in statement]
+    assert len(loads) == 1, loads
+    assert await stage.cards.get([photo.id])
 
 
 async def test_many_followers(stage: Stage) -> None:

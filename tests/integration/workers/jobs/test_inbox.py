@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import asdict
 
 import pytest
 
 from storage.models import NotificationKind, User
+from storage.postgres.database import Queryable
 from storage.stores import notifications
 from tests.support.community import people, ready_photo
 from tests.support.stage import Stage, quiet
@@ -33,24 +35,72 @@ async def test_what_was_noted_and_not_told_is_told_by_the_repetition(stage: Stag
         await notifications.note(tx, **asdict(by_bob))
     assert await stage.told(ann) == []
 
-    async def stands() -> bool:
+    async def holds(_: Queryable) -> bool:
         return True
 
-    await Inbox(stage.database, stage.notification_log).settle(by_bob, stands, now=True)
+    await Inbox(stage.database, stage.notification_log).reconcile(by_bob, holds)
     assert [message.document["type"] for message in await stage.told(ann)] == ["notification"]
 
 
-async def test_a_like_given_again_meanwhile_is_told_once(stage: Stage) -> None:
-    """A like that is taken back and given again while it is handled is told by the handler of the second alone."""
+async def test_a_like_given_again_meanwhile_is_announced_once(stage: Stage) -> None:
+    """A like that is removed and given again while it is handled is announced by the handler of the second alone."""
     ann, by_bob = await a_like(stage)
-    first, second = (Inbox(stage.database, stage.notification_log) for _ in range(2))
-    looks = iter((False, True, True))
+    first, second, third = (Inbox(stage.database, stage.notification_log) for _ in range(3))
+    liked, later = True, list[asyncio.Task[None]]()
 
-    async def stands() -> bool:
-        if look := next(looks):
-            await second.note(by_bob, news_only=True)
-        return look
+    async def holds(_: Queryable) -> bool:
+        return liked
 
-    await first.settle(by_bob, stands, now=True)
+    async def removed_after_the_look(tx: Queryable) -> bool:
+        nonlocal liked
+        seen = await holds(tx)
+        liked = False
+        later.append(asyncio.create_task(second.reconcile(by_bob, given_again_after_the_look)))
+        return seen
+
+    async def given_again_after_the_look(tx: Queryable) -> bool:
+        nonlocal liked
+        seen = await holds(tx)
+        liked = True
+        later.append(asyncio.create_task(third.reconcile(by_bob, holds)))
+        return seen
+
+    await first.reconcile(by_bob, removed_after_the_look)
+    for task in later:
+        await task
     kinds = [message.document["type"] for message in await stage.told(ann)]
     assert kinds == ["notification", "notification.removed", "notification"]
+
+
+async def test_what_is_published_is_committed(stage: Stage) -> None:
+    """A failure after the change rolls it back and publishes nothing, and the next handler gets the lock."""
+    ann, by_bob = await a_like(stage)
+    inbox = Inbox(stage.database, stage.notification_log)
+
+    async def fails(_: Queryable) -> bool:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await inbox.reconcile(by_bob, fails)
+    assert await stage.told(ann) == []
+    await inbox.record(by_bob)
+    assert [message.document["type"] for message in await stage.told(ann)] == ["notification"]
+
+
+async def test_a_cancelled_handler_releases_the_lock(stage: Stage) -> None:
+    """A handler that is cancelled while it holds the inbox's lock leaves it to the next one."""
+    ann, by_bob = await a_like(stage)
+    inbox = Inbox(stage.database, stage.notification_log)
+    locked = asyncio.Event()
+
+    async def hangs(_: Queryable) -> bool:
+        locked.set()
+        await asyncio.Event().wait()
+        return True
+
+    handling = asyncio.create_task(inbox.reconcile(by_bob, hangs))
+    await asyncio.wait_for(locked.wait(), 5)
+    handling.cancel()
+    await asyncio.gather(handling, return_exceptions=True)
+    await asyncio.wait_for(inbox.record(by_bob), 5)
+    assert [message.document["type"] for message in await stage.told(ann)] == ["notification"]

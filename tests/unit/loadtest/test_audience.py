@@ -5,7 +5,7 @@ from __future__ import annotations
 from loadtest.client.frames import Publication
 from loadtest.client.protocol import Connected, Order
 from loadtest.measures.measures import Measures
-from loadtest.traffic.crowd import Crowd
+from loadtest.traffic.audience import Crowd
 
 
 class Scene:

@@ -6,8 +6,8 @@ import asyncio
 import time
 from collections.abc import Sequence
 
-from loadtest.community.people import Person
-from loadtest.traffic.crowd import Crowd
+from loadtest.community.accounts import Person
+from loadtest.traffic.audience import Crowd
 from loadtest.traffic.uploads import Uploads
 
 INTERVAL = 0.5  # seconds between two rounds

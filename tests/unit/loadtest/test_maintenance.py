@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from loadtest.client.protocol import Connected
-from loadtest.community.people import Person
+from loadtest.community.accounts import Person
 from loadtest.community.rest import Answer
 from loadtest.measures.measures import Measures
-from loadtest.traffic.crowd import Crowd
+from loadtest.traffic.audience import Crowd
 from loadtest.traffic.ledger import Outcome
-from loadtest.worker import care
-from loadtest.worker.care import Care
+from loadtest.worker import maintenance as care
+from loadtest.worker.maintenance import Care
 from tests.support.eventually import eventually
 
 PATIENCE = 0.05

@@ -1,16 +1,17 @@
-/** Dropping a photo anywhere on the page opens the page where it is described and shared. */
+/** Accept a photo that is dropped anywhere on the page. */
 
 import { h, icon } from "./dom.js";
 
-/** Call `dropped(file)` for a file dropped anywhere; returns nothing, as it lasts as long as the page. */
+/** Call `dropped(file)` for a dropped file while `allowed()` is true; lasts as long as the page. */
 export function acceptDrops(dropped, allowed) {
-  const veil = h("div.drop-veil", { hidden: true }, icon("image"), "Drop to share this photo");
-  document.body.append(veil);
-  let depth = 0; // each element entered under the pointer counts once
+  const overlay = h("div.drop-overlay", { hidden: true }, icon("image"), "Drop to share this photo");
+  document.body.append(overlay);
+  // `dragenter` and `dragleave` fire for every element under the pointer, so they are counted.
+  let depth = 0;
   const carriesFile = (event) => allowed() && [...(event.dataTransfer?.types ?? [])].includes("Files");
   const show = (change) => {
     depth = Math.max(0, depth + change);
-    veil.hidden = depth === 0;
+    overlay.hidden = depth === 0;
   };
   addEventListener("dragenter", (event) => carriesFile(event) && show(1));
   addEventListener("dragleave", (event) => carriesFile(event) && show(-1));

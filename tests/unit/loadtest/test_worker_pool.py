@@ -8,9 +8,9 @@ from typing import Any, cast
 
 import pytest
 
-from loadtest.crew import LEAVE, Member
 from loadtest.errors import LoadTestError
-from loadtest.worker import wire
+from loadtest.worker import messages as wire
+from loadtest.worker_pool import LEAVE, Member
 
 
 def member(*answers: dict[str, Any]) -> Member:

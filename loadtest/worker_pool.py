@@ -15,7 +15,7 @@ from typing import IO, Any, cast
 
 from loadtest.errors import LoadTestError, first_of
 from loadtest.plan import Share
-from loadtest.worker.wire import pack, read
+from loadtest.worker.messages import pack, read
 
 Beat = Callable[[int, dict[str, Any]], None]
 LEAVE = "leave"  # the last step

@@ -1,18 +1,18 @@
 /**
- * Let one tab at a time do something.
+ * Locks across the tabs of this origin.
  *
- * Browsers offer locks only to pages that came over https or from this machine. Elsewhere a lease in
- * localStorage does: who finds none writes its own, waits a moment for whoever wrote at the same time, and
- * holds it if its own is the one that stayed.
+ * Browsers have locks only for pages from https or from localhost. Elsewhere a lease in localStorage replaces them: a tab
+ * that finds no lease writes its own, waits for tabs that write at the same time, and holds the lock if its own lease
+ * is still there.
  */
 
-/** A lease ends by itself after so many milliseconds, should its tab have been closed. */
+/** A lease expires after this time, in case its tab was closed. */
 const LEASE_MS = 10_000;
-/** What one tab writes every other one reads after so many milliseconds, even on a busy machine. */
+/** After this time every tab reads what another one has written, even on a busy machine. */
 const SETTLE_MS = 250;
 
-/** Run `task` while no other tab of this origin runs one of the same name; returns what it returns. */
-export async function exclusively(name, task, { locks = navigator.locks } = {}) {
+/** Run `task` while no other tab runs a task of the same name; returns its result. */
+export async function withTabLock(name, task, { locks = navigator.locks } = {}) {
   if (locks) return locks.request(name, task);
   const key = `${name}.lease`;
   const mine = Math.random().toString(36).slice(2);
