@@ -82,12 +82,14 @@ class MediaHandlers:
         await self._remover.remove(event.sha256)
 
     async def _store(self, photo: Photo, decoded: Decoded) -> None:
-        await asyncio.gather(
-            *(
-                self._blobs.put(variant_key(photo.sha256, name), data, content_type="image/jpeg")
-                for name, data in decoded.variants.items()
-            )
+        puts = (
+            self._blobs.put(variant_key(photo.sha256, name), data, content_type="image/jpeg")
+            for name, data in decoded.variants.items()
         )
+        # All have ended when this raises: a write that goes on would outlive the lease of a failed job.
+        for outcome in await asyncio.gather(*puts, return_exceptions=True):
+            if isinstance(outcome, BaseException):
+                raise outcome
 
     async def _publish(self, photo: Photo, decoded: Decoded, lease: Lease) -> None:
         async with self._db.transaction() as tx:
