@@ -18,7 +18,7 @@ from server.edge.responses import ListResponse, PhotoResponse
 from server.media.uploads import Uploads
 from storage.blobs.port import Blobs
 from storage.postgres.database import Database, Queryable, Transaction
-from storage.stores import photos
+from storage.stores import photo_lists, photos
 
 _SINGLE = ("caption", "alt_text", "location")
 
@@ -84,9 +84,9 @@ class PhotosApi:
         pager = Pager(self._cursors, f"photos tagged {query.tag}" if query.tag else "photos")
         before, limit = pager.before(query.cursor), query.limit + 1
         if query.tag:
-            found = await photos.by_tag(self._db, query.tag, viewer_id=viewer_id, before=before, limit=limit)
+            found = await photo_lists.by_tag(self._db, query.tag, viewer_id=viewer_id, before=before, limit=limit)
         else:
-            found = await photos.newest(self._db, viewer_id=viewer_id, before=before, limit=limit)
+            found = await photo_lists.newest(self._db, viewer_id=viewer_id, before=before, limit=limit)
         page, next_cursor = pager.cut(found, query.limit, lambda photo: photo.id)
         return list_response(await self._serializer.serialize(page, viewer_id), next_cursor)
 

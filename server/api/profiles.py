@@ -15,7 +15,7 @@ from server.edge.responses import ListResponse, PhotoResponse, ProfileResponse, 
 from storage.errors import NotFoundError
 from storage.models import User
 from storage.postgres.database import Queryable
-from storage.stores import photos, relations, users
+from storage.stores import photo_lists, relations, users
 
 
 class ProfilesApi:
@@ -94,7 +94,7 @@ class ProfilesApi:
         query = request.query(ListQuery)
         user = await self._find(request)
         pager = Pager(self._cursors, f"photos of {user.id}")
-        found = await photos.by_author(
+        found = await photo_lists.by_author(
             self._db,
             user.id,
             viewer_id=request.viewer_id,

@@ -7,6 +7,7 @@ Rows are locked in one order everywhere: accounts by id, then photos by id, then
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 from storage import ids
@@ -16,16 +17,8 @@ from storage.models import Photo
 from storage.postgres.database import Queryable, Transaction
 from storage.postgres.rows import PHOTO, PHOTOS, photo_of
 from storage.postgres.visibility import READABLE
-from storage.stores.photo_lists import author_ids, by_author, by_tag, home_ids, newest
 
-# The lists stand in a file of their own and are part of this store.
-__all__ = [
-    "author_ids", "by_author", "by_tag", "create", "delete", "delete_all", "edit", "exif", "get", "home_ids",
-    "is_owner", "is_public", "is_referenced", "load", "lock", "lock_for_removal", "mark_ready", "mark_rejected",
-    "newest",
-]  # fmt: skip
-
-_TOLD = 100  # notifications that an event names: more than an inbox shows at once
+_MAX_NOTIFICATIONS = 100  # that an event names: more than an inbox shows at once
 
 
 async def create(
@@ -143,6 +136,26 @@ async def mark_rejected(tx: Transaction, photo_id: int, *, reason: str) -> bool:
     return True
 
 
+async def requeue_stuck(tx: Transaction, *, older_than: timedelta, younger_than: timedelta, limit: int = 100) -> int:
+    """Emit `PhotoUploaded` again for the oldest photos still in state `processing`; return their number.
+
+    Their age lies between the two. Their event was lost or is among the dead letters.
+    """
+    rows = await tx.fetch(
+        """
+        SELECT id, author_id FROM photos
+        WHERE state = 'processing' AND deleted_at IS NULL
+          AND created_at < now() - $1::interval AND created_at > now() - $2::interval
+        ORDER BY created_at LIMIT $3""",
+        older_than,
+        younger_than,
+        limit,
+    )
+    for row in rows:
+        tx.emit(PhotoUploaded(photo_id=row["id"], author_id=row["author_id"]))
+    return len(rows)
+
+
 async def edit(
     tx: Transaction,
     photo_id: int,
@@ -228,12 +241,6 @@ async def is_owner(db: Queryable, sha256: str, user_id: int) -> bool:
     return owner
 
 
-async def exif(db: Queryable, photo_id: int) -> dict[str, Any] | None:
-    """Return what the camera wrote, for the owner's eyes only; None when nothing was there."""
-    found: dict[str, Any] | None = await db.fetchval("SELECT exif FROM photo_exif WHERE photo_id = $1", photo_id)
-    return found
-
-
 async def _lock_author(tx: Transaction, photo_id: int) -> int | None:
     # The author of a photo never changes, so it may be read before anything is locked.
     author_id: int | None = await tx.fetchval(
@@ -254,7 +261,7 @@ async def _delete(tx: Transaction, author_id: int, photo_id: int | None) -> int:
     gone = [row["id"] for row in rows]
     await tx.execute("DELETE FROM photo_tags WHERE photo_id = ANY($1::bigint[])", gone)
     await tx.execute("DELETE FROM photo_exif WHERE photo_id = ANY($1::bigint[])", gone)
-    # What an inbox tells of these photos leads nowhere now; only their author was told of them.
+    # Notifications about these photos would lead nowhere now. Only their author has any.
     entries = await tx.fetch(
         "UPDATE notifications SET deleted_at = now() "
         "WHERE photo_id = ANY($1::bigint[]) AND user_id = $2 AND deleted_at IS NULL RETURNING id",
@@ -263,10 +270,10 @@ async def _delete(tx: Transaction, author_id: int, photo_id: int | None) -> int:
     )
     shown = sum(row["state"] == "ready" for row in rows)
     await tx.execute("UPDATE users SET photos = photos - $2 WHERE id = $1", author_id, shown)
-    # Nobody has to hear of an inbox whose account goes, too.
-    told = [] if photo_id is None else sorted((row["id"] for row in entries), reverse=True)[:_TOLD]
+    # When all photos go, so does the account, and no client needs to update its inbox.
+    removed = [] if photo_id is None else sorted((row["id"] for row in entries), reverse=True)[:_MAX_NOTIFICATIONS]
     for row in rows:
-        tx.emit(PhotoDeleted(photo_id=row["id"], author_id=author_id, sha256=row["sha256"], notifications=told))
+        tx.emit(PhotoDeleted(photo_id=row["id"], author_id=author_id, sha256=row["sha256"], notifications=removed))
     return len(gone)
 
 

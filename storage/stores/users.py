@@ -7,15 +7,14 @@ are gone with the same transaction, and what hangs on others (likes, follows) is
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from storage import ids
 from storage.errors import ConflictError, NotFoundError
 from storage.events import PresenceHidden, UserChanged
-from storage.models import Person, PresenceAudience, Role, User
+from storage.models import PresenceAudience, Role, User
 from storage.postgres.database import Queryable, Transaction
-from storage.postgres.rows import PERSON, USER, person_of, user_of
+from storage.postgres.rows import USER, user_of
 from storage.postgres.visibility import KNOWN, PROFILE
 from storage.stores import comments, photos, sessions
 
@@ -166,14 +165,6 @@ async def search(db: Queryable, prefix: str, *, viewer_id: int | None, after: st
         limit,
     )
     return [user_of(row) for row in rows]
-
-
-async def people(db: Queryable, user_ids: Sequence[int]) -> dict[int, Person]:
-    """Return the people of `user_ids` by id; deleted ones are left out."""
-    rows = await db.fetch(
-        f"SELECT {PERSON} FROM users a WHERE a.id = ANY($1::bigint[]) AND a.deleted_at IS NULL", list(user_ids)
-    )
-    return {row["id"]: person_of(row) for row in rows}
 
 
 async def touch(db: Queryable, user_id: int) -> None:

@@ -52,6 +52,12 @@ async def ready_photo(database: Database, author: User, **fields: Any) -> Photo:
     return await photos.get(database, photo.id, viewer_id=author.id)
 
 
+async def exif_of(database: Database, photo: Photo) -> dict[str, Any] | None:
+    """Return the EXIF that is kept for a photo's author."""
+    exif: dict[str, Any] | None = await database.fetchval("SELECT exif FROM photo_exif WHERE photo_id = $1", photo.id)
+    return exif
+
+
 async def follow(database: Database, follower: User, followee: User) -> bool:
     """Let one person follow the other, or ask to."""
     async with database.transaction() as tx:

@@ -1,7 +1,7 @@
 """Tidy up what nobody needs any more, a little at a time.
 
 Each chore has its own period and works in small transactions, so that it never holds a lock for long.
-Several janitors at once do no harm: chores skip what another is busy with, or can be repeated.
+Several janitors at once do no harm: tasks skip what another is busy with, or can be repeated.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from storage.blobs.port import Blobs
 from storage.errors import StorageError
 from storage.limits.revocations import Revocations
 from storage.postgres.database import Database
-from storage.stores import erasure, idempotency, sessions, stuck_photos
+from storage.stores import erasure, idempotency, photos, sessions
 from workers.jobs.contents import ContentRemover
 
 log = structlog.get_logger(__name__)
@@ -40,7 +40,7 @@ class PeriodicTask:
 
 
 class Janitor:
-    """Do the chores, each as soon as it starts and then at its period."""
+    """Do the tasks, each as soon as it starts and then at its period."""
 
     def __init__(self, db: Database, blobs: Blobs, revocations: Revocations) -> None:
         self._db = db
@@ -48,7 +48,7 @@ class Janitor:
         self._remover = ContentRemover(db, blobs)
         self.revocations = revocations
 
-    def chores(self) -> list[PeriodicTask]:
+    def tasks(self) -> list[PeriodicTask]:
         """Return what there is to do."""
         return [
             # Until it is done, tokens of ended sessions are good again.
@@ -58,14 +58,14 @@ class Janitor:
             PeriodicTask(name="refresh_tokens", period=3600, work=self.purge_tokens),
             PeriodicTask(name="unfinished_uploads", period=3600, work=self.sweep_blobs),
             PeriodicTask(name="unused_contents", period=60, work=self.remove_contents),
-            PeriodicTask(name="stuck_photos", period=3600, work=self.announce_stuck),
+            PeriodicTask(name="stuck_photos", period=3600, work=self.requeue_stuck_photos),
         ]
 
     async def run(self) -> None:
         """Work until cancelled; a store that does not answer makes a chore wait for its next turn."""
         async with asyncio.TaskGroup() as group:
-            for chore in self.chores():
-                group.create_task(self._repeat(chore))
+            for task in self.tasks():
+                group.create_task(self._repeat(task))
 
     async def erase_accounts(self) -> int:
         """Erase what deleted accounts left with others."""
@@ -88,23 +88,23 @@ class Janitor:
         """Remove contents that unfinished uploads, workers and removals have left."""
         return await self._remover.sweep()
 
-    async def announce_stuck(self) -> int:
+    async def requeue_stuck_photos(self) -> int:
         """Have photos processed that somehow were not."""
         async with self._db.transaction() as tx:
-            return await stuck_photos.announce_again(tx, older_than=STUCK_AFTER, younger_than=STUCK_UNTIL)
+            return await photos.requeue_stuck(tx, older_than=STUCK_AFTER, younger_than=STUCK_UNTIL)
 
-    async def _repeat(self, chore: PeriodicTask) -> None:
+    async def _repeat(self, task: PeriodicTask) -> None:
         while True:
             started = time.monotonic()
             try:
-                done = await chore.work()
+                done = await task.work()
             except StorageError as error:
-                log.warning("chore_failed", chore=chore.name, error=str(error))
+                log.warning("periodic_task_failed", task=task.name, error=str(error))
             else:
                 if done:
                     duration = round((time.monotonic() - started) * 1000, 1)
-                    log.info("chore_done", chore=chore.name, count=done, duration_ms=duration)
-            await asyncio.sleep(chore.period)
+                    log.info("periodic_task_done", task=task.name, count=done, duration_ms=duration)
+            await asyncio.sleep(task.period)
 
     async def _in_batches(self, batch: Callable[[], Awaitable[int]]) -> int:
         total = 0

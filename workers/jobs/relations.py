@@ -14,7 +14,7 @@ from storage.cache.cards import Cards
 from storage.events import PresenceHidden, UserBlocked, UserChanged, UserFollowed, UserMuted, UserUnfollowed
 from storage.feeds.feeds import Feeds
 from storage.postgres.database import Database
-from storage.stores import photos, relations
+from storage.stores import photo_lists, relations
 from workers.jobs import publications
 from workers.jobs.handlers import EventHandler, on
 
@@ -76,7 +76,7 @@ class RelationHandlers:
             await self._publisher.close_topic(publications.presence_topic(event.user_id))
             await self._feeds.discard(event.user_id)
             return
-        newest = await photos.author_ids(self._db, event.user_id, limit=CARDS_RENEWED)
+        newest = await photo_lists.author_ids(self._db, event.user_id, limit=CARDS_RENEWED)
         await self._cards.forget(newest)
         if event.closed:
             # Followers may subscribe again; it is not known here who of the listeners is one.

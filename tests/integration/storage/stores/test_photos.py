@@ -9,8 +9,8 @@ import pytest
 from storage.errors import NotFoundError
 from storage.models import Photo, PhotoState, User
 from storage.postgres.database import Database
-from storage.stores import photos, relations, users
-from tests.support.community import block, follow, people, person, processing_photo, ready_photo, topics
+from storage.stores import photo_lists, photos, relations, users
+from tests.support.community import block, exif_of, follow, people, person, processing_photo, ready_photo, topics
 
 pytestmark = pytest.mark.engines
 
@@ -44,13 +44,13 @@ async def test_life_of_a_photo(database: Database) -> None:
         assert not await photos.mark_rejected(tx, photo.id, reason="late")
     ready = await photos.get(database, photo.id, viewer_id=None)
     assert (ready.state, ready.width, ready.height, ready.placeholder) == (PhotoState.READY, 4, 3, "p")
-    assert await photos.exif(database, photo.id) == {"Make": "Leica"}
+    assert await exif_of(database, photo) == {"Make": "Leica"}
     assert (await users.get(database, ann.id)).photos == 1
     await _delete(database, photo)
     with pytest.raises(NotFoundError):
         await _delete(database, photo)
     assert (await users.get(database, ann.id)).photos == 0
-    assert await photos.exif(database, photo.id) is None
+    assert await exif_of(database, photo) is None
     assert await topics(database) == ["photo.uploaded", "photo.ready", "photo.deleted"]
 
 
@@ -107,10 +107,10 @@ async def test_what_others_do_not_see(database: Database, case: str) -> None:
     assert not await _sees(database, photo, ben)
     assert await _sees(database, photo, ann) == (case not in {"author gone", "deleted"})
     page: dict[str, Any] = {"viewer_id": ben.id, "before": None, "limit": 9}
-    assert await photos.newest(database, **page) == []
-    assert await photos.by_tag(database, "t", **page) == []
-    assert await photos.by_author(database, ann.id, **page) == []
-    assert await photos.home_ids(database, ben.id, before=None, limit=9) == []
+    assert await photo_lists.newest(database, **page) == []
+    assert await photo_lists.by_tag(database, "t", **page) == []
+    assert await photo_lists.by_author(database, ann.id, **page) == []
+    assert await photo_lists.home_ids(database, ben.id, before=None, limit=9) == []
 
 
 async def test_followers_of_private_people(database: Database) -> None:
@@ -124,21 +124,21 @@ async def test_followers_of_private_people(database: Database) -> None:
     assert not await _sees(database, photo, None)
     assert (await photos.get(database, photo.id, viewer_id=ben.id)).author_private
     page: dict[str, Any] = {"viewer_id": ben.id, "before": None, "limit": 9}
-    assert [p.id for p in await photos.by_tag(database, "t", **page)] == [photo.id]
-    assert [p.id for p in await photos.by_author(database, ann.id, **page)] == [photo.id]
-    assert await photos.newest(database, **page) == []
-    assert await photos.home_ids(database, ben.id, before=None, limit=9) == [photo.id]
+    assert [p.id for p in await photo_lists.by_tag(database, "t", **page)] == [photo.id]
+    assert [p.id for p in await photo_lists.by_author(database, ann.id, **page)] == [photo.id]
+    assert await photo_lists.newest(database, **page) == []
+    assert await photo_lists.home_ids(database, ben.id, before=None, limit=9) == [photo.id]
 
 
 async def test_authors_list_their_own_in_every_state(database: Database) -> None:
     """In the list of one's own photos those that are not ready stand too."""
     ann = await person(database, "ann")
     made = [await ready_photo(database, ann), await processing_photo(database, ann)]
-    own = await photos.by_author(database, ann.id, viewer_id=ann.id, before=None, limit=9)
+    own = await photo_lists.by_author(database, ann.id, viewer_id=ann.id, before=None, limit=9)
     assert [photo.id for photo in own] == [made[1].id, made[0].id]
-    others = await photos.by_author(database, ann.id, viewer_id=None, before=None, limit=9)
+    others = await photo_lists.by_author(database, ann.id, viewer_id=None, before=None, limit=9)
     assert [photo.id for photo in others] == [made[0].id]
-    assert await photos.author_ids(database, ann.id, limit=9) == [made[0].id]
+    assert await photo_lists.author_ids(database, ann.id, limit=9) == [made[0].id]
 
 
 async def test_pages(database: Database) -> None:
@@ -150,12 +150,12 @@ async def test_pages(database: Database) -> None:
     async def page(name: str, before: int | None) -> list[int]:
         window: dict[str, Any] = {"before": before, "limit": 2}
         if name == "home":
-            return await photos.home_ids(database, ben.id, **window)
+            return await photo_lists.home_ids(database, ben.id, **window)
         window["viewer_id"] = ben.id
         found = {
-            "newest": lambda: photos.newest(database, **window),
-            "tag": lambda: photos.by_tag(database, "t", **window),
-            "author": lambda: photos.by_author(database, ann.id, **window),
+            "newest": lambda: photo_lists.newest(database, **window),
+            "tag": lambda: photo_lists.by_tag(database, "t", **window),
+            "author": lambda: photo_lists.by_author(database, ann.id, **window),
         }
         return [photo.id for photo in await found[name]()]
 
@@ -172,11 +172,11 @@ async def test_home_feed(database: Database) -> None:
     for followee in (ben, cat):
         await follow(database, ann, followee)
     own, bens, cats, _ = [await ready_photo(database, author) for author in (ann, ben, cat, dan)]
-    assert await photos.home_ids(database, ann.id, before=None, limit=9) == [cats.id, bens.id, own.id]
-    assert await photos.home_ids(database, ann.id, before=cats.id, limit=1) == [bens.id]
+    assert await photo_lists.home_ids(database, ann.id, before=None, limit=9) == [cats.id, bens.id, own.id]
+    assert await photo_lists.home_ids(database, ann.id, before=cats.id, limit=1) == [bens.id]
     async with database.transaction() as tx:
         await relations.mute(tx, ann.id, ben.id)
-    assert await photos.home_ids(database, ann.id, before=None, limit=9) == [cats.id, own.id]
+    assert await photo_lists.home_ids(database, ann.id, before=None, limit=9) == [cats.id, own.id]
 
 
 async def test_edit(database: Database) -> None:
@@ -188,8 +188,8 @@ async def test_edit(database: Database) -> None:
         with pytest.raises(NotFoundError):
             await photos.edit(tx, photo.id, author_id=ben.id, caption="mine")
     assert (edited.caption, edited.tags, edited.location) == ("a", ("new",), None)
-    assert await photos.by_tag(database, "old", viewer_id=None, before=None, limit=9) == []
-    assert await photos.by_tag(database, "new", viewer_id=None, before=None, limit=9) == [edited]
+    assert await photo_lists.by_tag(database, "old", viewer_id=None, before=None, limit=9) == []
+    assert await photo_lists.by_tag(database, "new", viewer_id=None, before=None, limit=9) == [edited]
 
 
 async def test_only_the_author_deletes(database: Database) -> None:

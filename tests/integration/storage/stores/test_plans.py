@@ -11,7 +11,7 @@ import pytest
 from storage.ids import MAX_ID
 from storage.models import NotificationKind
 from storage.postgres.database import Database, Queryable
-from storage.stores import notifications, photos, relations
+from storage.stores import notifications, photo_lists, relations
 
 pytestmark = pytest.mark.engines
 
@@ -75,7 +75,7 @@ class Explaining:
 async def test_home_feed_reads_an_index_for_each_author(crowded: Database, before: int | None) -> None:
     """A home feed of 300 people takes at most a page of each from the index and touches no other photo."""
     explained = Explaining(crowded)
-    await photos.home_ids(explained, 1, before=before, limit=20)
+    await photo_lists.home_ids(explained, 1, before=before, limit=20)
     (scan,) = explained.scans("photos")
     assert scan["Index Name"] == "photos_by_author"
     assert scan["Actual Rows"] <= 20
@@ -87,9 +87,9 @@ async def test_lists_stop_at_their_limit(crowded: Database, name: str) -> None:
     """A list reads a page of photos from an index in its order, and not all of them to sort."""
     explained = Explaining(crowded)
     if name == "newest":
-        await photos.newest(explained, viewer_id=1, before=None, limit=20)
+        await photo_lists.newest(explained, viewer_id=1, before=None, limit=20)
     else:
-        await photos.by_author(explained, 5, viewer_id=1, before=None, limit=20)
+        await photo_lists.by_author(explained, 5, viewer_id=1, before=None, limit=20)
     (scan,) = explained.scans("photos")
     assert "Index" in scan["Node Type"]
     assert scan["Actual Rows"] * scan["Actual Loops"] <= 40

@@ -8,7 +8,7 @@ from storage import ids
 from storage.errors import ConflictError, InvalidValueError, NotFoundError
 from storage.models import PresenceAudience, Role, User
 from storage.postgres.database import Database
-from storage.stores import comments, photos, sessions, users
+from storage.stores import comments, photo_lists, photos, sessions, users
 from tests.support.community import block, people, person, processing_photo, ready_photo, topics
 
 pytestmark = pytest.mark.engines
@@ -111,7 +111,7 @@ async def test_nasty_text_comes_back(database: Database) -> None:
     assert (user.display_name, user.bio, user.settings) == (NASTY, NASTY, {NASTY: NASTY})
     photo = await ready_photo(database, ann, caption=NASTY, alt_text=NASTY, tags=[NASTY], location=NASTY)
     assert (photo.caption, photo.alt_text, photo.tags, photo.location) == (NASTY, NASTY, (NASTY,), NASTY)
-    assert await photos.by_tag(database, NASTY, viewer_id=None, before=None, limit=9) == [photo]
+    assert await photo_lists.by_tag(database, NASTY, viewer_id=None, before=None, limit=9) == [photo]
     async with database.transaction() as tx:
         comment, _ = await comments.add(tx, photo_id=photo.id, author_id=ann.id, text=NASTY)
     assert comment.text == NASTY
@@ -174,15 +174,6 @@ async def test_profile_of_one_who_blocks(database: Database) -> None:
     with pytest.raises(NotFoundError):
         await users.find(database, "ann", viewer_id=ben.id)
     assert (await users.find(database, "ben", viewer_id=ann.id)).id == ben.id
-
-
-async def test_people(database: Database) -> None:
-    """People are given by id; unknown and deleted ones are left out."""
-    ann, ben = await people(database, "ann", "ben")
-    await _remove(database, ben)
-    found = await users.people(database, [ann.id, ben.id, 5])
-    assert list(found) == [ann.id]
-    assert found[ann.id].username == "ann"
 
 
 async def test_touch_writes_once_an_hour(database: Database) -> None:

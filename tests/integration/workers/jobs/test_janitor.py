@@ -57,7 +57,7 @@ async def test_stuck_photos(janitor: Janitor, database: Database) -> None:
     await database.fetch(PHOTOS_AGE, timedelta(hours=2))
     await processing_photo(database, ann)
     before = await topics(database)
-    assert await janitor.announce_stuck() == 1
+    assert await janitor.requeue_stuck_photos() == 1
     assert await topics(database) == [*before, "photo.uploaded"]
 
 
@@ -103,7 +103,7 @@ async def test_run(database: Database, tmp_path: Path) -> None:
     done: list[str] = []
 
     class Two(Janitor):
-        def chores(self) -> list[PeriodicTask]:
+        def tasks(self) -> list[PeriodicTask]:
             return [
                 PeriodicTask(name="away", period=0.01, work=self.fail),
                 PeriodicTask(name="good", period=0.01, work=self.succeed),

@@ -15,7 +15,7 @@ from storage.events import PhotoDeleted, PhotoUploaded
 from storage.models import Photo, PhotoState, User
 from storage.postgres.database import Database
 from storage.stores import photos
-from tests.support.community import person, topics
+from tests.support.community import exif_of, person, topics
 from tests.support.originals import post
 from tests.support.pictures import photograph, talkative_jpeg
 from workers.errors import Retry
@@ -91,7 +91,7 @@ async def test_becomes_ready(studio: Studio) -> None:
     assert (ready.state, ready.width, ready.height) == (PhotoState.READY, 40, 60)
     assert ready.placeholder
     assert await studio.stored(photo) == {"original", "thumb", "feed"}
-    exif = await photos.exif(studio.database, photo.id)
+    exif = await exif_of(studio.database, photo)
     assert exif is not None
     assert exif["GPS"]["GPSLatitudeRef"] == "N"
     variant = await studio.blobs.open(variant_key(photo.sha256, "thumb"))
