@@ -1,7 +1,7 @@
-"""The data directory: one PicShare at a time, a secret of its own, and a note on who runs there.
+"""The data directory: locked by one process at a time, with its secret and a run file.
 
-The lock is flock(2) on `<dir>/lock`: the kernel lets go of it when the process ends in whatever way.
-The note in `<dir>/running.json` tells other commands how to reach the embedded engines meanwhile.
+The lock is flock(2) on `<dir>/lock`, which the kernel releases however the process ends. The run file
+`<dir>/running.json` has the addresses of the embedded engines for other commands while the process runs.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from pathlib import Path
 from server.errors import StartError
 
 SECRET_BYTES = 48
-_NOTE = "running.json"
+_RUN_FILE = "running.json"
 
 
 @contextmanager
 def locked(directory: Path) -> Iterator[None]:
-    """Hold the data directory, making it if need be; raise `StartError` when it is not ours to have."""
-    _make(directory)
+    """Lock the data directory, creating it if necessary; raise `StartError` if that is not possible."""
+    _create(directory)
     descriptor = os.open(directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
         try:
@@ -31,7 +31,7 @@ def locked(directory: Path) -> Iterator[None]:
         except BlockingIOError as error:
             raise StartError(
                 f"Another PicShare (process {_holder(descriptor)}) uses the data directory {directory}; "
-                "stop it, or give this one another with --data."
+                "stop it, or name another directory with --data."
             ) from error
         os.truncate(descriptor, 0)
         os.pwrite(descriptor, str(os.getpid()).encode(), 0)
@@ -41,7 +41,7 @@ def locked(directory: Path) -> Iterator[None]:
 
 
 def is_locked(directory: Path) -> bool:
-    """Tell whether a running PicShare holds the directory."""
+    """Return whether a running PicShare has locked the directory."""
     try:
         descriptor = os.open(directory / "lock", os.O_RDWR)
     except OSError:
@@ -57,8 +57,8 @@ def is_locked(directory: Path) -> bool:
 
 @contextmanager
 def written_run_file(directory: Path, values: Mapping[str, str]) -> Iterator[None]:
-    """Leave a note of how to reach what runs here, for as long as it does."""
-    path = directory / _NOTE
+    """Write the run file, and delete it on leaving."""
+    path = directory / _RUN_FILE
     _write_private(path, json.dumps(dict(values)).encode())
     try:
         yield
@@ -67,18 +67,19 @@ def written_run_file(directory: Path, values: Mapping[str, str]) -> Iterator[Non
 
 
 def read_run_file(directory: Path) -> dict[str, str]:
-    """Return the note of the PicShare that holds the directory; empty when none does."""
+    """Return the run file of the PicShare that has locked the directory; empty if none has."""
+    # A process that was killed leaves its run file behind, but not its lock.
     if not is_locked(directory):
         return {}
     try:
-        values = json.loads((directory / _NOTE).read_bytes())
+        values = json.loads((directory / _RUN_FILE).read_bytes())
     except (OSError, ValueError):
         return {}
     return {str(key): str(value) for key, value in values.items()}
 
 
 def read_secret(directory: Path) -> str:
-    """Return the secret that is kept in the directory, made on first use, readable by its owner alone."""
+    """Return the secret of the directory. It is generated on first use, readable by its owner only."""
     path = directory / "secret"
     try:
         text = path.read_text().strip()
@@ -92,7 +93,7 @@ def read_secret(directory: Path) -> str:
     return text
 
 
-def _make(directory: Path) -> None:
+def _create(directory: Path) -> None:
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         probe = directory / f".probe-{os.getpid()}"
@@ -100,19 +101,20 @@ def _make(directory: Path) -> None:
         probe.unlink()
     except OSError as error:
         raise StartError(
-            f"The data directory {directory.absolute()} cannot be written: {error.strerror}; "
-            "mend its permissions, or name another with --data."
+            f"The data directory {directory.absolute()} is not writable: {error.strerror}; "
+            "change its permissions, or name another directory with --data."
         ) from error
 
 
 def _write_private(path: Path, content: bytes) -> None:
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    """Write a file that only its owner can read, atomically and durably."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as handle:
+        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as handle:
             handle.write(content)
             handle.flush()
             os.fsync(handle.fileno())
-        fresh.replace(path)
+        temporary.replace(path)
     except OSError as error:
         raise StartError(f"{path} cannot be written: {error.strerror}.") from error
 

@@ -1,4 +1,4 @@
-"""Health: whether the process lives, whether it can serve, and the metrics, as routes of an application."""
+"""Health routes of an application: liveness, readiness and metrics."""
 
 from __future__ import annotations
 
@@ -11,14 +11,17 @@ from aiohttp import web
 
 from server.operation.metrics import CONTENT_TYPE, Metrics
 
-CHECK_DEADLINE = 3.0  # seconds that one dependency gets
+CHECK_DEADLINE = 3.0  # seconds for the check of one dependency
 log = structlog.get_logger(__name__)
 
 Check = Callable[[], Awaitable[object]]
 
 
 class Health:
-    """Know what this process depends on; a check returns when all is well and raises when not."""
+    """Readiness of this process: its state and the checks of its dependencies.
+
+    A check returns if the dependency works, and raises any exception if not.
+    """
 
     def __init__(self, checks: Mapping[str, Check], *, deadline: float = CHECK_DEADLINE) -> None:
         self._checks = dict(checks)
@@ -27,28 +30,28 @@ class Health:
         self.draining = False
 
     async def failures(self) -> dict[str, str]:
-        """Return what does not answer, by name, with the reason; asks all at once."""
+        """Run all checks concurrently, and return the reason of each failure by the name of the check."""
         names = list(self._checks)
-        outcomes = await asyncio.gather(*(self._ask(name) for name in names))
+        outcomes = await asyncio.gather(*(self._check(name) for name in names))
         return {name: reason for name, reason in zip(names, outcomes, strict=True) if reason is not None}
 
-    async def _ask(self, name: str) -> str | None:
+    async def _check(self, name: str) -> str | None:
         try:
             async with asyncio.timeout(self._deadline):
                 await self._checks[name]()
         except TimeoutError:
-            return f"no answer within {self._deadline:.0f} s"
-        except Exception as error:  # noqa: BLE001 - whatever a dependency raises, it is not ready
+            return f"no response within {self._deadline:.0f} s"
+        except Exception as error:  # noqa: BLE001 - whatever a check raises, its dependency is not ready
             log.warning("not_ready", dependency=name, error=f"{type(error).__name__}: {error}")
-            return "does not answer"
+            return "not available"
         return None
 
 
 def add_health_routes(app: web.Application, health: Health, metrics: Metrics) -> None:
     """Add `/healthz`, `/readyz` and `/metrics`.
 
-    `/readyz` is 503 with the names of what fails, and while the process starts or drains. The reasons
-    stay in the log: names are enough for a balancer, and addresses are nobody's business.
+    `/readyz` has status 503 while the process starts or drains, and if a check fails, with the names of the failed
+    checks. Their reasons are only logged, because they may contain internal addresses.
     """
 
     async def healthz(_request: web.Request) -> web.Response:

@@ -1,8 +1,8 @@
-"""Run the services of a process until it is told to stop, then let it leave in good order.
+"""Lifecycle of a process: run its services until a signal arrives, then shut down in order.
 
-On SIGTERM or SIGINT: readiness goes off; after `drain_delay` nothing new is accepted; live connections
-are drained; requests in flight finish within the deadline; workers are cancelled, which leaves
-unfinished messages to others; then the caller closes what it opened, last first. A second signal kills.
+On SIGTERM or SIGINT: readiness is switched off; after `drain_delay` no new connection is accepted; live connections are
+drained; requests in progress finish within the deadline; workers are cancelled, which leaves unfinished messages to
+other processes; then the caller closes what it opened, last opened first. A second signal ends the process immediately.
 """
 
 from __future__ import annotations
@@ -28,62 +28,63 @@ Run = Callable[[], Awaitable[None]]
 
 
 class ServiceEndedError(Exception):
-    """Say that a service returned, which none may do before it is cancelled."""
+    """A service returned before it was cancelled."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Node:
-    """What the composition root built: long-running services, an application, and how to drain.
+    """What the composition root built: long-running services, an application, and the drain of live connections.
 
-    `services` end last, when the requests in flight are done; `drain` closes live connections. `idle` is how
-    many seconds a connection may be without a whole request, however slowly its bytes drip in; a balancer that
-    keeps connections open must give them up earlier.
+    `services` are cancelled last, after the requests in progress. `idle_timeout` is the number of seconds that a
+    connection may go without a complete request, however slowly its bytes arrive; a load balancer that reuses
+    connections must close idle ones earlier.
     """
 
     health: Health
     services: Mapping[str, Run] = field(default_factory=dict)
     app: web.Application | None = None
     drain: Run | None = None
-    idle: float = 75.0
+    idle_timeout: float = 75.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class ShutdownOptions:
-    """Durations of a shutdown in seconds: `[server]` in the settings has their meaning and defaults."""
+    """Durations of a shutdown in seconds; their meaning and defaults are in the section `[server]` of the settings."""
 
     drain_delay: float
     shutdown_deadline: float
 
 
 async def run_node(
-    node: Node, sockets: Sequence[socket.socket], leaving: ShutdownOptions, *, started: Run | None = None
+    node: Node, sockets: Sequence[socket.socket], shutdown: ShutdownOptions, *, started: Run | None = None
 ) -> None:
-    """Serve until a signal comes; `started` runs beside once everything answers.
+    """Run a node until a signal arrives; `started` runs once, when the node accepts requests.
 
-    Raises what a service raised, the first one alone, after everything else was stopped.
+    Raises the first exception of a service, alone, after everything else has stopped.
     """
     async with _signals() as stop:
         try:
-            await _run(node, sockets, leaving, stop, started)
+            await _run(node, sockets, shutdown, stop, started)
         except BaseExceptionGroup as group:
             raise _first(group) from group
 
 
 async def _run(
-    node: Node, sockets: Sequence[socket.socket], leaving: ShutdownOptions, stop: asyncio.Event, started: Run | None
+    node: Node, sockets: Sequence[socket.socket], shutdown: ShutdownOptions, stop: asyncio.Event, started: Run | None
 ) -> None:
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(_service(name, run), name=name) for name, run in node.services.items()]
-        house = await _listen(node.app, sockets, leaving, idle=node.idle) if node.app is not None and sockets else None
+        server = await _listen(node, node.app, sockets, shutdown) if node.app is not None and sockets else None
         node.health.started = True
-        beside = group.create_task(_beside(started), name="started") if started is not None else None
+        after_start = group.create_task(_call(started), name="started") if started is not None else None
         try:
             await stop.wait()
         finally:
             node.health.draining = True
-            if beside is not None:
-                beside.cancel()
-            await _leave(node, house, leaving, in_a_hurry=not stop.is_set())
+            if after_start is not None:
+                after_start.cancel()
+            # Without a signal a service has failed, and there is no point in waiting for load balancers.
+            await _shut_down(node, server, shutdown, immediate=not stop.is_set())
             for task in tasks:
                 task.cancel()
 
@@ -93,55 +94,55 @@ async def _service(name: str, run: Run) -> None:
     raise ServiceEndedError(f"{name} ended by itself")
 
 
-async def _beside(started: Run) -> None:
+async def _call(started: Run) -> None:
     await started()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _HttpServer:
-    """An application that serves, and the doors through which its clients come."""
+    """A running application, and the acceptors of its connections."""
 
     runner: web.AppRunner
-    doors: Sequence[Acceptor]
+    acceptors: Sequence[Acceptor]
 
 
 async def _listen(
-    app: web.Application, sockets: Sequence[socket.socket], leaving: ShutdownOptions, *, idle: float
+    node: Node, app: web.Application, sockets: Sequence[socket.socket], shutdown: ShutdownOptions
 ) -> _HttpServer:
-    # Bodies stay as they came: aiohttp would unpack them in the event loop even for a request that was refused
-    # already, where three megabytes of gzip stop everything for seconds. No endpoint takes a packed one.
+    # Bodies are not decompressed: aiohttp would do it in the event loop, even for a request that was already refused,
+    # and three megabytes of gzip would stop the process for seconds. No endpoint accepts a compressed body.
     runner = web.AppRunner(
         app,
         access_log=None,
         handle_signals=False,
-        shutdown_timeout=leaving.shutdown_deadline,
+        shutdown_timeout=shutdown.shutdown_deadline,
         auto_decompress=False,
-        keepalive_timeout=idle,
+        keepalive_timeout=node.idle_timeout,
     )
     await runner.setup()
     assert runner.server is not None  # noqa: S101 - narrows the type: it was just set up
-    doors = [Acceptor(listener, runner.server) for listener in sockets]
+    acceptors = [Acceptor(listener, runner.server) for listener in sockets]
     try:
-        for door in doors:
-            door.open()
+        for acceptor in acceptors:
+            acceptor.open()
     except OSError as error:
-        # Another process bound the same address before either listened, and was the first to listen.
+        # Two processes can bind the same address before either listens. The other one was first to listen.
         await runner.cleanup()
-        raise StartError(f"The port was taken by another program meanwhile: {error.strerror}.") from error
-    return _HttpServer(runner=runner, doors=doors)
+        raise StartError(f"Another program started to use the port meanwhile: {error.strerror}.") from error
+    return _HttpServer(runner=runner, acceptors=acceptors)
 
 
-async def _leave(node: Node, house: _HttpServer | None, leaving: ShutdownOptions, *, in_a_hurry: bool) -> None:
-    log.info("stopping", reason="a service failed" if in_a_hurry else "signal")
-    if not in_a_hurry and leaving.drain_delay:
-        await asyncio.sleep(leaving.drain_delay)
-    if house is not None:
-        for door in house.doors:
-            door.close()
-    if node.drain is not None and not in_a_hurry:
+async def _shut_down(node: Node, server: _HttpServer | None, shutdown: ShutdownOptions, *, immediate: bool) -> None:
+    log.info("stopping", reason="a service failed" if immediate else "signal")
+    if not immediate and shutdown.drain_delay:
+        await asyncio.sleep(shutdown.drain_delay)
+    if server is not None:
+        for acceptor in server.acceptors:
+            acceptor.close()
+    if node.drain is not None and not immediate:
         await node.drain()
-    if house is not None:
-        await house.runner.cleanup()
+    if server is not None:
+        await server.runner.cleanup()
 
 
 @contextlib.asynccontextmanager
@@ -151,8 +152,8 @@ async def _signals() -> AsyncIterator[asyncio.Event]:
 
     def received(number: signal.Signals) -> None:
         if stop.is_set():
-            log.warning("stopped_at_once", signal=number.name)
-            # Children notice the end of their parent by themselves.
+            log.warning("stopped_immediately", signal=number.name)
+            # No cleanup is necessary for child processes: they end when their parent does.
             os._exit(128 + number)
         stop.set()
 

@@ -1,4 +1,4 @@
-"""Structured logs: one event a unit of work, on standard error, with secrets taken out."""
+"""Structured logs: one event per unit of work, on standard error, without secrets."""
 
 from __future__ import annotations
 
@@ -17,35 +17,35 @@ from server.config.settings import LogSection
 
 
 class LogStream(io.TextIOBase):
-    """Standard error for logs: when its reader has gone, the service goes on without them."""
+    """Standard error for logs; if its reader has gone, events are dropped and the service continues."""
 
     def __init__(self) -> None:
         self._stream = sys.stderr
 
     def write(self, text: str) -> int:
-        """Write a text, or drop it when nobody can read it."""
+        """Write a text, or drop it if the reader has gone."""
         with contextlib.suppress(OSError):
             return self._stream.write(text)
         return 0
 
     def flush(self) -> None:
-        """Hand on what is buffered."""
+        """Flush the buffer."""
         with contextlib.suppress(OSError):
             self._stream.flush()
 
     def close(self) -> None:
-        """Do nothing: standard error belongs to the process, and may be closed already when this is collected."""
+        """Do nothing: standard error belongs to the process, and may be closed before this object is collected."""
 
 
 class MalformedRequests(logging.Filter):
-    """Make one short event of what aiohttp logs as an error with a trace: bytes that are no request.
+    """Filter that replaces aiohttp's errors about malformed requests by one short event.
 
-    Anybody can send such bytes, as often as they like; and the trace quotes them, credentials included.
+    Any client can send such bytes without limit, and the traceback in aiohttp's record quotes them, with credentials.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Log the short event instead of a record about bytes that could not be parsed."""
-        from aiohttp.http import HttpProcessingError  # noqa: PLC0415 - heavy, and loaded by whoever logs this
+        """Return False and log the event if the record is about a request that could not be parsed."""
+        from aiohttp.http import HttpProcessingError  # noqa: PLC0415 - heavy, and loaded already if this is logged
         from aiohttp.web import RequestPayloadError  # noqa: PLC0415
 
         error = record.exc_info[1] if record.exc_info else None
@@ -56,9 +56,9 @@ class MalformedRequests(logging.Filter):
 
 
 def set_up_logs(section: LogSection, *, quiet: bool = False, terminal: bool | None = None) -> None:
-    """Send structlog's events and the standard library's records through one pipeline; call once a process.
+    """Send the events of structlog and the records of `logging` through one pipeline; call once per process.
 
-    With `quiet`, the level `auto` shows on a terminal only what is wrong, so that people read what is printed.
+    With `quiet`, the level `auto` is warning on a terminal, so that requests do not bury what the command prints.
     """
     on_terminal = sys.stderr.isatty() if terminal is None else terminal
     console = section.format == "console" or (section.format == "auto" and on_terminal)
@@ -71,9 +71,9 @@ def set_up_logs(section: LogSection, *, quiet: bool = False, terminal: bool | No
     renderer = (
         structlog.dev.ConsoleRenderer(colors=on_terminal) if console else structlog.processors.JSONRenderer(_json)
     )
-    # Traces become text before credentials are taken out of all texts.
+    # Tracebacks become text first, because credentials are masked in texts.
     last: list[Any] = [structlog.processors.format_exc_info, redact, renderer]
-    # Our own events take the short way to the stream: there is one for each request.
+    # Our own events bypass `logging`, which is slow, because there is one per request.
     structlog.configure(
         processors=[*first, *last],
         wrapper_class=structlog.make_filtering_bound_logger(level),
@@ -84,7 +84,7 @@ def set_up_logs(section: LogSection, *, quiet: bool = False, terminal: bool | No
 
 
 def writes_json(section: LogSection) -> bool:
-    """Tell whether informative events become lines of JSON on standard error."""
+    """Return whether events of the level info are written as lines of JSON."""
     as_json = section.format == "json" or (section.format == "auto" and not sys.stderr.isatty())
     return as_json and _level(section, quiet=False) <= logging.INFO
 
@@ -100,9 +100,9 @@ def _adopt_library_logs(level: int, first: list[Any], last: list[Any]) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    # Attached anew each time, so that it stands once however often logs are set up.
+    # Assigned rather than added, so that setting up logs again does not attach a second filter.
     logging.getLogger("aiohttp.server").filters[:] = [MalformedRequests()]
-    # What these libraries say of a lost connection, our own events say with its consequence.
+    # Our own events report a lost connection with its consequence, so those of the drivers are noise.
     for name, least in (("aio_pika", logging.CRITICAL), ("aiormq", logging.CRITICAL), ("asyncio", logging.WARNING)):
         logging.getLogger(name).setLevel(max(level, least))
 
@@ -118,7 +118,7 @@ def _level(section: LogSection, *, quiet: bool) -> int:
 
 
 def log_task_failures(loop: asyncio.AbstractEventLoop) -> None:
-    """Log what no one awaited: exceptions that reach the event loop itself."""
+    """Log exceptions that reach the event loop because no task awaited them."""
     log = structlog.get_logger(__name__)
 
     def handle(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

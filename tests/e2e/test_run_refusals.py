@@ -17,7 +17,7 @@ async def test_a_taken_port_is_one_sentence(run: Run) -> None:
     with socket.create_server(("127.0.0.1", run.port)):
         code, said = await refusal(run.service())
     assert code == 2
-    assert said.startswith(f"picshare: Port {run.port} on 127.0.0.1 is taken")
+    assert said.startswith(f"picshare: Port {run.port} on 127.0.0.1 is in use")
     assert said.count("\n") == 1
     assert not (run.folder / "data" / "postgres").exists()
 
@@ -27,7 +27,7 @@ async def test_an_unwritable_data_directory_is_one_sentence(run: Run) -> None:
     (run.folder / "data").write_text("a file")
     code, said = await refusal(run.service())
     assert code == 2
-    assert "cannot be written" in said
+    assert "is not writable" in said
     assert said.count("\n") == 1
 
 

@@ -1,4 +1,4 @@
-"""The door: a few at a time, nobody lost, and patience where no more files may be opened."""
+"""The acceptor: a few connections per turn, none lost, and a pause if no more files can be opened."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from server.operation.acceptor import AT_ONCE, Acceptor
 from tests.support.eventually import eventually
 
 
-class Guests:
-    """Count who was let in, and how many in one turn of the event loop at most."""
+class AcceptedConnections:
+    """Protocol factory that collects the transports of accepted connections."""
 
     def __init__(self) -> None:
-        self.inside: list[asyncio.BaseTransport] = []
+        self.transports: list[asyncio.BaseTransport] = []
 
     def __call__(self) -> asyncio.Protocol:
-        """Make a protocol for one more."""
-        guests = self
+        """Return a protocol for one connection."""
+        transports = self.transports
 
-        class Guest(asyncio.Protocol):
+        class Collecting(asyncio.Protocol):
             def connection_made(self, transport: asyncio.BaseTransport) -> None:
-                guests.inside.append(transport)
+                transports.append(transport)
 
-        return Guest()
+        return Collecting()
 
 
 @pytest.fixture
@@ -38,89 +38,91 @@ def listener() -> Iterator[socket.socket]:
         yield bound
 
 
-async def arrive(address: tuple[str, int], count: int, *, silent: bool = False) -> list[socket.socket]:
-    """Connect so many at once; all say something unless they are `silent`."""
-    visitors = [socket.create_connection(address) for _ in range(count)]
+async def connect(address: tuple[str, int], count: int, *, silent: bool = False) -> list[socket.socket]:
+    """Open `count` connections, and send a byte on each unless they are `silent`."""
+    clients = [socket.create_connection(address) for _ in range(count)]
     if not silent:
-        for visitor in visitors:
-            visitor.sendall(b"?")
-    return visitors
+        for client in clients:
+            client.sendall(b"?")
+    return clients
 
 
-async def test_a_few_at_a_time(listener: socket.socket) -> None:
-    """Of many who come at once a few enter each turn, what else is due has its turn in between, and all enter."""
-    guests = Guests()
-    door = Acceptor(listener, guests)
-    door.open()
-    outside = await arrive(listener.getsockname(), 5 * AT_ONCE)
+def close_all(clients: list[socket.socket], accepted: AcceptedConnections) -> None:
+    """Close both ends of all connections."""
+    for client, transport in zip(clients, accepted.transports, strict=True):
+        client.close()
+        transport.close()
+
+
+async def test_each_turn_accepts_a_few_connections(listener: socket.socket) -> None:
+    """Each turn of the event loop accepts at most `AT_ONCE` of many waiting connections, and all are accepted."""
+    accepted = AcceptedConnections()
+    acceptor = Acceptor(listener, accepted)
+    acceptor.open()
+    clients = await connect(listener.getsockname(), 5 * AT_ONCE)
     steps = []
-    while len(guests.inside) < len(outside):
-        before = len(guests.inside)
+    while len(accepted.transports) < len(clients):
+        before = len(accepted.transports)
         await asyncio.sleep(0)
-        steps.append(len(guests.inside) - before)
+        steps.append(len(accepted.transports) - before)
     assert max(steps) <= AT_ONCE
-    door.close()
-    for visitor, transport in zip(outside, guests.inside, strict=True):
-        visitor.close()
-        transport.close()
+    acceptor.close()
+    close_all(clients, accepted)
 
 
-@pytest.mark.skipif(not hasattr(socket, "TCP_DEFER_ACCEPT"), reason="this kernel lets everybody in at once")
-async def test_who_says_nothing_waits_outside(listener: socket.socket) -> None:
-    """Who has said something enters before those who have not, whom the kernel keeps for a second or two."""
-    guests = Guests()
-    door = Acceptor(listener, guests)
-    door.open()
-    outside = await arrive(listener.getsockname(), 3, silent=True)
-    outside += await arrive(listener.getsockname(), 1)
-    await eventually(lambda: len(guests.inside) > 0)
-    assert [guest.get_extra_info("peername") for guest in guests.inside] == [outside[-1].getsockname()]
-    await eventually(lambda: len(guests.inside) == len(outside), within=20)
-    door.close()
-    for visitor, transport in zip(outside, guests.inside, strict=True):
-        visitor.close()
-        transport.close()
+@pytest.mark.skipif(not hasattr(socket, "TCP_DEFER_ACCEPT"), reason="this kernel cannot defer accepting")
+async def test_silent_connections_are_accepted_later(listener: socket.socket) -> None:
+    """A connection that has sent data is accepted before silent ones, which the kernel holds for a second or two."""
+    accepted = AcceptedConnections()
+    acceptor = Acceptor(listener, accepted)
+    acceptor.open()
+    clients = await connect(listener.getsockname(), 3, silent=True)
+    clients += await connect(listener.getsockname(), 1)
+    await eventually(lambda: len(accepted.transports) > 0)
+    peers = [transport.get_extra_info("peername") for transport in accepted.transports]
+    assert peers == [clients[-1].getsockname()]
+    await eventually(lambda: len(accepted.transports) == len(clients), within=20)
+    acceptor.close()
+    close_all(clients, accepted)
 
 
-async def test_closed(listener: socket.socket) -> None:
-    """Behind a closed door nobody enters, and who is in stays."""
-    guests = Guests()
-    door = Acceptor(listener, guests)
-    door.open()
+async def test_closing_keeps_accepted_connections(listener: socket.socket) -> None:
+    """A closed acceptor refuses new connections, and those that it accepted stay open."""
+    accepted = AcceptedConnections()
+    acceptor = Acceptor(listener, accepted)
+    acceptor.open()
     address = listener.getsockname()
-    (first,) = await arrive(address, 1)
-    await eventually(lambda: len(guests.inside) == 1)
-    door.close()
+    clients = await connect(address, 1)
+    await eventually(lambda: len(accepted.transports) == 1)
+    acceptor.close()
     with pytest.raises(OSError, match="refused"):
         socket.create_connection(address)
-    assert not guests.inside[0].is_closing()
-    first.close()
-    guests.inside[0].close()
+    assert not accepted.transports[0].is_closing()
+    close_all(clients, accepted)
 
 
-class Exhausted(socket.socket):
-    """Refuse to accept at first, as a process does that may open no more files."""
+class ExhaustedSocket(socket.socket):
+    """A listener whose first calls of `accept` fail as in a process that can open no more files."""
 
-    refusals = 2
+    failures = 2
 
     def accept(self) -> tuple[socket.socket, object]:
-        """Refuse, or accept."""
-        if self.refusals:
-            self.refusals -= 1
+        """Fail, or accept."""
+        if self.failures:
+            self.failures -= 1
             raise OSError(errno.EMFILE, "too many open files")
         return super().accept()
 
 
-async def test_no_more_files() -> None:
-    """Where no more files may be opened the door waits, without spinning, and lets in who waited."""
-    with Exhausted() as listener:
+async def test_accepting_pauses_while_no_more_files_can_be_opened() -> None:
+    """Without free files the acceptor pauses instead of spinning, and then accepts the waiting connection."""
+    with ExhaustedSocket() as listener:
         listener.bind(("127.0.0.1", 0))
-        guests = Guests()
-        door = Acceptor(listener, guests)
-        door.open()
-        (outside,) = await arrive(listener.getsockname(), 1)
-        await eventually(lambda: len(guests.inside) == 1)
-        assert listener.refusals == 0
-        door.close()
-        outside.close()
-        guests.inside[0].close()
+        accepted = AcceptedConnections()
+        acceptor = Acceptor(listener, accepted)
+        acceptor.open()
+        clients = await connect(listener.getsockname(), 1)
+        await eventually(lambda: len(accepted.transports) == 1)
+        assert listener.failures == 0
+        acceptor.close()
+        close_all(clients, accepted)

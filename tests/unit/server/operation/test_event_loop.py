@@ -1,4 +1,4 @@
-"""The garbage collector on a schedule."""
+"""The schedule of garbage collections."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from tests.support.eventually import eventually
 
 
 class Cycle:
-    """Hold itself."""
+    """An object that refers to itself, so that only the garbage collector frees it."""
 
     def __init__(self) -> None:
         self.me = self
 
 
-async def test_full_collections_come_on_schedule() -> None:
-    """While it runs, Python begins no full collection by itself; an old cycle goes with the next one on schedule."""
+async def test_full_collections_run_on_schedule() -> None:
+    """Python starts no full collection by itself, and the next scheduled one frees an old cycle."""
     before = gc.get_threshold()
     registry = CollectorRegistry()
     task = asyncio.create_task(GarbageCollector(registry, interval=0.01).run())

@@ -1,4 +1,4 @@
-"""Health, readiness and metrics over HTTP, and what the event loop's watch sees."""
+"""Liveness, readiness and metrics over HTTP, and the delay of the event loop."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from server.operation.metrics import Metrics
 from tests.support.eventually import eventually
 
 
-async def fine() -> None:
-    """Answer."""
+async def succeed() -> None:
+    """Return."""
 
 
-async def broken() -> None:
-    """Fail with something that nobody outside should read."""
+async def fail() -> None:
+    """Fail with a reason that must not be public."""
     raise OSError("10.0.0.5 refused user picshare")
 
 
@@ -33,8 +33,8 @@ async def client_of(health: Health, metrics: Metrics | None = None) -> TestClien
 
 
 async def test_ready_only_between_start_and_drain() -> None:
-    """Readiness is off while starting, on when all answers, and off again while draining; life is always on."""
-    health = Health({"database": fine})
+    """A process is ready after its start and until it drains; it is alive all the time."""
+    health = Health({"database": succeed})
     client = await client_of(health)
     try:
         statuses = []
@@ -46,9 +46,9 @@ async def test_ready_only_between_start_and_drain() -> None:
         await client.close()
 
 
-async def test_what_fails_is_named_and_nothing_more_is_told() -> None:
-    """A dependency that fails is named in the answer, without its address or reason."""
-    health = Health({"database": fine, "redis": broken})
+async def test_a_failed_check_is_named_without_its_reason() -> None:
+    """The response names a failed dependency, but neither its address nor the reason."""
+    health = Health({"database": succeed, "redis": fail})
     health.started = True
     client = await client_of(health)
     try:
@@ -59,8 +59,8 @@ async def test_what_fails_is_named_and_nothing_more_is_told() -> None:
         await client.close()
 
 
-async def test_a_dependency_that_hangs_counts_as_failing() -> None:
-    """A check that does not come back within its deadline fails, and does not hold up the answer."""
+async def test_a_check_without_a_result_fails_at_its_deadline() -> None:
+    """A check that does not return within its deadline counts as failed."""
 
     async def hang() -> None:
         await asyncio.Event().wait()
@@ -69,8 +69,8 @@ async def test_a_dependency_that_hangs_counts_as_failing() -> None:
     assert set(await health.failures()) == {"broker"}
 
 
-async def test_metrics_tell_what_was_counted() -> None:
-    """Requests, jobs, connections and backlog appear in the exposition under their names."""
+async def test_metrics_have_the_recorded_values() -> None:
+    """Requests, jobs, connections and queues are in the text of the metrics under their names."""
     metrics = Metrics("1.2")
     metrics.request_done(method="GET", route="/api/v1/photos/{id}", status=200, seconds=0.01)
     metrics.job(queue="media", outcome="done", seconds=0.2)
@@ -93,7 +93,7 @@ async def test_metrics_tell_what_was_counted() -> None:
         'picshare_live_closes_total{code="3001"} 1.0',
         "picshare_live_connections 0.0",
         "picshare_live_messages_total 3.0",
-        'picshare_live_resyncs_total{outcome="lost"} 1.0',
+        'picshare_live_recoveries_total{outcome="lost"} 1.0',
         "picshare_feed_insertions_total 7.0",
         'picshare_queue_depth{queue="media.dead"} 1.0',
         "picshare_outbox_age_seconds 2.5",
@@ -102,8 +102,8 @@ async def test_metrics_tell_what_was_counted() -> None:
         assert line in text
 
 
-async def test_a_stalled_event_loop_is_seen() -> None:
-    """Blocking the event loop shows as its longest stall."""
+async def test_a_stall_of_the_event_loop_is_measured() -> None:
+    """Blocking the event loop raises the metric of its longest stall."""
     metrics = Metrics()
     watch = asyncio.create_task(LoopWatch(metrics.registry, interval=0.01).run())
     try:

@@ -1,4 +1,4 @@
-"""Running and leaving: the order in which a process stops, and what a failing service does to it."""
+"""The lifecycle of a process: the order of its shutdown, and the failure of a service."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from tests.support.eventually import eventually
 SHUTDOWN = ShutdownOptions(drain_delay=0, shutdown_deadline=5)
 
 
-class Stage:
-    """A node whose every step of leaving is written down."""
+class RecordingNode:
+    """A node that records the steps of its shutdown."""
 
     def __init__(self) -> None:
         self.steps: list[str] = []
@@ -39,25 +39,25 @@ class Stage:
         return Node(health=self.health, app=app, services={"worker": self.worker}, drain=self.drain)
 
     async def slow(self, _request: web.Request) -> web.Response:
-        """Answer when released."""
+        """Respond when released."""
         self.arrived.set()
         await self.release.wait()
-        self.steps.append("request answered")
-        return web.Response(text="late but whole")
+        self.steps.append("request completed")
+        return web.Response(text="complete")
 
     async def echo(self, request: web.Request) -> web.Response:
-        """Answer with the body as it is read."""
+        """Respond with the body of the request."""
         return web.Response(body=await request.read())
 
     async def worker(self) -> None:
-        """Work until cancelled."""
+        """Run until cancelled."""
         try:
             await asyncio.Event().wait()
         finally:
             self.steps.append("worker cancelled")
 
     async def drain(self) -> None:
-        """See what is the case when live connections are drained."""
+        """Record whether connections are accepted during the drain, then release the slow request."""
         async with aiohttp.ClientSession() as session:
             try:
                 await session.get(f"{self.url}/slow")
@@ -68,34 +68,34 @@ class Stage:
 
 
 @pytest.fixture
-async def stage() -> Stage:
-    """A stage."""
-    return Stage()
+async def recording() -> RecordingNode:
+    """A node that records its shutdown."""
+    return RecordingNode()
 
 
-async def test_packed_bodies_are_not_unpacked(stage: Stage) -> None:
-    """A body in gzip is never unpacked by the server, so that a bomb costs no more than its own bytes."""
+async def test_compressed_bodies_are_not_decompressed(recording: RecordingNode) -> None:
+    """The server does not decompress a gzip body, so a decompression bomb costs no more than its own bytes."""
     packed = gzip.compress(bytes(1_000_000))
     with bound("127.0.0.1", 0) as sockets:
-        stage.url = f"http://127.0.0.1:{sockets[0].getsockname()[1]}"
-        running = asyncio.create_task(run_node(stage.node(), sockets, SHUTDOWN))
-        await eventually(lambda: stage.health.started)
+        recording.url = f"http://127.0.0.1:{sockets[0].getsockname()[1]}"
+        running = asyncio.create_task(run_node(recording.node(), sockets, SHUTDOWN))
+        await eventually(lambda: recording.health.started)
         async with (
             aiohttp.ClientSession() as session,
-            session.post(f"{stage.url}/echo", data=packed, headers={"Content-Encoding": "gzip"}) as response,
+            session.post(f"{recording.url}/echo", data=packed, headers={"Content-Encoding": "gzip"}) as response,
         ):
             assert await response.read() == packed
-        stage.release.set()
+        recording.release.set()
         os.kill(os.getpid(), signal.SIGTERM)
         await asyncio.wait_for(running, 5)
 
 
-async def test_a_request_that_drips_in_is_not_waited_for(stage: Stage) -> None:
-    """A connection whose request does not get complete is closed, however steadily its bytes come."""
+async def test_an_incomplete_request_is_closed_after_the_idle_timeout(recording: RecordingNode) -> None:
+    """A connection without a complete request is closed, even if bytes keep arriving."""
     with bound("127.0.0.1", 0) as sockets:
-        node = dataclasses.replace(stage.node(), idle=0.3)
+        node = dataclasses.replace(recording.node(), idle_timeout=0.3)
         running = asyncio.create_task(run_node(node, sockets, SHUTDOWN))
-        await eventually(lambda: stage.health.started)
+        await eventually(lambda: recording.health.started)
         reader, writer = await asyncio.open_connection(*sockets[0].getsockname())
         writer.write(b"GET /slow HTTP/1.1\r\n")
 
@@ -109,87 +109,87 @@ async def test_a_request_that_drips_in_is_not_waited_for(stage: Stage) -> None:
             assert await reader.read() == b""
         dripping.cancel()
         writer.close()
-        stage.release.set()
-        stage.url = f"http://127.0.0.1:{sockets[0].getsockname()[1]}"
+        recording.release.set()
+        recording.url = f"http://127.0.0.1:{sockets[0].getsockname()[1]}"
         os.kill(os.getpid(), signal.SIGTERM)
         await asyncio.wait_for(running, 5)
 
 
-async def test_a_process_leaves_in_order(stage: Stage) -> None:
-    """Readiness goes off, accepting ends, live drains, requests in flight finish, then workers are cancelled."""
+async def test_the_steps_of_a_shutdown_are_in_order(recording: RecordingNode) -> None:
+    """Accepting ends, live connections drain, requests in progress finish, then workers are cancelled."""
     with bound("127.0.0.1", 0) as sockets:
-        stage.url = f"http://127.0.0.1:{sockets[0].getsockname()[1]}"
-        running = asyncio.create_task(run_node(stage.node(), sockets, SHUTDOWN))
-        await eventually(lambda: stage.health.started)
+        recording.url = f"http://127.0.0.1:{sockets[0].getsockname()[1]}"
+        running = asyncio.create_task(run_node(recording.node(), sockets, SHUTDOWN))
+        await eventually(lambda: recording.health.started)
         async with aiohttp.ClientSession() as session:
-            request = asyncio.create_task(session.get(f"{stage.url}/slow"))
-            await stage.arrived.wait()
+            request = asyncio.create_task(session.get(f"{recording.url}/slow"))
+            await recording.arrived.wait()
             os.kill(os.getpid(), signal.SIGTERM)
             response = await request
-            assert await response.text() == "late but whole"
+            assert await response.text() == "complete"
         await asyncio.wait_for(running, 5)
-    assert stage.steps == ["no longer accepting", "drained, draining=True", "request answered", "worker cancelled"]
+    assert recording.steps == ["no longer accepting", "drained, draining=True", "request completed", "worker cancelled"]
 
 
-async def test_a_request_that_never_ends_is_cut_at_the_deadline(stage: Stage) -> None:
-    """A request in flight holds the process up no longer than the deadline."""
+async def test_an_endless_request_is_aborted_at_the_deadline(recording: RecordingNode) -> None:
+    """A request in progress delays the shutdown no longer than the deadline."""
 
-    async def forget() -> None:
-        """Drain nothing and release nobody."""
+    async def no_drain() -> None:
+        """Drain nothing, and leave the request unfinished."""
 
-    node = Node(health=stage.health, app=stage.node().app, drain=forget)
+    node = Node(health=recording.health, app=recording.node().app, drain=no_drain)
     with bound("127.0.0.1", 0) as sockets:
         url = f"http://127.0.0.1:{sockets[0].getsockname()[1]}/slow"
         running = asyncio.create_task(run_node(node, sockets, ShutdownOptions(drain_delay=0, shutdown_deadline=0.2)))
-        await eventually(lambda: stage.health.started)
+        await eventually(lambda: recording.health.started)
         async with aiohttp.ClientSession() as session:
             request = asyncio.create_task(session.get(url))
-            await stage.arrived.wait()
+            await recording.arrived.wait()
             os.kill(os.getpid(), signal.SIGINT)
             await asyncio.wait_for(running, 5)
             with pytest.raises(aiohttp.ClientError):
                 await request
 
 
-async def test_a_failing_service_stops_the_rest_and_its_error_comes_out(stage: Stage) -> None:
-    """When one service fails, the others are stopped and its own error is raised, alone."""
+async def test_a_failing_service_stops_the_rest_and_its_error_comes_out(recording: RecordingNode) -> None:
+    """If a service fails, the others are stopped and its own exception is raised, not a group."""
 
     async def fail() -> None:
         raise LookupError("the reason")
 
-    node = Node(health=stage.health, services={"worker": stage.worker, "broken": fail})
+    node = Node(health=recording.health, services={"worker": recording.worker, "broken": fail})
     with pytest.raises(LookupError, match="the reason"):
         await run_node(node, [], SHUTDOWN)
-    assert stage.steps == ["worker cancelled"]
+    assert recording.steps == ["worker cancelled"]
 
 
-async def test_a_port_that_was_taken_meanwhile_is_one_sentence(stage: Stage) -> None:
-    """Who binds first and listens last is told that the port is taken, without a trace."""
+async def test_a_port_in_use_since_binding_is_one_sentence(recording: RecordingNode) -> None:
+    """If another process listens first on the bound port, the start fails with a `StartError`."""
     with bound("127.0.0.1", 0) as sockets, bound("127.0.0.1", sockets[0].getsockname()[1]) as rivals:
         rivals[0].listen()
-        with pytest.raises(StartError, match="taken by another program"):
-            await run_node(stage.node(), sockets, SHUTDOWN)
+        with pytest.raises(StartError, match="Another program started to use the port"):
+            await run_node(recording.node(), sockets, SHUTDOWN)
 
 
-async def test_a_service_that_returns_is_a_failure(stage: Stage) -> None:
-    """A service that ends by itself is named and ends the process: nobody would do its work."""
+async def test_a_service_that_returns_is_a_failure(recording: RecordingNode) -> None:
+    """A service that ends by itself stops the process, and the error names it."""
 
     async def end() -> None:
         """Return at once."""
 
     with pytest.raises(ServiceEndedError, match="quitter ended by itself"):
-        await run_node(Node(health=stage.health, services={"quitter": end}), [], SHUTDOWN)
+        await run_node(Node(health=recording.health, services={"quitter": end}), [], SHUTDOWN)
 
 
-async def test_what_runs_after_the_start_may_end_and_is_cancelled_at_the_end(stage: Stage) -> None:
-    """What is to be done once everything answers runs beside the services, ends freely and delays no stop."""
+async def test_the_call_after_the_start_may_end_and_is_cancelled_on_shutdown(recording: RecordingNode) -> None:
+    """`started` runs concurrently with the services, once they are started, and does not delay a shutdown."""
     seen: list[bool] = []
 
     async def once() -> None:
-        seen.append(stage.health.started)
+        seen.append(recording.health.started)
         os.kill(os.getpid(), signal.SIGTERM)
         await asyncio.Event().wait()
 
-    node = Node(health=stage.health, services={"worker": stage.worker})
+    node = Node(health=recording.health, services={"worker": recording.worker})
     await asyncio.wait_for(run_node(node, [], SHUTDOWN, started=once), 5)
     assert seen == [True]
