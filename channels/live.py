@@ -77,7 +77,7 @@ class Live:
 
     async def run(self) -> None:
         """Run pub/sub, registry, keepalive, recovery and heartbeat until cancelled."""
-        # Registrations of a process that is not in the list of live processes would count as left over by a dead one.
+        # First of all: registrations of a process that is not on the list count as those of a dead one.
         await self.heartbeat.register()
         async with asyncio.TaskGroup() as group:
             group.create_task(self.pubsub.run(), name="live-pubsub")
@@ -117,7 +117,7 @@ def build_live(
     *,
     metrics: LiveMetrics | None = None,
 ) -> Live:
-    """Return the live layer of this process, wired and not yet running; `group_of` maps a user id to a slot group."""
+    """Return the live layer of this process, not yet running; `group_of` maps a user id to its slot group."""
     settings = settings or LiveSettings()
     metrics = metrics or NoLiveMetrics()
     process_id = new_process_id()
@@ -130,8 +130,8 @@ def build_live(
     processes = Processes(redis, process_id, deadline=settings.process_deadline)
     heartbeat = Heartbeat(processes, PresenceStore(redis, group_of), recovery.was_expired, settings, metrics)
 
-    # Commands of streaming clients arrive over pub/sub, whose delivery therefore comes first and calls the sessions
-    # that are made below.
+    # A cycle: commands of streaming clients arrive over pub/sub, and the sessions that handle them need a manager that
+    # needs pub/sub. This function defers the look-up until the first message.
     def receive_input(session: str, data: bytes | str) -> None:
         emulation.receive(session, data)
 

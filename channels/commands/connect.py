@@ -1,4 +1,4 @@
-"""Begin, renew and end what a connection is for its person: sign in, and hear one's own streams."""
+"""Connect and refresh: authentication of a connection, and the user's own streams."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from channels.protocol.messages import Message, reply, stream_result
 
 
 class ConnectHandler:
-    """Sign connections in and out."""
+    """Handles connect and refresh commands, and the end of connections."""
 
     def __init__(
         self,
@@ -38,7 +38,7 @@ class ConnectHandler:
         self._settings = settings
 
     async def connect(self, connection: Connection, request: Connect) -> None:
-        """Sign in, and answer with the streams as they stand or what was missed; raise `ChannelsError`."""
+        """Authenticate, and reply with the position of each stream or what was missed; raise `ChannelsError`."""
         identity = connection.preauthenticated or await self._authenticator.authenticate(request.token)
         # A connection that joins while messages arrive is held at the next loss. One that joined after the loss would
         # not be held, and would miss what is published until the subscriptions are back.
@@ -47,10 +47,11 @@ class ConnectHandler:
         if self._hub.count_of_user(identity.user_id) >= self._settings.connections_per_user:
             connection.close(codes.CONNECTION_LIMIT)
             return
-        # In this order nothing is missed: hear and hold back, be found by writers, and only then read.
+        # Nothing is missed in this order: receive and hold publications, register for writers, and only then read.
         connection.streams = {name: StreamState(name, limit=self._settings.held_publications) for name in STREAMS}
         self._hub.join(connection, identity)
         await self._recovery.register(connection, identity.user_id)
+        # Only now can a disconnect order reach the connection, so a sign-out before this moment must be looked up.
         await self._authenticator.confirm(identity)
         subs = {
             name: await self._open_stream(identity, state, request.since) for name, state in connection.streams.items()
@@ -63,20 +64,20 @@ class ConnectHandler:
                 connection.send_shared(message)
 
     async def refresh(self, connection: Connection, request: Refresh) -> None:
-        """Go on with a newer token of the same person; raise `ChannelsError`."""
+        """Continue with a newer token of the same user; raise `ChannelsError`."""
         identity = await self._authenticator.authenticate(request.token)
         if connection.identity is None or identity.user_id != connection.identity.user_id:
-            raise TokenInvalidError("a token of another person")
+            raise TokenInvalidError("the token belongs to another user")
         connection.identity = identity
         await self._authenticator.confirm(identity)
         connection.send(reply(request.id, "refresh", self._session_result(connection, identity)))
 
     async def check(self, connection: Connection) -> None:
-        """Compare a connection with its streams."""
+        """Compare a connection with its streams; see `StreamRecovery.check`."""
         await self._recovery.check(connection)
 
     def leave(self, connection: Connection) -> None:
-        """Take a connection out of everything that it hears."""
+        """Remove a connection from the hub, and unregister the user after the last one."""
         last = self._hub.leave(connection)
         if last is not None:
             self._recovery.unregister(last)
@@ -105,7 +106,7 @@ class ConnectHandler:
         return result | {"session": connection.session, "node": connection.node} if connection.session else result
 
     def _session_result(self, connection: Connection, identity: Identity) -> Message:
-        """Return what connect and refresh have in common, and expect the next token by then."""
+        """Return the fields that connect and refresh share, and set the deadline for the next token."""
         ttl = identity.expires_at - time.time()
         now = asyncio.get_running_loop().time()
         connection.deadlines.expiry = now + ttl + self._settings.expiry_grace

@@ -1,7 +1,7 @@
-"""Open, hear and end this process's connections, whichever transport brings them.
+"""Connections of this process, for all transports: opening them, handling their commands, and cleaning up.
 
-What a client says is judged at once and in order. A request that needs an engine is answered by a task, which
-then goes on with whatever has come meanwhile; a connection that says nothing has no task.
+Commands are checked at once and in order. A request that needs I/O is handled by a task, which continues with the
+commands that have arrived meanwhile; an idle connection has no task.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ C = TypeVar("C", bound=Connection)
 
 log = structlog.get_logger(__name__)
 
-_CLEANUP_BATCH = 50  # connections in one turn of the event loop: some three milliseconds
+_CLEANUP_BATCH = 50  # connections in one turn of the event loop: about three milliseconds
 _REQUESTS = (Connect, Refresh, Subscribe, ReadHistory, ReadPresence, CallMethod)
 
 
 class ConnectionManager:
-    """Hold the conversations of this process."""
+    """Opens connections, executes their commands in order, and cleans up after them."""
 
     def __init__(
         self, commands: CommandDispatcher, hub: Hub, keepalive: Keepalive, settings: LiveSettings, metrics: LiveMetrics
@@ -46,16 +46,16 @@ class ConnectionManager:
         self._settings = settings
         self._metrics = metrics
         self._scheduler = hub.scheduler
-        # The loop itself keeps only weak references to its tasks.
+        # The event loop keeps only weak references to its tasks.
         self._tasks: set[asyncio.Task[None]] = set()
         self._lost: deque[Connection] = deque()
 
     def open(self, wire_format: WireFormat, transport: Transport, address: str) -> Connection:
-        """Begin a conversation; the client has a while to sign in."""
+        """Open a connection; the client has to connect within the connect deadline."""
         return self.open_as(Connection, wire_format, transport, address)
 
     def open_as(self, kind: type[C], wire_format: WireFormat, transport: Transport, address: str) -> C:
-        """Begin a conversation with a connection of a kind of its own."""
+        """Open a connection of a subclass."""
         now = asyncio.get_running_loop().time()
         core = ProtocolCore(rate=self._settings.command_rate, burst=self._settings.command_burst, now=now)
         connection = kind(wire_format, transport, core, self._scheduler, self._settings, address=address)
@@ -73,8 +73,11 @@ class ConnectionManager:
         except BadFrameError:
             connection.close(codes.BAD_REQUEST)
             return
+        # A request is being handled: these commands wait, so that replies keep the order of the commands.
         if connection.inbox is not None:
             connection.inbox.extend((None, *commands))
+            # Reading is paused, but what had been read before still arrives, and streaming clients send by requests
+            # of their own. This bounds the memory in either case.
             if len(connection.inbox) > 2 * self._settings.command_burst:
                 connection.close(codes.TOO_MANY_REQUESTS)
             return
@@ -83,20 +86,20 @@ class ConnectionManager:
         if request is None:
             connection.inbox = None
             return
-        # What the client sends further waits where it costs nothing.
+        # Further data waits in the socket's buffer, where it costs this process nothing.
         connection.transport.pause_reading()
         task = asyncio.get_running_loop().create_task(self._handle_requests(connection, connection.inbox, request))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     def control_frame(self, connection: Connection) -> None:
-        """Count what is no command but costs as much, such as a WebSocket ping."""
+        """Count a ping or pong frame against the command rate: it costs about as much as a command."""
         over = connection.core.count(asyncio.get_running_loop().time())
         if over is not None:
             connection.close(over.disconnect)
 
     def slow_consumer(self, connection: Connection) -> None:
-        """Close a client that takes too little."""
+        """Close a client that reads too slowly, with 3008."""
         if connection.closed_with is None:
             unsent = connection.transport.get_write_buffer_size()
             log.warning(
@@ -110,7 +113,7 @@ class ConnectionManager:
             connection.close(codes.SLOW)
 
     def lost(self, connection: Connection) -> None:
-        """End a conversation whose transport is gone: nothing is said any more, and the rest follows in its turn."""
+        """Stop writing to a connection whose transport is gone, and schedule its cleanup."""
         connection.lost = True
         connection.mark_closed(codes.NORMAL)
         if not self._lost:
@@ -118,7 +121,7 @@ class ConnectionManager:
         self._lost.append(connection)
 
     def _cleanup(self) -> None:
-        """Take some who are gone out of everything; very many go at once where a network is cut."""
+        """Clean up one batch of lost connections; a network failure ends thousands at the same time."""
         if len(self._lost) > _CLEANUP_BATCH:
             asyncio.get_running_loop().call_soon(self._cleanup)
         for _ in range(min(_CLEANUP_BATCH, len(self._lost))):
@@ -139,11 +142,13 @@ class ConnectionManager:
             seconds=round(asyncio.get_running_loop().time() - connection.opened_at, 3),
             format=connection.wire_format.name,
         )
-        if not connection.busy:  # else whoever answers takes it out afterwards, since it may just be joining
+        # While a request is being handled the connection may be about to join the hub. The task then removes it when it
+        # is done, since removing it here would come too early.
+        if not connection.busy:
             self._commands.leave(connection)
 
     def _execute_local(self, connection: Connection, inbox: deque[Command | None]) -> Request | None:
-        """Do what needs no engine until a request comes; return it, or None when nothing is left."""
+        """Execute commands that need no I/O up to the first that does; return its request, or None at the end."""
         core, time = connection.core, asyncio.get_running_loop().time
         while inbox and connection.closed_with is None:
             command = inbox.popleft()

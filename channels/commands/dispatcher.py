@@ -1,4 +1,4 @@
-"""Do what the protocol core decided: what needs no engine at once, questions in the time they take."""
+"""Execute protocol effects: local ones at once, those that need I/O as tasks."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ from channels.protocol.effects import (
     Subscribe,
     Unsubscribe,
 )
-from channels.protocol.messages import Message, RawJson, error_reply, refusal, reply
+from channels.protocol.messages import Message, RawJson, custom_error_reply, error_reply, reply
 
-# Connects answered at the same time. The engine's answers to them come together; where ten thousand come back, each
-# turn of the event loop would have to go on with all of them, and everybody else would wait.
+# Connects handled concurrently. When ten thousand clients reconnect, the stores' responses arrive together, and without
+# a limit one turn of the event loop would resume all of them while everything else waits.
 _CONNECTING = 64
 
 
 class CommandDispatcher:
-    """Carry out the effects of one process's connections; each request ends within the command deadline."""
+    """Executes the effects of this process's connections; each request ends within the command deadline."""
 
     def __init__(
         self,
@@ -53,7 +53,7 @@ class CommandDispatcher:
         self._connecting = asyncio.Semaphore(_CONNECTING)
 
     def execute(self, connection: Connection, effect: LocalEffect) -> None:
-        """Do what needs no engine."""
+        """Execute an effect that needs no I/O."""
         match effect:
             case NoOp():
                 pass
@@ -65,7 +65,7 @@ class CommandDispatcher:
                 self._subscriptions.unsubscribe(connection, effect)
 
     async def handle(self, connection: Connection, request: Request) -> None:
-        """Answer a request; raises nothing but what is a defect. Connects wait until it is their turn."""
+        """Handle a request and send its reply; connects wait for their turn. An error that is raised is a defect."""
         if not isinstance(request, Connect):
             await self._handle_within_deadline(connection, request)
             return
@@ -73,11 +73,11 @@ class CommandDispatcher:
             async with asyncio.timeout(self._settings.connect_deadline):
                 await self._connecting.acquire()
         except TimeoutError:
-            # Whoever waited so long has most likely gone, and those behind it should not wait for that, too.
-            self._refuse(connection, request, ErrorCode.INTERNAL)
+            # The client has most likely given up, and those behind it must not wait for its connect as well.
+            self._reply_error(connection, request, ErrorCode.INTERNAL)
             return
         try:
-            if connection.closed_with is None:  # else it went while it waited
+            if connection.closed_with is None:  # it may have closed while it waited
                 await self._handle_within_deadline(connection, request)
         finally:
             self._connecting.release()
@@ -89,17 +89,18 @@ class CommandDispatcher:
         except TokenInvalidError:
             connection.close(codes.INVALID_TOKEN)
         except OperationError as error:
-            connection.send(refusal(request.id, error.code, str(error), temporary=error.temporary))
+            connection.send(custom_error_reply(request.id, error.code, str(error), temporary=error.temporary))
         except ChannelsError as error:
-            self._refuse(connection, request, error_code_of(error))
+            self._reply_error(connection, request, error_code_of(error))
         except TimeoutError:
-            self._refuse(connection, request, ErrorCode.INTERNAL)
+            self._reply_error(connection, request, ErrorCode.INTERNAL)
         else:
+            # Outside the command deadline: the check retries until the stores are available.
             if isinstance(request, Refresh):
                 await self._connects.check(connection)
 
     def leave(self, connection: Connection) -> None:
-        """Take a connection out of everything that it hears."""
+        """Remove a connection from the hub and from all subscriptions."""
         self._connects.leave(connection)
 
     async def _dispatch(self, connection: Connection, request: Request) -> None:
@@ -121,23 +122,24 @@ class CommandDispatcher:
 
     async def _presence(self, connection: Connection, request: ReadPresence) -> None:
         if connection.identity is None:
-            return  # it is being closed
+            return  # the connection is being closed
         present = await self._presences.members(connection.identity, request.channel)
         if request.numbers:
             connection.send(
                 reply(request.id, "presence_stats", {"num_clients": len(present), "num_users": len(present)})
             )
         else:
-            who = {person.user: _client_info(person) for person in present}
-            connection.send(reply(request.id, "presence", {"presence": who}))
+            clients = {member.user: _client_info(member) for member in present}
+            connection.send(reply(request.id, "presence", {"presence": clients}))
 
-    def _refuse(self, connection: Connection, request: Request, code: ErrorCode) -> None:
+    def _reply_error(self, connection: Connection, request: Request, code: ErrorCode) -> None:
         if isinstance(request, Connect):
             self.leave(connection)
             connection.core.refused()
         connection.send(error_reply(request.id, code))
 
 
-def _client_info(person: Member) -> Message:
-    # How many devices somebody has, and which connection is whose, is nobody else's business.
-    return {"user": person.user, "client": person.user}
+def _client_info(member: Member) -> Message:
+    # The protocol wants a client id. The user's id stands in for it: other users must not learn how many devices a
+    # user has, or which connection belongs to whom.
+    return {"user": member.user, "client": member.user}

@@ -1,4 +1,4 @@
-"""Sessions of streaming answers: what their clients say comes by other requests, perhaps to other processes."""
+"""Sessions of streaming clients, whose commands arrive in separate requests, possibly at another process."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from channels.protocol.emulation import EmulationRequest
 
 
 class Emulation:
-    """Keep this process's sessions, and pass on what belongs to those of others."""
+    """The sessions of this process; forwards commands for sessions of other processes."""
 
     def __init__(self, manager: ConnectionManager, publisher: LivePublisher, process_id: bytes) -> None:
         self._manager = manager
@@ -21,7 +21,7 @@ class Emulation:
         self._sessions: dict[str, Connection] = {}
 
     def start_session(self, connection: Connection) -> str:
-        """Give a connection a session; who knows its name speaks for it."""
+        """Start a session for a connection and return its name, which authorizes its commands."""
         session = secrets.token_urlsafe(24)
         self._sessions[session] = connection
         connection.on_close = lambda: self._sessions.pop(session, None)

@@ -1,4 +1,4 @@
-"""Let connections hear topics where they may, and tell them what their own streams hold."""
+"""Subscribe, unsubscribe and history: permissions of topics, and retained publications of streams."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from channels.protocol.codes import ErrorCode
 from channels.protocol.effects import ReadHistory, Subscribe, Unsubscribe
 from channels.protocol.messages import RawJson, error_reply, history_result, reply
 
-_AUTHORIZATIONS = 3  # attempts, when leave is taken back while it is being given
+_AUTHORIZATIONS = 3  # attempts, if the permission is revoked or the topic changes during the subscribe
 
 
 class SubscriptionHandler:
-    """Answer subscribe and history."""
+    """Handles subscribe, unsubscribe and history commands."""
 
     def __init__(self, ports: Ports, hub: Hub, pubsub: PubSub, settings: LiveSettings) -> None:
         self._authorizer, self._streams = ports.authorizer, ports.streams
@@ -26,7 +26,7 @@ class SubscriptionHandler:
         self._settings = settings
 
     async def subscribe(self, connection: Connection, request: Subscribe) -> None:
-        """Subscribe where the person may; raise `ChannelsError`."""
+        """Subscribe if the user is permitted to; raise `ChannelsError`."""
         if request.channel in connection.channels or request.channel in connection.streams:
             connection.send(error_reply(request.id, ErrorCode.ALREADY_SUBSCRIBED))
             return
@@ -35,13 +35,13 @@ class SubscriptionHandler:
             return
         try:
             for _ in range(_AUTHORIZATIONS):
-                # A revocation that arrives from here on is noted, and the request put again.
+                # Records the revocations that arrive from here on; one that concerns this grant repeats the attempt.
                 connection.revoked = set()
                 if await self._try_to_subscribe(connection, request):
                     return
         finally:
             connection.revoked = None
-        raise PermissionDeniedError(f"leave to hear {request.channel} was taken back")
+        raise PermissionDeniedError(f"the permission for {request.channel} was revoked")
 
     def unsubscribe(self, connection: Connection, effect: Unsubscribe) -> None:
         """End a subscription to a topic or to one of the user's own streams; reply in any case."""
@@ -50,10 +50,10 @@ class SubscriptionHandler:
         connection.send(reply(effect.id, "unsubscribe", {}))
 
     async def history(self, connection: Connection, request: ReadHistory) -> None:
-        """Tell what one of the person's own streams holds; raise `ChannelsError`."""
+        """Reply with retained publications of one of the user's own streams; raise `ChannelsError`."""
         identity = _identity_of(connection)
         if request.channel not in STREAMS:
-            raise NotOfferedError(f"{request.channel} keeps no history")
+            raise NotOfferedError(f"{request.channel} has no history")
         found = await self._read(identity, request)
         if not found.recovered:
             connection.send(error_reply(request.id, ErrorCode.UNRECOVERABLE_POSITION))
@@ -75,8 +75,9 @@ class SubscriptionHandler:
         topic = topic_channel(grant.topic)
         async with self._pubsub.subscription(topic):
             with self._hub.watch_topic(topic) as flag:
+                # The initial data were read before the subscription and may be stale. Read them again, and repeat the
+                # whole attempt if a message arrives during that read, since they may or may not contain it.
                 if grant.data is not None:
-                    # What was read before the topic was heard may be old; what was read while it spoke, too.
                     grant = await self._authorizer.authorize(_identity_of(connection), request.channel)
             if flag.changed or (connection.revoked is not None and grant.owner_id in connection.revoked):
                 return False

@@ -1,1 +1,1 @@
-"""The wire protocol without I/O: codes, messages, codecs, and the core that judges commands."""
+"""The wire protocol without I/O: codes, messages, codecs, and the core that checks commands."""

@@ -1,16 +1,17 @@
-"""The port of codecs: bytes of a frame in, commands out; messages in, bytes out.
+"""Port of codecs: decode a frame to commands, encode a message to bytes.
 
-Guarantees of every codec: `decode` accepts any bytes and either returns at least one command or
-raises `BadFrameError`; it keeps order and ignores unknown fields. `encode` is pure, so that a push
-is encoded once per codec and written to many connections; what is no part of the protocol is a
-`TypeError` or `ValueError`, a defect of ours.
+Guarantees of every codec:
 
-A command is the same whatever codec read it. Its parameters have the names of the JSON form, and a
-document in them (`data` of connect, subscribe, publish, rpc and send) is the value that its JSON stands
-for. Protobuf carries documents as bytes: when these are not JSON the frame is bad, as one that is not
-JSON is. A parameter that is left out means the same as its default (0, "", false, an empty map), which
-Protobuf does not carry. Of documents in a `Message`, likewise, each is a `RawJson`: it is embedded as
-the codec's own structures (JSON, MessagePack) or as bytes (Protobuf).
+- `decode` accepts any bytes, and returns at least one command or raises `BadFrameError`. It keeps the order and ignores
+  unknown fields.
+- `encode` is pure, so that a push can be encoded once per codec and written to many connections. A message that is not
+  part of the protocol is a defect and raises `TypeError` or `ValueError`.
+- A command does not depend on the codec. Its parameters have the names of the JSON form, and a document among them
+  (`data` of connect, subscribe, publish, rpc and send) is the decoded JSON value. Protobuf carries documents as bytes;
+  if these are not JSON, the frame is bad.
+- A missing parameter means its default (0, "", false, an empty map), since Protobuf does not transmit defaults.
+- A document in a `Message` is a `RawJson`. It is embedded as the codec's own structures (JSON, MessagePack) or as bytes
+  (Protobuf).
 """
 
 from __future__ import annotations
@@ -22,15 +23,15 @@ from channels.contract.errors import ChannelsError
 from channels.protocol.messages import METHODS, Command, Message
 
 MAX_COMMAND_ID = (1 << 32) - 1
-MAX_COMMANDS = 500  # in one frame; reading many thousand tiny ones would keep everybody else waiting
+MAX_COMMANDS = 500  # per frame; decoding many thousands would block the event loop
 
 
 class BadFrameError(ChannelsError):
-    """Say that a frame is empty or is not what the codec reads; the connection closes with 3501."""
+    """An empty frame, or one that the codec cannot decode; the connection closes with 3501."""
 
 
 class Codec(Protocol):
-    """Translate between frames and messages."""
+    """Decoding of frames and encoding of messages."""
 
     @property
     def name(self) -> str:
@@ -39,7 +40,7 @@ class Codec(Protocol):
 
     @property
     def binary(self) -> bool:
-        """Tell whether frames are binary rather than text."""
+        """Return whether frames are binary rather than text."""
         ...
 
     def decode(self, data: bytes | str) -> list[Command]:
@@ -51,10 +52,10 @@ class Codec(Protocol):
         ...
 
 
-def command_of(value: object) -> Command:
-    """Return the command that a decoded map stands for; raise `BadFrameError` for anything else.
+def parse_command(value: object) -> Command:
+    """Return the command of a decoded map; raise `BadFrameError` for anything else.
 
-    A map without id and method is the client's pong. Of several methods the first counts.
+    A map without id and method is the client's pong. Of several methods the first one counts.
     """
     if not isinstance(value, Mapping):
         raise BadFrameError("a command is a map")

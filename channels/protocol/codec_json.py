@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import orjson
 
-from channels.protocol.codec import MAX_COMMANDS, BadFrameError, command_of
+from channels.protocol.codec import MAX_COMMANDS, BadFrameError, parse_command
 from channels.protocol.messages import Command, Message, RawJson
 
 
 class JsonCodec:
-    """Speak the protocol as JSON text."""
+    """The protocol as JSON text."""
 
     name = "centrifuge-json"
     binary = False
@@ -17,12 +17,12 @@ class JsonCodec:
     def decode(self, data: bytes | str) -> list[Command]:
         """Return the commands of one text frame; raise `BadFrameError`."""
         if not isinstance(data, str):
-            raise BadFrameError("JSON travels in text frames")
+            raise BadFrameError("JSON requires text frames")
         lines = data.strip("\n").split("\n", MAX_COMMANDS)
         if len(lines) > MAX_COMMANDS:
             raise BadFrameError(f"more than {MAX_COMMANDS} commands")
         try:
-            return [command_of(orjson.loads(line)) for line in lines]
+            return [parse_command(orjson.loads(line)) for line in lines]
         except orjson.JSONDecodeError as error:
             raise BadFrameError("not JSON") from error
 
@@ -34,4 +34,4 @@ class JsonCodec:
 def _embed(value: object) -> orjson.Fragment:
     if isinstance(value, RawJson):
         return orjson.Fragment(value.data)
-    raise TypeError(f"{type(value).__name__} has no place in a message")
+    raise TypeError(f"{type(value).__name__} is not part of the protocol")

@@ -1,7 +1,7 @@
-"""Protobuf: a binary frame of messages, each behind its length as a varint; the schema is `live.proto`.
+"""Protobuf: a binary frame of messages, each prefixed with its length as a varint; the schema is `live.proto`.
 
-Phones' SDKs speak this form alone. Documents travel as JSON in fields of bytes, so that a client gets
-the same document in every form.
+The SDKs for phones support only this codec. Documents are JSON in fields of bytes, so that a client receives the same
+document with every codec.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from channels.protocol import live_pb2
 from channels.protocol.codec import MAX_COMMANDS, BadFrameError
 from channels.protocol.messages import Command, Message, RawJson
 
-_LENGTH_BYTES = 5  # of the varint of a 32-bit length
+_LENGTH_BYTES = 5  # the longest varint of a 32-bit length
 _PONG = Command(0, None, {}, blank=True)
 
 
 class ProtobufCodec:
-    """Speak the protocol as Protobuf."""
+    """The protocol as Protobuf."""
 
     name = "centrifuge-protobuf"
     binary = True
@@ -30,7 +30,7 @@ class ProtobufCodec:
     def decode(self, data: bytes | str) -> list[Command]:
         """Return the commands of one binary frame; raise `BadFrameError`."""
         if not isinstance(data, bytes | bytearray) or not data:
-            raise BadFrameError("Protobuf travels in binary frames that are not empty")
+            raise BadFrameError("Protobuf requires binary frames that are not empty")
         commands: list[Command] = []
         start = 0
         while start < len(data):
@@ -42,7 +42,7 @@ class ProtobufCodec:
         return commands
 
     def encode(self, message: Message) -> bytes:
-        """Return one message behind its length."""
+        """Return one message, prefixed with its length."""
         encoded = live_pb2.Reply(**_fields(message)).SerializeToString()
         return _varint(len(encoded)) + encoded
 
@@ -53,14 +53,14 @@ def _command(data: bytes) -> Command:
     except DecodeError as error:
         raise BadFrameError("not Protobuf") from error
     except orjson.JSONDecodeError as error:
-        raise BadFrameError("a field of bytes that is not JSON") from error
+        raise BadFrameError("a document is not JSON") from error
     command_id = fields.pop("id", 0)
     method = next(iter(fields), None)
     return Command(command_id, method, fields[method] if method else {})
 
 
 def _plain(value: Any) -> Any:
-    """Return what a field holds as the JSON form would give it; unset fields are left out."""
+    """Return a field's value as the JSON form has it; unset fields are left out."""
     match value:
         case bytes():
             return orjson.loads(value)
@@ -73,7 +73,7 @@ def _plain(value: Any) -> Any:
 
 
 def _fields(value: Any) -> Any:
-    """Return a part of a message as Protobuf's constructors take it."""
+    """Return a part of a message as Protobuf's constructors accept it."""
     match value:
         case RawJson():
             return value.data
@@ -86,7 +86,7 @@ def _fields(value: Any) -> Any:
 
 
 def _bounds(data: bytes | bytearray, start: int) -> tuple[int, int]:
-    """Return where the message begins and ends whose length stands at `start`."""
+    """Return the start and end of the message whose length prefix is at `start`."""
     length = 0
     for position in range(start, min(start + _LENGTH_BYTES, len(data))):
         byte = data[position]
@@ -94,9 +94,9 @@ def _bounds(data: bytes | bytearray, start: int) -> tuple[int, int]:
         if byte < 0x80:
             begin, end = position + 1, position + 1 + length
             if end > len(data):
-                raise BadFrameError("a message that is longer than its frame")
+                raise BadFrameError("a message is longer than its frame")
             return begin, end
-    raise BadFrameError("a length that is cut short or beyond 32 bits")
+    raise BadFrameError("a length is truncated or exceeds 32 bits")
 
 
 def _varint(number: int) -> bytes:

@@ -1,9 +1,8 @@
 """Error codes of replies, close codes of connections, and codes of unsubscribe pushes.
 
-The numbers and their meaning are those of the Centrifuge client protocol, version 2. A close code
-says by its range whether a client comes back: 3000–3499 it does, 3500–3999 it does not. The browser
-client parses the reason as JSON before it looks at the code, so every reason is short, non-empty
-text that is not JSON.
+The numbers and their meanings are those of the Centrifuge client protocol, version 2. The range of a close code
+determines whether a client reconnects: 3000–3499 it does, 3500–3999 it does not. The browser client parses the reason
+as JSON before it checks the code, so every reason is short, non-empty text that is not valid JSON.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from channels.contract.errors import (
 
 
 class ErrorCode(IntEnum):
-    """Say in a reply why a command was not done; clients retry only temporary ones and 109."""
+    """Error codes of replies; clients retry only temporary ones and 109."""
 
     INTERNAL = 100
     UNAUTHORIZED = 101
@@ -39,18 +38,18 @@ class ErrorCode(IntEnum):
 
     @property
     def message(self) -> str:
-        """Return the sentence that stands beside the code."""
+        """Return the message that accompanies the code."""
         return "internal server error" if self is ErrorCode.INTERNAL else self.name.lower().replace("_", " ")
 
     @property
     def temporary(self) -> bool:
-        """Tell whether the same command may succeed later."""
+        """Return whether the same command may succeed later."""
         return self in (ErrorCode.INTERNAL, ErrorCode.TOO_MANY_REQUESTS)
 
 
 @dataclass(frozen=True, slots=True)
 class Disconnect:
-    """A close code and the short, non-JSON reason that goes with it."""
+    """A close code and its short, non-JSON reason."""
 
     code: int
     reason: str
@@ -75,19 +74,19 @@ CONNECTION_LIMIT = Disconnect(3504, "connection limit")
 
 
 class Unsubscribed(IntEnum):
-    """Say in a push why a subscription ended; from 2500 on, the client subscribes again."""
+    """Codes of unsubscribe pushes; from 2500 on, the client subscribes again."""
 
     SERVER = 2000
     INSUFFICIENT = 2500
 
     @property
     def reason(self) -> str:
-        """Return the words that stand beside the code."""
+        """Return the message that accompanies the code."""
         return "server unsubscribe" if self is Unsubscribed.SERVER else "insufficient state"
 
 
 def error_code_of(error: ChannelsError) -> ErrorCode:
-    """Return the code of the reply that an error of ours becomes; what is not listed is temporary (100)."""
+    """Return the error code for an error of this package; one that is not listed becomes the temporary 100."""
     match error:
         case TokenExpiredError():
             return ErrorCode.TOKEN_EXPIRED

@@ -1,12 +1,12 @@
-"""The connection core of the live protocol: commands in, effects out; no await, no clock, no socket.
+"""The protocol of one connection as a state machine: commands in, effects out; no await, clock or socket.
 
-One `ProtocolCore` judges the commands of one connection in their order. It says what is to be done
-as an effect; the shell does it and tells the core what came of a connect. The rules:
+A `ProtocolCore` checks the commands of one connection in order and returns an effect for each. The caller executes the
+effects and reports the outcome of a connect. The rules:
 
-- connect comes first and once; id 0 is for pongs and `send` alone; everything else closes with 3501;
-- after a connect that was refused, the rest of its frame is ignored, without 3501, since clients
-  send connect and subscribes in one frame;
-- a pong that nobody asked for closes with 3501, too many commands close with 3013.
+- connect comes first and only once; id 0 is reserved for pongs and `send`; anything else closes with 3501;
+- after a rejected connect the rest of its frame is ignored, without 3501, since clients send connect and subscribes in
+  one frame;
+- an unexpected pong closes with 3501, too many commands close with 3013.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from channels.protocol.messages import Command, error_reply, reply
 
 MAX_CHANNEL_LENGTH = 255
 MAX_METHOD_LENGTH = 255
-MAX_HISTORY = 100  # publications an answer; who wants more asks again from the last one's position
+MAX_HISTORY = 100  # publications per reply; a client continues from the position of the last one
 
 _NOT_OFFERED = {
     "publish": ErrorCode.PERMISSION_DENIED,
@@ -49,12 +49,12 @@ class _Stage(Enum):
     CONNECTED = auto()
 
 
-class _Refusal(Exception):  # noqa: N818 - a way out of validation, never leaves this module
-    """Carry the bad-request answer out of the reading of parameters."""
+class _Refusal(Exception):  # noqa: N818 - control flow of validation, never leaves this module
+    """Ends the parsing of parameters with a bad-request reply."""
 
 
 class ProtocolCore:
-    """Judge one connection's commands; `rate` a second for long, `burst` at once, times in seconds."""
+    """State machine of one connection. Limits commands by a token bucket: `rate` a second sustained, `burst` at once."""
 
     __slots__ = ("_allowance", "_burst", "_counted_at", "_pong_due", "_rate", "_stage")
 
@@ -66,33 +66,33 @@ class ProtocolCore:
 
     @property
     def connected(self) -> bool:
-        """Tell whether a connect was accepted."""
+        """Return whether a connect was accepted."""
         return self._stage is _Stage.CONNECTED
 
     @property
     def pong_due(self) -> bool:
-        """Tell whether a ping has not been answered yet."""
+        """Return whether a ping has not been answered yet."""
         return self._pong_due
 
     def begin_frame(self) -> None:
-        """Start judging another frame: a connect that was refused may be tried again."""
+        """Begin the next frame: after a rejected connect the client may try again."""
         if self._stage is _Stage.REFUSED:
             self._stage = _Stage.NEW
 
     def accepted(self) -> None:
-        """Note that the connect under way succeeded."""
+        """Record that the connect in progress succeeded."""
         self._stage = _Stage.CONNECTED
 
     def refused(self) -> None:
-        """Note that the connect under way was answered with an error."""
+        """Record that the connect in progress was answered with an error."""
         self._stage = _Stage.REFUSED
 
     def ping_sent(self) -> None:
-        """Note that the client now owes a pong."""
+        """Record that a ping was sent, so that a pong is expected."""
         self._pong_due = True
 
     def count(self, now: float) -> Close | None:
-        """Take one command's share of the rate; return the effect that ends the connection when it is used up."""
+        """Count one command against the rate; return the effect that closes the connection if the rate is exceeded."""
         self._allowance = min(self._burst, self._allowance + (now - self._counted_at) * self._rate)
         self._counted_at = now
         if self._allowance < 1:
@@ -101,7 +101,7 @@ class ProtocolCore:
         return None
 
     def receive(self, command: Command, now: float) -> Effect:
-        """Return what is to be done about the next command."""
+        """Return the effect of the next command."""
         over = self.count(now)
         if over is not None:
             return over
@@ -188,7 +188,7 @@ def _history(number: int, params: Mapping[str, object]) -> ReadHistory:
     return ReadHistory(
         number,
         _channel(params),
-        # A negative limit means "all" to the SDKs.
+        # The SDKs use a negative limit for "all".
         MAX_HISTORY if limit < 0 else min(limit, MAX_HISTORY),
         None if since is None else _position(since),
         params.get("reverse") is True,
@@ -196,7 +196,7 @@ def _history(number: int, params: Mapping[str, object]) -> ReadHistory:
 
 
 def _positions(params: Mapping[str, object]) -> dict[str, Position]:
-    """Return where the client wants its streams recovered from; those without `recover` are left out."""
+    """Return the positions from which streams are to be recovered; streams without `recover` are left out."""
     wanted = params.get("subs") or {}
     if not isinstance(wanted, Mapping):
         raise _Refusal

@@ -1,4 +1,4 @@
-"""What the protocol core wants done, in its words; the shell does it."""
+"""Effects: what the protocol core decides and the command handlers execute."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Connect:
 
 @dataclass(frozen=True, slots=True)
 class Refresh:
-    """Authenticate anew, with a token that ends later."""
+    """Authenticate again, with a token that expires later."""
 
     id: int
     token: str = field(repr=False)
@@ -29,7 +29,7 @@ class Refresh:
 
 @dataclass(frozen=True, slots=True)
 class Subscribe:
-    """Ask whether this person may hear a channel, and subscribe."""
+    """Check the permission for a channel, and subscribe."""
 
     id: int
     channel: str
@@ -37,7 +37,7 @@ class Subscribe:
 
 @dataclass(frozen=True, slots=True)
 class ReadHistory:
-    """Tell up to `limit` publications of a channel, after `since` where given; 0 asks for the position alone."""
+    """Read up to `limit` publications of a channel, after `since` if given; limit 0 returns the position only."""
 
     id: int
     channel: str
@@ -48,7 +48,7 @@ class ReadHistory:
 
 @dataclass(frozen=True, slots=True)
 class ReadPresence:
-    """Tell who is present on a channel, or only how many when `numbers`."""
+    """Read the members present on a channel, or only their number if `numbers`."""
 
     id: int
     channel: str
@@ -57,7 +57,7 @@ class ReadPresence:
 
 @dataclass(frozen=True, slots=True)
 class CallMethod:
-    """Carry out an operation of the service; `data` is any JSON value."""
+    """Call an operation of the service; `data` is any JSON value."""
 
     id: int
     method: str
@@ -74,21 +74,21 @@ class Unsubscribe:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """Send a message that is ready."""
+    """Send a message."""
 
     message: Message
 
 
 @dataclass(frozen=True, slots=True)
 class Close:
-    """Close the connection; what follows in the frame is not judged any more."""
+    """Close the connection; further commands of the frame are ignored."""
 
     disconnect: Disconnect
 
 
 @dataclass(frozen=True, slots=True)
 class NoOp:
-    """Go on to the next command."""
+    """Do nothing; continue with the next command."""
 
 
 # Effects that need I/O. The commands behind one of them wait until it is done.

@@ -1,4 +1,4 @@
-"""What a client of a streaming answer says, by a request of its own: which session, at which process, and what."""
+"""Requests with which a streaming client sends commands: session, process, and the commands."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from channels.protocol.codec import BadFrameError
 
 @dataclass(frozen=True, slots=True)
 class EmulationRequest:
-    """Commands of one session, in the form of its stream; the session is the client's secret."""
+    """Commands for one session, in the wire format of its stream; the session name is a secret of the client."""
 
     session: str = field(repr=False)
     node: str
@@ -21,7 +21,7 @@ class EmulationRequest:
 
 
 def request_from_json(body: bytes) -> EmulationRequest:
-    """Return what a JSON body says; raise `BadFrameError`."""
+    """Decode a JSON body; raise `BadFrameError`."""
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -30,11 +30,11 @@ def request_from_json(body: bytes) -> EmulationRequest:
         case {"session": str(session), "node": str(node), "data": str(data)}:
             return EmulationRequest(session, node, data)
         case _:
-            raise BadFrameError("the body has three texts: session, node and data")
+            raise BadFrameError("the body must have the strings session, node and data")
 
 
 def request_from_protobuf(body: bytes) -> EmulationRequest:
-    """Return what a Protobuf body says; raise `BadFrameError`."""
+    """Decode a Protobuf body; raise `BadFrameError`."""
     try:
         value = live_pb2.EmulationRequest.FromString(body)
     except DecodeError as error:

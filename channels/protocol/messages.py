@@ -1,7 +1,7 @@
-"""The messages of the live protocol as plain values, before any codec has made bytes of them.
+"""Messages of the live protocol as plain values, independent of codecs.
 
-Field names are the protocol's. What a client sends is a `Command`; what it gets is built by the
-functions here as maps in which `RawJson` marks a document that is JSON already.
+Field names are the protocol's. A client sends `Command`s. The functions here build what it receives, as maps in which
+`RawJson` marks a document that is already JSON.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Message = dict[str, Any]
 
 
 class RawJson:
-    """Mark bytes that are a JSON document, for a codec to embed in its own way; not copied."""
+    """Bytes of a JSON document, for a codec to embed in its own way without a copy."""
 
     __slots__ = ("data",)
 
@@ -35,7 +35,7 @@ class RawJson:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One message of a client: `id` 0 where it gave none, `method` None where it named none that exists."""
+    """One message of a client; `id` is 0 if missing, `method` is None if missing or unknown."""
 
     id: int
     method: str | None
@@ -44,17 +44,17 @@ class Command:
 
 
 def reply(command_id: int, method: str, result: Message) -> Message:
-    """Return a reply; the result stands in it even when empty."""
+    """Return a reply; an empty result is included as well."""
     return {"id": command_id, method: result}
 
 
 def error_reply(command_id: int, code: ErrorCode) -> Message:
-    """Return the reply that says why a command was not done."""
-    return refusal(command_id, int(code), code.message, temporary=code.temporary)
+    """Return the reply to a command that failed."""
+    return custom_error_reply(command_id, int(code), code.message, temporary=code.temporary)
 
 
-def refusal(command_id: int, code: int, message: str, *, temporary: bool) -> Message:
-    """Return an error reply with a code and words of one's own (400–1999 are the service's)."""
+def custom_error_reply(command_id: int, code: int, message: str, *, temporary: bool) -> Message:
+    """Return an error reply with a code and message of the service (400–1999)."""
     error: Message = {"code": code, "message": message}
     if temporary:
         error["temporary"] = True
@@ -62,7 +62,7 @@ def refusal(command_id: int, code: int, message: str, *, temporary: bool) -> Mes
 
 
 def publication(item: Publication) -> Message:
-    """Return a publication as it stands in pushes and in recovered lists; offset 0 is left out."""
+    """Return a publication as in pushes and recovered lists; offset 0 is left out."""
     fields: Message = {"data": RawJson(item.data)}
     if item.offset:
         fields["offset"] = item.offset
@@ -70,7 +70,7 @@ def publication(item: Publication) -> Message:
 
 
 def publication_push(channel: str, item: Publication) -> Message:
-    """Return the push that brings a publication."""
+    """Return the push of a publication."""
     return {"push": {"channel": channel, "pub": publication(item)}}
 
 
@@ -80,12 +80,12 @@ def unsubscribe_push(channel: str, code: Unsubscribed) -> Message:
 
 
 def disconnect_push(disconnect: Disconnect) -> Message:
-    """Return the push that ends a connection whose transport has no closing frame."""
+    """Return the push that ends a connection whose transport has no close frame."""
     return {"push": {"disconnect": {"code": disconnect.code, "reason": disconnect.reason}}}
 
 
 def stream_result(position: Position, *, recovered: bool | None, publications: Iterable[Publication]) -> Message:
-    """Return the subscribe result of a recoverable stream; `recovered` None where nothing was to be recovered."""
+    """Return the subscribe result of a stream; `recovered` is None if no recovery was requested."""
     result: Message = {
         "recoverable": True,
         "positioned": True,

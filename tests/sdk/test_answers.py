@@ -26,9 +26,9 @@ async def test_history(server: LiveServer, sdk: Sdk) -> None:
         assert await numbers(limit=2, reverse=True) == [4, 3]
         assert await numbers(limit=-1) == [0, 1, 2, 3, 4]
         assert await numbers(limit=2, since={"offset": 1002, "epoch": "e1"}) == [2, 3]
-        with pytest.raises(Unanswered) as refusal:
+        with pytest.raises(Unanswered) as custom_error_reply:
             await numbers(limit=2, since={"offset": 1002, "epoch": "another"})
-        assert refusal.value.code == 112
+        assert custom_error_reply.value.code == 112
 
 
 async def test_presence(server: LiveServer, sdk: Sdk) -> None:
@@ -45,6 +45,6 @@ async def test_calls(server: LiveServer, sdk: Sdk) -> None:
         await tells(client, event="connected")
         document = {"photo_id": "0000000000001", "text": "ümlaut 🙂", "list": [1.5, None, {"deep": True}]}
         assert await client.ask("rpc", name="echo", data=document) == {"data": {"user": 7, "data": document}}
-        with pytest.raises(Unanswered) as refusal:
+        with pytest.raises(Unanswered) as custom_error_reply:
             await client.ask("rpc", name="nonsense", data={})
-        assert refusal.value.code == 104
+        assert custom_error_reply.value.code == 104

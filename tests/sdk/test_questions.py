@@ -23,7 +23,7 @@ async def test_not_offered(server: LiveServer, sdk: Sdk) -> None:
     async with sdk.open(server.url, "7") as client:
         await tells(client, event="connected")
         for method, params, code in NOT_OFFERED:
-            with pytest.raises(Unanswered) as refusal:
+            with pytest.raises(Unanswered) as custom_error_reply:
                 await client.ask(method, **params)
-            assert (method, refusal.value.code) == (method, code)
+            assert (method, custom_error_reply.value.code) == (method, code)
         assert not told(client, event="disconnected")

@@ -8,7 +8,7 @@ import pytest
 
 from channels.contract.ports import Position
 from channels.protocol import codes
-from channels.protocol.codec import command_of
+from channels.protocol.codec import parse_command
 from channels.protocol.codes import ErrorCode
 from channels.protocol.core import MAX_HISTORY, ProtocolCore
 from channels.protocol.effects import (
@@ -37,7 +37,7 @@ def core(*, rate: float = 10, burst: int = 100) -> ProtocolCore:
 def connected_core() -> ProtocolCore:
     """Return a core whose connect was accepted."""
     ready = core()
-    ready.receive(command_of(CONNECT), 0.0)
+    ready.receive(parse_command(CONNECT), 0.0)
     ready.accepted()
     return ready
 
@@ -68,7 +68,7 @@ def connected_core() -> ProtocolCore:
 )
 def test_before_connect(message: dict[str, Any], effect: object) -> None:
     """Before a connect only a connect with an id is taken; its parameters are read or refused."""
-    assert core().receive(command_of(message), 0.0) == effect
+    assert core().receive(parse_command(message), 0.0) == effect
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_before_connect(message: dict[str, Any], effect: object) -> None:
 )
 def test_after_connect(message: dict[str, Any], effect: object) -> None:
     """After a connect every method has its effect or its error; what breaks the rules closes with 3501."""
-    assert connected_core().receive(command_of(message), 0.0) == effect
+    assert connected_core().receive(parse_command(message), 0.0) == effect
 
 
 def test_pong_answers_one_ping() -> None:
@@ -124,37 +124,37 @@ def test_pong_answers_one_ping() -> None:
     due = [judge.pong_due]
     judge.ping_sent()
     due.append(judge.pong_due)
-    assert judge.receive(command_of({}), 0.0) == NoOp()
+    assert judge.receive(parse_command({}), 0.0) == NoOp()
     due.append(judge.pong_due)
     assert due == [False, True, False]
-    assert judge.receive(command_of({}), 0.0) == BAD
+    assert judge.receive(parse_command({}), 0.0) == BAD
 
 
 def test_rest_of_the_frame_after_a_refusal() -> None:
     """After a refused connect, the rest of its frame is ignored and the next frame starts anew."""
     judge = core()
     judge.begin_frame()
-    judge.receive(command_of(CONNECT), 0.0)
+    judge.receive(parse_command(CONNECT), 0.0)
     judge.refused()
     for message in ({"id": 2, "subscribe": {"channel": "a"}}, CONNECT, {}):
-        assert judge.receive(command_of(message), 0.0) == NoOp()
+        assert judge.receive(parse_command(message), 0.0) == NoOp()
     judge.begin_frame()
-    assert judge.receive(command_of(CONNECT), 0.0) == Connect(1, "t", {})
+    assert judge.receive(parse_command(CONNECT), 0.0) == Connect(1, "t", {})
 
 
 def test_commands_while_connecting() -> None:
     """A second connect while the first is under way closes with 3501."""
     judge = core()
-    judge.receive(command_of(CONNECT), 0.0)
-    assert judge.receive(command_of(CONNECT), 0.0) == BAD
+    judge.receive(parse_command(CONNECT), 0.0)
+    assert judge.receive(parse_command(CONNECT), 0.0) == BAD
 
 
 def test_rate() -> None:
     """With 2 a second and 3 at once: three pass, the fourth closes; half a second later one passes again."""
     judge = core(rate=2, burst=3)
-    judge.receive(command_of(CONNECT), 0.0)
+    judge.receive(parse_command(CONNECT), 0.0)
     judge.accepted()
-    ping = command_of({"id": 2, "ping": {}})
+    ping = parse_command({"id": 2, "ping": {}})
     assert [type(judge.receive(ping, 0.0)) for _ in range(3)] == [Reply, Reply, Close]
     assert type(judge.receive(ping, 0.5)) is Reply
     assert judge.receive(ping, 0.5) == Close(codes.TOO_MANY_REQUESTS)
