@@ -35,7 +35,7 @@ from channels.hub.recovery import StreamRecovery
 from channels.protocol.codec_json import JsonCodec
 from channels.protocol.codec_msgpack import MsgpackCodec
 from channels.protocol.codec_protobuf import ProtobufCodec
-from channels.transports.admission import Admission
+from channels.transports.accept_policy import AcceptPolicy
 from channels.transports.poller import Poller
 from channels.transports.streaming import Streaming
 from channels.transports.websocket import WebSocketEndpoint
@@ -61,7 +61,7 @@ class Live:
     recovery: StreamRecovery
     heartbeat: Heartbeat
     keepalive: Keepalive
-    admission: Admission
+    accept_policy: AcceptPolicy
     websocket: WebSocketEndpoint
     streaming: Streaming
 
@@ -93,7 +93,7 @@ class Live:
 
     async def close(self) -> None:
         """Stop accepting, close all connections with 3001 at the configured pace, and remove the registrations."""
-        self.admission.stop()
+        self.accept_policy.stop()
         user_ids = self.hub.user_ids()
         await drain(self.hub.all_connections, seconds=self.settings.drain_seconds, rate=self.settings.drain_rate)
         try:
@@ -148,7 +148,7 @@ def build_live(
     manager = ConnectionManager(commands, hub, keepalive, settings, metrics)
     emulation = Emulation(manager, LivePublisher(redis, group_of), process_id)
 
-    admission, poller = Admission(settings, hub.count_at_address), Poller()
+    accept_policy, poller = AcceptPolicy(settings, hub.count_at_address), Poller()
     return Live(
         process_id=process_id,
         authenticator=ports.authenticator,
@@ -159,14 +159,14 @@ def build_live(
         recovery=recovery,
         heartbeat=heartbeat,
         keepalive=keepalive,
-        admission=admission,
+        accept_policy=accept_policy,
         websocket=WebSocketEndpoint(
             manager,
             [WebSocketFormat(codec) for codec in (JsonCodec(), ProtobufCodec(), MsgpackCodec())],
-            admission,
+            accept_policy,
             poller,
             limit=settings.message_bytes,
             unsent=settings.write_buffer_bytes,
         ),
-        streaming=Streaming(manager, emulation, admission, poller, settings),
+        streaming=Streaming(manager, emulation, accept_policy, poller, settings),
     )

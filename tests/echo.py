@@ -18,7 +18,7 @@ from channels.connection.write_buffer import WriteBuffer, WriteScheduler
 from channels.contract.settings import LiveSettings
 from channels.protocol import codes
 from channels.protocol.codec_json import JsonCodec
-from channels.transports.admission import Admission
+from channels.transports.accept_policy import AcceptPolicy
 from channels.transports.poller import Poller
 from channels.transports.websocket import WebSocketEndpoint
 from channels.transports.websocket_format import WebSocketFormat, binary_frame, text_frame
@@ -56,8 +56,10 @@ class Echo:
 
 def echo_app() -> web.Application:
     """Return an application with the echo at `/echo`."""
-    admission = Admission(LiveSettings(), lambda _: 0)
-    endpoint = WebSocketEndpoint(Echo(), [WebSocketFormat(JsonCodec())], admission, Poller(), limit=LIMIT, unsent=LIMIT)
+    accept_policy = AcceptPolicy(LiveSettings(), lambda _: 0)
+    endpoint = WebSocketEndpoint(
+        Echo(), [WebSocketFormat(JsonCodec())], accept_policy, Poller(), limit=LIMIT, unsent=LIMIT
+    )
 
     async def handle(request: web.Request) -> web.StreamResponse:
         return await endpoint.handle(request, request.remote or "")

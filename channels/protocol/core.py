@@ -54,7 +54,10 @@ class _Refusal(Exception):  # noqa: N818 - control flow of validation, never lea
 
 
 class ProtocolCore:
-    """State machine of one connection. Limits commands by a token bucket: `rate` a second sustained, `burst` at once."""
+    """State machine of one connection.
+
+    A token bucket limits the commands: `rate` a second sustained, `burst` at once. Times are in seconds.
+    """
 
     __slots__ = ("_allowance", "_burst", "_counted_at", "_pong_due", "_rate", "_stage")
 

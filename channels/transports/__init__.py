@@ -1,1 +1,1 @@
-"""How bytes come and go: WebSocket frames and connections."""
+"""Transports of live connections: WebSocket and HTTP streaming."""

@@ -1,4 +1,4 @@
-"""A connection that only listens: publications as named events, each with an id from which a client goes on."""
+"""A receive-only connection (EventSource): publications as named events with ids from which a client resumes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _ID = re.compile("-".join(r"(\w{1,32})\.(\d{1,16})" for _ in STREAMS), re.ASCII)
 
 
 def parse_event_id(text: str) -> dict[str, Position] | None:
-    """Return the streams' positions that an event's id stands for; None for what is no id of ours."""
+    """Return the positions encoded in an event id, or None if it is not one of this service."""
     match = _ID.fullmatch(text)
     if match is None:
         return None
@@ -30,43 +30,47 @@ def parse_event_id(text: str) -> dict[str, Position] | None:
 
 
 def event_id(positions: dict[str, Position]) -> str:
-    """Return the id that stands for positions in all streams."""
+    """Return the event id that encodes the positions of all streams."""
     return "-".join(f"{positions[name].epoch}.{positions[name].offset}" for name in STREAMS)
 
 
 class EventStream(Connection):
-    """Tell publications in the order of each stream; an event's id counts every stream, since clients keep one id."""
+    """Connection of an EventSource.
+
+    Each event id encodes the positions of all streams, because a client keeps only the last id.
+    """
 
     __slots__ = ("positions",)
 
     positions: dict[str, Position]
 
     def send(self, message: Message) -> None:
-        """Turn the answer to connecting into events; whatever else is protocol is not told."""
+        """Translate the reply to connect into events; other protocol messages are not sent."""
         if "connect" in message:
-            self._begin(message["connect"]["subs"])
+            self._send_missed(message["connect"]["subs"])
         elif "error" in message:
-            # The client knows no error replies, but it comes back by itself when the stream ends.
+            # An EventSource does not understand error replies, but reconnects by itself when the stream ends.
             self.close(codes.SERVER_ERROR)
         else:
             super().send(message)
 
     def send_shared(self, message: SharedMessage) -> None:
-        """Tell a publication with its id, anything else as it is."""
+        """Send a publication with its event id, and anything else as it is."""
         publication = message.message.get("push", {}).get("pub")
         if publication is not None:
-            self._move(message.message["push"]["channel"], publication.get("offset", 0))
+            self._advance(message.message["push"]["channel"], publication.get("offset", 0))
             self.put(b"id: %b\n" % event_id(self.positions).encode())
         super().send_shared(message)
 
     def accepts(self, stream: str, offset: int, message: SharedMessage) -> bool:
-        """Tell a new publication itself, with its id, so that nobody else sends it."""
+        """Send a new publication with its event id; return False, so that the hub does not send it again."""
         if super().accepts(stream, offset, message):
             self.send_shared(message)
         return False
 
-    def _begin(self, subs: Message) -> None:
-        """Tell what was missed, oldest first, then that the stream stands and where."""
+    def _send_missed(self, subs: Message) -> None:
+        """Send the missed publications, oldest first, then the gaps, then the `ready` event."""
+        # Positions advance with each event that is sent: a client that is cut off here resumes after the last one.
         gaps = []
         for name, result in subs.items():
             position = Position(epoch=result["epoch"], offset=result["offset"])
@@ -81,13 +85,13 @@ class EventStream(Connection):
         for name, result in subs.items():
             self.positions[name] = Position(epoch=result["epoch"], offset=result["offset"])
         for name in gaps:
-            self._note("gap", {"channel": name})
-        self._note("ready", {"channels": list(subs)})
+            self._send_event("gap", {"channel": name})
+        self._send_event("ready", {"channels": list(subs)})
 
-    def _note(self, name: str, data: Message) -> None:
+    def _send_event(self, name: str, data: Message) -> None:
         self.put(b"id: %b\n%b" % (event_id(self.positions).encode(), event(name, orjson.dumps(data))))
 
-    def _move(self, stream: str, offset: int) -> None:
+    def _advance(self, stream: str, offset: int) -> None:
         position = self.positions.get(stream)
         if position is not None and offset:
             self.positions[stream] = Position(epoch=position.epoch, offset=offset)

@@ -1,8 +1,8 @@
-"""Read WebSocket frames as a server does (RFC 6455, section 5): bytes in, events out, no I/O.
+"""Parser of WebSocket frames from a client (RFC 6455, section 5): bytes in, events out, no I/O.
 
-It is ours and not a library's because of what it is for: tens of thousands of connections that say
-nothing. An idle reader is one small object; a message that is too long is refused by its header,
-before its first byte; and a frame that has arrived whole, as nearly all do, is not copied about.
+It is not a library's because it serves tens of thousands of idle connections. An idle reader is one small object, a
+message that is too long is rejected by its header, before its first byte is buffered, and a frame that arrives whole,
+as nearly all do, is not copied.
 """
 
 from __future__ import annotations
@@ -18,72 +18,72 @@ _CONTINUATION, _TEXT, _BINARY, _CLOSE, _PING, _PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0
 _DATA, _CONTROL = frozenset({_CONTINUATION, _TEXT, _BINARY}), frozenset({_CLOSE, _PING, _PONG})
 _MAX_CONTROL = 125
 _MASK_BYTES = 4
-# Codes that a peer may put into a closing frame: section 7.4, and the registry that it opened (1012–1014).
+# Codes that a peer may send in a close frame: section 7.4, and its IANA registry (1012–1014).
 _SENDABLE = frozenset({*range(1000, 1004), *range(1007, 1015), *range(3000, 5000)})
 
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A whole message, text or bytes."""
+    """A complete message, text or bytes."""
 
     data: str | bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Pinged:
-    """A ping, to be answered with a pong of the same payload."""
+    """A ping, to be answered by a pong with the same payload."""
 
     payload: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Ponged:
-    """A pong; it may come unasked."""
+    """A pong, possibly unsolicited."""
 
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """The peer's closing frame, and the one that answers it."""
+    """The peer's close frame, with the close frame to reply with."""
 
-    answer: Disconnect
+    reply: Disconnect
 
 
 @dataclass(frozen=True, slots=True)
-class Broken:
-    """The peer broke the rules: close with this; nothing is read any more."""
+class Violation:
+    """The peer violated the protocol: close with this; no further frame is read."""
 
     disconnect: Disconnect
 
 
-Event = Received | Pinged | Ponged | Closed | Broken
+Event = Received | Pinged | Ponged | Closed | Violation
 
 
-class _Fault(Exception):  # noqa: N818 - a way out of parsing, never leaves this module
+class _Fault(Exception):  # noqa: N818 - control flow of parsing, never leaves this module
     def __init__(self, disconnect: Disconnect) -> None:
         self.disconnect = disconnect
 
 
 class FrameReader:
-    """Turn what a client sends into events; messages have at most `limit` bytes."""
+    """Incremental parser of one connection's frames; a message has at most `limit` bytes."""
 
-    __slots__ = ("_decoder", "_done", "_left", "_limit", "_parts", "_size", "_text")
+    __slots__ = ("_decoder", "_done", "_incomplete", "_limit", "_parts", "_size", "_text")
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._left = b""  # the beginning of a frame that has not arrived whole
+        self._incomplete = b""  # the beginning of a frame that has not arrived completely
         self._done = False
-        # The fragments of a message that goes on; None between messages.
+        # Fragments of an unfinished message; None between messages.
         self._parts: list[str | bytes] | None = None
         self._size = 0
         self._text = False
         self._decoder: codecs.IncrementalDecoder | None = None
 
     def feed(self, data: bytes) -> Iterator[Event]:
-        """Yield the events of what has arrived; after `Closed` or `Broken` whatever comes is ignored."""
+        """Yield the events in the data; everything after `Closed` or `Violation` is ignored."""
         if self._done:
             return
-        data = self._left + data if self._left else data
-        self._left, at = b"", 0
+        data = self._incomplete + data if self._incomplete else data
+        self._incomplete, at = b"", 0
         try:
             while (end := self._end_of_frame(data, at)) is not None:
                 event = self._read(data, at, end)
@@ -95,12 +95,12 @@ class FrameReader:
                     return
         except _Fault as fault:
             self._done = True
-            yield Broken(fault.disconnect)
+            yield Violation(fault.disconnect)
             return
-        self._left = data[at:]
+        self._incomplete = data[at:]
 
     def _end_of_frame(self, data: bytes, at: int) -> int | None:
-        """Judge a frame's header as soon as it is there; return where the frame ends, None while it is cut short."""
+        """Check a frame's header as soon as it is complete; return the frame's end, or None if more data is needed."""
         if len(data) < at + 2:
             return None
         first, second = data[at], data[at + 1]
@@ -110,7 +110,7 @@ class FrameReader:
         if opcode in _CONTROL and (not first & 0x80 or length > _MAX_CONTROL):
             raise _Fault(codes.PROTOCOL_ERROR)
         if opcode in _DATA and (opcode == _CONTINUATION) == (self._parts is None):
-            raise _Fault(codes.PROTOCOL_ERROR)  # a continuation of nothing, or a message within another
+            raise _Fault(codes.PROTOCOL_ERROR)  # a continuation without a message, or a message within another
         if length > _MAX_CONTROL:
             width = 2 if length == 126 else 8
             if len(data) < start + width:
@@ -118,7 +118,8 @@ class FrameReader:
             length = int.from_bytes(data[start : start + width], "big")
             start += width
             if length < (126 if width == 2 else 1 << 16) or length >> 63:
-                raise _Fault(codes.PROTOCOL_ERROR)  # not the shortest form, section 5.2
+                raise _Fault(codes.PROTOCOL_ERROR)  # the length is not in the shortest form (section 5.2)
+        # By the header alone: the payload of a message that is too long is never buffered.
         if opcode in _DATA and self._size + length > self._limit:
             raise _Fault(codes.TOO_BIG)
         end = start + _MASK_BYTES + length
@@ -134,7 +135,7 @@ class FrameReader:
             case 0xA:
                 return Ponged()
             case 0x8:
-                return Closed(_answer_to_close(payload))
+                return Closed(_reply_to_close(payload))
             case opcode:
                 return self._message(opcode, payload, final=bool(first & 0x80))
 
@@ -145,7 +146,7 @@ class FrameReader:
             self._parts, self._text = [], opcode == _TEXT
             self._decoder = codecs.getincrementaldecoder("utf-8")() if self._text else None
         self._size += len(payload)
-        # Text is checked fragment by fragment, so that what is no text ends the connection at once.
+        # Text is decoded fragment by fragment, so that invalid UTF-8 closes the connection at once.
         try:
             self._parts.append(payload if self._decoder is None else self._decoder.decode(payload, final))
         except UnicodeDecodeError:
@@ -158,7 +159,8 @@ class FrameReader:
 
 
 def _unmasked(payload: bytes, mask: bytes) -> bytes:
-    """Return a payload without its mask (section 5.3): every byte was combined with one of four in turn."""
+    """Return an unmasked payload (section 5.3): each byte is XORed with one of the mask's four in turn."""
+    # One XOR of two large integers is many times faster than a loop over bytes.
     size = len(payload)
     pad = mask * (size // 4 + 1)
     return (int.from_bytes(payload, "little") ^ int.from_bytes(pad[:size], "little")).to_bytes(size, "little")
@@ -171,8 +173,8 @@ def _text_of(payload: bytes) -> str:
         raise _Fault(codes.INVALID_TEXT) from None
 
 
-def _answer_to_close(payload: bytes) -> Disconnect:
-    """Return the answer to a closing frame: the peer's own code, or what is wrong with it."""
+def _reply_to_close(payload: bytes) -> Disconnect:
+    """Return the reply to a close frame, with the peer's own code; raise `_Fault` if the frame is invalid."""
     if not payload:
         return codes.NORMAL
     code = int.from_bytes(payload[:2], "big")

@@ -1,4 +1,4 @@
-"""The WebSocket handshake (RFC 6455, section 4.2): what a request must be, and what answers it."""
+"""The WebSocket handshake (RFC 6455, section 4.2): validation of the request, and the response."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ _VERSION = "13"
 
 
 def require_upgrade(request: web.Request) -> str:
-    """Return the client's key; raise `web.HTTPException` 400 or 426 for what is no WebSocket handshake."""
+    """Return the client's key; raise `web.HTTPException` 400 or 426 if the request is no WebSocket handshake."""
     headers = request.headers
     if "websocket" not in _tokens(headers, "Upgrade") or "upgrade" not in _tokens(headers, "Connection"):
-        raise _upgrade_required("this address speaks WebSocket; ask with Upgrade: websocket")
+        raise _upgrade_required("this is a WebSocket endpoint; send Upgrade: websocket")
     if headers.get("Sec-WebSocket-Version") != _VERSION:
-        raise _upgrade_required(f"the WebSocket version spoken here is {_VERSION}")
+        raise _upgrade_required(f"the supported WebSocket version is {_VERSION}")
     key = headers.get("Sec-WebSocket-Key", "")
     try:
         proper = len(base64.b64decode(key, validate=True)) == 16
     except binascii.Error:
         proper = False
     if not proper:
-        raise web.HTTPBadRequest(text="Sec-WebSocket-Key is 16 bytes in base64")
+        raise web.HTTPBadRequest(text="Sec-WebSocket-Key must be 16 bytes in base64")
     return key
 
 
 def switching_protocols(key: str, subprotocol: str | None) -> web.Response:
-    """Return the answer that opens the connection; `subprotocol` is the one chosen of those the client offered."""
+    """Return the response that opens the connection; `subprotocol` is one of those that the client offered."""
     headers = {
         "Upgrade": "websocket",
         "Connection": "Upgrade",
@@ -43,7 +43,7 @@ def switching_protocols(key: str, subprotocol: str | None) -> web.Response:
 
 
 def accept_of(key: str) -> str:
-    """Return the proof that a key was understood (section 4.2.2, step 5.4)."""
+    """Return the value of Sec-WebSocket-Accept for a key (section 4.2.2, step 5.4)."""
     return base64.b64encode(hashlib.sha1(key.encode() + _GUID, usedforsecurity=False).digest()).decode()
 
 

@@ -1,9 +1,10 @@
-"""Read from very many sockets, a few in each turn of the event loop.
+"""Reading from thousands of sockets, a few of them in each turn of the event loop.
 
-An event loop hands over whatever is ready in one turn. Where a network goes, or comes back, that is thousands of
-connections, each with something to do, and nobody else hears anything meanwhile. So the sockets are watched here, by an
-epoll(7) of our own, of which the event loop sees one descriptor that is readable for as long as any of them is. The
-kernel takes them in turn, so that each has its own. All else is left to the event loop's transports.
+An event loop processes all ready sockets in one turn. When a network fails or returns, that is thousands of
+connections, and everything else waits meanwhile. The sockets of live connections are therefore watched by an epoll(7)
+instance of their own. The event loop watches that instance's descriptor, which is readable as long as any socket is.
+The kernel returns ready sockets in rotation, so none is starved. Everything but reading is left to the event loop's
+transports.
 """
 
 from __future__ import annotations
@@ -15,47 +16,47 @@ from typing import Any
 
 from channels.connection.transport import descriptor_of
 
-_SOCKETS_PER_TURN = 32  # sockets read from in one turn: a millisecond where all of them have gone
-_READ_BYTES = 16_384  # bytes read at once
+_SOCKETS_PER_TURN = 32  # about a millisecond if all of them have to be closed
+_READ_BYTES = 16_384  # per read
 
 
 class Poller:
-    """Watch the sockets of transports that it has adopted."""
+    """Watches the sockets of the transports that it has adopted."""
 
     def __init__(self) -> None:
         self._epoll: select.epoll | None = None
         self._transports: dict[int, PolledTransport] = {}
 
     def adopt(self, transport: asyncio.Transport, protocol: asyncio.Protocol) -> asyncio.Transport:
-        """Let `protocol` have a connection; return what it is to use as transport.
+        """Give a connection to `protocol`; return the transport that it has to use.
 
-        That is `transport` itself where only that can read: it encrypts, or the system has no epoll.
+        That is `transport` itself if only it can read: with TLS, or on a system without epoll.
         """
-        number = descriptor_of(transport)
-        if number < 0 or not hasattr(select, "epoll"):
+        fd = descriptor_of(transport)
+        if fd < 0 or not hasattr(select, "epoll"):
             transport.set_protocol(protocol)
             return transport
-        polled = self._transports[number] = PolledTransport(self, transport, protocol, number)
+        polled = self._transports[fd] = PolledTransport(self, transport, protocol, fd)
         transport.pause_reading()
         transport.set_protocol(polled)
-        self.watch(number)
+        self.watch(fd)
         return polled
 
-    def watch(self, number: int) -> None:
-        """Read from a socket from now on."""
+    def watch(self, fd: int) -> None:
+        """Watch a socket."""
         if self._epoll is None:
             self._epoll = select.epoll()
             asyncio.get_running_loop().add_reader(self._epoll.fileno(), self._poll)
-        self._epoll.register(number, select.EPOLLIN)
+        self._epoll.register(fd, select.EPOLLIN)
 
-    def unwatch(self, number: int) -> None:
-        """Let what arrives at a socket wait."""
+    def unwatch(self, fd: int) -> None:
+        """Stop watching a socket; arriving data waits in it."""
         if self._epoll is not None:
-            self._epoll.unregister(number)
+            self._epoll.unregister(fd)
 
-    def remove(self, number: int) -> None:
-        """Let go of a socket, which is not watched any more."""
-        del self._transports[number]
+    def remove(self, fd: int) -> None:
+        """Remove a socket that is not watched any more; close the epoll instance after the last one."""
+        del self._transports[fd]
         if not self._transports and self._epoll is not None:
             asyncio.get_running_loop().remove_reader(self._epoll.fileno())
             self._epoll.close()
@@ -64,28 +65,29 @@ class Poller:
     def _poll(self) -> None:
         if self._epoll is None:
             return
-        for number, _ in self._epoll.poll(0, _SOCKETS_PER_TURN):
-            self._transports[number].readable()
+        for fd, _ in self._epoll.poll(0, _SOCKETS_PER_TURN):
+            self._transports[fd].readable()
 
 
 class PolledTransport(asyncio.Transport, asyncio.Protocol):
-    """A transport whose socket the poller reads; to the transport within it is the protocol."""
+    """A transport whose socket is read by the poller; for the transport inside it is the protocol."""
 
-    __slots__ = ("_inner", "_number", "_poller", "_protocol", "_reading")
+    __slots__ = ("_fd", "_inner", "_poller", "_protocol", "_reading")
 
-    def __init__(self, poller: Poller, inner: asyncio.Transport, protocol: asyncio.Protocol, number: int) -> None:
+    def __init__(self, poller: Poller, inner: asyncio.Transport, protocol: asyncio.Protocol, fd: int) -> None:
         self._poller = poller
         self._inner = inner
         self._protocol = protocol
-        self._number = number
+        self._fd = fd
         self._reading = True
 
     def readable(self) -> None:
-        """Hand on what has arrived, or that the peer has ended its side; a connection that is broken is dropped."""
-        if not self._reading:  # what another one has heard in this turn ended this one
+        """Pass on arrived data or the end of the stream; abort a broken connection."""
+        # Handling an earlier socket of the same batch may have paused or closed this one.
+        if not self._reading:
             return
         try:
-            data = os.read(self._number, _READ_BYTES)
+            data = os.read(self._fd, _READ_BYTES)
         except (BlockingIOError, InterruptedError):
             return
         except OSError:
@@ -103,61 +105,62 @@ class PolledTransport(asyncio.Transport, asyncio.Protocol):
             raise
 
     def pause_reading(self) -> None:
-        """Let what the peer sends wait."""
+        """Stop reading; the peer's data waits in the socket."""
         if self._reading:
             self._reading = False
-            self._poller.unwatch(self._number)
+            self._poller.unwatch(self._fd)
 
     def resume_reading(self) -> None:
-        """Take what the peer sends."""
+        """Read again."""
         if not self._reading and not self._inner.is_closing():
             self._reading = True
-            self._poller.watch(self._number)
+            self._poller.watch(self._fd)
 
     def is_reading(self) -> bool:
-        """Tell whether what the peer sends is taken."""
+        """Return whether the socket is read."""
         return self._reading
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        """Send, or keep what the peer does not take at once."""
+        """Send, and buffer what the socket does not take at once."""
         self._inner.write(data)
 
     def get_write_buffer_size(self) -> int:
-        """Return the bytes kept."""
+        """Return the number of buffered bytes."""
         return self._inner.get_write_buffer_size()
 
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
-        """Bound the bytes kept."""
+        """Limit the buffered bytes."""
         self._inner.set_write_buffer_limits(high, low)
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
-        """Return what the transport within knows."""
+        """Return information of the transport inside."""
         return self._inner.get_extra_info(name, default)
 
     def is_closing(self) -> bool:
-        """Tell whether writing is over."""
+        """Return whether the transport is closing or closed."""
         return self._inner.is_closing()
 
     def close(self) -> None:
-        """End the connection once what is kept was taken."""
+        """Close once the buffer is written."""
         self.pause_reading()
         self._inner.close()
 
     def abort(self) -> None:
-        """Drop the connection and what is kept."""
+        """Close at once and drop the buffer."""
         self.pause_reading()
         self._inner.abort()
 
     def pause_writing(self) -> None:
-        """Pass the news on."""
+        """Forward to the protocol."""
         self._protocol.pause_writing()
 
     def resume_writing(self) -> None:
-        """Pass the news on."""
+        """Forward to the protocol."""
         self._protocol.resume_writing()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Let the socket go before it is closed, since its number is given to another one then."""
+        """Remove the socket and forward the end of the connection."""
+        # Before the socket is closed: the kernel may give its descriptor to another one right after that.
         self.pause_reading()
-        self._poller.remove(self._number)
+        self._poller.remove(self._fd)
         self._protocol.connection_lost(exc)

@@ -1,4 +1,4 @@
-"""How messages stand in a streaming answer: a line each, an event each, or each behind its length."""
+"""Wire formats of HTTP streaming: one message per line, per event, or prefixed with its length."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from channels.protocol.messages import Command, Message, disconnect_push
 
 
 class LineFormat:
-    """JSON, one message a line (centrifuge-js, "http_stream")."""
+    """JSON, one message per line (centrifuge-js, "http_stream")."""
 
     name = "http-stream-json"
     content_type = "application/json"
@@ -29,12 +29,12 @@ class LineFormat:
         return self._codec.encode(message) + b"\n"
 
     def close_message(self, disconnect: Disconnect) -> bytes:
-        """Return the push that says why the stream ends."""
+        """Return the disconnect push."""
         return self.encode(disconnect_push(disconnect))
 
 
 class EventFormat(LineFormat):
-    """JSON, each message an event (centrifuge-js, "sse")."""
+    """JSON, one message per event (centrifuge-js, "sse")."""
 
     name = "sse-json"
     content_type = "text/event-stream"
@@ -45,7 +45,7 @@ class EventFormat(LineFormat):
 
 
 class DelimitedFormat:
-    """A codec whose messages stand behind their lengths, one after the other (Protobuf)."""
+    """A codec whose messages are prefixed with their lengths (Protobuf)."""
 
     content_type = "application/octet-stream"
     closes_by_frame = False
@@ -59,39 +59,39 @@ class DelimitedFormat:
         return self._codec.decode(data)
 
     def encode(self, message: Message) -> bytes:
-        """Return a message behind its length."""
+        """Return a message, prefixed with its length."""
         return self._codec.encode(message)
 
     def close_message(self, disconnect: Disconnect) -> bytes:
-        """Return the push that says why the stream ends."""
+        """Return the disconnect push."""
         return self.encode(disconnect_push(disconnect))
 
 
 class DocumentFormat:
-    """Documents alone, each an event named for its channel: for `curl` and `EventSource`, which say nothing."""
+    """Documents alone, each an event named after its channel, for `curl` and `EventSource`, which send no commands."""
 
     name = "sse-documents"
     content_type = "text/event-stream"
     closes_by_frame = False
 
     def decode(self, data: bytes | str) -> list[Command]:
-        """Return what the endpoint itself says for the client."""
+        """Return the commands that the endpoint sends on behalf of the client."""
         return JsonCodec().decode(_text(data))
 
     def encode(self, message: Message) -> bytes:
-        """Return a publication as an event; a ping, and whatever else is protocol, as a comment."""
+        """Return a publication as an event, and any other message, such as a ping, as a comment."""
         push = message.get("push", {})
         if "pub" in push:
             return event(push["channel"], bytes(push["pub"]["data"].data))
         return b":\n\n"
 
     def close_message(self, disconnect: Disconnect) -> bytes:
-        """Return the event that says why the stream ends."""
+        """Return the disconnect event."""
         return event("disconnect", orjson.dumps({"code": disconnect.code, "reason": disconnect.reason}))
 
 
 def event(name: str, data: bytes) -> bytes:
-    """Return an event with a name; `data` is one line."""
+    """Return a named event; `data` must not contain line breaks."""
     return b"event: %b\ndata: %b\n\n" % (name.encode(), data)
 
 

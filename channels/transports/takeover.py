@@ -1,7 +1,7 @@
-"""Take a request's connection out of aiohttp's hands, once its answer has begun.
+"""Taking over a request's connection from aiohttp once its response has begun.
 
-A live connection lasts for hours and says nothing for most of them. Kept by aiohttp it holds a parser, a
-request, a response and two tasks; on its own it is a transport and one small object.
+A live connection lasts for hours and is idle most of the time. Under aiohttp it holds a parser, a request, a response
+and two tasks; taken over, it is a transport and one small object.
 """
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ from aiohttp import web
 from channels.transports.poller import Poller
 
 
-class _Tail:
-    """Stand where aiohttp wants a parser, to be given what has arrived behind the request."""
+class _TrailingData:
+    """Replaces aiohttp's parser to receive the data that arrived after the request."""
 
     def __init__(self) -> None:
         self.data = b""
 
     def feed_data(self, data: bytes) -> tuple[bool, bytes]:
-        """Keep the bytes."""
+        """Keep the data."""
         self.data += data
         return False, b""
 
     def feed_eof(self) -> None:
-        """Keep what there is."""
+        """Do nothing."""
 
 
-async def begin(request: web.Request, response: web.Response) -> bool:
-    """Send a response's head; return whether the client is still there. No body follows by aiohttp's hand."""
+async def send_head(request: web.Request, response: web.Response) -> bool:
+    """Send a response's head without a body; return whether the client is still connected."""
     try:
         await response.prepare(request)
         await response.write_eof()
@@ -40,16 +40,17 @@ async def begin(request: web.Request, response: web.Response) -> bool:
 
 
 def take_over(request: web.Request, successor: asyncio.Protocol, poller: Poller) -> None:
-    """Let `successor` have the connection from now on, with the bytes that came behind the request.
+    """Give the connection to `successor`, with the data that arrived after the request.
 
-    To aiohttp it is as if the client had gone: it lets go of all that belongs to the request. The
-    successor is told that a connection was made, which `poller` reads.
+    `poller` reads from it from now on. The successor's `connection_made` is called here.
     """
     former, transport = request.protocol, cast(asyncio.Transport, request.transport)
-    tail = _Tail()
-    former.set_parser(tail)  # type: ignore[arg-type]  # all it calls is there
+    tail = _TrailingData()
+    former.set_parser(tail)  # type: ignore[arg-type]  # implements the methods that are called
     adopted = poller.adopt(transport, successor)
-    former.transport = None  # what it does not know it does not close
+    # To aiohttp it must look as if the client had disconnected, so that it releases the request. Without its transport
+    # it cannot close the connection.
+    former.transport = None
     former.connection_lost(None)
     successor.connection_made(adopted)
     if tail.data:

@@ -1,4 +1,4 @@
-"""A connection between its transport and a conversation: how it begins, is too slow, and ends."""
+"""asyncio protocol between a transport and the connection manager: the beginning and end of a connection."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from channels.protocol import codes
 
 B = TypeVar("B", bound=WriteBuffer)
 
-Begin = Callable[[asyncio.Transport], B]
+OpenConnection = Callable[[asyncio.Transport], B]
 
 
 class TransportListener(Protocol[B]):
-    """What hears a wire; every method returns at once."""
+    """Callbacks of a transport; none may block."""
 
     def open(self, wire_format: WireFormat, transport: Transport, address: str) -> B:
-        """Begin a conversation and return what it is answered through."""
+        """Open a connection and return its write buffer."""
         ...
 
     def received(self, buffer: B, data: bytes | str) -> None:
@@ -28,57 +28,57 @@ class TransportListener(Protocol[B]):
         ...
 
     def control_frame(self, buffer: B) -> None:
-        """Learn of a ping or pong of WebSocket's own."""
+        """Handle a WebSocket ping or pong frame."""
         ...
 
     def slow_consumer(self, buffer: B) -> None:
-        """Learn that the peer has not taken more than it may leave."""
+        """Handle a peer whose unsent bytes exceed the limit."""
         ...
 
     def lost(self, buffer: B) -> None:
-        """Learn that the connection is gone; called once, last."""
+        """Handle the loss of the connection; called once, last."""
         ...
 
 
 class TransportProtocol(asyncio.Protocol):
-    """Begin a conversation by `begin`, and end it with the connection; unsent bytes are at most `unsent`.
+    """Opens a connection when the transport is ready; the transport buffers at most `unsent` bytes.
 
-    What the client sends is ignored, as behind a request whose answer ends only with the connection.
+    Data of the client is ignored: after the request of a streaming response no further data is expected.
     """
 
-    __slots__ = ("_begin", "_buffer", "_listener", "_unsent")
+    __slots__ = ("_buffer", "_listener", "_open_connection", "_unsent")
 
-    def __init__(self, listener: TransportListener[B], begin: Begin[B], *, unsent: int) -> None:
+    def __init__(self, listener: TransportListener[B], open_connection: OpenConnection[B], *, unsent: int) -> None:
         self._listener = cast(TransportListener[WriteBuffer], listener)
-        self._begin = begin
+        self._open_connection = open_connection
         self._unsent = unsent
         self._buffer: WriteBuffer | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin the conversation."""
+        """Open the connection."""
         sending = cast(asyncio.Transport, transport)
         sending.set_write_buffer_limits(high=self._unsent)
-        self._buffer = self._begin(sending)
+        self._buffer = self._open_connection(sending)
 
     def data_received(self, data: bytes) -> None:
-        """Ignore it."""
+        """Ignore the data."""
 
     def eof_received(self) -> bool:
-        """End the connection: nothing is written any more to a peer that has ended its side."""
+        """Stop writing, and let the transport close: the peer has closed its side."""
         if self._buffer is not None:
             self._buffer.mark_closed(codes.NORMAL)
         return False
 
     def pause_writing(self) -> None:
-        """Tell that more lies unsent than may."""
+        """Report a slow consumer: the unsent bytes exceed the limit."""
         if self._buffer is not None:
             self._listener.slow_consumer(self._buffer)
 
     def resume_writing(self) -> None:
-        """Do nothing: who was too slow is on the way out."""
+        """Do nothing: a slow consumer is being closed already."""
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """End the conversation."""
+        """Report the loss of the connection."""
         del exc
         buffer, self._buffer = self._buffer, None
         if buffer is not None:

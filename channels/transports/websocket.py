@@ -1,4 +1,4 @@
-"""The WebSocket endpoint: judge a request, shake hands, and put the connection on a wire of its own."""
+"""The WebSocket endpoint: check a request, send the handshake, and take the connection over from aiohttp."""
 
 from __future__ import annotations
 
@@ -9,28 +9,29 @@ from aiohttp import web
 
 from channels.connection.wire_format import WireFormat
 from channels.connection.write_buffer import WriteBuffer
-from channels.transports.admission import Admission
-from channels.transports.framing import Broken, Closed, Event, FrameReader, Pinged, Received
+from channels.transports.accept_policy import AcceptPolicy
+from channels.transports.framing import Closed, Event, FrameReader, Pinged, Received, Violation
 from channels.transports.handshake import require_upgrade, switching_protocols
 from channels.transports.poller import Poller
-from channels.transports.takeover import begin, take_over
+from channels.transports.takeover import send_head, take_over
 from channels.transports.transport_protocol import B, TransportListener, TransportProtocol
 from channels.transports.websocket_format import WebSocketFormat, pong_frame
 
-_LINGER = 1.0  # seconds in which a peer that broke the rules can read why, before the connection ends
+_LINGER = 1.0  # seconds for a peer that violated the protocol to read the reason before the connection ends
 
 
 class WebSocketEndpoint:
-    """Answer requests for a WebSocket; `forms` are what clients may choose from, the first where they do not.
+    """Handler of WebSocket requests.
 
-    `limit` bounds a message to us, `unsent` what a client may leave untaken, both in bytes.
+    Clients choose from `formats`, the first one being the default. `limit` is the maximum size of a message from a
+    client, `unsent` the maximum of unsent bytes to it.
     """
 
     def __init__(
         self,
         listener: TransportListener[B],
         formats: Sequence[WebSocketFormat],
-        admission: Admission,
+        accept_policy: AcceptPolicy,
         poller: Poller,
         *,
         limit: int,
@@ -38,22 +39,22 @@ class WebSocketEndpoint:
     ) -> None:
         self._listener: TransportListener[B] = listener
         self._formats = formats
-        self._admission = admission
+        self._accept_policy = accept_policy
         self._poller = poller
         self._limit, self._unsent = limit, unsent
 
     async def handle(self, request: web.Request, address: str) -> web.StreamResponse:
-        """Shake hands and return: the connection lives on.
+        """Complete the handshake and return; the connection continues without aiohttp.
 
         Raises `web.HTTPException` 400, 403, 426, 429 or 503 instead of a handshake.
         """
-        self._admission.admit(request, address)
+        self._accept_policy.check(request, address)
         key = require_upgrade(request)
         wire_format, offered = self._choose(request)
         response = switching_protocols(key, wire_format.name if offered else None)
-        if await begin(request, response):
-            wire = WebSocketProtocol(self._listener, wire_format, address, limit=self._limit, unsent=self._unsent)
-            take_over(request, wire, self._poller)
+        if await send_head(request, response):
+            protocol = WebSocketProtocol(self._listener, wire_format, address, limit=self._limit, unsent=self._unsent)
+            take_over(request, protocol, self._poller)
         return response
 
     def _choose(self, request: web.Request) -> tuple[WebSocketFormat, bool]:
@@ -71,9 +72,9 @@ class WebSocketEndpoint:
 def choose_format(
     offered: str | None, wanted: str | None, formats: Sequence[WebSocketFormat]
 ) -> WebSocketFormat | None:
-    """Return the form of a handshake: by offered subprotocols, else by the `format` asked for, else the first.
+    """Return the format for a handshake: by the offered subprotocols, else by the query parameter, else the first.
 
-    None where the client insists on one that is not spoken.
+    Returns None if the client requires one that is not supported.
     """
     if offered:
         names = [name.strip() for name in offered.split(",")]
@@ -84,7 +85,7 @@ def choose_format(
 
 
 class WebSocketProtocol(TransportProtocol):
-    """Read frames and hand them on; messages have at most `limit` bytes, unsent bytes are at most `unsent`."""
+    """asyncio protocol of one WebSocket: parses frames and passes messages to the listener."""
 
     __slots__ = ("_reader",)
 
@@ -95,25 +96,25 @@ class WebSocketProtocol(TransportProtocol):
         self._reader = FrameReader(limit)
 
     def data_received(self, data: bytes) -> None:
-        """Hand on what has arrived whole."""
+        """Handle the complete frames in the data."""
         buffer = self._buffer
         if buffer is not None:
             for event in self._reader.feed(data):
-                self._happened(buffer, event)
+                self._handle(buffer, event)
 
-    def _happened(self, buffer: WriteBuffer, event: Event) -> None:
+    def _handle(self, buffer: WriteBuffer, event: Event) -> None:
         match event:
             case Received(data):
                 self._listener.received(buffer, data)
             case Pinged(payload):
                 self._listener.control_frame(buffer)
                 buffer.put(pong_frame(payload))
-            case Closed(answer):
-                buffer.close(answer)
+            case Closed(reply):
+                buffer.close(reply)
                 buffer.transport.close()
-            case Broken(disconnect):
+            case Violation(disconnect):
                 buffer.close(disconnect)
-                # Closing at once would reset the connection under what the peer still sends, and hide the reason.
+                # Closing at once, with unread data of the peer, would reset the connection before it reads the reason.
                 asyncio.get_running_loop().call_later(_LINGER, buffer.transport.close)
             case _:
                 self._listener.control_frame(buffer)

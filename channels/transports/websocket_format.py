@@ -1,4 +1,4 @@
-"""Write WebSocket frames as a server does (RFC 6455, section 5.2): unmasked and unfragmented."""
+"""Encoding of WebSocket frames of a server (RFC 6455, section 5.2): unmasked and unfragmented."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ def binary_frame(payload: bytes) -> bytes:
 
 
 def pong_frame(payload: bytes) -> bytes:
-    """Return the answer to a WebSocket ping (not to be confused with the protocol's own pings)."""
+    """Return the reply to a WebSocket ping (the live protocol has pings of its own)."""
     return frame(_PONG, payload)
 
 
 def close_frame(disconnect: Disconnect) -> bytes:
-    """Return the frame that closes a connection."""
+    """Return a close frame."""
     return frame(_CLOSE, struct.pack(">H", disconnect.code) + disconnect.reason.encode())
 
 
 class WebSocketFormat:
-    """Messages of one codec, each in a frame of its own."""
+    """Messages of one codec, each in one frame."""
 
     closes_by_frame = True
 
@@ -57,9 +57,9 @@ class WebSocketFormat:
         return self._codec.decode(data)
 
     def encode(self, message: Message) -> bytes:
-        """Return the frame that carries a message."""
+        """Return the frame of a message."""
         return frame(self._opcode, self._codec.encode(message))
 
     def close_message(self, disconnect: Disconnect) -> bytes:
-        """Return the closing frame."""
+        """Return the close frame."""
         return close_frame(disconnect)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from channels.protocol import codes
 from channels.protocol.codes import Disconnect
-from channels.transports.framing import Broken, Closed, Event, FrameReader, Pinged, Ponged, Received
+from channels.transports.framing import Closed, Event, FrameReader, Pinged, Ponged, Received, Violation
 
 LIMIT = 1 << 20
 FIN = 0x80
@@ -71,7 +71,7 @@ def test_frames(data: bytes, expected: list[Event]) -> None:
         assert [event for at in range(len(data)) for event in byte_by_byte.feed(data[at : at + 1])] == expected
 
 
-PROTOCOL = Broken(codes.PROTOCOL_ERROR)
+PROTOCOL = Violation(codes.PROTOCOL_ERROR)
 
 
 @pytest.mark.parametrize(
@@ -92,23 +92,23 @@ PROTOCOL = Broken(codes.PROTOCOL_ERROR)
         (frame(TEXT, b"x", wire_format=126), PROTOCOL),  # not the shortest length
         (frame(TEXT, b"x" * 126, wire_format=127), PROTOCOL),
         (bytes((TEXT, 0xFF)) + struct.pack(">Q", 1 << 63), PROTOCOL),
-        (frame(TEXT, b"\xce"), Broken(codes.INVALID_TEXT)),
-        (frame(TEXT, b"\xed\xa0\x80"), Broken(codes.INVALID_TEXT)),  # a surrogate
-        (frame(TEXT, b"\xf4\x90\x80\x80"), Broken(codes.INVALID_TEXT)),  # beyond Unicode
-        (frame(0x01, b"a\xff"), Broken(codes.INVALID_TEXT)),  # at the first fragment already
-        (frame(0x01, b"\xce") + frame(MORE, b""), Broken(codes.INVALID_TEXT)),
+        (frame(TEXT, b"\xce"), Violation(codes.INVALID_TEXT)),
+        (frame(TEXT, b"\xed\xa0\x80"), Violation(codes.INVALID_TEXT)),  # a surrogate
+        (frame(TEXT, b"\xf4\x90\x80\x80"), Violation(codes.INVALID_TEXT)),  # beyond Unicode
+        (frame(0x01, b"a\xff"), Violation(codes.INVALID_TEXT)),  # at the first fragment already
+        (frame(0x01, b"\xce") + frame(MORE, b""), Violation(codes.INVALID_TEXT)),
         *(
             (frame(0x88, struct.pack(">H", code)), PROTOCOL)
             for code in (0, 999, 1004, 1005, 1006, 1015, 1016, 1100, 2000, 2999, 5000, 65_535)
         ),
         (frame(0x88, b"\x03"), PROTOCOL),
-        (frame(0x88, struct.pack(">H", 1000) + b"\xff"), Broken(codes.INVALID_TEXT)),
+        (frame(0x88, struct.pack(">H", 1000) + b"\xff"), Violation(codes.INVALID_TEXT)),
     ],
 )
 def test_broken_frames(data: bytes, expected: Event) -> None:
     """What the standard forbids ends the connection with the code for it, and nothing more is read."""
     reader = FrameReader(LIMIT)
-    seen = [event for event in reader.feed(data + frame(TEXT, b"after")) if isinstance(event, Broken | Closed)]
+    seen = [event for event in reader.feed(data + frame(TEXT, b"after")) if isinstance(event, Violation | Closed)]
     assert seen == [expected]
     assert list(reader.feed(frame(TEXT, b"after"))) == []
 
@@ -129,7 +129,7 @@ def test_codes_that_a_peer_may_send(code: int) -> None:
 )
 def test_too_long(data: bytes) -> None:
     """A message that is too long is refused by its header, before its bytes arrive, fragments counted together."""
-    assert events(data, limit=65_536)[-1:] == [Broken(codes.TOO_BIG)]
+    assert events(data, limit=65_536)[-1:] == [Violation(codes.TOO_BIG)]
 
 
 @given(st.lists(st.one_of(st.text(max_size=300), st.binary(max_size=300)), max_size=8), st.data())
@@ -156,4 +156,4 @@ def test_any_cut(messages: list[str | bytes], data: st.DataObject) -> None:
 def test_any_bytes(data: bytes) -> None:
     """No bytes whatever raise an error, and after an end nothing more is told."""
     seen = events(data)
-    assert all(not isinstance(event, Broken | Closed) for event in seen[:-1])
+    assert all(not isinstance(event, Violation | Closed) for event in seen[:-1])

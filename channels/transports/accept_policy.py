@@ -1,4 +1,7 @@
-"""Who may open a live connection at all: decided from the request alone, before any handshake."""
+"""Which requests may open a live connection; decided from the request alone, before the handshake.
+
+Checking the origin prevents cross-site WebSocket hijacking (CWE-1385).
+"""
 
 from __future__ import annotations
 
@@ -12,8 +15,8 @@ from channels.contract.settings import LiveSettings
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
-class Admission:
-    """Let requests in, while this process accepts any and their address has not too many."""
+class AcceptPolicy:
+    """Checks whether this process accepts connections, the origin, and the connections per address."""
 
     def __init__(self, settings: LiveSettings, count_at_address: Callable[[str], int]) -> None:
         self._settings = settings
@@ -21,30 +24,30 @@ class Admission:
         self._accepting = True
 
     def stop(self) -> None:
-        """Answer 503 from now on."""
+        """Reject all requests with 503 from now on."""
         self._accepting = False
 
-    def admit(self, request: web.Request, address: str) -> None:
-        """Raise `web.HTTPException` 403, 429 or 503 for who may not."""
+    def check(self, request: web.Request, address: str) -> None:
+        """Raise `web.HTTPException` 403, 429 or 503 if the request is not accepted."""
         if not self._accepting:
             raise web.HTTPServiceUnavailable(text="this process is shutting down", headers={"Retry-After": "1"})
-        self.admit_origin(request)
+        self.check_origin(request)
         if self._count_at(address) >= self._settings.connections_per_address:
             raise web.HTTPTooManyRequests(
                 text="too many live connections from this address", headers={"Retry-After": "30"}
             )
 
-    def admit_origin(self, request: web.Request) -> None:
-        """Raise a 403 for pages of foreign origins."""
+    def check_origin(self, request: web.Request) -> None:
+        """Raise a 403 for a page of a foreign origin."""
         if not origin_allowed(request.headers.get("Origin"), request.host, self._settings.allowed_origins):
             raise web.HTTPForbidden(text="pages of this origin may not connect")
 
 
 def origin_allowed(origin: str | None, host: str, allowed: Collection[str]) -> bool:
-    """Tell whether a request with this `Origin` may connect to the host named in its `Host` header.
+    """Return whether a request with this `Origin` header may connect to the host of its `Host` header.
 
-    Programs send no origin and may. A page may if it was loaded from the same host and port, or if
-    its origin is listed; "*" lists all. The opaque origin "null" is nobody's.
+    Programs other than browsers send no origin and may connect. A page may connect if it was loaded from the same host
+    and port, or if its origin is in `allowed`; "*" allows all. The opaque origin "null" is never allowed by itself.
     """
     if origin is None or "*" in allowed:
         return True
@@ -53,7 +56,7 @@ def origin_allowed(origin: str | None, host: str, allowed: Collection[str]) -> b
         return False
     if given in {_normal(entry) for entry in allowed}:
         return True
-    # The scheme before a proxy that ends TLS is not known here; host and port are.
+    # Behind a proxy that terminates TLS the scheme is unknown here; host and port are known.
     scheme, name, port = given
     return (name, port) in {(own[1], own[2]) for own in (_normal(f"{scheme}://{host}"),) if own is not None}
 
