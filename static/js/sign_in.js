@@ -58,7 +58,7 @@ function accountPage(app, heading, sheet, question, path, answer) {
       "div.intro",
       {},
       h("span.wordmark", {}, h("img", { src: "/static/icons/picshare.svg", alt: "" }), "PicShare"),
-      h("h1", {}, "Photos from the people you follow, the moment they share them."),
+      h("h1", {}, "Photos from your friends, the moment they share them."),
       h("p", {}, "New photos, likes and comments appear without reloading."),
       samplePhotos(app),
     ),
