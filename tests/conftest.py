@@ -25,14 +25,15 @@ from tests.support.chromium import find_chromium, running_chromium
 from workers.broker.routing import queues_of
 
 _numbers = itertools.count(1)
-_ROOM = 4_000_000_000  # bytes
+_MIN_FREE = 4_000_000_000  # bytes
 _ENGINES = {"redis": "real_redis_url", "valkey": "valkey_url", "cluster": "cluster_url"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the quick tests first, then those that cannot be shared out; on a cluster only what is marked so.
+    """Order the tests, and run on a cluster only those with the marker.
 
-    Last come many that take a second each, so that all processes of a run end at the same time.
+    Quick tests come first, then modules that one process has to run as a whole. Many tests of about a second each come
+    last, so that all processes of a run end at the same time.
     """
     items[:] = [item for item in items if not _on_cluster(item) or item.get_closest_marker("cluster")]
     order = {"unit": 0, "contract": 1, "e2e": 2, "soak": 3, "integration": 4, "sdk": 5, "browser": 6}
@@ -49,7 +50,7 @@ def _on_cluster(item: pytest.Item) -> bool:
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
-    """Fail a skipped test under CI: what does not run there is not tested anywhere."""
+    """Fail a skipped test in CI, because it would then run nowhere."""
     outcome = yield
     report = outcome.get_result()  # type: ignore[attr-defined]
     if os.environ.get("CI") == "true" and report.skipped and not hasattr(report, "wasxfail"):
@@ -57,24 +58,24 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
         report.longrepr = f"{item.nodeid} was skipped, which CI does not allow: {report.longrepr}"
 
 
-def _memory() -> Path | None:
-    """Return the file system in memory if it has room: each test clones a database, ten times as fast there."""
+def _memory_file_system() -> Path | None:
+    """Return the in-memory file system if it has enough space: cloning a database is ten times as fast there."""
     shared = Path("/dev/shm")
-    roomy = shared.is_dir() and os.access(shared, os.W_OK) and shutil.disk_usage(shared).free > _ROOM
-    return shared if roomy else None
+    usable = shared.is_dir() and os.access(shared, os.W_OK) and shutil.disk_usage(shared).free > _MIN_FREE
+    return shared if usable else None
 
 
 @pytest.fixture(scope="session")
 def engines_dir() -> Iterator[Path]:
-    """A short-named directory for engines, since a unix socket's path is limited."""
-    folder = Path(tempfile.mkdtemp(prefix="psh-", dir=_memory()))
+    """A directory for engines with a short name, because the length of a unix socket's path is limited."""
+    folder = Path(tempfile.mkdtemp(prefix="psh-", dir=_memory_file_system()))
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
 def postgres_dsn(engines_dir: Path) -> Iterator[str]:
-    """The DSN of a PostgreSQL for this session; durability off, since its data dies with the session."""
+    """The DSN of a PostgreSQL for this session; without durability, because its data is deleted after the session."""
     unsafe = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
     with in_background(lambda: embedded_postgres(engines_dir / "pg", options=unsafe)) as dsn:
         yield dsn
@@ -96,14 +97,14 @@ def real_redis_url(engines_dir: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def cluster(engines_dir: Path) -> Iterator[RedisCluster]:
-    """A Redis Cluster of three masters for this session; a test that changes it puts it right again."""
+    """A Redis Cluster of three masters for this session; a test that changes it has to restore it."""
     with redis_cluster(engines_dir / "rc") as cluster:
         yield cluster
 
 
 @pytest.fixture(scope="session")
 def rabbit(engines_dir: Path) -> Iterator[RabbitNode]:
-    """A RabbitMQ node for this session, which a test may kill if it starts it again."""
+    """A RabbitMQ node for this session, which a test may kill and has to start again."""
     with rabbit_node(engines_dir / "mq") as node:
         yield node
 
@@ -124,7 +125,7 @@ async def rabbit_prefix(rabbitmq_url: str) -> AsyncIterator[str]:
 
 @pytest.fixture(scope="session")
 def template_database(postgres_dsn: str) -> str:
-    """The name of a migrated database that tests clone."""
+    """The name of a migrated database, the template of the tests' databases."""
     import asyncio
 
     from storage.postgres.migrate import migrate
@@ -166,14 +167,14 @@ def cluster_url(cluster: RedisCluster) -> str:
 
 @pytest.fixture(params=_ENGINES)
 def redis_url(request: pytest.FixtureRequest) -> str:
-    """The URL of an engine, once Redis and once Valkey, and a cluster's where the test is marked `cluster`."""
+    """The URL of an engine: Redis, Valkey and, for tests marked `cluster`, a cluster."""
     url: str = request.getfixturevalue(_ENGINES[request.param])
     return url
 
 
 @pytest.fixture
 async def redis(redis_url: str) -> AsyncIterator[Redis]:
-    """A client of each engine of `redis_url`, which is empty."""
+    """A client of each empty engine of `redis_url`."""
     client = open_redis(redis_url)
     await client.flushall()
     yield client
@@ -190,9 +191,9 @@ def short_dir() -> Iterator[Path]:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
-    """A Chromium for this session, in which everybody has a context of their own."""
+    """A Chromium for this session; each test has a context of its own."""
     path = find_chromium()
     if path is None:
-        pytest.skip("there is no Chromium; tests/install-engines installs it")
+        pytest.skip("Chromium is missing; tests/install-engines installs it")
     async with running_chromium(path) as browser:
         yield browser

@@ -15,7 +15,7 @@ from channels.contract.errors import LiveUnavailableError
 from storage.redis.client import Redis
 from tests.support.commandstats import calls
 from tests.support.eventually import eventually
-from tests.support.proxied import Proxied
+from tests.support.proxied import ProxiedRedis
 
 pytestmark = [pytest.mark.engines, pytest.mark.cluster]
 
@@ -26,7 +26,7 @@ TOPICS = [topic_channel(f"photo:{number}") for number in range(30)]
 class MessageListener:
     """A process's ear; what it hears, and how often it was lost and restored."""
 
-    def __init__(self, redis: Redis, engine: Proxied) -> None:
+    def __init__(self, redis: Redis, engine: ProxiedRedis) -> None:
         self._redis = redis
         self.engine = engine
         self.channels = process_channels(new_process_id())
@@ -61,7 +61,7 @@ class MessageListener:
 @pytest.fixture
 async def ear(redis: Redis) -> AsyncIterator[MessageListener]:
     """An ear that listens."""
-    async with Proxied.of(redis) as engine:
+    async with ProxiedRedis.of(redis) as engine:
         ear = MessageListener(redis, engine)
         listening = asyncio.create_task(ear.pubsub.run())
         await eventually(lambda: ear.pubsub.connected)
@@ -172,7 +172,7 @@ async def test_waiting_for_a_topic_in_vain(ear: MessageListener) -> None:
 
 async def test_before_it_listens(redis: Redis) -> None:
     """Before the first connection stands, a topic cannot be listened to, and nothing is told."""
-    async with Proxied.of(redis) as engine:
+    async with ProxiedRedis.of(redis) as engine:
         ear = MessageListener(redis, engine)
         with pytest.raises(LiveUnavailableError):
             async with ear.pubsub.subscription(TOPICS[0]):

@@ -1,4 +1,4 @@
-"""A place to run in."""
+"""A temporary_run to run in."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator
 
 import pytest_asyncio
 
-from tests.support.run import Run, place
+from tests.support.run import Run, temporary_run
 
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def run() -> AsyncIterator[Run]:
-    """A place to run in, nothing started yet."""
-    async with place() as run:
+    """A temporary_run to run in, nothing started yet."""
+    async with temporary_run() as run:
         yield run

@@ -19,8 +19,8 @@ import pytest_asyncio
 
 from tests.engines.private import free_port
 from tests.support.eventually import eventually
-from tests.support.meddling_proxy import Meddle, MeddlingProxy
 from tests.support.service import Service
+from tests.support.tampering_proxy import Tamper, TamperingProxy
 
 pytestmark = [pytest.mark.engines, pytest.mark.asyncio(loop_scope="module")]
 
@@ -133,7 +133,7 @@ async def test_a_storm_loses_nothing(service: Service, load_test: Make) -> None:
     assert sum(slot["cut"] for slot in figures["timeline"]) == sockets["cut"]
 
 
-def once(kind: str, change: Meddle) -> Meddle:
+def once(kind: str, change: Tamper) -> Tamper:
     """Return what changes the first photo (or like) of a load test and passes everything else on."""
     done: list[str] = []
 
@@ -146,7 +146,7 @@ def once(kind: str, change: Meddle) -> Meddle:
     return meddle
 
 
-def swapped() -> Meddle:
+def swapped() -> Tamper:
     """Return what tells the first two photos in the wrong order."""
     kept: list[str] = []
 
@@ -168,7 +168,7 @@ async def test_broken_promises_are_seen(service: Service, load_test: Make) -> No
         swapped(),
     )
     load = ("--sockets", "6", "--profile", "mixed", "--uploads", "5", "--seconds", "2", "--patience", "4")
-    async with MeddlingProxy(service.url, *meddles).serving() as proxy:
+    async with TamperingProxy(service.url, *meddles).serving() as proxy:
         test = load_test(proxy.url, *load)
         assert await test.run() == 1, test.said
     figures = test.figures

@@ -16,7 +16,7 @@ from tests.engines.private import free_port
 from tests.support.eventually import eventually
 from tests.support.person import Person
 from tests.support.pictures import PHOTOS
-from tests.support.run import PATIENCE, Run, place, refusal, says
+from tests.support.run import TIMEOUT, Run, run_to_end, temporary_run, wait_for_output
 from tests.support.service import Service
 
 pytestmark = [pytest.mark.engines, pytest.mark.asyncio(loop_scope="module")]
@@ -27,9 +27,9 @@ SECOND_START = 3.0  # seconds to the first answered request
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def living() -> AsyncIterator[Run]:
     """A first start with its community, shared by the tests that leave it running."""
-    async with place() as run:
+    async with temporary_run() as run:
         await run.service().start(wait=False)
-        await says(run.services[0], "PicShare answers at")
+        await wait_for_output(run.services[0], "PicShare answers at")
         yield run
 
 
@@ -61,7 +61,7 @@ async def none_alive(processes: list[psutil.Process]) -> None:
         assert not alive, f"still alive: {alive}"
         return True
 
-    await eventually(ended, within=PATIENCE)
+    await eventually(ended, within=TIMEOUT)
 
 
 async def sign_in(http: aiohttp.ClientSession, url: str) -> Person:
@@ -90,7 +90,7 @@ async def test_a_first_start_brings_a_living_community(living: Run, http: aiohtt
         inbox = (await demo.call("GET", "/notifications")).expect(200)["items"]
         return {item["kind"] for item in inbox} >= {"like", "comment", "follow"}
 
-    await eventually(noticed, within=PATIENCE)
+    await eventually(noticed, within=TIMEOUT)
 
 
 async def test_the_flow_from_sign_up_to_a_follower_s_screen(living: Run, http: aiohttp.ClientSession) -> None:
@@ -133,7 +133,7 @@ async def test_a_stop_is_orderly_leaves_no_process_and_the_next_start_is_quick(
     await eventually(draining, within=1.5)
     async with http.get(f"{run.url}/healthz") as response:
         assert response.status == 200
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(TIMEOUT):
         assert await first.process.wait() == 0, first.log()
     await none_alive(family)
 
@@ -167,7 +167,7 @@ async def test_even_a_killed_process_leaves_nothing_behind_and_loses_nothing(
     async def arrived() -> bool:
         return [item["id"] for item in await fan.feed()] == [photo["id"]]
 
-    await eventually(arrived, within=PATIENCE)
+    await eventually(arrived, within=TIMEOUT)
 
 
 async def test_the_community_is_completed_after_an_interruption(run: Run, http: aiohttp.ClientSession) -> None:
@@ -177,7 +177,7 @@ async def test_the_community_is_completed_after_an_interruption(run: Run, http: 
     await first.kill()
     second = run.service()
     await second.start(wait=False)
-    await says(second, "PicShare answers at")
+    await wait_for_output(second, "PicShare answers at")
     demo = await sign_in(http, run.url)
     feed = await demo.feed()
     assert len({photo["caption"] for photo in feed}) == len(feed) == 7
@@ -191,7 +191,7 @@ async def test_a_second_signal_stops_at_once(run: Run) -> None:
     family = descendants(service)
     assert service.process is not None
     service.process.send_signal(signal.SIGINT)
-    await says(service, "stopping")
+    await wait_for_output(service, "stopping")
     service.process.send_signal(signal.SIGINT)
     async with asyncio.timeout(5):
         assert await service.process.wait() == 128 + signal.SIGINT
@@ -214,7 +214,7 @@ async def test_a_data_directory_in_use_is_one_sentence(living: Run) -> None:
     """A second PicShare in the same directory: exit code 2 and who holds it; the first goes on."""
     first = living.services[0]
     arguments = ["run", "--port", str(free_port()), "--data", str(living.folder / "data")]
-    code, said = await refusal(Service(arguments, folder=living.folder, name="second"))
+    code, said = await run_to_end(Service(arguments, folder=living.folder, name="second"))
     assert code == 2
     assert f"process {first.pid}" in said
     assert said.count("\n") == 1
@@ -226,7 +226,7 @@ async def test_commands_work_beside_the_running_service(living: Run, http: aioht
     data = ["--data", str(living.folder / "data")]
 
     async def command(*arguments: str) -> tuple[int, str]:
-        return await refusal(
+        return await run_to_end(
             Service([*arguments, *data], folder=living.folder, name=f"c-{arguments[0]}-{arguments[-1]}")
         )
 

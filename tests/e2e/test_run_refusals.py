@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.run import Run, refusal
+from tests.support.run import Run, run_to_end
 
 pytestmark = [pytest.mark.engines, pytest.mark.asyncio(loop_scope="module")]
 
@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.engines, pytest.mark.asyncio(loop_scope="module")]
 async def test_a_taken_port_is_one_sentence(run: Run) -> None:
     """A port that somebody uses: exit code 2, one sentence, and no engine was started for it."""
     with socket.create_server(("127.0.0.1", run.port)):
-        code, said = await refusal(run.service())
+        code, said = await run_to_end(run.service())
     assert code == 2
     assert said.startswith(f"picshare: Port {run.port} on 127.0.0.1 is in use")
     assert said.count("\n") == 1
@@ -25,7 +25,7 @@ async def test_a_taken_port_is_one_sentence(run: Run) -> None:
 async def test_an_unwritable_data_directory_is_one_sentence(run: Run) -> None:
     """A data directory that cannot be made: exit code 2 and its name."""
     (run.folder / "data").write_text("a file")
-    code, said = await refusal(run.service())
+    code, said = await run_to_end(run.service())
     assert code == 2
     assert "is not writable" in said
     assert said.count("\n") == 1
@@ -37,7 +37,7 @@ async def test_a_missing_engine_is_one_sentence(run: Run) -> None:
     wheel.mkdir(parents=True)
     (wheel / "__init__.py").write_text("")
     path = f"{wheel.parent}:{Path(__file__).parents[2]}"
-    code, said = await refusal(run.service(env={"PATH": str(run.folder), "PYTHONPATH": path}))
+    code, said = await run_to_end(run.service(env={"PATH": str(run.folder), "PYTHONPATH": path}))
     assert code == 2, said
     assert "picshare[embedded]" in said
     assert said.count("\n") == 1
@@ -46,5 +46,5 @@ async def test_a_missing_engine_is_one_sentence(run: Run) -> None:
 async def test_a_mistyped_key_is_one_sentence(run: Run) -> None:
     """A mistyped key in config.toml: exit code 2, the key, the file and the nearest key."""
     (run.folder / "config.toml").write_text("[server]\nprot = 1\n")
-    code, said = await refusal(run.service())
+    code, said = await run_to_end(run.service())
     assert (code, said) == (2, "picshare: Unknown key server.prot in config.toml; did you mean server.port?\n")

@@ -1,4 +1,4 @@
-"""Private engines of a test session: own processes, free ports or sockets, temporary directories."""
+"""Private engines of a test session, with their own processes, free ports or sockets, and temporary directories."""
 
 from __future__ import annotations
 
@@ -21,31 +21,31 @@ from redis.exceptions import RedisError
 START_DEADLINE = 30.0  # seconds
 
 
-# Below those that the kernel gives to outgoing connections (ip_local_port_range), which tests have by the thousand.
+# Below the kernel's range for outgoing connections (ip_local_port_range), of which tests open thousands.
 _PORTS = range(12_000, 32_000)
-_given: set[int] = set()
+_used: set[int] = set()
 
 
 def free_port() -> int:
-    """Return a TCP port that nobody uses at this moment, and that was not returned before."""
+    """Return a TCP port that is free now and that was not returned before."""
     while True:
         port = secrets.choice(_PORTS)
-        if port in _given:
+        if port in _used:
             continue
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
-            _given.add(port)
+            _used.add(port)
             return port
 
 
 @contextmanager
 def in_background(engine: Callable[[], AbstractAsyncContextManager[str]]) -> Iterator[str]:
-    """Hold an async engine open in a thread with a loop of its own, so that it serves many tests' loops."""
+    """Run an async engine in a thread with its own event loop, so that it outlives the loops of the tests."""
     started = threading.Event()
     outcome: dict[str, str | BaseException] = {}
     release: list[Callable[[], object]] = []
 
-    async def hold() -> None:
+    async def run() -> None:
         stopped = Event()
         try:
             async with engine() as url:
@@ -59,7 +59,7 @@ def in_background(engine: Callable[[], AbstractAsyncContextManager[str]]) -> Ite
             raise
 
     runner = Runner()
-    thread = threading.Thread(target=lambda: _run(runner, hold), daemon=True)
+    thread = threading.Thread(target=lambda: _run(runner, run), daemon=True)
     thread.start()
     started.wait()
     url = outcome.get("url")
@@ -72,13 +72,13 @@ def in_background(engine: Callable[[], AbstractAsyncContextManager[str]]) -> Ite
         thread.join(timeout=30)
 
 
-def _run(runner: Runner, hold: Callable[[], object]) -> None:
+def _run(runner: Runner, run: Callable[[], object]) -> None:
     with runner, contextlib.suppress(Exception):
-        runner.run(hold())  # type: ignore[arg-type]
+        runner.run(run())  # type: ignore[arg-type]
 
 
 class RedisNode:
-    """Debian's `redis-server` on a loopback port; it can be frozen, or killed and started again on the same data."""
+    """Debian's `redis-server` on a loopback port; it can be frozen, or killed and restarted with its data."""
 
     def __init__(self, folder: Path, port: int, options: Sequence[str] = ()) -> None:
         self.folder = folder
@@ -88,7 +88,7 @@ class RedisNode:
         self.url = f"redis://127.0.0.1:{port}"
 
     def start(self) -> None:
-        """Start it and wait until it answers; raise RuntimeError with its log when it does not."""
+        """Start it and wait until it answers; raise RuntimeError with its log if it does not."""
         binary = shutil.which("redis-server")
         if binary is None:
             raise RuntimeError("redis-server is missing: run `make test`, which installs it")
@@ -108,23 +108,23 @@ class RedisNode:
         raise RuntimeError(f"Redis did not start: {(self.folder / 'redis.log').read_text()[-2000:]}")
 
     def kill(self) -> None:
-        """End it with SIGKILL."""
+        """Kill it with SIGKILL."""
         assert self._process is not None
         self._process.kill()
         self._process.wait(10)
 
     def freeze(self) -> None:
-        """Have it stand still: connections stand, and nothing answers."""
+        """Suspend the process: connections stay open, and nothing answers."""
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """Let it go on."""
+        """Resume the process."""
         assert self._process is not None
         self._process.send_signal(signal.SIGCONT)
 
     def stop(self) -> None:
-        """End it, if it runs."""
+        """Stop it if it runs."""
         if self._process is not None and self._process.poll() is None:
             self._process.terminate()
             self._process.wait(20)
@@ -132,7 +132,7 @@ class RedisNode:
 
 @contextmanager
 def redis_server(folder: Path) -> Iterator[str]:
-    """Run Debian's `redis-server` for the time of the block; yield its URL."""
+    """Run Debian's `redis-server` until the end of the block; yield its URL."""
     node = RedisNode(folder, free_port())
     node.start()
     try:

@@ -1,4 +1,4 @@
-"""A private RabbitMQ node: its own epmd, ports, cookie and data, so that it meets no other node of the machine."""
+"""A private RabbitMQ node with its own epmd, ports, cookie and data, separate from all other nodes of the machine."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from tests.engines.private import free_port
 from workers.broker.port import Policy
 from workers.broker.rabbitmq.topology import Topology
 
-# Debian's wrapper in sbin insists on the system's user; the script behind it does not.
+# Debian's wrapper in sbin requires the system's user; the script that it calls does not.
 _HOMES = (Path("/usr/lib/rabbitmq/bin"), Path("/usr/local/sbin"), Path("/opt/homebrew/sbin"), Path("/usr/local/bin"))
-TEST_STEPS = (0.05, 0.3)  # seconds that retries wait in tests
-START_DEADLINE = 90.0  # seconds; 7 when the machine is idle
+TEST_STEPS = (0.05, 0.3)  # delays of retries in tests, in seconds
+START_DEADLINE = 90.0  # seconds; an idle machine needs 7
 
 
 class RabbitNode:
-    """One node that can be killed and started again on the same ports and data."""
+    """One node, which can be killed and restarted with the same ports and data."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -36,7 +36,7 @@ class RabbitNode:
         self.url = f"amqp://guest:guest@127.0.0.1:{self._port}/"
 
     def start(self) -> None:
-        """Start the node and wait until it takes connections; raise RuntimeError with its log when it does not."""
+        """Start the node and wait until it accepts connections; raise RuntimeError with its log if it does not."""
         folder = self._folder
         folder.mkdir(parents=True, exist_ok=True)
         cookie = folder / ".erlang.cookie"
@@ -47,7 +47,7 @@ class RabbitNode:
             (folder / name).write_text(text)
         environment = self._environment()
         if self._epmd is None:
-            # Started by us in the foreground, so that we hold its pid; the node would leave a daemon behind.
+            # Started here in the foreground, so that its pid is known; the node would start a daemon that outlives it.
             self._epmd = subprocess.Popen([_epmd()], env=environment)
         with (folder / "node.log").open("ab") as log:
             self._process = subprocess.Popen(
@@ -56,27 +56,27 @@ class RabbitNode:
         self._wait_until_ready()
 
     def kill(self) -> None:
-        """End the node with SIGKILL, as a crash of the machine would."""
+        """Kill the node with SIGKILL, as in a crash of the machine."""
         assert self._process is not None
         pid_file = self._folder / "pid"
         with contextlib.suppress(ProcessLookupError, FileNotFoundError):
             os.kill(int(pid_file.read_text()), signal.SIGKILL)
-        # The starting script waits for the node, and may not outlive it either.
+        # The start script waits for the node and is killed, too.
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait(30)
         pid_file.unlink(missing_ok=True)
 
     def pause(self) -> None:
-        """Freeze the node: connections stand, and nothing answers."""
+        """Suspend the node: connections stay open, and nothing answers."""
         os.kill(self._pid(), signal.SIGSTOP)
 
     def resume(self) -> None:
-        """Let a frozen node go on."""
+        """Resume a suspended node."""
         os.kill(self._pid(), signal.SIGCONT)
 
     def stop(self) -> None:
-        """End the node, and the epmd that was started for it."""
+        """Stop the node and its epmd."""
         if self._process is not None:
             self.kill()
         if self._epmd is not None:
@@ -152,7 +152,7 @@ def _epmd() -> str:
 
 @contextmanager
 def rabbit_node(folder: Path) -> Iterator[RabbitNode]:
-    """Run a node for the time of the block."""
+    """Run a node until the end of the block."""
     node = RabbitNode(folder)
     try:
         node.start()
@@ -162,7 +162,7 @@ def rabbit_node(folder: Path) -> Iterator[RabbitNode]:
 
 
 async def delete_queues(url: str, prefix: str) -> None:
-    """Delete what a broker with this prefix declared, whatever retry steps it had."""
+    """Delete everything that a broker with this prefix has declared, with the retry steps of tests or the defaults."""
     topology = Topology(prefix=prefix)
     connection = await aio_pika.connect(url)
     async with connection, connection.channel() as channel:

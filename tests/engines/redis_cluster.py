@@ -1,4 +1,4 @@
-"""A private Redis Cluster: three masters on loopback, joined by hand so that every port is a free one."""
+"""A private Redis Cluster: three masters on loopback, joined by commands so that all ports can be free ones."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from tests.engines.private import START_DEADLINE, RedisNode, free_port
 MASTERS = 3
 _SETTINGS = {
     "cluster-enabled": "yes",
-    "cluster-node-timeout": 1000,  # milliseconds, after which the others take a silent node for gone
+    "cluster-node-timeout": 1000,  # milliseconds until the others consider a silent node failed
     "cluster-require-full-coverage": "no",
     "repl-diskless-sync-delay": 0,
-    "repl-ping-replica-period": 1,  # seconds; a replica counts once it has heard the first
+    "repl-ping-replica-period": 1,  # seconds; a replica counts as connected after the first ping
 }
 
 
 class ClusterNode(RedisNode):
-    """One node; `call` asks it and no other."""
+    """One node; `call` sends a command to this node only."""
 
     def __init__(self, folder: Path) -> None:
         self.port, self.bus_port = free_port(), free_port()
@@ -35,7 +35,7 @@ class ClusterNode(RedisNode):
         super().__init__(folder, self.port, options)
 
     def call(self, *command: str | bytes | int) -> Any:
-        """Return this node's answer."""
+        """Return this node's reply to a command."""
         with redis.Redis(port=self.port, protocol=2, socket_timeout=5) as client:
             client.response_callbacks.clear()
             return client.execute_command(*command)
@@ -50,30 +50,30 @@ class ClusterNode(RedisNode):
         """Join another node's cluster."""
         self.call("CLUSTER", "MEET", "127.0.0.1", other.port, other.bus_port)
 
-    def knows(self, nodes: int) -> bool:
-        """Tell whether this node has met so many, itself included."""
-        return self._about()[b"cluster_known_nodes"] == b"%d" % nodes
+    def has_met(self, nodes: int) -> bool:
+        """Return whether this node knows this number of nodes, itself included."""
+        return self._info()[b"cluster_known_nodes"] == b"%d" % nodes
 
-    def stands(self) -> bool:
-        """Tell whether this node serves, and knows somebody for each slot."""
-        about = self._about()
-        return (about[b"cluster_state"], int(about[b"cluster_slots_ok"])) == (b"ok", REDIS_CLUSTER_HASH_SLOTS)
+    def is_ready(self) -> bool:
+        """Return whether this node serves and knows an owner for each slot."""
+        info = self._info()
+        return (info[b"cluster_state"], int(info[b"cluster_slots_ok"])) == (b"ok", REDIS_CLUSTER_HASH_SLOTS)
 
-    def _about(self) -> dict[bytes, bytes]:
+    def _info(self) -> dict[bytes, bytes]:
         return dict(line.split(b":") for line in self.call("CLUSTER", "INFO").split())
 
     def ports(self) -> set[int]:
-        """Return the ports of all masters and replicas that this node knows to have slots."""
+        """Return the ports of all masters and replicas with slots that this node knows."""
         return {port for _, _, *nodes in self.call("CLUSTER", "SLOTS") for _, port, *_ in nodes}
 
-    def follows(self) -> bool:
-        """Tell whether this node is a replica that has all of its master's data."""
+    def is_synced_replica(self) -> bool:
+        """Return whether this node is a replica with all data of its master."""
         role, *details = self.call("ROLE")
         return bool(role == b"slave" and details[2] == b"connected")
 
 
 class RedisCluster:
-    """Three masters that share the slots; a node may be killed and started again, a slot be moved."""
+    """Three masters that share the slots; nodes may be killed and restarted, and slots may be moved."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -82,7 +82,7 @@ class RedisCluster:
         self.url = "redis+cluster://" + ",".join(f"127.0.0.1:{node.port}" for node in self.nodes)
 
     def start(self) -> None:
-        """Start and join the nodes, and wait until the cluster stands."""
+        """Start and join the nodes, and wait until the cluster is ready."""
         for number, node in enumerate(self.nodes):
             node.start()
             first, after = (at * REDIS_CLUSTER_HASH_SLOTS // MASTERS for at in (number, number + 1))
@@ -92,18 +92,18 @@ class RedisCluster:
         self.wait()
 
     def wait(self) -> None:
-        """Wait until every node serves, and all agree on whose every slot is."""
-        until(lambda: all(node.stands() for node in self.nodes) and self._agree())
+        """Wait until every node serves, and all agree on the owners of the slots."""
+        wait_until(lambda: all(node.is_ready() for node in self.nodes) and self._agree())
 
     def owner_of(self, slot: int) -> ClusterNode:
         """Return the master of a slot."""
         for first, last, master, *_ in _slots(self.nodes[0]):
             if first <= slot <= last:
                 return next(node for node in self.nodes if node.port == master[1])
-        raise LookupError(f"nobody has slot {slot}")
+        raise LookupError(f"no node has slot {slot}")
 
     def move(self, slot: int, target: ClusterNode) -> None:
-        """Give a slot with its keys to another master."""
+        """Move a slot with its keys to another master."""
         source = self.owner_of(slot)
         self.begin_to_move(slot, target)
         self.migrate(slot, target)
@@ -112,13 +112,13 @@ class RedisCluster:
         self.wait()
 
     def begin_to_move(self, slot: int, target: ClusterNode) -> None:
-        """Have a slot's master and its next one know that the slot is on its way."""
+        """Mark a slot as importing at its next master and as migrating at its current one."""
         source = self.owner_of(slot)
         target.call("CLUSTER", "SETSLOT", slot, "IMPORTING", source.id)
         source.call("CLUSTER", "SETSLOT", slot, "MIGRATING", target.id)
 
     def migrate(self, slot: int, target: ClusterNode, limit: int = 100_000) -> None:
-        """Carry keys of a slot that is on its way."""
+        """Move keys of a migrating slot."""
         source = self.owner_of(slot)
         keys = source.call("CLUSTER", "GETKEYSINSLOT", slot, limit)
         if keys:
@@ -126,18 +126,18 @@ class RedisCluster:
 
     @contextmanager
     def replica_of(self, master: ClusterNode) -> Iterator[ClusterNode]:
-        """Run a fourth node that follows a master; in the end the master is a master again."""
-        # In a folder of its own: a node that was forgotten is not taken back for a minute.
+        """Run a replica of a master; at the end of the block the master is a master again."""
+        # A new folder gives the node a new id: the cluster refuses a forgotten id for a minute.
         replica = ClusterNode(self._folder / f"replica{next(self._replicas)}")
         replica.start()
         self.nodes.append(replica)
         try:
             for node in self.nodes[:MASTERS]:
                 replica.meet(node)
-            until(lambda: all(node.knows(len(self.nodes)) for node in self.nodes))
+            wait_until(lambda: all(node.has_met(len(self.nodes)) for node in self.nodes))
             replica.call("CLUSTER", "REPLICATE", master.id)
-            until(replica.follows)
-            until(lambda: all(replica.port in node.ports() for node in self.nodes) and self._agree())
+            wait_until(replica.is_synced_replica)
+            wait_until(lambda: all(replica.port in node.ports() for node in self.nodes) and self._agree())
             yield replica
         finally:
             self.promote(master)
@@ -148,14 +148,14 @@ class RedisCluster:
                 node.call("CLUSTER", "FORGET", name)
 
     def promote(self, node: ClusterNode) -> None:
-        """Let a replica take its master's place."""
+        """Make a replica the master."""
         if node.call("ROLE")[0] == b"slave":
-            until(node.follows)
+            wait_until(node.is_synced_replica)
             node.call("CLUSTER", "FAILOVER", "TAKEOVER")
             self.wait()
 
     def stop(self) -> None:
-        """End all nodes."""
+        """Stop all nodes."""
         for node in self.nodes:
             node.stop()
 
@@ -171,12 +171,12 @@ class RedisCluster:
         return all(view == views[0] for view in views) and all(node.ports() <= ports for node in self.nodes)
 
 
-def until(check: Callable[[], bool]) -> None:
-    """Wait for something that nodes tell each other; raise RuntimeError when it does not come."""
+def wait_until(check: Callable[[], bool]) -> None:
+    """Wait for a condition that spreads between nodes; raise RuntimeError if it does not become true."""
     deadline = time.monotonic() + START_DEADLINE
     while not check():
         if time.monotonic() > deadline:
-            raise RuntimeError("the cluster did not come to rest")
+            raise RuntimeError("the cluster did not settle")
         time.sleep(0.02)
 
 
@@ -187,7 +187,7 @@ def _slots(node: ClusterNode) -> list[Any]:
 
 @contextmanager
 def redis_cluster(folder: Path) -> Iterator[RedisCluster]:
-    """Run a cluster for the time of the block."""
+    """Run a cluster until the end of the block."""
     cluster = RedisCluster(folder)
     try:
         cluster.start()

@@ -39,7 +39,7 @@ async def test_a_process_that_stops(serve: Serve, sdk: Sdk) -> None:
         sdk.open(proxy.address(first.url), "7") as client,
     ):
         await tells(client, event="subscribed", channel="feed")
-        proxy.lead_to(second.port)
+        proxy.redirect_to(second.port)
         await first.live.close()
         await tells(client, event="connecting", code=3001, reason="shutdown")
         await tells(client, times=2, event="connected")
@@ -55,7 +55,7 @@ async def test_a_pong_that_does_not_come(serve: Serve, sdk: Sdk) -> None:
         sdk.open(proxy.address(server.url), "7") as client,
     ):
         await tells(client, event="subscribed", channel="feed")
-        proxy.mute()
+        proxy.freeze_client_data()
         await tells(client, event="connecting", code=3012, reason="no pong")
         proxy.thaw()
         await tells(client, times=2, event="connected")

@@ -144,7 +144,7 @@ async def _silence(stage: Stage, proxies: Sequence[TcpProxy], least: float, most
     await stage.pause(least, most)
     for proxy in proxies:
         if stage.rng.random() < 0.5:
-            proxy.abandon()
+            proxy.abandon_connections()
         else:
             proxy.thaw()
     return time.monotonic()

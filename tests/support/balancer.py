@@ -1,4 +1,4 @@
-"""A small TCP load balancer on loopback: it asks each process whether it is ready, and spreads connections."""
+"""A small TCP load balancer on loopback: probes the readiness of processes and distributes connections."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from contextlib import asynccontextmanager, suppress
 
 import aiohttp
 
-PROBE = 0.1  # seconds between two questions for readiness
+PROBE_INTERVAL = 0.1  # seconds
 
 
 class Balancer:
-    """Take connections at `url` and carry them to ready processes in turn; `ports` may be changed at any time.
+    """Accepts connections at `url` and forwards them to ready processes in turn; `ports` may change at any time.
 
-    `ready` are those that said so last; `accepted` is when, by the monotonic clock, which process got a connection.
+    `ready` has the ports whose last probe succeeded; `accepted` has a monotonic time and a port per connection.
     """
 
     def __init__(self) -> None:
@@ -30,7 +30,7 @@ class Balancer:
     @classmethod
     @asynccontextmanager
     async def running(cls) -> AsyncIterator[Balancer]:
-        """Balance for the time of the block."""
+        """Run until the end of the block."""
         balancer = cls()
         server = await asyncio.start_server(balancer._accept, "127.0.0.1", 0)
         balancer.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
@@ -52,7 +52,7 @@ class Balancer:
                         self.ready.add(port)
                     else:
                         self.ready.discard(port)
-                await asyncio.sleep(PROBE)
+                await asyncio.sleep(PROBE_INTERVAL)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         for port in self._candidates():
@@ -62,7 +62,7 @@ class Balancer:
                 continue
             self.accepted.append((time.monotonic(), port))
             for source, target in ((reader, far_writer), (far_reader, writer)):
-                task = asyncio.create_task(_carry(source, target))
+                task = asyncio.create_task(_forward(source, target))
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
             return
@@ -76,12 +76,12 @@ class Balancer:
 
 async def _is_ready(session: aiohttp.ClientSession, port: int) -> bool:
     with suppress(aiohttp.ClientError, TimeoutError, OSError):
-        async with session.get(f"http://127.0.0.1:{port}/readyz") as answer:
-            return answer.status == 200
+        async with session.get(f"http://127.0.0.1:{port}/readyz") as response:
+            return response.status == 200
     return False
 
 
-async def _carry(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+async def _forward(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
     try:
         with suppress(OSError):
             while data := await source.read(65536):

@@ -1,4 +1,4 @@
-"""Certificates for tests of TLS, made by the openssl that every machine has."""
+"""Certificates for tests of TLS, created by the `openssl` command."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Certificate:
-    """A certificate in a PEM file, and the server that shows it."""
+    """A certificate in a PEM file, and the TLS context of its server."""
 
     path: Path
     server: ssl.SSLContext
 
 
 def self_signed(folder: Path) -> Certificate:
-    """Return a certificate for localhost and 127.0.0.1 that is its own authority."""
+    """Return a self-signed certificate for localhost and 127.0.0.1."""
     path, key = folder / "certificate.pem", folder / "key.pem"
     names = "subjectAltName=DNS:localhost,IP:127.0.0.1"
     subprocess.run(

@@ -1,4 +1,4 @@
-"""The Chromium of this machine, as tests start it."""
+"""The Chromium of this machine for tests."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ _FLAGS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    "--renderer-process-limit=16",  # a tab that hangs or crashes is alone in it
+    "--renderer-process-limit=16",  # enough for each tab to have its own process
 )
 
 
 def find_chromium() -> str | None:
-    """Return its path, or None where there is none."""
+    """Return the path of Chromium, or None if it is not installed."""
     return next(filter(None, map(shutil.which, _NAMES)), None)
 
 
 @asynccontextmanager
 async def running_chromium(path: str) -> AsyncIterator[Browser]:
-    """Run it for the time of the block."""
+    """Run Chromium until the end of the block."""
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
             executable_path=path,
             args=list(_FLAGS),
-            ignore_default_args=["--disable-back-forward-cache"],  # people's browsers have it
+            ignore_default_args=["--disable-back-forward-cache"],  # as in normal use
         )
         yield browser
         await browser.close()

@@ -1,4 +1,4 @@
-"""Make people and photos straight in the stores, for tests that are about something else."""
+"""Create users and photos directly in the stores, for tests of other things."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _contents = itertools.count(1)
 
 
 async def person(database: Database, name: str, *, private: bool = False) -> User:
-    """Make an account called `name`."""
+    """Create an account."""
     async with database.transaction() as tx:
         user = await users.create(
             tx, username=name, email=f"{name}@example.org", password_hash="-", display_name=name.title()
@@ -23,12 +23,12 @@ async def person(database: Database, name: str, *, private: bool = False) -> Use
 
 
 async def people(database: Database, *names: str) -> list[User]:
-    """Make several public accounts."""
+    """Create several public accounts."""
     return [await person(database, name) for name in names]
 
 
 async def processing_photo(database: Database, author: User, **fields: Any) -> Photo:
-    """Make a photo that has just been uploaded."""
+    """Create a photo that has just been uploaded."""
     values: dict[str, Any] = {
         "sha256": hashlib.sha256(str(next(_contents)).encode()).hexdigest(),
         "content_type": "image/jpeg",
@@ -45,7 +45,7 @@ async def processing_photo(database: Database, author: User, **fields: Any) -> P
 
 
 async def ready_photo(database: Database, author: User, **fields: Any) -> Photo:
-    """Make a photo that others can see."""
+    """Create a processed photo."""
     photo = await processing_photo(database, author, **fields)
     async with database.transaction() as tx:
         assert await photos.mark_ready(tx, photo.id, width=640, height=427, placeholder=None, exif=None)
@@ -59,18 +59,18 @@ async def exif_of(database: Database, photo: Photo) -> dict[str, Any] | None:
 
 
 async def follow(database: Database, follower: User, followee: User) -> bool:
-    """Let one person follow the other, or ask to."""
+    """Follow a user, or request it if the account is private."""
     async with database.transaction() as tx:
         return await relations.follow(tx, follower.id, followee.id)
 
 
 async def block(database: Database, blocker: User, blocked: User) -> None:
-    """Let one person block the other."""
+    """Block a user."""
     async with database.transaction() as tx:
         await relations.block(tx, blocker.id, blocked.id)
 
 
 async def topics(database: Database) -> list[str]:
-    """Return the topics of the events that wait in the outbox, one for each event, in their order."""
+    """Return the topics of the events in the outbox, one per event, in order."""
     rows = await database.fetch("SELECT topic FROM outbox GROUP BY event_id, topic ORDER BY min(id)")
     return [row["topic"] for row in rows]

@@ -1,4 +1,4 @@
-"""Databases that are not there."""
+"""Test doubles for the database."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import Any
 
 
 class NoDatabase:
-    """A database that must not be asked."""
+    """A database that must not be queried."""
 
     async def fetch(self, sql: str, *args: object) -> Any:
-        """Fail."""
+        """Fail the test."""
         raise AssertionError(sql)
 
     fetchrow = fetchval = fetch

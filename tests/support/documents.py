@@ -1,4 +1,4 @@
-"""The project's documents as tests see them: their fenced blocks and the cells of their tables."""
+"""Parse the project's documents: fenced blocks and tables."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-ADDRESS = "http://127.0.0.1:8080"  # where the documents' examples expect the service
+ADDRESS = "http://127.0.0.1:8080"  # the service's address in the examples
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _CODE = re.compile(r"`([^`]+)`")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Block:
-    """A fenced block of a document; `name` is for the test's id."""
+    """A fenced block of a document."""
 
     document: str
     number: int
@@ -23,24 +23,24 @@ class Block:
 
     @property
     def name(self) -> str:
-        """Return where the block stands."""
+        """Return a name for test ids: document, language and number."""
         return f"{self.document}-{self.language}-{self.number}"
 
 
 def documents() -> list[Path]:
-    """Return every document of the project that people read."""
+    """Return the paths of all documents of the project."""
     return [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
 def blocks(document: str, language: str) -> list[Block]:
-    """Return a document's fenced blocks of one language, in their order."""
+    """Return the fenced blocks of one language in a document, in order."""
     found = _FENCE.findall((ROOT / document).read_text())
     texts = [text for name, text in found if name == language]
     return [Block(document=document, number=n, language=language, text=text) for n, text in enumerate(texts, start=1)]
 
 
 def table_rows(document: str, heading: str) -> list[list[str]]:
-    """Return the rows, without the head, of the tables below a heading and before the next one."""
+    """Return the rows, without the header, of the tables between a heading and the next one."""
     text = (ROOT / document).read_text()
     section = re.split(r"^#+ ", text.partition(f"# {heading}\n")[2], maxsplit=1, flags=re.MULTILINE)[0]
     assert section, f"{document} has no heading {heading!r}"
@@ -52,5 +52,5 @@ def table_rows(document: str, heading: str) -> list[list[str]]:
 
 
 def codes_in(text: str) -> list[str]:
-    """Return what stands in backticks."""
+    """Return the texts in backticks."""
     return _CODE.findall(text)

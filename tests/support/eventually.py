@@ -1,4 +1,4 @@
-"""Wait for a condition with a deadline, instead of sleeping and hoping."""
+"""Wait for a condition with a deadline instead of sleeping for a fixed time."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ async def eventually(check: Callable[[], T], *, within: float = 5.0) -> T: ...
 
 
 async def eventually(check: Callable[[], T | Awaitable[T]], *, within: float = 5.0) -> T:
-    """Call `check` until it returns something true, and return that; fail after `within` seconds.
+    """Call `check` until it returns a true value and return this value; fail after `within` seconds.
 
-    A `check` that raises AssertionError is tried again; its last word is in the failure.
+    A `check` that raises AssertionError is repeated; the failure contains its last error or value.
     """
     last: object = None
     try:

@@ -1,4 +1,4 @@
-"""People and ready photos in the database, made by the stores themselves."""
+"""Create users, follows and photos in the database by the stores."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ _numbers = itertools.count(1)
 
 
 class Gallery:
-    """Make people, follows and photos; names and contents are numbered."""
+    """Creates users, follows and photos; names and contents are numbered."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def person(self, name: str | None = None, *, private: bool = False) -> int:
-        """Make an account and return its id."""
+        """Create an account and return its id."""
         name = name or f"person{next(_numbers)}"
         async with self._database.transaction() as tx:
             user = await users.create(
@@ -28,7 +28,7 @@ class Gallery:
         return user.id
 
     async def photo(self, author_id: int, caption: str = "", *, ready: bool = True) -> int:
-        """Make a photo and return its id."""
+        """Create a photo and return its id."""
         async with self._database.transaction() as tx:
             photo = await photos.create(
                 tx,

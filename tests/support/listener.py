@@ -1,4 +1,4 @@
-"""Listen where live processes listen, and read what arrives there byte for byte."""
+"""Receive the messages that are published to a live process, and parse them."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ _HEAD = struct.Struct(">BQI")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Heard:
+class ReceivedMessage:
     """One message to a process."""
 
     offset: int
-    people: list[int]
+    user_ids: list[int]
     body: bytes
 
 
 class Listener:
-    """A live process as Redis sees it: it says who is connected to it, and hears its channels."""
+    """A live process as Redis sees it: subscribes to its channels and registers connected users."""
 
     def __init__(self, redis: Any, process: bytes) -> None:
         self._redis = redis
@@ -38,27 +38,27 @@ class Listener:
         self._work: asyncio.Task[None] | None = None
         self._messages: list[bytes] = []
 
-    async def listen(self, *people: int) -> None:
-        """Subscribe, and say that people are connected here too."""
+    async def listen(self, *user_ids: int) -> None:
+        """Subscribe, and register these users as connected to this process."""
         if self._work is None:
             self._work = asyncio.create_task(self._pubsub.run())
             await eventually(lambda: self._pubsub.connected)
-        for person in people:
-            key, field = b"online:{%d}" % slot_group(person), struct.pack(">Q", person)
+        for user_id in user_ids:
+            key, field = b"online:{%d}" % slot_group(user_id), struct.pack(">Q", user_id)
             before = await self._redis.hget(key, field) or b""
             await self._redis.hset(key, field, before + self._process)
 
-    async def heard(self) -> list[Heard]:
-        """Return every message so far: those published before this call have all arrived."""
-        # A message of our own on each channel marks the end of what was published there before it.
-        mark = uuid.uuid4().bytes
-        await asyncio.gather(*(publish(self._redis, channel, mark) for channel in self._channels))
-        await eventually(lambda: self._messages.count(mark) == len(self._channels))
+    async def received(self) -> list[ReceivedMessage]:
+        """Return every message since the last call; those published before this call have arrived."""
+        # A markerer message on each channel follows everything that was published there before it.
+        marker = uuid.uuid4().bytes
+        await asyncio.gather(*(publish(self._redis, channel, marker) for channel in self._channels))
+        await eventually(lambda: self._messages.count(marker) == len(self._channels))
         messages, self._messages = self._messages, []
-        return [_read(message) for message in messages if message != mark]
+        return [_read(message) for message in messages if message != marker]
 
     async def close(self) -> None:
-        """Stop listening; what the registry says stays, as after a crash."""
+        """Stop listening without removing the registrations, as after a crash."""
         if self._work is not None:
             self._work.cancel()
             with suppress(asyncio.CancelledError):
@@ -69,7 +69,7 @@ class Listener:
         self._messages.append(data)
 
     def lost(self) -> None:
-        """Fail: these tests lose no connection."""
+        """Fail the test: the connection must not be lost."""
         assert self._work is not None
         assert self._work.cancelling()
 
@@ -77,8 +77,10 @@ class Listener:
         """Do nothing."""
 
 
-def _read(data: bytes) -> Heard:
+def _read(data: bytes) -> ReceivedMessage:
     version, offset, count = _HEAD.unpack_from(data)
     assert version == 1
     end = _HEAD.size + 8 * count
-    return Heard(offset=offset, people=list(struct.unpack(f">{count}Q", data[_HEAD.size : end])), body=data[end:])
+    return ReceivedMessage(
+        offset=offset, user_ids=list(struct.unpack(f">{count}Q", data[_HEAD.size : end])), body=data[end:]
+    )

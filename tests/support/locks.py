@@ -1,4 +1,4 @@
-"""Let transactions meet at a lock on purpose, instead of hoping that they do."""
+"""Make transactions contend for a lock deterministically."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from storage.postgres.database import Database
 from tests.support.eventually import eventually
 
 
-async def somebody_waits(database: Database) -> None:
-    """Wait until a transaction of this database stands in front of another one's lock."""
+async def wait_for_blocked_transaction(database: Database) -> None:
+    """Wait until a transaction of this database is blocked by another one's lock."""
     await eventually(
         lambda: database.fetchval(
             "SELECT count(*) FROM pg_stat_activity "

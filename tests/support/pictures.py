@@ -1,4 +1,4 @@
-"""Pictures for tests: the photographs of the demonstration, and files that are made to be difficult."""
+"""Pictures for tests: the photographs of the demonstration, and generated edge cases."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def encoded(image: Image.Image, kind: str = "JPEG", **options: Any) -> bytes:
 
 
 def exif_with_gps(orientation: int = 1) -> Image.Exif:
-    """Return EXIF that tells a camera, a moment and a place."""
+    """Return EXIF with a camera, a time and a place."""
     exif = Image.Exif()
     exif[0x010F], exif[0x0110], exif[0x0112] = "PicShare Optics", "One\x00", orientation
     exif[0x8769] = {0x9003: "2026:11:20 10:00:00", 0x829A: 0.008, 0x927C: b"maker's secret" * 10}
@@ -43,8 +43,8 @@ def exif_with_gps(orientation: int = 1) -> Image.Exif:
     return exif
 
 
-def talkative_jpeg(orientation: int = 1) -> bytes:
-    """Return a JPEG that says all it can: EXIF, GPS, XMP, a comment, an sRGB profile, HTML and a zip behind it."""
+def jpeg_with_metadata(orientation: int = 1) -> bytes:
+    """Return a JPEG with EXIF, GPS, XMP, a comment, an sRGB profile, and HTML and zip data at its end."""
     data = encoded(
         halves(),
         exif=exif_with_gps(orientation),
@@ -56,12 +56,12 @@ def talkative_jpeg(orientation: int = 1) -> bytes:
 
 
 def srgb_profile() -> bytes:
-    """Return a small, sound RGB profile."""
+    """Return a small, valid RGB profile."""
     return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 
 def png_of(width: int, height: int, *, colour: int = 2, rows: int = 0, animated: bool = False) -> bytes:
-    """Return a PNG that claims a size and holds only `rows` rows of zeros, 8 bits a channel."""
+    """Return a PNG that declares a size but has only `rows` rows of zeros, 8 bits per channel."""
     header = struct.pack(">IIBBBBB", width, height, 8, colour, 0, 0, 0)
     pixels = zlib.compress(bytes((1 + width * {0: 1, 2: 3, 6: 4}[colour]) * rows), 9)
     animation = _chunk(b"acTL", struct.pack(">II", 2, 0)) if animated else b""

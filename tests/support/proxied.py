@@ -1,4 +1,4 @@
-"""An engine whose pub/sub connections can be cut or frozen, each server's by itself."""
+"""A Redis client whose pub/sub connections go through proxies that can cut or freeze them, one per server."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from storage.redis.subscriber import MessageListener, Subscriber
 from tests.support.tcp_proxy import TcpProxy
 
 
-class Proxied:
-    """Connect to each server of an engine through a proxy; commands go straight there."""
+class ProxiedRedis:
+    """Connects to each server through a proxy for pub/sub; commands go directly to the server."""
 
     def __init__(self, redis: Redis, proxies: AsyncExitStack) -> None:
         self._redis = redis
@@ -21,22 +21,22 @@ class Proxied:
         self.sharded: bool = redis.sharded
         self.execute_command = redis.execute_command
         self.renewals = 0
-        self.generation = 0  # with another number all servers count as others
+        self.generation = 0  # a new number makes all servers count as new ones
 
     @classmethod
     @asynccontextmanager
-    async def of(cls, redis: Redis) -> AsyncIterator[Proxied]:
-        """Stand between an engine and the caller for the time of the block."""
+    async def of(cls, redis: Redis) -> AsyncIterator[ProxiedRedis]:
+        """Run the proxies until the end of the block."""
         async with AsyncExitStack() as stack:
             yield cls(redis, stack)
 
     @property
     def proxies(self) -> list[TcpProxy]:
-        """Return the proxies of the servers to which there were connections."""
+        """Return the proxies of all known servers."""
         return list(self._proxies.values())
 
     async def refresh_slots(self) -> None:
-        """Learn where the servers are, and stand before each."""
+        """Refresh the slots, and start a proxy for each new server."""
         await self._redis.refresh_slots()
         for group in range(16):
             server = self._redis.server_of(b"{%d}" % group)
@@ -45,7 +45,7 @@ class Proxied:
                 self._proxies[server] = proxy
 
     def reconnect(self) -> None:
-        """Count."""
+        """Count the call."""
         self.renewals += 1
 
     def server_of(self, name: bytes) -> tuple[Hashable, int]:

@@ -1,4 +1,4 @@
-"""Speak HTTP byte by byte, for requests that no client library would send."""
+"""Send raw HTTP, for requests that no client library would send."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class RawAnswer:
-    """The status of an answer, and everything that came."""
+class RawResponse:
+    """The status and the full text of a response."""
 
     status: int
     text: str
 
 
-async def exchange(port: int, request: bytes, *, within: float = 1.0) -> RawAnswer:
-    """Send bytes and return the answer's head and what came with it; fail when none comes `within` seconds."""
+async def exchange(port: int, request: bytes, *, within: float = 1.0) -> RawResponse:
+    """Send bytes and return the response; fail if none arrives `within` seconds."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
         async with asyncio.timeout(within):
@@ -23,7 +23,7 @@ async def exchange(port: int, request: bytes, *, within: float = 1.0) -> RawAnsw
             head = await reader.readuntil(b"\r\n\r\n")
             body = await reader.read(65536)
             sending.cancel()
-        return RawAnswer(int(head.split(b" ", 2)[1]), (head + body).decode("latin-1"))
+        return RawResponse(int(head.split(b" ", 2)[1]), (head + body).decode("latin-1"))
     finally:
         writer.close()
 
@@ -33,12 +33,12 @@ async def _send(writer: asyncio.StreamWriter, request: bytes) -> None:
         writer.write(request)
         await writer.drain()
     except ConnectionError:
-        # The server has answered and closed before it had read everything: that is what is tested.
+        # Expected: the server has answered and closed the connection before it has read everything.
         return
 
 
 def post_photo(token: str, body: bytes, *, declared: int | None = None, boundary: str = "b", more: str = "") -> bytes:
-    """Return an upload request whose body may be of another length than declared."""
+    """Return an upload request, whose declared length may differ from that of its body."""
     length = len(body) if declared is None else declared
     head = (
         f"POST /api/v1/photos HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n"

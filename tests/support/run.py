@@ -1,4 +1,4 @@
-"""`picshare run` in a directory of its own, what it says, and how it refuses."""
+"""Run `picshare` commands in a temporary directory and read their output."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from tests.engines.private import free_port
 from tests.support.eventually import eventually
 from tests.support.service import Service
 
-PATIENCE = 20.0  # seconds
+TIMEOUT = 20.0  # seconds
 
 
 class Run:
-    """`picshare run` in a directory of its own, started as often as a test likes."""
+    """`picshare run` in a directory of its own, which a test may start several times."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -34,15 +34,15 @@ class Run:
         return service
 
     async def close(self) -> None:
-        """Stop what still runs."""
+        """Stop the processes that still run."""
         for service in self.services:
             if service.process is not None and service.process.returncode is None:
                 await service.stop()
 
 
 @asynccontextmanager
-async def place() -> AsyncIterator[Run]:
-    """A place to run in, with a short path; everything there is stopped and removed afterwards."""
+async def temporary_run() -> AsyncIterator[Run]:
+    """Create a run in a directory with a short path; stop its processes and remove it at the end of the block."""
     folder = Path(tempfile.mkdtemp(prefix="psr-"))
     run = Run(folder)
     try:
@@ -52,15 +52,15 @@ async def place() -> AsyncIterator[Run]:
         await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
 
-async def says(service: Service, text: str) -> None:
+async def wait_for_output(service: Service, text: str) -> None:
     """Wait until a service has printed a text."""
     await eventually(lambda: text in service.log(), within=60)
 
 
-async def refusal(service: Service) -> tuple[int, str]:
-    """Start what cannot start; return its exit code and all that it said."""
+async def run_to_end(service: Service) -> tuple[int, str]:
+    """Start a process that ends by itself; return its exit code and its output."""
     await service.start(wait=False)
     assert service.process is not None
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(TIMEOUT):
         code = await service.process.wait()
     return code, service.log()

@@ -1,4 +1,4 @@
-"""Real `picshare` processes under test: started, waited for, stopped or killed by their own process id."""
+"""Real `picshare` processes under test: start, wait, stop and kill, each by its own process id."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ import psutil
 
 from tests.support.eventually import eventually
 
-START_DEADLINE = 60.0  # seconds; two cores may be busy with a whole cluster starting
+START_DEADLINE = 60.0  # seconds; a whole cluster may start on two cores
 STOP_DEADLINE = 30.0
 
 
 class Service:
-    """One `picshare` process with a log file; `url` is where it answers, if it does."""
+    """One `picshare` process with a log file; `url` is its address if it has a port."""
 
     def __init__(
         self,
@@ -46,12 +46,12 @@ class Service:
 
     @property
     def pid(self) -> int:
-        """Return the process id of the process that runs now."""
+        """Return the process id of the current process."""
         assert self.process is not None
         return self.process.pid
 
     async def start(self, *, wait: bool = True) -> None:
-        """Start the process and, when it has a port, wait until it is ready."""
+        """Start the process and, if it has a port, wait until it is ready."""
         with self.log_file.open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
                 *self._command, stdout=log, stderr=log, env=self._environment, cwd=self._folder
@@ -60,7 +60,7 @@ class Service:
             await self.ready()
 
     async def ready(self, within: float = START_DEADLINE) -> None:
-        """Wait until `/readyz` answers 200; fail with the end of the log when the process ends or never does."""
+        """Wait until `/readyz` answers 200; fail with the end of the log if the process ends or is too slow."""
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session:
 
             async def answers() -> bool:
@@ -72,18 +72,18 @@ class Service:
                         assert response.status == 200, await response.text()
                 except (aiohttp.ClientError, TimeoutError) as error:
                     raise AssertionError(f"{self.name}: {error}; log: {self.log()[-3000:]}") from error
-                assert self._listens(), f"{self.name}: somebody else answers; log: {self.log()[-3000:]}"
+                assert self._listens(), f"{self.name}: another process answers; log: {self.log()[-3000:]}"
                 return True
 
             await eventually(answers, within=within)
 
     def _listens(self) -> bool:
-        """Tell whether it is this process that listens where it should answer."""
+        """Return whether it is this process that listens on the port."""
         connections = psutil.Process(self.pid).net_connections("tcp")
         return any(found.laddr.port == self._port for found in connections if found.status == "LISTEN")
 
     async def stop(self, *, within: float = STOP_DEADLINE) -> int:
-        """Stop it in good order with SIGTERM and return the exit code; kill it when it does not end."""
+        """Stop it gracefully with SIGTERM and return the exit code; kill it if it does not end in time."""
         return await self._end(signal.SIGTERM, within)
 
     async def kill(self) -> None:
@@ -91,7 +91,7 @@ class Service:
         await self._end(signal.SIGKILL, STOP_DEADLINE)
 
     def log(self) -> str:
-        """Return all it has logged."""
+        """Return everything that it has logged."""
         return self.log_file.read_text(errors="replace") if self.log_file.exists() else ""
 
     async def _end(self, how: signal.Signals, within: float) -> int:

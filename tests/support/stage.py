@@ -87,9 +87,9 @@ class Stage:
     async def told(self, person: User | None = None) -> list[Told]:
         """Return what live people, or one of them, were told since the last call."""
         messages = [
-            Told(user_id, heard.offset, msgpack.unpackb(heard.body))
-            for heard in await self._listener.heard()
-            for user_id in heard.people
+            Told(user_id, message.offset, msgpack.unpackb(message.body))
+            for message in await self._listener.received()
+            for user_id in message.user_ids
         ]
         return [message for message in messages if person is None or message.person == person.id]
 

@@ -1,4 +1,4 @@
-"""A TCP proxy on loopback that can cut its connections or swallow what they carry."""
+"""A TCP proxy on loopback that can cut, freeze or abandon its connections."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from yarl import URL
 
 
 class TcpProxy:
-    """Carry bytes between clients and one server (a port, or the path of a unix socket), until told otherwise.
+    """Forwards bytes between clients and one server: a port, or the path of a unix socket.
 
-    `window` is how many bytes the system holds of each connection, at either end; without it, as many as it likes.
+    `window` limits the socket buffers of each connection at either end, in bytes.
     """
 
     def __init__(self, target: int | str, *, window: int | None = None) -> None:
@@ -29,7 +29,7 @@ class TcpProxy:
     @classmethod
     @asynccontextmanager
     async def to(cls, target: int | str, *, window: int | None = None) -> AsyncIterator[TcpProxy]:
-        """Listen on a free port, stored in `port`, for the time of the block."""
+        """Listen on a free port, stored in `port`, until the end of the block."""
         proxy = cls(target, window=window)
         proxy._server = await asyncio.start_server(proxy._accept, "127.0.0.1", 0)
         proxy.port = proxy._server.sockets[0].getsockname()[1]
@@ -40,15 +40,15 @@ class TcpProxy:
             await proxy.cut()
 
     def address(self, url: str) -> str:
-        """Return a URL of the server as one that leads through here."""
+        """Return a URL of the server with the port of this proxy."""
         return str(URL(url).with_port(self.port))
 
-    def lead_to(self, target: int | str) -> None:
-        """Carry new connections to another server; those that stand stay."""
+    def redirect_to(self, target: int | str) -> None:
+        """Forward new connections to another server; open connections stay."""
         self._target = target
 
     async def cut(self) -> int:
-        """Reset every connection; new ones are taken. Return how many there were."""
+        """Reset every connection and return their number; new ones are accepted."""
         writers, pipes = list(self._writers), list(self._pipes)
         for writer in writers:
             writer.transport.abort()
@@ -58,21 +58,21 @@ class TcpProxy:
         return len(writers) // 2
 
     def freeze(self) -> None:
-        """Swallow no byte and pass none on: connections stand, and nobody answers."""
+        """Stop forwarding in both directions; connections stay open."""
         self._up.clear()
         self._down.clear()
 
-    def mute(self) -> None:
-        """Pass on nothing more that clients say; what they are told still arrives."""
+    def freeze_client_data(self) -> None:
+        """Stop forwarding from clients; the data for them still arrives."""
         self._up.clear()
 
     def thaw(self) -> None:
-        """Let the bytes flow again."""
+        """Forward again."""
         self._up.set()
         self._down.set()
 
-    def abandon(self) -> None:
-        """Let what stands carry nothing ever again, nor tell of its end; new connections work."""
+    def abandon_connections(self) -> None:
+        """Never forward on the open connections again, not even their end; new connections work."""
         self.freeze()
         self._up, self._down = asyncio.Event(), asyncio.Event()
         self.thaw()

@@ -90,7 +90,7 @@ async def test_connections_that_are_dead_and_not_told_so(behind_proxy: Behind, r
     """After an outage that no connection was told of, streams are made good once one command has waited in vain."""
     async with behind_proxy() as (server, proxy), BareClient.to(server.url) as client:
         await client.connect("7")
-        proxy.abandon()
+        proxy.abandon_connections()
         await server.publish(redis, [7], "feed", {"n": 1})
         assert await numbers(client, 1) == [1]
 

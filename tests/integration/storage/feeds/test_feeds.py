@@ -170,7 +170,7 @@ async def test_unfollow_overtakes_a_photo(feeds: Feeds, gallery: Gallery, redis:
     live = Listener(redis, b"process1")
     await live.listen(ann, cat)
     inserted = await feeds.insert(photo, followers, b"body")
-    assert [person for heard in await live.heard() for person in heard.people] == [cat]
+    assert [person for message in await live.received() for person in message.user_ids] == [cat]
     assert (inserted.feeds, inserted.online) == (1, 1)
     assert await ids_of(feeds, ann) == []
     assert await ids_of(feeds, cat) == [photo]

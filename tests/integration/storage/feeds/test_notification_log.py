@@ -33,9 +33,9 @@ async def test_owner_online_is_told(redis: Any) -> None:
     await live.listen(ANN)
     epoch, _ = await log.position(ANN)
     assert await log.push(ANN, 5, b"liked")
-    [heard] = await live.heard()
-    assert (heard.people, heard.body) == ([ANN], b"liked")
-    delta = await log.since(ANN, epoch, heard.offset)
+    [message] = await live.received()
+    assert (message.user_ids, message.body) == ([ANN], b"liked")
+    delta = await log.since(ANN, epoch, message.offset)
     assert delta is not None
     assert not delta.entries
     await live.close()

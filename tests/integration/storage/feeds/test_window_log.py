@@ -21,9 +21,9 @@ async def test_one_offset_for_all(log: WindowLog, live: Listener) -> None:
     inserted = await log.insert(7, [ANN, BOB, CAT], b"photo 7")
     assert (inserted.feeds, inserted.online, inserted.messages) == (3, 2, 1)
     offsets = {(await entries(log, person))[0].offset for person in (ANN, BOB, CAT)}
-    [heard] = await live.heard()
-    assert (heard.people, heard.body) == ([ANN, CAT], b"photo 7")
-    assert offsets == {heard.offset}
+    [message] = await live.received()
+    assert (message.user_ids, message.body) == ([ANN, CAT], b"photo 7")
+    assert offsets == {message.offset}
 
 
 async def test_every_process_and_group_is_told(log: WindowLog, redis: Any, live: Listener) -> None:
@@ -34,8 +34,8 @@ async def test_every_process_and_group_is_told(log: WindowLog, redis: Any, live:
     await start(log, ANN, DAN)
     inserted = await log.insert(7, [ANN, DAN], b"body")
     assert (inserted.feeds, inserted.online, inserted.messages) == (2, 2, 3)
-    assert sorted(heard.people for heard in await live.heard()) == [[ANN], [DAN]]
-    assert [heard.people for heard in await other.heard()] == [[ANN]]
+    assert sorted(message.user_ids for message in await live.received()) == [[ANN], [DAN]]
+    assert [message.user_ids for message in await other.received()] == [[ANN]]
     await other.close()
 
 
@@ -56,11 +56,11 @@ async def test_repeat_changes_and_tells_nothing(log: WindowLog, live: Listener) 
     for photo in (3, 5, 9):
         await log.insert(photo, [ANN], b"body")
     before = await entries(log, ANN)
-    await live.heard()
+    await live.received()
     for photo in (9, 5, 3):
         assert (await log.insert(photo, [ANN], b"body")).feeds == 0
     assert await entries(log, ANN) == before
-    assert await live.heard() == []
+    assert await live.received() == []
 
 
 async def test_what_a_merge_was_quicker_with_is_still_told(log: WindowLog, live: Listener) -> None:
@@ -70,8 +70,8 @@ async def test_what_a_merge_was_quicker_with_is_still_told(log: WindowLog, live:
     await log.merge(ANN, [4])
     for _ in range(2):
         await log.insert(4, [ANN], b"photo 4")
-    [heard] = await live.heard()
-    assert [(entry.id, entry.offset) for entry in await entries(log, ANN)] == [(3, 0), (4, heard.offset), (5, 0)]
+    [message] = await live.received()
+    assert [(entry.id, entry.offset) for entry in await entries(log, ANN)] == [(3, 0), (4, message.offset), (5, 0)]
 
 
 async def test_no_log_is_born_by_an_insertion(log: WindowLog, redis: Any, live: Listener) -> None:
@@ -80,7 +80,7 @@ async def test_no_log_is_born_by_an_insertion(log: WindowLog, redis: Any, live: 
     inserted = await log.insert(7, [ANN, BOB], b"body")
     assert (inserted.feeds, inserted.online) == (0, 1)
     assert await redis.exists(log.key(ANN), log.key(BOB)) == 0
-    assert [heard.people for heard in await live.heard()] == [[ANN]]
+    assert [message.user_ids for message in await live.received()] == [[ANN]]
 
 
 async def test_ids_stand_in_order(log: WindowLog) -> None:
@@ -132,7 +132,7 @@ async def test_older_than_the_window_stays_out(log: WindowLog, live: Listener) -
     assert before is not None
     assert (await log.insert(50, [ANN], b"body")).online == 1
     assert await ids_of(log, ANN) == [*range(100, 120), 200]
-    _, late = await live.heard()
+    _, late = await live.received()
     assert await since(log, ANN, before.epoch, before.top) is None
     assert await since(log, ANN, before.epoch, late.offset) == []
 
@@ -156,9 +156,9 @@ async def test_removal_is_recovered(log: WindowLog, live: Listener) -> None:
     assert await ids_of(log, ANN) == [8]
     came = await since(log, ANN, head.epoch, head.top)
     assert came is not None
-    *_, heard = await live.heard()
-    assert came == [Entry(offset=heard.offset, id=7, removed=True)]
-    assert heard.body == b"gone"
+    *_, message = await live.received()
+    assert came == [Entry(offset=message.offset, id=7, removed=True)]
+    assert message.body == b"gone"
 
 
 async def test_removed_photo_never_returns(log: WindowLog, live: Listener) -> None:
@@ -168,12 +168,12 @@ async def test_removed_photo_never_returns(log: WindowLog, live: Listener) -> No
     await log.insert(7, [ANN], b"body")
     await log.remove(7, [ANN], b"body")
     await log.remove(8, [ANN], b"body")
-    await live.heard()
+    await live.received()
     for photo in (7, 8):
         assert (await log.insert(photo, [ANN], b"body")).feeds == 0
         assert (await log.remove(photo, [ANN], b"body")).feeds == 0
     assert await ids_of(log, ANN) == []
-    assert await live.heard() == []
+    assert await live.received() == []
 
 
 async def test_removal_below_the_window(log: WindowLog, live: Listener) -> None:
@@ -183,9 +183,9 @@ async def test_removal_below_the_window(log: WindowLog, live: Listener) -> None:
     head = await log.head(ANN)
     assert head is not None
     await log.remove(50, [ANN], b"body")
-    [heard] = await live.heard()
+    [message] = await live.received()
     assert await since(log, ANN, head.epoch, head.top) is None
-    assert await since(log, ANN, head.epoch, heard.offset) == []
+    assert await since(log, ANN, head.epoch, message.offset) == []
     assert await ids_of(log, ANN) == list(range(100, 120))
 
 
@@ -196,7 +196,7 @@ async def test_renewal_tells_again(log: WindowLog, live: Listener) -> None:
     for _ in range(2):
         for item in (5, 6):
             await log.republish(item, [ANN], b"body")
-    heard = await live.heard()
+    heard = await live.received()
     assert len(heard) == 4
     came = await since(log, ANN, epoch, top)
     assert came == [Entry(offset=heard[2].offset, id=5), Entry(offset=heard[3].offset, id=6)]
@@ -224,4 +224,4 @@ async def test_dead_process_is_forgotten(log: WindowLog, redis: Any, live: Liste
     await start(log, ANN, BOB)
     await log.insert(7, [ANN, BOB], b"body")
     assert await redis.hgetall(b"online:{0}") == {BOB.to_bytes(8, "big"): b"process1"}
-    assert [heard.people for heard in await live.heard()] == [[BOB]]
+    assert [message.user_ids for message in await live.received()] == [[BOB]]

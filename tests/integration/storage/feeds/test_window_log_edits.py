@@ -30,7 +30,7 @@ async def test_merge_is_contiguous_and_silent(log: WindowLog, live: Listener) ->
     head = await log.head(ANN)
     assert head is not None
     assert await since(log, ANN, head.epoch, head.floor) == []
-    assert await live.heard() == []
+    assert await live.received() == []
 
 
 async def test_merge_beyond_the_window(log: WindowLog) -> None:

@@ -20,7 +20,7 @@ from tests.engines.private import free_port
 from tests.engines.redis_cluster import ClusterNode, RedisCluster
 from tests.support.commandstats import calls
 from tests.support.eventually import eventually
-from tests.support.redis_greeting import greet
+from tests.support.redis_handshake import answer_handshake
 
 pytestmark = pytest.mark.engines
 
@@ -204,7 +204,7 @@ async def test_late_answer() -> None:
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         port = writer.get_extra_info("sockname")[1]
-        await greet(reader, writer)
+        await answer_handshake(reader, writer)
         while data := await reader.read(1000):
             if b"SLOTS" in data:
                 writer.write(b"*1\r\n*3\r\n:0\r\n:16383\r\n*2\r\n$9\r\n127.0.0.1\r\n:%d\r\n" % master[0])

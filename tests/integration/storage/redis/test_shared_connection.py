@@ -18,7 +18,7 @@ from storage.redis.connection import RedisAddress
 from storage.redis.shared_connection import SharedConnection
 from tests.engines.private import RedisNode, free_port
 from tests.support.eventually import eventually
-from tests.support.redis_greeting import greet
+from tests.support.redis_handshake import answer_handshake
 
 pytestmark = pytest.mark.engines
 
@@ -30,7 +30,7 @@ async def server(answer: Callable[[bytes], bytes | None]) -> AsyncIterator[Share
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writers.append(writer)
-        await greet(reader, writer)
+        await answer_handshake(reader, writer)
         while data := await reader.read(65536):
             reply = answer(data)
             if reply == b"":
@@ -103,7 +103,7 @@ async def test_renewed_connection() -> None:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         silent = not waiting
         waiting.append(writer)
-        await greet(reader, writer)
+        await answer_handshake(reader, writer)
         while data := await reader.read(65536):
             heard.append(data)
             if not silent:

@@ -12,7 +12,7 @@ from storage.postgres.database import Database, Transaction
 from storage.stores import contents, photos
 from storage.stores.contents import Lease, Removal
 from tests.support.community import person, processing_photo
-from tests.support.locks import somebody_waits
+from tests.support.locks import wait_for_blocked_transaction
 from tests.support.originals import LEASES_AGE, REMOVALS_AGE
 
 pytestmark = pytest.mark.engines
@@ -154,7 +154,7 @@ async def test_a_removal_waits_for_a_photo_that_is_being_created(database: Datab
     async with database.transaction() as tx:
         await contents.complete(tx, lease)
         removing = asyncio.create_task(_begin(database))
-        await somebody_waits(database)
+        await wait_for_blocked_transaction(database)
         await create(tx)
     assert await removing is None
     assert await _state(database) == "stored"
@@ -166,5 +166,5 @@ async def test_a_lease_waits_for_a_removal_that_begins(database: Database) -> No
     async with database.transaction() as tx:
         assert await contents.begin_removal(tx, SHA256) is not None
         leasing = asyncio.create_task(_acquire(database))
-        await somebody_waits(database)
+        await wait_for_blocked_transaction(database)
     assert await leasing is None

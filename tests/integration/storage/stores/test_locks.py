@@ -11,7 +11,7 @@ from storage.models import Photo, PhotoCounters, User
 from storage.postgres.database import Database
 from storage.stores import likes, photos, relations, users
 from tests.support.community import block, follow, people, person, processing_photo, ready_photo
-from tests.support.locks import somebody_waits
+from tests.support.locks import wait_for_blocked_transaction
 
 pytestmark = pytest.mark.engines
 
@@ -22,7 +22,7 @@ async def test_block_while_a_follow_is_under_way(database: Database) -> None:
     async with database.transaction() as tx:
         await relations.follow(tx, ben.id, ann.id)
         blocking = asyncio.create_task(block(database, ann, ben))
-        await somebody_waits(database)
+        await wait_for_blocked_transaction(database)
     await blocking
     assert await relations.followers(database, ann.id, before=None, limit=9) == []
     assert (await users.get(database, ann.id)).followers == 0
@@ -34,7 +34,7 @@ async def test_follow_while_a_block_is_under_way(database: Database) -> None:
     async with database.transaction() as tx:
         await relations.block(tx, ann.id, ben.id)
         following = asyncio.create_task(follow(database, ben, ann))
-        await somebody_waits(database)
+        await wait_for_blocked_transaction(database)
     with pytest.raises(NotFoundError):
         await following
 
@@ -51,7 +51,7 @@ async def test_likes_that_meet_have_versions_of_their_own(database: Database) ->
     async with database.transaction() as tx:
         first = await likes.add(tx, photo_id=photo.id, user_id=ben.id)
         second = asyncio.create_task(like(cat))
-        await somebody_waits(database)
+        await wait_for_blocked_transaction(database)
     assert (await second).version == first.version + 1
     assert [version for version, _ in await likes.page(database, photo.id, before=None, limit=9)] == [
         first.version + 1,
@@ -71,7 +71,7 @@ async def test_photo_becomes_ready_while_its_author_leaves(database: Database) -
     async with database.transaction() as tx:
         await tx.execute("SELECT FROM users WHERE id = $1 FOR NO KEY UPDATE", ann.id)
         finishing = asyncio.create_task(finish(photo))
-        await somebody_waits(database)
+        await wait_for_blocked_transaction(database)
         await users.remove(tx, ann.id)
     assert not await finishing
 

@@ -17,7 +17,7 @@ from storage.postgres.database import Database
 from storage.stores import photos
 from tests.support.community import exif_of, person, topics
 from tests.support.originals import post
-from tests.support.pictures import photograph, talkative_jpeg
+from tests.support.pictures import jpeg_with_metadata, photograph
 from workers.errors import Retry
 from workers.images.pool import Decoder
 from workers.jobs.media import MediaHandlers
@@ -85,7 +85,7 @@ async def studio(database: Database, tmp_path: Path, decoder: Decoder) -> Studio
 
 async def test_becomes_ready(studio: Studio) -> None:
     """An upload becomes a ready photo with its upright size, a placeholder, both variants, and EXIF for its owner."""
-    photo = await studio.upload(talkative_jpeg(6))
+    photo = await studio.upload(jpeg_with_metadata(6))
     ready = await studio.process(photo)
     assert ready is not None
     assert (ready.state, ready.width, ready.height) == (PhotoState.READY, 40, 60)

@@ -18,10 +18,10 @@ from tests.support.pictures import (
     encoded,
     exif_with_gps,
     halves,
+    jpeg_with_metadata,
     photograph,
     png_of,
     srgb_profile,
-    talkative_jpeg,
 )
 from workers.images.decode import Decoded, ImageRejectedError, decode, fitting
 
@@ -127,7 +127,7 @@ def test_orientation(made: Maker, orientation: int) -> None:
 
 def test_nothing_is_told(made: Maker) -> None:
     """No variant carries EXIF, GPS, XMP, a comment or foreign bytes; the colour profile stays."""
-    decoded = made(talkative_jpeg())
+    decoded = made(jpeg_with_metadata())
     for name, data in decoded.variants.items():
         image = variant(decoded, name)
         assert len(image.getexif()) == 0
@@ -153,7 +153,7 @@ def test_png_text_is_not_told(made: Maker) -> None:
 
 def test_owner_reads_exif(made: Maker) -> None:
     """The owner is told camera, moment and place, as JSON that PostgreSQL takes."""
-    exif = made(talkative_jpeg(6)).exif
+    exif = made(jpeg_with_metadata(6)).exif
     assert exif["Make"] == "PicShare Optics"
     assert exif["Model"] == "One"
     assert exif["DateTimeOriginal"] == "2026:11:20 10:00:00"
@@ -279,7 +279,11 @@ def test_missing_file(tmp_path: Path) -> None:
 def test_damage_never_surprises(made: Maker) -> None:
     """However a file is damaged, it becomes a photo or is refused, and nothing else is raised."""
     rng = random.Random(7)
-    sources = (talkative_jpeg(3), encoded(halves(mode="P"), "PNG"), encoded(halves(mode="CMYK"), exif=exif_with_gps()))
+    sources = (
+        jpeg_with_metadata(3),
+        encoded(halves(mode="P"), "PNG"),
+        encoded(halves(mode="CMYK"), exif=exif_with_gps()),
+    )
     outcomes = {"shown": 0, "refused": 0}
     for _ in range(150):
         data = bytearray(rng.choice(sources))

@@ -1,4 +1,4 @@
-"""A proxy before a real service that passes everything on, and loses, repeats or swaps what a test tells it to."""
+"""A proxy in front of a real service that can drop, repeat or reorder the frames of live connections."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from contextlib import asynccontextmanager
 import aiohttp
 from aiohttp import web
 
-Meddle = Callable[[str], list[str]]  # a frame of the service → the frames that the client gets
+Tamper = Callable[[str], list[str]]  # maps a frame of the service to the frames for the client
 _HOP = {"connection", "content-length", "host", "keep-alive", "transfer-encoding", "upgrade"}
 
 
-class MeddlingProxy:
-    """Carry requests and live connections to `target`; the first connections' frames go through a meddle each."""
+class TamperingProxy:
+    """Forwards requests and live connections to `target`; each of `tampers` changes the frames of one connection."""
 
-    def __init__(self, target: str, *meddles: Meddle) -> None:
+    def __init__(self, target: str, *tampers: Tamper) -> None:
         self._target = target
-        self._meddles = list(meddles)
+        self._tampers = list(tampers)
         self._http: aiohttp.ClientSession | None = None
         self.url = ""
 
     @asynccontextmanager
-    async def serving(self) -> AsyncIterator[MeddlingProxy]:
-        """Serve on a free port for the time of the block."""
+    async def serving(self) -> AsyncIterator[TamperingProxy]:
+        """Listen on a free port until the end of the block."""
         app = web.Application(client_max_size=20_000_000)
         app.router.add_get("/connection/websocket", self._live)
         app.router.add_route("*", "/{path:.*}", self._request)
@@ -44,25 +44,25 @@ class MeddlingProxy:
         headers = {name: value for name, value in request.headers.items() if name.lower() not in _HOP}
         async with self._http.request(
             request.method, self._target + request.path_qs, headers=headers, data=await request.read()
-        ) as answer:
-            kept = {name: value for name, value in answer.headers.items() if name.lower() not in _HOP}
-            return web.Response(status=answer.status, headers=kept, body=await answer.read())
+        ) as response:
+            passed_on = {name: value for name, value in response.headers.items() if name.lower() not in _HOP}
+            return web.Response(status=response.status, headers=passed_on, body=await response.read())
 
     async def _live(self, request: web.Request) -> web.StreamResponse:
         assert self._http is not None
-        meddle: Meddle = self._meddles.pop(0) if self._meddles else lambda frame: [frame]
+        tamper: Tamper = self._tampers.pop(0) if self._tampers else lambda frame: [frame]
         near = web.WebSocketResponse()
         await near.prepare(request)
         async with self._http.ws_connect(self._target + request.path) as far:
 
-            async def there() -> None:
+            async def forward() -> None:
                 async for message in near:
                     await far.send_str(message.data)
                 await far.close()
 
-            outward = asyncio.create_task(there())
+            outward = asyncio.create_task(forward())
             async for message in far:
-                for frame in meddle(message.data):
+                for frame in tamper(message.data):
                     await near.send_str(frame)
             await near.close(code=far.close_code or 1000)
             outward.cancel()

@@ -1,4 +1,4 @@
-"""What a made-up Redis server has to answer before anything else."""
+"""The handshake of a fake Redis server."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from storage.redis.stale_data import QUESTIONS
 _LENGTH = sum(map(len, QUESTIONS))
 
 
-async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def answer_handshake(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Answer a new connection's questions as a server does whose data are of its present run."""
     await reader.readexactly(_LENGTH)
     writer.write(b":0\r\n" * len(QUESTIONS))
