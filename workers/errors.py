@@ -1,24 +1,24 @@
-"""What a handler raises decides what becomes of its message.
+"""Errors of the workers. What a handler raises decides what happens to its message.
 
     WorkerError
     ├── Retry(after)        redelivered after so many seconds (None: the usual backoff)
-    ├── Discard(reason)     acknowledged and logged: nothing will ever make it right
-    └── BrokerError         the broker itself does not answer
-        └── UnroutableError no queue wants a message that was to be published
+    ├── Discard(reason)     acknowledged and logged: no retry would help
+    └── BrokerError         the broker itself is unavailable
+        └── UnroutableError no queue is bound to the topic of a published message
 
-Anything else is retried with backoff. The last delivery that the limit allows ends among the dead letters,
-also when it asks for a `Retry`; nothing is dropped.
+Any other exception is retried with backoff. If the last delivery that the limit allows fails too, even with `Retry`,
+the message becomes a dead letter. No message is dropped.
 """
 
 from __future__ import annotations
 
 
 class WorkerError(Exception):
-    """Stand for anything that `workers` could not do."""
+    """Base class of the errors of `workers`."""
 
 
 class Retry(WorkerError):  # noqa: N818 - an instruction to the worker, not a failure
-    """Ask for another delivery `after` seconds, or after the usual backoff when None."""
+    """Redeliver the message `after` seconds, or after the usual backoff if None."""
 
     def __init__(self, reason: str, *, after: float | None = None) -> None:
         super().__init__(reason)
@@ -26,12 +26,12 @@ class Retry(WorkerError):  # noqa: N818 - an instruction to the worker, not a fa
 
 
 class Discard(WorkerError):  # noqa: N818 - an instruction to the worker, not a failure
-    """Ask that the message be forgotten, and say why."""
+    """Acknowledge the message without handling it; the text is the reason for the log."""
 
 
 class BrokerError(WorkerError):
-    """Say that the broker does not answer or refused a message; the cause is chained."""
+    """The broker is unavailable or has refused a message; the cause is chained."""
 
 
 class UnroutableError(BrokerError):
-    """Say that the broker handed a message back because no queue wants it."""
+    """The broker has returned a message because no queue is bound to its topic."""

@@ -1,4 +1,4 @@
-"""A worker: events of one queue to their handlers, with one log event and one measurement for each job."""
+"""A worker: passes the events of one queue to their handlers, with one log event and one measurement for each job."""
 
 from __future__ import annotations
 
@@ -16,48 +16,44 @@ from storage import events
 from storage.errors import UnavailableError
 from storage.events import BadEventError, Event
 from workers.broker.backoff import reconnect_pause
-from workers.broker.outcomes import Outcome, judge
+from workers.broker.outcomes import JobStatus, decide
 from workers.broker.port import Broker, Message, Policy
 
 log = structlog.get_logger(__name__)
 
 EventHandler = Callable[[Event], Awaitable[None]]
-_DOUBLINGS = 5  # of the pause before another try: 1.6 seconds at most, since an attempt itself may take a timeout
-PATIENCE = 300.0  # seconds; well below the half hour after which RabbitMQ takes a message away from its consumer
+_MAX_DOUBLINGS = 5  # of the pause between attempts: 1.6 seconds at most, since an attempt itself may run into a timeout
+OUTAGE_TIMEOUT = 300.0  # seconds; well below the half hour after which RabbitMQ takes a message from its consumer
 
 _LOG_EVENTS = {
-    Outcome.DONE: (logging.INFO, "job_done"),
-    Outcome.RETRIED: (logging.WARNING, "job_retried"),
-    Outcome.DISCARDED: (logging.WARNING, "job_discarded"),
-    Outcome.DEAD: (logging.ERROR, "job_dead"),
+    JobStatus.DONE: (logging.INFO, "job_done"),
+    JobStatus.RETRIED: (logging.WARNING, "job_retried"),
+    JobStatus.DISCARDED: (logging.WARNING, "job_discarded"),
+    JobStatus.DEAD: (logging.ERROR, "job_dead"),
 }
 
 
 class JobMetrics(Protocol):
-    """Count jobs; `outcome` is "done", "retried", "discarded" or "dead"."""
+    """Counts jobs; `outcome` is "done", "retried", "discarded" or "dead"."""
 
     def job(self, *, queue: str, outcome: str, seconds: float) -> None:
-        """Record one delivery and how long its handler took."""
+        """Record one delivery and the duration of its handler."""
         ...
 
 
 class NoMetrics:
-    """Record nothing."""
+    """Records nothing."""
 
     def job(self, *, queue: str, outcome: str, seconds: float) -> None:
         """Do nothing."""
 
 
 class Worker:
-    """Work one queue with a handler for each topic.
+    """Consumer of one queue, with a handler for each topic.
 
-    The type of what a handler raises decides (see `workers.errors`). A body that cannot be read, or a
-    topic without a handler, counts as a failure like any other: a newer worker may yet take it, and in
-    the end it stands among the dead letters. The request id that came with the event is bound to the
-    log context while its handler runs, so that events emitted there carry it on.
-
-    An engine that does not answer is not the job's failure: the job waits here for up to `patience` seconds
-    and goes on as soon as the engine is back. The others behind it could do nothing either.
+    The type of the exception that a handler raises decides the outcome (see `workers.errors`). A body that cannot be
+    decoded and a topic without a handler count as failures like any other: a newer worker may handle the message, and
+    otherwise it ends as a dead letter.
     """
 
     def __init__(
@@ -68,22 +64,23 @@ class Worker:
         policy: Policy,
         metrics: JobMetrics | None = None,
         *,
-        patience: float = PATIENCE,
+        outage_timeout: float = OUTAGE_TIMEOUT,
     ) -> None:
         self._broker = broker
         self._queue = queue
         self._handlers = handlers
         self._policy = policy
         self._metrics = metrics or NoMetrics()
-        self._patience = patience
+        self._outage_timeout = outage_timeout  # seconds
 
     async def run(self) -> None:
-        """Work until cancelled."""
+        """Consume until cancelled."""
         await self._broker.consume(self._queue, self.handle, self._policy)
 
     async def handle(self, message: Message) -> None:
-        """Hand one message to its handler; raise what the handler raised, once it is logged and counted."""
+        """Pass one message to its handler; re-raise the handler's exception once it is logged and counted."""
         started = time.perf_counter()
+        # Events that the handler emits take their request id from this context, so one id follows a whole request.
         context = {name: message.headers[name] for name in ("request_id",) if name in message.headers}
         with structlog.contextvars.bound_contextvars(**context):
             try:
@@ -98,17 +95,19 @@ class Worker:
         handler = self._handlers.get(message.topic)
         if handler is None:
             raise BadEventError(f"the worker of {self._queue} has no handler for {message.topic}")
-        await self._patiently(handler, event, message)
+        await self._retry_while_unavailable(handler, event, message)
 
-    async def _patiently(self, handler: EventHandler, event: Event, message: Message) -> None:
-        """Hand an event to its handler, again and again while an engine is away."""
-        begun = time.monotonic()
+    async def _retry_while_unavailable(self, handler: EventHandler, event: Event, message: Message) -> None:
+        """Run a handler; while an engine is unavailable repeat it, until `outage_timeout` is over."""
+        # An outage is not the job's failure and costs it no attempt. The message keeps its slot meanwhile: the
+        # messages behind it need the same engines.
+        started = time.monotonic()
         for failures in itertools.count(1):
             try:
                 await handler(event)
             except (UnavailableError, LiveUnavailableError) as error:
-                pause = reconnect_pause(min(failures, _DOUBLINGS))
-                if time.monotonic() + pause - begun > self._patience:
+                pause = reconnect_pause(min(failures, _MAX_DOUBLINGS))
+                if time.monotonic() + pause - started > self._outage_timeout:
                     raise
                 if failures == 1:
                     log.warning("job_waits", queue=self._queue, event_id=message.event_id, error=str(error))
@@ -118,8 +117,9 @@ class Worker:
 
     def _record(self, message: Message, error: Exception | None, started: float) -> None:
         seconds = time.perf_counter() - started
-        verdict = judge(error, message.attempt, self._policy)
-        self._metrics.job(queue=self._queue, outcome=verdict.outcome, seconds=seconds)
+        # The broker decides again, from the same exception; only the log and the metrics use this result.
+        outcome = decide(error, message.attempt, self._policy)
+        self._metrics.job(queue=self._queue, outcome=outcome.status, seconds=seconds)
         fields = {
             "queue": self._queue,
             "topic": message.topic,
@@ -129,6 +129,6 @@ class Worker:
             "duration_ms": round(seconds * 1000, 1),
         }
         if error is not None:
-            fields["error"] = verdict.error
-        level, name = _LOG_EVENTS[verdict.outcome]
+            fields["error"] = outcome.error
+        level, name = _LOG_EVENTS[outcome.status]
         log.log(level, name, **fields)

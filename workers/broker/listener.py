@@ -1,4 +1,4 @@
-"""Know at once that outbox rows wait: LISTEN for the writers' hint, and look anyway once a second."""
+"""Notice new outbox rows: LISTEN for the writers' notifications, and poll once a second in case one is lost."""
 
 from __future__ import annotations
 
@@ -14,40 +14,45 @@ from storage.postgres.database import Database, driver_errors
 from storage.postgres.outbox import CHANNEL
 from workers.broker.backoff import reconnect_pause
 
-LOOK_ANYWAY = 1.0  # seconds; bounds how late a row is found whose hint was lost
-PING_EVERY = 5.0  # seconds; a connection that swallows packets is noticed by this
+POLL_INTERVAL = 1.0  # seconds; the longest time that a row waits whose notification was lost
+PING_INTERVAL = 5.0  # seconds; a connection that swallows packets is noticed by this
 
 log = structlog.get_logger(__name__)
 
 
 class OutboxListener:
-    """Ring when rows of one of `queues` may wait. One waiter; a ring that nobody awaits yet is kept."""
+    """Listener for rows of some queues, for one waiting task.
+
+    It says that there may be rows, not which: after each wake-up the waiter takes rows until it finds none.
+    """
 
     def __init__(self, db: Database, queues: Collection[str]) -> None:
         self._db = db
         self._queues = frozenset(queues)
-        self._rung = asyncio.Event()
+        # An event and not a condition: a notification that comes while the waiter is busy must not be lost.
+        self._notified = asyncio.Event()
 
-    def ring(self) -> None:
-        """Wake the waiter."""
-        self._rung.set()
+    def notify(self) -> None:
+        """Wake the waiter, now or at its next `wait`."""
+        self._notified.set()
 
-    def ring_in(self, delay: float) -> None:
-        """Wake the waiter after `delay` seconds, when a row becomes due."""
-        asyncio.get_running_loop().call_later(delay, self._rung.set)
+    def notify_after(self, delay: float) -> None:
+        """Wake the waiter after `delay` seconds, when a postponed row becomes due."""
+        asyncio.get_running_loop().call_later(delay, self._notified.set)
 
-    async def wait(self, within: float = LOOK_ANYWAY) -> bool:
-        """Wait for a ring, at most `within` seconds; return whether there was one."""
+    async def wait(self, timeout: float = POLL_INTERVAL) -> bool:
+        """Wait for a notification, at most `timeout` seconds; return whether there was one."""
         try:
-            async with asyncio.timeout(within):
-                await self._rung.wait()
+            async with asyncio.timeout(timeout):
+                await self._notified.wait()
         except TimeoutError:
             return False
-        self._rung.clear()
+        # Cleared before the waiter looks for rows: a notification during the look causes another look.
+        self._notified.clear()
         return True
 
     async def run(self) -> None:
-        """Listen until cancelled; a lost connection is made anew."""
+        """Listen until cancelled; reconnect when the connection is lost."""
         failures = 0
         while True:
             try:
@@ -68,22 +73,22 @@ class OutboxListener:
         connection.add_termination_listener(ended)
         try:
             with driver_errors():
-                await connection.add_listener(CHANNEL, self._heard)
-            self.ring()  # for whatever was written while nobody listened
+                await connection.add_listener(CHANNEL, self._received)
+            self.notify()  # rows may have been written before LISTEN
             while not lost.is_set():
                 try:
-                    async with asyncio.timeout(PING_EVERY):
+                    async with asyncio.timeout(PING_INTERVAL):
                         await lost.wait()
                 except TimeoutError:
                     with driver_errors():
                         await connection.fetchval("SELECT 1")
         finally:
-            # On a broken connection there is nothing to take back, and what broke it is already on its way up.
+            # A broken connection has no listeners to remove, and the error that broke it is already being raised.
             with suppress(UnavailableError), driver_errors():
                 connection.remove_termination_listener(ended)
-                await connection.remove_listener(CHANNEL, self._heard)
+                await connection.remove_listener(CHANNEL, self._received)
         raise UnavailableError("database", "the listening connection was closed")
 
-    def _heard(self, _connection: Any, _pid: int, _channel: str, queue: object) -> None:
+    def _received(self, _connection: Any, _pid: int, _channel: str, queue: object) -> None:
         if queue in self._queues:
-            self._rung.set()
+            self._notified.set()

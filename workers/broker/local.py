@@ -14,7 +14,7 @@ from storage.postgres.database import Database
 from workers.broker.backoff import reconnect_pause
 from workers.broker.claims import ClaimConnection, message_of
 from workers.broker.listener import OutboxListener
-from workers.broker.outcomes import Outcome, work
+from workers.broker.outcomes import JobStatus, run_handler
 from workers.broker.port import DeadLetter, Handler, Message, Policy
 from workers.broker.routing import QUEUES
 from workers.errors import BrokerError
@@ -23,21 +23,21 @@ log = structlog.get_logger(__name__)
 
 
 class LocalBroker:
-    """Work the outbox table of one database; see `workers.broker.port.Broker`.
+    """Broker on the outbox table of one database; see `workers.broker.port.Broker`.
 
-    `db` must be a `Database` of its own, with a connection for each message at work and one more for
-    each queue: a claim holds its connection while the handler, which has other connections, runs.
+    `db` must be a `Database` of its own, with one connection for each message in progress and two more for each queue:
+    a claim holds its connection while the handler runs, and the handler's own connections come from another pool.
     """
 
     def __init__(self, db: Database) -> None:
         self._db = db
 
     async def consume(self, queue: str, handler: Handler, policy: Policy) -> None:
-        """Work a queue until cancelled; wait out any time that PostgreSQL is away."""
+        """Consume a queue until cancelled; wait while PostgreSQL is unavailable."""
         await _Consumer(self._db, queue, handler, policy).run()
 
     async def dead_letters(self, queue: str | None = None, *, limit: int = 100) -> Sequence[DeadLetter]:
-        """List what was given up on, oldest first."""
+        """Return the dead letters of one queue, or of all, oldest first."""
         with _broker_errors():
             rows = await outbox.dead_letters(self._db, queue, limit=limit)
         return [
@@ -51,114 +51,119 @@ class LocalBroker:
             for row in rows
         ]
 
-    async def replay(self, letter_id: str) -> bool:
-        """Move a dead letter back to its queue as a first attempt; False if there is none such."""
-        row_id = _row_id(letter_id)
+    async def replay(self, dead_letter_id: str) -> bool:
+        """Move a dead letter back to its queue as a first attempt; return False if it does not exist."""
+        row_id = _row_id(dead_letter_id)
         with _broker_errors():
             return row_id is not None and await outbox.replay(self._db, row_id)
 
-    async def delete(self, letter_id: str) -> bool:
-        """Forget a dead letter for good; False if there is none such."""
-        row_id = _row_id(letter_id)
+    async def delete(self, dead_letter_id: str) -> bool:
+        """Delete a dead letter; return False if it does not exist."""
+        row_id = _row_id(dead_letter_id)
         with _broker_errors():
             return row_id is not None and await outbox.delete(self._db, row_id)
 
     async def depths(self) -> Mapping[str, int]:
-        """Return how many rows each queue holds, those at work and those put off included."""
+        """Return the number of rows of each queue, those in progress and those postponed included."""
         with _broker_errors():
             found = await outbox.depths(self._db)
         return {name: 0 for queue in QUEUES for name in (queue, f"{queue}.dead")} | found
 
     async def close(self) -> None:
-        """Do nothing: the database belongs to whoever opened it."""
+        """Do nothing: the database belongs to the caller."""
 
 
 class _Consumer:
-    """Work one queue: one task claims, and a task for each message works it on the claim's connection."""
+    """Consumer of one queue: one task claims, and a task for each message handles it on the claim's connection."""
 
     def __init__(self, db: Database, queue: str, handler: Handler, policy: Policy) -> None:
         self._db = db
         self._queue = queue
         self._handler = handler
         self._policy = policy
-        self._bell = OutboxListener(db, [queue])
+        self._listener = OutboxListener(db, [queue])
         self._slots = asyncio.Semaphore(policy.concurrency)
         self._idle: list[ClaimConnection] = []
         self._failures = 0
 
     async def run(self) -> None:
         try:
+            # On cancellation the group cancels the handlers; their rows are released uncounted with the connections.
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._bell.run())
+                tasks.create_task(self._listener.run())
                 while True:
+                    # The slot comes before the claim: a row must not be locked that no handler can take yet.
                     await self._slots.acquire()
                     claimed = await self._claim()
                     if claimed is not None:
-                        tasks.create_task(self._work(*claimed))
+                        tasks.create_task(self._handle(*claimed))
                         continue
                     self._slots.release()
-                    if not await self._bell.wait():
-                        await self._thin_out()
+                    if not await self._listener.wait():
+                        await self._close_surplus()
         finally:
-            for lane in self._idle:
-                await self._give_back(lane)
+            for connection in self._idle:
+                await self._close(connection)
 
     async def _claim(self) -> tuple[ClaimConnection, Message] | None:
-        lane: ClaimConnection | None = None
+        connection: ClaimConnection | None = None
         try:
-            lane = self._idle.pop() if self._idle else await ClaimConnection.open(self._db)
-            message = await lane.claim(self._queue)
+            connection = self._idle.pop() if self._idle else await ClaimConnection.open(self._db)
+            message = await connection.claim(self._queue)
         except UnavailableError as error:
-            await self._outage(lane, error)
+            await self._wait_out(connection, error)
             return None
         except BaseException:
-            if lane is not None:
-                await self._give_back(lane)
+            if connection is not None:
+                await self._close(connection)
             raise
         self._failures = 0
         if message is None:
-            self._idle.append(lane)
+            self._idle.append(connection)
             return None
-        return lane, message
+        return connection, message
 
-    async def _outage(self, lane: ClaimConnection | None, error: Exception) -> None:
+    async def _wait_out(self, connection: ClaimConnection | None, error: Exception) -> None:
+        """Pause after a failed claim."""
         self._failures += 1
-        # The other lanes have most likely lost their connections too.
-        lanes, self._idle = [*self._idle, *([lane] if lane else [])], []
-        for each in lanes:
-            await self._give_back(each)
-        self._bell.ring()
+        # The idle connections are most likely lost too, and would each cost another failure and pause.
+        connections, self._idle = [*self._idle, *([connection] if connection else [])], []
+        for each in connections:
+            await self._close(each)
+        # The failed look may have used up a notification.
+        self._listener.notify()
         log.warning("outbox_claim_failed", queue=self._queue, failures=self._failures, error=str(error))
         await asyncio.sleep(reconnect_pause(self._failures))
 
-    async def _work(self, lane: ClaimConnection, message: Message) -> None:
+    async def _handle(self, connection: ClaimConnection, message: Message) -> None:
         healthy = False
         try:
-            verdict = await work(self._handler, message, self._policy)
-            await lane.settle(verdict)
+            outcome = await run_handler(self._handler, message, self._policy)
+            await connection.finish(outcome)
             healthy = True
-            if verdict.outcome is Outcome.RETRIED:
-                self._bell.ring_in(verdict.delay)
+            if outcome.status is JobStatus.RETRIED:
+                # No writer notifies when a postponed row becomes due.
+                self._listener.notify_after(outcome.delay)
         except UnavailableError as error:
-            # The claim went with its connection: the row is free, and will be delivered again.
-            log.warning("job_unsettled", queue=self._queue, event_id=message.event_id, error=str(error))
+            # The claim ended with its connection, so the row is free and will be delivered again.
+            log.warning("job_not_finished", queue=self._queue, event_id=message.event_id, error=str(error))
         finally:
             if healthy:
-                self._idle.append(lane)
+                self._idle.append(connection)
             else:
-                await self._give_back(lane)
+                await self._close(connection)
             self._slots.release()
 
-    async def _thin_out(self) -> None:
-        """Keep one connection warm after a quiet second, and give the others back."""
+    async def _close_surplus(self) -> None:
+        """Close all idle connections but one, after a second without messages."""
         while len(self._idle) > 1:
-            await self._give_back(self._idle.pop())
+            await self._close(self._idle.pop())
 
-    async def _give_back(self, lane: ClaimConnection) -> None:
+    async def _close(self, connection: ClaimConnection) -> None:
         try:
-            await lane.close()
+            await connection.close()
         except UnavailableError as error:
-            log.info("outbox_lane_lost", queue=self._queue, error=str(error))
+            log.info("outbox_connection_lost", queue=self._queue, error=str(error))
 
 
 @contextmanager
@@ -171,6 +176,7 @@ def _broker_errors() -> Iterator[None]:
 
 def _row_id(dead_letter_id: str) -> int | None:
     """Return the id of a row of `dead_letters`, or None for a text that no row can have."""
+    # isdigit() alone is true for digits of every script, and PostgreSQL refuses what exceeds a bigint.
     if not (dead_letter_id.isascii() and dead_letter_id.isdigit()):
         return None
     row_id = int(dead_letter_id)

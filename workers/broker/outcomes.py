@@ -1,4 +1,4 @@
-"""What becomes of a message once its handler is done: the one decision that both brokers and the log follow."""
+"""The outcome of a delivery: the one decision that both brokers, the log and the metrics follow."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from workers.broker.backoff import delay_after
 from workers.broker.port import Handler, Message, Policy
 from workers.errors import Discard, Retry
 
-ERROR_LENGTH = 2_000  # characters of an error's text that are kept beside a message
+ERROR_LENGTH = 2_000  # characters of an error's text that are stored with a message
 
 
-class Outcome(StrEnum):
-    """How a delivery ended."""
+class JobStatus(StrEnum):
+    """The end of a delivery, as metrics label it."""
 
     DONE = "done"
     RETRIED = "retried"
@@ -23,49 +23,51 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Verdict:
-    """The outcome of one delivery; `delay` (seconds) is for retries, `error` is empty when all went well."""
+class Outcome:
+    """The outcome of one delivery; `delay` (seconds) is that of a retry, `error` is empty after a success."""
 
-    outcome: Outcome
+    status: JobStatus
     delay: float = 0.0
     error: str = ""
 
 
-def judge(error: BaseException | None, attempt: int, policy: Policy) -> Verdict:
-    """Decide by the error's type; the delivery numbered `policy.delivery_limit` is the last, whatever it asks for."""
+def decide(error: BaseException | None, attempt: int, policy: Policy) -> Outcome:
+    """Return the outcome of a delivery that ended with `error`, or well; `attempt` counts from 1."""
     if error is None:
-        return Verdict(outcome=Outcome.DONE)
-    text = describe(error)
+        return Outcome(status=JobStatus.DONE)
+    text = error_text(error)
     if isinstance(error, Discard):
-        return Verdict(outcome=Outcome.DISCARDED, error=text)
+        return Outcome(status=JobStatus.DISCARDED, error=text)
+    # The limit comes before `Retry`: a handler that always asks for one would keep its message for ever.
     if attempt >= policy.delivery_limit:
-        return Verdict(outcome=Outcome.DEAD, error=text)
-    asked = error.after if isinstance(error, Retry) else None
-    delay = delay_after(attempt, policy) if asked is None else max(0.0, asked)
-    return Verdict(outcome=Outcome.RETRIED, delay=delay, error=text)
+        return Outcome(status=JobStatus.DEAD, error=text)
+    after = error.after if isinstance(error, Retry) else None
+    delay = delay_after(attempt, policy) if after is None else max(0.0, after)
+    return Outcome(status=JobStatus.RETRIED, delay=delay, error=text)
 
 
-async def work(handler: Handler, message: Message, policy: Policy) -> Verdict:
-    """Hand a message to its handler and judge how it went; raise only when the task itself is cancelled."""
+async def run_handler(handler: Handler, message: Message, policy: Policy) -> Outcome:
+    """Pass a message to its handler and return the outcome; raises only when the task itself is cancelled."""
     try:
         await handler(message)
     except asyncio.CancelledError as error:
-        # A driver that lost its connection may say "cancelled" though nobody cancelled us: that is a failure.
-        if being_cancelled():
+        # A driver that loses its connection can raise CancelledError in a task that is not cancelled. That is a
+        # failure of the job; passed on, it would end the consumer without an error.
+        if cancel_requested():
             raise
-        return judge(error, message.attempt, policy)
-    except Exception as error:  # noqa: BLE001 - the boundary: every failure becomes a verdict, and is kept with it
-        return judge(error, message.attempt, policy)
-    return judge(None, message.attempt, policy)
+        return decide(error, message.attempt, policy)
+    except Exception as error:  # noqa: BLE001 - the boundary: every failure becomes an outcome, which keeps its text
+        return decide(error, message.attempt, policy)
+    return decide(None, message.attempt, policy)
 
 
-def being_cancelled() -> bool:
-    """Return whether somebody asked the running task to end."""
+def cancel_requested() -> bool:
+    """Return whether the running task has been asked to end."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
 
 
-def describe(error: BaseException) -> str:
-    """Return an error's kind and words, fit for a text column: no NUL, no lone surrogate, bounded."""
+def error_text(error: BaseException) -> str:
+    """Return an error's type and message, fit for a text column: no NUL, no lone surrogate, bounded."""
     text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     return text.replace("\x00", "\\0").encode("utf-8", "backslashreplace").decode()[:ERROR_LENGTH]

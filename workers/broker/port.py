@@ -1,6 +1,6 @@
-"""The broker's port: how events reach the handlers of a queue, and what happens when one fails.
+"""The broker's port: how events reach the handlers of a queue, and what happens when a handler fails.
 
-Adapters stand beside this file (`broker_local`, `broker_rabbitmq`) and pass one contract suite.
+The adapters are `workers.broker.local` and `workers.broker.rabbitmq`; both pass tests/contract/test_broker.py.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from typing import Protocol
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Message:
-    """One event as it travels: `body` is msgpack (see `storage.events`), `headers` carry the request id.
+    """One event in transit: `body` is msgpack (see `storage.events`), `headers` carry the request id.
 
-    `attempt` counts deliveries to this queue from 1; `event_id` is the same for every copy and repeat.
+    `attempt` counts the deliveries from this queue, from 1. `event_id` is the same for all copies and redeliveries.
     """
 
     event_id: str
@@ -28,7 +28,7 @@ class Message:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DeadLetter:
-    """A message that was given up on; `id` is the adapter's own handle for replay and delete."""
+    """A message whose last attempt failed; `id` is the adapter's own, for replay and delete."""
 
     id: str
     queue: str
@@ -39,9 +39,9 @@ class DeadLetter:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Policy:
-    """How a queue is worked: messages at once, deliveries before dead-lettering, and the backoff in seconds.
+    """How to consume a queue: messages at once, deliveries before dead-lettering, and the backoff in seconds.
 
-    The n-th retry waits `backoff[min(n, len) - 1]`; fixed steps, because RabbitMQ keeps a queue for each.
+    The n-th retry waits `backoff[min(n, len) - 1]`. The steps are fixed because RabbitMQ needs a queue for each.
     """
 
     concurrency: int = 16
@@ -53,35 +53,34 @@ Handler = Callable[[Message], Awaitable[None]]
 
 
 class Broker(Protocol):
-    """Deliver every event to every queue that wants its topic, at least once.
+    """Delivers every event to every queue that is bound to its topic, at least once.
 
-    Guarantees: a message is gone only after its handler returned or raised `Discard`, or after it stands
-    among the dead letters; a consumer killed at any moment leaves its messages to others; `Retry` and
-    failures are redelivered no sooner than the delay; order is kept only roughly. Bodies come back
-    byte for byte, with `event_id` and headers. Methods raise `BrokerError` when the broker is away;
-    `consume` instead reconnects by itself for as long as it runs.
+    Guarantees: a message is removed only after its handler has returned or raised `Discard`, or once it is a dead
+    letter; a consumer that is killed at any moment leaves its messages to others; retries are redelivered no sooner
+    than their delay; order is kept only roughly; bodies arrive byte for byte, with `event_id` and headers. Methods
+    raise `BrokerError` when the broker is unavailable; `consume` reconnects instead, for as long as it runs.
     """
 
     async def consume(self, queue: str, handler: Handler, policy: Policy) -> None:
-        """Work a queue until cancelled; then finish nothing new, and leave unfinished messages to others."""
+        """Consume a queue until cancelled; messages in progress are then left to other consumers."""
         ...
 
     async def dead_letters(self, queue: str | None = None, *, limit: int = 100) -> Sequence[DeadLetter]:
-        """List what was given up on, oldest first."""
+        """Return the dead letters of one queue, or of all, oldest first."""
         ...
 
-    async def replay(self, letter_id: str) -> bool:
-        """Deliver a dead letter to its queue again, as a first attempt; False if there is none such."""
+    async def replay(self, dead_letter_id: str) -> bool:
+        """Move a dead letter back to its queue as a first attempt; return False if it does not exist."""
         ...
 
-    async def delete(self, letter_id: str) -> bool:
-        """Forget a dead letter for good; False if there is none such."""
+    async def delete(self, dead_letter_id: str) -> bool:
+        """Delete a dead letter; return False if it does not exist."""
         ...
 
     async def depths(self) -> Mapping[str, int]:
-        """Return how many messages wait in each queue, dead letters under `<queue>.dead`."""
+        """Return the number of messages that wait in each queue, with dead letters under `<queue>.dead`."""
         ...
 
     async def close(self) -> None:
-        """Give back connections; consumers are cancelled before."""
+        """Close the connections; consumers must be cancelled first."""
         ...

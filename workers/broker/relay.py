@@ -1,4 +1,4 @@
-"""The relay: carry committed outbox rows to RabbitMQ, and remove each only after its confirm."""
+"""The relay: publishes committed outbox rows to RabbitMQ, and deletes each only after its confirm."""
 
 from __future__ import annotations
 
@@ -14,68 +14,71 @@ from storage.postgres.database import Database
 from workers.broker.backoff import reconnect_pause
 from workers.broker.claims import message_of
 from workers.broker.listener import OutboxListener
-from workers.broker.outcomes import describe
+from workers.broker.outcomes import error_text
 from workers.broker.port import Message
 from workers.broker.routing import QUEUES, RELAY
 from workers.errors import BrokerError, UnroutableError
 
-BATCH = 200  # rows a transaction; all are published at once and their confirms come back together
-REFUSED_DELAY = 5.0  # seconds before a row that alone was refused is tried again
+BATCH = 200  # rows of a transaction; all are published at once and their confirms come back together
+REFUSED_DELAY = 5.0  # seconds before a row that alone was refused is published again
 
 log = structlog.get_logger(__name__)
 
 
 class EventPublisher(Protocol):
-    """Take over an event: when this returns, it is safe; `BrokerError` means that this is not known."""
+    """Publishes events. A publish that returns has stored the event; after `BrokerError` that is unknown."""
 
     async def publish(self, message: Message, *, queue: str | None = None) -> None:
-        """Hand an event to every queue that wants its topic, or to one `queue` alone."""
+        """Deliver an event to every queue that is bound to its topic, or to `queue` alone."""
         ...
 
 
 class Relay:
-    """Publish what the outbox holds; any number of relays may run side by side on one database.
+    """Publisher of the outbox; any number of relays can run on one database.
 
-    Rows that wait for a worker queue (written while the broker was the embedded one) go to that queue
-    alone. A relay that dies between confirm and commit publishes again what it had published.
+    A relay that dies between confirm and commit has published events that are then published again.
     """
 
     def __init__(self, db: Database, broker: EventPublisher) -> None:
         self._db = db
         self._broker = broker
-        self._bell = OutboxListener(db, [RELAY])
+        self._listener = OutboxListener(db, [RELAY])
         self._failures = 0
 
     async def run(self) -> None:
-        """Relay until cancelled; wait out any time that PostgreSQL or RabbitMQ is away."""
+        """Publish until cancelled; wait while PostgreSQL or RabbitMQ is unavailable."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._bell.run())
+            tasks.create_task(self._listener.run())
             while True:
                 try:
-                    await self._drain((RELAY,) if await self._bell.wait() else (RELAY, *QUEUES))
+                    # Rows of the worker queues were written while the broker was the embedded one. No notification
+                    # for them can still come, so they are looked for when there is nothing else to do.
+                    await self._drain((RELAY,) if await self._listener.wait() else (RELAY, *QUEUES))
                 except (UnavailableError, BrokerError) as error:
                     self._failures += 1
                     log.warning("relay_waits", failures=self._failures, error=str(error))
-                    self._bell.ring()
+                    # The failed batch has used up its notification.
+                    self._listener.notify()
                     await asyncio.sleep(reconnect_pause(self._failures))
 
     async def _drain(self, queues: Sequence[str]) -> None:
         for queue in queues:
             full = True
             while full:
-                # After a failure one row goes ahead alone: a whole batch would knock at a closed door.
+                # After a failure a single row tests the broker: a whole batch would run into the same timeout.
                 size = 1 if self._failures else BATCH
-                full = await self._batch(queue, size) == size
+                full = await self._publish_batch(queue, size) == size
                 self._failures = 0
 
-    async def _batch(self, queue: str, size: int) -> int:
-        """Publish the oldest rows of a queue and return how many there were; raise `BrokerError` if it is away."""
+    async def _publish_batch(self, queue: str, size: int) -> int:
+        """Publish the oldest rows of a queue and return their number; raise `BrokerError` if none was confirmed."""
         async with self._db.transaction() as tx:
-            # A removal that a crash undoes only publishes again: no need to wait for the disk.
+            # If a crash of PostgreSQL undoes the deletion, the events are only published again.
             await tx.execute("SET LOCAL synchronous_commit = off")
             rows = await outbox.claim(tx, queue, limit=size)
             if not rows:
                 return 0
+            # A row of a worker queue has copies for the other queues of its topic, so it goes to that queue alone.
             target = None if queue == RELAY else queue
             outcomes = await asyncio.gather(*(self._publish(row, target) for row in rows))
             confirmed = [row["id"] for row, error in zip(rows, outcomes, strict=True) if error is None]
@@ -84,9 +87,9 @@ class Relay:
                 raise refused[0][1]
             await outbox.finish(tx, confirmed)
             if refused:
-                # The broker answers, so it is these rows: let them not stand in the way of the rest.
+                # The broker is available and refuses these rows; postponed, they do not block those behind them.
                 log.error("relay_refused", queue=queue, rows=len(refused), error=str(refused[0][1]))
-                errors = {row["id"]: describe(error) for row, error in refused}
+                errors = {row["id"]: error_text(error) for row, error in refused}
                 await outbox.postpone(tx, errors, delay=REFUSED_DELAY)
         return len(rows)
 

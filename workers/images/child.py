@@ -1,11 +1,11 @@
-"""The decoder's own process: paths in on its standard input, pictures out on its standard output.
+"""The decoder process: reads paths from standard input, writes decoded images to standard output.
 
-Every message is four bytes of length, big-endian, and a msgpack value. The process says None once it is
-ready, then answers each path with the fields of `Decoded` under "decoded" or a reason under "rejected".
-Anything unforeseen ends it, and the parent starts another: an exception here is a crash, on purpose.
+Every message is four bytes of length, big-endian, and a msgpack value. The process sends None once it is ready, then
+responds to each path with the fields of `Decoded` under "decoded", a reason under "rejected", or true under "missing".
+Any other exception ends it on purpose, and the parent starts a new process.
 
-It cannot outlive its parent: on Linux the kernel kills it (prctl(2), PR_SET_PDEATHSIG), and everywhere
-its input ends with the parent, after at most the processor time that one picture may take.
+It cannot outlive its parent: on Linux the kernel kills it (prctl(2), PR_SET_PDEATHSIG), and on every system its input
+ends with the parent, after at most the processor time that one image may take.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ import msgpack
 
 from workers.images.decode import ImageRejectedError, decode
 
-NICENESS = 5  # requests are answered before pictures are made
+NICENESS = 5  # requests go before images
 _PR_SET_PDEATHSIG = 1
 
 
 def main() -> None:
-    """Serve the parent until its end of the pipe is closed."""
+    """Decode for the parent until its end of the pipe is closed."""
     parser = argparse.ArgumentParser()
     for name in ("--parent", "--memory", "--seconds", "--max-pixels"):
         parser.add_argument(name, type=int, required=True)
@@ -39,17 +39,17 @@ def main() -> None:
     die_with_parent(options.parent)
     limit_resources(options.memory)
     os.nice(NICENESS)
-    # Whatever a library prints must not be taken for an answer.
-    answers = os.fdopen(os.dup(1), "wb")
+    # Whatever a library prints must not be taken for a response.
+    responses = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    write_message(answers, None)
+    write_message(responses, None)
     while (path := read_message(sys.stdin.buffer)) is not None:
         limit_time(options.seconds)
-        write_message(answers, answer(Path(path), options.max_pixels))
+        write_message(responses, respond(Path(path), options.max_pixels))
 
 
-def answer(path: Path, max_pixels: int) -> dict[str, Any]:
-    """Return what a picture became, or why it is refused."""
+def respond(path: Path, max_pixels: int) -> dict[str, Any]:
+    """Return the response to one path."""
     try:
         decoded = decode(path, max_pixels=max_pixels)
     except ImageRejectedError as error:
@@ -62,7 +62,7 @@ def answer(path: Path, max_pixels: int) -> dict[str, Any]:
 
 
 def die_with_parent(parent: int) -> None:
-    """Ask the kernel to kill this process with its parent, where it can; end now if that is gone already."""
+    """Have the kernel kill this process when its parent ends, where it can; exit if the parent has ended already."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:
@@ -70,15 +70,15 @@ def die_with_parent(parent: int) -> None:
 
 
 def limit_resources(memory: int) -> None:
-    """Bound this process's address space (bytes); let it write no file and leave no core."""
+    """Bound this process's address space (bytes); allow it no files and no core dump."""
     for kind, limit in ((resource.RLIMIT_AS, memory), (resource.RLIMIT_FSIZE, 0), (resource.RLIMIT_CORE, 0)):
-        # macOS knows no limit of address space: there the limit of pixels alone bounds the memory.
+        # macOS has no limit of address space: there only the limit of pixels bounds the memory.
         with contextlib.suppress(ValueError):
             resource.setrlimit(kind, (limit, limit))
 
 
 def limit_time(seconds: int) -> None:
-    """Give the next picture so many seconds of processor time; then the kernel ends this process."""
+    """Give the next image so many seconds of processor time, after which the kernel kills this process."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
     hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
     resource.setrlimit(resource.RLIMIT_CPU, (int(usage.ru_utime + usage.ru_stime) + seconds + 1, hard))

@@ -1,8 +1,8 @@
-"""Pictures: an original's bytes in, its variants out. Pure functions, run in the decoder's own process.
+"""From the bytes of an original image to its variants: pure functions, run in the decoder process.
 
-A picture is decoded once, as small as its largest variant allows; each smaller variant is made from the
-one before. Its EXIF orientation is applied and then nothing but the colour profile is left of what the
-file said about itself: variants are written anew from the pixels.
+An image is decoded once, as small as its largest variant allows; each smaller variant is made from the one before. Its
+EXIF orientation is applied. Variants are encoded from the pixels, so of the file's metadata only the colour profile
+remains.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ QUALITY = 82
 HASH_SIDE = 32  # pixels; a ThumbHash keeps 7 frequencies a side, more pixels only cost time
 MAX_PROFILE = 16 * 1024  # bytes; a matrix profile has less than one, tables are converted away
 _WHITE = 255
-_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]", re.DOTALL)  # one that stands before a segment, or the end
+_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]", re.DOTALL)  # one before a segment, or the end
 _SCAN, _END = b"\xff\xda", b"\xff\xd9"
 _TRANSPOSE = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -45,12 +45,12 @@ _BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, Typ
 
 
 class ImageRejectedError(Exception):
-    """Say, in words its owner understands, why a file cannot become a photo."""
+    """A file cannot become a photo; the text is the reason, for the user."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Decoded:
-    """What a picture became: its upright size in pixels, a ThumbHash in base64, EXIF, and JPEG variants by name."""
+    """A decoded image: its upright size in pixels, a ThumbHash in base64, EXIF, and JPEG variants by name."""
 
     width: int
     height: int
@@ -60,9 +60,9 @@ class Decoded:
 
 
 def decode(path: Path, *, max_pixels: int = MAX_PIXELS) -> Decoded:
-    """Return what a JPEG or PNG file becomes; raise `ImageRejectedError`, or `OSError` if there is no file."""
+    """Decode a JPEG or PNG file; raise `ImageRejectedError`, or `OSError` if there is no file."""
     with path.open("rb") as file, warnings.catch_warnings():
-        # Pillow warns of many pixels and of broken metadata; the limit is our own, the metadata goes.
+        # Pillow warns of many pixels and of broken metadata; the limit is ours, and the metadata is dropped.
         warnings.simplefilter("ignore")
         image = _open(file)
         _check(image, max_pixels)
@@ -70,7 +70,7 @@ def decode(path: Path, *, max_pixels: int = MAX_PIXELS) -> Decoded:
             _check_scans(path)
         size = image.size
         scaled = _shrink(image, max(VARIANTS.values()))
-        # Only now: a PNG may carry its EXIF behind its pixels.
+        # Only after decoding: a PNG may have its EXIF behind its pixels.
         orientation, exif = read_orientation(image), read_exif(image)
         profile = image.info.get("icc_profile")
     flat = _in_known_colours(_flatten(scaled), profile if isinstance(profile, bytes) else None)
@@ -85,7 +85,7 @@ def decode(path: Path, *, max_pixels: int = MAX_PIXELS) -> Decoded:
 
 
 def upright_size(size: tuple[int, int], orientation: int) -> tuple[int, int]:
-    """Return width and height as a person sees them: EXIF orientations 5–8 lay the picture on its side."""
+    """Return width and height as displayed: EXIF orientations 5–8 swap them."""
     return (size[1], size[0]) if orientation >= 5 else size
 
 
@@ -117,8 +117,8 @@ def _check(image: Image.Image, max_pixels: int) -> None:
 
 
 def _check_scans(path: Path) -> None:
-    # Segments are stepped over by their length and no marker stands within a scan's data (ITU-T T.81, B.1.1);
-    # whatever lies behind the end, such as a phone's short film, is no part of the picture.
+    # Segments are skipped by their length, and the data of a scan contains no marker (ITU-T T.81, B.1.1). Whatever
+    # follows the end, such as a phone's short film, is not part of the image.
     data, at, scans = path.read_bytes(), 2, 0
     while (marker := _MARKER.search(data, at)) is not None and marker[0] != _END:
         scans += marker[0] == _SCAN
@@ -130,8 +130,8 @@ def _check_scans(path: Path) -> None:
 def _shrink(image: Image.Image, side: int) -> Image.Image:
     target = fitting(*image.size, side)
     try:
-        # A JPEG decodes at a half, quarter or eighth for a fraction of the time; a size of another
-        # aspect than the picture's own would choose a scale too small for one side.
+        # A JPEG decodes at a half, quarter or eighth in a fraction of the time. The target has the aspect of the
+        # image, because another one would select a scale that is too small for one side.
         image.draft(None, target)
         image.load()
     except _BROKEN as error:
@@ -140,9 +140,9 @@ def _shrink(image: Image.Image, side: int) -> Image.Image:
 
 
 def _plain_mode(image: Image.Image) -> Image.Image:
-    """Return an image of mode L, RGB, RGBA or CMYK, whatever its pixels were."""
+    """Return an image of mode L, RGB, RGBA or CMYK, from pixels of any mode."""
     if image.mode.startswith("I"):
-        # Sixteen bits of grey; a plain conversion would clip them to white.
+        # Sixteen bits of grey, which a plain conversion would clip to white.
         return image.convert("I").point(lambda value: value * (1 / 257) + 0.5).convert("L")
     if image.mode in {"LA", "PA", "RGBa", "La"} or "transparency" in image.info:
         return image.convert("RGBA")
@@ -160,7 +160,7 @@ def _flatten(image: Image.Image) -> Image.Image:
 
 
 def _in_known_colours(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """Return a grey or RGB image that bears its colour profile, if that is small, sound and of its own space."""
+    """Return a grey or RGB image, with its colour profile if that is small, valid and of the same colour space."""
     space = {"RGB": b"RGB ", "L": b"GRAY", "CMYK": b"CMYK"}.get(image.mode)
     parsed = _parse_profile(profile) if profile is not None and profile[16:20] == space else None
     if profile is not None and parsed is not None and image.mode != "CMYK" and len(profile) <= MAX_PROFILE:
@@ -171,7 +171,7 @@ def _in_known_colours(image: Image.Image, profile: bytes | None) -> Image.Image:
             target = ImageCms.createProfile("sRGB")
             converted = ImageCms.profileToProfile(image, parsed, target, outputMode="RGB")
         except (ImageCms.PyCMSError, ValueError):
-            converted = None  # the profile reads well and converts nothing: the plain conversion serves
+            converted = None  # the profile can be parsed and not applied: the plain conversion has to do
         if converted is not None:
             converted.info = {}
             return converted

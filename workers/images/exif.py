@@ -1,7 +1,7 @@
-"""EXIF as a plain, bounded, JSON-safe map, for the owner's eyes only.
+"""EXIF as a plain, bounded, JSON-safe map, which only the photo's owner reads.
 
-Tag names are those of Exif 2.32 as Pillow spells them; the GPS block stands under "GPS". What cannot be
-read is left out: broken metadata never makes a photo unusable.
+Tag names are those of Exif 2.32 as Pillow spells them; the GPS block is under "GPS". Tags that cannot be read are left
+out: broken metadata never makes a photo unusable.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _UNREADABLE = (SyntaxError, ValueError, TypeError, KeyError, IndexError, EOFErro
 
 
 def read_orientation(image: Image.Image) -> int:
-    """Return the EXIF orientation, 1–8; 1 (upright) when there is none or it makes no sense."""
+    """Return the EXIF orientation, 1–8; 1 (upright) when it is missing or invalid."""
     try:
         value = image.getexif().get(_ORIENTATION, 1)
     except _UNREADABLE:
@@ -46,7 +46,7 @@ def _plain(block: Mapping[int, Any], names: Mapping[int, str]) -> dict[str, Any]
     plain: dict[str, Any] = {}
     for tag, value in block.items():
         name = names.get(tag)
-        # Pointers to other blocks, thumbnails and makers' notes say nothing to a person.
+        # Pointers to other blocks, thumbnails and makers' notes are of no use to a reader.
         if name is None or name.endswith(("Offset", "IFD", "IFDPointer")) or name in {"MakerNote", "GPSInfo"}:
             continue
         cleaned = _value(value)
@@ -67,7 +67,7 @@ def _value(value: object) -> object:
 
 
 def _text(value: str) -> str:
-    # PostgreSQL's JSON holds neither NUL nor half a surrogate pair.
+    # PostgreSQL's JSON has neither NUL nor half a surrogate pair.
     clean = "".join(symbol for symbol in value if symbol.isprintable())
     return clean.encode("utf-8", "replace").decode()[:MAX_TEXT].strip()
 
@@ -76,7 +76,7 @@ def _number(value: object) -> int | float | None:
     if isinstance(value, int):
         return value if abs(value) < 1 << 53 else None
     try:
-        number = float(value)  # type: ignore[arg-type]  # a rational of Pillow's, whose 0/0 is not a number
+        number = float(value)  # type: ignore[arg-type]  # one of Pillow's rationals, whose 0/0 is not a number
     except (TypeError, ValueError, ZeroDivisionError, OverflowError):
         return None
     return round(number, 8) if math.isfinite(number) else None

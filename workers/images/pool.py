@@ -1,8 +1,8 @@
-"""Decode pictures in processes of their own, so that none can hurt the service.
+"""A pool of decoder processes, so that no image can harm the service.
 
-Each child has bounded memory and a deadline for each picture. One that crashes or stalls is killed and
-replaced; only the picture that it was at is affected, and that is tried once more in a fresh child
-before it is refused. See `workers.images.child` for the other end of the pipe.
+Each child has bounded memory and a deadline for each image. A child that crashes or stalls is killed and replaced.
+Only its image is affected, and is decoded once more in a new child before it is rejected. See `workers.images.child`
+for the other end of the pipe.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ from workers.images.limits import DecoderLimits
 log = structlog.get_logger(__name__)
 
 START_DEADLINE = 30.0  # seconds until a fresh child must be ready
-_MAX_ANSWER = 64 * 1024 * 1024  # bytes
+_MAX_RESPONSE = 64 * 1024 * 1024  # bytes
 
 
 class DecoderError(WorkerError):
-    """Say that no child could be started."""
+    """No child could be started."""
 
 
 class _CrashedError(Exception):
-    """Say that a child ended or stalled at a picture; the text says how."""
+    """A child ended or stalled while decoding an image; the text says how."""
 
 
 class Decoder:
-    """A few children that decode pictures, started when they are needed or beforehand by `start`."""
+    """Pool of children that decode images, started when they are needed or beforehand by `start`."""
 
     def __init__(self, *, processes: int = 2, limits: DecoderLimits | None = None) -> None:
         self._limits = limits or DecoderLimits()
@@ -46,21 +46,21 @@ class Decoder:
         self._idle: list[_Child] = []
 
     async def start(self) -> None:
-        """Start all children now, so that no first picture waits for one; raise `DecoderError`."""
+        """Start all children now, so that the first images need not wait for one; raise `DecoderError`."""
         missing = self._processes - len(self._idle)
         self._idle += await asyncio.gather(*(_Child.start(self._limits) for _ in range(missing)))
 
     async def close(self) -> None:
-        """End the children; pictures under way fail."""
+        """Kill the children; images in progress fail."""
         idle, self._idle = self._idle, []
         for child in idle:
             await child.stop()
 
     async def variants(self, original: Path) -> Decoded:
-        """Return what the file `original` becomes.
+        """Return the decoded file `original`.
 
-        Raises `ImageRejectedError` with a reason for a person, `FileNotFoundError`, and `DecoderError` when
-        no child can be started.
+        Raises `ImageRejectedError` with a reason for the user, `FileNotFoundError`, and `DecoderError` when no child
+        can be started.
         """
         async with self._free:
             for attempt in (1, 2):
@@ -73,17 +73,17 @@ class Decoder:
     async def _once(self, original: Path) -> Decoded:
         child = await self._take()
         try:
-            answer = await child.ask(original, self._limits.deadline)
+            response = await child.decode(original, self._limits.deadline)
         except BaseException:
-            # Also when this task is cancelled: an answer that nobody reads would be taken for the next one's.
+            # Also when this task is cancelled: the unread response would be taken for that of the next image.
             await child.stop()
             raise
         self._idle.append(child)
-        if "rejected" in answer:
-            raise ImageRejectedError(answer["rejected"])
-        if "missing" in answer:
+        if "rejected" in response:
+            raise ImageRejectedError(response["rejected"])
+        if "missing" in response:
             raise FileNotFoundError(original)
-        return Decoded(**answer["decoded"])
+        return Decoded(**response["decoded"])
 
     async def _take(self) -> _Child:
         while self._idle:
@@ -95,16 +95,16 @@ class Decoder:
 
 
 class _Child:
-    """One decoding process and the pipe to it."""
+    """One decoder process and the pipes to it."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
-        self._questions = cast(asyncio.StreamWriter, process.stdin)
-        self._answers = cast(asyncio.StreamReader, process.stdout)
+        self._requests = cast(asyncio.StreamWriter, process.stdin)
+        self._responses = cast(asyncio.StreamReader, process.stdout)
 
     @property
     def alive(self) -> bool:
-        """Tell whether the process still runs."""
+        """Return whether the process still runs."""
         return self._process.returncode is None
 
     @classmethod
@@ -116,7 +116,7 @@ class _Child:
             "--seconds": int(limits.deadline) + 1,
             "--max-pixels": limits.max_pixels,
         }
-        # The child must find this package also where it is run from a source tree.
+        # The child must find this package also when it is run from a source tree.
         root = str(Path(__file__).parents[2])
         paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
         try:
@@ -143,29 +143,29 @@ class _Child:
             raise
         return child
 
-    async def ask(self, path: Path, deadline: float) -> dict[str, Any]:
-        """Return the answer to a path, within `deadline` seconds."""
+    async def decode(self, path: Path, deadline: float) -> dict[str, Any]:
+        """Return the response to a path, within `deadline` seconds."""
         body = msgpack.packb(str(path))
-        self._questions.write(struct.pack(">I", len(body)) + body)
-        answer: dict[str, Any] = await self.receive(deadline)
-        return answer
+        self._requests.write(struct.pack(">I", len(body)) + body)
+        response: dict[str, Any] = await self.receive(deadline)
+        return response
 
     async def receive(self, deadline: float) -> Any:
         """Return the next message; raise `_CrashedError` at the deadline or when the process ends."""
         try:
             async with asyncio.timeout(deadline):
-                size = struct.unpack(">I", await self._answers.readexactly(4))[0]
-                if size > _MAX_ANSWER:
-                    raise _CrashedError(f"an answer of {size} bytes")
-                return msgpack.unpackb(await self._answers.readexactly(size))
+                size = struct.unpack(">I", await self._responses.readexactly(4))[0]
+                if size > _MAX_RESPONSE:
+                    raise _CrashedError(f"a response of {size} bytes")
+                return msgpack.unpackb(await self._responses.readexactly(size))
         except TimeoutError:
-            raise _CrashedError(f"no answer within {deadline} s") from None
+            raise _CrashedError(f"no response within {deadline} s") from None
         except (asyncio.IncompleteReadError, ConnectionError) as error:
             raise _CrashedError("the process ended") from error
 
     async def stop(self) -> None:
-        """Kill the process and wait for its end: it holds nothing worth an orderly farewell."""
+        """Kill the process and wait for its end; it holds nothing that an orderly exit would save."""
         if self.alive:
             with contextlib.suppress(ProcessLookupError):
                 self._process.kill()
-        await self._process.communicate()  # reads what is left, so that the pipes are given back at once
+        await self._process.communicate()  # reads what is left, so that the pipes are closed at once

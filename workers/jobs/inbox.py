@@ -78,7 +78,7 @@ class Inbox:
         await self._change_and_publish(recipient_id, change)
 
     async def _change(self, activity: Activity, change: Change) -> None:
-        # Nobody is notified of what they do themselves.
+        # Users are not notified of their own activities.
         if activity.actor_id != activity.recipient_id:
             await self._change_and_publish(activity.recipient_id, change)
 

@@ -1,8 +1,8 @@
-"""Tell people what others did: likes, comments, follows, and photos that could not be shown.
+"""Notifications of likes, comments, follows and rejected photos.
 
-Each event does three things at once: the counters in Redis take the newer state, who looks at the photo
-hears of it on the photo's topic, and the recipient's inbox is settled. The inbox follows what the
-database says when the handler runs, so repeated and overtaken events leave it right.
+Each handler does up to three things at once: it updates the counters in Redis, publishes on the photo's topic, and
+reconciles the recipient's inbox with the database as it is at that moment. So repeated and overtaken events leave the
+inbox right.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ async def open_handlers(context: WorkerContext) -> AsyncIterator[Handlers]:
 
 
 class NotifyHandlers:
-    """Work the queue "notify"."""
+    """Handlers of the queue "notify"."""
 
     def __init__(
         self, db: Database, notification_log: NotificationLog, counter_cache: CounterCache, publisher: LivePublisher
@@ -144,7 +144,7 @@ class NotifyHandlers:
         await self._inbox.reconcile(_follow(event, NotificationKind.FOLLOW_REQUEST), requested)
 
     async def rejected(self, event: PhotoRejected) -> None:
-        """Tell an author that a photo cannot be shown, and why."""
+        """Record that a photo was rejected, and why."""
         photo = (await photos.load(self._db, [event.photo_id])).get(event.photo_id)
         if photo is not None and photo.state is PhotoState.REJECTED:
             activity = Activity(
@@ -157,12 +157,12 @@ class NotifyHandlers:
             await self._inbox.record(activity)
 
     async def deleted(self, event: PhotoDeleted) -> None:
-        """Tell an author what went out of the inbox with a photo."""
+        """Publish the removal of the notifications that were deleted with a photo."""
         for entry_id in event.notifications:
             await self._inbox.publish(event.author_id, entry_id)
 
     async def _state(self, photo_id: int, user_id: int) -> PhotoCounters | None:
-        """Return how a photo is liked, or None once it is deleted."""
+        """Return a photo's counters and whether the user likes it, or None once it is deleted."""
         try:
             return await likes.state(self._db, photo_id=photo_id, user_id=user_id)
         except NotFoundError:

@@ -1,8 +1,7 @@
-"""What live clients are told: the topics' names and the JSON document of every publication.
+"""Publications to live clients: the names of the topics, and the JSON document of each publication.
 
-The streams "feed" and "notifications" and the topics `photo:<id>`, `user:<id>` and of presence all speak in
-documents that bear a `type`. Whoever answers a recovery makes them here too, so that what is told late is told in
-the same words as what is told at once. A photo, a comment and a notification come as finished JSON.
+Every document has a `type`. Both the workers and the recovery of streams build documents here, so a publication that
+is recovered is equal to one that is delivered at once. Photos, comments and notifications are passed in as JSON.
 """
 
 from __future__ import annotations
@@ -22,37 +21,37 @@ PRESENCE = "presence"
 
 
 def photo_topic(photo_id: int) -> str:
-    """Return the topic of likes and comments under a photo."""
+    """Return the topic of a photo's likes and comments."""
     return f"photo:{encode(photo_id)}"
 
 
 def user_topic(user_id: int) -> str:
-    """Return the topic of a person's new photos."""
+    """Return the topic of a user's new photos."""
     return f"user:{encode(user_id)}"
 
 
 def presence_topic(user_id: int) -> str:
-    """Return the topic on which a person comes and goes."""
+    """Return the topic of a user's presence."""
     return addressing.presence_topic(slot_group(user_id), user_id)
 
 
 def photo_new(photo: bytes) -> bytes:
-    """Return the document that brings a new photo, from the photo's JSON."""
+    """Return the document of a new photo, from the photo's JSON."""
     return b'{"type":"photo.new","photo":%b}' % photo
 
 
 def photo_removed(photo_id: int) -> bytes:
-    """Return the document that takes a photo away."""
+    """Return the document of a deleted photo."""
     return orjson.dumps({"type": "photo.removed", "photo_id": encode(photo_id)})
 
 
 def photo_liked(state: PhotoCounters) -> bytes:
-    """Return the document of a like that was given, with the counters after it."""
+    """Return the document of a like, with the counters after it."""
     return _counted("photo.liked", state)
 
 
 def photo_unliked(state: PhotoCounters) -> bytes:
-    """Return the document of a like that was taken back."""
+    """Return the document of a removed like, with the counters after it."""
     return _counted("photo.unliked", state)
 
 
@@ -62,7 +61,7 @@ def photo_commented(state: PhotoCounters, comment: bytes) -> bytes:
 
 
 def comment_deleted(state: PhotoCounters, comment_id: int) -> bytes:
-    """Return the document of a comment that is gone."""
+    """Return the document of a deleted comment."""
     return _counted("photo.comment_deleted", state, comment_id=encode(comment_id))
 
 
@@ -73,18 +72,18 @@ def notification_new(notification: Notification, counters: NotificationCounters)
 
 
 def notification_removed(notification_id: int, counters: NotificationCounters) -> bytes:
-    """Return the document of a notification that nobody stands behind any more."""
+    """Return the document of a notification whose activities are all retracted."""
     fields = {"type": "notification.removed", "notification_id": encode(notification_id)}
     return orjson.dumps({**fields, "counters": counters_fields(counters)})
 
 
 def presence_changed(user_id: int, presence: Presence) -> bytes:
-    """Return the document of a person who has come or gone."""
+    """Return the document of a change of presence."""
     return orjson.dumps({"type": PRESENCE, "user_id": encode(user_id), **presence_fields(presence)})
 
 
 def presence_fields(presence: Presence) -> dict[str, bool | str]:
-    """Return how a person stands, with `last_seen` where they are away and it is known when they were last online."""
+    """Return the JSON fields of a presence; `last_seen` is present for an offline user whose last visit is known."""
     if presence.last_seen is None:
         return {"online": presence.online}
     return {"online": presence.online, "last_seen": timestamp_of(presence.last_seen)}

@@ -1,7 +1,7 @@
-"""Put feeds and live subscriptions right when people follow, unfollow, block, mute or change.
+"""Update feeds and live subscriptions after follows, unfollows, blocks, mutes and changes of accounts.
 
-Feeds are aligned with what the database says at that moment, not with what the event says, so the order
-of events does not matter. Who may no longer see somebody is cut off from that person's topics at once.
+Feeds are aligned with the database as it is at that moment, not with the event, so the order of events does not matter.
+Subscriptions that are no longer permitted end at once.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from storage.stores import photo_lists, relations
 from workers.jobs import publications
 from workers.jobs.handlers import EventHandler, on
 
-CARDS_RENEWED = 1_000  # newest photos whose cards are made anew; older ones expire within a day
-TOPICS_CLOSED = 200  # newest photos whose topics end when an account becomes private
+CARDS_RENEWED = 1_000  # newest photos of an account whose cards are rebuilt; older cards expire within a day
+TOPICS_CLOSED = 200  # newest photos of an account whose topics are closed when it becomes private
 
 
 class RelationHandlers:
-    """Handle what changes who sees whom; the other half of the queue "fanout"."""
+    """Handlers of changes between users, and of accounts; the other half of the queue "fanout"."""
 
     def __init__(self, db: Database, feeds: Feeds, cards: Cards, publisher: LivePublisher) -> None:
         self._db = db
@@ -43,12 +43,12 @@ class RelationHandlers:
         }
 
     async def followed(self, event: UserFollowed) -> None:
-        """Merge a newly followed person's photos into the follower's feed; a mere request changes nothing."""
+        """Merge the photos of the followed user into the follower's feed; a request to follow changes nothing."""
         if not event.requested:
             await self._feeds.align_author(event.follower_id, event.followee_id)
 
     async def unfollowed(self, event: UserUnfollowed) -> None:
-        """Take a person's photos out of a feed, and end the topics that only a follower may hear."""
+        """Remove a user's photos from a feed, and revoke the topics that only followers may subscribe to."""
         viewer_id, owner_id = event.follower_id, event.followee_id
         if not await relations.may_see(self._db, viewer_id, owner_id):
             await self._revoke(viewer_id, owner_id=owner_id)
@@ -57,7 +57,8 @@ class RelationHandlers:
         await self._feeds.align_author(event.follower_id, event.followee_id)
 
     async def blocked(self, event: UserBlocked) -> None:
-        """Cut two people off from each other: live subscriptions first, then the feeds."""
+        """Separate two users: revoke their live subscriptions, then align their feeds."""
+        # The subscriptions come first, because they show new activity within milliseconds.
         pairs = ((event.blocker_id, event.blocked_id), (event.blocked_id, event.blocker_id))
         for viewer_id, owner_id in pairs:
             await self._revoke(viewer_id, owner_id=owner_id)
@@ -65,11 +66,11 @@ class RelationHandlers:
             await self._feeds.align_author(viewer_id, owner_id)
 
     async def muted(self, event: UserMuted) -> None:
-        """Take a muted person's photos out of the feed, or bring them back."""
+        """Remove a muted user's photos from the feed, or merge them again."""
         await self._feeds.align_author(event.muter_id, event.muted_id)
 
     async def changed(self, event: UserChanged) -> None:
-        """Have a person's cards made anew; end their topics when they became private, and all when they are gone."""
+        """Rebuild an account's cards; close its topics if it became private, and disconnect it if it was deleted."""
         if event.deleted:
             await self._publisher.to_users([event.user_id], envelope.control_body(control="disconnect"))
             await self._publisher.close_topic(publications.user_topic(event.user_id))
@@ -79,13 +80,13 @@ class RelationHandlers:
         newest = await photo_lists.author_ids(self._db, event.user_id, limit=CARDS_RENEWED)
         await self._cards.forget(newest)
         if event.closed:
-            # Followers may subscribe again; it is not known here who of the listeners is one.
+            # Followers are closed out too and subscribe again: subscribers of a topic are not known here.
             await self._publisher.close_topic(publications.user_topic(event.user_id))
             for photo_id in newest[:TOPICS_CLOSED]:
                 await self._publisher.close_topic(publications.photo_topic(photo_id))
 
     async def presence_hidden(self, event: PresenceHidden) -> None:
-        """Let nobody but the person go on hearing whether they are online."""
+        """End all subscriptions to a user's presence but the user's own."""
         await self._publisher.restrict_topic(publications.presence_topic(event.user_id))
 
     async def _revoke(self, viewer_id: int, *, owner_id: int, topic: str | None = None) -> None:

@@ -163,10 +163,10 @@ async def test_a_job_waits_for_an_engine(error: Exception) -> None:
 
 
 async def test_a_job_does_not_wait_for_ever() -> None:
-    """A job whose engine stays away goes back to the broker when the patience is over."""
+    """A job whose engine stays away goes back to the broker when the outage_timeout is over."""
     error = UnavailableError("redis", "gone")
     broker = FakeBroker([message_of()])
-    await Worker(broker, "notify", {"like.added": raising(error)}, POLICY, patience=0.2).run()
+    await Worker(broker, "notify", {"like.added": raising(error)}, POLICY, outage_timeout=0.2).run()
     assert broker.raised == [error]
 
 

@@ -1,4 +1,4 @@
-"""Connections to RabbitMQ that are made, watched and given up within deadlines, with errors in our own words."""
+"""Connections to RabbitMQ that are opened, watched and closed within deadlines, with the driver's errors translated."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractQueue
 from aio_pika.exceptions import CONNECTION_EXCEPTIONS, ChannelPreconditionFailed, PublishError
 from yarl import URL
 
-from workers.broker.outcomes import being_cancelled
+from workers.broker.outcomes import cancel_requested
 from workers.broker.rabbitmq.topology import QueueSpec, Topology
 from workers.errors import BrokerError, UnroutableError
 
@@ -26,23 +26,24 @@ log = structlog.get_logger(__name__)
 
 @contextmanager
 def amqp_errors() -> Iterator[None]:
-    """Turn the driver's errors into ours; a broker that goes away can even look like a cancellation."""
+    """Translate the driver's errors into `BrokerError` and `UnroutableError`."""
     try:
         yield
     except asyncio.CancelledError as error:
-        if being_cancelled():
+        # The driver cancels its own futures when a connection is lost, which looks like a cancellation of the caller.
+        if cancel_requested():
             raise
-        raise BrokerError("RabbitMQ went away in the middle of a command") from error
+        raise BrokerError("RabbitMQ closed the connection during a command") from error
     except PublishError as error:
-        raise UnroutableError("no queue of RabbitMQ wants this message") from error
+        raise UnroutableError("no queue of RabbitMQ is bound to the topic of this message") from error
     except ChannelPreconditionFailed as error:
         raise BrokerError(f"RabbitMQ has a queue of this name with other properties: {error}") from error
     except (*CONNECTION_EXCEPTIONS, TimeoutError) as error:
         raise BrokerError(f"RabbitMQ is unavailable: {str(error) or type(error).__name__}") from error
 
 
-class BrokerConnection:
-    """Open connections to one RabbitMQ and bring the topology into being."""
+class Connector:
+    """Opens connections to one RabbitMQ and declares the topology there."""
 
     def __init__(self, url: str, topology: Topology, steps: Sequence[float]) -> None:
         target = URL(url)
@@ -55,12 +56,12 @@ class BrokerConnection:
         """Return the retry steps in seconds, shortest first."""
         return sorted(self._steps)
 
-    def wait_in(self, steps: Sequence[float]) -> None:
-        """Have retry queues for these steps (seconds) declared too, from the next `prepare` on."""
+    def add_steps(self, steps: Sequence[float]) -> None:
+        """Add retry steps (seconds), whose queues the next `declare_topology` declares."""
         self._steps.update(steps)
 
     async def connect(self, purpose: str) -> AbstractConnection:
-        """Open a connection that shows `purpose` in RabbitMQ's own lists; raise `BrokerError`."""
+        """Open a connection that RabbitMQ lists under the name `purpose`; raise `BrokerError`."""
         # Not by `aio_pika.connect`: of a connection that failed it leaves nothing to close, and the finalizer then
         # closes it whenever it is collected, in whatever loop runs by then.
         connection = aio_pika.Connection(self._url, client_properties={"connection_name": f"picshare {purpose}"})
@@ -69,12 +70,12 @@ class BrokerConnection:
                 async with asyncio.timeout(CONNECT_TIMEOUT):
                     await connection.connect(timeout=CONNECT_TIMEOUT)
         except (BrokerError, asyncio.CancelledError):
-            await self.drop(connection)
+            await self.close(connection)
             raise
         return connection
 
-    async def prepare(self, connection: AbstractConnection) -> None:
-        """Declare exchange, queues and bindings; what is there already stays as it is."""
+    async def declare_topology(self, connection: AbstractConnection) -> None:
+        """Declare exchange, queues and bindings; those that exist stay as they are."""
         with amqp_errors():
             async with asyncio.timeout(COMMAND_TIMEOUT * 3), connection.channel() as channel:
                 await channel.declare_exchange(self.topology.exchange, aio_pika.ExchangeType.TOPIC, durable=True)
@@ -83,18 +84,18 @@ class BrokerConnection:
                     for topic in spec.topics:
                         await queue.bind(self.topology.exchange, topic)
 
-    async def drop(self, connection: AbstractConnection) -> None:
-        """Close a connection, broken or not, without waiting long for a peer that may be gone."""
+    async def close(self, connection: AbstractConnection) -> None:
+        """Close a connection, broken or not; a peer that does not respond delays this by `CLOSE_TIMEOUT` at most."""
         try:
             with amqp_errors():
                 async with asyncio.timeout(CLOSE_TIMEOUT):
                     await connection.close()
         except BrokerError as error:
             log.info("amqp_close_unneeded", error=str(error))
-            # The driver has let go of the transport by now; this one only notes that the connection is closed.
+            # The first call has already dropped the transport. This one only marks the connection as closed.
             await connection.close()
 
 
 async def declare(channel: AbstractChannel, spec: QueueSpec) -> AbstractQueue:
-    """Return a queue, declared if it was not there, with its message count of now; raises the driver's errors."""
+    """Declare a queue if it does not exist, and return it with its current message count; raise the driver's errors."""
     return await channel.declare_queue(spec.name, durable=True, arguments=dict(spec.arguments))

@@ -1,6 +1,6 @@
-"""Messages as AMQP carries them: the event id as `message_id`, the topic as `type`, the rest as headers.
+"""The AMQP form of messages: the event id is `message_id`, the topic is `type`, everything else is in headers.
 
-Headers whose names begin with "x-" are the broker's: ours below, and RabbitMQ's `x-death`.
+Headers with names in "x-" belong to the broker: the ones below, and RabbitMQ's `x-death`.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ ERROR = "x-error"
 _RESERVED = "x-"
 
 
-def outgoing(message: Message, *, remaining: float = 0.0, error: str = "") -> aio_pika.Message:
-    """Return the AMQP form of a message; `remaining` seconds are to be waited after the next hop."""
+def to_amqp(message: Message, *, remaining: float = 0.0, error: str = "") -> aio_pika.Message:
+    """Return the AMQP form of a message; `remaining` is what is left of its delay (seconds) after the next queue."""
     headers: dict[str, Any] = {name: value for name, value in message.headers.items() if not _reserved(name)}
     headers[KEY] = message.key
     headers[ATTEMPT] = message.attempt
@@ -39,8 +39,9 @@ def outgoing(message: Message, *, remaining: float = 0.0, error: str = "") -> ai
     )
 
 
-def incoming(raw: AbstractIncomingMessage) -> Message:
-    """Return the message of a delivery; one that a stranger published is read as far as it goes."""
+def from_amqp(raw: AbstractIncomingMessage) -> Message:
+    """Return the message of a delivery."""
+    # Another program may have published it: what is missing or malformed gets a default, and the handler decides.
     headers = raw.headers or {}
     attempt = headers.get(ATTEMPT)
     return Message(
@@ -53,14 +54,16 @@ def incoming(raw: AbstractIncomingMessage) -> Message:
     )
 
 
-def remaining_of(raw: AbstractIncomingMessage) -> float:
-    """Return how many seconds a message has yet to wait before it may be handled."""
+def remaining_delay(raw: AbstractIncomingMessage) -> float:
+    """Return the seconds that a message must still wait before it may be handled."""
     value = (raw.headers or {}).get(REMAINING)
     return value / 1000 if isinstance(value, int) and value > 0 else 0.0
 
 
-def letter(queue: str, raw: AbstractIncomingMessage) -> DeadLetter:
-    """Return the dead letter of a delivery from `<queue>.dead`; its id names the queue and the event."""
+def dead_letter(queue: str, raw: AbstractIncomingMessage) -> DeadLetter:
+    """Return the dead letter of a delivery from `<queue>.dead`."""
+    # A consumer's dead letter carries its error, and was published when it died. One without comes from RabbitMQ
+    # itself, which notes the reason and the time in `x-death`.
     death = _death(raw)
     error = (raw.headers or {}).get(ERROR)
     if not error and death.get("reason") == "delivery_limit":
@@ -69,16 +72,16 @@ def letter(queue: str, raw: AbstractIncomingMessage) -> DeadLetter:
     if isinstance(died_at, datetime) and died_at.tzinfo is None:
         died_at = died_at.replace(tzinfo=UTC)
     return DeadLetter(
-        id=letter_id(queue, raw),
+        id=dead_letter_id(queue, raw),
         queue=queue,
-        message=incoming(raw),
+        message=from_amqp(raw),
         error=str(error or death.get("reason") or "unknown"),
         died_at=died_at if isinstance(died_at, datetime) else None,
     )
 
 
-def letter_id(queue: str, raw: AbstractIncomingMessage) -> str:
-    """Return the handle of a dead letter: copies of one event in one queue share it."""
+def dead_letter_id(queue: str, raw: AbstractIncomingMessage) -> str:
+    """Return the id of a dead letter, "<queue>:<event id>"; copies of one event in one queue share it."""
     return f"{queue}:{raw.message_id or ''}"
 
 

@@ -1,4 +1,4 @@
-"""Publishing that is over only when RabbitMQ has confirmed it: persistent, mandatory, within a deadline."""
+"""Publisher with confirms: a publish ends when RabbitMQ has stored the message, or with an error at a deadline."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ import aio_pika
 import structlog
 from aio_pika.abc import AbstractChannel, AbstractConnection
 
-from workers.broker.rabbitmq.connection import COMMAND_TIMEOUT, BrokerConnection, amqp_errors
+from workers.broker.rabbitmq.connection import COMMAND_TIMEOUT, Connector, amqp_errors
 from workers.errors import BrokerError, UnroutableError
 
 log = structlog.get_logger(__name__)
 
 
 class _ConfirmChannel:
-    """A channel with confirms, how many publishes wait on it, and whether new ones should avoid it."""
+    """A channel with confirms, and the number of publishes that wait for one."""
 
     def __init__(self, connection: AbstractConnection, channel: AbstractChannel) -> None:
         self.connection = connection
         self.channel = channel
-        self.waiting = 0
+        self.pending = 0
         self.retired = False
 
     @property
@@ -29,93 +29,97 @@ class _ConfirmChannel:
 
 
 class Publisher:
-    """Publish over one connection, made when it is first needed and made anew when it is lost.
+    """Publisher over one connection, which is opened when it is first needed and again when it is lost.
 
-    A channel that once refused a message is retired, because after a change of a queue's leader an old
-    channel may go on refusing for long while a fresh one works at once.
+    Messages are persistent and mandatory.
     """
 
-    def __init__(self, link: BrokerConnection, *, deadline: float = COMMAND_TIMEOUT) -> None:
-        self._link = link
-        self._deadline = deadline  # seconds for a publish, a new connection and a second try included
-        self._outlet: _ConfirmChannel | None = None
+    def __init__(self, connector: Connector, *, deadline: float = COMMAND_TIMEOUT) -> None:
+        self._connector = connector
+        self._deadline = deadline  # seconds for a publish, with reconnecting and a second attempt
+        self._channel: _ConfirmChannel | None = None
         self._opening = asyncio.Lock()
 
     async def publish(self, message: aio_pika.Message, *, exchange: str, routing_key: str) -> None:
-        """Return when the broker has the message safe; raise `BrokerError` when that is not known.
+        """Return when the broker has stored the message; raise `BrokerError` when that is unknown.
 
-        `exchange` "" is the default one, where a routing key is the name of a queue.
+        `exchange` "" is the default exchange, where a routing key is the name of a queue.
         """
         with amqp_errors():
             async with asyncio.timeout(self._deadline):
                 try:
-                    await self._once(message, exchange, routing_key)
+                    await self._attempt(message, exchange, routing_key)
                 except BrokerError as error:
+                    # Most first failures are a connection that was lost while idle.
                     log.debug("amqp_publish_repeated", routing_key=routing_key, error=str(error))
-                    await self._once(message, exchange, routing_key)
+                    await self._attempt(message, exchange, routing_key)
 
     async def connection(self) -> AbstractConnection:
-        """Return the connection, with everything declared, for channels of the caller's own; raise `BrokerError`."""
+        """Return the connection, with the topology declared, for other channels; raise `BrokerError`."""
         return (await self._current()).connection
 
     async def close(self) -> None:
         """Close the connection."""
-        outlet, self._outlet = self._outlet, None
-        if outlet is not None:
-            await self._link.drop(outlet.connection)
+        current, self._channel = self._channel, None
+        if current is not None:
+            await self._connector.close(current.connection)
 
-    async def _once(self, message: aio_pika.Message, exchange: str, routing_key: str) -> None:
-        outlet = await self._current()
-        outlet.waiting += 1
-        fine = False
+    async def _attempt(self, message: aio_pika.Message, exchange: str, routing_key: str) -> None:
+        current = await self._current()
+        current.pending += 1
+        confirmed = False
         try:
             with amqp_errors():
-                target = await outlet.channel.get_exchange(exchange, ensure=False) if exchange else None
-                await (target or outlet.channel.default_exchange).publish(
+                target = await current.channel.get_exchange(exchange, ensure=False) if exchange else None
+                await (target or current.channel.default_exchange).publish(
                     message, routing_key, mandatory=True, timeout=self._deadline
                 )
-            fine = True
+            confirmed = True
         except UnroutableError:
-            # A queue may have been deleted under us; declaring them all again is cheap. Not at once: of a
-            # quorum queue that is gone and back in an instant RabbitMQ 3.10 tells its consumers nothing.
+            # A queue may have been deleted; declaring them all again is cheap. Not at once: if a quorum queue is
+            # deleted and declared within an instant, RabbitMQ 3.10 does not notify its consumers.
             await asyncio.sleep(self._deadline / 20)
-            await self._link.prepare(outlet.connection)
+            await self._connector.declare_topology(current.connection)
             raise
         finally:
-            outlet.waiting -= 1
-            outlet.retired = outlet.retired or not fine
-            if outlet.retired and not outlet.waiting:
-                await self._discard(outlet)
+            # A channel that has failed once is retired: after a change of a queue's leader an old channel may refuse
+            # messages for long, while a new one works at once. The last pending publish closes it.
+            current.pending -= 1
+            current.retired = current.retired or not confirmed
+            if current.retired and not current.pending:
+                await self._discard(current)
 
     async def _current(self) -> _ConfirmChannel:
         async with self._opening:
-            if self._outlet is None or not self._outlet.usable:
-                self._outlet = await self._open()
-            return self._outlet
+            if self._channel is None or not self._channel.usable:
+                self._channel = await self._open()
+            return self._channel
 
     async def _open(self) -> _ConfirmChannel:
-        previous = self._outlet
-        if previous is not None and not previous.connection.is_closed:
+        previous = self._channel
+        # A retired channel says nothing against its connection.
+        reusable = previous is not None and not previous.connection.is_closed
+        if previous is not None and reusable:
             connection = previous.connection
         else:
-            connection = await self._link.connect("publisher")
+            connection = await self._connector.connect("publisher")
         try:
-            if previous is None or previous.connection is not connection:
-                await self._link.prepare(connection)
+            if not reusable:
+                await self._connector.declare_topology(connection)
             with amqp_errors():
                 async with asyncio.timeout(COMMAND_TIMEOUT / 2):
                     channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
         except BaseException:
-            await self._link.drop(connection)
+            await self._connector.close(connection)
             raise
         return _ConfirmChannel(connection, channel)
 
-    async def _discard(self, outlet: _ConfirmChannel) -> None:
-        """Close a retired channel; leave its connection to the next one, if that still stands."""
+    async def _discard(self, retired: _ConfirmChannel) -> None:
+        """Close a retired channel; close its connection only if that fails."""
         try:
             with amqp_errors():
                 async with asyncio.timeout(COMMAND_TIMEOUT / 5):
-                    await outlet.channel.close()
+                    await retired.channel.close()
         except BrokerError as error:
             log.info("amqp_channel_lost", error=str(error))
-            await self._link.drop(outlet.connection)
+            await self._connector.close(retired.connection)

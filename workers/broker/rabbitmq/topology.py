@@ -1,13 +1,11 @@
-"""RabbitMQ's side of the routing table: exchange, queues, retry steps and dead letters, as AMQP arguments.
+"""The topology on RabbitMQ, derived from the routing table: exchange, queues, retry queues and dead letters.
 
-    picshare.events ──topic──▶ <queue> ──given up──▶ <queue>.dead
+    picshare.events ──topic──▶ <queue> ──limit reached──▶ <queue>.dead
                                  ▲ │
-                     time is up  │ ▼  failed
+                        TTL over │ ▼ failed
                               <queue>.retry.<ms>
 
-All queues are quorum queues. A retry queue has one fixed time to live, so that what waits in it leaves
-in the order it came. Dead-lettering is at-least-once, which RabbitMQ offers only together with
-`reject-publish` (https://www.rabbitmq.com/docs/quorum-queues#activating-at-least-once-dead-lettering).
+All queues are quorum queues.
 """
 
 from __future__ import annotations
@@ -19,9 +17,10 @@ from dataclasses import dataclass
 from workers.broker.routing import BINDINGS
 
 EXCHANGE = "picshare.events"
-# Deliveries that ended with the consumer's connection, and only those: failures are counted by ourselves.
+# Deliveries that end with the consumer's connection. Failures are counted in the message's own header instead,
+# because RabbitMQ counts what it redelivers, and a retry is a new message to it.
 CRASH_LIMIT = 10
-# RabbitMQ 4 limits every quorum queue to 20 returns unless told otherwise; reading dead letters returns them.
+# RabbitMQ 4 limits every quorum queue to 20 returns by default; reading dead letters returns them.
 _NO_LIMIT = 2**31 - 1
 
 Argument = str | int
@@ -38,7 +37,7 @@ class QueueSpec:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Topology:
-    """Name everything; `prefix` keeps apart several systems in one virtual host."""
+    """Names and arguments of the exchange and the queues; `prefix` separates systems in one virtual host."""
 
     prefix: str = ""
 
@@ -56,11 +55,12 @@ class Topology:
         return f"{self.prefix}{queue}.dead"
 
     def retry(self, queue: str, step: float) -> str:
-        """Return the name of the queue where retries wait `step` seconds."""
+        """Return the name of the queue in which retries wait `step` seconds."""
         return f"{self.prefix}{queue}.retry.{milliseconds(step)}"
 
     def queues(self, steps: Sequence[float]) -> list[QueueSpec]:
         """Return every queue to declare, with retry queues for `steps` (seconds)."""
+        # A queue comes after the queues that its messages go on to.
         return [
             spec
             for queue, topics in BINDINGS.items()
@@ -69,29 +69,33 @@ class Topology:
 
     def retries(self, queue: str, steps: Sequence[float]) -> list[QueueSpec]:
         """Return the retry queues of one worker queue."""
+        # One queue for each step, with the TTL on the queue: RabbitMQ expires messages only at the head, so a long
+        # delay before a short one would hold it up.
         return [
             QueueSpec(
                 name=self.retry(queue, step),
-                arguments={**_to(self.queue(queue)), "x-message-ttl": milliseconds(step)},
+                arguments={**_dead_lettered_to(self.queue(queue)), "x-message-ttl": milliseconds(step)},
             )
             for step in sorted(set(steps))
         ]
 
     def work_spec(self, queue: str, topics: Sequence[str] = ()) -> QueueSpec:
-        """Return a worker queue; its dead letters must be declared before it."""
-        arguments = {**_to(self.dead(queue)), "x-delivery-limit": CRASH_LIMIT}
+        """Return the declaration of a worker queue."""
+        arguments = {**_dead_lettered_to(self.dead(queue)), "x-delivery-limit": CRASH_LIMIT}
         return QueueSpec(name=self.queue(queue), arguments=arguments, topics=topics)
 
     def dead_spec(self, queue: str) -> QueueSpec:
-        """Return the queue of a worker queue's dead letters."""
+        """Return the declaration of a worker queue's dead letters."""
         return QueueSpec(name=self.dead(queue), arguments={**_QUORUM, "x-delivery-limit": _NO_LIMIT})
 
 
 _QUORUM: Mapping[str, Argument] = {"x-queue-type": "quorum"}
 
 
-def _to(target: str) -> dict[str, Argument]:
-    """Return the arguments of a queue whose messages go on to the queue `target`, by the default exchange."""
+def _dead_lettered_to(target: str) -> dict[str, Argument]:
+    """Return the arguments of a queue whose dead-lettered messages go to the queue `target`."""
+    # At-least-once dead-lettering needs `reject-publish`, see
+    # https://www.rabbitmq.com/docs/quorum-queues#activating-at-least-once-dead-lettering
     return {
         **_QUORUM,
         "x-overflow": "reject-publish",

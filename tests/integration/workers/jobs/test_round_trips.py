@@ -12,7 +12,7 @@ from tests.support.community import people, ready_photo
 from tests.support.stage import Stage, quiet
 from tests.support.statements import StatementLog
 from workers.broker.claims import ClaimConnection
-from workers.broker.outcomes import Outcome, Verdict
+from workers.broker.outcomes import JobStatus, Outcome
 
 pytestmark = pytest.mark.engines
 
@@ -41,7 +41,7 @@ async def test_a_like_takes_fifteen_round_trips(stage: Stage, others: int) -> No
         claiming = await log.take()
         await stage.notify.handlers()[message.topic](events.decode(message.topic, message.body))
         *handling, release = await log.take()
-        await claims.settle(Verdict(outcome=Outcome.DONE))
+        await claims.finish(Outcome(status=JobStatus.DONE))
         finishing = await log.take()
 
     (told,) = await stage.told(ann)

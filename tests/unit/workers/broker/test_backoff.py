@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.broker.backoff import RECONNECT_CEILING, RECONNECT_FLOOR, delay_after, next_hop, reconnect_pause
+from workers.broker.backoff import RECONNECT_CEILING, RECONNECT_FLOOR, delay_after, next_delay, reconnect_pause
 from workers.broker.port import Policy
 
 STEPS = (1.0, 5.0, 30.0, 120.0, 600.0)
@@ -52,7 +52,7 @@ def hops_of(delay: float, steps: list[float] | tuple[float, ...] = STEPS) -> lis
     """Return the steps that a message waits in, one after the other."""
     hops = []
     while True:
-        step, delay = next_hop(steps, delay)
+        step, delay = next_delay(steps, delay)
         hops.append(step)
         if not delay:
             return hops
