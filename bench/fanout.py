@@ -24,9 +24,10 @@ from storage.feeds.feeds import Feeds
 from storage.ids import IdMaker, slot_group
 from storage.postgres.database import Database
 from storage.postgres.migrate import migrate
-from storage.redis.client import Redis, open_redis
+from storage.redis.client import open_redis
 from storage.stores import relations
 from tests.engines.private import redis_server
+from tests.support.driver_commands import driver_client
 from workers.broker.routing import queues_of
 
 FOLLOWERS = 10_000
@@ -51,7 +52,9 @@ async def measure(*, quick: bool) -> list[Figure]:
         stack.push_async_callback(db.close)
         author, followers = await _create_users(db)
         feeds = Feeds(db, redis, Cards(db, redis), delivery_script(redis))
-        await _go_online(redis, followers)
+        driver = driver_client(redis)
+        stack.push_async_callback(driver.aclose)
+        await _go_online(driver, followers)
         ids = IdMaker()
         await _fill(feeds, followers, ids)
         # For a few seconds after a feed is built, insertions verify the follow again; that is not the normal case.
@@ -60,9 +63,9 @@ async def measure(*, quick: bool) -> list[Figure]:
         for _ in range(runs):
             new = [ids.new(0) for _ in range(photos)]
             rates.append(await _fan_out(db, feeds, author, new))
-            zadd_rates.append(await _pipelined(db, redis, author, new, _zadd))
-            setrange_rates.append(await _pipelined(db, redis, author, new, _setrange))
-        sizes = await _sizes(redis, feeds, followers[:50], ids)
+            zadd_rates.append(await _pipelined(db, driver, author, new, _zadd))
+            setrange_rates.append(await _pipelined(db, driver, author, new, _setrange))
+        sizes = await _sizes(driver, feeds, followers[:50], ids)
     return [
         figure(GROUP, "feed insertions, online followers found and notified", "/s", rates),
         figure(GROUP, "pipelined ZADD + trim, nothing else", "/s", zadd_rates),
@@ -114,11 +117,11 @@ async def _create_users(db: Database) -> tuple[int, list[int]]:
     return author, followers
 
 
-async def _go_online(redis: Redis, followers: list[int]) -> None:
+async def _go_online(driver: Any, followers: list[int]) -> None:
     for user in followers[::ONLINE_SHARE]:
-        await redis.hset(registry_key(slot_group(user)).decode(), user.to_bytes(8, "big"), b"process1")
+        await driver.hset(registry_key(slot_group(user)).decode(), user.to_bytes(8, "big"), b"process1")
     # Without a subscriber the process counts as dead, and its users as offline.
-    listener = redis.pubsub()
+    listener = driver.pubsub()
     await listener.subscribe(*[channel_prefix(group) + b"process1" for group in range(16)])
 
 
@@ -150,12 +153,12 @@ async def _fan_out(db: Database, feeds: Feeds, author: int, photos: list[int]) -
 Command = Callable[[Any, int, int], None]  # adds one user's commands for one photo to a pipeline
 
 
-async def _pipelined(db: Database, redis: Redis, author: int, photos: list[int], add: Command) -> float:
+async def _pipelined(db: Database, driver: Any, author: int, photos: list[int], add: Command) -> float:
     """Return insertions a second with one pipeline per chunk; the followers are read from PostgreSQL as above."""
     inserted, started = 0, time.perf_counter()
     for photo in photos:
         for chunk in await _chunks(db, author):
-            pipeline = redis.pipeline(transaction=False)
+            pipeline = driver.pipeline(transaction=False)
             for user in chunk:
                 add(pipeline, user, photo)
             await pipeline.execute()
@@ -173,12 +176,12 @@ def _setrange(pipeline: Any, user: int, photo: int) -> None:
     pipeline.setrange(f"s:{user}", photo % FULL * ENTRY_BYTES, photo.to_bytes(ENTRY_BYTES, "big"))
 
 
-async def _sizes(redis: Redis, feeds: Feeds, users: list[int], ids: IdMaker) -> list[float]:
+async def _sizes(driver: Any, feeds: Feeds, users: list[int], ids: IdMaker) -> list[float]:
     """Return the sizes of full feeds between further insertions, so that growth and trimming are included."""
     sizes = []
     for user in _rounds(users, 4):
         await feeds.insert(ids.new(0), [user], b"x")
-        sizes.append(float(await redis.memory_usage(feeds.log.key(user).decode(), samples=0) or 0))
+        sizes.append(float(await driver.memory_usage(feeds.log.key(user).decode(), samples=0) or 0))
     return sizes
 
 

@@ -22,6 +22,7 @@ from tests.engines.private import in_background, redis_server
 from tests.engines.rabbitmq import RabbitNode, delete_queues, rabbit_node
 from tests.engines.redis_cluster import RedisCluster, redis_cluster
 from tests.support.chromium import find_chromium, running_chromium
+from tests.support.driver_commands import commands
 from workers.broker.routing import queues_of
 
 _numbers = itertools.count(1)
@@ -176,7 +177,7 @@ def redis_url(request: pytest.FixtureRequest) -> str:
 async def redis(redis_url: str) -> AsyncIterator[Redis]:
     """A client of each empty engine of `redis_url`."""
     client = open_redis(redis_url)
-    await client.flushall()
+    await commands(client).flushall()
     yield client
     await client.aclose()
 

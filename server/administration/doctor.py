@@ -24,7 +24,7 @@ from server.config.settings import Settings
 from server.errors import ServerError
 from storage.errors import SchemaError, StorageError
 from storage.postgres import migrate
-from storage.redis.client import Redis, execute, open_redis, redis_errors
+from storage.redis.client import Redis, open_redis, redis_errors
 from workers.broker.routing import QUEUES
 from workers.errors import BrokerError
 
@@ -176,16 +176,16 @@ async def inspect_redis(settings: Settings) -> Finding:
 
 
 async def _inspect_redis(client: Redis) -> Finding:
-    clustered = _fields(await execute(client, "INFO")).get("redis_mode") == "cluster"
+    clustered = _fields(await client.execute_command("INFO")).get("redis_mode") == "cluster"
     if clustered != client.sharded:
         return _wrong_scheme(clustered=clustered)
     shape = ""
     if clustered:
-        about = _fields(await execute(client, "CLUSTER", "INFO"))
+        about = _fields(await client.execute_command("CLUSTER", "INFO"))
         if int(about["cluster_slots_ok"]) < SLOTS:
             return _incomplete(int(about["cluster_slots_ok"]))
         shape = await _shape(client, about)
-    replies = [await client.link.each("INFO"), await client.link.each("TIME")]
+    replies = [await client.execute_everywhere("INFO"), await client.execute_everywhere("TIME")]
     away = {place for reply in replies for place in reply if isinstance(reply[place], RedisError)}
     if away:
         return _unreachable(sorted(f"{place.host}:{place.port}" for place in away))

@@ -98,7 +98,7 @@ class ProcessBuilder:
         self._runs: dict[str, Run] = {"loop watch": LoopWatch(self._metrics.registry).run}
         self._checks: dict[str, Check] = {
             "database": lambda: stores.db.fetchval("SELECT 1"),
-            "redis": stores.redis.ping,
+            "redis": lambda: stores.redis.execute_command("PING"),
         }
 
     async def add(self, services: frozenset[str]) -> None:

@@ -19,7 +19,7 @@ from collections.abc import Iterable, Sequence
 from storage.ids import pack_ids
 from storage.models import Photo, PhotoState
 from storage.postgres.database import Queryable
-from storage.redis.client import Redis, execute, redis_errors, values_of
+from storage.redis.client import Redis, redis_errors, values_of
 from storage.redis.scripts import Script
 from storage.render.photo import photo_card
 from storage.stores import photos
@@ -81,12 +81,12 @@ class Cards:
     async def tombstone(self, photo_id: int) -> None:
         """Say that a photo is deleted: no reader shows it from now on."""
         with redis_errors():
-            await self._redis.set(card_key(photo_id), DELETED, px=CARD_LIFE)
+            await self._redis.execute_command("SET", card_key(photo_id), DELETED, "PX", CARD_LIFE)
 
     async def is_gone(self, photo_id: int) -> bool:
         """Say whether a photo's tombstone stands."""
         with redis_errors():
-            return bool(await execute(self._redis, "GET", card_key(photo_id)) == DELETED)
+            return bool(await self._redis.execute_command("GET", card_key(photo_id)) == DELETED)
 
     async def forget(self, ids: Iterable[int]) -> None:
         """Have cards made anew, after the change to the photo or its author was committed."""

@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from storage.ids import milliseconds_of, pack_ids, slot_group
 from storage.models import PhotoCounters
 from storage.postgres.database import Queryable
-from storage.redis.client import Redis, execute, redis_errors, values_of
+from storage.redis.client import Redis, redis_errors, values_of
 from storage.redis.scripts import Call, Script
 from storage.render.photo import counters_suffix
 from storage.stores import likes, photos
@@ -57,7 +57,7 @@ class CounterCache:
         with redis_errors():
             counts, (marker, *acts) = await asyncio.gather(
                 values_of(self._redis, [b"count:" + field for field in fields]),
-                execute(self._redis, "HMGET", liked_key(viewer_id), MARKER, *fields),
+                self._redis.execute_command("HMGET", liked_key(viewer_id), MARKER, *fields),
             )
         known = {photo_id: value for photo_id, value in zip(photo_ids, counts, strict=True) if value is not None}
         if missing := [photo_id for photo_id in photo_ids if photo_id not in known]:
@@ -89,7 +89,7 @@ class CounterCache:
             await self._load_likes(viewer_id)
             with redis_errors():
                 fields = pack_ids_each(list(acts))
-                marker, *values = await execute(self._redis, "HMGET", liked_key(viewer_id), MARKER, *fields)
+                marker, *values = await self._redis.execute_command("HMGET", liked_key(viewer_id), MARKER, *fields)
             acts = dict(zip(acts, values, strict=True))
         liked = {photo_id for photo_id, act in acts.items() if act is not None and not act.startswith(b"-")}
         if unsure := [photo_id for photo_id, act in acts.items() if act is None and not covers(marker, photo_id)]:

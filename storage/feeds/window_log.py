@@ -34,7 +34,7 @@ from enum import IntEnum
 from storage.feeds.log_format import AT_BODY, STAGED, LogView
 from storage.feeds.stream_log import StreamDelta
 from storage.ids import pack_ids, slot_group, unpack_ids
-from storage.redis.client import Redis, execute, redis_errors
+from storage.redis.client import Redis, redis_errors
 from storage.redis.scripts import Argument, Script
 
 TIME_TO_LIVE = 14 * 24 * 3600  # seconds; people not seen for so long have no log
@@ -155,7 +155,7 @@ class WindowLog:
     async def discard(self, user_id: int) -> None:
         """Forget a person's log; the next reader builds another, with another epoch."""
         with redis_errors():
-            await execute(self._redis, "DEL", self.key(user_id))
+            await self._redis.execute_command("DEL", self.key(user_id))
 
     async def read(self, user_id: int) -> LogView | None:
         """Return a person's log, or None if there is none; its life begins anew."""
@@ -173,7 +173,8 @@ class WindowLog:
         key = self.key(user_id)
         with redis_errors():
             data, _ = await asyncio.gather(
-                execute(self._redis, "GETRANGE", key, 0, end), execute(self._redis, "EXPIRE", key, TIME_TO_LIVE)
+                self._redis.execute_command("GETRANGE", key, 0, end),
+                self._redis.execute_command("EXPIRE", key, TIME_TO_LIVE),
             )
         return LogView.parse(data) if data else None
 

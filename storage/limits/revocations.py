@@ -39,7 +39,7 @@ class Revocations:
         ended = [session for session in ended if slot_group(session.user_id) in lost]
         await asyncio.gather(*(self._revoke(session) for session in ended))
         with redis_errors():
-            await asyncio.gather(*(self._redis.set(_MARKS[group], b"1") for group in lost))
+            await asyncio.gather(*(self._redis.execute_command("SET", _MARKS[group], b"1") for group in lost))
         return len(ended)
 
     async def _revoke(self, session: Ended) -> None:

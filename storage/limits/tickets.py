@@ -24,13 +24,13 @@ class Tickets:
         """Return a ticket (43 URL-safe characters) that gives `payload` (JSON) back once within `ttl` seconds."""
         token = secrets.token_urlsafe(32)
         with redis_errors():
-            await self._redis.set(_ticket_key(token), orjson.dumps(payload), ex=ttl)
+            await self._redis.execute_command("SET", _ticket_key(token), orjson.dumps(payload), "EX", ttl)
         return token
 
     async def redeem(self, token: str) -> dict[str, Any] | None:
         """Use a ticket up and return its payload; None if there is none such, or no longer."""
         with redis_errors():
-            data = await self._redis.getdel(_ticket_key(token))
+            data = await self._redis.execute_command("GETDEL", _ticket_key(token))
         if data is None:
             return None
         payload: dict[str, Any] = orjson.loads(data)
@@ -39,12 +39,12 @@ class Tickets:
     async def revoke_session(self, session: str, user_id: int, *, ttl: int) -> None:
         """Refuse a session's access tokens for `ttl` seconds, the longest that one of them can still live."""
         with redis_errors():
-            await self._redis.set(revoked_key(session, user_id), b"1", ex=ttl)
+            await self._redis.execute_command("SET", revoked_key(session, user_id), b"1", "EX", ttl)
 
     async def is_revoked(self, session: str, user_id: int) -> bool:
         """Say whether a session was revoked; `session` comes out of a verified token."""
         with redis_errors():
-            return bool(await self._redis.exists(revoked_key(session, user_id)))
+            return bool(await self._redis.execute_command("EXISTS", revoked_key(session, user_id)))
 
 
 def revoked_key(session: str, user_id: int) -> bytes:

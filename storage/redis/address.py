@@ -1,25 +1,43 @@
-"""Addresses of Redis: the URL of one server, or that of a cluster, which names some of its nodes.
+"""Addresses of Redis servers, and the URL of a cluster, which names some of its nodes.
 
-    redis+cluster://user:password@host:port,host:port/?options    rediss+cluster:// speaks TLS
+    redis+cluster://user:password@host:port,host:port/?options    rediss+cluster:// uses TLS
 
-Any of the nodes that answers is enough: it tells of all others. User, password and options hold for each.
+One reachable node is enough, since it knows all the others. User, password and options apply to every node.
 """
 
 from __future__ import annotations
 
+import ssl
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 CLUSTER_SCHEMES = ("redis+cluster://", "rediss+cluster://")
 DEFAULT_PORT = 6379
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RedisAddress:
+    """Address of one server: `path` of a unix socket, or `host` and `port`, the latter with `tls` or without."""
+
+    host: str = "localhost"
+    port: int = DEFAULT_PORT
+    path: str | None = None
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    db: int = 0
+    tls: ssl.SSLContext | None = None
+
+    def __str__(self) -> str:
+        return self.path or f"{self.host}:{self.port}"
+
+
 def is_cluster(url: str) -> bool:
-    """Tell whether a URL is that of a cluster."""
+    """Return whether a URL is that of a cluster."""
     return url.startswith(CLUSTER_SCHEMES)
 
 
 def cluster_nodes(url: str) -> tuple[str, list[tuple[str, int]]]:
-    """Return the first node's URL, as the driver reads it, and (host, port) of all nodes; raise ValueError."""
+    """Return the URL of a cluster's first node, and (host, port) of all nodes named; raise `ValueError`."""
     parts = urlsplit(url)
     user, at, places = parts.netloc.rpartition("@")
     if parts.path not in {"", "/", "/0"}:
@@ -33,7 +51,7 @@ def cluster_nodes(url: str) -> tuple[str, list[tuple[str, int]]]:
 
 
 def _node(place: str) -> tuple[str, int]:
-    # What was given is not repeated in the error: it may be half of a password with a comma or slash in it.
+    # The error does not repeat the text: it may be half of a password that has a comma or slash in it.
     try:
         parts = urlsplit(f"//{place.strip()}")
         host, port = parts.hostname, parts.port or DEFAULT_PORT

@@ -1,35 +1,29 @@
-"""Redis: the client with deadlines, and the driver's errors in our own words.
+"""The Redis client: its port, how it is opened from a URL, and the translation of the driver's errors.
 
-Every key that PicShare keeps in Redis is a cache or a signal: after a loss of all data each is built
-again from PostgreSQL when it is next read, so nothing here is ever the only copy.
+Every key in Redis is a cache or a signal. After a loss of all data each is built again from PostgreSQL when it is
+next read, so nothing here is ever the only copy.
+
+The driver (redis-py) parses URLs and defines the exceptions; connections and commands are our own, because a pool
+that gives each command a connection costs some 70 µs of this process per command.
 """
 
 from __future__ import annotations
 
 import asyncio
 import dataclasses
-import inspect
-from collections.abc import Sequence
-from typing import Any, TypeAlias
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 import redis.exceptions as driver
-from redis.asyncio import ConnectionPool
-from redis.asyncio import Redis as AsyncRedis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
+from redis.asyncio.connection import Connection, parse_url
 
 from storage.errors import StorageError, UnavailableError
-from storage.redis.address import cluster_nodes, is_cluster
+from storage.redis.address import RedisAddress, cluster_nodes, is_cluster
 from storage.redis.cluster import ClusterConnections
-from storage.redis.connection import RedisAddress
 from storage.redis.shared_connection import SharedConnection
-from storage.redis.stale_data import connect
 from storage.redis.subscriber import MessageListener, Subscriber
 
-# The driver's own types are generic over its answers in ways that differ between versions.
-Redis: TypeAlias = Any
-
-ANSWER_TIMEOUT = 3.0  # seconds; a server that swallows packets is noticed by this alone
+REPLY_TIMEOUT = 3.0  # seconds; the only way to notice a server that swallows packets
 CONNECT_TIMEOUT = 1.5  # seconds
 
 _UNREACHABLE = (
@@ -45,124 +39,108 @@ _UNREACHABLE = (
 )
 
 
-class RedisClientAdapter(AsyncRedis):  # type: ignore[type-arg,misc,unused-ignore]
-    """The driver's client, whose commands go over `link`: one server's shared connection, or a cluster's.
+class Redis(Protocol):
+    """Client of one server or of a cluster; `SharedConnection` and `ClusterConnections` implement it.
 
-    Pub/sub has connections of its own (`subscriber`). The driver's pipelines would not find a cluster's slots: to
-    send several commands together, gather them.
+    Commands of all callers share a connection per server, without waiting for each other's replies. A command that
+    finds its connection lost is sent once more on a new one. A command whose reply is late is not, because it may have
+    been carried out. Replies are raw: bytes, integers, lists, None. Methods raise the driver's errors; `redis_errors`
+    translates them.
     """
-
-    def __init__(self, link: SharedConnection | ClusterConnections, pool: Any) -> None:
-        super().__init__(connection_pool=pool)
-        self.link = link
 
     @property
     def sharded(self) -> bool:
-        """Tell whether keys and channels lie on several servers, each with its slot."""
-        return self.link.sharded
+        """Whether this is a cluster, whose keys and channels have slots on different servers."""
+        ...
 
-    async def execute_command(self, *command: Any, **options: Any) -> Any:
-        """Run a command of the driver's and return what it makes of the answer."""
-        name, *arguments = command
-        answer = await self.link.call(*name.split(), *arguments)
-        callback = self.response_callbacks.get(name)
-        if callback is None:
-            return answer
-        result = callback(answer, **{key: value for key, value in options.items() if key != "keys"})
-        return await result if inspect.isawaitable(result) else result
+    async def execute_command(self, *command: bytes | str | int) -> Any:
+        """Send a command to the server of its first key and return the reply."""
+        ...
+
+    async def execute_everywhere(self, *command: bytes | str | int) -> Mapping[RedisAddress, Any]:
+        """Send a command to every master and return the replies; an error is returned in place of a reply."""
+        ...
 
     async def refresh_slots(self) -> None:
-        """Learn anew which server each slot lies on."""
-        await self.link.refresh()
+        """Read the slot map again; does nothing on a single server."""
+        ...
 
     def reconnect(self) -> None:
-        """Open other connections for the commands to come, since those that stand may be dead and not told so."""
-        self.link.reconnect()
+        """Open new connections for the next commands, because the present ones may be dead without notice."""
+        ...
+
+    def slot_of(self, key: bytes) -> int:
+        """Return a key's slot; one command or script may name keys of one slot only. A single server has one slot."""
+        ...
 
     def server_of(self, name: bytes) -> RedisAddress:
-        """Return the server on which a key or channel lies, as far as it is known."""
-        return self.link.server_of(name)
+        """Return the server of a key or channel, as far as known; raise `ClusterDownError` if it has none."""
+        ...
 
     async def subscriber(self, server: RedisAddress, listener: MessageListener) -> Subscriber:
-        """Open a connection that hears what is published at a server, and tells `listener`."""
-        return await connect(server, Subscriber(listener, greeting_timeout=ANSWER_TIMEOUT), timeout=CONNECT_TIMEOUT)
+        """Open a connection to a server for pub/sub; `listener` receives its messages."""
+        ...
 
-    async def aclose(self, close_connection_pool: bool | None = None) -> None:
-        """Close the shared connections and the pool."""
-        await self.link.close()
-        await super().aclose(close_connection_pool is not False)
+    async def aclose(self) -> None:
+        """Close all connections that carry commands."""
+        ...
 
 
 def open_redis(url: str) -> Redis:
-    """Return a client for `url` (redis://, rediss://, unix://, or a cluster as in `storage.redis.address`).
+    """Return a client for a URL, which connects at the first command.
 
-    Answers are bytes. A connection that the server has closed meanwhile is replaced once, silently; a
-    command whose answer is late is never repeated, because it may have been carried out.
+    The URL is redis://, rediss:// or unix://, or that of a cluster as in `storage.redis.address`.
     """
-    timeouts = {"answer_timeout": ANSWER_TIMEOUT, "connect_timeout": CONNECT_TIMEOUT}
+    timeouts = {"reply_timeout": REPLY_TIMEOUT, "connect_timeout": CONNECT_TIMEOUT}
     if not is_cluster(url):
-        pool = _pool(url)
-        return RedisClientAdapter(SharedConnection(_address(pool), **timeouts), pool)
+        return SharedConnection(_address(url), **timeouts)
     first, nodes = cluster_nodes(url)
-    pool = _pool(first)
-    address = _address(pool)
+    address = _address(first)
     seeds = [dataclasses.replace(address, host=host, port=port) for host, port in nodes]
-    return RedisClientAdapter(ClusterConnections(seeds, **timeouts), pool)
-
-
-async def execute(redis: Redis, *command: bytes | str | int) -> Any:
-    """Run a command and return its answer as it came."""
-    return await redis.link.call(*command)
+    return ClusterConnections(seeds, **timeouts)
 
 
 async def values_of(redis: Redis, keys: Sequence[bytes]) -> list[bytes | None]:
-    """Return what stands at keys, wherever they lie."""
+    """Return the values of keys, which may lie in different slots."""
     groups = by_slot(redis, keys)
-    answers = await asyncio.gather(*(execute(redis, "MGET", *(keys[at] for at in group)) for group in groups))
-    return in_order(groups, answers)
+    replies = await asyncio.gather(
+        *(redis.execute_command("MGET", *(keys[index] for index in group)) for group in groups)
+    )
+    return in_order(groups, replies)
 
 
 def by_slot(redis: Redis, keys: Sequence[bytes]) -> list[list[int]]:
-    """Return the positions of the keys that one command or script may name together; on one server, all of them."""
+    """Group keys by slot and return their indexes; each group may be named in one command or script."""
     groups: dict[int, list[int]] = {}
-    slot_of = redis.link.slot_of
-    for position, key in enumerate(keys):
-        groups.setdefault(slot_of(key), []).append(position)
+    slot_of = redis.slot_of
+    for index, key in enumerate(keys):
+        groups.setdefault(slot_of(key), []).append(index)
     return list(groups.values())
 
 
-def in_order(groups: Sequence[Sequence[int]], answers: Sequence[Sequence[Any]]) -> list[Any]:
-    """Return what was answered for each key of `by_slot`'s groups, in the order of the keys."""
+def in_order(groups: Sequence[Sequence[int]], replies: Sequence[Sequence[Any]]) -> list[Any]:
+    """Return the items of the replies to `by_slot`'s groups in the order of the keys."""
     if len(groups) == 1:
-        return list(answers[0])
+        return list(replies[0])
     found = {
-        at: item for group, answer in zip(groups, answers, strict=True) for at, item in zip(group, answer, strict=True)
+        index: item
+        for group, reply in zip(groups, replies, strict=True)
+        for index, item in zip(group, reply, strict=True)
     }
-    return [found[at] for at in range(len(found))]
+    return [found[index] for index in range(len(found))]
 
 
-def _pool(url: str) -> Any:
-    return ConnectionPool.from_url(
-        url,
-        decode_responses=False,
-        protocol=2,
-        socket_timeout=ANSWER_TIMEOUT,
-        socket_connect_timeout=CONNECT_TIMEOUT,
-        retry=Retry(NoBackoff(), 1, supported_errors=(driver.ConnectionError,)),
-    )
-
-
-def _address(pool: Any) -> RedisAddress:
-    # A connection that is never opened knows the address, and the TLS settings as the driver reads them.
-    settings, connection = pool.connection_kwargs, pool.make_connection()
-    names = {item.name for item in dataclasses.fields(RedisAddress)}
-    given = {name: value for name, value in settings.items() if name in names}
+def _address(url: str) -> RedisAddress:
+    settings: dict[str, Any] = {**parse_url(url)}
+    # A driver connection that is never opened turns the TLS options of the URL into an SSL context.
+    connection = settings.pop("connection_class", Connection)(**settings)
     tls = connection.ssl_context.get() if hasattr(connection, "ssl_context") else None
-    return RedisAddress(**given, tls=tls)
+    names = {item.name for item in dataclasses.fields(RedisAddress)}
+    return RedisAddress(**{name: value for name, value in settings.items() if name in names}, tls=tls)
 
 
 class _RedisErrors:
-    """The translation; written out, since one made by `contextlib.contextmanager` costs a microsecond a command."""
+    """The translation; a class, because a `contextlib.contextmanager` costs one microsecond per command."""
 
     def __enter__(self) -> None:
         pass
@@ -173,6 +151,7 @@ class _RedisErrors:
         if isinstance(error, driver.MovedError):
             raise StorageError("redis is a node of a cluster: redis.url should begin with redis+cluster://") from error
         if isinstance(error, driver.RedisError):
+            # These refusals describe the state of the server, not a mistake of ours, and pass by themselves.
             if str(error).startswith(("MISCONF", "LOADING", "BUSY ", "NOREPLICAS")):
                 raise UnavailableError("redis", str(error)) from error
             raise StorageError(f"redis refused a command: {error}") from error
@@ -182,5 +161,5 @@ _ERRORS = _RedisErrors()
 
 
 def redis_errors() -> _RedisErrors:
-    """Turn the driver's errors into ours: `UnavailableError("redis")`, or `StorageError` for a refusal."""
+    """Turn the driver's errors into `UnavailableError("redis")`, or `StorageError` if Redis refused the command."""
     return _ERRORS

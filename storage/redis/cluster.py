@@ -1,8 +1,4 @@
-"""The shared connections to a Redis Cluster: one to each master, and each command to the one that has its slot.
-
-The slot map is asked for when a command first needs it, and again whenever an answer or a lost connection shows that it
-is out of date.
-"""
+"""Client of a Redis Cluster: a shared connection to each master; each command goes to the master of its slot."""
 
 from __future__ import annotations
 
@@ -15,166 +11,184 @@ from typing import Any, NoReturn
 import redis.exceptions as driver
 from redis.crc import key_slot
 
-from storage.redis.connection import RedisAddress
+from storage.redis.address import RedisAddress
 from storage.redis.shared_connection import SharedConnection
 from storage.redis.slots import SlotMap
+from storage.redis.stale_data import connect
+from storage.redis.subscriber import MessageListener, Subscriber
 
-_REDIRECTIONS = 8  # answers "elsewhere" or "in a moment" that one command follows
-_PAUSE = 0.05  # seconds before a command whose keys are just being moved is tried again
-_FRESH = 0.1  # seconds for which a slot map is not asked for again
+_MAX_REDIRECTIONS = 8  # MOVED, ASK and TRYAGAIN replies that one command follows
+_TRYAGAIN_PAUSE = 0.05  # seconds before the next attempt on keys that are just being migrated
+_FRESH = 0.1  # seconds during which the slot map is not read again
 _ANY_SERVER = frozenset({"PING", "INFO", "TIME", "CLUSTER", "CONFIG", "CLIENT"})
 _EVERY_SERVER = frozenset({"FLUSHALL", "SCRIPT"})
 
 
 class ClusterConnections:
-    """Connections like `SharedConnection`'s, with its guarantees; `seeds` are nodes to ask first, timeouts are seconds.
+    """Connections to the masters of a cluster; see `storage.redis.client.Redis`.
 
-    A command is sent by its first key. One whose connection is lost goes once to the slot's new master, if there is
-    one; one whose answer is late is not repeated.
+    `seeds` are the nodes to contact first; timeouts are in seconds. A command is routed by its first key. If its
+    connection is lost it is sent once more, provided that the slot has a new master. The slot map is read at the first
+    command, and again when a reply or a lost connection shows that it is out of date.
     """
 
     sharded = True
 
-    def __init__(self, seeds: Sequence[RedisAddress], *, answer_timeout: float, connect_timeout: float) -> None:
+    def __init__(self, seeds: Sequence[RedisAddress], *, reply_timeout: float, connect_timeout: float) -> None:
         self.seeds = seeds
-        self._timeouts = {"answer_timeout": answer_timeout, "connect_timeout": connect_timeout}
-        self._links: dict[RedisAddress, SharedConnection] = {}
+        self._reply_timeout = reply_timeout
+        self._connect_timeout = connect_timeout
+        self._connections: dict[RedisAddress, SharedConnection] = {}
         self._slots = SlotMap([], seeds[0])
-        self._asked_at = -_FRESH
-        self._asking: asyncio.Task[None] | None = None
+        self._refreshed_at = -_FRESH
+        self._refreshing: asyncio.Task[None] | None = None
 
-    async def call(self, *command: bytes | str | int) -> Any:
-        """Send a command and return its answer, bytes within; raise what Redis refused or why it did not answer."""
+    async def execute_command(self, *command: bytes | str | int) -> Any:
+        """Send a command and return its reply; raise the driver's error if Redis refused it or did not reply."""
         name = command[0]
         if name in _ANY_SERVER:
-            return await self._call_any(command)
+            return await self._execute_anywhere(command)
         if name in _EVERY_SERVER:
-            answers = (await self.each(*command)).values()
-            for answer in answers:
-                if isinstance(answer, driver.RedisError):
-                    raise answer
-            return next(iter(answers))
-        return await self._call_slot(self.slot_of(_first_key(command)), command)
+            replies = (await self.execute_everywhere(*command)).values()
+            for reply in replies:
+                if isinstance(reply, driver.RedisError):
+                    raise reply
+            return next(iter(replies))
+        return await self._execute_in_slot(self.slot_of(_first_key(command)), command)
 
-    async def each(self, *command: bytes | str | int) -> dict[RedisAddress, Any]:
-        """Send a command to every master and return the answers; an error is an answer here."""
-        await self.refresh()
+    async def execute_everywhere(self, *command: bytes | str | int) -> dict[RedisAddress, Any]:
+        """Send a command to every master and return the replies; an error is returned in place of a reply."""
+        await self.refresh_slots()
         masters = self._slots.masters
-        answers = await asyncio.gather(
-            *(self._link(master).call(*command) for master in masters), return_exceptions=True
+        replies = await asyncio.gather(
+            *(self._connection(master).execute_command(*command) for master in masters), return_exceptions=True
         )
-        return dict(zip(masters, answers, strict=True))
+        return dict(zip(masters, replies, strict=True))
 
-    async def refresh(self) -> None:
-        """Ask for the slot map, unless that was done a moment ago; all who want it at once wait for one answer."""
+    async def refresh_slots(self) -> None:
+        """Read the slot map, unless that was done a moment ago; concurrent callers share one request."""
         await self._refresh(avoiding=None)
 
     def reconnect(self) -> None:
-        """Open other connections for the commands to come; see `SharedConnection.reconnect`."""
-        for link in self._links.values():
-            link.reconnect()
+        """Open new connections for the next commands; see `SharedConnection.reconnect`."""
+        for connection in self._connections.values():
+            connection.reconnect()
 
     def slot_of(self, key: bytes) -> int:
         """Return the slot of a key or channel; one command may name keys of one slot only."""
         return key_slot(key)
 
     def server_of(self, name: bytes) -> RedisAddress:
-        """Return the master on which a key or channel lies as far as is known; raise `ClusterDownError`."""
+        """Return the master of a key or channel, as far as known; raise `ClusterDownError`."""
         slot = self.slot_of(name)
-        return self._slots.master_of(slot) or _down(slot)
+        return self._slots.master_of(slot) or _raise_no_master(slot)
 
-    async def close(self) -> None:
+    async def subscriber(self, server: RedisAddress, listener: MessageListener) -> Subscriber:
+        """Open a connection to a master for pub/sub; `listener` receives its messages."""
+        subscriber = Subscriber(listener, reply_timeout=self._reply_timeout)
+        return await connect(server, subscriber, timeout=self._connect_timeout)
+
+    async def aclose(self) -> None:
         """Close all connections."""
-        if self._asking is not None:
-            self._asking.cancel()
-        await asyncio.gather(*(link.close() for link in self._links.values()))
+        if self._refreshing is not None:
+            self._refreshing.cancel()
+        await asyncio.gather(*(connection.aclose() for connection in self._connections.values()))
 
-    async def _call_slot(self, slot: int, command: Sequence[bytes | str | int]) -> Any:
+    async def _execute_in_slot(self, slot: int, command: Sequence[bytes | str | int]) -> Any:
         address, asking = await self._master_of(slot), False
-        for _ in range(_REDIRECTIONS):
-            link = self._link(address)
+        for _ in range(_MAX_REDIRECTIONS):
+            connection = self._connection(address)
             try:
-                return await (link.ask if asking else link.call)(*command)
+                return await (connection.execute_asking if asking else connection.execute_command)(*command)
             except driver.MovedError as moved:
-                address, asking = self._place(moved, address), False
-                self._heed_promotions([address])
+                # The slot has a new master for good: record it at once, then read the whole map.
+                address, asking = self._redirected(moved, address), False
+                self._reconnect_to_promoted([address])
                 self._slots.move(slot, address)
                 await self._refresh(avoiding=None)
-            except driver.AskError as elsewhere:
-                address, asking = self._place(elsewhere, address), True
+            except driver.AskError as redirection:
+                # The slot is being migrated and this key has moved already; the map stays as it is.
+                address, asking = self._redirected(redirection, address), True
             except driver.TryAgainError:
-                await asyncio.sleep(_PAUSE)
+                await asyncio.sleep(_TRYAGAIN_PAUSE)
             except (driver.ConnectionError, driver.TimeoutError) as error:
                 await self._refresh(avoiding=address)
-                gone, address, asking = address, await self._master_of(slot), False
-                if address == gone or isinstance(error, driver.TimeoutError):
+                failed, address, asking = address, await self._master_of(slot), False
+                # After a timeout the command may have been carried out, so it is never repeated.
+                if address == failed or isinstance(error, driver.TimeoutError):
                     raise
-        raise driver.ClusterError(f"slot {slot} did not come to rest")
+        raise driver.ClusterError(f"slot {slot} is still redirected after {_MAX_REDIRECTIONS} attempts")
 
-    async def _call_any(self, command: Sequence[bytes | str | int]) -> Any:
-        trouble: driver.RedisError | None = None
-        for address in self._known(avoiding=None):
+    async def _execute_anywhere(self, command: Sequence[bytes | str | int]) -> Any:
+        last_error: driver.RedisError | None = None
+        for address in self._known_nodes(avoiding=None):
             try:
-                return await self._link(address).call(*command)
+                return await self._connection(address).execute_command(*command)
             except (driver.ConnectionError, driver.TimeoutError) as error:
-                trouble = error
-        raise driver.ConnectionError(f"no node of the cluster answers: {trouble}") from trouble
+                last_error = error
+        raise driver.ConnectionError(f"no node of the cluster answers: {last_error}") from last_error
 
     async def _master_of(self, slot: int) -> RedisAddress:
         master = self._slots.master_of(slot)
         if master is None:
             await self._refresh(avoiding=None)
-            master = self._slots.master_of(slot) or _down(slot)
+            master = self._slots.master_of(slot) or _raise_no_master(slot)
         return master
 
     async def _refresh(self, *, avoiding: RedisAddress | None) -> None:
-        if asyncio.get_running_loop().time() - self._asked_at < _FRESH:
+        # During an outage every command fails at once; without this limit each would request the map.
+        if asyncio.get_running_loop().time() - self._refreshed_at < _FRESH:
             return
-        if self._asking is None:
-            self._asking = asyncio.create_task(self._ask(avoiding))
-            self._asking.add_done_callback(self._asked)
-        # Shielded: a caller who gives up does not take the answer from the others.
-        await asyncio.shield(self._asking)
+        if self._refreshing is None:
+            self._refreshing = asyncio.create_task(self._read_slots(avoiding))
+            self._refreshing.add_done_callback(self._slots_read)
+        # Shielded, because the task is shared: a cancelled caller must not cancel it for the others.
+        await asyncio.shield(self._refreshing)
 
-    async def _ask(self, avoiding: RedisAddress | None) -> None:
-        trouble: driver.RedisError | None = None
-        for address in self._known(avoiding=avoiding):
+    async def _read_slots(self, avoiding: RedisAddress | None) -> None:
+        last_error: driver.RedisError | None = None
+        for address in self._known_nodes(avoiding=avoiding):
             try:
-                found = SlotMap(await self._link(address).call("CLUSTER", "SLOTS"), address)
+                slots = SlotMap(await self._connection(address).execute_command("CLUSTER", "SLOTS"), address)
             except (driver.ConnectionError, driver.TimeoutError) as error:
-                trouble = error
+                last_error = error
             else:
+                # The first map has nothing to compare with: all its masters would count as promoted.
                 if self._slots.masters:
-                    self._heed_promotions(found.masters)
-                self._slots, self._asked_at = found, asyncio.get_running_loop().time()
+                    self._reconnect_to_promoted(slots.masters)
+                self._slots, self._refreshed_at = slots, asyncio.get_running_loop().time()
                 return
-        raise driver.ConnectionError(f"no node of the cluster answers: {trouble}") from trouble
+        raise driver.ConnectionError(f"no node of the cluster answers: {last_error}") from last_error
 
-    def _heed_promotions(self, masters: Sequence[RedisAddress]) -> None:
-        """Open another connection to a replica that has become a master: only then is its run looked at."""
+    def _reconnect_to_promoted(self, masters: Sequence[RedisAddress]) -> None:
+        # A promoted replica may have stale data, and only a new connection checks its run id (`stale_data`). An open
+        # one exists where the node answered CLUSTER SLOTS or redirected a command while it was a replica.
         for address in masters:
-            if address not in self._slots.masters and address in self._links:
-                self._links[address].reconnect()
+            if address not in self._slots.masters and address in self._connections:
+                self._connections[address].reconnect()
 
-    def _asked(self, task: asyncio.Task[None]) -> None:
-        self._asking = None
+    def _slots_read(self, task: asyncio.Task[None]) -> None:
+        self._refreshing = None
         if not task.cancelled():
-            task.exception()  # whoever waits has it; perhaps nobody does any more
+            task.exception()  # Marks the error as retrieved; every waiting caller may have been cancelled.
 
-    def _known(self, *, avoiding: RedisAddress | None) -> list[RedisAddress]:
-        """Return all nodes that are known, in any order, one to avoid last."""
+    def _known_nodes(self, *, avoiding: RedisAddress | None) -> list[RedisAddress]:
+        """Return all known nodes in random order, the one to avoid last."""
         known = list({*self._slots.nodes, *self.seeds})
         random.shuffle(known)
         return sorted(known, key=lambda address: address == avoiding)
 
-    def _link(self, address: RedisAddress) -> SharedConnection:
-        link = self._links.get(address)
-        if link is None:
-            link = self._links[address] = SharedConnection(address, **self._timeouts)
-        return link
+    def _connection(self, address: RedisAddress) -> SharedConnection:
+        connection = self._connections.get(address)
+        if connection is None:
+            connection = self._connections[address] = SharedConnection(
+                address, reply_timeout=self._reply_timeout, connect_timeout=self._connect_timeout
+            )
+        return connection
 
-    def _place(self, elsewhere: driver.AskError, asked: RedisAddress) -> RedisAddress:
-        return dataclasses.replace(asked, host=elsewhere.host or asked.host, port=elsewhere.port)
+    def _redirected(self, redirection: driver.AskError, asked: RedisAddress) -> RedisAddress:
+        # An empty host means the host of the node that replied.
+        return dataclasses.replace(asked, host=redirection.host or asked.host, port=redirection.port)
 
 
 def _first_key(command: Sequence[bytes | str | int]) -> bytes:
@@ -182,5 +196,5 @@ def _first_key(command: Sequence[bytes | str | int]) -> bytes:
     return key if isinstance(key, bytes) else str(key).encode()
 
 
-def _down(slot: int) -> NoReturn:
+def _raise_no_master(slot: int) -> NoReturn:
     raise driver.ClusterDownError(f"slot {slot} has no master")

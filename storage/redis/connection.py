@@ -1,16 +1,16 @@
-"""One connection to a Redis server: how it is opened and greeted, who waits for which answer, and how it ends."""
+"""One connection to a Redis server: opening and handshake, replies in the order of the commands, and the end."""
 
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
 
 import hiredis
 import redis.exceptions as driver
+
+from storage.redis.address import RedisAddress
 
 _ERRORS: Mapping[str, type[driver.RedisError]] = {
     "NOSCRIPT": driver.NoScriptError,
@@ -21,100 +21,92 @@ _ERRORS: Mapping[str, type[driver.RedisError]] = {
     "CLUSTERDOWN": driver.ClusterDownError,
     "TRYAGAIN": driver.TryAgainError,
 }
-# These exceptions read where to go out of what follows the code.
+# These exceptions parse the slot and the address that follow the code.
 _REDIRECTIONS: Mapping[str, type[driver.RedisError]] = {"MOVED": driver.MovedError, "ASK": driver.AskError}
-_READ = 1 << 16  # bytes read at once
-_BUFFERED = 1 << 24  # bytes waiting to leave, beyond which the server counts as gone
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RedisAddress:
-    """Where a server is: `path` of a unix socket, or `host` and `port`, the latter perhaps with `tls`."""
-
-    host: str = "localhost"
-    port: int = 6379
-    path: str | None = None
-    username: str | None = None
-    password: str | None = field(default=None, repr=False)
-    db: int = 0
-    tls: ssl.SSLContext | None = None
+_READ_BYTES = 1 << 16  # read at once
+_MAX_UNSENT_BYTES = 1 << 24  # beyond this the server is considered dead
 
 
 class RedisConnection(asyncio.BufferedProtocol):
-    """One connection: a queue of who waits, in the order of their commands.
+    """A pipelined connection: commands are written at once, and replies are matched to them in order.
 
-    What arrives is read into one buffer of its own and from there by the parser: a page of a feed is a large answer,
-    and making bytes of all that arrives first would copy it once more.
+    Once it is lost it stays lost; `lost` is then True, and every outstanding or new command fails with the reason.
     """
 
-    def __init__(self, answer_timeout: float) -> None:
+    def __init__(self, reply_timeout: float) -> None:
         self._loop = loop = asyncio.get_running_loop()
-        self._answer_timeout = answer_timeout
+        self._reply_timeout = reply_timeout
         self._reader = hiredis.Reader(replyError=_error)
-        self._reader.setmaxbuf(2 * _READ)  # by default it frees its buffer after each answer of more than 16 KB
-        self._arriving = memoryview(bytearray(_READ))  # TLS in asyncio reads into slices of it: they must be no copies
+        # By default the parser frees its buffer after each reply of more than 16 KB; a page of a feed is larger.
+        self._reader.setmaxbuf(2 * _READ_BYTES)
+        # The transport reads into this buffer and the parser reads from it, so a large reply is copied once less than
+        # with a Protocol that receives bytes. It is a memoryview because asyncio's TLS writes into slices of it.
+        self._received = memoryview(bytearray(_READ_BYTES))
         self._transport: asyncio.Transport | None = None
-        self._waiting: deque[tuple[asyncio.Future[Any], float]] = deque()
-        self._watch: asyncio.TimerHandle | None = None
-        self._gone = loop.create_future()
+        self._waiting: deque[tuple[asyncio.Future[Any], float]] = deque()  # (reply, deadline) by command
+        self._timer: asyncio.TimerHandle | None = None
+        self._closed = loop.create_future()
         self._retiring = False
         self.lost = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take the transport."""
+        """Store the transport."""
         self._transport = cast(asyncio.Transport, transport)
 
     def send(self, command: bytes) -> asyncio.Future[Any]:
-        """Send a command; its answer comes after those of all commands sent before."""
-        answer: asyncio.Future[Any] = self._loop.create_future()
+        """Write an encoded command and return the future of its reply; an error of Redis is a result, not raised."""
+        reply: asyncio.Future[Any] = self._loop.create_future()
         if self.lost:
-            answer.set_exception(driver.ConnectionError("the connection was lost"))
-            return answer
-        self._waiting.append((answer, self._loop.time() + self._answer_timeout))
+            reply.set_exception(driver.ConnectionError("the connection was lost"))
+            return reply
+        self._waiting.append((reply, self._loop.time() + self._reply_timeout))
         self._write(command)
-        if self._watch is None:
-            self._watch = self._loop.call_later(self._answer_timeout, self._check)
-        return answer
+        # One timer per connection, not per command: deadlines are in the order of the queue.
+        if self._timer is None:
+            self._timer = self._loop.call_later(self._reply_timeout, self._check_deadline)
+        return reply
 
     def get_buffer(self, _sizehint: int) -> memoryview:
-        """Say where to put what arrives."""
-        return self._arriving
+        """Return the buffer to read into."""
+        return self._received
 
     def buffer_updated(self, nbytes: int) -> None:
-        """Hand answers to those who wait."""
+        """Match complete replies to their commands."""
         self._feed(nbytes)
         try:
-            while (answer := self._reader.gets()) is not False:
+            while (reply := self._reader.gets()) is not False:
                 waiting, _ = self._waiting.popleft()
+                # A cancelled caller's reply is dropped, but it keeps its place in the order.
                 if not waiting.done():
-                    waiting.set_result(answer)
+                    waiting.set_result(reply)
         except (hiredis.ProtocolError, IndexError) as error:
+            # IndexError: a reply without a command. The order is lost, and with it every reply after this one.
             self.give_up(driver.InvalidResponse(f"unreadable answer: {error}"))
         if self._retiring:
             self.retire()
 
     def retire(self) -> None:
-        """Close as soon as nobody waits any more."""
+        """Close the connection once every outstanding reply has arrived."""
         self._retiring = True
         if not self._waiting:
             self.give_up(driver.ConnectionError("the connection was replaced"))
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Tell those who wait."""
+        """Fail the outstanding commands."""
         self.give_up(driver.ConnectionError(str(exc) if exc else "the server closed the connection"))
-        self._gone.set_result(None)
+        self._closed.set_result(None)
 
     async def close(self) -> None:
-        """Close, and wait until the transport is gone."""
+        """Close the connection and wait until the transport is closed."""
         self.give_up(driver.ConnectionError("the connection was closed"))
-        await self._gone
+        await self._closed
 
     def give_up(self, error: driver.RedisError) -> None:
-        """Take no more commands, tell those who wait why, and drop the transport."""
+        """Fail outstanding and later commands with `error`, and abort the transport."""
         self.lost = True
-        if self._watch is not None:
-            self._watch.cancel()
-            self._watch = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         while self._waiting:
             waiting, _ = self._waiting.popleft()
             if not waiting.done():
@@ -123,59 +115,59 @@ class RedisConnection(asyncio.BufferedProtocol):
             self._transport.abort()
 
     def _feed(self, nbytes: int) -> None:
-        self._reader.feed(self._arriving, 0, nbytes)  # type: ignore[arg-type]  # takes any buffer
+        self._reader.feed(self._received, 0, nbytes)  # type: ignore[arg-type]  # takes any buffer
 
     def _write(self, command: bytes) -> None:
-        # At once, not gathered until the end of the turn: the server works on it while more are being made,
-        # which is worth a fifth of the pages a second.
+        # Written at once and not gathered until the end of the loop's turn: the server works on this command while
+        # the next ones are being encoded, which gives a fifth more feed pages per second.
         if self._transport is not None:
             self._transport.write(command)
-            if self._transport.get_write_buffer_size() > _BUFFERED:
+            if self._transport.get_write_buffer_size() > _MAX_UNSENT_BYTES:
                 self.give_up(driver.TimeoutError("the server does not read"))
 
-    def _check(self) -> None:
-        """Give the connection up when the oldest command has waited too long; else look again when it will have."""
-        self._watch = None
+    def _check_deadline(self) -> None:
+        self._timer = None
         if not self._waiting:
             return
         left = self._waiting[0][1] - self._loop.time()
         if left <= 0:
+            # The whole connection is given up: the replies behind this one would be late, too.
             self.give_up(driver.TimeoutError("no answer in time"))
         else:
-            self._watch = self._loop.call_later(left, self._check)
+            self._timer = self._loop.call_later(left, self._check_deadline)
 
 
-W = TypeVar("W", bound=RedisConnection)
+C = TypeVar("C", bound=RedisConnection)
 
 
-async def dial(address: RedisAddress, wire: W, *, timeout: float) -> W:
-    """Open a connection and greet the server, in as many seconds; raise the driver's errors."""
+async def open_connection(address: RedisAddress, connection: C, *, timeout: float) -> C:
+    """Connect, authenticate and select the database within `timeout` seconds; raise the driver's errors."""
     loop = asyncio.get_running_loop()
     try:
         async with asyncio.timeout(timeout):
             if address.path is not None:
-                await loop.create_unix_connection(lambda: wire, address.path)
+                await loop.create_unix_connection(lambda: connection, address.path)
             else:
-                await loop.create_connection(lambda: wire, address.host, address.port, ssl=address.tls)
-            for answer in await asyncio.gather(*(wire.send(pack(*command)) for command in _greeting(address))):
-                if isinstance(answer, driver.RedisError):
-                    raise driver.ConnectionError(str(answer)) from answer
+                await loop.create_connection(lambda: connection, address.host, address.port, ssl=address.tls)
+            for reply in await asyncio.gather(*map(connection.send, _handshake(address))):
+                if isinstance(reply, driver.RedisError):
+                    raise driver.ConnectionError(str(reply)) from reply
     except TimeoutError as error:
-        wire.give_up(driver.TimeoutError("no connection in time"))
+        connection.give_up(driver.TimeoutError("no connection in time"))
         raise driver.TimeoutError("no connection in time") from error
     except (OSError, driver.RedisError) as error:
-        wire.give_up(driver.ConnectionError(str(error)))
+        connection.give_up(driver.ConnectionError(str(error)))
         raise driver.ConnectionError(str(error)) from error
     except asyncio.CancelledError:
-        wire.give_up(driver.ConnectionError("nobody waits for the connection any more"))
+        connection.give_up(driver.ConnectionError("opening the connection was cancelled"))
         raise
-    return wire
+    return connection
 
 
-def pack(*command: bytes | str | int) -> bytes:
-    """Return a command as it is sent."""
-    packed: bytes = hiredis.pack_command(command)  # type: ignore[arg-type]  # takes any length
-    return packed
+def encode_command(*command: bytes | str | int) -> bytes:
+    """Return a command as an array of bulk strings, the form in which clients send it."""
+    encoded: bytes = hiredis.pack_command(command)  # type: ignore[arg-type]  # takes any length
+    return encoded
 
 
 def _error(text: str) -> driver.RedisError:
@@ -185,11 +177,11 @@ def _error(text: str) -> driver.RedisError:
     return _ERRORS.get(code, driver.ResponseError)(text)
 
 
-def _greeting(address: RedisAddress) -> list[tuple[str, ...]]:
-    """Return the commands with which a connection begins."""
-    commands: list[tuple[str, ...]] = []
+def _handshake(address: RedisAddress) -> list[bytes]:
+    commands = []
     if address.password:
-        commands.append(("AUTH", *([address.username] if address.username else []), address.password))
+        username = [address.username] if address.username else []
+        commands.append(encode_command("AUTH", *username, address.password))
     if address.db:
-        commands.append(("SELECT", str(address.db)))
+        commands.append(encode_command("SELECT", address.db))
     return commands

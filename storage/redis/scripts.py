@@ -1,4 +1,4 @@
-"""Lua scripts, run by their digest; a server that does not know a script yet is sent its source."""
+"""Lua scripts, run by their digest; a server that does not know a script is sent its text."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 from redis.exceptions import NoScriptError
 
-from storage.redis.client import Redis, execute, redis_errors
+from storage.redis.client import Redis, redis_errors
 
 Argument: TypeAlias = bytes | str | int
 Call: TypeAlias = tuple[Sequence[bytes], Sequence[Argument]]
@@ -28,15 +28,15 @@ class Script:
         self._digest = hashlib.sha1(self._source, usedforsecurity=False).hexdigest()
 
     async def run(self, redis: Redis, keys: Sequence[bytes], arguments: Sequence[Argument]) -> Any:
-        """Run the script on `keys`; raise `UnavailableError`, or `StorageError` where the script itself fails."""
+        """Run the script; raise `UnavailableError`, or `StorageError` if the script fails."""
         with redis_errors():
             try:
-                return await execute(redis, "EVALSHA", self._digest, len(keys), *keys, *arguments)
+                return await redis.execute_command("EVALSHA", self._digest, len(keys), *keys, *arguments)
             except NoScriptError:
-                return await execute(redis, "EVAL", self._source, len(keys), *keys, *arguments)
+                return await redis.execute_command("EVAL", self._source, len(keys), *keys, *arguments)
 
     async def run_many(self, redis: Redis, calls: Sequence[Call]) -> list[Any]:
-        """Run the script once for each call, together; each call is atomic by itself, all are not."""
+        """Run the script once for each call, concurrently; each call is atomic, all of them together are not."""
         if len(calls) == 1:
             return [await self.run(redis, *calls[0])]
         return await asyncio.gather(*(self.run(redis, keys, arguments) for keys, arguments in calls))

@@ -1,8 +1,4 @@
-"""One connection to Redis that many callers share: nobody waits for another's answer, which come back in order.
-
-A pool gives each command a connection of its own and costs some seventy microseconds of this process a
-command. Scripts are run this way; what is heard over pub/sub is not.
-"""
+"""Client of a single Redis server: one connection, shared by all callers of this process."""
 
 from __future__ import annotations
 
@@ -11,96 +7,108 @@ from typing import Any
 
 import redis.exceptions as driver
 
-from storage.redis.connection import RedisAddress, RedisConnection, pack
+from storage.redis.address import RedisAddress
+from storage.redis.connection import RedisConnection, encode_command
 from storage.redis.stale_data import connect
+from storage.redis.subscriber import MessageListener, Subscriber
 
 
 class SharedConnection:
-    """A shared connection, opened when first used and again after it was lost; timeouts in seconds.
+    """Connection to one server, opened at the first command and again after a loss; see `storage.redis.client.Redis`.
 
-    Raises the driver's exceptions. A command that meets a connection which was lost before is sent once more on
-    a new one; one whose answer is late is not, since it may have been carried out.
+    Commands are pipelined: each is written at once, and replies arrive in the order of the commands. Timeouts are in
+    seconds.
     """
 
     sharded = False
 
-    def __init__(self, address: RedisAddress, *, answer_timeout: float, connect_timeout: float) -> None:
+    def __init__(self, address: RedisAddress, *, reply_timeout: float, connect_timeout: float) -> None:
         self._address = address
-        self._answer_timeout = answer_timeout
+        self._reply_timeout = reply_timeout
         self._connect_timeout = connect_timeout
-        self._wire: RedisConnection | None = None
+        self._connection: RedisConnection | None = None
+        # Connections that `reconnect` replaced while replies were outstanding; each closes itself after the last one.
         self._retired: set[RedisConnection] = set()
         self._opening: asyncio.Task[RedisConnection] | None = None
 
-    async def call(self, *command: bytes | str | int) -> Any:
-        """Send a command and return its answer, bytes within; raise what Redis refused or why it did not answer."""
-        packed, wire = pack(*command), self._wire
-        if wire is None or wire.lost:
-            answer = await (await self._open()).send(packed)
+    async def execute_command(self, *command: bytes | str | int) -> Any:
+        """Send a command and return its reply; raise the driver's error if Redis refused it or did not reply."""
+        encoded, connection = encode_command(*command), self._connection
+        if connection is None or connection.lost:
+            reply = await (await self._open()).send(encoded)
         else:
             try:
-                answer = await wire.send(packed)
+                reply = await connection.send(encoded)
             except driver.ConnectionError:
-                answer = await (await self._open()).send(packed)
-        if isinstance(answer, driver.RedisError):
-            raise answer
-        return answer
+                # Lost while idle, as a rule: the server closed it. A second loss in a row is reported.
+                reply = await (await self._open()).send(encoded)
+        if isinstance(reply, driver.RedisError):
+            raise reply
+        return reply
 
-    async def ask(self, *command: bytes | str | int) -> Any:
-        """Send a command about a cluster's slot that is on its way to this server; otherwise as `call`."""
-        wire = await self._open()
-        # Both in one go: the permission holds for the connection's next command, whoever sends it.
-        _, answer = await asyncio.gather(wire.send(pack("ASKING")), wire.send(pack(*command)))
-        if isinstance(answer, driver.RedisError):
-            raise answer
-        return answer
+    async def execute_asking(self, *command: bytes | str | int) -> Any:
+        """Send a command for a slot that is being migrated to this server, after ASKING."""
+        connection = await self._open()
+        # Both are written without an await in between: ASKING applies to the connection's next command, which must
+        # not be another caller's.
+        _, reply = await asyncio.gather(
+            connection.send(encode_command("ASKING")), connection.send(encode_command(*command))
+        )
+        if isinstance(reply, driver.RedisError):
+            raise reply
+        return reply
 
-    async def each(self, *command: bytes | str | int) -> dict[RedisAddress, Any]:
-        """Send a command to every server, which is this one."""
-        return {self._address: await self.call(*command)}
+    async def execute_everywhere(self, *command: bytes | str | int) -> dict[RedisAddress, Any]:
+        """Send a command to this server, which is the only one."""
+        return {self._address: await self.execute_command(*command)}
 
-    async def refresh(self) -> None:
-        """Learn where keys lie: on one server there is nothing to learn."""
+    async def refresh_slots(self) -> None:
+        """Do nothing: a single server has all keys."""
 
     def reconnect(self) -> None:
-        """Open another connection for the commands to come, since this one may be dead and not told so.
+        """Open a new connection for the next commands, because the present one may be dead without notice.
 
-        Who waits for an answer gets it, or learns that it is late.
+        Outstanding replies are still received on the old connection, or time out there.
         """
-        self._retired = {wire for wire in self._retired if not wire.lost}
-        if self._wire is not None:
-            self._retired.add(self._wire)
-            self._wire.retire()
-            self._wire = None
+        self._retired = {connection for connection in self._retired if not connection.lost}
+        if self._connection is not None:
+            self._retired.add(self._connection)
+            self._connection.retire()
+            self._connection = None
 
     def slot_of(self, _key: bytes) -> int:
-        """Return the number that keys have in common which one command may name: here all of them."""
+        """Return the one slot that all keys of a single server share."""
         return 0
 
     def server_of(self, _name: bytes) -> RedisAddress:
-        """Return the server on which a key or channel lies."""
+        """Return the server."""
         return self._address
 
-    async def close(self) -> None:
-        """Close the connection; who still waits for an answer gets a `ConnectionError`."""
+    async def subscriber(self, server: RedisAddress, listener: MessageListener) -> Subscriber:
+        """Open a connection for pub/sub; `listener` receives its messages."""
+        subscriber = Subscriber(listener, reply_timeout=self._reply_timeout)
+        return await connect(server, subscriber, timeout=self._connect_timeout)
+
+    async def aclose(self) -> None:
+        """Close the connection; outstanding commands fail with `ConnectionError`."""
         if self._opening is not None:
             self._opening.cancel()
-        for wire in (*self._retired, *([] if self._wire is None else [self._wire])):
-            await wire.close()
+        for connection in (*self._retired, *([] if self._connection is None else [self._connection])):
+            await connection.close()
 
     async def _open(self) -> RedisConnection:
-        if self._wire is not None and not self._wire.lost:
-            return self._wire
+        if self._connection is not None and not self._connection.lost:
+            return self._connection
         if self._opening is None:
             self._opening = asyncio.create_task(self._connect())
             self._opening.add_done_callback(self._opened)
-        # Shielded: a caller who gives up does not take the connection from the others.
+        # Shielded, because the task is shared: a cancelled caller must not cancel it for the others.
         return await asyncio.shield(self._opening)
 
     def _opened(self, task: asyncio.Task[RedisConnection]) -> None:
         self._opening = None
         if not task.cancelled() and task.exception() is None:
-            self._wire = task.result()
+            self._connection = task.result()
 
     async def _connect(self) -> RedisConnection:
-        return await connect(self._address, RedisConnection(self._answer_timeout), timeout=self._connect_timeout)
+        return await connect(self._address, RedisConnection(self._reply_timeout), timeout=self._connect_timeout)

@@ -1,10 +1,10 @@
-"""A connection on which no data are met that the server has from an earlier moment.
+"""Guard against stale data: a connection is used only after data of an earlier moment have been flushed.
 
-A server that starts again from a snapshot, and a replica that has become the master, have data as they were a while
-ago: photos that were deleted since, likes that were taken back, feeds that lack what clients have seen. All can be
-built again from PostgreSQL, but nobody could tell that it has to be. So the data bear the name of the run they were
-written to, in a mark for each slot group, and whoever connects and finds another name throws them away before anybody
-reads them; unless the server has them from its own append-only file, which is up to date (`lua/stale_data.lua`).
+A server that restarts from a snapshot, and a replica that is promoted, hold data of some moments ago: deleted photos,
+removed likes, feeds without entries that clients have received. All of it can be built again from PostgreSQL, but
+nothing in the data shows that it is needed. Therefore each slot group has a mark with the id of the server run that
+the data were written to. Every new connection compares the mark with the server's present run id and flushes the
+server if they differ, unless the server has read its own append-only file, which is current (`lua/stale_data.lua`).
 """
 
 from __future__ import annotations
@@ -17,43 +17,46 @@ import redis.exceptions as driver
 import structlog
 
 from storage.ids import SLOT_GROUPS
-from storage.redis.connection import RedisAddress, RedisConnection, dial, pack
+from storage.redis.address import RedisAddress
+from storage.redis.connection import RedisConnection, encode_command, open_connection
 
 log = structlog.get_logger(__name__)
 
-W = TypeVar("W", bound=RedisConnection)
+C = TypeVar("C", bound=RedisConnection)
 
 _SCRIPT = (resources.files("storage.redis") / "lua" / "stale_data.lua").read_bytes()
-# One for each slot group: one server has them all, of a cluster's masters each has some.
-QUESTIONS = [pack("EVAL", _SCRIPT, 1, b"run:{%d}" % group) for group in range(SLOT_GROUPS)]
+# One check per slot group: a single server has all groups, each master of a cluster has some. The script is sent in
+# full (EVAL), because a server that has just restarted does not know its digest.
+CHECKS = [encode_command("EVAL", _SCRIPT, 1, b"run:{%d}" % group) for group in range(SLOT_GROUPS)]
 _ELSEWHERE = (driver.MovedError, driver.AskError)
 
 
-async def connect(address: RedisAddress, wire: W, *, timeout: float) -> W:
-    """Open a connection as `dial` does, after which the data are up to date; raise the driver's errors."""
+async def connect(address: RedisAddress, connection: C, *, timeout: float) -> C:
+    """Open a connection and flush stale data before it is used; raise the driver's errors."""
     try:
         async with asyncio.timeout(timeout):
-            await dial(address, wire, timeout=timeout)
-            await _disown(address, wire)
+            await open_connection(address, connection, timeout=timeout)
+            await _check_run_id(address, connection)
     except TimeoutError as error:
-        wire.give_up(driver.TimeoutError("no connection in time"))
+        connection.give_up(driver.TimeoutError("no connection in time"))
         raise driver.TimeoutError("no connection in time") from error
     except (driver.RedisError, asyncio.CancelledError):
-        wire.give_up(driver.ConnectionError("the connection is not used"))
+        connection.give_up(driver.ConnectionError("the connection is not used"))
         raise
-    return wire
+    return connection
 
 
-async def _disown(address: RedisAddress, wire: RedisConnection) -> None:
-    answers = await asyncio.gather(*(wire.send(question) for question in QUESTIONS))
-    for answer in answers:
-        if isinstance(answer, driver.RedisError) and not isinstance(answer, _ELSEWHERE):
-            raise driver.ConnectionError(_told(answer)) from answer
-    if 1 in answers:
-        log.warning("redis_emptied", server=address.path or f"{address.host}:{address.port}")
+async def _check_run_id(address: RedisAddress, connection: RedisConnection) -> None:
+    replies = await asyncio.gather(*(connection.send(check) for check in CHECKS))
+    for reply in replies:
+        # On a cluster, most groups lie on other masters; those are checked by the connections to them.
+        if isinstance(reply, driver.RedisError) and not isinstance(reply, _ELSEWHERE):
+            raise driver.ConnectionError(_message(reply)) from reply
+    if 1 in replies:
+        log.warning("redis_emptied", server=str(address))
 
 
-def _told(error: driver.RedisError) -> str:
-    # Errors of their own kind, such as LOADING, pass by themselves.
+def _message(error: driver.RedisError) -> str:
+    # Errors with a class of their own, such as LOADING, are temporary; any other is likely a missing permission.
     remedy = "; scripts must be allowed INFO and FLUSHDB" if type(error) is driver.ResponseError else ""
-    return f"cannot tell which run of the server this is: {error}{remedy}"
+    return f"cannot read the run id of the server: {error}{remedy}"

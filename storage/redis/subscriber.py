@@ -1,4 +1,4 @@
-"""A connection to Redis that hears what is published, and notices its own end but never hides it."""
+"""A connection for pub/sub: it reports its end to the listener and never reconnects by itself."""
 
 from __future__ import annotations
 
@@ -7,81 +7,86 @@ from typing import Any, Protocol
 import hiredis
 import redis.exceptions as driver
 
-from storage.redis.connection import RedisConnection, pack
+from storage.redis.connection import RedisConnection, encode_command
 
-_SLICE = 0.005  # seconds for which messages are handed on before the event loop has its turn
+_SLICE = 0.005  # seconds of messages handled before other tasks of the event loop get a turn
 
 
 class MessageListener(Protocol):
-    """What is told of messages; every method returns at once."""
+    """Receiver of a connection's messages; every method returns at once."""
 
     def message_received(self, message: Any, *, more: bool) -> None:
-        """Take what the server said; with `more`, it said something else that follows at once."""
+        """Handle one message or reply of the server; with `more`, another one follows at once."""
         ...
 
     def connection_lost(self, error: Exception) -> None:
-        """Learn that nothing is heard any more, and why; told once, last."""
+        """Handle the end of the connection; called once, last."""
         ...
 
 
 class Subscriber(RedisConnection):
-    """Hand on whatever the server says once it was greeted; a flood of it lets the event loop have its turns.
+    """Connection that passes everything the server sends after the handshake to a listener.
 
-    `greeting_timeout` is how many seconds an answer to the greeting may take. Afterwards silence is up to `listener`.
+    `reply_timeout` applies to the handshake only. Afterwards silence is normal, and the listener decides how long it
+    may last.
     """
 
-    def __init__(self, listener: MessageListener, *, greeting_timeout: float) -> None:
-        super().__init__(greeting_timeout)
+    def __init__(self, listener: MessageListener, *, reply_timeout: float) -> None:
+        super().__init__(reply_timeout)
         self._listener = listener
-        self._next: Any = False  # what was read already; False stands for nothing, as the reader has it
+        # A parsed message that waits for the next turn. False means none, as in hiredis: None is a valid message.
+        self._deferred: Any = False
 
     def send_command(self, *command: bytes | str | int) -> None:
-        """Send a command whose answer is heard like a message; raise the driver's `ConnectionError` after the end."""
+        """Send a command, whose reply reaches the listener as a message; raise `ConnectionError` after the end."""
         if self.lost:
             raise driver.ConnectionError("pub/sub is not connected")
-        self._write(pack(*command))
+        self._write(encode_command(*command))
 
     def buffer_updated(self, nbytes: int) -> None:
-        """Hand on what has arrived whole."""
+        """Pass complete messages on."""
+        # Commands sent with `send` are those of the handshake; their replies are not messages.
         if self._waiting:
             super().buffer_updated(nbytes)
             return
         self._feed(nbytes)
-        self._hand_on()
+        self._deliver()
 
     def give_up(self, error: driver.RedisError) -> None:
-        """Close the connection; whoever listens is told why, once."""
+        """Close the connection and report the reason to the listener, once."""
         was_lost = self.lost
         super().give_up(error)
         if not was_lost:
             self._listener.connection_lost(error)
 
-    def _hand_on(self) -> None:
+    def _deliver(self) -> None:
         try:
-            message = self._next or self._reader.gets()
+            message = self._deferred if self._deferred is not False else self._reader.gets()
             until = self._loop.time() + _SLICE
             while message is not False and not self.lost:
+                # One message is read ahead, so that the listener knows whether it may write now or gather more first.
                 following = self._reader.gets()
                 self._listener.message_received(message, more=following is not False)
                 message = following
                 if message is not False and self._loop.time() > until:
-                    self._rest(message)
+                    self._defer(message)
                     return
-            self._go_on()
+            self._resume()
         except hiredis.ProtocolError as error:
             self.give_up(driver.InvalidResponse(f"unreadable answer: {error}"))
         except Exception:
-            # What came with it is lost, and whoever listens has to know.
+            # The messages parsed so far are lost. The listener must know, because it then recovers from the logs.
             self.give_up(driver.ConnectionError("a message could not be handled"))
             raise
 
-    def _rest(self, message: Any) -> None:
-        if self._next is False and self._transport is not None:
+    def _defer(self, message: Any) -> None:
+        # Reading is paused meanwhile: otherwise a flood fills the parser's buffer without a bound.
+        if self._deferred is False and self._transport is not None:
             self._transport.pause_reading()
-        self._next = message
-        self._loop.call_soon(self._hand_on)
+        self._deferred = message
+        self._loop.call_soon(self._deliver)
 
-    def _go_on(self) -> None:
-        if self._next is not False and self._transport is not None and not self.lost:
+    def _resume(self) -> None:
+        if self._deferred is not False and self._transport is not None and not self.lost:
             self._transport.resume_reading()
-        self._next = False
+        self._deferred = False

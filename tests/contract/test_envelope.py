@@ -18,6 +18,7 @@ from storage.feeds.notification_log import NotificationLog
 from storage.feeds.window_log import WindowLog
 from storage.ids import IdMaker, slot_group
 from storage.redis.client import Redis
+from tests.support.driver_commands import commands
 from tests.support.eventually import eventually
 
 pytestmark = [pytest.mark.engines, pytest.mark.cluster]
@@ -150,11 +151,13 @@ async def test_dead_processes(redis: Redis, ear: MessageListener, writer: Writer
         (two, ear.process_id + b"deadbeef"),
         (three, b"deadbeef"),
     ):
-        await redis.hset(registry_key(slot_group(user_id)), user_field(user_id), value)
+        await commands(redis).hset(registry_key(slot_group(user_id)), user_field(user_id), value)
     await writer(redis, [one, two, three])
 
     async def mended() -> bool:
-        values = [await redis.hget(registry_key(slot_group(user)), user_field(user)) for user in (one, two, three)]
+        values = [
+            await commands(redis).hget(registry_key(slot_group(user)), user_field(user)) for user in (one, two, three)
+        ]
         assert values == [ear.process_id, ear.process_id, None], values
         return True
 
@@ -173,8 +176,8 @@ async def test_registration_is_idempotent(redis: Redis, ear: MessageListener) ->
     assert await ear.registry.register([one, two]) == set()
     ear.people.clear()
     assert await ear.registry.register([one, two]) == set()
-    assert await redis.hgetall(registry_key(slot_group(one))) == {user_field(one): other.process_id}
-    assert await redis.hgetall(registry_key(slot_group(two))) == {}
+    assert await commands(redis).hgetall(registry_key(slot_group(one))) == {user_field(one): other.process_id}
+    assert await commands(redis).hgetall(registry_key(slot_group(two))) == {}
     writing.cancel()
     with suppress(asyncio.CancelledError):
         await writing

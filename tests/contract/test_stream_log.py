@@ -19,6 +19,7 @@ from storage.feeds.window_log import WindowLog
 from storage.ids import IdMaker, slot_group
 from storage.postgres.database import Database
 from storage.redis.client import Redis, open_redis
+from tests.support.driver_commands import commands
 
 pytestmark = [pytest.mark.engines, pytest.mark.cluster]
 
@@ -116,7 +117,7 @@ async def test_offsets_grow_when_the_clock_steps_back(kit: StreamKit) -> None:
     """A publication after the newest offset of the log has a greater one, whatever the server's clock reads."""
     epoch, _ = await kit.stream.position(USER)
     future = 1 << 52
-    await kit.redis.setrange(kit.key(USER), AT_HEADER + 8, future.to_bytes(8, "big"))
+    await commands(kit.redis).setrange(kit.key(USER), AT_HEADER + 8, future.to_bytes(8, "big"))
     entry_id = await kit.publish()
     delta = await kit.stream.since(USER, epoch, future)
     assert delta is not None
@@ -169,9 +170,9 @@ async def test_trimmed_offset(kit: StreamKit) -> None:
 async def test_lost_log(kit: StreamKit) -> None:
     """When a log is lost, positions of its epoch are unknown, and the next log has another epoch."""
     before = await kit.stream.position(USER)
-    await kit.redis.delete(kit.key(USER))
+    await commands(kit.redis).delete(kit.key(USER))
     assert await kit.stream.since(USER, *before) is None
-    assert not await kit.redis.exists(kit.key(USER))
+    assert not await commands(kit.redis).exists(kit.key(USER))
     after = await kit.stream.position(USER)
     assert after.epoch != before.epoch
     assert await kit.stream.since(USER, *before) is None

@@ -17,6 +17,7 @@ from storage.redis.client import Redis, open_redis
 from tests.sdk.clients import Sdk
 from tests.sdk.javascript_sdk import PACKAGE, Engine, JavaScriptSdk, node_engine, page_engine, serving_pages
 from tests.sdk.python_sdk import PythonSdk
+from tests.support.driver_commands import commands
 from tests.support.live import LiveServer
 
 Serve = Callable[..., AbstractAsyncContextManager[LiveServer]]
@@ -99,7 +100,7 @@ async def pages() -> AsyncIterator[str]:
 async def redis(real_redis_url: str) -> AsyncIterator[Redis]:
     """A client of an empty Redis."""
     client = open_redis(real_redis_url)
-    await client.flushall()
+    await commands(client).flushall()
     yield client
     await client.aclose()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.sdk.clients import Sdk, heard, tells, told
+from tests.support.driver_commands import commands
 from tests.support.eventually import eventually
 from tests.support.live import LiveServer
 from tests.support.tcp_proxy import TcpProxy
@@ -66,7 +67,7 @@ async def test_a_gap_within_the_service(server: LiveServer, sdk: Sdk) -> None:
     async with sdk.open(server.url, "7") as client:
         await tells(client, event="subscribed", channel="notifications")
         server.streams.epoch = "e2"
-        await server.redis.client_kill_filter(_type="pubsub")
+        await commands(server.redis).client_kill_filter(_type="pubsub")
         await tells(client, event="connecting", code=3010, reason="insufficient state")
         await tells(client, event="subscribed", channel="feed", was_recovering=True, recovered=False)
 

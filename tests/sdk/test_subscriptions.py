@@ -7,6 +7,7 @@ import pytest
 from channels.bus.envelope import control_body
 from channels.bus.publisher import LivePublisher
 from tests.sdk.clients import Sdk, heard, tells, told
+from tests.support.driver_commands import commands
 from tests.support.eventually import eventually
 from tests.support.live import LiveServer, group_of
 from tests.support.tcp_proxy import TcpProxy
@@ -64,7 +65,7 @@ async def test_back_after_a_loss_within_the_service(server: LiveServer, sdk: Sdk
     async with sdk.open(server.url, "7") as client:
         await client.subscribe("photo:5")
         await tells(client, event="subscribed", channel="photo:5")
-        await server.redis.client_kill_filter(_type="pubsub")
+        await commands(server.redis).client_kill_filter(_type="pubsub")
         await tells(client, event="subscribing", channel="photo:5", code=2500)
         await tells(client, times=2, event="subscribed", channel="photo:5")
         await publisher.to_topic("photo:5", b'{"likes":1}')

@@ -13,6 +13,7 @@ from channels.bus.addressing import process_channels
 from channels.bus.pubsub import PubSub
 from channels.bus.redis_client import publish
 from storage.ids import slot_group
+from tests.support.driver_commands import commands
 from tests.support.eventually import eventually
 
 _HEAD = struct.Struct(">BQI")
@@ -45,8 +46,8 @@ class Listener:
             await eventually(lambda: self._pubsub.connected)
         for user_id in user_ids:
             key, field = b"online:{%d}" % slot_group(user_id), struct.pack(">Q", user_id)
-            before = await self._redis.hget(key, field) or b""
-            await self._redis.hset(key, field, before + self._process)
+            before = await commands(self._redis).hget(key, field) or b""
+            await commands(self._redis).hset(key, field, before + self._process)
 
     async def received(self) -> list[ReceivedMessage]:
         """Return every message since the last call; those published before this call have arrived."""

@@ -20,6 +20,7 @@ from channels.contract.ports import Ports
 from channels.contract.settings import LiveSettings
 from channels.live import build_live
 from storage.redis.client import Redis
+from tests.support.driver_commands import commands
 from tests.support.eventually import eventually
 from tests.support.fake_ports import FakeAuthenticator, FakeAuthorizer, FakeOperations, FakePresences, MemoryStreams
 
@@ -155,7 +156,7 @@ class LiveServer:
 async def announce(redis: Redis, user_id: int, stream: str, data: Any, offset: int) -> None:
     """Publish to every process that is registered for a person, as the inserting scripts do."""
     group = group_of(user_id)
-    value: bytes = await redis.hget(registry_key(group), user_field(user_id)) or b""
+    value: bytes = await commands(redis).hget(registry_key(group), user_field(user_id)) or b""
     message = encode_envelope([user_id], stream_body(stream, orjson.dumps(data)), offset=offset)
     for start in range(0, len(value), 8):
         channel = channel_prefix(group) + value[start : start + 8]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Hashable
 from contextlib import AsyncExitStack, asynccontextmanager
 
+from storage.redis.address import RedisAddress
 from storage.redis.client import Redis
-from storage.redis.connection import RedisAddress, dial
+from storage.redis.connection import open_connection
 from storage.redis.subscriber import MessageListener, Subscriber
 from tests.support.tcp_proxy import TcpProxy
 
@@ -55,4 +56,4 @@ class ProxiedRedis:
     async def subscriber(self, server: tuple[Hashable, int], listener: MessageListener) -> Subscriber:
         """Open a connection to a server's proxy."""
         address = RedisAddress(host="127.0.0.1", port=self._proxies[server[0]].port)
-        return await dial(address, Subscriber(listener, greeting_timeout=1), timeout=1)
+        return await open_connection(address, Subscriber(listener, reply_timeout=1), timeout=1)

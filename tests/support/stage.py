@@ -22,6 +22,7 @@ from storage.ids import slot_group
 from storage.models import Photo, PhotoCounters, User
 from storage.postgres.database import Database
 from storage.stores import likes, notifications
+from tests.support.driver_commands import commands, driver_client
 from tests.support.listener import Listener
 from workers.jobs.fanout import FanoutHandlers
 from workers.jobs.notify import NotifyHandlers
@@ -65,7 +66,8 @@ class Stage:
         )
         self.notify = NotifyHandlers(database, self.notification_log, self.engagement, publisher)
         self._listener = Listener(redis, PROCESS)
-        self._topics = redis.pubsub(ignore_subscribe_messages=True)
+        self._driver = driver_client(redis)
+        self._topics = self._driver.pubsub(ignore_subscribe_messages=True)
 
     async def open(self) -> None:
         """Begin to hear topics."""
@@ -76,6 +78,7 @@ class Stage:
         """Hear no more."""
         await self._listener.close()
         await self._topics.aclose()
+        await self._driver.aclose()
 
     async def online(self, *people: User) -> None:
         """Let people be connected, with both of their streams open."""
@@ -96,7 +99,7 @@ class Stage:
     async def on_topics(self) -> list[tuple[str, Any]]:
         """Return what was said on topics since the last call: name and document, None for its end."""
         mark = uuid.uuid4().bytes
-        await self.redis.publish(b"topic:mark", mark)
+        await commands(self.redis).publish(b"topic:mark", mark)
         said: list[tuple[str, Any]] = []
         async with asyncio.timeout(5):
             while True:

@@ -17,6 +17,7 @@ from channels.bus.processes import Beat, Processes
 from channels.bus.registry import Registry
 from channels.contract.ports import Presence
 from storage.redis.client import Redis
+from tests.support.driver_commands import commands, driver_client
 from tests.support.live import group_of
 
 pytestmark = pytest.mark.engines
@@ -38,7 +39,8 @@ class Stand:
             name: Registry(redis, name, group_of, people.__contains__, on_online=self.joined.append)
             for name, people in self.here.items()
         }
-        self._pubsub = redis.pubsub(ignore_subscribe_messages=True)
+        self._driver = driver_client(redis)
+        self._pubsub = self._driver.pubsub(ignore_subscribe_messages=True)
         self._tasks: list[asyncio.Task[None]] = []
 
     async def open(self) -> None:
@@ -53,7 +55,8 @@ class Stand:
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
-        await self._pubsub.aclose()  # type: ignore[no-untyped-call,unused-ignore]
+        await self._pubsub.aclose()
+        await self._driver.aclose()
 
     async def come(self, *people: int, at: bytes = b"process1") -> None:
         """Connect people."""
@@ -67,7 +70,7 @@ class Stand:
 
     async def told(self) -> list[tuple[int, bool]]:
         """Return who was said to have come or gone since the last call, in order."""
-        await self.redis.publish(b"topic:presence:mark", b"mark")
+        await commands(self.redis).publish(b"topic:presence:mark", b"mark")
         said: list[tuple[int, bool]] = []
         async with asyncio.timeout(5):
             while True:
@@ -126,7 +129,7 @@ async def test_who_comes_back_in_time_was_never_away(stand: Stand) -> None:
 
 async def test_a_registration_that_is_old_hides_nobody(stand: Stand) -> None:
     """Who comes is announced, also where a process that died unnoticed still stands in the registry."""
-    await stand.redis.hset(registry_key(group_of(ANN)), user_field(ANN), DEAD)
+    await commands(stand.redis).hset(registry_key(group_of(ANN)), user_field(ANN), DEAD)
     await stand.come(ANN)
     assert await stand.told() == [(ANN, True)]
 
@@ -140,7 +143,7 @@ async def test_who_comes_again_is_told_again(stand: Stand) -> None:
     assert await stand.told() == [(ANN, True), (ANN, False)] * 2
     await stand.come(ANN)
     assert await stand.book.read(ANN) == Presence(online=True)
-    assert await stand.redis.zcard(last_seen_key(group_of(ANN))) == 0
+    assert await commands(stand.redis).zcard(last_seen_key(group_of(ANN))) == 0
 
 
 async def test_many_at_once_are_each_told_once(stand: Stand) -> None:
@@ -159,7 +162,7 @@ async def test_last_seen_is_forgotten_after_a_month(stand: Stand) -> None:
     day = 24 * 3600 * 1000
     now = int(time.time() * 1000)
     key = last_seen_key(group_of(ANN))
-    await stand.redis.zadd(key, {user_field(ANN): now - 31 * day, user_field(BEN): now - 29 * day})
+    await commands(stand.redis).zadd(key, {user_field(ANN): now - 31 * day, user_field(BEN): now - 29 * day})
     await stand.book.expire_departed(grace=10)
     assert await stand.book.read(ANN) == Presence(online=False)
     assert await stand.book.read(BEN) == Presence(online=False, last_seen=now - 29 * day)
@@ -170,15 +173,15 @@ async def test_dead_processes_are_cleared(stand: Stand) -> None:
     await stand.come(ANN, BEN, CAT)
     for person in (ANN, BEN, CAT):
         key, field = registry_key(group_of(person)), user_field(person)
-        await stand.redis.hset(key, field, DEAD if person == ANN else DEAD + b"process1")
+        await commands(stand.redis).hset(key, field, DEAD if person == ANN else DEAD + b"process1")
     await stand.told()
     clearing = await stand.book.remove_processes({DEAD: LONG_AGO})
     assert (clearing.left, clearing.others) == (1, {b"process1"})
     assert await stand.book.expire_departed(grace=10) == 1
     assert await stand.told() == [(ANN, False)]
     assert await stand.book.read(ANN) == Presence(online=False, last_seen=LONG_AGO)
-    assert await stand.redis.hgetall(registry_key(group_of(BEN))) == {user_field(BEN): b"process1"}
-    assert await stand.redis.hgetall(registry_key(group_of(CAT))) == {user_field(CAT): b"process1"}
+    assert await commands(stand.redis).hgetall(registry_key(group_of(BEN))) == {user_field(BEN): b"process1"}
+    assert await commands(stand.redis).hgetall(registry_key(group_of(CAT))) == {user_field(CAT): b"process1"}
 
 
 async def test_clearing_reaches_everybody(stand: Stand) -> None:
@@ -186,15 +189,15 @@ async def test_clearing_reaches_everybody(stand: Stand) -> None:
     everyone = [16 * number + 5 for number in range(3000)]
     await stand.come(*everyone)
     key = registry_key(5)
-    await stand.redis.hset(key, mapping={user_field(person): DEAD for person in everyone[::2]})
+    await commands(stand.redis).hset(key, mapping={user_field(person): DEAD for person in everyone[::2]})
     assert (await stand.book.remove_processes({DEAD: LONG_AGO})).left == len(everyone) // 2
-    assert await stand.redis.hlen(key) == len(everyone) // 2
+    assert await commands(stand.redis).hlen(key) == len(everyone) // 2
 
 
 async def test_lost_registrations_leave_nobody_online_for_ever(stand: Stand) -> None:
     """A writer takes a process that it does not reach out of the registry: its people go all the same, or come back."""
     await stand.come(ANN, BEN, CAT)
-    await stand.redis.delete(registry_key(group_of(ANN)), registry_key(group_of(CAT)))
+    await commands(stand.redis).delete(registry_key(group_of(ANN)), registry_key(group_of(CAT)))
     await stand.told()
     await stand.go(ANN)
     await stand.come(BEN)
@@ -211,7 +214,7 @@ async def test_a_silent_process_is_given_to_one(redis: Redis) -> None:
     """Only who judges is given a process that has been silent for the deadline, and only one of those who do."""
     expire, other = (Processes(redis, name, deadline=20) for name in (b"process1", b"process2"))
     assert await expire.beat(expire=True) == Beat(was_unknown=True, dead={})
-    await redis.zadd(PROCESSES_KEY, {DEAD: LONG_AGO})
+    await commands(redis).zadd(PROCESSES_KEY, {DEAD: LONG_AGO})
     assert await other.beat(expire=False) == Beat(was_unknown=True, dead={})
     first, second = await asyncio.gather(expire.beat(expire=True), other.beat(expire=True))
     assert {**first.dead, **second.dead} == {DEAD: LONG_AGO}
@@ -226,4 +229,4 @@ async def test_groups_keep_their_own(stand: Stand) -> None:
     """A person's state lies with the keys of their group."""
     await stand.come(ANN, CAT)
     for person in (ANN, CAT):
-        assert await stand.redis.zscore(present_key(group_of(person)), user_field(person)) == 0
+        assert await commands(stand.redis).zscore(present_key(group_of(person)), user_field(person)) == 0

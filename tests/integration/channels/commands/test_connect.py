@@ -10,6 +10,7 @@ import pytest
 from channels.bus.addressing import registry_key, user_field
 from storage.redis.client import Redis
 from tests.integration.channels.conftest import Serve
+from tests.support.driver_commands import commands
 from tests.support.eventually import eventually
 from tests.support.live import BareClient, LiveServer, group_of
 
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.engines
 
 async def registered(redis: Redis, user_id: int) -> bytes:
     """Return where a person is registered."""
-    value: bytes | None = await redis.hget(registry_key(group_of(user_id)), user_field(user_id))
+    value: bytes | None = await commands(redis).hget(registry_key(group_of(user_id)), user_field(user_id))
     return value or b""
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from channels.bus.addressing import registry_key
 from tests.integration.channels.conftest import Serve
+from tests.support.driver_commands import commands
 from tests.support.eventually import eventually
 from tests.support.live import BareClient, LiveServer, group_of
 
@@ -98,6 +99,6 @@ async def test_leaving_in_the_middle(serve: Serve) -> None:
         server.authenticator.gate.set()
 
         async def joined_and_left() -> bool:
-            return server.streams.reads > asked and not await server.redis.hlen(registry_key(group_of(7)))
+            return server.streams.reads > asked and not await commands(server.redis).hlen(registry_key(group_of(7)))
 
         await eventually(joined_and_left)

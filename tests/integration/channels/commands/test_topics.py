@@ -10,6 +10,7 @@ from channels.bus.addressing import topic_channel
 from channels.bus.envelope import control_body
 from channels.bus.publisher import LivePublisher
 from tests.integration.channels.conftest import Serve
+from tests.support.driver_commands import commands
 from tests.support.eventually import eventually
 from tests.support.live import BareClient, LiveServer, group_of
 
@@ -24,7 +25,7 @@ def publisher(server: LiveServer) -> LivePublisher:
 
 async def listeners(server: LiveServer, topic: str) -> int:
     """Return how many processes listen to a topic."""
-    answer = await server.redis.pubsub_numsub(topic_channel(topic))
+    answer = await commands(server.redis).pubsub_numsub(topic_channel(topic))
     return int(answer[0][1])
 
 
@@ -163,7 +164,7 @@ async def test_dead_process_is_forgotten(server: LiveServer, publisher: LivePubl
     key = registry_key(group_of(7))
     async with BareClient.to(server.url) as client:
         await client.connect("7")
-        await server.redis.hset(key, user_field(7), b"deadbeef" + server.live.process_id)
-        await server.redis.hset(key, user_field(23), b"deadbeef")
+        await commands(server.redis).hset(key, user_field(7), b"deadbeef" + server.live.process_id)
+        await commands(server.redis).hset(key, user_field(23), b"deadbeef")
         await publisher.to_users([7, 23], control_body(control="revoke", owner=5))
-        assert await server.redis.hgetall(key) == {user_field(7): server.live.process_id}
+        assert await commands(server.redis).hgetall(key) == {user_field(7): server.live.process_id}

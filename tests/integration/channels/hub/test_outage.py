@@ -18,6 +18,7 @@ from channels.bus.publisher import LivePublisher
 from channels.contract.settings import LiveSettings
 from storage.redis.client import Redis, open_redis
 from tests.integration.channels.conftest import QUICK, Serve
+from tests.support.driver_commands import commands
 from tests.support.eventually import eventually
 from tests.support.live import BareClient, LiveServer, group_of
 from tests.support.tcp_proxy import TcpProxy
@@ -203,7 +204,7 @@ async def test_lost_registration(serve: Serve, redis: Redis) -> None:
     """A registration that vanishes is noticed at the next renewal, and what was missed meanwhile is made good."""
     async with serve(renewal_interval=0.2) as server, BareClient.to(server.url) as client:
         await client.connect("7")
-        await redis.delete(registry_key(group_of(7)))
+        await commands(redis).delete(registry_key(group_of(7)))
         await server.publish(redis, [7], "feed", {"n": 1})
         assert await numbers(client, 1) == [1]
         await server.publish(redis, [7], "feed", {"n": 2})

@@ -16,6 +16,7 @@ from channels.bus.processes import Processes
 from channels.bus.publisher import LivePublisher
 from storage.redis.client import Redis
 from tests.integration.channels.conftest import Serve
+from tests.support.driver_commands import commands
 from tests.support.eventually import eventually
 from tests.support.live import BareClient, LiveServer, group_of
 
@@ -68,7 +69,7 @@ async def test_coming_moving_and_going(serve: Serve, redis: Redis) -> None:
             pass
 
         async def nowhere() -> bool:
-            return not await redis.hexists(registry_key(group_of(7)), user_field(7))
+            return not await commands(redis).hexists(registry_key(group_of(7)), user_field(7))
 
         await eventually(nowhere)
         assert await marked(redis, *listeners) == []
@@ -99,10 +100,10 @@ async def test_a_killed_process(serve: Serve, redis: Redis) -> None:
         await one.kill()
         await away(listener)
         await eventually(lambda: two.metrics.cleared + three.metrics.cleared == 1)
-        assert await redis.hgetall(registry_key(group_of(7))) == {}
-        assert await redis.hget(registry_key(group_of(9)), user_field(9)) == three.live.process_id
+        assert await commands(redis).hgetall(registry_key(group_of(7))) == {}
+        assert await commands(redis).hget(registry_key(group_of(9)), user_field(9)) == three.live.process_id
         assert await marked(redis, listener) == []
-        assert await redis.zscore(PROCESSES_KEY, one.live.process_id) is None
+        assert await commands(redis).zscore(PROCESSES_KEY, one.live.process_id) is None
 
 
 async def test_the_next_start_clears_the_last_end(serve: Serve, redis: Redis) -> None:
@@ -125,11 +126,11 @@ async def test_deaths_while_the_list_was_lost(serve: Serve, redis: Redis) -> Non
     async with serve(**SOON, presence_grace=0.1) as server, guest(server, "8", CHANNEL) as listener:
         async with guest(server, "7"):
             assert await listener.data() == ONLINE
-            await redis.hset(registry_key(group_of(7)), user_field(7), b"unknown0")
-        await redis.zadd(PROCESSES_KEY, {b"deadbeef": 1_700_000_000_000})
+            await commands(redis).hset(registry_key(group_of(7)), user_field(7), b"unknown0")
+        await commands(redis).zadd(PROCESSES_KEY, {b"deadbeef": 1_700_000_000_000})
         await away(listener)
         await eventually(lambda: server.metrics.cleared == 2)
-        assert await redis.hgetall(registry_key(group_of(7))) == {}
+        assert await commands(redis).hgetall(registry_key(group_of(7))) == {}
 
 
 async def test_a_process_that_was_taken_for_dead(serve: Serve, redis: Redis) -> None:
@@ -147,8 +148,8 @@ async def test_a_process_that_was_taken_for_dead(serve: Serve, redis: Redis) -> 
 async def test_a_process_is_on_the_list_until_it_stops(serve: Serve, redis: Redis) -> None:
     """A process is known before anybody can be registered at it, and no longer once it has stopped in good order."""
     async with serve(**SOON) as server:
-        assert await redis.zscore(PROCESSES_KEY, server.live.process_id) is not None
-    assert await redis.zscore(PROCESSES_KEY, server.live.process_id) is None
+        assert await commands(redis).zscore(PROCESSES_KEY, server.live.process_id) is not None
+    assert await commands(redis).zscore(PROCESSES_KEY, server.live.process_id) is None
 
 
 @pytest.mark.parametrize("packed", [False, True], ids=["json", "msgpack"])
@@ -230,7 +231,7 @@ async def test_one_topic_of_an_owner_is_revoked(server: LiveServer) -> None:
 async def test_an_empty_engine_is_filled_again(serve: Serve, redis: Redis) -> None:
     """After a loss of all data people are online again with the next renewal."""
     async with serve(**SOON, renewal_interval=0.1) as server, guest(server, "7"):
-        await redis.flushall()
+        await commands(redis).flushall()
         book = PresenceStore(redis, group_of)
 
         async def known() -> bool:

@@ -13,6 +13,7 @@ from channels.bus.addressing import channel_prefix
 from channels.bus.envelope import control_body, encode_envelope
 from channels.bus.publisher import LivePublisher
 from tests.integration.channels.conftest import Serve
+from tests.support.driver_commands import commands
 from tests.support.eventually import eventually
 from tests.support.live import PATH, BareClient, LiveServer, announce, group_of
 
@@ -192,7 +193,7 @@ async def test_unreadable_message_is_a_loss(server: LiveServer) -> None:
         await client.connect("7")
         server.streams.append(7, "feed", b'{"n":1}')
         for broken in (b"\x09nonsense", encode_envelope([7], b"\xc1"), b""):
-            await server.redis.publish(channel_prefix(group_of(7)) + server.live.process_id, broken)
+            await commands(server.redis).publish(channel_prefix(group_of(7)) + server.live.process_id, broken)
         assert await client.data() == {"n": 1}
         assert await client.quiet() == []
 

@@ -14,6 +14,7 @@ from storage import ids
 from storage.ids import slot_group
 from storage.redis.client import Redis
 from tests.support.api import Api
+from tests.support.driver_commands import commands, driver_client
 from tests.support.person import Response
 
 pytestmark = pytest.mark.engines
@@ -133,8 +134,8 @@ async def test_sign_out_tells_the_live_processes(api: Api, redis: Redis) -> None
     ann = await api.person()
     user_id = ids.decode(ann.id)
     group = slot_group(user_id)
-    await redis.hset(registry_key(group), user_field(user_id), b"abcdefgh")
-    async with redis.pubsub() as pubsub:
+    await commands(redis).hset(registry_key(group), user_field(user_id), b"abcdefgh")
+    async with driver_client(redis) as driver, driver.pubsub() as pubsub:
         await pubsub.subscribe(channel_prefix(group) + b"abcdefgh")
         await pubsub.get_message(timeout=5)
         (await ann.call("DELETE", "/tokens/current")).expect(204)

@@ -12,6 +12,7 @@ from storage.cache.cards import Cards, card_key
 from storage.postgres.database import Database
 from storage.render.photo import assemble
 from storage.stores import photos
+from tests.support.driver_commands import commands
 from tests.support.eventually import eventually
 from tests.support.gallery import Gallery
 
@@ -49,8 +50,8 @@ async def test_cards_are_loaded_and_kept(cards: Cards, gallery: Gallery, redis: 
     photo, draft = await gallery.photo(ann, "sunset"), await gallery.photo(ann, ready=False)
     for _ in range(2):
         assert {key: caption(card) for key, card in (await cards.get([photo, draft, 5])).items()} == {photo: "sunset"}
-    assert await redis.get(card_key(photo)) == (await cards.get([photo]))[photo]
-    assert [await redis.get(card_key(photo_id)) for photo_id in (draft, 5)] == [b"~", b"-"]
+    assert await commands(redis).get(card_key(photo)) == (await cards.get([photo]))[photo]
+    assert [await commands(redis).get(card_key(photo_id)) for photo_id in (draft, 5)] == [b"~", b"-"]
     assert await cards.get([]) == {}
 
 
@@ -91,7 +92,7 @@ async def test_deleted_photo_never_returns(cards: Cards, gallery: Gallery, redis
     await cards.refresh(photo)
     await cards.forget([photo])
     assert await cards.get([photo]) == {}
-    assert await redis.get(card_key(photo)) == b"-"
+    assert await commands(redis).get(card_key(photo)) == b"-"
 
 
 async def test_change_shows_at_once(cards: Cards, gallery: Gallery, database: Database, redis: Any) -> None:
@@ -105,9 +106,9 @@ async def test_change_shows_at_once(cards: Cards, gallery: Gallery, database: Da
     await cards._store([(photo, slow_reader[photo])], "load")
     await cards._store([(photo, slow_reader[photo])], "refresh")
     assert caption((await cards.get([photo]))[photo]) == "after"
-    await redis.delete(card_key(photo))  # as when the mark's five seconds are over
+    await commands(redis).delete(card_key(photo))  # as when the mark's five seconds are over
     assert caption((await cards.get([photo]))[photo]) == "after"
-    assert len(await redis.get(card_key(photo))) > 1
+    assert len(await commands(redis).get(card_key(photo))) > 1
 
 
 class Waiting:

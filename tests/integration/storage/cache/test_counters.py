@@ -11,6 +11,7 @@ from storage.cache.counters import CounterCache, covers, liked_key
 from storage.models import PhotoCounters
 from storage.postgres.database import Database
 from storage.stores import comments, likes
+from tests.support.driver_commands import commands
 from tests.support.gallery import Gallery
 
 pytestmark = [pytest.mark.engines, pytest.mark.cluster]
@@ -79,7 +80,7 @@ async def test_order_and_repeats_do_not_matter(
     states = [await likes.state(database, photo_id=photo, user_id=ann)]
     states += [await like(database, photo, ann), await unlike(database, photo, ann), await like(database, photo, ann)]
     for order in itertools.permutations(states):
-        await redis.flushall()
+        await commands(redis).flushall()
         if loaded:
             await engagement.read([photo], ann)
         for state in (*order, order[0]):

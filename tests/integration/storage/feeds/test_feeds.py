@@ -15,8 +15,11 @@ from storage.feeds.log_format import AT_HEADER
 from storage.postgres.database import Database
 from storage.stores import relations
 from tests.support.databases import NoDatabase
+from tests.support.driver_commands import commands
 from tests.support.gallery import Gallery
 from tests.support.listener import Listener
+
+LONG_PAST = 10**15  # an epoch
 
 pytestmark = pytest.mark.engines
 
@@ -113,8 +116,8 @@ async def test_everything_is_back_after_redis_lost_all(feeds: Feeds, gallery: Ga
     ann = await gallery.person()
     mine = await gallery.photo(ann)
     epoch, offset = await feeds.position(ann)
-    await redis.flushall()
-    await redis.script_flush()
+    await commands(redis).flushall()
+    await commands(redis).script_flush()
     assert await feeds.since(ann, epoch, offset) is None
     assert await ids_of(feeds, ann) == [mine]
 
@@ -191,7 +194,9 @@ async def test_settled_feeds_are_not_looked_at_twice(gallery: Gallery, database:
     ann, bob = await gallery.person(), await gallery.person()
     feeds = Feeds(database, redis, Cards(database, redis), delivery_script(redis))
     await feeds.ensure(ann)
-    await redis.setrange(feeds.log.key(ann), AT_HEADER + 24, (10**15).to_bytes(8, "big"))  # an epoch long past
+    await commands(redis).setrange(
+        feeds.log.key(ann), AT_HEADER + 24, (10**15).to_bytes(8, "big")
+    )  # an epoch long past
     photo = await gallery.photo(bob)
     without_queries = Feeds(NoDatabase(), redis, Cards(NoDatabase(), redis), delivery_script(redis))
     assert (await without_queries.insert(photo, [ann], b"body")).feeds == 1

@@ -8,6 +8,7 @@ import pytest
 
 from storage.feeds.log_format import AT_HEADER, Entry
 from storage.feeds.window_log import WindowLog
+from tests.support.driver_commands import commands
 from tests.support.listener import Listener
 from tests.support.window_logs import ANN, BOB, CAT, DAN, entries, ids_of, since, start
 
@@ -43,7 +44,7 @@ async def test_offsets_grow_when_the_clock_steps_back(log: WindowLog, redis: Any
     """An offset is above everything that any of the logs has had, even if the clock says otherwise."""
     await start(log, ANN, BOB)
     future = (1 << 52).to_bytes(8, "big")
-    await redis.setrange(log.key(BOB), AT_HEADER + 8, future)
+    await commands(redis).setrange(log.key(BOB), AT_HEADER + 8, future)
     await log.insert(7, [ANN, BOB], b"body")
     for person in (ANN, BOB):
         assert [entry.offset for entry in await entries(log, person)] == [(1 << 52) + 1]
@@ -79,7 +80,7 @@ async def test_no_log_is_born_by_an_insertion(log: WindowLog, redis: Any, live: 
     await live.listen(ANN)
     inserted = await log.insert(7, [ANN, BOB], b"body")
     assert (inserted.feeds, inserted.online) == (0, 1)
-    assert await redis.exists(log.key(ANN), log.key(BOB)) == 0
+    assert await commands(redis).exists(log.key(ANN), log.key(BOB)) == 0
     assert [message.user_ids for message in await live.received()] == [[ANN]]
 
 
@@ -223,5 +224,5 @@ async def test_dead_process_is_forgotten(log: WindowLog, redis: Any, live: Liste
     await dead.close()
     await start(log, ANN, BOB)
     await log.insert(7, [ANN, BOB], b"body")
-    assert await redis.hgetall(b"online:{0}") == {BOB.to_bytes(8, "big"): b"process1"}
+    assert await commands(redis).hgetall(b"online:{0}") == {BOB.to_bytes(8, "big"): b"process1"}
     assert [message.user_ids for message in await live.received()] == [[BOB]]

@@ -12,6 +12,7 @@ from storage.feeds.log_format import AT_HEADER
 from storage.feeds.window_log import Building, Filled, WindowLog
 from storage.ids import IdMaker
 from storage.redis.client import open_redis
+from tests.support.driver_commands import commands
 from tests.support.listener import Listener
 from tests.support.window_logs import ANN, BOB, entries, ids_of, since, start
 
@@ -77,7 +78,7 @@ async def test_one_builder(log: WindowLog, redis: Any) -> None:
     assert [building.mine for building in begun].count(True) == 1
     assert len({building.epoch for building in begun}) == 1
     long_ago = (begun[0].epoch - 11_000_000).to_bytes(8, "big")
-    await redis.setrange(log.key(ANN), AT_HEADER + 24, long_ago)
+    await commands(redis).setrange(log.key(ANN), AT_HEADER + 24, long_ago)
     again = await log.begin(ANN)
     assert again.mine
     stale = await log.fill(ANN, begun[0], [1], complete=True)
@@ -118,19 +119,19 @@ async def test_full_feed_is_small(redis: Any) -> None:
     await log.merge(ANN, [maker.new(1) for _ in range(500)])
     for _ in range(40):
         await log.insert(maker.new(1), [ANN], b"body")
-        assert await redis.memory_usage(log.key(ANN)) <= 10_000
+        assert await commands(redis).memory_usage(log.key(ANN)) <= 10_000
     assert 500 <= len(await entries(log, ANN)) <= 508
 
 
 async def test_life(log: WindowLog, redis: Any) -> None:
     """Who is not seen for 14 days has no log; reading prolongs its life, insertions do not."""
     await start(log, ANN)
-    await redis.expire(log.key(ANN), 100)
+    await commands(redis).expire(log.key(ANN), 100)
     for photo in range(1, 30):
         await log.insert(photo, [ANN], b"body")
-    assert 0 < await redis.ttl(log.key(ANN)) <= 100
+    assert 0 < await commands(redis).ttl(log.key(ANN)) <= 100
     await log.head(ANN)
-    assert await redis.ttl(log.key(ANN)) > 13 * 86400
+    assert await commands(redis).ttl(log.key(ANN)) > 13 * 86400
 
 
 def test_a_list_without_end_has_ids() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from storage.limits.quotas import QuotaPolicy, Quotas, quota_key, user_subject
 from storage.limits.tickets import Tickets
+from tests.support.driver_commands import commands
 from tests.support.eventually import eventually
 
 pytestmark = [pytest.mark.engines, pytest.mark.cluster]
@@ -48,7 +49,7 @@ async def test_quota_fills_up_again(redis: Any) -> None:
     assert await eventually(passes, within=2)
 
     async def gone() -> bool:
-        return not await redis.exists(quota_key(FAST, "x"))
+        return not await commands(redis).exists(quota_key(FAST, "x"))
 
     assert await eventually(gone, within=2)
 
@@ -92,9 +93,9 @@ async def test_ticket_is_used_once(redis: Any) -> None:
 async def test_ticket_ends_and_is_not_kept_in_the_clear(redis: Any) -> None:
     """A ticket lives as long as was said, and whoever reads Redis cannot use it."""
     token = await Tickets(redis).issue({}, ttl=60)
-    [key] = [key for keys in (await redis.link.each("KEYS", "ticket:*")).values() for key in keys]
+    [key] = [key for keys in (await redis.execute_everywhere("KEYS", "ticket:*")).values() for key in keys]
     assert token.encode() not in key
-    assert 0 < await redis.ttl(key) <= 60
+    assert 0 < await commands(redis).ttl(key) <= 60
 
 
 async def test_revocation(redis: Any) -> None:

@@ -12,13 +12,14 @@ from redis.crc import key_slot
 
 from storage.errors import StorageError, UnavailableError
 from storage.limits.quotas import QuotaPolicy, Quotas
-from storage.redis.client import execute, open_redis, redis_errors, values_of
+from storage.redis.address import RedisAddress
+from storage.redis.client import open_redis, redis_errors, values_of
 from storage.redis.cluster import ClusterConnections
-from storage.redis.connection import RedisAddress
 from storage.redis.scripts import Script
 from tests.engines.private import free_port
 from tests.engines.redis_cluster import ClusterNode, RedisCluster
 from tests.support.commandstats import calls
+from tests.support.driver_commands import commands
 from tests.support.eventually import eventually
 from tests.support.redis_handshake import answer_handshake
 
@@ -36,7 +37,7 @@ def redis_url(cluster_url: str) -> str:
 
 async def set_all(redis: Any) -> None:
     """Set every key to its own name."""
-    await asyncio.gather(*(execute(redis, "SET", key, key) for key in KEYS))
+    await asyncio.gather(*(redis.execute_command("SET", key, key) for key in KEYS))
 
 
 def other_than(cluster: RedisCluster, node: ClusterNode) -> ClusterNode:
@@ -47,10 +48,10 @@ def other_than(cluster: RedisCluster, node: ClusterNode) -> ClusterNode:
 async def test_every_slot(redis: Any) -> None:
     """Keys of all masters are written and read, alone and together; each master has some."""
     await set_all(redis)
-    assert await asyncio.gather(*(execute(redis, "GET", key) for key in KEYS)) == KEYS
+    assert await asyncio.gather(*(redis.execute_command("GET", key) for key in KEYS)) == KEYS
     assert await values_of(redis, [*KEYS, b"missing"]) == [*KEYS, None]
-    assert await redis.get(KEYS[0].decode()) == KEYS[0]
-    sizes = (await redis.link.each("DBSIZE")).values()
+    assert await commands(redis).get(KEYS[0].decode()) == KEYS[0]
+    sizes = (await redis.execute_everywhere("DBSIZE")).values()
     assert sum(sizes) == len(KEYS)
     assert min(sizes) > 50
 
@@ -58,22 +59,22 @@ async def test_every_slot(redis: Any) -> None:
 async def test_what_concerns_all_servers(redis: Any) -> None:
     """Emptying and forgetting scripts happens on every master; a script that is not known is sent along."""
     await set_all(redis)
-    await redis.flushall()
-    assert set((await redis.link.each("DBSIZE")).values()) == {0}
+    await commands(redis).flushall()
+    assert set((await redis.execute_everywhere("DBSIZE")).values()) == {0}
     quotas = Quotas(redis)
     for _ in range(2):
         taken = await asyncio.gather(*(quotas.take(POLICY, f"subject{number}") for number in range(20)))
         assert all(quota.allowed for quota in taken)
-        await redis.script_flush()
-    assert await redis.ping()
-    assert await redis.time()
+        await commands(redis).script_flush()
+    assert await commands(redis).ping()
+    assert await commands(redis).time()
 
 
 async def test_any_node_is_enough(cluster: RedisCluster) -> None:
     """Of the nodes in the URL one that answers is enough, though the others are away."""
     url = f"redis+cluster://127.0.0.1:{free_port()},127.0.0.1:{cluster.nodes[2].port},127.0.0.1:{free_port()}"
     redis = open_redis(url)
-    assert await redis.ping()
+    assert await commands(redis).ping()
     await set_all(redis)
     await redis.aclose()
 
@@ -82,9 +83,9 @@ async def test_nobody_answers() -> None:
     """Where no node is, commands fail at once, with our own error."""
     redis = open_redis(f"redis+cluster://127.0.0.1:{free_port()},127.0.0.1:{free_port()}")
     with pytest.raises(UnavailableError, match="no node of the cluster answers"), redis_errors():
-        await execute(redis, "GET", "a")
+        await redis.execute_command("GET", "a")
     with pytest.raises(UnavailableError, match="no node of the cluster answers"), redis_errors():
-        await redis.ping()
+        await commands(redis).ping()
     await redis.aclose()
 
 
@@ -108,9 +109,9 @@ async def test_moved_slot(redis: Any, cluster: RedisCluster) -> None:
     target = other_than(cluster, source)
     for destination in (target, source):
         await asyncio.to_thread(cluster.move, slot, destination)
-        await execute(redis, "APPEND", KEYS[0], "+")
+        await redis.execute_command("APPEND", KEYS[0], "+")
         assert redis.server_of(KEYS[0]).port == destination.port
-    assert await execute(redis, "GET", KEYS[0]) == KEYS[0] + b"++"
+    assert await redis.execute_command("GET", KEYS[0]) == KEYS[0] + b"++"
 
 
 async def test_slot_on_its_way(redis: Any, cluster: RedisCluster) -> None:
@@ -120,16 +121,16 @@ async def test_slot_on_its_way(redis: Any, cluster: RedisCluster) -> None:
     target = other_than(cluster, source)
     keys = [b"{x}:%d" % number for number in range(20)]
     for key in keys:
-        await execute(redis, "SET", key, key)
+        await redis.execute_command("SET", key, key)
     await asyncio.to_thread(cluster.begin_to_move, slot, target)
     await asyncio.to_thread(cluster.migrate, slot, target, 10)
     # Others use the connections meanwhile: the permission to ask is not theirs.
-    both = await asyncio.gather(*(execute(redis, "GET", key) for key in [*keys, *KEYS]))
+    both = await asyncio.gather(*(redis.execute_command("GET", key) for key in [*keys, *KEYS]))
     assert both[:20] == keys
-    with pytest.raises(UnavailableError, match=r"(?i)rest|multiple keys"):
+    with pytest.raises(UnavailableError, match=r"(?i)redirected|multiple keys"):
         await Script("limits/gcra", "limits/quota").run(redis, keys, (1, 0, *(1, 1000) * 20))
     await asyncio.to_thread(cluster.move, slot, target)
-    assert await execute(redis, "MGET", *keys) == keys
+    assert await redis.execute_command("MGET", *keys) == keys
     await asyncio.to_thread(cluster.move, slot, source)
 
 
@@ -140,10 +141,10 @@ async def test_script_waits_for_a_slot_to_arrive(redis: Any, cluster: RedisClust
     target = other_than(cluster, source)
     keys = [b"{y}:%d" % number for number in range(2)]
     for key in keys:
-        await execute(redis, "SET", key, "0")
+        await redis.execute_command("SET", key, "0")
     await asyncio.to_thread(cluster.begin_to_move, slot, target)
     await asyncio.to_thread(cluster.migrate, slot, target, 1)
-    reading = asyncio.create_task(execute(redis, "MGET", *keys))
+    reading = asyncio.create_task(redis.execute_command("MGET", *keys))
     await asyncio.to_thread(cluster.move, slot, target)
     assert await reading == [b"0", b"0"]
     await asyncio.to_thread(cluster.move, slot, source)
@@ -156,21 +157,21 @@ async def test_lost_master(redis: Any, cluster: RedisCluster) -> None:
     asked = await calls(redis, "cluster|slots")
     await asyncio.to_thread(node.kill)
     started = time.monotonic()
-    answers = await asyncio.gather(*(execute(redis, "GET", key) for key in KEYS), return_exceptions=True)
+    answers = await asyncio.gather(*(redis.execute_command("GET", key) for key in KEYS), return_exceptions=True)
     assert time.monotonic() - started < 3
     lost = [key for key, answer in zip(KEYS, answers, strict=True) if isinstance(answer, driver.ConnectionError)]
     assert {redis.server_of(key).port for key in lost} == {node.port}
     assert [answer for answer in answers if isinstance(answer, bytes)] == [key for key in KEYS if key not in lost]
     for _ in range(50):
         with pytest.raises(driver.ConnectionError):
-            await execute(redis, "GET", lost[0])
+            await redis.execute_command("GET", lost[0])
     assert await calls(redis, "cluster|slots") - asked < 20  # and not once for each that failed
-    assert await redis.ping()
+    assert await commands(redis).ping()
     await asyncio.to_thread(node.start)
 
     async def serves_again() -> bool:
         try:
-            await execute(redis, "GET", lost[0])
+            await redis.execute_command("GET", lost[0])
         except driver.ConnectionError:  # refused, or the cluster does not stand yet
             return False
         return True
@@ -183,17 +184,17 @@ async def test_lost_master(redis: Any, cluster: RedisCluster) -> None:
 async def test_silent_master(cluster: RedisCluster) -> None:
     """A master that swallows what it is sent costs its own commands the deadline, and no others."""
     seeds = [RedisAddress(host="127.0.0.1", port=node.port) for node in cluster.nodes]
-    link = ClusterConnections(seeds, answer_timeout=0.4, connect_timeout=0.4)
-    await link.refresh()
+    link = ClusterConnections(seeds, reply_timeout=0.4, connect_timeout=0.4)
+    await link.refresh_slots()
     node = cluster.nodes[1]
     node.freeze()
     try:
-        answers = await asyncio.gather(*(link.call("GET", key) for key in KEYS), return_exceptions=True)
+        answers = await asyncio.gather(*(link.execute_command("GET", key) for key in KEYS), return_exceptions=True)
     finally:
         node.thaw()
     for key, answer in zip(KEYS, answers, strict=True):
         assert isinstance(answer, driver.TimeoutError) == (link.server_of(key).port == node.port)
-    await link.close()
+    await link.aclose()
     await asyncio.to_thread(cluster.wait)
 
 
@@ -217,12 +218,12 @@ async def test_late_answer() -> None:
     ports = [server.sockets[0].getsockname()[1] for server in servers]
     master.append(ports[0])
     seeds = [RedisAddress(host="127.0.0.1", port=port) for port in ports]
-    link = ClusterConnections(seeds, answer_timeout=0.2, connect_timeout=1)
+    link = ClusterConnections(seeds, reply_timeout=0.2, connect_timeout=1)
     with pytest.raises(driver.TimeoutError):
-        await link.call("INCR", "a")
+        await link.execute_command("INCR", "a")
     assert link.server_of(b"a").port == ports[1]
     assert list(heard) == [ports[0]]
-    await link.close()
+    await link.aclose()
     for server in servers:
         server.close()
 
@@ -237,13 +238,13 @@ async def test_masters_new_place(redis: Any, cluster: RedisCluster) -> None:
     node = cluster.owner_of(key_slot(KEYS[0]))
     with cluster.replica_of(node) as replica:
         acquainted = open_redis(f"redis+cluster://127.0.0.1:{replica.port}")
-        assert await execute(acquainted, "GET", KEYS[0]) == KEYS[0]
+        assert await acquainted.execute_command("GET", KEYS[0]) == KEYS[0]
         await asyncio.to_thread(cluster.promote, replica)
         await asyncio.to_thread(node.kill)
         for client in (acquainted, redis):
-            assert await execute(client, "GET", KEYS[0]) is None
+            assert await client.execute_command("GET", KEYS[0]) is None
             assert client.server_of(KEYS[0]).port == replica.port
-        assert await execute(redis, "SET", KEYS[0], "new") == b"OK"
-        assert await execute(acquainted, "GET", KEYS[0]) == b"new"
+        assert await redis.execute_command("SET", KEYS[0], "new") == b"OK"
+        assert await acquainted.execute_command("GET", KEYS[0]) == b"new"
         await asyncio.to_thread(node.start)
         await acquainted.aclose()

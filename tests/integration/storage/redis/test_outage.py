@@ -16,6 +16,7 @@ from storage.feeds.window_log import WindowLog
 from storage.limits.quotas import QuotaPolicy, Quotas
 from storage.redis.client import open_redis, redis_errors
 from tests.engines.private import RedisNode, free_port
+from tests.support.driver_commands import commands
 from tests.support.eventually import eventually
 from tests.support.tcp_proxy import TcpProxy
 
@@ -85,7 +86,7 @@ async def test_frozen_redis_is_noticed(node: RedisNode) -> None:
 
 async def test_refusals_are_not_outages(redis: Any) -> None:
     """A command that Redis refuses is our mistake and not an outage, so that nobody tries it again."""
-    await redis.set("text", "x")
+    await commands(redis).set("text", "x")
     with pytest.raises(StorageError) as refused, redis_errors():
-        await redis.hget("text", "field")
+        await commands(redis).hget("text", "field")
     assert not isinstance(refused.value, UnavailableError)

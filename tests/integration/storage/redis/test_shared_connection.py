@@ -13,8 +13,8 @@ import pytest
 import redis.exceptions as driver
 
 from storage.errors import UnavailableError
-from storage.redis.client import execute, open_redis, redis_errors
-from storage.redis.connection import RedisAddress
+from storage.redis.address import RedisAddress
+from storage.redis.client import open_redis, redis_errors
 from storage.redis.shared_connection import SharedConnection
 from tests.engines.private import RedisNode, free_port
 from tests.support.eventually import eventually
@@ -40,11 +40,11 @@ async def server(answer: Callable[[bytes], bytes | None]) -> AsyncIterator[Share
 
     listening = await asyncio.start_server(serve, "127.0.0.1", 0)
     port = listening.sockets[0].getsockname()[1]
-    link = SharedConnection(RedisAddress(host="127.0.0.1", port=port), answer_timeout=0.3, connect_timeout=0.3)
+    link = SharedConnection(RedisAddress(host="127.0.0.1", port=port), reply_timeout=0.3, connect_timeout=0.3)
     try:
         yield link
     finally:
-        await link.close()
+        await link.aclose()
         listening.close()
         for writer in writers:
             writer.transport.abort()
@@ -54,9 +54,9 @@ async def server(answer: Callable[[bytes], bytes | None]) -> AsyncIterator[Share
 async def test_answers_belong_to_their_commands(redis: Any) -> None:
     """Of many commands at once each gets its own answer, large and small ones mixed, errors included."""
     values = {f"k{number}": bytes([number]) * (1 + number * 997) for number in range(60)}
-    await asyncio.gather(*(execute(redis, "SET", key, value) for key, value in values.items()))
-    commands = [execute(redis, "GET", key) for key in values]
-    wrong = execute(redis, "HGET", "k1", "field")
+    await asyncio.gather(*(redis.execute_command("SET", key, value) for key, value in values.items()))
+    commands = [redis.execute_command("GET", key) for key in values]
+    wrong = redis.execute_command("HGET", "k1", "field")
     *answers, error = await asyncio.gather(*commands, wrong, return_exceptions=True)
     assert answers == list(values.values())
     assert isinstance(error, driver.ResponseError)
@@ -64,35 +64,35 @@ async def test_answers_belong_to_their_commands(redis: Any) -> None:
 
 async def test_caller_who_gives_up_takes_no_answer(redis: Any) -> None:
     """A cancelled command's answer goes to nobody, and the next one still gets its own."""
-    await execute(redis, "SET", "a", "1")
-    connection = await execute(redis, "CLIENT", "ID")
-    first = asyncio.create_task(execute(redis, "GET", "missing"))
-    second = asyncio.create_task(execute(redis, "GET", "a"))
+    await redis.execute_command("SET", "a", "1")
+    connection = await redis.execute_command("CLIENT", "ID")
+    first = asyncio.create_task(redis.execute_command("GET", "missing"))
+    second = asyncio.create_task(redis.execute_command("GET", "a"))
     await asyncio.sleep(0)  # both have been sent
     first.cancel()
     assert await second == b"1"
     assert first.cancelled()
-    assert await execute(redis, "CLIENT", "ID") == connection
+    assert await redis.execute_command("CLIENT", "ID") == connection
 
 
 async def test_many_share_a_connection_and_each_gets_its_own_answer(redis: Any) -> None:
     """Nobody waits for another's answer before sending, and answers are not mixed up."""
-    connection = await execute(redis, "CLIENT", "ID")
-    await asyncio.gather(*(execute(redis, "SET", f"k{number}", str(number)) for number in range(50)))
-    answers = await asyncio.gather(*(execute(redis, "GET", f"k{number}") for number in range(50)))
+    connection = await redis.execute_command("CLIENT", "ID")
+    await asyncio.gather(*(redis.execute_command("SET", f"k{number}", str(number)) for number in range(50)))
+    answers = await asyncio.gather(*(redis.execute_command("GET", f"k{number}") for number in range(50)))
     assert answers == [str(number).encode() for number in range(50)]
-    assert await execute(redis, "CLIENT", "ID") == connection
+    assert await redis.execute_command("CLIENT", "ID") == connection
 
 
 async def test_late_answer_is_an_error() -> None:
     """Who waits too long gets an error, and so do those behind; then a new connection is used."""
     silent = [True]
     async with server(lambda _: None if silent[0] else b"+OK\r\n") as link:
-        waiting = [asyncio.create_task(link.call("PING")) for _ in range(3)]
+        waiting = [asyncio.create_task(link.execute_command("PING")) for _ in range(3)]
         for outcome in await asyncio.gather(*waiting, return_exceptions=True):
             assert isinstance(outcome, driver.TimeoutError)
         silent[0] = False
-        assert await link.call("PING") == b"OK"
+        assert await link.execute_command("PING") == b"OK"
 
 
 async def test_renewed_connection() -> None:
@@ -112,18 +112,18 @@ async def test_renewed_connection() -> None:
 
     listening = await asyncio.start_server(serve, "127.0.0.1", 0)
     port = listening.sockets[0].getsockname()[1]
-    link = SharedConnection(RedisAddress(host="127.0.0.1", port=port), answer_timeout=5, connect_timeout=1)
-    first = asyncio.create_task(link.call("FIRST"))
+    link = SharedConnection(RedisAddress(host="127.0.0.1", port=port), reply_timeout=5, connect_timeout=1)
+    first = asyncio.create_task(link.execute_command("FIRST"))
     await eventually(lambda: heard)
     link.reconnect()
-    assert await link.call("SECOND") == b"OK"
+    assert await link.execute_command("SECOND") == b"OK"
     assert not first.done()
     waiting[0].write(b"+LATE\r\n")
     assert await first == b"LATE"
     await eventually(waiting[0].transport.is_closing)
     assert [data.split()[-1] for data in heard] == [b"FIRST", b"SECOND"]
     link.reconnect()
-    await link.close()
+    await link.aclose()
     listening.close()
     for writer in waiting:
         writer.transport.abort()
@@ -133,10 +133,10 @@ async def test_lost_connection_is_replaced_once() -> None:
     """A command that meets a dead connection is sent on a new one; if that dies too, it is an error."""
     answers: list[bytes] = [b"+OK\r\n", b"", b"+OK\r\n", b"", b""]
     async with server(lambda _: answers.pop(0)) as link:
-        assert await link.call("PING") == b"OK"
-        assert await link.call("PING") == b"OK"
+        assert await link.execute_command("PING") == b"OK"
+        assert await link.execute_command("PING") == b"OK"
         with pytest.raises(driver.ConnectionError):
-            await link.call("PING")
+            await link.execute_command("PING")
         assert not answers
 
 
@@ -145,17 +145,17 @@ async def test_nonsense_ends_the_connection() -> None:
     answers = [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"+OK\r\n+MORE\r\n", b"+OK\r\n"]
     async with server(lambda _: answers.pop(0)) as link:
         with pytest.raises(driver.RedisError):
-            await link.call("PING")
-        assert await link.call("PING") == b"OK"
-        assert await link.call("PING") == b"OK"
+            await link.execute_command("PING")
+        assert await link.execute_command("PING") == b"OK"
+        assert await link.execute_command("PING") == b"OK"
 
 
 async def test_nobody_listens() -> None:
     """Where no server is, all who ask at once get a `ConnectionError`."""
-    link = SharedConnection(RedisAddress(host="127.0.0.1", port=free_port()), answer_timeout=1, connect_timeout=1)
-    for outcome in await asyncio.gather(*(link.call("PING") for _ in range(5)), return_exceptions=True):
+    link = SharedConnection(RedisAddress(host="127.0.0.1", port=free_port()), reply_timeout=1, connect_timeout=1)
+    for outcome in await asyncio.gather(*(link.execute_command("PING") for _ in range(5)), return_exceptions=True):
         assert isinstance(outcome, driver.ConnectionError)
-    await link.close()
+    await link.aclose()
 
 
 async def test_password_and_database(short_dir: Path) -> None:
@@ -163,15 +163,15 @@ async def test_password_and_database(short_dir: Path) -> None:
     node = RedisNode(short_dir / "redis", free_port())
     node.start()
     redis = open_redis(node.url)
-    await execute(redis, "ACL", "SETUSER", "app", "on", ">p@ss", "~*", "+@all")
+    await redis.execute_command("ACL", "SETUSER", "app", "on", ">p@ss", "~*", "+@all")
     address = node.url.removeprefix("redis://")
     named = open_redis(f"redis://app:p%40ss@{address}/3")
-    await execute(named, "SET", "where", "three")
+    await named.execute_command("SET", "where", "three")
     assert await redis.execute_command("SELECT", 3)
     wrong = open_redis(f"redis://app:wrong@{address}/3")
     with pytest.raises(UnavailableError, match="WRONGPASS"), redis_errors():
-        await execute(wrong, "PING")
-    assert b"keys=1" in await execute(redis, "INFO", "keyspace")
+        await wrong.execute_command("PING")
+    assert b"keys=1" in await redis.execute_command("INFO", "keyspace")
     for client in (redis, named, wrong):
         await client.aclose()
     node.stop()
@@ -200,13 +200,13 @@ async def test_encrypted_connection(encrypted: tuple[int, Path]) -> None:
 
     async def answers() -> bool:
         try:
-            return bool(await execute(trusting, "PING") == b"PONG")
+            return bool(await trusting.execute_command("PING") == b"PONG")
         except driver.ConnectionError:
             return False
 
     assert await eventually(answers)
     doubting = open_redis(f"rediss://localhost:{port}")
     with pytest.raises(driver.ConnectionError):
-        await execute(doubting, "PING")
+        await doubting.execute_command("PING")
     for client in (trusting, doubting):
         await client.aclose()

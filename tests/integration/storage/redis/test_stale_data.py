@@ -19,7 +19,7 @@ from storage.feeds.feeds import Feeds
 from storage.feeds.home import Home
 from storage.limits.quotas import QuotaPolicy
 from storage.postgres.database import Database
-from storage.redis.client import Redis, execute, open_redis, redis_errors
+from storage.redis.client import Redis, open_redis, redis_errors
 from tests.engines.private import RedisNode, free_port
 from tests.support.eventually import eventually
 from tests.support.gallery import Gallery
@@ -47,9 +47,9 @@ def node(tmp_path: Path) -> Iterator[RedisNode]:
 
 async def restarted_from(client: Redis, node: RedisNode, *, later: dict[str, str]) -> None:
     """Have the server come back as it is now, without what is written `later`."""
-    await execute(client, "SAVE")
+    await client.execute_command("SAVE")
     for key, value in later.items():
-        await execute(client, "SET", key, value)
+        await client.execute_command("SET", key, value)
     node.kill()
     node.start()
 
@@ -57,14 +57,14 @@ async def restarted_from(client: Redis, node: RedisNode, *, later: dict[str, str
 async def test_older_data_are_thrown_away(node: RedisNode) -> None:
     """What a server had in its file is gone once we have connected, is told of, and what is written then stays."""
     client = open_redis(node.url)
-    await execute(client, "SET", "key", "old")
+    await client.execute_command("SET", "key", "old")
     await restarted_from(client, node, later={"key": "new"})
     with capture_logs() as logs:
-        assert await execute(client, "GET", "key") is None
+        assert await client.execute_command("GET", "key") is None
     assert [(event["event"], event["server"]) for event in logs] == [("redis_emptied", f"127.0.0.1:{node.port}")]
-    await execute(client, "SET", "key", "newest")
+    await client.execute_command("SET", "key", "newest")
     again = open_redis(node.url)
-    assert await execute(again, "GET", "key") == b"newest"
+    assert await again.execute_command("GET", "key") == b"newest"
     await client.aclose()
     await again.aclose()
 
@@ -82,7 +82,7 @@ class _Deaf:
 async def test_who_only_listens_looks_too(node: RedisNode) -> None:
     """A connection for pub/sub asks the same: whoever is first throws the data away."""
     client = open_redis(node.url)
-    await execute(client, "SET", "key", "old")
+    await client.execute_command("SET", "key", "old")
     await restarted_from(client, node, later={})
     listening = await client.subscriber(client.server_of(b"key"), _Deaf())
     other = raw.Redis(port=node.port)
@@ -96,11 +96,11 @@ async def test_an_append_only_file_is_up_to_date(tmp_path: Path) -> None:
     """What a server reads from its own append-only file stays, and clients recover."""
     with running(tmp_path / "redis", "--appendonly", "yes") as node:
         client = open_redis(node.url)
-        await execute(client, "SET", "key", "kept")
+        await client.execute_command("SET", "key", "kept")
         node.kill()
         node.start()
         with capture_logs() as logs:
-            assert await execute(client, "GET", "key") == b"kept"
+            assert await client.execute_command("GET", "key") == b"kept"
         assert logs == []
         await client.aclose()
 
@@ -108,7 +108,7 @@ async def test_an_append_only_file_is_up_to_date(tmp_path: Path) -> None:
 async def test_a_replica_may_have_lagged(tmp_path: Path, node: RedisNode) -> None:
     """A replica that has become the master is not trusted, with an append-only file either."""
     client = open_redis(node.url)
-    await execute(client, "SET", "key", "old")
+    await client.execute_command("SET", "key", "old")
     with running(tmp_path / "replica", "--replicaof", f"127.0.0.1 {node.port}") as replica:
         copy = raw.Redis(port=replica.port)
 
@@ -118,7 +118,7 @@ async def test_a_replica_may_have_lagged(tmp_path: Path, node: RedisNode) -> Non
         await eventually(has_copied)
         await copy.replicaof("NO", "ONE")
         promoted = open_redis(replica.url)
-        assert await execute(promoted, "GET", "key") is None
+        assert await promoted.execute_command("GET", "key") is None
         for one in (client, copy, promoted):
             await one.aclose()
 
@@ -128,7 +128,7 @@ async def test_data_of_an_unknown_run_stay(node: RedisNode) -> None:
     other = raw.Redis(port=node.port)
     await other.set("theirs", "1")
     client = open_redis(node.url)
-    assert await execute(client, "GET", "theirs") == b"1"
+    assert await client.execute_command("GET", "theirs") == b"1"
     await client.aclose()
     await other.aclose()
 
@@ -151,7 +151,7 @@ async def test_no_right_to_ask(node: RedisNode) -> None:
         pytest.raises(UnavailableError, match="must be allowed INFO and FLUSHDB"),
         redis_errors(),
     ):
-        await execute(client, "GET", "key")
+        await client.execute_command("GET", "key")
     await client.aclose()
 
 
@@ -167,7 +167,7 @@ async def test_what_was_deleted_meanwhile_stays_deleted(node: RedisNode, databas
     assert (await home.page(ann, session="s", before=None, limit=5, policy=policy)).pieces
     epoch, offset = await feeds.position(ann)
     assert await feeds.since(ann, epoch, offset) is not None
-    await execute(client, "SAVE")
+    await client.execute_command("SAVE")
 
     await gallery.delete(photo, ann)
     await cards.tombstone(photo)

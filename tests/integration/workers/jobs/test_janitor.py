@@ -14,8 +14,10 @@ from storage.errors import UnavailableError
 from storage.limits.revocations import Revocations
 from storage.limits.tickets import Tickets, revoked_key
 from storage.postgres.database import Database
+from storage.redis.client import open_redis
 from storage.stores import idempotency, likes, sessions, users
 from tests.support.community import people, person, processing_photo, ready_photo, topics
+from tests.support.driver_commands import commands
 from tests.support.eventually import eventually
 from workers.jobs.janitor import Janitor, PeriodicTask
 
@@ -92,9 +94,9 @@ async def test_revocations(janitor: Janitor, database: Database, redis: Any) -> 
         )
     assert await janitor.revocations.restore() == 1
     assert [await tickets.is_revoked(name, ann.id) for name in names] == [True, False, False]
-    assert LIFE - 10 < await redis.ttl(revoked_key(names[0], ann.id)) <= LIFE
+    assert LIFE - 10 < await commands(redis).ttl(revoked_key(names[0], ann.id)) <= LIFE
     assert await janitor.revocations.restore() == 0
-    await redis.flushall()
+    await commands(redis).flushall()
     assert await janitor.revocations.restore() == 1
 
 
@@ -117,7 +119,8 @@ async def test_run(database: Database, tmp_path: Path) -> None:
             done.append("good")
             return 1
 
-    task = asyncio.create_task(Two(database, FileBlobs(tmp_path), Revocations(database, None, life=LIFE)).run())
+    janitor = Two(database, FileBlobs(tmp_path), Revocations(database, open_redis("redis://unused"), life=LIFE))
+    task = asyncio.create_task(janitor.run())
     await eventually(lambda: done.count("away") > 1 and done.count("good") > 1)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):

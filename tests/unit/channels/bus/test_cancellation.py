@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from storage.redis.connection import RedisConnection, pack
+from storage.redis.connection import RedisConnection, encode_command
 
 
 class _Sink(asyncio.Transport):
@@ -34,7 +34,7 @@ async def test_cancellation_in_the_turn_of_the_answer() -> None:
     async def loop() -> None:
         nonlocal rounds
         while True:
-            await wire.send(pack("PING"))
+            await wire.send(encode_command("PING"))
             rounds += 1
 
     task = asyncio.create_task(loop())

@@ -6,6 +6,7 @@ import pytest
 
 from storage.redis.address import cluster_nodes, is_cluster
 from storage.redis.client import open_redis
+from storage.redis.cluster import ClusterConnections
 
 
 @pytest.mark.parametrize(
@@ -43,7 +44,8 @@ def test_what_is_wrong_is_said(nodes: str) -> None:
 async def test_all_nodes_are_spoken_to_alike() -> None:
     """Every node's address has the user, the password and the TLS settings of the URL."""
     client = open_redis("rediss+cluster://u:p%2C@a:1,b:2/?ssl_check_hostname=false")
-    first, second = client.link.seeds
+    assert isinstance(client, ClusterConnections)
+    first, second = client.seeds
     assert (first.host, first.port, second.host, second.port) == ("a", 1, "b", 2)
     for seed in (first, second):
         assert (seed.username, seed.password) == ("u", "p,")

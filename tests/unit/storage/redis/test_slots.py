@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from storage.redis.connection import RedisAddress
+from storage.redis.address import RedisAddress
 from storage.redis.slots import SlotMap
 
 ASKED = RedisAddress(host="asked", port=1, username="u", password="p")

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 import redis.exceptions as driver
 
-from storage.redis.connection import RedisAddress, dial
+from storage.redis.address import RedisAddress
+from storage.redis.connection import open_connection
 from storage.redis.subscriber import Subscriber
 from tests.support.eventually import eventually
 
@@ -52,7 +53,7 @@ async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
     """A subscriber without a password, which greets nobody."""
     async with _serving(tmp_path / "s") as scene:
         address = RedisAddress(path=str(tmp_path / "s"))
-        scene.subscriber = await dial(address, Subscriber(scene.ear, greeting_timeout=1), timeout=5)
+        scene.subscriber = await open_connection(address, Subscriber(scene.ear, reply_timeout=1), timeout=5)
         await eventually(lambda: hasattr(scene, "server"))
         yield scene
         await scene.subscriber.close()
@@ -142,7 +143,7 @@ async def test_the_greeting_is_not_heard(tmp_path: Path) -> None:
     """A password is given first, and its answer is not taken for a message; then commands go out as they are said."""
     async with _serving(tmp_path / "s", greeting=b"+OK\r\n") as scene:
         address = RedisAddress(path=str(tmp_path / "s"), password="hunter2")
-        subscriber = await dial(address, Subscriber(scene.ear, greeting_timeout=1), timeout=5)
+        subscriber = await open_connection(address, Subscriber(scene.ear, reply_timeout=1), timeout=5)
         subscriber.send_command("SUBSCRIBE", b"a")
         expected = b"*2\r\n$4\r\nAUTH\r\n$7\r\nhunter2\r\n*2\r\n$9\r\nSUBSCRIBE\r\n$1\r\na\r\n"
         assert await scene.received.readexactly(len(expected)) == expected
@@ -155,14 +156,14 @@ async def test_a_refused_greeting(tmp_path: Path) -> None:
     async with _serving(tmp_path / "s", greeting=b"-WRONGPASS invalid username-password pair\r\n") as scene:
         address = RedisAddress(path=str(tmp_path / "s"), password="hunter1")
         with pytest.raises(driver.ConnectionError, match="WRONGPASS"):
-            await dial(address, Subscriber(scene.ear, greeting_timeout=1), timeout=5)
+            await open_connection(address, Subscriber(scene.ear, reply_timeout=1), timeout=5)
 
 
 async def test_nobody_waits_any_more(tmp_path: Path) -> None:
     """A connection whose opening is cancelled during the greeting is closed."""
     async with _serving(tmp_path / "s") as scene:
         address = RedisAddress(path=str(tmp_path / "s"), password="hunter2")
-        dialling = asyncio.create_task(dial(address, Subscriber(scene.ear, greeting_timeout=5), timeout=5))
+        dialling = asyncio.create_task(open_connection(address, Subscriber(scene.ear, reply_timeout=5), timeout=5))
         await eventually(lambda: hasattr(scene, "server"))
         dialling.cancel()
         with pytest.raises(asyncio.CancelledError):
