@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import Protocol
 
 import structlog
@@ -18,10 +18,10 @@ from storage.events import BadEventError, Event
 from workers.broker.backoff import reconnect_pause
 from workers.broker.outcomes import JobStatus, decide
 from workers.broker.port import Broker, Message, Policy
+from workers.handlers import EventHandler
 
 log = structlog.get_logger(__name__)
 
-EventHandler = Callable[[Event], Awaitable[None]]
 _MAX_DOUBLINGS = 5  # of the pause between attempts: 1.6 seconds at most, since an attempt itself may run into a timeout
 OUTAGE_TIMEOUT = 300.0  # seconds; well below the half hour after which RabbitMQ takes a message from its consumer
 

@@ -31,9 +31,9 @@ from storage.postgres.database import Database
 from storage.postgres.migrate import migrate
 from storage.stores import photos, relations
 from tests.engines.private import free_port
+from workers.handlers import EventHandler
 from workers.jobs.context import open_handlers
 from workers.jobs.fanout import CHUNK, chunks
-from workers.jobs.handlers import EventHandler
 from workers.registry import worker
 
 SETTLED = 7.0  # seconds until a feed that was just built is inserted into like any other

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from storage.events import LikeAdded
+from workers.handlers import on
 from workers.jobs.context import Handlers, WorkerContext
-from workers.jobs.handlers import on
 
 
 @asynccontextmanager

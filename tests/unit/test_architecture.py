@@ -51,14 +51,16 @@ ALLOWED: Mapping[str, frozenset[str]] = {
         # Work after the response.
         "workers/errors": "",
         "workers/registry": "",
+        "workers/handlers": "storage",
         "workers/broker": "storage storage/postgres workers/errors workers/registry",
         "workers/broker/rabbitmq": "workers/broker workers/errors",
         "workers/images": "workers/errors",
         "workers/jobs": (
             "channels/bus channels/contract storage storage/blobs storage/cache storage/feeds storage/limits "
-            "storage/postgres storage/render storage/stores workers/errors workers/images workers/registry"
+            "storage/postgres storage/render storage/stores workers/errors workers/handlers workers/images "
+            "workers/registry"
         ),
-        "workers/worker": "channels/contract storage workers/broker",
+        "workers/worker": "channels/contract storage workers/broker workers/handlers",
         # The edge and the composition root.
         "server/errors": "",
         "server/config": "channels/contract server/errors storage/redis workers/broker workers/images workers/registry",

@@ -15,8 +15,8 @@ from storage.feeds.feeds import Feeds
 from storage.feeds.notification_log import NotificationLog
 from storage.postgres.database import Database
 from storage.render.images import Sign
+from workers.handlers import EventHandler
 from workers.images.limits import DecoderLimits
-from workers.jobs.handlers import EventHandler
 from workers.registry import WorkerSpec
 
 

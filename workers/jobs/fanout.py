@@ -24,9 +24,9 @@ from storage.render.images import Sign
 from storage.render.photo import assemble
 from storage.stores import relations
 from storage.stores.relations import Bound
+from workers.handlers import EventHandler, on
 from workers.jobs import publications
 from workers.jobs.context import Handlers, WorkerContext
-from workers.jobs.handlers import EventHandler, on
 from workers.jobs.relations import RelationHandlers
 
 CHUNK = 1_000  # followers; one script call for each slot group among them, some 4 ms in all

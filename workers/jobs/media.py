@@ -21,11 +21,11 @@ from storage.postgres.database import Database
 from storage.stores import contents, photos
 from storage.stores.contents import Lease
 from workers.errors import Retry
+from workers.handlers import EventHandler, on
 from workers.images.decode import Decoded, ImageRejectedError
 from workers.images.pool import Decoder
 from workers.jobs.contents import ContentRemover
 from workers.jobs.context import Handlers, WorkerContext
-from workers.jobs.handlers import EventHandler, on
 
 
 @asynccontextmanager

@@ -29,9 +29,9 @@ from storage.models import NotificationKind, PhotoCounters, PhotoState
 from storage.postgres.database import Database, Queryable
 from storage.render.comment import comment_json
 from storage.stores import comments, likes, photos, relations
+from workers.handlers import EventHandler, on
 from workers.jobs import publications
 from workers.jobs.context import Handlers, WorkerContext
-from workers.jobs.handlers import EventHandler, on
 from workers.jobs.inbox import Activity, Inbox
 
 

@@ -15,8 +15,8 @@ from storage.events import PresenceHidden, UserBlocked, UserChanged, UserFollowe
 from storage.feeds.feeds import Feeds
 from storage.postgres.database import Database
 from storage.stores import photo_lists, relations
+from workers.handlers import EventHandler, on
 from workers.jobs import publications
-from workers.jobs.handlers import EventHandler, on
 
 CARDS_RENEWED = 1_000  # newest photos of an account whose cards are rebuilt; older cards expire within a day
 TOPICS_CLOSED = 200  # newest photos of an account whose topics are closed when it becomes private

@@ -9,11 +9,9 @@ import pytest
 
 from channels.bus.addressing import presence_topic
 from channels.contract.ports import Presence
-from storage.events import BadEventError, Event, LikeAdded, PhotoReady
 from storage.ids import encode
 from storage.models import Notification, NotificationCounters, NotificationKind, Person, PhotoCounters
 from workers.jobs import publications
-from workers.jobs.handlers import on
 
 STATE = PhotoCounters(photo_id=5, liked=True, likes=2, comments=1, version=9, changed=True)
 COUNTED = {"photo_id": encode(5), "likes": 2, "comments": 1, "version": 9}
@@ -112,18 +110,3 @@ def test_topic_names() -> None:
     """Topics are named by the ids that the API shows."""
     assert (publications.photo_topic(5), publications.user_topic(6)) == (f"photo:{encode(5)}", f"user:{encode(6)}")
     assert publications.presence_topic(5 * 64 + 63) == presence_topic(5, 5 * 64 + 63)  # of the person's slot group
-
-
-async def test_on() -> None:
-    """A handler gets the events of its kind, and no other kind under its topic."""
-    seen: list[Event] = []
-
-    async def handle(event: LikeAdded) -> None:
-        seen.append(event)
-
-    handlers = on(LikeAdded, handle)
-    event = LikeAdded(photo_id=1, owner_id=2, user_id=3)
-    await handlers["like.added"](event)
-    assert seen == [event]
-    with pytest.raises(BadEventError, match=r"like\.added"):
-        await handlers["like.added"](PhotoReady(photo_id=1, author_id=2))
