@@ -63,7 +63,7 @@ class AccountActions:
         Raises `RateLimitedError`, and the same `WrongCredentialsError` for an unknown name and for a wrong password.
         """
         subject = address_subject(address)
-        # The account's limit is counted for each address, so that nobody can lock an account's owner out.
+        # The account's limit is counted for each address, so that an attacker cannot lock the owner out.
         charge = await self._limiter.check(
             [(_SIGN_IN_ACCOUNT_QUOTA, f"{login.lower()} {subject}"), (_SIGN_IN_ADDRESS_QUOTA, subject)]
         )

@@ -9,7 +9,7 @@ from storage.stores import relations
 
 
 class PresenceReader:
-    """Presence of users, for viewers to whom they show it: PostgreSQL has the permission, Redis the presence."""
+    """Presence of users, limited to viewers with permission: PostgreSQL has the permission, Redis the presence."""
 
     def __init__(self, db: Queryable, store: PresenceStore) -> None:
         self._db = db

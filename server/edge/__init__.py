@@ -1,1 +1,1 @@
-"""The HTTP edge: what every request passes, how errors read, and what goes in and out."""
+"""The HTTP edge: middleware, authentication, rate limits, validation, and the format of responses and errors."""

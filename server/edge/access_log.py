@@ -1,7 +1,7 @@
-"""One log event for each request: the sentence of what was asked, by whom, and how it went.
+"""One log event for each request: method, path, status, duration, client.
 
-It is written for every request, so the JSON form goes straight to its stream: every field is known here,
-and none can hold a secret (the path comes without its query), so there is nothing to mask.
+The JSON form bypasses the logging pipeline, because this event is the most frequent one: its fields are fixed, and
+none can hold a secret (the path has no query), so that there is nothing to mask.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ log = structlog.get_logger(__name__)
 
 
 class AccessRecord(NamedTuple):
-    """What is told of a request; `user_id` is the id as text, None for visitors."""
+    """The fields of a request's event; `user_id` is the id as text, None for visitors."""
 
     request_id: str
     method: str
@@ -30,15 +30,15 @@ class AccessRecord(NamedTuple):
 
 
 class AccessLog(Protocol):
-    """Keep what is told of requests."""
+    """A log of requests."""
 
     def record(self, access: AccessRecord) -> None:
-        """Write one event; never blocks for long and never fails."""
+        """Write one event; must not block and must not raise."""
         ...
 
 
 class EventLog:
-    """Write requests as events among all others; the request id stands in their context."""
+    """Access log in the stream of all log events, which adds the request id from the context."""
 
     def record(self, access: AccessRecord) -> None:
         """Write one event."""
@@ -54,9 +54,9 @@ class EventLog:
 
 
 class JsonLines:
-    """Write requests as lines of JSON through `write`, in the form that other events have.
+    """Access log as lines of JSON to `write`, in the format of other events.
 
-    What one turn of the event loop has to tell is written at once, at its end.
+    The lines of one iteration of the event loop are written together, at its end: one system call instead of many.
     """
 
     def __init__(self, write: Callable[[str], object]) -> None:

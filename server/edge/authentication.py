@@ -1,7 +1,7 @@
-"""Who sends a request: a bearer token, or a browser's cookie together with proof that it comes from our page.
+"""Authenticate requests by a bearer token, or by a browser's cookie with a CSRF token.
 
-A browser attaches cookies to requests that other sites cause, so a write with a cookie must repeat in
-`X-CSRF-Token` what only a page of this origin can read; the value is bound to the session by an HMAC.
+A browser attaches cookies to requests that other sites cause. So a write with a cookie must repeat in `X-CSRF-Token`
+the value of a cookie that only pages of this origin can read; an HMAC binds the value to the session.
 """
 
 from __future__ import annotations
@@ -23,33 +23,35 @@ _SAFE = {"GET", "HEAD", "OPTIONS"}
 
 
 class RequestAuthenticator:
-    """Find out who is signed in; touches no engine."""
+    """Authentication of requests by their tokens alone, without a look-up in Redis or PostgreSQL."""
 
     def __init__(self, tokens: AccessTokens) -> None:
         self._tokens = tokens
 
     def viewer(self, request: web.BaseRequest) -> Viewer | None:
-        """Return who sent the request, None for nobody; raise a 401 for a bad token, a 403 without CSRF proof."""
+        """Return the signed-in user, or None; raise a 401 for an invalid token, a 403 for a missing CSRF token."""
         header = request.headers.get("Authorization")
         if header is not None:
             kind, _, token = header.partition(" ")
             if kind.lower() != "bearer":
-                raise unauthorized("invalid_token", "send the access token as: Authorization: Bearer <token>")
+                raise unauthorized(
+                    "invalid_token", "Send the access token in the header as: Authorization: Bearer <token>."
+                )
             return self._verified(token.strip(), by_cookie=False)
         cookie = request.cookies.get(ACCESS_COOKIE)
         if cookie is None:
             return None
         viewer = self._verified(cookie, by_cookie=True)
         if request.method not in _SAFE:
-            self._require_proof(request, self._tokens.csrf(viewer.session))
+            self._require_csrf_token(request, self._tokens.csrf(viewer.session))
         return viewer
 
     def refresh_cookie(self, request: web.BaseRequest) -> str | None:
-        """Return the cookie's refresh token; raise a 403 without CSRF proof."""
+        """Return the cookie's refresh token, or None; raise a 403 for a missing CSRF token."""
         token = request.cookies.get(REFRESH_COOKIE)
         if token is not None:
-            # The session is not known yet; the readable cookie and the header have to agree.
-            self._require_proof(request, request.cookies.get(CSRF_COOKIE, ""))
+            # The session is not known yet, so the header is compared with the readable cookie.
+            self._require_csrf_token(request, request.cookies.get(CSRF_COOKIE, ""))
         return token
 
     def _verified(self, token: str, *, by_cookie: bool) -> Viewer:
@@ -68,15 +70,15 @@ class RequestAuthenticator:
         )
 
     @staticmethod
-    def _require_proof(request: web.BaseRequest, expected: str) -> None:
+    def _require_csrf_token(request: web.BaseRequest, expected: str) -> None:
         given = request.headers.get(CSRF_HEADER, "")
         if not expected or not hmac.compare_digest(given.encode(), expected.encode()):
-            detail = f"repeat the value of the cookie {CSRF_COOKIE} in the header {CSRF_HEADER}"
+            detail = f"Send the value of the cookie {CSRF_COOKIE} in the header {CSRF_HEADER}."
             raise ProblemError(403, "csrf_token_missing", detail)
 
 
 class SessionCookies:
-    """Put a session into a browser's cookies and take it out; `secure` demands HTTPS."""
+    """Session cookies of browsers; with `secure` they are sent over HTTPS alone."""
 
     def __init__(self, *, secure: bool, access_ttl: int, refresh_ttl: int) -> None:
         self._secure = secure
@@ -84,7 +86,7 @@ class SessionCookies:
         self._refresh_ttl = refresh_ttl
 
     def write(self, response: web.Response, *, access: str, refresh: str, csrf: str) -> None:
-        """Set the three cookies: two that scripts cannot read, and the one that they repeat."""
+        """Set the cookies: the tokens, which scripts cannot read, and the CSRF token, which they must."""
         self._set(response, ACCESS_COOKIE, access, self._access_ttl, "/", hidden=True)
         self._set(response, REFRESH_COOKIE, refresh, self._refresh_ttl, REFRESH_PATH, hidden=True)
         self._set(response, CSRF_COOKIE, csrf, self._refresh_ttl, "/", hidden=False)

@@ -1,4 +1,4 @@
-"""Who is calling: the address behind proxies that we trust, and only behind those (CWE-348)."""
+"""Find the client's address behind trusted proxies; the header of any other peer is ignored (CWE-348)."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ _MAX_HOPS = 20
 
 
 class ClientAddresses:
-    """Find the caller's address; `trusted` are the networks of our own proxies."""
+    """Addresses of clients; `trusted` are the networks of the operator's own proxies."""
 
     def __init__(self, trusted: Iterable[Network]) -> None:
         self._trusted = tuple(trusted)
 
     def of(self, request: web.BaseRequest) -> str:
-        """Return the caller's address, "unknown" where the connection has none (a unix socket)."""
+        """Return the client's address, "unknown" where the connection has none (a unix socket)."""
         peer = request.remote or "unknown"
         if not self._trusted or not self._is_trusted(peer):
             return peer
         return self._behind(peer, request.headers.getall("X-Forwarded-For", []))
 
     def _behind(self, peer: str, fields: list[str]) -> str:
-        # Read from the right: each trusted proxy appended the address that it saw. What stands left of
-        # the first address that is not ours was written by the caller and proves nothing.
+        # Read from the right: each trusted proxy appended the address that it saw. Everything to the left of the
+        # first untrusted address was written by the client and cannot be trusted.
         address = peer
         for hop in list(reversed(",".join(fields).split(",")))[:_MAX_HOPS]:
             candidate = hop.strip()

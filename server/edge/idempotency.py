@@ -1,7 +1,7 @@
-"""Idempotency keys: a create that is repeated with its key has one effect and one answer.
+"""Idempotency keys: a creation that is repeated with its key has one effect and one response.
 
-The answer is stored in the transaction of the effect, so that after a crash there are both or neither;
-see `storage.stores.idempotency` for how simultaneous repeats are kept out.
+The response is stored in the transaction of the effect, so that after a crash there are both or neither. Simultaneous
+requests with one key are handled in `storage.stores.idempotency`.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from storage.stores import idempotency
 HEADER = "Idempotency-Key"
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
-Act = Callable[[Transaction], Awaitable[bytes]]
+Create = Callable[[Transaction], Awaitable[bytes]]
 
 
 class Idempotency:
-    """Carry out creates once for each key of a person."""
+    """Idempotent creation: once for each key of a user."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
@@ -37,42 +37,46 @@ class Idempotency:
         key = _key_of(request.http)
         if key is None:
             return None
-        print_ = _fingerprint(request.http, fingerprint)
-        claim = await idempotency.find(self._db, user_id=request.viewer.user_id, key=key, fingerprint=print_)
+        digest = _fingerprint(request.http, fingerprint)
+        claim = await idempotency.find(self._db, user_id=request.viewer.user_id, key=key, fingerprint=digest)
         return None if claim.state == "new" else _repeated(claim)
 
-    async def create(self, request: ApiRequest, fingerprint: bytes, act: Act) -> web.Response:
-        """Answer 201 with what `act` returns (JSON), or with what it returned for the same key before.
+    async def create(self, request: ApiRequest, fingerprint: bytes, create: Create) -> web.Response:
+        """Return a 201 with the JSON that `create` returns, or with the one that it returned for the same key before.
 
-        `act` writes within the transaction it is given. `fingerprint` is the whole input. Raises a 422
-        for a key that came with another input and a 409 while the first request still runs.
+        `create` writes in the transaction that it is given. `fingerprint` is the whole input. Raises a 422 for a key
+        that was used with other input, and a 409 while the first request is still running.
         """
         key = _key_of(request.http)
         if key is None:
             async with self._db.transaction() as tx:
-                body = await act(tx)
+                body = await create(tx)
             return json_response(body, status=201)
         user_id = request.viewer.user_id
-        print_ = _fingerprint(request.http, fingerprint)
+        digest = _fingerprint(request.http, fingerprint)
         async with self._db.transaction() as tx:
-            claim = await idempotency.claim(tx, user_id=user_id, key=key, fingerprint=print_)
+            claim = await idempotency.claim(tx, user_id=user_id, key=key, fingerprint=digest)
             if claim.state != "new":
                 return _repeated(claim)
-            body = await act(tx)
-            await idempotency.finish(tx, user_id=user_id, key=key, fingerprint=print_, status=201, response=body)
+            body = await create(tx)
+            await idempotency.finish(tx, user_id=user_id, key=key, fingerprint=digest, status=201, response=body)
         return json_response(body, status=201)
 
 
 def _fingerprint(request: web.Request, content: bytes) -> str:
-    # The same key at another address is another input.
+    # The same key on another path is other input.
     return hashlib.sha256(f"{request.method} {request.path}\n".encode() + content).hexdigest()
 
 
 def _repeated(claim: idempotency.Claim) -> web.Response:
     if claim.state == "mismatch":
-        raise ProblemError(422, "idempotency_key_reused", "this key came before with another body")
+        raise ProblemError(
+            422,
+            "idempotency_key_reused",
+            "This key was used before with another body. Use a new key for each new request.",
+        )
     if claim.state == "running":
-        detail = "the first request with this key still runs"
+        detail = "The first request with this key is still running. Try again in a second."
         raise ProblemError(409, "idempotency_key_in_use", detail, headers={"Retry-After": "1"})
     response = json_response(claim.response or b"", status=claim.status or 201)
     response.headers["Idempotent-Replayed"] = "true"
@@ -82,5 +86,5 @@ def _repeated(claim: idempotency.Claim) -> web.Response:
 def _key_of(request: web.Request) -> str | None:
     key = request.headers.get(HEADER)
     if key is not None and _KEY.fullmatch(key) is None:
-        raise bad_field(HEADER, "use 1 to 255 printable ASCII characters")
+        raise bad_field(HEADER, "Use 1 to 255 printable ASCII characters.")
     return key

@@ -1,6 +1,6 @@
-"""The one middleware around everything: request id, errors as problems, security headers, one log event.
+"""The middleware around every handler: request id, problem responses, security headers, access log, metrics.
 
-It is on the path of every request, so it does little: no parsing, no I/O, ready-made header values.
+It runs for every request, so it parses nothing, does no I/O and uses prepared header values.
 """
 
 from __future__ import annotations
@@ -36,30 +36,30 @@ _QUIET = ("/healthz", "/readyz", "/metrics")
 
 
 def edge(addresses: ClientAddresses, metrics: HttpMetrics, access_log: AccessLog, *, secure: bool) -> Middleware:
-    """Return the middleware; `secure` adds HSTS, for a service that is reached over HTTPS."""
+    """Return the middleware; `secure` adds HSTS, for a service that clients reach over HTTPS."""
     common = {
         "X-Content-Type-Options": "nosniff",
         "Referrer-Policy": "same-origin",
         "Cross-Origin-Opener-Policy": "same-origin",
-        "Server": "PicShare",  # instead of the exact versions of what it is made of
+        "Server": "PicShare",  # instead of aiohttp's value, which discloses versions
     }
     if secure:
         common["Strict-Transport-Security"] = "max-age=31536000"
 
     data = {**common, "Content-Security-Policy": DATA_POLICY}
-    made = RequestIds()
+    request_ids = RequestIds()
 
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
         started = time.perf_counter()
-        request_id = made.of(request)
+        request_id = request_ids.of(request)
         request[REQUEST_ID] = request_id
         request[ADDRESS] = addresses.of(request)
         structlog.contextvars.bind_contextvars(request_id=request_id)
         try:
             response = await handler(request)
-        except Exception as error:  # noqa: BLE001 - here every error becomes an answer
-            response = _answer(error, request_id)
+        except Exception as error:  # noqa: BLE001 - every error becomes a response here
+            response = _error_response(error, request_id)
         if not response.prepared:
             is_page = "Content-Security-Policy" in response.headers
             _add_headers(request, response, common if is_page else data, request_id)
@@ -74,12 +74,12 @@ def edge(addresses: ClientAddresses, metrics: HttpMetrics, access_log: AccessLog
     return middleware
 
 
-def _answer(error: Exception, request_id: str) -> web.Response:
+def _error_response(error: Exception, request_id: str) -> web.Response:
     problem = problem_of(error)
     if problem is None and isinstance(
         error, ClientConnectionResetError | ConnectionResetError | web.RequestPayloadError
     ):
-        problem = ProblemError(400, "body_incomplete", "the body ended before it was complete")
+        problem = ProblemError(400, "body_incomplete", "The body ended before it was complete. Send the request again.")
     if problem is None:
         log.error("request_failed", exc_info=error)
         problem = unexpected()
@@ -94,9 +94,9 @@ def _add_headers(request: web.Request, response: web.StreamResponse, common: dic
     headers.update(common)
     if "Cache-Control" not in headers:
         headers["Cache-Control"] = "no-store"
-    announced = request.get(RESPONSE_HEADERS)
-    if announced is not None:
-        headers.update(announced)
+    added = request.get(RESPONSE_HEADERS)
+    if added is not None:
+        headers.update(added)
     if headers.get("Connection") == "close":
         response.force_close()
 
@@ -106,7 +106,7 @@ def _access(request: web.Request, request_id: str, status: int, seconds: float) 
     return AccessRecord(
         request_id=request_id,
         method=request.method,
-        # The path without its query: what stands there may be a ticket or a signature.
+        # Without the query, which may contain a ticket or a signature.
         path=request.path,
         status=status,
         duration_ms=round(seconds * 1000, 2),
@@ -116,7 +116,7 @@ def _access(request: web.Request, request_id: str, status: int, seconds: float) 
 
 
 class RequestIds:
-    """Name requests: as the caller did, where that is harmless, else by a random start and a count."""
+    """Ids of requests: the client's own where it is harmless, else a random prefix and a number."""
 
     def __init__(self) -> None:
         self._start = secrets.token_hex(4)
@@ -131,15 +131,15 @@ class RequestIds:
 
 
 class HttpMetrics(Protocol):
-    """Count what the edge does."""
+    """Metrics of the HTTP edge."""
 
     def request_done(self, *, method: str, route: str, status: int, seconds: float) -> None:
-        """Record one answered request; `route` is the template ("/api/v1/photos/{id}"), never the path."""
+        """Record one request that was responded to; `route` is the template ("/api/v1/photos/{id}"), never the path."""
         ...
 
 
 class NoHttpMetrics:
-    """Count nothing."""
+    """Metrics that record nothing."""
 
     def request_done(self, *, method: str, route: str, status: int, seconds: float) -> None:
         """Record nothing."""

@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document, made of the route table and the models; nothing is described twice."""
+"""The OpenAPI 3.1 document, generated from the route table and the models, so that nothing is described twice."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from server.edge.idempotency import HEADER
 from server.edge.responses import ProblemResponse
 
 _REFERENCE = "#/components/schemas/{model}"
-_WORDS = {
-    400: "malformed, or a bad parameter",
-    401: "not signed in, or not any more",
-    403: "the proof against forged requests is missing",
-    404: "there is no such thing, or none that the caller may see",
-    408: "the body took too long",
-    409: "taken, or not possible in this state",
-    413: "too large",
-    415: "of a kind that is not taken here",
-    422: "the body does not fit",
-    429: "too many requests; see Retry-After",
-    503: "a part of the service does not answer; see Retry-After",
+_DESCRIPTIONS = {
+    400: "The request is malformed, or a parameter is invalid.",
+    401: "The client is not signed in, or the session has ended.",
+    403: "The CSRF token is missing.",
+    404: "There is no such resource, or the client may not see it.",
+    408: "The body took too long to arrive.",
+    409: "The name is taken, or the current state does not allow the request.",
+    413: "The body is too large.",
+    415: "The media type of the body is not supported.",
+    422: "The body does not fit the schema.",
+    429: "A rate limit is used up; see Retry-After.",
+    503: "A part of the service is not available; see Retry-After.",
 }
 _DESCRIPTION = (
-    "Photo sharing whose users see new photos, likes and comments the moment they happen. Errors are "
-    "`application/problem+json` with a stable `code`; lists are `{items, next}`, gone through with `?cursor=`."
+    "Photo sharing with live updates: users see new photos, likes and comments as they happen. Errors are "
+    "`application/problem+json` with a stable `code`. Lists are `{items, next}`; `?cursor=` requests the next page."
 )
 
 
@@ -42,7 +42,7 @@ class _ComponentNames(GenerateJsonSchema):
 
 
 def describe(endpoints: Sequence[Endpoint], *, version: str, public_url: str) -> dict[str, Any]:
-    """Return the document."""
+    """Return the OpenAPI document of the endpoints."""
     names, schemas = _schemas(endpoints)
     paths: dict[str, dict[str, Any]] = {}
     for endpoint in endpoints:
@@ -103,19 +103,19 @@ def _operation(
 
 
 def _responses(endpoint: Endpoint, names: dict[type[BaseModel], dict[str, Any]]) -> dict[str, Any]:
-    done: dict[str, Any] = {"description": "done"}
+    success: dict[str, Any] = {"description": "Success."}
     if endpoint.response is not None:
-        done["content"] = {"application/json": {"schema": names[endpoint.response]}}
-    responses = {str(endpoint.status): done}
-    for status in sorted(_problem_statuses(endpoint)):
+        success["content"] = {"application/json": {"schema": names[endpoint.response]}}
+    responses = {str(endpoint.status): success}
+    for status in sorted(_error_statuses(endpoint)):
         responses[str(status)] = {
-            "description": _WORDS[status],
+            "description": _DESCRIPTIONS[status],
             "content": {"application/problem+json": {"schema": names[ProblemResponse]}},
         }
     return responses
 
 
-def _problem_statuses(endpoint: Endpoint) -> set[int]:
+def _error_statuses(endpoint: Endpoint) -> set[int]:
     statuses = {429, 503, *endpoint.errors}
     if endpoint.auth is not Auth.NONE:
         statuses |= {401} if endpoint.method == "GET" else {401, 403}
@@ -147,16 +147,16 @@ def _query_parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
 def _header_parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
     parameters = []
     if endpoint.idempotent:
-        text = "Makes a repeat of this request answer what the first one answered."
+        text = "A repeated request with the same key returns the response of the first one."
         parameters.append({"name": HEADER, "in": "header", "description": text, "schema": {"type": "string"}})
     if endpoint.auth is not Auth.NONE and endpoint.method != "GET":
-        text = "With the cookie session: the value of its CSRF cookie."
+        text = "Required with cookies: the value of the CSRF cookie."
         parameters.append({"name": CSRF_HEADER, "in": "header", "description": text, "schema": {"type": "string"}})
     return parameters
 
 
 def _with_file(schema: dict[str, Any]) -> dict[str, Any]:
-    file = {"type": "string", "contentMediaType": "application/octet-stream", "description": "a JPEG or PNG"}
+    file = {"type": "string", "contentMediaType": "application/octet-stream", "description": "A JPEG or PNG image."}
     return {
         **schema,
         "properties": {FILE_FIELD: file, **schema["properties"]},

@@ -1,4 +1,4 @@
-"""The web application's files: one page for every client-side route, and what it is made of under `/static`."""
+"""The files of the web application: one page for every client-side route, and its modules under `/static`."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _TYPES = {
     ".txt": "text/plain",
     ".woff2": "font/woff2",
 }
-# What pages of other origins may import, too: the live client (docs/live.md).
+# Modules that pages of other origins may import: the live client (docs/live.md).
 _PUBLIC_MODULES = ("live.js", "live/")
 _TEXT = ("text/", "application/json", "application/manifest", "image/svg")
 
-# Everything below these the application routes by itself (see static/js/app.js).
+# Paths that the application routes in the browser (see static/js/app.js).
 CLIENT_ROUTES = (
     "/",
     "/discover",
@@ -44,7 +44,7 @@ CLIENT_ROUTES = (
 
 
 class Pages:
-    """Serve the files of one directory and nothing beside it."""
+    """The files of one directory, and none outside it."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory.resolve()
@@ -58,15 +58,15 @@ class Pages:
         ]
 
     async def index(self, _request: web.Request) -> web.StreamResponse:
-        """Answer with the application's page."""
+        """Return the application's page."""
         return await self._page("index.html")
 
     async def docs(self, _request: web.Request) -> web.StreamResponse:
-        """Answer with the page that shows the API's description."""
+        """Return the page that shows the API's documentation."""
         return await self._page("docs/index.html")
 
     async def file(self, request: web.Request) -> web.StreamResponse:
-        """Answer with a file; browsers ask each time whether it changed."""
+        """Return a file; browsers revalidate it each time."""
         path, headers = request.match_info["path"], {"Cache-Control": "no-cache"}
         if path.startswith(_PUBLIC_MODULES):
             headers["Access-Control-Allow-Origin"] = "*"

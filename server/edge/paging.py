@@ -1,4 +1,4 @@
-"""Cut a list where a page ends, and name the point where the next one begins."""
+"""Pages of lists, and the cursors of the next ones."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ T = TypeVar("T")
 
 
 class Pager:
-    """Make pages of one list: ask a store for `limit + 1`, and `cut` tells whether there is more.
+    """Pages of one list: query a store for `limit + 1` rows, then `cut` them to a page.
 
-    `listing` names the list with its filter, so that a cursor fits no other.
+    `listing` names the list and its filter, so that a cursor is valid for no other list.
     """
 
     def __init__(self, cursors: Cursors, listing: str) -> None:
@@ -21,11 +21,11 @@ class Pager:
         self._listing = listing
 
     def before(self, cursor: str | None) -> int | None:
-        """Return the position that a cursor stands for; raise `BadCursorError`."""
+        """Return the position of a cursor; raise `BadCursorError`."""
         return self._cursors.decode(self._listing, cursor)
 
     def cut(self, rows: Sequence[T], limit: int, position: Callable[[T], int]) -> tuple[list[T], str | None]:
-        """Return the page's rows, and the cursor behind its last one if there is more."""
+        """Return the rows of the page, and the cursor of the next page if there are more rows than `limit`."""
         page = list(rows[:limit])
         if len(rows) <= limit:
             return page, None

@@ -67,7 +67,7 @@ def bad_field(field: str, message: str, *, status: int = 400) -> ProblemError:
 def invalid(error: ValidationError, *, status: int = 422) -> ProblemError:
     """Return the problem of input that does not fit its model, with a message for each field."""
     errors = [(".".join(map(str, item["loc"])) or "body", _message(item["msg"])) for item in error.errors()]
-    detail = "; ".join(f"{field}: {message}" for field, message in errors[:5])
+    detail = " ".join(f"{field}: {message}" for field, message in errors[:5])
     return ProblemError(status, "invalid_parameter" if status == 400 else "invalid_input", detail, errors=errors[:50])
 
 
@@ -133,7 +133,9 @@ def _routing_problem(error: web.HTTPException) -> ProblemError:
 
 
 def _message(text: str) -> str:
-    return text.removeprefix("Value error, ")
+    # pydantic adds the prefix to our own messages, and its own have no full stop.
+    message = text.removeprefix("Value error, ")
+    return message if message.endswith(".") else message + "."
 
 
 _TABLE: tuple[tuple[type[Exception], Callable[[Any], ProblemError]], ...] = (

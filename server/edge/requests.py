@@ -1,4 +1,4 @@
-"""What clients send: one model for each body and query, strict about names and clear about what is wrong."""
+"""Models of request bodies and queries: strict about names, with messages that explain what to send."""
 
 from __future__ import annotations
 
@@ -22,80 +22,83 @@ _RESERVED = {"me", "admin", "administrator", "picshare", "root", "support", "sys
 
 
 class RequestModel(BaseModel):
-    """A body; unknown names are refused, so that a mistyped one is not silently lost."""
+    """Base of bodies; unknown names are an error, so that a misspelt one is not silently ignored."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
 
 class QueryModel(BaseModel):
-    """A query; unknown parameters are ignored, as links gather foreign ones. Frozen, since it is remembered."""
+    """Base of queries; frozen, because they are cached.
+
+    Unknown parameters are ignored, because links collect foreign ones.
+    """
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
 
-def _line(text: str) -> str:
-    """Accept one line of text, without control characters and directional overrides."""
+def _single_line(text: str) -> str:
+    """Return one line of text; raise `ValueError` for control characters and directional overrides."""
     if any(unicodedata.category(symbol) in {"Cc", "Cs", "Zl", "Zp"} or symbol in _OVERRIDES for symbol in text):
-        raise ValueError("control characters are not allowed here")
+        raise ValueError("Control characters are not allowed here.")
     return " ".join(text.split())
 
 
-def _prose(text: str) -> str:
-    """Accept text of several lines."""
+def _multi_line(text: str) -> str:
+    """Return text of several lines; raise `ValueError` for other control characters."""
     text = text.replace("\r\n", "\n")
     if any(unicodedata.category(symbol) in {"Cc", "Cs"} and symbol not in "\n\t" for symbol in text):
-        raise ValueError("control characters other than line breaks are not allowed")
+        raise ValueError("Control characters other than line breaks and tabs are not allowed.")
     return text.strip()
 
 
-# Characters that reorder what is shown around them, so that a name can pose as another (CVE-2021-42574).
+# Characters that reorder the text around them, so that a name can imitate another (CVE-2021-42574).
 _OVERRIDES = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 def _username(text: str) -> str:
     if _USERNAME.fullmatch(text) is None:
-        raise ValueError("use 3 to 30 letters, digits, dots and underscores, beginning with a letter or digit")
+        raise ValueError("Use 3 to 30 letters, digits, dots and underscores, beginning with a letter or digit.")
     if text.lower() in _RESERVED:
-        raise ValueError("this name is reserved; choose another")
+        raise ValueError("This name is reserved. Choose another one.")
     try:
         ids.decode(text)
     except ids.BadIdError:
         return text
-    raise ValueError("this name looks like an id; choose another")
+    raise ValueError("This name looks like an id. Choose another one.")
 
 
 def _email(text: str) -> str:
     text = text.strip()
     if _EMAIL.fullmatch(text) is None or not text.isprintable():
-        raise ValueError("this is not an e-mail address")
+        raise ValueError("This is not an e-mail address.")
     return text
 
 
 def _tags(tags: list[str]) -> list[str]:
-    """Return tags in their one form: lower case, without #, each once."""
+    """Return tags in normal form, each once and in the given order."""
     return list(dict.fromkeys(tag_of(tag) for tag in tags))
 
 
 def tag_of(text: str) -> str:
-    """Return a tag's one form; raise `ValueError` for what cannot be a tag."""
+    """Return the normal form of a tag (lower case, without #); raise `ValueError` for an invalid one."""
     tag = unicodedata.normalize("NFKC", text).strip().lstrip("#").lower()
     if _TAG.fullmatch(tag) is None:
-        raise ValueError("a tag has 1 to 50 letters, digits, underscores or hyphens")
+        raise ValueError("A tag has 1 to 50 letters, digits, underscores or hyphens.")
     return tag
 
 
 def _settings(value: dict[str, Any]) -> dict[str, Any]:
     _check_json(value, MAX_SETTINGS_DEPTH)
     if len(orjson.dumps(value)) > MAX_SETTINGS_BYTES:
-        raise ValueError(f"settings have at most {MAX_SETTINGS_BYTES} bytes of JSON")
+        raise ValueError(f"Settings may have at most {MAX_SETTINGS_BYTES} bytes of JSON.")
     return value
 
 
 def _check_json(value: Any, depth: int) -> None:
     if depth < 0:
-        raise ValueError(f"settings nest at most {MAX_SETTINGS_DEPTH} deep")
+        raise ValueError(f"Settings may be nested at most {MAX_SETTINGS_DEPTH} levels deep.")
     if isinstance(value, str) and "\0" in value:
-        raise ValueError("NUL characters are not allowed")
+        raise ValueError("NUL characters are not allowed.")
     if isinstance(value, dict):
         value = [*value.keys(), *value.values()]
     if isinstance(value, list):
@@ -104,9 +107,9 @@ def _check_json(value: Any, depth: int) -> None:
 
 
 def _digits(text: Any) -> Any:
-    """Accept a number as everybody writes it, not "+5", "5.0" or "1_0"."""
+    """Accept decimal digits alone; Python would also accept "+5", "5.0" and "1_0"."""
     if isinstance(text, str) and not (text.isascii() and text.isdigit()):
-        raise ValueError("use a whole number from 1 to 100")
+        raise ValueError("Use a whole number from 1 to 100.")
     return text
 
 
@@ -117,17 +120,17 @@ def _id(text: Any) -> Any:
 Username = Annotated[str, AfterValidator(_username)]
 Email = Annotated[str, Field(max_length=254), AfterValidator(_email)]
 Password = Annotated[str, Field(min_length=8, max_length=256)]
-DisplayName = Annotated[str, Field(max_length=60), AfterValidator(_line)]
-Bio = Annotated[str, Field(max_length=500), AfterValidator(_prose)]
-Caption = Annotated[str, Field(max_length=2200), AfterValidator(_prose)]
-AltText = Annotated[str, Field(max_length=1000), AfterValidator(_prose)]
-Location = Annotated[str, Field(max_length=100), AfterValidator(_line)]
+DisplayName = Annotated[str, Field(max_length=60), AfterValidator(_single_line)]
+Bio = Annotated[str, Field(max_length=500), AfterValidator(_multi_line)]
+Caption = Annotated[str, Field(max_length=2200), AfterValidator(_multi_line)]
+AltText = Annotated[str, Field(max_length=1000), AfterValidator(_multi_line)]
+Location = Annotated[str, Field(max_length=100), AfterValidator(_single_line)]
 Tags = Annotated[list[str], Field(max_length=MAX_TAGS), AfterValidator(_tags)]
 Id = Annotated[int, BeforeValidator(_id, json_schema_input_type=str)]
 
 
 class SignUpRequest(RequestModel):
-    """A new account; with `cookie` the tokens are set as cookies and not told in the answer."""
+    """A new account. With `cookie` the tokens are set as cookies instead of being returned in the body."""
 
     username: Username
     email: Email
@@ -137,7 +140,7 @@ class SignUpRequest(RequestModel):
 
 
 class SignInRequest(RequestModel):
-    """A name (or e-mail address) and its password; `cookie` as at sign-up."""
+    """A username or e-mail address and its password; `cookie` as for signing up."""
 
     username: Annotated[str, Field(min_length=1, max_length=254)]
     password: Annotated[str, Field(min_length=1, max_length=256)]
@@ -145,13 +148,13 @@ class SignInRequest(RequestModel):
 
 
 class RefreshRequest(RequestModel):
-    """A refresh token; without one the cookie's is taken."""
+    """A refresh token; without it the one in the cookie is used."""
 
     refresh_token: Annotated[str, Field(max_length=200)] | None = None
 
 
 class AccountUpdate(RequestModel):
-    """What to change of one's own account; what is left out stays."""
+    """Changes of the account; fields that are left out stay unchanged."""
 
     display_name: Annotated[DisplayName, Field(min_length=1)] | None = None
     bio: Bio | None = None
@@ -161,7 +164,7 @@ class AccountUpdate(RequestModel):
 
 
 class PhotoMetadata(RequestModel):
-    """What stands beside a new photo."""
+    """The author's data about a new photo."""
 
     caption: Caption = ""
     alt_text: AltText = ""
@@ -170,7 +173,7 @@ class PhotoMetadata(RequestModel):
 
 
 class PhotoUpdate(RequestModel):
-    """What to change beside a photo; what is left out stays, an empty `location` is taken away."""
+    """Changes of a photo; fields that are left out stay unchanged, and an empty `location` removes it."""
 
     caption: Caption | None = None
     alt_text: AltText | None = None
@@ -181,35 +184,35 @@ class PhotoUpdate(RequestModel):
 class CommentCreate(RequestModel):
     """A new comment."""
 
-    text: Annotated[str, Field(max_length=1000), AfterValidator(_prose), Field(min_length=1)]
+    text: Annotated[str, Field(max_length=1000), AfterValidator(_multi_line), Field(min_length=1)]
 
 
 class NotificationSelection(RequestModel):
-    """Which notifications; all of them when left out."""
+    """A selection of notifications; without `ids`, all of them."""
 
     ids: Annotated[list[Id], Field(max_length=100)] | None = None
 
 
 class PhotoReference(RequestModel):
-    """Which photo a live client's call is about."""
+    """The photo of a live client's call."""
 
     photo_id: Id
 
 
 class ListQuery(QueryModel):
-    """Which part of a list."""
+    """A page of a list: at most `limit` items, after `cursor`."""
 
     limit: Annotated[int, BeforeValidator(_digits), Field(ge=1, le=100)] = 20
     cursor: str | None = None
 
 
 class PhotosQuery(ListQuery):
-    """Newest photos, or those with a tag."""
+    """A page of the newest photos, or of those with a tag."""
 
     tag: Annotated[str, AfterValidator(tag_of)] | None = None
 
 
 class SearchQuery(ListQuery):
-    """People whose username begins so."""
+    """A page of the users whose username begins with `query`."""
 
-    query: Annotated[str, Field(min_length=1, max_length=60), AfterValidator(_line)]
+    query: Annotated[str, Field(min_length=1, max_length=60), AfterValidator(_single_line)]

@@ -1,8 +1,7 @@
-"""What the API gives back: one model for each shape, filled from domain types and described in OpenAPI.
+"""Models of response bodies, filled from domain types and described in OpenAPI.
 
-The JSON of photos, comments and notifications is made where they are cached and announced (`storage.cache.cards`,
-`storage.render.comment`, `storage.render.notification`); their models stand here as documentation, and a test holds
-the two together.
+The JSON of photos, comments and notifications is made by `storage.render`, because it is also cached and published.
+Their models here are documentation; a test compares them with that JSON.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ Time = Annotated[str, Field(json_schema_extra={"format": "date-time"}, examples=
 
 
 class ResponseModel(BaseModel):
-    """A body that the API gives."""
+    """Base of response bodies."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -34,30 +33,31 @@ T = TypeVar("T", bound=BaseModel)
 
 
 class ListResponse(ResponseModel, Generic[T]):
-    """A part of a list; `next` is the cursor of what follows, null at the end."""
+    """A page of a list; `next` is the cursor of the next page, null at the end."""
 
     items: list[T]
     next: str | None
 
 
 class StreamPosition(ResponseModel):
-    """A place in a live stream: what was announced up to there, an answer shows."""
+    """A position in a live stream: the response shows every publication up to it."""
 
     epoch: str
     offset: int
 
 
 class StreamListResponse(ListResponse[T], Generic[T]):
-    """A list to which a live stream brings what is new.
+    """A page of a list whose new items are published in a live stream.
 
-    `stream` is the place from which to recover that stream, on the first page; null on others, and where it is unknown.
+    `stream` is the position from which to recover that stream, on the first page; null on other pages, and where it is
+    unknown.
     """
 
     stream: StreamPosition | None
 
 
 def stream_position(position: tuple[str, int] | None) -> dict[str, Any] | None:
-    """Return an epoch and an offset as JSON has them."""
+    """Return the JSON of an epoch and offset."""
     return None if position is None else {"epoch": position[0], "offset": position[1]}
 
 
@@ -74,13 +74,13 @@ class UserSummaryResponse(UserFields):
     """A user as shown with photos, comments and notifications, and in lists."""
 
     @classmethod
-    def from_model(cls, person: models.Person | models.User) -> UserSummaryResponse:
-        """Return the JSON shape of a person."""
-        return cls(**person_fields(person if isinstance(person, models.Person) else _person(person)))
+    def from_model(cls, user: models.Person | models.User) -> UserSummaryResponse:
+        """Return the response for a user."""
+        return cls(**person_fields(user if isinstance(user, models.Person) else _summary(user)))
 
 
 class RelationToViewer(ResponseModel):
-    """How the viewer stands to a profile."""
+    """The relation between the viewer and a user."""
 
     following: bool
     requested: bool
@@ -90,10 +90,10 @@ class RelationToViewer(ResponseModel):
 
 
 class ProfileResponse(UserFields):
-    """What everybody may know of an account; `relation` is null for visitors and on one's own.
+    """The public profile of a user; `relation` is null for visitors and on the viewer's own profile.
 
-    `online` and `last_seen` are null unless the viewer may know: followers, if the person lets them, and the person.
-    `last_seen` tells when somebody who is away was last online, in the last 30 days.
+    `online` and `last_seen` are null unless the viewer is the user, or a follower while the user shows presence to
+    followers. `last_seen` is the time when an offline user was last online, within the last 30 days.
     """
 
     bio: str
@@ -110,7 +110,7 @@ class ProfileResponse(UserFields):
     def from_model(
         cls, user: models.User, relation: models.Relation | None, presence: Presence | None
     ) -> ProfileResponse:
-        """Return the profile as a viewer sees it."""
+        """Return the profile for a viewer."""
         return cls(
             **_public(user),
             relation=None if relation is None else RelationToViewer(**_relation(relation)),
@@ -120,7 +120,7 @@ class ProfileResponse(UserFields):
 
 
 class AccountResponse(UserFields):
-    """One's own account; `presence` is whom the person lets know whether they are online."""
+    """The viewer's own account; `presence` is the audience that may see whether the user is online."""
 
     bio: str
     private: bool
@@ -135,12 +135,12 @@ class AccountResponse(UserFields):
 
     @classmethod
     def from_model(cls, user: models.User) -> AccountResponse:
-        """Return the account as its owner sees it."""
+        """Return the account for its owner."""
         return cls(**_public(user), presence=user.presence, email=user.email, role=user.role, settings=user.settings)
 
 
 class TokensResponse(ResponseModel):
-    """A session's tokens. With cookies they are not told, but the CSRF token is; `expires_in` in seconds."""
+    """A session's tokens, or with cookies only its CSRF token; `expires_in` in seconds."""
 
     access_token: str | None = None
     refresh_token: str | None = None
@@ -150,12 +150,12 @@ class TokensResponse(ResponseModel):
     user: AccountResponse | None = None
 
     def to_bytes(self) -> bytes:
-        """Return the JSON without what is not told."""
+        """Return the JSON without absent fields."""
         return self.model_dump_json(exclude_none=True).encode()
 
 
 class PhotoUrls(ResponseModel):
-    """Where the images are; empty until the photo is ready. `original` is told to the owner alone, not in the feed."""
+    """URLs of the images; empty until the photo is ready. Only the owner gets `original`, and not in the feed."""
 
     thumb: str | None = None
     feed: str | None = None
@@ -163,7 +163,7 @@ class PhotoUrls(ResponseModel):
 
 
 class PhotoResponse(ResponseModel):
-    """A photo; `placeholder` is a thumbhash in base 64, sizes are pixels of the upright picture."""
+    """A photo; `placeholder` is a thumbhash in base 64, `width` and `height` are the pixels of the upright image."""
 
     id: Id
     author: UserSummaryResponse
@@ -190,7 +190,7 @@ class LikeResponse(ResponseModel):
 
     @classmethod
     def from_model(cls, counters: models.PhotoCounters) -> LikeResponse:
-        """Return the state that a like or unlike left."""
+        """Return the response for the counters after a like or unlike."""
         return cls(liked=counters.liked, likes=counters.likes)
 
 
@@ -205,7 +205,7 @@ class CommentResponse(ResponseModel):
 
 
 class NotificationResponse(ResponseModel):
-    """An entry of the inbox: up to three people, newest first, `count` of them in all."""
+    """A grouped entry of the inbox: up to three actors, newest first, of `count` in all."""
 
     id: Id
     kind: models.NotificationKind
@@ -227,7 +227,7 @@ class NotificationCountersResponse(ResponseModel):
 
     @classmethod
     def from_model(cls, counters: models.NotificationCounters) -> NotificationCountersResponse:
-        """Return the numbers as JSON has them."""
+        """Return the response for the counters."""
         return cls(unseen=counters.unseen, unread=counters.unread)
 
 
@@ -240,14 +240,14 @@ class LiveTicketResponse(ResponseModel):
 
 
 class FieldProblem(ResponseModel):
-    """What is wrong with one field."""
+    """An error in one field of the input."""
 
     field: str
     message: str
 
 
 class ProblemResponse(ResponseModel):
-    """An error (RFC 9457); `code` is stable, `detail` is for people."""
+    """An error (RFC 9457); `code` is stable, `detail` is for human readers."""
 
     type: str
     title: str
@@ -258,14 +258,14 @@ class ProblemResponse(ResponseModel):
     errors: list[FieldProblem] = []
 
 
-def _person(user: models.User) -> models.Person:
+def _summary(user: models.User) -> models.Person:
     return models.Person(
         id=user.id, username=user.username, display_name=user.display_name, avatar_sha256=user.avatar_sha256
     )
 
 
 def _public(user: models.User) -> dict[str, Any]:
-    return person_fields(_person(user)) | {
+    return person_fields(_summary(user)) | {
         "bio": user.bio,
         "private": user.private,
         "followers": user.followers,

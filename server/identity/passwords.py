@@ -1,7 +1,7 @@
-"""Passwords: argon2id, in threads of its own and only a few at once.
+"""Passwords: argon2id hashes, computed in a few threads.
 
-One hash takes about 100 ms and 64 MiB (the parameters are RFC 9106's second recommendation), so it never
-runs on the event loop, and a flood of sign-ins waits in a bounded queue instead of filling memory.
+A hash takes about 100 ms and 64 MiB (the parameters are RFC 9106's second recommendation). So it never runs on the
+event loop, and a flood of sign-ins waits in a bounded queue instead of exhausting the memory.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 from server.identity.errors import PasswordsBusyError
 
-QUEUE_LIMIT = 64  # waiting hashes; at 100 ms each over two threads the last one waits three seconds
+QUEUE_LIMIT = 64  # waiting hashes; at 100 ms each in two threads the last one waits three seconds
 
 T = TypeVar("T")
 
 
 class Passwords:
-    """Hash and check passwords; `threads` bounds both the processors and the memory it takes."""
+    """Hash and verify passwords; `threads` limits both the processor time and the memory that this takes."""
 
     def __init__(self, hasher: PasswordHasher | None = None, *, threads: int = 2) -> None:
         self._hasher = hasher or PasswordHasher()
@@ -32,30 +32,30 @@ class Passwords:
         self._decoy: str | None = None
 
     def close(self) -> None:
-        """Stop the threads; hashes under way end first."""
+        """Stop the threads; running hashes are completed first."""
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     async def hash(self, password: str) -> str:
         """Return the encoded argon2id hash, parameters and salt included."""
-        return await self._run(lambda: self._hasher.hash(_prepared(password)))
+        return await self._run(lambda: self._hasher.hash(_normalized(password)))
 
     async def verify(self, encoded: str | None, password: str) -> bool:
-        """Tell whether `password` belongs to `encoded`; for None, do the same work and say no."""
+        """Return whether `password` matches the hash `encoded`; with None, do the same work and return False."""
         return await self._run(lambda: self._check(encoded, password))
 
     def _check(self, encoded: str | None, password: str) -> bool:
-        # An unknown name costs as much time as a wrong password, so that nobody can tell them apart.
+        # An unknown name takes as much time as a wrong password, so that the response time does not disclose accounts.
         if self._decoy is None:
-            self._decoy = self._hasher.hash("nobody has this password")
+            self._decoy = self._hasher.hash("decoy")
         try:
-            self._hasher.verify(encoded or self._decoy, _prepared(password))
+            self._hasher.verify(encoded or self._decoy, _normalized(password))
         except (VerificationError, InvalidHashError):
             return False
         return encoded is not None
 
     async def _run(self, work: Callable[[], T]) -> T:
         if self._waiting >= QUEUE_LIMIT:
-            raise PasswordsBusyError("too many passwords are being checked")
+            raise PasswordsBusyError("Too many sign-ins are in progress. Try again in a few seconds.")
         self._waiting += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(self._pool, work)
@@ -63,6 +63,6 @@ class Passwords:
             self._waiting -= 1
 
 
-def _prepared(password: str) -> str:
-    # The same password typed on two keyboards may differ in its composition (RFC 8265).
+def _normalized(password: str) -> str:
+    # The same characters typed on two keyboards may be composed differently (RFC 8265).
     return unicodedata.normalize("NFC", password)

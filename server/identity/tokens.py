@@ -1,8 +1,7 @@
-"""Access tokens: JWT (RFC 9068's `at+jwt`), HS256, checked against one pinned form.
+"""Access tokens: JWT (RFC 9068's `at+jwt`) with HS256, verified against one pinned form; and refresh tokens.
 
-Only a header of exactly {"alg": "HS256", "typ": "at+jwt"} is accepted: no other algorithm, no `kid`, no
-`crit` (RFC 8725). Tokens that have passed once are remembered, because the same person comes back within
-seconds; their end is checked every time.
+Only the header {"alg": "HS256", "typ": "at+jwt"} is accepted: no other algorithm, no `kid`, no `crit` (RFC 8725).
+Verified tokens are cached, because clients send many requests with the same one; the expiry is checked every time.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ _SPELLING = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)
 
 
 class TokenError(Exception):
-    """Say that an access token is not to be trusted; `expired` when it once was."""
+    """An access token is not valid; `expired` when it was valid once."""
 
     def __init__(self, message: str, *, expired: bool = False) -> None:
         super().__init__(message)
@@ -41,7 +40,7 @@ class TokenError(Exception):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Claims:
-    """What a good access token says: who, in which session, as what, and until when (Unix seconds)."""
+    """The claims of a valid access token; `subject` is the user's id as text, `expires_at` in Unix seconds."""
 
     user_id: int
     subject: str
@@ -51,16 +50,16 @@ class Claims:
 
 
 class AccessTokens:
-    """Issue and verify access tokens that last `ttl` seconds."""
+    """Issue and verify access tokens that are valid for `ttl` seconds."""
 
     def __init__(self, secret: bytes, *, ttl: int = 900, clock: Callable[[], float] = time.time) -> None:
         if len(secret) < 32:
-            raise ValueError("the secret needs at least 32 bytes")
+            raise ValueError("the secret must have at least 32 bytes")
         self._key = hmac.digest(secret, b"picshare access token", hashlib.sha256)
         self._csrf_key = hmac.digest(secret, b"picshare csrf token", hashlib.sha256)
         self.ttl = ttl
         self._clock = clock
-        self._known: OrderedDict[str, Claims] = OrderedDict()
+        self._verified: OrderedDict[str, Claims] = OrderedDict()
 
     def issue(self, *, user_id: int, session: str, role: Role) -> str:
         """Return a new token for a session."""
@@ -77,36 +76,36 @@ class AccessTokens:
         return jwt.encode(payload, self._key, algorithm=ALGORITHM, headers={"typ": TYPE})
 
     def verify(self, token: str) -> Claims:
-        """Return the claims of a token of ours; raise `TokenError` for any other."""
-        claims = self._known.get(token)
+        """Return the claims of a token that this service issued; raise `TokenError` for any other."""
+        claims = self._verified.get(token)
         if claims is None:
-            claims = self._read(token)
-            self._known[token] = claims
-            if len(self._known) > CACHED:
-                self._known.popitem(last=False)
+            claims = self._decode(token)
+            self._verified[token] = claims
+            if len(self._verified) > CACHED:
+                self._verified.popitem(last=False)
         if claims.expires_at <= self._clock():
-            self._known.pop(token, None)
-            raise TokenError("the access token has expired", expired=True)
+            self._verified.pop(token, None)
+            raise TokenError("The access token has expired. Refresh it.", expired=True)
         return claims
 
     def csrf(self, session: str) -> str:
-        """Return the token that proves that a cookie's request comes from a page of ours."""
+        """Return the CSRF token of a session, which only pages of this origin can send back."""
         return hmac.digest(self._csrf_key, session.encode(), hashlib.sha256).hex()[:43]
 
-    def _read(self, token: str) -> Claims:
-        # The decoder passes over padding and foreign characters; one token has one spelling.
+    def _decode(self, token: str) -> Claims:
+        # The decoder ignores padding and invalid characters; without this check a token would have many spellings.
         if len(token) > _MAX_LENGTH or _SPELLING.fullmatch(token) is None:
-            raise TokenError("the access token is not valid")
+            raise TokenError("The access token is not valid. Sign in again.")
         try:
             if jwt.get_unverified_header(token) != {"alg": ALGORITHM, "typ": TYPE}:
-                raise TokenError("the access token is not valid")
+                raise TokenError("The access token is not valid. Sign in again.")
             payload: dict[str, Any] = jwt.decode(
                 token,
                 self._key,
                 algorithms=[ALGORITHM],
                 issuer=ISSUER,
                 audience=AUDIENCE,
-                # The end is checked by `verify` with its own clock, for remembered tokens too.
+                # The expiry is checked by `verify` with its own clock, for cached tokens too.
                 options={
                     "require": ["iss", "aud", "sub", "sid", "exp", "iat"],
                     "verify_exp": False,
@@ -121,7 +120,7 @@ class AccessTokens:
                 expires_at=int(payload["exp"]),
             )
         except (jwt.InvalidTokenError, ValueError, KeyError, TypeError) as error:
-            raise TokenError("the access token is not valid") from error
+            raise TokenError("The access token is not valid. Sign in again.") from error
 
 
 def new_refresh_token() -> str:
@@ -130,5 +129,5 @@ def new_refresh_token() -> str:
 
 
 def refresh_digest(token: str) -> bytes:
-    """Return what is stored of a refresh token; the token itself is kept nowhere."""
+    """Return the digest under which a refresh token is stored; the token itself is not."""
     return hashlib.sha256(token.encode()).digest()

@@ -1,4 +1,4 @@
-"""Comments: each with its author's name beside it, counted on the photo in the same transaction."""
+"""Comments: stored with a copy of the author's name and picture, counted on the photo in the same transaction."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ async def add(tx: Transaction, *, photo_id: int, author_id: int, text: str) -> t
 
 
 async def delete(tx: Transaction, comment_id: int, *, user_id: int) -> PhotoCounters:
-    """Delete one's own comment, or one under one's own photo, and return the photo's counters.
+    """Delete a comment that the user wrote, or one on the user's photo, and return the photo's counters.
 
-    Emits `CommentDeleted`; raises `NotFoundError("comment")`, also for a comment of others.
+    Emits `CommentDeleted`; raises `NotFoundError("comment")`, also for any other comment.
     """
     # The photo is locked before the comment, as everywhere; a comment never moves to another photo.
     owner_id: int | None = await tx.fetchval(
@@ -81,7 +81,7 @@ async def delete_all(tx: Transaction, *, author_id: int) -> None:
 
 
 async def rename_author(tx: Transaction, user: User) -> None:
-    """Write a person's present name and picture beside all their comments."""
+    """Update the copies of an author's name and picture in all their comments."""
     await tx.execute(
         """
         UPDATE comments SET author_name = $2, author_avatar = $3

@@ -1,7 +1,7 @@
-"""Likes: one row for each person and photo, counted on the photo in the same transaction.
+"""Likes: one row for each user and photo, counted on the photo in the same transaction.
 
-Every change makes the photo's `version` grow while its row is locked, so that whoever hears of changes in
-another order can tell which is newer.
+Every change increases the photo's `version` while its row is locked, so that a consumer that receives changes in
+another order knows which is newer.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ async def remove(tx: Transaction, *, photo_id: int, user_id: int) -> PhotoCounte
 
 
 async def state(db: Queryable, *, photo_id: int, user_id: int, changed: bool = False) -> PhotoCounters:
-    """Return a photo's counters and whether a person likes it; raise `NotFoundError("photo")` once deleted."""
+    """Return a photo's counters and whether a user likes it; raise `NotFoundError("photo")` once deleted."""
     row = await db.fetchrow(
         """
         SELECT p.likes, p.comments, p.version,
@@ -97,10 +97,9 @@ async def exists(db: Queryable, *, photo_id: int, user_id: int) -> bool:
 async def page(
     db: Queryable, photo_id: int, *, before: int | None, limit: int, viewer_id: int | None = None
 ) -> list[tuple[int, Person]]:
-    """Return who likes a photo, newest first, each with the like's version; versions below `before`.
+    """Return (version of the like, user) of a photo's likes, newest first, with versions below `before`.
 
-    Whether the viewer may see the photo is the caller's question; people whom the viewer may not know
-    are left out here.
+    Users hidden from the viewer are left out. Whether the viewer may see the photo, the caller has to check.
     """
     rows = await db.fetch(
         f"SELECT l.version, {PERSON} FROM likes l JOIN users a ON a.id = l.user_id "
@@ -115,7 +114,7 @@ async def page(
 
 
 async def of_user(db: Queryable, user_id: int, *, limit: int = 10_000) -> list[tuple[int, int]]:
-    """Return (photo id, version) of a person's likes of the last 90 days, newest first."""
+    """Return (photo id, version) of a user's likes of the last 90 days, newest first."""
     rows = await db.fetch(
         "SELECT photo_id, version FROM likes WHERE user_id = $1 AND created_at > now() - interval '90 days' "
         "ORDER BY created_at DESC LIMIT $2",

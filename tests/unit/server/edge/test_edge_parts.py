@@ -196,7 +196,7 @@ def test_tags_have_one_form(text: str, tag: str) -> None:
 @pytest.mark.parametrize("text", ["", "#", "a b", "_", "<b>", "x" * 51, "a\0", "\u202ea"])
 def test_what_cannot_be_a_tag(text: str) -> None:
     """Spaces, markup and control characters are refused."""
-    with pytest.raises(ValueError, match="a tag has"):
+    with pytest.raises(ValueError, match="A tag has"):
         tag_of(text)
 
 

@@ -57,7 +57,7 @@ def test_the_memory_of_tokens_is_bounded(monkeypatch: pytest.MonkeyPatch) -> Non
     issued = [access.issue(user_id=number, session="s", role=Role.USER) for number in range(10)]
     for token in issued * 2:
         access.verify(token)
-    assert len(access._known) == 3
+    assert len(access._verified) == 3
 
 
 def test_a_token_of_another_secret_is_refused() -> None:
