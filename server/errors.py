@@ -1,20 +1,20 @@
-"""Errors that `server` raises before or outside a request; each is one sentence that a person can act on.
+"""Errors of `server` outside a request; each message is one sentence that says what to do.
 
 ServerError
-├── ConfigError     a key is unknown, mistyped or missing, or does not fit the role   (exit code 2)
-└── StartError      the machine does not allow the start: a taken port, a directory   (exit code 2)
+├── ConfigError     a key is unknown, mistyped or missing, or not allowed for the role   (exit code 2)
+└── StartError      the machine prevents the start: a port in use, a directory           (exit code 2)
 """
 
 from __future__ import annotations
 
 
 class ServerError(Exception):
-    """Stand for anything that keeps `server` from starting."""
+    """Base class of the errors that prevent the start of `server`."""
 
 
 class ConfigError(ServerError):
-    """Say which key is wrong, where it was read, and what would be right."""
+    """A setting is wrong; the message names the key, where it was read, and what would be right."""
 
 
 class StartError(ServerError):
-    """Say what on this machine is in the way of the start, and how to clear it."""
+    """The machine prevents the start; the message says why, and how to fix it."""

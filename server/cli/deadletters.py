@@ -12,15 +12,30 @@ from rich.table import Table
 from server.cli.options import ConfigOption, DataOption, run_async, settings_for
 from server.config.settings import Settings
 from server.errors import ConfigError
+from workers.registry import WORKERS
 
-QueueOption = Annotated[str | None, typer.Option("--queue", help="Only this queue: media, fanout, notify or relay.")]
-IdsArgument = Annotated[list[str] | None, typer.Argument(help="Ids as `list` shows them.", metavar="ID...")]
-AllOption = Annotated[bool, typer.Option("--all", help="Every one (of the queue, with --queue).")]
+QUEUES = tuple(spec.name for spec in WORKERS)
+
+
+def _known_queue(name: str | None) -> str | None:
+    if name is not None and name not in QUEUES:
+        raise typer.BadParameter(f"'{name}' is not one of {', '.join(QUEUES)}.")
+    return name
+
+
+QueueOption = Annotated[
+    str | None,
+    typer.Option("--queue", callback=_known_queue, metavar="|".join(QUEUES), help="Only this queue."),
+]
+IdsArgument = Annotated[list[str] | None, typer.Argument(help="Ids from `picshare deadletters list`.", metavar="ID...")]
+AllOption = Annotated[bool, typer.Option("--all", help="All dead letters, or all of the queue in --queue.")]
 
 
 def build() -> typer.Typer:
     """Return the group of commands."""
-    app = typer.Typer(help="Look at jobs that were given up on; try them again or forget them.", no_args_is_help=True)
+    app = typer.Typer(
+        help="List, replay and delete dead letters: jobs whose last attempt failed.", no_args_is_help=True
+    )
     app.command(name="list")(list_)
     app.command()(replay)
     app.command()(delete)
@@ -29,11 +44,11 @@ def build() -> typer.Typer:
 
 def list_(
     queue: QueueOption = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, max=10_000, help="How many at most.")] = 100,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=10_000, help="Maximum number.")] = 100,
     config: ConfigOption = None,
     data: DataOption = None,
 ) -> None:
-    """List dead letters, oldest first, with the error that was the last.
+    """List dead letters, oldest first, with their last error.
 
     Example: [bold]picshare deadletters list --queue media[/bold]
     """
@@ -59,7 +74,7 @@ def replay(
     config: ConfigOption = None,
     data: DataOption = None,
 ) -> None:
-    """Hand dead letters to their queue again, as a first attempt.
+    """Put dead letters back into their queue, as a first attempt.
 
     Example: [bold]picshare deadletters replay --all --queue media[/bold]
     """
@@ -73,7 +88,7 @@ def delete(
     config: ConfigOption = None,
     data: DataOption = None,
 ) -> None:
-    """Forget dead letters for good.
+    """Delete dead letters permanently.
 
     Example: [bold]picshare deadletters delete 42[/bold]
     """
@@ -82,7 +97,7 @@ def delete(
 
 def _change(ids: Sequence[str] | None, *, every: bool, queue: str | None, settings: Settings, replay: bool) -> None:
     if bool(ids) == every:
-        raise ConfigError("Give either ids or --all; `picshare deadletters list` shows the ids.")
+        raise ConfigError("Give either ids or --all; `picshare deadletters list` prints the ids.")
     from server.administration import commands  # noqa: PLC0415 - heavy, and only needed here
 
     letters = list(ids or run_async(commands.dead_letter_ids(settings, queue)))
@@ -90,5 +105,5 @@ def _change(ids: Sequence[str] | None, *, every: bool, queue: str | None, settin
     done = len(letters) - len(missing)
     typer.echo(f"{'Replayed' if replay else 'Deleted'} {done} dead letter{'' if done == 1 else 's'}.")
     if missing:
-        typer.echo(f"There is no dead letter {', '.join(missing)}.", err=True)
+        typer.echo(f"No dead letter has the id {', '.join(missing)}.", err=True)
         raise typer.Exit(1)

@@ -1,4 +1,4 @@
-"""The commands that only look: `doctor`, `config` and `version`."""
+"""The commands that inspect without changing anything: `doctor`, `config` and `version`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from server.config.reference import effective, markdown, toml
 
 
 class Form(StrEnum):
-    """How `config` prints."""
+    """Output of `config`."""
 
     EFFECTIVE = "effective"
     TOML = "toml"
@@ -33,9 +33,9 @@ def add_commands(app: typer.Typer) -> None:
 
 
 def doctor(config: ConfigOption = None, data: DataOption = None) -> None:
-    """Check every backend and the machine; say what is wrong and how to mend it.
+    """Check every backend and this machine, and print how to fix each problem.
 
-    Exit code 1 when something is wrong. Works beside a running service and without one.
+    The exit code is 1 if there is a problem. The service may be running or not.
 
     Example: [bold]picshare doctor --config /etc/picshare.toml[/bold]
     """
@@ -52,11 +52,11 @@ def _show(findings: Sequence[Finding]) -> None:
     console = Console()
     if not console.is_terminal:
         for item in findings:
-            typer.echo(f"{'ok' if item.ok else 'WRONG'} {item.name}: {item.detail} {item.remedy}".rstrip())
+            typer.echo(f"{'ok' if item.ok else 'FAILED'} {item.name}: {item.detail} {item.remedy}".rstrip())
         return
-    table = Table("", "check", "found", "what to do", box=None)
+    table = Table("", "check", "found", "remedy", box=None)
     for item in findings:
-        mark = Text("ok", style="green") if item.ok else Text("WRONG", style="bold red")
+        mark = Text("ok", style="green") if item.ok else Text("FAILED", style="bold red")
         table.add_row(mark, item.name, item.detail, item.remedy)
     console.print(table)
 
@@ -65,10 +65,10 @@ def config(
     config: ConfigOption = None,
     data: DataOption = None,
     form: Annotated[
-        Form, typer.Option("--as", help="The values in effect, a commented config.toml, or the reference.")
+        Form, typer.Option("--as", help="The settings in effect, a commented config.toml, or the reference.")
     ] = Form.EFFECTIVE,
 ) -> None:
-    """Print the settings in effect, secrets masked.
+    """Print the settings in effect, with secrets masked.
 
     Example: [bold]picshare config --as toml > config.toml[/bold]
     """

@@ -1,7 +1,7 @@
-"""The entry of the command line: commands in, one clear sentence and an exit code out.
+"""The entry point of the command line; every error is one sentence on standard error and an exit code.
 
-Exit codes: 0 done, 1 something is wrong that was asked about or broke on the way, 2 the command,
-the configuration or the machine does not allow it.
+Exit codes: 0 success; 1 a check failed, or an error occurred while the command ran; 2 the command, the configuration or
+the machine prevents the start.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from server.errors import ServerError
 from storage.errors import ConflictError, EngineError, NotFoundError, SchemaError, UnavailableError
 from workers.errors import BrokerError
 
-HELP = """Photo sharing whose users see new photos, likes and comments the moment they happen.
+HELP = """Photo sharing with live delivery of new photos, likes and comments.
 
-Begin with [bold]picshare run[/bold]: everything in one process, data in ./data.
+Start with [bold]picshare run[/bold]: everything in one process, with its data in ./data.
 """
 
 
@@ -42,7 +42,7 @@ def build_app() -> typer.Typer:
 
 
 def main() -> None:
-    """Run the command line; what keeps it from working is one sentence on standard error, never a trace."""
+    """Run the command line; an error is one sentence on standard error, never a traceback."""
     try:
         build_app()()
     except (ServerError, EngineError, SchemaError) as error:
@@ -51,14 +51,14 @@ def main() -> None:
         fail(str(error), code=1)
     except KeyboardInterrupt:
         sys.exit(130)
-    except Exception as error:  # noqa: BLE001 - the outermost frame: what is unforeseen is logged and told
-        # A defect: the trace goes through the log, which takes credentials out, and not onto the screen.
+    except Exception as error:  # noqa: BLE001 - the outermost frame: an unexpected error is logged and reported
+        # A defect. The traceback is logged rather than printed, because the log masks credentials.
         structlog.get_logger(__name__).exception("crashed")
-        fail(f"Stopped by an unforeseen {type(error).__name__}; the log has the details.", code=1)
+        fail(f"Stopped by an unexpected {type(error).__name__}; the log has the details.", code=1)
 
 
 def fail(sentence: str, *, code: int) -> None:
-    """Print a sentence on standard error and leave with `code`."""
+    """Print a sentence on standard error and exit with `code`."""
     text = redact_text(sentence.strip())
     typer.echo(f"picshare: {text}", err=True)
     sys.exit(code)

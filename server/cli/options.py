@@ -1,4 +1,4 @@
-"""What the commands share: the options that find the configuration, and running a coroutine."""
+"""Shared parts of the commands: the options for the configuration, and `run_async`."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ T = TypeVar("T")
 
 ConfigOption = Annotated[
     Path | None,
-    typer.Option("--config", "-c", help="Configuration file.  \\[default: $PICSHARE_CONFIG, else ./config.toml]"),
+    typer.Option("--config", "-c", help="Configuration file.  \\[default: $PICSHARE_CONFIG, otherwise ./config.toml]"),
 ]
-DataOption = Annotated[Path | None, typer.Option("--data", help="Data directory.  \\[default: data.dir, ./data]")]
+DataOption = Annotated[Path | None, typer.Option("--data", help="Data directory.  \\[default: the setting data.dir]")]
 
 
 def settings_for(
@@ -30,7 +30,7 @@ def settings_for(
     port: int | None = None,
     quiet: bool = True,
 ) -> Settings:
-    """Return the settings with the command line's values on top, and set up the logs they ask for."""
+    """Return the settings, overridden by those of the command line, and set up logging."""
     overrides: dict[str, dict[str, Any]] = {}
     for section, key, value in (("data", "dir", data), ("server", "host", host), ("server", "port", port)):
         if value is not None:
@@ -40,8 +40,8 @@ def settings_for(
     return settings
 
 
-def run_async(work: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine to its end on uvloop where there is one."""
+def run_async(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine to its end, on uvloop if it is installed."""
     try:
         import uvloop  # noqa: PLC0415 - not on every platform
     except ImportError:
@@ -49,4 +49,4 @@ def run_async(work: Coroutine[Any, Any, T]) -> T:
     else:
         factory = uvloop.new_event_loop
     with asyncio.Runner(loop_factory=factory) as runner:
-        return runner.run(work)
+        return runner.run(coroutine)

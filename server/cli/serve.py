@@ -13,7 +13,7 @@ from server.config.settings import Settings
 
 HostOption = Annotated[str | None, typer.Option("--host", help="Address to listen on.  \\[default: server.host]")]
 PortOption = Annotated[
-    int | None, typer.Option("--port", help="Port to listen on; 0 takes a free one.  \\[default: server.port]")
+    int | None, typer.Option("--port", help="Port to listen on; 0 selects a free port.  \\[default: server.port]")
 ]
 HealthPortOption = Annotated[
     int | None, typer.Option("--health-port", help="Port for /healthz, /readyz and /metrics.  \\[default: none]")

@@ -11,13 +11,13 @@ from rich.table import Table
 from server.cli.options import ConfigOption, DataOption, run_async, settings_for
 from storage.models import Role
 
-UsernameArgument = Annotated[str, typer.Argument(help="The name people type, as ada.")]
-RoleOption = Annotated[Role, typer.Option("--role", help="What the account may do.")]
+UsernameArgument = Annotated[str, typer.Argument(help="The username, such as ada.")]
+RoleOption = Annotated[Role, typer.Option("--role", help="Role of the account.")]
 
 
 def build() -> typer.Typer:
     """Return the group of commands."""
-    app = typer.Typer(help="Create accounts, give them roles, look them up.", no_args_is_help=True)
+    app = typer.Typer(help="Create accounts, set their roles and list them.", no_args_is_help=True)
     app.command()(create)
     app.command()(promote)
     app.command(name="list")(list_)
@@ -31,19 +31,19 @@ def create(  # noqa: PLR0917 - a command's parameters are its options
         str,
         typer.Option(
             "--password",
-            help="At least 8 characters; asked for when not given.",
+            help="At least 8 characters; prompted for if not given.",
             envvar="PICSHARE_NEW_PASSWORD",
             prompt=True,
             hide_input=True,
             confirmation_prompt=True,
         ),
     ],
-    display_name: Annotated[str, typer.Option("--name", help="The name that others see.")] = "",
+    display_name: Annotated[str, typer.Option("--name", help="Display name; by default the username.")] = "",
     role: RoleOption = Role.USER,
     config: ConfigOption = None,
     data: DataOption = None,
 ) -> None:
-    """Create an account, also while the service runs.
+    """Create an account; the service may be running.
 
     Example: [bold]picshare user create ada --email ada@example.com --role admin[/bold]
     """
@@ -69,7 +69,7 @@ def promote(
     config: ConfigOption = None,
     data: DataOption = None,
 ) -> None:
-    """Give an account another role; `--role user` takes it back.
+    """Set the role of an account; `--role user` removes a higher one.
 
     Example: [bold]picshare user promote ada --role moderator[/bold]
     """
@@ -77,16 +77,16 @@ def promote(
     from server.administration import commands  # noqa: PLC0415 - heavy, and only needed here
 
     user = run_async(commands.set_role(settings, username, role))
-    typer.echo(f"{user.username} is {user.role.value} now.")
+    typer.echo(f"{user.username} now has the role {user.role.value}.")
 
 
 def list_(
-    prefix: Annotated[str, typer.Argument(help="What the names begin with.")] = "",
-    limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="How many at most.")] = 50,
+    prefix: Annotated[str, typer.Argument(help="Beginning of the usernames.")] = "",
+    limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="Maximum number.")] = 50,
     config: ConfigOption = None,
     data: DataOption = None,
 ) -> None:
-    """List accounts by name.
+    """List accounts by username.
 
     Example: [bold]picshare user list a --limit 20[/bold]
     """

@@ -113,7 +113,7 @@ class BrokerDescription:
 
 
 def describe_broker(settings: Settings) -> BrokerDescription:
-    """Return what the URL of the broker stands for."""
+    """Return the description of the broker that the URL selects."""
     local = is_local(settings)
     return BrokerDescription(name="local (the outbox)" if local else "RabbitMQ", in_database=local)
 

@@ -1,4 +1,4 @@
-"""Load the settings: command line over environment over file over defaults, and errors a person can act on."""
+"""Loading of the settings: the command line goes before the environment, the file and the defaults."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ Values = Mapping[str, Mapping[str, Any]]
 
 
 def load_settings(file: Path | None = None, overrides: Values | None = None) -> Settings:
-    """Return the settings; `overrides` (section → key → value) are the command line's.
+    """Return the settings; `overrides` (section → key → value) are those of the command line.
 
-    `file` is what --config named, else PICSHARE_CONFIG, else `./config.toml`, which alone may be
-    missing. Raises `ConfigError` with one sentence for the first thing that is wrong.
+    The file is `file`, otherwise the one in PICSHARE_CONFIG, otherwise `./config.toml`, which may be missing. Raises
+    `ConfigError` with one sentence for the first error.
     """
     named = file or (Path(os.environ[FILE_VARIABLE]) if os.environ.get(FILE_VARIABLE) else None)
     path = named or DEFAULT_FILE
@@ -51,7 +51,7 @@ def _read(path: Path, *, required: bool) -> dict[str, Any]:
             raise ConfigError(f"The configuration file {path} does not exist.") from error
         return {}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not readable as TOML: {error}.") from error
+        raise ConfigError(f"{path} is not valid TOML: {error}.") from error
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}.") from error
 
@@ -84,7 +84,10 @@ def known_keys() -> Iterator[str]:
 
 
 def _refuse_unknown_variables() -> None:
-    """Refuse PICSHARE_A__B that names no key; other PICSHARE_ names may come from an orchestrator's services."""
+    """Refuse a variable PICSHARE_A__B without a key.
+
+    Other names with PICSHARE_ are ignored: Kubernetes sets such variables for a service named picshare.
+    """
     known = {variable_of(key): key for key in known_keys()}
     for name in sorted(os.environ):
         if name.upper().startswith(PREFIX) and DELIMITER in name and name.upper() not in known:
@@ -99,13 +102,13 @@ def variable_of(key: str) -> str:
 
 
 def _sentence(error: ValidationError, path: Path, overrides: Values) -> str:
-    # Unknown keys first: a mistyped one is often why another is missing or odd.
+    # Unknown keys first: a mistyped key is often the reason for the other errors.
     first = min(error.errors(), key=lambda item: item["type"] != "extra_forbidden")
     key = ".".join(str(part) for part in first["loc"][:2])
     if first["type"] == "extra_forbidden":
         return _unknown(key, path)
     if len(first["loc"]) == 1:
-        return f"In {path}, {key} is a section: write its keys below [{key}]."
+        return f"In {path}, {key} is a section; write its keys below [{key}]."
     message = first["msg"].removeprefix("Value error, ")
     message = message.replace("Input should", "it should", 1).replace("Value should", "it should", 1)
     return f"{key} (from {_origin(key, path, overrides)}) is not valid: {message[0].lower()}{message[1:]}."

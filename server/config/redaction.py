@@ -1,4 +1,4 @@
-"""Removal of credentials from texts and log events."""
+"""Redaction: credentials in log events and texts are replaced by a mask."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ MASK = "***"
 _SECRET_FIELDS = re.compile(
     r"(?i)^(authorization|cookie|set-cookie|.*password.*|.*secret$|.*_token|token|ticket|x-csrf-token)$"
 )
-_SIGN = re.compile(r"(?i)bearer |cookie:")
-# In free text: bearer tokens, JWTs wherever they stand, token=… of addresses, passwords of URLs.
+_MARK = re.compile(r"(?i)bearer |cookie:")
+# In free text: bearer tokens, JWTs anywhere, parameters of URLs such as token=…, cookies, and passwords of URLs.
 _SECRET_TEXT = (
     (re.compile(r"(?i)\b(bearer +)[\w.~+/=-]+"), r"\1" + MASK),
     (re.compile(r"\beyJ[\w-]*\.[\w-]+\.[\w-]*"), MASK),
@@ -28,7 +28,7 @@ _SECRET_TEXT = (
 
 
 def redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Mask tokens, cookies, passwords and signatures in an event, in fields and within texts."""
+    """Mask tokens, cookies, passwords and signatures in the fields and texts of an event (a structlog processor)."""
     for key, value in event.items():
         event[key] = MASK if value and _is_secret(key) else _clean(value)
     return event
@@ -50,9 +50,9 @@ def _clean(value: Any) -> Any:
 
 
 def redact_text(text: str) -> str:
-    """Return `text` without what looks like a credential."""
-    # Most texts hold none of the signs that a pattern needs, and looking for those is quick.
-    if not ("=" in text or "://" in text or "eyJ" in text or _SIGN.search(text)):
+    """Return `text` with everything that looks like a credential masked."""
+    # Most texts have no mark of a credential, and a search for the marks is faster than the patterns.
+    if not ("=" in text or "://" in text or "eyJ" in text or _MARK.search(text)):
         return text
     for pattern, replacement in _SECRET_TEXT:
         text = pattern.sub(replacement, text)

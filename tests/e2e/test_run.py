@@ -234,7 +234,10 @@ async def test_commands_work_beside_the_running_service(living: Run, http: aioht
     assert await command(*made, "--role", "admin") == (0, "Created olga (admin).\n")
     code, said = await command(*made)
     assert (code, said.count("\n")) == (1, 1)
-    assert (await command("user", "promote", "olga", "--role", "moderator")) == (0, "olga is moderator now.\n")
+    assert (await command("user", "promote", "olga", "--role", "moderator")) == (
+        0,
+        "olga now has the role moderator.\n",
+    )
     assert "olga" in (await command("user", "list"))[1]
     assert await command("deadletters", "list") == (0, "There are no dead letters.\n")
     assert await command("migrate") == (0, "The database is up to date.\n")

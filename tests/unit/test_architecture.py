@@ -97,7 +97,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
         "server/cli": (
             "loadtest/community loadtest/errors loadtest/plan loadtest/profiles loadtest/report loadtest/run "
             "loadtest/target server/administration server/composition server/config server/errors server/operation "
-            "storage workers/errors"
+            "storage workers/errors workers/registry"
         ),
     }.items()
 }

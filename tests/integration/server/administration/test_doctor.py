@@ -1,4 +1,4 @@
-"""The doctor: what it finds on real engines, and what it advises when one is away or wrong."""
+"""The doctor: its findings on real engines, and its remedies if one is not available or wrong."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ async def inspect(settings: Settings) -> dict[str, Finding]:
     return {finding.name: finding for finding in await doctor.inspect(settings)}
 
 
-async def test_all_is_well_with_engines_that_answer(database_dsn: str, valkey_url: str, tmp_path: Path) -> None:
-    """Reachable engines of the right version, with the schema, are well and described."""
+async def test_engines_that_work_have_no_problem(database_dsn: str, valkey_url: str, tmp_path: Path) -> None:
+    """Engines of a supported version with the current schema are described, without a remedy."""
     findings = await inspect(settings_of(database_dsn, valkey_url, blobs=f"file:{tmp_path}/blobs"))
     assert [finding for finding in findings.values() if not finding.ok] == []
     assert "schema up to date" in findings["database"].detail
@@ -42,8 +42,8 @@ async def test_all_is_well_with_engines_that_answer(database_dsn: str, valkey_ur
     assert list((tmp_path / "blobs").rglob("doctor-*")) == []
 
 
-async def test_engines_that_are_away_are_each_named_with_their_key(tmp_path: Path) -> None:
-    """Each backend that cannot be reached is a finding of its own that names the key to look at."""
+async def test_each_unavailable_engine_is_named_with_its_key(tmp_path: Path) -> None:
+    """Each backend that is not reachable has a finding that names its key, and no password."""
     port = free_port()
     (tmp_path / "file").write_text("")
     findings = await inspect(
@@ -60,8 +60,8 @@ async def test_engines_that_are_away_are_each_named_with_their_key(tmp_path: Pat
         assert "hunter2" not in findings[name].detail
 
 
-async def test_a_database_without_the_schema_is_told_what_to_run(postgres_dsn: str, valkey_url: str) -> None:
-    """A database that was never migrated is a finding that names the command."""
+async def test_a_database_without_a_schema_is_a_problem(postgres_dsn: str, valkey_url: str) -> None:
+    """The finding of a database without migrations names the command that applies them."""
     connection = await asyncpg.connect(postgres_dsn)
     await connection.execute("CREATE DATABASE never_migrated")
     try:
@@ -73,8 +73,8 @@ async def test_a_database_without_the_schema_is_told_what_to_run(postgres_dsn: s
     assert "database" not in findings
 
 
-async def test_dead_letters_are_a_finding(database_dsn: str, valkey_url: str) -> None:
-    """Jobs that were given up on are told, with how to look at them."""
+async def test_dead_letters_are_a_problem(database_dsn: str, valkey_url: str) -> None:
+    """The finding has the number of dead letters, and the command that lists them."""
     connection = await asyncpg.connect(database_dsn)
     await connection.execute(
         "INSERT INTO dead_letters (id, queue, event_id, topic, key, body, attempts, last_error, created_at) "
@@ -87,27 +87,27 @@ async def test_dead_letters_are_a_finding(database_dsn: str, valkey_url: str) ->
 
 
 async def redis_finding(url: str) -> Finding:
-    """Return what is found about Redis."""
+    """Return the finding of Redis."""
     return await doctor.inspect_redis(settings_of("embedded:", url))
 
 
-async def test_a_whole_cluster_is_well(cluster: RedisCluster) -> None:
-    """A cluster that serves every slot is well, and is described."""
+async def test_a_complete_cluster_has_no_problem(cluster: RedisCluster) -> None:
+    """A cluster that serves every slot is described, without a remedy."""
     finding = await redis_finding(cluster.url)
     assert finding.ok
     assert "a cluster of 3 masters and 0 replicas, slot groups 6 + 6 + 4, clock within" in finding.detail
 
 
-async def test_a_scheme_that_does_not_fit_is_told(cluster: RedisCluster, real_redis_url: str) -> None:
-    """A cluster under a server's URL, and a server under a cluster's, are told how the URL should begin."""
+async def test_a_wrong_scheme_is_a_problem(cluster: RedisCluster, real_redis_url: str) -> None:
+    """If a URL of a server is used for a cluster, or the reverse, the remedy is the right scheme."""
     finding = await redis_finding(f"redis://127.0.0.1:{cluster.nodes[0].port}")
     assert "redis+cluster://" in finding.remedy
     finding = await redis_finding(real_redis_url.replace("redis://", "redis+cluster://"))
     assert "with redis://" in finding.remedy
 
 
-async def test_a_master_that_announces_another_place_is_told(cluster: RedisCluster) -> None:
-    """A master that is not where it says it is, seen from here, is named."""
+async def test_an_unreachable_announced_address_is_a_problem(cluster: RedisCluster) -> None:
+    """The finding names the address of a master that is not reachable from here."""
     node, elsewhere = cluster.nodes[1], free_port()
     node.call("CONFIG", "SET", "cluster-announce-port", elsewhere)
     try:
@@ -123,8 +123,8 @@ async def test_a_master_that_announces_another_place_is_told(cluster: RedisClust
         await asyncio.to_thread(cluster.wait)
 
 
-async def test_a_slot_without_a_master_is_told(cluster: RedisCluster) -> None:
-    """A cluster that lacks a slot is told how many it serves, and how to mend it."""
+async def test_a_slot_without_a_master_is_a_problem(cluster: RedisCluster) -> None:
+    """The finding of an incomplete cluster has its number of slots, and the command that repairs it."""
     for node in cluster.nodes:
         node.call("CLUSTER", "DELSLOTS", 0)
     try:

@@ -1,4 +1,4 @@
-"""The command line: sentences and exit codes, in-process."""
+"""The command line: its error sentences and exit codes, in this process."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def call(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
 
 
 @pytest.fixture(autouse=True)
-def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _in_an_empty_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TERMINAL_WIDTH", "200")
 
@@ -31,7 +31,7 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_mistyped_key_is_one_sentence_and_exit_code_2(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A configuration error is one line on standard error, without a trace."""
+    """A configuration error is one line on standard error, without a traceback."""
     Path("config.toml").write_text("[server]\nprot = 1\n")
     assert call(monkeypatch, "run") == 2
     output = capsys.readouterr()
@@ -52,14 +52,14 @@ def test_a_mistyped_key_is_one_sentence_and_exit_code_2(
         ),
     ],
 )
-def test_a_shared_role_refuses_private_backends(
+def test_a_separate_role_refuses_private_backends(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     arguments: tuple[str, ...],
     variables: dict[str, str],
     key: str,
 ) -> None:
-    """A role of several processes names the key whose backend the others could not see."""
+    """The error names the key whose backend other processes cannot reach."""
     for name, value in variables.items():
         monkeypatch.setenv(f"PICSHARE_{name}", value)
     assert call(monkeypatch, *arguments) == 2
@@ -81,8 +81,14 @@ def test_an_unknown_role_lists_the_roles(
     assert f"'{arguments[-1]}' is not one of {roles}." in capsys.readouterr().err
 
 
+def test_an_unknown_queue_lists_the_queues(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """A queue that does not exist is refused with the names of the queues."""
+    assert call(monkeypatch, "deadletters", "list", "--queue", "medai") == 2
+    assert "'medai' is not one of media, fanout, notify." in capsys.readouterr().err
+
+
 def test_help_has_an_example_for_every_command() -> None:
-    """Every command, in groups too, says what it does and shows an example."""
+    """The help of every command, also in groups, has an example."""
     app = build_app()
     groups = [app, *(group.typer_instance for group in app.registered_groups if group.typer_instance is not None)]
     commands = [command.callback for group in groups for command in group.registered_commands]
@@ -92,8 +98,8 @@ def test_help_has_an_example_for_every_command() -> None:
         assert "Example: [bold]picshare " in (command.__doc__ or ""), command
 
 
-def test_help_leaves_the_heavy_parts_unloaded() -> None:
-    """Help and configuration errors come at once: neither drivers nor the HTTP server are imported for them."""
+def test_help_loads_no_heavy_packages() -> None:
+    """Help is fast, because neither drivers nor the HTTP server are imported for it."""
     code = (
         "import sys; sys.argv = ['picshare', '--help']\n"
         "import server.cli\n"
@@ -112,15 +118,15 @@ def test_help_leaves_the_heavy_parts_unloaded() -> None:
 
 
 def test_dead_letters_need_ids_or_all(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """Replaying neither some nor all is an error that says how to find the ids."""
+    """Replaying without ids and without --all is an error that says how to find the ids."""
     assert call(monkeypatch, "deadletters", "replay") == 2
     assert "deadletters list" in capsys.readouterr().err
 
 
-def test_a_load_test_without_its_sockets_says_what_to_install(
+def test_a_load_test_without_its_package_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Without the extra the command is there, and says in one sentence what it needs."""
+    """Without the extra package the command is one sentence that names it."""
     monkeypatch.setattr(loadtest, "find_spec", lambda _: None)
     assert call(monkeypatch, "loadtest") == 2
     sentence = "picshare: The load test needs the package picows: pip install 'picshare[loadtest]'.\n"
@@ -139,15 +145,15 @@ def test_a_load_test_without_its_sockets_says_what_to_install(
         (("--source", "203.0.113.1"), "--source 203.0.113.1 is not an address of this machine"),
     ],
 )
-def test_a_load_test_that_cannot_be_made_is_one_sentence(
+def test_a_load_test_that_cannot_start_is_one_sentence(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], words: str
 ) -> None:
-    """Before anything is started: exit code 2, and one line with what was wrong."""
+    """An invalid option stops the command before the test starts, with exit code 2 and one line."""
     assert call(monkeypatch, "loadtest", *arguments) == 2
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert said.err.startswith(f"picshare: {words}")
-    assert said.err.count("\n") == 1
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert output.err.startswith(f"picshare: {words}")
+    assert output.err.count("\n") == 1
 
 
 def test_version_is_printed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -54,7 +54,7 @@ async def test_the_relay_requires_rabbitmq() -> None:
 
 
 def test_the_story_is_consistent() -> None:
-    """Everybody who is mentioned exists, nobody follows or likes themselves, and every photo can be described."""
+    """Every name is that of a member, no member follows or likes themselves, and every photo has an alt text."""
     names = {member.username for member in USERS}
     assert set(FOLLOWS) == names
     for follower, followees in FOLLOWS.items():

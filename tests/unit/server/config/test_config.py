@@ -1,4 +1,4 @@
-"""Settings: where values come from, and the sentence for each way to get one wrong."""
+"""Settings: the sources of values, and the sentence for each kind of error."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[4]
 
 
 @pytest.fixture(autouse=True)
-def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _in_an_empty_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
@@ -35,19 +35,19 @@ def write(text: str) -> Path:
 
 
 def test_defaults_need_no_file() -> None:
-    """Without a file and environment every key has its default."""
+    """Without a file and without variables every key has its default."""
     settings = load_settings()
     assert (settings.server.port, settings.database.url, settings.broker.url) == (8080, "embedded:", "local:")
 
 
 def test_the_file_in_the_working_directory_is_read() -> None:
-    """A config.toml in the working directory is read without being named."""
+    """A config.toml in the working directory needs no option."""
     Path("config.toml").write_text("[server]\nport = 9001\n")
     assert load_settings().server.port == 9001
 
 
 def test_environment_goes_before_file_and_command_line_before_both(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The command line wins over the environment, the environment over the file, key by key."""
+    """For each key the command line goes before the environment, and the environment before the file."""
     monkeypatch.setenv("PICSHARE_SERVER__PORT", "9002")
     monkeypatch.setenv("PICSHARE_SERVER__HOST", "::1")
     file = write('[server]\nport = 9001\nhost = "0.0.0.0"\ndrain_delay = 2\n')
@@ -56,7 +56,7 @@ def test_environment_goes_before_file_and_command_line_before_both(monkeypatch: 
 
 
 def test_lists_in_the_environment_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A list in the environment needs no JSON."""
+    """A list in the environment is not JSON, but separated by commas."""
     monkeypatch.setenv("PICSHARE_SERVER__TRUSTED_PROXIES", "10.0.0.0/8, ::1")
     assert [str(network) for network in load_settings().server.trusted_proxies] == ["10.0.0.0/8", "::1/128"]
 
@@ -82,8 +82,8 @@ def test_lists_in_the_environment_are_separated_by_commas(monkeypatch: pytest.Mo
         ("[redis]\nping_interval = 3", ["redis.ping_interval", "live.ping_interval"]),
     ],
 )
-def test_what_is_wrong_is_named_in_one_sentence(text: str, expected: list[str]) -> None:
-    """Each mistake in a file is one line that names the key, the file and what would be right."""
+def test_each_error_is_one_sentence(text: str, expected: list[str]) -> None:
+    """The error names the key, the file and a correct value."""
     with pytest.raises(ConfigError) as caught:
         load_settings(write(text))
     sentence = str(caught.value)
@@ -93,36 +93,36 @@ def test_what_is_wrong_is_named_in_one_sentence(text: str, expected: list[str]) 
         assert part in sentence
 
 
-def test_a_secret_is_in_no_sentence() -> None:
-    """A secret that is refused is not repeated in the error."""
+def test_a_secret_is_in_no_error() -> None:
+    """The error about an invalid secret does not contain it."""
     with pytest.raises(ConfigError) as caught:
         load_settings(write('[auth]\nsecret = "hunter2"'))
     assert "hunter2" not in str(caught.value)
 
 
-def test_a_mistyped_variable_is_named_with_the_nearest(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An environment variable that names no key is an error with the nearest one."""
+def test_an_unknown_variable_is_named_with_the_nearest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An environment variable without a key is an error that names the nearest variable."""
     monkeypatch.setenv("PICSHARE_SERVER__PRT", "1")
     with pytest.raises(ConfigError, match=r"PICSHARE_SERVER__PRT .* PICSHARE_SERVER__PORT\?"):
         load_settings()
 
 
 def test_an_invalid_variable_is_named_as_the_origin(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A bad value in the environment names the variable, not the file."""
+    """The error about a value from the environment names the variable, not the file."""
     monkeypatch.setenv("PICSHARE_LIVE__PING_INTERVAL", "often")
     with pytest.raises(ConfigError, match=r"live\.ping_interval \(from PICSHARE_LIVE__PING_INTERVAL\)"):
         load_settings()
 
 
 def test_variables_of_an_orchestrator_are_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Variables that a container platform derives from a service named picshare do no harm."""
+    """Variables that Kubernetes sets for a service named picshare are ignored."""
     monkeypatch.setenv("PICSHARE_PORT", "tcp://10.0.0.1:80")
     monkeypatch.setenv("PICSHARE_SERVER_PORT", "tcp://10.0.0.1:80")
     assert load_settings().server.port == 8080
 
 
 def test_a_named_file_must_exist(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file named by option or variable that is missing is an error; the default one may be."""
+    """A file that is named by the option or the variable must exist, unlike the default one."""
     with pytest.raises(ConfigError, match=r"nowhere\.toml does not exist"):
         load_settings(Path("nowhere.toml"))
     monkeypatch.setenv("PICSHARE_CONFIG", "elsewhere.toml")
@@ -131,19 +131,19 @@ def test_a_named_file_must_exist(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_public_url_follows_host_and_port() -> None:
-    """Without a public address, host and port make one, with brackets around IPv6."""
+    """Without a public URL, it consists of host and port, with brackets around an IPv6 address."""
     assert load_settings(overrides={"server": {"host": "::1", "port": 81}}).public_url == "http://[::1]:81"
     assert load_settings(overrides={"server": {"public_url": "https://a.example/"}}).public_url == "https://a.example"
 
 
 def test_changed_values_are_validated() -> None:
-    """Settings changed in code pass the same checks."""
+    """Values that are changed in code are validated as well."""
     with pytest.raises(ValueError, match="begin with"):
         load_settings().with_values("broker", url="nothing")
 
 
 def test_printed_settings_hide_secrets() -> None:
-    """What `picshare config` prints holds neither the secret nor a password of a URL."""
+    """The settings in effect contain neither the secret nor a password of a URL."""
     settings = load_settings(
         overrides={
             "auth": {"secret": "k" * 40},
@@ -158,14 +158,14 @@ def test_printed_settings_hide_secrets() -> None:
 
 
 def test_every_key_is_described() -> None:
-    """Every key has a description that ends as a sentence."""
+    """Every key has a description that ends with a period."""
     for name, section in sections():
         for key, field in section.model_fields.items():
             assert (field.description or "").endswith("."), f"{name}.{key}"
 
 
 def test_config_toml_shows_every_key_and_default() -> None:
-    """The project's config.toml is what the code would print, and uncommented it gives the defaults."""
+    """The config.toml of the project is up to date, and without its # signs has the defaults."""
     text = (ROOT / "config.toml").read_text()
     assert text == toml(), "run `picshare config --as toml > config.toml`"
     lines = [line for line in text.splitlines() if not line.startswith("# ") and not line.endswith("=")]
@@ -173,8 +173,8 @@ def test_config_toml_shows_every_key_and_default() -> None:
     assert uncommented.model_dump() == load_settings(write("")).model_dump()
 
 
-def test_the_reference_is_what_the_code_says() -> None:
-    """The documentation of the settings is what the code would print."""
+def test_the_reference_is_up_to_date() -> None:
+    """The documentation of the settings equals the output of `picshare config --as markdown`."""
     text = (ROOT / "docs" / "configuration.md").read_text()
     assert text == markdown(), "run `picshare config --as markdown > docs/configuration.md`"
 

@@ -1,4 +1,4 @@
-"""Logs: no credential in any of them, in fields or in texts."""
+"""Logs: their format and level, and no credentials in fields or texts."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"
     "field", ["authorization", "Authorization", "cookie", "set-cookie", "token", "access_token", "password", "secret"]
 )
 def test_a_field_that_holds_a_credential_is_masked(field: str) -> None:
-    """A field named like a credential loses its value, wherever it stands."""
+    """The value of a field that is named like a credential is masked at any depth."""
     assert redact(None, "info", {field: "abc", "headers": {field: "abc"}}) == {field: "***", "headers": {field: "***"}}
 
 
@@ -43,14 +43,14 @@ def test_a_field_that_holds_a_credential_is_masked(field: str) -> None:
     ],
 )
 def test_a_credential_within_a_text_is_masked(text: str) -> None:
-    """Tokens, signatures, cookies and passwords are taken out of free text."""
+    """Tokens, signatures, cookies and passwords are masked in free text."""
     assert "abc123secret" not in redact_text(text)
     assert "***" in redact_text(text)
 
 
 @pytest.mark.parametrize("text", ["/api/v1/photos/0QKJX2V8M0000", "tokens were issued", "http://127.0.0.1:8080/a@b"])
-def test_ordinary_text_stays(text: str) -> None:
-    """What holds no credential is left as it is."""
+def test_ordinary_text_is_unchanged(text: str) -> None:
+    """A text without a credential is not changed."""
     assert redact_text(text) == text
 
 
@@ -66,7 +66,7 @@ def test_events_are_json_with_time_and_level(capsys: pytest.CaptureFixture[str])
 
 
 def test_exceptions_are_redacted_too(capsys: pytest.CaptureFixture[str]) -> None:
-    """A traceback that quotes a token does not carry it into the log, whoever logs it."""
+    """A token in a traceback is masked, also in records of libraries."""
     set_up_logs(LogSection(format="json"), terminal=False)
     try:
         int(JWT)
@@ -77,8 +77,8 @@ def test_exceptions_are_redacted_too(capsys: pytest.CaptureFixture[str]) -> None
     assert "ValueError" in json.loads(text)["exception"]
 
 
-async def test_bytes_that_are_no_request_are_one_short_event(capsys: pytest.CaptureFixture[str]) -> None:
-    """Junk on the port makes no error, no trace, and nothing of what was sent stands in the log."""
+async def test_a_malformed_request_is_one_short_event(capsys: pytest.CaptureFixture[str]) -> None:
+    """A malformed request is logged as information, without a traceback and without its bytes."""
     set_up_logs(LogSection(format="json"), terminal=False)
     server = TestServer(web.Application())
     await server.start_server(access_log=None)
@@ -94,8 +94,8 @@ async def test_bytes_that_are_no_request_are_one_short_event(capsys: pytest.Capt
     assert "abc123secret" not in str(lines)
 
 
-def test_a_console_s_trace_is_redacted_too(capsys: pytest.CaptureFixture[str]) -> None:
-    """The readable form shows no credential either."""
+def test_tracebacks_on_a_console_are_redacted_too(capsys: pytest.CaptureFixture[str]) -> None:
+    """The console format masks credentials as well."""
     set_up_logs(LogSection(format="console"), terminal=False)
     try:
         int(JWT)
@@ -106,23 +106,23 @@ def test_a_console_s_trace_is_redacted_too(capsys: pytest.CaptureFixture[str]) -
     assert "ValueError" in text
 
 
-def test_levels_below_the_configured_are_silent(capsys: pytest.CaptureFixture[str]) -> None:
-    """Only events of the configured severity and above are written."""
+def test_lower_levels_are_not_written(capsys: pytest.CaptureFixture[str]) -> None:
+    """Only events of the configured level and above are written."""
     set_up_logs(LogSection(level="warning", format="console"), terminal=False)
-    structlog.get_logger("x").info("quiet")
+    structlog.get_logger("x").info("below")
     structlog.get_logger("x").warning("loud")
     text = capsys.readouterr().err
     assert "loud" in text
-    assert "quiet" not in text
+    assert "below" not in text
 
 
 @pytest.mark.parametrize(
     ("quiet", "terminal", "shown"), [(True, True, False), (True, False, True), (False, True, True)]
 )
-def test_a_person_at_a_terminal_sees_only_what_is_wrong(
+def test_a_quiet_command_writes_only_warnings_to_a_terminal(
     capsys: pytest.CaptureFixture[str], quiet: bool, terminal: bool, shown: bool
 ) -> None:
-    """Where somebody reads what `picshare run` prints, requests and jobs do not scroll it away; warnings stay."""
+    """With `quiet`, events of the level info are not written to a terminal; warnings are."""
     set_up_logs(LogSection(), quiet=quiet, terminal=terminal)
     structlog.get_logger("x").info("request")
     structlog.get_logger("x").warning("trouble")
@@ -131,14 +131,14 @@ def test_a_person_at_a_terminal_sees_only_what_is_wrong(
     assert "trouble" in text
 
 
-def test_the_service_goes_on_when_nobody_reads_its_logs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A log whose reader has gone away neither raises nor stops anything."""
+def test_a_closed_log_stream_raises_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the reader of the log has gone, writing an event raises no exception."""
     reader, writer = os.pipe()
     with os.fdopen(writer, "w", buffering=1) as stream:
         monkeypatch.setattr(sys, "stderr", stream)
         set_up_logs(LogSection(format="json"), terminal=False)
         os.close(reader)
-        structlog.get_logger("x").error("unheard")
-        logging.getLogger("library").error("unheard")
+        structlog.get_logger("x").error("unread")
+        logging.getLogger("library").error("unread")
         with contextlib.suppress(BrokenPipeError):
             stream.close()
