@@ -66,7 +66,7 @@ class User:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Person:
+class UserSummary:
     """The little of a user that stands beside photos, comments and notifications."""
 
     id: int
@@ -91,7 +91,7 @@ class Photo:
     """A photo with its author; `sha256` (hex) is of the original, `version` grows with each counter change."""
 
     id: int
-    author: Person
+    author: UserSummary
     author_private: bool = False
     state: PhotoState
     reason: str | None = None
@@ -117,7 +117,7 @@ class Comment:
 
     id: int
     photo_id: int
-    author: Person
+    author: UserSummary
     text: str
     created_at: datetime
 
@@ -145,7 +145,7 @@ class Notification:
     position: int = 0
     user_id: int
     kind: NotificationKind
-    actors: tuple[Person, ...]
+    actors: tuple[UserSummary, ...]
     count: int
     photo_id: int | None
     text: str

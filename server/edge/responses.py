@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from channels.contract.ports import Presence
 from storage import models
-from storage.render.person import person_fields
 from storage.render.timestamps import timestamp, timestamp_of
+from storage.render.user_summary import user_summary_fields
 
 Id = Annotated[str, Field(min_length=13, max_length=13, pattern="^[0-9A-HJKMNP-TV-Z]{13}$", examples=["01K3S9C0XG4Q7"])]
 Time = Annotated[str, Field(json_schema_extra={"format": "date-time"}, examples=["2026-11-20T12:00:00.000Z"])]
@@ -74,9 +74,9 @@ class UserSummaryResponse(UserFields):
     """A user as shown with photos, comments and notifications, and in lists."""
 
     @classmethod
-    def from_model(cls, user: models.Person | models.User) -> UserSummaryResponse:
+    def from_model(cls, user: models.UserSummary | models.User) -> UserSummaryResponse:
         """Return the response for a user."""
-        return cls(**person_fields(user if isinstance(user, models.Person) else _summary(user)))
+        return cls(**user_summary_fields(user if isinstance(user, models.UserSummary) else _summary(user)))
 
 
 class RelationToViewer(ResponseModel):
@@ -258,14 +258,14 @@ class ProblemResponse(ResponseModel):
     errors: list[FieldProblem] = []
 
 
-def _summary(user: models.User) -> models.Person:
-    return models.Person(
+def _summary(user: models.User) -> models.UserSummary:
+    return models.UserSummary(
         id=user.id, username=user.username, display_name=user.display_name, avatar_sha256=user.avatar_sha256
     )
 
 
 def _public(user: models.User) -> dict[str, Any]:
-    return person_fields(_summary(user)) | {
+    return user_summary_fields(_summary(user)) | {
         "bio": user.bio,
         "private": user.private,
         "followers": user.followers,

@@ -7,7 +7,7 @@ from typing import Any
 
 import asyncpg
 
-from storage.models import Comment, Person, Photo, PhotoState, PresenceAudience, Role, User
+from storage.models import Comment, Photo, PhotoState, PresenceAudience, Role, User, UserSummary
 
 Row = asyncpg.Record | Mapping[str, Any]
 
@@ -16,7 +16,7 @@ USER = (
     "a.id, a.username::text, a.email::text, a.display_name, a.bio, a.role, a.private, a.presence, a.avatar_sha256, "
     "a.settings, a.followers, a.following, a.photos, a.created_at"
 )
-PERSON = "a.id, a.username::text, a.display_name, a.avatar_sha256"
+USER_SUMMARY = "a.id, a.username::text, a.display_name, a.avatar_sha256"
 
 # Columns of `photos AS p JOIN users AS a ON a.id = p.author_id`.
 PHOTO = (
@@ -40,9 +40,9 @@ def user_of(row: Row) -> User:
     return User(**{**dict(row), "role": Role(row["role"]), "presence": PresenceAudience(row["presence"])})
 
 
-def person_of(row: Row, identifier: str = "id") -> Person:
-    """Return the person of a row of `PERSON`, whose id stands in the column `identifier`."""
-    return Person(
+def user_summary_of(row: Row, identifier: str = "id") -> UserSummary:
+    """Return the person of a row of `USER_SUMMARY`, whose id stands in the column `identifier`."""
+    return UserSummary(
         id=row[identifier],
         username=row["username"],
         display_name=row["display_name"],
@@ -53,7 +53,7 @@ def person_of(row: Row, identifier: str = "id") -> Person:
 def photo_of(row: Row) -> Photo:
     """Return the photo of a row of `PHOTO`."""
     return Photo(
-        author=person_of(row, "author_id"),
+        author=user_summary_of(row, "author_id"),
         state=PhotoState(row["state"]),
         tags=tuple(row["tags"]),
         **{name: row[name] for name in _PHOTO_FIELDS},
@@ -62,7 +62,7 @@ def photo_of(row: Row) -> Photo:
 
 def comment_of(row: Row) -> Comment:
     """Return the comment of a row of `COMMENT`, whose author is written beside it."""
-    author = Person(
+    author = UserSummary(
         id=row["author_id"],
         username=row["author_username"],
         display_name=row["author_name"],

@@ -8,8 +8,8 @@ import orjson
 
 from storage.ids import encode
 from storage.models import Comment
-from storage.render.person import person_fields
 from storage.render.timestamps import timestamp
+from storage.render.user_summary import user_summary_fields
 
 
 def comment_json(comment: Comment) -> bytes:
@@ -22,7 +22,7 @@ def comment_fields(comment: Comment) -> dict[str, Any]:
     return {
         "id": encode(comment.id),
         "photo_id": encode(comment.photo_id),
-        "author": person_fields(comment.author),
+        "author": user_summary_fields(comment.author),
         "text": comment.text,
         "created_at": timestamp(comment.created_at),
     }

@@ -8,8 +8,8 @@ import orjson
 
 from storage.ids import encode
 from storage.models import Notification, NotificationCounters
-from storage.render.person import person_fields
 from storage.render.timestamps import timestamp
+from storage.render.user_summary import user_summary_fields
 
 
 def notification_json(notification: Notification) -> bytes:
@@ -22,7 +22,7 @@ def notification_fields(notification: Notification) -> dict[str, Any]:
     return {
         "id": encode(notification.id),
         "kind": notification.kind,
-        "actors": [person_fields(actor) for actor in notification.actors],
+        "actors": [user_summary_fields(actor) for actor in notification.actors],
         "count": notification.count,
         "photo_id": None if notification.photo_id is None else encode(notification.photo_id),
         "text": notification.text,

@@ -14,8 +14,8 @@ import orjson
 from storage.ids import encode
 from storage.models import Photo, PhotoState
 from storage.render.images import Sign, image_urls
-from storage.render.person import person_fields
 from storage.render.timestamps import timestamp
+from storage.render.user_summary import user_summary_fields
 
 PRIVATE = ord("!")
 LIKED, NOT_LIKED = b"true}", b"false}"
@@ -38,7 +38,7 @@ def photo_card(photo: Photo) -> bytes:
 def _fields(photo: Photo) -> dict[str, Any]:
     return {
         "id": encode(photo.id),
-        "author": person_fields(photo.author),
+        "author": user_summary_fields(photo.author),
         "caption": photo.caption,
         "alt_text": photo.alt_text,
         "tags": photo.tags,

@@ -89,7 +89,7 @@ async def _follows(tx: Transaction, user_id: int, limit: int) -> int:
     )
     for other_id in lost:
         await notifications.lock(tx, other_id)
-        await notifications.withdraw(
+        await notifications.retract(
             tx,
             recipient_id=other_id,
             kind=NotificationKind.FOLLOW,

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from storage.errors import NotFoundError
 from storage.events import LikeAdded, LikeRemoved
-from storage.models import Person, PhotoCounters
+from storage.models import PhotoCounters, UserSummary
 from storage.postgres.database import Queryable, Transaction
-from storage.postgres.rows import PERSON, PHOTOS, Row, person_of
+from storage.postgres.rows import PHOTOS, USER_SUMMARY, Row, user_summary_of
 from storage.postgres.visibility import KNOWN, READABLE
 
 
@@ -96,13 +96,13 @@ async def exists(db: Queryable, *, photo_id: int, user_id: int) -> bool:
 
 async def page(
     db: Queryable, photo_id: int, *, before: int | None, limit: int, viewer_id: int | None = None
-) -> list[tuple[int, Person]]:
+) -> list[tuple[int, UserSummary]]:
     """Return (version of the like, user) of a photo's likes, newest first, with versions below `before`.
 
     Users hidden from the viewer are left out. Whether the viewer may see the photo, the caller has to check.
     """
     rows = await db.fetch(
-        f"SELECT l.version, {PERSON} FROM likes l JOIN users a ON a.id = l.user_id "
+        f"SELECT l.version, {USER_SUMMARY} FROM likes l JOIN users a ON a.id = l.user_id "
         f"WHERE l.photo_id = $2 AND ($3::bigint IS NULL OR l.version < $3) AND {KNOWN} "
         "ORDER BY l.version DESC LIMIT $4",
         viewer_id,
@@ -110,7 +110,7 @@ async def page(
         before,
         limit,
     )
-    return [(row["version"], person_of(row)) for row in rows]
+    return [(row["version"], user_summary_of(row)) for row in rows]
 
 
 async def of_user(db: Queryable, user_id: int, *, limit: int = 10_000) -> list[tuple[int, int]]:

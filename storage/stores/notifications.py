@@ -11,9 +11,9 @@ from collections.abc import Sequence
 
 from storage import ids
 from storage.errors import NotFoundError
-from storage.models import Notification, NotificationCounters, NotificationKind, Person
+from storage.models import Notification, NotificationCounters, NotificationKind, UserSummary
 from storage.postgres.database import Queryable, Transaction
-from storage.postgres.rows import PERSON, Row, person_of
+from storage.postgres.rows import USER_SUMMARY, Row, user_summary_of
 from storage.postgres.visibility import unblocked
 
 _SHOWN_ACTORS = 3
@@ -33,23 +33,6 @@ _SENTENCES = {
 
 
 async def record(
-    tx: Transaction,
-    *,
-    recipient_id: int,
-    kind: NotificationKind,
-    actor_id: int | None,
-    photo_id: int | None,
-    source_id: int,
-) -> Notification | None:
-    """Do what `note` does, under the inbox's lock, and return the entry."""
-    await lock(tx, recipient_id)
-    noted = await note(
-        tx, recipient_id=recipient_id, kind=kind, actor_id=actor_id, photo_id=photo_id, source_id=source_id
-    )
-    return None if noted is None else (await by_ids(tx, recipient_id, [noted[0]])).get(noted[0])
-
-
-async def note(
     tx: Transaction,
     *,
     recipient_id: int,
@@ -83,7 +66,7 @@ async def note(
     return entry_id, place["noted"] is None
 
 
-async def withdraw(
+async def retract(
     tx: Transaction,
     *,
     recipient_id: int,
@@ -149,7 +132,8 @@ async def entry_and_counters(
             SELECT {_ENTRY} FROM notifications n
             WHERE n.id = $2 AND n.user_id = $1 AND n.deleted_at IS NULL) AS e ON true
         LEFT JOIN LATERAL (
-            SELECT {PERSON}, max(t.created_at) AS acted_at FROM notification_actors t JOIN users a ON a.id = t.actor_id
+            SELECT {USER_SUMMARY}, max(t.created_at) AS acted_at
+            FROM notification_actors t JOIN users a ON a.id = t.actor_id
             WHERE t.notification_id = e.id AND a.deleted_at IS NULL
             GROUP BY a.id ORDER BY acted_at DESC, a.id DESC LIMIT $3) AS t ON true
         ORDER BY t.acted_at DESC, t.id DESC""",
@@ -161,7 +145,9 @@ async def entry_and_counters(
     found = NotificationCounters(unseen=first["unseen"], unread=first["unread"])
     if first["id"] is None:
         return None, found
-    return _entry(user_id, first, [person_of(row, "actor_id") for row in rows if row["actor_id"] is not None]), found
+    return _entry(
+        user_id, first, [user_summary_of(row, "actor_id") for row in rows if row["actor_id"] is not None]
+    ), found
 
 
 async def counters(db: Queryable, user_id: int) -> NotificationCounters:
@@ -324,22 +310,22 @@ async def _count(tx: Transaction, entry_id: int) -> None:
 
 async def _complete(db: Queryable, user_id: int, rows: Sequence[Row]) -> list[Notification]:
     """Put the newest actors and the sentence to entries, with one query for all of them."""
-    actors: dict[int, list[Person]] = {row["id"]: [] for row in rows}
+    actors: dict[int, list[UserSummary]] = {row["id"]: [] for row in rows}
     found = await db.fetch(
         f"""
         SELECT n.id AS entry_id, who.* FROM unnest($1::bigint[]) AS n (id) CROSS JOIN LATERAL (
-            SELECT {PERSON} FROM notification_actors t JOIN users a ON a.id = t.actor_id
+            SELECT {USER_SUMMARY} FROM notification_actors t JOIN users a ON a.id = t.actor_id
             WHERE t.notification_id = n.id AND a.deleted_at IS NULL
             GROUP BY a.id ORDER BY max(t.created_at) DESC, a.id DESC LIMIT $2) AS who""",
         list(actors),
         _SHOWN_ACTORS,
     )
     for row in found:
-        actors[row["entry_id"]].append(person_of(row))
+        actors[row["entry_id"]].append(user_summary_of(row))
     return [_entry(user_id, row, actors[row["id"]]) for row in rows]
 
 
-def _entry(user_id: int, row: Row, actors: Sequence[Person]) -> Notification:
+def _entry(user_id: int, row: Row, actors: Sequence[UserSummary]) -> Notification:
     kind = NotificationKind(row["kind"])
     names = [person.username for person in actors]
     return Notification(

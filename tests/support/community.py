@@ -6,9 +6,9 @@ import hashlib
 import itertools
 from typing import Any
 
-from storage.models import Photo, User
-from storage.postgres.database import Database
-from storage.stores import photos, relations, users
+from storage.models import Notification, NotificationKind, Photo, User
+from storage.postgres.database import Database, Transaction
+from storage.stores import notifications, photos, relations, users
 
 _contents = itertools.count(1)
 
@@ -68,6 +68,23 @@ async def block(database: Database, blocker: User, blocked: User) -> None:
     """Block a user."""
     async with database.transaction() as tx:
         await relations.block(tx, blocker.id, blocked.id)
+
+
+async def record_notification(
+    tx: Transaction,
+    *,
+    recipient_id: int,
+    kind: NotificationKind,
+    actor_id: int | None,
+    photo_id: int | None,
+    source_id: int,
+) -> Notification | None:
+    """Record an activity under the inbox's lock and return its entry, as the notification worker does."""
+    await notifications.lock(tx, recipient_id)
+    recorded = await notifications.record(
+        tx, recipient_id=recipient_id, kind=kind, actor_id=actor_id, photo_id=photo_id, source_id=source_id
+    )
+    return None if recorded is None else (await notifications.by_ids(tx, recipient_id, [recorded[0]])).get(recorded[0])
 
 
 async def topics(database: Database) -> list[str]:

@@ -22,7 +22,7 @@ Change = Callable[[Transaction], Awaitable[int | None]]
 
 @dataclass(frozen=True, kw_only=True)
 class Activity:
-    """Something that concerns the recipient; the fields are those of `storage.stores.notifications.note`.
+    """Something that concerns the recipient; the fields are those of `storage.stores.notifications.record`.
 
     `actor_id` None is PicShare itself; `source_id` is the photo, comment or user that the activity is about.
     """
@@ -98,7 +98,7 @@ class Inbox:
 
 
 async def _record(tx: Transaction, activity: Activity) -> int | None:
-    recorded = await notifications.note(tx, **asdict(activity))
+    recorded = await notifications.record(tx, **asdict(activity))
     return None if recorded is None else recorded[0]
 
 
@@ -106,4 +106,4 @@ async def _retract(tx: Transaction, activity: Activity) -> int | None:
     if activity.actor_id is None:
         raise ValueError("an activity of PicShare itself cannot be retracted")
     fields = asdict(activity)
-    return await notifications.withdraw(tx, **fields)
+    return await notifications.retract(tx, **fields)

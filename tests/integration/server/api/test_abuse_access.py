@@ -17,8 +17,8 @@ import pytest
 
 from storage import ids
 from storage.models import NotificationKind
-from storage.stores import notifications
 from tests.support.api import SECRET, Api, InspectableServices, running_api, with_limits
+from tests.support.community import record_notification
 from tests.support.person import Person, Response
 from tests.support.pictures import photograph
 
@@ -118,7 +118,7 @@ async def test_notifications_of_others_cannot_be_touched(api: Api) -> None:
     ann, bob = await api.person(), await api.person()
     photo = await ann.upload(photograph())
     async with api.services.db.transaction() as tx:
-        await notifications.record(
+        await record_notification(
             tx,
             recipient_id=ids.decode(ann.id),
             kind=NotificationKind.LIKE,

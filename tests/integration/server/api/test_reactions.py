@@ -6,8 +6,8 @@ import pytest
 
 from storage import ids
 from storage.models import NotificationKind
-from storage.stores import notifications
 from tests.support.api import Api
+from tests.support.community import record_notification
 from tests.support.pictures import photograph
 
 pytestmark = pytest.mark.engines
@@ -68,7 +68,7 @@ async def test_the_inbox_lists_counts_and_is_marked(api: Api) -> None:
     ann, bob = await api.person(), await api.person("bob")
     photo = await ann.upload(photograph())
     async with api.services.db.transaction() as tx:
-        await notifications.record(
+        await record_notification(
             tx,
             recipient_id=ids.decode(ann.id),
             kind=NotificationKind.LIKE,

@@ -23,6 +23,7 @@ from storage.models import NotificationKind, Role
 from storage.redis.client import Redis
 from storage.stores import notifications
 from tests.support.api import SECRET, Api
+from tests.support.community import record_notification
 from tests.support.person import Person
 from tests.support.pictures import photograph
 
@@ -129,7 +130,7 @@ async def test_notifications_recover_with_counters(api: Api, streams: LiveStream
     photo_id = ids.decode((await ann.upload(photograph()))["id"])
     start = await streams.position(user_id, "notifications")
     async with api.services.db.transaction() as tx:
-        entry = await notifications.record(
+        entry = await record_notification(
             tx,
             recipient_id=user_id,
             kind=NotificationKind.LIKE,
@@ -145,7 +146,7 @@ async def test_notifications_recover_with_counters(api: Api, streams: LiveStream
     assert told["notification"]["text"] == "bob liked your photo"
     assert told["counters"] == {"unseen": 1, "unread": 1}
     async with api.services.db.transaction() as tx:
-        await notifications.withdraw(
+        await notifications.retract(
             tx,
             recipient_id=user_id,
             kind=NotificationKind.LIKE,

@@ -12,7 +12,7 @@ from storage.errors import ConflictError, NotFoundError
 from storage.models import NotificationKind
 from storage.postgres.database import Database, Transaction
 from storage.stores import comments, erasure, likes, notifications, photos, relations, users
-from tests.support.community import people, processing_photo
+from tests.support.community import people, processing_photo, record_notification
 
 pytestmark = pytest.mark.engines
 
@@ -76,7 +76,7 @@ class Crowd:
 
 
 async def _notify(tx: Transaction, recipient_id: int, actor_id: int, photo_id: int) -> None:
-    await notifications.record(
+    await record_notification(
         tx,
         recipient_id=recipient_id,
         kind=NotificationKind.LIKE,
@@ -87,7 +87,7 @@ async def _notify(tx: Transaction, recipient_id: int, actor_id: int, photo_id: i
 
 
 async def _withdraw(tx: Transaction, recipient_id: int, actor_id: int, photo_id: int) -> None:
-    await notifications.withdraw(
+    await notifications.retract(
         tx,
         recipient_id=recipient_id,
         kind=NotificationKind.LIKE,

@@ -7,7 +7,7 @@ import pytest
 from storage.models import NotificationKind
 from storage.postgres.database import Database
 from storage.stores import erasure, likes, notifications, relations, users
-from tests.support.community import follow, people, ready_photo, topics
+from tests.support.community import follow, people, ready_photo, record_notification, topics
 
 pytestmark = pytest.mark.engines
 
@@ -26,7 +26,7 @@ async def test_erase(database: Database) -> None:
     async with database.transaction() as tx:
         for photo in made:
             await likes.add(tx, photo_id=photo.id, user_id=ben.id)
-        await notifications.record(
+        await record_notification(
             tx, recipient_id=ann.id, kind=NotificationKind.FOLLOW, actor_id=ben.id, photo_id=None, source_id=ben.id
         )
         await relations.mute(tx, cat.id, ben.id)

@@ -10,14 +10,14 @@ import pytest
 from storage.models import Notification, NotificationCounters, NotificationKind, Photo, User
 from storage.postgres.database import Database
 from storage.stores import notifications, photos, relations, users
-from tests.support.community import block, people, processing_photo, ready_photo
+from tests.support.community import block, people, processing_photo, ready_photo, record_notification
 
 pytestmark = pytest.mark.engines
 
 
 async def _like(database: Database, photo: Photo, actor: User) -> Notification | None:
     async with database.transaction() as tx:
-        return await notifications.record(
+        return await record_notification(
             tx,
             recipient_id=photo.author.id,
             kind=NotificationKind.LIKE,
@@ -29,7 +29,7 @@ async def _like(database: Database, photo: Photo, actor: User) -> Notification |
 
 async def _unlike(database: Database, photo: Photo, actor: User) -> int | None:
     async with database.transaction() as tx:
-        return await notifications.withdraw(
+        return await notifications.retract(
             tx,
             recipient_id=photo.author.id,
             kind=NotificationKind.LIKE,
@@ -41,7 +41,7 @@ async def _unlike(database: Database, photo: Photo, actor: User) -> int | None:
 
 async def _comment(database: Database, photo: Photo, actor: User, comment_id: int) -> Notification | None:
     async with database.transaction() as tx:
-        return await notifications.record(
+        return await record_notification(
             tx,
             recipient_id=photo.author.id,
             kind=NotificationKind.COMMENT,
@@ -157,11 +157,11 @@ async def test_follows_gather_without_a_photo(database: Database) -> None:
     ]
     async with database.transaction() as tx:
         for act in acts * 2:
-            await notifications.record(tx, photo_id=None, **act)
+            await record_notification(tx, photo_id=None, **act)
     (entry,) = await _inbox(database, ann)
     assert (entry.text, entry.photo_id) == ("cat and ben started following you", None)
     async with database.transaction() as tx:
-        assert await notifications.withdraw(tx, photo_id=None, **acts[0]) == entry.id
+        assert await notifications.retract(tx, photo_id=None, **acts[0]) == entry.id
     assert [left.text for left in await _inbox(database, ann)] == ["cat started following you"]
 
 
@@ -175,7 +175,7 @@ async def test_two_comments_of_one_person(database: Database) -> None:
     assert (entry.count, entry.text) == (1, "ben commented on your photo")
     for comment_id, left in ((71, 1), (72, 0)):
         async with database.transaction() as tx:
-            changed = await notifications.withdraw(
+            changed = await notifications.retract(
                 tx,
                 recipient_id=ann.id,
                 kind=NotificationKind.COMMENT,
@@ -229,7 +229,7 @@ async def test_rejection_is_told_once_with_its_reason(database: Database) -> Non
     async with database.transaction() as tx:
         await photos.mark_rejected(tx, photo.id, reason="the file is damaged")
         for _ in range(2):
-            entry = await notifications.record(
+            entry = await record_notification(
                 tx,
                 recipient_id=ann.id,
                 kind=NotificationKind.PHOTO_REJECTED,

@@ -32,7 +32,7 @@ async def test_what_was_noted_and_not_told_is_told_by_the_repetition(stage: Stag
     """A handler that died between the two is repeated, and tells then."""
     ann, by_bob = await a_like(stage)
     async with stage.database.transaction() as tx:
-        await notifications.note(tx, **asdict(by_bob))
+        await notifications.record(tx, **asdict(by_bob))
     assert await stage.told(ann) == []
 
     async def holds(_: Queryable) -> bool:

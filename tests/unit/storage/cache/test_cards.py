@@ -10,11 +10,11 @@ import pytest
 
 from storage.cache.cards import is_shown
 from storage.ids import encode
-from storage.models import Person, Photo, PhotoState
+from storage.models import Photo, PhotoState, UserSummary
 from storage.render.photo import assemble, photo_card, photo_json
 
 SHA = "ab" * 32
-AUTHOR = Person(id=1025, username="mia", display_name="Mia Ångström", avatar_sha256="cd" * 32)
+AUTHOR = UserSummary(id=1025, username="mia", display_name="Mia Ångström", avatar_sha256="cd" * 32)
 
 
 def photo(**changes: Any) -> Photo:

@@ -10,7 +10,7 @@ import pytest
 from channels.bus.addressing import presence_topic
 from channels.contract.ports import Presence
 from storage.ids import encode
-from storage.models import Notification, NotificationCounters, NotificationKind, Person, PhotoCounters
+from storage.models import Notification, NotificationCounters, NotificationKind, PhotoCounters, UserSummary
 from workers.jobs import publications
 
 STATE = PhotoCounters(photo_id=5, liked=True, likes=2, comments=1, version=9, changed=True)
@@ -21,7 +21,7 @@ ENTRY = Notification(
     position=8,
     user_id=1,
     kind=NotificationKind.FOLLOW,
-    actors=(Person(id=2, username="bob", display_name="Bob", avatar_sha256="a" * 64),),
+    actors=(UserSummary(id=2, username="bob", display_name="Bob", avatar_sha256="a" * 64),),
     count=1,
     photo_id=None,
     text="bob started following you",

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from storage.ids import encode
-from storage.models import Person
+from storage.models import UserSummary
 from storage.render.images import media_path
 
 
-def person_fields(person: Person) -> dict[str, Any]:
+def user_summary_fields(person: UserSummary) -> dict[str, Any]:
     """Return the fields of an author or actor, ready for JSON."""
     return {
         "id": encode(person.id),
