@@ -1,4 +1,4 @@
-// The SDK in Node: one order a line on the standard input, one event a line on the standard output.
+// The SDK in Node: reads one command per line from standard input, and writes one event per line to standard output.
 
 import { createInterface } from "node:readline";
 
@@ -8,8 +8,8 @@ import { WebSocket } from "ws";
 
 import { driver } from "./driver.mjs";
 
-const tell = (event) => process.stdout.write(`${JSON.stringify(event)}\n`);
-const take = driver({ json: Centrifuge, protobuf: CentrifugeProtobuf }, { websocket: WebSocket }, tell);
+const emit = (event) => process.stdout.write(`${JSON.stringify(event)}\n`);
+const execute = driver({ json: Centrifuge, protobuf: CentrifugeProtobuf }, { websocket: WebSocket }, emit);
 
-for await (const line of createInterface({ input: process.stdin })) take(JSON.parse(line));
+for await (const line of createInterface({ input: process.stdin })) execute(JSON.parse(line));
 process.exit();

@@ -1,8 +1,8 @@
-"""A client of any published SDK, as tests see it: orders to it, and what it tells of itself.
+"""The interface to the clients of all tested SDKs: commands to a client, and the events that it emits.
 
-Events are maps in the order in which they came: `event` (the SDKs' names: connecting, connected, disconnected,
-error, subscribing, subscribed, unsubscribed, publication), and of `channel`, `code`, `reason`, `was_recovering`,
-`recovered`, `offset` and `data` what the SDK said. Documents are plain values in every form of the protocol.
+Events are dictionaries in order of arrival: `event` (the SDKs' names: connecting, connected, disconnected, error,
+subscribing, subscribed, unsubscribed, publication), and those of `channel`, `code`, `reason`, `was_recovering`,
+`recovered`, `offset` and `data` that the SDK reports. Documents are plain values in every encoding of the protocol.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from tests.support.eventually import eventually
 Event = dict[str, Any]
 
 
-class Unanswered(Exception):  # noqa: N818 - what a question came to, not a fault of the test
-    """Carry the code of the error that the server answered with."""
+class ErrorReply(Exception):  # noqa: N818 - an expected outcome, not a failure of the test
+    """An error reply of the server, with its code."""
 
     def __init__(self, code: int) -> None:
         super().__init__(f"error {code}")
@@ -24,53 +24,53 @@ class Unanswered(Exception):  # noqa: N818 - what a question came to, not a faul
 
 
 class SdkClient(Protocol):
-    """One client; every method returns once the SDK has been told."""
+    """One client; a method returns when the SDK has the command, not when it is executed."""
 
     events: list[Event]
 
     async def connect(self) -> None:
-        """Connect, and come back after interruptions as the SDK sees fit."""
+        """Connect; the SDK reconnects by itself after interruptions."""
         ...
 
     async def subscribe(self, channel: str) -> None:
-        """Subscribe, or do it again."""
+        """Subscribe, for the first time or again."""
         ...
 
     async def unsubscribe(self, channel: str) -> None:
         """Unsubscribe."""
         ...
 
-    async def ask(self, method: str, **params: Any) -> Any:
-        """Return the result of publish, rpc, history, presence or presence_stats; raise `Unanswered`."""
+    async def request(self, method: str, **params: Any) -> Any:
+        """Return the result of publish, rpc, history, presence or presence_stats; raise `ErrorReply`."""
         ...
 
 
 class Sdk(Protocol):
-    """One published SDK in one form of the protocol."""
+    """One published SDK with one encoding of the protocol."""
 
     def open(self, url: str, *tokens: str) -> AbstractAsyncContextManager[SdkClient]:
-        """Connect a client for the time of the block; it hands in the tokens in turn, and the last one for ever."""
+        """Connect a client until the end of the block; it uses the tokens in turn and repeats the last one."""
         ...
 
 
-def told(client: SdkClient, **wanted: Any) -> list[Event]:
+def matching_events(client: SdkClient, **wanted: Any) -> list[Event]:
     """Return the events that have all these fields."""
     return [event for event in client.events if wanted.items() <= event.items()]
 
 
-def heard(client: SdkClient, channel: str) -> list[Any]:
+def published(client: SdkClient, channel: str) -> list[Any]:
     """Return the documents that were published on a channel."""
-    return [event["data"] for event in told(client, event="publication", channel=channel)]
+    return [event["data"] for event in matching_events(client, event="publication", channel=channel)]
 
 
-async def tells(client: SdkClient, times: int = 1, **wanted: Any) -> Event:
-    """Wait until an event with these fields was told so many times; return the last."""
+async def wait_for_event(client: SdkClient, times: int = 1, **wanted: Any) -> Event:
+    """Wait until this many events with these fields have arrived; return the last of them."""
 
-    def enough() -> Event | None:
-        found = told(client, **wanted)
+    def last_event() -> Event | None:
+        found = matching_events(client, **wanted)
         assert len(found) >= times, f"not {wanted} {times} times in {client.events}"
         return found[-1]
 
-    event = await eventually(enough)
+    event = await eventually(last_event)
     assert event is not None
     return event

@@ -1,4 +1,4 @@
-"""Every published SDK that is tested, and a live process for it; all on one event loop, so that they start once."""
+"""The tested SDKs, and live processes for them; all on one event loop, so that Node and Chromium start once."""
 
 from __future__ import annotations
 
@@ -15,14 +15,21 @@ from playwright.async_api import Browser
 from channels.contract.settings import LiveSettings
 from storage.redis.client import Redis, open_redis
 from tests.sdk.clients import Sdk
-from tests.sdk.javascript_sdk import PACKAGE, Engine, JavaScriptSdk, node_engine, page_engine, serving_pages
+from tests.sdk.javascript_sdk import (
+    PACKAGE,
+    JavaScriptRuntime,
+    JavaScriptSdk,
+    node_runtime,
+    page_runtime,
+    serving_pages,
+)
 from tests.sdk.python_sdk import PythonSdk
 from tests.support.driver_commands import commands
 from tests.support.live import LiveServer
 
 Serve = Callable[..., AbstractAsyncContextManager[LiveServer]]
 
-QUICK = {"tick": 0.02, "pubsub_deadline": 1.0, "close_deadline": 1.0, "drain_seconds": 0.1}
+FAST = {"tick": 0.02, "pubsub_deadline": 1.0, "close_deadline": 1.0, "drain_seconds": 0.1}
 OVER_WEBSOCKET = [
     "python-json",
     "python-protobuf",
@@ -38,7 +45,7 @@ FALLBACKS = [
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put every test here on the session's event loop, where Node and Chromium are."""
+    """Run every test here on the session's event loop, the loop of Node and Chromium."""
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.engines)
@@ -48,50 +55,50 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(params=OVER_WEBSOCKET + FALLBACKS)
 def sdk(request: pytest.FixtureRequest) -> Sdk:
-    """Each SDK in each of its forms, over each transport."""
+    """Each SDK with each encoding, over each transport."""
     return _sdk(request)
 
 
 @pytest.fixture(params=OVER_WEBSOCKET)
 def websocket_sdk(request: pytest.FixtureRequest) -> Sdk:
-    """Each SDK in each of its forms, over WebSocket."""
+    """Each SDK with each encoding, over WebSocket."""
     return _sdk(request)
 
 
 def _sdk(request: pytest.FixtureRequest) -> Sdk:
-    platform, form, *transport = request.param.split("-")
+    platform, encoding, *transport = request.param.split("-")
     if platform == "python":
-        return PythonSdk(binary=form == "protobuf")
-    return JavaScriptSdk(request.getfixturevalue(platform), form, *transport)
+        return PythonSdk(binary=encoding == "protobuf")
+    return JavaScriptSdk(request.getfixturevalue(platform), encoding, *transport)
 
 
 @pytest.fixture(scope="session")
 def npm_packages() -> None:
-    """The SDK for JavaScript, as `make test` installs it."""
+    """Skip the test if the SDK for JavaScript is not installed."""
     if not PACKAGE.is_dir():
-        pytest.skip("tests/sdk/node_modules is missing; tests/install-engines makes it")
+        pytest.skip("tests/sdk/node_modules is missing; tests/install-engines creates it")
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def node(npm_packages: None) -> AsyncIterator[Engine]:
-    """A Node process, in which clients live."""
+async def node(npm_packages: None) -> AsyncIterator[JavaScriptRuntime]:
+    """A Node process for clients."""
     binary = shutil.which("node")
     if binary is None:
-        pytest.skip("there is no Node; tests/install-engines installs it")
-    async with node_engine(binary) as engine:
+        pytest.skip("Node is missing; tests/install-engines installs it")
+    async with node_runtime(binary) as engine:
         yield engine
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def chromium(npm_packages: None, browser: Browser, pages: str) -> AsyncIterator[Engine]:
-    """A page in Chromium, in which clients live."""
-    async with page_engine(browser, pages) as engine:
+async def chromium(npm_packages: None, browser: Browser, pages: str) -> AsyncIterator[JavaScriptRuntime]:
+    """A page in Chromium for clients."""
+    async with page_runtime(browser, pages) as engine:
         yield engine
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def pages() -> AsyncIterator[str]:
-    """The origin of the page in which a browser loads the SDK; live processes here let it in."""
+    """The origin of the page that loads the SDK in a browser; the live processes allow this origin."""
     async with serving_pages() as origin:
         yield origin
 
@@ -107,16 +114,16 @@ async def redis(real_redis_url: str) -> AsyncIterator[Redis]:
 
 @pytest.fixture
 def serve(redis: Redis, pages: str) -> Serve:
-    """Start a live process with settings of the test's own, quick where nothing is said."""
+    """Start a live process with the settings of a test, and short times by default."""
 
     def start(**settings: object) -> AbstractAsyncContextManager[LiveServer]:
-        return LiveServer(redis, LiveSettings(**{**QUICK, "allowed_origins": (pages,), **settings})).running()  # type: ignore[arg-type]
+        return LiveServer(redis, LiveSettings(**{**FAST, "allowed_origins": (pages,), **settings})).running()  # type: ignore[arg-type]
 
     return start
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def server(serve: Serve) -> AsyncIterator[LiveServer]:
-    """A live process with everyday settings."""
+    """A live process with the default settings of these tests."""
     async with serve() as running:
         yield running

@@ -1,62 +1,62 @@
-// Clients of the SDK: do what tests order, and tell what happens to them. The same in Node and in a page.
+// Clients of the SDK that execute commands of tests and report their events, in Node and in a page.
 
 const EVENTS = ["connecting", "connected", "disconnected", "error", "subscribing", "subscribed", "unsubscribed", "publication"];
-const QUICK = { minReconnectDelay: 10, maxReconnectDelay: 50 }; // milliseconds
-const QUICK_AGAIN = { minResubscribeDelay: 10, maxResubscribeDelay: 50 };
+const FAST_RECONNECT = { minReconnectDelay: 10, maxReconnectDelay: 50 }; // milliseconds
+const FAST_RESUBSCRIBE = { minResubscribeDelay: 10, maxResubscribeDelay: 50 };
 
 /**
- * Return who takes orders. One names its client by a number; {client: 1, do: "open", …} makes it.
- * `forms` are the SDK's classes by the form of the protocol, `options` what they need here.
+ * Return a function that executes commands. A command names its client by number; {client: 1, do: "open", …} creates it.
+ * `classes` are the SDK's classes by encoding, `options` their options in this runtime.
  */
-export function driver(forms, options, tell) {
+export function driver(classes, options, emit) {
   const clients = new Map();
-  return ({ client, ...order }) => {
-    if (order.do === "open") {
-      clients.set(client, open(forms[order.form], order, options, (event) => tell({ client, ...event })));
+  return ({ client, ...command }) => {
+    if (command.do === "open") {
+      clients.set(client, open(classes[command.encoding], command, options, (event) => emit({ client, ...event })));
     } else {
-      clients.get(client)[order.do](order);
+      clients.get(client)[command.do](command);
     }
   };
 }
 
-/** Return what the SDK is given for one transport: the address of the WebSocket, or a fallback beside it. */
+/** Return the endpoint and the options of a transport: the address of the WebSocket, or a fallback. */
 function endpoint(url, transport) {
   if (transport === "websocket") return [url, {}];
   const address = (path) => new URL(path, url.replace("ws", "http")).href;
   return [[{ transport, endpoint: address(`/connection/${transport}`) }], { emulationEndpoint: address("/emulation") }];
 }
 
-function open(Centrifuge, { url, tokens, form, transport }, options, tell) {
-  const left = [...tokens];
-  const getToken = async () => (left.length > 1 ? left.shift() : left[0]);
-  const [target, further] = endpoint(url, transport);
-  const client = new Centrifuge(target, { getToken, ...QUICK, ...further, ...options });
-  const { read, write } = form === "protobuf" ? BYTES : VALUES;
-  const asks = questions(client, read, write);
+function open(Centrifuge, { url, tokens, encoding, transport }, options, emit) {
+  const remaining = [...tokens];
+  const getToken = async () => (remaining.length > 1 ? remaining.shift() : remaining[0]);
+  const [target, transportOptions] = endpoint(url, transport);
+  const client = new Centrifuge(target, { getToken, ...FAST_RECONNECT, ...transportOptions, ...options });
+  const { read, write } = encoding === "protobuf" ? BYTES : VALUES;
+  const methods = requestMethods(client, read, write);
 
-  function follow(source) {
-    for (const event of EVENTS) source.on(event, (context) => tell({ event, ...shown(context, read) }));
+  function report(source) {
+    for (const event of EVENTS) source.on(event, (context) => emit({ event, ...fieldsOf(context, read) }));
     return source;
   }
 
-  follow(client);
+  report(client);
   return {
     connect: () => client.connect(),
     disconnect: () => client.disconnect(),
     subscribe: ({ channel }) =>
-      (client.getSubscription(channel) ?? follow(client.newSubscription(channel, QUICK_AGAIN))).subscribe(),
+      (client.getSubscription(channel) ?? report(client.newSubscription(channel, FAST_RESUBSCRIBE))).subscribe(),
     unsubscribe: ({ channel }) => client.getSubscription(channel).unsubscribe(),
-    async ask({ number, method, params }) {
+    async request({ number, method, params }) {
       try {
-        tell({ event: "answer", number, result: await asks[method](params) });
+        emit({ event: "reply", number, result: await methods[method](params) });
       } catch ({ code, message }) {
-        tell({ event: "answer", number, code, reason: message });
+        emit({ event: "reply", number, code, reason: message });
       }
     },
   };
 }
 
-function questions(client, read, write) {
+function requestMethods(client, read, write) {
   return {
     publish: ({ channel, data }) => client.publish(channel, write(data)),
     rpc: async ({ name, data }) => ({ data: read((await client.rpc(name, write(data))).data) }),
@@ -75,13 +75,13 @@ function questions(client, read, write) {
   };
 }
 
-/** How documents are given to the SDK and gotten from it: as values in JSON, as bytes in Protobuf. */
+/** The conversion of documents for the SDK: values with JSON, bytes with Protobuf. */
 const VALUES = { read: (data) => data, write: (data) => data };
 const BYTES = {
   read: (data) => (data?.length ? JSON.parse(new TextDecoder().decode(data)) : undefined),
   write: (data) => new TextEncoder().encode(JSON.stringify(data)),
 };
 
-function shown({ channel, code, reason, error, wasRecovering, recovered, offset, data }, read) {
+function fieldsOf({ channel, code, reason, error, wasRecovering, recovered, offset, data }, read) {
   return { channel, code: code ?? error?.code, reason, was_recovering: wasRecovering, recovered, offset, data: read(data) };
 }

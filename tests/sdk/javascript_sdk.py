@@ -1,4 +1,4 @@
-"""centrifuge of npm, unmodified, in Node (JSON or Protobuf) and in a browser (JSON); `driver.mjs` drives it in both."""
+"""The unmodified npm package centrifuge, in Node (JSON or Protobuf) and in a browser (JSON), through `driver.mjs`."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from typing import Any
 from aiohttp import web
 from playwright.async_api import Browser
 
-from tests.sdk.clients import Event, SdkClient, Unanswered, told
+from tests.sdk.clients import ErrorReply, Event, SdkClient, matching_events
 from tests.support.eventually import eventually
 
 FOLDER = Path(__file__).parent
 PACKAGE = FOLDER / "node_modules" / "centrifuge"
-_LONGEST_LINE = 1 << 20  # bytes of one event
+_MAX_EVENT = 1 << 20  # bytes
 _PAGE = (FOLDER / "page.html", FOLDER / "driver.mjs", PACKAGE / "dist" / "centrifuge.js")
 
 Send = Callable[[dict[str, Any]], Awaitable[object]]
 
 
 class JavaScriptClient:
-    """Pass orders on, and write down what the SDK tells."""
+    """Forwards commands to the SDK and records its events."""
 
     def __init__(self, send: Callable[..., Awaitable[None]]) -> None:
         self.events: list[Event] = []
@@ -42,26 +42,26 @@ class JavaScriptClient:
         await self._send("disconnect")
 
     async def subscribe(self, channel: str) -> None:
-        """Subscribe, or do it again."""
+        """Subscribe, for the first time or again."""
         await self._send("subscribe", channel=channel)
 
     async def unsubscribe(self, channel: str) -> None:
         """Unsubscribe."""
         await self._send("unsubscribe", channel=channel)
 
-    async def ask(self, method: str, **params: Any) -> Any:
-        """Return the result of a question; raise `Unanswered`."""
+    async def request(self, method: str, **params: Any) -> Any:
+        """Return the result of a request; raise `ErrorReply`."""
         number = next(self._numbers)
-        await self._send("ask", number=number, method=method, params=params)
-        await eventually(lambda: told(self, event="answer", number=number))
-        (answer,) = told(self, event="answer", number=number)
-        if "code" in answer:
-            raise Unanswered(answer["code"])
-        return answer.get("result")
+        await self._send("request", number=number, method=method, params=params)
+        await eventually(lambda: matching_events(self, event="reply", number=number))
+        (reply,) = matching_events(self, event="reply", number=number)
+        if "code" in reply:
+            raise ErrorReply(reply["code"])
+        return reply.get("result")
 
 
-class Engine:
-    """Where JavaScript runs, for the clients of all tests: `send` brings an order there, `hear` takes its events."""
+class JavaScriptRuntime:
+    """A JavaScript runtime for the clients of all tests; `send` passes on a command, `dispatch` receives an event."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
@@ -69,86 +69,86 @@ class Engine:
         self._numbers = itertools.count(1)
 
     @asynccontextmanager
-    async def open(self, url: str, tokens: tuple[str, ...], **how: str) -> AsyncIterator[SdkClient]:
-        """Connect a client for the time of the block."""
+    async def open(self, url: str, tokens: tuple[str, ...], **options: str) -> AsyncIterator[SdkClient]:
+        """Connect a client until the end of the block."""
         number = next(self._numbers)
 
-        async def send(order: str, **params: Any) -> None:
-            await self._send({"client": number, "do": order, **params})
+        async def send(command: str, **params: Any) -> None:
+            await self._send({"client": number, "do": command, **params})
 
         client = self._clients[number] = JavaScriptClient(send)
-        await send("open", url=url, tokens=tokens, **how)
+        await send("open", url=url, tokens=tokens, **options)
         await client.connect()
         try:
             yield client
         finally:
             await client.disconnect()
 
-    def hear(self, event: Event) -> None:
-        """Hand an event to the client that tells it."""
+    def dispatch(self, event: Event) -> None:
+        """Pass an event to its client."""
         client = self._clients[event.pop("client")]
         client.events.append({key: value for key, value in event.items() if value is not None})
 
 
 class JavaScriptSdk:
-    """Open clients in one form over one transport, where JavaScript runs."""
+    """Opens clients with one encoding and one transport in a JavaScript runtime."""
 
-    def __init__(self, engine: Engine, form: str, transport: str = "websocket") -> None:
-        self._engine, self._form, self._transport = engine, form, transport
+    def __init__(self, runtime: JavaScriptRuntime, encoding: str, transport: str = "websocket") -> None:
+        self._runtime, self._encoding, self._transport = runtime, encoding, transport
 
     @asynccontextmanager
     async def open(self, url: str, *tokens: str) -> AsyncIterator[SdkClient]:
-        """Connect a client for the time of the block."""
-        async with self._engine.open(url, tokens, form=self._form, transport=self._transport) as client:
+        """Connect a client until the end of the block."""
+        async with self._runtime.open(url, tokens, encoding=self._encoding, transport=self._transport) as client:
             yield client
 
 
 @asynccontextmanager
-async def node_engine(binary: str) -> AsyncIterator[Engine]:
-    """Run a Node process for the time of the block; see `client.mjs`."""
+async def node_runtime(binary: str) -> AsyncIterator[JavaScriptRuntime]:
+    """Run a Node process until the end of the block; see `client.mjs`."""
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(
-        binary, FOLDER / "client.mjs", stdin=pipe, stdout=pipe, limit=_LONGEST_LINE
+        binary, FOLDER / "client.mjs", stdin=pipe, stdout=pipe, limit=_MAX_EVENT
     )
-    orders, events = process.stdin, process.stdout
-    assert orders is not None
+    commands, events = process.stdin, process.stdout
+    assert commands is not None
     assert events is not None
 
-    async def send(order: dict[str, Any]) -> None:
-        orders.write(json.dumps(order).encode() + b"\n")
-        await orders.drain()
+    async def send(command: dict[str, Any]) -> None:
+        commands.write(json.dumps(command).encode() + b"\n")
+        await commands.drain()
 
     async def listen() -> None:
         async for line in events:
-            engine.hear(json.loads(line))
+            runtime.dispatch(json.loads(line))
 
-    engine = Engine(send)
+    runtime = JavaScriptRuntime(send)
     listening = asyncio.create_task(listen())
     try:
-        yield engine
+        yield runtime
     finally:
-        orders.close()
+        commands.close()
         await asyncio.wait_for(process.wait(), 5)
         await listening
 
 
 @asynccontextmanager
-async def page_engine(browser: Browser, origin: str) -> AsyncIterator[Engine]:
-    """Open a page of this origin for the time of the block; see `page.html`."""
+async def page_runtime(browser: Browser, origin: str) -> AsyncIterator[JavaScriptRuntime]:
+    """Open a page of this origin until the end of the block; see `page.html`."""
     context = await browser.new_context()
     try:
         page = await context.new_page()
-        engine = Engine(partial(page.evaluate, "(order) => take(order)"))
-        await page.expose_function("tell", engine.hear)
+        runtime = JavaScriptRuntime(partial(page.evaluate, "(command) => execute(command)"))
+        await page.expose_function("emit", runtime.dispatch)
         await page.goto(f"{origin}/page.html")
-        yield engine
+        yield runtime
     finally:
         await context.close()
 
 
 @asynccontextmanager
 async def serving_pages() -> AsyncIterator[str]:
-    """Serve the page in which the SDK is loaded, on a free port for the time of the block; yield its origin."""
+    """Serve the page that loads the SDK, on a free port until the end of the block; yield its origin."""
     app = web.Application()
     for path in _PAGE:
         app.router.add_get(f"/{path.name}", partial(_file, path))

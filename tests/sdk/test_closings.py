@@ -1,4 +1,4 @@
-"""SDKs and the codes that connections are closed with: who comes back, and who stays away."""
+"""Close codes: the SDKs reconnect or stop as the code requires."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from channels.protocol.codec_json import JsonCodec
 from channels.protocol.codec_protobuf import ProtobufCodec
 from channels.protocol.codes import Disconnect
 from channels.protocol.messages import reply
-from tests.sdk.clients import Sdk, tells, told
+from tests.sdk.clients import Sdk, matching_events, wait_for_event
 from tests.sdk.conftest import Serve
 from tests.support.eventually import eventually
 from tests.support.live import PATH, LiveServer, group_of
 from tests.support.tcp_proxy import TcpProxy
 
-OURS = sorted(
+OUR_CODES = sorted(
     {value for value in vars(codes).values() if isinstance(value, Disconnect) and value.code >= 3000},
     key=lambda value: value.code,
 )
@@ -31,82 +31,82 @@ FINAL = (*range(3500, 4000), *range(4500, 5000))
 
 
 async def test_a_process_that_stops(serve: Serve, sdk: Sdk) -> None:
-    """When its process stops (3001), a client goes on with another one."""
+    """When its process stops (3001), a client reconnects to another one."""
     async with (
         serve() as first,
         serve() as second,
         TcpProxy.to(first.port) as proxy,
         sdk.open(proxy.address(first.url), "7") as client,
     ):
-        await tells(client, event="subscribed", channel="feed")
+        await wait_for_event(client, event="subscribed", channel="feed")
         proxy.redirect_to(second.port)
         await first.live.close()
-        await tells(client, event="connecting", code=3001, reason="shutdown")
-        await tells(client, times=2, event="connected")
+        await wait_for_event(client, event="connecting", code=3001, reason="shutdown")
+        await wait_for_event(client, times=2, event="connected")
         await second.publish(second.redis, [7], "feed", {"n": 1})
-        await tells(client, event="publication", channel="feed", data={"n": 1})
+        await wait_for_event(client, event="publication", channel="feed", data={"n": 1})
 
 
-async def test_a_pong_that_does_not_come(serve: Serve, sdk: Sdk) -> None:
-    """A client whose pong does not arrive in time is closed with 3012, and comes back."""
+async def test_a_missing_pong(serve: Serve, sdk: Sdk) -> None:
+    """A client whose pong does not arrive in time is closed with 3012 and reconnects."""
     async with (
         serve(ping_interval=0.3, pong_deadline=0.2, close_deadline=0.1) as server,
         TcpProxy.to(server.port) as proxy,
         sdk.open(proxy.address(server.url), "7") as client,
     ):
-        await tells(client, event="subscribed", channel="feed")
+        await wait_for_event(client, event="subscribed", channel="feed")
         proxy.freeze_client_data()
-        await tells(client, event="connecting", code=3012, reason="no pong")
+        await wait_for_event(client, event="connecting", code=3012, reason="no pong")
         proxy.thaw()
-        await tells(client, times=2, event="connected")
+        await wait_for_event(client, times=2, event="connected")
 
 
 async def test_pings_are_answered(serve: Serve, sdk: Sdk) -> None:
-    """A client answers pings for as long as it is connected, and nothing comes of it."""
+    """A client answers pings as long as it is connected, and stays connected."""
     async with serve(ping_interval=0.2, pong_deadline=0.19) as server, sdk.open(server.url, "7") as client:
-        await tells(client, event="subscribed", channel="notifications")
+        await wait_for_event(client, event="subscribed", channel="notifications")
         sent = server.metrics.sent
         await eventually(lambda: server.metrics.sent >= sent + 3)
-        assert not told(client, event="disconnected")
-        assert len(told(client, event="connecting")) == 1
+        assert not matching_events(client, event="disconnected")
+        assert len(matching_events(client, event="connecting")) == 1
 
 
 @pytest.mark.parametrize(
     ("session", "ending"), [(None, codes.FORCED), ("s7", codes.INVALID_TOKEN)], ids=["deleted", "signed out"]
 )
-async def test_a_person_who_is_gone(server: LiveServer, sdk: Sdk, session: str | None, ending: Disconnect) -> None:
-    """A client whose person deleted the account (3503) or signed out (3500) stays away."""
+async def test_a_deleted_user_or_session(server: LiveServer, sdk: Sdk, session: str | None, ending: Disconnect) -> None:
+    """A client whose user has deleted the account (3503) or signed out (3500) does not reconnect."""
     publisher = LivePublisher(server.redis, group_of)
     async with sdk.open(server.url, "7") as client:
-        await tells(client, event="subscribed", channel="feed")
+        await wait_for_event(client, event="subscribed", channel="feed")
         await publisher.to_users([7], control_body(control="disconnect", session=session))
-        await tells(client, event="disconnected", code=ending.code, reason=ending.reason)
+        await wait_for_event(client, event="disconnected", code=ending.code, reason=ending.reason)
         assert server.metrics.opened == 1
 
 
 async def test_one_connection_too_many(serve: Serve, sdk: Sdk) -> None:
-    """A client beyond a person's limit stays away (3504), and the one that was there is not disturbed."""
+    """A client beyond a user's limit does not reconnect (3504), and the other client stays connected."""
     async with serve(connections_per_user=1) as server, sdk.open(server.url, "7") as first:
-        await tells(first, event="connected")
+        await wait_for_event(first, event="connected")
         async with sdk.open(server.url, "7") as second:
-            await tells(second, event="disconnected", code=3504, reason="connection limit")
-        assert not told(first, event="disconnected")
+            await wait_for_event(second, event="disconnected", code=3504, reason="connection limit")
+        assert not matching_events(first, event="disconnected")
         assert server.live.connections == 1
 
 
 async def test_every_code(websocket_sdk: Sdk) -> None:
-    """Each code that connections are closed with does to a client what its range says, and tells it the reason."""
-    assert {3001, 3012, 3503} < {ending.code for ending in OURS}
+    """Each close code has the effect of its range, and the client receives its reason."""
+    assert {3001, 3012, 3503} < {ending.code for ending in OUR_CODES}
     async with closing_server() as url:
-        for ending in OURS:
+        for ending in OUR_CODES:
             async with websocket_sdk.open(f"{url}?code={ending.code}&reason={quote(ending.reason)}", "7") as client:
-                moved = "disconnected" if ending.code in FINAL else "connecting"
-                await tells(client, event=moved, code=ending.code, reason=ending.reason)
+                event = "disconnected" if ending.code in FINAL else "connecting"
+                await wait_for_event(client, event=event, code=ending.code, reason=ending.reason)
 
 
 @asynccontextmanager
 async def closing_server() -> AsyncIterator[str]:
-    """Answer a connect and close at once with the code and the reason of the address, for the time of the block."""
+    """Serve an endpoint that answers a connect and closes with the code and reason in the URL."""
 
     async def handle(request: web.Request) -> web.WebSocketResponse:
         binary = request.headers.get("Sec-WebSocket-Protocol") == ProtobufCodec.name

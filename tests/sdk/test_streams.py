@@ -1,8 +1,8 @@
-"""SDKs and the streams that come with a connection: publications, interruptions, recovery."""
+"""The streams of a connection in SDKs: publications, interruptions, recovery."""
 
 from __future__ import annotations
 
-from tests.sdk.clients import Sdk, heard, tells, told
+from tests.sdk.clients import Sdk, matching_events, published, wait_for_event
 from tests.support.driver_commands import commands
 from tests.support.eventually import eventually
 from tests.support.live import LiveServer
@@ -12,23 +12,23 @@ STREAMS = ("feed", "notifications")
 
 
 async def test_streams(server: LiveServer, sdk: Sdk) -> None:
-    """A client connects with a good token, is subscribed to both streams by the server, and hears publications."""
+    """A client with a valid token is subscribed to both streams by the server and receives publications."""
     async with sdk.open(server.url, "7") as client:
         for number, stream in enumerate(STREAMS, start=1):
-            await tells(client, event="subscribed", channel=stream, was_recovering=False)
+            await wait_for_event(client, event="subscribed", channel=stream, was_recovering=False)
             document = {"n": number, "text": 'ümlaut, "quote", 🙂', "nothing": None, "list": [1.5, True]}
             offset = await server.publish(server.redis, [7], stream, document)
-            await tells(client, event="publication", channel=stream, data=document, offset=offset)
-        assert len(told(client, event="connected")) == 1
+            await wait_for_event(client, event="publication", channel=stream, data=document, offset=offset)
+        assert len(matching_events(client, event="connected")) == 1
         assert [event["event"] for event in client.events[:2]] == ["connecting", "connected"]
 
 
 async def test_recovery_after_a_cut(server: LiveServer, sdk: Sdk) -> None:
-    """After its connection was cut a client comes back by itself; it has missed nothing and repeated nothing."""
+    """After its connection was cut a client reconnects by itself, and receives every publication once."""
     async with TcpProxy.to(server.port) as proxy, sdk.open(proxy.address(server.url), "7") as client:
-        await tells(client, event="subscribed", channel="notifications")
+        await wait_for_event(client, event="subscribed", channel="notifications")
         await server.publish(server.redis, [7], "feed", {"n": 1})
-        await eventually(lambda: heard(client, "feed") == [{"n": 1}])
+        await eventually(lambda: published(client, "feed") == [{"n": 1}])
         proxy.freeze()
         await proxy.cut()
         for number in (2, 3):
@@ -36,53 +36,53 @@ async def test_recovery_after_a_cut(server: LiveServer, sdk: Sdk) -> None:
         await server.publish(server.redis, [7], "notifications", {"n": 10})
         proxy.thaw()
         for stream in STREAMS:
-            await tells(client, event="subscribed", channel=stream, was_recovering=True, recovered=True)
+            await wait_for_event(client, event="subscribed", channel=stream, was_recovering=True, recovered=True)
         await server.publish(server.redis, [7], "feed", {"n": 4})
-        await eventually(lambda: {"n": 4} in heard(client, "feed"))
-        assert heard(client, "feed") == [{"n": number} for number in (1, 2, 3, 4)]
-        assert heard(client, "notifications") == [{"n": 10}]
-        offsets = [event["offset"] for event in told(client, event="publication", channel="feed")]
+        await eventually(lambda: {"n": 4} in published(client, "feed"))
+        assert published(client, "feed") == [{"n": number} for number in (1, 2, 3, 4)]
+        assert published(client, "notifications") == [{"n": 10}]
+        offsets = [event["offset"] for event in matching_events(client, event="publication", channel="feed")]
         assert offsets == sorted(set(offsets))
 
 
 async def test_a_position_that_is_lost(server: LiveServer, sdk: Sdk) -> None:
-    """When what was missed cannot be told, the client learns that it did not recover, and goes on from there."""
+    """If recovery is not possible, the client learns that, and continues from the new position."""
     async with TcpProxy.to(server.port) as proxy, sdk.open(proxy.address(server.url), "7") as client:
-        await tells(client, event="subscribed", channel="feed")
+        await wait_for_event(client, event="subscribed", channel="feed")
         proxy.freeze()
         await proxy.cut()
         await server.publish(server.redis, [7], "feed", {"n": 1})
         server.streams.epoch = "e2"
         proxy.thaw()
-        await tells(client, event="subscribed", channel="feed", was_recovering=True, recovered=False)
+        await wait_for_event(client, event="subscribed", channel="feed", was_recovering=True, recovered=False)
         await server.publish(server.redis, [7], "feed", {"n": 2})
-        await eventually(lambda: heard(client, "feed") == [{"n": 2}])
+        await eventually(lambda: published(client, "feed") == [{"n": 2}])
         await proxy.cut()
-        await tells(client, event="subscribed", channel="feed", was_recovering=True, recovered=True)
-        assert heard(client, "feed") == [{"n": 2}]
+        await wait_for_event(client, event="subscribed", channel="feed", was_recovering=True, recovered=True)
+        assert published(client, "feed") == [{"n": 2}]
 
 
 async def test_a_gap_within_the_service(server: LiveServer, sdk: Sdk) -> None:
-    """A client whose gap cannot be told is closed with 3010, comes back, and learns that it must fetch anew."""
+    """A client with an unrecoverable gap is closed with 3010, reconnects, and learns that it has to refetch."""
     async with sdk.open(server.url, "7") as client:
-        await tells(client, event="subscribed", channel="notifications")
+        await wait_for_event(client, event="subscribed", channel="notifications")
         server.streams.epoch = "e2"
         await commands(server.redis).client_kill_filter(_type="pubsub")
-        await tells(client, event="connecting", code=3010, reason="insufficient state")
-        await tells(client, event="subscribed", channel="feed", was_recovering=True, recovered=False)
+        await wait_for_event(client, event="connecting", code=3010, reason="insufficient state")
+        await wait_for_event(client, event="subscribed", channel="feed", was_recovering=True, recovered=False)
 
 
 async def test_documents_of_any_size(server: LiveServer, sdk: Sdk) -> None:
-    """Documents of any size arrive whole, live and recovered, whatever the lengths in their frames look like."""
+    """Documents of any size arrive completely, live and recovered, however their length is encoded in frames."""
     documents = [{"text": "x" * size} for size in (1, 110, 200, 20_000, 100_000)]
     async with TcpProxy.to(server.port) as proxy, sdk.open(proxy.address(server.url), "7") as client:
-        await tells(client, event="subscribed", channel="notifications")
+        await wait_for_event(client, event="subscribed", channel="notifications")
         for document in documents:
             await server.publish(server.redis, [7], "feed", document)
-        await eventually(lambda: heard(client, "feed") == documents)
+        await eventually(lambda: published(client, "feed") == documents)
         proxy.freeze()
         await proxy.cut()
         for document in documents:
             await server.publish(server.redis, [7], "feed", document)
         proxy.thaw()
-        await eventually(lambda: heard(client, "feed") == documents * 2)
+        await eventually(lambda: published(client, "feed") == documents * 2)

@@ -1,4 +1,4 @@
-"""SDKs and questions that are refused: the program gets the error, and the connection stays."""
+"""Refused requests of SDKs: the caller receives the error, and the connection stays open."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.sdk.clients import Sdk, Unanswered, tells, told
+from tests.sdk.clients import ErrorReply, Sdk, matching_events, wait_for_event
 from tests.support.live import LiveServer
 
 NOT_OFFERED: list[tuple[str, dict[str, Any], int]] = [
@@ -19,11 +19,11 @@ NOT_OFFERED: list[tuple[str, dict[str, Any], int]] = [
 
 
 async def test_not_offered(server: LiveServer, sdk: Sdk) -> None:
-    """What is not offered, or not of this channel, is answered with its error, and whoever asked can go on."""
+    """An unsupported request of a client fails with its error, and the client stays connected."""
     async with sdk.open(server.url, "7") as client:
-        await tells(client, event="connected")
+        await wait_for_event(client, event="connected")
         for method, params, code in NOT_OFFERED:
-            with pytest.raises(Unanswered) as custom_error_reply:
-                await client.ask(method, **params)
+            with pytest.raises(ErrorReply) as custom_error_reply:
+                await client.request(method, **params)
             assert (method, custom_error_reply.value.code) == (method, code)
-        assert not told(client, event="disconnected")
+        assert not matching_events(client, event="disconnected")
