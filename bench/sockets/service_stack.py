@@ -22,7 +22,6 @@ from server.composition.services import secret_bytes, worker_context
 from server.config.loading import load_settings
 from server.config.settings import DELIMITER, PREFIX, Settings
 from server.identity.tokens import AccessTokens
-from server.operation.metrics import Metrics
 from storage.embedded.postgres import embedded_postgres
 from storage.events import FanoutChunk
 from storage.ids import SHARDS, IdMaker
@@ -149,7 +148,7 @@ async def service_stack(cores: Cores, followers: int) -> AsyncIterator[ServiceSt
         await migrate(settings.database.url)
         stores = await stack.enter_async_context(open_stores(settings))
         author, ids = await _create_users(stores.db, followers)
-        context = worker_context("fanout", settings, stores, Metrics("bench"))
+        context = worker_context("fanout", settings, stores)
         handlers = await stack.enter_async_context(open_handlers(worker("fanout"), context))
         launch = partial(_launch, cores, folder, environment)
         yield ServiceStack(

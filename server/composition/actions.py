@@ -28,7 +28,7 @@ def build_actions(
         accounts=AccountActions(db, passwords, limiter, sessions),
         sessions=sessions,
         photos=PhotoActions(db, stores.cards),
-        reactions=ReactionActions(db, stores.engagement),
+        reactions=ReactionActions(db, stores.counter_cache),
         relations=RelationActions(db, stores.feeds),
         notifications=NotificationActions(db),
         presence=PresenceReader(db, stores.presence),

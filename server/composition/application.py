@@ -1,4 +1,4 @@
-"""The aiohttp application: the API below `/api/v1`, images, pages and live connections, behind one edge."""
+"""The aiohttp application: routes of the API below `/api/v1`, images, pages and live connections."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from server.media.routes import MediaRoutes
 
 
 def make_app(services: Services) -> web.Application:
-    """Return the application; it opens nothing and closes nothing."""
+    """Return the application of all routes; it opens and closes nothing."""
     settings = services.settings
     authenticator = RequestAuthenticator(services.tokens)
     table = endpoints(services)
@@ -49,7 +49,7 @@ def make_app(services: Services) -> web.Application:
 def make_live_app(
     live: Live, settings: ApiSettings, metrics: HttpMetrics, access_log: AccessLog | None = None
 ) -> web.Application:
-    """Return an application that holds live connections and nothing else."""
+    """Return the application of live connections alone."""
     app = _edge_app(settings, metrics, access_log or EventLog())
     authenticator = RequestAuthenticator(AccessTokens(settings.secret, ttl=settings.access_ttl))
     app.router.add_routes(LiveRoutes(live, authenticator).routes())

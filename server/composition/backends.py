@@ -20,7 +20,7 @@ from server.errors import ConfigError
 from storage.blobs.file import FileBlobs
 from storage.cache.cards import Cards
 from storage.cache.counters import CounterCache
-from storage.feeds.feeds import Feeds
+from storage.feeds.feeds import FeedMetrics, Feeds
 from storage.feeds.notification_log import NotificationLog
 from storage.ids import slot_group
 from storage.postgres.database import Database
@@ -38,7 +38,7 @@ class Stores:
     redis: Redis
     blobs: FileBlobs
     cards: Cards
-    engagement: CounterCache
+    counter_cache: CounterCache
     feeds: Feeds
     notification_log: NotificationLog
     publisher: LivePublisher
@@ -46,8 +46,8 @@ class Stores:
 
 
 @asynccontextmanager
-async def open_stores(settings: Settings) -> AsyncIterator[Stores]:
-    """Open the stores, and close them on leaving; raise `UnavailableError`.
+async def open_stores(settings: Settings, metrics: FeedMetrics | None = None) -> AsyncIterator[Stores]:
+    """Open the stores, and close them on leaving; `metrics` count insertions into feeds. Raise `UnavailableError`.
 
     The URLs must be those of running engines, see `server.composition.embedded`.
     """
@@ -64,8 +64,8 @@ async def open_stores(settings: Settings) -> AsyncIterator[Stores]:
             redis=redis,
             blobs=open_blobs(settings),
             cards=cards,
-            engagement=CounterCache(db, redis),
-            feeds=Feeds(db, redis, cards, delivery),
+            counter_cache=CounterCache(db, redis),
+            feeds=Feeds(db, redis, cards, delivery, metrics=metrics),
             notification_log=NotificationLog(redis, delivery),
             publisher=LivePublisher(redis, slot_group),
             presence=PresenceStore(redis, slot_group),

@@ -71,8 +71,10 @@ async def run_role(role: str, settings: Settings, *, with_demo: bool = False) ->
             settings = settings.with_values("server", port=sockets[0].getsockname()[1])
             settings = await stack.enter_async_context(running_engines(settings, {"url": settings.public_url}))
             await migrate.migrate(settings.database.url)
-        builder = ProcessBuilder(settings, await stack.enter_async_context(open_stores(settings)), stack)
-        await migrate.check(builder.stores.db)
+        metrics = Metrics(version("picshare"))
+        stores = await stack.enter_async_context(open_stores(settings, metrics))
+        builder = ProcessBuilder(settings, stores, metrics, stack)
+        await migrate.check(stores.db)
         await builder.add(services_of(role, settings))
         # Everything built so far lives as long as the process, so the garbage collector need not traverse it again.
         gc.freeze()
@@ -86,11 +88,11 @@ class ProcessBuilder:
     What a service holds is closed by `stack`, last opened first.
     """
 
-    def __init__(self, settings: Settings, stores: Stores, stack: AsyncExitStack) -> None:
-        self.stores = stores
+    def __init__(self, settings: Settings, stores: Stores, metrics: Metrics, stack: AsyncExitStack) -> None:
         self._settings = settings
+        self._stores = stores
+        self._metrics = metrics
         self._stack = stack
-        self._metrics = Metrics(version("picshare"))
         self._passwords = Passwords(threads=settings.auth.hash_concurrency)
         stack.callback(self._passwords.close)
         self._app = web.Application()
@@ -105,12 +107,12 @@ class ProcessBuilder:
         """Build services, by name, and everything that they need."""
         live = self._add_live() if LIVE in services else None
         if API in services:
-            self._app = build_api_app(self._settings, self.stores, live, self._metrics, self._passwords)
+            self._app = build_api_app(self._settings, self._stores, live, self._metrics, self._passwords)
         workers = [spec for spec in WORKERS if spec.name in services]
         if workers or RELAY in services:
             await self._add_broker(workers, relay=RELAY in services)
         if JANITOR in services:
-            self._runs["janitor"] = build_janitor(self._settings, self.stores).run
+            self._runs["janitor"] = build_janitor(self._settings, self._stores).run
 
     def node(self) -> Node:
         """Return what was built, with the health routes."""
@@ -120,9 +122,9 @@ class ProcessBuilder:
 
     async def welcome(self, *, with_demo: bool) -> None:
         """Create the demonstration community if it is wanted, then print the URL of the service."""
-        db, available = self.stores.db, False
-        relations, reactions = RelationActions(db, self.stores.feeds), ReactionActions(db, self.stores.engagement)
-        demo = Demo(db, self.stores.blobs, self._passwords, relations=relations, reactions=reactions)
+        db, available = self._stores.db, False
+        relations, reactions = RelationActions(db, self._stores.feeds), ReactionActions(db, self._stores.counter_cache)
+        demo = Demo(db, self._stores.blobs, self._passwords, relations=relations, reactions=reactions)
         try:
             if with_demo:
                 await demo.run()
@@ -137,7 +139,7 @@ class ProcessBuilder:
         log.info("started", services=sorted(self._runs))
 
     def _add_live(self) -> Live:
-        live = build_live_layer(self._settings, self.stores, self._metrics)
+        live = build_live_layer(self._settings, self._stores, self._metrics)
         self._runs["live"], self._drain = live.run, live.close
         self._runs["garbage collector"] = GarbageCollector(self._metrics.registry).run
         self._checks["live"] = partial(_require_ready, live)
@@ -154,15 +156,15 @@ class ProcessBuilder:
             broker = relayed = await self._stack.enter_async_context(open_relayed_broker(self._settings))
             self._checks["broker"] = relayed.depths
             if relay:
-                self._runs["relay"] = Relay(self.stores.db, relayed).run
+                self._runs["relay"] = Relay(self._stores.db, relayed).run
         for spec in workers:
             await self._add_worker(spec, broker)
         if local or relay:
             # One process measures for all: the only one, or the relay.
-            self._runs["backlog"] = Backlog(self.stores.db, broker, self._metrics).run
+            self._runs["backlog"] = Backlog(self._stores.db, broker, self._metrics).run
 
     async def _add_worker(self, spec: WorkerSpec, broker: Broker) -> None:
-        context = worker_context(spec.name, self._settings, self.stores, self._metrics)
+        context = worker_context(spec.name, self._settings, self._stores)
         handlers = await self._stack.enter_async_context(open_handlers(spec, context))
         worker = Worker(broker, spec.name, handlers, worker_policy(spec.name, self._settings), self._metrics)
         self._runs[spec.name] = worker.run

@@ -17,7 +17,6 @@ from server.api.services import ApiSettings, Services
 from server.composition.actions import build_actions
 from server.composition.application import make_app, make_live_app
 from server.composition.backends import Stores, blob_directory
-from server.composition.delivery import delivery_script
 from server.config.section import from_sections
 from server.config.settings import Settings
 from server.edge.access_log import AccessLog, EventLog, JsonLines
@@ -36,7 +35,6 @@ from server.media.urls import MediaUrls
 from server.operation.logs import LogStream, writes_json
 from server.operation.metrics import Metrics
 from storage.blobs.file import TEMPORARY
-from storage.feeds.feeds import Feeds
 from storage.feeds.home import Home
 from storage.ids import slot_group
 from storage.limits.quotas import Quotas
@@ -64,7 +62,7 @@ def build_live_layer(settings: Settings, stores: Stores, metrics: Metrics) -> Li
         db=stores.db,
         feeds=stores.feeds,
         cards=stores.cards,
-        counter_cache=stores.engagement,
+        counter_cache=stores.counter_cache,
         notification_log=stores.notification_log,
         sign=MediaUrls(secret).sign,
     )
@@ -75,7 +73,7 @@ def build_live_layer(settings: Settings, stores: Stores, metrics: Metrics) -> Li
         authorizer=LiveAuthorizer(stores.db, presence),
         presences=LivePresences(presence),
         operations=LiveOperations(
-            ReactionActions(stores.db, stores.engagement),
+            ReactionActions(stores.db, stores.counter_cache),
             NotificationActions(stores.db),
             rate_limiter(settings, stores),
         ),
@@ -115,9 +113,9 @@ def api_services(settings: Settings, stores: Stores, passwords: Passwords) -> Se
         ),
         db=stores.db,
         blobs=stores.blobs,
-        home=Home(stores.db, stores.redis, stores.feeds, stores.cards, stores.engagement),
+        home=Home(stores.db, stores.redis, stores.feeds, stores.cards, stores.counter_cache),
         notification_log=stores.notification_log,
-        counter_cache=stores.engagement,
+        counter_cache=stores.counter_cache,
         tickets=Tickets(stores.redis),
         media_urls=MediaUrls(secret),
     )
@@ -152,7 +150,7 @@ def worker_policy(worker: str, settings: Settings) -> Policy:
     return from_sections(Policy, settings.worker, concurrency=settings.worker.concurrency(worker))
 
 
-def worker_context(worker: str, settings: Settings, stores: Stores, metrics: Metrics) -> WorkerContext:
+def worker_context(worker: str, settings: Settings, stores: Stores) -> WorkerContext:
     """Return everything that the handlers of a worker may use."""
     section = settings.worker
     return WorkerContext(
@@ -160,8 +158,8 @@ def worker_context(worker: str, settings: Settings, stores: Stores, metrics: Met
         db=stores.db,
         blobs=stores.blobs,
         cards=stores.cards,
-        counters=stores.engagement,
-        feeds=Feeds(stores.db, stores.redis, stores.cards, delivery_script(stores.redis), metrics=metrics),
+        counter_cache=stores.counter_cache,
+        feeds=stores.feeds,
         notification_log=stores.notification_log,
         publisher=stores.publisher,
         sign=MediaUrls(secret_bytes(settings)).sign,

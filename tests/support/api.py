@@ -58,7 +58,7 @@ def services_of(database: Database, redis: Redis, folder: Path) -> InspectableSe
         redis=redis,
         blobs=FileBlobs(folder / "blobs"),
         cards=cards,
-        engagement=CounterCache(database, redis),
+        counter_cache=CounterCache(database, redis),
         feeds=Feeds(database, redis, cards, delivery_script(redis)),
         notification_log=NotificationLog(redis, delivery_script(redis)),
         publisher=LivePublisher(redis, slot_group),

@@ -31,7 +31,7 @@ class WorkerContext:
     db: Database
     blobs: Blobs
     cards: Cards
-    counters: CounterCache
+    counter_cache: CounterCache
     feeds: Feeds
     notification_log: NotificationLog
     publisher: LivePublisher

@@ -38,7 +38,7 @@ _LAST: Bound = (SHARDS, 0)  # above every follower, also those who followed afte
 async def open_handlers(context: WorkerContext) -> AsyncIterator[Handlers]:
     """Yield the handlers of the queue "fanout"."""
     yield FanoutHandlers(
-        context.db, context.feeds, context.cards, context.counters, context.publisher, sign=context.sign
+        context.db, context.feeds, context.cards, context.counter_cache, context.publisher, sign=context.sign
     ).handlers()
 
 

@@ -38,7 +38,7 @@ from workers.jobs.inbox import Activity, Inbox
 @asynccontextmanager
 async def open_handlers(context: WorkerContext) -> AsyncIterator[Handlers]:
     """Yield the handlers of the queue "notify"."""
-    yield NotifyHandlers(context.db, context.notification_log, context.counters, context.publisher).handlers()
+    yield NotifyHandlers(context.db, context.notification_log, context.counter_cache, context.publisher).handlers()
 
 
 class NotifyHandlers:

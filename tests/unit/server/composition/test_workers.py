@@ -12,7 +12,6 @@ import pytest
 
 from server.composition.services import worker_context, worker_policy
 from server.config.settings import Settings
-from server.operation.metrics import Metrics
 from storage.events import TOPICS
 from workers.jobs.context import open_handlers
 from workers.registry import WORKERS, WorkerSpec, worker
@@ -92,7 +91,7 @@ async def test_every_worker_has_a_handler_for_each_of_its_topics(spec: WorkerSpe
     """The handlers of each registered worker can be built, and have the topics that are bound to its queue."""
     settings = Settings().with_values("worker", **{f"{spec.name}_concurrency": 1})
     settings = settings.with_values("auth", secret="s" * 40)
-    context = worker_context(spec.name, settings, cast(Any, _Stores()), Metrics("test"))
+    context = worker_context(spec.name, settings, cast(Any, _Stores()))
     async with open_handlers(spec, context) as handlers:
         assert set(handlers) == set(spec.topics) <= set(TOPICS)
 
