@@ -1,4 +1,4 @@
-"""The HTTP API in this process, on real stores; no workers run, so tests finish photos themselves."""
+"""The HTTP API in this process, on real stores. No workers run, so that tests finish photos themselves."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ SECRET = b"a secret for tests, 32 bytes long"
 
 @dataclass(frozen=True, kw_only=True)
 class InspectableServices(Services):
-    """The API's services, and what they are built from, so that tests can look behind the API and change it."""
+    """The API's services and the stores behind them, for tests that inspect or change these."""
 
     base: Settings
     stores: Stores
@@ -80,7 +80,7 @@ def _build(settings: Settings, stores: Stores, passwords: Passwords) -> Inspecta
 
 
 class Api:
-    """A running API and the people who use it."""
+    """A running API, and its users."""
 
     def __init__(self, services: InspectableServices, server: TestServer, session: aiohttp.ClientSession) -> None:
         self.services = services
@@ -91,7 +91,7 @@ class Api:
         self.visitor = Person(session, self.url, "nobody")
 
     async def person(self, name: str | None = None) -> Person:
-        """Sign somebody up."""
+        """Sign a user up."""
         return await Person.sign_up(self.session, self.url, name)
 
     async def get(self, path: str, **options: Any) -> Response:

@@ -1,4 +1,4 @@
-"""A person who uses PicShare as clients do: over the REST API, and live with an unmodified SDK."""
+"""A user of PicShare: over the REST API, and live with an unmodified SDK."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ API = "/api/v1"
 
 
 class Response:
-    """An HTTP answer read to its end."""
+    """An HTTP response with its whole body."""
 
     def __init__(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
         self.status = status
@@ -38,16 +38,16 @@ class Response:
         return json.loads(self.body) if self.body else None
 
     def expect(self, status: int) -> Any:
-        """Return the JSON; fail with the body when the status is another."""
+        """Return the JSON; fail with the body if the status is another one."""
         assert self.status == status, f"{self.status}: {self.body[:500]!r}"
         return self.json
 
 
 class Live(ClientEventHandler):
-    """What one live connection has heard, by channel, in the order it came."""
+    """One live connection and the publications that it received, in order."""
 
     def __init__(self, person: Person, url: str) -> None:
-        self.heard: list[tuple[str, int, dict[str, Any]]] = []
+        self.received: list[tuple[str, int, dict[str, Any]]] = []
         self.recovered: list[tuple[str, bool]] = []
         self.connects = 0
         self.codes: list[int] = []
@@ -61,23 +61,23 @@ class Live(ClientEventHandler):
         self.connects += 1
 
     async def on_disconnected(self, ctx: DisconnectedContext) -> None:
-        """Keep the code of an end without return."""
+        """Record the code of a disconnection after which the SDK does not reconnect."""
         self.codes.append(ctx.code)
 
     async def on_subscribed(self, ctx: ServerSubscribedContext) -> None:
-        """Keep whether a stream was recovered."""
+        """Record whether a stream was recovered."""
         self.recovered.append((ctx.channel, ctx.recovered))
 
     async def on_publication(self, ctx: ServerPublicationContext) -> None:
-        """Keep a publication of a server-side stream."""
-        self.heard.append((ctx.channel, ctx.pub.offset, ctx.pub.data))
+        """Record a publication of a server-side subscription."""
+        self.received.append((ctx.channel, ctx.pub.offset, ctx.pub.data))
 
     def of(self, channel: str, kind: str) -> list[dict[str, Any]]:
         """Return the publications of a channel and type."""
-        return [data for name, _, data in self.heard if name == channel and data["type"] == kind]
+        return [data for name, _, data in self.received if name == channel and data["type"] == kind]
 
     async def expect(self, channel: str, kind: str, *, within: float = 10.0, **fields: Any) -> dict[str, Any]:
-        """Wait for a publication of a type whose `fields` are as given; return it."""
+        """Wait for a publication of a type with these `fields`, and return it."""
 
         def find() -> dict[str, Any] | None:
             found = (item for item in self.of(channel, kind) if fields.items() <= item.items())
@@ -88,12 +88,12 @@ class Live(ClientEventHandler):
         return result
 
     async def close(self) -> None:
-        """End the connection."""
+        """Close the connection."""
         await self.client.disconnect()
 
 
 class Person:
-    """An account with a session; `url` is the API process it talks to, and may be changed at any time."""
+    """An account with a session; `url` is that of the API process, and may be changed at any time."""
 
     def __init__(self, session: aiohttp.ClientSession, url: str, name: str) -> None:
         self._session = session
@@ -106,23 +106,23 @@ class Person:
 
     @classmethod
     async def sign_up(cls, session: aiohttp.ClientSession, url: str, name: str | None = None) -> Person:
-        """Make an account with a name of its own."""
+        """Sign up with the given username, or a unique one."""
         person = cls(session, url, name or f"p{uuid.uuid4().hex[:12]}")
         fields = {
             "username": person.name,
             "email": f"{person.name}@picshare.example",
             "password": "correct horse battery",
         }
-        answer = (await person.call("POST", "/users", json=fields)).expect(201)
+        response = (await person.call("POST", "/users", json=fields)).expect(201)
         person.id, person.token, person._refresh = (
-            answer["user"]["id"],
-            answer["access_token"],
-            answer["refresh_token"],
+            response["user"]["id"],
+            response["access_token"],
+            response["refresh_token"],
         )
         return person
 
     async def call(self, method: str, path: str, **options: Any) -> Response:
-        """Send one request and read the answer; raise what aiohttp raises when there is none."""
+        """Send a request and return the response; raise what aiohttp raises when there is none."""
         headers = {**options.pop("headers", {})}
         if self.token:
             headers.setdefault("Authorization", f"Bearer {self.token}")
@@ -131,17 +131,17 @@ class Person:
             return Response(response.status, response.headers, await response.read())
 
     async def follow(self, other: Person) -> None:
-        """Follow somebody."""
+        """Follow another user."""
         assert (await self.call("PUT", f"/users/{other.id}/follow")).status == 204
 
     async def upload(self, picture: Path | bytes, caption: str = "", *, key: str | None = None) -> dict[str, Any]:
-        """Upload a picture in one request and return the photo."""
-        answer = await self.try_upload(picture, caption, key=key)
-        photo: dict[str, Any] = answer.expect(201)
+        """Upload an image in one request and return the photo."""
+        response = await self.try_upload(picture, caption, key=key)
+        photo: dict[str, Any] = response.expect(201)
         return photo
 
     async def try_upload(self, picture: Path | bytes, caption: str = "", *, key: str | None = None) -> Response:
-        """Upload a picture in one request and return the answer, whatever it is."""
+        """Upload an image in one request and return the response, whatever its status."""
         form = aiohttp.FormData()
         data = picture if isinstance(picture, bytes) else await asyncio.to_thread(picture.read_bytes)
         form.add_field("file", data, filename="picture.jpg", content_type="image/jpeg")
@@ -163,7 +163,7 @@ class Person:
         return items
 
     async def fresh_token(self) -> str:
-        """Return a valid access token; the SDK asks for one when it has none or the old one is over."""
+        """Return a valid access token; the SDK calls this when it has none or the old one has expired."""
         return self.token
 
     async def go_live(self, url: str | None = None) -> Live:

@@ -1,4 +1,4 @@
-"""Abuse of identity and limits: each test bears the sentence of what is attempted and what is expected."""
+"""Abuse of identity and rate limits: each test states the attempt and the expected response."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ KEY = hmac.digest(SECRET, b"picshare access token", hashlib.sha256)
 
 
 def encoded(part: Any) -> bytes:
-    """Return one part of a token."""
+    """Return one part of a token in base 64."""
     return base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=")
 
 
 def forged(payload: dict[str, Any], key: bytes = KEY, digest: str = "sha256", **header: Any) -> str:
-    """Return a token with this payload and header, well signed with PicShare's own key unless another is given."""
+    """Return a token with this payload and header, validly signed with PicShare's own key unless another is given."""
     head = {"alg": "HS256", "typ": "at+jwt", **header}
     signed = encoded({name: value for name, value in head.items() if value is not None}) + b"." + encoded(payload)
     signature = base64.urlsafe_b64encode(hmac.digest(key, signed, digest)).rstrip(b"=")
@@ -42,7 +42,7 @@ def forged(payload: dict[str, Any], key: bytes = KEY, digest: str = "sha256", **
 
 
 async def test_forged_jwts_are_401(api: Api) -> None:
-    """None, key confusion, kid injection, wrong audience, issuer or type: none of them opens anything."""
+    """Algorithm "none", key confusion, kid injection, wrong audience, issuer or type: all are rejected."""
     ann = await api.person()
     good: dict[str, Any] = jwt.decode(ann.token, options={"verify_signature": False})
     head, body, signature = ann.token.split(".")
@@ -77,15 +77,15 @@ async def test_forged_jwts_are_401(api: Api) -> None:
     }
     (await ann.call("GET", "/users/me", headers={"Authorization": f"Bearer {forged(good)}"})).expect(200)
     for name, token in forgeries.items():
-        answer = await api.visitor.call("GET", "/users/me", headers={"Authorization": f"Bearer {token}"})
-        assert answer.status == 401, name
-        assert answer.headers["WWW-Authenticate"].startswith("Bearer"), name
-    answer = await api.visitor.call("GET", "/users/me", headers={"Authorization": "Basic YTpi"})
-    assert answer.status == 401
+        response = await api.visitor.call("GET", "/users/me", headers={"Authorization": f"Bearer {token}"})
+        assert response.status == 401, name
+        assert response.headers["WWW-Authenticate"].startswith("Bearer"), name
+    response = await api.visitor.call("GET", "/users/me", headers={"Authorization": "Basic YTpi"})
+    assert response.status == 401
 
 
-async def test_what_belongs_to_others_is_404(api: Api) -> None:
-    """Drafts, private photos, comments and originals of others do not exist for anybody else."""
+async def test_resources_of_other_users_are_404(api: Api) -> None:
+    """Unpublished and private photos, comments and originals do not exist for other users."""
     ann, bob = await api.person(), await api.person()
     draft = await ann.upload(photograph("temple"))
     sha256 = hashlib.sha256(photograph("temple").read_bytes()).hexdigest()
@@ -113,8 +113,8 @@ async def test_what_belongs_to_others_is_404(api: Api) -> None:
     assert (await ann.call("GET", f"/photos/{draft['id']}")).status == 200
 
 
-async def test_notifications_of_others_cannot_be_touched(api: Api) -> None:
-    """Another person's notification is neither listed nor marked."""
+async def test_notifications_of_other_users_cannot_be_marked(api: Api) -> None:
+    """Another user's notification is neither listed nor marked."""
     ann, bob = await api.person(), await api.person()
     photo = await ann.upload(photograph())
     async with api.services.db.transaction() as tx:
@@ -132,22 +132,22 @@ async def test_notifications_of_others_cannot_be_touched(api: Api) -> None:
     assert (await ann.call("GET", "/notifications/counters")).expect(200) == {"unseen": 1, "unread": 1}
 
 
-async def test_an_original_is_served_to_its_owner_alone_as_a_download(api: Api) -> None:
-    """The owner gets the bytes as an attachment that no browser interprets."""
+async def test_an_original_is_a_download_for_its_owner_alone(api: Api) -> None:
+    """The owner gets the bytes as an attachment, which browsers do not render."""
     ann = await api.person()
     await ann.upload(photograph())
     data = photograph().read_bytes()
-    answer = await ann.call("GET", f"/media/{hashlib.sha256(data).hexdigest()}/original.jpg")
-    assert answer.status == 200
-    assert answer.body == data
-    assert answer.headers["Content-Type"] == "application/octet-stream"
-    assert answer.headers["Content-Disposition"].startswith("attachment")
-    assert answer.headers["X-Content-Type-Options"] == "nosniff"
-    assert "sandbox" in answer.headers["Content-Security-Policy"]
+    response = await ann.call("GET", f"/media/{hashlib.sha256(data).hexdigest()}/original.jpg")
+    assert response.status == 200
+    assert response.body == data
+    assert response.headers["Content-Type"] == "application/octet-stream"
+    assert response.headers["Content-Disposition"].startswith("attachment")
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+    assert "sandbox" in response.headers["Content-Security-Policy"]
 
 
 async def rotate(api: Api, count: int) -> list[int]:
-    """Read as a visitor, each time with another forged address, and return the statuses."""
+    """Send requests as a visitor, each with another forged address, and return the statuses."""
     statuses = []
     for number in range(count):
         headers = {"X-Forwarded-For": f"203.0.113.{number}"}
@@ -158,7 +158,7 @@ async def rotate(api: Api, count: int) -> list[int]:
 async def test_x_forwarded_for_is_ignored_unless_it_comes_from_a_configured_proxy(
     services: InspectableServices,
 ) -> None:
-    """Rotating the header buys nothing; behind our own proxy each address counts for itself."""
+    """Changing the header does not help; behind the operator's proxy each address counts by itself."""
     limited = with_limits(services, anonymous="2/h")
     async with running_api(limited) as api:
         assert await rotate(api, 4) == [200, 200, 429, 429]
@@ -172,7 +172,7 @@ async def test_x_forwarded_for_is_ignored_unless_it_comes_from_a_configured_prox
 
 
 async def test_rates_beyond_the_limit_are_429_with_retry_after(services: InspectableServices) -> None:
-    """Likes, follows, uploads and feed reads end at their limits, which are announced all along."""
+    """Likes, follows, uploads and feed reads are refused beyond their limits, which every response reports."""
     async with running_api(with_limits(services, likes="2/h", follows="1/h", uploads="1/h", reads="3/h")) as api:
         ann, bob = await api.person(), await api.person()
         photo = await ann.upload(photograph())
@@ -195,7 +195,7 @@ async def test_rates_beyond_the_limit_are_429_with_retry_after(services: Inspect
 
 
 async def test_password_guessing_is_throttled_for_the_account_and_the_address(services: InspectableServices) -> None:
-    """Guesses end after a few, for one account and for many names from one address."""
+    """Guesses are refused after a few, for one account and for many names from one address."""
     async with running_api(with_limits(services, sign_in_account="3/h", sign_in_address="5/h")) as api:
         await api.person("ann")
 
@@ -207,8 +207,8 @@ async def test_password_guessing_is_throttled_for_the_account_and_the_address(se
         assert [await guess(f"name{number}") for number in range(3)] == [401, 401, 429]
 
 
-async def test_an_unknown_name_and_a_wrong_password_answer_alike_and_as_slowly(api: Api) -> None:
-    """The answers differ in nothing, and the same work is done for both."""
+async def test_an_unknown_name_and_a_wrong_password_do_not_differ(api: Api) -> None:
+    """The responses are equal, and the same work is done for both."""
     await api.person("ann")
 
     async def problem(name: str) -> dict[str, Any]:
@@ -220,7 +220,7 @@ async def test_an_unknown_name_and_a_wrong_password_answer_alike_and_as_slowly(a
 
 
 async def test_csrf_on_the_cookie_session_is_refused(api: Api) -> None:
-    """A write by cookie needs the token that only our page can read; a foreign or guessed one is refused."""
+    """A write with a cookie needs the CSRF token of its session; without it, or with another one, it is refused."""
     await api.person("ann")
     await api.person("eve")
 
@@ -232,7 +232,7 @@ async def test_csrf_on_the_cookie_session_is_refused(api: Api) -> None:
     jar, foreign = await cookies("ann"), await cookies("eve")
     cookie = {"Cookie": "; ".join(f"{name}={value}" for name, value in jar.items())}
 
-    async def write(proof: str | None, method: str = "PATCH", path: str = "/users/me") -> int:
+    async def write(token: str | None, method: str = "PATCH", path: str = "/users/me") -> int:
         headers = cookie if proof is None else cookie | {"X-CSRF-Token": proof}
         body = {"json": {"bio": "changed"}} if method == "PATCH" else {}
         return (await api.visitor.call(method, path, headers=headers, **body)).status
@@ -245,25 +245,25 @@ async def test_csrf_on_the_cookie_session_is_refused(api: Api) -> None:
     assert (await api.visitor.call("POST", "/tokens/refresh", headers=refresh)).status == 403
 
 
-async def test_a_form_from_another_site_cannot_sign_anybody_in(api: Api) -> None:
-    """Bodies that a plain HTML form can send are not taken for JSON."""
+async def test_a_form_of_another_site_cannot_sign_in(api: Api) -> None:
+    """Bodies that a plain HTML form can send are not accepted as JSON."""
     await api.person("ann")
     text = json.dumps({"username": "ann", "password": PASSWORD, "cookie": True})
     for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"):
-        answer = await api.visitor.call("POST", "/tokens", data=text, headers={"Content-Type": kind})
-        assert answer.status == 415
-        assert "Set-Cookie" not in answer.headers
+        response = await api.visitor.call("POST", "/tokens", data=text, headers={"Content-Type": kind})
+        assert response.status == 415
+        assert "Set-Cookie" not in response.headers
 
 
 async def test_a_token_in_a_url_is_not_accepted(api: Api) -> None:
-    """Access tokens are taken from the header or the cookie, never from the address."""
+    """Access tokens are accepted in the header and the cookie, never in the URL."""
     ann = await api.person()
     for name in ("access_token", "token", "authorization"):
         assert (await api.visitor.call("GET", f"/users/me?{name}={ann.token}")).status == 401
 
 
 async def test_sign_ups_from_one_address_are_throttled(services: InspectableServices) -> None:
-    """Accounts cannot be made by the thousand."""
+    """A client cannot create accounts in large numbers."""
     async with running_api(with_limits(services, sign_up_address="2/h")) as api:
         await api.person()
         await api.person()
@@ -271,8 +271,8 @@ async def test_sign_ups_from_one_address_are_throttled(services: InspectableServ
             await Person.sign_up(api.session, api.url)
 
 
-async def test_a_client_that_leaves_in_the_middle_harms_nobody(api: Api) -> None:
-    """A connection that is cut within an upload leaves no file and no error behind."""
+async def test_a_client_that_disconnects_during_an_upload_does_no_harm(api: Api) -> None:
+    """A connection that is closed during an upload leaves neither a file nor an error."""
     ann = await api.person()
     headers = {"Authorization": f"Bearer {ann.token}", "Content-Type": "multipart/form-data; boundary=b"}
 

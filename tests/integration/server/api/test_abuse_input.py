@@ -1,4 +1,4 @@
-"""Abuse of input: each test bears the sentence of what is attempted and what is expected."""
+"""Abuse of input: each test states the attempt and the expected response."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ NASTY = (
 
 
 async def test_the_same_idempotency_key_has_one_effect(api: Api) -> None:
-    """Same body: replayed. Other body: 422. Another person's key: independent."""
+    """The same body is replayed, another body is a 422, and another user's key is independent."""
     ann, bob = await api.person(), await api.person()
     first = await ann.try_upload(photograph(), "one", key="k1")
     again = await ann.try_upload(photograph(), "one", key="k1")
@@ -46,28 +46,28 @@ async def test_the_same_idempotency_key_has_one_effect(api: Api) -> None:
 
 
 async def test_100_at_once_with_one_key_have_one_effect(api: Api) -> None:
-    """Of a hundred simultaneous comments with one key one is written; the others replay it or are told to wait."""
+    """Of a hundred simultaneous comments with one key one is created; the others replay it or get a 409."""
     ann = await api.person()
     photo = await ann.upload(photograph())
     path, headers = f"/photos/{photo['id']}/comments", {"Idempotency-Key": "k"}
-    # More than a person's rate allows would be refused before the key is looked at.
-    answers = await asyncio.gather(
+    # More requests than the rate limit allows would be refused before the key is checked.
+    responses = await asyncio.gather(
         *(ann.call("POST", path, json={"text": "once"}, headers=headers) for _ in range(100))
     )
-    assert set(Counter(answer.status for answer in answers)) <= {201, 409}
-    written = {answer.json["id"] for answer in answers if answer.status == 201}
+    assert set(Counter(response.status for response in responses)) <= {201, 409}
+    written = {response.json["id"] for response in responses if response.status == 201}
     assert len(written) == 1
-    fresh = [item for item in answers if item.status == 201 and "Idempotent-Replayed" not in item.headers]
+    fresh = [item for item in responses if item.status == 201 and "Idempotent-Replayed" not in item.headers]
     assert len(fresh) == 1
-    for answer in answers:
-        if answer.status == 409:
-            assert answer.json["code"] == "idempotency_key_in_use"
-            assert answer.headers["Retry-After"] == "1"
+    for response in responses:
+        if response.status == 409:
+            assert response.json["code"] == "idempotency_key_in_use"
+            assert response.headers["Retry-After"] == "1"
     assert len((await ann.call("GET", path)).expect(200)["items"]) == 1
 
 
-async def test_a_failed_create_gives_its_key_back(api: Api) -> None:
-    """A create that was refused leaves its key free for the corrected one."""
+async def test_a_failed_creation_does_not_use_its_key(api: Api) -> None:
+    """The key of a refused request can be used for the corrected one."""
     ann = await api.person()
     headers = {"Idempotency-Key": "k"}
     missing = f"/photos/{encode(5)}/comments"
@@ -75,8 +75,8 @@ async def test_a_failed_create_gives_its_key_back(api: Api) -> None:
     (await ann.call("POST", missing, json={"text": "x"}, headers=headers)).expect(404)
 
 
-async def test_a_key_is_printable_and_short(api: Api) -> None:
-    """A key that is empty or endless is a 400 that names the header."""
+async def test_a_malformed_key_is_a_400(api: Api) -> None:
+    """An empty or too long key is a 400 that names the header."""
     ann = await api.person()
     for key in (" ", "x" * 256, "ü"):
         problem = await ann.call(
@@ -86,7 +86,7 @@ async def test_a_key_is_printable_and_short(api: Api) -> None:
 
 
 async def test_malformed_limits_are_400_with_the_field_s_name(api: Api) -> None:
-    """A limit is a number from 1 to 100."""
+    """A limit must be a number from 1 to 100."""
     ann = await api.person()
     for limit in ("0", "-1", "101", "9" * 21, "ten", "1.5", "", "1;DROP", "1_0", "+5", " 5", "5.0", "\u0665"):
         for path in ("/feed", "/photos", "/notifications", f"/users/{ann.id}/followers"):
@@ -95,7 +95,7 @@ async def test_malformed_limits_are_400_with_the_field_s_name(api: Api) -> None:
 
 
 async def test_malformed_ids_are_400_with_the_field_s_name(api: Api) -> None:
-    """An id has 13 characters of its alphabet and at most 63 bits."""
+    """An id must have 13 characters of its alphabet and at most 63 bits."""
     ann = await api.person()
     for text in ("1", "-1", "0" * 14, "ILOU000000000", "ZZZZZZZZZZZZZ", "'%20OR%201=1--", "%00", "🙂"):
         for method, path in (
@@ -113,7 +113,7 @@ async def test_malformed_ids_are_400_with_the_field_s_name(api: Api) -> None:
 
 
 async def test_malformed_cursors_are_400_with_the_field_s_name(api: Api) -> None:
-    """A cursor that was made up, cut, changed, or taken from another list is refused."""
+    """A cursor that was invented, truncated, changed, or taken from another list is refused."""
     ann, bob = await api.person(), await api.person()
     for _ in range(2):
         await api.finish(await ann.upload(photograph()))
@@ -150,23 +150,23 @@ async def test_malformed_cursors_are_400_with_the_field_s_name(api: Api) -> None
 
 
 async def test_stored_script_is_data_under_a_strict_policy(api: Api) -> None:
-    """Scripts in captions, names, comments and tags come back as they were, as JSON that no browser runs."""
+    """Scripts in captions, names, comments and tags are returned unchanged, as JSON that browsers do not run."""
     ann = await api.person()
     script = "<script>alert(1)</script><img src=x onerror=alert(1)>"
     (await ann.call("PATCH", "/users/me", json={"display_name": script, "bio": script})).expect(200)
     photo = await ann.upload(photograph(), script)
-    answer = await ann.call("POST", f"/photos/{photo['id']}/comments", json={"text": script})
-    assert answer.expect(201)["text"] == script
-    assert answer.headers["Content-Type"].startswith("application/json")
-    assert answer.headers["X-Content-Type-Options"] == "nosniff"
-    assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'")
+    response = await ann.call("POST", f"/photos/{photo['id']}/comments", json={"text": script})
+    assert response.expect(201)["text"] == script
+    assert response.headers["Content-Type"].startswith("application/json")
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+    assert response.headers["Content-Security-Policy"].startswith("default-src 'none'")
     found = (await ann.call("GET", f"/photos/{photo['id']}")).expect(200)
     assert (found["caption"], found["author"]["display_name"]) == (script, script)
     (await ann.call("PATCH", f"/photos/{photo['id']}", json={"tags": [script]})).expect(422)
 
 
 async def test_sql_and_redis_keys_cannot_be_injected(api: Api) -> None:
-    """Nasty texts in every field are kept as texts or refused, and nothing else happens."""
+    """Hostile texts in every field are stored as text or refused, without any other effect."""
     ann = await api.person()
     photo = await ann.upload(photograph())
     for text in NASTY:
@@ -179,8 +179,8 @@ async def test_sql_and_redis_keys_cannot_be_injected(api: Api) -> None:
         comment = await ann.call("POST", f"/photos/{photo['id']}/comments", json={"text": text})
         assert comment.expect(201)["text"] == text.replace("\r\n", "\n").strip()
         for path, name in (("/users", "query"), ("/photos", "tag")):
-            answer = await ann.call("GET", path, params={name: line})
-            assert answer.status in {200, 400}, (path, text)
+            response = await ann.call("GET", path, params={name: line})
+            assert response.status in {200, 400}, (path, text)
         (await ann.call("POST", "/tokens", json={"username": text, "password": text})).expect(401)
         key = {"Idempotency-Key": line.encode("ascii", "replace").decode().replace(" ", "_")}
         again = await ann.call("POST", f"/photos/{photo['id']}/comments", json={"text": "x"}, headers=key)
@@ -190,7 +190,7 @@ async def test_sql_and_redis_keys_cannot_be_injected(api: Api) -> None:
 
 
 async def test_nul_and_broken_unicode_are_refused_everywhere(api: Api) -> None:
-    """What PostgreSQL cannot hold is a 4xx, never a 500."""
+    """Text that PostgreSQL cannot store is a 4xx, never a 500."""
     ann = await api.person()
     photo = await ann.upload(photograph())
     bodies: list[tuple[str, str, Any]] = [
@@ -207,17 +207,17 @@ async def test_nul_and_broken_unicode_are_refused_everywhere(api: Api) -> None:
     for method, path, body in bodies:
         assert (await ann.call(method, path, json=body)).status in {401, 422}, (method, path, body)
     for raw in (b'{"bio": "\\ud800"}', b'{"bio": "\xff"}', b"[1", b'"text"', b"null", b"[" * 10_000, b'{"a": NaN}'):
-        answer = await ann.call("PATCH", "/users/me", data=raw, headers={"Content-Type": "application/json"})
-        assert answer.status in {400, 422}, raw[:20]
+        response = await ann.call("PATCH", "/users/me", data=raw, headers={"Content-Type": "application/json"})
+        assert response.status in {400, 422}, raw[:20]
     for path in ("/users?query=%00", "/photos?tag=%00", "/users/a%00b", "/photos?cursor=%00", "/users?query=%ff"):
         assert (await ann.call("GET", path)).status in {200, 400, 404}, path
 
 
 async def test_a_huge_or_deep_body_is_refused(api: Api) -> None:
-    """Bodies beyond 64 KB are a 413, and so are settings beyond their own bound a 422."""
+    """A body beyond 64 KB is a 413, and settings beyond their own limit are a 422."""
     ann = await api.person()
-    answer = await ann.call("PATCH", "/users/me", json={"bio": "x" * 100_000})
-    assert answer.expect(413)["code"] == "body_too_large"
+    response = await ann.call("PATCH", "/users/me", json={"bio": "x" * 100_000})
+    assert response.expect(413)["code"] == "body_too_large"
     (await ann.call("PATCH", "/users/me", json={"settings": {"a": "x" * 10_000}})).expect(422)
     deep = json.loads("[" * 500 + "]" * 500)
     assert (await ann.call("PATCH", "/users/me", json={"settings": {"a": deep}})).status in {200, 422}

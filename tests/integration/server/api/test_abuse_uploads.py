@@ -1,4 +1,4 @@
-"""Abuse of uploads: each test bears the sentence of what is attempted and what is expected."""
+"""Abuse of uploads: each test states the attempt and the expected response."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ END = b"--b--\r\n"
 
 
 async def test_decompression_bombs_are_refused_from_the_header(api: Api) -> None:
-    """A PNG that claims 50 Mpx, or 4 billion, is a 413 before anything is decoded."""
+    """A PNG whose header declares 50 Mpx, or 4 billion, is a 413 before anything is decoded."""
     ann = await api.person()
     for width, height in ((10_000, 5_000), (65_535, 65_535), (2**31 - 1, 2**31 - 1)):
         problem = (await ann.try_upload(png_of(width, height))).expect(413)
@@ -48,7 +48,7 @@ FOREIGN = [
 
 
 async def test_svg_xml_pdf_and_scripts_named_jpg_are_415(api: Api) -> None:
-    """The bytes decide what a file is, not its name or type."""
+    """The bytes determine the type of a file, not its name or declared type."""
     ann = await api.person()
     for data in FOREIGN:
         assert (await ann.try_upload(data)).expect(415)["code"] == "unsupported_media_type", data
@@ -58,13 +58,13 @@ NAMES = ["../../../../etc/cron.d/x", "a\x00b.jpg", "gpj.\u202eexe", "C:\\x\\y.jp
 
 
 async def test_the_file_name_is_ignored(api: Api) -> None:
-    """Traversal, NUL and right-to-left marks in a file name change nothing: it is not even read."""
+    """Path traversal, NUL and right-to-left marks in a file name have no effect: it is not even read."""
     ann = await api.person()
     for name in NAMES:
         header = f'Content-Disposition: form-data; name="file"; filename="{name}"\r\n\r\n'.encode("utf-8", "replace")
         body = b"--b\r\n" + header + encoded(halves()) + b"\r\n" + END
-        answer = await exchange(api.port, post_photo(ann.token, body, more="Connection: close\r\n"), within=5)
-        assert answer.status == 201, name
+        response = await exchange(api.port, post_photo(ann.token, body, more="Connection: close\r\n"), within=5)
+        assert response.status == 201, name
     assert sorted(path.name for path in api.services.settings.upload_dir.iterdir()) == []
 
 
@@ -80,7 +80,7 @@ CORRUPT = [
 
 
 async def test_zero_byte_and_corrupt_headers_are_422_with_the_reason(api: Api) -> None:
-    """A picture that cannot be one is refused in words that a person understands."""
+    """An invalid image is refused with a reason that a user understands."""
     ann = await api.person()
     for data, reason in CORRUPT:
         problem = (await ann.try_upload(data)).expect(422)
@@ -91,53 +91,53 @@ async def test_zero_byte_and_corrupt_headers_are_422_with_the_reason(api: Api) -
 
 
 async def test_a_form_with_10_000_parts_is_refused_within_a_second(api: Api) -> None:
-    """The thirty-third part ends it."""
+    """The thirty-third part is refused."""
     ann = await api.person()
     body = b"".join(part(f"f{number}", b"x") for number in range(10_000)) + END
-    answer = await exchange(api.port, post_photo(ann.token, body))
-    assert answer.status == 413
-    assert "parts" in answer.text
+    response = await exchange(api.port, post_photo(ann.token, body))
+    assert response.status == 413
+    assert "parts" in response.text
 
 
 async def test_a_part_header_of_1_mb_is_refused_within_a_second(api: Api) -> None:
-    """A header that does not end is not waited for."""
+    """A header that is too long is refused before its end."""
     ann = await api.person()
     body = part("file", b"x", header="X-Long: " + "x" * 1_000_000 + "\r\n") + END
     assert (await exchange(api.port, post_photo(ann.token, body))).status == 413
 
 
 async def test_a_request_header_of_1_mb_is_refused_within_a_second(api: Api) -> None:
-    """The same for the header of the request."""
+    """The same holds for the header of the request."""
     request = b"GET /api/v1/photos HTTP/1.1\r\nHost: x\r\nX-Long: " + b"x" * 1_000_000 + b"\r\n\r\n"
     assert 400 <= (await exchange(api.port, request)).status < 500
 
 
 async def test_a_body_smaller_than_declared_is_refused_within_a_second(api: Api) -> None:
-    """A complete form whose body is declared longer is a 400, not a wait."""
+    """A complete form whose declared length is larger is a 400 without waiting."""
     ann = await api.person()
     body = part("file", encoded(halves())) + END
-    answer = await exchange(api.port, post_photo(ann.token, body, declared=len(body) + 1000))
-    assert answer.status == 400
-    assert "body_incomplete" in answer.text
+    response = await exchange(api.port, post_photo(ann.token, body, declared=len(body) + 1000))
+    assert response.status == 400
+    assert "body_incomplete" in response.text
 
 
 async def test_a_body_larger_than_declared_is_refused_within_a_second(api: Api) -> None:
-    """What comes after the declared end is not part of the form, which is then incomplete."""
+    """Bytes after the declared length are not part of the form, which is then incomplete."""
     ann = await api.person()
     body = part("file", encoded(halves())) + END
-    answer = await exchange(api.port, post_photo(ann.token, body, declared=len(body) - 200))
-    assert answer.status == 400
+    response = await exchange(api.port, post_photo(ann.token, body, declared=len(body) - 200))
+    assert response.status == 400
 
 
 async def test_a_body_declared_too_large_is_refused_before_it_is_sent(api: Api) -> None:
-    """Somebody who announces a gigabyte is told at once."""
+    """A declared gigabyte is refused at once."""
     ann = await api.person()
-    answer = await exchange(api.port, post_photo(ann.token, b"--b\r\n", declared=1_000_000_000))
-    assert answer.status == 413
+    response = await exchange(api.port, post_photo(ann.token, b"--b\r\n", declared=1_000_000_000))
+    assert response.status == 413
 
 
 async def test_a_photo_one_byte_too_large_is_refused(services: InspectableServices) -> None:
-    """The limit is the photo's own size, whatever stands beside it in the form."""
+    """The limit is the photo's own size, whatever else the form contains."""
     data = encoded(halves())
     for limit, status in ((len(data), 201), (len(data) - 1, 413)):
         upload = dataclasses.replace(services.settings.upload, max_bytes=limit)
@@ -148,7 +148,7 @@ async def test_a_photo_one_byte_too_large_is_refused(services: InspectableServic
 
 
 async def test_an_endless_chunked_body_is_refused_at_the_limit(api: Api) -> None:
-    """Without a declared length, the limit is kept while reading."""
+    """Without a declared length, the limit is enforced while reading."""
     ann = await api.person()
 
     async def endless() -> object:
@@ -158,10 +158,10 @@ async def test_an_endless_chunked_body_is_refused_at_the_limit(api: Api) -> None
 
     headers = {"Content-Type": "multipart/form-data; boundary=b"}
     try:
-        answer = await ann.call("POST", "/photos", data=endless(), headers=headers)
+        response = await ann.call("POST", "/photos", data=endless(), headers=headers)
     except aiohttp.ClientError:
         return  # closed while it was still sending
-    assert answer.expect(413)["code"] == "photo_too_large"
+    assert response.expect(413)["code"] == "photo_too_large"
 
 
 BROKEN = [
@@ -183,12 +183,12 @@ BROKEN = [
 
 
 async def test_broken_forms_are_4xx(api: Api) -> None:
-    """Whatever is wrong with a form, the answer says so and the service goes on."""
+    """Each malformed form is a 4xx with a reason, and the service continues."""
     ann = await api.person()
     for body, kind, status in BROKEN:
-        answer = await ann.call("POST", "/photos", data=body, headers={"Content-Type": kind})
-        assert answer.status == status, (body[:100], answer.body)
-        assert answer.headers["Content-Type"].startswith("application/problem+json")
+        response = await ann.call("POST", "/photos", data=body, headers={"Content-Type": kind})
+        assert response.status == status, (body[:100], response.body)
+        assert response.headers["Content-Type"].startswith("application/problem+json")
 
 
 async def test_a_compressed_body_is_not_unpacked(api: Api) -> None:
@@ -196,12 +196,12 @@ async def test_a_compressed_body_is_not_unpacked(api: Api) -> None:
     ann = await api.person()
     bomb = zlib.compress(bytes(10_000_000))
     headers = {"Content-Type": "application/json", "Content-Encoding": "deflate"}
-    answer = await ann.call("POST", "/notifications/seen", data=bomb, headers=headers)
-    assert answer.status in {400, 413, 415}
+    response = await ann.call("POST", "/notifications/seen", data=bomb, headers=headers)
+    assert response.status in {400, 413, 415}
 
 
 async def test_a_slow_body_ends_at_a_deadline_and_others_are_served(services: InspectableServices) -> None:
-    """Who sends nothing more is answered 408 and closed, while others upload as usual."""
+    """A client that stops sending gets a 408 and is disconnected, while others upload as usual."""
     upload = dataclasses.replace(services.settings.upload, idle_timeout=0.4)
     quick = dataclasses.replace(services.settings, upload=upload)
     async with running_api(dataclasses.replace(services, settings=quick)) as api:
@@ -209,6 +209,6 @@ async def test_a_slow_body_ends_at_a_deadline_and_others_are_served(services: In
         stuck = post_photo(ann.token, part("file", encoded(halves()))[:50], declared=5000)
         slow = asyncio.create_task(exchange(api.port, stuck, within=5))
         (await ann.try_upload(photograph())).expect(201)
-        answer = await slow
-    assert answer.status == 408
-    assert "onnection: close" in answer.text
+        response = await slow
+    assert response.status == 408
+    assert "onnection: close" in response.text

@@ -1,4 +1,4 @@
-"""Photos over the API: upload, look, change, delete, lists."""
+"""Photos over the API: upload, read, edit, delete, lists."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from tests.support.pictures import encoded, halves, photograph
 pytestmark = pytest.mark.engines
 
 
-async def test_an_upload_answers_the_photo_as_processing(api: Api) -> None:
-    """The answer to an upload is the photo itself, which has no images yet."""
+async def test_an_upload_returns_the_photo_as_processing(api: Api) -> None:
+    """The response to an upload is the photo itself, which has no images yet."""
     ann = await api.person()
     photo = await ann.upload(photograph(), "A rocket")
     assert photo["state"] == "processing"
@@ -24,7 +24,7 @@ async def test_an_upload_answers_the_photo_as_processing(api: Api) -> None:
 
 
 async def test_an_original_is_stored_byte_for_byte_under_its_hash(api: Api) -> None:
-    """The stored original is what was sent, and no temporary file stays behind."""
+    """The stored original is exactly what was sent, and no temporary file is left."""
     ann = await api.person()
     await ann.upload(photograph())
     data = photograph().read_bytes()
@@ -36,7 +36,7 @@ async def test_an_original_is_stored_byte_for_byte_under_its_hash(api: Api) -> N
 
 
 async def test_a_form_carries_caption_alt_text_tags_and_location(api: Api) -> None:
-    """Every text of the form stands beside the photo, tags in their one form and each once."""
+    """Every text of the form is stored with the photo, tags in normal form and each once."""
     import aiohttp
 
     ann = await api.person()
@@ -54,14 +54,14 @@ async def test_a_form_carries_caption_alt_text_tags_and_location(api: Api) -> No
 
 
 async def test_the_same_photo_twice_without_a_key_is_two_posts(api: Api) -> None:
-    """Nobody is kept from posting a picture again."""
+    """Posting the same image again is allowed."""
     ann = await api.person()
     first, second = await ann.upload(photograph()), await ann.upload(photograph())
     assert first["id"] != second["id"]
 
 
-async def test_a_ready_photo_is_listed_for_everybody(api: Api) -> None:
-    """Visitors see public photos: alone, newest, by tag and by author."""
+async def test_a_ready_photo_is_listed_for_visitors(api: Api) -> None:
+    """Visitors see public photos: by id, newest, by tag and by author."""
     ann = await api.person("ann_of_tags")
     photo = await ann.upload(photograph())
     (await ann.call("PATCH", f"/photos/{photo['id']}", json={"tags": ["space"]})).expect(200)
@@ -75,8 +75,8 @@ async def test_a_ready_photo_is_listed_for_everybody(api: Api) -> None:
     assert alone["liked"] is False
 
 
-async def test_lists_are_walked_by_cursor_without_gap_or_repeat(api: Api) -> None:
-    """Pages of one joined together are the whole list, newest first."""
+async def test_cursors_page_lists_without_gap_or_repeat(api: Api) -> None:
+    """Pages of one item, joined together, are the whole list, newest first."""
     ann = await api.person()
     made = [(await ann.upload(photograph()))["id"] for _ in range(5)]
     for photo_id in made:
@@ -93,7 +93,7 @@ async def test_lists_are_walked_by_cursor_without_gap_or_repeat(api: Api) -> Non
 
 
 async def test_an_edit_is_seen_in_the_feed_at_once(api: Api) -> None:
-    """A caption that was changed is the one that the next page of the feed shows."""
+    """The next page of the feed shows the edited caption."""
     ann = await api.person()
     photo = await ann.upload(photograph(), "before")
     await api.finish(photo)
@@ -104,8 +104,8 @@ async def test_an_edit_is_seen_in_the_feed_at_once(api: Api) -> None:
     assert changed["location"] is None
 
 
-async def test_a_deleted_photo_is_gone_at_once(api: Api) -> None:
-    """After a deletion the photo is found nowhere, its images included."""
+async def test_a_deleted_photo_disappears_at_once(api: Api) -> None:
+    """After a deletion neither the photo nor its images are found anywhere."""
     ann, bob = await api.person(), await api.person()
     photo = await ann.upload(photograph())
     await api.finish(photo)
@@ -120,7 +120,7 @@ async def test_a_deleted_photo_is_gone_at_once(api: Api) -> None:
 
 
 async def test_public_images_are_cached_for_a_year(api: Api) -> None:
-    """A variant of a public photo may be kept by browsers and CDNs, and is what it says it is."""
+    """Browsers and CDNs may cache a variant of a public photo, which has the right media type."""
     ann = await api.person()
     photo = await ann.upload(photograph())
     await api.finish(photo)
@@ -132,8 +132,8 @@ async def test_public_images_are_cached_for_a_year(api: Api) -> None:
     assert image.headers["X-Content-Type-Options"] == "nosniff"
 
 
-async def test_images_of_a_private_account_need_a_signed_address(api: Api) -> None:
-    """The bare address of a private photo's image is 404; the signed one answers, until it is tampered with."""
+async def test_images_of_a_private_account_need_a_signed_url(api: Api) -> None:
+    """The bare URL of a private photo's image is a 404; the signed one works, unless it is changed."""
     ann, bob = await api.person(), await api.person()
     (await ann.call("PATCH", "/users/me", json={"private": True})).expect(200)
     photo = await ann.upload(photograph())
@@ -150,8 +150,8 @@ async def test_images_of_a_private_account_need_a_signed_address(api: Api) -> No
 
 
 @pytest.mark.parametrize("private", [False, True])
-async def test_the_owner_alone_is_told_where_the_original_is(api: Api, private: bool) -> None:
-    """A ready photo names its original to its author, who gets the bytes there, and to nobody else."""
+async def test_only_the_owner_gets_the_url_of_the_original(api: Api, private: bool) -> None:
+    """Only the author of a ready photo gets the URL of its original, and the bytes there."""
     ann, bob = await api.person(), await api.person()
     await bob.follow(ann)
     (await ann.call("PATCH", "/users/me", json={"private": private})).expect(200)

@@ -13,8 +13,8 @@ from tests.support.pictures import photograph
 pytestmark = pytest.mark.engines
 
 
-async def test_a_like_shows_in_the_answer_and_the_next_feed(api: Api) -> None:
-    """The counters of the answer, the photo and the feed agree at once; a repeat changes nothing."""
+async def test_a_like_shows_in_the_response_and_the_next_feed(api: Api) -> None:
+    """The counters of the response, the photo and the feed agree at once; repeating it changes nothing."""
     ann, bob = await api.person(), await api.person("bob")
     await bob.follow(ann)
     photo = await ann.upload(photograph())
@@ -35,8 +35,8 @@ async def test_a_like_shows_in_the_answer_and_the_next_feed(api: Api) -> None:
     assert (item["likes"], item["liked"]) == (0, False)
 
 
-async def test_comments_are_written_listed_and_deleted(api: Api) -> None:
-    """Comments stand newest first; their author and the photo's owner may delete them, nobody else."""
+async def test_comments_are_created_listed_and_deleted(api: Api) -> None:
+    """Comments are listed newest first; only their author and the photo's owner may delete them."""
     ann, bob, cay = await api.person(), await api.person("bob"), await api.person()
     photo = await ann.upload(photograph())
     await api.finish(photo)
@@ -54,8 +54,8 @@ async def test_comments_are_written_listed_and_deleted(api: Api) -> None:
     assert (await ann.feed())[0]["comments"] == 0
 
 
-async def test_a_comment_has_text_within_bounds(api: Api) -> None:
-    """An empty, endless or broken comment is refused with the field's name."""
+async def test_an_invalid_comment_is_rejected(api: Api) -> None:
+    """An empty, too long or malformed comment is a 422 that names the field."""
     ann = await api.person()
     photo = await ann.upload(photograph())
     for text in ("", "   ", "x" * 1001, "nul\x00", 5, None):
@@ -63,8 +63,8 @@ async def test_a_comment_has_text_within_bounds(api: Api) -> None:
         assert problem["errors"][0]["field"] == "text", text
 
 
-async def test_the_inbox_lists_counts_and_is_marked(api: Api) -> None:
-    """Notifications are listed with their counters, marked seen, then read."""
+async def test_notifications_are_listed_counted_and_marked(api: Api) -> None:
+    """Notifications are listed and counted, then marked as seen and as read."""
     ann, bob = await api.person(), await api.person("bob")
     photo = await ann.upload(photograph())
     async with api.services.db.transaction() as tx:

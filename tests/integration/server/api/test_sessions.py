@@ -1,4 +1,4 @@
-"""Signing up, in and out; renewing tokens; the session in a browser's cookies."""
+"""Signing up, in and out; refreshing tokens; sessions in a browser's cookies."""
 
 from __future__ import annotations
 
@@ -22,31 +22,31 @@ pytestmark = pytest.mark.engines
 PASSWORD = "correct horse battery"
 
 
-def cookies_of(answer: Response) -> SimpleCookie:
-    """Return the cookies that an answer sets."""
+def cookies_of(response: Response) -> SimpleCookie:
+    """Return the cookies that a response sets."""
     jar = SimpleCookie()
-    for header in answer.headers.getall("Set-Cookie"):  # type: ignore[attr-defined]
+    for header in response.headers.getall("Set-Cookie"):  # type: ignore[attr-defined]
         jar.load(header)
     return jar
 
 
 def as_header(jar: SimpleCookie) -> dict[str, str]:
-    """Return the Cookie header of a browser that holds these."""
+    """Return the Cookie header of a browser with these cookies."""
     return {"Cookie": "; ".join(f"{name}={morsel.value}" for name, morsel in jar.items())}
 
 
 async def sign_in_with_cookies(api: Api, name: str) -> SimpleCookie:
     """Sign in as the web application does."""
     body = {"username": name, "password": PASSWORD, "cookie": True}
-    answer = await api.visitor.call("POST", "/tokens", json=body)
-    told = answer.expect(201)
+    response = await api.visitor.call("POST", "/tokens", json=body)
+    told = response.expect(201)
     assert "access_token" not in told
     assert "refresh_token" not in told
-    return cookies_of(answer)
+    return cookies_of(response)
 
 
-async def test_sign_up_answers_the_account_and_tokens(api: Api) -> None:
-    """Whoever signs up is signed in."""
+async def test_signing_up_returns_the_account_and_tokens(api: Api) -> None:
+    """A user who signs up is signed in."""
     body = {"username": "Ann", "email": "ann@example.org", "password": PASSWORD, "display_name": "Ann B."}
     told = (await api.visitor.call("POST", "/users", json=body)).expect(201)
     assert told["user"]["username"] == "Ann"
@@ -57,7 +57,7 @@ async def test_sign_up_answers_the_account_and_tokens(api: Api) -> None:
 
 
 async def test_a_taken_name_is_a_conflict_that_names_the_field(api: Api) -> None:
-    """Usernames and e-mail addresses are unique in any case, and the answer says which is taken."""
+    """Usernames and e-mail addresses are unique regardless of case, and the response names the field."""
     await api.person("ann")
     taken = {"username": "ANN", "email": "x@example.org", "password": PASSWORD}
     problem = (await api.visitor.call("POST", "/users", json=taken)).expect(409)
@@ -80,8 +80,8 @@ BAD_INPUT = [
 ]
 
 
-async def test_bad_input_is_refused_with_the_field_s_name(api: Api) -> None:
-    """What does not fit is a 422 that names the field."""
+async def test_invalid_input_is_a_422_that_names_the_field(api: Api) -> None:
+    """Each invalid value is reported with its field."""
     for field, value in BAD_INPUT:
         body = {"username": "ann", "email": "ann@example.org", "password": PASSWORD} | {field: value}
         problem = (await api.visitor.call("POST", "/users", json=body)).expect(422)
@@ -89,16 +89,16 @@ async def test_bad_input_is_refused_with_the_field_s_name(api: Api) -> None:
         assert [item["field"] for item in problem["errors"]] == [field]
 
 
-async def test_people_sign_in_by_name_or_address(api: Api) -> None:
-    """A username in any case and an e-mail address both open the account."""
+async def test_users_sign_in_by_username_or_email(api: Api) -> None:
+    """A username in any case and an e-mail address are both accepted."""
     await api.person("ann")
     for login in ("ann", "ANN", "ann@picshare.example"):
         told = (await api.visitor.call("POST", "/tokens", json={"username": login, "password": PASSWORD})).expect(201)
         assert told["user"]["username"] == "ann"
 
 
-async def test_a_refresh_token_is_good_once(api: Api) -> None:
-    """A second use of a refresh token ends the session, whoever it was."""
+async def test_a_refresh_token_can_be_used_once(api: Api) -> None:
+    """A second use of a refresh token ends the session."""
     await api.person("ann")
     first = (await api.visitor.call("POST", "/tokens", json={"username": "ann", "password": PASSWORD})).expect(201)
     body = {"refresh_token": first["refresh_token"]}
@@ -110,17 +110,17 @@ async def test_a_refresh_token_is_good_once(api: Api) -> None:
     assert (await api.visitor.call("GET", "/users/me", headers=headers)).expect(401)["code"] == "session_revoked"
 
 
-async def test_of_two_refreshes_at_once_one_wins(api: Api) -> None:
-    """A refresh token that is used twice at the same moment gives one new pair, not two."""
+async def test_of_simultaneous_refreshes_one_succeeds(api: Api) -> None:
+    """A refresh token that is used several times at the same moment gives one new pair."""
     await api.person("ann")
     told = (await api.visitor.call("POST", "/tokens", json={"username": "ann", "password": PASSWORD})).expect(201)
     body = {"refresh_token": told["refresh_token"]}
-    answers = await asyncio.gather(*(api.visitor.call("POST", "/tokens/refresh", json=body) for _ in range(5)))
-    assert sorted(answer.status for answer in answers) == [201, 401, 401, 401, 401]
+    responses = await asyncio.gather(*(api.visitor.call("POST", "/tokens/refresh", json=body) for _ in range(5)))
+    assert sorted(response.status for response in responses) == [201, 401, 401, 401, 401]
 
 
-async def test_sign_out_refuses_the_access_token_at_once(api: Api) -> None:
-    """After signing out the token is refused everywhere, the feed included, and refreshing fails."""
+async def test_signing_out_revokes_the_access_token_at_once(api: Api) -> None:
+    """After signing out the token is rejected everywhere, the feed included, and refreshing fails."""
     ann = await api.person()
     (await ann.call("GET", "/feed")).expect(200)
     (await ann.call("DELETE", "/tokens/current")).expect(204)
@@ -129,8 +129,8 @@ async def test_sign_out_refuses_the_access_token_at_once(api: Api) -> None:
         assert problem["code"] == "session_revoked"
 
 
-async def test_sign_out_tells_the_live_processes(api: Api, redis: Redis) -> None:
-    """The processes that hold this person's connections hear which session ended."""
+async def test_signing_out_is_published_to_the_live_processes(api: Api, redis: Redis) -> None:
+    """The processes with connections of the user receive the id of the ended session."""
     ann = await api.person()
     user_id = ids.decode(ann.id)
     group = slot_group(user_id)
@@ -146,8 +146,8 @@ async def test_sign_out_tells_the_live_processes(api: Api, redis: Redis) -> None
     assert envelope.body == DisconnectOrder(api.tokens.verify(ann.token).session)
 
 
-async def test_another_session_of_the_same_person_stays(api: Api) -> None:
-    """Signing out on one device leaves the other alone."""
+async def test_another_session_of_the_same_user_continues(api: Api) -> None:
+    """Signing out on one device does not end the session on another."""
     ann = await api.person("ann")
     told = (await api.visitor.call("POST", "/tokens", json={"username": "ann", "password": PASSWORD})).expect(201)
     (await ann.call("DELETE", "/tokens/current")).expect(204)
@@ -155,8 +155,8 @@ async def test_another_session_of_the_same_person_stays(api: Api) -> None:
     (await api.visitor.call("GET", "/users/me", headers=headers)).expect(200)
 
 
-async def test_a_deleted_account_is_gone_and_its_name_free(api: Api) -> None:
-    """Deleting an account ends its sessions and frees its name."""
+async def test_a_deleted_account_frees_its_name(api: Api) -> None:
+    """Deleting an account ends its sessions and makes its name available."""
     ann = await api.person("ann")
     (await ann.call("DELETE", "/users/me")).expect(202)
     (await ann.call("GET", "/users/me")).expect(401)
@@ -165,8 +165,8 @@ async def test_a_deleted_account_is_gone_and_its_name_free(api: Api) -> None:
     await api.person("ann")
 
 
-async def test_cookies_are_out_of_reach_of_scripts_and_sites(api: Api) -> None:
-    """The tokens' cookies are HttpOnly and SameSite=Lax; only the CSRF value can be read by the page."""
+async def test_cookies_are_protected_from_scripts_and_other_sites(api: Api) -> None:
+    """The tokens' cookies are HttpOnly and SameSite=Lax; the page can read only the CSRF token."""
     await api.person("ann")
     jar = await sign_in_with_cookies(api, "ann")
     for name, readable in (("picshare_access", False), ("picshare_refresh", False), ("picshare_csrf", True)):
@@ -176,8 +176,8 @@ async def test_cookies_are_out_of_reach_of_scripts_and_sites(api: Api) -> None:
     assert jar["picshare_refresh"]["path"] == "/api/v1/tokens"
 
 
-async def test_a_cookie_session_reads_renews_and_ends(api: Api) -> None:
-    """A browser lives on cookies alone: it reads, renews its tokens, and signs out."""
+async def test_a_cookie_session_reads_refreshes_and_ends(api: Api) -> None:
+    """With cookies alone a browser can read, refresh its tokens, and sign out."""
     await api.person("ann")
     jar = await sign_in_with_cookies(api, "ann")
     (await api.visitor.call("GET", "/users/me", headers=as_header(jar))).expect(200)
@@ -193,8 +193,8 @@ async def test_a_cookie_session_reads_renews_and_ends(api: Api) -> None:
     (await api.visitor.call("GET", "/users/me", headers=as_header(jar))).expect(401)
 
 
-async def test_a_stale_cookie_does_not_keep_one_from_signing_in(api: Api) -> None:
-    """Signing in looks at no credentials but those in the body."""
+async def test_an_expired_cookie_does_not_prevent_signing_in(api: Api) -> None:
+    """Signing in ignores all credentials except those in the body."""
     await api.person("ann")
     body = {"username": "ann", "password": PASSWORD}
     stale = {"Cookie": "picshare_access=stale"}

@@ -48,8 +48,8 @@ async def test_uploads_at_once_with_one_key_make_one_photo(services: Inspectable
     blobs = CountingBlobs(tmp_path / "blobs", together=4)
     async with running_api(dataclasses.replace(services, blobs=blobs)) as api:
         ann = await api.person()
-        answers = await asyncio.gather(*(ann.try_upload(photograph(), "one", key="k") for _ in range(4)))
-        assert set(Counter(answer.status for answer in answers)) <= {201, 409}
-        assert len({answer.json["id"] for answer in answers if answer.status == 201}) == 1
+        responses = await asyncio.gather(*(ann.try_upload(photograph(), "one", key="k") for _ in range(4)))
+        assert set(Counter(response.status for response in responses)) <= {201, 409}
+        assert len({response.json["id"] for response in responses if response.status == 201}) == 1
         assert len((await ann.call("GET", f"/users/{ann.id}/photos")).expect(200)["items"]) == 1
     assert await services.db.fetchval("SELECT count(*) FROM outbox WHERE topic = 'photo.uploaded'") == 1

@@ -1,4 +1,4 @@
-"""The application with live connections: who may connect, and what they may hear."""
+"""The application with live connections: permission to connect and to subscribe."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ pytestmark = pytest.mark.engines
 
 @pytest.fixture
 async def api(services: InspectableServices, redis: Redis) -> AsyncIterator[Api]:
-    """A running API that holds live connections, too."""
+    """A running API with live connections."""
     async with running_live_api(services, redis) as running:
         yield running
 
 
 async def test_a_websocket_from_a_foreign_origin_is_403(api: Api) -> None:
-    """Another site's page gets no connection; our own and programs do."""
+    """A page of another site gets no connection; the own page and programs do."""
     for origin in ("https://attacker.example", "null", f"http://attacker.127.0.0.1:{api.port}"):
         with pytest.raises(aiohttp.WSServerHandshakeError) as caught:
             await api.session.ws_connect(api.url + PATH, origin=origin)
@@ -35,8 +35,8 @@ async def test_a_websocket_from_a_foreign_origin_is_403(api: Api) -> None:
     await (await api.session.ws_connect(api.url + PATH)).close()
 
 
-async def test_streams_and_photos_of_others_are_error_103(api: Api) -> None:
-    """Another person's stream, a draft, and a photo after a block cannot be subscribed to."""
+async def test_streams_and_photos_of_other_users_are_error_103(api: Api) -> None:
+    """Another user's stream, an unpublished photo, and a photo after a block cannot be subscribed to."""
     ann, bob = await api.person(), await api.person()
     draft, photo = await ann.upload(photograph()), await ann.upload(photograph())
     await api.finish(photo)
@@ -45,7 +45,7 @@ async def test_streams_and_photos_of_others_are_error_103(api: Api) -> None:
         assert (await socket.ask(subscribe={"channel": channel}))["error"]["code"] == 103, channel
     assert (await socket.ask(subscribe={"channel": "nonsense"}))["error"]["code"] == 102
     assert "subscribe" in await socket.ask(subscribe={"channel": f"photo:{photo['id']}"})
-    # What the fan-out worker does after a block: both hear that the other is theirs no longer.
+    # As the fan-out worker does after a block: both users' subscriptions to the other are revoked.
     (await ann.call("PUT", f"/users/{bob.id}/block")).expect(204)
     order = control_body(control="revoke", owner=ids.decode(ann.id))
     await api.services.stores.publisher.to_users([ids.decode(bob.id)], order)
@@ -55,7 +55,7 @@ async def test_streams_and_photos_of_others_are_error_103(api: Api) -> None:
 
 
 async def test_signing_out_closes_the_live_connection(api: Api) -> None:
-    """A session that ends takes its connections with it, and no others."""
+    """The end of a session closes its connections, and no others."""
     ann, bob = await api.person(), await api.person()
     hers, his = await connected(api, ann), await connected(api, bob)
     (await ann.call("DELETE", "/tokens/current")).expect(204)
@@ -63,8 +63,8 @@ async def test_signing_out_closes_the_live_connection(api: Api) -> None:
     assert "subscribe" in await his.ask(subscribe={"channel": f"user:{bob.id}"})
 
 
-async def test_a_used_ticket_is_refused(api: Api) -> None:
-    """A ticket that somebody found in a log opens nothing."""
+async def test_a_used_ticket_is_rejected(api: Api) -> None:
+    """A ticket is valid for one connection, so that one from a log is useless."""
     ann = await api.person()
     ticket = (await ann.call("POST", "/live/token")).expect(201)["token"]
     first = Socket(await api.session.ws_connect(api.url + PATH))
@@ -74,8 +74,8 @@ async def test_a_used_ticket_is_refused(api: Api) -> None:
         await second.ask(connect={"token": ticket})
 
 
-async def test_the_event_stream_knows_its_reader(api: Api) -> None:
-    """A bearer token or a ticket opens the event stream; nobody, a used ticket and a token in the address do not."""
+async def test_the_event_stream_authenticates_its_client(api: Api) -> None:
+    """A bearer token or a ticket opens the event stream; a used ticket, a token in the URL or nothing does not."""
     ann = await api.person()
     ticket = (await ann.call("POST", "/live/token")).expect(201)["token"]
     bearer = {"Authorization": f"Bearer {ann.token}"}
@@ -88,30 +88,30 @@ async def test_the_event_stream_knows_its_reader(api: Api) -> None:
         ("/live/sse", {}, 401),
         ("/live/sse", {"Authorization": "Bearer x.y.z"}, 401),
     ):
-        async with api.session.get(api.url + path, headers=headers) as answer:
-            assert answer.status == status, path
+        async with api.session.get(api.url + path, headers=headers) as response:
+            assert response.status == status, path
             if status == 200:
-                assert answer.content_type == "text/event-stream"
-                assert await answer.content.readline() == b"retry: 2000\n"
+                assert response.content_type == "text/event-stream"
+                assert await response.content.readline() == b"retry: 2000\n"
             else:
-                assert answer.content_type == "application/problem+json"
+                assert response.content_type == "application/problem+json"
 
 
 async def test_signing_out_ends_the_event_stream(api: Api) -> None:
-    """A session that ends is told so, and cannot come back."""
+    """The stream ends with a code, and cannot be opened again."""
     ann = await api.person()
     bearer = {"Authorization": f"Bearer {ann.token}"}
-    async with api.session.get(f"{api.url}/live/sse", headers=bearer) as answer:
-        while not (await answer.content.readline()).startswith(b"event: ready"):
+    async with api.session.get(f"{api.url}/live/sse", headers=bearer) as response:
+        while not (await response.content.readline()).startswith(b"event: ready"):
             pass
         (await ann.call("DELETE", "/tokens/current")).expect(204)
-        assert b'{"code":3500,"reason":"invalid token"}' in await answer.content.read()
-    async with api.session.get(f"{api.url}/live/sse", headers=bearer) as answer:
-        assert answer.status == 401
+        assert b'{"code":3500,"reason":"invalid token"}' in await response.content.read()
+    async with api.session.get(f"{api.url}/live/sse", headers=bearer) as response:
+        assert response.status == 401
 
 
 async def test_calls(api: Api) -> None:
-    """A like, and what was seen, are done over the live connection as by the REST API, with its refusals."""
+    """Likes and marks over the live connection work as in the REST API, with the same errors."""
     ann, bob = await api.person(), await api.person()
     photo = await ann.upload(photograph())
     await api.finish(photo)

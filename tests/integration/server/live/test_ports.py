@@ -1,4 +1,4 @@
-"""The live layer's questions, answered from real stores."""
+"""The ports of the live layer, on real stores."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ MESSAGE = stream_body("feed", b"{}")
 
 
 def identity_of(person: Person) -> Identity:
-    """Return who a person is on a live connection."""
+    """Return the identity of a user on a live connection."""
     return Identity(user_id=ids.decode(person.id), session="s", expires_at=time.time() + 60)
 
 
@@ -57,7 +57,7 @@ def streams(api: Api, redis: Redis) -> LiveStreams:
 
 
 async def test_an_access_token_and_a_ticket_open_a_connection(api: Api) -> None:
-    """Both tell the same person and session; a ticket does so once."""
+    """Both have the same user and session; a ticket is valid once."""
     ann = await api.person()
     authenticator = LiveAuthenticator(api.tokens, api.services.tickets)
     by_token = await authenticator.authenticate(ann.token)
@@ -69,7 +69,7 @@ async def test_an_access_token_and_a_ticket_open_a_connection(api: Api) -> None:
 
 
 async def test_expired_forged_and_revoked_tokens_open_none(api: Api) -> None:
-    """An expired token is told apart, so that a client fetches a new one; all others are invalid."""
+    """An expired token has an error of its own, so that the client fetches a new one; all others are invalid."""
     ann = await api.person()
     authenticator = LiveAuthenticator(api.tokens, api.services.tickets)
     old = AccessTokens(SECRET, clock=lambda: time.time() - 1000)
@@ -86,8 +86,8 @@ async def test_expired_forged_and_revoked_tokens_open_none(api: Api) -> None:
             await authenticator.confirm(await authenticator.authenticate(token))
 
 
-async def test_a_feed_recovers_what_came_and_what_went(api: Api, streams: LiveStreams) -> None:
-    """New photos come as their JSON, removed ones as their removal; one that is gone meanwhile is left out."""
+async def test_a_feed_recovers_additions_and_removals(api: Api, streams: LiveStreams) -> None:
+    """New photos are recovered as JSON, removed ones as removals; a photo deleted in the meantime is left out."""
     ann = await api.person()
     user_id = ids.decode(ann.id)
     old = await ann.upload(photograph())
@@ -102,18 +102,18 @@ async def test_a_feed_recovers_what_came_and_what_went(api: Api, streams: LiveSt
     (await ann.call("DELETE", f"/photos/{made[1]['id']}")).expect(204)
     recovery = await streams.recover(user_id, "feed", start)
     assert recovery.recovered
-    told: list[dict[str, Any]] = [orjson.loads(item.data) for item in recovery.publications]
-    assert [item["type"] for item in told] == ["photo.new", "photo.removed"]
-    assert told[0]["photo"]["id"] == made[0]["id"]
-    assert set(told[0]["photo"]["urls"]) == {"thumb", "feed"}
-    assert told[1]["photo_id"] == old["id"]
+    published: list[dict[str, Any]] = [orjson.loads(item.data) for item in recovery.publications]
+    assert [item["type"] for item in published] == ["photo.new", "photo.removed"]
+    assert published[0]["photo"]["id"] == made[0]["id"]
+    assert set(published[0]["photo"]["urls"]) == {"thumb", "feed"}
+    assert published[1]["photo_id"] == old["id"]
     assert recovery.position.offset >= recovery.publications[-1].offset
     again = await streams.recover(user_id, "feed", recovery.position)
     assert (again.recovered, list(again.publications)) == (True, [])
 
 
 async def test_a_position_of_another_history_is_not_recovered(api: Api, streams: LiveStreams) -> None:
-    """Where the epoch is another, or nonsense, the client is told to read anew, from where it is now."""
+    """With another or a malformed epoch nothing is recovered, and the client gets the current position."""
     ann = await api.person()
     user_id = ids.decode(ann.id)
     for stream in ("feed", "notifications"):
@@ -124,7 +124,7 @@ async def test_a_position_of_another_history_is_not_recovered(api: Api, streams:
 
 
 async def test_notifications_recover_with_counters(api: Api, streams: LiveStreams) -> None:
-    """A missed notification comes as it was announced; one that was withdrawn comes as its removal."""
+    """A missed notification is recovered as published; one that was retracted is recovered as a removal."""
     ann, bob = await api.person(), await api.person("bob")
     user_id, actor_id = ids.decode(ann.id), ids.decode(bob.id)
     photo_id = ids.decode((await ann.upload(photograph()))["id"])
@@ -141,10 +141,10 @@ async def test_notifications_recover_with_counters(api: Api, streams: LiveStream
     assert entry is not None
     await api.services.notification_log.push(user_id, entry.id, MESSAGE)
     (publication,) = (await streams.recover(user_id, "notifications", start)).publications
-    told = orjson.loads(publication.data)
-    assert told["type"] == "notification"
-    assert told["notification"]["text"] == "bob liked your photo"
-    assert told["counters"] == {"unseen": 1, "unread": 1}
+    published = orjson.loads(publication.data)
+    assert published["type"] == "notification"
+    assert published["notification"]["text"] == "bob liked your photo"
+    assert published["counters"] == {"unseen": 1, "unread": 1}
     async with api.services.db.transaction() as tx:
         await notifications.retract(
             tx,
@@ -162,8 +162,8 @@ async def test_notifications_recover_with_counters(api: Api, streams: LiveStream
     }
 
 
-async def test_subscribing_to_another_person_s_stream_is_denied(api: Api) -> None:
-    """Streams of others, unknown channels, and what one may not see: none is granted."""
+async def test_subscribing_to_another_user_s_stream_is_denied(api: Api) -> None:
+    """Streams of other users, unknown channels, and resources that the user may not see are not granted."""
     ann, bob = await api.person(), await api.person()
     authorizer = authorizer_of(api)
     photo = await ann.upload(photograph())
@@ -187,7 +187,7 @@ async def test_subscribing_to_another_person_s_stream_is_denied(api: Api) -> Non
 
 
 async def test_a_block_denies_what_was_granted_before(api: Api) -> None:
-    """After being blocked, neither the photo nor the profile is granted any more."""
+    """After a block, neither the photo nor the profile is granted any more."""
     ann, bob = await api.person(), await api.person()
     authorizer = authorizer_of(api)
     photo = await ann.upload(photograph())

@@ -1,4 +1,4 @@
-"""Whether somebody is online: who may know, over REST and live, and how that ends."""
+"""Presence over REST and live: permission to see it, and the revocation of that permission."""
 
 from __future__ import annotations
 
@@ -26,27 +26,27 @@ MAY, MAY_NOT = None, 103
 
 @pytest.fixture
 async def api(services: InspectableServices, redis: Redis) -> AsyncIterator[Api]:
-    """A running API that holds live connections, too, and lets nobody linger."""
+    """A running API with live connections and without a grace period for presence."""
     settings = LiveSettings(presence_grace=0, presence_interval=0.05, drain_seconds=0.1)
     async with running_live_api(services, redis, settings) as running:
         yield running
 
 
 async def profile(viewer: Person, other: Person) -> tuple[bool | None, str | None]:
-    """Return what a profile tells a viewer of presence; nothing where there is no profile for them."""
-    answer = await viewer.call("GET", f"/users/{other.id}")
-    told = answer.json if answer.status == 200 else {"online": None, "last_seen": None}
-    return told["online"], told["last_seen"]
+    """Return the presence that a profile shows to a viewer; None where the viewer may not see the profile."""
+    response = await viewer.call("GET", f"/users/{other.id}")
+    shown = response.json if response.status == 200 else {"online": None, "last_seen": None}
+    return shown["online"], shown["last_seen"]
 
 
 async def code(socket: Socket, method: str, channel: str) -> int | None:
-    """Return the error code of a command, None where there is none."""
+    """Return the error code of a command, or None."""
     error: dict[str, Any] = (await socket.ask(**{method: {"channel": channel}})).get("error", {})
     return error.get("code")
 
 
 async def ending(socket: Socket) -> str:
-    """Return the channel of the next subscription that is ended for good."""
+    """Return the channel of the next subscription that is revoked."""
     while "unsubscribe" not in (push := (await socket.until("push"))["push"]):
         pass
     assert push["unsubscribe"]["code"] == 2000
@@ -55,7 +55,7 @@ async def ending(socket: Socket) -> str:
 
 
 async def handle_events(api: Api) -> None:
-    """Do what the fan-out worker does with the events that wait."""
+    """Handle the waiting events as the fan-out worker does."""
     services = api.services
     handlers = RelationHandlers(
         services.db, services.stores.feeds, services.stores.cards, services.stores.publisher
@@ -68,13 +68,13 @@ async def handle_events(api: Api) -> None:
 
 
 async def act(person: Person, method: str, path: str, **options: Any) -> None:
-    """Do something over the API that is answered with success."""
-    answer = await person.call(method, path, **options)
-    assert answer.status < 300, answer.body
+    """Send a request that must succeed."""
+    response = await person.call(method, path, **options)
+    assert response.status < 300, response.body
 
 
-async def test_who_may_know(api: Api) -> None:
-    """The person, and followers whom nobody blocks, if the person allows it; by profile, subscription and command."""
+async def test_permission_to_see_presence(api: Api) -> None:
+    """The user, and if allowed the followers, see presence by profile, subscription and command."""
     ann = await api.person("ann")
     names = ("follower", "muted", "muting", "stranger", "blocked", "blocking", "asking")
     viewers = {name: await api.person(name) for name in names}
@@ -100,8 +100,8 @@ async def test_who_may_know(api: Api) -> None:
         assert await profile(api.visitor, ann) == (None, None)
 
 
-async def test_names_that_are_none(api: Api) -> None:
-    """A presence of nobody is forbidden, one of no id unknown, and other channels tell no presence."""
+async def test_invalid_presence_channels(api: Api) -> None:
+    """The presence of an unknown user is forbidden, a malformed id is unknown, and other channels have no presence."""
     ann = await api.person()
     socket = await connected(api, ann)
     for channel, subscribing, asking in (
@@ -116,8 +116,8 @@ async def test_names_that_are_none(api: Api) -> None:
         assert await code(socket, "presence", channel) == asking, channel
 
 
-async def test_coming_and_going(api: Api) -> None:
-    """A follower sees somebody come and go, live and in the profile, each time by the same figures."""
+async def test_connecting_and_disconnecting(api: Api) -> None:
+    """A follower sees a user go online and offline, live and in the profile, each time with the same values."""
     ann, bob = await api.person("ann"), await api.person("bob")
     await bob.follow(ann)
     assert await profile(bob, ann) == (False, None)
@@ -144,7 +144,7 @@ async def test_coming_and_going(api: Api) -> None:
 
 
 @pytest.mark.parametrize(
-    ("deed", "all_of_hers"),
+    ("action", "every_subscription"),
     [
         (("bob", "DELETE", "/users/{ann}/follow", None), False),
         (("ann", "PATCH", "/users/me", {"presence": "nobody"}), False),
@@ -154,8 +154,10 @@ async def test_coming_and_going(api: Api) -> None:
     ],
     ids=["unfollow", "hide", "block", "be-blocked", "delete"],
 )
-async def test_what_ends_a_subscription(api: Api, deed: tuple[str, str, str, object], all_of_hers: bool) -> None:
-    """What takes the right to know away ends the subscription within a second, and no other that is still theirs."""
+async def test_a_subscription_is_revoked_with_the_permission(
+    api: Api, action: tuple[str, str, str, object], every_subscription: bool
+) -> None:
+    """Losing the permission revokes the subscription within a second, and no subscription that is still permitted."""
     ann, bob = await api.person("ann"), await api.person("bob")
     await bob.follow(ann)
     await handle_events(api)
@@ -164,20 +166,20 @@ async def test_what_ends_a_subscription(api: Api, deed: tuple[str, str, str, obj
     for socket in (hers, his):
         for name in (f"user:{ann.id}", channel):
             assert await code(socket, "subscribe", name) is None
-    who, method, path, body = deed
+    who, method, path, body = action
     await act({"ann": ann, "bob": bob}[who], method, path.format(ann=ann.id, bob=bob.id), json=body)
     async with asyncio.timeout(1):
         await handle_events(api)
-        ended = {await ending(his) for _ in range(1 + all_of_hers)}
-    assert ended == ({channel, f"user:{ann.id}"} if all_of_hers else {channel})
+        ended = {await ending(his) for _ in range(1 + every_subscription)}
+    assert ended == ({channel, f"user:{ann.id}"} if every_subscription else {channel})
     assert await code(his, "subscribe", channel) == 103
-    assert await code(his, "subscribe", f"user:{ann.id}") == (103 if all_of_hers else 105)
+    assert await code(his, "subscribe", f"user:{ann.id}") == (103 if every_subscription else 105)
     if method != "DELETE" or who == "bob":
         assert await code(hers, "subscribe", channel) == 105  # the person's own goes on
 
 
-async def test_a_follower_who_stays_goes_on_hearing(api: Api) -> None:
-    """An unfollow that was taken back before it was handled ends nothing."""
+async def test_a_follower_keeps_the_subscription(api: Api) -> None:
+    """An unfollow that was undone before it was handled revokes nothing."""
     ann, bob = await api.person(), await api.person()
     await bob.follow(ann)
     his = await connected(api, bob)
@@ -189,8 +191,8 @@ async def test_a_follower_who_stays_goes_on_hearing(api: Api) -> None:
     assert (await his.until("push"))["push"]["pub"]["data"]["online"] is True
 
 
-async def test_the_setting(api: Api) -> None:
-    """One's own account tells whom one lets know: followers, until one says nobody; other words are refused."""
+async def test_the_presence_setting(api: Api) -> None:
+    """The account has the audience of its presence: followers by default, or nobody; other values are refused."""
     ann = await api.person()
     assert (await ann.call("GET", "/users/me")).expect(200)["presence"] == "followers"
     changed = (await ann.call("PATCH", "/users/me", json={"presence": "nobody"})).expect(200)
@@ -202,8 +204,8 @@ async def test_the_setting(api: Api) -> None:
     assert "presence" not in (await api.visitor.call("GET", f"/users/{ann.id}")).expect(200)
 
 
-async def test_a_person_leaves_with_the_last_connection(api: Api) -> None:
-    """Two connections are one person: who closes one of them stays online."""
+async def test_a_user_goes_offline_with_the_last_connection(api: Api) -> None:
+    """A user with two connections stays online when one of them is closed."""
     ann = await api.person()
     first, second = await connected(api, ann), await connected(api, ann)
     await first.close()

@@ -1,4 +1,4 @@
-"""Where a live stream stands, told with what was fetched: whoever recovers from there misses nothing."""
+"""Positions of live streams in list responses: a client that recovers from there misses nothing."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from tests.support.pictures import photograph
 pytestmark = pytest.mark.engines
 
 
-async def test_of_the_feed(api: Api) -> None:
-    """The first page tells how far it shows the stream, later ones tell nothing."""
+async def test_the_position_of_the_feed(api: Api) -> None:
+    """The first page has the position up to which it shows the stream; later pages have none."""
     ann = await api.person()
     viewer, feeds = ids.decode(ann.id), api.services.stores.feeds
     for _ in range(2):
@@ -32,8 +32,8 @@ async def test_of_the_feed(api: Api) -> None:
     assert (await feeds.since(viewer, **again)) == await feeds.since(viewer, *missed.position)
 
 
-async def test_of_the_inbox(api: Api) -> None:
-    """The first page tells where the stream stood before the list was read."""
+async def test_the_position_of_the_inbox(api: Api) -> None:
+    """The first page has the position of the stream from before the list was read."""
     ann = await api.person()
     viewer, log = ids.decode(ann.id), api.services.notification_log
     page = (await ann.call("GET", "/notifications")).expect(200)

@@ -1,4 +1,4 @@
-"""The small parts of the edge: addresses, rates, problems, passwords, input models, access lines."""
+"""Parts of the edge: client addresses, rate limits, problems, passwords, request models, access log."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ from storage.limits.quotas import Quota, QuotaPolicy
         ("10.0.0.1", ", ".join(["10.0.0.2"] * 50), "10.0.0.2"),
     ],
 )
-def test_the_caller_s_address(peer: str, forwarded: str | None, address: str) -> None:
-    """Read from the right, only what trusted proxies wrote counts."""
+def test_the_client_s_address(peer: str, forwarded: str | None, address: str) -> None:
+    """The header is read from the right, and only entries by trusted proxies count."""
     headers = {} if forwarded is None else {"X-Forwarded-For": forwarded}
     request = make_mocked_request("GET", "/", headers=headers).clone(remote=peer)
     assert ClientAddresses([ip_network("10.0.0.0/8")]).of(request) == address
@@ -60,8 +60,8 @@ def test_the_caller_s_address(peer: str, forwarded: str | None, address: str) ->
         ("unknown", "addr:unknown"),
     ],
 )
-def test_whom_an_address_counts_as(address: str, subject: str) -> None:
-    """An IPv6 customer holds a whole /64 network and counts once."""
+def test_the_subject_of_an_address(address: str, subject: str) -> None:
+    """An IPv6 customer holds a /64 network, which counts as one subject."""
     assert address_subject(address) == subject
 
 
@@ -84,8 +84,8 @@ def test_every_default_is_a_rate() -> None:
     assert all(limits.policy(name).limit > 0 for name in RateLimits.__dataclass_fields__)
 
 
-def test_a_refusal_says_when_to_come_back() -> None:
-    """Retry-After is in whole seconds, rounded up, and stands only on refusals."""
+def test_a_refusal_has_retry_after() -> None:
+    """Retry-After is in whole seconds, rounded up, and only refusals have it."""
     policy = QuotaPolicy(name="likes", limit=2, window_seconds=3600)
     used = Quota(allowed=False, limit=2, remaining=0, reset_after=3599.2, retry_after=1799.2)
     assert rate_limit_headers(Charge(policy=policy, quota=used)) == {
@@ -115,27 +115,27 @@ def test_a_refusal_says_when_to_come_back() -> None:
     ],
 )
 def test_errors_become_problems(error: Exception, status: int, code: str) -> None:
-    """One table says what each error is to a client."""
+    """One table maps each exception to its problem."""
     problem = problem_of(error)
     assert problem is not None
     assert (problem.status, problem.code) == (status, code)
 
 
-def test_an_engine_s_words_are_not_told() -> None:
-    """What an engine said, with addresses and names, stays in the log."""
+def test_an_engine_s_message_is_not_disclosed() -> None:
+    """The message of an engine, with addresses and names, stays in the log."""
     problem = problem_of(UnavailableError("database", "10.0.0.5 refused user picshare"))
     assert problem is not None
     assert "10.0.0.5" not in problem.detail
 
 
 @pytest.mark.parametrize("error", [RuntimeError("x"), SchemaError("x"), KeyError("x")])
-def test_what_nobody_expected_is_no_problem_of_the_client(error: Exception) -> None:
-    """Anything else is ours: the middleware answers 500."""
+def test_an_unexpected_exception_has_no_problem(error: Exception) -> None:
+    """For any other exception the middleware returns a 500."""
     assert problem_of(error) is None
 
 
 def test_field_errors_name_their_path() -> None:
-    """A field within a list is named with its place."""
+    """A field within a list is reported with its index."""
 
     class Model(BaseModel):
         ids: list[int]
@@ -145,8 +145,8 @@ def test_field_errors_name_their_path() -> None:
     assert invalid(caught.value).errors[0][0] == "ids.1"
 
 
-async def test_passwords_are_hashed_and_known_again() -> None:
-    """The right password is known in either composition, a wrong one and nobody's are not."""
+async def test_passwords_are_hashed_and_verified() -> None:
+    """The right password is accepted in either Unicode composition; a wrong one, and any without a hash, are not."""
     checker = Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
     encoded = await checker.hash("grüße an alle")
     assert encoded.startswith("$argon2id$")
@@ -158,7 +158,7 @@ async def test_passwords_are_hashed_and_known_again() -> None:
 
 
 async def test_an_unknown_name_costs_as_much_work_as_a_wrong_password() -> None:
-    """Both run the same hash once; after the first call there is no other work."""
+    """Both compute one hash; only the first call also makes the decoy."""
 
     class Counting(PasswordHasher):
         verified = 0
@@ -176,7 +176,7 @@ async def test_an_unknown_name_costs_as_much_work_as_a_wrong_password() -> None:
 
 
 async def test_a_flood_of_passwords_waits_in_a_bounded_queue(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Beyond the bound the answer is "busy", and afterwards all is as before."""
+    """Beyond the bound it raises `PasswordsBusyError`, and works again afterwards."""
     monkeypatch.setattr(passwords, "QUEUE_LIMIT", 2)
     checker = Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1), threads=1)
     outcomes = await asyncio.gather(*(checker.verify(None, "x") for _ in range(5)), return_exceptions=True)
@@ -188,13 +188,13 @@ async def test_a_flood_of_passwords_waits_in_a_bounded_queue(monkeypatch: pytest
 @pytest.mark.parametrize(
     ("text", "tag"), [("#Space", "space"), ("ＦＵＬＬ", "full"), ("straße", "straße"), ("a-b_c", "a-b_c")]
 )
-def test_tags_have_one_form(text: str, tag: str) -> None:
-    """Case, width and a leading # do not make another tag."""
+def test_tags_are_normalized(text: str, tag: str) -> None:
+    """Tags that differ in case, width or a leading # are the same."""
     assert tag_of(text) == tag
 
 
 @pytest.mark.parametrize("text", ["", "#", "a b", "_", "<b>", "x" * 51, "a\0", "\u202ea"])
-def test_what_cannot_be_a_tag(text: str) -> None:
+def test_an_invalid_tag_is_rejected(text: str) -> None:
     """Spaces, markup and control characters are refused."""
     with pytest.raises(ValueError, match="A tag has"):
         tag_of(text)
@@ -213,14 +213,14 @@ def test_what_cannot_be_a_tag(text: str) -> None:
         (SignUpRequest, {"username": "ann", "email": "a@b", "password": "12345678"}),
     ],
 )
-def test_input_beyond_its_bounds_is_refused(model: type[BaseModel], fields: dict[str, object]) -> None:
-    """Each bound of the interface holds, and no model takes fields that it does not know."""
+def test_input_beyond_its_limits_is_rejected(model: type[BaseModel], fields: dict[str, object]) -> None:
+    """Each limit is enforced, and no model accepts unknown fields."""
     with pytest.raises(ValidationError):
         model.model_validate(fields)
 
 
-async def test_an_access_line_is_one_json_object() -> None:
-    """What stands in a path cannot break out of its line."""
+async def test_an_access_log_line_is_one_json_object() -> None:
+    """No path can break out of its line."""
     lines: list[str] = []
     JsonLines(lines.append).record(
         AccessRecord(

@@ -1,4 +1,4 @@
-"""Access tokens, cursors and signed addresses: good ones pass, everything else does not."""
+"""Access tokens, cursors and signed URLs: valid ones are accepted, all others rejected."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ SECRET = b"a secret for tests, 32 bytes long"
 
 
 class Clock:
-    """A clock that stands until it is moved."""
+    """A clock that a test sets."""
 
     def __init__(self) -> None:
         self.now = 1_800_000_100.0
 
     def __call__(self) -> float:
-        """Return the moment at which it stands."""
+        """Return the time that was set."""
         return self.now
 
 
-def test_a_token_tells_who_in_which_session_until_when() -> None:
-    """What was issued comes back."""
+def test_a_token_carries_its_claims() -> None:
+    """Verifying a token returns the claims with which it was issued."""
     clock = Clock()
     access = AccessTokens(SECRET, ttl=900, clock=clock)
     claims = access.verify(access.issue(user_id=7, session="s", role=Role.MODERATOR))
@@ -36,8 +36,8 @@ def test_a_token_tells_who_in_which_session_until_when() -> None:
     assert claims.expires_at == int(clock.now) + 900
 
 
-def test_a_remembered_token_ends_on_time() -> None:
-    """The end is checked each time, not only when the token is first seen."""
+def test_a_cached_token_expires() -> None:
+    """The expiry is checked each time, not only at the first verification."""
     clock = Clock()
     access = AccessTokens(SECRET, ttl=900, clock=clock)
     token = access.issue(user_id=7, session="s", role=Role.USER)
@@ -50,8 +50,8 @@ def test_a_remembered_token_ends_on_time() -> None:
     assert caught.value.expired
 
 
-def test_the_memory_of_tokens_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Old tokens are forgotten, and still good."""
+def test_the_cache_of_tokens_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Old tokens leave the cache, and are still valid."""
     monkeypatch.setattr(tokens, "CACHED", 3)
     access = AccessTokens(SECRET)
     issued = [access.issue(user_id=number, session="s", role=Role.USER) for number in range(10)]
@@ -60,8 +60,8 @@ def test_the_memory_of_tokens_is_bounded(monkeypatch: pytest.MonkeyPatch) -> Non
     assert len(access._verified) == 3
 
 
-def test_a_token_of_another_secret_is_refused() -> None:
-    """Only our own signature counts."""
+def test_a_token_of_another_secret_is_rejected() -> None:
+    """Only a signature with the own secret is valid."""
     foreign = AccessTokens(b"another secret of at least 32 bytes")
     with pytest.raises(TokenError) as caught:
         AccessTokens(SECRET).verify(foreign.issue(user_id=1, session="s", role=Role.USER))
@@ -71,26 +71,26 @@ def test_a_token_of_another_secret_is_refused() -> None:
 @settings(deadline=None)  # a busy machine is no failure
 @given(st.text(max_size=60))
 def test_any_text_is_a_token_error(text: str) -> None:
-    """Nothing that is sent raises anything else."""
+    """No text raises any other exception."""
     with pytest.raises(TokenError):
         AccessTokens(SECRET).verify(text)
 
 
-def test_a_short_secret_is_refused() -> None:
-    """A key shorter than its hash is no key (RFC 7518, 3.2)."""
+def test_a_short_secret_is_rejected() -> None:
+    """A key shorter than the hash is an error (RFC 7518, 3.2)."""
     with pytest.raises(ValueError, match="32 bytes"):
         AccessTokens(b"short")
 
 
 def test_csrf_tokens_belong_to_their_session() -> None:
-    """Each session has its own, the same in every process."""
+    """Each session has a CSRF token of its own, the same in every process."""
     assert AccessTokens(SECRET).csrf("a") == AccessTokens(SECRET).csrf("a") != AccessTokens(SECRET).csrf("b")
 
 
 @settings(deadline=None)  # a busy machine is no failure
 @given(st.integers(0, MAX_ID), st.text(max_size=20))
-def test_a_cursor_leads_back_in_its_own_list(position: int, listing: str) -> None:
-    """Every position survives, and fits no other list."""
+def test_a_cursor_is_valid_in_its_own_list(position: int, listing: str) -> None:
+    """Every position is decoded again, and is invalid in any other list."""
     cursors = Cursors(SECRET)
     cursor = cursors.encode(listing, position)
     assert cursors.decode(listing, cursor) == position
@@ -103,8 +103,8 @@ def test_a_cursor_leads_back_in_its_own_list(position: int, listing: str) -> Non
 
 @settings(deadline=None)  # a busy machine is no failure
 @given(st.text(max_size=40))
-def test_any_text_is_a_bad_cursor(text: str) -> None:
-    """Made-up cursors are noticed, as numbers and as texts."""
+def test_any_other_text_is_an_invalid_cursor(text: str) -> None:
+    """Invented cursors are rejected, both as numbers and as texts."""
     cursors = Cursors(SECRET)
     with pytest.raises(BadCursorError):
         cursors.decode("list", text)
@@ -112,8 +112,8 @@ def test_any_text_is_a_bad_cursor(text: str) -> None:
         cursors.decode_text("list", text)
 
 
-def test_a_text_cursor_is_no_number() -> None:
-    """Positions of both kinds do not mix, even when as long."""
+def test_cursors_of_texts_and_numbers_do_not_mix() -> None:
+    """The cursor of a text is invalid as a number, even when it is as long."""
     cursors = Cursors(SECRET)
     assert cursors.decode_text("users", cursors.encode_text("users", "ann")) == "ann"
     assert cursors.decode("users", None) is None
@@ -121,8 +121,8 @@ def test_a_text_cursor_is_no_number() -> None:
         cursors.decode("users", cursors.encode_text("users", "ann"))
 
 
-def test_a_signed_address_lasts_its_time_and_stays_the_same_for_a_while() -> None:
-    """At least an hour, at most ten minutes more, and equal within those minutes so that browsers cache it."""
+def test_a_signed_url_is_valid_for_its_time_and_stable_for_a_while() -> None:
+    """It is valid for at least an hour and at most ten minutes more, and equal within those minutes for caching."""
     clock = Clock()
     urls = MediaUrls(SECRET, ttl=3600, clock=clock)
     path = "/media/aa/thumb.jpg"
@@ -148,8 +148,8 @@ def test_a_signed_address_lasts_its_time_and_stays_the_same_for_a_while() -> Non
         (None, None, "é"),
     ],
 )
-def test_a_changed_address_is_good_for_nothing(path: str | None, expires: str | None, signature: str | None) -> None:
-    """Another path, end or signature leaves no time."""
+def test_a_changed_signed_url_is_invalid(path: str | None, expires: str | None, signature: str | None) -> None:
+    """Another path, expiry or signature leaves no seconds."""
     urls, mine = MediaUrls(SECRET, clock=Clock()), "/media/aa/thumb.jpg"
     end, sealed = (part.partition("=")[2] for part in urls.sign(mine).partition("?")[2].split("&"))
     given_ = (mine if path is None else path, end if expires is None else expires)

@@ -1,4 +1,4 @@
-"""What all answers have in common: problems, headers, the API's description, pages."""
+"""What all responses have in common: problem details, headers, the API's description, pages."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ STATIC = Path(__file__).parents[4] / "static"
 
 
 async def test_every_error_is_a_problem(api: Api) -> None:
-    """Wrong addresses, methods, bodies and types answer problem+json with a stable code."""
+    """Wrong paths, methods, bodies and types return problem+json with a stable code."""
     ann = await api.person()
     cases: list[tuple[str, str, dict[str, Any], int, str]] = [
         ("GET", "/nothing", {}, 404, "route_not_found"),
@@ -38,16 +38,16 @@ async def test_every_error_is_a_problem(api: Api) -> None:
         ("GET", "/feed?limit=x", {}, 400, "invalid_parameter"),
     ]
     for method, path, options, status, code in cases:
-        answer = await ann.call(method, path, **options)
-        problem = responses.ProblemResponse.model_validate(answer.expect(status))
+        response = await ann.call(method, path, **options)
+        problem = responses.ProblemResponse.model_validate(response.expect(status))
         assert (problem.code, problem.status, problem.type) == (code, status, f"/docs#{code}"), path
-        assert answer.headers["Content-Type"] == "application/problem+json", path
-        assert answer.headers["X-Request-Id"] == problem.request_id
+        assert response.headers["Content-Type"] == "application/problem+json", path
+        assert response.headers["X-Request-Id"] == problem.request_id
     assert (await ann.call("POST", "/feed")).headers["Allow"] == "GET,HEAD"
 
 
-async def test_an_unexpected_error_tells_its_request_id_and_nothing_else(services: InspectableServices) -> None:
-    """A bug is a 500 without trace, type or message of the exception."""
+async def test_an_unexpected_error_discloses_only_its_request_id(services: InspectableServices) -> None:
+    """A defect is a 500 without traceback, type or message of the exception."""
 
     class Broken:
         def __getattr__(self, name: str) -> Any:
@@ -56,61 +56,61 @@ async def test_an_unexpected_error_tells_its_request_id_and_nothing_else(service
     broken = dataclasses.replace(services, home=Broken())  # type: ignore[arg-type]
     async with running_api(broken) as api:
         ann = await api.person()
-        answer = await ann.call("GET", "/feed", headers={"X-Request-Id": "my-request-1"})
-    problem = answer.expect(500)
+        response = await ann.call("GET", "/feed", headers={"X-Request-Id": "my-request-1"})
+    problem = response.expect(500)
     assert problem["code"] == "internal_error"
     assert problem["request_id"] == "my-request-1"
-    assert b"secret" not in answer.body
-    assert b"RuntimeError" not in answer.body
+    assert b"secret" not in response.body
+    assert b"RuntimeError" not in response.body
 
 
-async def test_an_engine_that_is_away_is_a_503_with_retry_after(services: InspectableServices) -> None:
-    """Without Redis the API says when to come back, and goes on when it is back."""
+async def test_an_unavailable_engine_is_a_503_with_retry_after(services: InspectableServices) -> None:
+    """Without PostgreSQL the response says when to try again."""
     async with running_api(services) as api:
         ann = await api.person()
         closed = dataclasses.replace(services)
         await closed.db.close()
-        answer = await ann.call("GET", "/users/me")
-    assert answer.expect(503)["code"] == "unavailable"
-    assert int(answer.headers["Retry-After"]) > 0
+        response = await ann.call("GET", "/users/me")
+    assert response.expect(503)["code"] == "unavailable"
+    assert int(response.headers["Retry-After"]) > 0
 
 
-async def test_every_answer_has_the_security_headers(api: Api) -> None:
-    """nosniff, a policy, no caching and a request id stand on answers and errors alike."""
+async def test_every_response_has_the_security_headers(api: Api) -> None:
+    """Successes and errors have nosniff, a content security policy, no caching and a request id."""
     ann = await api.person()
     for path, status in (("/users/me", 200), ("/nothing", 404), ("/feed", 200)):
-        answer = await ann.call("GET", path)
-        assert answer.status == status
-        assert answer.headers["X-Content-Type-Options"] == "nosniff"
-        assert answer.headers["Server"] == "PicShare"
-        assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'")
-        assert answer.headers["Cache-Control"] == "no-store"
-        assert answer.headers["X-Request-Id"]
-        assert "Strict-Transport-Security" not in answer.headers
+        response = await ann.call("GET", path)
+        assert response.status == status
+        assert response.headers["X-Content-Type-Options"] == "nosniff"
+        assert response.headers["Server"] == "PicShare"
+        assert response.headers["Content-Security-Policy"].startswith("default-src 'none'")
+        assert response.headers["Cache-Control"] == "no-store"
+        assert response.headers["X-Request-Id"]
+        assert "Strict-Transport-Security" not in response.headers
 
 
-async def test_over_https_cookies_are_secure_and_browsers_stay_there(services: InspectableServices) -> None:
-    """With a https address cookies are Secure and HSTS is announced."""
+async def test_over_https_cookies_are_secure_and_hsts_is_sent(services: InspectableServices) -> None:
+    """With an https URL cookies are Secure and responses have HSTS."""
     secured = dataclasses.replace(services.settings, public_url="https://photos.example")
     async with running_api(dataclasses.replace(services, settings=secured)) as api:
         await api.person("ann")
         body = {"username": "ann", "password": "correct horse battery", "cookie": True}
-        answer = await api.visitor.call("POST", "/tokens", json=body)
+        response = await api.visitor.call("POST", "/tokens", json=body)
         ticket = await (await api.person()).call("POST", "/live/token")
-    assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
-    assert all("Secure" in cookie for cookie in answer.headers.getall("Set-Cookie"))  # type: ignore[attr-defined]
+    assert response.headers["Strict-Transport-Security"] == "max-age=31536000"
+    assert all("Secure" in cookie for cookie in response.headers.getall("Set-Cookie"))  # type: ignore[attr-defined]
     assert ticket.expect(201)["url"] == "wss://photos.example/connection/websocket"
 
 
-async def test_a_foreign_request_id_is_taken_only_when_harmless(api: Api) -> None:
+async def test_a_client_s_request_id_is_used_only_when_harmless(api: Api) -> None:
     """An id that could break a log line is replaced."""
     for given, taken in (("abcd-1234.x_y", True), ("short", False), ("x" * 65, False), ("a b c d e f g", False)):
-        answer = await api.visitor.call("GET", "/photos", headers={"X-Request-Id": given})
-        assert (answer.headers["X-Request-Id"] == given) is taken
+        response = await api.visitor.call("GET", "/photos", headers={"X-Request-Id": given})
+        assert (response.headers["X-Request-Id"] == given) is taken
 
 
-async def test_the_shapes_that_are_described_are_those_that_are_given(api: Api) -> None:
-    """What the API answers fits the models of its description, field by field."""
+async def test_responses_match_their_models(api: Api) -> None:
+    """Responses fit the models of the OpenAPI document, field by field."""
     ann, bob = await api.person(), await api.person()
     photo = await ann.upload(photograph(), "caption")
     responses.PhotoResponse.model_validate(photo)
@@ -132,8 +132,8 @@ async def test_the_shapes_that_are_described_are_those_that_are_given(api: Api) 
     responses.LiveTicketResponse.model_validate((await bob.call("POST", "/live/token")).expect(201))
 
 
-async def test_a_ticket_opens_one_connection_and_then_nothing(api: Api) -> None:
-    """The ticket's payload comes back once."""
+async def test_a_ticket_can_be_redeemed_once(api: Api) -> None:
+    """The first redemption returns the ticket's payload, the second nothing."""
     ann = await api.person()
     ticket = (await ann.call("POST", "/live/token")).expect(201)
     payload = await api.services.tickets.redeem(ticket["token"])
@@ -170,7 +170,7 @@ def _references(node: Any) -> set[str]:
 
 
 async def test_pages_have_a_strict_policy_and_files_their_types(services: InspectableServices) -> None:
-    """The application, its client routes and the docs come with a policy that allows no inline script."""
+    """The application, its client routes and the docs have a policy that allows no inline script."""
     served = dataclasses.replace(services.settings, static_dir=STATIC)
     async with running_api(dataclasses.replace(services, settings=served)) as api:
         for path in ("/", "/p/0384604BS2VXG", "/u/ann", "/notifications", "/docs"):
@@ -197,14 +197,14 @@ async def test_pages_have_a_strict_policy_and_files_their_types(services: Inspec
             assert (await api.get(path)).status == 404, path
 
 
-async def test_head_answers_without_a_body(api: Api) -> None:
+async def test_head_has_no_body(api: Api) -> None:
     """HEAD is GET without the body."""
-    answer = await api.visitor.call("HEAD", "/photos")
-    assert (answer.status, answer.body) == (200, b"")
+    response = await api.visitor.call("HEAD", "/photos")
+    assert (response.status, response.body) == (200, b"")
 
 
 async def test_a_process_without_pages_or_live_serves_the_api_alone(services: InspectableServices) -> None:
-    """What a role does not serve is 404."""
+    """Routes that a process does not serve are not registered."""
     server = TestServer(make_app(services))
     await server.start_server(access_log=None)
     await server.close()

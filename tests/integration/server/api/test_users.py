@@ -12,13 +12,13 @@ pytestmark = pytest.mark.engines
 
 
 async def relation(viewer: Person, other: Person) -> set[str]:
-    """Return what holds between a viewer and a profile."""
+    """Return the names of the relations that exist between a viewer and a profile."""
     profile = (await viewer.call("GET", f"/users/{other.id}")).expect(200)
     return {name for name, holds in profile["relation"].items() if holds}
 
 
 async def test_a_profile_is_found_by_name_and_id(api: Api) -> None:
-    """Both ways lead to the same profile, which tells no e-mail address."""
+    """Both lead to the same profile, which does not contain the e-mail address."""
     ann = await api.person("ann")
     by_name = (await api.visitor.call("GET", "/users/ANN")).expect(200)
     by_id = (await api.visitor.call("GET", f"/users/{ann.id}")).expect(200)
@@ -27,8 +27,8 @@ async def test_a_profile_is_found_by_name_and_id(api: Api) -> None:
     assert by_name["relation"] is None
 
 
-async def test_following_counts_and_shows_on_both_sides(api: Api) -> None:
-    """Counters and lists agree after follow and unfollow."""
+async def test_a_follow_shows_on_both_sides(api: Api) -> None:
+    """Counters and lists agree after a follow and an unfollow."""
     ann, bob = await api.person("ann"), await api.person("bob")
     await bob.follow(ann)
     await bob.follow(ann)
@@ -55,15 +55,15 @@ async def test_a_follow_shows_in_the_feed_at_once_and_an_unfollow_too(api: Api) 
     assert await bob.feed() == []
 
 
-async def test_nobody_follows_or_blocks_themselves(api: Api) -> None:
-    """Acts on oneself are conflicts with a code of their own."""
+async def test_following_or_blocking_oneself_is_a_conflict(api: Api) -> None:
+    """Each action on oneself is a 409 with a code of its own."""
     ann = await api.person()
     for what in ("follow", "block", "mute"):
         assert (await ann.call("PUT", f"/users/{ann.id}/{what}")).expect(409)["code"] == f"cannot_{what}_yourself"
 
 
-async def test_a_private_account_is_asked_first(api: Api) -> None:
-    """A follow of a private account becomes a request, which its owner grants or refuses."""
+async def test_a_private_account_gets_a_request(api: Api) -> None:
+    """A follow of a private account becomes a request, which its owner accepts or declines."""
     ann, bob, cay = await api.person("ann"), await api.person("bob"), await api.person("cay")
     (await ann.call("PATCH", "/users/me", json={"private": True})).expect(200)
     await bob.follow(ann)
@@ -81,7 +81,7 @@ async def test_a_private_account_is_asked_first(api: Api) -> None:
 
 
 async def test_a_block_hides_each_from_the_other(api: Api) -> None:
-    """Blocked people see neither profile nor photos, and follows between the two are gone."""
+    """Neither user sees the profile and photos of the other, and the follows between them are removed."""
     ann, bob = await api.person("ann"), await api.person("bob")
     await bob.follow(ann)
     photo = await ann.upload(photograph())
@@ -97,8 +97,8 @@ async def test_a_block_hides_each_from_the_other(api: Api) -> None:
     assert await relation(bob, ann) == set()
 
 
-async def test_a_mute_is_known_to_its_author_alone(api: Api) -> None:
-    """A muted person's photos leave the feed, and they see no difference."""
+async def test_a_muted_user_notices_nothing(api: Api) -> None:
+    """The photos of a muted user leave the feed, and that user sees no difference."""
     ann, bob = await api.person(), await api.person()
     await bob.follow(ann)
     photo = await ann.upload(photograph())
@@ -113,7 +113,7 @@ async def test_a_mute_is_known_to_its_author_alone(api: Api) -> None:
 
 
 async def test_search_goes_by_prefix_in_any_case(api: Api) -> None:
-    """A search lists names that begin so, in their order, page by page."""
+    """A search lists the usernames with the prefix, in alphabetical order, page by page."""
     for name in ("anna", "Annette", "annika", "bea"):
         await api.person(name)
     first = (await api.visitor.call("GET", "/users?query=ANN&limit=2")).expect(200)
@@ -126,8 +126,8 @@ async def test_search_goes_by_prefix_in_any_case(api: Api) -> None:
     (await api.visitor.call("GET", "/users")).expect(400)
 
 
-async def test_one_s_account_is_changed_field_by_field(api: Api) -> None:
-    """What is left out of a change stays."""
+async def test_an_account_is_updated_field_by_field(api: Api) -> None:
+    """Fields that are left out of an update stay unchanged."""
     ann = await api.person("ann")
     change = {"display_name": "Ann  B.", "bio": "line one\nline two", "settings": {"theme": "dark"}}
     changed = (await ann.call("PATCH", "/users/me", json=change)).expect(200)
