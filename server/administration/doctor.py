@@ -1,4 +1,4 @@
-"""The doctor: checks every backend and the machine, and says how to fix each problem."""
+"""The doctor: checks of every backend and of the machine, each with a remedy if there is a problem."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ Check = Callable[[Settings], Awaitable[Finding]]
 
 
 async def inspect(settings: Settings) -> list[Finding]:
-    """Return a finding for each check; none raises. Embedded engines that do not run are started meanwhile."""
+    """Return a finding for each check; none raises. Embedded engines that do not run are started for the checks."""
     findings = [inspect_file_limit(), inspect_disk(blob_directory(settings))]
     async with AsyncExitStack() as stack:
         try:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Finding:
-    """The result of one check; `remedy` says how to fix the problem, and is empty if there is none."""
+    """The result of one check; `remedy` is the way to fix the problem, empty if there is none."""
 
     name: str
     detail: str

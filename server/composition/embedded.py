@@ -1,4 +1,4 @@
-"""Embedded engines: start what `embedded:` URLs ask for, and replace the URLs by the addresses of what runs."""
+"""Embedded engines: start what `embedded:` URLs ask for, and replace the URLs by their addresses."""
 
 from __future__ import annotations
 

@@ -19,13 +19,12 @@ from rich.panel import Panel
 from rich.text import Text
 
 from channels.live import Live
-from server.actions.reactions import ReactionActions
-from server.actions.relations import RelationActions
 from server.composition.backends import Stores, open_local_broker, open_relayed_broker, open_stores
 from server.composition.embedded import running_engines
 from server.composition.roles import API, EVERYTHING, JANITOR, LIVE, RELAY, is_local, require_backends, services_of
 from server.composition.services import (
     build_api_app,
+    build_demo,
     build_janitor,
     build_live_app,
     build_live_layer,
@@ -34,7 +33,6 @@ from server.composition.services import (
 )
 from server.config.section import from_sections
 from server.config.settings import Settings
-from server.demo.community import Demo
 from server.demo.story import PASSWORD, USERNAME
 from server.identity.passwords import Passwords
 from server.operation.backlog import Backlog
@@ -122,9 +120,7 @@ class ProcessBuilder:
 
     async def welcome(self, *, with_demo: bool) -> None:
         """Create the demonstration community if it is wanted, then print the URL of the service."""
-        db, available = self._stores.db, False
-        relations, reactions = RelationActions(db, self._stores.feeds), ReactionActions(db, self._stores.counter_cache)
-        demo = Demo(db, self._stores.blobs, self._passwords, relations=relations, reactions=reactions)
+        demo, available = build_demo(self._stores, self._passwords), False
         try:
             if with_demo:
                 await demo.run()

@@ -1,4 +1,4 @@
-"""Services: the HTTP API, live connections, workers and the janitor, each built from the stores."""
+"""Services, each built from the stores: live connections, the HTTP API, workers, the janitor, the demonstration."""
 
 from __future__ import annotations
 
@@ -10,15 +10,21 @@ from aiohttp import web
 from channels.contract.ports import Ports
 from channels.contract.settings import LiveSettings
 from channels.live import Live, build_live
+from server.actions.accounts import AccountActions
+from server.actions.catalog import Actions
+from server.actions.last_seen import LastSeen
 from server.actions.notifications import NotificationActions
+from server.actions.photos import PhotoActions
 from server.actions.presence import PresenceReader
 from server.actions.reactions import ReactionActions
+from server.actions.relations import RelationActions
+from server.actions.sessions import SessionService
 from server.api.services import ApiSettings, Services
-from server.composition.actions import build_actions
 from server.composition.application import make_app, make_live_app
 from server.composition.backends import Stores, blob_directory
 from server.config.section import from_sections
 from server.config.settings import Settings
+from server.demo.community import Demo
 from server.edge.access_log import AccessLog, EventLog, JsonLines
 from server.errors import ConfigError
 from server.identity.passwords import Passwords
@@ -118,6 +124,35 @@ def api_services(settings: Settings, stores: Stores, passwords: Passwords) -> Se
         counter_cache=stores.counter_cache,
         tickets=Tickets(stores.redis),
         media_urls=MediaUrls(secret),
+    )
+
+
+def build_actions(
+    stores: Stores, *, tokens: AccessTokens, passwords: Passwords, limiter: RateLimiter, refresh_ttl: int
+) -> Actions:
+    """Return the use cases; `refresh_ttl` in seconds."""
+    db = stores.db
+    sessions = SessionService(db, tokens, Tickets(stores.redis), stores.publisher, refresh_ttl=refresh_ttl)
+    return Actions(
+        accounts=AccountActions(db, passwords, limiter, sessions),
+        sessions=sessions,
+        photos=PhotoActions(db, stores.cards),
+        reactions=ReactionActions(db, stores.counter_cache),
+        relations=RelationActions(db, stores.feeds),
+        notifications=NotificationActions(db),
+        presence=PresenceReader(db, stores.presence),
+        last_seen=LastSeen(db),
+    )
+
+
+def build_demo(stores: Stores, passwords: Passwords) -> Demo:
+    """Return the demonstration community."""
+    return Demo(
+        stores.db,
+        stores.blobs,
+        passwords,
+        relations=RelationActions(stores.db, stores.feeds),
+        reactions=ReactionActions(stores.db, stores.counter_cache),
     )
 
 

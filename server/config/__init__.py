@@ -1,1 +1,1 @@
-"""Settings: every key, where values come from, and their reference."""
+"""Settings: their keys, their sources and their reference."""

@@ -124,7 +124,7 @@ class RedisSection(Section):
     url: str = Field(
         default="embedded:",
         description="`embedded:` starts a private Valkey in the data directory; `redis://`, `rediss://` (TLS) or "
-        "`unix://` uses an existing server, `redis+cluster://host:port,host:port` or `rediss+cluster://` a cluster: "
+        "`unix://` uses an existing server; `redis+cluster://host:port,host:port` or `rediss+cluster://` a cluster: "
         "name two or three of its nodes, the others are discovered. The database must belong to PicShare alone: it is "
         "flushed when the server returns with data that may be stale, after a restart from a snapshot or a failover.",
     )
@@ -213,10 +213,12 @@ class LiveSection(Section):
         "recovers what it missed.",
     )
     connections_per_user: int = Field(
-        default=_LIVE.connections_per_user, ge=1, description="Live connections of one user in each process."
+        default=_LIVE.connections_per_user, ge=1, description="Maximum of live connections of one user in each process."
     )
     connections_per_address: int = Field(
-        default=_LIVE.connections_per_address, ge=1, description="Live connections from one address in each process."
+        default=_LIVE.connections_per_address,
+        ge=1,
+        description="Maximum of live connections from one address in each process.",
     )
     drain_seconds: float = Field(
         default=_LIVE.drain_seconds, ge=0, description="Seconds over which a stopping process closes its connections."

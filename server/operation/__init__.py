@@ -1,1 +1,1 @@
-"""What an operator lives with: logs, metrics, health, start and stop, the doctor."""
+"""Operation of a process: lifecycle, listening, health, metrics, logs and the data directory."""

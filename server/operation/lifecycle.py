@@ -128,7 +128,7 @@ async def _listen(
     except OSError as error:
         # Two processes can bind the same address before either listens. The other one was first to listen.
         await runner.cleanup()
-        raise StartError(f"Another program started to use the port meanwhile: {error.strerror}.") from error
+        raise StartError(f"Another program has started to use the port: {error.strerror}.") from error
     return _HttpServer(runner=runner, acceptors=acceptors)
 
 

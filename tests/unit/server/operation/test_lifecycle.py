@@ -167,7 +167,7 @@ async def test_a_port_in_use_since_binding_is_one_sentence(recording: RecordingN
     """If another process listens first on the bound port, the start fails with a `StartError`."""
     with bound("127.0.0.1", 0) as sockets, bound("127.0.0.1", sockets[0].getsockname()[1]) as rivals:
         rivals[0].listen()
-        with pytest.raises(StartError, match="Another program started to use the port"):
+        with pytest.raises(StartError, match="Another program has started to use the port"):
             await run_node(recording.node(), sockets, SHUTDOWN)
 
 
