@@ -77,7 +77,7 @@ class PhotoActions:
             photo = await photos.edit(
                 tx, photo_id, author_id=viewer_id, caption=caption, alt_text=alt_text, tags=tags, location=location
             )
-            tx.on_commit(lambda: self._cards.forget([photo_id]))
+            tx.on_commit(lambda: self._cards.invalidate([photo_id]))
         return photo
 
     async def delete(self, viewer_id: int, photo_id: int) -> None:

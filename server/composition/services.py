@@ -206,5 +206,5 @@ def worker_context(worker: str, settings: Settings, stores: Stores) -> WorkerCon
 
 def build_janitor(settings: Settings, stores: Stores) -> Janitor:
     """Return the janitor."""
-    revocations = Revocations(stores.db, stores.redis, life=settings.auth.access_ttl + REVOCATION_MARGIN)
+    revocations = Revocations(stores.db, stores.redis, ttl=settings.auth.access_ttl + REVOCATION_MARGIN)
     return Janitor(stores.db, stores.blobs, revocations)

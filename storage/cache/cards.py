@@ -1,14 +1,14 @@
-"""Photo cards: a photo's JSON, made once and kept in Redis for everybody who sees it in a feed.
+"""Photo cards: a photo's JSON, built once and kept in Redis for all viewers.
 
-This is the one place where the JSON shape of a photo is made. A card is that JSON without its end: the
-counters and the viewer's own like follow when it is completed. The card of a private author's photo has a
-mark and the content's hash in front instead of URLs, since those are signed for each answer.
+A card (`storage.render.photo`) is that JSON without its end: counters and the viewer's like are appended in each
+response. The card of a private author's photo begins with a mark and the content's hash in place of the URLs, which
+are signed in each response.
 
-What stands at `card:<id>` besides cards, each a single byte:
+`card:<id>` holds a card or one of these marks of a single byte:
 
-    -   deleted: the photo must not come back, whatever a slow reader had read before
-    ~   not shown at present (processing, hidden, rejected)
-    ?   being changed: read it from PostgreSQL, and keep nothing until the mark is gone
+    -   deleted: the photo must not reappear, whatever a slow reader has read before
+    ~   not visible at present (processing, hidden, rejected)
+    ?   being changed: read the photo from PostgreSQL, and store nothing until the mark is gone
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ from storage.redis.scripts import Script
 from storage.render.photo import photo_card
 from storage.stores import photos
 
-# Milliseconds
-CARD_LIFE = 24 * 3600 * 1000
-UNSHOWN_LIFE = 60_000  # after that a photo that was not shown is looked at again
-CHANGE_LIFE = 5_000  # longer than a reader takes from PostgreSQL to Redis
+# Times to live in milliseconds
+CARD_TTL = 24 * 3600 * 1000
+HIDDEN_TTL = 60_000  # after this the photo is read from PostgreSQL again
+CHANGING_TTL = 5_000  # longer than any reader takes between reading PostgreSQL and writing Redis
 
 DELETED = b"-"
-UNSHOWN = b"~"
+HIDDEN = b"~"
 CHANGING = b"?"
 
 
 class Cards:
-    """Keep cards in Redis, loaded from PostgreSQL when missing, once for all who ask in this process.
+    """The cards in Redis; a missing one is loaded from PostgreSQL, once for concurrent callers of this process.
 
-    Raises `UnavailableError` when either does not answer.
+    Raises `UnavailableError` if an engine does not answer.
     """
 
     def __init__(self, db: Queryable, redis: Redis) -> None:
@@ -47,7 +47,7 @@ class Cards:
         self._loading: dict[int, asyncio.Task[dict[int, bytes]]] = {}
 
     async def get(self, ids: Sequence[int]) -> dict[int, bytes]:
-        """Return the cards of those photos that may be shown; the others are left out."""
+        """Return the cards of the visible photos among these."""
         if not ids:
             return {}
         with redis_errors():
@@ -57,41 +57,41 @@ class Cards:
         if missing:
             found |= dict.fromkeys(missing, None)
             found |= await self.load(missing)
-        return {photo_id: card for photo_id, card in found.items() if card is not None and is_shown(card)}
+        return {photo_id: card for photo_id, card in found.items() if card is not None and is_visible(card)}
 
     async def load(self, ids: Iterable[int]) -> dict[int, bytes]:
-        """Return cards from PostgreSQL and keep them; photos that may not be shown are left out, and marked."""
+        """Load cards from PostgreSQL, store them, and return those of visible photos; the others are marked."""
         wanted = set(ids)
         if fresh := [photo_id for photo_id in wanted if photo_id not in self._loading]:
             task = asyncio.create_task(self._load(fresh))
             self._loading |= dict.fromkeys(fresh, task)
-            task.add_done_callback(lambda _: self._forget_loading(fresh))
+            task.add_done_callback(lambda _: self._loaded(fresh))
         loaded: dict[int, bytes] = {}
         for task in {self._loading[photo_id] for photo_id in wanted}:
-            # Shielded: one caller who gives up must not take the answer from the others.
+            # Shielded, because the task is shared: a cancelled caller must not cancel it for the others.
             loaded |= await asyncio.shield(task)
         return {photo_id: card for photo_id, card in loaded.items() if photo_id in wanted}
 
     async def refresh(self, photo_id: int) -> tuple[Photo, bytes] | None:
-        """Store a photo's card as PostgreSQL has it now; return the photo and the card, None if it is not shown."""
+        """Load a photo from PostgreSQL and store its card; return both, or None if the photo is not visible."""
         photo = (await photos.load(self._db, [photo_id])).get(photo_id)
         card = (await self._store([(photo_id, photo)], "refresh")).get(photo_id)
         return None if photo is None or card is None else (photo, card)
 
     async def tombstone(self, photo_id: int) -> None:
-        """Say that a photo is deleted: no reader shows it from now on."""
+        """Mark a photo as deleted; no reader returns it from now on."""
         with redis_errors():
-            await self._redis.execute_command("SET", card_key(photo_id), DELETED, "PX", CARD_LIFE)
+            await self._redis.execute_command("SET", card_key(photo_id), DELETED, "PX", CARD_TTL)
 
-    async def is_gone(self, photo_id: int) -> bool:
-        """Say whether a photo's tombstone stands."""
+    async def is_deleted(self, photo_id: int) -> bool:
+        """Return whether a photo is marked as deleted."""
         with redis_errors():
             return bool(await self._redis.execute_command("GET", card_key(photo_id)) == DELETED)
 
-    async def forget(self, ids: Iterable[int]) -> None:
-        """Have cards made anew, after the change to the photo or its author was committed."""
-        # A reader that had read before the change cannot store that while the mark stands.
-        calls = [([card_key(photo_id)], (CHANGING, CHANGE_LIFE, "change")) for photo_id in ids]
+    async def invalidate(self, ids: Iterable[int]) -> None:
+        """Invalidate cards, after a change to the photos or their author was committed."""
+        # While the mark exists, a reader that read PostgreSQL before the change cannot store its card.
+        calls = [([card_key(photo_id)], (CHANGING, CHANGING_TTL, "change")) for photo_id in ids]
         if calls:
             await self._put.run_many(self._redis, calls)
 
@@ -109,23 +109,23 @@ class Cards:
         calls = []
         for photo_id, photo in rows:
             if photo_id in cards:
-                value, life = cards[photo_id], CARD_LIFE
+                value, ttl = cards[photo_id], CARD_TTL
             else:
-                value, life = (DELETED, CARD_LIFE) if photo is None else (UNSHOWN, UNSHOWN_LIFE)
-            calls.append(([card_key(photo_id)], (value, life, mode)))
+                value, ttl = (DELETED, CARD_TTL) if photo is None else (HIDDEN, HIDDEN_TTL)
+            calls.append(([card_key(photo_id)], (value, ttl, mode)))
         await self._put.run_many(self._redis, calls)
         return cards
 
-    def _forget_loading(self, ids: Iterable[int]) -> None:
+    def _loaded(self, ids: Iterable[int]) -> None:
         for photo_id in ids:
             self._loading.pop(photo_id, None)
 
 
 def card_key(photo_id: int) -> bytes:
-    """Return the Redis key of a card; the id is binary, because scripts make this key from the bytes of a log."""
+    """Return the Redis key of a card; the id is binary, because scripts build the key from the bytes of a log."""
     return b"card:" + pack_ids([photo_id])
 
 
-def is_shown(card: bytes) -> bool:
-    """Say whether a stored value is a card, and not one of the marks."""
+def is_visible(card: bytes) -> bool:
+    """Return whether a stored value is a card and not one of the marks."""
     return len(card) > 1

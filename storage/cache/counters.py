@@ -1,11 +1,11 @@
-"""Counters of photos and what a viewer likes, in Redis, for feeds that are read in one round trip.
+"""Counters of photos and likes of users in Redis, so that a feed page is read in one round trip.
 
-Every state carries the photo's version, which grows with each change, and a state is written only where no
-newer one stands. So the order in which states arrive does not matter, nor how often each does.
+Every state carries the photo's version, which grows with each change, and is written only if no newer one is stored.
+States may therefore arrive in any order and more than once.
 
-`count:<photo>` is "version likes comments " and then the same in JSON, as it follows a card.
-`liked:{group}:<user>` is a hash from photo to the signed version of the last act (+ liked, - taken back); the
-field `*` says that it was loaded, "all" or, for people who like more than is kept, "newest".
+`count:<photo>` is "version likes comments ", followed by the JSON that completes a card.
+`liked:{group}:<user>` is a hash from photo to the signed version of the user's last action (+ like, - unlike). Its
+field `*` records that the hash was loaded: "all", or "newest" for users with more likes than are kept.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from storage.redis.scripts import Call, Script
 from storage.render.photo import counters_suffix
 from storage.stores import likes, photos
 
-LIFE = 24 * 3600  # seconds
-LIKES_KEPT = 10_000  # of one person
-LIKES_DAYS = 90  # what `likes.of_user` returns; older photos' likes may be older than that
+TTL = 24 * 3600  # seconds
+MAX_LIKES = 10_000  # of one user
+LIKES_DAYS = 90  # `likes.of_user` returns so many days; likes of older photos may be older
 MARKER = b"*"
 _ALL, _NEWEST = b"all", b"newest"
-_PER_CALL = 1000  # likes a script call
+_PER_CALL = 1000  # likes per script call
 
 Engaged = tuple[int, int, bool]
 
 
 class CounterCache:
-    """Keep and read counters and likes; raises `UnavailableError` when an engine does not answer."""
+    """The counters and likes in Redis; raises `UnavailableError` if an engine does not answer."""
 
     def __init__(self, db: Queryable, redis: Redis) -> None:
         self._db = db
@@ -43,14 +43,14 @@ class CounterCache:
         self._loading: dict[int, asyncio.Task[None]] = {}
 
     async def apply(self, state: PhotoCounters, user_id: int | None) -> None:
-        """Keep a photo's counters and, if `user_id` is given, whether that person likes it; older news is ignored."""
-        await self._keep_counts([(state.photo_id, state.version, state.likes, state.comments)])
+        """Store a photo's counters, and the like of `user_id` unless that is None; ignore states that are older."""
+        await self._store_counts([(state.photo_id, state.version, state.likes, state.comments)])
         if user_id is not None:
             act = b"%b%d" % (b"+" if state.liked else b"-", state.version)
-            await self._liked.run(self._redis, [liked_key(user_id)], (LIFE, b"", pack_ids([state.photo_id]), act))
+            await self._liked.run(self._redis, [liked_key(user_id)], (TTL, b"", pack_ids([state.photo_id]), act))
 
     async def read(self, photo_ids: Sequence[int], viewer_id: int) -> dict[int, Engaged]:
-        """Return (likes, comments, liked) of photos; of photos that do not exist, zeros."""
+        """Return (likes, comments, liked) of photos; zeros for photos that do not exist."""
         if not photo_ids:
             return {}
         fields = pack_ids_each(photo_ids)
@@ -72,18 +72,18 @@ class CounterCache:
         return _numbers(value if value is not None else (await self.load_counts([photo_id]))[photo_id])
 
     async def load_counts(self, photo_ids: Sequence[int]) -> dict[int, bytes]:
-        """Return counters from PostgreSQL, in the form they have in Redis, and keep them there."""
+        """Load counters from PostgreSQL, store them, and return them in their Redis form."""
         found = await photos.load(self._db, photo_ids)
         rows = [(photo.id, photo.version, photo.likes, photo.comments) for photo in found.values()]
-        await self._keep_counts(rows)
+        await self._store_counts(rows)
         loaded = dict.fromkeys(photo_ids, _counters(0, 0, 0))
         return loaded | {row[0]: _counters(*row[1:]) for row in rows}
 
     async def likes_of(self, viewer_id: int, acts: Mapping[int, bytes | None], marker: bytes | None) -> set[int]:
         """Return which of the photos the viewer likes.
 
-        `acts` and `marker` are what the viewer's hash says; without a marker it is loaded first, and photos that
-        it cannot know about are looked up in PostgreSQL.
+        `acts` and `marker` are the fields of the viewer's hash. Without a marker the hash is loaded first. Photos that
+        it does not cover are looked up in PostgreSQL.
         """
         if marker is None:
             await self._load_likes(viewer_id)
@@ -92,15 +92,15 @@ class CounterCache:
                 marker, *values = await self._redis.execute_command("HMGET", liked_key(viewer_id), MARKER, *fields)
             acts = dict(zip(acts, values, strict=True))
         liked = {photo_id for photo_id, act in acts.items() if act is not None and not act.startswith(b"-")}
-        if unsure := [photo_id for photo_id, act in acts.items() if act is None and not covers(marker, photo_id)]:
+        if uncovered := [photo_id for photo_id, act in acts.items() if act is None and not covers(marker, photo_id)]:
             rows = await self._db.fetch(
-                "SELECT photo_id FROM likes WHERE user_id = $1 AND photo_id = ANY($2::bigint[])", viewer_id, unsure
+                "SELECT photo_id FROM likes WHERE user_id = $1 AND photo_id = ANY($2::bigint[])", viewer_id, uncovered
             )
             liked |= {row["photo_id"] for row in rows}
         return liked
 
     async def _load_likes(self, viewer_id: int) -> None:
-        """Load once for all who ask in this process."""
+        """Load a viewer's likes, once for concurrent callers of this process."""
         task = self._loading.get(viewer_id)
         if task is None:
             task = self._loading[viewer_id] = asyncio.create_task(self._load(viewer_id))
@@ -108,37 +108,40 @@ class CounterCache:
         await asyncio.shield(task)
 
     async def _load(self, viewer_id: int) -> None:
-        rows = await likes.of_user(self._db, viewer_id, limit=LIKES_KEPT)
+        rows = await likes.of_user(self._db, viewer_id, limit=MAX_LIKES)
         key = [liked_key(viewer_id)]
         calls: list[Call] = []
         for first in range(0, len(rows), _PER_CALL):
             part = rows[first : first + _PER_CALL]
             pairs = [item for photo_id, version in part for item in (pack_ids([photo_id]), b"+%d" % version)]
-            calls.append((key, (LIFE, b"", *pairs)))
-        marker = _NEWEST if len(rows) >= LIKES_KEPT else _ALL
-        await self._liked.run_many(self._redis, [*calls, (key, (LIFE, marker))])
+            calls.append((key, (TTL, b"", *pairs)))
+        # The marker comes last: a hash without it counts as not loaded, so a partial load is never trusted.
+        marker = _NEWEST if len(rows) >= MAX_LIKES else _ALL
+        await self._liked.run_many(self._redis, [*calls, (key, (TTL, marker))])
 
-    async def _keep_counts(self, rows: Sequence[tuple[int, int, int, int]]) -> None:
+    async def _store_counts(self, rows: Sequence[tuple[int, int, int, int]]) -> None:
         calls: list[Call] = []
         for photo_id, version, number, comments in rows:
             value = _counters(version, number, comments)
-            calls.append(([b"count:" + pack_ids([photo_id])], (version, value, LIFE)))
+            calls.append(([b"count:" + pack_ids([photo_id])], (version, value, TTL)))
         if calls:
             await self._counts.run_many(self._redis, calls)
 
 
 def liked_key(user_id: int) -> bytes:
-    """Return the Redis key of what a person likes."""
+    """Return the Redis key of a user's likes."""
     return b"liked:{%d}:%d" % (slot_group(user_id), user_id)
 
 
 def covers(marker: bytes | None, photo_id: int) -> bool:
-    """Say whether a loaded hash would know of a like of this photo: no like is older than its photo."""
-    return marker == _ALL and milliseconds_of(photo_id) > (time.time() - LIKES_DAYS * 86400 + 3600) * 1000
+    """Return whether a loaded hash would contain a like of this photo, given that no like is older than its photo."""
+    return (
+        marker == _ALL and milliseconds_of(photo_id) > (time.time() - LIKES_DAYS * 86400 + 3600) * 1000
+    )  # an hour for clock skew
 
 
 def pack_ids_each(ids: Sequence[int]) -> list[bytes]:
-    """Return each id as 8 bytes, the form that ids have in keys and fields."""
+    """Return each id as 8 bytes, its form in keys and fields."""
     packed = pack_ids(ids)
     return [packed[at : at + 8] for at in range(0, len(packed), 8)]
 

@@ -1,8 +1,8 @@
-"""Home feeds: a window log of the newest photos for each person, kept in step with what PostgreSQL says.
+"""Home feeds: a window log of the newest photos for each user, kept consistent with PostgreSQL.
 
-PostgreSQL decides who sees what; a feed is a cache of the newest 500 photos, and is built again from there
-whenever it is missing. Whoever follows, unfollows or mutes gets the log put right by the truth as it stands
-then, not by the event, so that the order in which events are handled does not matter.
+PostgreSQL decides which photos a viewer sees. A feed is a cache of the newest 500 of them and is built from PostgreSQL
+whenever it is missing. After a follow, unfollow or mute it is aligned with the present relation and not with the
+event, so the order in which events are handled does not matter.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from storage.redis.client import Redis
 from storage.stores import photo_lists, photos, relations
 
 WINDOW = 500  # photos
-FILL_ATTEMPTS = 5  # how often a list from PostgreSQL may turn out to be out of date
+FILL_ATTEMPTS = 5  # lists read from PostgreSQL for one build, each outdated by a concurrent edit
 BUILD_WAIT = 0.3  # seconds to wait for another process that is building the same feed
-POLL = 0.01  # seconds
-# Seconds after an edit in which an insertion may come from a list of followers that was read before it; reading
-# that list and inserting takes milliseconds.
-SETTLING = 5
+POLL_INTERVAL = 0.01  # seconds
+# Seconds after an edit during which an insertion may still use a list of followers that was read before the edit.
+# Reading the list and inserting take milliseconds.
+RECENT_EDIT = 5
 
 
 class FeedMetrics(Protocol):
@@ -38,7 +38,7 @@ class FeedMetrics(Protocol):
 
 
 class Feeds:
-    """Insert into feeds, build and read them; raises `UnavailableError` when an engine does not answer."""
+    """The home feeds of all users (see `StreamLog`); raises `UnavailableError` if an engine does not answer."""
 
     def __init__(
         self,
@@ -57,14 +57,14 @@ class Feeds:
         self.log = WindowLog(redis, "feed", delivery, window=window)
 
     async def insert(self, photo_id: int, user_ids: Iterable[int], message: bytes) -> Inserted:
-        """Put a photo into many people's feeds and tell those online; repeating it changes and tells nothing.
+        """Insert a photo into the feeds of many users and publish `message` to those online; idempotent.
 
-        A photo that was deleted meanwhile is put nowhere. People without a feed in Redis get none by this. Who
-        unfollowed or muted the author after `user_ids` were read gets nothing either.
+        A deleted photo is not inserted. Users without a feed in Redis get the message only. Users who unfollowed or
+        muted the author after `user_ids` were read get neither.
         """
-        if await self._cards.is_gone(photo_id):
+        if await self._cards.is_deleted(photo_id):
             return Inserted(feeds=0, online=0, messages=0)
-        inserted = await self.log.insert(photo_id, user_ids, message, min_age=SETTLING)
+        inserted = await self.log.insert(photo_id, user_ids, message, min_age=RECENT_EDIT)
         if inserted.recently_edited:
             rest = await self._insert_recently_edited(photo_id, inserted.recently_edited, message)
             inserted = Inserted(
@@ -77,7 +77,7 @@ class Feeds:
         return inserted
 
     async def remove(self, photo_id: int, user_ids: Iterable[int], message: bytes) -> Inserted:
-        """Take a photo out of many people's feeds and tell those online; who is away learns of it by recovery."""
+        """Remove a photo from the feeds of many users and publish `message`; offline clients recover the removal."""
         return await self.log.remove(photo_id, user_ids, message)
 
     async def align_author(self, viewer_id: int, author_id: int) -> None:
@@ -99,11 +99,11 @@ class Feeds:
             wanted = still
 
     async def discard(self, user_id: int) -> None:
-        """Forget a feed, for instance of an account that was deleted."""
+        """Delete a feed, for instance that of a deleted account."""
         await self.log.discard(user_id)
 
     async def ensure(self, viewer_id: int) -> None:
-        """Build a feed if there is none, once for all who ask; returns when it stands or somebody is busy with it."""
+        """Build a feed if there is none, once for concurrent callers; wait up to `BUILD_WAIT` for another process."""
         task = self._building.get(viewer_id)
         if task is None:
             task = self._building[viewer_id] = asyncio.create_task(self._build(viewer_id))
@@ -145,7 +145,7 @@ class Feeds:
             filled, building = await self.log.fill(viewer_id, building, ids[:window], complete=complete)
             if filled is not Filled.CHANGED:
                 return
-        # Somebody follows and unfollows faster than the list is read; the next reader begins anew.
+        # The user follows and unfollows faster than the list is read. The next reader starts a new build.
         await self.log.discard(viewer_id)
 
     async def _wait(self, viewer_id: int) -> LogView | None:
@@ -154,21 +154,21 @@ class Feeds:
             head = await self.log.head(viewer_id)
             if head is None or not head.building or time.monotonic() > deadline:
                 return head
-            await asyncio.sleep(POLL)
+            await asyncio.sleep(POLL_INTERVAL)
 
     async def _insert_recently_edited(self, photo_id: int, user_ids: Sequence[int], message: bytes) -> Inserted:
-        """Insert for those who still follow, and take it back from those who left even as it was inserted."""
+        """Insert for those who still follow; undo it for those who unfollow during the insertion."""
         photo = (await photos.load(self._db, [photo_id])).get(photo_id)
         if photo is None:
             return Inserted(feeds=0, online=0, messages=0)
         readers = await self._readers(photo.author.id, user_ids)
         inserted = await self.log.insert(photo_id, readers, message)
-        for left in set(readers).difference(await self._readers(photo.author.id, readers)):
-            await self.log.drop(left, [photo_id])
+        for former in set(readers).difference(await self._readers(photo.author.id, readers)):
+            await self.log.drop(former, [photo_id])
         return inserted
 
     async def _readers(self, author_id: int, user_ids: Sequence[int]) -> list[int]:
-        """Return who of some people has an author's photos in the feed, the author included."""
+        """Return which of these users have the author's photos in their feeds; the author is one of them."""
         rows = await self._db.fetch(
             "SELECT follower_id FROM follows f WHERE followee_id = $1 AND follower_id = ANY($2::bigint[]) "
             "AND NOT EXISTS (SELECT FROM mutes m WHERE m.muter_id = f.follower_id AND m.muted_id = $1)",

@@ -1,8 +1,8 @@
-"""The home feed's page: one round trip to Redis when warm, PostgreSQL below the window and where something is missing.
+"""Pages of the home feed: one round trip to Redis if everything is cached, PostgreSQL for the rest.
 
-A page is full while there is more to show; `next` is the id to go on below. Scrolling from the top to the end
-gives every photo once, in the order of ids: Redis holds everything down to its lowest entry, and PostgreSQL
-continues below that.
+A page is full as long as there are more photos; `next` is the id below which the next page begins. Scrolling from the
+top to the end returns every photo once, by descending id: Redis has everything down to the log's lowest entry, and
+PostgreSQL continues below it.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ from storage.render.photo import LIKED, NOT_LIKED, PRIVATE, counters_suffix, wit
 from storage.stores import photo_lists
 
 _OK, _MISSING, _BUILDING, _REVOKED, _REFUSED = range(5)
-_TAKEN_BACK = ord("-")
-_RETRIES = 2  # to get a page out of Redis, before PostgreSQL gives it
-_PIECES = 3  # of a photo: its card, its counters, and whether the viewer likes it, with a comma
+_UNLIKED = ord("-")
+_RETRIES = 2  # attempts to read a page from Redis again, before it is read from PostgreSQL
+_PIECES = 3  # per photo: its card, its counters, and the viewer's like with a comma
 _LIKED, _NOT_LIKED = LIKED + b",", NOT_LIKED + b","
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class HomePage:
-    """A page: the photos' JSON, the id to go on below (None at the end), and what the gate said.
+    """A page: the photos' JSON, the id below which the next page begins (None at the end), and quota and session.
 
-    `pieces` put together are the photos with commas between them. They are not put together here, since that copies
-    the whole page: it is done once, with what stands around them. There are none when the quota does not allow the
-    request, or when the session was revoked, which charges nothing. `position` is the place in the feed's live stream,
-    epoch and offset, up to which the page shows what was announced; None if that is not known.
+    `pieces` joined are the photos with commas between them. They are joined once, by the caller, together with the
+    JSON around them, because joining copies the whole page. They are empty if the quota refuses the request or the
+    session was revoked, which charges nothing. `position` is the position in the feed's live stream, epoch and offset,
+    up to which the page includes every publication; None if unknown.
     """
 
     pieces: list[bytes]
@@ -50,8 +50,8 @@ class HomePage:
 
 
 @dataclass(kw_only=True, slots=True)
-class _Gathered:
-    """What a page has so far, a comma after each photo; `below` is where PostgreSQL would continue."""
+class _PartialPage:
+    """The photos read so far, with a comma after each; PostgreSQL continues below the id `below`."""
 
     pieces: list[bytes] = field(default_factory=list)
     last: int | None = None
@@ -61,24 +61,24 @@ class _Gathered:
 
     @property
     def size(self) -> int:
-        """Return how many photos there are."""
+        """The number of photos."""
         return len(self.pieces) // _PIECES
 
     def end(self) -> None:
-        """Take the comma after the last photo away."""
+        """Remove the comma after the last photo."""
         if self.pieces:
             self.pieces[-1] = self.pieces[-1][:-1]
 
 
 class Home:
-    """Read home feeds; raises `UnavailableError` when an engine does not answer."""
+    """Reads pages of home feeds; raises `UnavailableError` if an engine does not answer."""
 
-    def __init__(self, db: Queryable, redis: Redis, feeds: Feeds, cards: Cards, engagement: CounterCache) -> None:
+    def __init__(self, db: Queryable, redis: Redis, feeds: Feeds, cards: Cards, counter_cache: CounterCache) -> None:
         self._db = db
         self._redis = redis
         self._feeds = feeds
         self._cards = cards
-        self._engagement = engagement
+        self._counter_cache = counter_cache
         self._script = home_script(redis)
 
     async def page(
@@ -92,6 +92,7 @@ class Home:
         sign: Sign | None = None,
     ) -> HomePage:
         """Return up to `limit` photos below `before`, charging `policy` once; `sign` as in `render.photo.assemble`."""
+        # All four keys have the viewer's slot group in their hash tag, so one script may use them on a cluster.
         keys = [
             self._feeds.log.key(viewer_id),
             liked_key(viewer_id),
@@ -99,19 +100,20 @@ class Home:
             revoked_key(session, viewer_id),
         ]
         arguments = (b"" if before is None else pack_ids([before]), limit)
-        answer = await self._script.run(self._redis, keys, (*arguments, policy.limit, policy.window, TIME_TO_LIVE))
-        quota = Quota.of(policy, answer[1])
-        if answer[0] in (_REVOKED, _REFUSED):
-            return HomePage(pieces=[], next=None, quota=quota, revoked=answer[0] == _REVOKED)
-        page = await self._complete(viewer_id, answer, before, sign)
+        reply = await self._script.run(self._redis, keys, (*arguments, policy.limit, policy.window, TIME_TO_LIVE))
+        quota = Quota.of(policy, reply[1])
+        if reply[0] in (_REVOKED, _REFUSED):
+            return HomePage(pieces=[], next=None, quota=quota, revoked=reply[0] == _REVOKED)
+        page = await self._complete(viewer_id, reply, before, sign)
         for _ in range(_RETRIES):
             if page is not None:
                 break
-            if answer[0] != _OK:
+            if reply[0] != _OK:
                 await self._feeds.ensure(viewer_id)
-            answer = await self._script.run(self._redis, keys, (*arguments, 0, 0, TIME_TO_LIVE))
-            page = await self._complete(viewer_id, answer, before, sign)
-        page = page or _Gathered(below=before)
+            # A limit of 0 does not charge the quota again.
+            reply = await self._script.run(self._redis, keys, (*arguments, 0, 0, TIME_TO_LIVE))
+            page = await self._complete(viewer_id, reply, before, sign)
+        page = page or _PartialPage(below=before)
         if page.more and page.size < limit:
             await self._continue(viewer_id, page, limit=limit, sign=sign)
         page.end()
@@ -119,22 +121,22 @@ class Home:
         return HomePage(pieces=page.pieces, next=below, position=page.position, quota=quota, revoked=False)
 
     async def _complete(
-        self, viewer_id: int, answer: Sequence[Any], before: int | None, sign: Sign | None
-    ) -> _Gathered | None:
-        """Return the page of an answer; None when there is no log, or a card turned out to be gone: ask again."""
-        if answer[0] != _OK:
+        self, viewer_id: int, reply: Sequence[Any], before: int | None, sign: Sign | None
+    ) -> _PartialPage | None:
+        """Return the page of a reply; None, to read again, if there is no log or a photo turned out to be deleted."""
+        if reply[0] != _OK:
             return None
-        _, _, whole, more, lowest, packed, cards, counts, likes, epoch, top = answer
+        _, _, whole, more, lowest, packed, cards, counts, likes, epoch, top = reply
         last = int.from_bytes(packed[-8:], "big") if packed else None
         marker, *acts = likes
         if None in cards or None in counts or marker is None or (last and not covers(marker, last)):
             ids = unpack_ids(packed)
             if not await self._load(ids, cards, counts):
                 return None
-            liked = await self._engagement.likes_of(viewer_id, dict(zip(ids, acts, strict=True)), marker)
+            liked = await self._counter_cache.likes_of(viewer_id, dict(zip(ids, acts, strict=True)), marker)
             acts = [b"+" if photo_id in liked else None for photo_id in ids]
         pieces = _pieces(cards, counts, acts, sign)
-        return _Gathered(
+        return _PartialPage(
             pieces=pieces,
             last=last,
             more=bool(more or not whole),
@@ -143,19 +145,19 @@ class Home:
         )
 
     async def _load(self, ids: Sequence[int], cards: list[bytes | None], counts: list[bytes | None]) -> bool:
-        """Put what is missing in its place; False when a photo turned out to be gone."""
+        """Fill in missing cards and counters from PostgreSQL; return False if one of the photos is deleted."""
         if missing := [photo_id for photo_id, card in zip(ids, cards, strict=True) if card is None]:
             loaded = await self._cards.load(missing)
             if len(loaded) < len(missing):
                 return False
             cards[:] = [loaded.get(photo_id, card) for photo_id, card in zip(ids, cards, strict=True)]
         if missing := [photo_id for photo_id, count in zip(ids, counts, strict=True) if count is None]:
-            found = await self._engagement.load_counts(missing)
+            found = await self._counter_cache.load_counts(missing)
             counts[:] = [found.get(photo_id, count) for photo_id, count in zip(ids, counts, strict=True)]
         return True
 
-    async def _continue(self, viewer_id: int, page: _Gathered, *, limit: int, sign: Sign | None) -> None:
-        """Fill a page up from PostgreSQL."""
+    async def _continue(self, viewer_id: int, page: _PartialPage, *, limit: int, sign: Sign | None) -> None:
+        """Complete a page from PostgreSQL."""
         while page.more and page.size < limit:
             wanted = limit - page.size
             found = await photo_lists.home_ids(self._db, viewer_id, before=page.below, limit=wanted + 1)
@@ -163,10 +165,10 @@ class Home:
             if not ids:
                 return
             cards = await self._cards.get(ids)
-            engaged = await self._engagement.read(list(cards), viewer_id)
+            counters = await self._counter_cache.read(list(cards), viewer_id)
             for photo_id in ids:
                 if photo_id in cards:
-                    likes, comments, liked = engaged[photo_id]
+                    likes, comments, liked = counters[photo_id]
                     card = with_urls(cards[photo_id], sign)
                     page.pieces += (card, counters_suffix(likes, comments), _LIKED if liked else _NOT_LIKED)
                     page.last = photo_id
@@ -176,10 +178,10 @@ class Home:
 def _pieces(
     cards: Sequence[bytes], counts: Sequence[bytes], acts: Sequence[bytes | None], sign: Sign | None
 ) -> list[bytes]:
-    """Return what photos' JSON is put together from; the most travelled loop of the service, so it calls little."""
+    """Return the pieces of the photos' JSON; the hottest loop of the service, therefore with few calls."""
     pieces: list[bytes] = []
     for card, count, act in zip(cards, counts, acts, strict=True):
-        liked = act is not None and act[0] != _TAKEN_BACK
+        liked = act is not None and act[0] != _UNLIKED
         pieces += (
             card if card[0] != PRIVATE else with_urls(card, sign),
             count[count.rfind(b" ") + 1 :],
@@ -189,8 +191,8 @@ def _pieces(
 
 
 def _lower(before: int | None, lowest: bytes) -> int | None:
-    """Return where PostgreSQL continues: below the log's lowest entry, or below the cursor if that is lower."""
+    """Return the id below which PostgreSQL continues: the log's lowest entry, or the cursor if that is lower."""
     if not lowest:
         return before
-    bound = int.from_bytes(lowest, "big") & (1 << 63) - 1
+    bound = int.from_bytes(lowest, "big") & (1 << 63) - 1  # without the mark of a removed entry
     return bound if before is None else min(before, bound)

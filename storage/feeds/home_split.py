@@ -1,8 +1,8 @@
-"""The home page's script where one is enough, and on a cluster, where it takes two steps.
+"""The script of the home page: one call on a single server, two steps on a cluster.
 
-A person's feed, likes and quota have one slot; the cards and counters of photos, which everybody shares, have all
-slots. On one server a script reads both. On a cluster it answers the ids, and what stands beside the photos is fetched
-from wherever it lies; the answer looks the same.
+A user's feed, likes and quota share a slot. The cards and counters of photos, which all users share, are spread over
+all slots. On a single server one script reads everything. On a cluster the script returns the ids; cards and counters
+are then read from the masters that have them. The result has the same form, so only this module knows the difference.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from storage.cache.cards import CHANGING, DELETED, UNSHOWN
+from storage.cache.cards import CHANGING, DELETED, HIDDEN
 from storage.redis.client import Redis, redis_errors, values_of
 from storage.redis.scripts import Argument, Script
 
@@ -18,45 +18,46 @@ _OK = 0
 
 
 class HomeScript(Protocol):
-    """What reads a page: keys, arguments and answer are those of `scripts/home.lua`."""
+    """Reads a page; keys, arguments and reply are those of `lua/home.lua`."""
 
     async def run(self, redis: Redis, keys: Sequence[bytes], arguments: Sequence[Argument]) -> Any:
-        """Return the answer; raise `UnavailableError`."""
+        """Return the reply; raise `UnavailableError`."""
         ...
 
 
 def home_script(redis: Redis) -> HomeScript:
-    """Return what reads pages from this Redis."""
+    """Return the implementation for this Redis."""
     script = Script("feeds/log", "limits/gcra", "feeds/home")
     return SplitHome(script) if redis.sharded else script
 
 
 class SplitHome:
-    """Read pages in two steps, or more of them where photos of the page turn out to be gone."""
+    """Reads a page in two steps, and repeats them while photos of the page turn out to be deleted."""
 
     def __init__(self, script: Script) -> None:
         self._script = script
 
     async def run(self, redis: Redis, keys: Sequence[bytes], arguments: Sequence[Argument]) -> Any:
-        """Return what the script would answer if it saw the cards and counters."""
-        _, limit, *_, life = arguments
-        answer = await self._script.run(redis, keys, (*arguments, "ids"))
-        quota, page = answer[1], _Page()
-        position = answer[-2:]  # the first answer's: what came later is not on the page
-        while answer[0] == _OK:
-            _, _, whole, more, lowest, packed, _, _, (marker, *acts), *_ = answer
+        """Return what the script would return if it could read cards and counters itself."""
+        _, limit, *_, ttl = arguments
+        reply = await self._script.run(redis, keys, (*arguments, "ids"))
+        quota, page = reply[1], _Page()
+        # Of the first reply: entries that are inserted between the steps are not on the page.
+        position = reply[-2:]
+        while reply[0] == _OK:
+            _, _, whole, more, lowest, packed, _, _, (marker, *acts), *_ = reply
             ids = [packed[at : at + 8] for at in range(0, len(packed), 8)]
             await page.add(redis, ids, acts)
             missing = int(limit) - len(page.ids)
             if not missing or not more:
-                beside = (page.cards, page.counts, [marker, *page.acts])
-                return [_OK, quota, whole, more, lowest, b"".join(page.ids), *beside, *position]
-            answer = await self._script.run(redis, keys, (ids[-1], missing, 0, 0, life, "ids"))
-        return [answer[0], quota]
+                details = (page.cards, page.counts, [marker, *page.acts])
+                return [_OK, quota, whole, more, lowest, b"".join(page.ids), *details, *position]
+            reply = await self._script.run(redis, keys, (ids[-1], missing, 0, 0, ttl, "ids"))
+        return [reply[0], quota]
 
 
 class _Page:
-    """The photos of a page that may be shown, with what stands beside each."""
+    """The visible photos of a page, with the card, counters and like of each."""
 
     def __init__(self) -> None:
         self.ids: list[bytes] = []
@@ -65,12 +66,12 @@ class _Page:
         self.acts: list[bytes | None] = []
 
     async def add(self, redis: Redis, ids: Sequence[bytes], acts: Sequence[bytes | None]) -> None:
-        """Add those photos that are not gone; a card that is missing or being changed is None."""
+        """Add the photos that are not deleted or hidden; a card that is missing or being changed is None."""
         with redis_errors():
             values = await values_of(redis, [prefix + photo_id for prefix in (b"card:", b"count:") for photo_id in ids])
         cards, counts = values[: len(ids)], values[len(ids) :]
         for photo_id, card, count, act in zip(ids, cards, counts, acts, strict=True):
-            if card not in {DELETED, UNSHOWN}:
+            if card not in {DELETED, HIDDEN}:
                 self.ids.append(photo_id)
                 self.cards.append(None if card == CHANGING else card)
                 self.counts.append(count)

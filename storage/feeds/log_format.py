@@ -1,25 +1,25 @@
-"""The bytes of a window log, read without I/O; `storage/feeds/lua/log.lua` writes them.
+"""Byte format of a window log, decoded without I/O; `storage/feeds/lua/log.lua` writes it.
 
-8 staging slots of 16 bytes, a header of 48 bytes, then the body, a ring of 16 bytes an entry; big-endian throughout:
+8 staging slots of 16 bytes, a header of 48 bytes, then the body, a ring of 16-byte entries. All numbers are big-endian.
 
     u16 flags    1 building: still being filled · 2 complete: nothing older exists
-    u16 edits    grows with each merge or drop, so that whoever is building notices
-    u16 count    entries in all
-    u16 staged   of these in the staging slots: ids above those of the body
-    u64 top      the newest offset ever given in this epoch
-    u64 last     the greatest id, so that inserting above it needs to read the header only
-    u64 epoch    below 2^53; another epoch is another history
-    u64 floor    the greatest offset that was dropped: recovery from below it is impossible
-    u16 start    the slot of the body's oldest entry
-    u16 slots    of the body; free ones, behind the newest, are zero or stale
-    u32 edited   when that last merge or drop was, in Unix seconds
+    u16 edits    grows with each merge or drop, so that a concurrent build detects it
+    u16 count    entries, staged ones included
+    u16 staged   entries in the staging slots; their ids are greater than those of the body
+    u64 top      the greatest offset of this epoch
+    u64 last     the greatest id, so that inserting a greater one reads the header only
+    u64 epoch    below 2^53; offsets of different epochs are not comparable
+    u64 floor    the greatest offset that was trimmed: recovery from below it is impossible
+    u16 start    the slot of the body's lowest entry
+    u16 slots    slots of the body; free ones, after the newest entry, are zero or stale
+    u32 edited   time of the last merge or drop, in Unix seconds
 
-    u64 offset   microseconds of the announcement, below 2^53; 0 = never announced
+    u64 offset   microsecond of the publication, below 2^53; 0 if never published
     u64 id       ascending; the top bit marks the entry as removed
 
-The slots stand before the header, so that an entry, the free slots behind it and the header are one piece: an
-insertion is one short read and one short write. Once in eight insertions they are moved into the body, over its
-oldest entries when that is full.
+The staging slots precede the header, so that an entry, the free slots after it and the header are adjacent: an
+insertion is one short read and one short write. Every eighth insertion moves the staged entries into the body, where
+they overwrite the oldest entries once it is full.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 ENTRY_SIZE = 16  # bytes
-STAGED = 8  # slots; so many entries a log has above its window before the oldest are dropped
+STAGED = 8  # slots; a log has up to so many entries more than its window before the oldest are trimmed
 AT_HEADER = STAGED * ENTRY_SIZE
 AT_BODY = AT_HEADER + 48
 
@@ -43,7 +43,7 @@ _ID = _REMOVED - 1
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Entry:
-    """One entry: `offset` 0 was never announced; `removed` ones tell of a removal."""
+    """An entry: `offset` is 0 if it was never published; `removed` if it records a removal."""
 
     offset: int
     id: int
@@ -52,7 +52,7 @@ class Entry:
 
 @dataclass(frozen=True, kw_only=True)
 class LogView:
-    """A log as it was read."""
+    """A decoded log."""
 
     flags: int
     edits: int
@@ -64,32 +64,33 @@ class LogView:
 
     @classmethod
     def parse(cls, data: bytes) -> LogView:
-        """Return the view of a log's bytes, or of its beginning alone, up to the header."""
+        """Decode a log, or only its first `AT_BODY` bytes, which gives a view without entries of the body."""
         flags, edits, count, staged, top, last, epoch, floor, start, slots, _ = _HEADER.unpack_from(data, AT_HEADER)
+        # The ring starts anywhere: rotate it, then cut the free slots off and append the staged entries.
         ring, turn = data[AT_BODY : AT_BODY + slots * ENTRY_SIZE], start * ENTRY_SIZE
         body = (ring[turn:] + ring[:turn])[: (count - staged) * ENTRY_SIZE] + data[: staged * ENTRY_SIZE]
         return cls(flags=flags, edits=edits, top=top, last=last, epoch=epoch, floor=floor, body=body)
 
     @property
     def building(self) -> bool:
-        """Say whether the log is being filled from the database."""
+        """Whether the log is still being built from the database."""
         return bool(self.flags & _BUILDING)
 
     @property
     def complete(self) -> bool:
-        """Say whether nothing older than the lowest entry exists."""
+        """Whether nothing older than the lowest entry exists."""
         return bool(self.flags & _COMPLETE)
 
     @cached_property
     def entries(self) -> Sequence[Entry]:
-        """All entries, by ascending id."""
+        """All entries by ascending id."""
         return [
             Entry(offset=offset, id=word & _ID, removed=word >= _REMOVED)
             for offset, word in struct.iter_unpack(">QQ", self.body)
         ]
 
     def since(self, epoch: int, offset: int) -> list[Entry] | None:
-        """Return what was announced after `offset`, oldest first; None when that cannot be told any more."""
+        """Return what was published after `offset`, lowest offset first; None if that is not known completely."""
         if epoch != self.epoch or not self.floor <= offset <= self.top:
             return None
         return self._after(offset)
@@ -103,5 +104,6 @@ class LogView:
 
 
 def parse_epoch(text: str) -> int | None:
-    """Return the number of an epoch that a client names; None for what cannot be one."""
+    """Return the number of an epoch sent by a client; None if the text cannot be one."""
+    # `isascii` excludes digits of other scripts, which `isdigit` and `int` accept; 2^53 has 16 digits.
     return int(text) if text.isascii() and text.isdigit() and len(text) <= 16 else None

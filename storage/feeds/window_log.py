@@ -1,27 +1,26 @@
-"""Window logs: for each person one Redis string that holds the newest ids and when each was announced.
+"""Window logs: one Redis string per user with the newest ids and the offset at which each was published.
 
-Feeds and notifications are kept this way (`log_format` has the bytes). Why not a sorted set, and why not a
-string that only grows:
+Feeds and notifications are stored this way; `log_format` describes the bytes. The reasons for this form, instead of a
+sorted set or a string that only grows:
 
-- Entries stand in the order of their **ids**, which is the order of pages and of the API's cursor, so that a
-  page continues from PostgreSQL below the lowest id with neither gap nor repeat. The offset, by which live
-  clients recover, is a field of the entry. An insertion is nearly always above all others; the rest is put
-  in its place.
-- A string is **never let grow** by Redis: APPEND and SETRANGE past the end double its allocation, so that a
-  trimmed log of 8 KB would cost 16 KB. New entries go into eight staging slots, from there into a ring that is
-  allocated ahead (8, 16, … 500 slots); a full ring takes the place of its oldest. Nothing is rewritten, and
-  176 + 500 × 16 bytes fit the allocator's class of 8 KiB.
-- One script call inserts for many people with **one offset** (Redis' microsecond, or one above the greatest
-  offset among them), so that one encoded frame serves all, and publishes in the same step.
-- The log is a **contiguous newest window**: an id older than its lowest entry is not put in, unless the log
-  is complete, that is, nothing older exists at all.
-- A **removal** stays as a marked entry with a new offset, so that whoever was away learns of it, and so that a
-  late insertion of the same id changes nothing. Removing (or inserting) an id below the window leaves no entry
-  behind; there the floor is raised, and a client that was away reads again instead of missing it.
-- Every announcement that a log's owner gets has an offset that is now the log's `top`, so a client can always
-  recover from the last offset it saw.
-- An insertion never brings a log into being: `begin` does, `fill` completes it from the database, and what is
-  announced in between lands in it, so a rebuild leaves no hole.
+- Entries are ordered by **id**, the order of pages and of the API's cursor, so a page continues from PostgreSQL below
+  the lowest id without gap or repeat. The offset, by which live clients recover, is a field of the entry. Almost every
+  new id is greater than all others; any other id is inserted in its place.
+- Redis never **grows** the string: APPEND, and SETRANGE past the end, double its allocation, so that a trimmed log of
+  8 KB would occupy 16 KB. New entries go into eight staging slots, and from there into a ring that is allocated ahead
+  (8, 16, … 500 slots). A full ring overwrites its oldest entries. Nothing is rewritten, and 176 + 500 × 16 bytes fit
+  the allocator's class of 8 KiB.
+- One script call inserts for many users with **one offset** (the microsecond of Redis' clock, or one more than the
+  greatest offset in any of the logs), so that one encoded frame serves all of them, and publishes in the same step.
+- The log is a **contiguous newest window**. An id below its lowest entry is not inserted, unless the log is complete,
+  which means that nothing older exists.
+- A **removal** leaves a marked entry with a new offset, so that clients that are offline learn of it, and a late
+  insertion of the same id changes nothing. A removal or insertion below the window leaves no entry; it raises the floor
+  instead, and a client that was offline reads the feed again rather than miss the change.
+- The offset of every message that a log's owner receives is the log's `top` at that moment. A client can therefore
+  always recover from the last offset it saw.
+- An insertion never creates a log. `begin` creates it and `fill` completes it from the database. Messages published in
+  between are inserted into the unfinished log, so a rebuild leaves no gap.
 """
 
 from __future__ import annotations
@@ -37,9 +36,9 @@ from storage.ids import pack_ids, slot_group, unpack_ids
 from storage.redis.client import Redis, redis_errors
 from storage.redis.scripts import Argument, Script
 
-TIME_TO_LIVE = 14 * 24 * 3600  # seconds; people not seen for so long have no log
-BUILD_DEADLINE = 10_000_000  # µs after which a building that nobody finished is begun anew
-PEOPLE_PER_CALL = 1000  # a script blocks the server: some 4 ms
+TIME_TO_LIVE = 14 * 24 * 3600  # seconds; a log that is not read for so long expires
+BUILD_DEADLINE = 10_000_000  # µs after which an unfinished log is built by another caller
+USERS_PER_CALL = 1000  # a script call blocks the server for about 4 ms
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,7 +70,7 @@ class Inserted:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Building:
-    """A log being filled: `mine` is whether the caller is to fill it; `edits` is what `fill` must name."""
+    """A log that is being built: `mine` is whether the caller is to fill it; `edits` is passed on to `fill`."""
 
     epoch: int
     mine: bool
@@ -79,15 +78,15 @@ class Building:
 
 
 class Filled(IntEnum):
-    """What became of a `fill`."""
+    """Result of `fill`."""
 
-    LOST = 0  # the log is gone, or another one is being built
+    LOST = 0  # the log is gone, or another build has replaced it
     DONE = 1
-    CHANGED = 2  # somebody followed or unfollowed meanwhile: read the database again
+    CHANGED = 2  # an author was merged or dropped meanwhile: read the database again
 
 
 class WindowLog:
-    """The logs under one prefix; raises `UnavailableError` when Redis does not answer."""
+    """The window logs of all users under one key prefix; raises `UnavailableError` if Redis does not answer."""
 
     def __init__(self, redis: Redis, prefix: str, delivery: DeliveryScript, *, window: int = 500) -> None:
         self._redis = redis
@@ -99,7 +98,7 @@ class WindowLog:
         self.capacity = window + STAGED
 
     def key(self, user_id: int) -> bytes:
-        """Return the key of a person's log; the braces keep a slot group's logs in one cluster slot."""
+        """Return the key of a user's log; the hash tag keeps a slot group's logs in one cluster slot."""
         return b"%b:{%d}:%d" % (self._prefix, slot_group(user_id), user_id)
 
     async def insert(self, entry_id: int, user_ids: Iterable[int], message: bytes, *, min_age: int = 0) -> Inserted:
@@ -122,7 +121,7 @@ class WindowLog:
         return await self._publish("republish", entry_id, user_ids, message)
 
     async def open(self, user_id: int) -> tuple[int, int]:
-        """Return (epoch, top) of a log, which comes into being complete and empty if need be."""
+        """Return (epoch, top) of a log; create it complete and empty if there is none."""
         epoch, top = await self._change(user_id, "open", TIME_TO_LIVE)
         return epoch, top
 
@@ -134,35 +133,36 @@ class WindowLog:
     async def fill(
         self, user_id: int, building: Building, ids: Sequence[int], *, complete: bool
     ) -> tuple[Filled, Building]:
-        """Finish building with the newest ids from the database (any order); `complete` when it has no more.
+        """Finish a build with the newest ids from the database, in any order; `complete` if there are no older ones.
 
-        When the follows changed meanwhile the log goes on building: read again, and fill with the building returned.
+        On `Filled.CHANGED` the build continues: read the database again and call `fill` with the returned `Building`.
         """
+        # Without ids there would be no lowest entry, and no place at which the database continues.
         if not complete and not ids:
-            raise ValueError("a list without end has at least one id")
+            raise ValueError("an incomplete list has at least one id")
         arguments = (building.epoch, building.edits, int(complete), pack_ids(sorted(ids)))
         result, *edits = await self._change(user_id, "fill", *arguments)
         return Filled(result), Building(epoch=building.epoch, mine=True, edits=edits[0] if edits else 0)
 
     async def merge(self, user_id: int, ids: Sequence[int]) -> None:
-        """Merge an author's newest ids, up to `capacity` of them, unannounced and as far down as the window reaches."""
+        """Insert an author's newest ids, up to `capacity` of them, down to the end of the window; publish nothing."""
         await self._change(user_id, "merge", pack_ids(sorted(ids)))
 
     async def drop(self, user_id: int, ids: Sequence[int]) -> None:
-        """Take ids out, unannounced."""
+        """Delete ids from a log; publish nothing."""
         await self._change(user_id, "drop", pack_ids(sorted(ids)))
 
     async def discard(self, user_id: int) -> None:
-        """Forget a person's log; the next reader builds another, with another epoch."""
+        """Delete a user's log; the next reader builds another one with another epoch."""
         with redis_errors():
             await self._redis.execute_command("DEL", self.key(user_id))
 
     async def read(self, user_id: int) -> LogView | None:
-        """Return a person's log, or None if there is none; its life begins anew."""
+        """Return a user's log, or None if there is none; reset its time to live."""
         return await self._read(user_id, -1)
 
     async def head(self, user_id: int) -> LogView | None:
-        """Return a person's log without its entries, or None if there is none; its life begins anew."""
+        """Return a user's log without its entries, or None if there is none; reset its time to live."""
         return await self._read(user_id, AT_BODY - 1)
 
     async def since(self, user_id: int, epoch: str, offset: int) -> StreamDelta | None:
@@ -185,6 +185,7 @@ class WindowLog:
     async def _publish(
         self, mode: str, entry_id: int, user_ids: Iterable[int], message: bytes, min_age: int = 0
     ) -> Inserted:
+        # Keys of a script must share a cluster slot, so there is one call per slot group.
         calls = []
         identifier = pack_ids([entry_id])
         for group, users in _by_group(user_ids):
@@ -201,11 +202,12 @@ class WindowLog:
 
 
 def _by_group(user_ids: Iterable[int]) -> list[tuple[int, list[int]]]:
+    """Return (slot group, up to `USERS_PER_CALL` users of it) for each script call."""
     groups: dict[int, list[int]] = {}
     for user_id in user_ids:
         groups.setdefault(slot_group(user_id), []).append(user_id)
     return [
-        (group, people[first : first + PEOPLE_PER_CALL])
-        for group, people in groups.items()
-        for first in range(0, len(people), PEOPLE_PER_CALL)
+        (group, users[first : first + USERS_PER_CALL])
+        for group, users in groups.items()
+        for first in range(0, len(users), USERS_PER_CALL)
     ]

@@ -1,7 +1,7 @@
-"""Quotas: how often a subject may do something, counted in Redis so that all processes count together.
+"""Quotas: how often a subject may do something, counted in Redis for all processes together.
 
-The generic cell rate algorithm (`scripts/gcra.lua` names the source) lets a burst of `limit` through and then
-one each `window / limit`; a quota costs one small key that expires when it is full again.
+The generic cell rate algorithm (`lua/gcra.lua` has the source) allows a burst of `limit`, and then one request every
+`window / limit`. A quota takes one small key, which expires when the quota is full again.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from storage.redis.scripts import Call, Script
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class QuotaPolicy:
-    """Allow `limit` requests in `window_seconds`; `name` (letters, digits, - and _) tells policies apart."""
+    """A limit of `limit` requests in `window_seconds`; `name` (letters, digits, - and _) identifies the policy."""
 
     name: str
     limit: int
@@ -33,7 +33,7 @@ class QuotaPolicy:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Quota:
-    """What is left: `reset_after` seconds until all is, `retry_after` seconds until the same request would pass."""
+    """State of a quota; `reset_after` is in seconds until it is full, `retry_after` until the request is allowed."""
 
     allowed: bool
     limit: int
@@ -42,9 +42,9 @@ class Quota:
     retry_after: float
 
     @classmethod
-    def of(cls, policy: QuotaPolicy, answer: Sequence[int]) -> Quota:
-        """Return the quota of a script's answer."""
-        allowed, remaining, reset, retry = answer
+    def of(cls, policy: QuotaPolicy, reply: Sequence[int]) -> Quota:
+        """Return the quota of a script's reply."""
+        allowed, remaining, reset, retry = reply
         return cls(
             allowed=bool(allowed),
             limit=policy.limit,
@@ -55,12 +55,12 @@ class Quota:
 
     @property
     def retry_after_whole(self) -> int:
-        """`retry_after` in whole seconds, rounded up, as the HTTP field wants it."""
+        """`retry_after` in whole seconds, rounded up, as the HTTP field requires."""
         return math.ceil(self.retry_after)
 
 
 class Quotas:
-    """Count requests; raises `UnavailableError` when Redis does not answer."""
+    """Counts requests against quotas; raises `UnavailableError` if Redis does not answer."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
@@ -68,36 +68,40 @@ class Quotas:
         self._session_and_quota = Script("limits/gcra", "limits/session_and_quota")
 
     async def take(self, policy: QuotaPolicy, subject: str, cost: int = 1) -> Quota:
-        """Charge `cost` to one subject, unless that is more than is left.
+        """Charge `cost` to a subject unless it exceeds what remains.
 
-        A subject is any text (an address, a name, `user_subject`); no text can reach another key.
+        A subject is any text (an address, a name, `user_subject`); no text can lead to the key of another subject.
         """
         return (await self.take_all([(policy, subject)], cost))[0]
 
     async def take_all(self, takes: Sequence[tuple[QuotaPolicy, str]], cost: int = 1) -> list[Quota]:
-        """Charge `cost` to several at once: if one of them is used up, none is charged.
+        """Charge `cost` to several quotas, or to none if one of them is exhausted.
 
-        So whoever floods one account's sign-in is stopped by the quota of the address without using up the account's.
+        Thus a client that floods the sign-in of an account is stopped by the quota of its address and does not exhaust
+        the account's.
         """
         keys = [quota_key(policy, subject) for policy, subject in takes]
         groups = by_slot(self._redis, keys)
         figures = [(policy.limit, policy.window) for policy, _ in takes]
 
-        async def judge(*, charge: bool) -> list[Quota]:
+        async def check(*, charge: bool) -> list[Quota]:
             calls: list[Call] = [
-                ([keys[at] for at in group], (cost, int(charge), *(each for at in group for each in figures[at])))
+                (
+                    [keys[index] for index in group],
+                    (cost, int(charge), *(each for index in group for each in figures[index])),
+                )
                 for group in groups
             ]
-            answers = in_order(groups, await self._script.run_many(self._redis, calls))
-            return [Quota.of(policy, answer) for (policy, _), answer in zip(takes, answers, strict=True)]
+            replies = in_order(groups, await self._script.run_many(self._redis, calls))
+            return [Quota.of(policy, reply) for (policy, _), reply in zip(takes, replies, strict=True)]
 
         if len(groups) > 1:
-            # On a cluster they cannot be charged in one step: each is looked at before any is charged. What comes
-            # between the two may cost a request that is refused one charge; none passes that should not.
-            seen = await judge(charge=False)
-            if not all(quota.allowed for quota in seen):
-                return seen
-        return await judge(charge=True)
+            # On a cluster one script cannot charge all of them, so each is checked before any is charged. A concurrent
+            # request in between may cause a refused request to be charged once; none is allowed beyond the limit.
+            checked = await check(charge=False)
+            if not all(quota.allowed for quota in checked):
+                return checked
+        return await check(charge=True)
 
     async def check_session_and_quota(self, policy: QuotaPolicy, user_id: int, session: str) -> tuple[Quota, bool]:
         """Charge one request; return the quota, and whether the session was revoked, which charges nothing.
@@ -105,22 +109,22 @@ class Quotas:
         Every request of a signed-in user needs both, so both come in one round trip.
         """
         keys = [revoked_key(session, user_id), user_quota_key(policy, user_id)]
-        revoked, *answer = await self._session_and_quota.run(self._redis, keys, (policy.limit, policy.window))
-        return Quota.of(policy, answer), bool(revoked)
+        revoked, *reply = await self._session_and_quota.run(self._redis, keys, (policy.limit, policy.window))
+        return Quota.of(policy, reply), bool(revoked)
 
 
 def user_subject(user_id: int) -> str:
-    """Return the subject of a signed-in person: the id's text; the home feed charges the same one."""
+    """Return the subject of a signed-in user: the id's text; the home feed charges the same quota."""
     return encode(user_id)
 
 
 def user_quota_key(policy: QuotaPolicy, user_id: int) -> bytes:
-    """Return the Redis key of a person's quota; it lies in the person's slot group."""
+    """Return the Redis key of a user's quota, which is in the user's slot group."""
     return b"quota:{%d}:%b:%d" % (slot_group(user_id), policy.name.encode(), user_id)
 
 
 def quota_key(policy: QuotaPolicy, subject: str) -> bytes:
-    """Return the Redis key of a quota: a person's by the person's id, any other subject's by a digest."""
+    """Return the Redis key of a quota: by the id for a user, by a digest for any other subject."""
     try:
         return user_quota_key(policy, decode(subject))
     except BadIdError:

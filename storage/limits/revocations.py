@@ -1,4 +1,4 @@
-"""What Redis knows of ended sessions, told again from PostgreSQL after Redis has lost it."""
+"""Restore the revocations of ended sessions from PostgreSQL after Redis has lost them."""
 
 from __future__ import annotations
 
@@ -16,32 +16,32 @@ _MARKS = [b"revocations:{%d}" % group for group in range(SLOT_GROUPS)]
 
 
 class Revocations:
-    """Keep the revocations whole; `life` is how many seconds one is kept. Raises `UnavailableError`."""
+    """Restores lost revocations; each is kept for `ttl` seconds. Raises `UnavailableError`."""
 
-    def __init__(self, db: Queryable, redis: Redis, *, life: int) -> None:
+    def __init__(self, db: Queryable, redis: Redis, *, ttl: int) -> None:
         self._db = db
         self._redis = redis
         self._tickets = Tickets(redis)
-        self._life = life
+        self._ttl = ttl
 
     async def restore(self) -> int:
-        """Write what is missing and return how many sessions that were.
+        """Write the missing revocations and return their number.
 
-        A mark for each slot group, which never expires, is lost together with the revocations beside it. It is set
-        last: until then whoever looks does the same again.
+        Each slot group has a mark that never expires. It is lost together with the revocations of its group.
         """
         with redis_errors():
             marks = await values_of(self._redis, _MARKS)
         lost = {group for group, mark in enumerate(marks) if mark is None}
         if not lost:
             return 0
-        ended = await sessions.ended_within(self._db, self._life)
+        ended = await sessions.ended_within(self._db, self._ttl)
         ended = [session for session in ended if slot_group(session.user_id) in lost]
         await asyncio.gather(*(self._revoke(session) for session in ended))
+        # The marks are set last: if this fails halfway, the next call restores everything again.
         with redis_errors():
             await asyncio.gather(*(self._redis.execute_command("SET", _MARKS[group], b"1") for group in lost))
         return len(ended)
 
     async def _revoke(self, session: Ended) -> None:
-        left = max(1, math.ceil(self._life - session.age))
-        await self._tickets.revoke_session(session.session_id, session.user_id, ttl=left)
+        remaining = max(1, math.ceil(self._ttl - session.age))
+        await self._tickets.revoke_session(session.session_id, session.user_id, ttl=remaining)

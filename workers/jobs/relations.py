@@ -78,7 +78,7 @@ class RelationHandlers:
             await self._feeds.discard(event.user_id)
             return
         newest = await photo_lists.author_ids(self._db, event.user_id, limit=CARDS_RENEWED)
-        await self._cards.forget(newest)
+        await self._cards.invalidate(newest)
         if event.closed:
             # Followers are closed out too and subscribe again: subscribers of a topic are not known here.
             await self._publisher.close_topic(publications.user_topic(event.user_id))

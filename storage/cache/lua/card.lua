@@ -1,11 +1,11 @@
--- Store a card that was read from the database, or say that it is about to change.
+-- Store a card that was read from the database, or the mark that it is being changed.
 --
--- KEYS: the card. ARGV: value, time to live in ms, mode.
---   load     only where nothing stands: it was missing, and so it is the newest that is known
---   refresh  also over an older card or one that was not shown; not while a change is on its way ("?"), since
---            what was read may be older than the change
+-- KEYS: the card. ARGV: value, time to live in ms, mode:
+--   load     only if nothing is stored: the card was missing, so the value is the newest known
+--   refresh  also over an older card or a hidden one, but not over the mark of a change ("?"), because the value may
+--            have been read before that change
 --   change   over anything
--- A tombstone ("-") stays in any case: a deleted photo never comes back. Answers 1 if stored.
+-- A tombstone ("-") always stays: a deleted photo must not reappear. Returns 1 if the value was stored.
 
 local present = redis.call('GET', KEYS[1])
 if present then

@@ -1,7 +1,7 @@
--- Set a photo's counters, unless newer ones stand.
+-- Store a photo's counters unless newer ones are stored.
 --
--- KEYS: the counters ("version likes comments ", and what they look like in JSON).
--- ARGV: version, the whole value, time to live in s.
+-- KEYS: the counters ("version likes comments ", followed by their JSON).
+-- ARGV: version, the whole value, time to live in s. Returns 1 if the value was stored.
 
 local present = redis.call('GET', KEYS[1])
 if present and tonumber(string.match(present, '^%d+')) > tonumber(ARGV[1]) then return 0 end

@@ -1,9 +1,9 @@
--- Change one log without telling anybody: bring it into being, build it, merge an author in, take one out.
+-- Change one log without publishing: create it, build it, merge an author's ids, drop ids.
 --
--- KEYS: the log. ARGV: what to do, window, and what that needs.
---   begin  window, time to live in s, age in µs below which a building is left alone          -> epoch, mine, edits
+-- KEYS: the log. ARGV: action, window, and the action's arguments.
+--   begin  window, time to live in s, age in µs from which an unfinished build is replaced    -> epoch, mine, edits
 --   open   window, time to live in s                                                          -> epoch, top
---   fill   window, epoch, edits, complete, ids ascending   -> 1 filled, 2 changed meanwhile (and edits), 0 not ours
+--   fill   window, epoch, edits, complete, ids ascending   -> 1 done, 2 edited meanwhile (and edits), 0 lost
 --   merge  window, ids ascending                                                              -> 1, or 0 no log
 --   drop   window, ids ascending                                                              -> 1, or 0 no log
 
@@ -13,7 +13,7 @@ local function create(flags, epoch, ttl)
   store(key, { flags = flags, edits = 0, top = epoch, epoch = epoch, floor = epoch, edited = 0 }, '', window, 'EX', ttl)
 end
 
--- Union of a body and of ids that were never announced (offset 0); an id that is there stays as it is.
+-- Return the union of a body and of ids that were never published (offset 0); present entries keep their offsets.
 local function union(body, ids)
   local out, n, i, j = {}, 0, 0, 0
   local have, given = #body / ENTRY, #ids / 8
@@ -34,6 +34,7 @@ local function union(body, ids)
   return table.concat(out)
 end
 
+-- Return a body without the entries of the given ids.
 local function without(body, ids)
   local gone, out = {}, {}
   for j = 1, #ids, 8 do gone[string.sub(ids, j, j + 7)] = true end
@@ -46,9 +47,9 @@ local function without(body, ids)
   return table.concat(out)
 end
 
--- Whoever is building, or inserting for followers who were read a moment ago, must know that what was read from the
--- database may be out of date.
-local function note_edit(h)
+-- Record an edit. A builder then reads the database again, and an insertion verifies the follow, because both may have
+-- read it before the edit.
+local function record_edit(h)
   h.edits, h.edited = (h.edits + 1) % 65536, math.floor(now_us() / 1000000)
 end
 
@@ -61,6 +62,7 @@ if action == 'begin' or action == 'open' then
       return { h.epoch, h.top }
     end
     if not building or now - h.epoch < tonumber(ARGV[4]) then return { h.epoch, 0, h.edits } end
+    -- The new epoch must differ from the old one, and its offsets must be greater, even if the clock stepped back.
     now = math.max(now, h.top + 1, h.epoch + 1)
   end
   create(action == 'open' and COMPLETE or BUILDING, now, ARGV[3])
@@ -79,21 +81,22 @@ if action == 'fill' then
   body = union(body, ids)
   h.flags = complete and COMPLETE or 0
   if not complete then
-    -- What came in while building and lies below the list from the database is not contiguous with it.
+    -- Entries inserted during the build that lie below the list from the database are not contiguous with it.
     local upper, lower = struct.unpack('>I4I4', ids)
     local below = bisect(#body / ENTRY, function(index) return id_at(body, index) end, upper, lower)
     forget_oldest(h, string.sub(body, 1, below * ENTRY))
     body = string.sub(body, below * ENTRY + 1)
   end
 elseif building then
-  note_edit(h)
+  -- The entries come with `fill`, from a database read that includes this change.
+  record_edit(h)
   write_header(key, h)
   return { 1 }
 elseif action == 'merge' then
   local ids = ARGV[3]
-  note_edit(h)
+  record_edit(h)
   if not has(h.flags, COMPLETE) then
-    -- Below the lowest present id the log knows nothing; the database continues there.
+    -- The log covers nothing below its lowest id; PostgreSQL continues there. Older ids would leave a gap.
     local given, skip = #ids / 8, 0
     if h.count == 0 then return { 1 } end
     local u, l = id_at(body, 0)
@@ -106,7 +109,7 @@ elseif action == 'merge' then
   end
   body = union(body, ids)
 elseif action == 'drop' then
-  note_edit(h)
+  record_edit(h)
   body = without(body, ARGV[3])
 end
 store(key, h, body, window, 'KEEPTTL')

@@ -1,45 +1,46 @@
--- A page of a home feed with all that is shown beside the photos, in one round trip.
+-- Read a page of a home feed with the cards, counters and likes of its photos, in one round trip.
 --
--- KEYS: the feed's log, the viewer's likes, the quota, the session's revocation; all of one slot group.
+-- KEYS: the feed's log, the viewer's likes, the quota, the session's revocation; all in one slot group.
 -- ARGV: before (8 bytes, or '' for the top), limit, quota limit (0: do not charge), quota window in µs, time to live
--- in s, and 'ids' if the caller fetches cards and counters.
--- Answers: state (below), quota, whether the log is complete, whether the log holds more below the page, lowest id,
--- ids (8 bytes each), cards, counters, likes (the marker first), and the log's epoch and newest offset. A card that is
--- missing is nil; tombstones are passed over.
+-- in s, and 'ids' if the caller reads cards and counters itself.
+-- Returns: state (below), quota, whether the log is complete, whether the log has more entries below the page, lowest
+-- id, ids (8 bytes each), cards, counters, likes (the marker first), and the log's epoch and newest offset. A missing
+-- card is nil; photos with a tombstone are skipped.
 --
--- On a cluster, cards and counters lie in other slots: there the ids are answered without them, those of photos that
--- are gone included, and the caller fetches both in a second step (storage/feeds/home_split.py).
+-- On a cluster, cards and counters are in other slots, which a script must not read. There the ids are returned without
+-- them, deleted photos included, and the caller reads both in a second step (storage/feeds/home_split.py).
 
 local OK, MISSING, BUILDING_NOW, REVOKED, REFUSED = 0, 1, 2, 3, 4
 local before, limit, quota = ARGV[1], tonumber(ARGV[2]), {}
 
 if ARGV[3] ~= '0' then
   local now = gcra_now()
-  local verdict = gcra_judge(KEYS[3], tonumber(ARGV[3]), tonumber(ARGV[4]), 1, now)
-  quota = gcra_answer(verdict)
+  local result = gcra_check(KEYS[3], tonumber(ARGV[3]), tonumber(ARGV[4]), 1, now)
+  quota = gcra_reply(result)
   if redis.call('EXISTS', KEYS[4]) == 1 then return { REVOKED, quota } end
-  if verdict.allowed == 0 then return { REFUSED, quota } end
-  gcra_charge(KEYS[3], verdict, now)
+  if result.allowed == 0 then return { REFUSED, quota } end
+  gcra_charge(KEYS[3], result, now)
 end
 
 local h = head(KEYS[1])
 if not h then return { MISSING, quota } end
 if has(h.flags, BUILDING) then return { BUILDING_NOW, quota } end
--- A day's precision is enough, and spares a write for each page.
+-- Extended at most once a day, which saves a write per page.
 if redis.call('TTL', KEYS[1]) < tonumber(ARGV[5]) - 86400 then redis.call('EXPIRE', KEYS[1], ARGV[5]) end
 
--- Entries are read downwards from `at`, some more than a page at a time; `entries` are those from `from` on.
+-- Entries are read downwards. `entries` are those from index `from` on; `at` is the index above the next candidate.
 local at, from, entries = h.count, h.count, ''
 if before ~= '' then
   at = search(KEYS[1], h, struct.unpack('>I4I4', before))
   from = at
 end
 
--- The next ids that are not removed, newest first, up to `wanted` of them.
+-- Return up to `wanted` further ids that are not removed, newest first.
 local function candidates(wanted)
   local found = {}
   while at > 0 and #found < wanted do
     if at == from then
+      -- A few more than a page, since some may be removed.
       from = math.max(at - limit - 4, 0)
       entries = entries_of(KEYS[1], h, from, at)
     end
@@ -60,6 +61,7 @@ while #ids < limit do
   local values = redis.call('MGET', unpack(keys))
   for i, id in ipairs(found) do
     local card = values[i]
+    -- The marks of storage/cache/cards.py: '?' is being changed (load it), '-' is deleted, '~' is not visible.
     if card == '?' then card = false end
     if card ~= '-' and card ~= '~' then
       local last = #ids + 1
@@ -70,6 +72,6 @@ end
 
 local likes = redis.call('HMGET', KEYS[2], '*', unpack(ids))
 local complete, more = has(h.flags, COMPLETE) and 1 or 0, #candidates(1)
--- Needed only where the page comes to the end of the log.
+-- The caller needs the lowest id only if the page reaches the end of the log; it continues from PostgreSQL there.
 local lowest = at == 0 and string.sub(entries_of(KEYS[1], h, 0, math.min(h.count, 1)), 9, 16) or ''
 return { OK, quota, complete, more, lowest, table.concat(ids), cards, counts, likes, h.epoch, h.top }

@@ -140,5 +140,6 @@ for index = 2, #KEYS do
   -- it reconnects.
   if publishable then recipients[#recipients + 1] = user end
 end
+
 local online, messages = deliver(KEYS[1], destination, recipients, offset, body)
 return { changed, online, messages, table.concat(recently_edited) }

@@ -1,13 +1,17 @@
--- The window log, common part; storage/feeds/log_format.py describes the bytes and storage/feeds/window_log.py the rules.
--- Ids are 63 bits, more than a Lua number holds: they are compared as two halves, never as one number,
--- and never as strings, whose order depends on the locale. Offsets and epochs stay below 2^53.
--- Short reads and writes are what is quick here: a whole log costs some twenty times as much as a header.
+-- Fragment with the functions that all window log scripts share. storage/feeds/log_format.py describes the bytes,
+-- storage/feeds/window_log.py the rules.
+--
+-- Ids have 63 bits, more than a Lua number holds exactly. They are compared as two halves of 32 bits, never as one
+-- number, and never as strings, whose order depends on the locale. Offsets and epochs stay below 2^53.
+--
+-- Speed comes from short reads and writes: a whole log costs about twenty times as much as its header. `h` is a decoded
+-- header throughout; indexes count entries by ascending id, from 0.
 
 local STAGED, HEADER, ENTRY = 8, 48, 16 -- staging slots; bytes
 local AT_HEADER = STAGED * ENTRY
 local AT_BODY = AT_HEADER + HEADER
 local FORMAT = '>I2I2I2I2I8c8I8I8I2I2I4'
-local NEAR = 32 -- entries; beyond so many it is cheaper to look for an id, or to write the log anew
+local NEAR = 32 -- entries from the newest end within which an id is searched, or inserted, without the whole log
 local BUILDING, COMPLETE = 1, 2
 local REMOVED = 2147483648 -- the top bit of an id's upper half
 local NOTHING = string.rep('\0', 8)
@@ -40,28 +44,28 @@ local function write_header(key, h)
   redis.call('SETRANGE', key, AT_HEADER, header_bytes(h))
 end
 
--- The id in entry `index` (from 0) of some entries, as two halves, and whether the entry is marked removed.
+-- Return the id of entry `index` in the given bytes, as two halves, and whether the entry is marked as removed.
 local function id_at(entries, index)
   local upper, lower = struct.unpack('>I4I4', entries, index * ENTRY + 9)
   if upper >= REMOVED then return upper - REMOVED, lower, true end
   return upper, lower, false
 end
 
--- Where entry `index` (from 0, by id) of a log stands.
+-- Return the byte position of entry `index` of a log: in the ring, or in the staging slots, which hold the greatest ids.
 local function position(h, index)
   local body = h.count - h.staged
   if index >= body then return (index - body) * ENTRY end
   return AT_BODY + (h.start + index) % h.slots * ENTRY
 end
 
--- How many of the entries from one index up to, and without, another stand in one piece.
+-- Return the number of entries from index `from`, up to and without `to`, that are adjacent in the string.
 local function run_of(h, from, to)
   local body = h.count - h.staged
   if from >= body then return to - from end
   return math.min(to - from, body - from, h.slots - (h.start + from) % h.slots)
 end
 
--- The entries from one index up to, and without, another, in at most three pieces.
+-- Read the entries from index `from`, up to and without `to`: at most three reads, since the ring may wrap around.
 local function entries_of(key, h, from, to)
   local parts = {}
   while from < to do
@@ -72,7 +76,7 @@ local function entries_of(key, h, from, to)
   return #parts == 1 and parts[1] or table.concat(parts)
 end
 
--- Put entries in the places from one index on.
+-- Overwrite the entries from index `from` on.
 local function write_entries(key, h, from, entries)
   local to, done = from + #entries / ENTRY, 0
   while from < to do
@@ -82,8 +86,8 @@ local function write_entries(key, h, from, entries)
   end
 end
 
--- The first of `count` entries whose id is not below the given one, and whether it is that id;
--- `id_of` gives the halves of the id at an index.
+-- Return the first index of `count` entries whose id is not below the given one, and whether it is that id. `id_of`
+-- returns the halves of the id at an index.
 local function bisect(count, id_of, upper, lower)
   local low, high, there = 0, count, false
   while low < high do
@@ -98,19 +102,20 @@ local function bisect(count, id_of, upper, lower)
   return low, there
 end
 
--- The same in a log, without reading all of it: what is looked for is nearly always among the newest.
+-- The same for a log, without reading all of it: the id is nearly always among the newest.
 local function search(key, h, upper, lower)
   local recent = math.max(h.count - NEAR, 0)
   local entries = entries_of(key, h, recent, h.count)
   local index, there = bisect(h.count - recent, function(i) return id_at(entries, i) end, upper, lower)
   if index > 0 or there or recent == 0 then return recent + index, there end
+  -- Older ids: a binary search with one read of 8 bytes per step, instead of one read of up to 8 KB.
   return bisect(recent, function(i)
     local at = position(h, i)
     return id_at(NOTHING .. redis.call('GETRANGE', key, at + 8, at + 15), 0)
   end, upper, lower)
 end
 
--- The oldest entries of a log go: it no longer reaches the beginning, nor can they be recovered.
+-- Account for trimmed entries: the log is no longer complete, and recovery from below their offsets is impossible.
 local function forget_oldest(h, entries)
   for index = 0, #entries / ENTRY - 1 do
     h.floor = math.max(h.floor, (struct.unpack('>I8', entries, index * ENTRY + 1)))
@@ -118,8 +123,8 @@ local function forget_oldest(h, entries)
   if #entries > 0 and has(h.flags, COMPLETE) then h.flags = h.flags - COMPLETE end
 end
 
--- Write a whole log, trimmed to its window. The body gets slots doubled from 8 up to the window, since SET allocates
--- exactly, while letting SETRANGE grow the string would double its allocation.
+-- Write a whole log, trimmed to its window. The ring gets 8 slots, doubled up to the window: SET allocates the exact
+-- size, whereas a SETRANGE past the end would double the allocation.
 local function store(key, h, entries, window, ...)
   local spare = math.max(#entries / ENTRY - window, 0)
   forget_oldest(h, string.sub(entries, 1, spare * ENTRY))
@@ -135,7 +140,7 @@ local function store(key, h, entries, window, ...)
   redis.call('SET', key, NONE_STAGED .. header_bytes(h) .. entries .. free, ...)
 end
 
--- A log's header and all its entries.
+-- Return a log's header and all its entries; nil if there is none.
 local function load(key)
   local h = head(key)
   if not h then return nil end

@@ -1,11 +1,11 @@
--- Tell whether a session has ended, and charge one quota unless it has.
+-- Check whether a session was revoked, and charge one quota unless it was.
 --
 -- KEYS: the session's revocation, the quota. ARGV: limit, window in µs.
--- Answers: revoked, allowed, remaining, µs until full again, µs until one would pass.
+-- Returns: revoked, allowed, remaining, µs until full again, µs until one request would be allowed.
 
 local revoked, now = redis.call('EXISTS', KEYS[1]), gcra_now()
-local verdict = gcra_judge(KEYS[2], tonumber(ARGV[1]), tonumber(ARGV[2]), 1, now)
-if revoked == 0 and verdict.allowed == 1 then gcra_charge(KEYS[2], verdict, now) end
-local answer = gcra_answer(verdict)
-table.insert(answer, 1, revoked)
-return answer
+local result = gcra_check(KEYS[2], tonumber(ARGV[1]), tonumber(ARGV[2]), 1, now)
+if revoked == 0 and result.allowed == 1 then gcra_charge(KEYS[2], result, now) end
+local reply = gcra_reply(result)
+table.insert(reply, 1, revoked)
+return reply

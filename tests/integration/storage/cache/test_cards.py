@@ -87,10 +87,10 @@ async def test_deleted_photo_never_returns(cards: Cards, gallery: Gallery, redis
     ann = await gallery.person()
     photo = await gallery.photo(ann)
     await cards.tombstone(photo)
-    assert await cards.is_gone(photo)
+    assert await cards.is_deleted(photo)
     await cards.load([photo])
     await cards.refresh(photo)
-    await cards.forget([photo])
+    await cards.invalidate([photo])
     assert await cards.get([photo]) == {}
     assert await commands(redis).get(card_key(photo)) == b"-"
 
@@ -102,7 +102,7 @@ async def test_change_shows_at_once(cards: Cards, gallery: Gallery, database: Da
     slow_reader = dict(await photos.load(database, [photo]))
     await cards.get([photo])
     await edit(database, photo, ann, "after")
-    await cards.forget([photo])
+    await cards.invalidate([photo])
     await cards._store([(photo, slow_reader[photo])], "load")
     await cards._store([(photo, slow_reader[photo])], "refresh")
     assert caption((await cards.get([photo]))[photo]) == "after"

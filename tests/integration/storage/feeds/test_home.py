@@ -216,7 +216,7 @@ async def test_new_name_after_a_change(world: World) -> None:
     await world.page(ann)
     async with world.database.transaction() as tx:
         await users.update(tx, ann, display_name="Anna")
-    await world.cards.forget([photo])
+    await world.cards.invalidate([photo])
     for _ in range(2):
         [told_photo] = told(await world.page(ann))
         assert told_photo["author"]["display_name"] == "Anna"

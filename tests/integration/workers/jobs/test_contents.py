@@ -95,7 +95,7 @@ class Scene:
         """Let the janitor sweep contents and temporary files some time later, and return what is left."""
         await self.database.fetch(LEASES_AGE, after)
         await self.database.fetch(REMOVALS_AGE, after)
-        janitor = Janitor(self.database, self.blobs, Revocations(self.database, open_redis("redis://unused"), life=900))
+        janitor = Janitor(self.database, self.blobs, Revocations(self.database, open_redis("redis://unused"), ttl=900))
         await janitor.remove_contents()
         if after:
             (self.blobs.temporary / "half").unlink(missing_ok=True)  # the sweep of old files has a test of its own

@@ -29,7 +29,7 @@ LIFE = 900  # seconds that a revocation is kept
 @pytest.fixture
 def janitor(database: Database, redis: Any, tmp_path: Path) -> Janitor:
     """A janitor with an empty blob store."""
-    return Janitor(database, FileBlobs(tmp_path), Revocations(database, redis, life=LIFE))
+    return Janitor(database, FileBlobs(tmp_path), Revocations(database, redis, ttl=LIFE))
 
 
 KEYS_AGE = "UPDATE idempotency_keys SET created_at = created_at - $1::interval"
@@ -119,7 +119,7 @@ async def test_run(database: Database, tmp_path: Path) -> None:
             done.append("good")
             return 1
 
-    janitor = Two(database, FileBlobs(tmp_path), Revocations(database, open_redis("redis://unused"), life=LIFE))
+    janitor = Two(database, FileBlobs(tmp_path), Revocations(database, open_redis("redis://unused"), ttl=LIFE))
     task = asyncio.create_task(janitor.run())
     await eventually(lambda: done.count("away") > 1 and done.count("good") > 1)
     task.cancel()

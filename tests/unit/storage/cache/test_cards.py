@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from storage.cache.cards import is_shown
+from storage.cache.cards import is_visible
 from storage.ids import encode
 from storage.models import Photo, PhotoState, UserSummary
 from storage.render.photo import assemble, photo_card, photo_json
@@ -101,4 +101,4 @@ def test_public_urls_are_not_signed() -> None:
 @pytest.mark.parametrize(("value", "shown"), [(b"-", False), (b"~", False), (b"?", False), (photo_card(photo()), True)])
 def test_marks_are_no_cards(value: bytes, shown: bool) -> None:
     """What says that a photo is deleted, not shown or changing is never taken for a card."""
-    assert is_shown(value) is shown
+    assert is_visible(value) is shown
