@@ -1,24 +1,21 @@
-"""What keeps a load test from being made.
+"""Errors of a load test; each message is one sentence that the operator can act on.
 
-ServerError
-└── LoadTestError       one sentence that a person can act on   (exit code 2)
-    └── StoppedError    it was stopped before anything was measured
+LoadTestError           the load test cannot run as requested   (exit code 2)
+└── StoppedError        it was stopped before anything was measured
 """
 
 from __future__ import annotations
 
-from server.errors import ServerError
 
-
-class LoadTestError(ServerError):
-    """Say what is in the way of the load test, and how to clear it."""
+class LoadTestError(Exception):
+    """The load test cannot run; the message says why, and what to change."""
 
 
 class StoppedError(LoadTestError):
-    """Say that a person stopped the load test before there was anything to report."""
+    """The operator stopped the load test before there was anything to report."""
 
 
-def first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """Return the first error of a task group, however deep it lies."""
+def first_error(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Return the first error of a task group, at any depth."""
     first = group.exceptions[0]
-    return first_of(first) if isinstance(first, BaseExceptionGroup) else first
+    return first_error(first) if isinstance(first, BaseExceptionGroup) else first

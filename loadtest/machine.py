@@ -1,4 +1,4 @@
-"""What this machine allows: open files of a process, and ports of an address."""
+"""Limits of this machine: open files of a process, and ports of an address."""
 
 from __future__ import annotations
 
@@ -10,40 +10,40 @@ from pathlib import Path
 
 from loadtest.errors import LoadTestError
 
-BESIDE_SOCKETS = 300  # files of a process that are not live sockets: connections for requests, libraries
+OTHER_FILES = 300  # files of a process other than live sockets: HTTP connections, libraries
 PORTS_FILE = Path("/proc/sys/net/ipv4/ip_local_port_range")
-_USUAL_PORTS = 16_384  # where the system does not tell (RFC 6335: 49152–65535)
-_PORT_MARGIN = 1_000  # ports of an address that others may use, or that wait after a close
+_USUAL_PORTS = 16_384  # if the system does not report them (RFC 6335: 49152–65535)
+_PORT_MARGIN = 1_000  # ports of an address that other programs use, or that are in TIME_WAIT
 _LOOPBACK = ipaddress.ip_network("127.0.0.0/8")
 
 
 def allow_files(sockets: int, processes: int) -> None:
-    """Raise this process's limit of open files to what one of `processes` needs; raise `LoadTestError` if it cannot.
+    """Raise this process's limit of open files to the need of one of `processes`; raise `LoadTestError` on failure.
 
     Children inherit the limit.
     """
-    needed = -(-sockets // processes) + BESIDE_SOCKETS
+    needed = -(-sockets // processes) + OTHER_FILES
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if resource.RLIM_INFINITY not in (soft, hard) and needed > hard:
-        enough = -(-sockets // max(1, hard - BESIDE_SOCKETS))
+        enough = -(-sockets // max(1, hard - OTHER_FILES))
         raise LoadTestError(
             f"A tester process needs {needed:,} open files, and this machine allows {hard:,}. "
-            f"Take --processes {enough}, or raise the limit (ulimit -Hn {needed}; LimitNOFILE={needed} of a service)."
+            f"Use --processes {enough}, or raise the limit (ulimit -Hn {needed}; LimitNOFILE={needed} of a service)."
         )
     if soft != resource.RLIM_INFINITY and soft < needed:
         try:
             resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
         except (ValueError, OSError) as error:
             raise LoadTestError(
-                f"The limit of open files cannot be raised from {soft:,} to {needed:,} ({error}); take --processes."
+                f"The limit of open files cannot be raised from {soft:,} to {needed:,} ({error}); use more --processes."
             ) from error
 
 
 def choose_sources(host: str, sockets: int, endpoints: int, given: Sequence[str]) -> tuple[str, ...]:
-    """Return the addresses to connect from, enough for `sockets` to `endpoints` ports of `host`; () leaves it open.
+    """Return the source addresses for `sockets` connections to `endpoints` ports of `host`; () for the default.
 
-    An address has about 28,000 ports towards each endpoint. On the loopback this machine has sixteen million
-    addresses, elsewhere those that are given. Raises `LoadTestError` when they do not suffice.
+    An address has about 28,000 ports for each endpoint. The loopback network has sixteen million addresses; for any
+    other host only the `given` ones are used. Raises `LoadTestError` if they are not enough.
     """
     room = ports() - _PORT_MARGIN
     needed = -(-sockets // (room * endpoints))
@@ -57,14 +57,14 @@ def choose_sources(host: str, sockets: int, endpoints: int, given: Sequence[str]
         sources = ()
     if needed > max(1, len(sources)):
         raise LoadTestError(
-            f"{sockets:,} sockets need {needed} source addresses of about {room:,} ports each; give them with "
+            f"{sockets:,} sockets need {needed} source addresses of about {room:,} ports each; pass them with "
             "--source, repeated (addresses of this machine), or widen net.ipv4.ip_local_port_range."
         )
     return sources
 
 
 def ports() -> int:
-    """Return how many ports the system gives to connections of one address."""
+    """Return how many ports the system uses for outgoing connections of one address."""
     try:
         low, high = PORTS_FILE.read_text().split()
         return int(high) - int(low) + 1

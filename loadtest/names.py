@@ -1,13 +1,13 @@
-"""The names under which a load test counts, one place for those who count and those who report."""
+"""Names of the counts and durations of a load test, for the code that records them and the code that reports them."""
 
 from __future__ import annotations
 
-LIKE, PHOTO = "like", "photo"  # kinds of acts; their durations are the delivery latencies
+LIKE, PHOTO = "like", "photo"  # kinds of acts; durations of these names are delivery latencies
 KINDS = (LIKE, PHOTO)
 
-# Durations beside the kinds'.
-CONNECT = "connect"  # from the first byte sent to the streams' positions
-RECOVERY = "recovery"  # the same for a socket that was cut or closed, from that moment on
+# Other durations.
+CONNECT = "connect"  # from opening the socket to the connect reply
+RECOVERY = "recovery"  # from the loss of a connection to the reply of the next connect
 REQUEST_LIKE, REQUEST_UPLOAD, REQUEST_FEED = "request like", "request upload", "request feed"
 
 # Counts of sockets.
@@ -19,5 +19,5 @@ PUBLICATIONS = "publications"
 ACTS, EXPECTED, DELIVERED, LOST, LATE, DUPLICATE = "acts", "expected", "delivered", "lost", "late", "duplicate"
 UNJUDGED, TOLD_GAPS, UNFINISHED = "unjudged", "told gaps", "unfinished"
 HELD_BACK, REFUSED, UNANSWERED = "held back", "refused", "unanswered"
-DISORDER, REPEATED = "disorder", "repeated"  # by the offsets, whatever was told
+DISORDER, REPEATED = "disorder", "repeated"  # by the offsets, of all publications
 LIMITED = "limited"  # by the limit's name

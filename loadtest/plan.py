@@ -1,4 +1,4 @@
-"""What a load test is to do, and each process's share of it."""
+"""The plan of a load test, and each process's share of it."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from loadtest.community.token_file import Token
 from loadtest.errors import LoadTestError
 from loadtest.profiles import Profile, ProfileName
 
-PER_PERSON = 20  # sockets of one person, as live.connections_per_user allows
-SOCKETS_OF_ONE = 5000  # that one process takes unless somebody says otherwise
+SOCKETS_PER_USER = 20  # the default of live.connections_per_user
+SOCKETS_PER_PROCESS = 5000  # by default
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What was asked for; rates are for the whole test, times in seconds.
+    """The requested load; rates are for the whole test, times in seconds.
 
-    `sources` are addresses of this machine to connect from, `ca` is a file with whom to trust beside the system's
-    authorities, `tokens` are people's who exist already, `keep` is a file to write the people's tokens to
-    instead of deleting their accounts.
+    `sources` are local addresses to connect from, `ca` is a file of certificates to trust in addition to the system's
+    authorities, and `tokens` belong to existing users. With `keep` the accounts are not deleted, and their tokens are
+    written to that file.
     """
 
     url: str
@@ -33,8 +33,8 @@ class Plan:
     rate: float = 200.0
     seconds: float = 30.0
     processes: int = 1
-    people: int = 0
-    per_person: int = PER_PERSON
+    users: int = 0
+    sockets_per_user: int = SOCKETS_PER_USER
     tokens: tuple[Token, ...] = ()
     keep: Path | None = None
     ca: Path | None = None
@@ -47,9 +47,9 @@ class Plan:
 
 @dataclass(frozen=True, kw_only=True)
 class Share:
-    """What one process is to do; plain values, since it travels through a pipe.
+    """The part of one process; plain values, since it is sent through a pipe.
 
-    `began` is when the test began on the clock of `time.monotonic`, which all processes of a machine share.
+    `began` is the start of the test on the clock of `time.monotonic`, which all processes of a machine share.
     """
 
     run: str
@@ -59,7 +59,7 @@ class Share:
     live: list[str]
     sockets: int
     rate: float
-    people: int
+    users: int
     likes: float
     uploads: float
     reads: float
@@ -86,36 +86,36 @@ class Share:
 
 
 def complete(plan: Plan) -> Plan:
-    """Return the plan with enough people and no more processes than sockets; raise `LoadTestError` if it cannot be.
+    """Return the plan with enough users and no more processes than sockets allow; raise `LoadTestError` if invalid.
 
-    Each process has a community of its own of at least two people, for nobody likes their own photos.
+    Each process has its own community of at least two users, since users do not like their own photos.
     """
     times = (plan.rate, plan.seconds, plan.patience, plan.prepare_within)
     rates = (plan.profile.likes, plan.profile.uploads, plan.profile.reads, plan.profile.storm_every)
     if not all(map(math.isfinite, (*times, *rates, plan.profile.storm_share))):
-        raise LoadTestError("Rates and seconds should be finite numbers.")
-    if plan.tokens and plan.people:
-        raise LoadTestError("Give either --people, to sign up, or --tokens, of people who exist.")
+        raise LoadTestError("Rates and seconds must be finite numbers.")
+    if plan.tokens and plan.users:
+        raise LoadTestError("Use either --users, to create accounts, or --tokens, for existing ones.")
     processes = min(plan.processes, max(1, plan.sockets // 2))
-    least = processes * max(2, -(-split(plan.sockets, processes)[0] // plan.per_person))
+    least = processes * max(2, -(-split(plan.sockets, processes)[0] // plan.sockets_per_user))
     if plan.tokens and len(plan.tokens) < least:
         raise LoadTestError(
-            f"{plan.sockets} sockets in {processes} processes need {least} people, at most {plan.per_person} sockets "
-            f"each, and the file of tokens has {len(plan.tokens)}."
+            f"{plan.sockets} sockets in {processes} processes need {least} users with at most {plan.sockets_per_user} "
+            f"sockets each, and the token file has {len(plan.tokens)}."
         )
-    people = len(plan.tokens) or max(plan.people, least)
-    return replace(plan, processes=processes, people=people)
+    users = len(plan.tokens) or max(plan.users, least)
+    return replace(plan, processes=processes, users=users)
 
 
 def shares(plan: Plan, *, run: str, began: float) -> list[Share]:
-    """Split a plan evenly among its processes; what does not go up evenly falls to the first ones."""
-    sockets, people = split(plan.sockets, plan.processes), split(plan.people, plan.processes)
+    """Split a plan evenly among its processes; remainders go to the first ones."""
+    sockets, users = split(plan.sockets, plan.processes), split(plan.users, plan.processes)
     profile, count = plan.profile, plan.processes
     taken = 0
     result = []
     for process in range(count):
-        tokens = list(plan.tokens[taken : taken + people[process]])
-        taken += people[process]
+        tokens = list(plan.tokens[taken : taken + users[process]])
+        taken += users[process]
         result.append(
             Share(
                 run=run,
@@ -125,7 +125,7 @@ def shares(plan: Plan, *, run: str, began: float) -> list[Share]:
                 live=list(plan.live),
                 sockets=sockets[process],
                 rate=plan.rate / count,
-                people=people[process],
+                users=users[process],
                 likes=profile.likes / count,
                 uploads=profile.uploads / count,
                 reads=profile.reads / count,
@@ -146,11 +146,11 @@ def shares(plan: Plan, *, run: str, began: float) -> list[Share]:
 
 
 def split(number: int, parts: int) -> list[int]:
-    """Return `parts` whole numbers that differ by one at most and add up to `number`."""
+    """Return `parts` whole numbers that add up to `number` and differ by at most one."""
     whole, rest = divmod(number, parts)
     return [whole + (part < rest) for part in range(parts)]
 
 
-def owners_of(sockets: int, people: int) -> list[int]:
-    """Return the person whom each socket belongs to: sockets go round the people, so all have about as many."""
-    return [number % people for number in range(sockets)]
+def assign_owners(sockets: int, users: int) -> list[int]:
+    """Return the user of each socket; sockets are assigned in turn, so all users have about as many."""
+    return [number % users for number in range(sockets)]

@@ -1,4 +1,4 @@
-"""Traffic profiles: what the people of a load test do while their sockets are held.
+"""Traffic profiles: what the users of a load test do while their sockets are connected.
 
 A profile is a row of `PROFILES`; `docs/loadtest.md` explains each. All rates are for the load test as a whole.
 """
@@ -10,7 +10,7 @@ from enum import StrEnum
 
 
 class ProfileName(StrEnum):
-    """The names that the command line takes."""
+    """The values of `--profile`."""
 
     IDLE = "idle"
     LIKES = "likes"
@@ -23,9 +23,9 @@ class ProfileName(StrEnum):
 class Profile:
     """One kind of traffic.
 
-    `likes` (given and taken back), `uploads` and `reads` (of the feed page) are acts a second; `followers` is how
-    many people hear of each upload, beside its author; every `storm_every` seconds (0: never) the share
-    `storm_share` (0–1) of the sockets is cut and comes back at once.
+    `likes` (added and removed), `uploads` and `reads` (of the feed page) are per second. `followers` is how many
+    followers each uploading user has. Every `storm_every` seconds (0: never) the share `storm_share` (0–1) of the
+    sockets is cut and reconnects at once.
     """
 
     purpose: str
@@ -38,17 +38,17 @@ class Profile:
 
     @property
     def quiet(self) -> bool:
-        """Tell whether nobody does anything that others should hear of."""
+        """Return whether the profile causes no publications."""
         return not (self.likes or self.uploads)
 
 
 PROFILES: dict[ProfileName, Profile] = {
-    ProfileName.IDLE: Profile(purpose="hold the sockets, nothing else"),
-    ProfileName.LIKES: Profile(purpose="likes, told to each photo's owner", likes=20.0),
-    ProfileName.UPLOADS: Profile(purpose="photos, told to their authors' followers", uploads=1.0),
-    ProfileName.MIXED: Profile(purpose="photos, likes, and readers of the feed", likes=10.0, uploads=1.0, reads=20.0),
+    ProfileName.IDLE: Profile(purpose="connect and stay idle"),
+    ProfileName.LIKES: Profile(purpose="likes, delivered to each photo's owner", likes=20.0),
+    ProfileName.UPLOADS: Profile(purpose="photos, delivered to their authors' followers", uploads=1.0),
+    ProfileName.MIXED: Profile(purpose="photos, likes, and reads of the feed", likes=10.0, uploads=1.0, reads=20.0),
     ProfileName.STORM: Profile(
-        purpose="all sockets are cut at once and recover, while people go on",
+        purpose="photos and likes, while all sockets are cut at once and recover",
         likes=10.0,
         uploads=1.0,
         storm_every=10.0,

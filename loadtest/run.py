@@ -1,4 +1,4 @@
-"""A load test from its first look at the service to its outcome."""
+"""A load test from the first request to its result."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from loadtest.measures.record import Phase, Record
 from loadtest.plan import Plan, complete, shares
 from loadtest.report.progress import Progress
 from loadtest.report.summary import Summary, summarise
-from loadtest.target import look_at, trust_for
-from loadtest.worker_pool import Crew
+from loadtest.target import check_target, tls_context
+from loadtest.worker_pool import WorkerPool
 
-STOP_PATIENCE = 10.0  # seconds in which a process that was stopped tells what it has
-LEAVE_PATIENCE = 120.0  # seconds that the processes have to delete their accounts
+STOP_TIMEOUT = 10.0  # seconds in which a stopped process reports what it has
+CLEANUP_TIMEOUT = 135.0  # seconds for the last step, which deletes the accounts; a worker itself gives up before
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """What came of a load test; `failure` is what ended it early, `notice` what was not tidied up, if anything."""
+class RunResult:
+    """Result of a load test; `failure` ended it early, and `notice` says what could not be cleaned up, if anything."""
 
     summary: Summary
     failure: LoadTestError | None
@@ -38,95 +38,95 @@ class Outcome:
 
 
 def check(plan: Plan) -> Plan:
-    """Return the plan as this machine can carry it out; raise `LoadTestError` when it cannot."""
+    """Return the plan adapted to this machine; raise `LoadTestError` if the machine cannot run it."""
     plan = complete(plan)
     if plan.photo is not None:
-        Pictures.of(plan.photo, "")
+        Pictures.read(plan.photo, "")
     allow_files(plan.sockets, plan.processes)
     host = urlsplit(plan.live[0]).hostname or ""
     sources = choose_sources(host, plan.sockets, len(plan.live), plan.sources)
     return replace(plan, sources=sources)
 
 
-async def run(plan: Plan, progress: Progress) -> Outcome:
-    """Carry a checked plan out; raise `LoadTestError` when nothing could be measured.
+async def run(plan: Plan, progress: Progress) -> RunResult:
+    """Run a checked plan; raise `LoadTestError` if nothing could be measured.
 
-    The first SIGINT or SIGTERM ends it in good order with what was measured so far, the second at once.
+    The first SIGINT or SIGTERM ends the test in an orderly way with what was measured so far, the second at once.
     """
-    await look_at(plan.url, trust_for(plan.ca, insecure=plan.insecure))
+    await check_target(plan.url, tls_context(plan.ca, insecure=plan.insecure))
     started_at, record = datetime.now(UTC), Record(time.monotonic())
-    crew = Crew(record.beat)
-    async with _stopping(crew) as stop, progress.of(plan, record):
+    pool = WorkerPool(record.add_report)
+    async with _stop_on_signal(pool) as stop, progress.of(plan, record):
         try:
-            failure = await _lead(crew, plan, record, stop)
+            failure = await _run_steps(pool, plan, record, stop)
             measured = record.phase is not Phase.PREPARE
             record.enter(Phase.LEAVE)
-            notice = await _leave(crew, plan)
+            notice = await _clean_up(pool, plan)
         finally:
-            await crew.close()
+            await pool.close()
     if failure is not None and not measured:
         raise failure
-    return Outcome(summary=summarise(plan, record, started_at), failure=failure, notice=notice)
+    return RunResult(summary=summarise(plan, record, started_at), failure=failure, notice=notice)
 
 
-async def _lead(crew: Crew, plan: Plan, record: Record, stop: asyncio.Event) -> LoadTestError | None:
-    """Let the crew do all steps up to the last; return what ended that early, other than a person."""
+async def _run_steps(pool: WorkerPool, plan: Plan, record: Record, stop: asyncio.Event) -> LoadTestError | None:
+    """Run all steps up to the last one; return the error that ended them early, if there was one."""
     try:
-        await crew.start(shares(plan, run=secrets.token_hex(3), began=record.began))
+        await pool.start(shares(plan, run=secrets.token_hex(3), began=record.began))
         if stop.is_set():
-            crew.do("stop")  # the signal may have come before they were there
-        await _prepare(crew, plan, record)
+            pool.run_step("stop")  # the signal may have arrived before the processes were started
+        await _prepare(pool, plan, record)
         if stop.is_set():
             return StoppedError("Stopped before anything was measured.")
         for phase, step in ((Phase.CONNECT, "connect"), (Phase.ACT, "act")):
             record.enter(phase)
-            crew.do(step)
-            await crew.all_done(step)
+            pool.run_step(step)
+            await pool.wait_for_all(step)
             if stop.is_set():
                 break
     except LoadTestError as error:
-        crew.do("stop")
+        pool.run_step("stop")
         return error
     return None
 
 
-async def _prepare(crew: Crew, plan: Plan, record: Record) -> None:
+async def _prepare(pool: WorkerPool, plan: Plan, record: Record) -> None:
     try:
         async with asyncio.timeout(plan.prepare_within):
-            await crew.all_done("prepare")
+            await pool.wait_for_all("prepare")
     except TimeoutError:
-        # Stopped, the processes tell how far they came and what they were waiting for.
-        crew.do("stop")
+        # Once stopped, the processes report how far they came and what they were waiting for.
+        pool.run_step("stop")
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(STOP_PATIENCE):
-                await crew.all_done("prepare")
+            async with asyncio.timeout(STOP_TIMEOUT):
+                await pool.wait_for_all("prepare")
         done, steps = record.prepared
         raise LoadTestError(
-            f"The preparation was not done within {plan.prepare_within:.0f} s: {done:,} of {steps:,} steps, "
-            f"{record.notice or 'the service answers slowly'}. Take fewer --people, give --tokens, or wait longer with "
+            f"The preparation did not finish within {plan.prepare_within:.0f} s: {done:,} of {steps:,} steps, "
+            f"{record.notice or 'the service responds slowly'}. Use fewer --users, pass --tokens, or wait longer with "
             "--prepare-within."
         ) from None
 
 
-async def _leave(crew: Crew, plan: Plan) -> str:
-    """Let the crew go, keep the people's tokens where that was asked for, and return what could not be tidied up."""
-    answers = await crew.dismissed(within=LEAVE_PATIENCE + 15.0)
+async def _clean_up(pool: WorkerPool, plan: Plan) -> str:
+    """Run the last step, write the tokens if the accounts are kept, and return what could not be cleaned up."""
+    replies = await pool.finish(within=CLEANUP_TIMEOUT)
     if plan.keep is not None:
-        write_tokens(plan.keep, [pair for answer in answers for pair in answer["tokens"]])
-    return next((answer["notice"] for answer in answers if answer["notice"]), "")
+        write_tokens(plan.keep, [pair for reply in replies for pair in reply["tokens"]])
+    return next((reply["notice"] for reply in replies if reply["notice"]), "")
 
 
 @contextlib.asynccontextmanager
-async def _stopping(crew: Crew) -> AsyncIterator[asyncio.Event]:
-    """Stop the crew at the first signal; the event tells that there was one."""
+async def _stop_on_signal(pool: WorkerPool) -> AsyncIterator[asyncio.Event]:
+    """Stop the processes at the first signal, which sets the event; exit at the second one."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
 
     def received() -> None:
         if stop.is_set():
-            os._exit(128 + signal.SIGINT)  # the tester processes notice the end of their parent by themselves
+            os._exit(128 + signal.SIGINT)  # the tester processes end by themselves when their input is closed
         stop.set()
-        crew.do("stop")
+        pool.run_step("stop")
 
     numbers = (signal.SIGTERM, signal.SIGINT)
     for number in numbers:

@@ -1,4 +1,4 @@
-"""The tester processes of one load test, as the parent leads them: step by step, all together."""
+"""The tester processes of one load test, as the parent controls them: all of them run the same step at a time."""
 
 from __future__ import annotations
 
@@ -13,67 +13,67 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, cast
 
-from loadtest.errors import LoadTestError, first_of
+from loadtest.errors import LoadTestError, first_error
 from loadtest.plan import Share
 from loadtest.worker.messages import pack, read
 
-Beat = Callable[[int, dict[str, Any]], None]
+OnReport = Callable[[int, dict[str, Any]], None]
 LEAVE = "leave"  # the last step
 _BUFFER = 64 * 1024 * 1024  # bytes of one message
-_STOP_PATIENCE = 5.0  # seconds between asking a process to end and killing it
+_STOP_TIMEOUT = 5.0  # seconds between closing a process's input and killing it
 
 
 @dataclass(slots=True, eq=False)
-class Member:
-    """One tester process and what it said last."""
+class WorkerProcess:
+    """One tester process and its unread replies."""
 
     number: int
     process: asyncio.subprocess.Process
     log: IO[bytes]
-    answers: asyncio.Queue[dict[str, Any]] = field(default_factory=asyncio.Queue)
+    replies: asyncio.Queue[dict[str, Any]] = field(default_factory=asyncio.Queue)
 
     def send(self, message: dict[str, Any]) -> None:
-        """Send an order; one who is gone does not hear it."""
-        orders = cast(asyncio.StreamWriter, self.process.stdin)
-        if not orders.is_closing():
-            orders.write(pack(message))
+        """Send a command; do nothing if the process has ended."""
+        commands = cast(asyncio.StreamWriter, self.process.stdin)
+        if not commands.is_closing():
+            commands.write(pack(message))
 
-    async def has_done(self, step: str) -> dict[str, Any]:
-        """Wait until the process has done a step and return its answer; raise `LoadTestError` when it cannot.
+    async def wait_for(self, step: str) -> dict[str, Any]:
+        """Wait until the process has completed a step and return its reply; raise `LoadTestError` if it failed.
 
-        Who failed before can still leave.
+        The step `leave` is waited for even after an earlier step has failed.
         """
         while True:
-            answer = await self.answers.get()
-            if "ended" in answer:
-                self.answers.put_nowait(answer)  # whoever asks again hears the same
-                raise LoadTestError(answer["ended"])
-            if "fail" in answer and step != LEAVE:
-                raise LoadTestError(answer["fail"])
-            if answer.get("done") == step:
-                return answer
+            reply = await self.replies.get()
+            if "ended" in reply:
+                self.replies.put_nowait(reply)  # for later calls, which must fail as well
+                raise LoadTestError(reply["ended"])
+            if "fail" in reply and step != LEAVE:
+                raise LoadTestError(reply["fail"])
+            if reply.get("done") == step:
+                return reply
 
-    def last_words(self) -> str:
-        """Return the last line that the process wrote for people."""
+    def last_log_line(self) -> str:
+        """Return the last line that the process wrote to standard error."""
         self.log.seek(0)
         lines = self.log.read().decode(errors="replace").split("\n")
         return next((line.strip() for line in reversed(lines) if line.strip()), "")
 
 
-class Crew:
-    """Start the processes and let all of them do a step; `on_beat` gets each one's number and what it measured."""
+class WorkerPool:
+    """Starts the processes and runs steps in all of them; `on_report` is called with a process's number and report."""
 
-    def __init__(self, on_beat: Beat) -> None:
-        self._on_beat = on_beat
-        self._members: list[Member] = []
-        self._listening: list[asyncio.Task[None]] = []
+    def __init__(self, on_report: OnReport) -> None:
+        self._on_report = on_report
+        self._workers: list[WorkerProcess] = []
+        self._readers: list[asyncio.Task[None]] = []
 
     async def start(self, shares: Sequence[Share]) -> None:
-        """Start a process for each share; their preparation begins at once."""
+        """Start a process for each share; each begins its preparation at once."""
         root = str(Path(__file__).parents[1])
         paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
         for share in shares:
-            log = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the member
+            log = tempfile.TemporaryFile()  # noqa: SIM115 - closed together with the process
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",
@@ -82,64 +82,64 @@ class Crew:
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log,
                 env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
-                start_new_session=True,  # Ctrl-C is for the parent, which tells them
+                start_new_session=True,  # Ctrl-C must reach only the parent, which stops the processes in order
                 limit=_BUFFER,
             )
-            member = Member(share.process, process, log)
-            self._members.append(member)
-            self._listening.append(asyncio.create_task(self._listen(member)))
-            member.send({"do": "prepare", "share": share.to_wire()})
+            worker = WorkerProcess(share.process, process, log)
+            self._workers.append(worker)
+            self._readers.append(asyncio.create_task(self._read(worker)))
+            worker.send({"do": "prepare", "share": share.to_wire()})
 
-    async def all_done(self, step: str) -> None:
-        """Wait until everybody has done a step; raise `LoadTestError` as soon as one could not."""
+    async def wait_for_all(self, step: str) -> None:
+        """Wait until all processes have completed a step; raise `LoadTestError` as soon as one fails."""
         try:
             async with asyncio.TaskGroup() as group:
-                for member in self._members:
-                    group.create_task(member.has_done(step))
+                for worker in self._workers:
+                    group.create_task(worker.wait_for(step))
         except BaseExceptionGroup as group:
-            raise first_of(group) from group
+            raise first_error(group) from group
 
-    async def dismissed(self, *, within: float) -> list[dict[str, Any]]:
-        """Let everybody who still lives leave, and return their last words; those who take too long have none."""
-        self.do(LEAVE)
-        leaving = [asyncio.create_task(member.has_done(LEAVE)) for member in self._members]
+    async def finish(self, *, within: float) -> list[dict[str, Any]]:
+        """Run the last step, and return the replies of the processes that complete it within so many seconds."""
+        self.run_step(LEAVE)
+        leaving = [asyncio.create_task(worker.wait_for(LEAVE)) for worker in self._workers]
         done, late = await asyncio.wait(leaving, timeout=within)
         for task in late:
             task.cancel()
         await asyncio.gather(*late, return_exceptions=True)
         return [task.result() for task in leaving if task in done and task.exception() is None]
 
-    def do(self, step: str) -> None:
-        """Let everybody begin a step, or `stop` the one under way."""
-        for member in self._members:
-            member.send({"do": step})
+    def run_step(self, step: str) -> None:
+        """Make all processes begin a step, or to `stop` the current one."""
+        for worker in self._workers:
+            worker.send({"do": step})
 
     async def close(self) -> None:
-        """End the processes that still run."""
-        for member in self._members:
-            if member.process.returncode is None:
-                cast(asyncio.StreamWriter, member.process.stdin).close()
-        for member in self._members:
+        """End the processes that are still running."""
+        for worker in self._workers:
+            if worker.process.returncode is None:
+                cast(asyncio.StreamWriter, worker.process.stdin).close()
+        for worker in self._workers:
             try:
-                async with asyncio.timeout(_STOP_PATIENCE):
-                    await member.process.wait()
+                async with asyncio.timeout(_STOP_TIMEOUT):
+                    await worker.process.wait()
             except TimeoutError:
                 with contextlib.suppress(ProcessLookupError):
-                    member.process.kill()
-                await member.process.wait()
-            member.log.close()
-        for task in self._listening:
+                    worker.process.kill()
+                await worker.process.wait()
+            worker.log.close()
+        for task in self._readers:
             task.cancel()
-        await asyncio.gather(*self._listening, return_exceptions=True)
+        await asyncio.gather(*self._readers, return_exceptions=True)
 
-    async def _listen(self, member: Member) -> None:
-        answers = cast(asyncio.StreamReader, member.process.stdout)
-        while (message := await read(answers)) is not None:
-            if "beat" in message:
-                self._on_beat(member.number, message["beat"])
+    async def _read(self, worker: WorkerProcess) -> None:
+        output = cast(asyncio.StreamReader, worker.process.stdout)
+        while (message := await read(output)) is not None:
+            if "report" in message:
+                self._on_report(worker.number, message["report"])
             else:
-                member.answers.put_nowait(message)
-        code = await member.process.wait()
+                worker.replies.put_nowait(message)
+        code = await worker.process.wait()
         how = f"by {signal.Signals(-code).name}" if code < 0 else f"with code {code}"
-        words = member.last_words()
-        member.answers.put_nowait({"ended": f"A tester process ended {how}{': ' + words if words else ''}."})
+        line = worker.last_log_line()
+        worker.replies.put_nowait({"ended": f"A tester process ended {how}{': ' + line if line else ''}."})

@@ -1,1 +1,1 @@
-"""One live connection of a load test: the client's side of the live protocol, and the socket that carries it."""
+"""One live connection of a load test: the client side of the live protocol, and its socket."""

@@ -1,7 +1,7 @@
-"""Read frames of the live protocol, no further than a load test needs.
+"""Frames of the live protocol, parsed as far as a load test needs.
 
-A publication is the same bytes for everybody who hears it, so a frame that was read a moment ago is not parsed
-again: with thousands of sockets in one process this is most of the work saved.
+All subscribers receive the same bytes of a publication, so a frame that was parsed a moment ago is not parsed again.
+With thousands of sockets in one process this saves most of the work.
 """
 
 from __future__ import annotations
@@ -13,21 +13,21 @@ from typing import Any
 import orjson
 
 MARK = "picshare loadtest"  # the captions of a load test's photos begin so
-_REMEMBERED = 256  # frames
+_CACHED = 256  # frames
 
 
 class BadFrameError(Exception):
-    """Say that a frame is not the live protocol."""
+    """A frame does not follow the live protocol."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ping:
-    """The server asks whether this client is there."""
+    """A ping from the server."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """The answer to a command: its result, or the error's code and message."""
+    """The reply to a command: its result, or the code and message of the error."""
 
     id: int
     result: Mapping[str, Any]
@@ -36,10 +36,10 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """One publication; `offset` 0 stands outside its stream's order.
+    """One publication; `offset` 0 means that it has no place in its stream's order.
 
-    `key` names the act of a load test that it tells of, and is empty for everything else. `entry` is the
-    notification's id, if it brings one.
+    `key` identifies the act of a load test that caused it, and is empty for everything else. `entry` is the
+    notification's id, if it contains one.
     """
 
     channel: str
@@ -50,7 +50,7 @@ class Publication:
 
 @dataclass(frozen=True, slots=True)
 class Other:
-    """A message that a load test has no use for."""
+    """Any other message; a load test ignores it."""
 
 
 Message = Ping | Reply | Publication | Other
@@ -63,12 +63,12 @@ def liked(photo_id: str, liker_id: str) -> str:
 
 
 def unliked(entry_id: str) -> str:
-    """Return the key of a like's end: its notification is taken away."""
-    return f"gone {entry_id}"
+    """Return the key of a like's end: its notification is taken disconnected."""
+    return f"given_up {entry_id}"
 
 
 class FrameReader:
-    """Turn frames into messages; one reader serves all sockets of a process."""
+    """Parses frames into messages; one reader serves all sockets of a process."""
 
     def __init__(self) -> None:
         self._read: dict[bytes, tuple[Message, ...]] = {}
@@ -80,7 +80,7 @@ class FrameReader:
             return known
         messages = tuple(message_of(line) for line in frame.split(b"\n") if line)
         if not any(type(message) is Reply for message in messages):
-            if len(self._read) >= _REMEMBERED:
+            if len(self._read) >= _CACHED:
                 self._read.clear()
             self._read[frame] = messages
         return messages
@@ -98,7 +98,7 @@ def message_of(line: bytes) -> Message:
         if "pub" in push:
             return publication_of(push["channel"], push["pub"])
     except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
-        raise BadFrameError(f"the server sent what is not the live protocol: {line[:80]!r}") from error
+        raise BadFrameError(f"the server sent a frame outside the live protocol: {line[:80]!r}") from error
     return _OTHER
 
 

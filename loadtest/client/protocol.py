@@ -1,7 +1,7 @@
-"""The client's side of the live protocol for one connection: no await, no clock, no socket.
+"""The client side of the live protocol for one socket: no await, no clock, no I/O.
 
-A core outlives its connections: it keeps the epoch and the offset of each stream, hands them in at the next
-connect, and judges the order of whatever arrives. See `docs/live.md` for the rules.
+A core outlives its connections: it keeps the epoch and the offset of each stream, sends them with the next connect,
+and checks the order of received publications. `docs/live.md` has the rules.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ RECONNECTS = (*range(3000, 3500), *range(4000, 4500))  # close codes after which
 
 
 class Order(Enum):
-    """How a publication stands to those before it in its stream."""
+    """The position of a publication relative to the previous one of its stream."""
 
     NEXT = auto()
     REPEATED = auto()  # the offset of the one before
@@ -28,7 +28,7 @@ class Order(Enum):
 
 @dataclass(slots=True)
 class Position:
-    """Where a stream stands."""
+    """The epoch of a stream and the offset of its newest publication."""
 
     epoch: str
     offset: int
@@ -38,8 +38,9 @@ class Position:
 class Connected:
     """The connect was accepted.
 
-    `ping` is in seconds, `ttl` how many seconds the token lasts (0: for ever); `recovered` has each stream whose
-    recovery was asked for, and whether it came about; `missed` is what was recovered, in the order it was told.
+    `ping` is the ping interval in seconds, and `ttl` for how many seconds the token is valid (0: without limit).
+    `recovered` maps each stream whose recovery was requested to whether it succeeded; `missed` holds the recovered
+    publications in their order.
     """
 
     ping: float
@@ -50,7 +51,7 @@ class Connected:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Refused:
-    """A command was answered with an error; `connect` tells whether it was the connect."""
+    """A command failed; `connect` is true for the connect command."""
 
     code: int
     message: str
@@ -58,7 +59,7 @@ class Refused:
 
 
 class ClientCore:
-    """Write the commands of one client and judge what it hears."""
+    """Builds the commands of one client, and checks what it receives."""
 
     __slots__ = ("_connect_id", "_id", "_positions", "_wants_pong")
 
@@ -69,7 +70,7 @@ class ClientCore:
         self._wants_pong = False
 
     def connect(self, token: str) -> bytes:
-        """Return the first command of a connection; from the second connection on it asks for recovery."""
+        """Return the first command of a connection; from the second connection on it requests recovery."""
         self._id += 1
         self._connect_id = self._id
         subs = {
@@ -79,23 +80,23 @@ class ClientCore:
         return orjson.dumps({"id": self._id, "connect": {"token": token, **({"subs": subs} if subs else {})}})
 
     def refresh(self, token: str) -> bytes:
-        """Return the command that makes the connection last as long as a newer token."""
+        """Return the command that extends the connection's validity to that of a newer token."""
         self._id += 1
         return orjson.dumps({"id": self._id, "refresh": {"token": token}})
 
     def ping(self) -> bytes | None:
-        """Return the answer to a ping, if the server wants one."""
+        """Return the reply to a ping, if the server expects one."""
         return PONG if self._wants_pong else None
 
-    def answer(self, reply: Reply) -> Connected | Refused | None:
-        """Return what a reply means; None when it means nothing more."""
+    def reply(self, reply: Reply) -> Connected | Refused | None:
+        """Return the event of a reply; None for a successful command other than connect."""
         is_connect = reply.id == self._connect_id
         if reply.error is not None:
             return Refused(code=reply.error[0], message=reply.error[1], connect=is_connect)
         return self._connected(reply.result) if is_connect else None
 
     def take(self, publication: Publication) -> Order:
-        """Judge a publication by its offset and move the stream's position on; a repeat does not move it."""
+        """Return a publication's order by its offset, and advance the stream's position unless it goes back."""
         position = self._positions.get(publication.channel)
         offset = publication.offset
         if position is None or not offset:
@@ -108,7 +109,7 @@ class ClientCore:
     def _connected(self, result: Any) -> Connected:
         self._wants_pong = bool(result.get("pong"))
         subs = result.get("subs") or {}
-        # A stream that the result does not name is not heard any more.
+        # A stream that the result does not name is not received any more.
         recovered = {channel: bool(subs.get(channel, {}).get("recovered")) for channel in self._positions}
         missed: list[tuple[Publication, Order]] = []
         for channel, sub in subs.items():

@@ -1,4 +1,4 @@
-"""Why a connection could not be made, in few words; the same words for the same cause, so that they can be counted."""
+"""Short descriptions of connection errors; the same text for the same cause, so that they can be counted."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ UNTRUSTED = "the server's certificate is not trusted"
 
 
 def reason_of(error: BaseException) -> str:
-    """Return what an error of the network or of TLS means for a person."""
+    """Return what an error of the network or of TLS means for a account."""
     match error:
         case ssl.SSLCertVerificationError():
             return f"{UNTRUSTED}: {error.verify_message}"
         case ssl.SSLError():
             return f"TLS failed: {(error.reason or str(error)).replace('_', ' ').lower()}"
         case TimeoutError():
-            return "no answer in time"
+            return "timed out"
         case socket.gaierror():
             return (error.strerror or str(error)).lower()
         case OSError() if error.errno:
-            # Event loops put words of their own there, with the address in them.
+            # Event loops add their own text with the address, which would make each one different.
             return os.strerror(error.errno).lower()
         case _:
             return str(error) or type(error).__name__

@@ -1,1 +1,1 @@
-"""The people of one tester process: their accounts, who follows whom, and the REST API that they use."""
+"""The users of one tester process: their accounts, their follows, and the REST API that they use."""

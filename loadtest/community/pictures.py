@@ -1,7 +1,7 @@
-"""JPEGs that all differ by their bytes and cost nothing to make.
+"""JPEGs that differ in their bytes and cost nothing to make.
 
-The service stores equal bytes once, and would have less work with a picture that it has seen. So each upload
-carries its number in a comment segment (ITU-T T.81, B.2.4.5), which every decoder skips.
+The service stores identical bytes once, so a repeated picture would be less work for it. Each upload therefore carries
+its number in a comment segment (ITU-T T.81, B.2.4.5), which every decoder skips.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from pathlib import Path
 
 from loadtest.errors import LoadTestError
 
-DEFAULT = Path(__file__).parents[2] / "server" / "demo" / "photos" / "rocket.jpg"  # 640 × 427 pixels, 110 KB
+DEFAULT = Path(__file__).with_name("photo.jpg")  # 640 × 427 pixels of gradients and noise, 100 KB
 _START = b"\xff\xd8"
 _COMMENT = b"\xff\xfe"
 
 
 class Pictures:
-    """One photograph in any number of editions; `salt` keeps those of different load tests apart."""
+    """Any number of variants of one photo; `salt` makes those of different load tests different."""
 
     def __init__(self, photo: bytes, salt: str) -> None:
         self._photo = photo
@@ -25,8 +25,8 @@ class Pictures:
         self._number = 0
 
     @classmethod
-    def of(cls, path: Path, salt: str) -> Pictures:
-        """Return the editions of a JPEG file; raise `LoadTestError` when it is none."""
+    def read(cls, path: Path, salt: str) -> Pictures:
+        """Read a JPEG file; raise `LoadTestError` if that is not possible."""
         try:
             photo = path.read_bytes()
         except OSError as error:
@@ -36,8 +36,8 @@ class Pictures:
         return cls(photo, salt)
 
     def next(self) -> bytes:
-        """Return another edition."""
+        """Return the next variant."""
         self._number += 1
-        words = f"{self._salt} {self._number}".encode()
-        comment = _COMMENT + struct.pack(">H", len(words) + 2) + words
+        text = f"{self._salt} {self._number}".encode()
+        comment = _COMMENT + struct.pack(">H", len(text) + 2) + text
         return _START + comment + self._photo[len(_START) :]

@@ -1,4 +1,4 @@
-"""The REST API as a load test uses it: one try where the answer is measured, patience where it is only needed."""
+"""A client of the REST API: single attempts for measured requests, retries for those of the preparation."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from loadtest.errors import LoadTestError
 from loadtest.measures.measures import Measures
 
 API = "/api/v1"
-DEADLINE = 30.0  # seconds for one request
+TIMEOUT = 30.0  # seconds for one request
 CONNECTIONS = 200  # of one process, kept open
-UNKNOWN_LIMIT = "unknown"  # of something in front of PicShare, which does not say its name
+UNKNOWN_LIMIT = "unknown"  # imposed in front of PicShare, without a name in the response
 _POLICY = re.compile(r'"(\w+)";')
 _PAUSE = 1.0  # seconds before an unanswered request is repeated
 
 
-class NoAnswerError(Exception):
-    """Say that a request got no answer, and why; whether it had an effect is not known."""
+class NoResponseError(Exception):
+    """A request got no response; whether it took effect is unknown. The message is the reason."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Answer:
-    """An answer read to its end; `limit` names the rate limit that refused it, with a 429."""
+class ApiResponse:
+    """A complete response; `limit` is the name of the rate limit for a 429."""
 
     status: int
     body: bytes
@@ -43,26 +43,26 @@ class Answer:
 
     @property
     def json(self) -> Any:
-        """Return the JSON document; None when the body is none."""
+        """Return the JSON document; None if the body is not JSON."""
         with contextlib.suppress(orjson.JSONDecodeError):
             return orjson.loads(self.body)
         return None
 
     @property
-    def complaint(self) -> str:
-        """Return what the server said was wrong, for a person."""
+    def error_text(self) -> str:
+        """Return the status and, if there is one, the server's error text."""
         document = self.json
         detail = document.get("detail") if isinstance(document, dict) else None
         return f"{self.status}: {detail}" if detail else str(self.status)
 
 
-class Rest:
-    """Send requests over connections that are kept; `notice` says what is being waited for, for the progress."""
+class RestClient:
+    """Sends requests over persistent connections; `notice` is what a retry waits for, shown in the progress."""
 
     def __init__(self, base: str, trust: ssl.SSLContext | None, measures: Measures) -> None:
         connector = aiohttp.TCPConnector(limit=CONNECTIONS, ssl=trust or True)
         self._http = aiohttp.ClientSession(
-            connector=connector, timeout=aiohttp.ClientTimeout(total=DEADLINE), cookie_jar=aiohttp.DummyCookieJar()
+            connector=connector, timeout=aiohttp.ClientTimeout(total=TIMEOUT), cookie_jar=aiohttp.DummyCookieJar()
         )
         self._api = base + API
         self._measures = measures
@@ -72,7 +72,7 @@ class Rest:
         """Close the connections."""
         await self._http.close()
 
-    async def ask(
+    async def request(
         self,
         method: str,
         path: str,
@@ -81,11 +81,11 @@ class Rest:
         json: object = None,
         form: Mapping[str, str | bytes] | None = None,
         name: str = "",
-    ) -> Answer:
-        """Send one request and return its answer; raise `NoAnswerError`.
+    ) -> ApiResponse:
+        """Send one request and return its response; raise `NoResponseError`.
 
-        A `form` is sent as multipart, bytes as a file. With a `name` the time until the answer was read counts
-        under it, if the request was done.
+        A `form` is sent as multipart, with bytes as a file. With a `name`, the time until the response is read is
+        recorded under it if the request succeeds.
         """
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         data: object = None if form is None else _multipart(form)
@@ -95,45 +95,45 @@ class Rest:
         try:
             async with self._http.request(
                 method, self._api + path, data=data, headers=headers, allow_redirects=False
-            ) as response:
-                answer = _answer(response, await response.read())
+            ) as raw:
+                response = _read_response(raw, await raw.read())
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise NoAnswerError(_why(error)) from error
-        if answer.limit:
-            self._measures.count(f"{names.LIMITED} {answer.limit}")
-        if name and answer.status < 300:
+            raise NoResponseError(_reason(error)) from error
+        if response.limit:
+            self._measures.count(f"{names.LIMITED} {response.limit}")
+        if name and response.status < 300:
             self._measures.took(name, time.monotonic() - began)
-        return answer
+        return response
 
-    async def insist(self, method: str, path: str, **request: Any) -> Answer:
-        """Send a request until it is answered with something other than "later"; wait as long as the server says.
+    async def request_with_retry(self, method: str, path: str, **request: Any) -> ApiResponse:
+        """Repeat a request until the response is neither 429 nor 503; wait as long as the server requests.
 
-        Whoever calls bounds the time. Raises `LoadTestError` for a certificate that is not trusted.
+        The caller bounds the time. Raises `LoadTestError` for a certificate that is not trusted.
         """
         while True:
             try:
-                answer = await self.ask(method, path, **request)
-            except NoAnswerError as error:
+                response = await self.request(method, path, **request)
+            except NoResponseError as error:
                 if isinstance(error.__cause__, aiohttp.ClientConnectorCertificateError):
                     raise LoadTestError(str(error)) from error
-                self.notice = f"no answer from the server ({error})"
+                self.notice = f"no response from the server ({error})"
                 await asyncio.sleep(_PAUSE)
                 continue
-            if answer.status not in {429, 503}:
+            if response.status not in {429, 503}:
                 self.notice = ""
-                return answer
-            self.notice = waiting_for(answer)
-            await asyncio.sleep(max(answer.retry_after, 0.05))
+                return response
+            self.notice = waiting_for(response)
+            await asyncio.sleep(max(response.retry_after, 0.05))
 
 
-def waiting_for(answer: Answer) -> str:
-    """Return why a request has to wait, and which setting would spare that."""
-    if answer.limit == UNKNOWN_LIMIT:
-        return "something in front of PicShare limits the requests (429)"
-    if answer.limit:
-        key = answer.limit.upper()
-        return f"PicShare's limit {answer.limit} is used up: raise limits.{answer.limit} (PICSHARE_LIMITS__{key})"
-    return f"the server is busy ({answer.complaint})"
+def waiting_for(response: ApiResponse) -> str:
+    """Return why a request has to wait, and which setting would avoid that."""
+    if response.limit == UNKNOWN_LIMIT:
+        return "a proxy in front of PicShare limits the requests (429)"
+    if response.limit:
+        key = response.limit.upper()
+        return f"PicShare's limit {response.limit} is used up: raise limits.{response.limit} (PICSHARE_LIMITS__{key})"
+    return f"the server is busy ({response.error_text})"
 
 
 def _multipart(form: Mapping[str, str | bytes]) -> aiohttp.FormData:
@@ -146,13 +146,13 @@ def _multipart(form: Mapping[str, str | bytes]) -> aiohttp.FormData:
     return data
 
 
-def _answer(response: aiohttp.ClientResponse, body: bytes) -> Answer:
+def _read_response(response: aiohttp.ClientResponse, body: bytes) -> ApiResponse:
     limit = ""
     if response.status == 429:
         match = _POLICY.match(response.headers.get("RateLimit-Policy", ""))
         limit = match[1] if match else UNKNOWN_LIMIT
     retry_after = response.headers.get("Retry-After", "1")
-    return Answer(
+    return ApiResponse(
         status=response.status,
         body=body,
         retry_after=float(retry_after) if retry_after.isdigit() else 1.0,
@@ -161,7 +161,7 @@ def _answer(response: aiohttp.ClientResponse, body: bytes) -> Answer:
     )
 
 
-def _why(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         return reason_of(error.certificate_error)
     if isinstance(error, aiohttp.ClientConnectorError):

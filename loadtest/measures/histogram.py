@@ -1,8 +1,8 @@
-"""A histogram of durations with logarithmic buckets: bounded memory, a known error, and it can be added up.
+"""A histogram of durations with logarithmic buckets: bounded memory, a known error, and histograms can be added.
 
-Values are whole microseconds. Below 128 each has a bucket of its own; above, each doubling is cut into 64
-buckets, so a bucket is at most 1/64 (1.6 %) of its value wide. `percentile` answers with a bucket's upper end:
-what is reported is never better than what was measured.
+Values are whole microseconds. Below 128 each value has its own bucket; above, each doubling is divided into 64
+buckets, so a bucket is at most 1/64 (1.6 %) of its value wide. `percentile` returns the upper end of a bucket: a
+reported value is never better than the measured one.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from typing import Any
 
 _FINE_BITS = 6  # 2^6 buckets a doubling
 _PLAIN = 2 << _FINE_BITS  # values below this are their own bucket
-GREATEST = (1 << 36) - 1  # microseconds, 19 hours; whatever is longer counts as this
+GREATEST = (1 << 36) - 1  # microseconds, 19 hours; longer durations count as this
 
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """How many values lay between two durations, in microseconds, both included."""
+    """The number of values between two durations, in microseconds, both included."""
 
     low: int
     high: int
@@ -27,7 +27,7 @@ class Bucket:
 
 
 class Histogram:
-    """Count durations; adding one takes no memory once its bucket is there."""
+    """Counts durations; adding one takes no memory once its bucket exists."""
 
     __slots__ = ("_counts", "greatest", "least", "number", "total")
 
@@ -49,7 +49,7 @@ class Histogram:
         self.least = min(self.least, value)
 
     def merge(self, other: Histogram) -> None:
-        """Add what another one has counted."""
+        """Add the values of another histogram."""
         for place, count in other._counts.items():
             self._counts[place] = self._counts.get(place, 0) + count
         self.number += other.number
@@ -58,7 +58,7 @@ class Histogram:
         self.least = min(self.least, other.least)
 
     def percentile(self, share: float) -> int:
-        """Return the duration within which `share` (0–1) of the values lie, by nearest rank; 0 when there are none."""
+        """Return the duration within which `share` (0–1) of the values are, by nearest rank; 0 without values."""
         if not self.number:
             return 0
         rank = max(1, math.ceil(round(share * self.number, 6)))
@@ -75,13 +75,13 @@ class Histogram:
         return self.total / self.number if self.number else 0.0
 
     def buckets(self) -> Iterator[Bucket]:
-        """Yield the buckets that hold something, shortest durations first."""
+        """Yield the buckets that are not empty, shortest durations first."""
         for place in sorted(self._counts):
             low, high = bounds_of(place)
             yield Bucket(low, high, self._counts[place])
 
     def to_wire(self) -> dict[str, Any]:
-        """Return what `from_wire` takes, of plain values."""
+        """Return plain values for `from_wire`."""
         return {
             "counts": self._counts,
             "number": self.number,
@@ -92,7 +92,7 @@ class Histogram:
 
     @classmethod
     def from_wire(cls, wire: Mapping[str, Any]) -> Histogram:
-        """Return the histogram that `to_wire` described."""
+        """Return the histogram of `to_wire`."""
         histogram = cls()
         histogram._counts = {int(place): int(count) for place, count in wire["counts"].items()}
         histogram.number, histogram.total = wire["number"], wire["total"]
@@ -101,7 +101,7 @@ class Histogram:
 
 
 def bucket_of(value: int) -> int:
-    """Return the place of the bucket that a value falls into; places grow with values."""
+    """Return the index of a value's bucket; indices grow with values."""
     if value < _PLAIN:
         return value
     shift = value.bit_length() - _FINE_BITS - 1

@@ -1,7 +1,7 @@
-"""What one process counted in a while, and how several of these add up to one.
+"""The measurements of one process over some time, which can be added up.
 
-A worker hands its measures over every second and begins new ones; the parent adds them up. So nothing that was
-measured is lost when a worker dies, and what a test weighs does not grow with its length.
+A worker sends its measurements every second and starts new ones; the parent adds them up. So nothing is lost when a
+worker dies, and the size of the messages does not grow with the length of the test.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from typing import Any
 
 from loadtest.measures.histogram import Histogram
 
-MOST_SENTENCES = 50  # distinct errors that are kept apart
+MAX_ERRORS = 50  # distinct error texts; further ones count together
 
 
 class Measures:
-    """Counts by name, close codes, errors in their own words, and durations by name."""
+    """Counts by name, close codes, error texts, and durations by name."""
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
@@ -29,12 +29,12 @@ class Measures:
         self.counts[name] += number
 
     def closed(self, code: int) -> None:
-        """Count a connection that ended without this tester's will, by its close code."""
+        """Count a connection that was not ended by this tester, by its close code."""
         self.closes[code] += 1
 
     def failed(self, sentence: str) -> None:
-        """Count an error; beyond so many distinct ones they count together."""
-        known = sentence in self.errors or len(self.errors) < MOST_SENTENCES
+        """Count an error by its text; beyond `MAX_ERRORS` distinct texts they count together."""
+        known = sentence in self.errors or len(self.errors) < MAX_ERRORS
         self.errors[sentence if known else "other errors"] += 1
 
     def took(self, name: str, seconds: float) -> None:
@@ -45,11 +45,11 @@ class Measures:
         histogram.add(int(seconds * 1_000_000))
 
     def duration(self, name: str) -> Histogram:
-        """Return the durations of a name; an empty histogram when there are none."""
+        """Return the durations of a name; an empty histogram if there are none."""
         return self.durations.get(name) or Histogram()
 
     def take(self) -> Measures:
-        """Return what was counted so far, and begin anew."""
+        """Return the measurements so far, and reset."""
         taken = Measures()
         taken.counts, self.counts = self.counts, taken.counts
         taken.closes, self.closes = self.closes, taken.closes
@@ -58,17 +58,17 @@ class Measures:
         return taken
 
     def merge(self, other: Measures) -> None:
-        """Add another one's."""
+        """Add the measurements of another instance."""
         self.counts.update(other.counts)
         self.closes.update(other.closes)
         for sentence, number in other.errors.items():
-            known = sentence in self.errors or len(self.errors) < MOST_SENTENCES
+            known = sentence in self.errors or len(self.errors) < MAX_ERRORS
             self.errors[sentence if known else "other errors"] += number
         for name, histogram in other.durations.items():
             self.durations.setdefault(name, Histogram()).merge(histogram)
 
     def to_wire(self) -> dict[str, Any]:
-        """Return what `from_wire` takes, of plain values."""
+        """Return plain values for `from_wire`."""
         return {
             "counts": dict(self.counts),
             "closes": dict(self.closes),
@@ -78,7 +78,7 @@ class Measures:
 
     @classmethod
     def from_wire(cls, wire: Mapping[str, Any]) -> Measures:
-        """Return the measures that `to_wire` described."""
+        """Return the measurements of `to_wire`."""
         measures = cls()
         measures.counts.update(wire["counts"])
         measures.closes.update({int(code): number for code, number in wire["closes"].items()})

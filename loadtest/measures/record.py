@@ -1,4 +1,4 @@
-"""What the parent knows of a running load test: everything measured so far, added up, and how each process does."""
+"""The parent's record of a running load test: all measurements added up, and the status of each process."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from loadtest import names
 from loadtest.measures.measures import Measures
 from loadtest.measures.timeline import Timeline
 
-_RECENT = 5  # beats of every process that the progress looks back on
+_RECENT = 5  # reports of each process that the progress covers
 
 
 class Phase(StrEnum):
-    """Where a load test stands."""
+    """The phase of a load test."""
 
     PREPARE = "preparing"
     CONNECT = "connecting"
@@ -26,8 +26,8 @@ class Phase(StrEnum):
 
 
 @dataclass(slots=True)
-class Pulse:
-    """How one tester process does; seconds of processor time and of the clock while it was connecting or acting."""
+class WorkerStatus:
+    """Status of one tester process; seconds of CPU time and of the clock while it was connecting or acting."""
 
     connected: int = 0
     done: int = 0
@@ -39,7 +39,7 @@ class Pulse:
 
 
 class Record:
-    """Add up the beats; `began` is on the clock of `time.monotonic`."""
+    """Adds up the reports; `began` is on the clock of `time.monotonic`."""
 
     def __init__(self, began: float) -> None:
         self.began = began
@@ -47,13 +47,13 @@ class Record:
         self.phase_since = began
         self.measures = Measures()
         self.timeline = Timeline()
-        self.pulses: dict[int, Pulse] = {}
+        self.statuses: dict[int, WorkerStatus] = {}
         self.connecting_at = began
-        self.acting: tuple[float, float] | None = None  # from when to when, seconds of the timeline
+        self.acting: tuple[float, float] | None = None  # start and end, in seconds of the timeline
         self._recent: list[Measures] = []
 
     def enter(self, phase: Phase) -> None:
-        """Note that another phase begins now."""
+        """Begin another phase now."""
         now = time.monotonic()
         if phase is Phase.CONNECT:
             self.connecting_at = now
@@ -66,40 +66,40 @@ class Record:
     @property
     def connected(self) -> int:
         """Return how many sockets are connected now."""
-        return sum(pulse.connected for pulse in self.pulses.values())
+        return sum(status.connected for status in self.statuses.values())
 
     @property
     def prepared(self) -> tuple[int, int]:
         """Return how many steps of the preparation are done, and how many there are."""
-        pulses = self.pulses.values()
-        return sum(pulse.done for pulse in pulses), sum(pulse.steps for pulse in pulses)
+        statuses = self.statuses.values()
+        return sum(status.done for status in statuses), sum(status.steps for status in statuses)
 
     @property
     def notice(self) -> str:
-        """Return what somebody is waiting for, if anybody is."""
-        return next((pulse.notice for pulse in self.pulses.values() if pulse.notice), "")
+        """Return what a process is waiting for, or ""."""
+        return next((status.notice for status in self.statuses.values() if status.notice), "")
 
-    def beat(self, process: int, beat: Mapping[str, Any]) -> None:
-        """Take in one beat of a process."""
-        measures = Measures.from_wire(beat["measures"])
+    def add_report(self, process: int, report: Mapping[str, Any]) -> None:
+        """Take in one report of a process."""
+        measures = Measures.from_wire(report["measures"])
         self.measures.merge(measures)
-        pulse = self.pulses.setdefault(process, Pulse())
-        pulse.connected, pulse.notice = beat["connected"], beat["notice"]
-        pulse.done, pulse.steps = beat["done"], beat["steps"]
+        status = self.statuses.setdefault(process, WorkerStatus())
+        status.connected, status.notice = report["connected"], report["notice"]
+        status.done, status.steps = report["done"], report["steps"]
         if self.phase not in {Phase.CONNECT, Phase.ACT}:
             return
-        pulse.busy += beat["busy"]
-        pulse.passed += beat["passed"]
-        if beat["passed"] > 0.5:
-            pulse.busiest = max(pulse.busiest, beat["busy"] / beat["passed"])
-        second = beat["second"] + self.began - self.connecting_at
+        status.busy += report["busy"]
+        status.passed += report["passed"]
+        if report["passed"] > 0.5:
+            status.busiest = max(status.busiest, report["busy"] / report["passed"])
+        second = report["second"] + self.began - self.connecting_at
         latency = {kind: measures.durations[kind] for kind in names.KINDS if kind in measures.durations}
         self.timeline.add(second, latency, cut=measures.counts[names.CUT])
-        self.timeline.look(second, self.connected)
-        self._recent = [*self._recent[-_RECENT * len(self.pulses) :], measures]
+        self.timeline.record_connected(second, self.connected)
+        self._recent = [*self._recent[-_RECENT * len(self.statuses) :], measures]
 
     def recent(self) -> Measures:
-        """Return what was measured in the last seconds."""
+        """Return the measurements of the last few seconds."""
         total = Measures()
         for measures in self._recent:
             total.merge(measures)

@@ -1,7 +1,7 @@
-"""What happened when: delivery latencies, connected sockets and cuts, in a bounded number of slots.
+"""Delivery latencies, connected sockets and cuts over time, in a bounded number of slots.
 
-Slots begin as seconds. When there are too many, neighbours are joined and all become twice as wide, so that a
-test of a day is drawn from as many slots as one of five minutes.
+Slots begin as seconds. When there are too many, neighbours are merged and all become twice as wide, so the memory for
+a test of a day is the same as for five minutes.
 """
 
 from __future__ import annotations
@@ -11,19 +11,19 @@ from dataclasses import dataclass, field
 
 from loadtest.measures.histogram import Histogram
 
-MOST_SLOTS = 300
+MAX_SLOTS = 300
 
 
 @dataclass(slots=True)
 class Slot:
-    """One stretch of time: latencies by kind, and the fewest sockets that were connected (None: nobody looked)."""
+    """One interval: latencies by kind, and the smallest number of connected sockets (None: not recorded)."""
 
     latency: dict[str, Histogram] = field(default_factory=dict)
     connected: int | None = None
     cut: int = 0
 
     def join(self, other: Slot) -> None:
-        """Take in the next slot."""
+        """Merge the next slot into this one."""
         for kind, histogram in other.latency.items():
             self.latency.setdefault(kind, Histogram()).merge(histogram)
         known = [count for count in (self.connected, other.connected) if count is not None]
@@ -32,27 +32,27 @@ class Slot:
 
 
 class Timeline:
-    """Slots of `width` seconds from the start of the test on."""
+    """Slots of `width` seconds, beginning at the start of the test."""
 
-    def __init__(self, *, most: int = MOST_SLOTS) -> None:
+    def __init__(self, *, most: int = MAX_SLOTS) -> None:
         self.width = 1
         self._slots: dict[int, Slot] = {}
         self._most = most
 
     def add(self, second: float, latency: Mapping[str, Histogram], *, cut: int = 0) -> None:
-        """Add what was measured around a second of the test."""
+        """Add the measurements of a second of the test."""
         slot = self._slot(second)
         for kind, histogram in latency.items():
             slot.latency.setdefault(kind, Histogram()).merge(histogram)
         slot.cut += cut
 
-    def look(self, second: float, connected: int) -> None:
-        """Note how many sockets were connected at a moment."""
+    def record_connected(self, second: float, connected: int) -> None:
+        """Record how many sockets were connected at a moment."""
         slot = self._slot(second)
         slot.connected = connected if slot.connected is None else min(slot.connected, connected)
 
     def slots(self) -> Iterator[tuple[float, Slot]]:
-        """Yield the slots with the second in which each begins, in their order."""
+        """Yield the slots in order, each with the second in which it begins."""
         for number in sorted(self._slots):
             yield float(number * self.width), self._slots[number]
 

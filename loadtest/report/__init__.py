@@ -1,1 +1,1 @@
-"""What people see of a load test: its progress, and its outcome as a table, as JSON and as a picture."""
+"""Reports of a load test: its progress, and its result as a table, as JSON and as a picture."""

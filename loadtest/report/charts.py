@@ -1,4 +1,4 @@
-"""The charts of a load test's picture; each function returns the markup of one chart in a given box."""
+"""The charts of a load test's picture; each function returns the SVG of one chart in a given box."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from loadtest.report.scales import Linear, Log
 
 Scale = Linear | Log
 BINS_A_DECADE = 16  # of the distribution; the histogram itself is finer
-_LOWEST = 0.05  # milliseconds: what is shorter is drawn as this
+_LOWEST = 0.05  # milliseconds; shorter durations are drawn as this
 _MARKS = (0.5, 0.99)
 
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """Where the lines of a chart go; its labels stand around it."""
+    """The area of a chart's lines; its labels are around it."""
 
     left: float
     top: float
@@ -38,7 +38,7 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One kind of duration: its name for people and the class that colours it."""
+    """One kind of duration: its title and the CSS class of its colour."""
 
     name: str
     title: str
@@ -46,7 +46,7 @@ class Series:
 
 
 def latency_over_time(box: Box, slots: Sequence[tuple[float, Slot]], width: int, series: Sequence[Series]) -> str:
-    """Return p50 (line) and p99 (upper end of the area) of each stretch of time."""
+    """Return p50 (line) and p99 (upper end of the area) of each interval."""
     histograms = [histogram for _, slot in slots for histogram in slot.latency.values()]
     low, high = scales.log_range([_ms(item.percentile(share)) for item in histograms for share in _MARKS])
     x, y = Linear(0.0, _end_of(slots, width), box.left, box.right), Log(low, high, box.bottom, box.top)
@@ -73,7 +73,7 @@ def latency_over_time(box: Box, slots: Sequence[tuple[float, Slot]], width: int,
 
 
 def sockets_over_time(box: Box, slots: Sequence[tuple[float, Slot]], width: int) -> str:
-    """Return how many sockets were connected, the fewest of each stretch of time."""
+    """Return the smallest number of connected sockets of each interval."""
     known = [(second, slot.connected) for second, slot in slots if slot.connected is not None]
     ticks = scales.linear_ticks(max((count for _, count in known), default=1), most=3)
     x, y = Linear(0.0, _end_of(slots, width), box.left, box.right), Linear(0.0, ticks[-1], box.bottom, box.top)
@@ -86,7 +86,7 @@ def sockets_over_time(box: Box, slots: Sequence[tuple[float, Slot]], width: int)
 
 
 def distribution(box: Box, histograms: Mapping[str, Histogram], series: Sequence[Series]) -> str:
-    """Return which share of the durations lies where, on a logarithmic axis, with p50 and p99 marked."""
+    """Return the share of the durations in each bin of a logarithmic axis."""
     low, high = scales.log_range([value for histogram in histograms.values() for value in _ends(histogram)])
     bins = {item.name: _bins(histograms[item.name], low, high) for item in series}
     ticks = scales.linear_ticks(max(share for shares in bins.values() for _, _, share in shares) * 100, most=4)
@@ -104,7 +104,7 @@ def distribution(box: Box, histograms: Mapping[str, Histogram], series: Sequence
 
 
 def percentiles(box: Box, histograms: Mapping[str, Histogram], series: Sequence[Series]) -> str:
-    """Return the duration within which each share lies; the axis opens the slow end up: 90, 99, 99.9 … %."""
+    """Return the duration of each percentile; the axis stretches the slow end: 90, 99, 99.9 … %."""
     most = max(histograms[item.name].number for item in series)
     rarest = next((rare for rare in (1e-2, 1e-3, 1e-4, 1e-5) if most * rare <= 10), 1e-6)
     values = [_ms(histograms[item.name].percentile(0.5)) for item in series]
@@ -124,7 +124,7 @@ def percentiles(box: Box, histograms: Mapping[str, Histogram], series: Sequence[
 
 
 def _rarities(number: int, rarest: float) -> list[float]:
-    """Return the shares beyond which to look, from a half on twenty a decade, as far as there are values."""
+    """Return the shares to draw, from a half downwards, twenty per decade, as far as there are values."""
     steps, rare = [], 0.5
     while rare >= max(rarest, 1 / max(number, 1)) * 0.999:
         steps.append(rare)
@@ -149,7 +149,7 @@ def _bins(histogram: Histogram, low: float, high: float) -> list[tuple[float, fl
 
 
 def _runs(slots: Sequence[tuple[float, Slot]], name: str, width: int) -> Iterable[list[tuple[float, Histogram]]]:
-    """Yield stretches without a hole in which there are values: a line must not be drawn across nothing."""
+    """Yield runs of intervals with values, so that no line is drawn across a gap."""
     run: list[tuple[float, Histogram]] = []
     for second, slot in slots:
         histogram = slot.latency.get(name)

@@ -1,4 +1,4 @@
-"""The outcome of a load test as JSON, for machines; `docs/loadtest.md` describes it."""
+"""The result of a load test as a JSON document; `docs/loadtest.md` describes it."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import orjson
 from loadtest.errors import LoadTestError
 from loadtest.report.summary import Summary
 
-FORM = 1  # raised when a field changes its meaning
+FORM = 1  # incremented when the meaning of a field changes
 
 
 def document_of(summary: Summary) -> dict[str, Any]:
-    """Return the outcome as plain values; durations in milliseconds."""
+    """Return the result as plain values; durations in milliseconds."""
     plan = summary.plan
     return {
         "form": FORM,
@@ -31,7 +31,7 @@ def document_of(summary: Summary) -> dict[str, Any]:
             "connects_per_second": plan.rate,
             "seconds": plan.seconds,
             "processes": plan.processes,
-            "people": plan.people,
+            "people": plan.users,
             "patience": plan.patience,
         },
         "well": summary.well,
@@ -73,7 +73,7 @@ def document_of(summary: Summary) -> dict[str, Any]:
 
 
 def write_json(summary: Summary, path: Path) -> None:
-    """Write the document to a file; raise `LoadTestError` when that is not possible."""
+    """Write the document to a file; raise `LoadTestError` if that is not possible."""
     content = orjson.dumps(document_of(summary), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
     try:
         path.write_bytes(content)

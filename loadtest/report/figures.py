@@ -1,6 +1,6 @@
-"""The figures of a load test, each group by itself. All durations are in milliseconds.
+"""The figures of a load test, in groups. All durations are in milliseconds.
 
-Percentiles are upper ends of buckets, 1.6 % wide at most: never better than what was measured.
+Percentiles are upper ends of buckets, 1.6 % wide at most: never better than the measured values.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Spread:
 
     @classmethod
     def of(cls, histogram: Histogram) -> Spread:
-        """Return a histogram's figures."""
+        """Return the figures of a histogram."""
         p50, p90, p99, p999 = (histogram.percentile(share) / 1000 for share in PERCENTILES)
         return cls(
             number=histogram.number,
@@ -46,7 +46,7 @@ class Spread:
 
 @dataclass(frozen=True, kw_only=True)
 class Deliveries:
-    """What became of the deliveries that one kind of act owed; see `traffic.ledger`."""
+    """Results of the deliveries that one kind of act owed; see `traffic.ledger`."""
 
     acts: int
     refused: int
@@ -64,7 +64,7 @@ class Deliveries:
 
     @classmethod
     def of(cls, kind: str, measures: Measures) -> Deliveries:
-        """Return one kind's figures."""
+        """Return the figures of one kind of act."""
         counts = measures.counts
         return cls(
             acts=counts[f"{names.ACTS} {kind}"],
@@ -85,7 +85,7 @@ class Deliveries:
 
 @dataclass(frozen=True, kw_only=True)
 class Sockets:
-    """What became of the sockets; `closes` counts ends that this tester did not cause, by close code."""
+    """Results of the sockets; `closes` counts closed connections that the tester did not close, by close code."""
 
     asked: int
     connected: int
@@ -102,7 +102,7 @@ class Sockets:
 
     @classmethod
     def of(cls, asked: int, measures: Measures) -> Sockets:
-        """Return the figures of the sockets, of which so many were asked for."""
+        """Return the figures of the sockets; `asked` is the requested number."""
         counts = measures.counts
         return cls(
             asked=asked,
@@ -122,7 +122,7 @@ class Sockets:
 
 @dataclass(frozen=True, kw_only=True)
 class TesterLoad:
-    """How busy the tester was: shares of one core (0–1) and the event loop's lateness, over all processes."""
+    """Load of the tester itself: shares of one core (0–1) and the event loop's delay, over all processes."""
 
     processes: int
     mean_cpu: float
@@ -132,13 +132,13 @@ class TesterLoad:
 
     @classmethod
     def of(cls, record: Record) -> TesterLoad:
-        """Return the figures of the tester's own processes."""
-        pulses = record.pulses.values()
-        shares = [pulse.busy / pulse.passed for pulse in pulses if pulse.passed]
+        """Return the figures of the tester processes."""
+        statuses = record.statuses.values()
+        shares = [status.busy / status.passed for status in statuses if status.passed]
         return cls(
-            processes=len(pulses),
+            processes=len(statuses),
             mean_cpu=sum(shares) / len(shares) if shares else 0.0,
             busiest_process=max(shares, default=0.0),
-            busiest_second=max([*shares, *(pulse.busiest for pulse in pulses)], default=0.0),
+            busiest_second=max([*shares, *(status.busiest for status in statuses)], default=0.0),
             lag=Spread.of(record.measures.duration(LAG)),
         )

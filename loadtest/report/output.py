@@ -1,4 +1,4 @@
-"""Hand the outcome of a load test over: the table on the terminal, and the files that were asked for."""
+"""Output of a load test's result: the table on the terminal, and the requested files."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from loadtest.report.table import show
 
 
 def check_files(*paths: Path | None) -> None:
-    """Raise `LoadTestError` for a file that could not be written at the end: better to know it before."""
+    """Raise `LoadTestError` for a file that cannot be written; called before the test, which may take hours."""
     for path in filter(None, paths):
         folder = path.absolute().parent
         if not folder.is_dir() or path.is_dir() or not os.access(path if path.exists() else folder, os.W_OK):
-            raise LoadTestError(f"{path} cannot be written; name a file in a directory of yours.")
+            raise LoadTestError(f"{path} cannot be written; choose a file in a writable directory.")
 
 
-def tell(summary: Summary, console: Console, *, json: Path | None, picture: Path | None) -> None:
-    """Print the table and write the files; raise `LoadTestError` when a file cannot be written."""
+def write_results(summary: Summary, console: Console, *, json: Path | None, picture: Path | None) -> None:
+    """Print the table and write the files; raise `LoadTestError` if a file cannot be written."""
     show(summary, console)
     if json is not None:
         write_json(summary, json)

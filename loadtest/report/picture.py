@@ -1,6 +1,6 @@
-"""The outcome of a load test as a picture for a report: an SVG that is readable on light and on dark.
+"""The result of a load test as an SVG picture that is readable on light and on dark backgrounds.
 
-It needs no library, no script and no font of its own; its colours follow the reader's preference.
+It needs no library, no script and no font; its colours follow the reader's colour scheme.
 """
 
 from __future__ import annotations
@@ -12,8 +12,7 @@ from pathlib import Path
 
 from loadtest import names
 from loadtest.errors import LoadTestError
-from loadtest.report import charts as panels
-from loadtest.report import scales, svg
+from loadtest.report import charts, scales, svg
 from loadtest.report.charts import Box, Series
 from loadtest.report.findings import Severity
 from loadtest.report.summary import Summary
@@ -27,7 +26,7 @@ _URL_LENGTH = 44
 SERIES = (
     Series(names.LIKE, "like → owner's sockets", "like"),
     Series(names.PHOTO, "photo → followers' sockets", "photo"),
-    Series(names.RECOVERY, "come back and recover", "recovery"),
+    Series(names.RECOVERY, "reconnect and recover", "recovery"),
     Series(names.CONNECT, "connect", "connect"),
 )
 
@@ -65,12 +64,12 @@ class Tile:
 
     @property
     def weight(self) -> float:
-        """Return its share of the width: about what its text takes."""
+        """Return the tile's weight in the layout: about the width of its text."""
         return 28 + max(10.4 * len(self.value), 6.6 * len(self.title))
 
 
 def write_picture(summary: Summary, path: Path) -> None:
-    """Write the picture to a file; raise `LoadTestError` when that is not possible."""
+    """Write the picture to a file; raise `LoadTestError` if that is not possible."""
     try:
         path.write_text(picture_of(summary))
     except OSError as error:
@@ -79,25 +78,25 @@ def write_picture(summary: Summary, path: Path) -> None:
 
 def picture_of(summary: Summary) -> str:
     """Return the picture."""
-    told = [item for item in SERIES if item.name in names.KINDS and item.name in summary.deliveries]
+    kinds = [item for item in SERIES if item.name in names.KINDS and item.name in summary.deliveries]
     drawn = [item for item in SERIES if _has(summary, item.name)]
-    shown = [item for item in drawn if item.name != names.CONNECT or not told]
+    shown = [item for item in drawn if item.name != names.CONNECT or not kinds]
     parts, top = [_head(summary)], 178.0
     slots, width = list(summary.timeline.slots()), summary.timeline.width
     if any(slot.latency for _, slot in slots):
-        parts.append(_heading("Delivery over time: p50 (line) up to p99 (area)", _LEFT, top, told))
-        parts.append(panels.latency_over_time(Box(_LEFT, top + 16, _RIGHT - _LEFT, 220), slots, width, told))
+        parts.append(_heading("Delivery over time: p50 (line) up to p99 (area)", _LEFT, top, kinds))
+        parts.append(charts.latency_over_time(Box(_LEFT, top + 16, _RIGHT - _LEFT, 220), slots, width, kinds))
         top += 286
     if slots:
         parts.append(_heading("Sockets connected", _LEFT, top))
-        parts.append(panels.sockets_over_time(Box(_LEFT, top + 16, _RIGHT - _LEFT, 64), slots, width))
+        parts.append(charts.sockets_over_time(Box(_LEFT, top + 16, _RIGHT - _LEFT, 64), slots, width))
         top += 130
     if shown:
         histograms = summary.histograms
-        parts.append(_heading("Distribution: share of all by duration", _LEFT, top))
-        parts.append(panels.distribution(Box(_LEFT, top + 16, 376, 190), histograms, shown))
-        parts.append(_heading("Duration within which so many of all lie", 564, top))
-        parts.append(panels.percentiles(Box(564, top + 16, 380, 190), histograms, shown))
+        parts.append(_heading("Distribution of durations", _LEFT, top))
+        parts.append(charts.distribution(Box(_LEFT, top + 16, 376, 190), histograms, shown))
+        parts.append(_heading("Percentiles", 564, top))
+        parts.append(charts.percentiles(Box(564, top + 16, 380, 190), histograms, shown))
         parts.append(_keys(shown, _LEFT, top + 250))
         top += 282
     words, height = _small_print(summary, top)
@@ -106,14 +105,14 @@ def picture_of(summary: Summary) -> str:
 
 def _head(summary: Summary) -> str:
     plan = summary.plan
-    told = (
-        f"{summary.sockets.connected:,} sockets of {plan.people:,} people · {plan.processes} tester "
+    subtitle = (
+        f"{summary.sockets.connected:,} sockets of {plan.users:,} users · {plan.processes} tester "
         f"process{'' if plan.processes == 1 else 'es'} · {scales.seconds(summary.acting_seconds)} of traffic · "
         f"{_shortened(plan.url)} · {summary.started_at:%Y-%m-%d %H:%M} UTC"
     )
     parts = [
         svg.text(f"PicShare load test: {plan.profile_name.value}", _MARGIN, 48, "title"),
-        svg.text(told, _MARGIN, 72, "soft"),
+        svg.text(subtitle, _MARGIN, 72, "soft"),
     ]
     tiles = _tiles(summary)
     unit = (_RIGHT - _MARGIN - _GAP * (len(tiles) - 1)) / sum(tile.weight for tile in tiles)
@@ -136,7 +135,7 @@ def _tiles(summary: Summary) -> list[Tile]:
         tiles += [
             Tile("delivered", f"{delivered:,}"),
             Tile("lost", f"{summary.lost:,}", bad=summary.lost > 0),
-            Tile("twice", f"{summary.duplicates:,}", bad=summary.duplicates > 0),
+            Tile("duplicated", f"{summary.duplicates:,}", bad=summary.duplicates > 0),
             Tile("out of order", f"{summary.disorder:,}", bad=summary.disorder > 0),
         ]
     for kind, item in summary.deliveries.items():
@@ -166,7 +165,7 @@ def _key_width(item: Series) -> float:
 
 
 def _small_print(summary: Summary, top: float) -> tuple[str, float]:
-    """Return what deserves attention, and where the picture ends below it."""
+    """Return the findings below the charts, and the height of the picture."""
     lines: list[tuple[str, str]] = []
     if summary.well:
         lines.append((good_news(summary), "small good"))
@@ -176,8 +175,8 @@ def _small_print(summary: Summary, top: float) -> tuple[str, float]:
     tester = summary.tester
     lines.append(
         (
-            f"The tester: busiest process {tester.busiest_process:.0%} of a core, its event loop "
-            f"{milliseconds(tester.lag.p99)} ms late at p99. Durations: from before a request to its publication read.",
+            f"Tester: busiest process {tester.busiest_process:.0%} of a core, event loop delay "
+            f"{milliseconds(tester.lag.p99)} ms at p99. Durations: from before a request to its publication's arrival.",
             "small soft",
         )
     )

@@ -1,4 +1,4 @@
-"""Show how a load test goes: alive on a terminal, a plain line every few seconds elsewhere."""
+"""Progress of a load test: a live display on a terminal, else a line every few seconds."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from loadtest.measures.record import Phase, Record
 from loadtest.plan import Plan
 
 _REFRESH = 0.25  # seconds, on a terminal
-_LINE_EVERY = 2.0  # seconds, elsewhere
+_LINE_EVERY = 2.0  # seconds, without a terminal
 
 
 class Progress:
-    """Show a record while it grows."""
+    """Displays a record while the test runs."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
 
     @contextlib.asynccontextmanager
     async def of(self, plan: Plan, record: Record) -> AsyncIterator[None]:
-        """Show a record for the time of the block."""
-        show = self._alive(plan, record) if self._console.is_terminal else self._lines(plan, record)
+        """Display a record until the end of the block."""
+        show = self._display(plan, record) if self._console.is_terminal else self._lines(plan, record)
         task = asyncio.create_task(show)
         try:
             yield
@@ -38,7 +38,7 @@ class Progress:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
-    async def _alive(self, plan: Plan, record: Record) -> None:
+    async def _display(self, plan: Plan, record: Record) -> None:
         with Live(console=self._console, auto_refresh=False, transient=True) as live:
             while True:
                 live.update(_panel(plan, record), refresh=True)
@@ -54,7 +54,7 @@ class Progress:
 
 
 def line_of(plan: Plan, record: Record) -> str:
-    """Return in one line how it goes."""
+    """Return the progress in one line."""
     _, _, figures = _step(plan, record)
     parts = [f"{record.phase.value}: {figures}"]
     if record.phase is Phase.ACT:
@@ -72,19 +72,19 @@ def _panel(plan: Plan, record: Record) -> Group:
     )
     body = Table.grid(padding=(0, 3))
     for name, value in _figures(plan, record):
-        style = "bold red" if name in {"lost", "twice", "out of order"} and value != "0" else ""
+        style = "bold red" if name in {"lost", "duplicated", "out of order"} and value != "0" else ""
         body.add_row(Text(name, style="dim"), Text(value, style=style, justify="right"))
     rows = [head, body]
     return Group(*rows, Text(record.notice, style="yellow")) if record.notice else Group(*rows)
 
 
 def _step(plan: Plan, record: Record) -> tuple[float, float, str]:
-    """Return how much of the phase is done, of how much, and that in words."""
+    """Return the completed part of the phase, the whole, and both as text."""
     passed = time.monotonic() - record.phase_since
     match record.phase:
         case Phase.PREPARE:
             done, steps = record.prepared
-            return done, steps, f"{done:,} of {steps:,} steps ({plan.people:,} people)"
+            return done, steps, f"{done:,} of {steps:,} steps ({plan.users:,} users)"
         case Phase.CONNECT:
             return record.connected, plan.sockets, f"{record.connected:,} of {plan.sockets:,} sockets"
         case Phase.ACT:
@@ -111,7 +111,7 @@ def _figures(plan: Plan, record: Record) -> list[tuple[str, str]]:
             )
     lost = sum(counts[f"{names.LOST} {kind}"] for kind in names.KINDS)
     twice = counts[names.REPEATED] + sum(counts[f"{names.DUPLICATE} {kind}"] for kind in names.KINDS)
-    figures += [("lost", f"{lost:,}"), ("twice", f"{twice:,}"), ("out of order", f"{counts[names.DISORDER]:,}")]
-    busy = max((pulse.busiest for pulse in record.pulses.values()), default=0.0)
+    figures += [("lost", f"{lost:,}"), ("duplicated", f"{twice:,}"), ("out of order", f"{counts[names.DISORDER]:,}")]
+    busy = max((status.busiest for status in record.statuses.values()), default=0.0)
     figures.append(("tester", f"busiest second {busy:.0%} of a core"))
     return figures

@@ -1,4 +1,4 @@
-"""Axes: where a value lies, which ticks an axis has, and how these are called."""
+"""Axes of charts: the position of a value, the ticks of an axis, and their labels."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _TIME_STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14
 
 @dataclass(frozen=True, slots=True)
 class Linear:
-    """Map values from `low` to `high` evenly to pixels from `start` to `end`."""
+    """Maps values from `low` to `high` linearly to pixels from `start` to `end`."""
 
     low: float
     high: float
@@ -19,14 +19,14 @@ class Linear:
     end: float
 
     def __call__(self, value: float) -> float:
-        """Return the pixel of a value; beyond the ends it stays at the end."""
+        """Return the pixel of a value; values beyond an end are drawn at the end."""
         share = (value - self.low) / (self.high - self.low) if self.high > self.low else 0.0
         return self.start + min(max(share, 0.0), 1.0) * (self.end - self.start)
 
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """Map positive values by their logarithm: equal ratios are equal distances."""
+    """Maps positive values by their logarithm: equal ratios are equal distances."""
 
     low: float
     high: float
@@ -34,7 +34,7 @@ class Log:
     end: float
 
     def __call__(self, value: float) -> float:
-        """Return the pixel of a value; beyond the ends it stays at the end."""
+        """Return the pixel of a value; values beyond an end are drawn at the end."""
         value = min(max(value, self.low), self.high)
         share = math.log(value / self.low) / math.log(self.high / self.low)
         return self.start + share * (self.end - self.start)
@@ -52,7 +52,7 @@ def log_range(values: Sequence[float]) -> tuple[float, float]:
 def log_ticks(low: float, high: float, *, ends: bool = False) -> list[float]:
     """Return the ticks of a logarithmic axis: powers of ten, with 2 and 5 between them where there is room.
 
-    With `ends` both ends of the axis have one, too.
+    With `ends` both ends of the axis have a tick as well.
     """
     steps = (1, 2, 5) if math.log10(high / low) <= 2.5 else (1,)
     exponents = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
@@ -70,20 +70,20 @@ def linear_ticks(high: float, *, most: int) -> list[float]:
 
 
 def time_ticks(seconds: float, *, most: int) -> list[float]:
-    """Return ticks within a stretch of time, at steps that people count in."""
+    """Return ticks within a duration, at usual steps of seconds, minutes or hours."""
     step = next((step for step in _TIME_STEPS if seconds / step <= most), _TIME_STEPS[-1])
     return [float(step * number) for number in range(int(seconds // step) + 1)]
 
 
 def milliseconds(value: float) -> str:
-    """Return a duration's name: "0.5 ms", "20 ms", "1.5 s"."""
+    """Return a duration's label: "0.5 ms", "20 ms", "1.5 s"."""
     if value >= 1000:
         return f"{value / 1000:g} s"
     return f"{value:g} ms"
 
 
 def seconds(value: float) -> str:
-    """Return a moment's name: "40 s", "2 min", "1 h 30 min"."""
+    """Return a time's label: "40 s", "2 min", "1 h 30 min"."""
     whole = round(value)
     if not whole or (whole < 120 and whole % 60):
         return f"{whole} s"

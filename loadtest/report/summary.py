@@ -1,4 +1,4 @@
-"""The outcome of a load test: the one thing that table, JSON and picture are made from."""
+"""The result of a load test, from which the table, the JSON document and the picture are made."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ REQUESTS = (names.REQUEST_LIKE, names.REQUEST_UPLOAD, names.REQUEST_FEED)
 
 @dataclass(frozen=True, kw_only=True)
 class Summary:
-    """Everything that is reported; `findings` says in sentences what deserves attention, the worst first."""
+    """All figures of a load test; `findings` are sentences about problems, the worst first."""
 
     plan: Plan
     started_at: datetime
@@ -47,17 +47,17 @@ class Summary:
 
     @property
     def duplicates(self) -> int:
-        """Return how many deliveries came twice."""
+        """Return how many deliveries arrived twice."""
         return self.repeated + sum(item.duplicate for item in self.deliveries.values())
 
     @property
     def well(self) -> bool:
-        """Tell whether the service kept what it promises."""
+        """Return whether the service kept its guarantees."""
         return all(finding.severity is not Severity.BAD for finding in self.findings)
 
 
 def summarise(plan: Plan, record: Record, started_at: datetime) -> Summary:
-    """Return the outcome of a record."""
+    """Return the result of a record."""
     measures = record.measures
     counts = measures.counts
     deliveries = {kind: Deliveries.of(kind, measures) for kind in names.KINDS if counts[f"{names.ACTS} {kind}"]}

@@ -1,4 +1,4 @@
-"""SVG elements as text: no more of the format than the picture of a load test needs."""
+"""SVG elements as text, as far as the picture of a load test needs them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def element(name: str, content: str = "", **attributes: object) -> str:
 
 
 def text(words: str, x: float, y: float, class_: str = "", anchor: str = "start") -> str:
-    """Return words whose baseline begins, is centred ("middle") or ends at a point."""
+    """Return a text whose baseline starts, is centred ("middle") or ends at a point."""
     return element("text", escape(words), x=x, y=y, class_=class_ or "label", text_anchor=anchor)
 
 
@@ -45,7 +45,7 @@ def band(low: Sequence[Point], high: Sequence[Point], class_: str) -> str:
 
 
 def group(parts: Iterable[str], **attributes: object) -> str:
-    """Return parts as one."""
+    """Return a group of elements."""
     return element("g", "".join(parts), **attributes)
 
 

@@ -1,4 +1,4 @@
-"""The outcome of a load test as people read it on a terminal."""
+"""The result of a load test as a table on the terminal."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from loadtest.report.summary import Summary
 TITLES = {
     names.LIKE: "like → owner's sockets",
     names.PHOTO: "photo → followers' sockets",
-    names.REQUEST_LIKE: "answer to a like",
-    names.REQUEST_UPLOAD: "answer to an upload",
-    names.REQUEST_FEED: "answer to GET /feed",
+    names.REQUEST_LIKE: "response to a like",
+    names.REQUEST_UPLOAD: "response to an upload",
+    names.REQUEST_FEED: "response to GET /feed",
 }
 _STYLES = {Severity.BAD: "bold red", Severity.WARNING: "yellow"}
 
 
 def show(summary: Summary, console: Console) -> None:
-    """Print what was done, the figures, and what deserves attention."""
+    """Print the heading, the figures and the findings."""
     console.print()
     console.print(Text(heading_of(summary), style="bold"))
     console.print(_durations(summary))
@@ -39,30 +39,30 @@ def show(summary: Summary, console: Console) -> None:
 
 
 def heading_of(summary: Summary) -> str:
-    """Return in one line what was done."""
+    """Return one line that describes the test."""
     plan = summary.plan
     return (
-        f"{plan.profile_name.value}: {summary.sockets.connected:,} sockets of {plan.people:,} people in "
+        f"{plan.profile_name.value}: {summary.sockets.connected:,} sockets of {plan.users:,} users in "
         f"{plan.processes} process{'' if plan.processes == 1 else 'es'}, {seconds(summary.acting_seconds)} at "
         f"{plan.url}"
     )
 
 
 def good_news(summary: Summary) -> str:
-    """Return in one line that everything was as promised."""
+    """Return one line for a test without broken guarantees."""
     if not summary.deliveries:
         return "All sockets were connected."
     delivered = sum(item.delivered for item in summary.deliveries.values())
-    return f"{delivered:,} deliveries: none lost, none twice, none out of order."
+    return f"{delivered:,} deliveries: none lost, none duplicated, none out of order."
 
 
 def _durations(summary: Summary) -> Table:
-    table = Table("milliseconds", *_right("number", "p50", "p90", "p99", "p99.9", "most"))
+    table = Table("milliseconds", *_right("number", "p50", "p90", "p99", "p99.9", "max"))
     rows = {TITLES[kind]: item.latency for kind, item in summary.deliveries.items()}
     rows |= {TITLES[name]: spread for name, spread in summary.requests.items()}
     rows["connect"] = summary.sockets.connect
-    rows["come back and recover"] = summary.sockets.recovery
-    rows["lateness of the tester's loop"] = summary.tester.lag
+    rows["reconnect and recover"] = summary.sockets.recovery
+    rows["delay of the tester's event loop"] = summary.tester.lag
     for title, spread in rows.items():
         if spread.number:
             table.add_row(title, *_cells(spread))
@@ -76,12 +76,12 @@ def _deliveries(summary: Summary) -> Table:
         ("owed", "expected", True),
         ("delivered", "delivered", True),
         ("lost", "lost", True),
-        ("twice", "duplicate", True),
-        ("gap, and told so", "told_gaps", False),
-        ("not judged: socket away", "unjudged", False),
-        ("not judged: unfinished", "unfinished", False),
+        ("duplicated", "duplicate", True),
+        ("gap, client informed", "told_gaps", False),
+        ("not judged: socket disconnected", "unjudged", False),
+        ("not judged: not processed yet", "unfinished", False),
         ("acts refused", "refused", False),
-        ("acts without answer", "unanswered", False),
+        ("acts without response", "unanswered", False),
         ("acts held back", "held_back", False),
     ]
     for title, field, always in rows:
@@ -96,11 +96,11 @@ def _sockets(summary: Summary) -> Table:
     closes = ", ".join(f"{number:,} × {code}" for code, number in sockets.closes.items())
     rows = {
         "sockets connected": f"{sockets.connected:,} of {sockets.asked:,}",
-        "publications heard": f"{summary.publications:,}",
+        "publications received": f"{summary.publications:,}",
         "repeated, out of order": f"{summary.repeated:,}, {summary.disorder:,}",
         "failed attempts": f"{sockets.failed_attempts:,}" if sockets.failed_attempts else "",
         "cut by this test": f"{sockets.cut:,}" if sockets.cut else "",
-        "came back": f"{sockets.reconnected:,}" if sockets.reconnected else "",
+        "reconnected": f"{sockets.reconnected:,}" if sockets.reconnected else "",
         "streams recovered": (
             f"{sockets.streams_recovered:,} of {sockets.streams_recovered + sockets.streams_not_recovered:,}"
             if sockets.reconnected
@@ -108,7 +108,7 @@ def _sockets(summary: Summary) -> Table:
         ),
         "closed by the service": closes,
         "requests limited": ", ".join(f"{count:,} × {name}" for name, count in summary.limited.items()),
-        "the tester's processor": (
+        "CPU usage of the tester": (
             f"{tester.mean_cpu:.0%} of a core each, busiest process {tester.busiest_process:.0%}, "
             f"busiest second {tester.busiest_second:.0%}"
         ),
@@ -130,7 +130,7 @@ def _cells(spread: Spread) -> list[str]:
 
 
 def milliseconds(value: float) -> str:
-    """Return a duration with three figures that matter."""
+    """Return a duration with about three significant digits."""
     if value >= 100:
         return f"{value:,.0f}"
     return f"{value:.1f}" if value >= 10 else f"{value:.2f}"

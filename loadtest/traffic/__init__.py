@@ -1,1 +1,1 @@
-"""What people do, who is to hear of it, who did hear, and the storms in between."""
+"""What the users of a load test do, the ledger of the deliveries that follow from it, and reconnect storms."""

@@ -1,12 +1,13 @@
-"""The ledger of a load test: what was done, who is to hear of it, and who heard, too late, twice or never.
+"""The ledger of a load test: each act, the deliveries that it owes, and which of them arrived, late, twice or never.
 
-It has no clock and does no I/O; times are seconds on one clock, that of `time.monotonic` of this process. Acts
-and listeners are in one process, so a latency is a difference on one clock, from the moment before the request
-was sent to the moment its publication was read.
+It has no clock and does no I/O; times are seconds on the clock of `time.monotonic` of this process. Acts and
+recipients are in one process, so a latency is a difference on one clock, from the moment before the request is sent
+to the moment its publication is read.
 
-A delivery is owed to every socket of an act's audience. It is judged lost when the act was heard of by others
-`patience` seconds ago and the socket has been connected for as long. A socket that is away is not judged: it may
-recover. Every delivery owed ends in exactly one of: delivered, lost, told gap, unjudged, unfinished.
+An act owes a delivery to each of its recipients, which are sockets. A delivery is lost when the act reached another
+recipient `patience` seconds ago and the socket has been connected for as long. A socket that is disconnected is not
+judged, since it may recover. Every delivery owed ends in exactly one of: delivered, lost, told gap, unjudged,
+unfinished.
 """
 
 from __future__ import annotations
@@ -19,43 +20,43 @@ from enum import Enum, auto
 from loadtest import names
 from loadtest.measures.measures import Measures
 
-AWAY_PATIENCES = 6  # a socket that is away for so many patiences is not waited for any more
+MAX_DISCONNECTED_PATIENCES = 6  # a socket that is disconnected for longer, in units of the patience, is not waited for
 
 
-class Outcome(Enum):
-    """What became of an act's request."""
+class RequestOutcome(Enum):
+    """The state of an act's request."""
 
-    OPEN = auto()  # not answered yet
+    OPEN = auto()  # no response yet
     DONE = auto()
-    NOTHING = auto()  # refused: nobody will hear of it
-    UNKNOWN = auto()  # no answer: nobody knows
+    REFUSED = auto()  # it had no effect, so nothing is delivered
+    UNKNOWN = auto()  # no response, or a 5xx: it may have had an effect
 
 
 @dataclass(slots=True, eq=False)
 class Act:
-    """Something that people are to hear of; `settled` is called once everything about it is known."""
+    """A like or an upload; `settled` is called once all of its deliveries are decided."""
 
     kind: str
     key: str
     channel: str
     sent: float
-    audience: frozenset[int]
+    recipients: frozenset[int]
     settled: Callable[[Act], None]
     awaiting: set[int] = field(default_factory=set)
     excused: set[int] = field(default_factory=set)
-    outcome: Outcome = Outcome.OPEN
-    due: float | None = None  # from when on stragglers are waited for: the first delivery
+    outcome: RequestOutcome = RequestOutcome.OPEN
+    due: float | None = None  # start of the patience for the other recipients: the first delivery
     entry: str = ""
     photo_id: str = ""
 
     @property
-    def heard(self) -> bool:
-        """Tell whether anybody has heard of it."""
+    def received(self) -> bool:
+        """Return whether any recipient has received it."""
         return self.due is not None
 
 
 class Ledger:
-    """Match publications with acts; `up_since` has each socket's last connect, None while it is away."""
+    """Matches publications with acts; `up_since` has each socket's last connect, None while it is disconnected."""
 
     def __init__(self, measures: Measures, up_since: Sequence[float | None], *, patience: float) -> None:
         self._measures = measures
@@ -70,29 +71,29 @@ class Ledger:
         """Return how many acts are not settled."""
         return len(self._open)
 
-    def begin(  # noqa: PLR0917 - what an act is
-        self, kind: str, key: str, channel: str, audience: frozenset[int], now: float, settled: Callable[[Act], None]
+    def begin(  # noqa: PLR0917 - the fields of an act
+        self, kind: str, key: str, channel: str, recipients: frozenset[int], now: float, settled: Callable[[Act], None]
     ) -> Act:
-        """Write down an act whose request is about to be sent."""
-        act = Act(kind, key, channel, now, audience, settled, set(audience))
+        """Record an act whose request is about to be sent."""
+        act = Act(kind, key, channel, now, recipients, settled, set(recipients))
         self._acts[key] = self._open[key] = act
         self._measures.count(f"{names.ACTS} {kind}")
-        self._measures.count(f"{names.EXPECTED} {kind}", len(audience))
+        self._measures.count(f"{names.EXPECTED} {kind}", len(recipients))
         return act
 
-    def answered(self, act: Act, outcome: Outcome, now: float) -> None:
-        """Note what became of the request; what was not done is owed to nobody."""
+    def answered(self, act: Act, outcome: RequestOutcome, now: float) -> None:
+        """Record the outcome of the request; unless it is DONE, nothing is owed any more."""
         act.outcome = outcome
-        if outcome is not Outcome.DONE:
-            name = names.REFUSED if outcome is Outcome.NOTHING else names.UNANSWERED
+        if outcome is not RequestOutcome.DONE:
+            name = names.REFUSED if outcome is RequestOutcome.REFUSED else names.UNANSWERED
             self._measures.count(f"{name} {act.kind}")
             self._measures.count(f"{names.EXPECTED} {act.kind}", -len(act.awaiting))
-            act.audience = frozenset()
+            act.recipients = frozenset()
             act.awaiting.clear()
         self._settle(act, now)
 
-    def heard(self, number: int, key: str, entry: str, now: float) -> None:
-        """Note that a socket was told of something."""
+    def received(self, number: int, key: str, entry: str, now: float) -> None:
+        """Record that a socket received the publication of an act."""
         act = self._acts.get(key)
         if act is None:
             return
@@ -108,52 +109,53 @@ class Ledger:
         elif number in act.excused:
             act.excused.remove(number)
             self._measures.count(f"{names.LATE} {act.kind}")
-        elif number in act.audience:
+        elif number in act.recipients:
             self._measures.count(f"{names.DUPLICATE} {act.kind}")
 
     def gap(self, number: int, channel: str, now: float) -> None:
-        """Note that a socket was told that its stream could not be recovered: what is open there is not a loss."""
+        """Record that a socket was informed of a gap in its stream: open deliveries there are not losses."""
         for act in list(self._open.values()):
             if act.channel == channel:
                 self._excuse(act, [number], names.TOLD_GAPS, now)
 
-    def gone(self, number: int, now: float) -> None:
-        """Note that a socket will not come back."""
+    def given_up(self, number: int, now: float) -> None:
+        """Record that a socket will not reconnect."""
         for act in list(self._open.values()):
             self._excuse(act, [number], names.UNJUDGED, now)
 
     def judge(self, now: float) -> None:
         """Count what is lost by now, and forget acts that were settled long ago."""
         for act in list(self._open.values()):
-            if act.due is not None and act.outcome is Outcome.DONE and now - act.due >= self._patience:
+            if act.due is not None and act.outcome is RequestOutcome.DONE and now - act.due >= self._patience:
                 self._excuse(act, self._lost(act, now), names.LOST, now)
-                self._excuse(act, self._long_away(act, now), names.UNJUDGED, now)
+                self._excuse(act, self._long_disconnected(act, now), names.UNJUDGED, now)
+        # A settled act is kept for the patience, so that late and duplicate deliveries are still recognised.
         while self._settled and now - self._settled[0][0] >= self._patience:
             _, act = self._settled.popleft()
             if self._acts.get(act.key) is act:
                 del self._acts[act.key]
 
-    def unheard(self, now: float) -> list[Act]:
-        """Return the acts that nobody has heard of for the whole patience, though somebody could."""
+    def undelivered(self, now: float) -> list[Act]:
+        """Return the acts that reached no recipient within the patience, although one was connected all the time."""
         return [
             act
             for act in self._open.values()
-            if not act.heard
-            and act.outcome is Outcome.DONE
+            if not act.received
+            and act.outcome is RequestOutcome.DONE
             and now - act.sent >= self._patience
             and any(self._been_up(number, now) for number in act.awaiting)
         ]
 
     def overdue(self, act: Act) -> None:
-        """Judge an act that nobody has heard of from now on as if it had been announced when it was sent."""
+        """Start the patience of an undelivered act at the moment it was sent, so that `judge` counts it as lost."""
         act.due = act.sent
 
     def unfinished(self, act: Act, now: float) -> None:
-        """Take an act out of the judgement: the service had not got round to it when the test ended."""
+        """Exclude an act that the service was still working on when the test ended."""
         self._excuse(act, list(act.awaiting), names.UNFINISHED, now)
 
     def close(self, now: float) -> None:
-        """Judge everything that is open, at the end."""
+        """Decide about everything that is still open, at the end."""
         for act in list(self._open.values()):
             self._excuse(act, self._lost(act, now), names.LOST, now)
             self._excuse(act, list(act.awaiting), names.UNJUDGED, now)
@@ -161,8 +163,8 @@ class Ledger:
     def _lost(self, act: Act, now: float) -> list[int]:
         return [number for number in act.awaiting if self._been_up(number, now)]
 
-    def _long_away(self, act: Act, now: float) -> list[int]:
-        if now - act.sent < AWAY_PATIENCES * self._patience:
+    def _long_disconnected(self, act: Act, now: float) -> list[int]:
+        if now - act.sent < MAX_DISCONNECTED_PATIENCES * self._patience:
             return []
         return [number for number in act.awaiting if self._up_since[number] is None]
 
@@ -171,6 +173,7 @@ class Ledger:
         return since is not None and now - since >= self._patience
 
     def _excuse(self, act: Act, numbers: Sequence[int], name: str, now: float) -> None:
+        """Take sockets off the awaited ones and count them under `name`; a later delivery counts as late."""
         numbers = [number for number in numbers if number in act.awaiting]
         if not numbers:
             return
@@ -180,7 +183,7 @@ class Ledger:
         self._settle(act, now)
 
     def _settle(self, act: Act, now: float) -> None:
-        if act.awaiting or act.outcome is Outcome.OPEN or self._open.get(act.key) is not act:
+        if act.awaiting or act.outcome is RequestOutcome.OPEN or self._open.get(act.key) is not act:
             return
         del self._open[act.key]
         self._settled.append((now, act))

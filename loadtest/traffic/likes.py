@@ -1,8 +1,8 @@
-"""Likes, given and taken back in turn: each photo has one of them under way at most.
+"""Likes, added and removed in turn; each photo has at most one act in progress.
 
-So whoever hears of a photo's like knows which act it was: what the owner is told names the newest liker, and
-what is told of the end names the notification that the like made. A like is taken back only once every socket
-that should hear of it has, since a recovery tells how things stand and not how they came to be so.
+A publication about a photo's like therefore identifies its act: a notification names the newest liker, and the removal
+of a notification names the notification that the like caused. A like is removed only after every recipient has
+received it, since a recovery shows the current state and not the changes that led to it.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from dataclasses import dataclass
 
 from loadtest import names
 from loadtest.client.frames import liked, unliked
-from loadtest.community.accounts import Person
-from loadtest.community.rest import Answer, NoAnswerError
+from loadtest.community.accounts import Account
+from loadtest.community.rest import ApiResponse, NoResponseError
 from loadtest.measures.measures import Measures
-from loadtest.traffic.audience import Crowd
-from loadtest.traffic.ledger import Act, Outcome
+from loadtest.traffic.audience import Audience
+from loadtest.traffic.ledger import Act, RequestOutcome
 
 STREAM = "notifications"
 Later = Callable[[float, Callable[[], None]], object]
@@ -26,9 +26,9 @@ Later = Callable[[float, Callable[[], None]], object]
 
 @dataclass(slots=True, eq=False)
 class LikedPhoto:
-    """A photo and who likes it now; `entry` is the notification of that, `turn` the person who likes it next.
+    """A photo and the account that likes it now; `entry` is its notification, `turn` the account that likes it next.
 
-    `unclear` after a request that nobody answered: whether it is liked is not known.
+    `unclear` is set after a request without a response: whether the photo is liked is unknown.
     """
 
     owner: int
@@ -40,32 +40,32 @@ class LikedPhoto:
 
 
 class Likes:
-    """Give and take back likes; `act` does the next one. `later` calls something after some seconds."""
+    """Adds and removes likes; `act` does the next one. `later` calls a function after some seconds."""
 
     def __init__(
         self,
-        people: Sequence[Person],
+        accounts: Sequence[Account],
         owners: Sequence[int],
-        crowd: Crowd,
+        audience: Audience,
         measures: Measures,
         *,
         patience: float,
         later: Later,
     ) -> None:
-        self._people = people
-        self._crowd = crowd
+        self._accounts = accounts
+        self._audience = audience
         self._measures = measures
         self._patience = patience
         self._later = later
         photos = [
-            LikedPhoto(owner, people[owner].photo_id, (owner + 1) % len(people))
+            LikedPhoto(owner, accounts[owner].photo_id, (owner + 1) % len(accounts))
             for owner in owners
-            if crowd.sockets_of(owner)
+            if audience.sockets_of(owner)
         ]
         self._ready = deque(photos)
 
     async def act(self) -> None:
-        """Give or take back one like, on the photo that has been at rest for longest."""
+        """Add or remove one like, on the photo that has been idle for longest."""
         if not self._ready:
             self.hold_back()
             return
@@ -74,52 +74,52 @@ class Likes:
             await self._clear(photo)
         elif photo.liker is None:
             liker, photo.turn = photo.turn, self._after(photo)
-            await self._do("PUT", photo, liker, liked(photo.id, self._people[liker].id), liker)
+            await self._run_step("PUT", photo, liker, liked(photo.id, self._accounts[liker].id), liker)
         else:
-            # Nobody was told of the like: of its end nobody can be owed anything either.
+            # Without a notification of the like there is none to remove, so its removal owes no delivery.
             key = unliked(photo.entry) if photo.entry else ""
-            await self._do("DELETE", photo, photo.liker, key, None)
+            await self._run_step("DELETE", photo, photo.liker, key, None)
 
     def hold_back(self) -> None:
-        """Count an act that was due and could not be begun."""
+        """Count an act that was due but could not begin."""
         self._measures.count(f"{names.HELD_BACK} {names.LIKE}")
 
-    async def _do(self, method: str, photo: LikedPhoto, actor: int, key: str, liker: int | None) -> None:
+    async def _run_step(self, method: str, photo: LikedPhoto, actor: int, key: str, liker: int | None) -> None:
         """Send one request as an act of the ledger; afterwards the photo is liked by `liker`."""
 
         def settled(act: Act) -> None:
-            if act.outcome is Outcome.DONE:
+            if act.outcome is RequestOutcome.DONE:
                 photo.liker, photo.entry = liker, act.entry
                 self._ready.append(photo)
-            elif act.outcome is Outcome.UNKNOWN:
+            elif act.outcome is RequestOutcome.UNKNOWN:
                 photo.liker, photo.unclear = actor, True
                 self._rest(photo, self._patience)
 
-        audience = self._crowd.audience((photo.owner,)) if key else frozenset()
-        act = self._crowd.ledger.begin(
-            names.LIKE, key or f"unknown {photo.id}", STREAM, audience, time.monotonic(), settled
+        recipients = self._audience.recipients((photo.owner,)) if key else frozenset()
+        act = self._audience.ledger.begin(
+            names.LIKE, key or f"unknown {photo.id}", STREAM, recipients, time.monotonic(), settled
         )
-        outcome, pause = await self._request(method, photo, self._people[actor])
-        self._crowd.ledger.answered(act, outcome, time.monotonic())
-        if outcome is Outcome.NOTHING:
+        outcome, pause = await self._request(method, photo, self._accounts[actor])
+        self._audience.ledger.answered(act, outcome, time.monotonic())
+        if outcome is RequestOutcome.REFUSED:
             self._rest(photo, pause)
 
-    async def _request(self, method: str, photo: LikedPhoto, person: Person) -> tuple[Outcome, float]:
-        """Return what became of a request, and for how many seconds to leave the photo alone if nothing did."""
+    async def _request(self, method: str, photo: LikedPhoto, account: Account) -> tuple[RequestOutcome, float]:
+        """Return the outcome of a request, and for how many seconds to leave the photo alone if it was refused."""
         try:
-            answer = await person.rest.ask(
-                method, f"/photos/{photo.id}/like", token=person.token, name=names.REQUEST_LIKE
+            response = await account.rest.request(
+                method, f"/photos/{photo.id}/like", token=account.token, name=names.REQUEST_LIKE
             )
-        except NoAnswerError as error:
+        except NoResponseError as error:
             self._measures.failed(f"like: {error}")
-            return Outcome.UNKNOWN, 0.0
-        return outcome_of(answer, "like", self._measures), answer.retry_after
+            return RequestOutcome.UNKNOWN, 0.0
+        return outcome_of(response, "like", self._measures), response.retry_after
 
     async def _clear(self, photo: LikedPhoto) -> None:
-        """Take back what may have been given, and let the news of it pass."""
+        """Remove a like whose request had no response, and wait until publications about it have passed."""
         if photo.liker is not None:
-            outcome, _ = await self._request("DELETE", photo, self._people[photo.liker])
-            if outcome is Outcome.DONE:
+            outcome, _ = await self._request("DELETE", photo, self._accounts[photo.liker])
+            if outcome is RequestOutcome.DONE:
                 photo.liker, photo.entry, photo.unclear = None, "", False
         self._rest(photo, self._patience)
 
@@ -127,14 +127,14 @@ class Likes:
         self._later(seconds, lambda: self._ready.append(photo))
 
     def _after(self, photo: LikedPhoto) -> int:
-        following = (photo.turn + 1) % len(self._people)
-        return following if following != photo.owner else (following + 1) % len(self._people)
+        following = (photo.turn + 1) % len(self._accounts)
+        return following if following != photo.owner else (following + 1) % len(self._accounts)
 
 
-def outcome_of(answer: Answer, what: str, measures: Measures) -> Outcome:
-    """Return what an answer says of its request; count those that are errors."""
-    if answer.status < 300:
-        return Outcome.DONE
-    if not answer.limit:
-        measures.failed(f"{what}: {answer.complaint}")
-    return Outcome.UNKNOWN if answer.status >= 500 else Outcome.NOTHING
+def outcome_of(response: ApiResponse, what: str, measures: Measures) -> RequestOutcome:
+    """Return the outcome of a request by its response, and count errors."""
+    if response.status < 300:
+        return RequestOutcome.DONE
+    if not response.limit:
+        measures.failed(f"{what}: {response.error_text}")
+    return RequestOutcome.UNKNOWN if response.status >= 500 else RequestOutcome.REFUSED

@@ -1,4 +1,4 @@
-"""Do something so many times a second, whether or not what was begun before is finished."""
+"""Start acts at a fixed rate, whether or not earlier ones have finished."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 
-MOST_AT_ONCE = 1000  # acts of one kind under way; a service that answers none would otherwise fill our memory
-_NAP = 0.1  # seconds after which a wait looks whether it is to stop
+MAX_CONCURRENT = 1000  # acts of one kind; otherwise a service that does not respond would fill the memory
+_NAP = 0.1  # seconds between two checks of `stop`
 
 
 async def pace(rate: float, stop: asyncio.Event) -> AsyncIterator[int]:
-    """Yield 0, 1, 2 … at their due moments, `rate` a second, until stopped; after a delay it catches up."""
+    """Yield 0, 1, 2 … when they are due, `rate` a second, until stopped; after a delay it catches up."""
     began = time.monotonic()
     number = 0
     while not stop.is_set():
@@ -22,23 +22,23 @@ async def pace(rate: float, stop: asyncio.Event) -> AsyncIterator[int]:
             number += 1
 
 
-async def keep_acting(
+async def act_at_rate(
     rate: float, stop: asyncio.Event, act: Callable[[], Awaitable[None]], held_back: Callable[[], None]
 ) -> None:
-    """Begin an act `rate` times a second until stopped, and return when all that were begun are finished.
+    """Start an act `rate` times a second until stopped, and return when all of them have finished.
 
-    Calls `held_back` instead of beginning another one where too many are under way.
+    Call `held_back` instead of starting another one while too many are in progress.
     """
-    under_way: set[asyncio.Task[None]] = set()
+    running: set[asyncio.Task[None]] = set()
 
     async def one() -> None:
         await act()
 
     async with asyncio.TaskGroup() as group:
         async for _ in pace(rate, stop):
-            if len(under_way) >= MOST_AT_ONCE:
+            if len(running) >= MAX_CONCURRENT:
                 held_back()
                 continue
             task = group.create_task(one())
-            under_way.add(task)
-            task.add_done_callback(under_way.discard)
+            running.add(task)
+            task.add_done_callback(running.discard)

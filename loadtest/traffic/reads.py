@@ -1,4 +1,4 @@
-"""Reads of the feed page by everybody in turn, as people do who only look."""
+"""Reads of the feed page by all users in turn."""
 
 from __future__ import annotations
 
@@ -6,29 +6,29 @@ import itertools
 from collections.abc import Sequence
 
 from loadtest import names
-from loadtest.community.accounts import Person
-from loadtest.community.rest import NoAnswerError
+from loadtest.community.accounts import Account
+from loadtest.community.rest import NoResponseError
 from loadtest.measures.measures import Measures
 
 
 class Reads:
-    """Read feed pages; `act` reads the next one."""
+    """Reads feed pages; `act` reads the next one."""
 
-    def __init__(self, people: Sequence[Person], measures: Measures) -> None:
-        self._people = itertools.cycle(people)
+    def __init__(self, accounts: Sequence[Account], measures: Measures) -> None:
+        self._accounts = itertools.cycle(accounts)
         self._measures = measures
 
     async def act(self) -> None:
         """Read one page."""
-        person = next(self._people)
+        account = next(self._accounts)
         try:
-            answer = await person.rest.ask("GET", "/feed", token=person.token, name=names.REQUEST_FEED)
-        except NoAnswerError as error:
+            response = await account.rest.request("GET", "/feed", token=account.token, name=names.REQUEST_FEED)
+        except NoResponseError as error:
             self._measures.failed(f"feed: {error}")
             return
-        if answer.status != 200 and not answer.limit:
-            self._measures.failed(f"feed: {answer.complaint}")
+        if response.status != 200 and not response.limit:
+            self._measures.failed(f"feed: {response.error_text}")
 
     def hold_back(self) -> None:
-        """Count a read that was due and could not be begun."""
+        """Count a read that was due but could not begin."""
         self._measures.count(f"{names.HELD_BACK} read")

@@ -1,4 +1,4 @@
-"""Storms: many sockets are cut at one moment, as when a network or a process dies, and all come back at once."""
+"""Storms: many sockets are cut at one moment, as when a network or a process fails, and all reconnect at once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from loadtest.measures.measures import Measures
 
 
 def moments(every: float, seconds: float) -> list[float]:
-    """Return when storms break, in seconds of a test of `seconds`; the last leaves half an interval to come back."""
+    """Return when storms begin, in seconds of a test of `seconds`; the last leaves half an interval to recover."""
     if every <= 0:
         return []
     count = int((seconds - every / 2) / every)

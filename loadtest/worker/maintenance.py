@@ -1,4 +1,4 @@
-"""What has to be looked after while sockets are held: silent servers, tokens that end, and overdue deliveries."""
+"""Periodic work while sockets are connected: connection timeouts, token renewal, and overdue deliveries."""
 
 from __future__ import annotations
 
@@ -6,51 +6,51 @@ import asyncio
 import time
 from collections.abc import Sequence
 
-from loadtest.community.accounts import Person
-from loadtest.traffic.audience import Crowd
+from loadtest.community.accounts import Account
+from loadtest.traffic.audience import Audience
 from loadtest.traffic.uploads import Uploads
 
-INTERVAL = 0.5  # seconds between two rounds
+INTERVAL = 0.5  # seconds
 
 
-class Care:
-    """Make rounds over the sockets, the people and the ledger of one process."""
+class Maintenance:
+    """Checks the sockets, the accounts and the ledger of one process at a fixed interval."""
 
-    def __init__(self, crowd: Crowd, people: Sequence[Person], uploads: Uploads | None) -> None:
-        self._crowd = crowd
-        self._people = people
+    def __init__(self, audience: Audience, accounts: Sequence[Account], uploads: Uploads | None) -> None:
+        self._audience = audience
+        self._accounts = accounts
         self._uploads = uploads
 
     async def run(self) -> None:
-        """Make rounds until cancelled."""
+        """Run until cancelled."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._look_after_sockets())
-            group.create_task(self._look_after_tokens())
-            group.create_task(self._look_after_deliveries())
+            group.create_task(self._check_timeouts())
+            group.create_task(self._renew_tokens())
+            group.create_task(self._check_deliveries())
 
-    async def _look_after_sockets(self) -> None:
+    async def _check_timeouts(self) -> None:
         while True:
             await asyncio.sleep(INTERVAL)
             now = time.monotonic()
-            for socket in self._crowd.sockets:
-                socket.look(now)
+            for socket in self._audience.sockets:
+                socket.check_timeout(now)
 
-    async def _look_after_tokens(self) -> None:
-        """Renew each person's token well before it ends, and tell it to their connections."""
+    async def _renew_tokens(self) -> None:
+        """Renew each account's token well before it expires, and send it on the account's connections."""
         while True:
             await asyncio.sleep(INTERVAL)
-            for person in self._people:
-                if person.renew_at is None or time.monotonic() < person.renew_at:
+            for account in self._accounts:
+                if account.renew_at is None or time.monotonic() < account.renew_at:
                     continue
-                await person.renew()
-                for number in self._crowd.sockets_of(person.number):
-                    self._crowd.sockets[number].refresh()
+                await account.renew()
+                for number in self._audience.sockets_of(account.number):
+                    self._audience.sockets[number].refresh()
 
-    async def _look_after_deliveries(self) -> None:
-        ledger = self._crowd.ledger
+    async def _check_deliveries(self) -> None:
+        ledger = self._audience.ledger
         while True:
             await asyncio.sleep(INTERVAL)
-            for act in ledger.unheard(time.monotonic()):
-                if self._uploads is None or not act.photo_id or not await self._uploads.waits(act):
+            for act in ledger.undelivered(time.monotonic()):
+                if self._uploads is None or not act.photo_id or not await self._uploads.is_processing(act):
                     ledger.overdue(act)
             ledger.judge(time.monotonic())

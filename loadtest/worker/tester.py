@@ -1,4 +1,4 @@
-"""One process's part of a load test, step by step; the parent says when each step begins."""
+"""One process's part of a load test, step by step; the parent decides when each step begins."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from functools import partial
 from pathlib import Path
 
 from loadtest.client.connection import LoadSocket
-from loadtest.client.dialer import Door
+from loadtest.client.dialer import Dialer
 from loadtest.client.frames import FrameReader
-from loadtest.client.trust import trust
 from loadtest.community.accounts import Community
-from loadtest.community.layout import lay_out
+from loadtest.community.layout import make_layout
 from loadtest.community.pictures import DEFAULT, Pictures
-from loadtest.community.rest import Rest
+from loadtest.community.rest import RestClient
 from loadtest.errors import LoadTestError
 from loadtest.measures.measures import Measures
-from loadtest.measures.self_monitor import Watch
-from loadtest.plan import Share, owners_of
-from loadtest.traffic.audience import Crowd
+from loadtest.measures.self_monitor import SelfMonitor
+from loadtest.plan import Share, assign_owners
+from loadtest.target import tls_context
+from loadtest.traffic.audience import Audience
 from loadtest.traffic.likes import Likes
-from loadtest.traffic.pace import keep_acting, pace
+from loadtest.traffic.pace import act_at_rate, pace
 from loadtest.traffic.reads import Reads
 from loadtest.traffic.storm import moments, storms
 from loadtest.traffic.uploads import Uploads
-from loadtest.worker.maintenance import Care
+from loadtest.worker.maintenance import Maintenance
 
-CONNECT_PATIENCE = 30.0  # seconds after the last connect was begun
-CLOSE_PATIENCE = 5.0  # seconds that sockets have to close
-LEAVE_PATIENCE = 110.0  # seconds for deleting the accounts
-_LOOK = 0.05  # seconds between two looks at whether something is over
+CONNECT_TIMEOUT = 30.0  # seconds after the last connect began
+CLOSE_TIMEOUT = 5.0  # seconds for closing the sockets
+DELETE_TIMEOUT = 110.0  # seconds for deleting the accounts
+_POLL = 0.05  # seconds between two checks whether a wait is over
 
 
 class Tester:
@@ -43,139 +43,144 @@ class Tester:
         self._group = group
         self.measures = Measures()
         self.stop = asyncio.Event()
-        context = trust(share.ca, insecure=share.insecure)
-        self.rest = Rest(share.url, context, self.measures)
-        self._door = Door(share.live, share.sources, context)
-        self._pictures = Pictures.of(Path(share.photo) if share.photo else DEFAULT, f"{share.run} {share.process}")
-        self._layout = lay_out(
-            share.people, followers=share.followers, uploads=share.uploads > 0, likes=share.likes > 0
+        context = tls_context(share.ca, insecure=share.insecure)
+        self.rest = RestClient(share.url, context, self.measures)
+        self._dialer = Dialer(share.live, share.sources, context)
+        self._pictures = Pictures.read(Path(share.photo) if share.photo else DEFAULT, f"{share.run} {share.process}")
+        self._layout = make_layout(
+            share.users, followers=share.followers, uploads=share.uploads > 0, likes=share.likes > 0
         )
         self.community = Community(self.rest, self._layout, self._pictures, run=share.run, process=share.process)
-        self.crowd = Crowd(self.measures, owners_of(share.sockets, share.people), patience=share.patience)
-        self.watch = Watch(self.measures)
-        self._keeping: list[asyncio.Task[None]] = []
-        self._care: asyncio.Task[None] | None = None
-        self.untidy = ""  # what is left behind, in a sentence
+        self.audience = Audience(self.measures, assign_owners(share.sockets, share.users), patience=share.patience)
+        self.monitor = SelfMonitor(self.measures)
+        self._running: list[asyncio.Task[None]] = []  # one for each socket that was started
+        self._maintenance: asyncio.Task[None] | None = None
+        self.cleanup_notice = ""  # what could not be cleaned up, in a sentence
         self._uploads: Uploads | None = None
         self._traffic: list[tuple[float, Likes | Uploads | Reads]] = []
 
     async def prepare(self) -> None:
-        """Make the people and what they need, and try the live endpoints; raise `LoadTestError` when refused."""
+        """Create the accounts and what they need, and try the live endpoints; raise `LoadTestError` on failure."""
         try:
-            await self._door.find()
+            await self._dialer.resolve()
         except OSError as error:
-            raise LoadTestError(f"The host of the live endpoint is not known: {error.strerror or error}.") from error
+            raise LoadTestError(f"The host of the live endpoint is unknown: {error.strerror or error}.") from error
         if self.share.tokens:
             await self.community.sign_in(self.share.tokens)
         else:
             await self.community.sign_up()
-        await self.community.settle_down()
-        reader, people = FrameReader(), self.community.people
-        self.crowd.sockets = [
-            LoadSocket(number, people[owner], self._door, reader, self.crowd)
-            for number, owner in enumerate(owners_of(self.share.sockets, self.share.people))
+        await self.community.follow_and_post()
+        reader, accounts = FrameReader(), self.community.accounts
+        self.audience.sockets = [
+            LoadSocket(number, accounts[owner], self._dialer, reader, self.audience)
+            for number, owner in enumerate(assign_owners(self.share.sockets, self.share.users))
         ]
         self._traffic = self._make_traffic()
         await self._try_endpoints()
 
     async def connect(self) -> None:
-        """Connect the other sockets at the given rate, and wait for those that take their time."""
-        self.watch.usage()
-        self._care = self._group.create_task(Care(self.crowd, self.community.people, self._uploads).run())
+        """Connect the other sockets at the given rate, and wait for the slow ones."""
+        self.monitor.usage()
+        maintenance = Maintenance(self.audience, self.community.accounts, self._uploads)
+        self._maintenance = self._group.create_task(maintenance.run())
         async for _ in pace(self.share.rate, self.stop):
-            if len(self._keeping) == len(self.crowd.sockets):
+            if len(self._running) == len(self.audience.sockets):
                 break
-            self._keep(len(self._keeping))
-        await self._until(lambda: not self.crowd.waiting or self.stop.is_set(), CONNECT_PATIENCE)
+            self._start_socket(len(self._running))
+        await self._wait(lambda: not self.audience.waiting or self.stop.is_set(), CONNECT_TIMEOUT)
 
     async def act(self) -> None:
-        """Act as the profile says for so many seconds, or until stopped; then wait for what is under way."""
+        """Act according to the profile until the time is over or `stop` is set, and wait for open deliveries."""
         share, ending = self.share, asyncio.Event()
         async with asyncio.TaskGroup() as group:
             for rate, traffic in self._traffic:
-                group.create_task(keep_acting(rate, ending, traffic.act, traffic.hold_back))
+                group.create_task(act_at_rate(rate, ending, traffic.act, traffic.hold_back))
             at = moments(share.storm_every, share.seconds)
-            group.create_task(storms(self.crowd.sockets, at, share.storm_share, ending, self.measures))
-            await self._until(self.stop.is_set, share.seconds)
+            group.create_task(storms(self.audience.sockets, at, share.storm_share, ending, self.measures))
+            await self._wait(self.stop.is_set, share.seconds)
             ending.set()
-            # Also until everybody is back: what the last storm cost is part of the outcome.
-            await self._until(lambda: not self.crowd.ledger.open and not self.crowd.away_now, share.patience + _LOOK)
-        await self._close_the_ledger()
+            # Sockets of the last storm are waited for as well, since its cost is part of the result.
+            await self._wait(self._nothing_open, share.patience + _POLL)
+        await self._close_ledger()
 
     async def leave(self) -> list[list[str]]:
-        """Close the sockets and delete the accounts, or return their tokens where they are to be kept."""
-        if self._care is not None:
-            self._care.cancel()
-        for socket in self.crowd.sockets:
+        """Close the sockets and delete the accounts; if the accounts are kept, return their tokens instead."""
+        if self._maintenance is not None:
+            self._maintenance.cancel()
+        for socket in self.audience.sockets:
             socket.end()
-        if self._keeping:
-            _, late = await asyncio.wait(self._keeping, timeout=CLOSE_PATIENCE)
+        if self._running:
+            _, late = await asyncio.wait(self._running, timeout=CLOSE_TIMEOUT)
             for task in late:
                 task.cancel()
-        people = [person for person in self.community.people if person.id]
+        accounts = [account for account in self.community.accounts if account.id]
         try:
-            async with asyncio.timeout(LEAVE_PATIENCE):
+            async with asyncio.timeout(DELETE_TIMEOUT):
                 if not self.share.keep:
-                    await self.community.leave()
+                    await self.community.delete()
         except TimeoutError:
-            self.untidy = "Some test accounts could not be deleted; their names begin with lt_."
+            self.cleanup_notice = "Some test accounts could not be deleted; their names begin with lt_."
         finally:
             await self.rest.close()
-        return [[person.token, person.refresh_token] for person in people] if self.share.keep else []
+        return [[account.token, account.refresh_token] for account in accounts] if self.share.keep else []
 
     def _make_traffic(self) -> list[tuple[float, Likes | Uploads | Reads]]:
-        share, people = self.share, self.community.people
+        share, accounts = self.share, self.community.accounts
         kinds: list[tuple[float, Likes | Uploads | Reads]] = []
         if share.likes:
             later = asyncio.get_running_loop().call_later
-            likes = Likes(people, self._layout.owners, self.crowd, self.measures, patience=share.patience, later=later)
+            owners, patience = self._layout.owners, share.patience
+            likes = Likes(accounts, owners, self.audience, self.measures, patience=patience, later=later)
             kinds.append((share.likes, likes))
         if share.uploads:
             name = f"{share.run} {share.process}"
-            self._uploads = Uploads(people, self._layout, self._pictures, self.crowd, self.measures, name=name)
+            self._uploads = Uploads(accounts, self._layout, self._pictures, self.audience, self.measures, name=name)
             kinds.append((share.uploads, self._uploads))
         if share.reads:
-            kinds.append((share.reads, Reads(people, self.measures)))
+            kinds.append((share.reads, Reads(accounts, self.measures)))
         return kinds
 
     async def _try_endpoints(self) -> None:
-        """Connect one socket to each endpoint; raise `LoadTestError` with what went wrong, if it does not succeed."""
+        """Connect one socket to each endpoint; raise `LoadTestError` with the reason if one cannot connect."""
         for number in range(min(len(self.share.live), self.share.sockets)):
-            self._keep(number)
+            self._start_socket(number)
             connected = number + 1
-            await self._until(partial(self._tried, connected), CONNECT_PATIENCE)
-            if self.crowd.connected_now < connected:
-                url, why = self.share.live[number], self.crowd.last_failure or "no answer"
+            await self._wait(partial(self._tried, connected), CONNECT_TIMEOUT)
+            if self.audience.connected_now < connected:
+                url, why = self.share.live[number], self.audience.last_failure or "timed out"
                 raise LoadTestError(f"The live endpoint {url} cannot be used: {why}.")
         self._check_tokens()
 
     def _tried(self, connected: int) -> bool:
-        return self.crowd.connected_now >= connected or bool(self.crowd.last_failure)
+        return self.audience.connected_now >= connected or bool(self.audience.last_failure)
+
+    def _nothing_open(self) -> bool:
+        return not self.audience.ledger.open and not self.audience.disconnected_now
 
     def _check_tokens(self) -> None:
-        short = any(not person.refresh_token for person in self.community.people)
+        short = any(not account.refresh_token for account in self.community.accounts)
         needed = self.share.seconds + self.share.sockets / self.share.rate
-        if short and 0 < self.crowd.ttl < needed:
+        if short and 0 < self.audience.ttl < needed:
             raise LoadTestError(
-                f"The test takes {needed:.0f} s and the tokens end in {self.crowd.ttl:.0f} s; add refresh tokens to "
-                "the file, or give fewer --seconds."
+                f"The test takes {needed:.0f} s, but the tokens expire in {self.audience.ttl:.0f} s; add refresh "
+                "tokens to the file, or use fewer --seconds."
             )
 
-    def _keep(self, number: int) -> None:
-        self._keeping.append(self._group.create_task(self.crowd.sockets[number].keep()))
+    def _start_socket(self, number: int) -> None:
+        self._running.append(self._group.create_task(self.audience.sockets[number].run()))
 
-    async def _close_the_ledger(self) -> None:
-        """Judge what is open; photos that the service still works on are not lost."""
-        ledger, now = self.crowd.ledger, time.monotonic()
-        self.crowd.close()
-        for act in ledger.unheard(now):
-            if act.photo_id and self._uploads is not None and await self._uploads.waits(act):
+    async def _close_ledger(self) -> None:
+        """Decide about all open deliveries; those of photos that are still being processed are not lost."""
+        ledger, now = self.audience.ledger, time.monotonic()
+        self.audience.close()
+        for act in ledger.undelivered(now):
+            if act.photo_id and self._uploads is not None and await self._uploads.is_processing(act):
                 ledger.unfinished(act, now)
         ledger.close(now)
 
-    async def _until(self, over: Callable[[], object], seconds: float) -> None:
-        """Wait until something is over, but `seconds` at most."""
+    async def _wait(self, over: Callable[[], object], seconds: float) -> None:
+        """Wait until `over` returns true, but at most `seconds`."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                while not over():  # noqa: ASYNC110 - many small things make it true, none of which knows of this
-                    await asyncio.sleep(_LOOK)
+                while not over():  # noqa: ASYNC110 - many callbacks contribute to the condition
+                    await asyncio.sleep(_POLL)

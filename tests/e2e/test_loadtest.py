@@ -112,7 +112,7 @@ async def test_likes_reach_their_owners(service: Service, load_test: Make) -> No
     assert_complete(test.figures, "like")
     assert test.figures["sockets"]["connected"] == 40
     assert (test.figures["lost"], test.figures["duplicates"], test.figures["disorder"]) == (0, 0, 0)
-    assert "none lost, none twice, none out of order" in test.said
+    assert "none lost, none duplicated, none out of order" in test.said
     assert ET.parse(test.picture).getroot().tag.endswith("svg")  # noqa: S314 - our own
     async with aiohttp.ClientSession() as http, http.get(f"{service.url}/api/v1/users?query=lt_") as answer:
         assert (await answer.json())["items"] == []
@@ -174,7 +174,7 @@ async def test_broken_promises_are_seen(service: Service, load_test: Make) -> No
     figures = test.figures
     assert (figures["deliveries"]["photo"]["lost"], figures["deliveries"]["like"]["lost"]) == (1, 1), test.said
     assert (figures["duplicates"], figures["disorder"], figures["well"]) == (1, 1, False), test.said
-    for sentence in ("Lost: 1 of", "Came twice: 1 of the deliveries.", "Out of order: 1 publications"):
+    for sentence in ("Lost: 1 of", "Duplicated: 1 deliveries arrived twice.", "Out of order: 1 publications"):
         assert sentence in test.said
 
 
@@ -193,7 +193,7 @@ async def test_ctrl_c_ends_it_with_what_was_measured(service: Service, load_test
 
 async def test_ctrl_c_before_anything_was_measured_is_one_sentence(service: Service, load_test: Make) -> None:
     """While people are still being made there is nothing to report."""
-    test = load_test(service.url, "--sockets", "400", "--people", "400")
+    test = load_test(service.url, "--sockets", "400", "--users", "400")
     await test.start()
     await test.says("preparing: ")
     assert test.service.process is not None

@@ -22,7 +22,7 @@ from server.config.settings import LimitsSection
 from server.operation.event_loop import GarbageCollector, LoopWatch
 from server.operation.metrics import Metrics
 from tests.support.documents import ROOT, blocks, codes_in, documents, table_rows
-from tests.unit.loadtest.summaries import outcome
+from tests.unit.loadtest.summaries import make_summary
 from workers.broker.routing import BINDINGS
 from workers.jobs import publications
 
@@ -184,7 +184,7 @@ def test_the_load_test_guide_names_every_option() -> None:
 def test_the_load_test_guide_lists_every_field() -> None:
     """Each field of the JSON stands in the table, and no other."""
     named = {name.split(".")[0] for name in names_in("docs/loadtest.md", "The figures as JSON")}
-    assert named == set(document_of(outcome()))
+    assert named == set(document_of(make_summary()))
 
 
 @pytest.mark.parametrize("document", documents(), ids=lambda path: path.name)

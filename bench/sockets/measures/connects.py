@@ -19,7 +19,7 @@ from bench.sockets.server_process import state
 from bench.sockets.service_stack import LiveServer, service_stack
 from tests.support.eventually import eventually
 
-GOAL = 0.5
+GOAL = 0.45
 AT_ONCE = 200
 GROUP = "authenticated connects"
 

@@ -35,7 +35,7 @@ def test_unsupported_frames_are_refused(head: bytes) -> None:
 
 
 def test_a_client_s_frame_is_masked() -> None:
-    """The mask bit is set and the mask is zero, so that the payload peers_running there as it is."""
+    """The mask bit is set and the mask is zero, so the payload is unchanged."""
     assert client_frame(b"hi") == b"\x81\x82\0\0\0\0hi"
 
 

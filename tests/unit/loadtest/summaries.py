@@ -1,4 +1,4 @@
-"""Outcomes of load tests that never ran, for tests of how they are reported."""
+"""Results of load tests that never ran, for tests of the reports."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from loadtest.profiles import PROFILES, ProfileName
 from loadtest.report.summary import Summary, summarise
 
 
-def outcome(
+def make_summary(
     profile: ProfileName = ProfileName.STORM,
     *,
     counts: dict[str, int] | None = None,
@@ -23,14 +23,14 @@ def outcome(
     lag: float = 0.001,
     **fields: Any,
 ) -> Summary:
-    """Return the outcome of a test of two processes and 100 sockets; `counts` are added to what went well."""
+    """Return the result of a test with two processes and 100 sockets; `counts` are added to its successful ones."""
     plan = Plan(
         **{
             "url": "https://photos.example.com",
             "live": ("wss://photos.example.com/connection/websocket",),
             "profile_name": profile,
             "profile": PROFILES[profile],
-            "people": 5,
+            "users": 5,
             "processes": 2,
             **fields,
         }
@@ -44,7 +44,7 @@ def outcome(
             measures = _second(profile, generator, first=second == 0, lag=lag)
             if second == 5 and process == 0:
                 measures.counts.update(counts or {})
-            record.beat(process, _beat(record, second, measures, cpu))
+            record.add_report(process, _report(record, second, measures, cpu))
     assert record.acting is not None
     record.acting = (0.0, float(seconds))
     return summarise(plan, record, datetime(2026, 11, 26, 18, 49, tzinfo=UTC))
@@ -66,7 +66,7 @@ def _second(profile: ProfileName, generator: random.Random, *, first: bool, lag:
     return measures
 
 
-def _beat(record: Record, second: int, measures: Measures, cpu: float) -> dict[str, Any]:
+def _report(record: Record, second: int, measures: Measures, cpu: float) -> dict[str, Any]:
     return {
         "second": second + 0.5 + record.connecting_at - record.began,
         "measures": measures.to_wire(),

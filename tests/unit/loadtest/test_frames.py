@@ -1,4 +1,4 @@
-"""Reading frames of the live protocol, no further than a load test needs."""
+"""Parsing frames of the live protocol, as far as a load test needs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def push(channel: str, data: dict[str, Any], **pub: Any) -> bytes:
 
 
 def notification(kind: str = "like", *actors: str) -> dict[str, Any]:
-    """Return a notification's document."""
+    """Return a notification document."""
     return {
         "type": "notification",
         "notification": {"id": "n1", "kind": kind, "photo_id": "p1", "actors": [{"id": actor} for actor in actors]},
@@ -55,7 +55,7 @@ def notification(kind: str = "like", *actors: str) -> dict[str, Any]:
     ],
 )  # fmt: skip
 def test_a_message_is_read(frame: bytes, message: object) -> None:
-    """Each kind of message, and the act that a publication tells of."""
+    """Each kind of message, and the act that a publication belongs to."""
     assert message_of(frame) == message
 
 
@@ -63,26 +63,26 @@ def test_a_message_is_read(frame: bytes, message: object) -> None:
     "frame",
     [b"<html>", b"[1]", b'"text"', b"1", b'{"push":{"pub":{"data":{}}}}', b'{"id":1,"error":{}}', b'{"push":1}'],
 )
-def test_what_is_not_the_protocol_is_an_error(frame: bytes) -> None:
-    """No answer of some other server is taken for a message, and none escapes as another error."""
-    with pytest.raises(BadFrameError, match="not the live protocol"):
+def test_anything_else_is_an_error(frame: bytes) -> None:
+    """The response of another kind of server is a `BadFrameError`, never a message or another exception."""
+    with pytest.raises(BadFrameError, match="outside the live protocol"):
         message_of(frame)
 
 
-def test_a_frame_holds_several_messages() -> None:
-    """Messages stand one a line; a line feed at the end is not one."""
+def test_a_frame_contains_several_messages() -> None:
+    """Messages are separated by line feeds; a final line feed is not a message."""
     assert FrameReader().read(b'{}\n{"id":1,"connect":{}}\n') == (Ping(), Reply(1, {}))
 
 
 def test_a_frame_for_many_is_parsed_once() -> None:
-    """The same publication to another socket is the very same message; a reply is nobody else's and is not kept."""
+    """The same publication for another socket is the same object; replies are not cached."""
     reader = FrameReader()
     frame, reply = push("feed", {"type": "other"}, offset=1), b'{"id":1,"connect":{}}'
     assert reader.read(frame) is reader.read(bytes(bytearray(frame)))
     assert reader.read(reply) is not reader.read(reply)
 
 
-def test_what_is_remembered_is_bounded() -> None:
+def test_the_cache_is_bounded() -> None:
     """Frames that all differ do not fill the memory."""
     reader = FrameReader()
     for number in range(2000):

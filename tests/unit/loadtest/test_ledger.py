@@ -9,14 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loadtest.measures.measures import Measures
-from loadtest.traffic.ledger import Act, Ledger, Outcome
+from loadtest.traffic.ledger import Act, Ledger, RequestOutcome
 
 PATIENCE = 10.0
 ENDS = ("delivered", "lost", "told gaps", "unjudged", "unfinished")
 
 
-class Books:
-    """A ledger with `sockets` that have been connected since second 0, and what it counted."""
+class LedgerCase:
+    """A ledger with `sockets` that have been connected since second 0, and its counts."""
 
     def __init__(self, sockets: int = 3) -> None:
         self.measures = Measures()
@@ -24,178 +24,183 @@ class Books:
         self.ledger = Ledger(self.measures, self.up_since, patience=PATIENCE)
         self.settled: list[Act] = []
 
-    def act(self, *audience: int, key: str = "k", at: float = 100.0, outcome: Outcome = Outcome.DONE) -> Act:
+    def act(
+        self, *recipients: int, key: str = "k", at: float = 100.0, outcome: RequestOutcome = RequestOutcome.DONE
+    ) -> Act:
         """Write an act down and have it answered at once."""
-        act = self.ledger.begin("like", key, "notifications", frozenset(audience), at, self.settled.append)
-        if outcome is not Outcome.OPEN:
+        act = self.ledger.begin("like", key, "notifications", frozenset(recipients), at, self.settled.append)
+        if outcome is not RequestOutcome.OPEN:
             self.ledger.answered(act, outcome, at)
         return act
 
     def counts(self) -> dict[str, int]:
-        """Return what is not zero, without the number of acts."""
+        """Return the counts that are not zero, without the number of acts."""
         counts = {name.removesuffix(" like"): number for name, number in self.measures.counts.items() if number}
         counts.pop("acts", None)
         return counts
 
 
-def test_a_delivery_is_a_latency() -> None:
-    """From the moment before the request to the moment of reading, for each socket of the audience."""
-    books = Books()
-    act = books.act(0, 1)
-    books.ledger.heard(0, "k", "n1", 100.006)
-    books.ledger.heard(1, "k", "n1", 100.010)
-    assert books.counts() == {"expected": 2, "delivered": 2}
-    latency = books.measures.duration("like")
+def test_a_delivery_has_a_latency() -> None:
+    """It lasts from the moment before the request to the moment of reading, for each receiving socket."""
+    case = LedgerCase()
+    act = case.act(0, 1)
+    case.ledger.received(0, "k", "n1", 100.006)
+    case.ledger.received(1, "k", "n1", 100.010)
+    assert case.counts() == {"expected": 2, "delivered": 2}
+    latency = case.measures.duration("like")
     assert (latency.least, latency.greatest) == pytest.approx((6_000, 10_000), abs=2)
-    assert books.settled == [act]
+    assert case.settled == [act]
     assert act.entry == "n1"
-    assert books.ledger.open == 0
+    assert case.ledger.open == 0
 
 
-def test_an_act_settles_after_its_answer_even_if_all_heard_before() -> None:
-    """The publication may overtake the answer."""
-    books = Books()
-    act = books.act(0, outcome=Outcome.OPEN)
-    books.ledger.heard(0, "k", "", 100.005)
-    assert books.settled == []
-    books.ledger.answered(act, Outcome.DONE, 100.006)
-    assert books.settled == [act]
+def test_an_act_settles_after_its_response_even_if_all_received_it_before() -> None:
+    """The publication may arrive before the response."""
+    case = LedgerCase()
+    act = case.act(0, outcome=RequestOutcome.OPEN)
+    case.ledger.received(0, "k", "", 100.005)
+    assert case.settled == []
+    case.ledger.answered(act, RequestOutcome.DONE, 100.006)
+    assert case.settled == [act]
 
 
 def test_a_second_delivery_is_a_duplicate() -> None:
-    """Also after the act was settled, until it is forgotten; others' publications are nobody's."""
-    books = Books()
-    books.act(0)
+    """It also is after the act has settled, until the act is forgotten; unknown publications are ignored."""
+    case = LedgerCase()
+    case.act(0)
     for _ in range(3):
-        books.ledger.heard(0, "k", "", 100.005)
-    books.ledger.heard(2, "k", "", 100.005)  # connected later: it may hear, and is not owed
-    books.ledger.heard(0, "of somebody else", "", 100.005)
-    assert books.counts() == {"expected": 1, "delivered": 1, "duplicate": 2}
-    books.ledger.judge(100.006 + PATIENCE)
-    books.ledger.heard(0, "k", "", 111.0)
-    assert books.counts()["duplicate"] == 2
+        case.ledger.received(0, "k", "", 100.005)
+    case.ledger.received(2, "k", "", 100.005)  # connected later: it may hear, and is not owed
+    case.ledger.received(0, "of somebody else", "", 100.005)
+    assert case.counts() == {"expected": 1, "delivered": 1, "duplicate": 2}
+    case.ledger.judge(100.006 + PATIENCE)
+    case.ledger.received(0, "k", "", 111.0)
+    assert case.counts()["duplicate"] == 2
 
 
-def test_a_straggler_is_lost_when_the_patience_is_over() -> None:
-    """Heard by one at 101, it is due to the others until 111; what comes afterwards is late."""
-    books = Books()
-    books.act(0, 1)
-    books.ledger.heard(0, "k", "", 101.0)
-    books.ledger.judge(110.9)
-    assert "lost" not in books.counts()
-    books.ledger.judge(111.0)
-    books.ledger.heard(1, "k", "", 112.0)
-    books.ledger.heard(1, "k", "", 113.0)
-    assert books.counts() == {"expected": 2, "delivered": 1, "lost": 1, "late": 1, "duplicate": 1}
-    assert len(books.settled) == 1
+def test_a_missing_delivery_is_lost_after_the_patience() -> None:
+    """Received by one socket at 101, it is due for the others until 111; a later delivery is late."""
+    case = LedgerCase()
+    case.act(0, 1)
+    case.ledger.received(0, "k", "", 101.0)
+    case.ledger.judge(110.9)
+    assert "lost" not in case.counts()
+    case.ledger.judge(111.0)
+    case.ledger.received(1, "k", "", 112.0)
+    case.ledger.received(1, "k", "", 113.0)
+    assert case.counts() == {"expected": 2, "delivered": 1, "lost": 1, "late": 1, "duplicate": 1}
+    assert len(case.settled) == 1
 
 
-def test_a_socket_that_is_away_is_waited_for() -> None:
-    """It may recover: it is judged once it has been back for the patience, and given up after six of them."""
-    books = Books()
-    books.act(0, 1, 2)
-    books.ledger.heard(0, "k", "", 100.0)
-    books.up_since[1] = books.up_since[2] = None
-    books.ledger.judge(130.0)
-    assert books.counts() == {"expected": 3, "delivered": 1}
-    books.up_since[1] = 131.0
-    books.ledger.judge(140.9)
-    assert "lost" not in books.counts()
-    books.ledger.judge(141.0)
-    assert books.counts()["lost"] == 1
-    books.ledger.judge(160.0)  # 100 + 6 × 10
-    assert books.counts() == {"expected": 3, "delivered": 1, "lost": 1, "unjudged": 1}
+def test_a_disconnected_socket_is_waited_for() -> None:
+    """It may recover: it is judged after it was connected for the patience, and excused after six of them."""
+    case = LedgerCase()
+    case.act(0, 1, 2)
+    case.ledger.received(0, "k", "", 100.0)
+    case.up_since[1] = case.up_since[2] = None
+    case.ledger.judge(130.0)
+    assert case.counts() == {"expected": 3, "delivered": 1}
+    case.up_since[1] = 131.0
+    case.ledger.judge(140.9)
+    assert "lost" not in case.counts()
+    case.ledger.judge(141.0)
+    assert case.counts()["lost"] == 1
+    case.ledger.judge(160.0)  # 100 + 6 × 10
+    assert case.counts() == {"expected": 3, "delivered": 1, "lost": 1, "unjudged": 1}
 
 
-def test_a_gap_that_is_told_is_not_a_loss() -> None:
-    """A stream that could not be recovered excuses what was open on it, and nothing of another stream."""
-    books = Books()
-    books.act(0, 1)
-    books.ledger.gap(0, "feed", 101.0)
-    assert "told gaps" not in books.counts()
-    books.ledger.gap(0, "notifications", 101.0)
-    books.ledger.heard(1, "k", "", 101.0)
-    assert books.counts() == {"expected": 2, "delivered": 1, "told gaps": 1}
+def test_an_announced_gap_is_not_a_loss() -> None:
+    """A stream that was not recovered excuses its open deliveries, and none of another stream."""
+    case = LedgerCase()
+    case.act(0, 1)
+    case.ledger.gap(0, "feed", 101.0)
+    assert "told gaps" not in case.counts()
+    case.ledger.gap(0, "notifications", 101.0)
+    case.ledger.received(1, "k", "", 101.0)
+    assert case.counts() == {"expected": 2, "delivered": 1, "told gaps": 1}
 
 
-def test_what_nobody_heard_is_looked_at_before_it_is_judged() -> None:
-    """After the patience the act is named; called overdue, it is lost to everybody who is there."""
-    books = Books()
-    act = books.act(0, 1)
-    assert books.ledger.unheard(109.9) == []
-    assert books.ledger.unheard(110.0) == [act]
-    books.ledger.judge(200.0)
-    assert "lost" not in books.counts()
-    books.ledger.overdue(act)
-    books.ledger.judge(200.0)
-    assert books.counts() == {"expected": 2, "lost": 2}
+def test_an_act_without_any_delivery_is_judged_only_when_overdue() -> None:
+    """After the patience it is listed as undelivered; once marked overdue, it is lost for every connected socket."""
+    case = LedgerCase()
+    act = case.act(0, 1)
+    assert case.ledger.undelivered(109.9) == []
+    assert case.ledger.undelivered(110.0) == [act]
+    case.ledger.judge(200.0)
+    assert "lost" not in case.counts()
+    case.ledger.overdue(act)
+    case.ledger.judge(200.0)
+    assert case.counts() == {"expected": 2, "lost": 2}
 
 
-def test_what_the_service_still_works_on_is_not_lost() -> None:
-    """An act that is not finished at the end is told as such."""
-    books = Books()
-    act = books.act(0, 1)
-    books.ledger.unfinished(act, 200.0)
-    books.ledger.close(200.0)
-    assert books.counts() == {"expected": 2, "unfinished": 2}
+def test_an_unfinished_act_is_not_lost() -> None:
+    """An act that the service is still processing at the end counts as unfinished."""
+    case = LedgerCase()
+    act = case.act(0, 1)
+    case.ledger.unfinished(act, 200.0)
+    case.ledger.close(200.0)
+    assert case.counts() == {"expected": 2, "unfinished": 2}
 
 
-@pytest.mark.parametrize(("outcome", "name"), [(Outcome.NOTHING, "refused"), (Outcome.UNKNOWN, "unanswered")])
-def test_what_was_not_done_is_owed_to_nobody(outcome: Outcome, name: str) -> None:
-    """A refused or unanswered act expects nothing more, and what comes of it all the same is no duplicate."""
-    books = Books()
-    act = books.act(0, 1, outcome=Outcome.OPEN)
-    books.ledger.heard(0, "k", "", 100.1)
-    books.ledger.answered(act, outcome, 100.2)
-    books.ledger.heard(0, "k", "", 100.3)
-    books.ledger.heard(1, "k", "", 100.3)
-    books.ledger.close(200.0)
-    assert books.counts() == {"expected": 1, "delivered": 1, name: 1}
-    assert books.settled == [act]
+@pytest.mark.parametrize(
+    ("outcome", "name"), [(RequestOutcome.REFUSED, "refused"), (RequestOutcome.UNKNOWN, "unanswered")]
+)
+def test_a_request_without_effect_owes_nothing(outcome: RequestOutcome, name: str) -> None:
+    """A refused or unanswered act owes no deliveries, and a publication of it is no duplicate."""
+    case = LedgerCase()
+    act = case.act(0, 1, outcome=RequestOutcome.OPEN)
+    case.ledger.received(0, "k", "", 100.1)
+    case.ledger.answered(act, outcome, 100.2)
+    case.ledger.received(0, "k", "", 100.3)
+    case.ledger.received(1, "k", "", 100.3)
+    case.ledger.close(200.0)
+    assert case.counts() == {"expected": 1, "delivered": 1, name: 1}
+    assert case.settled == [act]
 
 
-def test_the_end_judges_who_was_there_for_long_enough() -> None:
-    """At 105: socket 0 since 0 has lost it, socket 1 since 104 and socket 2, away, cannot be judged."""
-    books = Books()
-    books.act(0, 1, 2, at=90.0)
-    books.up_since[1:] = [104.0, None]
-    books.ledger.close(105.0)
-    assert books.counts() == {"expected": 3, "lost": 1, "unjudged": 2}
+def test_the_end_judges_sockets_that_were_connected_long_enough() -> None:
+    """At 105: socket 0, connected since 0, has lost it; socket 1, since 104, and 2, disconnected, are unjudged."""
+    case = LedgerCase()
+    case.act(0, 1, 2, at=90.0)
+    case.up_since[1:] = [104.0, None]
+    case.ledger.close(105.0)
+    assert case.counts() == {"expected": 3, "lost": 1, "unjudged": 2}
 
 
 steps = st.lists(
-    st.tuples(st.sampled_from(["heard", "gap", "gone", "away", "back", "judge"]), st.integers(0, 3)), max_size=40
+    st.tuples(st.sampled_from(["received", "gap", "given_up", "disconnected", "back", "judge"]), st.integers(0, 3)),
+    max_size=40,
 )
 
 
 @settings(deadline=None)
-@given(steps, st.sampled_from([Outcome.DONE, Outcome.NOTHING, Outcome.UNKNOWN]))
-def test_every_delivery_owed_ends_in_exactly_one_way(steps: list[tuple[str, int]], outcome: Outcome) -> None:
-    """Whatever happens: delivered + lost + told gaps + unjudged + unfinished = expected, and the act settles once."""
-    books = Books(4)
-    act = books.act(0, 1, 2, outcome=Outcome.OPEN)
+@given(steps, st.sampled_from([RequestOutcome.DONE, RequestOutcome.REFUSED, RequestOutcome.UNKNOWN]))
+def test_every_delivery_owed_ends_in_exactly_one_way(steps: list[tuple[str, int]], outcome: RequestOutcome) -> None:
+    """For any events: delivered + lost + told gaps + unjudged + unfinished = expected, and the act settles once."""
+    case = LedgerCase(4)
+    act = case.act(0, 1, 2, outcome=RequestOutcome.OPEN)
     now = 100.0
     for number, (what, socket) in enumerate(steps):
         now += 3.0
         if number == 3:
-            books.ledger.answered(act, outcome, now)
+            case.ledger.answered(act, outcome, now)
         match what:
-            case "heard":
-                books.ledger.heard(socket, "k", "", now)
+            case "received":
+                case.ledger.received(socket, "k", "", now)
             case "gap":
-                books.ledger.gap(socket, "notifications", now)
-            case "gone":
-                books.ledger.gone(socket, now)
-            case "away":
-                books.up_since[socket] = None
+                case.ledger.gap(socket, "notifications", now)
+            case "given_up":
+                case.ledger.given_up(socket, now)
+            case "disconnected":
+                case.up_since[socket] = None
             case "back":
-                books.up_since[socket] = now
+                case.up_since[socket] = now
             case _:
-                books.ledger.judge(now)
+                case.ledger.judge(now)
     if len(steps) <= 3:
-        books.ledger.answered(act, outcome, now)
-    books.ledger.close(now)
-    counts = Counter(books.counts())
+        case.ledger.answered(act, outcome, now)
+    case.ledger.close(now)
+    counts = Counter(case.counts())
     assert sum(counts[name] for name in ENDS) == counts["expected"]
-    assert books.settled == [act]
-    assert books.ledger.open == 0
+    assert case.settled == [act]
+    assert case.ledger.open == 0

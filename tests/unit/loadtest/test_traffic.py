@@ -1,4 +1,4 @@
-"""Acts: their pace, and likes that are given and taken back one at a time."""
+"""Acts: their rate, and likes that are added and removed one at a time."""
 
 from __future__ import annotations
 
@@ -10,59 +10,59 @@ import pytest
 
 from loadtest.client.frames import liked, unliked
 from loadtest.client.protocol import Connected
-from loadtest.community.accounts import Person
-from loadtest.community.rest import Answer, NoAnswerError
+from loadtest.community.accounts import Account
+from loadtest.community.rest import ApiResponse, NoResponseError
 from loadtest.measures.measures import Measures
 from loadtest.traffic import pace as pacing
-from loadtest.traffic.audience import Crowd
+from loadtest.traffic.audience import Audience
 from loadtest.traffic.likes import Likes
-from loadtest.traffic.pace import keep_acting
+from loadtest.traffic.pace import act_at_rate
 from tests.support.eventually import eventually
 
 PATIENCE = 10.0  # seconds that never pass here
 
 
 class ScriptedRest:
-    """Answer each request with the next of `answers`, 200 when there is none; None is no answer."""
+    """Sends the next of `responses` for each request, 200 if there is none; None is a missing response."""
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, str, str]] = []
-        self.answers: list[Answer | None] = []
+        self.responses: list[ApiResponse | None] = []
 
-    async def ask(self, method: str, path: str, *, token: str = "", name: str = "") -> Answer:
-        """Note the request."""
+    async def request(self, method: str, path: str, *, token: str = "", name: str = "") -> ApiResponse:
+        """Record the request."""
         self.asked.append((method, path, token))
-        answer = self.answers.pop(0) if self.answers else Answer(status=200, body=b"{}")
+        answer = self.responses.pop(0) if self.responses else ApiResponse(status=200, body=b"{}")
         if answer is None:
-            raise NoAnswerError("no answer in time")
+            raise NoResponseError("no answer in time")
         return answer
 
 
-class Stage:
-    """Three people with a socket each; the first one's photo is liked."""
+class LikesCase:
+    """Three users with a socket each; the first one's photo is liked."""
 
     def __init__(self) -> None:
         self.measures = Measures()
         self.rest = ScriptedRest()
-        people = [
-            Person(number, self.rest, id=f"u{number}", token=f"t{number}", photo_id="p0")  # type: ignore[arg-type]
+        users = [
+            Account(number, self.rest, id=f"u{number}", token=f"t{number}", photo_id="p0")  # type: ignore[arg-type]
             for number in range(3)
         ]
-        self.crowd = Crowd(self.measures, [0, 1, 2], patience=PATIENCE)
+        self.audience = Audience(self.measures, [0, 1, 2], patience=PATIENCE)
         for number in range(3):
             result = Connected(ping=25, ttl=900, recovered={}, missed=())
-            self.crowd.connected(number, result, 0.01, again=False)
+            self.audience.connected(number, result, 0.01, again=False)
         self.waiting: list[tuple[float, Callable[[], None]]] = []
         self.likes = Likes(
-            people, [0], self.crowd, self.measures, patience=PATIENCE, later=lambda *wait: self.waiting.append(wait)
+            users, [0], self.audience, self.measures, patience=PATIENCE, later=lambda *wait: self.waiting.append(wait)
         )
 
-    def hears(self, key: str, entry: str = "") -> None:
-        """Let the owner's socket hear of something."""
-        self.crowd.ledger.heard(0, key, entry, time.monotonic())
+    def deliver(self, key: str, entry: str = "") -> None:
+        """Deliver a publication to the owner's socket."""
+        self.audience.ledger.received(0, key, entry, time.monotonic())
 
     def pass_time(self, seconds: float) -> None:
-        """Let the one thing happen that was to happen after so many seconds."""
+        """Run the one scheduled function, which must be due after so many seconds."""
         ((after, happen),) = self.waiting
         assert after == seconds
         self.waiting.clear()
@@ -73,71 +73,71 @@ class Stage:
         return self.measures.counts[f"{name} like"]
 
 
-async def test_likes_are_given_and_taken_back_in_turn() -> None:
-    """Person 1 likes, the owner hears, it is taken back, the owner hears, then person 2; the owner never likes."""
-    stage = Stage()
+async def test_likes_are_added_and_removed_in_turn() -> None:
+    """User 1 likes, the owner receives it, the like is removed, the owner receives that, then user 2."""
+    case = LikesCase()
     for liker in (1, 2, 1):
-        await stage.likes.act()
-        assert stage.rest.asked[-1] == ("PUT", "/photos/p0/like", f"t{liker}")
-        stage.hears(liked("p0", f"u{liker}"), "n1")
-        await stage.likes.act()
-        assert stage.rest.asked[-1] == ("DELETE", "/photos/p0/like", f"t{liker}")
-        stage.hears(unliked("n1"))
-    assert (stage.count("expected"), stage.count("delivered"), stage.count("duplicate")) == (6, 6, 0)
+        await case.likes.act()
+        assert case.rest.asked[-1] == ("PUT", "/photos/p0/like", f"t{liker}")
+        case.deliver(liked("p0", f"u{liker}"), "n1")
+        await case.likes.act()
+        assert case.rest.asked[-1] == ("DELETE", "/photos/p0/like", f"t{liker}")
+        case.deliver(unliked("n1"))
+    assert (case.count("expected"), case.count("delivered"), case.count("duplicate")) == (6, 6, 0)
 
 
-async def test_a_photo_waits_until_its_owner_has_heard() -> None:
-    """With every photo's like under way an act is held back, and counted as that."""
-    stage = Stage()
-    await stage.likes.act()
-    await stage.likes.act()
-    assert len(stage.rest.asked) == 1
-    assert stage.count("held back") == 1
+async def test_a_photo_waits_until_its_owner_has_received_the_act() -> None:
+    """While every photo has a like in progress, an act is held back and counted as that."""
+    case = LikesCase()
+    await case.likes.act()
+    await case.likes.act()
+    assert len(case.rest.asked) == 1
+    assert case.count("held back") == 1
 
 
-async def test_the_end_of_a_like_that_nobody_was_told_of_is_owed_to_nobody() -> None:
-    """Where the like was lost, there is no notification whose end could be told."""
-    stage = Stage()
-    await stage.likes.act()
-    stage.crowd.ledger.gap(0, "notifications", time.monotonic())
-    await stage.likes.act()
-    assert stage.rest.asked[-1][0] == "DELETE"
-    assert stage.count("expected") == 1
-    await stage.likes.act()
-    assert stage.rest.asked[-1] == ("PUT", "/photos/p0/like", "t2")
+async def test_the_removal_of_an_undelivered_like_owes_nothing() -> None:
+    """If the like was lost, there is no notification whose removal could be delivered."""
+    case = LikesCase()
+    await case.likes.act()
+    case.audience.ledger.gap(0, "notifications", time.monotonic())
+    await case.likes.act()
+    assert case.rest.asked[-1][0] == "DELETE"
+    assert case.count("expected") == 1
+    await case.likes.act()
+    assert case.rest.asked[-1] == ("PUT", "/photos/p0/like", "t2")
 
 
-async def test_a_refused_like_rests_as_long_as_the_server_says() -> None:
+async def test_a_refused_like_waits_for_retry_after() -> None:
     """After a 429 nothing is owed, and the photo is left alone for `Retry-After`."""
-    stage = Stage()
-    stage.rest.answers = [Answer(status=429, body=b"", limit="likes", retry_after=7.0)]
-    await stage.likes.act()
-    await stage.likes.act()
-    assert (stage.count("refused"), stage.count("expected"), stage.count("held back")) == (1, 0, 1)
-    stage.pass_time(7.0)
-    await stage.likes.act()
-    assert [method for method, _, _ in stage.rest.asked] == ["PUT", "PUT"]
+    case = LikesCase()
+    case.rest.responses = [ApiResponse(status=429, body=b"", limit="likes", retry_after=7.0)]
+    await case.likes.act()
+    await case.likes.act()
+    assert (case.count("refused"), case.count("expected"), case.count("held back")) == (1, 0, 1)
+    case.pass_time(7.0)
+    await case.likes.act()
+    assert [method for method, _, _ in case.rest.asked] == ["PUT", "PUT"]
 
 
-async def test_what_was_not_answered_is_cleared_before_it_counts_again() -> None:
-    """It may have happened: it is taken back without being owed to anybody, and the news of it is let pass."""
-    stage = Stage()
-    stage.rest.answers = [None]
-    await stage.likes.act()
-    assert (stage.count("unanswered"), stage.count("expected")) == (1, 0)
-    stage.pass_time(PATIENCE)
-    await stage.likes.act()
-    assert stage.rest.asked[1] == ("DELETE", "/photos/p0/like", "t1")
-    await stage.likes.act()
-    assert (len(stage.rest.asked), stage.count("expected"), stage.count("held back")) == (2, 0, 1)
-    stage.pass_time(PATIENCE)
-    await stage.likes.act()
-    assert stage.rest.asked[2] == ("PUT", "/photos/p0/like", "t2")
-    assert stage.count("expected") == 1
+async def test_a_like_without_a_response_is_removed_first() -> None:
+    """It may have had an effect: it is removed without owing a delivery, and its publications are waited out."""
+    case = LikesCase()
+    case.rest.responses = [None]
+    await case.likes.act()
+    assert (case.count("unanswered"), case.count("expected")) == (1, 0)
+    case.pass_time(PATIENCE)
+    await case.likes.act()
+    assert case.rest.asked[1] == ("DELETE", "/photos/p0/like", "t1")
+    await case.likes.act()
+    assert (len(case.rest.asked), case.count("expected"), case.count("held back")) == (2, 0, 1)
+    case.pass_time(PATIENCE)
+    await case.likes.act()
+    assert case.rest.asked[2] == ("PUT", "/photos/p0/like", "t2")
+    assert case.count("expected") == 1
 
 
-async def test_acts_begin_at_their_pace_whether_or_not_they_end() -> None:
-    """Acts that never end do not hold the next ones up, until there are too many of them."""
+async def test_acts_begin_at_their_rate_whether_or_not_earlier_ones_end() -> None:
+    """Acts that never end do not delay the next ones, until there are too many of them."""
     stop, never = asyncio.Event(), asyncio.Event()
     begun, held = [], []
     start = time.monotonic()
@@ -146,7 +146,7 @@ async def test_acts_begin_at_their_pace_whether_or_not_they_end() -> None:
         begun.append(time.monotonic() - start)
         await never.wait()
 
-    work = asyncio.create_task(keep_acting(500.0, stop, act, lambda: held.append(1)))
+    work = asyncio.create_task(act_at_rate(500.0, stop, act, lambda: held.append(1)))
     await eventually(lambda: len(begun) >= 20)
     assert all(moment >= number / 500 for number, moment in enumerate(begun))
     stop.set()
@@ -158,8 +158,8 @@ async def test_acts_begin_at_their_pace_whether_or_not_they_end() -> None:
 
 
 async def test_too_many_acts_at_once_are_held_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A service that answers nothing does not fill the memory."""
-    monkeypatch.setattr(pacing, "MOST_AT_ONCE", 3)
+    """A service that never responds does not fill the memory."""
+    monkeypatch.setattr(pacing, "MAX_CONCURRENT", 3)
     stop, never = asyncio.Event(), asyncio.Event()
     begun, held = [], []
 
@@ -167,7 +167,7 @@ async def test_too_many_acts_at_once_are_held_back(monkeypatch: pytest.MonkeyPat
         begun.append(1)
         await never.wait()
 
-    work = asyncio.create_task(keep_acting(1000.0, stop, act, lambda: held.append(1)))
+    work = asyncio.create_task(act_at_rate(1000.0, stop, act, lambda: held.append(1)))
     await eventually(lambda: len(held) >= 5)
     assert len(begun) == 3
     stop.set()
@@ -182,5 +182,5 @@ async def test_an_error_in_an_act_ends_the_load() -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ExceptionGroup) as caught:
-        await keep_acting(1000.0, asyncio.Event(), act, lambda: None)
+        await act_at_rate(1000.0, asyncio.Event(), act, lambda: None)
     assert isinstance(caught.value.exceptions[0], ZeroDivisionError)

@@ -9,49 +9,49 @@ from typing import Any, cast
 import pytest
 
 from loadtest.errors import LoadTestError
-from loadtest.worker import messages as wire
-from loadtest.worker_pool import LEAVE, Member
+from loadtest.worker import messages
+from loadtest.worker_pool import LEAVE, WorkerProcess
 
 
-def member(*answers: dict[str, Any]) -> Member:
-    """Return a process that has answered so."""
-    result = Member(0, cast(Any, None), io.BytesIO(b"Traceback:\nValueError: 3 is too many\n\n"))
-    for answer in answers:
-        result.answers.put_nowait(answer)
+def worker(*replies: dict[str, Any]) -> WorkerProcess:
+    """Return a process that has sent these replies."""
+    result = WorkerProcess(0, cast(Any, None), io.BytesIO(b"Traceback:\nValueError: 3 is too many\n\n"))
+    for reply in replies:
+        result.replies.put_nowait(reply)
     return result
 
 
-async def test_a_step_is_done_or_failed() -> None:
-    """Answers to earlier steps are passed over; a failure is its sentence."""
-    assert await member({"done": "connect"}, {"done": "act"}).has_done("act") == {"done": "act"}
+async def test_a_step_completes_or_fails() -> None:
+    """Replies to earlier steps are skipped; a failure raises its sentence."""
+    assert await worker({"done": "connect"}, {"done": "act"}).wait_for("act") == {"done": "act"}
     with pytest.raises(LoadTestError, match="no such host"):
-        await member({"done": "prepare"}, {"fail": "no such host"}).has_done("connect")
+        await worker({"done": "prepare"}, {"fail": "no such host"}).wait_for("connect")
 
 
-async def test_who_failed_can_still_leave() -> None:
-    """A failure that nobody has read must not keep a process from deleting its people."""
-    late = member({"fail": "refused"}, {"done": "prepare"}, {"done": LEAVE, "tokens": []})
-    assert await late.has_done(LEAVE) == {"done": LEAVE, "tokens": []}
+async def test_a_failed_process_can_still_leave() -> None:
+    """An unread failure must not keep a process from deleting its accounts."""
+    late = worker({"fail": "refused"}, {"done": "prepare"}, {"done": LEAVE, "tokens": []})
+    assert await late.wait_for(LEAVE) == {"done": LEAVE, "tokens": []}
 
 
-async def test_who_died_is_dead_for_everybody_who_asks() -> None:
-    """However often somebody waits for it, nobody waits in vain."""
-    dead = member({"ended": "A tester process ended by SIGKILL."})
+async def test_the_end_of_a_process_fails_every_wait() -> None:
+    """Each wait for an ended process fails, however many there are."""
+    dead = worker({"ended": "A tester process ended by SIGKILL."})
     for step in ("act", LEAVE):
         with pytest.raises(LoadTestError, match="SIGKILL"):
-            await dead.has_done(step)
+            await dead.wait_for(step)
 
 
-def test_last_words_are_the_last_line() -> None:
-    """What a process wrote for people when it crashed."""
-    assert member().last_words() == "ValueError: 3 is too many"
+def test_the_last_log_line_is_reported() -> None:
+    """It is what a process wrote when it crashed."""
+    assert worker().last_log_line() == "ValueError: 3 is too many"
 
 
-async def test_messages_survive_the_pipe() -> None:
-    """Whole maps come out, None at the end, also in the middle of a message."""
+async def test_messages_are_unchanged_after_the_pipe() -> None:
+    """Complete maps are read, and None at the end, also in the middle of a message."""
     stream = asyncio.StreamReader()
-    whole = wire.pack({"counts": {3001: 2}, "token": "é"})
+    whole = messages.pack({"counts": {3001: 2}, "token": "é"})
     stream.feed_data(whole + whole[:7])
     stream.feed_eof()
-    assert await wire.read(stream) == {"counts": {3001: 2}, "token": "é"}
-    assert await wire.read(stream) is None
+    assert await messages.read(stream) == {"counts": {3001: 2}, "token": "é"}
+    assert await messages.read(stream) is None

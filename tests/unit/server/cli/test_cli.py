@@ -138,7 +138,7 @@ def test_a_load_test_without_its_package_says_what_to_install(
     [
         (("http://127.0.0.1:1",), "http://127.0.0.1:1 cannot be reached: connection refused."),
         (("photos.example.com",), "photos.example.com is not an address"),
-        (("--sockets", "9", "--tokens", "none"), "The file of tokens none cannot be read"),
+        (("--sockets", "9", "--tokens", "none"), "The token file none cannot be read"),
         (("--ca", "none"), "none is not a file of trusted certificates"),
         (("--photo", "none"), "The photo none cannot be read"),
         (("--json", "none/figures.json"), "none/figures.json cannot be written"),
