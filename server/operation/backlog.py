@@ -1,4 +1,4 @@
-"""Tell the metrics regularly what waits: queues, dead letters, and the age of the outbox."""
+"""Measure the backlog: the depths of the queues and of their dead letters, and the age of the outbox."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ log = structlog.get_logger(__name__)
 
 
 class Backlog:
-    """Measure the backlog of one database and broker."""
+    """Sampler of the backlog of one database and broker."""
 
     def __init__(self, db: Database, broker: Broker, metrics: Metrics, *, interval: float = INTERVAL) -> None:
         self._db = db
@@ -28,7 +28,7 @@ class Backlog:
         self._interval = interval
 
     async def run(self) -> None:
-        """Measure until cancelled; what does not answer is measured the next time."""
+        """Measure until cancelled; an outage leaves the metrics as they are until the next time."""
         while True:
             try:
                 self._metrics.backlog(await self._broker.depths(), oldest_seconds=await outbox.oldest_age(self._db))

@@ -1,4 +1,4 @@
-"""What every broker promises (see `workers.broker.port.Broker`), run by the embedded one and by RabbitMQ."""
+"""The guarantees of `workers.broker.port.Broker`, for the embedded broker and RabbitMQ."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from tests.support.broker_kits import (
     QUICK,
     BrokerKit,
     Recorder,
-    buried,
     consuming,
-    emptied,
     ids_of,
     make_message,
+    wait_for_dead_letters,
+    wait_until_empty,
 )
 from tests.support.eventually import eventually
 from workers.broker.port import Message
@@ -27,18 +27,18 @@ pytestmark = pytest.mark.engines
 
 
 async def test_a_message_arrives_byte_for_byte(kit: BrokerKit) -> None:
-    """A message comes as it was sent: id, topic, key, body and headers, as a first attempt, and is gone then."""
+    """A message arrives as sent, with id, topic, key, body and headers, as a first attempt, and is then removed."""
     message = make_message(body=bytes(range(256)), request_id="abc-1", traceparent="00-ü☃-01")
     recorder = Recorder()
     async with consuming(kit.broker, "notify", recorder):
         await kit.send(message)
         await eventually(lambda: recorder.got)
-        await emptied(kit)
+        await wait_until_empty(kit)
     assert recorder.got == [message]
 
 
-async def test_every_queue_that_wants_a_topic_gets_it(kit: BrokerKit) -> None:
-    """A follow goes to fanout and to notify, once each, and not to media."""
+async def test_every_bound_queue_gets_a_message(kit: BrokerKit) -> None:
+    """A follow is delivered to fanout and to notify, once each, and not to media."""
     recorders = {queue: Recorder() for queue in ("media", "fanout", "notify")}
     message = make_message("user.followed")
     async with AsyncExitStack() as stack:
@@ -46,7 +46,7 @@ async def test_every_queue_that_wants_a_topic_gets_it(kit: BrokerKit) -> None:
             await stack.enter_async_context(consuming(kit.broker, queue, recorder))
         await kit.send(message)
         await eventually(lambda: recorders["fanout"].got and recorders["notify"].got)
-        await emptied(kit)
+        await wait_until_empty(kit)
     assert {queue: recorder.ids for queue, recorder in recorders.items()} == {
         "media": [],
         "fanout": [message.event_id],
@@ -54,8 +54,8 @@ async def test_every_queue_that_wants_a_topic_gets_it(kit: BrokerKit) -> None:
     }
 
 
-async def test_messages_sent_before_a_consumer_came_are_kept(kit: BrokerKit) -> None:
-    """What was sent while nobody consumed is delivered to the first consumer."""
+async def test_messages_wait_for_a_consumer(kit: BrokerKit) -> None:
+    """Messages sent while there is no consumer are delivered to the first one."""
     messages = [make_message() for _ in range(20)]
     await kit.send(*messages)
     recorder = Recorder()
@@ -65,67 +65,67 @@ async def test_messages_sent_before_a_consumer_came_are_kept(kit: BrokerKit) -> 
 
 
 @pytest.mark.parametrize(("after", "latest"), [(0.0, 0.9), (0.2, 1.2), (0.75, 2.0)])
-async def test_a_retry_waits_as_long_as_it_asks(kit: BrokerKit, after: float, latest: float) -> None:
-    """`Retry(after)` comes again no sooner, and not much later, as the second attempt, for any delay."""
+async def test_a_retry_waits_for_its_delay(kit: BrokerKit, after: float, latest: float) -> None:
+    """`Retry(after)` is redelivered no sooner, and not much later, as the second attempt, for any delay."""
     recorder = Recorder(fails=[Retry("not yet", after=after)])
     message = make_message(request_id="r")
     async with consuming(kit.broker, "notify", recorder):
         await kit.send(message)
         await eventually(lambda: len(recorder.got) == 2)
-        await emptied(kit)
+        await wait_until_empty(kit)
     assert recorder.got == [message, replace(message, attempt=2)]
     assert after <= recorder.at[1] - recorder.at[0] < latest
 
 
-async def test_a_discarded_message_is_gone(kit: BrokerKit) -> None:
+async def test_a_discarded_message_is_removed(kit: BrokerKit) -> None:
     """`Discard` leaves neither a retry nor a dead letter."""
-    recorder = Recorder(fails=[Discard("nobody will miss it")])
+    recorder = Recorder(fails=[Discard("obsolete")])
     async with consuming(kit.broker, "notify", recorder):
         await kit.send(make_message())
         await eventually(lambda: recorder.got)
-        await emptied(kit)
+        await wait_until_empty(kit)
     assert len(recorder.got) == 1
 
 
-async def test_a_failure_is_repeated_with_backoff_then_kept_as_a_dead_letter(kit: BrokerKit) -> None:
-    """Three failures, with the policy's pauses between, end as a dead letter that says what went wrong last."""
+async def test_a_failure_is_retried_with_backoff_and_then_dead_lettered(kit: BrokerKit) -> None:
+    """Three failures, with the policy's delays in between, end as a dead letter with the last error."""
     errors: list[BaseException] = [ValueError("first"), ValueError("second"), KeyError("third \x00 \ud800 ü")]
     recorder = Recorder(fails=list(errors))
     message = make_message(body=b"\x00\xff", request_id="r")
     async with consuming(kit.broker, "notify", recorder):
         await kit.send(message)
-        (letter,) = await buried(kit)
+        (dead_letter,) = await wait_for_dead_letters(kit)
     assert [got.attempt for got in recorder.got] == [1, 2, 3]
     assert recorder.at[1] - recorder.at[0] >= QUICK.backoff[0]
     assert recorder.at[2] - recorder.at[1] >= QUICK.backoff[1]
-    assert letter.queue == "notify"
-    assert letter.message == replace(message, attempt=3)
-    assert "KeyError" in letter.error
-    assert "third" in letter.error
-    assert letter.died_at is not None
-    assert abs(datetime.now(UTC) - letter.died_at) < timedelta(seconds=30)
+    assert dead_letter.queue == "notify"
+    assert dead_letter.message == replace(message, attempt=3)
+    assert "KeyError" in dead_letter.error
+    assert "third" in dead_letter.error
+    assert dead_letter.died_at is not None
+    assert abs(datetime.now(UTC) - dead_letter.died_at) < timedelta(seconds=30)
 
 
 async def test_a_retry_beyond_the_limit_is_a_dead_letter(kit: BrokerKit) -> None:
-    """Asking for a retry for ever ends among the dead letters, too."""
+    """A handler that always raises `Retry` reaches the limit like any other."""
     recorder = Recorder(fails=[Retry("later", after=0.0) for _ in range(9)])
     async with consuming(kit.broker, "notify", recorder):
         await kit.send(make_message())
-        (letter,) = await buried(kit)
+        (dead_letter,) = await wait_for_dead_letters(kit)
     assert len(recorder.got) == 3
-    assert "later" in letter.error
+    assert "later" in dead_letter.error
 
 
-async def test_a_driver_that_says_cancelled_is_a_failure(kit: BrokerKit) -> None:
-    """A handler that raises CancelledError though nobody cancelled it is tried again."""
+async def test_a_stray_cancellation_is_a_failure(kit: BrokerKit) -> None:
+    """A message whose handler raises CancelledError without being cancelled is redelivered."""
     recorder = Recorder(fails=[asyncio.CancelledError()])
     async with consuming(kit.broker, "notify", recorder):
         await kit.send(make_message())
         await eventually(lambda: len(recorder.got) == 2)
 
 
-async def test_depths_count_what_waits(kit: BrokerKit) -> None:
-    """Depths name every queue and its dead letters, retries that wait for their time included."""
+async def test_depths_count_waiting_messages(kit: BrokerKit) -> None:
+    """Depths have every queue and its dead letters; delayed retries are counted."""
     await kit.send(make_message("user.followed"), make_message("like.added"))
 
     async def check() -> bool:
@@ -138,12 +138,12 @@ async def test_depths_count_what_waits(kit: BrokerKit) -> None:
     recorder = Recorder(fails=[Retry("later", after=10.0) for _ in range(2)])
     async with consuming(kit.broker, "notify", recorder):
         await eventually(lambda: len(recorder.got) == 2)
-        # Settled before the consumer ends: otherwise what it had tried comes back beside its retry.
+        # Wait for the acknowledgements: otherwise the messages are redelivered in addition to their retries.
         await eventually(check)
 
 
 async def test_a_cancelled_consumer_leaves_its_message_to_another(kit: BrokerKit) -> None:
-    """A consumer that is cancelled in the middle of a handler gives the message back, and no attempt is counted."""
+    """The message of a cancelled consumer is delivered to another, and no attempt is counted."""
     started = asyncio.Event()
 
     async def stuck(_: Message) -> None:
@@ -160,8 +160,8 @@ async def test_a_cancelled_consumer_leaves_its_message_to_another(kit: BrokerKit
     assert recorder.got == [message]
 
 
-async def test_a_lost_connection_brings_the_message_again(kit: BrokerKit) -> None:
-    """When the connection breaks in the middle of a handler, the message comes again and the consumer goes on."""
+async def test_a_message_is_redelivered_after_a_lost_connection(kit: BrokerKit) -> None:
+    """When the connection breaks during a handler, the message is redelivered and the consumer goes on."""
     recorder = Recorder()
     broke = asyncio.Event()
 
@@ -179,11 +179,11 @@ async def test_a_lost_connection_brings_the_message_again(kit: BrokerKit) -> Non
         await eventually(lambda: recorder.ids.count(first.event_id) >= 2, within=15)
         await kit.send(second)
         await eventually(lambda: second.event_id in recorder.ids, within=15)
-        await emptied(kit)
+        await wait_until_empty(kit)
 
 
-async def test_a_slow_message_holds_up_no_other(kit: BrokerKit) -> None:
-    """While one handler hangs, the messages behind it start, end and leave the queue."""
+async def test_a_slow_message_does_not_block_others(kit: BrokerKit) -> None:
+    """While one handler hangs, the messages behind it are handled and removed."""
     release = asyncio.Event()
     slow, quick = make_message(), [make_message() for _ in range(40)]
     recorder = Recorder()
@@ -203,11 +203,11 @@ async def test_a_slow_message_holds_up_no_other(kit: BrokerKit) -> None:
 
         await eventually(only_one_left)
         release.set()
-        await emptied(kit)
+        await wait_until_empty(kit)
     assert recorder.ids[-1] == slow.event_id
 
 
-async def test_no_more_messages_are_at_work_than_the_policy_says(kit: BrokerKit) -> None:
+async def test_the_policy_bounds_the_messages_at_once(kit: BrokerKit) -> None:
     """With concurrency 4, four handlers run at once, and never a fifth."""
     running: list[str] = []
     most = 0
@@ -225,12 +225,12 @@ async def test_no_more_messages_are_at_work_than_the_policy_says(kit: BrokerKit)
         await kit.send(*(make_message() for _ in range(30)))
         await eventually(lambda: len(running) == 4)
         release.set()
-        await emptied(kit)
+        await wait_until_empty(kit)
     assert most == 4
 
 
-async def test_two_consumers_share_the_work(kit: BrokerKit) -> None:
-    """Two processes on one queue take each message once between them."""
+async def test_two_consumers_share_a_queue(kit: BrokerKit) -> None:
+    """Of two processes on one queue, each message is delivered to exactly one."""
     recorders = [Recorder(), Recorder()]
 
     async def slowly(recorder: Recorder, message: Message) -> None:
@@ -245,13 +245,13 @@ async def test_two_consumers_share_the_work(kit: BrokerKit) -> None:
     ):
         await kit.send(*messages)
         await eventually(lambda: len(recorders[0].got) + len(recorders[1].got) >= 200, within=15)
-        await emptied(kit)
+        await wait_until_empty(kit)
     assert sorted(recorders[0].ids + recorders[1].ids) == sorted(ids_of(messages))
     assert all(recorder.got for recorder in recorders)
 
 
 async def test_nothing_is_lost_while_connections_break_under_load(kit: BrokerKit) -> None:
-    """Of 400 messages, some failing once, every one is handled although connections break five times."""
+    """All of 400 messages are handled, although some fail once and connections break five times."""
     messages = [make_message() for _ in range(400)]
     done: set[str] = set()
 
@@ -269,4 +269,4 @@ async def test_nothing_is_lost_while_connections_break_under_load(kit: BrokerKit
         await sending
         await kit.send(*messages[200:])
         await eventually(lambda: done == ids_of(messages), within=30)
-        await emptied(kit)
+        await wait_until_empty(kit)

@@ -1,4 +1,4 @@
-"""Both brokers with what a test needs around them: sending, cutting connections, a second process."""
+"""Both brokers for tests: sending messages, breaking connections, a second process."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class BrokerKit(Protocol):
         ...
 
     async def send(self, *messages: Message) -> None:
-        """Have messages delivered to the queues that want their topics, as if events had been emitted."""
+        """Deliver messages to the queues that are bound to their topics, as if events had been emitted."""
         ...
 
     async def another(self) -> Broker:
@@ -57,7 +57,7 @@ class LocalKit:
         return self
 
     async def send(self, *messages: Message) -> None:
-        """Write outbox rows and wake the consumers."""
+        """Insert outbox rows and notify the consumers."""
         rows = [
             (queue, uuid.UUID(message.event_id), message.topic, message.key, message.body, dict(message.headers))
             for message in messages
@@ -88,7 +88,7 @@ class LocalKit:
 
 
 class RabbitKit:
-    """RabbitMQ behind a proxy, with names of the test's own."""
+    """RabbitMQ behind a proxy, with a prefix of the test's own."""
 
     def __init__(self, proxy: TcpProxy, direct_url: str, prefix: str, stack: AsyncExitStack) -> None:
         self.proxy = proxy
@@ -100,7 +100,7 @@ class RabbitKit:
 
     @classmethod
     async def open(cls, url: str, prefix: str, stack: AsyncExitStack) -> RabbitKit:
-        """Put a proxy before the node."""
+        """Start a proxy in front of the node."""
         proxy = await stack.enter_async_context(TcpProxy.to(port_of(url)))
         return cls(proxy, url, prefix, stack)
 
@@ -126,7 +126,7 @@ class RabbitKit:
 async def consuming(
     broker: Broker, queue: str, handler: Handler, policy: Policy = QUICK
 ) -> AsyncIterator[asyncio.Task[None]]:
-    """Work a queue for the time of the block; fail if the consumer ended by itself."""
+    """Consume a queue during the block; fail if the consumer ends by itself."""
     task = asyncio.create_task(broker.consume(queue, handler, policy))
     try:
         yield task
@@ -140,14 +140,14 @@ async def consuming(
 
 @dataclass
 class Recorder:
-    """A handler that keeps what it was given, and raises what `fails` holds, one error a delivery."""
+    """A handler that records its messages, and raises the errors in `fails`, one for each delivery."""
 
     fails: list[BaseException] = field(default_factory=list)
     got: list[Message] = field(default_factory=list)
     at: list[float] = field(default_factory=list)
 
     async def __call__(self, message: Message) -> None:
-        """Keep the message and the moment (loop time, seconds)."""
+        """Record the message and the time (of the loop, in seconds)."""
         self.got.append(message)
         self.at.append(asyncio.get_running_loop().time())
         if self.fails:
@@ -155,7 +155,7 @@ class Recorder:
 
     @property
     def ids(self) -> list[str]:
-        """Return the event ids in the order they came."""
+        """Return the event ids in the order of their arrival."""
         return [message.event_id for message in self.got]
 
 
@@ -174,19 +174,19 @@ def port_of(url: str) -> int:
     return int(url.rpartition(":")[2].strip("/"))
 
 
-async def buried(kit: BrokerKit, count: int = 1) -> Sequence[DeadLetter]:
-    """Wait until so many dead letters stand, and return them."""
+async def wait_for_dead_letters(kit: BrokerKit, count: int = 1) -> Sequence[DeadLetter]:
+    """Wait until there are `count` dead letters, and return them."""
 
     async def check() -> Sequence[DeadLetter]:
-        letters = await kit.broker.dead_letters()
-        assert len(letters) == count
-        return letters
+        dead_letters = await kit.broker.dead_letters()
+        assert len(dead_letters) == count
+        return dead_letters
 
     return await eventually(check, within=15)
 
 
-async def emptied(kit: BrokerKit) -> None:
-    """Wait until nothing waits anywhere."""
+async def wait_until_empty(kit: BrokerKit) -> None:
+    """Wait until every queue is empty, with its dead letters."""
 
     async def check() -> bool:
         depths = await kit.broker.depths()

@@ -1,4 +1,4 @@
-"""The fan-out and notify workers on real stores, with their events handled in order by the test itself."""
+"""The fan-out and notify workers on real stores; the test itself handles their events, in order."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ PROCESS = b"proc0001"
 
 
 @dataclass(frozen=True)
-class Told:
-    """One message to a person: its stream and document, or the order that it is."""
+class Delivery:
+    """One message to a user's connections: a stream and a document, or a control message."""
 
-    person: int
+    user_id: int
     offset: int
     body: Mapping[str, Any]
 
@@ -45,13 +45,13 @@ class Told:
 
 
 class Stage:
-    """Stores, handlers, and one live process that hears what they say."""
+    """Stores, handlers, and one live process that receives their publications."""
 
     def __init__(self, database: Database, redis: Any, *, chunk: int = 1000) -> None:
         self.database = database
         self.redis = redis
         self.cards = Cards(database, redis)
-        self.engagement = CounterCache(database, redis)
+        self.counter_cache = CounterCache(database, redis)
         self.feeds = Feeds(database, redis, self.cards, delivery_script(redis))
         self.notification_log = NotificationLog(redis, delivery_script(redis))
         publisher = LivePublisher(redis, slot_group)
@@ -59,61 +59,61 @@ class Stage:
             database,
             self.feeds,
             self.cards,
-            self.engagement,
+            self.counter_cache,
             publisher,
             sign=lambda path: f"{path}?signed",
             chunk=chunk,
         )
-        self.notify = NotifyHandlers(database, self.notification_log, self.engagement, publisher)
+        self.notify = NotifyHandlers(database, self.notification_log, self.counter_cache, publisher)
         self._listener = Listener(redis, PROCESS)
         self._driver = driver_client(redis)
         self._topics = self._driver.pubsub(ignore_subscribe_messages=True)
 
     async def open(self) -> None:
-        """Begin to hear topics."""
+        """Subscribe to the topics."""
         await self._topics.psubscribe(b"topic:*")
         await self._topics.get_message(ignore_subscribe_messages=True, timeout=1)
 
     async def close(self) -> None:
-        """Hear no more."""
+        """Unsubscribe."""
         await self._listener.close()
         await self._topics.aclose()
         await self._driver.aclose()
 
-    async def online(self, *people: User) -> None:
-        """Let people be connected, with both of their streams open."""
-        await self._listener.listen(*(person.id for person in people))
-        for person in people:
-            await self.feeds.position(person.id)
-            await self.notification_log.position(person.id)
+    async def online(self, *users: User) -> None:
+        """Register users as connected, with both of their streams open."""
+        await self._listener.listen(*(user.id for user in users))
+        for user in users:
+            await self.feeds.position(user.id)
+            await self.notification_log.position(user.id)
 
-    async def told(self, person: User | None = None) -> list[Told]:
-        """Return what live people, or one of them, were told since the last call."""
+    async def deliveries(self, user: User | None = None) -> list[Delivery]:
+        """Return the messages to connected users, or to one of them, since the last call."""
         messages = [
-            Told(user_id, message.offset, msgpack.unpackb(message.body))
+            Delivery(user_id, message.offset, msgpack.unpackb(message.body))
             for message in await self._listener.received()
             for user_id in message.user_ids
         ]
-        return [message for message in messages if person is None or message.person == person.id]
+        return [message for message in messages if user is None or message.user_id == user.id]
 
-    async def on_topics(self) -> list[tuple[str, Any]]:
-        """Return what was said on topics since the last call: name and document, None for its end."""
+    async def topic_publications(self) -> list[tuple[str, Any]]:
+        """Return the publications on topics since the last call: name and document, None for a closed topic."""
         mark = uuid.uuid4().bytes
         await commands(self.redis).publish(b"topic:mark", mark)
-        said: list[tuple[str, Any]] = []
+        published: list[tuple[str, Any]] = []
         async with asyncio.timeout(5):
             while True:
                 message = await self._topics.get_message(timeout=1)
                 if message is None:
                     continue
                 if message["data"] == mark:
-                    return said
+                    return published
                 content = msgpack.unpackb(message["data"])
                 document = orjson.loads(content["data"]) if "data" in content else None
-                said.append((message["channel"].decode().split(":", 2)[2], document))
+                published.append((message["channel"].decode().split(":", 2)[2], document))
 
     async def pump(self) -> list[str]:
-        """Handle every event that waits, and those that come of it, in order; return "queue topic" of each."""
+        """Handle all events in the outbox, and those that they cause, in order; return "queue topic" of each."""
         handlers = {"fanout": self.fanout.handlers(), "notify": self.notify.handlers()}
         handled: list[str] = []
         while True:
@@ -126,33 +126,33 @@ class Stage:
                     handled.append(f"{row['queue']} {row['topic']}")
             await self.database.fetch("DELETE FROM outbox WHERE id = ANY($1::bigint[])", [row["id"] for row in rows])
 
-    async def feed(self, person: User) -> list[int]:
-        """Return the ids in a person's feed in Redis, newest first; [] when there is none."""
-        view = await self.feeds.log.read(person.id)
+    async def feed(self, user: User) -> list[int]:
+        """Return the ids in a user's feed in Redis, newest first; [] without a feed."""
+        view = await self.feeds.log.read(user.id)
         return [] if view is None else [entry.id for entry in reversed(view.entries) if not entry.removed]
 
-    async def like(self, person: User, photo: Photo) -> PhotoCounters:
+    async def like(self, user: User, photo: Photo) -> PhotoCounters:
         """Like a photo."""
         async with self.database.transaction() as tx:
-            return await likes.add(tx, photo_id=photo.id, user_id=person.id)
+            return await likes.add(tx, photo_id=photo.id, user_id=user.id)
 
-    async def unlike(self, person: User, photo: Photo) -> PhotoCounters:
-        """Take a like back."""
+    async def unlike(self, user: User, photo: Photo) -> PhotoCounters:
+        """Remove a like."""
         async with self.database.transaction() as tx:
-            return await likes.remove(tx, photo_id=photo.id, user_id=person.id)
+            return await likes.remove(tx, photo_id=photo.id, user_id=user.id)
 
 
-def kinds(told: Sequence[Any]) -> list[str]:
+def kinds(deliveries: Sequence[Any]) -> list[str]:
     """Return the types of publications."""
-    return [message.document["type"] for message in told]
+    return [message.document["type"] for message in deliveries]
 
 
-async def quiet(stage: Stage, *present: User) -> None:
-    """Let people be online and handle and forget what was said so far."""
-    await stage.online(*present)
+async def start_clean(stage: Stage, *users: User) -> None:
+    """Connect users, handle all events, and drop the publications so far."""
+    await stage.online(*users)
     await stage.pump()
-    await stage.told()
-    await stage.on_topics()
+    await stage.deliveries()
+    await stage.topic_publications()
 
 
 async def inbox(stage: Stage, owner: User) -> list[str]:

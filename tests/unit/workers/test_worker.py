@@ -1,4 +1,4 @@
-"""A worker decodes events, lets the error decide, and says of each job once how it went."""
+"""A worker decodes events, and logs and counts the outcome of each job once."""
 
 from __future__ import annotations
 
@@ -22,38 +22,38 @@ POLICY = Policy(delivery_limit=3, backoff=(1.0,))
 
 
 class FakeBroker:
-    """A broker that hands over what it was given, once, and keeps what the handler raised."""
+    """A broker that delivers its messages once, and keeps the handler's exceptions."""
 
     def __init__(self, messages: Sequence[Message] = ()) -> None:
         self._messages = messages
-        self.asked: list[tuple[str, Policy]] = []
+        self.consumed: list[tuple[str, Policy]] = []
         self.raised: list[Exception | None] = []
 
     async def consume(self, queue: str, handler: Handler, policy: Policy) -> None:
         """Deliver all messages."""
-        self.asked.append((queue, policy))
+        self.consumed.append((queue, policy))
         for message in self._messages:
             try:
                 await handler(message)
-            except Exception as error:  # noqa: BLE001 - what it is, is what the tests look at
+            except Exception as error:  # noqa: BLE001 - the tests look at its type
                 self.raised.append(error)
             else:
                 self.raised.append(None)
 
     async def dead_letters(self, queue: str | None = None, *, limit: int = 100) -> Sequence[DeadLetter]:
-        """Return none."""
+        """Return nothing."""
         return []
 
-    async def replay(self, letter_id: str) -> bool:
-        """Find none."""
+    async def replay(self, dead_letter_id: str) -> bool:
+        """Return False."""
         return False
 
-    async def delete(self, letter_id: str) -> bool:
-        """Find none."""
+    async def delete(self, dead_letter_id: str) -> bool:
+        """Return False."""
         return False
 
     async def depths(self) -> Mapping[str, int]:
-        """Know none."""
+        """Return nothing."""
         return {}
 
     async def close(self) -> None:
@@ -91,7 +91,7 @@ def raising(error: Exception | None) -> Callable[[Event], Any]:
 
 
 async def test_an_event_reaches_the_handler_of_its_topic() -> None:
-    """The handler gets the decoded event, and its worker asks for its queue with its policy."""
+    """The handler gets the decoded event; the worker consumes its queue with its policy."""
     got: list[Event] = []
 
     async def handler(event: Event) -> None:
@@ -101,7 +101,7 @@ async def test_an_event_reaches_the_handler_of_its_topic() -> None:
     await Worker(broker, "notify", {"like.added": handler}, POLICY).run()
     assert got == [LIKE]
     assert broker.raised == [None]
-    assert broker.asked == [("notify", POLICY)]
+    assert broker.consumed == [("notify", POLICY)]
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ async def test_an_event_reaches_the_handler_of_its_topic() -> None:
 async def test_each_job_is_logged_and_counted_once(
     error: Exception | None, attempt: int, name: str, level: str
 ) -> None:
-    """One log event with all fields and one measurement tell how a delivery ended; the error goes on to the broker."""
+    """Each delivery has one log event with all fields and one measurement; the error is passed to the broker."""
     metrics = Metrics()
     broker = FakeBroker([message_of(attempt=attempt, request_id="r-1")])
     worker = Worker(broker, "notify", {"like.added": raising(error)}, POLICY, metrics)
@@ -144,8 +144,8 @@ async def test_each_job_is_logged_and_counted_once(
 
 
 @pytest.mark.parametrize("error", [UnavailableError("redis", "gone"), LiveUnavailableError("gone")])
-async def test_a_job_waits_for_an_engine(error: Exception) -> None:
-    """While an engine is away its job stays where it is, goes on when it is back, and counts as one attempt."""
+async def test_a_job_waits_while_an_engine_is_unavailable(error: Exception) -> None:
+    """A job is repeated in place while an engine is unavailable, and counts as one attempt."""
     outcomes: list[Exception | None] = [error, error, None]
 
     async def handler(_: Event) -> None:
@@ -162,8 +162,8 @@ async def test_a_job_waits_for_an_engine(error: Exception) -> None:
     assert [entry["event"] for entry in logs] == ["job_waits", "job_done"]
 
 
-async def test_a_job_does_not_wait_for_ever() -> None:
-    """A job whose engine stays away goes back to the broker when the outage_timeout is over."""
+async def test_a_job_waits_for_the_outage_timeout_at_most() -> None:
+    """A job whose engine stays unavailable fails at the outage timeout."""
     error = UnavailableError("redis", "gone")
     broker = FakeBroker([message_of()])
     await Worker(broker, "notify", {"like.added": raising(error)}, POLICY, outage_timeout=0.2).run()
@@ -171,7 +171,7 @@ async def test_a_job_does_not_wait_for_ever() -> None:
 
 
 async def test_the_request_id_is_bound_while_the_handler_runs_and_no_longer() -> None:
-    """What a handler emits carries its message's request id, and the next message's handler has its own or none."""
+    """The request id of a message is bound while its handler runs; the next handler has its own or none."""
     seen: list[object] = []
 
     async def handler(_: Event) -> None:
@@ -192,8 +192,8 @@ async def test_the_request_id_is_bound_while_the_handler_runs_and_no_longer() ->
         message_of(events.UserChanged(user_id=1)),
     ],
 )
-async def test_what_cannot_be_handled_is_a_failure(message: Message) -> None:
-    """An unreadable body, missing fields, an unknown topic and one without a handler go back to the broker."""
+async def test_a_message_that_cannot_be_handled_is_a_failure(message: Message) -> None:
+    """A body that cannot be decoded, missing fields, and a topic without a handler raise `BadEventError`."""
     broker = FakeBroker([message])
     await Worker(broker, "notify", {"like.added": raising(None)}, POLICY).run()
     assert [type(error) for error in broker.raised] == [BadEventError]

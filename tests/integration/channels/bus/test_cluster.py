@@ -48,7 +48,7 @@ class FeedServer(LiveServer):
             db=stage.database,
             feeds=stage.feeds,
             cards=stage.cards,
-            counter_cache=stage.engagement,
+            counter_cache=stage.counter_cache,
             notification_log=stage.notification_log,
             sign=lambda path: path,
         )

@@ -1,4 +1,4 @@
-"""How the embedded broker uses PostgreSQL: woken by NOTIFY, sparing with connections, honest about attempts."""
+"""The embedded broker on PostgreSQL: notifications, connections, and the record of attempts."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ async def pool(database_dsn: str) -> AsyncIterator[Database]:
 
 
 async def insert(database: Database, count: int = 1) -> None:
-    """Write rows that nobody is told of."""
+    """Insert rows without a notification."""
     async with database.connection() as connection:
         await connection.execute(
             "INSERT INTO outbox (queue, event_id, topic, key, body) "
@@ -50,7 +50,7 @@ async def emit_and_fail(database: Database) -> None:
 
 
 async def test_an_emitted_event_is_handled_at_once(database: Database, pool: Database) -> None:
-    """Ten events in a row are each handled well before the consumer would have looked by itself."""
+    """Ten events in a row are each handled well before the next poll."""
     recorder = Recorder()
     async with consuming(LocalBroker(pool), "notify", recorder):
         async with database.transaction() as tx:
@@ -64,8 +64,8 @@ async def test_an_emitted_event_is_handled_at_once(database: Database, pool: Dat
         assert time.monotonic() - started < 1.0
 
 
-async def test_a_lost_hint_costs_a_second(database: Database, pool: Database) -> None:
-    """A row that nobody announced is found nevertheless, by a consumer that was listening and idle before."""
+async def test_a_lost_notification_costs_a_second(database: Database, pool: Database) -> None:
+    """An idle consumer finds a row without a notification at its next poll."""
     recorder = Recorder()
 
     async def listening() -> bool:
@@ -81,8 +81,8 @@ async def test_a_lost_hint_costs_a_second(database: Database, pool: Database) ->
         await eventually(lambda: len(recorder.got) == 3, within=3)
 
 
-async def test_a_rolled_back_transaction_announces_nothing(database: Database, pool: Database) -> None:
-    """The event of a transaction that failed is never seen; the one after it is."""
+async def test_events_of_a_rolled_back_transaction_do_not_exist(database: Database, pool: Database) -> None:
+    """The event of a failed transaction is not delivered; the one after it is."""
     recorder = Recorder()
     async with consuming(LocalBroker(pool), "notify", recorder):
         with pytest.raises(ZeroDivisionError):
@@ -93,35 +93,35 @@ async def test_a_rolled_back_transaction_announces_nothing(database: Database, p
     assert [message.key for message in recorder.got] == ["9"]
 
 
-async def test_a_row_says_how_often_it_failed_and_why(database: Database, pool: Database) -> None:
-    """A retry counts the attempt and keeps the error beside the row, where an operator can read it."""
+async def test_a_row_keeps_its_attempts_and_last_error(database: Database, pool: Database) -> None:
+    """A retry counts the attempt and stores the error in the row, for operators."""
     await insert(database)
     recorder = Recorder(fails=[ValueError("no luck")])
     async with consuming(LocalBroker(pool), "notify", recorder, Policy(backoff=(60.0,))):
 
-        async def put_off() -> bool:
+        async def postponed() -> bool:
             row = await database.fetchrow("SELECT attempts, last_error, available_at > now() AS later FROM outbox")
             assert row is not None
             return (row["attempts"], row["last_error"], row["later"]) == (1, "ValueError: no luck", True)
 
-        await eventually(put_off)
+        await eventually(postponed)
 
 
-async def test_a_quiet_consumer_keeps_two_connections(database: Database, pool: Database) -> None:
-    """After a burst that took all its slots, a consumer gives connections back but one that is warm."""
-    everybody, release = asyncio.Event(), asyncio.Event()
+async def test_an_idle_consumer_keeps_two_connections(database: Database, pool: Database) -> None:
+    """After a burst over all its slots, a consumer keeps one connection for claims and one to listen."""
+    all_running, release = asyncio.Event(), asyncio.Event()
     running = 0
 
     async def handler(_: Message) -> None:
         nonlocal running
         running += 1
         if running == 8:
-            everybody.set()
+            all_running.set()
         await release.wait()
 
     async with consuming(LocalBroker(pool), "notify", handler, Policy(concurrency=8)):
         await insert(database, 8)
-        await asyncio.wait_for(everybody.wait(), 5)
+        await asyncio.wait_for(all_running.wait(), 5)
         release.set()
 
         async def ten_of_twelve_are_free() -> bool:
@@ -137,8 +137,8 @@ async def test_a_quiet_consumer_keeps_two_connections(database: Database, pool: 
         assert running == 8
 
 
-async def test_a_large_backlog_is_worked_off_quickly(database: Database, pool: Database) -> None:
-    """Of two thousand waiting messages, each costs less than 0.6 ms of processor time here, other load or not."""
+async def test_a_backlog_costs_little_processor_time(database: Database, pool: Database) -> None:
+    """Each of two thousand messages costs less than 0.6 ms of this process's time, whatever else is running."""
     await insert(database, 2_000)
     recorder = Recorder()
     started = time.process_time()
@@ -147,8 +147,8 @@ async def test_a_large_backlog_is_worked_off_quickly(database: Database, pool: D
     assert time.process_time() - started < 2_000 * 0.0006
 
 
-async def test_a_database_that_is_away_is_an_error(database_dsn: str) -> None:
-    """Once the pool is closed, the operator's methods say so as a `BrokerError`."""
+async def test_an_unavailable_database_is_a_broker_error(database_dsn: str) -> None:
+    """Once the pool is closed, the operators' methods raise `BrokerError`."""
     pool = await Database.connect(database_dsn, routes=queues_of, min_size=1, max_size=2)
     broker = LocalBroker(pool)
     await pool.close()

@@ -1,4 +1,4 @@
-"""What RabbitMQ alone can do to us: die, freeze, lose a queue, hand a message back."""
+"""Failures that only RabbitMQ has: a node that dies or freezes, a deleted queue, a returned message."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ async def broker(rabbitmq_url: str, rabbit_prefix: str) -> AsyncIterator[RabbitB
     await broker.close()
 
 
-async def sent_for_sure(broker: RabbitBroker, message: Message) -> None:
-    """Publish a message as the relay does: again and again until it is confirmed."""
+async def publish_until_confirmed(broker: RabbitBroker, message: Message) -> None:
+    """Publish a message until it is confirmed, as the relay does."""
     while True:
         try:
             await broker.publish(message)
@@ -43,7 +43,7 @@ async def sent_for_sure(broker: RabbitBroker, message: Message) -> None:
 
 
 async def test_a_killed_node_loses_nothing_that_it_confirmed(broker: RabbitBroker, rabbit: RabbitNode) -> None:
-    """Of 600 messages, published and consumed while the node is killed and started, every one is handled."""
+    """All of 600 messages are handled although the node is killed and restarted meanwhile."""
     messages = [make_message() for _ in range(600)]
     done: set[str] = set()
 
@@ -53,7 +53,7 @@ async def test_a_killed_node_loses_nothing_that_it_confirmed(broker: RabbitBroke
 
     async def publisher(own: list[Message]) -> None:
         for message in own:
-            await sent_for_sure(broker, message)
+            await publish_until_confirmed(broker, message)
 
     async with consuming(broker, "notify", handler, replace(QUICK, concurrency=8)):
         publishers = [asyncio.create_task(publisher(messages[n::20])) for n in range(20)]
@@ -66,7 +66,7 @@ async def test_a_killed_node_loses_nothing_that_it_confirmed(broker: RabbitBroke
 
 
 async def test_a_frozen_broker_is_an_error_within_the_deadline(rabbitmq_url: str, rabbit_prefix: str) -> None:
-    """A broker that takes bytes and answers nothing fails a publish in time, and the next one works again."""
+    """A publish to a broker that does not respond fails at the deadline, and the next one works again."""
     async with TcpProxy.to(port_of(rabbitmq_url)) as proxy, AsyncExitStack() as stack:
         url = f"amqp://guest:guest@127.0.0.1:{proxy.port}/"
         broker = RabbitBroker(url, prefix=rabbit_prefix, steps=TEST_STEPS, deadline=2.0)
@@ -81,8 +81,8 @@ async def test_a_frozen_broker_is_an_error_within_the_deadline(rabbitmq_url: str
         await broker.publish(make_message())
 
 
-async def test_a_node_that_is_away_is_an_error(rabbit_prefix: str) -> None:
-    """With nobody at the port, every method says so as a `BrokerError`."""
+async def test_an_unavailable_node_is_an_error(rabbit_prefix: str) -> None:
+    """Without a server at the port, every method raises `BrokerError`."""
     broker = RabbitBroker("amqp://guest:guest@127.0.0.1:1/", prefix=rabbit_prefix)
     for call in (
         broker.publish(make_message()),
@@ -95,17 +95,15 @@ async def test_a_node_that_is_away_is_an_error(rabbit_prefix: str) -> None:
             await call
 
 
-async def test_a_topic_that_no_queue_wants_is_handed_back(broker: RabbitBroker) -> None:
-    """A message that would vanish is an `UnroutableError`, and the next one is taken."""
+async def test_an_unbound_topic_is_unroutable(broker: RabbitBroker) -> None:
+    """A message that would be lost raises `UnroutableError`, and the next one is accepted."""
     with pytest.raises(UnroutableError):
-        await broker.publish(make_message("nobody.cares"))
+        await broker.publish(make_message("un.bound"))
     await broker.publish(make_message())
 
 
-async def test_a_queue_deleted_under_us_is_made_anew(
-    broker: RabbitBroker, rabbitmq_url: str, rabbit_prefix: str
-) -> None:
-    """When somebody deletes a queue, publishing declares it again and its consumer subscribes again."""
+async def test_a_deleted_queue_is_declared_again(broker: RabbitBroker, rabbitmq_url: str, rabbit_prefix: str) -> None:
+    """After a queue is deleted, a publish declares it again and its consumer subscribes again."""
     recorder = Recorder()
     async with consuming(broker, "notify", recorder):
         await broker.publish(make_message())
@@ -119,7 +117,7 @@ async def test_a_queue_deleted_under_us_is_made_anew(
 async def test_a_message_that_ends_every_consumer_becomes_a_dead_letter(
     broker: RabbitBroker, rabbitmq_url: str, rabbit_prefix: str
 ) -> None:
-    """What is still unacknowledged when its consumer dies, over and over, is put aside with the reason."""
+    """A message whose consumer dies at every delivery becomes a dead letter with the reason."""
     message = make_message()
     await broker.publish(message)
     name = Topology(prefix=rabbit_prefix).queue("notify")
@@ -132,17 +130,17 @@ async def test_a_message_that_ends_every_consumer_becomes_a_dead_letter(
 
             await eventually(taken)
 
-    async def put_aside() -> bool:
-        letters = await broker.dead_letters("notify")
-        return bool(letters) and letters[0].message == message and "consumer" in letters[0].error
+    async def dead_lettered() -> bool:
+        dead_letters = await broker.dead_letters("notify")
+        return bool(dead_letters) and dead_letters[0].message == message and "consumer" in dead_letters[0].error
 
-    await eventually(put_aside)
+    await eventually(dead_lettered)
 
 
-async def test_a_strangers_message_ends_no_consumer(
+async def test_a_foreign_message_does_not_end_the_consumer(
     broker: RabbitBroker, rabbitmq_url: str, rabbit_prefix: str
 ) -> None:
-    """A message without id, type or headers is given to the handler, and can be deleted as a dead letter."""
+    """A message without id, type or headers reaches the handler, and can be deleted as a dead letter."""
     recorder = Recorder(fails=[ValueError("what is this?")])
     async with consuming(broker, "notify", recorder, replace(QUICK, delivery_limit=1)):
         await broker.publish(make_message("user.blocked"))
@@ -150,19 +148,19 @@ async def test_a_strangers_message_ends_no_consumer(
             odd = aio_pika.Message(b"?", headers={"n": 7, "x-attempt": "many", "x-remaining-ms": -5})
             await channel.default_exchange.publish(odd, rabbit_prefix + "notify")
 
-        async def letters() -> int:
+        async def dead_letters() -> int:
             return len(await broker.dead_letters("notify"))
 
-        await eventually(letters)
+        await eventually(dead_letters)
     assert (recorder.got[0].body, recorder.got[0].attempt) == (b"?", 1)
-    (letter,) = await broker.dead_letters("notify")
-    assert await broker.delete(letter.id)
+    (dead_letter,) = await broker.dead_letters("notify")
+    assert await broker.delete(dead_letter.id)
 
 
 async def test_a_queue_of_other_properties_is_named(
     rabbitmq_url: str, rabbit_prefix: str, broker: RabbitBroker
 ) -> None:
-    """Where a queue of our name exists with other properties, the error says so, once it is needed."""
+    """A queue of the same name with other properties is an error that names it."""
     name = Topology(prefix=rabbit_prefix).queue("notify")
     async with await aio_pika.connect(rabbitmq_url) as connection, connection.channel() as channel:
         await channel.declare_queue(name, durable=True)

@@ -1,4 +1,4 @@
-"""The relay between outbox and RabbitMQ: nothing stays behind, nothing is removed unconfirmed."""
+"""The relay from the outbox to RabbitMQ: every row is published, and none is deleted unconfirmed."""
 
 from __future__ import annotations
 
@@ -26,38 +26,38 @@ pytestmark = pytest.mark.engines
 
 
 class FakeBroker:
-    """A publisher that keeps what it takes, and refuses while `away`, or for certain keys."""
+    """A publisher that records messages, and fails while `away` or for certain keys."""
 
     def __init__(self) -> None:
-        self.taken: list[tuple[str, str | None]] = []
-        self.asked: list[str] = []
+        self.published: list[tuple[str, str | None]] = []
+        self.attempted: list[str] = []
         self.away = False
         self.refusals = 0
-        self.unwanted: set[str] = set()
+        self.unbound: set[str] = set()
         self.hold: asyncio.Event | None = None
 
     async def publish(self, message: Message, *, queue: str | None = None) -> None:
-        """Take a message."""
+        """Record a message."""
         if self.away:
             self.refusals += 1
             raise BrokerError("away")
-        if message.key in self.unwanted:
-            raise UnroutableError("nobody wants it")
-        self.asked.append(message.key)
+        if message.key in self.unbound:
+            raise UnroutableError("no queue is bound")
+        self.attempted.append(message.key)
         if self.hold is not None:
             await self.hold.wait()
-        self.taken.append((message.key, queue))
+        self.published.append((message.key, queue))
         await asyncio.sleep(0)
 
     @property
     def keys(self) -> list[str]:
-        """Return the keys of what was taken."""
-        return [key for key, _ in self.taken]
+        """Return the keys of the recorded messages."""
+        return [key for key, _ in self.published]
 
 
 @pytest.fixture
 async def db(database_dsn: str) -> AsyncIterator[Database]:
-    """A database whose events all wait for the relay."""
+    """A database whose events all go to the relay."""
     db = await Database.connect(database_dsn, routes=relay_of, min_size=1, max_size=8)
     yield db
     await db.close()
@@ -65,7 +65,7 @@ async def db(database_dsn: str) -> AsyncIterator[Database]:
 
 @asynccontextmanager
 async def relaying(db: Database, broker: EventPublisher) -> AsyncIterator[None]:
-    """Run a relay for the time of the block; fail if it ended by itself."""
+    """Run a relay during the block; fail if it ends by itself."""
     task = asyncio.create_task(Relay(db, broker).run())
     try:
         yield
@@ -97,7 +97,7 @@ async def drained(db: Database) -> None:
 async def test_an_event_goes_to_every_queue_with_its_request_id(
     db: Database, rabbitmq_url: str, rabbit_prefix: str
 ) -> None:
-    """A follow that a request caused reaches fanout and notify over RabbitMQ, its request id beside it."""
+    """A follow reaches fanout and notify over RabbitMQ with the id of the request that caused it."""
     broker = RabbitBroker(rabbitmq_url, prefix=rabbit_prefix, steps=TEST_STEPS)
     fanout, notify = Recorder(), Recorder()
     async with relaying(db, broker), consuming(broker, "fanout", fanout), consuming(broker, "notify", notify):
@@ -113,7 +113,7 @@ async def test_an_event_goes_to_every_queue_with_its_request_id(
 
 
 async def test_rows_of_a_worker_queue_go_to_that_queue_alone(db: Database) -> None:
-    """What an embedded run left behind for one queue is not given to the others that want its topic."""
+    """Rows that an embedded run has left for one queue are not delivered to the topic's other queues."""
     broker = FakeBroker()
     async with db.transaction() as tx:
         await tx.execute(
@@ -122,11 +122,11 @@ async def test_rows_of_a_worker_queue_go_to_that_queue_alone(db: Database) -> No
         )
     async with relaying(db, broker):
         await drained(db)
-    assert broker.taken == [("left", "fanout")]
+    assert broker.published == [("left", "fanout")]
 
 
 async def test_nothing_is_removed_while_the_broker_is_away(db: Database) -> None:
-    """Rows stay while publishing fails, tried one at a time, and go, in the order they came, once it works."""
+    """While the broker is unavailable rows stay and are tried one at a time; then they are published in order."""
     broker = FakeBroker()
     broker.away = True
     keys = await emit(db, 450)
@@ -139,19 +139,19 @@ async def test_nothing_is_removed_while_the_broker_is_away(db: Database) -> None
     assert broker.keys == keys
 
 
-async def test_a_row_that_is_refused_alone_holds_up_no_other(db: Database) -> None:
-    """An unroutable row is put off with the reason, the rest goes; also when it is the only one."""
+async def test_a_refused_row_does_not_block_others(db: Database) -> None:
+    """An unroutable row is postponed with the reason and the others are published; also when it is the only one."""
     broker = FakeBroker()
-    broker.unwanted = {"2"}
+    broker.unbound = {"2"}
     await emit(db, 3)
     async with relaying(db, broker):
 
         async def only_it() -> bool:
             rows = await db.fetch("SELECT key, attempts, last_error FROM outbox")
-            return [tuple(row) for row in rows] == [("2", 1, "UnroutableError: nobody wants it")]
+            return [tuple(row) for row in rows] == [("2", 1, "UnroutableError: no queue is bound")]
 
         await eventually(only_it)
-        broker.unwanted |= {"9"}
+        broker.unbound |= {"9"}
         await emit(db, 1, first=9)
 
         async def both() -> bool:
@@ -162,7 +162,7 @@ async def test_a_row_that_is_refused_alone_holds_up_no_other(db: Database) -> No
 
 
 async def test_two_relays_publish_each_row_once(db: Database) -> None:
-    """Relays side by side share the rows and repeat none."""
+    """Two relays share the rows and repeat none."""
     one, two = FakeBroker(), FakeBroker()
     async with relaying(db, one), relaying(db, two):
         keys = [key for first in range(0, 1500, 300) for key in await emit(db, 300, first=first)]
@@ -170,13 +170,13 @@ async def test_two_relays_publish_each_row_once(db: Database) -> None:
     assert Counter(one.keys + two.keys) == Counter(keys)
 
 
-async def test_a_relay_that_hangs_holds_up_no_other(db: Database) -> None:
-    """While one relay waits for confirms, another publishes what came after."""
+async def test_a_stalled_relay_does_not_block_others(db: Database) -> None:
+    """While one relay waits for confirms, another publishes later rows."""
     first, second = FakeBroker(), FakeBroker()
     first.hold = asyncio.Event()
     early = await emit(db, 3)
     async with relaying(db, first):
-        await eventually(lambda: first.asked == early)
+        await eventually(lambda: first.attempted == early)
         late = await emit(db, 3, first=10)
         async with relaying(db, second):
 
@@ -190,12 +190,12 @@ async def test_a_relay_that_hangs_holds_up_no_other(db: Database) -> None:
 
 
 async def test_a_relay_that_dies_before_the_commit_leaves_the_rows(db: Database) -> None:
-    """A relay that is cancelled in the middle of a batch leaves the whole batch to the next."""
+    """A relay that is cancelled during a batch leaves the whole batch to the next."""
     first, second = FakeBroker(), FakeBroker()
     first.hold = asyncio.Event()
     keys = await emit(db, 5)
     async with relaying(db, first):
-        await eventually(lambda: first.asked == keys)
+        await eventually(lambda: first.attempted == keys)
     async with relaying(db, second):
         await drained(db)
     assert (first.keys, second.keys) == ([], keys)
@@ -226,7 +226,7 @@ async def test_breaking_connections_lose_nothing(db: Database, rabbitmq_url: str
 
 
 def chunk(number: int) -> FanoutChunk:
-    """Return an event that only the fanout queue wants."""
+    """Return an event that is bound to the fanout queue only."""
     return FanoutChunk(
         photo_id=number, author_id=1, remove=False, after_shard=-1, after_id=0, until_shard=1023, until_id=1
     )

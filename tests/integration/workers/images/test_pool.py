@@ -29,24 +29,24 @@ async def decoder() -> AsyncIterator[Decoder]:
 
 @pytest.fixture
 def endless(tmp_path: Path) -> Path:
-    """A file that nobody ever finishes to read."""
+    """A file that cannot be read to its end."""
     path = tmp_path / "endless"
     os.mkfifo(path)
     return path
 
 
 def children() -> list[psutil.Process]:
-    """Return the decoding processes of this test run."""
+    """Return the decoder processes of this test run."""
     return [child for child in psutil.Process().children() if "workers.images.child" in child.cmdline()]
 
 
-async def test_same_as_here(decoder: Decoder) -> None:
-    """A picture becomes in the child exactly what the pure function makes of it."""
+async def test_a_child_decodes_like_the_function(decoder: Decoder) -> None:
+    """The result of a child is exactly that of the function."""
     assert await decoder.variants(photograph()) == decode(photograph())
 
 
-async def test_refusal_travels(decoder: Decoder, tmp_path: Path) -> None:
-    """A refusal comes back with its reason, and the same child goes on."""
+async def test_a_rejection_has_its_reason(decoder: Decoder, tmp_path: Path) -> None:
+    """A rejection is returned with its reason, and the same child goes on."""
     await decoder.start()
     before = [child.pid for child in children()]
     (tmp_path / "x").write_bytes(b"<svg/>")
@@ -58,8 +58,8 @@ async def test_refusal_travels(decoder: Decoder, tmp_path: Path) -> None:
     assert [child.pid for child in children()] == before
 
 
-async def test_deadline(decoder: Decoder, endless: Path) -> None:
-    """A picture that stalls is refused after two deadlines, and the next one is decoded in a new child."""
+async def test_an_image_that_stalls_is_rejected(decoder: Decoder, endless: Path) -> None:
+    """An image that stalls is rejected after two deadlines, and the next one is decoded in a new child."""
     await decoder.start()
     before = [child.pid for child in children()]
     async with asyncio.timeout(6):
@@ -71,8 +71,8 @@ async def test_deadline(decoder: Decoder, endless: Path) -> None:
     assert before != after
 
 
-async def test_crash_hurts_nobody_else(endless: Path) -> None:
-    """A child killed at one picture leaves the others' pictures alone, and its own is tried again."""
+async def test_a_crash_affects_one_image_only(endless: Path) -> None:
+    """When a child is killed, other images are not affected, and its own is tried again."""
     decoder = Decoder(processes=2)
     try:
         victim = asyncio.create_task(decoder.variants(endless))
@@ -97,7 +97,7 @@ async def _many(decoder: Decoder, count: int) -> None:
 
 
 async def opened(path: Path) -> int:
-    """Return a descriptor to write to a pipe by, once somebody reads it."""
+    """Return a descriptor to write to a pipe, once there is a reader."""
     descriptor = await eventually(lambda: _try_open(path))
     assert descriptor is not None
     return descriptor
@@ -110,15 +110,15 @@ def _try_open(path: Path) -> int | None:
         return None
 
 
-async def test_unforeseen(decoder: Decoder, tmp_path: Path) -> None:
-    """What makes the child fail in a way that nobody foresaw is refused after a second try."""
+async def test_an_unexpected_failure_is_a_rejection(decoder: Decoder, tmp_path: Path) -> None:
+    """An image that makes the child fail unexpectedly is rejected after a second attempt."""
     with pytest.raises(ImageRejectedError, match="makes it fail"):
         await decoder.variants(tmp_path)
     assert (await decoder.variants(photograph())).width == 640
 
 
-async def test_memory(tmp_path: Path) -> None:
-    """A picture that needs more memory than allowed is refused, and the child's memory stays bounded."""
+async def test_memory_is_bounded(tmp_path: Path) -> None:
+    """An image that needs more memory than allowed is rejected, and the child's memory stays bounded."""
     path = tmp_path / "large"
     path.write_bytes(encoded(Image.new("RGBA", (7000, 7000)), "PNG", compress_level=1))
     decoder = Decoder(processes=1, limits=DecoderLimits(memory=250_000_000))
@@ -128,15 +128,15 @@ async def test_memory(tmp_path: Path) -> None:
     await decoder.close()
 
 
-async def test_idle_child_dies(decoder: Decoder) -> None:
-    """A child that died while idle costs nobody a picture."""
+async def test_a_child_that_died_idle_is_replaced(decoder: Decoder) -> None:
+    """A child that died while idle costs no image."""
     await decoder.start()
     children()[0].kill()
     assert (await decoder.variants(photograph())).width == 640
 
 
-async def test_cancelled(decoder: Decoder, endless: Path) -> None:
-    """A cancelled picture's answer is not taken for the next one's."""
+async def test_a_cancelled_image_leaves_no_response(decoder: Decoder, endless: Path) -> None:
+    """The response to a cancelled image is not taken for that to the next."""
     task = asyncio.create_task(decoder.variants(endless))
     writer = await opened(endless)
     task.cancel()
@@ -168,8 +168,8 @@ asyncio.run(main())
 """
 
 
-async def test_parent_killed(endless: Path) -> None:
-    """Children die with a parent that is killed, the one that is busy included."""
+async def test_children_die_with_their_parent(endless: Path) -> None:
+    """Children die with a parent that is killed, a busy child included."""
     root = Path(__file__).parents[4]
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", PARENT, str(endless), cwd=root, stdout=asyncio.subprocess.PIPE

@@ -1,4 +1,4 @@
-"""Photos reach followers' feeds and screens, and leave them again."""
+"""Photos in followers' feeds and on their live connections, and their removal."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ async def delete(stage: Stage, photo: Photo) -> None:
         await photos.delete(tx, photo.id, author_id=photo.author.id)
 
 
-async def crowd(stage: Stage, author: User, size: int) -> list[User]:
-    """Return so many online followers of an author."""
+async def online_followers(stage: Stage, author: User, size: int) -> list[User]:
+    """Create followers of an author and connect all of them."""
     followers = [await person(stage.database, f"follower{number}") for number in range(size)]
     for follower in followers:
         await follow(stage.database, follower, author)
@@ -35,8 +35,8 @@ async def crowd(stage: Stage, author: User, size: int) -> list[User]:
     return followers
 
 
-async def test_new_photo(stage: Stage) -> None:
-    """A new photo is in the feeds of its author and followers, who are told with the whole photo; nobody else is."""
+async def test_a_new_photo_reaches_feeds_and_connections(stage: Stage) -> None:
+    """The author and the followers get a new photo in their feeds and whole on their connections; others do not."""
     ann, bob, cat = await people(stage.database, "ann", "bob", "cat")
     await follow(stage.database, bob, ann)
     await stage.online(ann, bob, cat)
@@ -45,32 +45,32 @@ async def test_new_photo(stage: Stage) -> None:
     for reader in (ann, bob):
         assert await stage.feed(reader) == [photo.id]
     assert await stage.feed(cat) == []
-    told = [message for message in await stage.told() if message.body["stream"] == "feed"]
-    assert sorted(message.person for message in told) == sorted((ann.id, bob.id))
-    assert all(message.offset > 0 for message in told)
-    document = told[0].document
+    deliveries = [message for message in await stage.deliveries() if message.body["stream"] == "feed"]
+    assert sorted(message.user_id for message in deliveries) == sorted((ann.id, bob.id))
+    assert all(message.offset > 0 for message in deliveries)
+    document = deliveries[0].document
     assert document["type"] == "photo.new"
     shown = document["photo"]
     assert (shown["id"], shown["caption"], shown["tags"]) == (encode(photo.id), "A rocket", ["space"])
     assert (shown["likes"], shown["comments"], shown["liked"], shown["state"]) == (0, 0, False, "ready")
     assert shown["urls"]["feed"] == f"/media/{photo.sha256}/feed.jpg"
-    assert await stage.on_topics() == [(f"user:{encode(ann.id)}", document)]
+    assert await stage.topic_publications() == [(f"user:{encode(ann.id)}", document)]
 
 
-async def test_follow_event_is_slower(stage: Stage) -> None:
-    """A photo posted right after somebody followed is told to that person, though the follow brought it already."""
+async def test_a_photo_that_a_follow_brought_is_published(stage: Stage) -> None:
+    """A photo posted right after a follow is published to the follower, although the follow inserted it already."""
     ann, bob = await people(stage.database, "ann", "bob")
     await stage.online(bob)
     await follow(stage.database, bob, ann)
     photo = await ready_photo(stage.database, ann)
     await stage.fanout.handlers()["user.followed"](UserFollowed(follower_id=bob.id, followee_id=ann.id))
     assert await stage.feed(bob) == [photo.id]
-    assert await stage.told() == []
+    assert await stage.deliveries() == []
     await stage.pump()
-    assert "photo.new" in kinds(await stage.told(bob))
+    assert "photo.new" in kinds(await stage.deliveries(bob))
 
 
-async def test_private_photo_is_signed(stage: Stage) -> None:
+async def test_urls_of_a_private_photo_are_signed(stage: Stage) -> None:
     """The URLs of a private account's photo are signed."""
     ann, bob = await person(stage.database, "ann", private=True), await person(stage.database, "bob")
     await follow(stage.database, bob, ann)
@@ -79,21 +79,21 @@ async def test_private_photo_is_signed(stage: Stage) -> None:
     await stage.online(bob)
     photo = await ready_photo(stage.database, ann)
     await stage.pump()
-    (told,) = await stage.told()
-    assert told.document["photo"]["urls"]["thumb"] == f"/media/{photo.sha256}/thumb.jpg?signed"
+    (delivery,) = await stage.deliveries()
+    assert delivery.document["photo"]["urls"]["thumb"] == f"/media/{photo.sha256}/thumb.jpg?signed"
 
 
-async def test_repeated(stage: Stage) -> None:
-    """A repeated event changes no feed and tells nobody again."""
+async def test_a_repeated_event_changes_nothing(stage: Stage) -> None:
+    """A repeated event changes no feed and is not published again."""
     ann, bob = await people(stage.database, "ann", "bob")
     await follow(stage.database, bob, ann)
     await stage.online(ann, bob)
     photo = await ready_photo(stage.database, ann)
     await stage.pump()
-    await stage.told()
+    await stage.deliveries()
     await stage.fanout.ready(PhotoReady(photo_id=photo.id, author_id=ann.id))
     assert await stage.feed(bob) == [photo.id]
-    assert await stage.told() == []
+    assert await stage.deliveries() == []
 
 
 async def test_a_photo_is_loaded_once(stage: Stage) -> None:
@@ -111,37 +111,37 @@ async def test_a_photo_is_loaded_once(stage: Stage) -> None:
     assert await stage.cards.get([photo.id])
 
 
-async def test_many_followers(stage: Stage) -> None:
-    """Many followers are served in chunks, each exactly once, at one offset a call; a deletion the same way."""
+async def test_many_followers_are_served_in_chunks(stage: Stage) -> None:
+    """Each of many followers gets a photo exactly once, in chunks; a deletion works the same way."""
     ann = await person(stage.database, "ann")
-    followers = await crowd(stage, ann, 11)
+    followers = await online_followers(stage, ann, 11)
     photo = await ready_photo(stage.database, ann)
     handled = await stage.pump()
     assert handled.count("fanout fanout.chunk") == 4
-    told = await stage.told()
-    assert sorted(message.person for message in told) == sorted(reader.id for reader in (ann, *followers))
-    assert set(kinds(told)) == {"photo.new"}
+    deliveries = await stage.deliveries()
+    assert sorted(message.user_id for message in deliveries) == sorted(reader.id for reader in (ann, *followers))
+    assert set(kinds(deliveries)) == {"photo.new"}
     for reader in (ann, *followers):
         assert await stage.feed(reader) == [photo.id]
     await delete(stage, photo)
     assert (await stage.pump()).count("fanout fanout.chunk") == 4
-    told = await stage.told()
-    assert sorted(message.person for message in told) == sorted(reader.id for reader in (ann, *followers))
-    assert set(kinds(told)) == {"photo.removed"}
+    deliveries = await stage.deliveries()
+    assert sorted(message.user_id for message in deliveries) == sorted(reader.id for reader in (ann, *followers))
+    assert set(kinds(deliveries)) == {"photo.removed"}
     for reader in (ann, *followers):
         assert await stage.feed(reader) == []
 
 
-async def test_muters_are_left_out(stage: Stage) -> None:
-    """Who mutes the author is neither told nor given the photo, in chunks or not."""
+async def test_a_muted_author_is_left_out(stage: Stage) -> None:
+    """Followers that mute the author get the photo neither in the feed nor on a connection."""
     ann = await person(stage.database, "ann")
-    followers = await crowd(stage, ann, 7)
+    followers = await online_followers(stage, ann, 7)
     async with stage.database.transaction() as tx:
         await relations.mute(tx, followers[2].id, ann.id)
     await ready_photo(stage.database, ann)
     await stage.pump()
     assert await stage.feed(followers[2]) == []
-    assert await stage.told(followers[2]) == []
+    assert await stage.deliveries(followers[2]) == []
     assert len(await stage.feed(followers[3])) == 1
 
 
@@ -154,50 +154,50 @@ async def test_muters_are_left_out(stage: Stage) -> None:
         ([], [((-1, -1), (1024, 0))]),
     ],
 )
-def test_chunks_hold_everybody(bounds: list[tuple[int, int]], expected: list[Any]) -> None:
-    """Chunks join without gap or overlap, and the last is open to followers who came meanwhile."""
+def test_chunks_hold_every_follower(bounds: list[tuple[int, int]], expected: list[Any]) -> None:
+    """Chunks join without gap or overlap, and the last includes later followers."""
     assert chunks(bounds) == expected
 
 
-async def test_follower_who_came_meanwhile(stage: Stage) -> None:
-    """A chunk that grew after it was cut is served whole."""
+async def test_a_chunk_that_has_grown_is_served_whole(stage: Stage) -> None:
+    """Followers that joined a chunk after the split are served too."""
     ann = await person(stage.database, "ann")
-    followers = await crowd(stage, ann, 8)
+    followers = await online_followers(stage, ann, 8)
     photo = await ready_photo(stage.database, ann)
-    everybody = {"after_shard": -1, "after_id": -1, "until_shard": 1024, "until_id": 0}
-    await stage.fanout.chunk(FanoutChunk(photo_id=photo.id, author_id=ann.id, remove=False, **everybody))
+    everyone = {"after_shard": -1, "after_id": -1, "until_shard": 1024, "until_id": 0}
+    await stage.fanout.chunk(FanoutChunk(photo_id=photo.id, author_id=ann.id, remove=False, **everyone))
     assert [await stage.feed(reader) for reader in followers] == [[photo.id]] * 8
     last = max(followers, key=lambda reader: (shard_of(reader.id), reader.id))
     bounds = {"after_shard": shard_of(last.id), "after_id": last.id, "until_shard": 1024, "until_id": 0}
-    await stage.told()
+    await stage.deliveries()
     await stage.fanout.chunk(FanoutChunk(photo_id=photo.id, author_id=ann.id, remove=True, **bounds))
-    assert await stage.told() == []
+    assert await stage.deliveries() == []
 
 
-async def test_deleted_photo(stage: Stage) -> None:
-    """A deleted photo leaves the feeds, who is online is told, its card and its topic are gone."""
+async def test_a_deleted_photo_is_removed(stage: Stage) -> None:
+    """A deleted photo leaves the feeds, its removal is published, and its card and its topic are gone."""
     ann, bob = await people(stage.database, "ann", "bob")
     await follow(stage.database, bob, ann)
     await stage.online(bob)
     photo = await ready_photo(stage.database, ann)
     await stage.pump()
-    await stage.told()
-    await stage.on_topics()
+    await stage.deliveries()
+    await stage.topic_publications()
     assert photo.id in await stage.cards.get([photo.id])
     await delete(stage, photo)
     await stage.pump()
     assert await stage.feed(bob) == []
-    (told,) = await stage.told()
-    assert told.document == {"type": "photo.removed", "photo_id": encode(photo.id)}
+    (delivery,) = await stage.deliveries()
+    assert delivery.document == {"type": "photo.removed", "photo_id": encode(photo.id)}
     assert await stage.cards.get([photo.id]) == {}
-    assert await stage.on_topics() == [
+    assert await stage.topic_publications() == [
         (f"user:{encode(ann.id)}", {"type": "photo.removed", "photo_id": encode(photo.id)}),
         (f"photo:{encode(photo.id)}", None),
     ]
 
 
-async def test_deleted_before_its_turn(stage: Stage) -> None:
-    """A photo that is deleted before, or handled after, its fan-out comes back in no feed and before nobody's eyes."""
+async def test_a_photo_deleted_before_its_fan_out_stays_away(stage: Stage) -> None:
+    """A photo that was deleted before its fan-out is inserted in no feed and not published."""
     ann, bob = await people(stage.database, "ann", "bob")
     await follow(stage.database, bob, ann)
     await stage.online(bob)
@@ -207,14 +207,14 @@ async def test_deleted_before_its_turn(stage: Stage) -> None:
     ready = PhotoReady(photo_id=photo.id, author_id=ann.id)
     await stage.fanout.deleted(deleted)
     await stage.fanout.ready(ready)
-    everybody = {"after_shard": -1, "after_id": -1, "until_shard": 1024, "until_id": 0}
-    await stage.fanout.chunk(FanoutChunk(photo_id=photo.id, author_id=ann.id, remove=False, **everybody))
+    everyone = {"after_shard": -1, "after_id": -1, "until_shard": 1024, "until_id": 0}
+    await stage.fanout.chunk(FanoutChunk(photo_id=photo.id, author_id=ann.id, remove=False, **everyone))
     assert await stage.feed(bob) == []
-    assert "photo.new" not in kinds(await stage.told())
+    assert "photo.new" not in kinds(await stage.deliveries())
 
 
-async def test_deletion_overtakes(stage: Stage) -> None:
-    """A deletion handled while the photo is being inserted wins, whatever the order of the steps."""
+async def test_a_deletion_during_the_insertion_wins(stage: Stage) -> None:
+    """A deletion that is handled during the insertion wins, in any order of the steps."""
     ann, bob = await people(stage.database, "ann", "bob")
     await follow(stage.database, bob, ann)
     await stage.online(ann, bob)

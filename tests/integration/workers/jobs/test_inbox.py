@@ -1,4 +1,4 @@
-"""What is noted in an inbox and what is told of it stay in step, whatever happens at the same time."""
+"""Inbox and publications agree, whatever happens at the same time."""
 
 from __future__ import annotations
 
@@ -11,35 +11,35 @@ from storage.models import NotificationKind, User
 from storage.postgres.database import Queryable
 from storage.stores import notifications
 from tests.support.community import people, ready_photo
-from tests.support.stage import Stage, quiet
+from tests.support.stage import Stage, start_clean
 from workers.jobs.inbox import Activity, Inbox
 
 pytestmark = pytest.mark.engines
 
 
 async def a_like(stage: Stage) -> tuple[User, Activity]:
-    """Return somebody who is connected, and a like of their photo that nobody has noted."""
+    """Return a connected user, and a like of a photo of that user that is not recorded."""
     ann, bob = await people(stage.database, "ann", "bob")
     photo = await ready_photo(stage.database, ann)
-    await quiet(stage, ann)
+    await start_clean(stage, ann)
     act = Activity(
         recipient_id=ann.id, kind=NotificationKind.LIKE, actor_id=bob.id, photo_id=photo.id, source_id=photo.id
     )
     return ann, act
 
 
-async def test_what_was_noted_and_not_told_is_told_by_the_repetition(stage: Stage) -> None:
-    """A handler that died between the two is repeated, and tells then."""
+async def test_a_repeated_handler_publishes_what_was_only_recorded(stage: Stage) -> None:
+    """After a crash between the commit and the publication, the repeated handler publishes."""
     ann, by_bob = await a_like(stage)
     async with stage.database.transaction() as tx:
         await notifications.record(tx, **asdict(by_bob))
-    assert await stage.told(ann) == []
+    assert await stage.deliveries(ann) == []
 
     async def holds(_: Queryable) -> bool:
         return True
 
     await Inbox(stage.database, stage.notification_log).reconcile(by_bob, holds)
-    assert [message.document["type"] for message in await stage.told(ann)] == ["notification"]
+    assert [message.document["type"] for message in await stage.deliveries(ann)] == ["notification"]
 
 
 async def test_a_like_given_again_meanwhile_is_announced_once(stage: Stage) -> None:
@@ -68,7 +68,7 @@ async def test_a_like_given_again_meanwhile_is_announced_once(stage: Stage) -> N
     await first.reconcile(by_bob, removed_after_the_look)
     for task in later:
         await task
-    kinds = [message.document["type"] for message in await stage.told(ann)]
+    kinds = [message.document["type"] for message in await stage.deliveries(ann)]
     assert kinds == ["notification", "notification.removed", "notification"]
 
 
@@ -82,9 +82,9 @@ async def test_what_is_published_is_committed(stage: Stage) -> None:
 
     with pytest.raises(ZeroDivisionError):
         await inbox.reconcile(by_bob, fails)
-    assert await stage.told(ann) == []
+    assert await stage.deliveries(ann) == []
     await inbox.record(by_bob)
-    assert [message.document["type"] for message in await stage.told(ann)] == ["notification"]
+    assert [message.document["type"] for message in await stage.deliveries(ann)] == ["notification"]
 
 
 async def test_a_cancelled_handler_releases_the_lock(stage: Stage) -> None:
@@ -103,4 +103,4 @@ async def test_a_cancelled_handler_releases_the_lock(stage: Stage) -> None:
     handling.cancel()
     await asyncio.gather(handling, return_exceptions=True)
     await asyncio.wait_for(inbox.record(by_bob), 5)
-    assert [message.document["type"] for message in await stage.told(ann)] == ["notification"]
+    assert [message.document["type"] for message in await stage.deliveries(ann)] == ["notification"]

@@ -82,7 +82,7 @@ async def test_tokens(janitor: Janitor) -> None:
 
 
 async def test_revocations(janitor: Janitor, database: Database, redis: Any) -> None:
-    """What Redis knew of ended sessions it knows again after it was emptied, for no longer than before."""
+    """What Redis knew of ended sessions it knows again after it was wait_until_empty, for no longer than before."""
     ann, tickets = await person(database, "ann"), Tickets(redis)
     expiry = datetime.now(UTC) + timedelta(days=1)
     async with database.transaction() as tx:

@@ -1,4 +1,4 @@
-"""People hear of likes, comments and refused photos, once, and no longer when these are taken back."""
+"""Notifications of likes, comments and rejected photos: recorded once, and retracted with their cause."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from storage.models import Comment, Photo, User
 from storage.render.comment import comment_fields
 from storage.stores import comments, notifications, photos, relations
 from tests.support.community import people, person, processing_photo, ready_photo
-from tests.support.stage import Stage, inbox, quiet
+from tests.support.stage import Stage, inbox, start_clean
 
 pytestmark = pytest.mark.engines
 
@@ -24,17 +24,17 @@ async def comment(stage: Stage, author: User, photo: Photo, text: str) -> Commen
         return (await comments.add(tx, photo_id=photo.id, author_id=author.id, text=text))[0]
 
 
-async def test_like(stage: Stage) -> None:
-    """The owner of a liked photo is told who liked it, with the counters; others see the new count."""
+async def test_a_like_is_published(stage: Stage) -> None:
+    """The owner gets a notification with the actor and the counters; subscribers of the photo get the new count."""
     ann, bob = await people(stage.database, "ann", "bob")
     photo = await ready_photo(stage.database, ann)
-    await quiet(stage, ann, bob)
+    await start_clean(stage, ann, bob)
     epoch, before = await stage.notification_log.position(ann.id)
     state = await stage.like(bob, photo)
     await stage.pump()
-    (told,) = await stage.told()
-    assert (told.person, told.body["stream"]) == (ann.id, "notifications")
-    document = told.document
+    (delivery,) = await stage.deliveries()
+    assert (delivery.user_id, delivery.body["stream"]) == (ann.id, "notifications")
+    document = delivery.document
     assert document["type"] == "notification"
     assert document["counters"] == {"unseen": 1, "unread": 1}
     shown = document["notification"]
@@ -42,216 +42,218 @@ async def test_like(stage: Stage) -> None:
     assert (shown["photo_id"], shown["seen"], shown["read"]) == (encode(photo.id), False, False)
     assert [actor["username"] for actor in shown["actors"]] == ["bob"]
     expected = {"type": "photo.liked", "photo_id": encode(photo.id), "likes": 1, "comments": 0}
-    assert await stage.on_topics() == [(f"photo:{encode(photo.id)}", {**expected, "version": state.version})]
-    assert await stage.engagement.read([photo.id], bob.id) == {photo.id: (1, 0, True)}
+    assert await stage.topic_publications() == [(f"photo:{encode(photo.id)}", {**expected, "version": state.version})]
+    assert await stage.counter_cache.read([photo.id], bob.id) == {photo.id: (1, 0, True)}
     missed = await stage.notification_log.since(ann.id, epoch, before)
     assert missed is not None
-    assert [(entry.offset, encode(entry.id)) for entry in missed.entries] == [(told.offset, shown["id"])]
+    assert [(entry.offset, encode(entry.id)) for entry in missed.entries] == [(delivery.offset, shown["id"])]
 
 
-async def test_others_gather(stage: Stage) -> None:
-    """Several likes gather in one notification that is told anew each time."""
+async def test_likes_share_a_notification(stage: Stage) -> None:
+    """Several likes share one notification, which is published again for each."""
     ann, *others = await people(stage.database, "ann", "bob", "cat", "dan", "eve")
     photo = await ready_photo(stage.database, ann)
-    await quiet(stage, ann)
+    await start_clean(stage, ann)
     for other in others:
         await stage.like(other, photo)
         await stage.pump()
-    documents = [message.document for message in await stage.told(ann)]
+    documents = [message.document for message in await stage.deliveries(ann)]
     assert len({document["notification"]["id"] for document in documents}) == 1
     assert [document["notification"]["count"] for document in documents] == [1, 2, 3, 4]
     assert documents[-1]["notification"]["text"] == "eve and 3 others liked your photo"
     assert documents[-1]["counters"] == {"unseen": 1, "unread": 1}
 
 
-async def test_repeated(stage: Stage) -> None:
-    """A repeated event makes no second notification and does not count twice."""
+async def test_a_repeated_event_counts_once(stage: Stage) -> None:
+    """A repeated event creates no second notification and does not count twice."""
     ann, bob = await people(stage.database, "ann", "bob")
     photo = await ready_photo(stage.database, ann)
-    await quiet(stage, ann)
+    await start_clean(stage, ann)
     await stage.like(bob, photo)
     event = LikeAdded(photo_id=photo.id, owner_id=ann.id, user_id=bob.id)
     await asyncio.gather(*(stage.notify.like_changed(event) for _ in range(5)))
-    documents = [message.document for message in await stage.told(ann)]
+    documents = [message.document for message in await stage.deliveries(ann)]
     assert {document["notification"]["id"] for document in documents} == {documents[0]["notification"]["id"]}
     assert {document["counters"]["unread"] for document in documents} == {1}
     assert await inbox(stage, ann) == ["bob liked your photo"]
 
 
-async def test_own_like(stage: Stage) -> None:
-    """Nobody is told of their own likes and comments, but who looks at the photo sees them counted."""
+async def test_own_activities_are_not_notified(stage: Stage) -> None:
+    """Own likes and comments create no notification, and are published on the photo's topic."""
     ann = await person(stage.database, "ann")
     photo = await ready_photo(stage.database, ann)
-    await quiet(stage, ann)
+    await start_clean(stage, ann)
     await stage.like(ann, photo)
     await comment(stage, ann, photo, "mine")
     await stage.pump()
-    assert await stage.told() == []
-    assert [document["type"] for _, document in await stage.on_topics()] == ["photo.liked", "photo.commented"]
+    assert await stage.deliveries() == []
+    assert [document["type"] for _, document in await stage.topic_publications()] == ["photo.liked", "photo.commented"]
 
 
-async def test_muted(stage: Stage) -> None:
-    """Nobody is told of what people do whom they muted."""
+async def test_muted_users_are_not_notified(stage: Stage) -> None:
+    """Activities of a muted user create no notification."""
     ann, bob = await people(stage.database, "ann", "bob")
     photo = await ready_photo(stage.database, ann)
     async with stage.database.transaction() as tx:
         await relations.mute(tx, ann.id, bob.id)
-    await quiet(stage, ann)
+    await start_clean(stage, ann)
     await stage.like(bob, photo)
     await stage.pump()
-    assert await stage.told() == []
+    assert await stage.deliveries() == []
 
 
-async def test_unlike(stage: Stage) -> None:
-    """When a like is taken back the notification shrinks, and goes when nobody stands behind it any more."""
+async def test_a_removed_like_is_retracted(stage: Stage) -> None:
+    """Removed likes leave the notification one by one, and the last removes it."""
     ann, bob, cat = await people(stage.database, "ann", "bob", "cat")
     photo = await ready_photo(stage.database, ann)
     await stage.like(bob, photo)
     await stage.like(cat, photo)
-    await quiet(stage, ann)
+    await start_clean(stage, ann)
     await stage.unlike(cat, photo)
     await stage.pump()
-    (told,) = await stage.told(ann)
-    assert told.document["notification"]["text"] == "bob liked your photo"
-    entry_id = told.document["notification"]["id"]
+    (delivery,) = await stage.deliveries(ann)
+    assert delivery.document["notification"]["text"] == "bob liked your photo"
+    entry_id = delivery.document["notification"]["id"]
     await stage.unlike(bob, photo)
     await stage.pump()
-    (told,) = await stage.told(ann)
-    assert told.document == {
+    (delivery,) = await stage.deliveries(ann)
+    assert delivery.document == {
         "type": "notification.removed",
         "notification_id": entry_id,
         "counters": {"unseen": 0, "unread": 0},
     }
     assert await inbox(stage, ann) == []
     topic = f"photo:{encode(photo.id)}"
-    said = await stage.on_topics()
-    assert [(name, document["type"], document["likes"]) for name, document in said] == [
+    published = await stage.topic_publications()
+    assert [(name, document["type"], document["likes"]) for name, document in published] == [
         (topic, "photo.unliked", 1),
         (topic, "photo.unliked", 0),
     ]
-    assert await stage.engagement.read([photo.id], bob.id) == {photo.id: (0, 0, False)}
+    assert await stage.counter_cache.read([photo.id], bob.id) == {photo.id: (0, 0, False)}
 
 
-async def test_order_does_not_matter(stage: Stage) -> None:
-    """However the events of likes given and taken back are ordered, the inbox ends as the likes are."""
+async def test_the_order_of_events_does_not_matter(stage: Stage) -> None:
+    """In whatever order the events of likes and removals are handled, the inbox ends like the likes."""
     ann, bob, cat = await people(stage.database, "ann", "bob", "cat")
     rng = random.Random(3)
     for _ in range(6):
         photo = await ready_photo(stage.database, ann)
         await stage.like(cat, photo)
-        acts: list[LikeAdded | LikeRemoved] = []
+        events: list[LikeAdded | LikeRemoved] = []
         for number in range(rng.choice((3, 4))):
             await (stage.unlike if number % 2 else stage.like)(bob, photo)
             kind = LikeRemoved if number % 2 else LikeAdded
-            acts.append(kind(photo_id=photo.id, owner_id=ann.id, user_id=bob.id))
-        rng.shuffle(acts)
-        await asyncio.gather(*(stage.notify.like_changed(act) for act in acts))
+            events.append(kind(photo_id=photo.id, owner_id=ann.id, user_id=bob.id))
+        rng.shuffle(events)
+        await asyncio.gather(*(stage.notify.like_changed(event) for event in events))
         await stage.pump()
-        liked = len(acts) % 2 == 1
+        liked = len(events) % 2 == 1
         entries = await notifications.inbox(stage.database, ann.id, before=None, limit=1)
         assert entries[0].photo_id == photo.id
         assert entries[0].count == (2 if liked else 1)
 
 
-async def test_toggled_while_told(stage: Stage) -> None:
-    """A like that is taken back while it is being told of leaves no notification behind."""
+async def test_a_like_removed_while_it_is_handled_leaves_nothing(stage: Stage) -> None:
+    """A like that is removed while it is handled leaves no notification."""
     ann, bob = await people(stage.database, "ann", "bob")
     photo = await ready_photo(stage.database, ann)
     event = {"photo_id": photo.id, "owner_id": ann.id, "user_id": bob.id}
     for _ in range(10):
         await stage.like(bob, photo)
-        telling = asyncio.create_task(stage.notify.like_changed(LikeAdded(**event)))
+        handling = asyncio.create_task(stage.notify.like_changed(LikeAdded(**event)))
         await stage.unlike(bob, photo)
-        await asyncio.gather(telling, stage.notify.like_changed(LikeRemoved(**event)))
+        await asyncio.gather(handling, stage.notify.like_changed(LikeRemoved(**event)))
         assert await inbox(stage, ann) == []
 
 
-async def test_last_told_is_right(stage: Stage) -> None:
-    """Of many likes at the same moment, what is told last counts them all."""
+async def test_the_last_publication_counts_all(stage: Stage) -> None:
+    """Of many likes at the same moment, the last publication counts them all."""
     ann, *others = await people(stage.database, "ann", *(f"fan{number}" for number in range(8)))
     photo = await ready_photo(stage.database, ann)
-    await quiet(stage, ann)
+    await start_clean(stage, ann)
     for other in others:
         await stage.like(other, photo)
     events = [LikeAdded(photo_id=photo.id, owner_id=ann.id, user_id=other.id) for other in others]
     await asyncio.gather(*(stage.notify.like_changed(event) for event in events))
-    last = max(await stage.told(ann), key=lambda message: message.offset)
+    last = max(await stage.deliveries(ann), key=lambda message: message.offset)
     assert last.document["notification"]["count"] == 8
 
 
-async def test_comment(stage: Stage) -> None:
-    """The owner is told of a comment, and who looks at the photo sees it with its text."""
+async def test_a_comment_is_published(stage: Stage) -> None:
+    """The owner gets a notification of a comment, and the photo's subscribers get it with its text."""
     ann, bob = await people(stage.database, "ann", "bob")
     photo = await ready_photo(stage.database, ann)
-    await quiet(stage, ann)
-    said = await comment(stage, bob, photo, "What a <b>view</b>!")
+    await start_clean(stage, ann)
+    written = await comment(stage, bob, photo, "What a <b>view</b>!")
     await stage.pump()
-    (told,) = await stage.told()
-    assert told.document["notification"]["text"] == "bob commented on your photo"
-    ((topic, document),) = await stage.on_topics()
+    (delivery,) = await stage.deliveries()
+    assert delivery.document["notification"]["text"] == "bob commented on your photo"
+    ((topic, document),) = await stage.topic_publications()
     assert topic == f"photo:{encode(photo.id)}"
     assert (document["type"], document["comments"]) == ("photo.commented", 1)
-    assert document["comment"] == comment_fields(said)
+    assert document["comment"] == comment_fields(written)
     assert document["comment"]["text"] == "What a <b>view</b>!"
 
 
-async def test_comment_deleted(stage: Stage) -> None:
-    """A deleted comment takes its notification along, and who looks at the photo sees it go."""
+async def test_a_deleted_comment_is_retracted(stage: Stage) -> None:
+    """A deleted comment removes its notification, and the photo's subscribers are informed."""
     ann, bob = await people(stage.database, "ann", "bob")
     photo = await ready_photo(stage.database, ann)
-    said = await comment(stage, bob, photo, "oops")
-    await quiet(stage, ann)
+    written = await comment(stage, bob, photo, "oops")
+    await start_clean(stage, ann)
     async with stage.database.transaction() as tx:
-        await comments.delete(tx, said.id, user_id=ann.id)
+        await comments.delete(tx, written.id, user_id=ann.id)
     await stage.pump()
-    (told,) = await stage.told()
-    assert told.document["type"] == "notification.removed"
-    ((_, document),) = await stage.on_topics()
-    assert (document["type"], document["comment_id"]) == ("photo.comment_deleted", encode(said.id))
+    (delivery,) = await stage.deliveries()
+    assert delivery.document["type"] == "notification.removed"
+    ((_, document),) = await stage.topic_publications()
+    assert (document["type"], document["comment_id"]) == ("photo.comment_deleted", encode(written.id))
     assert document["comments"] == 0
-    # The event of the comment itself comes late: it is gone, and nobody hears of it.
-    late = CommentAdded(comment_id=said.id, photo_id=photo.id, owner_id=ann.id, user_id=bob.id)
+    # The event of the comment itself comes late, and publishes nothing.
+    late = CommentAdded(comment_id=written.id, photo_id=photo.id, owner_id=ann.id, user_id=bob.id)
     await stage.notify.commented(late)
-    assert await stage.told() == []
+    assert await stage.deliveries() == []
     assert await inbox(stage, ann) == []
 
 
-async def test_rejected_photo(stage: Stage) -> None:
-    """The author of a photo that cannot be shown is told why, once."""
+async def test_a_rejected_photo_is_notified_once(stage: Stage) -> None:
+    """The author of a rejected photo gets one notification with the reason."""
     ann = await person(stage.database, "ann")
     photo = await processing_photo(stage.database, ann)
-    await quiet(stage, ann)
+    await start_clean(stage, ann)
     async with stage.database.transaction() as tx:
         await photos.mark_rejected(tx, photo.id, reason="the picture is damaged or cut off")
     await stage.pump()
     await stage.notify.rejected(PhotoRejected(photo_id=photo.id, author_id=ann.id))
-    documents = [message.document for message in await stage.told(ann)]
+    documents = [message.document for message in await stage.deliveries(ann)]
     assert documents[0]["notification"]["kind"] == "photo_rejected"
     assert documents[0]["notification"]["text"] == ("Your photo could not be shown: the picture is damaged or cut off")
     assert {document["counters"]["unread"] for document in documents} == {1}
     assert len(await inbox(stage, ann)) == 1
 
 
-async def test_deleted_photo(stage: Stage) -> None:
-    """Events about a photo that is deleted meanwhile are over."""
+async def test_events_of_a_deleted_photo_do_nothing(stage: Stage) -> None:
+    """Likes and comments of a photo that was deleted before they are handled create no notification."""
     ann, bob = await people(stage.database, "ann", "bob")
     photo = await ready_photo(stage.database, ann)
-    await quiet(stage, ann)
+    await start_clean(stage, ann)
     await stage.like(bob, photo)
-    said = await comment(stage, bob, photo, "late")
+    written = await comment(stage, bob, photo, "late")
     async with stage.database.transaction() as tx:
         await photos.delete(tx, photo.id, author_id=ann.id)
     await stage.pump()
-    await stage.notify.commented(CommentAdded(comment_id=said.id, photo_id=photo.id, owner_id=ann.id, user_id=bob.id))
-    told = [message for message in await stage.told(ann) if message.body["stream"] == "notifications"]
-    assert told == []
+    await stage.notify.commented(
+        CommentAdded(comment_id=written.id, photo_id=photo.id, owner_id=ann.id, user_id=bob.id)
+    )
+    deliveries = [message for message in await stage.deliveries(ann) if message.body["stream"] == "notifications"]
+    assert deliveries == []
 
 
-async def test_what_goes_with_a_photo(stage: Stage) -> None:
-    """Who deletes a photo is told which notifications went with it, and how many are left."""
+async def test_notifications_deleted_with_a_photo_are_published(stage: Stage) -> None:
+    """The author of a deleted photo gets the removal of its notifications, and the counters after it."""
     ann, bob = await people(stage.database, "ann", "bob")
     gone, kept = await ready_photo(stage.database, ann), await ready_photo(stage.database, ann)
-    await quiet(stage, ann)
+    await start_clean(stage, ann)
     for photo in (gone, kept):
         await stage.like(bob, photo)
     await comment(stage, bob, gone, "nice")
@@ -259,11 +261,11 @@ async def test_what_goes_with_a_photo(stage: Stage) -> None:
     listed = await notifications.inbox(stage.database, ann.id, before=None, limit=10)
     there = {encode(entry.id) for entry in listed if entry.photo_id == gone.id}
     assert len(there) == 2
-    await stage.told(ann)
+    await stage.deliveries(ann)
     async with stage.database.transaction() as tx:
         await photos.delete(tx, gone.id, author_id=ann.id)
     await stage.pump()
-    documents = [m.document for m in await stage.told(ann) if m.body["stream"] == "notifications"]
+    documents = [m.document for m in await stage.deliveries(ann) if m.body["stream"] == "notifications"]
     assert {document["notification_id"] for document in documents} == there
     assert {document["type"] for document in documents} == {"notification.removed"}
     assert documents[-1]["counters"] == {"unseen": 1, "unread": 1}

@@ -9,7 +9,7 @@ import pytest
 
 from storage import events
 from tests.support.community import people, ready_photo
-from tests.support.stage import Stage, quiet
+from tests.support.stage import Stage, start_clean
 from tests.support.statements import StatementLog
 from workers.broker.claims import ClaimConnection
 from workers.broker.outcomes import JobStatus, Outcome
@@ -24,7 +24,7 @@ async def test_a_like_takes_fifteen_round_trips(stage: Stage, others: int) -> No
     photo = await ready_photo(stage.database, ann)
     for cat in cats:
         await stage.like(cat, photo)
-    await quiet(stage, ann)
+    await start_clean(stage, ann)
     log = await StatementLog.open(stage.database, connections=8)
     async with AsyncExitStack() as stack:
         claims = await ClaimConnection.open(stage.database)
@@ -44,8 +44,8 @@ async def test_a_like_takes_fifteen_round_trips(stage: Stage, others: int) -> No
         await claims.finish(Outcome(status=JobStatus.DONE))
         finishing = await log.take()
 
-    (told,) = await stage.told(ann)
-    assert told.document["notification"]["count"] == 1 + others
+    (delivery,) = await stage.deliveries(ann)
+    assert delivery.document["notification"]["count"] == 1 + others
     assert len(writing) == 5, writing  # BEGIN, the like, its event, COMMIT; NOTIFY
     assert len(claiming) == 2, claiming  # BEGIN, SELECT ... FOR UPDATE
     # The counters; the inbox's lock, BEGIN, the like, its place, the change, the entry, COMMIT.

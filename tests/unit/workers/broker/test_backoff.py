@@ -1,4 +1,4 @@
-"""The arithmetic of waiting: retry delays, hops over fixed steps, and pauses before reconnecting."""
+"""The arithmetic of waiting: retry delays, their fixed steps, and pauses before reconnecting."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_each_attempt_waits_longer_until_the_last_step(attempt: int, seconds: fl
 
 
 @pytest.mark.parametrize(
-    ("delay", "hops"),
+    ("delay", "expected"),
     [
         (0.0, [1.0]),
         (0.3, [1.0]),
@@ -32,30 +32,30 @@ def test_each_attempt_waits_longer_until_the_last_step(attempt: int, seconds: fl
         (3600.0, [600.0] * 6),
     ],
 )
-def test_a_delay_is_made_of_steps(delay: float, hops: list[float]) -> None:
-    """A delay is waited in the largest steps that fit, rounded up to the smallest."""
-    assert hops_of(delay) == hops
+def test_a_delay_is_made_of_steps(delay: float, expected: list[float]) -> None:
+    """A delay consists of the largest steps that fit, rounded up to the smallest."""
+    assert steps_of(delay) == expected
 
 
 @given(st.floats(min_value=0.0, max_value=10_000.0), st.lists(st.floats(0.01, 1_000.0), min_size=1, max_size=6))
-def test_hops_are_never_shorter_than_the_delay_nor_much_longer(delay: float, steps: list[float]) -> None:
-    """Whatever the steps, the hops last at least the delay, and less than the smallest step beyond it."""
+def test_steps_add_up_to_the_delay(delay: float, steps: list[float]) -> None:
+    """For any steps, their sum is at least the delay, and longer by less than the smallest step."""
     smallest = min(steps)
     if delay / smallest > 2_000:
         return
-    total = sum(hops_of(delay, steps))
+    total = sum(steps_of(delay, steps))
     rounding = 0.001 * (1 + delay / smallest)  # each remainder is rounded up to a millisecond
     assert delay - 0.0001 <= total < delay + smallest + rounding
 
 
-def hops_of(delay: float, steps: list[float] | tuple[float, ...] = STEPS) -> list[float]:
-    """Return the steps that a message waits in, one after the other."""
-    hops = []
+def steps_of(delay: float, steps: list[float] | tuple[float, ...] = STEPS) -> list[float]:
+    """Return the steps in which a message waits, in order."""
+    taken = []
     while True:
         step, delay = next_delay(steps, delay)
-        hops.append(step)
+        taken.append(step)
         if not delay:
-            return hops
+            return taken
 
 
 def test_reconnecting_doubles_up_to_a_ceiling() -> None:
@@ -66,5 +66,5 @@ def test_reconnecting_doubles_up_to_a_ceiling() -> None:
 
 
 def test_reconnecting_is_jittered() -> None:
-    """Processes that lost their broker together do not come back together."""
+    """Processes that lost their broker together do not reconnect together."""
     assert len({reconnect_pause(5) for _ in range(20)}) > 10

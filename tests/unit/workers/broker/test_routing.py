@@ -1,4 +1,4 @@
-"""Every topic has its queues, and RabbitMQ is set up from the same table."""
+"""Every topic is bound to queues, and RabbitMQ is set up from the same table."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from workers.broker.routing import BINDINGS, QUEUES, RELAY, queues_of, relay_of
 
 
 @pytest.mark.parametrize("topic", TOPICS)
-def test_every_topic_is_wanted(topic: str) -> None:
-    """No event is emitted that nobody would hear of."""
+def test_every_topic_is_bound(topic: str) -> None:
+    """Every event that is emitted is delivered to a queue."""
     assert queues_of(topic)
     assert relay_of(topic) == (RELAY,)
 
 
 def test_every_bound_topic_exists() -> None:
-    """A binding to a mistyped topic would wait for ever."""
+    """No binding has a topic that is never emitted."""
     assert {topic for topics in BINDINGS.values() for topic in topics} <= set(TOPICS)
 
 
 def test_an_unknown_topic_goes_nowhere() -> None:
-    """What no queue wants is not even given to the relay."""
+    """An unbound topic is not passed to the relay either."""
     assert queues_of("no.such") == ()
     assert relay_of("no.such") == ()
 
@@ -36,8 +36,8 @@ def test_rabbitmq_has_the_same_bindings() -> None:
     assert len(specs) == len({spec.name for spec in specs}) == len(QUEUES) * 4
 
 
-def test_nothing_is_dropped_by_rabbitmq() -> None:
-    """All queues are quorum queues; whatever leaves one unacknowledged goes, at least once, to a declared one."""
+def test_rabbitmq_drops_no_message() -> None:
+    """All queues are quorum queues, and dead-letter at least once to a queue that is declared."""
     specs = {spec.name: spec.arguments for spec in Topology().queues([1.0, 600.0])}
     targets = {name: arguments.get("x-dead-letter-routing-key") for name, arguments in specs.items()}
     assert all(arguments["x-queue-type"] == "quorum" for arguments in specs.values())

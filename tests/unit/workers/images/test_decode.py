@@ -39,7 +39,7 @@ class Maker:
         self._path = path
 
     def __call__(self, data: bytes) -> Decoded:
-        """Return what the bytes of a file become."""
+        """Return the decoded bytes of a file."""
         self._path.write_bytes(data)
         return decode(self._path)
 
@@ -50,7 +50,7 @@ def variant(decoded: Decoded, name: str = "feed") -> Image.Image:
 
 
 def near(colour: object, expected: tuple[int, int, int], tolerance: int = 24) -> bool:
-    """Tell whether a pixel is about a colour: JPEG is not exact."""
+    """Return whether a pixel is close to a colour: JPEG is not exact."""
     return isinstance(colour, tuple) and all(abs(a - b) <= tolerance for a, b in zip(colour, expected, strict=True))
 
 
@@ -70,8 +70,8 @@ def test_fitting(width: int, height: int, side: int, expected: tuple[int, int]) 
     assert fitting(width, height, side) == expected
 
 
-def test_endless_progression(made: Maker) -> None:
-    """A progressive JPEG of thousands of passes is refused before they are walked.
+def test_too_many_passes_are_rejected(made: Maker) -> None:
+    """A progressive JPEG of thousands of passes is rejected before they are decoded.
 
     An ordinary one is not, whatever its comment says and whatever lies behind its end.
     """
@@ -94,7 +94,7 @@ def test_photograph() -> None:
 
 
 def test_large_is_shrunk(made: Maker) -> None:
-    """A large photo's longest sides are 1080 and 320, while its own size is told."""
+    """The longest sides of a large photo's variants are 1080 and 320, and its own size is reported."""
     decoded = made(encoded(halves(2400, 1600)))
     assert (decoded.width, decoded.height) == (2400, 1600)
     assert [variant(decoded, name).size for name in ("feed", "thumb")] == [(1080, 720), (320, 213)]
@@ -102,8 +102,8 @@ def test_large_is_shrunk(made: Maker) -> None:
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_orientation(made: Maker, orientation: int) -> None:
-    """Whatever way the camera was held, the picture is upright, and so are the size and the placeholder."""
+def test_the_orientation_is_applied(made: Maker, orientation: int) -> None:
+    """In every EXIF orientation the image, its size and the placeholder are upright."""
     undo = {
         2: Image.Transpose.FLIP_LEFT_RIGHT,
         3: Image.Transpose.ROTATE_180,
@@ -125,7 +125,7 @@ def test_orientation(made: Maker, orientation: int) -> None:
     assert decoded.placeholder == made(encoded(upright, quality=95, subsampling=0)).placeholder
 
 
-def test_nothing_is_told(made: Maker) -> None:
+def test_no_metadata_remains(made: Maker) -> None:
     """No variant carries EXIF, GPS, XMP, a comment or foreign bytes; the colour profile stays."""
     decoded = made(jpeg_with_metadata())
     for name, data in decoded.variants.items():
@@ -144,7 +144,7 @@ def test_nothing_is_told(made: Maker) -> None:
             assert word not in data.replace(srgb_profile(), b"")
 
 
-def test_png_text_is_not_told(made: Maker) -> None:
+def test_no_png_metadata_remains(made: Maker) -> None:
     """A PNG's texts and its EXIF behind the pixels are stripped too."""
     decoded = made(encoded(halves(), "PNG", exif=exif_with_gps()))
     assert decoded.exif["Make"] == "PicShare Optics"
@@ -152,7 +152,7 @@ def test_png_text_is_not_told(made: Maker) -> None:
 
 
 def test_owner_reads_exif(made: Maker) -> None:
-    """The owner is told camera, moment and place, as JSON that PostgreSQL takes."""
+    """The EXIF for the owner has camera, time and place, as JSON that PostgreSQL accepts."""
     exif = made(jpeg_with_metadata(6)).exif
     assert exif["Make"] == "PicShare Optics"
     assert exif["Model"] == "One"
@@ -168,7 +168,7 @@ def test_owner_reads_exif(made: Maker) -> None:
 
 
 def test_exif_is_bounded(made: Maker) -> None:
-    """Endless EXIF becomes a small map."""
+    """Very large EXIF becomes a small map."""
     exif = Image.Exif()
     for tag in (0x010D, 0x010E, 0x010F, 0x0110, 0x0131, 0x013B, 0x8298):
         exif[tag] = "x" * 5000
@@ -179,7 +179,7 @@ def test_exif_is_bounded(made: Maker) -> None:
 
 
 def test_broken_exif(made: Maker) -> None:
-    """Broken EXIF costs a photo nothing but its EXIF."""
+    """A photo with broken EXIF loses only its EXIF."""
     decoded = made(encoded(halves(), exif=b"Exif\x00\x00II*\x00\xff\xff\xff\x7f" + b"\xff" * 40))
     assert decoded.exif == {}
     assert variant(decoded).size == (60, 40)
@@ -221,7 +221,7 @@ def test_cmyk(made: Maker) -> None:
 
 
 def test_transparency_is_white(made: Maker) -> None:
-    """What is transparent becomes white, also where the hidden colour is black, and the edge has no dark fringe."""
+    """Transparent pixels become white, even where their colour is black, and the edge has no dark fringe."""
     image = Image.new("RGBA", (2000, 1000), (0, 0, 0, 0))
     image.paste((220, 30, 30, 255), (0, 0, 1000, 1000))
     shown = variant(made(encoded(image, "PNG")))
@@ -240,8 +240,8 @@ def test_palette_transparency(made: Maker) -> None:
     assert near(shown.getpixel((5, 20)), RED)
 
 
-def test_foreign_profile_goes(made: Maker) -> None:
-    """A colour profile that is not one, or is not of the picture's colours, is not passed on."""
+def test_an_invalid_profile_is_dropped(made: Maker) -> None:
+    """A colour profile that is invalid, or of another colour space, is dropped."""
     for profile in (b"<html>not a profile</html>" * 10, b"\x00" * 16 + b"CMYK" + b"<html>" * 30):
         decoded = made(encoded(halves(), icc_profile=profile))
         assert "icc_profile" not in variant(decoded).info
@@ -265,19 +265,19 @@ def test_foreign_profile_goes(made: Maker) -> None:
     ],
 )
 def test_rejected(made: Maker, data: bytes, reason: str) -> None:
-    """What cannot be shown is refused with a reason that a person understands."""
+    """A file that cannot be shown is rejected with a reason for the user."""
     with pytest.raises(ImageRejectedError, match=reason):
         made(data)
 
 
 def test_missing_file(tmp_path: Path) -> None:
-    """A file that is not there is no fault of the picture's."""
+    """A missing file is an error of the caller, not a rejection."""
     with pytest.raises(FileNotFoundError):
         decode(tmp_path / "missing")
 
 
-def test_damage_never_surprises(made: Maker) -> None:
-    """However a file is damaged, it becomes a photo or is refused, and nothing else is raised."""
+def test_damaged_files_are_decoded_or_rejected(made: Maker) -> None:
+    """A damaged file is decoded or rejected; nothing else is raised."""
     rng = random.Random(7)
     sources = (
         jpeg_with_metadata(3),

@@ -1,4 +1,4 @@
-"""The documents that live clients are told."""
+"""The documents that are published to live clients."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ ENTRY = Notification(
 
 
 def test_photo_documents() -> None:
-    """A photo comes whole, and goes by its id."""
+    """A new photo is published whole, a deleted one by its id."""
     assert orjson.loads(publications.photo_new(b'{"id":"x"}')) == {"type": "photo.new", "photo": {"id": "x"}}
     assert orjson.loads(publications.photo_removed(5)) == {"type": "photo.removed", "photo_id": encode(5)}
 
@@ -54,12 +54,12 @@ def test_photo_documents() -> None:
     ],
 )
 def test_counted_documents(document: bytes, expected: object) -> None:
-    """What happens under a photo comes with the counters after it, and with their version."""
+    """Likes and comments are published with the counters after them, and the version of these."""
     assert orjson.loads(document) == expected
 
 
 def test_notification_documents() -> None:
-    """A notification comes whole, and goes by its id, each with the inbox's counters."""
+    """A new notification is published whole, a removed one by its id, both with the inbox's counters."""
     counters = NotificationCounters(unseen=1, unread=2)
     document = orjson.loads(publications.notification_new(ENTRY, counters))
     assert document["counters"] == {"unseen": 1, "unread": 2}
@@ -101,12 +101,12 @@ def test_notification_documents() -> None:
     ],
 )
 def test_presence_documents(presence: Presence, fields: dict[str, object]) -> None:
-    """Presence names the person, and tells when they were last online as the API tells times, if that is known."""
+    """A presence has the user's id, and the last visit in the API's time format if that is known."""
     document = orjson.loads(publications.presence_changed(5, presence))
     assert document == {"type": "presence", "user_id": encode(5), **fields}
 
 
 def test_topic_names() -> None:
-    """Topics are named by the ids that the API shows."""
+    """Names of topics contain the ids of the API."""
     assert (publications.photo_topic(5), publications.user_topic(6)) == (f"photo:{encode(5)}", f"user:{encode(6)}")
-    assert publications.presence_topic(5 * 64 + 63) == presence_topic(5, 5 * 64 + 63)  # of the person's slot group
+    assert publications.presence_topic(5 * 64 + 63) == presence_topic(5, 5 * 64 + 63)  # of the user's slot group

@@ -1,4 +1,4 @@
-"""People hear of followers and of requests, once, and no longer when these are taken back."""
+"""Notifications of followers and of requests to follow: recorded once, and retracted with their cause."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ import pytest
 from storage.events import UserFollowed
 from storage.stores import notifications, relations
 from tests.support.community import follow, people, person
-from tests.support.stage import Stage, inbox, quiet
+from tests.support.stage import Stage, inbox, start_clean
 
 pytestmark = pytest.mark.engines
 
 
-async def test_follow(stage: Stage) -> None:
-    """A person is told of a new follower once, however often the follow is given and taken back."""
+async def test_a_follow_is_notified_once(stage: Stage) -> None:
+    """A new follower creates one notification, however often the follow is repeated."""
     ann, bob = await people(stage.database, "ann", "bob")
-    await quiet(stage, ann)
+    await start_clean(stage, ann)
     await follow(stage.database, bob, ann)
     await stage.pump()
-    (told,) = await stage.told(ann)
-    assert told.document["notification"]["text"] == "bob started following you"
-    assert told.document["notification"]["photo_id"] is None
+    (delivery,) = await stage.deliveries(ann)
+    assert delivery.document["notification"]["text"] == "bob started following you"
+    assert delivery.document["notification"]["photo_id"] is None
     await stage.notify.followed(UserFollowed(follower_id=bob.id, followee_id=ann.id))
     async with stage.database.transaction() as tx:
         await relations.unfollow(tx, bob.id, ann.id)
@@ -31,31 +31,31 @@ async def test_follow(stage: Stage) -> None:
     assert (await notifications.counters(stage.database, ann.id)).unread == 1
 
 
-@pytest.mark.parametrize("refused", [False, True])
-async def test_a_request_that_is_over_leaves_the_inbox(stage: Stage, refused: bool) -> None:
-    """A request that is withdrawn or refused can no longer be granted, so it is taken back."""
+@pytest.mark.parametrize("declined", [False, True])
+async def test_a_request_that_is_over_leaves_the_inbox(stage: Stage, declined: bool) -> None:
+    """A request that is withdrawn or declined leaves the inbox, since it can no longer be accepted."""
     ann, bob = await person(stage.database, "ann", private=True), await person(stage.database, "bob")
-    await quiet(stage, ann)
+    await start_clean(stage, ann)
     await follow(stage.database, bob, ann)
     await stage.pump()
     async with stage.database.transaction() as tx:
-        if refused:
+        if declined:
             await relations.decline(tx, ann.id, bob.id)
         else:
             await relations.unfollow(tx, bob.id, ann.id)
     await stage.pump()
     assert await inbox(stage, ann) == []
-    told = [message.document["type"] for message in await stage.told(ann)]
-    assert told == ["notification", "notification.removed"]
-    # An event that comes again, late, brings nothing back.
+    kinds = [message.document["type"] for message in await stage.deliveries(ann)]
+    assert kinds == ["notification", "notification.removed"]
+    # The event of the request comes again, late, and changes nothing.
     await stage.notify.followed(UserFollowed(follower_id=bob.id, followee_id=ann.id, requested=True))
     assert await inbox(stage, ann) == []
 
 
-async def test_follow_request(stage: Stage) -> None:
-    """A private person is told of a request; when it is granted the follow takes its place."""
+async def test_an_accepted_request_becomes_a_follow(stage: Stage) -> None:
+    """A private account gets a notification of a request; once accepted, that of the follow replaces it."""
     ann, bob = await person(stage.database, "ann", private=True), await person(stage.database, "bob")
-    await quiet(stage, ann)
+    await start_clean(stage, ann)
     await follow(stage.database, bob, ann)
     await stage.pump()
     assert await inbox(stage, ann) == ["bob asked to follow you"]
@@ -63,7 +63,7 @@ async def test_follow_request(stage: Stage) -> None:
         await relations.accept(tx, ann.id, bob.id)
     await stage.pump()
     assert await inbox(stage, ann) == ["bob started following you"]
-    assert [message.document["type"] for message in await stage.told(ann)] == [
+    assert [message.document["type"] for message in await stage.deliveries(ann)] == [
         "notification",
         "notification",
         "notification.removed",

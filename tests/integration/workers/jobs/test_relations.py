@@ -1,4 +1,4 @@
-"""What people do to each other, and to themselves, changes feeds and ends what they listened to."""
+"""Follows, blocks, mutes and changes of accounts update feeds and end subscriptions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.engines
 
 
 async def test_follow_and_unfollow(stage: Stage) -> None:
-    """Following brings an author's photos into the feed, unfollowing takes them out and ends the author's presence."""
+    """A follow merges the author's photos; an unfollow removes them and revokes the author's presence."""
     ann, bob = await people(stage.database, "ann", "bob")
     photo = await ready_photo(stage.database, ann)
     await stage.pump()
@@ -31,11 +31,11 @@ async def test_follow_and_unfollow(stage: Stage) -> None:
     await stage.pump()
     assert await stage.feed(bob) == []
     order = {"control": "revoke", "owner": ann.id, "topic": publications.presence_topic(ann.id)}
-    assert [message.body for message in await stage.told()] == [order]
+    assert [message.body for message in await stage.deliveries()] == [order]
 
 
-async def test_request_changes_no_feed(stage: Stage) -> None:
-    """Asking a private person shows nothing until it is granted; unfollowing ends what one listened to."""
+async def test_a_request_changes_no_feed(stage: Stage) -> None:
+    """A request to follow shows nothing until it is accepted; an unfollow then revokes the subscriptions."""
     ann, bob = await person(stage.database, "ann", private=True), await person(stage.database, "bob")
     photo = await ready_photo(stage.database, ann)
     await stage.pump()
@@ -47,15 +47,15 @@ async def test_request_changes_no_feed(stage: Stage) -> None:
         await relations.accept(tx, ann.id, bob.id)
     await stage.pump()
     assert await stage.feed(bob) == [photo.id]
-    await stage.told()
+    await stage.deliveries()
     async with stage.database.transaction() as tx:
         await relations.unfollow(tx, bob.id, ann.id)
     await stage.pump()
-    assert [message.body for message in await stage.told(bob)] == [{"control": "revoke", "owner": ann.id}]
+    assert [message.body for message in await stage.deliveries(bob)] == [{"control": "revoke", "owner": ann.id}]
 
 
-async def test_block(stage: Stage) -> None:
-    """A block takes each one's photos out of the other's feed and ends what each listened to of the other."""
+async def test_a_block_separates_two_users(stage: Stage) -> None:
+    """A block removes each user's photos from the other's feed and revokes the subscriptions to the other."""
     ann, bob = await people(stage.database, "ann", "bob")
     await follow(stage.database, bob, ann)
     await follow(stage.database, ann, bob)
@@ -63,18 +63,22 @@ async def test_block(stage: Stage) -> None:
     await stage.online(ann, bob)
     await stage.pump()
     assert await stage.feed(ann) == await stage.feed(bob) == [yours.id, mine.id]
-    await stage.told()
+    await stage.deliveries()
     await block(stage.database, ann, bob)
     await stage.pump()
     assert await stage.feed(ann) == [mine.id]
     assert await stage.feed(bob) == [yours.id]
-    told = await stage.told()
-    assert {"control": "revoke", "owner": ann.id} in [message.body for message in told if message.person == bob.id]
-    assert {"control": "revoke", "owner": bob.id} in [message.body for message in told if message.person == ann.id]
+    deliveries = await stage.deliveries()
+    assert {"control": "revoke", "owner": ann.id} in [
+        message.body for message in deliveries if message.user_id == bob.id
+    ]
+    assert {"control": "revoke", "owner": bob.id} in [
+        message.body for message in deliveries if message.user_id == ann.id
+    ]
 
 
 async def test_mute_and_unmute(stage: Stage) -> None:
-    """Muting takes an author's photos out of the feed, unmuting brings them back."""
+    """A mute removes an author's photos from the feed, and its end merges them again."""
     ann, bob = await people(stage.database, "ann", "bob")
     await follow(stage.database, bob, ann)
     photo = await ready_photo(stage.database, ann)
@@ -86,8 +90,8 @@ async def test_mute_and_unmute(stage: Stage) -> None:
         assert await stage.feed(bob) == expected
 
 
-async def test_renamed(stage: Stage) -> None:
-    """After an author's change of name the cards bear the new one."""
+async def test_a_new_name_is_on_the_cards(stage: Stage) -> None:
+    """After a change of the author's name the cards show the new name."""
     ann = await person(stage.database, "ann")
     photo = await ready_photo(stage.database, ann)
     await stage.pump()
@@ -97,34 +101,34 @@ async def test_renamed(stage: Stage) -> None:
     await stage.pump()
     card = (await stage.cards.get([photo.id]))[photo.id]
     assert b"Ann the Second" in card
-    assert await stage.on_topics() == [(f"user:{encode(ann.id)}", first_document(card))]
+    assert await stage.topic_publications() == [(f"user:{encode(ann.id)}", first_document(card))]
 
 
 def first_document(card: bytes) -> Any:
-    """Return the document that told of the photo first, before the change of name."""
+    """Return the document of the photo before the change of name."""
     photo = orjson.loads(card + b',"likes":0,"comments":0,"liked":false}')
     photo["author"]["display_name"] = "Ann"
     return {"type": "photo.new", "photo": photo}
 
 
-async def test_became_private(stage: Stage) -> None:
-    """When an account becomes private, who listens to it and its photos is cut off."""
+async def test_topics_of_an_account_that_becomes_private_are_closed(stage: Stage) -> None:
+    """When an account becomes private, its topic and those of its photos are closed."""
     ann = await person(stage.database, "ann")
     photo = await ready_photo(stage.database, ann)
     await stage.pump()
-    await stage.on_topics()
+    await stage.topic_publications()
     async with stage.database.transaction() as tx:
         await users.update(tx, ann.id, private=True)
     await stage.pump()
-    assert await stage.on_topics() == [(f"user:{encode(ann.id)}", None), (f"photo:{encode(photo.id)}", None)]
+    assert await stage.topic_publications() == [(f"user:{encode(ann.id)}", None), (f"photo:{encode(photo.id)}", None)]
     async with stage.database.transaction() as tx:
         await users.update(tx, ann.id, private=False)
     await stage.pump()
-    assert await stage.on_topics() == []
+    assert await stage.topic_publications() == []
 
 
-async def test_deleted_account(stage: Stage) -> None:
-    """With an account its photos leave the followers' feeds, and its own connections and feed end."""
+async def test_a_deleted_account_leaves_feeds_and_connections(stage: Stage) -> None:
+    """A deleted account's photos leave the followers' feeds, and its own feed and connections end."""
     ann, bob = await people(stage.database, "ann", "bob")
     await follow(stage.database, bob, ann)
     await stage.online(ann, bob)
@@ -132,12 +136,12 @@ async def test_deleted_account(stage: Stage) -> None:
     async with stage.database.transaction() as tx:
         await comments.add(tx, photo_id=photo.id, author_id=bob.id, text="high!")
     await stage.pump()
-    await stage.told()
+    await stage.deliveries()
     async with stage.database.transaction() as tx:
         await users.remove(tx, ann.id)
     await stage.pump()
     assert await stage.feed(bob) == []
-    assert kinds(await stage.told(bob)) == ["photo.removed"]
+    assert kinds(await stage.deliveries(bob)) == ["photo.removed"]
     assert await stage.feeds.log.head(ann.id) is None
     await stage.fanout.handlers()["user.changed"](UserChanged(user_id=ann.id, deleted=True))
-    assert {"control": "disconnect", "session": None} in [message.body for message in await stage.told(ann)]
+    assert {"control": "disconnect", "session": None} in [message.body for message in await stage.deliveries(ann)]
