@@ -43,8 +43,8 @@ class PresenceStore:
     def __init__(self, redis: RedisClient, group_of: Callable[[int], int]) -> None:
         self._group_of = group_of
         self._read_script = Script(redis, "presence.lua")
-        self._expire_script = Script(redis, "part.lua")
-        self._remove_script = Script(redis, "clear.lua")
+        self._expire_script = Script(redis, "expire_departed.lua")
+        self._remove_script = Script(redis, "remove_processes.lua")
 
     async def read(self, user_id: int) -> Presence:
         """Return whether a user is online, and else when that was last so."""

@@ -32,7 +32,7 @@ class Processes:
         self._redis = redis
         self._process_id = process_id
         self._deadline_ms = int(deadline * 1000)
-        self._script = Script(redis, "beat.lua")
+        self._script = Script(redis, "heartbeat.lua")
 
     async def beat(self, *, expire: bool) -> Beat:
         """Record that this process lives; with `expire`, hand processes past the deadline to this caller alone."""

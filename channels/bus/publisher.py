@@ -22,7 +22,7 @@ class LivePublisher:
     def __init__(self, redis: RedisClient, group_of: Callable[[int], int]) -> None:
         self._redis = redis
         self._group_of = group_of
-        self._announce = Script(redis, "deliver.lua", "send.lua")
+        self._send_script = Script(redis, "deliver.lua", "send.lua")
 
     async def to_users(self, user_ids: Iterable[int], body: bytes) -> int:
         """Send a body (see `channels.bus.envelope`) to these users; return how many are online."""
@@ -34,7 +34,7 @@ class LivePublisher:
             for group, fields in by_group.items():
                 for start in range(0, len(fields), _CHUNK):
                     arguments: list[Any] = [channel_prefix(group), body, *fields[start : start + _CHUNK]]
-                    online += int(await self._announce(keys=[registry_key(group)], args=arguments))
+                    online += int(await self._send_script(keys=[registry_key(group)], args=arguments))
         return online
 
     async def to_topic(self, name: str, data: bytes) -> None:

@@ -41,7 +41,7 @@ local function deliver(registry, prefix, users, offset, body)
   end
 
   -- A process without subscribers is dead. Its id is removed from these users, who otherwise would count as online
-  -- until the next sweep (clear.lua).
+  -- until the next sweep (remove_processes.lua).
   local function remove(process, list)
     for _, user in ipairs(list) do
       local value, others = redis.call('HGET', registry, user) or '', {}

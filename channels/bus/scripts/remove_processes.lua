@@ -1,10 +1,12 @@
--- Take dead processes out of the registry, for some of the people who are said to be online; nobody is announced yet.
--- KEYS: registry hash, those who are said to be online; ARGV: cursor, how many people about, then the id of each dead
--- process and the millisecond at which it was last alive, or 0 where that is not known.
--- Who was connected to these alone left at that millisecond; else, or if registered nowhere at all, now.
--- Returns the next cursor ('0' after the last), how many people left, and the ids of the other processes seen.
-local SIZE = 8
-local dead, seen, others, left = {}, {}, {}, 0
+-- Remove dead processes from the registry for one page of the users announced as online; publish nothing.
+--
+-- KEYS: registry hash, users announced as online. ARGV: cursor, approximate page size, then of each dead process its id
+-- and the millisecond of its last heartbeat, or 0 if unknown.
+-- A user with no other process departed at that last heartbeat; a user who is registered nowhere departs now.
+-- Returns the next cursor ('0' after the last page), the number of users departed, and the ids of the other processes.
+
+local PROCESS_ID = 8 -- bytes
+local dead, seen, others, departed = {}, {}, {}, 0
 local now = redis.call('TIME')
 local now_ms = string.format('%.0f', now[1] * 1000 + math.floor(now[2] / 1000))
 for i = 3, #ARGV, 2 do
@@ -15,9 +17,10 @@ local page = redis.call('ZSCAN', KEYS[2], ARGV[1], 'COUNT', ARGV[2])
 for i = 1, #page[2], 2 do
   local field, score = page[2][i], page[2][i + 1]
   local value, rest, since = redis.call('HGET', KEYS[1], field) or '', {}, nil
-  for start = 1, #value, SIZE do
-    local process = string.sub(value, start, start + SIZE - 1)
+  for start = 1, #value, PROCESS_ID do
+    local process = string.sub(value, start, start + PROCESS_ID - 1)
     if dead[process] then
+      -- Of several dead processes the one that lived longest counts.
       since = (since and tonumber(since) > tonumber(dead[process])) and since or dead[process]
     else
       rest[#rest + 1] = process
@@ -29,13 +32,14 @@ for i = 1, #page[2], 2 do
   end
   if #rest == 0 then
     if since then redis.call('HDEL', KEYS[1], field) end
+    -- Any other score is a departure that was recorded before, whose grace period is running.
     if score == '0' then
       redis.call('ZADD', KEYS[2], since or now_ms, field)
-      left = left + 1
+      departed = departed + 1
     end
   elseif since then
     redis.call('HSET', KEYS[1], field, table.concat(rest))
   end
 end
 
-return { page[1], left, others }
+return { page[1], departed, others }

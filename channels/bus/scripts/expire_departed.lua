@@ -1,13 +1,15 @@
--- Announce those as away who left a while ago and have not come back.
--- KEYS: those who are said to be online, when others were last; ARGV: milliseconds that they have to come back,
--- milliseconds for which it is kept when somebody was last here, how many people at most, prefix of their presence
--- topics' channels, head of a presence message.
--- Returns how many people were announced.
+-- Publish as offline the users who departed some time ago and have not returned.
+--
+-- KEYS: users announced as online, last-seen times of the others. ARGV: grace period in ms, ms for which a last-seen time
+-- is kept, maximum number of users, prefix of the presence topics' channels, head of a presence message.
+-- Returns the number of users published.
+
 local prefix, head = ARGV[4], ARGV[5]
 local now = redis.call('TIME')
 local now_ms = now[1] * 1000 + math.floor(now[2] / 1000)
 
 local until_ms = string.format('%.0f', now_ms - ARGV[1])
+-- A score of 0 means online; any other score is the millisecond of the departure.
 local due = redis.call('ZRANGEBYSCORE', KEYS[1], '(0', until_ms, 'WITHSCORES', 'LIMIT', 0, ARGV[3])
 for i = 1, #due, 2 do
   local field, left_ms = due[i], due[i + 1]

@@ -1,0 +1,22 @@
+-- Record a heartbeat of a process, and hand out the processes whose heartbeats have stopped.
+--
+-- KEYS[1]: sorted set of processes; the score is the millisecond of the last heartbeat.
+-- ARGV: process id, milliseconds without a heartbeat after which a process is dead, 1 if the caller takes dead ones over.
+-- Returns whether the process was unknown, and (id, last heartbeat) of each dead process in turn.
+
+local now = redis.call('TIME')
+local now_ms = now[1] * 1000 + math.floor(now[2] / 1000)
+local stamp = string.format('%.0f', now_ms)
+
+local unknown = redis.call('ZADD', KEYS[1], stamp, ARGV[1])
+local dead = {}
+if ARGV[3] == '1' then
+  dead = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', string.format('(%.0f', now_ms - ARGV[2]), 'WITHSCORES')
+  -- The new score gives a dead process to this caller alone. If the caller dies, too, another one gets it after the
+  -- same time; a caller that finishes removes it.
+  for i = 1, #dead, 2 do
+    redis.call('ZADD', KEYS[1], stamp, dead[i])
+  end
+end
+
+return { unknown, dead }
