@@ -1,8 +1,8 @@
 """An echo of the production WebSocket path, for conformance suites: `python -m tests.echo [PORT]`.
 
-The endpoint is made as the live layer makes its own: the same handshake, the same wire, the same reader and
-writer of frames. Only what is said differs: every message comes back as it was. Point the Autobahn test suite, for
-instance, at `ws://127.0.0.1:9001/echo`.
+The endpoint is built as in the live layer, with the same handshake, transport protocol, parser and encoder of frames.
+Only the listener differs: it sends every message back. The Autobahn test suite, for instance, can be run against
+`ws://127.0.0.1:9001/echo`.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ LIMIT = 64 << 20  # bytes: suites send messages of 16 MiB
 
 
 class Echo:
-    """Send every message back."""
+    """A listener that sends every message back."""
 
     def __init__(self) -> None:
         self._scheduler = WriteScheduler(lambda _: None, linger=5.0)
 
     def open(self, wire_format: WireFormat, transport: Transport, address: str) -> WriteBuffer:
-        """Return an buffer."""
+        """Return a write buffer."""
         del address
         return WriteBuffer(wire_format, transport, self._scheduler)
 
@@ -43,14 +43,14 @@ class Echo:
         buffer.put(text_frame(data.encode()) if isinstance(data, str) else binary_frame(data))
 
     def control_frame(self, buffer: WriteBuffer) -> None:
-        """Count nothing."""
+        """Do nothing."""
 
     def slow_consumer(self, buffer: WriteBuffer) -> None:
-        """Close who takes too little."""
+        """Close the slow client."""
         buffer.close(codes.SLOW)
 
     def lost(self, buffer: WriteBuffer) -> None:
-        """Write nothing any more."""
+        """Stop writing."""
         buffer.mark_closed(codes.NORMAL)
 
 

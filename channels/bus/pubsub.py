@@ -121,7 +121,7 @@ class PubSub:
                 await self._redis.refresh_slots()
                 by_server = self._channels_by_server()
                 connections = {server: await self._open(server, by_server[server], stack) for server in by_server}
-            # In one step, without an await: whoever sees `connected` may rely on the listener's state.
+            # In one step, without an await: code that sees `connected` relies on the listener's state.
             self._connections, self.connected = connections, True
             self._listener.restored()
             listening = [connection.listen() for connection in connections.values()]

@@ -1,4 +1,4 @@
-"""Writers in storage and readers in channels agree on the names and bytes of what reaches live processes."""
+"""Writers in storage and readers in channels use the same names and bytes for messages to live processes."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ BODY = stream_body("feed", b'{"type":"photo.new"}')
 NEW_IDS = IdMaker()
 
 
-class MessageListener:
-    """A live process reduced to its ear: registered people, and the envelopes that arrive."""
+class Process:
+    """A live process reduced to its registrations and the envelopes that it receives."""
 
     def __init__(self, redis: Redis) -> None:
         self.process_id = new_process_id()
         self.envelopes: list[Envelope] = []
-        self.people: set[int] = set()
-        self.registry = Registry(redis, self.process_id, slot_group, self.people.__contains__)
+        self.user_ids: set[int] = set()
+        self.registry = Registry(redis, self.process_id, slot_group, self.user_ids.__contains__)
         self.pubsub = PubSub(
             redis, process_channels(self.process_id), self, has_subscribers=lambda _: False, deadline=2.0
         )
 
     def message(self, channel: bytes, data: bytes, *, more: bool) -> None:
-        """Keep an envelope, having looked at its address."""
+        """Record an envelope after checking its channel."""
         envelope = decode_envelope(data)
         assert channel in {channel_prefix(slot_group(user_id)) + self.process_id for user_id in envelope.user_ids}
         self.envelopes.append(envelope)
@@ -51,8 +51,8 @@ class MessageListener:
     def restored(self) -> None:
         """Do nothing."""
 
-    def heard(self) -> dict[int, list[int]]:
-        """Return who was addressed, with the offsets."""
+    def offsets_by_user(self) -> dict[int, list[int]]:
+        """Return the offsets received for each recipient."""
         offsets: dict[int, list[int]] = {}
         for envelope in self.envelopes:
             for user_id in envelope.user_ids:
@@ -61,20 +61,20 @@ class MessageListener:
 
 
 @pytest.fixture
-async def ear(redis: Redis) -> AsyncIterator[MessageListener]:
-    """A process that listens."""
-    ear = MessageListener(redis)
-    tasks = [asyncio.create_task(ear.pubsub.run()), asyncio.create_task(ear.registry.run())]
-    await eventually(lambda: ear.pubsub.connected)
-    yield ear
+async def process(redis: Redis) -> AsyncIterator[Process]:
+    """A process that receives messages."""
+    process = Process(redis)
+    tasks = [asyncio.create_task(process.pubsub.run()), asyncio.create_task(process.registry.run())]
+    await eventually(lambda: process.pubsub.connected)
+    yield process
     for task in tasks:
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
 
 
-def people(count: int) -> list[int]:
-    """Return ids of people in as many shards."""
+def user_ids(count: int) -> list[int]:
+    """Return ids of that many users in different shards."""
     return [NEW_IDS.new(number * 1024 // count) for number in range(count)]
 
 
@@ -87,7 +87,7 @@ async def insert(redis: Redis, user_ids: list[int]) -> None:
 
 
 async def remove(redis: Redis, user_ids: list[int]) -> None:
-    """Take a photo out of feeds that never held it."""
+    """Remove a photo from feeds that never contained it."""
     log = WindowLog(redis, "feed", delivery_script(redis))
     for user_id in user_ids:
         await log.open(user_id)
@@ -95,7 +95,7 @@ async def remove(redis: Redis, user_ids: list[int]) -> None:
 
 
 async def notify(redis: Redis, user_ids: list[int]) -> None:
-    """Push a notification to each."""
+    """Insert a notification for each user."""
     log = NotificationLog(redis, delivery_script(redis))
     for user_id in user_ids:
         await log.position(user_id)
@@ -103,7 +103,7 @@ async def notify(redis: Redis, user_ids: list[int]) -> None:
 
 
 async def publish(redis: Redis, user_ids: list[int]) -> None:
-    """Send past all logs."""
+    """Publish without a log."""
     await LivePublisher(redis, slot_group).to_users(user_ids, BODY)
 
 
@@ -112,43 +112,45 @@ WRITERS: list[Writer] = [insert, remove, notify, publish]
 
 
 @pytest.mark.parametrize("writer", WRITERS, ids=lambda writer: writer.__name__)
-async def test_addressed(redis: Redis, ear: MessageListener, writer: Writer) -> None:
-    """Each registered recipient is named once, with the body as it was given, and nobody who is away."""
-    everyone = people(40)
-    ear.people.update(everyone[:30])
-    await ear.registry.register(everyone[:30])
-    await writer(redis, everyone)
-    await eventually(lambda: sum(len(envelope.user_ids) for envelope in ear.envelopes) == 30)
-    assert {user_id: len(offsets) for user_id, offsets in ear.heard().items()} == dict.fromkeys(everyone[:30], 1)
-    assert {envelope.body for envelope in ear.envelopes} == {StreamBody("feed", b'{"type":"photo.new"}')}
+async def test_addressed(redis: Redis, process: Process, writer: Writer) -> None:
+    """Each registered recipient is listed once, with the body as given, and no user who is offline."""
+    recipients = user_ids(40)
+    process.user_ids.update(recipients[:30])
+    await process.registry.register(recipients[:30])
+    await writer(redis, recipients)
+    await eventually(lambda: sum(len(envelope.user_ids) for envelope in process.envelopes) == 30)
+    assert {user_id: len(offsets) for user_id, offsets in process.offsets_by_user().items()} == dict.fromkeys(
+        recipients[:30], 1
+    )
+    assert {envelope.body for envelope in process.envelopes} == {StreamBody("feed", b'{"type":"photo.new"}')}
 
 
 @pytest.mark.parametrize("writer", [insert, remove, notify], ids=lambda writer: writer.__name__)
-async def test_offsets_can_be_recovered(redis: Redis, ear: MessageListener, writer: Writer) -> None:
-    """The offset that is announced is greater than every position read before, and is the position from then on."""
-    everyone = people(3)
+async def test_offsets_can_be_recovered(redis: Redis, process: Process, writer: Writer) -> None:
+    """A published offset is greater than every position read before, and is the position from then on."""
+    recipients = user_ids(3)
     log = WindowLog(redis, "notes" if writer is notify else "feed", delivery_script(redis))
-    ear.people.update(everyone)
-    await ear.registry.register(everyone)
+    process.user_ids.update(recipients)
+    await process.registry.register(recipients)
     for _ in range(3):
-        before = {user_id: (await log.open(user_id))[1] for user_id in everyone}
-        ear.envelopes.clear()
-        await writer(redis, everyone)
-        await eventually(lambda: len(ear.heard()) == 3)
-        for user_id, offsets in ear.heard().items():
+        before = {user_id: (await log.open(user_id))[1] for user_id in recipients}
+        process.envelopes.clear()
+        await writer(redis, recipients)
+        await eventually(lambda: len(process.offsets_by_user()) == 3)
+        for user_id, offsets in process.offsets_by_user().items():
             assert before[user_id] < offsets[-1] < 1 << 53
             assert (await log.open(user_id))[1] == offsets[-1]
 
 
 @pytest.mark.parametrize("writer", WRITERS, ids=lambda writer: writer.__name__)
-async def test_dead_processes(redis: Redis, ear: MessageListener, writer: Writer) -> None:
-    """A process that nobody listens for is taken out of the registry, one that lives stays, wherever it stands."""
-    one, two, three = people(3)
-    ear.people.update({one, two})
-    await ear.registry.register([one, two])
+async def test_dead_processes(redis: Redis, process: Process, writer: Writer) -> None:
+    """A process without subscribers is removed from the registry, a live one stays, in any order."""
+    one, two, three = user_ids(3)
+    process.user_ids.update({one, two})
+    await process.registry.register([one, two])
     for user_id, value in (
-        (one, b"deadbeef" + ear.process_id),
-        (two, ear.process_id + b"deadbeef"),
+        (one, b"deadbeef" + process.process_id),
+        (two, process.process_id + b"deadbeef"),
         (three, b"deadbeef"),
     ):
         await commands(redis).hset(registry_key(slot_group(user_id)), user_field(user_id), value)
@@ -158,24 +160,24 @@ async def test_dead_processes(redis: Redis, ear: MessageListener, writer: Writer
         values = [
             await commands(redis).hget(registry_key(slot_group(user)), user_field(user)) for user in (one, two, three)
         ]
-        assert values == [ear.process_id, ear.process_id, None], values
+        assert values == [process.process_id, process.process_id, None], values
         return True
 
     await eventually(mended)
 
 
-async def test_registration_is_idempotent(redis: Redis, ear: MessageListener) -> None:
-    """Registering again adds nothing and says so; other processes' registrations are left alone."""
-    one, two = people(2)
-    other = MessageListener(redis)
+async def test_registration_is_idempotent(redis: Redis, process: Process) -> None:
+    """Registering again adds nothing and reports so; registrations of other processes are unchanged."""
+    one, two = user_ids(2)
+    other = Process(redis)
     writing = asyncio.create_task(other.registry.run())
-    ear.people.update({one, two})
-    other.people.add(one)
-    assert await ear.registry.register([one, two]) == {one, two}
+    process.user_ids.update({one, two})
+    other.user_ids.add(one)
+    assert await process.registry.register([one, two]) == {one, two}
     assert await other.registry.register([one]) == {one}
-    assert await ear.registry.register([one, two]) == set()
-    ear.people.clear()
-    assert await ear.registry.register([one, two]) == set()
+    assert await process.registry.register([one, two]) == set()
+    process.user_ids.clear()
+    assert await process.registry.register([one, two]) == set()
     assert await commands(redis).hgetall(registry_key(slot_group(one))) == {user_field(one): other.process_id}
     assert await commands(redis).hgetall(registry_key(slot_group(two))) == {}
     writing.cancel()

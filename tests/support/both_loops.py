@@ -1,4 +1,4 @@
-"""Tests that run on uvloop and on asyncio's own event loop: how these write, and when they close, differs."""
+"""Tests on both uvloop and asyncio's event loop, which differ in when they write and close."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ S = TypeVar("S")
 def on_both_loops(
     make: Callable[[], AbstractAsyncContextManager[S]],
 ) -> Callable[[Callable[[S], Coroutine[Any, Any, None]]], Callable[..., None]]:
-    """Return a decorator that gives a test what `make` makes, on either loop."""
+    """Return a decorator that passes a test the result of `make`, on either loop."""
 
     def decorate(test: Callable[[S], Coroutine[Any, Any, None]]) -> Callable[..., None]:
         async def inside() -> None:

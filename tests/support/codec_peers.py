@@ -1,4 +1,4 @@
-"""The other end of each codec, built of other parts: how clients write commands and read messages."""
+"""The client's end of each codec, built on other libraries: encoding of commands, decoding of messages."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from channels.protocol.messages import RawJson
 
 
 class Peer(Protocol):
-    """What a client does in one form. Commands hold `RawJson` where a document stands, messages its value."""
+    """A client of one codec. Commands contain `RawJson` for documents, messages their value."""
 
     codec: Codec
 
@@ -35,11 +35,11 @@ class JsonPeer:
     codec: Codec = JsonCodec()
 
     def write(self, *commands: Mapping[str, Any]) -> str:
-        """Return a line each."""
+        """Return a line per command."""
         return "\n".join(orjson.dumps(_values(command)).decode() for command in commands)
 
     def read(self, payload: bytes) -> list[Any]:
-        """Read each line."""
+        """Decode each line."""
         return [orjson.loads(line) for line in payload.split(b"\n")]
 
 
@@ -47,28 +47,28 @@ class MsgpackPeer:
     codec: Codec = MsgpackCodec()
 
     def write(self, *commands: Mapping[str, Any]) -> bytes:
-        """Return a map each."""
+        """Return a map per command."""
         return b"".join(msgpack.packb(_values(command)) for command in commands)
 
     def read(self, payload: bytes) -> list[Any]:
-        """Read each map."""
+        """Decode each map."""
         unpacker = msgpack.Unpacker()
         unpacker.feed(payload)
         return list(unpacker)
 
 
 class ProtobufPeer:
-    """Speak by the classes that the published Python client is made with."""
+    """Uses the classes of the published Python client."""
 
     codec: Codec = ProtobufCodec()
 
     def write(self, *commands: Mapping[str, Any]) -> bytes:
-        """Return a message each, behind its length."""
+        """Return the commands, each prefixed with its length."""
         encoded = [client_pb2.Command(**_bytes(command)).SerializeToString() for command in commands]
         return b"".join(_varint_encode(len(one)) + one for one in encoded)
 
     def read(self, payload: bytes) -> list[Any]:
-        """Read each message; what has its default value is left out."""
+        """Decode each message; fields with their default value are left out."""
         messages, start = [], 0
         while start < len(payload):
             length, start = _varint_decode(payload, start)

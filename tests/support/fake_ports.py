@@ -1,4 +1,4 @@
-"""The live layer's ports in memory: tokens, streams and grants that a test sets up by hand."""
+"""The live layer's ports in memory: tokens, streams and grants that a test sets."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from channels.contract.ports import Grant, Identity, Member, Position, Presence,
 
 
 class FakeAuthenticator:
-    """Know tokens of the form "<user id>" and "<user id>:<session>", and those that were given a fate."""
+    """Accepts tokens of the form "<user id>" and "<user id>:<session>", except those marked otherwise."""
 
     def __init__(self) -> None:
         self.lifetime = 3600.0
@@ -37,7 +37,7 @@ class FakeAuthenticator:
         self.gate: asyncio.Event | None = None
 
     async def authenticate(self, token: str) -> Identity:
-        """Return who the token names."""
+        """Return the identity that the token names."""
         self.asked += 1
         if self.gate is not None:
             await self.gate.wait()
@@ -49,13 +49,13 @@ class FakeAuthenticator:
         return Identity(user_id=int(user), session=session or f"s{user}", expires_at=time.time() + self.lifetime)
 
     async def confirm(self, identity: Identity) -> None:
-        """Refuse sessions that were revoked meanwhile."""
+        """Reject sessions that were revoked meanwhile."""
         if identity.session in self.revoked_on_confirm:
             raise TokenInvalidError(identity.session)
 
 
 class MemoryStreams:
-    """Keep streams as lists; offsets are given by one counter, as the engine's clock would."""
+    """Streams as lists; one counter assigns the offsets, as Redis' clock does."""
 
     def __init__(self) -> None:
         self._offsets = itertools.count(1001)
@@ -68,7 +68,7 @@ class MemoryStreams:
         self.gate: asyncio.Event | None = None
 
     def append(self, user_id: int, stream: str, data: bytes) -> Publication:
-        """Write a publication down and return it with its offset."""
+        """Append a publication and return it with its offset."""
         item = Publication(data=data, offset=next(self._offsets))
         self.logs.setdefault((user_id, stream), []).append(item)
         return item
@@ -79,7 +79,7 @@ class MemoryStreams:
         return self._end(user_id, stream)
 
     async def recover(self, user_id: int, stream: str, since: Position) -> Recovery:
-        """Return what is newer, if the epoch is the same and nothing was dropped since."""
+        """Return the newer publications, if the epoch is the same and none was dropped since."""
         await self._pause()
         position = self._end(user_id, stream)
         if since.epoch != self.epoch or since.offset < self.floor:
@@ -89,7 +89,7 @@ class MemoryStreams:
         return Recovery(recovered=True, publications=newer, position=position)
 
     async def history(self, user_id: int, stream: str, limit: int, *, newest: bool) -> Recovery:
-        """Return the newest or the oldest of the log."""
+        """Return the newest or the oldest publications of the log."""
         await self._pause()
         log = self.logs.get((user_id, stream), [])
         items = log[max(0, len(log) - limit) :] if newest else log[:limit]
@@ -108,25 +108,25 @@ class MemoryStreams:
 
 
 class FakePresences:
-    """Know that the people of "presence:<n>" are n and n + 1, and of no other channel."""
+    """Members of "presence:<n>" are n and n + 1; other channels have none."""
 
     async def members(self, identity: Identity, channel: str) -> Sequence[Member]:
-        """Return who is there."""
+        """Return the members."""
         kind, _, number = channel.partition(":")
         if kind != "presence":
             raise NotOfferedError(channel)
         return [Member(user=str(int(number) + more)) for more in range(2)]
 
     def encode_change(self, user_id: int, presence: Presence) -> bytes:
-        """Put a change into words."""
+        """Return the change as JSON."""
         return orjson.dumps({"user": user_id, "online": presence.online, "last_seen": presence.last_seen})
 
 
 class FakeOperations:
-    """Know "echo", which returns what it is given, and "refuse"."""
+    """The operations "echo", which returns its argument, and "refuse"."""
 
     async def call(self, identity: Identity, method: str, data: object) -> bytes:
-        """Carry it out."""
+        """Execute the operation."""
         if method == "echo":
             return orjson.dumps({"user": identity.user_id, "data": data})
         if method == "refuse":
@@ -135,19 +135,19 @@ class FakeOperations:
 
 
 class FakeAuthorizer:
-    """Grant "photo:<n>" and "presence:<n>" to everybody but those who were blocked; the owner of photo n is user n.
+    """Grants "photo:<n>" and "presence:<n>" to every user who is not blocked; the owner of photo n is user n.
 
-    What a presence begins with is read from `book`; people's groups are as `tests.support.live.group_of` says.
+    The initial data of a presence channel are read from `store`; groups are those of `tests.support.live.group_of`.
     """
 
-    def __init__(self, book: PresenceStore | None = None) -> None:
-        self._book = book
+    def __init__(self, store: PresenceStore | None = None) -> None:
+        self._store = store
         self.blocked: set[tuple[int, int]] = set()
         self.asked = 0
         self.gate: asyncio.Event | None = None
 
     async def authorize(self, identity: Identity, channel: str) -> Grant:
-        """Return the grant of a channel, as things stand before the gate is passed."""
+        """Return the grant of a channel by the state before the gate opens."""
         self.asked += 1
         kind, _, number = channel.partition(":")
         if kind not in {"photo", "presence"} or not number.isdigit():
@@ -155,9 +155,9 @@ class FakeAuthorizer:
         owner_id, topic, data = int(number), channel, None
         refused = (owner_id, identity.user_id) in self.blocked
         if kind == "presence":
-            assert self._book is not None
+            assert self._store is not None
             topic = presence_topic(owner_id % GROUPS, owner_id)
-            data = orjson.dumps(dataclasses.asdict(await self._book.read(owner_id)))
+            data = orjson.dumps(dataclasses.asdict(await self._store.read(owner_id)))
         if self.gate is not None:
             await self.gate.wait()
         if refused:

@@ -1,4 +1,4 @@
-"""A live endpoint on a real socket and a real engine, and a bare client that shows every byte of the protocol."""
+"""A live endpoint on a real socket and a real Redis, and a minimal client that shows every message of the protocol."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ PATH = "/connection/websocket"
 
 
 def group_of(user_id: int) -> int:
-    """Return a test person's slot group."""
+    """Return a test user's slot group."""
     return user_id % GROUPS
 
 
 class CountingMetrics:
-    """Remember what was counted."""
+    """Metrics that record every call."""
 
     def __init__(self) -> None:
         self.opened = 0
@@ -41,10 +41,10 @@ class CountingMetrics:
         self.sent = 0
         self.resyncs: list[tuple[int, int]] = []
         self.slow: list[int] = []
-        self.joined = self.parted = self.cleared = 0
+        self.online = self.offline = self.expired = 0
 
     def live_slow(self, waiting: int) -> None:
-        """Keep how much waited."""
+        """Record the unsent bytes."""
         self.slow.append(waiting)
 
     def live_opened(self) -> None:
@@ -52,7 +52,7 @@ class CountingMetrics:
         self.opened += 1
 
     def live_closed(self, code: int) -> None:
-        """Keep a close code."""
+        """Record a close code."""
         self.codes.append(code)
 
     def live_sent(self, messages: int) -> None:
@@ -60,24 +60,24 @@ class CountingMetrics:
         self.sent += messages
 
     def live_recovered(self, *, recovered: int, lost: int) -> None:
-        """Keep what a resynchronisation came to."""
+        """Record the outcome of a recovery."""
         self.resyncs.append((recovered, lost))
 
-    def live_online(self, people: int) -> None:
-        """Count people who were announced as online."""
-        self.joined += people
+    def live_online(self, users: int) -> None:
+        """Count users announced as online."""
+        self.online += users
 
-    def live_offline(self, people: int) -> None:
-        """Count people who were announced as away."""
-        self.parted += people
+    def live_offline(self, users: int) -> None:
+        """Count users announced as offline."""
+        self.offline += users
 
     def live_processes_expired(self, processes: int) -> None:
         """Count dead processes."""
-        self.cleared += processes
+        self.expired += processes
 
 
 class LiveServer:
-    """One live process: `live` and its fake ports, served at `url`."""
+    """One live process, `live`, with fake ports, served at `url`."""
 
     def __init__(self, redis: Redis, settings: LiveSettings) -> None:
         self.redis = redis
@@ -100,7 +100,7 @@ class LiveServer:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[LiveServer]:
-        """Serve on a free port for the time of the block."""
+        """Serve on a free port inside the block."""
         app = web.Application()
         app.router.add_get(PATH, self.live.handle)
         streaming = self.live.streaming
@@ -129,7 +129,7 @@ class LiveServer:
             await runner.cleanup()
 
     async def kill(self) -> None:
-        """End the work without a word to anybody, as SIGKILL does."""
+        """Stop without unregistering, as SIGKILL does."""
         assert self._work is not None
         self._killed = True
         await self._end(self._work)
@@ -145,7 +145,7 @@ class LiveServer:
         return await self.live.streaming.events(request, "127.0.0.1", identity)
 
     async def publish(self, redis: Redis, user_ids: list[int], stream: str, data: Any) -> int:
-        """Append to each person's stream and announce it as the inserting scripts do; return the last offset."""
+        """Append to each user's stream and publish it as the inserting scripts do; return the last offset."""
         offset = 0
         for user_id in user_ids:
             offset = self.streams.append(user_id, stream, orjson.dumps(data)).offset
@@ -154,7 +154,7 @@ class LiveServer:
 
 
 async def announce(redis: Redis, user_id: int, stream: str, data: Any, offset: int) -> None:
-    """Publish to every process that is registered for a person, as the inserting scripts do."""
+    """Publish to every process at which a user is registered, as the inserting scripts do."""
     group = group_of(user_id)
     value: bytes = await commands(redis).hget(registry_key(group), user_field(user_id)) or b""
     message = encode_envelope([user_id], stream_body(stream, orjson.dumps(data)), offset=offset)
@@ -164,7 +164,7 @@ async def announce(redis: Redis, user_id: int, stream: str, data: Any, offset: i
 
 
 class BareClient:
-    """Speak the protocol by hand over aiohttp's client socket; replies and pushes come in order."""
+    """A protocol client on aiohttp's client socket; replies and pushes are returned in order."""
 
     def __init__(self, socket: ClientWebSocketResponse, *, packed: bool = False) -> None:
         self.socket = socket
@@ -175,7 +175,7 @@ class BareClient:
     @classmethod
     @asynccontextmanager
     async def to(cls, url: str, *, packed: bool = False, origin: str | None = None) -> AsyncIterator[BareClient]:
-        """Open a socket for the time of the block."""
+        """Open a socket inside the block."""
         protocols = ["picshare-msgpack"] if packed else []
         async with (
             ClientSession() as session,
@@ -190,16 +190,16 @@ class BareClient:
         else:
             await self.socket.send_str("\n".join(orjson.dumps(message).decode() for message in messages))
 
-    async def ask(self, method: str, /, **params: Any) -> dict[str, Any]:
-        """Send one command and return its reply; pushes that come first are kept."""
+    async def request(self, method: str, /, **params: Any) -> dict[str, Any]:
+        """Send one command and return its reply; pushes before it are kept."""
         self._ids += 1
         await self.send({"id": self._ids, method: params})
         return await self.reply(self._ids)
 
     async def connect(self, token: str, **params: Any) -> dict[str, Any]:
         """Connect and return the result."""
-        answer = await self.ask("connect", token=token, **params)
-        result: dict[str, Any] = answer["connect"]
+        message = await self.request("connect", token=token, **params)
+        result: dict[str, Any] = message["connect"]
         return result
 
     async def reply(self, command_id: int) -> dict[str, Any]:
@@ -217,7 +217,7 @@ class BareClient:
         return await self._next(lambda _: True)
 
     async def data(self) -> Any:
-        """Return the document of the next push, which has to be a publication."""
+        """Return the document of the next push, which must be a publication."""
         return (await self.push())["pub"]["data"]
 
     async def ping(self) -> None:
@@ -235,9 +235,9 @@ class BareClient:
                     return self.socket.close_code or 0, ""
 
     async def quiet(self) -> list[dict[str, Any]]:
-        """Return everything that arrives before the answer to a ping of ours: nothing else was under way."""
-        answer = await self.ask("ping")
-        assert answer["ping"] == {}
+        """Return everything that arrives before the reply to a ping, so nothing else was in progress."""
+        message = await self.request("ping")
+        assert message["ping"] == {}
         waiting, self._waiting = self._waiting, []
         return [message for message in waiting if message]
 

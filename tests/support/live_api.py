@@ -1,4 +1,4 @@
-"""The API with live connections in this process, as `picshare run` has them, and a bare JSON client."""
+"""The API with live connections in this process, as in `picshare run`, and a minimal JSON client."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ PATH = "/connection/websocket"
 async def running_live_api(
     services: InspectableServices, redis: Redis, settings: LiveSettings | None = None
 ) -> AsyncIterator[Api]:
-    """Serve the API with live connections on a free port of the loopback."""
+    """Serve the API with live connections on a free port of the loopback interface."""
     streams = live_streams(
         db=services.db,
         feeds=services.stores.feeds,
@@ -62,20 +62,20 @@ async def running_live_api(
 
 
 class Socket:
-    """A live connection that speaks JSON."""
+    """A live connection that uses JSON."""
 
     def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         self._socket = socket
         self._number = 0
 
-    async def ask(self, **command: Any) -> dict[str, Any]:
+    async def request(self, **command: Any) -> dict[str, Any]:
         """Send a command and return its reply."""
         self._number += 1
         await self._socket.send_str(json.dumps({"id": self._number, **command}))
         return await self.until("id", self._number)
 
     async def until(self, field: str, value: Any = None) -> dict[str, Any]:
-        """Return the next message that has a field, or a field of this value."""
+        """Return the next message that has a field, with this value if given."""
         async with asyncio.timeout(5):
             while True:
                 message = await self._socket.receive()
@@ -86,7 +86,7 @@ class Socket:
                         return told
 
     async def closed(self) -> int:
-        """Return the code with which the connection ends."""
+        """Wait for the end of the connection and return the close code."""
         async with asyncio.timeout(5):
             while (message := await self._socket.receive()).type is aiohttp.WSMsgType.TEXT:
                 pass
@@ -95,14 +95,14 @@ class Socket:
         return code
 
     async def close(self) -> None:
-        """End the connection."""
+        """Close the connection."""
         await self._socket.close()
 
 
 async def connected(api: Api, person: Person) -> Socket:
-    """Connect a person with a ticket."""
+    """Connect a user with a ticket."""
     ticket = (await person.call("POST", "/live/token")).expect(201)["token"]
     socket = Socket(await api.session.ws_connect(api.url + PATH))
-    reply = await socket.ask(connect={"token": ticket})
+    reply = await socket.request(connect={"token": ticket})
     assert set(reply["connect"]["subs"]) == {"feed", "notifications"}
     return socket

@@ -1,8 +1,8 @@
-"""Live processes and their clients in memory, on one engine: everything of the live layer but sockets and Redis.
+"""Live processes and their clients in memory, on one engine: the whole live layer except sockets and Redis.
 
-A client does what a correct one does: it remembers where its streams stand, hands that in when it connects again, takes
-recovered publications only if the result says so, and else reads everything anew. It fails the moment it is shown a
-publication twice, or one that does not follow the one before: a gap that nobody admitted.
+A client behaves as a correct one does. It stores the positions of its streams and sends them when it reconnects,
+accepts recovered publications only if the result allows it, and otherwise refetches everything. It fails as soon as it
+gets a publication twice, or one that does not follow the previous one, which is a silent gap.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ SETTINGS = LiveSettings(held_publications=8)
 
 
 class Lines(JsonCodec):
-    """A form: each message is a line of JSON, the close_message too."""
+    """A wire format: each message is a line of JSON, also the close message."""
 
     closes_by_frame = True
 
@@ -57,7 +57,7 @@ class Lines(JsonCodec):
 
 
 class FakePubSub:
-    """Subscriptions to a memory engine that break, and are reported broken, when the test says so."""
+    """Subscriptions to a memory engine that break, and are detected as broken, when the test decides."""
 
     def __init__(self, engine: MemoryEngine, process_id: bytes, delivery: Delivery) -> None:
         self._engine = engine
@@ -66,20 +66,20 @@ class FakePubSub:
         self._inbox: deque[tuple[bytes, bytes]] = deque()
         self.connected = False
 
-    def stand(self) -> None:
-        """Connect and subscribe, if the engine answers and nothing stands."""
+    def reconnect(self) -> None:
+        """Connect and subscribe, if the engine is up and nothing is connected."""
         if not self.connected and not self._engine.down:
             self._inbox = self._engine.subscribers[self._process_id] = deque()
             self.connected = True
             self._delivery.restored()
 
-    def break_off(self) -> None:
-        """Lose the connection at the engine's end; what was under way is lost."""
+    def break_connection(self) -> None:
+        """Cut the connection at the engine's end; messages in transit are lost."""
         self._engine.subscribers.pop(self._process_id, None)
         self._inbox = deque()
 
-    def notice(self) -> None:
-        """Give up a connection, whether or not the engine knows."""
+    def detect_loss(self) -> None:
+        """Detect a loss, whether or not the engine knows of it."""
         self._inbox = deque()
         if self.connected:
             self.connected = False
@@ -93,8 +93,8 @@ class FakePubSub:
             self._delivery.message(channel, message, more=bool(self._inbox and count))
 
     @property
-    def sound(self) -> bool:
-        """Tell whether both ends believe in the same connection."""
+    def consistent(self) -> bool:
+        """Return whether both ends believe in the same connection."""
         return self.connected and self._engine.subscribers.get(self._process_id) is self._inbox
 
 
@@ -133,10 +133,10 @@ class Process:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Process]:
-        """Do the work behind the connections for the time of the block."""
+        """Run the background tasks inside the block."""
         work = (self.registry.run(), self.recovery.run(), self.recovery.renew_registrations(), self._reconnect())
         tasks = [asyncio.create_task(coroutine) for coroutine in work]
-        self.pubsub.stand()
+        self.pubsub.reconnect()
         try:
             yield self
         finally:
@@ -148,11 +148,11 @@ class Process:
     async def _reconnect(self) -> None:
         while True:
             await asyncio.sleep(1.0)
-            self.pubsub.stand()
+            self.pubsub.reconnect()
 
 
 class Client:
-    """One device of a person; `have` is up to which number it has each stream."""
+    """One device of a user; `have` is the last number received of each stream."""
 
     def __init__(self, engine: MemoryEngine, user_id: int) -> None:
         self._engine = engine
@@ -168,11 +168,11 @@ class Client:
 
     @property
     def connected(self) -> bool:
-        """Tell whether this client believes in a connection."""
+        """Return whether this client believes to be connected."""
         return self._connection is not None
 
     def connect(self, process: Process) -> None:
-        """Open a connection and hand in where the streams stand."""
+        """Open a connection and send the positions of the streams."""
         if self._connection is not None:
             return
         self._process, self._transport = process, MemoryTransport()
@@ -185,16 +185,16 @@ class Client:
         process.manager.received(self._connection, orjson.dumps(command).decode())
 
     def cut(self) -> None:
-        """Lose the connection, with all that was not read yet."""
+        """Lose the connection, with everything that was not read yet."""
         self._end()
 
     def leave(self, process: Process) -> None:
-        """Lose the connection if it leads to this process, which died."""
+        """Lose the connection if it leads to this dead process."""
         if self._process is process:
             self._end()
 
     def read(self, count: int) -> None:
-        """Take up to so many messages; what they are makes itself felt at once."""
+        """Read up to `count` messages and check each."""
         while self._connection is not None and count:
             self._unread.extend(b"".join(self._transport.writes).splitlines())
             self._transport.writes.clear()
@@ -228,7 +228,7 @@ class Client:
             assert self._positions[stream][1] <= result["offset"]
         else:
             self.gaps += stream in self._positions
-            # What the API answers now may hold publications that are still to come live.
+            # The API's response now may contain publications that still arrive live.
             self._reread[stream] = self.have[stream] = self._engine.truth.get((self.user_id, stream), 0)
         self._positions[stream] = (result["epoch"], result["offset"])
 

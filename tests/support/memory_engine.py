@@ -1,7 +1,7 @@
-"""What the live layer uses of Redis and of the stores, in memory, with the fate of answers in a test's hands.
+"""The parts of Redis and of the stores that the live layer uses, in memory; a test decides which replies arrive.
 
-Logs, registry and subscriptions behave as the scripts make them; an answer takes a few turns of the event loop, and
-while the engine is `down` it is an error, although the command may have been carried out, or will be later.
+Logs, registry and subscriptions behave as with the scripts. A reply takes a few turns of the event loop. While the
+engine is `down` it is an error, although the command may have been executed, or will be later.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from channels.contract.ports import Position, Publication, Recovery
 from tests.support.virtual_loop import turns
 
 GROUPS = 2
-WINDOW = 6  # entries a log keeps
+WINDOW = 6  # entries that a log retains
 
 
 def group_of(user_id: int) -> int:
-    """Return a person's slot group."""
+    """Return a user's slot group."""
     return user_id % GROUPS
 
 
 @dataclass
 class Log:
-    """A stream as the engine keeps it: what stands at or below `floor` cannot be told any more."""
+    """A stream in the engine; what is at or below `floor` cannot be recovered any more."""
 
     epoch: str
     floor: int
@@ -42,9 +42,9 @@ class Log:
 
 
 class MemoryEngine:
-    """One Redis and one PostgreSQL: `truth` is what the latter knows of each stream, and is never lost.
+    """One Redis and one PostgreSQL; `truth` is PostgreSQL's state of each stream, and is never lost.
 
-    `flaws` is the share of commands whose answer is lost although nothing is the matter.
+    `flaws` is the share of commands whose reply is lost although the engine is up.
     """
 
     def __init__(self, seed: int, *, flaws: float = 0.03) -> None:
@@ -58,7 +58,7 @@ class MemoryEngine:
         self._flaws = flaws
 
     def insert(self, user_id: int, stream: str) -> None:
-        """Append the next number to a stream and announce it in the same step, as the inserting script does."""
+        """Append the next number to a stream and publish it in the same step, as the inserting script does."""
         if self.down:
             return
         number = self.truth[user_id, stream] = self.truth.get((user_id, stream), 0) + 1
@@ -78,40 +78,40 @@ class MemoryEngine:
                 inbox.append((channel_prefix(group_of(user_id)) + process, message))
 
     def flush(self) -> None:
-        """Forget everything but who is subscribed."""
+        """Remove everything but the subscriptions."""
         self._logs.clear()
         self.registry.clear()
 
     def unregister(self, user_id: int, process: bytes) -> None:
-        """Take a process out of a person's processes."""
+        """Remove a process from a user's registration."""
         self.registry[user_id].remove(process)
         if not self.registry[user_id]:
             del self.registry[user_id]
 
-    async def answer(self, effect: Callable[[], Any]) -> Any:
-        """Carry something out in the time it takes; raise the driver's error when no answer comes."""
+    async def reply(self, effect: Callable[[], Any]) -> Any:
+        """Execute an effect after a few turns; raise the driver's error if no reply arrives."""
         await turns(self._random.randrange(4))
         if self.down:
-            if self._random.random() < 0.3:  # it lies in some buffer, and arrives when nobody expects it
+            if self._random.random() < 0.3:  # it is buffered somewhere, and arrives unexpectedly
                 asyncio.get_running_loop().call_later(self._random.random() * 6, effect)
             raise RedisConnectionError("down")
         result = effect()
         await turns(self._random.randrange(4))
         if self.down or self._random.random() < self._flaws:
-            raise RedisConnectionError("the answer was lost")
+            raise RedisConnectionError("the reply was lost")
         return result
 
     def end(self, user_id: int, stream: str) -> Position:
-        """Return where a stream stands, which begins anew when it is not there."""
+        """Return the end of a stream, which begins a new epoch if it does not exist."""
         log = self._log(user_id, stream)
         return Position(epoch=log.epoch, offset=log.top)
 
     def since(self, user_id: int, stream: str, since: Position) -> Recovery:
-        """Return what came after a position."""
+        """Return the publications after a position."""
         log = self._log(user_id, stream)
-        told = since.epoch == log.epoch and log.floor <= since.offset <= log.top
-        newer = tuple(item for item in log.entries if item.offset > since.offset) if told else ()
-        return Recovery(recovered=told, publications=newer, position=self.end(user_id, stream))
+        recovered = since.epoch == log.epoch and log.floor <= since.offset <= log.top
+        newer = tuple(item for item in log.entries if item.offset > since.offset) if recovered else ()
+        return Recovery(recovered=recovered, publications=newer, position=self.end(user_id, stream))
 
     def _log(self, user_id: int, stream: str) -> Log:
         key = (user_id, stream)
@@ -133,23 +133,23 @@ class EngineStreams:
         return position
 
     async def recover(self, user_id: int, stream: str, since: Position) -> Recovery:
-        """Return what came after a position."""
+        """Return the publications after a position."""
         recovery: Recovery = await self._ask(lambda: self._engine.since(user_id, stream, since))
         return recovery
 
     async def history(self, user_id: int, stream: str, limit: int, *, newest: bool) -> Recovery:
-        """Nobody asks here."""
+        """Not used."""
         raise NotImplementedError
 
     async def _ask(self, effect: Callable[[], Any]) -> Any:
         try:
-            return await self._engine.answer(effect)
+            return await self._engine.reply(effect)
         except RedisConnectionError as error:
             raise LiveUnavailableError(str(error)) from error
 
 
 class EngineRedis:
-    """The engine's client as the registry sees it, on a memory engine."""
+    """The engine's client as the registry uses it."""
 
     sharded = False
 
@@ -157,20 +157,20 @@ class EngineRedis:
         self._engine = engine
 
     async def execute_command(self, *command: Any) -> tuple[list[int], int]:
-        """Run the registry's script, which announces nobody here."""
+        """Run the registry's script, which publishes no presence here."""
         keys = command[2]
         process, flags, _prefix, _head, *fields = command[3 + keys :]
-        people = [int.from_bytes(field, "big") for field in fields]
-        news: list[int] = await self._engine.answer(lambda: self._edit(process, flags, people))
-        return news, 0
+        user_ids = [int.from_bytes(field, "big") for field in fields]
+        added: list[int] = await self._engine.reply(lambda: self._edit(process, flags, user_ids))
+        return added, 0
 
-    def _edit(self, process: bytes, flags: str, people: Sequence[int]) -> list[int]:
-        news = []
-        for position, (flag, user_id) in enumerate(zip(flags, people, strict=True), 1):
+    def _edit(self, process: bytes, flags: str, user_ids: Sequence[int]) -> list[int]:
+        added = []
+        for position, (flag, user_id) in enumerate(zip(flags, user_ids, strict=True), 1):
             processes = self._engine.registry.get(user_id, [])
             if flag == "+" and process not in processes:
                 self._engine.registry[user_id] = [*processes, process]
-                news.append(position)
+                added.append(position)
             elif flag == "-" and process in processes:
                 self._engine.unregister(user_id, process)
-        return news
+        return added

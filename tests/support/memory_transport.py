@@ -1,10 +1,10 @@
-"""A transport in memory: what was written in which write, and a peer that may stop taking."""
+"""A transport in memory: records each write; its peer may stop reading."""
 
 from __future__ import annotations
 
 
 class MemoryTransport:
-    """Keep what is written; while `stuck`, count it as not taken."""
+    """A transport that records writes; while `stuck`, they count as unsent."""
 
     def __init__(self) -> None:
         self.writes: list[bytes] = []
@@ -15,34 +15,34 @@ class MemoryTransport:
         self.reading = True
 
     def write(self, data: bytes) -> None:
-        """Keep a write."""
+        """Record a write."""
         self.writes.append(data)
         if self.stuck:
             self.waiting += len(data)
 
     def get_write_buffer_size(self) -> int:
-        """Return what the peer has not taken."""
+        """Return the unsent bytes."""
         return self.waiting
 
     def get_extra_info(self, _name: str) -> None:
-        """Have no socket."""
+        """Return None: there is no socket."""
 
     def is_closing(self) -> bool:
-        """Tell whether the test said so."""
+        """Return whether the transport was closed."""
         return self.closing
 
     def pause_reading(self) -> None:
-        """Note that the peer has to wait."""
+        """Record that reading is paused."""
         self.reading = False
 
     def resume_reading(self) -> None:
-        """Note that the peer is heard again."""
+        """Record that reading continues."""
         self.reading = True
 
     def close(self) -> None:
-        """Note the end."""
+        """Record the close."""
         self.closing = True
 
     def abort(self) -> None:
-        """Note the end."""
+        """Record the abort."""
         self.aborted = self.closing = True

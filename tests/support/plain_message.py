@@ -1,4 +1,4 @@
-"""A publication that looks the same in every form."""
+"""A publication with the same bytes in every wire format."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from channels.connection.wire_format import SharedMessage, WireFormat
 
 
 class Message:
-    """A message that is the same in every form."""
+    """A message with the same bytes in every wire format."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
 
     def encoded_for(self, _form: WireFormat) -> bytes:
-        """Return it."""
+        """Return the bytes."""
         return self._data
 
 
 def message(data: bytes) -> SharedMessage:
-    """Return what stands for a publication."""
+    """Return a stand-in for a publication."""
     return cast(SharedMessage, Message(data))

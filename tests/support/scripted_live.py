@@ -1,4 +1,4 @@
-"""A live endpoint that does as a test says, in the place of the real one, for the load tester's sockets."""
+"""A scripted live endpoint for the load tester's sockets."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Socket = web.WebSocketResponse
 
 
 class ScriptedLive:
-    """Answer connects with `results` in turn, the last one for ever; an error is {"code", "message"}."""
+    """Answers connects with `results` in turn, then always with the last; an error is {"code", "message"}."""
 
     def __init__(self) -> None:
         self.results: list[dict[str, Any]] = [stream_result()]
@@ -30,7 +30,7 @@ class ScriptedLive:
 
     @asynccontextmanager
     async def serving(self, context: ssl.SSLContext | None = None) -> AsyncIterator[ScriptedLive]:
-        """Serve on a free port for the time of the block."""
+        """Serve on a free port inside the block."""
         app = web.Application()
         app.router.add_get(PATH, self._handle)
         runner = web.AppRunner(app, shutdown_timeout=0.5)
@@ -50,7 +50,7 @@ class ScriptedLive:
         return [command["connect"] for command in self.commands if "connect" in command]
 
     async def connected(self, times: int) -> Socket:
-        """Wait until so many connects have come in all; return the newest socket."""
+        """Wait until that many connects have arrived; return the newest socket."""
         await eventually(lambda: len(self.connects) >= times, within=10)
         return self.sockets[-1]
 
@@ -72,11 +72,11 @@ class ScriptedLive:
             return
         self.commands.append(command)
         if "connect" not in command:
-            await say(socket, {"id": command["id"], "refresh": {}})
+            await send(socket, {"id": command["id"], "refresh": {}})
             return
         result = self.results.pop(0) if len(self.results) > 1 else self.results[0]
         name = "error" if "code" in result else "connect"
-        await say(socket, {"id": command["id"], name: result})
+        await send(socket, {"id": command["id"], name: result})
 
 
 def stream_result(offset: int = 5, *, ping: float = 25, **more: Any) -> dict[str, Any]:
@@ -85,7 +85,7 @@ def stream_result(offset: int = 5, *, ping: float = 25, **more: Any) -> dict[str
     return {"client": "c", "ping": ping, "pong": True, "expires": True, "ttl": 900, "subs": {"feed": stream}}
 
 
-async def say(socket: Socket, *messages: dict[str, Any]) -> None:
+async def send(socket: Socket, *messages: dict[str, Any]) -> None:
     """Send messages in one frame."""
     await socket.send_str("\n".join(orjson.dumps(message).decode() for message in messages))
 

@@ -1,4 +1,4 @@
-"""An event loop whose clock stands still while there is work and leaps when there is none: hours in milliseconds."""
+"""An event loop with a virtual clock that advances only when nothing is ready: hours pass in milliseconds."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ T = TypeVar("T")
 
 
 class _LeapingSelector(selectors.SelectSelector):
-    """Watch no socket: to wait for the next timer is to move the clock to it."""
+    """A selector without sockets; waiting for the next timer sets the clock to it."""
 
     def __init__(self) -> None:
         super().__init__()
         self.now = 0.0
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        """Let the time pass; raise RuntimeError when nothing would ever happen again."""
+        """Advance the clock; raise RuntimeError if nothing would ever happen again."""
         if timeout is None:
             raise RuntimeError("everything waits, and no timer will end it")
         self.now += max(timeout, 0.0)
@@ -26,7 +26,7 @@ class _LeapingSelector(selectors.SelectSelector):
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """Run timers in their order without waiting; nothing here may use a socket or a thread."""
+    """Runs timers in order without waiting; sockets and threads are not supported."""
 
     def __init__(self) -> None:
         self._leaping = _LeapingSelector()
@@ -37,7 +37,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return self._leaping.now
 
     def stall(self, seconds: float) -> None:
-        """Let time pass in which nothing could run, as when a handler computes."""
+        """Advance the clock without running anything, as a handler that computes does."""
         self._leaping.now += seconds
 
 
@@ -48,6 +48,6 @@ def run_virtually(main: Coroutine[Any, Any, T]) -> T:
 
 
 async def turns(count: int) -> None:
-    """Let the loop go round so many times, without time passing."""
+    """Run that many turns of the loop without advancing the clock."""
     for _ in range(count):
         await asyncio.sleep(0)

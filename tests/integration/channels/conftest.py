@@ -1,4 +1,4 @@
-"""Live endpoints for these tests, each on the engine of the test."""
+"""Live endpoints for these tests, each on the Redis of the test."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ QUICK = {"tick": 0.02, "pubsub_deadline": 1.0, "close_deadline": 1.0, "drain_sec
 
 @pytest.fixture
 def serve(redis: Redis) -> Serve:
-    """Start a live process with settings of the test's own, quick where nothing is said."""
+    """Start a live process with settings of the test's own; the defaults have short intervals."""
 
     def start(**settings: object) -> AbstractAsyncContextManager[LiveServer]:
         return LiveServer(redis, LiveSettings(**{**QUICK, **settings})).running()  # type: ignore[arg-type]
@@ -28,6 +28,6 @@ def serve(redis: Redis) -> Serve:
 
 @pytest.fixture
 async def server(serve: Serve) -> AsyncIterator[LiveServer]:
-    """A live process with everyday settings."""
+    """A live process with default settings."""
     async with serve() as running:
         yield running

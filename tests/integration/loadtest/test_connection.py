@@ -20,7 +20,7 @@ from loadtest.client.protocol import Connected, Order
 from loadtest.target import tls_context
 from tests.support.certificates import Certificate, self_signed
 from tests.support.eventually import eventually
-from tests.support.scripted_live import ScriptedLive, publication, say, stream_result
+from tests.support.scripted_live import ScriptedLive, publication, send, stream_result
 
 
 @dataclass
@@ -107,7 +107,7 @@ async def test_it_reconnects_with_its_positions() -> None:
     """After 3001 it requests what it missed, receives it once and in order, and continues."""
     async with ScriptedLive().serving() as server, running_socket(server.url) as (_, events, _):
         first = await server.connected(1)
-        await say(first, publication(6), publication(7))
+        await send(first, publication(6), publication(7))
         await events.has(7, "NEXT")
         missed = [{"offset": 8, "data": {"type": "a"}}]
         server.results = [stream_result(9, recovered=True, was_recovering=True, publications=missed)]
@@ -115,7 +115,7 @@ async def test_it_reconnects_with_its_positions() -> None:
         second = await server.connected(2)
         assert server.connects[1]["subs"] == {"feed": {"recover": True, "epoch": "e", "offset": 7}}
         await events.has("again", {"feed": True})
-        await say(second, publication(9), publication(10), publication(4))
+        await send(second, publication(9), publication(10), publication(4))
         await events.has(4, "BACKWARDS")
         assert events.all == [
             ("connected", {}), (6, "NEXT"), (7, "NEXT"), ("disconnected", 3001), ("again", {"feed": True}), (8, "NEXT"),
@@ -148,8 +148,8 @@ async def test_pings_are_answered() -> None:
     """Each ping gets one pong, also in a frame with other messages."""
     async with ScriptedLive().serving() as server, running_socket(server.url) as (_, events, _):
         socket = await server.connected(1)
-        await say(socket, {})
-        await say(socket, publication(6), {})
+        await send(socket, {})
+        await send(socket, publication(6), {})
         await eventually(lambda: server.pongs == 2)
         assert (6, "NEXT") in events.all
 

@@ -8,12 +8,12 @@ from contextlib import suppress
 
 import pytest
 
-from tests.support.resync_scene import Scene
+from tests.support.recovery_scene import Scene
 
 
 @pytest.fixture
 async def scene() -> AsyncIterator[Scene]:
-    """A scene whose resynchronisation runs."""
+    """A scene whose recovery runs."""
     scene = Scene()
     scene.recovery.restored()
     running = asyncio.create_task(scene.recovery.run())

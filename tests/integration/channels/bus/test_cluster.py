@@ -1,4 +1,4 @@
-"""Live delivery on a Redis Cluster: everybody is reached once, and whatever its nodes do, nothing stays missing."""
+"""Live delivery on a Redis Cluster: each client receives everything once, and nothing stays missing after a failure."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ from tests.support.stage import Stage
 
 pytestmark = pytest.mark.engines
 
-GROUP = 7  # of the people whose master something happens to; the tests' people lie in the group of their number
+GROUP = 7  # of the users whose master is affected; the tests' users are in the group of their number
 
 
 @pytest.fixture
 def redis_url(cluster_url: str) -> str:
-    """The cluster alone."""
+    """Return the cluster's URL alone."""
     return cluster_url
 
 
@@ -63,7 +63,7 @@ class FeedServer(LiveServer):
 
 
 async def test_fan_out(database: Database, redis: Redis) -> None:
-    """A photo reaches every follower at every process once, by one message for each process and slot group."""
+    """A photo reaches every follower at every process once, by one message per process and slot group."""
     stage = Stage(database, redis)
     ann = await person(database, "ann")
     followers = [await person(database, f"reader{number}") for number in range(30)]
@@ -89,13 +89,13 @@ async def test_fan_out(database: Database, redis: Redis) -> None:
 
 
 async def test_topics(serve: Serve, redis: Redis) -> None:
-    """Every process with listeners hears a topic once, wherever its slot lies."""
+    """Every process with subscribers receives a topic's message once, in whichever slot it is."""
     channels = [f"photo:{number}" for number in range(12)]
     async with serve() as one, serve() as two, BareClient.to(one.url) as first, BareClient.to(two.url) as second:
         for client, user in ((first, "7"), (second, "8")):
             await client.connect(user)
             for channel in channels:
-                assert "subscribe" in await client.ask("subscribe", channel=channel)
+                assert "subscribe" in await client.request("subscribe", channel=channel)
         publisher = LivePublisher(redis, group_of)
         for channel in channels:
             await publisher.to_topic(channel, b'{"likes":1}')
@@ -106,7 +106,7 @@ async def test_topics(serve: Serve, redis: Redis) -> None:
 
 
 class Talk:
-    """A person of one slot group and one of each other, to whom numbers are told, each once and in order."""
+    """A user of one slot group and one of each other, who are sent numbers, each once and in order."""
 
     def __init__(self, server: LiveServer, redis: Redis, clients: list[BareClient]) -> None:
         self.server = server
@@ -117,7 +117,7 @@ class Talk:
     @classmethod
     @asynccontextmanager
     async def on(cls, serve: Serve, redis: Redis, **settings: object) -> AsyncIterator[Talk]:
-        """Connect sixteen people to a live process."""
+        """Connect sixteen users to a live process."""
         async with AsyncExitStack() as stack:
             server = await stack.enter_async_context(serve(**settings))
             clients = [await stack.enter_async_context(BareClient.to(server.url)) for _ in range(GROUPS)]
@@ -126,18 +126,18 @@ class Talk:
             yield cls(server, redis, clients)
 
     def write(self) -> None:
-        """Write the next number down for everybody, and announce it to nobody: that was lost."""
+        """Append the next number for every user without publishing it, as if the message was lost."""
         self._told += 1
         for group in range(GROUPS):
             self.server.streams.append(group, "feed", b'{"n":%d}' % self._told)
 
-    async def tell(self) -> None:
-        """Write the next number down for everybody and announce it."""
+    async def send(self) -> None:
+        """Append the next number for every user and publish it."""
         self._told += 1
         await self.server.publish(self._redis, list(range(GROUPS)), "feed", {"n": self._told})
 
-    async def heard(self) -> None:
-        """Wait until everybody has heard every number since the last call, once and in order."""
+    async def received(self) -> None:
+        """Wait until every user has received every number since the last call, once and in order."""
         for client in self._clients:
             while (number := (await client.data())["n"]) != self._told:
                 assert number < self._told
@@ -145,18 +145,18 @@ class Talk:
 
 
 async def test_broken_connection(serve: Serve, redis: Redis, cluster: RedisCluster) -> None:
-    """When a master cuts its pub/sub connection, what was not heard is read, and all is heard from then on."""
+    """After a master cuts its pub/sub connection, missed publications are read, and later ones arrive."""
     async with Talk.on(serve, redis) as talk:
         for node in cluster.nodes:
             talk.write()
             assert node.call("CLIENT", "KILL", "TYPE", "pubsub") == 1
-            await talk.heard()
-            await talk.tell()
-            await talk.heard()
+            await talk.received()
+            await talk.send()
+            await talk.received()
 
 
 async def test_restarted_master(serve: Serve, redis: Redis, cluster: RedisCluster) -> None:
-    """A master that is killed and started again is heard within ten seconds, with what was written meanwhile."""
+    """After a master was killed and restarted, everything arrives within ten seconds, including what was missed."""
     node = cluster.owner_of(key_slot(b"{%d}" % GROUP))
     async with Talk.on(serve, redis) as talk:
         await asyncio.to_thread(node.kill)
@@ -164,37 +164,37 @@ async def test_restarted_master(serve: Serve, redis: Redis, cluster: RedisCluste
         talk.write()
         await asyncio.to_thread(node.start)
         async with asyncio.timeout(10):
-            await talk.heard()
-            await talk.tell()
-            await talk.heard()
+            await talk.received()
+            await talk.send()
+            await talk.received()
     await asyncio.to_thread(cluster.wait)
 
 
 async def test_moved_slot(serve: Serve, redis: Redis, cluster: RedisCluster) -> None:
-    """When a slot group goes to another master, its people hear what was written on the way, and all that follows."""
+    """After a slot group moves to another master, its users receive what was missed and all that follows."""
     slot = key_slot(b"{%d}" % GROUP)
     source = cluster.owner_of(slot)
     target = next(node for node in cluster.nodes if node is not source)
-    # With such a deadline the process would look where its slots are only after the test.
+    # With such a deadline the process would check its slots only after the test.
     async with Talk.on(serve, redis, pubsub_deadline=60) as talk:
         for destination in (target, source):
             await asyncio.to_thread(cluster.begin_to_move, slot, destination)
-            await talk.tell()
+            await talk.send()
             await asyncio.to_thread(cluster.move, slot, destination)
-            await talk.heard()
-            await talk.tell()
-            await talk.heard()
+            await talk.received()
+            await talk.send()
+            await talk.received()
 
 
 async def test_failover(serve: Serve, redis: Redis, cluster: RedisCluster) -> None:
-    """When a replica takes over, people are heard at the new master, though the old one's connection still stands."""
+    """After a failover, messages arrive from the new master, although the old one's connection is still open."""
     node = cluster.owner_of(key_slot(b"{%d}" % GROUP))
     with cluster.replica_of(node) as replica:
         async with Talk.on(serve, redis) as talk:
-            await talk.tell()
-            await talk.heard()
+            await talk.send()
+            await talk.received()
             talk.write()
             await asyncio.to_thread(cluster.promote, replica)
-            await talk.heard()
-            await talk.tell()
-            await talk.heard()
+            await talk.received()
+            await talk.send()
+            await talk.received()

@@ -1,4 +1,4 @@
-"""Who is online and who was when, as the scripts keep it in a real engine and tell it."""
+"""Presence of users as the scripts store and publish it, on a real Redis."""
 
 from __future__ import annotations
 
@@ -27,30 +27,30 @@ LONG_AGO = int(time.time() * 1000) - 3_600_000  # an hour
 DEAD = b"deadbeef"
 
 
-class Stand:
-    """Two processes' registrations, the book, and everything that is said of anybody's presence."""
+class Scene:
+    """Registrations of two processes, the presence store, and all published presence changes."""
 
     def __init__(self, redis: Redis) -> None:
         self.redis = redis
-        self.book = PresenceStore(redis, group_of)
+        self.store = PresenceStore(redis, group_of)
         self.here: dict[bytes, set[int]] = {b"process1": set(), b"process2": set()}
-        self.joined: list[int] = []
+        self.online: list[int] = []
         self._registries = {
-            name: Registry(redis, name, group_of, people.__contains__, on_online=self.joined.append)
-            for name, people in self.here.items()
+            name: Registry(redis, name, group_of, user_ids.__contains__, on_online=self.online.append)
+            for name, user_ids in self.here.items()
         }
         self._driver = driver_client(redis)
         self._pubsub = self._driver.pubsub(ignore_subscribe_messages=True)
         self._tasks: list[asyncio.Task[None]] = []
 
     async def open(self) -> None:
-        """Begin to hear and to write."""
+        """Begin to receive and to write."""
         await self._pubsub.psubscribe(b"topic:presence:*")
         await self._pubsub.get_message(ignore_subscribe_messages=True, timeout=1)
         self._tasks = [asyncio.create_task(registry.run()) for registry in self._registries.values()]
 
     async def close(self) -> None:
-        """End both."""
+        """Stop both."""
         for task in self._tasks:
             task.cancel()
             with suppress(asyncio.CancelledError):
@@ -58,160 +58,160 @@ class Stand:
         await self._pubsub.aclose()
         await self._driver.aclose()
 
-    async def come(self, *people: int, at: bytes = b"process1") -> None:
-        """Connect people."""
-        self.here[at].update(people)
-        await self._registries[at].register(people)
+    async def connect(self, *user_ids: int, at: bytes = b"process1") -> None:
+        """Connect users."""
+        self.here[at].update(user_ids)
+        await self._registries[at].register(user_ids)
 
-    async def go(self, *people: int, at: bytes = b"process1") -> None:
-        """Disconnect people."""
-        self.here[at].difference_update(people)
-        await self._registries[at].register(people)
+    async def disconnect(self, *user_ids: int, at: bytes = b"process1") -> None:
+        """Disconnect users."""
+        self.here[at].difference_update(user_ids)
+        await self._registries[at].register(user_ids)
 
-    async def told(self) -> list[tuple[int, bool]]:
-        """Return who was said to have come or gone since the last call, in order."""
+    async def changes(self) -> list[tuple[int, bool]]:
+        """Return the presence changes since the last call, in order."""
         await commands(self.redis).publish(b"topic:presence:mark", b"mark")
-        said: list[tuple[int, bool]] = []
+        result: list[tuple[int, bool]] = []
         async with asyncio.timeout(5):
             while True:
                 message = await self._pubsub.get_message(timeout=1)
                 if message is None:
                     continue
                 if message["data"] == b"mark":
-                    return said
-                news = decode_topic_message(message["data"])
-                assert isinstance(news, PresenceChange)
-                assert (news.presence.last_seen is None) is news.presence.online
-                said.append((news.user_id, news.presence.online))
+                    return result
+                change = decode_topic_message(message["data"])
+                assert isinstance(change, PresenceChange)
+                assert (change.presence.last_seen is None) is change.presence.online
+                result.append((change.user_id, change.presence.online))
 
 
 @pytest.fixture
-async def stand(redis: Redis) -> AsyncIterator[Stand]:
-    """An empty stand."""
-    stand = Stand(redis)
-    await stand.open()
-    yield stand
-    await stand.close()
+async def scene(redis: Redis) -> AsyncIterator[Scene]:
+    """A scene without users."""
+    scene = Scene(redis)
+    await scene.open()
+    yield scene
+    await scene.close()
 
 
-async def test_from_the_first_connection_to_after_the_last(stand: Stand) -> None:
-    """A person comes with the first process and goes after the last, each told once; renewals tell nothing."""
-    assert await stand.book.read(ANN) == Presence(online=False)
-    await stand.come(ANN)
-    await stand.come(ANN, at=b"process2")
-    await stand.come(ANN)
-    assert await stand.told() == [(ANN, True)]
-    assert stand.joined == [1]
-    await stand.go(ANN)
-    assert await stand.book.expire_departed(grace=0) == 0
+async def test_from_the_first_connection_to_after_the_last(scene: Scene) -> None:
+    """A user goes online with the first process and offline after the last; each is published once."""
+    assert await scene.store.read(ANN) == Presence(online=False)
+    await scene.connect(ANN)
+    await scene.connect(ANN, at=b"process2")
+    await scene.connect(ANN)
+    assert await scene.changes() == [(ANN, True)]
+    assert scene.online == [1]
+    await scene.disconnect(ANN)
+    assert await scene.store.expire_departed(grace=0) == 0
     before = int(time.time() * 1000)
-    await stand.go(ANN, at=b"process2")
-    assert await stand.book.read(ANN) == Presence(online=True)  # not yet told
-    assert await stand.book.expire_departed(grace=0) == 1
-    presence = await stand.book.read(ANN)
+    await scene.disconnect(ANN, at=b"process2")
+    assert await scene.store.read(ANN) == Presence(online=True)  # not announced yet
+    assert await scene.store.expire_departed(grace=0) == 1
+    presence = await scene.store.read(ANN)
     assert not presence.online
     assert presence.last_seen is not None
     assert before <= presence.last_seen <= time.time() * 1000
-    assert await stand.told() == [(ANN, False)]
+    assert await scene.changes() == [(ANN, False)]
 
 
-async def test_who_comes_back_in_time_was_never_away(stand: Stand) -> None:
-    """Within the grace a person may move to another process, or come back, and nothing is said."""
-    await stand.come(ANN, BEN)
-    await stand.told()
-    await stand.go(ANN, BEN)
-    assert await stand.book.expire_departed(grace=60) == 0
-    await stand.come(ANN, at=b"process2")
-    assert await stand.book.expire_departed(grace=0) == 1
-    assert await stand.told() == [(BEN, False)]
-    assert await stand.book.read(ANN) == Presence(online=True)
+async def test_reconnecting_within_the_grace(scene: Scene) -> None:
+    """A user who moves to another process or reconnects within the grace period causes no change."""
+    await scene.connect(ANN, BEN)
+    await scene.changes()
+    await scene.disconnect(ANN, BEN)
+    assert await scene.store.expire_departed(grace=60) == 0
+    await scene.connect(ANN, at=b"process2")
+    assert await scene.store.expire_departed(grace=0) == 1
+    assert await scene.changes() == [(BEN, False)]
+    assert await scene.store.read(ANN) == Presence(online=True)
 
 
-async def test_a_registration_that_is_old_hides_nobody(stand: Stand) -> None:
-    """Who comes is announced, also where a process that died unnoticed still stands in the registry."""
-    await commands(stand.redis).hset(registry_key(group_of(ANN)), user_field(ANN), DEAD)
-    await stand.come(ANN)
-    assert await stand.told() == [(ANN, True)]
+async def test_a_stale_registration_hides_no_user(scene: Scene) -> None:
+    """A user who connects is announced, even if a dead process is still in the registry."""
+    await commands(scene.redis).hset(registry_key(group_of(ANN)), user_field(ANN), DEAD)
+    await scene.connect(ANN)
+    assert await scene.changes() == [(ANN, True)]
 
 
-async def test_who_comes_again_is_told_again(stand: Stand) -> None:
-    """After having been away a person is announced anew, and when they were last here is no longer of interest."""
+async def test_coming_back_is_announced(scene: Scene) -> None:
+    """A user who was offline is announced again, and the time of the last presence is removed."""
     for _ in range(2):
-        await stand.come(ANN)
-        await stand.go(ANN)
-        await stand.book.expire_departed(grace=0)
-    assert await stand.told() == [(ANN, True), (ANN, False)] * 2
-    await stand.come(ANN)
-    assert await stand.book.read(ANN) == Presence(online=True)
-    assert await commands(stand.redis).zcard(last_seen_key(group_of(ANN))) == 0
+        await scene.connect(ANN)
+        await scene.disconnect(ANN)
+        await scene.store.expire_departed(grace=0)
+    assert await scene.changes() == [(ANN, True), (ANN, False)] * 2
+    await scene.connect(ANN)
+    assert await scene.store.read(ANN) == Presence(online=True)
+    assert await commands(scene.redis).zcard(last_seen_key(group_of(ANN))) == 0
 
 
-async def test_many_at_once_are_each_told_once(stand: Stand) -> None:
-    """However many processes look at the same time for who has gone, each person is announced once."""
+async def test_each_departure_is_announced_once(scene: Scene) -> None:
+    """Each user is announced once, however many processes expire departed users at the same time."""
     everyone = [16 * number + 5 for number in range(1500)] + [16 * number + 6 for number in range(1500)]
-    await stand.come(*everyone)
-    assert Counter(await stand.told()) == {(person, True): 1 for person in everyone}
-    await stand.go(*everyone)
-    parted = await asyncio.gather(*(stand.book.expire_departed(grace=0) for _ in range(4)))
-    assert sum(parted) == len(everyone)
-    assert Counter(await stand.told()) == {(person, False): 1 for person in everyone}
+    await scene.connect(*everyone)
+    assert Counter(await scene.changes()) == {(person, True): 1 for person in everyone}
+    await scene.disconnect(*everyone)
+    offline = await asyncio.gather(*(scene.store.expire_departed(grace=0) for _ in range(4)))
+    assert sum(offline) == len(everyone)
+    assert Counter(await scene.changes()) == {(person, False): 1 for person in everyone}
 
 
-async def test_last_seen_is_forgotten_after_a_month(stand: Stand) -> None:
-    """When somebody was last here is kept for 30 days, and no longer."""
+async def test_last_seen_is_retained_for_a_month(scene: Scene) -> None:
+    """The time of the last presence is retained for 30 days, and no longer."""
     day = 24 * 3600 * 1000
     now = int(time.time() * 1000)
     key = last_seen_key(group_of(ANN))
-    await commands(stand.redis).zadd(key, {user_field(ANN): now - 31 * day, user_field(BEN): now - 29 * day})
-    await stand.book.expire_departed(grace=10)
-    assert await stand.book.read(ANN) == Presence(online=False)
-    assert await stand.book.read(BEN) == Presence(online=False, last_seen=now - 29 * day)
+    await commands(scene.redis).zadd(key, {user_field(ANN): now - 31 * day, user_field(BEN): now - 29 * day})
+    await scene.store.expire_departed(grace=10)
+    assert await scene.store.read(ANN) == Presence(online=False)
+    assert await scene.store.read(BEN) == Presence(online=False, last_seen=now - 29 * day)
 
 
-async def test_dead_processes_are_cleared(stand: Stand) -> None:
-    """Who was connected to a dead process alone left when it was last alive; who is elsewhere too, stays."""
-    await stand.come(ANN, BEN, CAT)
+async def test_dead_processes_are_removed(scene: Scene) -> None:
+    """Users of a dead process alone left when it was last alive; those with another process stay."""
+    await scene.connect(ANN, BEN, CAT)
     for person in (ANN, BEN, CAT):
         key, field = registry_key(group_of(person)), user_field(person)
-        await commands(stand.redis).hset(key, field, DEAD if person == ANN else DEAD + b"process1")
-    await stand.told()
-    clearing = await stand.book.remove_processes({DEAD: LONG_AGO})
+        await commands(scene.redis).hset(key, field, DEAD if person == ANN else DEAD + b"process1")
+    await scene.changes()
+    clearing = await scene.store.remove_processes({DEAD: LONG_AGO})
     assert (clearing.left, clearing.others) == (1, {b"process1"})
-    assert await stand.book.expire_departed(grace=10) == 1
-    assert await stand.told() == [(ANN, False)]
-    assert await stand.book.read(ANN) == Presence(online=False, last_seen=LONG_AGO)
-    assert await commands(stand.redis).hgetall(registry_key(group_of(BEN))) == {user_field(BEN): b"process1"}
-    assert await commands(stand.redis).hgetall(registry_key(group_of(CAT))) == {user_field(CAT): b"process1"}
+    assert await scene.store.expire_departed(grace=10) == 1
+    assert await scene.changes() == [(ANN, False)]
+    assert await scene.store.read(ANN) == Presence(online=False, last_seen=LONG_AGO)
+    assert await commands(scene.redis).hgetall(registry_key(group_of(BEN))) == {user_field(BEN): b"process1"}
+    assert await commands(scene.redis).hgetall(registry_key(group_of(CAT))) == {user_field(CAT): b"process1"}
 
 
-async def test_clearing_reaches_everybody(stand: Stand) -> None:
-    """RemovedProcesses goes through all people in steps, however many there are."""
+async def test_removal_reaches_all_users(scene: Scene) -> None:
+    """The removal scans all users in steps, however many there are."""
     everyone = [16 * number + 5 for number in range(3000)]
-    await stand.come(*everyone)
+    await scene.connect(*everyone)
     key = registry_key(5)
-    await commands(stand.redis).hset(key, mapping={user_field(person): DEAD for person in everyone[::2]})
-    assert (await stand.book.remove_processes({DEAD: LONG_AGO})).left == len(everyone) // 2
-    assert await commands(stand.redis).hlen(key) == len(everyone) // 2
+    await commands(scene.redis).hset(key, mapping={user_field(person): DEAD for person in everyone[::2]})
+    assert (await scene.store.remove_processes({DEAD: LONG_AGO})).left == len(everyone) // 2
+    assert await commands(scene.redis).hlen(key) == len(everyone) // 2
 
 
-async def test_lost_registrations_leave_nobody_online_for_ever(stand: Stand) -> None:
-    """A writer takes a process that it does not reach out of the registry: its people go all the same, or come back."""
-    await stand.come(ANN, BEN, CAT)
-    await commands(stand.redis).delete(registry_key(group_of(ANN)), registry_key(group_of(CAT)))
-    await stand.told()
-    await stand.go(ANN)
-    await stand.come(BEN)
-    await stand.book.expire_departed(grace=0)
-    assert await stand.told() == [(ANN, False)]
-    assert (await stand.book.remove_processes({DEAD: LONG_AGO})).left == 1
+async def test_lost_registrations_leave_no_user_online(scene: Scene) -> None:
+    """Users whose process a writer removed from the registry go offline all the same, or come back."""
+    await scene.connect(ANN, BEN, CAT)
+    await commands(scene.redis).delete(registry_key(group_of(ANN)), registry_key(group_of(CAT)))
+    await scene.changes()
+    await scene.disconnect(ANN)
+    await scene.connect(BEN)
+    await scene.store.expire_departed(grace=0)
+    assert await scene.changes() == [(ANN, False)]
+    assert (await scene.store.remove_processes({DEAD: LONG_AGO})).left == 1
     # BEN left now, not long ago: the process may have been cut off rather than dead.
-    assert await stand.book.expire_departed(grace=10) == 0
-    await stand.book.expire_departed(grace=0)
-    assert await stand.told() == [(CAT, False)]
+    assert await scene.store.expire_departed(grace=10) == 0
+    await scene.store.expire_departed(grace=0)
+    assert await scene.changes() == [(CAT, False)]
 
 
-async def test_a_silent_process_is_given_to_one(redis: Redis) -> None:
-    """Only who judges is given a process that has been silent for the deadline, and only one of those who do."""
+async def test_a_dead_process_is_returned_once(redis: Redis) -> None:
+    """A dead process is returned to one caller only, of those that may expire others."""
     expire, other = (Processes(redis, name, deadline=20) for name in (b"process1", b"process2"))
     assert await expire.beat(expire=True) == Beat(was_unknown=True, dead={})
     await commands(redis).zadd(PROCESSES_KEY, {DEAD: LONG_AGO})
@@ -225,8 +225,8 @@ async def test_a_silent_process_is_given_to_one(redis: Redis) -> None:
     assert (await expire.beat(expire=True)).was_unknown
 
 
-async def test_groups_keep_their_own(stand: Stand) -> None:
-    """A person's state lies with the keys of their group."""
-    await stand.come(ANN, CAT)
+async def test_groups_are_separate(scene: Scene) -> None:
+    """A user's presence is stored with the keys of the user's group."""
+    await scene.connect(ANN, CAT)
     for person in (ANN, CAT):
-        assert await commands(stand.redis).zscore(present_key(group_of(person)), user_field(person)) == 0
+        assert await commands(scene.redis).zscore(present_key(group_of(person)), user_field(person)) == 0

@@ -1,4 +1,4 @@
-"""Connecting, keeping alive, refreshing and being closed, over a real socket and a real engine."""
+"""Connect, keepalive, refresh and close, over a real socket and a real Redis."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ pytestmark = pytest.mark.engines
 
 
 async def registered(redis: Redis, user_id: int) -> bytes:
-    """Return where a person is registered."""
+    """Return the processes at which a user is registered."""
     value: bytes | None = await commands(redis).hget(registry_key(group_of(user_id)), user_field(user_id))
     return value or b""
 
 
 @pytest.mark.parametrize("packed", [False, True], ids=["json", "msgpack"])
 async def test_connect_result(server: LiveServer, packed: bool) -> None:
-    """The connect result tells of the session, the pings, and both streams with their positions."""
+    """The connect result has the session, the pings, and both streams with their positions."""
     async with BareClient.to(server.url, packed=packed) as client:
         result = await client.connect("7")
     assert result["client"]
@@ -37,7 +37,7 @@ async def test_connect_result(server: LiveServer, packed: bool) -> None:
 
 
 async def test_registration(server: LiveServer, redis: Redis) -> None:
-    """A person is registered at the process from the first connection to the end of the last."""
+    """A user is registered at the process from the first connection to the end of the last."""
     async with BareClient.to(server.url) as first:
         await first.connect("7")
         assert await registered(redis, 7) == server.live.process_id
@@ -53,16 +53,16 @@ async def test_registration(server: LiveServer, redis: Redis) -> None:
 
 
 async def test_expired_token(server: LiveServer) -> None:
-    """An expired token gets error 109 and may be followed by a good one on the same connection."""
+    """An expired token gets error 109, and a valid one may follow on the same connection."""
     server.authenticator.expired.add("7:old")
     async with BareClient.to(server.url) as client:
-        answer = await client.ask("connect", token="7:old")
+        answer = await client.request("connect", token="7:old")
         assert answer["error"] == {"code": 109, "message": "token expired"}
         assert (await client.connect("7"))["client"]
 
 
-async def test_rest_of_a_refused_frame(server: LiveServer) -> None:
-    """What follows a refused connect in its frame is neither answered nor punished."""
+async def test_rest_of_a_rejected_frame(server: LiveServer) -> None:
+    """Commands after a rejected connect in the same frame are ignored."""
     server.authenticator.expired.add("7:old")
     async with BareClient.to(server.url) as client:
         await client.send({"id": 1, "connect": {"token": "7:old"}}, {"id": 2, "subscribe": {"channel": "photo:1"}})
@@ -74,7 +74,7 @@ async def test_rest_of_a_refused_frame(server: LiveServer) -> None:
 
 @pytest.mark.parametrize("token", ["", "nonsense", "7:gone"])
 async def test_invalid_token(server: LiveServer, token: str) -> None:
-    """An invalid or revoked token closes with 3500, which clients do not come back from."""
+    """An invalid or revoked token closes with 3500, after which clients do not reconnect."""
     server.authenticator.revoked.add("gone")
     async with BareClient.to(server.url) as client:
         await client.send({"id": 1, "connect": {"token": token}})
@@ -98,7 +98,7 @@ async def test_streams_unavailable(server: LiveServer) -> None:
     """While the streams cannot be read, a connect gets the temporary error 100 and leaves nothing behind."""
     server.streams.broken = True
     async with BareClient.to(server.url) as client:
-        answer = await client.ask("connect", token="7")
+        answer = await client.request("connect", token="7")
         assert answer["error"] == {"code": 100, "message": "internal server error", "temporary": True}
         server.streams.broken = False
         await client.connect("7")
@@ -108,20 +108,20 @@ async def test_streams_unavailable(server: LiveServer) -> None:
 
 
 async def test_slow_port(serve: Serve) -> None:
-    """A port that does not answer by the deadline becomes the temporary error 100."""
+    """A port that does not return by the deadline causes the temporary error 100."""
     async with serve(command_deadline=0.1) as server, BareClient.to(server.url) as client:
         server.authenticator.gate = asyncio.Event()
-        assert (await client.ask("connect", token="7"))["error"]["code"] == 100
+        assert (await client.request("connect", token="7"))["error"]["code"] == 100
 
 
 async def test_stale(serve: Serve) -> None:
-    """A socket that never connects is closed with 3502."""
+    """A socket without a connect is closed with 3502."""
     async with serve(connect_deadline=0.1) as server, BareClient.to(server.url) as client:
         assert await client.closed() == (3502, "stale")
 
 
 async def test_pings(serve: Serve) -> None:
-    """A client that answers is pinged again and again, also while it is busy, and stays."""
+    """A client that answers pings stays connected, also while it is busy."""
     async with serve(ping_interval=0.1, pong_deadline=0.08) as server, BareClient.to(server.url) as client:
         result = await client.connect("7")
         assert result["ping"] == 1
@@ -139,7 +139,7 @@ async def test_no_pong(serve: Serve) -> None:
 
 
 async def test_unsolicited_pong(server: LiveServer) -> None:
-    """A pong that nobody asked for closes with 3501."""
+    """An unsolicited pong closes with 3501."""
     async with BareClient.to(server.url) as client:
         await client.connect("7")
         await client.send({})
@@ -147,7 +147,7 @@ async def test_unsolicited_pong(server: LiveServer) -> None:
 
 
 async def test_expiry(serve: Serve) -> None:
-    """A connection whose token ended and was not renewed is closed with 3005 after the grace."""
+    """A connection whose token expired without a refresh is closed with 3005 after the grace period."""
     async with serve(expiry_grace=0.2) as server, BareClient.to(server.url) as client:
         server.authenticator.lifetime = 0.1
         await client.connect("7")
@@ -156,42 +156,42 @@ async def test_expiry(serve: Serve) -> None:
 
 
 async def test_refresh(serve: Serve) -> None:
-    """A refresh in time keeps the connection beyond the end of its first token."""
+    """A refresh in time keeps the connection beyond the expiry of its first token."""
     async with serve(expiry_grace=0.2) as server, BareClient.to(server.url) as client:
         server.authenticator.lifetime = 0.2
         await client.connect("7")
         server.authenticator.lifetime = 3600
-        answer = await client.ask("refresh", token="7:next")
+        answer = await client.request("refresh", token="7:next")
         assert answer["refresh"]["expires"] is True
         assert answer["refresh"]["ttl"] > 3500
-        await asyncio.sleep(0.6)  # beyond the first token's end and grace: nothing is waited for
+        await asyncio.sleep(0.6)  # beyond the first token's expiry and grace: this is no wait for a condition
         assert await client.quiet() == []
 
 
-async def test_stream_that_began_anew(server: LiveServer) -> None:
-    """A stream that began anew under a connected client is noticed with the next refresh, and closes with 3010."""
+async def test_new_epoch_of_a_stream(server: LiveServer) -> None:
+    """A new epoch under a connected client is detected at the next refresh, and closes with 3010."""
     async with BareClient.to(server.url) as client:
         await client.connect("7")
         server.streams.append(7, "feed", b'{"n":1}')
-        assert "refresh" in await client.ask("refresh", token="7")
+        assert "refresh" in await client.request("refresh", token="7")
         assert await client.data() == {"n": 1}
         server.streams.epoch = "e2"
-        assert "refresh" in await client.ask("refresh", token="7")
+        assert "refresh" in await client.request("refresh", token="7")
         assert await client.closed() == (3010, "insufficient state")
 
 
-async def test_refresh_refused(server: LiveServer) -> None:
-    """A refresh with an expired token gets 109, with another person's closes with 3500."""
+async def test_refresh_rejected(server: LiveServer) -> None:
+    """A refresh with an expired token gets 109, with another user's token it closes with 3500."""
     server.authenticator.expired.add("7:old")
     async with BareClient.to(server.url) as client:
         await client.connect("7")
-        assert (await client.ask("refresh", token="7:old"))["error"]["code"] == 109
+        assert (await client.request("refresh", token="7:old"))["error"]["code"] == 109
         await client.send({"id": 9, "refresh": {"token": "8"}})
         assert (await client.closed())[0] == 3500
 
 
 async def test_connection_limit(serve: Serve) -> None:
-    """One connection more than a person may have is closed with 3504; others are not touched."""
+    """A connection beyond the limit per user is closed with 3504; others are not affected."""
     async with (
         serve(connections_per_user=2) as server,
         BareClient.to(server.url) as one,
@@ -218,7 +218,7 @@ async def test_flood(serve: Serve) -> None:
     ("origin", "status"), [("https://evil.example", 403), ("null", 403), ("http://127.0.0.1:1", 403)]
 )
 async def test_foreign_origin(server: LiveServer, origin: str, status: int) -> None:
-    """A page of a foreign origin is refused in the handshake."""
+    """A page of a foreign origin is rejected in the handshake."""
     with pytest.raises(aiohttp.WSServerHandshakeError) as refusal:
         async with BareClient.to(server.url, origin=origin):
             pass
@@ -234,7 +234,7 @@ async def test_own_and_configured_origins(serve: Serve) -> None:
 
 
 async def test_unknown_protocol(server: LiveServer) -> None:
-    """A client that insists on a protocol that is not spoken gets 400 and the names of those that are."""
+    """A client that requires an unsupported subprotocol gets 400 and the names of the supported ones."""
     async with aiohttp.ClientSession() as session:
         for query, protocols in (("?format=cbor", []), ("", ["centrifuge-cbor"])):
             with pytest.raises(aiohttp.WSServerHandshakeError) as refusal:
@@ -243,7 +243,7 @@ async def test_unknown_protocol(server: LiveServer) -> None:
 
 
 async def test_drain(serve: Serve) -> None:
-    """A process that stops closes everybody with 3001 and accepts nobody."""
+    """A process that stops closes all connections with 3001 and accepts no new ones."""
     async with serve() as server, BareClient.to(server.url) as client:
         await client.connect("7")
         closing = asyncio.create_task(server.live.close())

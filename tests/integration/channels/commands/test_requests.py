@@ -1,4 +1,4 @@
-"""What a client may ask beside its streams: history, presence, and calls."""
+"""Requests besides the streams: history, presence and rpc."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ pytestmark = pytest.mark.engines
 
 
 async def numbers(client: BareClient, **params: Any) -> list[int]:
-    """Return the numbers that `history` of the feed tells."""
-    answer = await client.ask("history", channel="feed", **params)
+    """Return the numbers in a history reply of the feed."""
+    answer = await client.request("history", channel="feed", **params)
     return [item["data"]["n"] for item in answer["history"]["publications"]]
 
 
 @pytest.mark.parametrize("packed", [False, True], ids=["json", "msgpack"])
 async def test_history(server: LiveServer, packed: bool) -> None:
-    """History gives the oldest of what is kept, the newest in reverse, what came after a position, or that alone."""
+    """History returns the oldest, the newest in reverse, those after a position, or the position alone."""
     for number in range(5):
         server.streams.append(7, "feed", b'{"n":%d}' % number)
     async with BareClient.to(server.url, packed=packed) as client:
@@ -33,47 +33,47 @@ async def test_history(server: LiveServer, packed: bool) -> None:
         assert await numbers(client, limit=2, reverse=True) == [4, 3]
         assert await numbers(client, limit=-1) == [0, 1, 2, 3, 4]
         assert await numbers(client, limit=2, since={"epoch": "e1", "offset": 1002}) == [2, 3]
-        answer = await client.ask("history", channel="feed")
+        answer = await client.request("history", channel="feed")
         assert answer["history"] == {"publications": [], "epoch": "e1", "offset": 1005}
 
 
 async def test_history_that_is_gone(server: LiveServer) -> None:
-    """A position of another history is error 112, a channel without history error 108."""
+    """A position of another epoch is error 112, a channel without history error 108."""
     async with BareClient.to(server.url) as client:
         await client.connect("7")
-        answer = await client.ask("history", channel="feed", limit=1, since={"epoch": "old", "offset": 1})
+        answer = await client.request("history", channel="feed", limit=1, since={"epoch": "old", "offset": 1})
         assert answer["error"] == {"code": 112, "message": "unrecoverable position"}
-        assert (await client.ask("history", channel="photo:1", limit=1))["error"]["code"] == 108
+        assert (await client.request("history", channel="photo:1", limit=1))["error"]["code"] == 108
 
 
 async def test_presence(server: LiveServer) -> None:
-    """Presence tells of people, not of their devices; who may not know, and channels without, get an error."""
+    """Presence lists users, not their devices; without permission, or for other channels, it is an error."""
     async with BareClient.to(server.url) as client:
         await client.connect("7")
-        answer = await client.ask("presence", channel="presence:3")
+        answer = await client.request("presence", channel="presence:3")
         assert answer["presence"]["presence"] == {
             "3": {"user": "3", "client": "3"},
             "4": {"user": "4", "client": "4"},
         }
-        stats = await client.ask("presence_stats", channel="presence:3")
+        stats = await client.request("presence_stats", channel="presence:3")
         assert stats["presence_stats"] == {"num_clients": 2, "num_users": 2}
-        assert (await client.ask("presence", channel="feed"))["error"]["code"] == 108
+        assert (await client.request("presence", channel="feed"))["error"]["code"] == 108
 
 
 @pytest.mark.parametrize("packed", [False, True], ids=["json", "msgpack"])
 async def test_calls(server: LiveServer, packed: bool) -> None:
-    """A call is carried out for the person who is connected, and its error comes with its own code and words."""
+    """An rpc is executed for the connected user, and its error has the code and message of the operation."""
     async with BareClient.to(server.url, packed=packed) as client:
         await client.connect("7")
-        answer = await client.ask("rpc", method="echo", data={"a": [1, None]})
+        answer = await client.request("rpc", method="echo", data={"a": [1, None]})
         assert answer["rpc"]["data"] == {"user": 7, "data": {"a": [1, None]}}
-        refused = await client.ask("rpc", method="refuse")
+        refused = await client.request("rpc", method="refuse")
         assert refused["error"] == {"code": 429, "message": "come back later", "temporary": True}
-        assert (await client.ask("rpc", method="nonsense"))["error"]["code"] == 104
+        assert (await client.request("rpc", method="nonsense"))["error"]["code"] == 104
 
 
 async def test_order(server: LiveServer) -> None:
-    """Commands behind a question that takes its time wait for it, and are then done in their order."""
+    """Commands after a slow request wait for it, and are then executed in order."""
     async with BareClient.to(server.url) as client:
         await client.connect("7")
         server.authorizer.gate = asyncio.Event()
@@ -85,8 +85,8 @@ async def test_order(server: LiveServer) -> None:
         assert seen == [5, 6, 7, 8]
 
 
-async def test_leaving_in_the_middle(serve: Serve) -> None:
-    """Who is lost while being signed in is not kept as somebody who is here."""
+async def test_loss_while_connecting(serve: Serve) -> None:
+    """A connection that is lost while it connects does not leave its user registered."""
     async with serve() as server:
         server.authenticator.gate = asyncio.Event()
         async with BareClient.to(server.url) as client:

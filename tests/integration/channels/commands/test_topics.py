@@ -1,4 +1,4 @@
-"""Channels that clients subscribe to: authorization, delivery, limits, revocation."""
+"""Channels that clients subscribe to: authorization, delivery, limits and revocation."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ pytestmark = pytest.mark.engines
 
 @pytest.fixture
 def publisher(server: LiveServer) -> LivePublisher:
-    """Publish from elsewhere."""
+    """A publisher in another process."""
     return LivePublisher(server.redis, group_of)
 
 
-async def listeners(server: LiveServer, topic: str) -> int:
-    """Return how many processes listen to a topic."""
+async def receivers(server: LiveServer, topic: str) -> int:
+    """Return how many processes are subscribed to a topic."""
     answer = await commands(server.redis).pubsub_numsub(topic_channel(topic))
     return int(answer[0][1])
 
 
 @pytest.mark.parametrize("packed", [False, True], ids=["json", "msgpack"])
 async def test_subscribe(server: LiveServer, publisher: LivePublisher, packed: bool) -> None:
-    """From the reply on, a subscriber hears the topic, and after unsubscribing no more."""
+    """A subscriber receives the topic's messages from the reply until it unsubscribes."""
     async with BareClient.to(server.url, packed=packed) as client:
         await client.connect("7")
-        assert (await client.ask("subscribe", channel="photo:5"))["subscribe"] == {}
+        assert (await client.request("subscribe", channel="photo:5"))["subscribe"] == {}
         await publisher.to_topic("photo:5", b'{"likes":3}')
         assert await client.push() == {"channel": "photo:5", "pub": {"data": {"likes": 3}}}
-        assert (await client.ask("unsubscribe", channel="photo:5"))["unsubscribe"] == {}
+        assert (await client.request("unsubscribe", channel="photo:5"))["unsubscribe"] == {}
         await publisher.to_topic("photo:5", b'{"likes":4}')
         await server.publish(server.redis, [7], "feed", {"n": 1})
         assert (await client.push())["channel"] == "feed"
@@ -55,13 +55,13 @@ async def test_subscribe(server: LiveServer, publisher: LivePublisher, packed: b
         (7, 107),
     ],
 )
-async def test_refusals(server: LiveServer, channel: object, code: int) -> None:
-    """Each reason to refuse a subscription has its error code, and the connection goes on."""
+async def test_rejections(server: LiveServer, channel: object, code: int) -> None:
+    """Each reason to reject a subscription has its error code, and the connection continues."""
     server.authorizer.blocked.add((666, 7))
     async with BareClient.to(server.url) as client:
         await client.connect("7")
-        await client.ask("subscribe", channel="photo:5")
-        assert (await client.ask("subscribe", channel=channel))["error"]["code"] == code
+        await client.request("subscribe", channel="photo:5")
+        assert (await client.request("subscribe", channel=channel))["error"]["code"] == code
         assert await client.quiet() == []
 
 
@@ -75,48 +75,48 @@ async def test_refusals(server: LiveServer, channel: object, code: int) -> None:
     ],
 )
 async def test_methods_that_are_not_offered(server: LiveServer, method: str, code: int) -> None:
-    """What this server does not offer is answered with an error, never by closing."""
+    """An unsupported method gets an error reply, and never closes the connection."""
     async with BareClient.to(server.url) as client:
         await client.connect("7")
-        assert (await client.ask(method, channel="feed"))["error"]["code"] == code
+        assert (await client.request(method, channel="feed"))["error"]["code"] == code
 
 
 async def test_subscription_limit(serve: Serve) -> None:
-    """One subscription more than allowed gets error 106; after giving one up there is room."""
+    """A subscription beyond the limit gets error 106; after an unsubscribe it succeeds."""
     async with serve(subscriptions=2) as server, BareClient.to(server.url) as client:
         await client.connect("7")
         for number in (1, 2):
-            assert "subscribe" in await client.ask("subscribe", channel=f"photo:{number}")
-        assert (await client.ask("subscribe", channel="photo:3"))["error"]["code"] == 106
-        await client.ask("unsubscribe", channel="photo:1")
-        assert "subscribe" in await client.ask("subscribe", channel="photo:3")
+            assert "subscribe" in await client.request("subscribe", channel=f"photo:{number}")
+        assert (await client.request("subscribe", channel="photo:3"))["error"]["code"] == 106
+        await client.request("unsubscribe", channel="photo:1")
+        assert "subscribe" in await client.request("subscribe", channel="photo:3")
 
 
-async def test_one_ear_for_many(serve: Serve) -> None:
-    """A process listens to a topic once while anybody does, and stops after the last."""
+async def test_one_subscription_for_many(serve: Serve) -> None:
+    """A process subscribes to a topic once for all clients, and unsubscribes after the last."""
     async with serve(pubsub_deadline=0.5) as server:
         async with BareClient.to(server.url) as one:
             await one.connect("7")
-            await one.ask("subscribe", channel="photo:5")
+            await one.request("subscribe", channel="photo:5")
             async with BareClient.to(server.url) as two:
                 await two.connect("8")
-                await two.ask("subscribe", channel="photo:5")
-                assert await listeners(server, "photo:5") == 1
+                await two.request("subscribe", channel="photo:5")
+                assert await receivers(server, "photo:5") == 1
             await eventually(lambda: server.live.connections == 1)
             await LivePublisher(server.redis, group_of).to_topic("photo:5", b"{}")
             assert await one.data() == {}
 
         async def silent() -> bool:
-            return await listeners(server, "photo:5") == 0
+            return await receivers(server, "photo:5") == 0
 
         await eventually(silent)
 
 
-async def test_topic_that_goes(server: LiveServer, publisher: LivePublisher) -> None:
-    """When what a topic is about is gone, its subscriptions end for good."""
+async def test_closed_topic(server: LiveServer, publisher: LivePublisher) -> None:
+    """When the subject of a topic is deleted, its subscriptions end for good."""
     async with BareClient.to(server.url) as client:
         await client.connect("7")
-        await client.ask("subscribe", channel="photo:5")
+        await client.request("subscribe", channel="photo:5")
         await publisher.close_topic("photo:5")
         push = await client.push()
         assert push["channel"] == "photo:5"
@@ -124,12 +124,12 @@ async def test_topic_that_goes(server: LiveServer, publisher: LivePublisher) -> 
 
 
 async def test_block_ends_a_subscription(server: LiveServer, publisher: LivePublisher) -> None:
-    """A block ends the blocked person's subscriptions to the blocker's things within a second, and no other."""
+    """A block ends the blocked user's subscriptions to the blocker's topics within a second, and no other."""
     async with BareClient.to(server.url) as blocked, BareClient.to(server.url) as other:
         for client, token in ((blocked, "7"), (other, "8")):
             await client.connect(token)
-            await client.ask("subscribe", channel="photo:5")
-            await client.ask("subscribe", channel="photo:6")
+            await client.request("subscribe", channel="photo:5")
+            await client.request("subscribe", channel="photo:6")
         await publisher.to_users([7], control_body(control="revoke", owner=5))
         async with asyncio.timeout(1):
             push = await blocked.push()
@@ -141,7 +141,7 @@ async def test_block_ends_a_subscription(server: LiveServer, publisher: LivePubl
 
 
 async def test_block_during_authorization(server: LiveServer, publisher: LivePublisher) -> None:
-    """A block that happens while a subscription is being authorized is not slipped past."""
+    """A block during the authorization of a subscribe takes effect."""
     gate = server.authorizer.gate = asyncio.Event()
     async with BareClient.to(server.url) as client:
         await client.connect("7")
@@ -157,8 +157,8 @@ async def test_block_during_authorization(server: LiveServer, publisher: LivePub
         assert await client.quiet() == []
 
 
-async def test_dead_process_is_forgotten(server: LiveServer, publisher: LivePublisher) -> None:
-    """A process that nobody listens for is taken out of the registry when it is next addressed."""
+async def test_dead_process_is_removed(server: LiveServer, publisher: LivePublisher) -> None:
+    """A process without subscribers is removed from the registry by the next message to it."""
     from channels.bus.addressing import registry_key, user_field
 
     key = registry_key(group_of(7))

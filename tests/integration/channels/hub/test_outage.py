@@ -1,4 +1,4 @@
-"""Losses on the way from Redis: every stream is made good by its offset, in order and without repeats."""
+"""Losses between Redis and the process: every stream recovers from its offset, in order and without repeats."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Behind = Callable[..., AbstractAsyncContextManager[tuple[LiveServer, TcpProxy]]]
 
 @pytest.fixture
 def behind_proxy(redis: Redis, redis_url: str) -> Behind:
-    """Start a live process whose way to Redis can be cut; the test's own way cannot."""
+    """Start a live process whose connections to Redis can be cut, unlike the test's own."""
 
     @asynccontextmanager
     async def start(**settings: Any) -> AsyncIterator[tuple[LiveServer, TcpProxy]]:
@@ -55,7 +55,7 @@ async def numbers(client: BareClient, last: int) -> list[int]:
 
 
 async def test_cut_connections(behind_proxy: Behind, redis: Redis) -> None:
-    """While the connection to Redis is cut again and again, every client hears everything once, in order."""
+    """While the connection to Redis is cut repeatedly, every client receives everything once, in order."""
     async with behind_proxy() as (server, proxy), BareClient.to(server.url) as one, BareClient.to(server.url) as two:
         await one.connect("7")
         await two.connect("8")
@@ -73,8 +73,8 @@ async def test_cut_connections(behind_proxy: Behind, redis: Redis) -> None:
         assert not any(lost for _, lost in server.metrics.resyncs)
 
 
-async def test_swallowed_packets(behind_proxy: Behind, redis: Redis) -> None:
-    """A peer that swallows packets is noticed by its silence, and what it swallowed is made good."""
+async def test_dropped_packets(behind_proxy: Behind, redis: Redis) -> None:
+    """A peer that drops packets is detected by its silence, and missed publications are recovered."""
     async with behind_proxy() as (server, proxy), BareClient.to(server.url) as client:
         await client.connect("7")
         proxy.freeze()
@@ -87,8 +87,8 @@ async def test_swallowed_packets(behind_proxy: Behind, redis: Redis) -> None:
         assert await numbers(client, 4) == [4]
 
 
-async def test_connections_that_are_dead_and_not_told_so(behind_proxy: Behind, redis: Redis) -> None:
-    """After an outage that no connection was told of, streams are made good once one command has waited in vain."""
+async def test_silently_dead_connections(behind_proxy: Behind, redis: Redis) -> None:
+    """After an outage that broke no connection, streams recover once one command has timed out."""
     async with behind_proxy() as (server, proxy), BareClient.to(server.url) as client:
         await client.connect("7")
         proxy.abandon_connections()
@@ -97,7 +97,7 @@ async def test_connections_that_are_dead_and_not_told_so(behind_proxy: Behind, r
 
 
 async def test_registrations_after_a_loss(behind_proxy: Behind, redis: Redis) -> None:
-    """A process that writers took for dead during a loss registers its people anew as soon as it hears again."""
+    """A process that writers took for dead during a loss registers its users again once it is subscribed."""
     publisher = LivePublisher(redis, group_of)
     async with behind_proxy() as (server, proxy), BareClient.to(server.url) as client:
         await client.connect("7")
@@ -118,18 +118,18 @@ async def test_registrations_after_a_loss(behind_proxy: Behind, redis: Redis) ->
         assert (await client.data())["n"] == 0
 
 
-async def test_connecting_before_anything_is_heard(redis: Redis) -> None:
-    """While pub/sub has not stood yet, a connect is told at once to try again, rather than miss what comes."""
+async def test_connecting_before_the_first_subscription(redis: Redis) -> None:
+    """Before pub/sub is connected for the first time, a connect gets a temporary error at once."""
     server = LiveServer(redis, LiveSettings(command_deadline=60))
     app = web.Application()
     app.router.add_get("/", server.live.handle)
     async with TestServer(app) as http, BareClient.to(str(http.make_url("/"))) as client:
-        answer = await client.ask("connect", token="7")
+        answer = await client.request("connect", token="7")
         assert answer["error"] == {"code": 100, "message": "internal server error", "temporary": True}
 
 
 async def test_new_history(behind_proxy: Behind, redis: Redis) -> None:
-    """A client whose gap cannot be told is closed with 3010, so that it comes back and learns it."""
+    """A client whose gap cannot be filled is closed with 3010, so that it reconnects and learns of it."""
     async with behind_proxy() as (server, proxy), BareClient.to(server.url) as client:
         await client.connect("7")
         server.streams.epoch = "e2"
@@ -139,15 +139,15 @@ async def test_new_history(behind_proxy: Behind, redis: Redis) -> None:
 
 
 async def test_topics_after_a_loss(behind_proxy: Behind, redis: Redis) -> None:
-    """After a loss, clients are told of the gap in their topics, subscribe again, and hear again."""
+    """After a loss, clients are informed of the gap in their topics, and subscribe again."""
     async with behind_proxy() as (server, proxy), BareClient.to(server.url) as client:
         await client.connect("7")
-        await client.ask("subscribe", channel="photo:5")
+        await client.request("subscribe", channel="photo:5")
         await proxy.cut()
         push = await client.push()
         assert push["channel"] == "photo:5"
         assert push["unsubscribe"] == {"code": 2500, "reason": "insufficient state"}
-        assert "subscribe" in await client.ask("subscribe", channel="photo:5")
+        assert "subscribe" in await client.request("subscribe", channel="photo:5")
         await LivePublisher(redis, group_of).to_topic("photo:5", b'{"n":1}')
         assert await client.data() == {"n": 1}
 
@@ -159,21 +159,21 @@ async def test_connecting_during_an_outage(behind_proxy: Behind, redis: Redis) -
         proxy.freeze()
         await eventually(lambda: not server.live.ready, within=3)
         async with BareClient.to(server.url) as client:
-            answer = await client.ask("connect", token="7")
+            answer = await client.request("connect", token="7")
             assert (answer["error"]["code"], answer["error"]["temporary"]) == (100, True)
-            assert (await before.ask("subscribe", channel="photo:1"))["error"]["code"] == 100
+            assert (await before.request("subscribe", channel="photo:1"))["error"]["code"] == 100
             proxy.thaw()
             await eventually(lambda: server.live.ready)
 
             async def connects() -> bool:
-                return "connect" in await client.ask("connect", token="7")
+                return "connect" in await client.request("connect", token="7")
 
             await eventually(connects)
-            assert "subscribe" in await before.ask("subscribe", channel="photo:1")
+            assert "subscribe" in await before.request("subscribe", channel="photo:1")
 
 
 async def test_streams_down_after_the_loss(behind_proxy: Behind, redis: Redis) -> None:
-    """While the streams cannot be read after a loss, publications wait, and then come in order."""
+    """While the streams cannot be read after a loss, publications are held, and arrive in order afterwards."""
     async with behind_proxy() as (server, proxy), BareClient.to(server.url) as client:
         await client.connect("7")
         server.streams.broken = True
@@ -188,7 +188,7 @@ async def test_streams_down_after_the_loss(behind_proxy: Behind, redis: Redis) -
 
 
 async def test_held_publications_are_bounded(behind_proxy: Behind, redis: Redis) -> None:
-    """More publications than may be held while a stream cannot be read close with 3010 instead of piling up."""
+    """More held publications than allowed close with 3010 instead of using memory."""
     async with behind_proxy(held_publications=5) as (server, proxy), BareClient.to(server.url) as client:
         await client.connect("7")
         server.streams.broken = True
@@ -201,7 +201,7 @@ async def test_held_publications_are_bounded(behind_proxy: Behind, redis: Redis)
 
 
 async def test_lost_registration(serve: Serve, redis: Redis) -> None:
-    """A registration that vanishes is noticed at the next renewal, and what was missed meanwhile is made good."""
+    """A lost registration is detected at the next renewal, and missed publications are recovered."""
     async with serve(renewal_interval=0.2) as server, BareClient.to(server.url) as client:
         await client.connect("7")
         await commands(redis).delete(registry_key(group_of(7)))

@@ -1,4 +1,4 @@
-"""Presence across live processes: coming, moving and going, processes that die, and who may hear."""
+"""Presence across live processes: going online, moving and going offline, dead processes, and permissions."""
 
 from __future__ import annotations
 
@@ -32,23 +32,23 @@ Guest = Callable[..., AbstractAsyncContextManager[BareClient]]
 
 @asynccontextmanager
 async def guest(server: LiveServer, token: str, *channels: str) -> AsyncIterator[BareClient]:
-    """Connect somebody and subscribe to channels."""
+    """Connect a user and subscribe to channels."""
     async with BareClient.to(server.url) as client:
         await client.connect(token)
         for channel in channels:
-            assert "subscribe" in await client.ask("subscribe", channel=channel)
+            assert "subscribe" in await client.request("subscribe", channel=channel)
         yield client
 
 
 async def away(client: BareClient) -> None:
-    """Wait for the news that person 7 has gone."""
+    """Wait for the message that user 7 is offline."""
     news = await client.data()
     assert (news["user"], news["online"]) == (7, False)
     assert news["last_seen"] > 0
 
 
 async def marked(redis: Redis, *clients: BareClient) -> list[Any]:
-    """Return what each of these has been told on the topic, up to now."""
+    """Return the messages that each client has received on the topic so far."""
     await LivePublisher(redis, group_of).to_topic(TOPIC, b'"mark"')
     told = []
     for client in clients:
@@ -57,8 +57,8 @@ async def marked(redis: Redis, *clients: BareClient) -> list[Any]:
     return told
 
 
-async def test_coming_moving_and_going(serve: Serve, redis: Redis) -> None:
-    """Listeners at either process hear once that a person comes and once that they go, and nothing of moves between."""
+async def test_online_moving_and_offline(serve: Serve, redis: Redis) -> None:
+    """Subscribers at either process receive each change once, and nothing when a user moves between processes."""
     async with AsyncExitStack() as stack:
         one = await stack.enter_async_context(serve(**SOON, presence_grace=60))
         two = await stack.enter_async_context(serve(**SOON, presence_grace=60))
@@ -73,24 +73,24 @@ async def test_coming_moving_and_going(serve: Serve, redis: Redis) -> None:
 
         await eventually(nowhere)
         assert await marked(redis, *listeners) == []
-        book = PresenceStore(redis, group_of)
-        assert sum(await asyncio.gather(book.expire_departed(grace=0), book.expire_departed(grace=0))) == 1
+        store = PresenceStore(redis, group_of)
+        assert sum(await asyncio.gather(store.expire_departed(grace=0), store.expire_departed(grace=0))) == 1
         for client in listeners:
             await away(client)
         assert await marked(redis, *listeners) == []
 
 
-async def test_who_does_not_come_back_is_away(serve: Serve) -> None:
-    """After the grace the processes themselves announce who has gone."""
+async def test_departed_users_go_offline(serve: Serve) -> None:
+    """After the grace period the processes themselves announce departed users."""
     async with serve(**SOON, presence_grace=0.1) as server, guest(server, "8", CHANNEL) as listener:
         async with guest(server, "7"):
             assert await listener.data() == ONLINE
         await away(listener)
-        await eventually(lambda: (server.metrics.joined, server.metrics.parted) == (2, 1))
+        await eventually(lambda: (server.metrics.online, server.metrics.offline) == (2, 1))
 
 
 async def test_a_killed_process(serve: Serve, redis: Redis) -> None:
-    """The people of a killed process are away, told once, and its registrations are gone; who is elsewhere, stays."""
+    """Users of a killed process go offline, announced once, and its registrations are removed; others stay."""
     async with AsyncExitStack() as stack:
         one, two, three = [await stack.enter_async_context(serve(**SOON, presence_grace=0.1)) for _ in range(3)]
         listener = await stack.enter_async_context(guest(two, "8", CHANNEL, "presence:9"))
@@ -99,73 +99,73 @@ async def test_a_killed_process(serve: Serve, redis: Redis) -> None:
         assert [(await listener.data())["user"] for _ in range(2)] == [7, 9]
         await one.kill()
         await away(listener)
-        await eventually(lambda: two.metrics.cleared + three.metrics.cleared == 1)
+        await eventually(lambda: two.metrics.expired + three.metrics.expired == 1)
         assert await commands(redis).hgetall(registry_key(group_of(7))) == {}
         assert await commands(redis).hget(registry_key(group_of(9)), user_field(9)) == three.live.process_id
         assert await marked(redis, listener) == []
         assert await commands(redis).zscore(PROCESSES_KEY, one.live.process_id) is None
 
 
-async def test_the_next_start_clears_the_last_end(serve: Serve, redis: Redis) -> None:
-    """When nobody was left to notice a killed process, the next one to start does."""
+async def test_the_next_start_removes_a_dead_process(serve: Serve, redis: Redis) -> None:
+    """If no process was left to detect a killed one, the next one to start does."""
     async with serve(**SOON) as server, guest(server, "7"):
         await server.kill()
-    book = PresenceStore(redis, group_of)
-    assert (await book.read(7)).online
+    store = PresenceStore(redis, group_of)
+    assert (await store.read(7)).online
     async with serve(**SOON, presence_grace=0.1) as next_one:
 
         async def gone() -> bool:
-            return not (await book.read(7)).online
+            return not (await store.read(7)).online
 
         await eventually(gone)
-        await eventually(lambda: next_one.metrics.cleared == 1)
+        await eventually(lambda: next_one.metrics.expired == 1)
 
 
 async def test_deaths_while_the_list_was_lost(serve: Serve, redis: Redis) -> None:
-    """A process that people are registered at and that nobody knows is cleared with the next one that dies."""
+    """A registered process that is missing from the list is removed with the next dead process."""
     async with serve(**SOON, presence_grace=0.1) as server, guest(server, "8", CHANNEL) as listener:
         async with guest(server, "7"):
             assert await listener.data() == ONLINE
             await commands(redis).hset(registry_key(group_of(7)), user_field(7), b"unknown0")
         await commands(redis).zadd(PROCESSES_KEY, {b"deadbeef": 1_700_000_000_000})
         await away(listener)
-        await eventually(lambda: server.metrics.cleared == 2)
+        await eventually(lambda: server.metrics.expired == 2)
         assert await commands(redis).hgetall(registry_key(group_of(7))) == {}
 
 
 async def test_a_process_that_was_taken_for_dead(serve: Serve, redis: Redis) -> None:
-    """A process that others took for dead registers its people anew at its next beat, and they are online again."""
+    """A process that was expired by mistake registers its users again at its next beat, and they are online."""
     async with serve(**SOON) as server, guest(server, "8", CHANNEL) as listener, guest(server, "7"):
         assert await listener.data() == ONLINE
-        book = PresenceStore(redis, group_of)
-        await book.remove_processes({server.live.process_id: 1_700_000_000_000})
-        await book.expire_departed(grace=0)
+        store = PresenceStore(redis, group_of)
+        await store.remove_processes({server.live.process_id: 1_700_000_000_000})
+        await store.expire_departed(grace=0)
         await away(listener)
         await Processes(redis, b"process1", deadline=20).remove([server.live.process_id])
         assert await listener.data() == ONLINE
 
 
 async def test_a_process_is_on_the_list_until_it_stops(serve: Serve, redis: Redis) -> None:
-    """A process is known before anybody can be registered at it, and no longer once it has stopped in good order."""
+    """A process is listed before any user is registered at it, and until it has stopped in an orderly way."""
     async with serve(**SOON) as server:
         assert await commands(redis).zscore(PROCESSES_KEY, server.live.process_id) is not None
     assert await commands(redis).zscore(PROCESSES_KEY, server.live.process_id) is None
 
 
 @pytest.mark.parametrize("packed", [False, True], ids=["json", "msgpack"])
-async def test_a_subscription_begins_with_how_things_stand(server: LiveServer, packed: bool) -> None:
-    """The subscribe result carries the present state; a channel without one has an empty result."""
+async def test_a_subscription_begins_with_the_state(server: LiveServer, packed: bool) -> None:
+    """The subscribe result has the current state; for a channel without one it is empty."""
     async with BareClient.to(server.url, packed=packed) as client:
         await client.connect("8")
-        answer = await client.ask("subscribe", channel=CHANNEL)
+        answer = await client.request("subscribe", channel=CHANNEL)
         assert answer["subscribe"] == {"data": {"online": False, "last_seen": None}}
-        own = await client.ask("subscribe", channel="presence:8")
+        own = await client.request("subscribe", channel="presence:8")
         assert own["subscribe"] == {"data": {"online": True, "last_seen": None}}
-        assert (await client.ask("subscribe", channel="photo:5"))["subscribe"] == {}
+        assert (await client.request("subscribe", channel="photo:5"))["subscribe"] == {}
 
 
 async def test_a_change_while_subscribing(server: LiveServer) -> None:
-    """What changes between the look at the state and the first message is not missed: the state is read again."""
+    """A change between the read of the state and the first message is not missed: the state is read again."""
     gate = server.authorizer.gate = asyncio.Event()
     async with BareClient.to(server.url) as client, BareClient.to(server.url) as other:
         await client.connect("8")
@@ -173,19 +173,19 @@ async def test_a_change_while_subscribing(server: LiveServer) -> None:
         await eventually(lambda: server.authorizer.asked == 1)
         gate.set()
         gate.clear()
-        await eventually(
-            lambda: server.authorizer.asked == 2
-        )  # it has been read that 7 is away, and the topic is heard
+        # Now the state of 7, offline, has been read, and the topic is subscribed.
+        await eventually(lambda: server.authorizer.asked == 2)
         await other.connect("7")
         server.authorizer.gate = None
-        assert "subscribe" in await other.ask("subscribe", channel=CHANNEL)  # so what was said before has been heard
+        # The reply follows the messages that were published before it.
+        assert "subscribe" in await other.request("subscribe", channel=CHANNEL)
         gate.set()
         assert (await client.reply(50))["subscribe"]["data"]["online"] is True
         assert await client.quiet() == []
 
 
-async def test_leave_that_ends_while_subscribing(server: LiveServer) -> None:
-    """A topic that is closed while somebody subscribes is not slipped past."""
+async def test_a_topic_closed_while_subscribing(server: LiveServer) -> None:
+    """A topic that is closed during a subscribe rejects it."""
     publisher = LivePublisher(server.redis, group_of)
     async with BareClient.to(server.url) as client, guest(server, "9", "photo:1") as other:
         await client.connect("8")
@@ -198,13 +198,13 @@ async def test_leave_that_ends_while_subscribing(server: LiveServer) -> None:
         server.authorizer.blocked.add((7, 8))
         await publisher.restrict_topic(TOPIC)
         await publisher.to_topic("photo:1", b"{}")
-        assert await other.data() == {}  # so the order before it has been heard
+        assert await other.data() == {}  # so the order before it has been received
         gate.set()
         assert (await client.reply(50))["error"]["code"] == 103
 
 
-async def test_only_the_owner_goes_on_hearing(server: LiveServer) -> None:
-    """A topic that becomes its owner's alone ends for all others within a second."""
+async def test_a_restricted_topic(server: LiveServer) -> None:
+    """A topic that is restricted to its owner ends for all others within a second."""
     async with guest(server, "8", CHANNEL) as other, guest(server, "7", CHANNEL) as owner:
         assert await other.data() == ONLINE
         await LivePublisher(server.redis, group_of).restrict_topic(TOPIC)
@@ -217,7 +217,7 @@ async def test_only_the_owner_goes_on_hearing(server: LiveServer) -> None:
 
 
 async def test_one_topic_of_an_owner_is_revoked(server: LiveServer) -> None:
-    """Who may not know any longer whether somebody is online goes on hearing what else is theirs."""
+    """Revoking one topic of an owner leaves subscriptions to the owner's other topics."""
     async with guest(server, "8", "photo:7", CHANNEL) as client:
         publisher = LivePublisher(server.redis, group_of)
         await publisher.to_users([8], control_body(control="revoke", owner=7, topic=TOPIC))
@@ -228,18 +228,18 @@ async def test_one_topic_of_an_owner_is_revoked(server: LiveServer) -> None:
         assert (await client.push())["channel"] == "photo:7"
 
 
-async def test_an_empty_engine_is_filled_again(serve: Serve, redis: Redis) -> None:
-    """After a loss of all data people are online again with the next renewal."""
+async def test_an_emptied_redis_is_filled_again(serve: Serve, redis: Redis) -> None:
+    """After a loss of all data users are online again with the next renewal."""
     async with serve(**SOON, renewal_interval=0.1) as server, guest(server, "7"):
         await commands(redis).flushall()
-        book = PresenceStore(redis, group_of)
+        store = PresenceStore(redis, group_of)
 
         async def known() -> bool:
-            return (await book.read(7)).online
+            return (await store.read(7)).online
 
         await eventually(known)
 
 
 def test_the_topic_s_channel_is_the_scripts() -> None:
-    """The topic that listeners are granted is the one on which the scripts publish."""
+    """The topic that subscribers are granted is the one to which the scripts publish."""
     assert topic_channel(TOPIC) == b"topic:presence:{7}:0000000000000007"

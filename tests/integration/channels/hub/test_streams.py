@@ -32,8 +32,8 @@ async def test_publication(server: LiveServer, packed: bool) -> None:
         }
 
 
-async def test_every_connection_of_a_person(server: LiveServer) -> None:
-    """All connections of a person hear, each in its own codec, and nobody else does."""
+async def test_every_connection_of_a_user(server: LiveServer) -> None:
+    """All connections of a user receive it, each in its own codec, and no other user's."""
     async with (
         BareClient.to(server.url) as text,
         BareClient.to(server.url, packed=True) as packed,
@@ -48,7 +48,7 @@ async def test_every_connection_of_a_person(server: LiveServer) -> None:
 
 
 async def test_repeats_are_dropped(server: LiveServer) -> None:
-    """A publication that is announced twice, or late, arrives once."""
+    """A publication that is published twice, or late, arrives once."""
     async with BareClient.to(server.url) as client:
         await client.connect("7")
         first = await server.publish(server.redis, [7], "feed", {"n": 1})
@@ -59,7 +59,7 @@ async def test_repeats_are_dropped(server: LiveServer) -> None:
 
 
 async def test_recovery(server: LiveServer) -> None:
-    """A client that was away gets exactly what it missed, with the connect result."""
+    """A client that was disconnected gets exactly what it missed, with the connect result."""
     async with BareClient.to(server.url) as client:
         subs = (await client.connect("7"))["subs"]
         offset = await server.publish(server.redis, [7], "feed", {"n": 1})
@@ -77,7 +77,7 @@ async def test_recovery(server: LiveServer) -> None:
 
 @pytest.mark.parametrize("since", [{"epoch": "e0", "offset": 1000}, {"epoch": "e1", "offset": 3}])
 async def test_recovery_that_is_impossible(server: LiveServer, since: dict[str, object]) -> None:
-    """Another epoch, or an offset that the log no longer reaches, is `recovered: false` with a fresh position."""
+    """Another epoch, or an offset older than the log, is `recovered: false` with a new position."""
     server.streams.floor = 500
     offset = await server.publish(server.redis, [7], "feed", {"n": 1})
     async with BareClient.to(server.url) as client:
@@ -88,7 +88,7 @@ async def test_recovery_that_is_impossible(server: LiveServer, since: dict[str, 
 
 @pytest.mark.parametrize("recover", [False, True])
 async def test_publications_while_connecting(server: LiveServer, recover: bool) -> None:
-    """What is published while the streams are being read comes once, after the connect reply."""
+    """Publications during the read of the streams arrive once, after the connect reply."""
     gate = server.streams.gate = asyncio.Event()
     async with BareClient.to(server.url) as client:
         since = {"feed": {"recover": True, "epoch": "e1", "offset": 1000}} if recover else {}
@@ -96,7 +96,7 @@ async def test_publications_while_connecting(server: LiveServer, recover: bool) 
         await eventually(lambda: server.streams.reads)
         for number in (1, 2):
             await server.publish(server.redis, [7], "feed", {"n": number})
-        # What the log held when it was read, and is announced all the same, comes with the result only.
+        # Contained in the log when it was read and published all the same: it is in the result only.
         gate.set()
         feed = (await client.reply(1))["connect"]["subs"]["feed"]
         recovered = [item["data"]["n"] for item in feed.get("publications", [])]
@@ -107,7 +107,7 @@ async def test_publications_while_connecting(server: LiveServer, recover: bool) 
 
 
 async def test_held_publications_follow_the_reply(server: LiveServer) -> None:
-    """What is announced after the streams were read, but before the reply left, is pushed after the reply."""
+    """A publication between the read of the streams and the reply is pushed after the reply."""
     gate = asyncio.Event()
     position = server.streams.position
 
@@ -127,17 +127,17 @@ async def test_held_publications_follow_the_reply(server: LiveServer) -> None:
 
 
 async def test_unsubscribe_from_a_stream(server: LiveServer) -> None:
-    """A client may do without one of its streams; the other goes on."""
+    """A client may unsubscribe from one of its streams; the other continues."""
     async with BareClient.to(server.url) as client:
         await client.connect("7")
-        assert (await client.ask("unsubscribe", channel="feed"))["unsubscribe"] == {}
+        assert (await client.request("unsubscribe", channel="feed"))["unsubscribe"] == {}
         await server.publish(server.redis, [7], "feed", {"n": 1})
         await server.publish(server.redis, [7], "notifications", {"n": 2})
         assert (await client.push())["channel"] == "notifications"
 
 
 async def test_disconnect_orders(server: LiveServer) -> None:
-    """A disconnect order closes the connections of one session with 3500, or all of a person with 3503."""
+    """A disconnect order closes the connections of one session with 3500, or all of a user with 3503."""
     publisher = LivePublisher(server.redis, group_of)
     async with (
         BareClient.to(server.url) as one,
@@ -156,7 +156,7 @@ async def test_disconnect_orders(server: LiveServer) -> None:
 
 
 async def test_slow_client(serve: Serve) -> None:
-    """A client that takes nothing is closed with 3008 at its bound, and others hear without delay meanwhile."""
+    """A client that does not read is closed with 3008 at its limit, and others receive without delay meanwhile."""
     async with serve(write_buffer_bytes=100_000, close_deadline=0.2) as server, BareClient.to(server.url) as quick:
         stuck = await _connected_but_not_reading(server)
         await quick.connect("8")
@@ -174,7 +174,7 @@ async def test_slow_client(serve: Serve) -> None:
 
 
 async def _connected_but_not_reading(server: LiveServer) -> socket.socket:
-    """Return a socket of person 7 with a small receive buffer that nobody reads."""
+    """Return an unread socket of user 7 with a small receive buffer."""
     stuck = socket.socket()
     stuck.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     await asyncio.to_thread(stuck.connect, ("127.0.0.1", server.port))
@@ -188,7 +188,7 @@ async def _connected_but_not_reading(server: LiveServer) -> socket.socket:
 
 
 async def test_unreadable_message_is_a_loss(server: LiveServer) -> None:
-    """A message that cannot be read makes the process read all streams again, since it may have held anything."""
+    """After an unreadable message the process reads all streams again."""
     async with BareClient.to(server.url) as client:
         await client.connect("7")
         server.streams.append(7, "feed", b'{"n":1}')

@@ -1,4 +1,4 @@
-"""What must be refused: frames that are broken, forbidden, endless or meaningless (abuse row 10)."""
+"""Frames that must be rejected: malformed, forbidden, endless or meaningless (abuse row 10)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class RawSocket:
 
     @classmethod
     async def to(cls, server: LiveServer) -> RawSocket:
-        """Shake hands."""
+        """Complete a handshake."""
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
         writer.write(
             f"GET {PATH} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -36,7 +36,7 @@ class RawSocket:
         return cls(reader, writer)
 
     async def closed(self) -> tuple[int, str]:
-        """Return code and reason of the closing frame."""
+        """Return code and reason of the close frame."""
         async with asyncio.timeout(5):
             while True:
                 first, length = await self.reader.readexactly(2)
@@ -77,7 +77,7 @@ BROKEN = {
 
 @pytest.mark.parametrize("case", BROKEN)
 async def test_broken_frame(server: LiveServer, case: str) -> None:
-    """A broken frame closes the connection with a code that says so, and a reason that is not empty."""
+    """A malformed frame closes the connection with its code and a reason that is not empty."""
     data, expected = BROKEN[case]
     raw = await RawSocket.to(server)
     raw.writer.write(data)
@@ -87,7 +87,7 @@ async def test_broken_frame(server: LiveServer, case: str) -> None:
 
 
 async def test_broken_peer_that_goes_on_sending(server: LiveServer) -> None:
-    """A peer that goes on sending after a broken frame can still read why it was closed: no reset in between."""
+    """A peer that continues to send after a malformed frame can still read the reason: no reset comes first."""
     raw = await RawSocket.to(server)
     raw.writer.transport.pause_reading()  # type: ignore[attr-defined]
     raw.writer.write(frame(0x83, b"x"))
@@ -100,7 +100,7 @@ async def test_broken_peer_that_goes_on_sending(server: LiveServer) -> None:
 
 @pytest.mark.parametrize("close", [frame(0x88, struct.pack(">H", 1000)), frame(0x88, b""), frame(0x88, b"\x0f\xa0x")])
 async def test_orderly_close(server: LiveServer, close: bytes) -> None:
-    """An orderly close is answered with the peer's own code, and leaves nothing behind."""
+    """A close frame is answered with the peer's own code, and leaves nothing behind."""
     raw = await RawSocket.to(server)
     raw.writer.write(close)
     assert (await raw.closed())[0] == (int.from_bytes(close[6:8], "big") or 1000)
@@ -119,24 +119,24 @@ async def test_second_connect(server: LiveServer) -> None:
     "subs", [[1], {"feed": 1}, {"feed": {"recover": True, "offset": -1}}, {"feed": {"recover": True, "epoch": 1}}]
 )
 async def test_bad_subs(server: LiveServer, subs: object) -> None:
-    """Positions that make no sense are a bad request (107), not a crash."""
+    """Meaningless positions are a bad request (107), not a crash."""
     async with BareClient.to(server.url) as client:
-        assert (await client.ask("connect", token="7", subs=subs))["error"]["code"] == 107
-        assert "connect" in await client.ask("connect", token="7")
+        assert (await client.request("connect", token="7", subs=subs))["error"]["code"] == 107
+        assert "connect" in await client.request("connect", token="7")
 
 
 @pytest.mark.parametrize(
     "data", [b"", b"\xc1", b"\x81", msgpack.packb([1]), msgpack.packb({"id": 1}) + b"\x82", b"\xdf\xff\xff\xff\xff"]
 )
 async def test_broken_msgpack(server: LiveServer, data: bytes) -> None:
-    """MessagePack that is cut short, lies about its length, or is no map closes with 3501."""
+    """MessagePack that is truncated, has a wrong length, or is no map closes with 3501."""
     async with BareClient.to(server.url, packed=True) as client:
         await client.socket.send_bytes(data)
         assert await client.closed() == (3501, "bad request")
 
 
 async def test_many_fragments(server: LiveServer) -> None:
-    """70,000 fragments of one message end at the size limit, and memory stays flat."""
+    """70,000 fragments of one message end at the size limit, without growing memory."""
     raw = await RawSocket.to(server)
     process = psutil.Process(os.getpid())
     before = process.memory_info().rss

@@ -1,4 +1,4 @@
-"""The production WebSocket path against a client of another make: what goes in comes out, however it is cut."""
+"""The production WebSocket path against an independent client: messages come back unchanged, however they are split."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.echo import PATH, echo_app
 
 @pytest.fixture
 async def url() -> AsyncIterator[str]:
-    """The address of a running echo."""
+    """Return the URL of a running echo."""
     runner = web.AppRunner(echo_app())
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -24,7 +24,7 @@ async def url() -> AsyncIterator[str]:
 
 @pytest.mark.parametrize("size", [0, 1, 125, 126, 127, 128, 65_535, 65_536, 1 << 20, 4 << 20])
 async def test_messages_come_back(url: str, size: int) -> None:
-    """Text and bytes of every length form come back as they were."""
+    """Text and bytes of every length form come back unchanged."""
     async with aiohttp.ClientSession() as session, session.ws_connect(url, max_msg_size=0) as socket:
         await socket.send_bytes(b"\xfe" * size)
         assert (await socket.receive_bytes()) == b"\xfe" * size
@@ -41,7 +41,7 @@ async def test_ping(url: str) -> None:
 
 
 async def test_close(url: str) -> None:
-    """A close is answered with its code, and then the connection ends."""
+    """A close frame is answered with its code, and then the connection ends."""
     async with aiohttp.ClientSession() as session:
         socket = await session.ws_connect(url)
         async with asyncio.timeout(5):
@@ -54,7 +54,7 @@ GOOD = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version"
 
 
 async def test_handshake(url: str) -> None:
-    """The handshake is answered as RFC 6455, section 1.3 shows, with names in any case and lists of tokens."""
+    """The handshake is answered as in RFC 6455, section 1.3, with names in any case and lists of tokens."""
     headers = GOOD | {"Upgrade": "WebSocket", "Connection": "keep-alive, upgrade"}
     async with aiohttp.ClientSession() as session, session.get(url, headers=headers) as answer:
         assert answer.status == 101
@@ -75,14 +75,14 @@ async def test_handshake(url: str) -> None:
     ],
 )
 async def test_bad_handshakes(url: str, changed: dict[str, str], status: int) -> None:
-    """What is no handshake is refused, and a version that is not spoken is answered with the one that is."""
+    """An invalid handshake is rejected, and an unsupported version is answered with the supported one."""
     async with aiohttp.ClientSession() as session, session.get(url, headers=GOOD | changed) as answer:
         assert answer.status == status
         assert (answer.headers.get("Sec-WebSocket-Version") == "13") == (status == 426)
 
 
-async def test_words_behind_the_handshake(url: str) -> None:
-    """A frame that comes in one piece with the handshake is not lost."""
+async def test_data_behind_the_handshake(url: str) -> None:
+    """A frame that arrives together with the handshake is not lost."""
     host, port = url.removeprefix("http://").partition("/")[0].split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     lines = "".join(f"{name}: {value}\r\n" for name, value in GOOD.items())

@@ -1,4 +1,4 @@
-"""The live endpoint in Protobuf: how it is chosen, and what ends it."""
+"""The live endpoint with Protobuf: how it is selected, and what closes it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CONNECT = PEER.write({"id": 1, "connect": {"token": "7"}})
 
 
 async def receive(socket: aiohttp.ClientWebSocketResponse) -> list[Any]:
-    """Return the messages of the next frame, which has to be binary."""
+    """Return the messages of the next frame, which must be binary."""
     async with asyncio.timeout(5):
         return PEER.read(await socket.receive_bytes())
 
@@ -30,7 +30,7 @@ async def receive(socket: aiohttp.ClientWebSocketResponse) -> list[Any]:
     [("", ["centrifuge-protobuf"]), ("?format=protobuf", []), ("?cf_protocol=protobuf", [])],
 )
 async def test_chosen(server: LiveServer, query: str, protocols: list[str]) -> None:
-    """A client chooses Protobuf by its subprotocol or in the address, and gets results and publications in it."""
+    """A client selects Protobuf by its subprotocol or in the URL, and receives results and publications in it."""
     async with (
         aiohttp.ClientSession() as http,
         http.ws_connect(server.url + query, protocols=protocols) as socket,
@@ -68,7 +68,7 @@ async def test_keep_alive(serve: Serve) -> None:
     ],
 )
 async def test_bad_frames(server: LiveServer, fault: str, data: bytes | str) -> None:
-    """What is not the protocol closes the connection with 3501, as in every form."""
+    """A protocol error closes the connection with 3501, as with every codec."""
     async with (
         aiohttp.ClientSession() as http,
         http.ws_connect(server.url, protocols=["centrifuge-protobuf"]) as socket,

@@ -1,4 +1,4 @@
-"""Streaming answers: fallbacks across processes, and the read-only event stream that recovers by its ids."""
+"""HTTP streaming: fallbacks across processes, and the read-only event stream that resumes by its ids."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ JWT_LIKE = "aaa.bbb.ccc"
 
 
 class Stream:
-    """A streaming answer, read line by line."""
+    """A streaming response, read line by line."""
 
     def __init__(self, answer: aiohttp.ClientResponse) -> None:
         self._answer = answer
 
     async def line(self) -> str:
-        """Return the next line that says something, without its end."""
+        """Return the next line that is not empty, without its end."""
         async with asyncio.timeout(5):
             while True:
                 raw = await self._answer.content.readline()
@@ -52,7 +52,7 @@ class Stream:
 
 @asynccontextmanager
 async def opened(method: str, url: str, **how: Any) -> AsyncIterator[Stream]:
-    """Open a streaming answer for the time of the block."""
+    """Open a streaming response inside the block."""
     async with aiohttp.ClientSession() as session, session.request(method, url, **how) as answer:
         assert answer.status == 200, await answer.text()
         yield Stream(answer)
@@ -63,8 +63,8 @@ def connect(who: str = "7") -> str:
     return json.dumps({"id": 1, "connect": {"token": who}})
 
 
-async def say(server: LiveServer, result: dict[str, Any], *commands: dict[str, Any]) -> int:
-    """Send commands of a session to a process; return the status of the answer."""
+async def send(server: LiveServer, result: dict[str, Any], *commands: dict[str, Any]) -> int:
+    """Send commands of a session to a process; return the status of the response."""
     data = "\n".join(json.dumps(command) for command in commands)
     spoken = {"session": result["session"], "node": result["node"], "data": data}
     async with aiohttp.ClientSession() as session, session.post(f"{server.origin}/emulation", json=spoken) as answer:
@@ -72,41 +72,41 @@ async def say(server: LiveServer, result: dict[str, Any], *commands: dict[str, A
 
 
 async def test_http_stream(server: LiveServer) -> None:
-    """The first commands are answered in the stream, later ones come by requests, publications as lines."""
+    """The first commands are answered in the stream, later ones are sent by requests, publications arrive as lines."""
     async with opened("POST", f"{server.origin}/connection/http_stream", data=connect()) as stream:
         result = (await stream.message())["connect"]
         assert set(result["subs"]) == {"feed", "notifications"}
-        assert await say(server, result, {"id": 2, "ping": {}}, {"id": 3, "subscribe": {"channel": "photo:1"}}) == 204
+        assert await send(server, result, {"id": 2, "ping": {}}, {"id": 3, "subscribe": {"channel": "photo:1"}}) == 204
         assert await stream.message() == {"id": 2, "ping": {}}
         assert await stream.message() == {"id": 3, "subscribe": {}}
         await server.publish(server.redis, [7], "feed", {"n": 1})
         assert (await stream.message())["push"]["pub"]["data"] == {"n": 1}
 
 
-async def test_speaking_to_another_process(serve: Serve) -> None:
-    """What a client says may arrive at any process: it is passed on to the one that holds the stream."""
+async def test_commands_through_another_process(serve: Serve) -> None:
+    """Commands may be sent to any process, which forwards them to the one with the stream."""
     async with serve() as here, serve() as there:
         url = f"{here.origin}/connection/sse"
         async with opened("GET", url, params={"cf_connect": connect()}) as stream:
             result = (await stream.message())["connect"]
-            assert await say(there, result, {"id": 2, "ping": {}}) == 204
+            assert await send(there, result, {"id": 2, "ping": {}}) == 204
             assert await stream.message() == {"id": 2, "ping": {}}
 
 
 @pytest.mark.parametrize("node", ["00000000", "x", "", "../../x", "ΩΩΩΩΩΩΩΩ"])
 async def test_process_that_is_gone(server: LiveServer, node: str) -> None:
-    """Commands for a process that does not live are answered with 404, so that the client connects again."""
-    assert await say(server, {"session": "s", "node": node}, {"id": 2, "ping": {}}) == 404
+    """Commands for a dead process get a 404, so that the client reconnects."""
+    assert await send(server, {"session": "s", "node": node}, {"id": 2, "ping": {}}) == 404
 
 
 async def test_session_that_is_gone(server: LiveServer) -> None:
-    """A session that ended meanwhile, or that somebody guesses, says nothing to anybody."""
+    """Commands of an ended or guessed session have no effect."""
     node = server.live.process_id.decode()
-    assert await say(server, {"session": "guess", "node": node}, {"id": 2, "ping": {}}) == 204
+    assert await send(server, {"session": "guess", "node": node}, {"id": 2, "ping": {}}) == 204
 
 
-async def test_farewell(server: LiveServer) -> None:
-    """A stream that we end says why before its end, and leaves nothing behind."""
+async def test_close_message(server: LiveServer) -> None:
+    """A stream that the server ends has the reason before its end, and leaves nothing behind."""
     async with opened("POST", f"{server.origin}/connection/http_stream", data=connect("nonsense")) as stream:
         push = (await stream.message())["push"]
         assert push == {"disconnect": {"code": 3500, "reason": "invalid token"}}
@@ -115,7 +115,7 @@ async def test_farewell(server: LiveServer) -> None:
 
 
 async def test_client_that_goes(server: LiveServer) -> None:
-    """A client that closes its stream is gone at once."""
+    """A client that closes its stream is removed at once."""
     async with opened("POST", f"{server.origin}/connection/http_stream", data=connect()) as stream:
         await stream.message()
         assert server.live.connections == 1
@@ -136,15 +136,15 @@ async def test_client_that_goes(server: LiveServer) -> None:
 )
 @pytest.mark.parametrize("kind", ["application/json", "application/octet-stream"])
 async def test_bad_bodies(server: LiveServer, path: str, body: bytes, status: int, kind: str) -> None:
-    """A body that is not what it should be is refused with a sentence, never with a stream."""
+    """An invalid body is rejected with a message, never with a stream."""
     headers = {"Content-Type": kind}
     async with aiohttp.ClientSession() as http, http.post(server.origin + path, data=body, headers=headers) as answer:
         assert answer.status == status
         assert (await answer.text()).strip()
 
 
-async def test_token_in_an_address(server: LiveServer) -> None:
-    """An access token in an address is refused unread; only one-use tickets may stand there."""
+async def test_token_in_a_url(server: LiveServer) -> None:
+    """An access token in a URL is rejected without verification; only one-use tickets are allowed there."""
     url = f"{server.origin}/connection/sse"
     params = {"cf_connect": connect(JWT_LIKE)}
     async with aiohttp.ClientSession() as session, session.get(url, params=params) as answer:
@@ -155,7 +155,7 @@ async def test_token_in_an_address(server: LiveServer) -> None:
 
 @pytest.mark.parametrize("path", ["/connection/http_stream", "/emulation"])
 async def test_origins(serve: Serve, path: str) -> None:
-    """A foreign page is refused; a configured one may ask, and may read the answer."""
+    """A foreign page is rejected; a configured one may send requests, and may read the response."""
     async with serve(allowed_origins=("https://photos.example",)) as server, aiohttp.ClientSession() as session:
         for method in ("POST", "OPTIONS"):
             async with session.request(method, server.origin + path, headers={"Origin": "https://evil.example"}) as no:
@@ -166,7 +166,7 @@ async def test_origins(serve: Serve, path: str) -> None:
 
 
 async def test_connections_from_one_address(serve: Serve) -> None:
-    """One connection more than an address may have is refused before it begins, on every transport."""
+    """A connection beyond the limit per address is rejected before it begins, on every transport."""
     async with serve(connections_per_address=1) as server:
         url = f"{server.origin}/connection/http_stream"
         async with opened("POST", url, data=connect()) as stream, aiohttp.ClientSession() as session:
@@ -178,7 +178,7 @@ async def test_connections_from_one_address(serve: Serve) -> None:
 
 
 async def test_events(server: LiveServer) -> None:
-    """The event stream names each publication's channel, and its ids go on from where they stand."""
+    """The event stream names each publication's channel, and its ids continue from the current positions."""
     async with opened("GET", f"{server.origin}/live/sse?token=7") as stream:
         assert await stream.line() == "retry: 2000"
         begun, name, document = await stream.event()
@@ -191,7 +191,7 @@ async def test_events(server: LiveServer) -> None:
 
 
 async def test_events_recover(server: LiveServer) -> None:
-    """Who comes back with the id of the last event gets what was missed, oldest first, and each once."""
+    """A client with the id of its last event gets what it missed, oldest first, and each once."""
     for number, stream_name in enumerate(("feed", "notifications", "feed")):
         server.streams.append(7, stream_name, b'{"n":%d}' % number)
     headers = {"Last-Event-ID": "e1.1000-e1.1000"}
@@ -206,7 +206,7 @@ async def test_events_recover(server: LiveServer) -> None:
 
 
 async def test_events_of_another_history(server: LiveServer) -> None:
-    """Where what was missed cannot be told, an event says so for that channel."""
+    """If missed publications cannot be recovered, an event reports that for the channel."""
     headers = {"Last-Event-ID": "old.5-e1.1000"}
     async with opened("GET", f"{server.origin}/live/sse?token=7", headers=headers) as stream:
         await stream.line()
@@ -216,14 +216,14 @@ async def test_events_of_another_history(server: LiveServer) -> None:
 
 @pytest.mark.parametrize("given", ["x", "e1.1", "e1.1-e1.-1", "e1.1-e1." + "9" * 30, "a\u00b2.1-e1.1"])
 async def test_bad_event_id(server: LiveServer, given: str) -> None:
-    """An id that is none of ours is a clear 400."""
+    """An invalid event id is a 400 with a message."""
     params = {"token": "7", "last_event_id": given}
     async with aiohttp.ClientSession() as session, session.get(f"{server.origin}/live/sse", params=params) as answer:
         assert answer.status == 400
 
 
 async def test_events_need_no_pong(serve: Serve) -> None:
-    """A listener that cannot answer pings stays connected, and hears comments that keep the connection alive."""
+    """A client that cannot answer pings stays connected, and receives comments that keep the connection alive."""
     async with (
         serve(ping_interval=0.05, pong_deadline=0.02) as server,
         opened("GET", f"{server.origin}/live/sse?token=7") as stream,

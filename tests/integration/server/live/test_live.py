@@ -42,16 +42,16 @@ async def test_streams_and_photos_of_other_users_are_error_103(api: Api) -> None
     await api.finish(photo)
     socket = await connected(api, bob)
     for channel in (f"feed:{ann.id}", f"notifications:{ann.id}", f"photo:{draft['id']}"):
-        assert (await socket.ask(subscribe={"channel": channel}))["error"]["code"] == 103, channel
-    assert (await socket.ask(subscribe={"channel": "nonsense"}))["error"]["code"] == 102
-    assert "subscribe" in await socket.ask(subscribe={"channel": f"photo:{photo['id']}"})
+        assert (await socket.request(subscribe={"channel": channel}))["error"]["code"] == 103, channel
+    assert (await socket.request(subscribe={"channel": "nonsense"}))["error"]["code"] == 102
+    assert "subscribe" in await socket.request(subscribe={"channel": f"photo:{photo['id']}"})
     # As the fan-out worker does after a block: both users' subscriptions to the other are revoked.
     (await ann.call("PUT", f"/users/{bob.id}/block")).expect(204)
     order = control_body(control="revoke", owner=ids.decode(ann.id))
     await api.services.stores.publisher.to_users([ids.decode(bob.id)], order)
     ended = (await socket.until("push"))["push"]
     assert (ended["channel"], ended["unsubscribe"]["code"]) == (f"photo:{photo['id']}", 2000)
-    assert (await socket.ask(subscribe={"channel": f"photo:{photo['id']}"}))["error"]["code"] == 103
+    assert (await socket.request(subscribe={"channel": f"photo:{photo['id']}"}))["error"]["code"] == 103
 
 
 async def test_signing_out_closes_the_live_connection(api: Api) -> None:
@@ -60,7 +60,7 @@ async def test_signing_out_closes_the_live_connection(api: Api) -> None:
     hers, his = await connected(api, ann), await connected(api, bob)
     (await ann.call("DELETE", "/tokens/current")).expect(204)
     assert 3500 <= await hers.closed() < 4000  # so that the client does not come back
-    assert "subscribe" in await his.ask(subscribe={"channel": f"user:{bob.id}"})
+    assert "subscribe" in await his.request(subscribe={"channel": f"user:{bob.id}"})
 
 
 async def test_a_used_ticket_is_rejected(api: Api) -> None:
@@ -68,10 +68,10 @@ async def test_a_used_ticket_is_rejected(api: Api) -> None:
     ann = await api.person()
     ticket = (await ann.call("POST", "/live/token")).expect(201)["token"]
     first = Socket(await api.session.ws_connect(api.url + PATH))
-    assert "connect" in await first.ask(connect={"token": ticket})
+    assert "connect" in await first.request(connect={"token": ticket})
     second = Socket(await api.session.ws_connect(api.url + PATH))
     with pytest.raises(AssertionError, match="3500"):
-        await second.ask(connect={"token": ticket})
+        await second.request(connect={"token": ticket})
 
 
 async def test_the_event_stream_authenticates_its_client(api: Api) -> None:
@@ -118,7 +118,7 @@ async def test_calls(api: Api) -> None:
     socket = await connected(api, bob)
 
     async def call(method: str, data: Any = None) -> dict[str, Any]:
-        return await socket.ask(rpc={"method": method, "data": data})
+        return await socket.request(rpc={"method": method, "data": data})
 
     assert (await call("like", {"photo_id": photo["id"]}))["rpc"]["data"] == {"liked": True, "likes": 1}
     assert (await bob.call("GET", f"/photos/{photo['id']}")).expect(200)["liked"] is True

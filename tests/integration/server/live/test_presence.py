@@ -41,7 +41,7 @@ async def profile(viewer: Person, other: Person) -> tuple[bool | None, str | Non
 
 async def code(socket: Socket, method: str, channel: str) -> int | None:
     """Return the error code of a command, or None."""
-    error: dict[str, Any] = (await socket.ask(**{method: {"channel": channel}})).get("error", {})
+    error: dict[str, Any] = (await socket.request(**{method: {"channel": channel}})).get("error", {})
     return error.get("code")
 
 
@@ -96,7 +96,7 @@ async def test_permission_to_see_presence(api: Api) -> None:
             assert await code(sockets[name], "presence", f"presence:{ann.id}") == expected, (setting, name)
             assert await code(sockets[name], "presence_stats", f"presence:{ann.id}") == expected, (setting, name)
             assert await profile(viewer, ann) == ((True, None) if expected is MAY else (None, None)), (setting, name)
-            await sockets[name].ask(unsubscribe={"channel": f"presence:{ann.id}"})
+            await sockets[name].request(unsubscribe={"channel": f"presence:{ann.id}"})
         assert await profile(api.visitor, ann) == (None, None)
 
 
@@ -123,23 +123,23 @@ async def test_connecting_and_disconnecting(api: Api) -> None:
     assert await profile(bob, ann) == (False, None)
     his = await connected(api, bob)
     channel = f"presence:{ann.id}"
-    assert (await his.ask(subscribe={"channel": channel}))["subscribe"] == {"data": {"online": False}}
-    assert (await his.ask(presence={"channel": channel}))["presence"] == {"presence": {}}
+    assert (await his.request(subscribe={"channel": channel}))["subscribe"] == {"data": {"online": False}}
+    assert (await his.request(presence={"channel": channel}))["presence"] == {"presence": {}}
     before = time.time()
     hers = await connected(api, ann)
     news = (await his.until("push"))["push"]
     assert news == {"channel": channel, "pub": {"data": {"type": "presence", "user_id": ann.id, "online": True}}}
     assert await profile(bob, ann) == (True, None)
     info = {"user": ann.id, "client": ann.id}
-    assert (await his.ask(presence={"channel": channel}))["presence"] == {"presence": {ann.id: info}}
-    counted = await his.ask(presence_stats={"channel": channel})
+    assert (await his.request(presence={"channel": channel}))["presence"] == {"presence": {ann.id: info}}
+    counted = await his.request(presence_stats={"channel": channel})
     assert counted["presence_stats"] == {"num_clients": 1, "num_users": 1}
     await hers.close()
     gone = (await his.until("push"))["push"]["pub"]["data"]
     assert (gone["type"], gone["online"]) == ("presence", False)
     assert before - 0.001 <= datetime.fromisoformat(gone["last_seen"]).timestamp() <= time.time()
     assert await profile(bob, ann) == (False, gone["last_seen"])
-    again = await his.ask(presence_stats={"channel": channel})
+    again = await his.request(presence_stats={"channel": channel})
     assert again["presence_stats"] == {"num_clients": 0, "num_users": 0}
 
 

@@ -1,4 +1,4 @@
-"""Loops around Redis commands end when they are cancelled: nothing between them and the socket swallows it."""
+"""Cancellation of loops around Redis commands: nothing between the loop and the socket swallows it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What travels over pub/sub, byte for byte."""
+"""Pub/sub messages byte for byte, and the names of keys and channels."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ from channels.contract.ports import Presence
 
 
 def test_layout() -> None:
-    """The head is version, offset, count and recipients, big-endian; the body follows."""
+    """The header is version, offset, count and recipients, big-endian; the body follows."""
     message = bytes.fromhex("01 0000000000000102 00000002 0000000000000007 7fffffffffffffff") + stream_body(
         "feed", b"{}"
     )
@@ -62,12 +62,12 @@ def test_layout() -> None:
     ],
 )
 def test_orders(body: bytes, meaning: object) -> None:
-    """Orders come back as they were given."""
+    """Orders are decoded to what was encoded."""
     assert decode_envelope(encode_envelope([1], body)).body == meaning
 
 
 def test_unknown_order_is_a_defect() -> None:
-    """An order that does not exist cannot be made."""
+    """Encoding an unknown order raises ValueError."""
     with pytest.raises(ValueError, match="unknown order"):
         control_body(control="explode")
 
@@ -87,21 +87,21 @@ def test_unknown_order_is_a_defect() -> None:
     ],
 )
 def test_unreadable(message: bytes) -> None:
-    """Another version, a message cut short, or a body of another shape is refused."""
+    """Another version, a truncated message, or a body of another shape is rejected."""
     with pytest.raises(BadEnvelopeError):
         decode_envelope(message)
 
 
 @given(st.binary(max_size=200))
 def test_any_bytes(message: bytes) -> None:
-    """Whatever arrives is read or refused, never a crash."""
+    """Any bytes are decoded or rejected with `BadEnvelopeError`."""
     for read in (decode_envelope, decode_topic_message):
         with suppress(BadEnvelopeError):
             read(message)
 
 
 def test_topic_messages() -> None:
-    """A topic's message brings a document, or ends all subscriptions, or all but the owner's."""
+    """A topic's message carries a document, or ends all subscriptions, or all but the owner's."""
     assert decode_topic_message(topic_body(b"{}")) == TopicData(b"{}")
     assert decode_topic_message(topic_end_body(spare_owner=False)) == TopicEnd(spare_owner=False)
     assert decode_topic_message(topic_end_body(spare_owner=True)) == TopicEnd(spare_owner=True)
@@ -122,13 +122,13 @@ def test_topic_messages() -> None:
     ],
 )
 def test_presence_messages(last_seen: int, presence: Presence) -> None:
-    """A person's presence is two numbers behind the head that the scripts are given."""
+    """A presence message is the header that scripts receive, followed by two numbers."""
     message = PRESENCE_HEADER + user_field(5) + last_seen.to_bytes(8, "big")
     assert decode_topic_message(message) == PresenceChange(5, presence)
 
 
 def test_names() -> None:
-    """A group's keys and channels share its hash tag, topics have one of these, and a process listens to all groups."""
+    """A group's keys and channels share a hash tag, topics have one of them, and a process subscribes to all groups."""
     assert registry_key(3) == b"online:{3}"
     assert channel_prefix(3) == b"live:{3}:"
     assert topic_channel("photo:X") == b"topic:{7}:photo:X"
@@ -141,8 +141,8 @@ def test_names() -> None:
     assert process_channels(process) == [b"live:{%d}:%b" % (group, process) for group in range(16)]
 
 
-def test_presence_topics_lie_with_their_keys() -> None:
-    """The first hash tag of a presence topic's channel is its group's, so that one script may change and publish."""
+def test_presence_topics_share_their_group_s_slot() -> None:
+    """The first hash tag of a presence channel is its group's, so that one script can change keys and publish."""
     channel = topic_channel(presence_topic(3, 0xABC))
     assert channel == presence_channel_prefix(3) + b"0000000000000abc"
     assert channel.partition(b"{")[2].partition(b"}")[0] == b"3"

@@ -1,4 +1,4 @@
-"""One pub/sub connection, with what the server says in the test's hands."""
+"""One pub/sub connection against a scripted server."""
 
 from __future__ import annotations
 
@@ -13,85 +13,85 @@ from channels.bus.pubsub_connection import PLAIN, SHARDED, PubSubCommands, PubSu
 from channels.bus.redis_client import MessageListener, RedisClient
 from tests.support.eventually import eventually
 
-WORDS = pytest.mark.parametrize("words", [PLAIN, SHARDED], ids=["plain", "sharded"])
+KINDS = pytest.mark.parametrize("commands", [PLAIN, SHARDED], ids=["plain", "sharded"])
 
 
-class FakeEngine:
-    """An engine with one server; keeps what it is told, and says what the test has it say."""
+class FakeRedis:
+    """A Redis client with one server; records commands, and delivers what the test scripts."""
 
-    def __init__(self, words: PubSubCommands) -> None:
-        self.sharded = words is SHARDED
-        self.told: list[tuple[Any, ...]] = []
+    def __init__(self, commands: PubSubCommands) -> None:
+        self.sharded = commands is SHARDED
+        self.sent: list[tuple[Any, ...]] = []
         self.closed = False
         self._listener: MessageListener | None = None
 
-    async def subscriber(self, server: Any, listener: MessageListener) -> FakeEngine:
-        """Connect."""
+    async def subscriber(self, server: Any, listener: MessageListener) -> FakeRedis:
+        """Open a connection."""
         assert server == "the server"
         self._listener = listener
         return self
 
     def send_command(self, *command: Any) -> None:
-        """Keep a command."""
+        """Record a command."""
         if self.closed:
             raise ConnectionLostError("closed")
-        self.told.append(command)
+        self.sent.append(command)
 
     async def close(self) -> None:
         """Close the connection."""
         self.closed = True
 
-    def answer(self, *messages: Any) -> None:
-        """Let these arrive together."""
+    def receive(self, *messages: Any) -> None:
+        """Deliver messages that arrive together."""
         assert self._listener is not None
         for number, message in enumerate(messages, 1):
             self._listener.message_received(message, more=number < len(messages))
 
     def end(self, error: Exception) -> None:
-        """Let the connection end."""
+        """End the connection."""
         assert self._listener is not None
         self._listener.connection_lost(error)
 
 
 class Scene:
-    """A line, its engine, and what is heard of it."""
+    """A connection, its fake Redis client, and the messages received."""
 
-    def __init__(self, words: PubSubCommands, *, deadline: float = 5) -> None:
-        self.words = words
-        self.engine = FakeEngine(words)
-        self.heard: list[tuple[bytes, bytes, bool]] = []
+    def __init__(self, commands: PubSubCommands, *, deadline: float = 5) -> None:
+        self.commands = commands
+        self.redis = FakeRedis(commands)
+        self.received: list[tuple[bytes, bytes, bool]] = []
         self.confirmed: list[bytes] = []
-        self.line = PubSubConnection(self.message, self.confirmed.append, deadline=deadline)
+        self.connection = PubSubConnection(self.message, self.confirmed.append, deadline=deadline)
 
     def message(self, channel: bytes, data: bytes, *, more: bool) -> None:
-        """Keep a message."""
-        self.heard.append((channel, data, more))
+        """Record a message."""
+        self.received.append((channel, data, more))
 
     async def open(self, *channels: bytes) -> None:
-        """Open the line."""
-        await self.line.open(cast(RedisClient, self.engine), "the server", channels)
+        """Open the connection."""
+        await self.connection.open(cast(RedisClient, self.redis), "the server", channels)
 
     async def opened(self, *channels: bytes) -> None:
-        """Open the line and confirm all."""
+        """Open the connection and confirm all channels."""
         opening = asyncio.create_task(self.open(*channels))
-        await eventually(lambda: len(self.engine.told) == len(channels))
+        await eventually(lambda: len(self.redis.sent) == len(channels))
         self.confirm(*channels)
         await opening
 
     def confirm(self, *channels: bytes) -> None:
         """Confirm subscriptions."""
-        self.engine.answer(*([self.words.subscribed, channel, 1] for channel in channels))
+        self.redis.receive(*([self.commands.subscribed, channel, 1] for channel in channels))
 
 
-@WORDS
-async def test_it_is_open_when_all_is_confirmed(words: PubSubCommands) -> None:
-    """Opening ends with the last channel's confirmation; a message that comes before it is handed on."""
-    scene = Scene(words)
+@KINDS
+async def test_open_returns_when_all_channels_are_confirmed(commands: PubSubCommands) -> None:
+    """`open` returns with the last confirmation; a message that arrives before it is delivered."""
+    scene = Scene(commands)
     opening = asyncio.create_task(scene.open(b"a", b"b"))
-    await eventually(lambda: scene.engine.told == [(words.subscribe, b"a"), (words.subscribe, b"b")])
+    await eventually(lambda: scene.redis.sent == [(commands.subscribe, b"a"), (commands.subscribe, b"b")])
     scene.confirm(b"a")
-    scene.engine.answer([words.message, b"a", b"early"])
-    assert scene.heard == [(b"a", b"early", False)]
+    scene.redis.receive([commands.message, b"a", b"early"])
+    assert scene.received == [(b"a", b"early", False)]
     await asyncio.sleep(0)
     assert not opening.done()
     scene.confirm(b"b")
@@ -99,82 +99,86 @@ async def test_it_is_open_when_all_is_confirmed(words: PubSubCommands) -> None:
     assert scene.confirmed == [b"a", b"b"]
 
 
-@WORDS
-async def test_a_refused_channel_is_a_loss(words: PubSubCommands) -> None:
-    """An error in place of a confirmation ends the opening with that error."""
-    scene = Scene(words)
+@KINDS
+async def test_a_refused_channel_is_a_loss(commands: PubSubCommands) -> None:
+    """An error instead of a confirmation is raised by `open`."""
+    scene = Scene(commands)
     opening = asyncio.create_task(scene.open(b"a"))
-    await eventually(lambda: scene.engine.told)
-    scene.engine.answer(ResponseError("NOPERM no such channel for you"))
+    await eventually(lambda: scene.redis.sent)
+    scene.redis.receive(ResponseError("NOPERM no such channel for you"))
     with pytest.raises(ResponseError, match="NOPERM"):
         await opening
 
 
-@WORDS
-async def test_what_follows_is_told(words: PubSubCommands) -> None:
-    """Each of several messages that came together is heard with whether another one follows."""
-    scene = Scene(words)
+@KINDS
+async def test_more_announces_the_next_message(commands: PubSubCommands) -> None:
+    """Each of several messages that arrive together is delivered with whether another one follows."""
+    scene = Scene(commands)
     await scene.opened(b"a")
-    scene.engine.answer(*([words.message, b"a", b"%d" % number] for number in range(3)))
-    assert scene.heard == [(b"a", b"0", True), (b"a", b"1", True), (b"a", b"2", False)]
+    scene.redis.receive(*([commands.message, b"a", b"%d" % number] for number in range(3)))
+    assert scene.received == [(b"a", b"0", True), (b"a", b"1", True), (b"a", b"2", False)]
 
 
-@WORDS
-async def test_a_channel_that_is_taken_away_is_a_loss(words: PubSubCommands) -> None:
-    """A channel that the server gives up by itself is a loss; one that it was asked to give up is not, each time."""
-    scene = Scene(words)
+@KINDS
+async def test_an_unsubscription_by_the_server_is_a_loss(commands: PubSubCommands) -> None:
+    """An unsubscription by the server is a loss; one that was requested is not, however often."""
+    scene = Scene(commands)
     await scene.opened(b"a")
-    listening = asyncio.create_task(scene.line.listen())
+    listening = asyncio.create_task(scene.connection.listen())
     for _ in range(2):
-        scene.line.subscribe(b"b")
-        scene.line.unsubscribe(b"b")
-        scene.engine.answer([words.subscribed, b"b", 2], [words.unsubscribed, b"b", 1])
-    scene.engine.answer([words.message, b"a", b"still here"])
+        scene.connection.subscribe(b"b")
+        scene.connection.unsubscribe(b"b")
+        scene.redis.receive([commands.subscribed, b"b", 2], [commands.unsubscribed, b"b", 1])
+    scene.redis.receive([commands.message, b"a", b"still here"])
     await asyncio.sleep(0)
     assert not listening.done()
-    scene.engine.answer([words.unsubscribed, b"b", 0])
+    scene.redis.receive([commands.unsubscribed, b"b", 0])
     with pytest.raises(ConnectionLostError, match="b has moved"):
         await listening
 
 
-@WORDS
-async def test_an_ended_connection_is_a_loss(words: PubSubCommands) -> None:
-    """Whoever listens is told how the connection ended, also before everything was confirmed."""
-    scene = Scene(words)
+@KINDS
+async def test_an_ended_connection_is_a_loss(commands: PubSubCommands) -> None:
+    """`listen` and `open` raise the reason for which the connection ended."""
+    scene = Scene(commands)
     await scene.opened(b"a")
-    scene.engine.end(ConnectionLostError("gone"))
+    scene.redis.end(ConnectionLostError("gone"))
     with pytest.raises(ConnectionLostError, match="gone"):
-        await scene.line.listen()
-    scene = Scene(words)
+        await scene.connection.listen()
+    scene = Scene(commands)
     opening = asyncio.create_task(scene.open(b"a"))
-    await eventually(lambda: scene.engine.told)
-    scene.engine.end(ConnectionLostError("gone at once"))
+    await eventually(lambda: scene.redis.sent)
+    scene.redis.end(ConnectionLostError("gone at once"))
     with pytest.raises(ConnectionLostError, match="at once"):
         await opening
 
 
 async def test_silence_is_a_loss() -> None:
-    """A server that says nothing for the deadline is given up; whatever it says puts that off."""
+    """A server that is silent for the deadline counts as lost; any reply extends it."""
     scene = Scene(PLAIN, deadline=0.2)
     await scene.opened(b"a")
     loop = asyncio.get_running_loop()
     begin = loop.time()
-    listening = asyncio.create_task(scene.line.listen())
-    loop.call_later(0.15, scene.engine.answer, [b"pong", b""])
+    listening = asyncio.create_task(scene.connection.listen())
+    loop.call_later(0.15, scene.redis.receive, [b"pong", b""])
     with pytest.raises(TimeoutError, match="silent"):
         await listening
     assert loop.time() - begin >= 0.35
 
 
-async def test_nothing_is_said_without_a_connection() -> None:
-    """Before it is opened and after it was closed nothing is sent."""
+async def test_commands_need_a_connection() -> None:
+    """Commands before `open` and after `close` raise an error."""
     scene = Scene(PLAIN)
     with pytest.raises(ConnectionLostError):
-        scene.line.ping()
+        scene.connection.ping()
     await scene.open()
-    scene.line.ping()
-    await scene.line.close()
-    for attempt in (scene.line.ping, lambda: scene.line.subscribe(b"a"), lambda: scene.line.unsubscribe(b"a")):
+    scene.connection.ping()
+    await scene.connection.close()
+    for attempt in (
+        scene.connection.ping,
+        lambda: scene.connection.subscribe(b"a"),
+        lambda: scene.connection.unsubscribe(b"a"),
+    ):
         with pytest.raises(ConnectionLostError):
             attempt()
-    assert scene.engine.told == [("PING",)]
+    assert scene.redis.sent == [("PING",)]

@@ -1,4 +1,4 @@
-"""What the registry writes, when that is asked for late or its fate is not known."""
+"""What the registry writes when a request is late or the outcome of a write is unknown."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PROCESS = b"process1"
 
 
 class Scene:
-    """A registry on an engine in memory, and who is connected."""
+    """A registry on an in-memory engine, and the connected users."""
 
     def __init__(self) -> None:
         self.engine = MemoryEngine(seed=1, flaws=0)
@@ -32,7 +32,7 @@ class Scene:
 
 @pytest.fixture
 async def scene() -> AsyncIterator[Scene]:
-    """A registry that writes."""
+    """A running registry."""
     scene = Scene()
     running = asyncio.create_task(scene.registry.run())
     yield scene
@@ -41,8 +41,8 @@ async def scene() -> AsyncIterator[Scene]:
         await running
 
 
-async def test_late_release(scene: Scene) -> None:
-    """Who left and is back is not registered by the release: only who asked for it would learn that it was news."""
+async def test_late_removal(scene: Scene) -> None:
+    """A late removal does not register a user who is back, since only a registration may report the user as missing."""
     scene.here = {7}
     await scene.registry.register([7])
     scene.engine.flush()
@@ -52,8 +52,8 @@ async def test_late_release(scene: Scene) -> None:
     assert await scene.registry.register([7]) == {7}
 
 
-async def test_release(scene: Scene) -> None:
-    """Who left and stays away is taken out."""
+async def test_removal(scene: Scene) -> None:
+    """A user who left and stays away is removed."""
     scene.here = {7}
     await scene.registry.register([7])
     assert scene.engine.registry == {7: [PROCESS]}
@@ -63,7 +63,7 @@ async def test_release(scene: Scene) -> None:
 
 
 async def test_failed_write(scene: Scene) -> None:
-    """A write that fails leaves a doubt, since it may be carried out after a later one."""
+    """A failed write leaves the registry uncertain, since Redis may carry it out after a later one."""
     assert not scene.registry.uncertain
     scene.engine.down = True
     with pytest.raises(LiveUnavailableError):
@@ -71,11 +71,11 @@ async def test_failed_write(scene: Scene) -> None:
     assert scene.registry.uncertain
 
 
-async def test_a_write_is_over_before_the_next(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where one of a write's parts fails, the others have ended, too, before anything else is written."""
+async def test_a_write_is_complete_before_the_next(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If one part of a write fails, the other parts are awaited before the next write."""
     scene.here = {1, 2}
     calls = under_way = 0
-    answer = scene.engine.answer
+    reply = scene.engine.reply
 
     async def slow(effect: Callable[[], Any]) -> Any:
         nonlocal calls, under_way
@@ -85,9 +85,9 @@ async def test_a_write_is_over_before_the_next(scene: Scene, monkeypatch: pytest
         under_way += 1
         await turns(20)
         under_way -= 1
-        return await answer(effect)
+        return await reply(effect)
 
-    monkeypatch.setattr(scene.engine, "answer", slow)
+    monkeypatch.setattr(scene.engine, "reply", slow)
     with pytest.raises(LiveUnavailableError):
         await scene.registry.register([1, 2])
     assert (calls, under_way) == (2, 0)

@@ -1,4 +1,4 @@
-"""Connections in memory: one write for what is due together, bounds, pings and deadlines by the clock given."""
+"""Connections in memory: combined writes, limits, pings and deadlines, with the time given by the test."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ PING = WebSocketFormat(JsonCodec()).encode({})
 
 
 class World:
-    """Connections, their transports, and a count of what was sent."""
+    """Connections, their transports, and the counts of sent messages."""
 
     def __init__(self) -> None:
         self.sent: list[int] = []
@@ -45,7 +45,7 @@ class World:
         self.start = asyncio.get_running_loop().time()
 
     def connection(self, user_id: int = 7, session: str = "s") -> tuple[Connection, MemoryTransport]:
-        """Return a connection of a person whose stream `feed` stands at offset 10."""
+        """Return a connection of a user whose stream `feed` is at offset 10."""
         transport = MemoryTransport()
         core = ProtocolCore(rate=10, burst=10, now=self.start)
         connection = Connection(self._wire_format, transport, core, self._scheduler, SETTINGS)
@@ -62,12 +62,12 @@ class World:
 
 @pytest.fixture
 async def world() -> World:
-    """An empty world."""
+    """A world without connections."""
     return World()
 
 
-async def test_one_write_for_what_is_due_together(world: World) -> None:
-    """Messages that others follow leave with them in one write, in order."""
+async def test_messages_due_together_share_a_write(world: World) -> None:
+    """Messages that arrive together are sent in one write, in order."""
     connection, transport = world.connection()
     for number in (11, 12, 13):
         world.hub.deliver([7], "feed", Publication(data=b"%d" % number, offset=number), more=number < 13)
@@ -83,12 +83,12 @@ async def test_one_write_for_what_is_due_together(world: World) -> None:
 
 
 async def test_slow_client(world: World) -> None:
-    """A client that has not taken more than the bound is closed with 3008; others hear on."""
+    """A client with more unsent bytes than allowed is closed with 3008; others continue to receive."""
     (slow, stuck), (_, quick) = world.connection(), world.connection()
     stuck.stuck = True
     world.hub.deliver([7], "feed", Publication(data=b'"%s"' % (b"x" * 1000), offset=11))
     await asyncio.sleep(0)
-    world.manager.slow_consumer(slow)  # as the transport tells it
+    world.manager.slow_consumer(slow)  # as the transport reports it
     assert slow.closed_with is codes.SLOW
     assert stuck.writes[-1] == close_frame(codes.SLOW)
     world.hub.deliver([7], "feed", Publication(data=b"1", offset=12))
@@ -97,7 +97,7 @@ async def test_slow_client(world: World) -> None:
 
 
 async def test_close_is_last_and_once(world: World) -> None:
-    """What was gathered leaves before the closing frame; nothing leaves after it."""
+    """Pending messages are written before the close frame, and nothing after it."""
     connection, transport = world.connection()
     connection.send({})
     connection.close(codes.SHUTDOWN)
@@ -108,7 +108,7 @@ async def test_close_is_last_and_once(world: World) -> None:
 
 
 async def test_nothing_is_written_to_a_lost_transport(world: World) -> None:
-    """A connection whose transport has ended is not written to, also not what was gathered before."""
+    """Nothing is written to a closed transport, not even what was pending."""
     connection, transport = world.connection()
     connection.send({})
     world.hub.deliver([7], "feed", Publication(data=b"1", offset=11))
@@ -121,7 +121,7 @@ async def test_nothing_is_written_to_a_lost_transport(world: World) -> None:
 
 
 async def test_ping_and_pong(world: World) -> None:
-    """Each connection is pinged once an interval from a random moment on, busy or not, and answered pings go on."""
+    """Each connection is pinged once per interval from a random moment, busy or not, and stays while it answers."""
     connection, transport = world.connection()
     connection.core.accepted()
     world.keepalive.start_pings(connection, world.start)
@@ -144,7 +144,7 @@ async def test_ping_and_pong(world: World) -> None:
     ("deadline", "expected"), [("connect", codes.STALE), ("expiry", codes.EXPIRED), ("pong", codes.NO_PONG)]
 )
 async def test_deadlines(world: World, deadline: str, expected: codes.Disconnect) -> None:
-    """A deadline that passes closes with its code, not before it, and within a tick."""
+    """A connection is closed with the deadline's code, not before it and at most a tick after it."""
     connection, _ = world.connection()
     connection.deadlines.connect = float("inf")
     connection.core.ping_sent()
@@ -157,7 +157,7 @@ async def test_deadlines(world: World, deadline: str, expected: codes.Disconnect
 
 
 async def test_busy_clients_are_not_blamed(world: World) -> None:
-    """A pong that waits behind a command of its own is not missed until the command is done."""
+    """A pong that waits behind a command of the same client is not missed until the command is done."""
     connection, _ = world.connection()
     connection.deadlines.connect = float("inf")
     connection.core.ping_sent()
@@ -172,7 +172,7 @@ async def test_busy_clients_are_not_blamed(world: World) -> None:
 
 
 async def test_a_long_sleep(world: World) -> None:
-    """After the process slept for long, all that is due is looked at, once."""
+    """After a long sleep of the process, everything due is checked once."""
     pairs = [world.connection() for _ in range(3)]
     world.keepalive.tick(world.start)
     world.keepalive.tick(world.start + 100_000)
@@ -180,7 +180,7 @@ async def test_a_long_sleep(world: World) -> None:
 
 
 async def test_held_publications_overflow(world: World) -> None:
-    """A client whose held publications are too many is closed with 3010."""
+    """A client with more held publications than allowed is closed with 3010."""
     connection, _ = world.connection()
     world.hub.hold()
     for number in range(4):
@@ -190,7 +190,7 @@ async def test_held_publications_overflow(world: World) -> None:
 
 
 async def test_holds_are_not_repeated(world: World) -> None:
-    """A connection that is held already is left out, one that came later is held."""
+    """`hold` leaves out connections that are held already, but not those that came later."""
     first, _ = world.connection()
     held = world.hub.hold()
     second, _ = world.connection(8)
@@ -198,8 +198,8 @@ async def test_holds_are_not_repeated(world: World) -> None:
     assert list(held) == [first]
 
 
-async def test_topics_by_spelling(world: World) -> None:
-    """Each listener hears a topic under the name that it subscribed with, and an owner's revocation ends both."""
+async def test_topics_by_channel_name(world: World) -> None:
+    """Each subscriber receives a topic under its own channel name; revoking the owner's topics ends both."""
     (one, first), (two, second) = world.connection(), world.connection(8)
     grant = Grant(topic="photo:A", owner_id=5)
     world.hub.subscribe(one, "photo:A", grant)
@@ -217,7 +217,7 @@ async def test_topics_by_spelling(world: World) -> None:
 
 
 async def test_leaving(world: World) -> None:
-    """A person is gone with the last connection; leaving twice changes nothing."""
+    """A user is gone after the last connection; leaving twice does nothing."""
     one, _ = world.connection()
     two, _ = world.connection()
     world.hub.subscribe(one, "photo:1", Grant(topic="photo:1", owner_id=1))

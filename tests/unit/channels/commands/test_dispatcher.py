@@ -1,4 +1,4 @@
-"""Who is answered when: connects wait for their turn, everything else does not."""
+"""Order of handling: connects wait for their turn, other requests do not."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SETTINGS = LiveSettings(command_deadline=5)
 
 
 class Gate:
-    """A connect handler whose connects take until the test lets them end."""
+    """A connect handler whose connects last until the test ends them."""
 
     def __init__(self) -> None:
         self.begun: list[Connection] = []
@@ -39,7 +39,7 @@ class Gate:
         await self.open.wait()
 
     async def refresh(self, _connection: Connection, _request: Refresh) -> None:
-        """Count."""
+        """Count the call."""
         self.refreshed += 1
 
     async def check(self, _connection: Connection) -> None:
@@ -50,7 +50,7 @@ class Gate:
 
 
 class Scene:
-    """A command dispatcher, and connections that ask."""
+    """A command dispatcher with connections."""
 
     def __init__(self, settings: LiveSettings = SETTINGS) -> None:
         self.gate = Gate()
@@ -64,23 +64,23 @@ class Scene:
         )
 
     def connection(self) -> Connection:
-        """Return somebody who has not signed in."""
+        """Return a connection that is not authenticated."""
         core = ProtocolCore(rate=1, burst=1, now=0)
         return Connection(WebSocketFormat(JsonCodec()), MemoryTransport(), core, self._scheduler, SETTINGS)
 
     def connecting(self, connection: Connection) -> asyncio.Task[None]:
-        """Have somebody connect."""
+        """Start a connect."""
         return asyncio.create_task(self.commands.handle(connection, Connect(id=1, token="t", since={})))
 
 
 @pytest.fixture
 async def scene() -> Scene:
-    """Nobody connects yet."""
+    """A scene without connects."""
     return Scene()
 
 
 async def test_connects_wait_for_their_turn(scene: Scene) -> None:
-    """Of very many connects a number is answered at a time, in their order; who has gone meanwhile is not."""
+    """A limited number of connects is handled at a time, in order; a connection closed meanwhile is skipped."""
     connections = [scene.connection() for _ in range(200)]
     tasks = [scene.connecting(connection) for connection in connections]
     await eventually(lambda: scene.gate.begun == connections[:64])
@@ -90,8 +90,8 @@ async def test_connects_wait_for_their_turn(scene: Scene) -> None:
     assert scene.gate.begun == [connection for connection in connections if connection is not connections[70]]
 
 
-async def test_nobody_waits_for_ever() -> None:
-    """Who is not answered before the time to connect is over is refused for the moment, and nobody behind it waits."""
+async def test_connects_do_not_wait_for_ever() -> None:
+    """A connect that waits past the deadline gets a temporary error, and those behind it do not wait for it."""
     scene = Scene(LiveSettings(command_deadline=5, connect_deadline=0.1))
     first = [scene.connecting(scene.connection()) for _ in range(64)]
     await eventually(lambda: len(scene.gate.begun) == 64)
@@ -107,8 +107,8 @@ async def test_nobody_waits_for_ever() -> None:
     assert len(scene.gate.begun) == 65
 
 
-async def test_others_do_not_wait(scene: Scene) -> None:
-    """However many connect, who is in is answered at once."""
+async def test_other_requests_do_not_wait(scene: Scene) -> None:
+    """Other requests are handled at once, however many connects wait."""
     tasks = [scene.connecting(scene.connection()) for _ in range(100)]
     await eventually(lambda: scene.gate.begun)
     await scene.commands.handle(scene.connection(), Refresh(id=2, token="t"))

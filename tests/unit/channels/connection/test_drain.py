@@ -1,4 +1,4 @@
-"""The pace of a draining process: evenly spread, never above the rate, jittered within each one's own share."""
+"""The rate of draining: evenly spread, never above the limit, jittered within each connection's share."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from channels.transports.websocket_format import WebSocketFormat
 from tests.support.memory_transport import MemoryTransport
 from tests.support.virtual_loop import VirtualLoop, run_virtually
 
-STEP = 0.01  # seconds: what is due within it may be closed together
+STEP = 0.01  # seconds; connections due within it may be closed together
 
 
 class Crowd:
@@ -33,7 +33,7 @@ class Crowd:
         self.all = [self.connection() for _ in range(count)]
 
     def connection(self) -> Connection:
-        """Return a connection whose close_message is written down."""
+        """Return a connection that records its closing time."""
         crowd = self
 
         class Clocked(MemoryTransport):
@@ -46,7 +46,7 @@ class Crowd:
 
 
 def busiest_second(times: Sequence[float]) -> int:
-    """Return how many of these moments lie within one second at most."""
+    """Return the greatest number of these moments within one second."""
     return max(sum(first <= time < first + 1 for time in times) for first in times)
 
 
@@ -54,19 +54,19 @@ def busiest_second(times: Sequence[float]) -> int:
     ("count", "seconds", "rate", "times"),
     [
         (0, 3.0, 10.0, []),
-        (4, 2.0, 10.0, [0.25, 0.75, 1.25, 1.75]),  # a share is 2 s ÷ 4, and its middle the moment
+        (4, 2.0, 10.0, [0.25, 0.75, 1.25, 1.75]),  # a share is 2 s ÷ 4, and the moment is its middle
         (4, 0.0, 10.0, [0.05, 0.15, 0.25, 0.35]),  # no window: the rate alone
-        (40, 1.0, 10.0, [0.05 + number / 10 for number in range(40)]),  # 40 ÷ 10 a second take longer than 1 s
+        (40, 1.0, 10.0, [0.05 + number / 10 for number in range(40)]),  # 40 ÷ 10 a second takes longer than 1 s
     ],
 )
 def test_even_shares(count: int, seconds: float, rate: float, times: list[float]) -> None:
-    """Each connection has an equal share of the window, which is as long as the rate asks for."""
+    """Each connection has an equal share of the window, which is extended if the rate requires it."""
     assert departure_times(count, seconds=seconds, rate=rate, draw=lambda: 0.5) == pytest.approx(times)
 
 
 @given(st.integers(1, 100), st.floats(0, 20), st.floats(1, 1000), st.integers(0, 1000))
 def test_never_above_the_rate(count: int, seconds: float, rate: float, seed: int) -> None:
-    """However the jitter falls: each leaves within its own share, and n of them take at least n − 1 shares."""
+    """With any jitter, each is closed within its own share, and n of them take at least n − 1 shares."""
     times = departure_times(count, seconds=seconds, rate=rate, draw=random.Random(seed).random)
     share = max(seconds / count, 1 / rate)
     for number, time in enumerate(times):
@@ -74,8 +74,8 @@ def test_never_above_the_rate(count: int, seconds: float, rate: float, seed: int
     assert max(times) <= max(seconds, count / rate) * 1.001
 
 
-def test_closed_at_the_pace() -> None:
-    """Everybody is closed with 3001 over the window, and in no second more than the rate allows."""
+def test_closed_at_the_rate() -> None:
+    """All connections are closed with 3001 over the window, and in no second more than the rate allows."""
 
     async def scene() -> Crowd:
         crowd = Crowd(100)
@@ -88,8 +88,8 @@ def test_closed_at_the_pace() -> None:
     assert busiest_second(crowd.closed_at) <= 20 + 1
 
 
-def test_order_is_drawn() -> None:
-    """Who is closed first does not depend on who came first."""
+def test_order_is_random() -> None:
+    """The order of closing does not depend on the order of opening."""
 
     async def scene() -> list[Connection]:
         crowd = Crowd(50)
@@ -101,8 +101,8 @@ def test_order_is_drawn() -> None:
     assert 0 < len(run_virtually(scene())) < 25
 
 
-def test_those_who_left() -> None:
-    """Who ended by itself is passed over: neither closed again nor waited for."""
+def test_ended_connections_are_skipped() -> None:
+    """A connection that ended by itself is neither closed again nor waited for."""
 
     async def scene() -> tuple[Crowd, float]:
         crowd = Crowd(50)
@@ -117,7 +117,7 @@ def test_those_who_left() -> None:
 
 
 def test_after_a_stall() -> None:
-    """When the event loop was late, those who are due by then do not all leave at once."""
+    """After a stall of the event loop, the connections that are due by then are not closed all at once."""
 
     async def scene() -> list[float]:
         crowd, loop = Crowd(100), cast(VirtualLoop, asyncio.get_running_loop())
@@ -132,7 +132,7 @@ def test_after_a_stall() -> None:
 
 
 def test_handshake_under_way() -> None:
-    """A connection that appears while the others are closed is closed, too, and needs no window of its own."""
+    """A connection that is opened while the others are closed is closed too, without a window of its own."""
 
     async def scene() -> tuple[Crowd, float]:
         crowd = Crowd(10)

@@ -10,12 +10,12 @@ from channels.connection.wire_format import SharedMessage
 
 
 def frames(count: int) -> list[SharedMessage]:
-    """Return so many frames, told apart by identity."""
+    """Return that many frames, distinguished by identity."""
     return [SharedMessage({"n": number}) for number in range(count)]
 
 
 def test_connecting() -> None:
-    """What arrives before the position is known waits; at release, what the position covers is dropped."""
+    """Publications before the position is known are queued; at release those that the position covers are dropped."""
     old, new = frames(2)
     state = StreamState("feed", limit=10)
     assert [state.offer(4, old), state.offer(6, new)] == [False, False]
@@ -25,7 +25,7 @@ def test_connecting() -> None:
 
 
 def test_repeats() -> None:
-    """An offset that was passed is dropped; offset 0 stands outside the order."""
+    """A repeated offset is dropped; offset 0 is outside the order."""
     state = StreamState("feed", limit=10)
     state.advance("e", 5)
     state.release()
@@ -42,7 +42,7 @@ def test_repeats() -> None:
 
 
 def test_nested_holds() -> None:
-    """What was gathered leaves after the last of several holds, once."""
+    """Queued publications are released after the last of several holds, once."""
     state = StreamState("feed", limit=10)
     state.advance("e", 1)
     state.hold()
@@ -55,7 +55,7 @@ def test_nested_holds() -> None:
 
 
 def test_overflow() -> None:
-    """More than the limit is not gathered, and is admitted."""
+    """Publications beyond the limit are dropped, and the overflow is recorded."""
     state = StreamState("feed", limit=2)
     for number, frame in enumerate(frames(2)):
         state.offer(number + 1, frame)
@@ -66,7 +66,7 @@ def test_overflow() -> None:
 
 @given(st.lists(st.tuples(st.integers(1, 30), st.sampled_from(["offer", "hold", "release"])), max_size=60))
 def test_never_backwards(steps: list[tuple[int, str]]) -> None:
-    """Whatever happens, what leaves has strictly growing offsets."""
+    """Offsets of sent publications strictly increase, in any order of events."""
     state = StreamState("feed", limit=100)
     state.advance("e", 0)
     state.release()
@@ -89,4 +89,4 @@ def test_never_backwards(steps: list[tuple[int, str]]) -> None:
     assert sent == sorted(set(sent))
 
 
-_keep: list[SharedMessage] = []  # so that no identity is used twice
+_keep: list[SharedMessage] = []  # so that no identity is reused

@@ -1,4 +1,4 @@
-"""Outboxes on real sockets: what leaves at once, what the transport keeps, and that neither overtakes the other."""
+"""Write buffers on real sockets: what is sent at once, what the transport buffers, and the order of both."""
 
 from __future__ import annotations
 
@@ -25,28 +25,28 @@ LARGE = b"L" * 300_000  # more than the sockets of both ends take
 
 
 class Scene:
-    """An outbox on one end of a connection, the other end of which is read when the test says so."""
+    """A write buffer at one end of a connection, whose other end the test reads."""
 
     def __init__(self, near: socket.socket, far: socket.socket) -> None:
         self.near, self.far = near, far
         self.sent: list[int] = []
         self.scheduler = WriteScheduler(self.sent.append, linger=5)
         self.transport: asyncio.Transport
-        self.outbox: WriteBuffer
+        self.buffer: WriteBuffer
 
     async def open(self) -> None:
         """Take the near end."""
         loop = asyncio.get_running_loop()
         made, _ = await loop.create_connection(asyncio.Protocol, sock=self.near)
         self.transport = made
-        self.outbox = WriteBuffer(cast(WireFormat, object()), made, self.scheduler)
+        self.buffer = WriteBuffer(cast(WireFormat, object()), made, self.scheduler)
 
     def send(self, data: bytes, *, more: bool = False) -> None:
-        """Send to this one outbox."""
-        self.scheduler.send_to_all([self.outbox], message(data), more=more)
+        """Send to this buffer alone."""
+        self.scheduler.send_to_all([self.buffer], message(data), more=more)
 
     def arrived(self) -> bytes:
-        """Return what has arrived by now, without a turn of the event loop."""
+        """Return what has arrived so far, without a turn of the event loop."""
         data = b""
         with suppress(BlockingIOError):
             while piece := self.far.recv(1 << 20):
@@ -54,7 +54,7 @@ class Scene:
         return data
 
     async def arrives(self, size: int) -> bytes:
-        """Return the next so many bytes."""
+        """Return the next bytes."""
         data = b""
         while len(data) < size:
             await asyncio.sleep(0)
@@ -86,8 +86,8 @@ while_connected = on_both_loops(connected)
 
 
 @while_connected
-async def test_what_stands_alone_leaves_at_once(scene: Scene) -> None:
-    """A message that none follows is with the kernel when the call returns, and is counted."""
+async def test_a_single_message_is_written_at_once(scene: Scene) -> None:
+    """A single message is in the kernel when the call returns, and is counted."""
     for number in range(3):
         scene.send(b"%d" % number)
     assert scene.arrived() == b"012"
@@ -95,15 +95,15 @@ async def test_what_stands_alone_leaves_at_once(scene: Scene) -> None:
 
 
 @while_connected
-async def test_what_others_follow_is_gathered(scene: Scene) -> None:
-    """Nothing leaves before the last, and that one does not overtake; nor does any what was put there."""
+async def test_messages_with_more_are_combined(scene: Scene) -> None:
+    """Messages with `more` wait for the last one, and none overtakes what was put before."""
     scene.send(b"alone.")
     assert scene.arrived() == b"alone."
     for number in range(3):
         scene.send(b"%d" % number, more=number < 2)
         assert scene.arrived() == b""
     assert await scene.arrives(3) == b"012"
-    scene.outbox.put(b"put.")
+    scene.buffer.put(b"put.")
     scene.send(b"3")
     assert scene.arrived() == b""
     assert await scene.arrives(5) == b"put.3"
@@ -112,13 +112,13 @@ async def test_what_others_follow_is_gathered(scene: Scene) -> None:
 
 @while_connected
 async def test_what_the_socket_does_not_take_is_kept_in_order(scene: Scene) -> None:
-    """Behind a message that is not taken whole others wait; once all is taken, messages leave at once again."""
+    """Messages wait behind a partly written one; once all is written, they are sent at once again."""
     scene.send(SMALL)
     scene.send(LARGE)
     assert scene.transport.get_write_buffer_size() > 0
-    begun = scene.arrived()  # so that the socket would take more, before the transport knows
+    begun = scene.arrived()  # so that the socket could take more before the transport knows
     scene.send(SMALL)
-    scene.outbox.put(b"put.")
+    scene.buffer.put(b"put.")
     expected = SMALL + LARGE + SMALL + b"put."
     assert begun + await scene.arrives(len(expected) - len(begun)) == expected
     await eventually(lambda: scene.transport.get_write_buffer_size() == 0)
@@ -129,7 +129,7 @@ async def test_what_the_socket_does_not_take_is_kept_in_order(scene: Scene) -> N
 
 @while_connected
 async def test_what_the_transport_was_given_is_not_overtaken(scene: Scene) -> None:
-    """The head of an answer that somebody else has written leaves before the first message."""
+    """Bytes that were written to the transport directly are sent before the first message."""
     scene.transport.write(LARGE)
     begun = scene.arrived()
     scene.send(SMALL)
@@ -138,8 +138,8 @@ async def test_what_the_transport_was_given_is_not_overtaken(scene: Scene) -> No
 
 
 @while_connected
-async def test_a_farewell_is_not_overtaken(scene: Scene) -> None:
-    """What was sent leaves before the close_message, and nothing after it."""
+async def test_a_close_message_is_last(scene: Scene) -> None:
+    """Sent messages precede the close message, and nothing follows it."""
 
     class Farewell:
         closes_by_frame = True
@@ -147,19 +147,19 @@ async def test_a_farewell_is_not_overtaken(scene: Scene) -> None:
         def close_message(self, _disconnect: codes.Disconnect) -> bytes:
             return b"bye"
 
-    scene.outbox.wire_format = cast(WireFormat, Farewell())
+    scene.buffer.wire_format = cast(WireFormat, Farewell())
     scene.send(SMALL)
-    scene.outbox.put(b"put.")
-    scene.outbox.close(codes.SHUTDOWN)
+    scene.buffer.put(b"put.")
+    scene.buffer.close(codes.SHUTDOWN)
     scene.send(SMALL)
     assert await scene.arrives(13) == SMALL + b"put.bye"
 
 
 @while_connected
-async def test_a_descriptor_is_used_until_the_loss_is_told_and_not_after(scene: Scene) -> None:
-    """Before the end is told the descriptor is this connection's; an outbox that is gone never writes to it again.
+async def test_a_descriptor_is_not_used_after_the_loss(scene: Scene) -> None:
+    """Until `connection_lost` the descriptor is this connection's; a closed buffer never writes to it again.
 
-    The kernel gives its number to the next connection, which may be a stranger's.
+    The kernel gives the same descriptor to the next connection, which may be another client's.
     """
     told = asyncio.get_running_loop().create_future()
 
@@ -167,7 +167,7 @@ async def test_a_descriptor_is_used_until_the_loss_is_told_and_not_after(scene: 
         def connection_lost(self, exc: Exception | None) -> None:
             scene.send(SMALL)  # to a socket that is closed for writing, but not to another one
             told.set_result(os.fstat(number))
-            scene.outbox.mark_closed(codes.NORMAL)
+            scene.buffer.mark_closed(codes.NORMAL)
 
     number = scene.near.fileno()
     before = os.fstat(number)
@@ -180,7 +180,7 @@ async def test_a_descriptor_is_used_until_the_loss_is_told_and_not_after(scene: 
         await eventually(lambda: not _is_open(number))
         os.dup2(stranger.fileno(), number)
         scene.send(SMALL)
-        scene.outbox.put(SMALL)
+        scene.buffer.put(SMALL)
         await asyncio.sleep(0)
         os.close(number)
         peer.setblocking(False)
@@ -198,39 +198,39 @@ def _is_open(number: int) -> bool:
 
 @while_connected
 async def test_a_broken_socket_ends(scene: Scene) -> None:
-    """After a reset nothing is written any more, to whomever reads it is left to tell; else linger is at its end."""
+    """After a reset nothing more is written, and the transport is aborted when the linger time is over."""
     scene.scheduler.linger = 0.05
     scene.transport.pause_reading()  # so that only the write meets the error
     scene.far.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     scene.far.close()
     scene.send(SMALL)
-    assert scene.outbox.closed_with is codes.NORMAL
+    assert scene.buffer.closed_with is codes.NORMAL
     assert not scene.transport.is_closing()
     scene.send(SMALL)
     await eventually(scene.transport.is_closing)
 
 
 class Encrypting(MemoryTransport):
-    """A transport that has a socket, on which only it may write."""
+    """A transport with a socket that only it may write to."""
 
     def __init__(self, peer: socket.socket) -> None:
         super().__init__()
         self._peer = peer
 
     def get_extra_info(self, name: str) -> Any:
-        """Have a socket and a context."""
+        """Return a socket and a TLS context."""
         return {"socket": self._peer, "sslcontext": object()}.get(name)
 
 
-async def test_nothing_goes_round_encryption() -> None:
-    """Where the transport encrypts, every byte goes through it."""
+async def test_encryption_is_not_bypassed() -> None:
+    """With TLS, every byte goes through the transport."""
     here, there = socket.socketpair()
     with here, there:
         transport = Encrypting(here)
         scheduler = WriteScheduler(lambda _: None, linger=5)
-        outbox = WriteBuffer(cast(WireFormat, object()), transport, scheduler)
+        buffer = WriteBuffer(cast(WireFormat, object()), transport, scheduler)
         for _ in range(2):
-            scheduler.send_to_all([outbox], message(SMALL))
+            scheduler.send_to_all([buffer], message(SMALL))
         assert transport.writes == [SMALL, SMALL]
         there.setblocking(False)
         with pytest.raises(BlockingIOError):

@@ -1,4 +1,4 @@
-"""Messages to many: in slices, and in order for each."""
+"""Messages to many connections: in batches, and in order for each."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from tests.support.plain_message import message
 
 
 def many(count: int, sent: list[int]) -> tuple[WriteScheduler, list[WriteBuffer], list[MemoryTransport]]:
-    """Return buffers in one form that share scheduler."""
-    scheduler, wire_format = WriteScheduler(sent.append, linger=5), PlainForm()
+    """Return buffers in one wire format that share a scheduler."""
+    scheduler, wire_format = WriteScheduler(sent.append, linger=5), PlainFormat()
     transports = [MemoryTransport() for _ in range(count)]
     return (
         scheduler,
@@ -29,18 +29,18 @@ def many(count: int, sent: list[int]) -> tuple[WriteScheduler, list[WriteBuffer]
     )
 
 
-class PlainForm:
-    """A form whose close message is short."""
+class PlainFormat:
+    """A wire format with a short close message."""
 
     closes_by_frame = True
 
     def close_message(self, _disconnect: Disconnect) -> bytes:
-        """Return it."""
+        """Return one byte."""
         return b"."
 
 
-async def test_very_many_leave_in_slices() -> None:
-    """To very many a message leaves some at a time; what follows it meanwhile overtakes it nowhere."""
+async def test_many_are_written_in_batches() -> None:
+    """A message to many is written in batches; one that follows overtakes it on no connection."""
     sent: list[int] = []
     scheduler, buffers, transports = many(4500, sent)
     scheduler.send_to_all(buffers, message(b"1"))
@@ -51,8 +51,8 @@ async def test_very_many_leave_in_slices() -> None:
     assert transports[-1].writes == [b"12"]  # in one: the second had to wait for the first
 
 
-async def test_who_is_closed_on_the_way_misses_nothing() -> None:
-    """Whom a message has not reached yet gets it before the close message, and before what came after it."""
+async def test_a_close_during_a_batch_loses_nothing() -> None:
+    """A closed connection first gets the message that has not reached it yet, then newer ones and the close message."""
     scheduler, buffers, transports = many(1001, [])
     scheduler.send_to_all(buffers, message(b"1"))
     buffers[-1].put(b"2")

@@ -1,4 +1,4 @@
-"""Closing gaps, with the order of events in the test's hands."""
+"""Recovery of streams, with the order of events set by the test."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from channels.connection.stream_state import StreamState
 from channels.contract.ports import Grant
 from channels.protocol import codes
 from tests.support.eventually import eventually
-from tests.support.resync_scene import Scene
+from tests.support.recovery_scene import Scene
 
 
 async def test_missed_then_held(scene: Scene) -> None:
-    """What was missed leaves first, then what came live meanwhile, each once."""
+    """Missed publications are sent first, then those held meanwhile, each once."""
     scene.recovery.lost()
     scene.publish(1, announced=False)
     scene.recovery.restored()
@@ -29,7 +29,7 @@ async def test_missed_then_held(scene: Scene) -> None:
 
 
 async def test_loss_while_registering(scene: Scene) -> None:
-    """A second loss before the first was made good waits for its own end, and nothing is skipped."""
+    """A second loss during the registration is waited out, and nothing is skipped."""
     scene.recovery.lost()
     scene.recovery.restored()
     await eventually(lambda: scene.registry.asked == 1)
@@ -49,7 +49,7 @@ async def test_loss_while_registering(scene: Scene) -> None:
 
 
 async def test_two_losses_in_one_registration(scene: Scene) -> None:
-    """A loss that came and went while registering has people registered once more before anything is read."""
+    """A loss that begins and ends during the registration repeats it before anything is read."""
     scene.recovery.lost()
     scene.recovery.restored()
     await eventually(lambda: scene.registry.asked == 1)
@@ -69,7 +69,7 @@ async def test_two_losses_in_one_registration(scene: Scene) -> None:
 
 
 async def test_loss_while_recovering(scene: Scene) -> None:
-    """A second loss while streams are being read holds them on, until they are read once more."""
+    """A second loss during the reads keeps the streams held until they are read once more."""
     scene.registry.gate.set()
     gate = scene.streams.gate = asyncio.Event()
     scene.recovery.lost()
@@ -90,7 +90,7 @@ async def test_loss_while_recovering(scene: Scene) -> None:
 
 
 async def test_two_reads_at_once(scene: Scene) -> None:
-    """A stream that is read twice at the same time, after a loss and with a refresh, tells everything once."""
+    """A stream that is read twice concurrently, after a loss and by a refresh, sends everything once."""
     scene.registry.gate.set()
     gate = scene.streams.gate = asyncio.Event()
     scene.publish(1, announced=False)
@@ -110,7 +110,7 @@ async def test_two_reads_at_once(scene: Scene) -> None:
 
 
 async def test_caught_while_connecting(scene: Scene) -> None:
-    """A client whose connect is under way during a loss is closed with 3010, since its result may hide a gap."""
+    """A client that is connecting during a loss is closed with 3010, since its result may hide a gap."""
     scene.registry.gate.set()
     scene.connection.streams = {"feed": StreamState("feed", limit=100)}
     scene.recovery.lost()
@@ -118,8 +118,8 @@ async def test_caught_while_connecting(scene: Scene) -> None:
     await eventually(lambda: scene.connection.closed_with is codes.INSUFFICIENT_STATE)
 
 
-async def test_one_that_left(scene: Scene) -> None:
-    """A connection that ended meanwhile is left alone."""
+async def test_ended_connections_are_not_read(scene: Scene) -> None:
+    """A connection that has ended meanwhile is not read."""
     scene.registry.gate.set()
     scene.hub.subscribe(scene.connection, "photo:1", Grant(topic="photo:1", owner_id=1))
     scene.recovery.lost()

@@ -1,4 +1,4 @@
-"""Whatever happens in whatever order: a client gets everything once and in order, or is told that it cannot."""
+"""In any order of events, a client receives everything once and in order, or learns of the gap."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from tests.support.memory_engine import MemoryEngine
 from tests.support.virtual_loop import run_virtually, turns
 
 USERS = (1, 2)
-DEVICES = (1, 1, 2, 2)  # whose each client is
+DEVICES = (1, 1, 2, 2)  # the user of each client
 PROCESSES = 2
-SETTLING = 60  # virtual seconds in which all has to come right by itself: two renewals of the registrations
+SETTLING = 60  # virtual seconds within which everything recovers by itself: two renewals of the registrations
 
 _user, _client, _process = st.sampled_from(USERS), st.integers(0, len(DEVICES) - 1), st.integers(0, PROCESSES - 1)
 _few = st.integers(1, 5)
@@ -33,9 +33,9 @@ STEPS = st.one_of(
     st.tuples(st.just("connect"), _client, _process),
     st.tuples(st.just("read"), _client, _few),
     st.tuples(st.just("cut"), _client, st.just(0)),
-    st.tuples(st.just("break_off"), _process, st.just(0)),
-    st.tuples(st.just("notice"), _process, st.just(0)),
-    st.tuples(st.just("stand"), _process, st.just(0)),
+    st.tuples(st.just("break_connection"), _process, st.just(0)),
+    st.tuples(st.just("detect_loss"), _process, st.just(0)),
+    st.tuples(st.just("reconnect"), _process, st.just(0)),
     st.tuples(st.just("down"), st.just(0), st.just(0)),
     st.tuples(st.just("up"), st.just(0), st.just(0)),
     st.tuples(st.just("flush"), st.just(0), st.just(0)),
@@ -46,7 +46,7 @@ EXAMPLES = int(os.environ.get("SOAK_EXAMPLES", "200"))
 
 @dataclass
 class World:
-    """Two live processes, two people with two devices each, and one engine."""
+    """Two live processes, two users with two devices each, and one engine."""
 
     engine: MemoryEngine
     clients: list[Client]
@@ -55,7 +55,7 @@ class World:
 
     @classmethod
     async def begin(cls, seed: int) -> World:
-        """Start everything and connect everybody."""
+        """Start the processes and connect all clients."""
         engine = MemoryEngine(seed)
         world = cls(engine, [Client(engine, user) for user in DEVICES], [], [])
         for number in range(PROCESSES):
@@ -70,7 +70,7 @@ class World:
         return world
 
     async def step(self, name: str, first: int, second: int | str) -> None:
-        """Let one thing happen."""
+        """Perform one step."""
         match name:
             case "insert":
                 self.engine.insert(first, str(second))
@@ -97,7 +97,7 @@ class World:
 
     @property
     def settled(self) -> bool:
-        """Tell whether every device is connected and has all there is."""
+        """Return whether every device is connected and has everything."""
         return all(
             client.connected and client.have.get(stream) == self.engine.truth.get((client.user_id, stream), 0)
             for client in self.clients
@@ -105,11 +105,11 @@ class World:
         )
 
     async def settle(self) -> None:
-        """Mend what is outside the live layer, and let everything come right by itself."""
+        """Repair what is outside the live layer, and wait until the rest recovers by itself."""
         self.engine.down = False
         for process in self.processes:
-            if not process.pubsub.sound:
-                process.pubsub.notice()
+            if not process.pubsub.consistent:
+                process.pubsub.detect_loss()
         for _ in range(SETTLING):
             if self.settled:
                 return
@@ -121,13 +121,13 @@ class World:
             await asyncio.sleep(1.0)
 
     async def end(self) -> None:
-        """Stop everything."""
+        """Stop the processes."""
         for life in self.lives:
             await life.aclose()
 
     async def _kill(self, number: int) -> None:
         process = self.processes[number]
-        process.pubsub.break_off()
+        process.pubsub.break_connection()
         for client in self.clients:
             client.leave(process)
         await self.lives[number].aclose()
@@ -136,7 +136,7 @@ class World:
 
 
 async def play(seed: int, steps: list[tuple[str, int, int | str]]) -> World:
-    """Let the steps happen one after the other, then settle."""
+    """Perform the steps one after the other, then settle."""
     world = await World.begin(seed)
     try:
         for step in steps:
@@ -150,6 +150,6 @@ async def play(seed: int, steps: list[tuple[str, int, int | str]]) -> World:
 @settings(max_examples=EXAMPLES, deadline=None, derandomize=EXAMPLES == 200)
 @given(st.integers(0, 2**16), st.lists(STEPS, max_size=60))
 def test_no_gap_is_hidden(seed: int, steps: list[tuple[str, int, int | str]]) -> None:
-    """Every device ends with all there is, and on the way nothing came twice, out of order, or after a silent gap."""
+    """Every device ends with everything, without repeats, reordering or silent gaps on the way."""
     world = run_virtually(play(seed, steps))
     assert world.settled

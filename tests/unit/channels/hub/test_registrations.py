@@ -1,4 +1,4 @@
-"""Registrations that vanish: whoever notices it has the streams of all who may have missed something read again."""
+"""Lost registrations: once one is noticed, the streams of everyone who may have missed something are read again."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from channels.contract.ports import Identity
 from channels.contract.settings import LiveSettings
 from channels.hub.recovery import StreamRecovery
 from tests.support.eventually import eventually
-from tests.support.resync_scene import Scene
+from tests.support.recovery_scene import Scene
 
 SLOW = LiveSettings(renewal_interval=0.5)
 
 
 @asynccontextmanager
 async def renewing(recovery: StreamRecovery) -> AsyncIterator[None]:
-    """Renew registrations for the time of the block."""
+    """Renew registrations inside the block."""
     task = asyncio.create_task(recovery.renew_registrations())
     yield
     task.cancel()
@@ -30,7 +30,7 @@ async def renewing(recovery: StreamRecovery) -> AsyncIterator[None]:
 
 
 async def test_device_that_came_after_the_loss(scene: Scene) -> None:
-    """Another device of a person who is registered anew is read, too: its own registration may have vanished."""
+    """Another device of a user who is registered again is read too: its registration may have been lost as well."""
     scene.registry.gate.set()
     scene.recovery.lost()
     scene.recovery.restored()
@@ -43,8 +43,8 @@ async def test_device_that_came_after_the_loss(scene: Scene) -> None:
     await eventually(both)
 
 
-async def test_vanished_registration_that_a_newcomer_repairs(scene: Scene) -> None:
-    """A device that connects and finds its person unregistered has the other devices read again, ahead of live ones."""
+async def test_lost_registration_repaired_by_a_new_device(scene: Scene) -> None:
+    """A new device whose user was not registered has the user's other devices read again, before live publications."""
     newcomer, _ = scene.device()
     admitting = asyncio.create_task(scene.recovery.register(newcomer, 7))
     await eventually(lambda: scene.registry.asked == 1)
@@ -61,8 +61,8 @@ async def test_vanished_registration_that_a_newcomer_repairs(scene: Scene) -> No
     await eventually(both)
 
 
-async def test_newcomer_of_a_registered_person(scene: Scene) -> None:
-    """A device that connects to a person's others lets these go on at once, and has nothing read."""
+async def test_new_device_of_a_registered_user(scene: Scene) -> None:
+    """A new device of a registered user causes no reads, and the others continue at once."""
     scene.registry.gate.set()
     newcomer, _ = scene.device()
     await scene.recovery.register(newcomer, 7)
@@ -71,8 +71,8 @@ async def test_newcomer_of_a_registered_person(scene: Scene) -> None:
     assert scene.streams.reads == 0
 
 
-async def test_newcomers_at_once(scene: Scene) -> None:
-    """Devices that connect together are not taken for ones that lost their registration."""
+async def test_new_devices_at_once(scene: Scene) -> None:
+    """Devices that connect together do not count as having lost their registration."""
     scene.hub.leave(scene.connection)
     scene.registry.gate.set()
     newcomers = [scene.device()[0] for _ in range(2)]
@@ -86,7 +86,7 @@ async def test_newcomers_at_once(scene: Scene) -> None:
 
 
 async def test_renewal_that_failed_half_way(scene: Scene) -> None:
-    """When a renewal fails, whom it may have repaired unseen is read again."""
+    """After a failed renewal all of its users are read again, since it may have repaired some unseen."""
     scene.registry.failures = 1
     scene.registry.gate.set()
     async with renewing(scene.recovery):
@@ -99,7 +99,7 @@ async def test_renewal_that_failed_half_way(scene: Scene) -> None:
 
 
 async def test_few_missing_are_many(scene: Scene) -> None:
-    """When a few people that are looked at between two renewals are missing, all are renewed at once."""
+    """If some of the sample between two renewals are missing, all users are renewed at once."""
     scene.registry.gate.set()
     recovery = StreamRecovery(scene.hub, cast(Registry, scene.registry), scene.streams, SLOW, NoLiveMetrics())
     for user_id in range(100, 200):
@@ -110,8 +110,8 @@ async def test_few_missing_are_many(scene: Scene) -> None:
         assert scene.registry.asked == 2
 
 
-async def test_who_is_only_just_connecting_is_not_missing(scene: Scene) -> None:
-    """A person whose only connection is still being let in asks for a registration, and is not looked at."""
+async def test_a_connecting_user_is_not_missing(scene: Scene) -> None:
+    """A user whose only connection is still connecting is left out of the renewal."""
     scene.registry.gate.set()
     newcomer, _ = scene.device(accepted=False)
     scene.hub.join(newcomer, Identity(user_id=100, session="s", expires_at=0))
@@ -122,8 +122,8 @@ async def test_who_is_only_just_connecting_is_not_missing(scene: Scene) -> None:
     assert newcomer.closed_with is None
 
 
-async def test_doubt_about_registrations(scene: Scene) -> None:
-    """After a write whose fate is not known, all registrations are renewed at the next occasion."""
+async def test_uncertain_registrations(scene: Scene) -> None:
+    """After a write with an unknown outcome, all registrations are renewed in the next round."""
     scene.registry.gate.set()
     for user_id in range(100, 200):
         scene.hub.join(scene.device()[0], Identity(user_id=user_id, session="s", expires_at=0))
@@ -136,7 +136,7 @@ async def test_doubt_about_registrations(scene: Scene) -> None:
 
 
 async def test_gap_during_renewal(scene: Scene) -> None:
-    """While a registration is renewed, live publications wait, so that they cannot hide what was missed before."""
+    """During a renewal live publications are held, so that they cannot hide missed ones."""
     async with renewing(scene.recovery):
         await eventually(lambda: scene.registry.asked == 1)
         scene.registry.missing = {7}

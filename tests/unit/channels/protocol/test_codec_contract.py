@@ -1,4 +1,4 @@
-"""What every codec promises (see `channels.protocol.codec.Codec`), run by all three against a client's end of each."""
+"""Contract suite of codecs (see `channels.protocol.codec.Codec`), run by all three against an independent client."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ DOCUMENT: Any = {"type": "photo.new", "photo": {"id": "0000000000001", "likes": 
 RAW = RawJson(orjson.dumps(DOCUMENT))
 OFFSET = (1 << 52) + 1
 
-# Every parameter that the protocol has, none with its default value, which Protobuf does not carry.
+# Every parameter of the protocol, none with its default value, which Protobuf does not transmit.
 names = st.text(min_size=1, max_size=20)
 offsets = st.integers(1, (1 << 53) - 1)
 documents = st.recursive(
@@ -88,14 +88,14 @@ commands = st.sampled_from(sorted(PARAMS)).flatmap(
 frames = st.lists(commands | st.just({}) | ids.map(lambda command_id: {"id": command_id}), min_size=1, max_size=5)
 
 
-def test_every_method_is_tried() -> None:
-    """The commands of these tests are those that the protocol has."""
+def test_every_method_is_covered() -> None:
+    """The commands of these tests are exactly those of the protocol."""
     assert set(PARAMS) == METHODS
 
 
 @given(frames)
-def test_commands_are_the_same_in_every_form(frame: list[dict[str, Any]]) -> None:
-    """A frame gives the same commands in the same order whatever it is written in, documents as plain values."""
+def test_commands_do_not_depend_on_the_codec(frame: list[dict[str, Any]]) -> None:
+    """A frame gives the same commands in the same order with each codec, documents as plain values."""
     expected = JsonPeer().codec.decode(JsonPeer().write(*frame))
     assert len(expected) == len(frame)
     for peer in (MsgpackPeer(), ProtobufPeer()):
@@ -103,8 +103,8 @@ def test_commands_are_the_same_in_every_form(frame: list[dict[str, Any]]) -> Non
 
 
 @given(frames, st.data())
-def test_a_cut_frame(frame: list[dict[str, Any]], data: st.DataObject) -> None:
-    """Of a frame that is cut short nothing is made up: it is refused, or it ends with a whole command."""
+def test_a_truncated_frame(frame: list[dict[str, Any]], data: st.DataObject) -> None:
+    """A truncated frame is rejected, or ends with a complete command; nothing is made up."""
     for peer in PEERS:
         whole = peer.write(*frame)
         cut = whole[: data.draw(st.integers(0, len(whole)))]
@@ -115,7 +115,7 @@ def test_a_cut_frame(frame: list[dict[str, Any]], data: st.DataObject) -> None:
 
 @given(st.binary(max_size=300))
 def test_any_bytes(data: bytes) -> None:
-    """Whatever arrives is decoded or refused, never a crash."""
+    """Any bytes are decoded or rejected with `BadFrameError`."""
     for peer in PEERS:
         with suppress(BadFrameError):
             assert peer.codec.decode(data if peer.codec.binary else data.decode("utf-8", "replace"))
@@ -123,7 +123,7 @@ def test_any_bytes(data: bytes) -> None:
 
 @every_codec
 def test_the_other_kind_of_frame(peer: Peer) -> None:
-    """A text frame where a binary one belongs is refused, and the other way round; so is an empty one."""
+    """A text frame instead of a binary one is rejected, and vice versa; so is an empty frame."""
     frame = peer.write({"id": 1, "ping": {}})
     wrong = frame.encode() if isinstance(frame, str) else frame.decode("latin-1")
     for data in (wrong, b"", ""):
@@ -144,15 +144,15 @@ UNKNOWN = {"id": 1, "dance": {"tempo": 3}, "subscribe": {"channel": "a", "mood":
     ],
     ids=lambda value: value.codec.name if hasattr(value, "codec") else "",
 )
-def test_unknown_fields_do_no_harm(peer: Peer, frame: bytes | str) -> None:
-    """Methods and parameters of a later version of the protocol are passed over."""
+def test_unknown_fields_are_ignored(peer: Peer, frame: bytes | str) -> None:
+    """Methods and parameters of a later protocol version are ignored."""
     (command,) = peer.codec.decode(frame)
     assert (command.id, command.method, command.params["channel"]) == (1, "subscribe", "a")
 
 
 @every_codec
-def test_no_end_of_commands(peer: Peer) -> None:
-    """A frame of very many tiny commands is refused, since everybody else would wait while they are read."""
+def test_too_many_commands(peer: Peer) -> None:
+    """A frame with too many commands is rejected, since decoding it would block the event loop."""
     many = [{"id": number, "ping": {}} for number in range(1, MAX_COMMANDS + 1)]
     assert len(peer.codec.decode(peer.write(*many))) == MAX_COMMANDS
     with pytest.raises(BadFrameError, match="more than"):
@@ -161,7 +161,7 @@ def test_no_end_of_commands(peer: Peer) -> None:
 
 @every_codec
 def test_pings_and_pongs(peer: Peer) -> None:
-    """An empty message is a ping to the client, and its answer is an empty command."""
+    """An empty message is a ping to the client, and its reply is an empty command."""
     assert peer.read(peer.codec.encode({})) == [{}]
     assert peer.codec.decode(peer.write({})) == [Command(0, None, {}, blank=True)]
 
@@ -211,14 +211,14 @@ MESSAGES: dict[str, Message] = {
 
 @every_codec
 @pytest.mark.parametrize("name", MESSAGES)
-def test_clients_read_what_was_meant(peer: Peer, name: str) -> None:
-    """Every message that the server has arrives whole, documents as plain values."""
+def test_clients_decode_what_was_encoded(peer: Peer, name: str) -> None:
+    """Every message of the server is decoded completely by a client, documents as plain values."""
     assert peer.read(peer.codec.encode(MESSAGES[name])) == [_expected(MESSAGES[name])]
 
 
 @every_codec
-def test_defaults_may_be_said(peer: Peer) -> None:
-    """A field with its default value may be in a message, such as `recovered: false`; it says the same as none."""
+def test_defaults_may_be_explicit(peer: Peer) -> None:
+    """A field with its default value may be in a message, such as `recovered: false`, and means the same as none."""
     lost = stream_result(Position(epoch="e", offset=0), recovered=False, publications=())
     (message,) = peer.read(peer.codec.encode(reply(1, "subscribe", lost)))
     result = message["subscribe"]
@@ -231,7 +231,7 @@ def test_defaults_may_be_said(peer: Peer) -> None:
     "message", [{"id": 1, "ping": object()}, {"push": {"channel": "a", "pub": {"data": object()}}}]
 )
 def test_unknown_values_are_defects(peer: Peer, message: Message) -> None:
-    """A value that is no part of a message is refused, not written somehow."""
+    """A value that is not part of the protocol raises an error."""
     with pytest.raises(TypeError):
         peer.codec.encode(message)
 

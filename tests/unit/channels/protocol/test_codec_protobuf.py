@@ -1,4 +1,4 @@
-"""The Protobuf form: what it refuses, its bytes, and that its schema is the protocol's."""
+"""The Protobuf codec: what it rejects, its bytes, and its schema compared with the published one."""
 
 from __future__ import annotations
 
@@ -37,22 +37,22 @@ PROTO = Path(live_pb2.__file__).with_name("live.proto")
         ("a hundred messages, one within the other", b"\x7e" + b"\x0b" * 126),
     ],
 )
-def test_refusals(fault: str, data: bytes) -> None:
-    """What is cut short, lies about a length or is no Protobuf is a bad frame, whatever stood before it."""
+def test_rejections(fault: str, data: bytes) -> None:
+    """A truncated frame, a wrong length or bytes that are not Protobuf are a bad frame, after any valid command."""
     with pytest.raises(BadFrameError):
         CODEC.decode(data)
 
 
 @pytest.mark.parametrize("document", [b"{", b"photo", b"\xff", b"NaN", b"[" * 5000, b"{} {}"])
 def test_documents_are_json(document: bytes) -> None:
-    """Bytes that are not JSON make a bad frame, as they do where the frame is JSON."""
+    """Document bytes that are not JSON are a bad frame, as with the JSON codec."""
     for method in ("rpc", "send", "connect"):
         with pytest.raises(BadFrameError):
             CODEC.decode(PEER.write({"id": 1, method: {"data": RawJson(document)}}))
 
 
 def test_lengths_of_more_than_a_byte() -> None:
-    """Messages of any length come after one another, in both directions."""
+    """Messages of any length can be concatenated, in both directions."""
     sizes = [1, 100, 127, 128, 16_383, 16_384, 60_000]
     frame = PEER.write(*({"id": size, "rpc": {"method": "m" * size}} for size in sizes))
     assert [len(command.params["method"]) for command in CODEC.decode(frame)] == sizes
@@ -62,12 +62,12 @@ def test_lengths_of_more_than_a_byte() -> None:
 
 
 def test_a_length_may_be_padded() -> None:
-    """A varint with needless zeros counts, as it does for every reader of Protobuf."""
+    """A varint with redundant zeros is valid, as for every reader of Protobuf."""
     assert CODEC.decode(b"\x84\x80\x00" + PING[1:]) == [Command(1, "ping", {})]
 
 
 def test_bytes() -> None:
-    """A ping is one zero byte, a result is there even when empty, and a document keeps its bytes."""
+    """A ping is one zero byte, an empty result is included, and a document keeps its bytes."""
     assert CODEC.encode({}) == b"\x00"
     assert CODEC.encode(reply(1, "subscribe", {})) == b"\x04\x08\x01\x32\x00"
     raw = b'{"keeps":  "its own  spacing"}'
@@ -78,8 +78,8 @@ def test_bytes() -> None:
     "message",
     [{"id": -1}, {"error": {"code": "x"}}, {"nonsense": {}}, {"push": {"pub": {"data": {"plain": "value"}}}}],
 )
-def test_what_the_schema_does_not_have_is_a_defect(message: dict[str, object]) -> None:
-    """A message that Protobuf cannot carry is refused, and never sent without the part that it cannot."""
+def test_fields_outside_the_schema_are_a_defect(message: dict[str, object]) -> None:
+    """A message that Protobuf cannot represent raises an error, and is never sent incomplete."""
     with pytest.raises((TypeError, ValueError)):
         CODEC.encode(message)
 
@@ -89,8 +89,8 @@ def test_methods() -> None:
     assert {field.name for field in live_pb2.Command.DESCRIPTOR.fields} == {"id", *METHODS}
 
 
-def test_generated_code_is_of_today() -> None:
-    """The generated classes have the fields that stand in live.proto; `make proto` brings them up to date."""
+def test_generated_code_is_current() -> None:
+    """The generated classes have the fields of live.proto; `make proto` updates them."""
     written = {
         (message, kind.replace(" ", ""), name, int(number))
         for message, body in re.findall(r"^message (\w+) \{(.*?)\}$", PROTO.read_text(), re.DOTALL | re.MULTILINE)
@@ -102,7 +102,7 @@ def test_generated_code_is_of_today() -> None:
 
 
 def test_names_and_numbers_are_the_protocol_s() -> None:
-    """Every field has the number and the type that it has for the published Python client."""
+    """Every field has the number and type of the published Python client."""
     theirs = {(message.name, field.name): (field.number, _kind(field)) for message, field in _fields(client_pb2)}
     for message, field in _fields(live_pb2):
         assert theirs[message.name, field.name] == (field.number, _kind(field))
@@ -114,7 +114,7 @@ def _fields(module: object) -> list[tuple[Descriptor, FieldDescriptor]]:
 
 
 def _kind(field: FieldDescriptor) -> str:
-    """Return the type as a schema writes it."""
+    """Return the type as in a schema."""
     kind = field.message_type
     if kind is None:
         names = {value: name for name, value in vars(FieldDescriptor).items() if name.startswith("TYPE_")}

@@ -1,4 +1,4 @@
-"""JSON, MessagePack and frames: what they read, what they refuse, and what they write byte for byte."""
+"""JSON, MessagePack and frames: what they decode, what they reject, and their bytes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ JSON, MSGPACK = JsonCodec(), MsgpackCodec()
 
 
 def test_json_lines() -> None:
-    """A text frame holds commands joined by newlines, in order; a newline at the end does no harm."""
+    """A text frame holds commands joined by newlines, in order; a trailing newline is accepted."""
     assert JSON.decode('{"id":1,"connect":{"token":"t"}}\n{}\n') == [
         Command(1, "connect", {"token": "t"}),
         Command(0, None, {}, blank=True),
@@ -42,8 +42,8 @@ def test_msgpack_maps() -> None:
     ["", "\n", "{", "[]", "null", "1", '{"id":-1}', '{"id":true}', '{"id":1.0}', '{"id":"1"}', '{"id":4294967296}',
      '{"id":1,"connect":[]}', '{"id":1}\n\n{"id":2}', "[" * 100_000],
 )  # fmt: skip
-def test_json_refusals(text: str) -> None:
-    """What is not one or more command objects is a bad frame."""
+def test_json_rejections(text: str) -> None:
+    """Anything but one or more command objects is a bad frame."""
     with pytest.raises(BadFrameError):
         JSON.decode(text)
 
@@ -53,8 +53,8 @@ def test_json_refusals(text: str) -> None:
     [b"", b"\xc1", b"\x81", b"\xdf\xff\xff\xff\xff", b"\xc6\xff\xff\xff\xff", msgpack.packb([]), msgpack.packb(1),
      msgpack.packb({"id": 1}) + b"\x81\xa1", b"\x91" * 5000, msgpack.packb({1: 2, "id": "x"})],
 )  # fmt: skip
-def test_msgpack_refusals(data: bytes) -> None:
-    """What is cut short, lies about its length or is no command map is a bad frame."""
+def test_msgpack_rejections(data: bytes) -> None:
+    """A truncated frame, a wrong length or anything but command maps is a bad frame."""
     with pytest.raises(BadFrameError):
         MSGPACK.decode(data)
 
@@ -65,7 +65,7 @@ EXPECTED = {"push": {"channel": "feed", "pub": {"data": DOCUMENT, "offset": (1 <
 
 
 def test_documents_are_embedded() -> None:
-    """A document is part of the message in each form, not text within it; JSON keeps its bytes."""
+    """A document is part of the message with each codec, not text within it; JSON keeps its bytes."""
     assert orjson.loads(JSON.encode(PUSH)) == EXPECTED
     assert msgpack.unpackb(MSGPACK.encode(PUSH)) == EXPECTED
     raw = b'{"keeps":  "its own  spacing"}'
@@ -104,14 +104,14 @@ def test_frame_header(size: int, header: bytes) -> None:
 
 
 def test_frames_of_codecs() -> None:
-    """JSON leaves in text frames, the others in binary ones; a ping is an empty message."""
+    """JSON is sent in text frames, the others in binary ones; a ping is an empty message."""
     assert WebSocketFormat(JSON).encode({}) == b"\x81\x02{}"
     assert WebSocketFormat(ProtobufCodec()).encode({}) == b"\x82\x01\x00"
     assert WebSocketFormat(MSGPACK).encode({}) == b"\x82\x01\x80"
 
 
 def test_shared_frame_is_encoded_once() -> None:
-    """A push for many is encoded once for each form."""
+    """A push to many is encoded once per wire format."""
     shared, text, packed = SharedMessage(PUSH), WebSocketFormat(JSON), WebSocketFormat(MSGPACK)
     assert shared.encoded_for(text) is shared.encoded_for(text)
     assert shared.encoded_for(packed) is shared.encoded_for(packed)
@@ -132,5 +132,5 @@ def test_reasons_are_safe(disconnect: Disconnect) -> None:
 
 
 def test_every_error_has_a_message() -> None:
-    """Every error reply says something."""
+    """Every error reply has a message."""
     assert all(error_reply(1, code)["error"]["message"].strip() for code in ErrorCode)

@@ -1,4 +1,4 @@
-"""The rules of the protocol core, one line of the table for each."""
+"""The rules of the protocol core, one per line of a table."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def connected_core() -> ProtocolCore:
     ],
 )
 def test_before_connect(message: dict[str, Any], effect: object) -> None:
-    """Before a connect only a connect with an id is taken; its parameters are read or refused."""
+    """Before a connect only a connect with an id is accepted; its parameters are parsed or rejected."""
     assert core().receive(parse_command(message), 0.0) == effect
 
 
@@ -114,12 +114,12 @@ def test_before_connect(message: dict[str, Any], effect: object) -> None:
     ],
 )
 def test_after_connect(message: dict[str, Any], effect: object) -> None:
-    """After a connect every method has its effect or its error; what breaks the rules closes with 3501."""
+    """After a connect every method has its effect or its error; a violation closes with 3501."""
     assert connected_core().receive(parse_command(message), 0.0) == effect
 
 
 def test_pong_answers_one_ping() -> None:
-    """A pong is taken once for each ping."""
+    """Each ping allows one pong."""
     judge = connected_core()
     due = [judge.pong_due]
     judge.ping_sent()
@@ -130,8 +130,8 @@ def test_pong_answers_one_ping() -> None:
     assert judge.receive(parse_command({}), 0.0) == BAD
 
 
-def test_rest_of_the_frame_after_a_refusal() -> None:
-    """After a refused connect, the rest of its frame is ignored and the next frame starts anew."""
+def test_rest_of_the_frame_after_a_rejected_connect() -> None:
+    """After a rejected connect the rest of its frame is ignored, and the next frame starts over."""
     judge = core()
     judge.begin_frame()
     judge.receive(parse_command(CONNECT), 0.0)
@@ -143,14 +143,14 @@ def test_rest_of_the_frame_after_a_refusal() -> None:
 
 
 def test_commands_while_connecting() -> None:
-    """A second connect while the first is under way closes with 3501."""
+    """A second connect during the first closes with 3501."""
     judge = core()
     judge.receive(parse_command(CONNECT), 0.0)
     assert judge.receive(parse_command(CONNECT), 0.0) == BAD
 
 
 def test_rate() -> None:
-    """With 2 a second and 3 at once: three pass, the fourth closes; half a second later one passes again."""
+    """With 2 a second and 3 at once, three pass and the fourth closes; half a second later one passes again."""
     judge = core(rate=2, burst=3)
     judge.receive(parse_command(CONNECT), 0.0)
     judge.accepted()
@@ -158,5 +158,5 @@ def test_rate() -> None:
     assert [type(judge.receive(ping, 0.0)) for _ in range(3)] == [Reply, Reply, Close]
     assert type(judge.receive(ping, 0.5)) is Reply
     assert judge.receive(ping, 0.5) == Close(codes.TOO_MANY_REQUESTS)
-    # However long it was quiet, only the burst has gathered.
+    # However long the connection was idle, only the burst is available.
     assert [type(judge.receive(ping, 1000.0)) for _ in range(4)] == [Reply, Reply, Reply, Close]

@@ -38,7 +38,7 @@ from channels.transports.websocket_format import WebSocketFormat
     ],
 )
 def test_origins(origin: str | None, host: str, allowed: tuple[str, ...], verdict: bool) -> None:
-    """Programs, the own host and listed origins may connect; everybody else may not."""
+    """Programs, the own host and configured origins may connect; others may not."""
     assert origin_allowed(origin, host, allowed) is verdict
 
 
@@ -58,7 +58,7 @@ def test_origins(origin: str | None, host: str, allowed: tuple[str, ...], verdic
     ],
 )
 def test_codecs(offered: str | None, wanted: str | None, name: str | None) -> None:
-    """A subprotocol counts before the query, the first codec is for who asks for none, and a foreign one is refused."""
+    """A subprotocol takes precedence over the query, the first codec is the default, and an unknown one is rejected."""
     formats = [WebSocketFormat(codec) for codec in (JsonCodec(), ProtobufCodec(), MsgpackCodec())]
     chosen = choose_format(offered, wanted, formats)
     assert (chosen.name if chosen else None) == name

@@ -1,4 +1,4 @@
-"""Reading WebSocket frames: RFC 6455 line by line, at every way that bytes can be cut."""
+"""Parsing of WebSocket frames by RFC 6455, with the bytes split at every position."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def frame(first: int, payload: bytes, *, mask: bytes = b"\x01\x02\x03\x04", wire
 
 
 def events(data: bytes, *, limit: int = LIMIT) -> list[Event]:
-    """Return what a reader makes of bytes that come in one piece."""
+    """Return a reader's events for bytes that arrive at once."""
     return list(FrameReader(limit).feed(data))
 
 
@@ -53,9 +53,9 @@ TEXT, BINARY, MORE = 0x81, 0x82, 0x80
         (frame(0x01, b"hel") + frame(MORE, b"lo"), [Received("hello")]),
         (frame(0x01, b"") + frame(0x00, b"a") + frame(MORE, b""), [Received("a")]),
         (frame(0x02, b"a") + frame(MORE, b"b"), [Received(b"ab")]),
-        # Control frames come between the fragments of a message (section 5.4).
+        # Control frames may come between the fragments of a message (section 5.4).
         (frame(0x01, b"a") + frame(0x89, b"?") + frame(MORE, b"b"), [Pinged(b"?"), Received("ab")]),
-        # A character may be cut in two by the fragments, or by a frame that arrives in pieces.
+        # A character may be split by the fragments, or by a frame that arrives in pieces.
         (frame(0x01, "κ".encode()[:1]) + frame(MORE, "κ".encode()[1:]), [Received("κ")]),
         (frame(TEXT, b"a") + frame(BINARY, b"b"), [Received("a"), Received(b"b")]),
         (frame(0x88, b""), [Closed(codes.NORMAL)]),
@@ -64,7 +64,7 @@ TEXT, BINARY, MORE = 0x81, 0x82, 0x80
     ],
 )
 def test_frames(data: bytes, expected: list[Event]) -> None:
-    """What the standard allows is read."""
+    """Frames that the standard allows are parsed."""
     assert events(data) == expected
     byte_by_byte = FrameReader(LIMIT)
     if len(data) < 1000:
@@ -106,7 +106,7 @@ PROTOCOL = Violation(codes.PROTOCOL_ERROR)
     ],
 )
 def test_broken_frames(data: bytes, expected: Event) -> None:
-    """What the standard forbids ends the connection with the code for it, and nothing more is read."""
+    """Frames that the standard forbids close the connection with their code, and no further frame is read."""
     reader = FrameReader(LIMIT)
     seen = [event for event in reader.feed(data + frame(TEXT, b"after")) if isinstance(event, Violation | Closed)]
     assert seen == [expected]
@@ -115,7 +115,7 @@ def test_broken_frames(data: bytes, expected: Event) -> None:
 
 @pytest.mark.parametrize("code", [1000, 1001, 1002, 1003, *range(1007, 1015), 3000, 3999, 4000, 4999])
 def test_codes_that_a_peer_may_send(code: int) -> None:
-    """A closing frame with a code of section 7.4 is answered with the same one."""
+    """A close frame with a code of section 7.4 is answered with the same code."""
     assert events(frame(0x88, struct.pack(">H", code))) == [Closed(Disconnect(code, "bye"))]
 
 
@@ -128,13 +128,13 @@ def test_codes_that_a_peer_may_send(code: int) -> None:
     ],
 )
 def test_too_long(data: bytes) -> None:
-    """A message that is too long is refused by its header, before its bytes arrive, fragments counted together."""
+    """A message that is too long is rejected by its header, before its bytes arrive; fragments are added up."""
     assert events(data, limit=65_536)[-1:] == [Violation(codes.TOO_BIG)]
 
 
 @given(st.lists(st.one_of(st.text(max_size=300), st.binary(max_size=300)), max_size=8), st.data())
-def test_any_cut(messages: list[str | bytes], data: st.DataObject) -> None:
-    """However the bytes are cut into frames and reads, the messages come out whole and in order."""
+def test_any_split(messages: list[str | bytes], data: st.DataObject) -> None:
+    """Messages arrive complete and in order, however the bytes are split into frames and reads."""
     stream = b""
     for message in messages:
         payload, first = (message.encode(), 0x1) if isinstance(message, str) else (message, 0x2)
@@ -154,6 +154,6 @@ def test_any_cut(messages: list[str | bytes], data: st.DataObject) -> None:
 
 @given(st.binary(max_size=500))
 def test_any_bytes(data: bytes) -> None:
-    """No bytes whatever raise an error, and after an end nothing more is told."""
+    """Any bytes are parsed without an exception, and nothing follows an end."""
     seen = events(data)
     assert all(not isinstance(event, Violation | Closed) for event in seen[:-1])

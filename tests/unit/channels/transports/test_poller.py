@@ -1,4 +1,4 @@
-"""Sockets that the poller reads, on both event loops: what is heard, in which portions, and how connections end."""
+"""Sockets that the poller reads, on both event loops: received data, batches, and the end of connections."""
 
 from __future__ import annotations
 
@@ -21,43 +21,43 @@ RESET = struct.pack("ii", 1, 0)  # linger for no time: close with RST
 
 
 class Peer(asyncio.Protocol):
-    """What a protocol is told; `act` may do something with each piece."""
+    """A protocol that records its callbacks; `act` may do something with each piece of data."""
 
     def __init__(self) -> None:
         self.transport: asyncio.Transport
-        self.heard = b""
+        self.received = b""
         self.told: list[str] = []
         self.act: Callable[[], None] = lambda: None
         self.stays = False
 
-    def has_heard(self, data: bytes) -> bool:
-        """Tell whether this is what was heard."""
-        return self.heard == data
+    def has_received(self, data: bytes) -> bool:
+        """Return whether exactly this was received."""
+        return self.received == data
 
     def is_lost(self) -> bool:
-        """Tell whether the loss is all that was told."""
+        """Return whether only the loss was reported."""
         return self.told == ["lost"]
 
     def data_received(self, data: bytes) -> None:
-        """Keep a piece."""
-        self.heard += data
+        """Record the data."""
+        self.received += data
         self.act()
 
     def eof_received(self) -> bool:
-        """Keep the news, and have the connection closed unless this end `stays`."""
+        """Record the call, and have the connection closed unless this end `stays`."""
         self.told.append("eof")
         return self.stays
 
     def pause_writing(self) -> None:
-        """Keep the news."""
+        """Record the call."""
         self.told.append("pause")
 
     def resume_writing(self) -> None:
-        """Keep the news."""
+        """Record the call."""
         self.told.append("resume")
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Keep the news."""
+        """Record the call."""
         self.told.append("lost")
 
 
@@ -70,7 +70,7 @@ class Scene:
         self.far: list[socket.socket] = []
 
     async def connect(self, count: int = 1) -> tuple[Peer, socket.socket]:
-        """Adopt some connections; return the last."""
+        """Adopt some connections; return the last one."""
         loop = asyncio.get_running_loop()
         with socket.create_server(("127.0.0.1", 0), backlog=count) as server:
             for _ in range(count):
@@ -87,7 +87,7 @@ class Scene:
 
 @asynccontextmanager
 async def polling() -> AsyncIterator[Scene]:
-    """A scene whose connections are dropped in the end."""
+    """A scene whose connections are aborted at the end."""
     scene = Scene()
     try:
         yield scene
@@ -103,20 +103,20 @@ while_polling = on_both_loops(polling)
 
 
 @while_polling
-async def test_everything_is_heard_in_order(scene: Scene) -> None:
-    """However much comes, all of it arrives; answers go back."""
+async def test_everything_is_received_in_order(scene: Scene) -> None:
+    """All data arrive, however much; replies are sent."""
     peer, far = await scene.connect()
     peer.act = lambda: peer.transport.write(b".")
     data = bytes(range(256)) * 400
     for start in range(0, len(data), 1000):
         far.send(data[start : start + 1000])
-    await eventually(lambda: peer.heard == data)
+    await eventually(lambda: peer.received == data)
     assert set(far.recv(1000)) == set(b".")
 
 
 @while_polling
 async def test_reading_can_wait(scene: Scene) -> None:
-    """While reading is paused nothing is heard; afterwards all of it is, also when pauses are repeated."""
+    """While reading is paused nothing is received; afterwards everything is, also after repeated pauses."""
     peer, far = await scene.connect()
     other, other_far = await scene.connect()
     for _ in range(2):
@@ -124,27 +124,27 @@ async def test_reading_can_wait(scene: Scene) -> None:
     assert not peer.transport.is_reading()
     far.send(b"waits")
     other_far.send(b"heard")
-    await eventually(lambda: other.heard == b"heard")
-    assert peer.heard == b""
+    await eventually(lambda: other.received == b"heard")
+    assert peer.received == b""
     for _ in range(2):
         peer.transport.resume_reading()
-    await eventually(lambda: peer.heard == b"waits")
+    await eventually(lambda: peer.received == b"waits")
 
 
 @while_polling
-async def test_very_many_have_their_turns(scene: Scene) -> None:
-    """When very many have something to say, or go, a few are heard in a turn, and each of them in the end."""
+async def test_many_sockets_take_turns(scene: Scene) -> None:
+    """When many sockets are readable or closed, a few are read per turn, and each of them in the end."""
     await scene.connect(300)
     for far in scene.far:
         far.send(b"x")
-    assert await _portions(lambda: sum(peer.heard == b"x" for peer in scene.peers)) <= 64
+    assert await _portions(lambda: sum(peer.received == b"x" for peer in scene.peers)) <= 64
     for far in scene.far:
         far.close()
     assert await _portions(lambda: sum("eof" in peer.told for peer in scene.peers)) <= 64
 
 
 async def _portions(count: Callable[[], int]) -> int:
-    """Return by how much a count grew at most in a turn, until it is 300."""
+    """Return the greatest growth of a count in one turn, until it is 300."""
     now = greatest = 0
     while now < 300:
         await asyncio.sleep(0)
@@ -155,7 +155,7 @@ async def _portions(count: Callable[[], int]) -> int:
 
 @while_polling
 async def test_a_peer_that_ends_its_side(scene: Scene) -> None:
-    """The end of what comes is told once, and then the connection is closed; what was written is taken before."""
+    """The end of a stream is reported once, then the connection is closed; written data are sent before."""
     peer, far = await scene.connect()
     peer.transport.write(b"last")
     far.shutdown(socket.SHUT_WR)
@@ -175,7 +175,7 @@ async def test_a_peer_that_ends_its_side(scene: Scene) -> None:
 
 @while_polling
 async def test_a_connection_that_is_reset(scene: Scene) -> None:
-    """A broken connection is lost, also where nothing was being read."""
+    """A reset connection is reported as lost, also while reading is paused."""
     peer, far = await scene.connect()
     paused, paused_far = await scene.connect()
     paused.transport.pause_reading()
@@ -189,17 +189,17 @@ async def test_a_connection_that_is_reset(scene: Scene) -> None:
 
 
 @while_polling
-async def test_numbers_are_given_again(scene: Scene) -> None:
-    """A new connection with the number of one that has gone is watched like any other, and so is one after all went."""
+async def test_descriptors_are_reused(scene: Scene) -> None:
+    """A new connection with the descriptor of a closed one is watched, also after all were closed."""
     numbers = set()
     for _ in range(5):
         peer, far = await scene.connect()
         numbers.add(peer.transport.get_extra_info("socket").fileno())
         far.send(b"here")
-        await eventually(partial(peer.has_heard, b"here"))
+        await eventually(partial(peer.has_received, b"here"))
         peer.transport.close()
         assert peer.transport.is_closing()
-        peer.transport.resume_reading()  # as who answered a command does, not knowing of the end
+        peer.transport.resume_reading()  # as a request handler does that does not know of the end
         await eventually(peer.is_lost)
         peer.transport.resume_reading()
         assert not peer.transport.is_reading()
@@ -207,8 +207,8 @@ async def test_numbers_are_given_again(scene: Scene) -> None:
 
 
 @while_polling
-async def test_one_may_end_another(scene: Scene) -> None:
-    """What one connection hears may close others that are ready in the same turn."""
+async def test_one_may_close_another(scene: Scene) -> None:
+    """Data of one connection may close others that are ready in the same turn."""
     await scene.connect(10)
     closed: list[Peer] = []
 
@@ -222,13 +222,13 @@ async def test_one_may_end_another(scene: Scene) -> None:
         peer.act = partial(close_others, peer)
         far.send(b"x")
     await eventually(lambda: sum("lost" in peer.told for peer in scene.peers) == 9)
-    assert sum(peer.heard == b"x" for peer in scene.peers) == 1
+    assert sum(peer.received == b"x" for peer in scene.peers) == 1
     assert len(closed) == 9
 
 
 @while_polling
 async def test_a_failing_protocol_costs_its_connection_alone(scene: Scene) -> None:
-    """An error while hearing is reported, and ends that connection; others go on."""
+    """An exception in a protocol is reported and ends its connection only."""
     reported: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context))
     peer, far = await scene.connect()
@@ -242,12 +242,12 @@ async def test_a_failing_protocol_costs_its_connection_alone(scene: Scene) -> No
     await eventually(lambda: peer.told == ["lost"])
     assert isinstance(reported[0]["exception"], ZeroDivisionError)
     other_far.send(b"x")
-    await eventually(lambda: other.heard == b"x")
+    await eventually(lambda: other.received == b"x")
 
 
 @while_polling
-async def test_the_bound_of_what_is_kept(scene: Scene) -> None:
-    """That more lies unsent than may is told, and that it was taken."""
+async def test_the_write_buffer_limit_is_reported(scene: Scene) -> None:
+    """Exceeding the write buffer's limit is reported, and so is its end."""
     peer, far = await scene.connect()
     peer.transport.set_write_buffer_limits(high=100_000)
     peer.transport.write(b"x" * 10_000_000)
@@ -264,11 +264,11 @@ async def test_the_bound_of_what_is_kept(scene: Scene) -> None:
 
 @while_polling
 async def test_without_epoll_the_transport_reads(scene: Scene) -> None:
-    """Where the system has no epoll all is as the event loop does it."""
+    """On a system without epoll the event loop reads."""
     with pytest.MonkeyPatch.context() as patch:
         patch.delattr(select, "epoll")
         peer, far = await scene.connect()
     far.send(b"x")
-    await eventually(lambda: peer.heard == b"x")
+    await eventually(lambda: peer.received == b"x")
     far.close()
     await eventually(lambda: peer.told == ["eof", "lost"])

@@ -1,4 +1,4 @@
-"""A connected client and the resynchronisation of its streams, with the order of events in a test's hands."""
+"""A connected client and the recovery of its streams, with the order of events set by a test."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SETTINGS = LiveSettings(renewal_interval=0.01)
 
 
 class FakeRegistry:
-    """Register when the test lets it; say who was missing."""
+    """A registry that waits for the test, and reports users as missing."""
 
     def __init__(self) -> None:
         self.gate = asyncio.Event()
@@ -39,7 +39,7 @@ class FakeRegistry:
         self.failures = 0
 
     async def register(self, user_ids: Sequence[int]) -> set[int]:
-        """Wait for the gate and return who was missing, once."""
+        """Wait for the gate and return the missing users, once."""
         self.asked += 1
         await self.gate.wait()
         self.people |= set(user_ids)
@@ -52,7 +52,7 @@ class FakeRegistry:
 
 
 class Scene:
-    """One connected client of person 7, whose stream `feed` stands at the end of the log."""
+    """One connected client of user 7, whose stream `feed` is at the end of the log."""
 
     def __init__(self) -> None:
         self._scheduler = WriteScheduler(lambda _: None, linger=1)
@@ -61,7 +61,7 @@ class Scene:
         self.connection, self.transport = self.device()
 
     def device(self, *, accepted: bool = True) -> tuple[Connection, MemoryTransport]:
-        """Connect the person once more, or have that under way."""
+        """Connect the user once more, or leave that connect in progress."""
         transport = MemoryTransport()
         core = ProtocolCore(rate=1, burst=1, now=0)
         if accepted:
@@ -75,13 +75,13 @@ class Scene:
         return connection, transport
 
     def publish(self, number: int, *, announced: bool = True) -> None:
-        """Append a number to the stream, and announce it if pub/sub stands."""
+        """Append a number to the stream, and deliver it unless pub/sub is down."""
         item = self.streams.append(7, "feed", b"%d" % number)
         if announced:
             self.hub.deliver([7], "feed", item)
 
     async def sent(self, transport: MemoryTransport | None = None) -> list[int]:
-        """Return the numbers that have left, to the one client or another."""
+        """Return the numbers sent to the client, or to another one."""
         await asyncio.sleep(0)
         payload = b"".join((transport or self.transport).writes)
         parts = payload.split(b'"pub":{"data":')[1:]
