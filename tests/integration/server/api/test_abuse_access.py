@@ -233,13 +233,13 @@ async def test_csrf_on_the_cookie_session_is_refused(api: Api) -> None:
     cookie = {"Cookie": "; ".join(f"{name}={value}" for name, value in jar.items())}
 
     async def write(token: str | None, method: str = "PATCH", path: str = "/users/me") -> int:
-        headers = cookie if proof is None else cookie | {"X-CSRF-Token": proof}
+        headers = cookie if token is None else cookie | {"X-CSRF-Token": token}
         body = {"json": {"bio": "changed"}} if method == "PATCH" else {}
         return (await api.visitor.call(method, path, headers=headers, **body)).status
 
-    for proof in (None, "", "guess", foreign["picshare_csrf"]):
-        assert await write(proof) == 403, proof
-        assert await write(proof, "DELETE", "/tokens/current") == 403, proof
+    for token in (None, "", "guess", foreign["picshare_csrf"]):
+        assert await write(token) == 403, token
+        assert await write(token, "DELETE", "/tokens/current") == 403, token
     assert await write(jar["picshare_csrf"]) == 200
     refresh = {"Cookie": f"picshare_refresh={jar['picshare_refresh']}"}
     assert (await api.visitor.call("POST", "/tokens/refresh", headers=refresh)).status == 403
