@@ -1,1 +1,1 @@
-"""Images at the edge: received, checked by their headers, and served."""
+"""Images at the HTTP edge: receive uploads, check their headers, serve originals and variants."""

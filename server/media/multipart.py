@@ -1,7 +1,7 @@
-"""multipart/form-data (RFC 7578) without I/O: bytes in, events out, everything bounded.
+"""multipart/form-data (RFC 7578) without I/O: bytes in, events out, with limits on everything.
 
-The parser holds at most one delimiter or one part's header; the data of a part passes through in the
-pieces in which it came. File names are not read at all: nothing may depend on them.
+The parser buffers at most one delimiter or one part's header; the data of a part passes through in the pieces in which
+it arrived. File names are not read, because nothing may depend on them.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 
-MAX_HEADER_BYTES = 8192  # of one part, and of what stands before the first
+MAX_HEADER_BYTES = 8192  # of one part, and of the preamble
 _BOUNDARY = re.compile(r"""boundary=(?:"([^"]{1,70})"|([^\s;,"]{1,70}))\s*(?:;|$)""", re.IGNORECASE)
 _NAME = re.compile(rb"""(?:^|[;\s])name=(?:"((?:[^"\\]|\\.)*)"|([^\s;"]+))""", re.IGNORECASE)
 
 
 class MultipartError(Exception):
-    """Say what is wrong with a form; `too_large` when a bound was passed and not a rule broken."""
+    """A form is malformed, or with `too_large` exceeds a limit."""
 
     def __init__(self, message: str, *, too_large: bool = False) -> None:
         super().__init__(message)
@@ -45,7 +45,7 @@ class PartEnd:
 
 @dataclass(frozen=True, slots=True)
 class FormEnd:
-    """The final boundary was read; whatever follows is ignored."""
+    """The final boundary was read; all bytes after it are ignored."""
 
 
 FormEvent = PartBegin | PartData | PartEnd | FormEnd
@@ -53,35 +53,35 @@ FormEvent = PartBegin | PartData | PartEnd | FormEnd
 
 class _State(Enum):
     PREAMBLE = auto()
-    DELIMITER = auto()  # a boundary was read, and not yet what follows it on its line
+    DELIMITER = auto()  # a boundary was read, but not the rest of its line
     HEADER = auto()
     DATA = auto()
     END = auto()
 
 
 class FormParser:
-    """Turn a form's bytes into events, whatever the pieces in which they arrive."""
+    """Parser from a form's bytes, in pieces of any size, to events."""
 
     def __init__(self, content_type: str, *, max_parts: int = 32) -> None:
         kind, _, parameters = content_type.partition(";")
         boundary = _BOUNDARY.search(parameters)
         if kind.strip().lower() != "multipart/form-data" or boundary is None:
-            raise MultipartError("the Content-Type names no boundary")
+            raise MultipartError("The header Content-Type has no boundary.")
         self._delimiter = b"\r\n--" + (boundary[1] or boundary[2]).encode("latin-1", "replace")
         self._max_parts = max_parts
         self._parts = 0
         self._skip = 0
         self._state = _State.PREAMBLE
-        # The first boundary needs no line break before it; with one put there all boundaries look alike.
+        # The first boundary has no line break before it; adding one makes all boundaries equal.
         self._buffer = bytearray(b"\r\n")
 
     @property
     def ended(self) -> bool:
-        """Tell whether the final boundary was read."""
+        """Return whether the final boundary was read."""
         return self._state is _State.END
 
     def feed(self, data: bytes) -> Iterator[FormEvent]:
-        """Take the next bytes and yield what they complete; raise `MultipartError`."""
+        """Parse the next bytes and yield the events that they complete; raise `MultipartError`."""
         self._buffer += data
         steps = {
             _State.PREAMBLE: self._preamble,
@@ -102,7 +102,7 @@ class FormParser:
             del self._buffer[: at + len(self._delimiter)]
             self._state = _State.DELIMITER
         elif len(self._buffer) > MAX_HEADER_BYTES:
-            raise MultipartError("the body does not begin with its boundary")
+            raise MultipartError("The body does not begin with the boundary of the Content-Type.")
         yield from ()
 
     def _delimiter_line(self) -> Iterator[FormEvent]:
@@ -113,25 +113,25 @@ class FormParser:
         end = self._buffer.find(b"\r\n")
         if end < 0:
             if len(self._buffer) > 100:
-                raise MultipartError("a boundary is not followed by a line break")
+                raise MultipartError("A boundary is not followed by a line break.")
             return
         if bytes(self._buffer[:end]).strip(b" \t"):
-            raise MultipartError("a boundary is not followed by a line break")
+            raise MultipartError("A boundary is not followed by a line break.")
         self._parts += 1
         if self._parts > self._max_parts:
-            raise MultipartError(f"a form has at most {self._max_parts} parts", too_large=True)
-        # The line break stays: a header that is empty ends at once with it and the next.
+            raise MultipartError(f"A form may have at most {self._max_parts} parts.", too_large=True)
+        # The line break stays in the buffer, so that an empty header ends with it and the next one.
         del self._buffer[:end]
         self._state = _State.HEADER
 
     def _header(self) -> Iterator[FormEvent]:
         end = self._buffer.find(b"\r\n\r\n")
         if end > MAX_HEADER_BYTES or (end < 0 and len(self._buffer) > MAX_HEADER_BYTES):
-            raise MultipartError(f"the header of a part has more than {MAX_HEADER_BYTES} bytes", too_large=True)
+            raise MultipartError(f"The header of a part may have at most {MAX_HEADER_BYTES} bytes.", too_large=True)
         if end < 0:
             return
         name = _part_name(bytes(self._buffer[:end]))
-        # The header's last line break stays in front: where the data is empty, the next boundary begins with it.
+        # The header's last line break stays in the buffer: if the data is empty, the next boundary begins with it.
         del self._buffer[: end + 2]
         self._skip = 2
         self._state = _State.DATA
@@ -139,7 +139,7 @@ class FormParser:
 
     def _data(self) -> Iterator[FormEvent]:
         at = self._buffer.find(self._delimiter)
-        # Without a boundary in sight, all but what could be its beginning is data.
+        # Without a complete boundary, everything is data except the last bytes, which may be the beginning of one.
         end = at if at >= 0 else len(self._buffer) - len(self._delimiter) + 1
         if at < 0 and end <= self._skip:
             return
@@ -162,4 +162,4 @@ def _part_name(header: bytes) -> str:
                 break
             raw = match[1] if match[1] is not None else match[2]
             return raw.replace(b'\\"', b'"').decode("utf-8", "replace")
-    raise MultipartError("a part says no name in its Content-Disposition")
+    raise MultipartError("A part has no name in its header Content-Disposition.")

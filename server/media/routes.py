@@ -1,11 +1,11 @@
-"""Images: variants for whoever may see the photo, originals for their owners alone."""
+"""Images: variants for users that may see the photo, originals for their owners alone."""
 
 from __future__ import annotations
 
 from aiohttp import web
 
 from server.edge.authentication import RequestAuthenticator
-from server.edge.problems import ProblemError
+from server.identity.errors import SessionRevokedError
 from server.media.urls import MediaUrls
 from storage.blobs.port import Blob, Blobs, original_key, variant_key
 from storage.errors import NotFoundError
@@ -31,7 +31,7 @@ class MediaRoutes:
         self._tickets = tickets
 
     def routes(self) -> list[web.RouteDef]:
-        """Return the routes; the content's hash is in lower case, so that each image has one address."""
+        """Return the routes; the hash must be in lower case, so that each image has one URL."""
         base = "/media/{sha256:[0-9a-f]{64}}"
         return [
             web.get(base + "/{variant:thumb|feed}.jpg", self.variant),
@@ -39,7 +39,7 @@ class MediaRoutes:
         ]
 
     async def variant(self, request: web.Request) -> web.StreamResponse:
-        """Answer with a variant: public ones for a year, private ones for as long as their signature lasts."""
+        """Return a variant: public ones are cacheable for a year, others until their signature expires."""
         sha256, variant = request.match_info["sha256"], request.match_info["variant"]
         left = self._urls.seconds_left(request.path, request.query.get("exp", ""), request.query.get("sig", ""))
         if left and await photos.is_referenced(self._db, sha256):
@@ -52,13 +52,13 @@ class MediaRoutes:
         return await _send(request, blob, {"Content-Type": _CONTENT_TYPE, "Cache-Control": cache})
 
     async def original(self, request: web.Request) -> web.StreamResponse:
-        """Answer the owner with what they uploaded, as a download that no browser interprets."""
+        """Return the original to its owner, as a download that browsers do not render."""
         sha256 = request.match_info["sha256"]
         viewer = self._authentication.viewer(request)
         if viewer is None or not await photos.is_owner(self._db, sha256, viewer.user_id):
             raise NotFoundError("image")
         if await self._tickets.is_revoked(viewer.session, viewer.user_id):
-            raise ProblemError(401, "session_revoked", "this session has ended; sign in again")
+            raise SessionRevokedError
         blob = await self._blobs.open(original_key(sha256))
         extension = request.match_info["extension"]
         headers = {

@@ -1,7 +1,7 @@
-"""Receive a photo: a multipart form streamed into a temporary file, hashed on the way, its header checked.
+"""Receive a photo: stream a multipart form into a temporary file, hash it on the way, and check its header.
 
-No more of an image is in memory than `_PIECE`, files are written and read in threads, and no pixel is
-decoded: that is the media worker's business, in a process of its own.
+At most `_PIECE` bytes of an image are in memory, and files are written and read in threads. Pixels are decoded only by
+the media worker, in a process of its own.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from server.edge.problems import ProblemError, bad_field
 from server.media.image_header import BadImageError, ImageHeader, NotAnImageError, read_header
 from server.media.multipart import FormParser, MultipartError, PartBegin, PartData
 
-PREFIX = "upload-"  # of temporary files, so that what a killed process left can be told
+PREFIX = "upload-"  # of temporary files, by which those of a killed process are recognised
 _PIECE = 256 * 1024
-_SLICE = 64 * 1024  # of what arrived: a form's parser copies what it is fed
-_FORM_OVERHEAD = 256 * 1024  # bytes of a form beside its file
+_SLICE = 64 * 1024  # bytes for the parser at a time, because it copies them
+_FORM_OVERHEAD = 256 * 1024  # bytes of a form without its file
 _MAX_TEXT = 16 * 1024  # bytes of one text field
 _EPILOGUE_WAIT = 0.5  # seconds for the end of a body whose form is complete
 
 
 @dataclass(frozen=True, kw_only=True)
 class Upload:
-    """A received photo: where it lies, its hash and size, what its header says, and the form's texts."""
+    """A received photo: its temporary file, hash, size in bytes and header, and the text fields of the form."""
 
     path: Path
     sha256: str
@@ -44,7 +44,7 @@ class Upload:
 
 @dataclass(frozen=True, kw_only=True)
 class UploadLimits:
-    """Bounds of an upload: bytes and pixels of the image, seconds for the whole body and between two pieces.
+    """Limits of an upload: bytes and pixels of the image, seconds for the whole body and between two pieces.
 
     The defaults of the settings are in the section `[upload]`.
     """
@@ -56,7 +56,7 @@ class UploadLimits:
 
 
 class Uploads:
-    """Receive uploads into `directory`, which best lies on the blobs' file system."""
+    """Receive uploads into `directory`, which is best on the file system of the blobs."""
 
     def __init__(self, directory: Path, limits: UploadLimits) -> None:
         self._directory = directory
@@ -64,9 +64,9 @@ class Uploads:
 
     @asynccontextmanager
     async def receive(self, request: web.Request) -> AsyncIterator[Upload]:
-        """Yield the upload of a multipart request; its file is gone afterwards unless it was moved.
+        """Yield the upload of a multipart request; its file is removed afterwards unless it was moved.
 
-        Raises `ProblemError`: 400 (no form), 408 (too slow), 413, 415, 422 (no picture in it).
+        Raises `ProblemError`: 400 (not a form), 408 (too slow), 413, 415, 422 (no valid image).
         """
         limits = self._limits
         refuse_encoding(request)
@@ -96,7 +96,9 @@ class Uploads:
                     deadline.reschedule(min(end, loop.time() + limits.idle_timeout))
                     piece = await request.content.readany()
                     if not piece:
-                        raise ProblemError(400, "body_incomplete", "the form ended before its final boundary")
+                        raise ProblemError(
+                            400, "body_incomplete", "The form ended before its final boundary. Send it again."
+                        )
                     total += len(piece)
                     if total > limits.max_bytes + _FORM_OVERHEAD:
                         raise _too_large(limits.max_bytes)
@@ -106,30 +108,34 @@ class Uploads:
             raise body_timeout() from error
         await _require_end(request)
         if not form.has_file:
-            raise bad_field(FILE_FIELD, "the form has no file", status=422)
+            raise bad_field(FILE_FIELD, "The form has no file. Send the image in this field.", status=422)
 
     def _check(self, path: Path) -> ImageHeader:
         try:
             with path.open("rb") as file:
                 header = read_header(file)
         except NotAnImageError as error:
-            raise ProblemError(415, "unsupported_media_type", f"{error}; send a JPEG or PNG") from error
+            raise ProblemError(415, "unsupported_media_type", f"{error} Send a JPEG or PNG.") from error
         except BadImageError as error:
             raise _rejected(422, "image_corrupt", str(error)) from error
         if header.pixels >= self._limits.max_pixels:
-            detail = f"the image has {header.width} × {header.height} pixels; the limit is {self._limits.max_pixels}"
+            detail = (
+                f"The image has {header.width} × {header.height} pixels; at most {self._limits.max_pixels} are allowed."
+            )
             raise _rejected(413, "image_too_large", detail)
         if header.frames > 1:
-            raise _rejected(422, "image_animated", "the image is an animation; send a still picture")
+            raise _rejected(422, "image_animated", "The image is an animation. Send a still image.")
         return header
 
 
 class _Form:
-    """Lead a form's parts where they belong: the file into the spool, texts into memory."""
+    """The parts of a form: the file goes to the spool, texts are kept in memory."""
 
     def __init__(self, content_type: str, spool: _Spool) -> None:
         if not content_type.lower().startswith("multipart/form-data"):
-            raise ProblemError(415, "unsupported_media_type", "send a form, with Content-Type: multipart/form-data")
+            raise ProblemError(
+                415, "unsupported_media_type", "Send a form, with the header Content-Type: multipart/form-data."
+            )
         self._parser = FormParser(content_type)
         self._spool = spool
         self._name = ""
@@ -151,14 +157,14 @@ class _Form:
         try:
             return {name: [value.decode() for value in values] for name, values in self._texts.items()}
         except UnicodeDecodeError as error:
-            raise bad_field("body", "the texts of the form are not UTF-8", status=422) from error
+            raise bad_field("body", "The text fields of the form must be UTF-8.", status=422) from error
 
     def _begin(self, name: str) -> None:
         self._name = name
         if name != FILE_FIELD:
             self._texts.setdefault(name, []).append(bytearray())
         elif self.has_file:
-            raise bad_field(FILE_FIELD, "send one file", status=422)
+            raise bad_field(FILE_FIELD, "Send only one file.", status=422)
         else:
             self.has_file = True
 
@@ -169,12 +175,12 @@ class _Form:
         text = self._texts[self._name][-1]
         text += data
         if len(text) > _MAX_TEXT:
-            raise ProblemError(413, "body_too_large", f"a text field has at most {_MAX_TEXT} bytes")
+            raise ProblemError(413, "body_too_large", f"A text field may have at most {_MAX_TEXT} bytes.")
 
 
 @dataclass
 class _Spool:
-    """A temporary file that grows and is hashed piece by piece, in threads."""
+    """A temporary file that is written and hashed piece by piece, in threads."""
 
     path: Path
     descriptor: int
@@ -215,13 +221,13 @@ class _Spool:
 
 
 async def _require_end(request: web.Request) -> None:
-    # The form is complete; a body that was declared longer has nothing to say any more.
+    # The form is complete, but the declared length of the body may be larger.
     try:
         async with asyncio.timeout(_EPILOGUE_WAIT):
             while await request.content.readany():
                 pass
     except TimeoutError as error:
-        detail = "the form is complete but its body is shorter than declared"
+        detail = "The form is complete, but its body is shorter than declared in Content-Length."
         raise ProblemError(400, "body_incomplete", detail, headers={"Connection": "close"}) from error
 
 
@@ -232,7 +238,7 @@ def _bad_form(error: MultipartError) -> ProblemError:
 
 
 def _too_large(limit: int) -> ProblemError:
-    detail = f"a photo has at most {limit / 1_000_000:g} MB"
+    detail = f"A photo may have at most {limit / 1_000_000:g} MB."
     return ProblemError(413, "photo_too_large", detail, errors=[(FILE_FIELD, detail)], headers={"Connection": "close"})
 
 

@@ -1,7 +1,7 @@
 """Image URLs: `/media/<sha256>/<variant>.<ext>`, signed and short-lived where the photo is not public.
 
-A signature is a MAC over the path and the second it expires at. The expiry is rounded up, so
-that for some minutes the URL stays the same and browsers find the image in their cache.
+A signature is a MAC over the path and the Unix second of its expiry. The expiry is rounded up, so that the URL stays
+the same for some minutes and browsers find the image in their cache.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ ROUNDING = 600  # seconds
 
 
 class MediaUrls:
-    """Sign image paths and check such signatures; `ttl` in seconds is what a URL lasts at least."""
+    """Sign image paths and verify signatures; a URL is valid for at least `ttl` seconds."""
 
     def __init__(self, secret: bytes, *, ttl: int = 3600, clock: Callable[[], float] = time.time) -> None:
         self._key = hmac.digest(secret, b"picshare media url", hashlib.sha256)
@@ -30,7 +30,7 @@ class MediaUrls:
         return f"{path}?exp={expires}&sig={self._signature(path, expires)}"
 
     def seconds_left(self, path: str, expires: str, signature: str) -> int:
-        """Return how long a signed URL is still good for; 0 when it is over, forged or unreadable."""
+        """Return for how many seconds a signed URL is still valid; 0 when it is expired, forged or malformed."""
         if not (expires.isascii() and expires.isdigit() and len(expires) <= 12 and signature.isascii()):
             return 0
         if not hmac.compare_digest(self._signature(path, int(expires)), signature):

@@ -70,7 +70,9 @@ ALLOWED: Mapping[str, frozenset[str]] = {
             "channels/bus channels/contract server/identity storage storage/blobs storage/cache storage/feeds "
             "storage/limits storage/postgres storage/stores"
         ),
-        "server/media": "server/edge storage storage/blobs storage/limits storage/postgres storage/stores",
+        "server/media": (
+            "server/edge server/identity storage storage/blobs storage/limits storage/postgres storage/stores"
+        ),
         "server/live": (
             "channels/contract channels/live server/actions server/edge server/identity storage storage/cache "
             "storage/feeds storage/limits storage/postgres storage/render storage/stores workers/jobs"

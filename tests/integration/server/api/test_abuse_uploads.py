@@ -70,11 +70,11 @@ async def test_the_file_name_is_ignored(api: Api) -> None:
 
 CORRUPT = [
     (b"", "empty"),
-    (photograph().read_bytes()[:100], "cut off"),
-    (b"\xff\xd8\xff\xd9", "no picture"),
-    (b"\xff\xd8\xff\xe0\x00\x00", "makes no sense"),
-    (png_of(10, 10, rows=1)[:20], "cut off"),
-    (png_of(0, 10), "makes no sense"),
+    (photograph().read_bytes()[:100], "ends within"),
+    (b"\xff\xd8\xff\xd9", "contains no image"),
+    (b"\xff\xd8\xff\xe0\x00\x00", "is invalid"),
+    (png_of(10, 10, rows=1)[:20], "ends within"),
+    (png_of(0, 10), "is invalid"),
     (b"\x89PNG\r\n\x1a\n" + bytes(100), "does not begin"),
 ]
 

@@ -1,4 +1,4 @@
-"""The form parser: any cut of the bytes gives the same parts, and every bound is kept."""
+"""The form parser: any division of the bytes gives the same parts, and every limit is enforced."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def form(*parts: tuple[str, bytes]) -> bytes:
 
 
 def parts_of(pieces: list[bytes], kind: str = KIND, *, max_parts: int = 32) -> list[tuple[str, bytes]]:
-    """Return what a parser makes of the pieces of a body; the form has to end."""
+    """Return the parts of a body that is fed in pieces; the form must end."""
     parser = FormParser(kind, max_parts=max_parts)
     found: list[tuple[str, bytes]] = []
     open_part: tuple[str, bytes] | None = None
@@ -49,8 +49,8 @@ def parts_of(pieces: list[bytes], kind: str = KIND, *, max_parts: int = 32) -> l
     st.lists(st.tuples(st.sampled_from(["file", "caption", "é"]), st.binary(max_size=40)), max_size=4),
     st.lists(st.integers(1, 9), min_size=1, max_size=20),
 )
-def test_the_cut_of_the_bytes_does_not_matter(parts: list[tuple[str, bytes]], sizes: list[int]) -> None:
-    """However a body arrives, its parts are the same."""
+def test_the_division_of_the_bytes_does_not_matter(parts: list[tuple[str, bytes]], sizes: list[int]) -> None:
+    """A body has the same parts in whatever pieces it arrives."""
     parts = [(name, data.replace(b"--b", b"..b")) for name, data in parts]
     body, pieces, turn = form(*parts), [], 0
     while body:
@@ -68,8 +68,8 @@ def test_data_that_looks_like_a_boundary_is_data(data: bytes) -> None:
     assert parts_of([form(("file", data), ("more", b"x"))]) == [("file", data), ("more", b"x")]
 
 
-def test_what_stands_before_and_behind_the_form_is_ignored() -> None:
-    """A preamble and an epilogue carry nothing."""
+def test_preamble_and_epilogue_are_ignored() -> None:
+    """Bytes before the first and after the final boundary are ignored."""
     assert parts_of([b"preamble\r\n" + form(("a", b"1")) + b"epilogue"]) == [("a", b"1")]
 
 
@@ -87,14 +87,14 @@ def test_a_form_may_be_empty() -> None:
     ],
 )
 def test_the_boundary_is_found_in_the_content_type(kind: str, boundary: bytes) -> None:
-    """Quoted or not, in any case and place."""
+    """The boundary may be quoted or not, in any case and place."""
     body = form(("a", b"1")).replace(b"--b", b"--" + boundary)
     assert parts_of([body], kind) == [("a", b"1")]
 
 
 @pytest.mark.parametrize("kind", ["", "multipart/form-data", "multipart/mixed; boundary=b", "text/plain; boundary=b"])
 def test_without_a_boundary_there_is_no_form(kind: str) -> None:
-    """Any other content type is refused."""
+    """Any other content type is rejected."""
     with pytest.raises(MultipartError):
         FormParser(kind)
 
@@ -128,14 +128,14 @@ def test_the_name_of_a_part(header: bytes, name: str) -> None:
         b"--b\r\nX: " + b"y" * 9000,
     ],
 )
-def test_a_broken_form_is_refused(body: bytes) -> None:
-    """No boundary, no name, or a header without end."""
+def test_a_malformed_form_is_rejected(body: bytes) -> None:
+    """A form without boundary or name, or with an endless header, is rejected."""
     with pytest.raises(MultipartError):
         parts_of([body, b"\r\n"])
 
 
 def test_the_number_of_parts_is_bounded() -> None:
-    """One more than allowed is refused as too large."""
+    """One part more than allowed is rejected as too large."""
     assert len(parts_of([form(*[("a", b"1")] * 3)], max_parts=3)) == 3
     with pytest.raises(MultipartError) as caught:
         parts_of([form(*[("a", b"1")] * 4)], max_parts=3)
