@@ -72,8 +72,3 @@ WORKERS: tuple[WorkerSpec, ...] = (
         concurrency_help="Notifications at once by one process.",
     ),
 )
-
-
-def worker(name: str) -> WorkerSpec:
-    """Return the worker of that name; raise `KeyError` if there is none."""
-    return {spec.name: spec for spec in WORKERS}[name]

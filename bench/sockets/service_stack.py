@@ -33,7 +33,7 @@ from tests.engines.private import free_port
 from workers.handlers import EventHandler
 from workers.jobs.context import open_handlers
 from workers.jobs.fanout import CHUNK, chunks
-from workers.registry import worker
+from workers.registry import WORKERS
 
 SETTLED = 7.0  # seconds until a feed that was just built is inserted into like any other
 _TOKEN_SECONDS = 24 * 3600
@@ -148,8 +148,9 @@ async def service_stack(cores: Cores, followers: int) -> AsyncIterator[ServiceSt
         await migrate(settings.database.url)
         stores = await stack.enter_async_context(open_stores(settings))
         author, ids = await _create_users(stores.db, followers)
-        context = worker_context("fanout", settings, stores)
-        handlers = await stack.enter_async_context(open_handlers(worker("fanout"), context))
+        (fanout,) = (spec for spec in WORKERS if spec.name == "fanout")
+        context = worker_context(fanout.name, settings, stores)
+        handlers = await stack.enter_async_context(open_handlers(fanout, context))
         launch = partial(_launch, cores, folder, environment)
         yield ServiceStack(
             stores=stores,

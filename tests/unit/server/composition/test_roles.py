@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from pydantic import SecretStr
 
-from server.composition.backends import open_relayed_broker, outbox_routes
 from server.composition.roles import (
     EVERYTHING,
     RELAY,
@@ -16,15 +14,8 @@ from server.composition.roles import (
     services_of,
 )
 from server.config.settings import Settings
-from server.demo.story import FOLLOWS, PHOTOS, USERS
 from server.errors import ConfigError
-
-
-def shared() -> Settings:
-    """Return settings whose backends several processes can share."""
-    settings = Settings().with_values("database", url="postgresql://db/picshare")
-    settings = settings.with_values("redis", url="redis://r").with_values("broker", url="amqp://mq")
-    return settings.with_values("auth", secret=SecretStr("s" * 40))
+from tests.unit.server.composition.shared_backends import shared
 
 
 def test_one_process_relays_events_only_to_rabbitmq() -> None:
@@ -40,28 +31,17 @@ def test_a_role_is_one_service_and_accepts_shared_backends(role: str) -> None:
     require_backends(role, shared())
 
 
-def test_the_broker_decides_which_queue_the_outbox_uses() -> None:
-    """With the local broker events go to the workers' queues, otherwise to the relay's."""
-    assert outbox_routes(Settings())("like.added") == ("notify",)
-    assert outbox_routes(shared())("like.added") == ("relay",)
-
-
-async def test_the_relay_requires_rabbitmq() -> None:
-    """Opening RabbitMQ with the local URL is an error that names the key."""
-    with pytest.raises(ConfigError, match=r"broker\.url"):
-        async with open_relayed_broker(Settings()):
-            pass
-
-
-def test_the_story_is_consistent() -> None:
-    """Every name is that of a member, no member follows or likes themselves, and every photo has an alt text."""
-    names = {member.username for member in USERS}
-    assert set(FOLLOWS) == names
-    for follower, followees in FOLLOWS.items():
-        assert follower not in followees
-        assert set(followees) <= names
-    for picture in PHOTOS:
-        assert {picture.author, *picture.likes, *(name for name, _ in picture.comments)} <= names
-        assert picture.author not in picture.likes
-        assert picture.alt_text
-        assert "(Photo: " in picture.caption
+@pytest.mark.parametrize(
+    ("section", "values", "key"),
+    [
+        ("database", {"url": "embedded:"}, "database.url"),
+        ("redis", {"url": "embedded:"}, "redis.url"),
+        ("broker", {"url": "local:"}, "broker.url"),
+        ("auth", {"secret": None}, "auth.secret"),
+    ],
+)
+def test_a_separate_role_requires_shared_backends(section: str, values: dict[str, object], key: str) -> None:
+    """A role refuses a backend of one process and a missing secret; the error names the key and its variable."""
+    with pytest.raises(ConfigError, match=key.replace(".", r"\.")) as caught:
+        require_backends("media", shared().with_values(section, **values))
+    assert f"PICSHARE_{key.upper().replace('.', '__')}" in str(caught.value)

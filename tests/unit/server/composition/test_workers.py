@@ -10,11 +10,12 @@ from typing import Any, cast
 
 import pytest
 
+from server.composition.roles import WORKER_ROLES
 from server.composition.services import worker_context, worker_policy
 from server.config.settings import Settings
 from storage.events import TOPICS
 from workers.jobs.context import open_handlers
-from workers.registry import WORKERS, WorkerSpec, worker
+from workers.registry import WORKERS, WorkerSpec
 
 ROOT = Path(__file__).parents[4]
 
@@ -116,10 +117,10 @@ def test_default_concurrency_comes_from_the_registry() -> None:
     assert [worker_policy(spec.name, Settings()).concurrency for spec in WORKERS] == [2, 8, 16]
 
 
-def test_an_unknown_worker_has_no_entry() -> None:
-    """Looking up an unknown worker is a `KeyError`."""
-    with pytest.raises(KeyError):
-        worker("toy")
+def test_the_operators_guide_lists_every_worker() -> None:
+    """The table of processes in the guide has a row for each role of `picshare worker`."""
+    guide = (ROOT / "docs" / "operation.md").read_text()
+    assert [role for role in WORKER_ROLES if f"| `picshare worker {role}` |" not in guide] == []
 
 
 class _Stores:

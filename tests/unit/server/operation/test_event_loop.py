@@ -1,15 +1,16 @@
-"""The schedule of garbage collections."""
+"""The event loop: measurement of its stalls, and the schedule of garbage collections."""
 
 from __future__ import annotations
 
 import asyncio
 import gc
+import time
 import weakref
 from contextlib import suppress
 
 from prometheus_client import CollectorRegistry
 
-from server.operation.event_loop import THRESHOLDS, GarbageCollector
+from server.operation.event_loop import THRESHOLDS, GarbageCollector, LoopWatch
 from tests.support.eventually import eventually
 
 
@@ -38,3 +39,20 @@ async def test_full_collections_run_on_schedule() -> None:
     with suppress(asyncio.CancelledError):
         await task
     assert gc.get_threshold() == before
+
+
+async def test_a_stall_of_the_event_loop_is_measured() -> None:
+    """Blocking the event loop raises the metric of its longest stall."""
+    registry = CollectorRegistry()
+    watch = asyncio.create_task(LoopWatch(registry, interval=0.01).run())
+    try:
+        await asyncio.sleep(0)
+        time.sleep(0.1)  # noqa: ASYNC251 - the stall itself
+
+        def stalled() -> bool:
+            seen = registry.get_sample_value("picshare_event_loop_stall_seconds")
+            return seen is not None and seen > 0.05
+
+        await eventually(stalled)
+    finally:
+        watch.cancel()

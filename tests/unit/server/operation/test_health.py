@@ -1,17 +1,14 @@
-"""Liveness, readiness and metrics over HTTP, and the delay of the event loop."""
+"""Liveness, readiness and metrics over HTTP."""
 
 from __future__ import annotations
 
 import asyncio
-import time
 
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from server.operation.event_loop import LoopWatch
 from server.operation.health import Health, add_health_routes
 from server.operation.metrics import Metrics
-from tests.support.eventually import eventually
 
 
 async def succeed() -> None:
@@ -100,20 +97,3 @@ async def test_metrics_have_the_recorded_values() -> None:
         'picshare_info{version="1.2"} 1.0',
     ):
         assert line in text
-
-
-async def test_a_stall_of_the_event_loop_is_measured() -> None:
-    """Blocking the event loop raises the metric of its longest stall."""
-    metrics = Metrics()
-    watch = asyncio.create_task(LoopWatch(metrics.registry, interval=0.01).run())
-    try:
-        await asyncio.sleep(0)
-        time.sleep(0.1)  # noqa: ASYNC251 - the stall itself
-
-        def stalled() -> bool:
-            seen = metrics.registry.get_sample_value("picshare_event_loop_stall_seconds")
-            return seen is not None and seen > 0.05
-
-        await eventually(stalled)
-    finally:
-        watch.cancel()
