@@ -72,7 +72,7 @@ async def _page(settings: Settings, token: str) -> bytes:
 
 
 async def _community(stores: Stores) -> tuple[User, str]:
-    """Create a viewer, who follows an author of many photos; return the viewer and a session."""
+    """Create an author of many photos, and a viewer as its follower; return the viewer and a session."""
     async with stores.db.transaction() as tx:
         accounts = [
             await users.create(

@@ -14,8 +14,7 @@ from pathlib import Path
 from bench.cores import Cores
 from bench.sockets.client.live_clients import LiveClients
 from bench.sockets.client.remote import Remote, remote
-from bench.sockets.machine.processes import run_server
-from bench.sockets.machine.redis import redis_on
+from bench.sockets.machine.processes import run_redis, run_server
 from bench.sockets.server_process import OPENING, command, is_ready
 from server.composition.backends import Stores, open_stores
 from server.composition.services import secret_bytes, worker_context
@@ -40,14 +39,14 @@ _TOKEN_SECONDS = 24 * 3600
 
 
 @dataclass(frozen=True, kw_only=True)
-class LiveServer:
+class ServerUnderTest:
     """The live server under test."""
 
     pid: int
     port: int
 
 
-Launch = Callable[..., AbstractAsyncContextManager[LiveServer]]  # a module's name and its arguments
+Launch = Callable[..., AbstractAsyncContextManager[ServerUnderTest]]  # a module's name and its arguments
 
 
 class ServiceStack:
@@ -58,7 +57,7 @@ class ServiceStack:
         *,
         stores: Stores,
         settings: Settings,
-        live: LiveServer,
+        live: ServerUnderTest,
         chunk: EventHandler,
         author: int,
         followers: list[int],
@@ -115,7 +114,7 @@ class ServiceStack:
             )
 
     @asynccontextmanager
-    async def clients(self, number: int, server: LiveServer | None = None) -> AsyncIterator[Remote]:
+    async def clients(self, number: int, server: ServerUnderTest | None = None) -> AsyncIterator[Remote]:
         """Run a process with `LiveClients`; each number has a loopback address, and therefore ports, of its own.
 
         They connect to `server`, by default the live server under test.
@@ -126,7 +125,7 @@ class ServiceStack:
             yield proxy
 
     @asynccontextmanager
-    async def bare_server(self) -> AsyncIterator[LiveServer]:
+    async def bare_server(self) -> AsyncIterator[ServerUnderTest]:
         """Run `bench.sockets.bare_server` with the same secret on the same core for the time of the block."""
         async with self._launch("bench.sockets.bare_server") as server:
             yield server
@@ -139,7 +138,7 @@ async def service_stack(cores: Cores, followers: int) -> AsyncIterator[ServiceSt
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="psb-")))
         environment = {
             "PICSHARE_DATABASE__URL": await stack.enter_async_context(embedded_postgres(folder)),
-            "PICSHARE_REDIS__URL": f"redis://127.0.0.1:{await stack.enter_async_context(redis_on(folder))}",
+            "PICSHARE_REDIS__URL": f"redis://127.0.0.1:{await stack.enter_async_context(run_redis(folder))}",
             "PICSHARE_BLOBS__URL": f"file:{folder / 'blobs'}",
             "PICSHARE_BROKER__URL": "amqp://127.0.0.1/unused",
             "PICSHARE_AUTH__SECRET": secrets.token_hex(32),
@@ -166,13 +165,13 @@ async def service_stack(cores: Cores, followers: int) -> AsyncIterator[ServiceSt
 @asynccontextmanager
 async def _launch(
     cores: Cores, folder: Path, environment: Mapping[str, str], module: str, *arguments: str
-) -> AsyncIterator[LiveServer]:
+) -> AsyncIterator[ServerUnderTest]:
     """Run a server's module on the server's core until the end of the block; it is given a free port."""
     port = free_port()
     line = cores.on_server_core(command(module, [*arguments, str(port)], environment))
     name = module.rpartition(".")[2]
     async with run_server(line, name=name, folder=folder, ready=lambda: is_ready(port)) as pid:
-        yield LiveServer(pid=pid, port=port)
+        yield ServerUnderTest(pid=pid, port=port)
 
 
 def _sections(environment: dict[str, str]) -> dict[str, dict[str, str]]:

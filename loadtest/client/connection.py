@@ -11,7 +11,7 @@ from typing import Protocol
 from picows import WSCloseCode, WSError, WSFrame, WSInvalidStatusError, WSListener, WSMsgType, WSTransport
 
 from loadtest.client.dialer import Dialer
-from loadtest.client.frames import BadFrameError, FrameReader, Ping, Publication, Reply
+from loadtest.client.frames import CommandReply, FrameParser, MalformedFrameError, Ping, ReceivedPublication
 from loadtest.client.protocol import RECONNECTS, ClientCore, Connected, Order, Refused
 from loadtest.client.reasons import reason_of
 
@@ -47,7 +47,7 @@ class Events(Protocol):
         """Handle an accepted connect; `seconds` since it began or, if `again`, since the connection was lost."""
         ...
 
-    def received(self, number: int, publication: Publication, order: Order, now: float) -> None:
+    def received(self, number: int, publication: ReceivedPublication, order: Order, now: float) -> None:
         """Handle a live or recovered publication; `now` is on the clock of `time.monotonic`."""
         ...
 
@@ -67,7 +67,7 @@ class Events(Protocol):
 class LoadSocket(WSListener):
     """One live connection of a user, kept open by `run` until `end`."""
 
-    def __init__(self, number: int, user: TokenHolder, dialer: Dialer, reader: FrameReader, events: Events) -> None:
+    def __init__(self, number: int, user: TokenHolder, dialer: Dialer, reader: FrameParser, events: Events) -> None:
         self.number = number
         self._user = user
         self._dialer = dialer
@@ -184,16 +184,16 @@ class LoadSocket(WSListener):
             data, self._partial = self._partial, b""
         try:
             messages = self._reader.read(data)
-        except BadFrameError as error:
+        except MalformedFrameError as error:
             self._report_failure(str(error))
             transport.disconnect(graceful=False)
             return
         for message in messages:
-            if type(message) is Publication:
+            if type(message) is ReceivedPublication:
                 self._events.received(self.number, message, self._core.take(message), now)
             elif type(message) is Ping:
                 self._ping_received(transport, now)
-            elif type(message) is Reply:
+            elif type(message) is CommandReply:
                 self._reply_received(message, transport, now)
 
     def _ping_received(self, transport: WSTransport, now: float) -> None:
@@ -202,7 +202,7 @@ class LoadSocket(WSListener):
         if pong is not None:
             transport.send(WSMsgType.TEXT, pong)
 
-    def _reply_received(self, reply: Reply, transport: WSTransport, now: float) -> None:
+    def _reply_received(self, reply: CommandReply, transport: WSTransport, now: float) -> None:
         match self._core.reply(reply):
             case Connected() as result:
                 self._ping_timeout = result.ping + PING_TOLERANCE

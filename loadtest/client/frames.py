@@ -16,7 +16,7 @@ MARK = "picshare loadtest"  # the captions of a load test's photos begin so
 _CACHED = 256  # frames
 
 
-class BadFrameError(Exception):
+class MalformedFrameError(Exception):
     """A frame does not follow the live protocol."""
 
 
@@ -26,7 +26,7 @@ class Ping:
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class CommandReply:
     """The reply to a command: its result, or the code and message of the error."""
 
     id: int
@@ -35,7 +35,7 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
-class Publication:
+class ReceivedPublication:
     """One publication; `offset` 0 means that it has no place in its stream's order.
 
     `key` identifies the act of a load test that caused it, and is empty for everything else. `entry` is the
@@ -53,7 +53,7 @@ class Other:
     """Any other message; a load test ignores it."""
 
 
-Message = Ping | Reply | Publication | Other
+Message = Ping | CommandReply | ReceivedPublication | Other
 _PING, _OTHER = Ping(), Other()
 
 
@@ -67,19 +67,19 @@ def unliked(entry_id: str) -> str:
     return f"given_up {entry_id}"
 
 
-class FrameReader:
+class FrameParser:
     """Parses frames into messages; one reader serves all sockets of a process."""
 
     def __init__(self) -> None:
         self._read: dict[bytes, tuple[Message, ...]] = {}
 
     def read(self, frame: bytes) -> tuple[Message, ...]:
-        """Return the messages of a text frame, one a line; raise `BadFrameError`."""
+        """Return the messages of a text frame, one a line; raise `MalformedFrameError`."""
         known = self._read.get(frame)
         if known is not None:
             return known
         messages = tuple(message_of(line) for line in frame.split(b"\n") if line)
-        if not any(type(message) is Reply for message in messages):
+        if not any(type(message) is CommandReply for message in messages):
             if len(self._read) >= _CACHED:
                 self._read.clear()
             self._read[frame] = messages
@@ -87,7 +87,7 @@ class FrameReader:
 
 
 def message_of(line: bytes) -> Message:
-    """Return one message; raise `BadFrameError`."""
+    """Return one message; raise `MalformedFrameError`."""
     try:
         document = orjson.loads(line)
         if not document:
@@ -98,33 +98,33 @@ def message_of(line: bytes) -> Message:
         if "pub" in push:
             return publication_of(push["channel"], push["pub"])
     except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
-        raise BadFrameError(f"the server sent a frame outside the live protocol: {line[:80]!r}") from error
+        raise MalformedFrameError(f"the server sent a frame outside the live protocol: {line[:80]!r}") from error
     return _OTHER
 
 
-def publication_of(channel: str, pub: Mapping[str, Any]) -> Publication:
+def publication_of(channel: str, pub: Mapping[str, Any]) -> ReceivedPublication:
     """Return a publication, live or recovered."""
     data = pub["data"]
     offset = int(pub.get("offset", 0))
     match data.get("type"):
         case "photo.new":
             caption = data["photo"].get("caption") or ""
-            return Publication(channel, offset, caption if caption.startswith(MARK) else "")
+            return ReceivedPublication(channel, offset, caption if caption.startswith(MARK) else "")
         case "notification":
             notification = data["notification"]
             if notification["kind"] == "like" and notification["actors"]:
                 key = liked(notification["photo_id"], notification["actors"][0]["id"])
-                return Publication(channel, offset, key, notification["id"])
+                return ReceivedPublication(channel, offset, key, notification["id"])
         case "notification.removed":
-            return Publication(channel, offset, unliked(data["notification_id"]))
+            return ReceivedPublication(channel, offset, unliked(data["notification_id"]))
         case _:
             pass
-    return Publication(channel, offset)
+    return ReceivedPublication(channel, offset)
 
 
-def _reply(document: Mapping[str, Any]) -> Reply:
+def _reply(document: Mapping[str, Any]) -> CommandReply:
     error = document.get("error")
     if error is not None:
-        return Reply(int(document["id"]), {}, (int(error["code"]), str(error.get("message", ""))))
+        return CommandReply(int(document["id"]), {}, (int(error["code"]), str(error.get("message", ""))))
     result = next((value for name, value in document.items() if name != "id"), None)
-    return Reply(int(document["id"]), result or {})
+    return CommandReply(int(document["id"]), result or {})

@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from loadtest.client.frames import Publication, Reply, publication_of
+from loadtest.client.frames import CommandReply, ReceivedPublication, publication_of
 
 PONG = b"{}"
 RECONNECTS = (*range(3000, 3500), *range(4000, 4500))  # close codes after which a client comes back by itself
@@ -27,7 +27,7 @@ class Order(Enum):
 
 
 @dataclass(slots=True)
-class Position:
+class StreamPosition:
     """The epoch of a stream and the offset of its newest publication."""
 
     epoch: str
@@ -46,7 +46,7 @@ class Connected:
     ping: float
     ttl: float
     recovered: dict[str, bool]
-    missed: tuple[tuple[Publication, Order], ...]
+    missed: tuple[tuple[ReceivedPublication, Order], ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,7 +66,7 @@ class ClientCore:
     def __init__(self) -> None:
         self._id = 0
         self._connect_id = 0
-        self._positions: dict[str, Position] = {}
+        self._positions: dict[str, StreamPosition] = {}
         self._wants_pong = False
 
     def connect(self, token: str) -> bytes:
@@ -88,14 +88,14 @@ class ClientCore:
         """Return the reply to a ping, if the server expects one."""
         return PONG if self._wants_pong else None
 
-    def reply(self, reply: Reply) -> Connected | Refused | None:
+    def reply(self, reply: CommandReply) -> Connected | Refused | None:
         """Return the event of a reply; None for a successful command other than connect."""
         is_connect = reply.id == self._connect_id
         if reply.error is not None:
             return Refused(code=reply.error[0], message=reply.error[1], connect=is_connect)
         return self._connected(reply.result) if is_connect else None
 
-    def take(self, publication: Publication) -> Order:
+    def take(self, publication: ReceivedPublication) -> Order:
         """Return a publication's order by its offset, and advance the stream's position unless it goes back."""
         position = self._positions.get(publication.channel)
         offset = publication.offset
@@ -111,9 +111,9 @@ class ClientCore:
         subs = result.get("subs") or {}
         # A stream that the result does not name is not received any more.
         recovered = {channel: bool(subs.get(channel, {}).get("recovered")) for channel in self._positions}
-        missed: list[tuple[Publication, Order]] = []
+        missed: list[tuple[ReceivedPublication, Order]] = []
         for channel, sub in subs.items():
-            now = Position(str(sub.get("epoch", "")), int(sub.get("offset", 0)))
+            now = StreamPosition(str(sub.get("epoch", "")), int(sub.get("offset", 0)))
             if recovered.get(channel):
                 for pub in sub.get("publications") or ():
                     publication = publication_of(channel, pub)

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from loadtest.measures.histogram import Histogram
 from loadtest.measures.timeline import Slot
 from loadtest.report import scales, svg
-from loadtest.report.scales import Linear, Log
+from loadtest.report.scales import LinearScale, LogScale
 
-Scale = Linear | Log
+Scale = LinearScale | LogScale
 BINS_A_DECADE = 16  # of the distribution; the histogram itself is finer
 _LOWEST = 0.05  # milliseconds; shorter durations are drawn as this
 _MARKS = (0.5, 0.99)
@@ -49,7 +49,7 @@ def latency_over_time(box: Box, slots: Sequence[tuple[float, Slot]], width: int,
     """Return p50 (line) and p99 (upper end of the area) of each interval."""
     histograms = [histogram for _, slot in slots for histogram in slot.latency.values()]
     low, high = scales.log_range([_ms(item.percentile(share)) for item in histograms for share in _MARKS])
-    x, y = Linear(0.0, _end_of(slots, width), box.left, box.right), Log(low, high, box.bottom, box.top)
+    x, y = LinearScale(0.0, _end_of(slots, width), box.left, box.right), LogScale(low, high, box.bottom, box.top)
     parts = [
         _frame(box),
         _rows(box, y, scales.log_ticks(low, high, ends=True), scales.milliseconds),
@@ -76,7 +76,10 @@ def sockets_over_time(box: Box, slots: Sequence[tuple[float, Slot]], width: int)
     """Return the smallest number of connected sockets of each interval."""
     known = [(second, slot.connected) for second, slot in slots if slot.connected is not None]
     ticks = scales.linear_ticks(max((count for _, count in known), default=1), most=3)
-    x, y = Linear(0.0, _end_of(slots, width), box.left, box.right), Linear(0.0, ticks[-1], box.bottom, box.top)
+    x, y = (
+        LinearScale(0.0, _end_of(slots, width), box.left, box.right),
+        LinearScale(0.0, ticks[-1], box.bottom, box.top),
+    )
     points = [(x(second + width / 2), y(count)) for second, count in known]
     parts = [_frame(box), _rows(box, y, ticks, _count), _time_axis(box, x), *_storms(box, x, slots, labelled=False)]
     if points:
@@ -90,7 +93,7 @@ def distribution(box: Box, histograms: Mapping[str, Histogram], series: Sequence
     low, high = scales.log_range([value for histogram in histograms.values() for value in _ends(histogram)])
     bins = {item.name: _bins(histograms[item.name], low, high) for item in series}
     ticks = scales.linear_ticks(max(share for shares in bins.values() for _, _, share in shares) * 100, most=4)
-    x, y = Log(low, high, box.left, box.right), Linear(0.0, ticks[-1], box.bottom, box.top)
+    x, y = LogScale(low, high, box.left, box.right), LinearScale(0.0, ticks[-1], box.bottom, box.top)
     parts = [
         _frame(box),
         _rows(box, y, ticks, lambda value: f"{value:g} %"),
@@ -109,7 +112,7 @@ def percentiles(box: Box, histograms: Mapping[str, Histogram], series: Sequence[
     rarest = next((rare for rare in (1e-2, 1e-3, 1e-4, 1e-5) if most * rare <= 10), 1e-6)
     values = [_ms(histograms[item.name].percentile(0.5)) for item in series]
     low, high = scales.log_range([*values, *(_ms(histograms[item.name].greatest) for item in series)])
-    x, y = Log(rarest, 0.5, box.right, box.left), Log(low, high, box.bottom, box.top)
+    x, y = LogScale(rarest, 0.5, box.right, box.left), LogScale(low, high, box.bottom, box.top)
     shares = [0.5, *(1 - 10.0**-digits for digits in range(1, 7) if 10.0**-digits >= rarest * 0.999)]
     parts = [_frame(box), _rows(box, y, scales.log_ticks(low, high, ends=True), scales.milliseconds)]
     for share in shares:
@@ -163,7 +166,7 @@ def _runs(slots: Sequence[tuple[float, Slot]], name: str, width: int) -> Iterabl
         yield run
 
 
-def _storms(box: Box, x: Linear, slots: Sequence[tuple[float, Slot]], *, labelled: bool) -> list[str]:
+def _storms(box: Box, x: LinearScale, slots: Sequence[tuple[float, Slot]], *, labelled: bool) -> list[str]:
     parts = []
     for second, slot in slots:
         if slot.cut:
@@ -194,7 +197,7 @@ def _columns(box: Box, x: Scale, ticks: Sequence[float]) -> str:
     )
 
 
-def _time_axis(box: Box, x: Linear) -> str:
+def _time_axis(box: Box, x: LinearScale) -> str:
     return svg.group(
         svg.line((x(tick), box.bottom), (x(tick), box.bottom + 4), "axis")
         + svg.text(scales.seconds(tick), x(tick), box.bottom + 16, "tick", "middle")

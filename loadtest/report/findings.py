@@ -21,7 +21,7 @@ class Severity(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class LoadFinding:
     """One sentence and its severity."""
 
     severity: Severity
@@ -36,10 +36,10 @@ def findings_of(
     *,
     repeated: int,
     disorder: int,
-) -> tuple[Finding, ...]:
+) -> tuple[LoadFinding, ...]:
     """Return all findings, broken guarantees first."""
-    bad = [Finding(Severity.BAD, text) for text in _broken(sockets, deliveries, repeated, disorder)]
-    warnings = [Finding(Severity.WARNING, text) for text in _doubts(sockets, deliveries, tester, limited)]
+    bad = [LoadFinding(Severity.BAD, text) for text in _broken(sockets, deliveries, repeated, disorder)]
+    warnings = [LoadFinding(Severity.WARNING, text) for text in _doubts(sockets, deliveries, tester, limited)]
     return (*bad, *warnings)
 
 
@@ -61,9 +61,9 @@ def _broken(sockets: Sockets, deliveries: Mapping[str, Deliveries], repeated: in
             yield f"Lost: {item.lost:,} of {item.expected:,} deliveries of {kind}s{late}."
     twice = repeated + sum(item.duplicate for item in deliveries.values())
     if twice:
-        yield f"Duplicated: {twice:,} deliveries arrived twice."
+        yield f"Duplicated deliveries: {twice:,}."
     if disorder:
-        yield f"Out of order: {disorder:,} publications had a lower offset than the one before."
+        yield f"Publications out of order: {disorder:,} (their offset is lower than the one before)."
 
 
 def _doubts(

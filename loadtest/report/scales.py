@@ -10,7 +10,7 @@ _TIME_STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14
 
 
 @dataclass(frozen=True, slots=True)
-class Linear:
+class LinearScale:
     """Maps values from `low` to `high` linearly to pixels from `start` to `end`."""
 
     low: float
@@ -25,7 +25,7 @@ class Linear:
 
 
 @dataclass(frozen=True, slots=True)
-class Log:
+class LogScale:
     """Maps positive values by their logarithm: equal ratios are equal distances."""
 
     low: float

@@ -12,7 +12,7 @@ from loadtest.measures.record import Record
 from loadtest.measures.timeline import Timeline
 from loadtest.plan import Plan
 from loadtest.report.figures import Deliveries, Sockets, Spread, TesterLoad
-from loadtest.report.findings import Finding, Severity, findings_of
+from loadtest.report.findings import LoadFinding, Severity, findings_of
 
 DRAWN = (*names.KINDS, names.CONNECT, names.RECOVERY)
 REQUESTS = (names.REQUEST_LIKE, names.REQUEST_UPLOAD, names.REQUEST_FEED)
@@ -38,7 +38,7 @@ class Summary:
     timeline: Timeline
     acting_from: float | None
     histograms: Mapping[str, Histogram]
-    findings: tuple[Finding, ...]
+    findings: tuple[LoadFinding, ...]
 
     @property
     def lost(self) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from loadtest import names
 from loadtest.client.connection import LoadSocket
-from loadtest.client.frames import Publication
+from loadtest.client.frames import ReceivedPublication
 from loadtest.client.protocol import Connected, Order
 from loadtest.measures.measures import Measures
 from loadtest.traffic.ledger import Ledger
@@ -83,7 +83,7 @@ class Audience:
             if not complete:
                 self.ledger.gap(number, channel, now)
 
-    def received(self, number: int, publication: Publication, order: Order, now: float) -> None:
+    def received(self, number: int, publication: ReceivedPublication, order: Order, now: float) -> None:
         """Count a publication by its order, and pass it to the ledger unless it is a repeat."""
         self._measures.count(names.PUBLICATIONS)
         if order is Order.REPEATED:

@@ -6,7 +6,7 @@ to the moment its publication is read.
 
 An act owes a delivery to each of its recipients, which are sockets. A delivery is lost when the act reached another
 recipient `patience` seconds ago and the socket has been connected for as long. A socket that is disconnected is not
-judged, since it may recover. Every delivery owed ends in exactly one of: delivered, lost, told gap, unjudged,
+judged, since it may recover. Every delivery owed ends in exactly one of: delivered, lost, gap, unjudged,
 unfinished.
 """
 

@@ -39,7 +39,7 @@ class LikedPhoto:
     unclear: bool = False
 
 
-class Likes:
+class LikeTraffic:
     """Adds and removes likes; `act` does the next one. `later` calls a function after some seconds."""
 
     def __init__(

@@ -11,7 +11,7 @@ from loadtest.community.rest import NoResponseError
 from loadtest.measures.measures import Measures
 
 
-class Reads:
+class ReadTraffic:
     """Reads feed pages; `act` reads the next one."""
 
     def __init__(self, accounts: Sequence[Account], measures: Measures) -> None:

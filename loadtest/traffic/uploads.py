@@ -20,7 +20,7 @@ from loadtest.traffic.likes import outcome_of
 STREAM = "feed"
 
 
-class Uploads:
+class UploadTraffic:
     """Uploads as each author in turn; `act` does the next upload."""
 
     def __init__(

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from loadtest.community.accounts import Account
 from loadtest.traffic.audience import Audience
-from loadtest.traffic.uploads import Uploads
+from loadtest.traffic.uploads import UploadTraffic
 
 INTERVAL = 0.5  # seconds
 
@@ -16,7 +16,7 @@ INTERVAL = 0.5  # seconds
 class Maintenance:
     """Checks the sockets, the accounts and the ledger of one process at a fixed interval."""
 
-    def __init__(self, audience: Audience, accounts: Sequence[Account], uploads: Uploads | None) -> None:
+    def __init__(self, audience: Audience, accounts: Sequence[Account], uploads: UploadTraffic | None) -> None:
         self._audience = audience
         self._accounts = accounts
         self._uploads = uploads

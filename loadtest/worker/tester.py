@@ -11,7 +11,7 @@ from pathlib import Path
 
 from loadtest.client.connection import LoadSocket
 from loadtest.client.dialer import Dialer
-from loadtest.client.frames import FrameReader
+from loadtest.client.frames import FrameParser
 from loadtest.community.accounts import Community
 from loadtest.community.layout import make_layout
 from loadtest.community.pictures import DEFAULT, Pictures
@@ -22,11 +22,11 @@ from loadtest.measures.self_monitor import SelfMonitor
 from loadtest.plan import Share, assign_owners
 from loadtest.target import tls_context
 from loadtest.traffic.audience import Audience
-from loadtest.traffic.likes import Likes
+from loadtest.traffic.likes import LikeTraffic
 from loadtest.traffic.pace import act_at_rate, pace
-from loadtest.traffic.reads import Reads
+from loadtest.traffic.reads import ReadTraffic
 from loadtest.traffic.storm import moments, storms
-from loadtest.traffic.uploads import Uploads
+from loadtest.traffic.uploads import UploadTraffic
 from loadtest.worker.maintenance import Maintenance
 
 CONNECT_TIMEOUT = 30.0  # seconds after the last connect began
@@ -56,8 +56,8 @@ class Tester:
         self._running: list[asyncio.Task[None]] = []  # one for each socket that was started
         self._maintenance: asyncio.Task[None] | None = None
         self.cleanup_notice = ""  # what could not be cleaned up, in a sentence
-        self._uploads: Uploads | None = None
-        self._traffic: list[tuple[float, Likes | Uploads | Reads]] = []
+        self._uploads: UploadTraffic | None = None
+        self._traffic: list[tuple[float, LikeTraffic | UploadTraffic | ReadTraffic]] = []
 
     async def prepare(self) -> None:
         """Create the accounts and what they need, and try the live endpoints; raise `LoadTestError` on failure."""
@@ -70,7 +70,7 @@ class Tester:
         else:
             await self.community.sign_up()
         await self.community.follow_and_post()
-        reader, accounts = FrameReader(), self.community.accounts
+        reader, accounts = FrameParser(), self.community.accounts
         self.audience.sockets = [
             LoadSocket(number, accounts[owner], self._dialer, reader, self.audience)
             for number, owner in enumerate(assign_owners(self.share.sockets, self.share.users))
@@ -124,20 +124,22 @@ class Tester:
             await self.rest.close()
         return [[account.token, account.refresh_token] for account in accounts] if self.share.keep else []
 
-    def _make_traffic(self) -> list[tuple[float, Likes | Uploads | Reads]]:
+    def _make_traffic(self) -> list[tuple[float, LikeTraffic | UploadTraffic | ReadTraffic]]:
         share, accounts = self.share, self.community.accounts
-        kinds: list[tuple[float, Likes | Uploads | Reads]] = []
+        kinds: list[tuple[float, LikeTraffic | UploadTraffic | ReadTraffic]] = []
         if share.likes:
             later = asyncio.get_running_loop().call_later
             owners, patience = self._layout.owners, share.patience
-            likes = Likes(accounts, owners, self.audience, self.measures, patience=patience, later=later)
+            likes = LikeTraffic(accounts, owners, self.audience, self.measures, patience=patience, later=later)
             kinds.append((share.likes, likes))
         if share.uploads:
             name = f"{share.run} {share.process}"
-            self._uploads = Uploads(accounts, self._layout, self._pictures, self.audience, self.measures, name=name)
+            self._uploads = UploadTraffic(
+                accounts, self._layout, self._pictures, self.audience, self.measures, name=name
+            )
             kinds.append((share.uploads, self._uploads))
         if share.reads:
-            kinds.append((share.reads, Reads(accounts, self.measures)))
+            kinds.append((share.reads, ReadTraffic(accounts, self.measures)))
         return kinds
 
     async def _try_endpoints(self) -> None:

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from storage.embedded.supervisor import child, log_tail
+from tests.engines.private import free_port
 
 START_DEADLINE = 60.0  # seconds
 
@@ -45,3 +46,14 @@ async def accepts_connections(port: int) -> bool:
         return False
     writer.close()
     return True
+
+
+@asynccontextmanager
+async def run_redis(folder: Path) -> AsyncIterator[int]:
+    """Run Debian's `redis-server` with the durability of production until the end of the block; yield its port."""
+    port, data = free_port(), folder / "redis"
+    data.mkdir()
+    command = ["redis-server", "--bind", "127.0.0.1", "--port", str(port), "--dir", str(data)]
+    command += ["--appendonly", "yes", "--save", ""]
+    async with run_server(command, name="redis", folder=folder, ready=lambda: accepts_connections(port)):
+        yield port

@@ -21,7 +21,7 @@ from bench.sockets.machine.bare_loop import bare_turn
 from bench.sockets.machine.usage import cpu_seconds
 from bench.sockets.peers.installed import require_peers
 from bench.sockets.peers.nchan import NCHAN
-from bench.sockets.peers.peer import Peer, Running
+from bench.sockets.peers.peer import PeerServer, Running
 from bench.sockets.peers.picshare import PICSHARE
 from bench.sockets.peers.programs import SEND_LOOP, SOCKET_IO, WS
 from bench.sockets.server_process import state
@@ -88,7 +88,7 @@ async def measure(cores: Cores, *, quick: bool) -> list[Figure]:
 
 
 @asynccontextmanager
-async def _run_peer(peer: Peer, number: int, folder: Path, cores: Cores) -> AsyncIterator[_RunningPeer]:
+async def _run_peer(peer: PeerServer, number: int, folder: Path, cores: Cores) -> AsyncIterator[_RunningPeer]:
     home = folder / str(number)
     home.mkdir()
     async with peer.run(home, cores) as running:

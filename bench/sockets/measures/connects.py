@@ -16,7 +16,7 @@ from bench.sockets.client.remote import Remote
 from bench.sockets.machine.bare_loop import bare_turn
 from bench.sockets.machine.usage import cpu_seconds
 from bench.sockets.server_process import state
-from bench.sockets.service_stack import LiveServer, service_stack
+from bench.sockets.service_stack import ServerUnderTest, service_stack
 from tests.support.eventually import eventually
 
 GOAL = 0.45
@@ -71,7 +71,7 @@ class _Rates:
     failed: int
 
 
-async def _rates(server: LiveServer, clients: Remote, tokens: list[str]) -> _Rates:
+async def _rates(server: ServerUnderTest, clients: Remote, tokens: list[str]) -> _Rates:
     """Connect one client for each token, once those of the round before have gone."""
     await clients.call("disconnect_all")
 

@@ -12,7 +12,7 @@ from bench.cores import Cores
 from bench.sockets.client.handshake import Opening, Step, websocket_upgrade
 from bench.sockets.machine.processes import accepts_connections, run_server
 from bench.sockets.peers.installed import NCHAN_MODULE, program
-from bench.sockets.peers.peer import Peer, Running
+from bench.sockets.peers.peer import PeerServer, Running
 from tests.engines.private import free_port
 from tests.support.eventually import eventually
 
@@ -79,4 +79,4 @@ async def _run(folder: Path, cores: Cores) -> AsyncIterator[Running]:
         yield Running(pid=worker.pid, port=port, publish_port=port, protocol=NchanProtocol())
 
 
-NCHAN = Peer(name="nginx + nchan", run=_run)
+NCHAN = PeerServer(name="nginx + nchan", run=_run)

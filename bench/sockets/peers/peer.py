@@ -22,7 +22,7 @@ class Running:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Peer:
+class PeerServer:
     """A server that runs on the server's core until the end of a block, with its files in a folder."""
 
     name: str

@@ -12,9 +12,8 @@ from bench.cores import Cores
 from bench.sockets import server_process
 from bench.sockets.client.frames import client_frame
 from bench.sockets.client.handshake import Step
-from bench.sockets.machine.processes import run_server
-from bench.sockets.machine.redis import redis_on
-from bench.sockets.peers.peer import Peer, Running
+from bench.sockets.machine.processes import run_redis, run_server
+from bench.sockets.peers.peer import PeerServer, Running
 from channels.bus.addressing import topic_channel
 from channels.bus.envelope import topic_body
 from tests.engines.private import free_port
@@ -45,7 +44,7 @@ class PicShareProtocol:
 
 @asynccontextmanager
 async def _run(folder: Path, cores: Cores) -> AsyncIterator[Running]:
-    async with redis_on(folder) as redis_port:
+    async with run_redis(folder) as redis_port:
         port = free_port()
         environment = {"PICSHARE_REDIS__URL": f"redis://127.0.0.1:{redis_port}"}
         command = cores.on_server_core(
@@ -57,4 +56,4 @@ async def _run(folder: Path, cores: Cores) -> AsyncIterator[Running]:
             yield Running(pid=pid, port=port, publish_port=redis_port, protocol=PicShareProtocol())
 
 
-PICSHARE = Peer(name="PicShare", run=_run)
+PICSHARE = PeerServer(name="PicShare", run=_run)

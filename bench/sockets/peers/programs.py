@@ -16,7 +16,7 @@ from bench.sockets.client.broadcast_clients import PeerProtocol
 from bench.sockets.client.frames import client_frame, server_frame
 from bench.sockets.client.handshake import Opening, Step, websocket_upgrade
 from bench.sockets.machine.processes import accepts_connections, run_server
-from bench.sockets.peers.peer import Peer, Running
+from bench.sockets.peers.peer import PeerServer, Running
 from tests.engines.private import free_port
 
 _HERE = Path(__file__).parent
@@ -109,6 +109,6 @@ def _node(file: str) -> list[str]:
     return ["env", "NODE_ENV=production", "node", str(_HERE / file)]
 
 
-WS = Peer(name="Node ws", run=_ws)
-SOCKET_IO = Peer(name="Socket.IO", run=_socketio)
-SEND_LOOP = Peer(name="send(2) loop in C", run=_send_loop)
+WS = PeerServer(name="Node ws", run=_ws)
+SOCKET_IO = PeerServer(name="Socket.IO", run=_socketio)
+SEND_LOOP = PeerServer(name="send(2) loop in C", run=_send_loop)

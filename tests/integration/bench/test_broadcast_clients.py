@@ -17,7 +17,7 @@ from bench.sockets.client.broadcast_clients import BroadcastClients, DeliveryErr
 from bench.sockets.client.frames import server_frame
 from bench.sockets.client.message import WrongMessageError, message
 from bench.sockets.client.reactor import Reactor
-from bench.sockets.peers.peer import Peer
+from bench.sockets.peers.peer import PeerServer
 from bench.sockets.peers.picshare import PICSHARE
 from bench.sockets.peers.programs import SEND_LOOP, SendLoopProtocol
 
@@ -146,7 +146,7 @@ def test_a_burst_in_another_order_is_no_delivery() -> None:
 
 @pytest.mark.engines
 @pytest.mark.parametrize("peer", [PICSHARE, SEND_LOOP], ids=lambda peer: peer.name)
-async def test_a_peer_reaches_every_client(peer: Peer, tmp_path: Path) -> None:
+async def test_a_peer_reaches_every_client(peer: PeerServer, tmp_path: Path) -> None:
     """PicShare's own server and the loop in C deliver single messages and bursts to all clients."""
     async with peer.run(tmp_path, assign_cores(os.sched_getaffinity(0))) as running:
         broadcast_clients = BroadcastClients(

@@ -15,7 +15,7 @@ from aiohttp import web
 from loadtest.client import connection, dialer
 from loadtest.client.connection import LoadSocket
 from loadtest.client.dialer import Dialer
-from loadtest.client.frames import FrameReader, Publication
+from loadtest.client.frames import FrameParser, ReceivedPublication
 from loadtest.client.protocol import Connected, Order
 from loadtest.target import tls_context
 from tests.support.certificates import Certificate, self_signed
@@ -35,7 +35,7 @@ class FakeUser:
 
 
 @dataclass
-class EventLog:
+class SocketEvents:
     """The events of a socket, in order."""
 
     all: list[tuple[Any, ...]] = field(default_factory=list)
@@ -45,7 +45,7 @@ class EventLog:
         assert 0 < seconds < 10
         self.all.append(("again" if again else "connected", result.recovered))
 
-    def received(self, number: int, publication: Publication, order: Order, now: float) -> None:
+    def received(self, number: int, publication: ReceivedPublication, order: Order, now: float) -> None:
         """Record a publication."""
         self.all.append((publication.offset, order.name))
 
@@ -74,12 +74,12 @@ class EventLog:
 @asynccontextmanager
 async def running_socket(
     url: str, context: ssl.SSLContext | None = None, *, sources: tuple[str, ...] = ()
-) -> AsyncIterator[tuple[LoadSocket, EventLog, FakeUser]]:
+) -> AsyncIterator[tuple[LoadSocket, SocketEvents, FakeUser]]:
     """Run one socket until the end of the block, and check its timeouts a hundred times a second."""
-    events, user = EventLog(), FakeUser()
+    events, user = SocketEvents(), FakeUser()
     dialer = Dialer([url], sources, context)
     await dialer.resolve()
-    socket = LoadSocket(0, user, dialer, FrameReader(), events)
+    socket = LoadSocket(0, user, dialer, FrameParser(), events)
 
     async def check() -> None:
         while True:
@@ -298,6 +298,6 @@ async def test_the_end_sends_a_close_frame() -> None:
         assert events.all[-1] == ("given_up",)
 
 
-async def wait_until_connected(events: EventLog) -> None:
+async def wait_until_connected(events: SocketEvents) -> None:
     """Wait until the socket is connected."""
     await events.has("connected", {})

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
-from loadtest.client.frames import Publication, Reply
+from loadtest.client.frames import CommandReply, ReceivedPublication
 from loadtest.client.protocol import PONG, ClientCore, Connected, Order, Refused
 
 
@@ -19,7 +19,9 @@ def stream(offset: int, *, epoch: str = "e", **more: Any) -> dict[str, Any]:
 def connected(core: ClientCore, **subs: dict[str, Any]) -> Connected:
     """Connect and return the result."""
     command = orjson.loads(core.connect("token"))
-    result = core.reply(Reply(command["id"], {"subs": subs, "ping": 25, "pong": True, "expires": True, "ttl": 900}))
+    result = core.reply(
+        CommandReply(command["id"], {"subs": subs, "ping": 25, "pong": True, "expires": True, "ttl": 900})
+    )
     assert isinstance(result, Connected)
     return result
 
@@ -36,7 +38,7 @@ def test_a_second_connect_sends_the_positions() -> None:
     """It sends the epoch and the newest offset of each stream, for recovery."""
     core = ClientCore()
     connected(core, feed=stream(5), notifications=stream(2, epoch="n"))
-    core.take(Publication("feed", 8))
+    core.take(ReceivedPublication("feed", 8))
     assert orjson.loads(core.connect("other")) == {
         "id": 2,
         "connect": {
@@ -53,10 +55,10 @@ def test_offsets_must_grow_within_a_stream() -> None:
     """After 5: 6 is next, 6 again is a repeat, 4 goes back, 9 is next; a repeat does not change the position."""
     core = ClientCore()
     connected(core, feed=stream(5), notifications=stream(50))
-    orders = [core.take(Publication("feed", offset)) for offset in (6, 6, 4, 9, 0)]
+    orders = [core.take(ReceivedPublication("feed", offset)) for offset in (6, 6, 4, 9, 0)]
     assert orders == [Order.NEXT, Order.REPEATED, Order.BACKWARDS, Order.NEXT, Order.NEXT]
-    assert core.take(Publication("notifications", 51)) is Order.NEXT
-    assert core.take(Publication("photo:p1", 1)) is Order.NEXT
+    assert core.take(ReceivedPublication("notifications", 51)) is Order.NEXT
+    assert core.take(ReceivedPublication("photo:p1", 1)) is Order.NEXT
 
 
 def test_recovered_publications_are_checked_in_order() -> None:
@@ -67,8 +69,8 @@ def test_recovered_publications_are_checked_in_order() -> None:
     result = connected(core, feed=stream(9, recovered=True, was_recovering=True, publications=missed))
     assert result.recovered == {"feed": True}
     assert [(item.offset, order) for item, order in result.missed] == [(7, Order.NEXT), (6, Order.BACKWARDS)]
-    assert core.take(Publication("feed", 9)) is Order.REPEATED
-    assert core.take(Publication("feed", 10)) is Order.NEXT
+    assert core.take(ReceivedPublication("feed", 9)) is Order.REPEATED
+    assert core.take(ReceivedPublication("feed", 10)) is Order.NEXT
 
 
 def test_the_position_never_goes_back() -> None:
@@ -76,7 +78,7 @@ def test_the_position_never_goes_back() -> None:
     core = ClientCore()
     connected(core, feed=stream(5))
     connected(core, feed=stream(5, recovered=True, publications=[{"offset": 8, "data": {"type": "a"}}]))
-    assert core.take(Publication("feed", 8)) is Order.REPEATED
+    assert core.take(ReceivedPublication("feed", 8)) is Order.REPEATED
 
 
 @pytest.mark.parametrize("sub", [stream(100, recovered=False), stream(100, epoch="new")])
@@ -86,7 +88,7 @@ def test_a_stream_that_is_not_recovered_is_reset(sub: dict[str, Any]) -> None:
     connected(core, feed=stream(500))
     result = connected(core, feed=sub)
     assert result.recovered == {"feed": False}
-    assert core.take(Publication("feed", 101)) is Order.NEXT
+    assert core.take(ReceivedPublication("feed", 101)) is Order.NEXT
 
 
 def test_a_stream_missing_in_the_reply_is_a_gap() -> None:
@@ -108,7 +110,9 @@ def test_errors_name_the_failed_command() -> None:
     """A failed connect and a failed refresh are distinguished; other replies have no event."""
     core = ClientCore()
     core.connect("token")
-    assert core.reply(Reply(1, {}, (109, "token expired"))) == Refused(code=109, message="token expired", connect=True)
+    assert core.reply(CommandReply(1, {}, (109, "token expired"))) == Refused(
+        code=109, message="token expired", connect=True
+    )
     assert orjson.loads(core.refresh("newer")) == {"id": 2, "refresh": {"token": "newer"}}
-    assert core.reply(Reply(2, {}, (100, "internal"))) == Refused(code=100, message="internal", connect=False)
-    assert core.reply(Reply(2, {"ttl": 900})) is None
+    assert core.reply(CommandReply(2, {}, (100, "internal"))) == Refused(code=100, message="internal", connect=False)
+    assert core.reply(CommandReply(2, {"ttl": 900})) is None

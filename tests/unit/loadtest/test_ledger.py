@@ -70,7 +70,7 @@ def test_a_second_delivery_is_a_duplicate() -> None:
     case.act(0)
     for _ in range(3):
         case.ledger.received(0, "k", "", 100.005)
-    case.ledger.received(2, "k", "", 100.005)  # connected later: it may hear, and is not owed
+    case.ledger.received(2, "k", "", 100.005)  # connected later: it may receive the act, but is not owed a delivery
     case.ledger.received(0, "of somebody else", "", 100.005)
     assert case.counts() == {"expected": 1, "delivered": 1, "duplicate": 2}
     case.ledger.judge(100.006 + PATIENCE)

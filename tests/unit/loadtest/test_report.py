@@ -21,7 +21,7 @@ from loadtest.report.document import document_of
 from loadtest.report.findings import Severity
 from loadtest.report.picture import picture_of, write_picture
 from loadtest.report.progress import line_of
-from loadtest.report.scales import Linear, Log
+from loadtest.report.scales import LinearScale, LogScale
 from loadtest.report.summary import Summary
 from loadtest.report.table import show
 from tests.unit.loadtest.summaries import make_summary
@@ -58,8 +58,8 @@ def test_a_good_result_is_one_line() -> None:
     ("counts", "sentence"),
     [
         ({"lost like": 3, "late like": 1}, "Lost: 3 of 800 deliveries of likes (1 arrived too late)."),
-        ({"duplicate photo": 1, "repeated": 1}, "Duplicated: 2 deliveries arrived twice."),
-        ({"disorder": 2}, "Out of order: 2 publications"),
+        ({"duplicate photo": 1, "repeated": 1}, "Duplicated deliveries: 2."),
+        ({"disorder": 2}, "Publications out of order: 2 "),
         ({"missing": 4}, "Disconnected at the end: 4 of 100 sockets that were connected."),
         ({"connected": -1}, "Never connected: 1 of 100 sockets."),
     ],
@@ -200,9 +200,9 @@ def test_progress_without_a_terminal_is_a_line() -> None:
 
 def test_equal_ratios_are_equal_distances() -> None:
     """On a logarithmic axis of 1 to 1,000 over 300 pixels a factor of ten is 100; values beyond stay at the ends."""
-    axis = Log(1.0, 1000.0, 0.0, 300.0)
+    axis = LogScale(1.0, 1000.0, 0.0, 300.0)
     assert [round(axis(value), 6) for value in (0.1, 1, 10, 100, 1000, 5000)] == [0, 0, 100, 200, 300, 300]
-    assert [Linear(0.0, 10.0, 100.0, 0.0)(value) for value in (0, 5, 10, 20)] == [100, 50, 0, 0]
+    assert [LinearScale(0.0, 10.0, 100.0, 0.0)(value) for value in (0, 5, 10, 20)] == [100, 50, 0, 0]
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from loadtest.community.rest import ApiResponse, NoResponseError
 from loadtest.measures.measures import Measures
 from loadtest.traffic import pace as pacing
 from loadtest.traffic.audience import Audience
-from loadtest.traffic.likes import Likes
+from loadtest.traffic.likes import LikeTraffic
 from loadtest.traffic.pace import act_at_rate
 from tests.support.eventually import eventually
 
@@ -53,7 +53,7 @@ class LikesCase:
             result = Connected(ping=25, ttl=900, recovered={}, missed=())
             self.audience.connected(number, result, 0.01, again=False)
         self.waiting: list[tuple[float, Callable[[], None]]] = []
-        self.likes = Likes(
+        self.likes = LikeTraffic(
             users, [0], self.audience, self.measures, patience=PATIENCE, later=lambda *wait: self.waiting.append(wait)
         )
 
