@@ -40,8 +40,8 @@ async def record(
     actor_id: int | None,
     photo_id: int | None,
     source_id: int,
-) -> tuple[int, bool] | None:
-    """Note an act; return the id of its entry and whether it is new, None when the recipient is not to hear of it.
+) -> int | None:
+    """Note an act; return the id of its entry, None when the recipient is not to hear of it.
 
     `source_id` is the photo, comment or user that the act is about; `actor_id` None is PicShare itself.
     A new act brings the entry to the top, unseen; one that is noted already, read or not, changes nothing.
@@ -63,7 +63,7 @@ async def record(
             )
         else:
             entry_id = await _add(tx, recipient_id, place["open"], actor_id=actor_id, source_id=source_id)
-    return entry_id, place["noted"] is None
+    return entry_id
 
 
 async def retract(

@@ -81,10 +81,10 @@ async def record_notification(
 ) -> Notification | None:
     """Record an activity under the inbox's lock and return its entry, as the notification worker does."""
     await notifications.lock(tx, recipient_id)
-    recorded = await notifications.record(
+    entry_id = await notifications.record(
         tx, recipient_id=recipient_id, kind=kind, actor_id=actor_id, photo_id=photo_id, source_id=source_id
     )
-    return None if recorded is None else (await notifications.by_ids(tx, recipient_id, [recorded[0]])).get(recorded[0])
+    return None if entry_id is None else (await notifications.by_ids(tx, recipient_id, [entry_id])).get(entry_id)
 
 
 async def topics(database: Database) -> list[str]:

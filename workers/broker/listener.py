@@ -23,7 +23,7 @@ log = structlog.get_logger(__name__)
 class OutboxListener:
     """Listener for rows of some queues, for one waiting task.
 
-    It says that there may be rows, not which: after each wake-up the waiter takes rows until it finds none.
+    A wake-up means that there may be rows: the waiter then takes rows until it finds none.
     """
 
     def __init__(self, db: Database, queues: Collection[str]) -> None:

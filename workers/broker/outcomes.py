@@ -38,7 +38,7 @@ def decide(error: BaseException | None, attempt: int, policy: Policy) -> Outcome
     text = error_text(error)
     if isinstance(error, Discard):
         return Outcome(status=JobStatus.DISCARDED, error=text)
-    # The limit comes before `Retry`: a handler that always asks for one would keep its message for ever.
+    # The limit comes before `Retry`: a handler that always raises one would keep its message for ever.
     if attempt >= policy.delivery_limit:
         return Outcome(status=JobStatus.DEAD, error=text)
     after = error.after if isinstance(error, Retry) else None

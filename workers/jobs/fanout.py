@@ -1,8 +1,8 @@
 """Fan-out of photos: into followers' feeds and onto their live connections, and out of both again.
 
 A photo of an author with few followers is inserted at once. With more followers the work is split into `fanout.chunk`
-events of up to `CHUNK` followers in the order of their shard, which any worker may handle. Whatever an event says, the
-handlers act on what the stores say when they run: events may be late, repeated or out of order.
+events of up to `CHUNK` followers in the order of their shard, which any worker may handle. The
+handlers act on the state of the stores when they run, not on the event: events may be late, repeated or out of order.
 """
 
 from __future__ import annotations

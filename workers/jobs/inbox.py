@@ -17,6 +17,7 @@ from storage.postgres.database import Database, Queryable, Transaction
 from storage.stores import notifications
 from workers.jobs import publications
 
+# A change of an inbox; it returns the id of the entry that it changed, if any.
 Change = Callable[[Transaction], Awaitable[int | None]]
 
 
@@ -43,28 +44,20 @@ class Inbox:
 
     async def record(self, activity: Activity) -> None:
         """Record an activity and publish its entry, unless the recipient is not to be notified of it."""
-
-        async def change(tx: Transaction) -> int | None:
-            return await _record(tx, activity)
-
-        await self._change(activity, change)
+        await self._change(activity, lambda tx: _record(tx, activity))
 
     async def retract(self, activity: Activity) -> None:
         """Remove an activity and publish what is left of its entry, or that the entry is gone."""
-
-        async def change(tx: Transaction) -> int | None:
-            return await _retract(tx, activity)
-
-        await self._change(activity, change)
+        await self._change(activity, lambda tx: _retract(tx, activity))
 
     async def reconcile(self, activity: Activity, holds: Callable[[Queryable], Awaitable[bool]]) -> None:
-        """Record the activity if it `holds` now, else retract it.
-
-        Events of one like, given and taken back at once, may be handled at the same time in any order. Each handler
-        looks under the lock, so the last one sees every change that has an event, and leaves the inbox like the likes.
-        """
+        """Record the activity if it `holds` now, else retract it."""
 
         async def change(tx: Transaction) -> int | None:
+            # Events of one like that is given and removed at once may be handled at the same time in any order. Each
+            # handler looks under the lock, and after the change that caused its event: so the last handler sees them
+            # all. `holds` uses this transaction, because a second connection could not be had from a pool whose
+            # connections all wait for the lock.
             return await (_record(tx, activity) if await holds(tx) else _retract(tx, activity))
 
         await self._change(activity, change)
@@ -72,10 +65,10 @@ class Inbox:
     async def publish(self, recipient_id: int, entry_id: int) -> None:
         """Publish an entry as it is now, or that it is gone."""
 
-        async def change(_: Transaction) -> int | None:
+        async def unchanged(_: Transaction) -> int | None:
             return entry_id
 
-        await self._change_and_publish(recipient_id, change)
+        await self._change_and_publish(recipient_id, unchanged)
 
     async def _change(self, activity: Activity, change: Change) -> None:
         # Users are not notified of their own activities.
@@ -83,11 +76,15 @@ class Inbox:
             await self._change_and_publish(activity.recipient_id, change)
 
     async def _change_and_publish(self, recipient_id: int, change: Change) -> None:
+        """Run `change`, which returns the id of the entry to publish, or None for none."""
+        # A lock of the transaction would end with its commit, and of two handlers the one that committed first could
+        # publish last.
         async with self._db.locked(recipient_id) as connection:
             async with connection.transaction() as tx:
                 entry_id = await change(tx)
                 if entry_id is None:
                     return
+                # Read before the commit, which saves a round trip: under the lock nothing else changes the inbox.
                 entry, counters = await notifications.entry_and_counters(tx, recipient_id, entry_id)
             if entry is None:
                 document = publications.notification_removed(entry_id, counters)
@@ -98,12 +95,10 @@ class Inbox:
 
 
 async def _record(tx: Transaction, activity: Activity) -> int | None:
-    recorded = await notifications.record(tx, **asdict(activity))
-    return None if recorded is None else recorded[0]
+    return await notifications.record(tx, **asdict(activity))
 
 
 async def _retract(tx: Transaction, activity: Activity) -> int | None:
     if activity.actor_id is None:
         raise ValueError("an activity of PicShare itself cannot be retracted")
-    fields = asdict(activity)
-    return await notifications.retract(tx, **fields)
+    return await notifications.retract(tx, **asdict(activity))

@@ -67,8 +67,8 @@ class NotifyHandlers:
 
     async def like_changed(self, event: LikeAdded | LikeRemoved) -> None:
         """Publish the counters, and record or retract the like in the owner's inbox, whichever is right by now."""
-        state = await self._state(event.photo_id, event.user_id)
-        if state is None:
+        counters = await self._photo_counters(event.photo_id, event.user_id)
+        if counters is None:
             return
 
         async def liked(tx: Queryable) -> bool:
@@ -81,22 +81,22 @@ class NotifyHandlers:
             photo_id=event.photo_id,
             source_id=event.photo_id,
         )
-        document = publications.photo_liked(state) if state.liked else publications.photo_unliked(state)
+        document = publications.photo_liked(counters) if counters.liked else publications.photo_unliked(counters)
         # The inbox reads the like again, under its lock; the counters and the topic need not wait for that lock.
         await asyncio.gather(
             self._inbox.reconcile(activity, liked),
-            self._counter_cache.apply(state, event.user_id),
+            self._counter_cache.apply(counters, event.user_id),
             self._publisher.to_topic(publications.photo_topic(event.photo_id), document),
         )
 
     async def commented(self, event: CommentAdded) -> None:
         """Publish a comment and record it in the owner's inbox, unless it is deleted by now."""
-        state = await self._state(event.photo_id, event.user_id)
+        counters = await self._photo_counters(event.photo_id, event.user_id)
         try:
             comment = await comments.get(self._db, event.comment_id)
         except NotFoundError:
             return
-        if state is None:
+        if counters is None:
             return
 
         async def exists(tx: Queryable) -> bool:
@@ -106,22 +106,22 @@ class NotifyHandlers:
                 return False
             return True
 
-        document = publications.photo_commented(state, comment_json(comment))
+        document = publications.photo_commented(counters, comment_json(comment))
         await asyncio.gather(
             self._inbox.reconcile(_comment(event), exists),
-            self._counter_cache.apply(state, None),
+            self._counter_cache.apply(counters, None),
             self._publisher.to_topic(publications.photo_topic(event.photo_id), document),
         )
 
     async def comment_deleted(self, event: CommentDeleted) -> None:
         """Publish the deletion of a comment and retract it from the owner's inbox."""
-        state = await self._state(event.photo_id, event.user_id)
-        if state is None:
+        counters = await self._photo_counters(event.photo_id, event.user_id)
+        if counters is None:
             return
-        document = publications.comment_deleted(state, event.comment_id)
+        document = publications.comment_deleted(counters, event.comment_id)
         await asyncio.gather(
             self._inbox.retract(_comment(event)),
-            self._counter_cache.apply(state, None),
+            self._counter_cache.apply(counters, None),
             self._publisher.to_topic(publications.photo_topic(event.photo_id), document),
         )
 
@@ -161,7 +161,7 @@ class NotifyHandlers:
         for entry_id in event.notifications:
             await self._inbox.publish(event.author_id, entry_id)
 
-    async def _state(self, photo_id: int, user_id: int) -> PhotoCounters | None:
+    async def _photo_counters(self, photo_id: int, user_id: int) -> PhotoCounters | None:
         """Return a photo's counters and whether the user likes it, or None once it is deleted."""
         try:
             return await likes.state(self._db, photo_id=photo_id, user_id=user_id)

@@ -45,24 +45,24 @@ def photo_removed(photo_id: int) -> bytes:
     return orjson.dumps({"type": "photo.removed", "photo_id": encode(photo_id)})
 
 
-def photo_liked(state: PhotoCounters) -> bytes:
+def photo_liked(counters: PhotoCounters) -> bytes:
     """Return the document of a like, with the counters after it."""
-    return _counted("photo.liked", state)
+    return _counted("photo.liked", counters)
 
 
-def photo_unliked(state: PhotoCounters) -> bytes:
+def photo_unliked(counters: PhotoCounters) -> bytes:
     """Return the document of a removed like, with the counters after it."""
-    return _counted("photo.unliked", state)
+    return _counted("photo.unliked", counters)
 
 
-def photo_commented(state: PhotoCounters, comment: bytes) -> bytes:
+def photo_commented(counters: PhotoCounters, comment: bytes) -> bytes:
     """Return the document of a new comment, from the comment's JSON."""
-    return b'%b,"comment":%b}' % (_counted("photo.commented", state)[:-1], comment)
+    return b'%b,"comment":%b}' % (_counted("photo.commented", counters)[:-1], comment)
 
 
-def comment_deleted(state: PhotoCounters, comment_id: int) -> bytes:
+def comment_deleted(counters: PhotoCounters, comment_id: int) -> bytes:
     """Return the document of a deleted comment."""
-    return _counted("photo.comment_deleted", state, comment_id=encode(comment_id))
+    return _counted("photo.comment_deleted", counters, comment_id=encode(comment_id))
 
 
 def notification_new(notification: Notification, counters: NotificationCounters) -> bytes:
@@ -89,7 +89,15 @@ def presence_fields(presence: Presence) -> dict[str, bool | str]:
     return {"online": presence.online, "last_seen": timestamp_of(presence.last_seen)}
 
 
-def _counted(kind: str, state: PhotoCounters, **more: str) -> bytes:
-    # `version` grows with every change of the counters: a client keeps those of the greatest it has seen.
-    fields = {"type": kind, "photo_id": encode(state.photo_id), "likes": state.likes, "comments": state.comments}
-    return orjson.dumps({**fields, "version": state.version, **more})
+def _counted(kind: str, counters: PhotoCounters, **more: str) -> bytes:
+    # `version` grows with every change of the counters, so a client can ignore those that arrive out of order.
+    return orjson.dumps(
+        {
+            "type": kind,
+            "photo_id": encode(counters.photo_id),
+            "likes": counters.likes,
+            "comments": counters.comments,
+            "version": counters.version,
+            **more,
+        }
+    )

@@ -103,6 +103,7 @@ class QueueConsumer:
             await raw.ack()
 
     async def _handle(self, message: Message) -> None:
+        # A retry is a new message with the attempt in a header: RabbitMQ counts only deliveries that it repeats itself.
         outcome = await run_handler(self._handler, message, self._policy)
         if outcome.status is JobStatus.RETRIED:
             await self._delay(replace(message, attempt=message.attempt + 1), outcome.delay, error=outcome.error)

@@ -22,6 +22,7 @@ _RESERVED = "x-"
 
 def to_amqp(message: Message, *, remaining: float = 0.0, error: str = "") -> aio_pika.Message:
     """Return the AMQP form of a message; `remaining` is what is left of its delay (seconds) after the next queue."""
+    # A reserved name from outside must not pass for one of ours.
     headers: dict[str, Any] = {name: value for name, value in message.headers.items() if not _reserved(name)}
     headers[KEY] = message.key
     headers[ATTEMPT] = message.attempt

@@ -97,7 +97,7 @@ class Publisher:
 
     async def _open(self) -> _ConfirmChannel:
         previous = self._channel
-        # A retired channel says nothing against its connection.
+        # The connection of a retired channel may still be good.
         reusable = previous is not None and not previous.connection.is_closed
         if previous is not None and reusable:
             connection = previous.connection
