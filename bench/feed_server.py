@@ -32,7 +32,7 @@ async def serve(memory_port: int) -> None:
     set_up_logs(settings.log)
     async with open_stores(settings) as stores:
         viewer, session = await _community(stores)
-        token = AccessTokens(secret_bytes(settings)).issue(user_id=viewer.id, session=session, role=Role.USER)
+        token = AccessTokens(secret_bytes(settings), ttl=900).issue(user_id=viewer.id, session=session, role=Role.USER)
         passwords = Passwords(threads=1)
         app = build_api_app(settings, stores, None, Metrics("bench"), passwords)
         memory = Memory()

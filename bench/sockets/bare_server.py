@@ -72,7 +72,7 @@ def app_of(tokens: AccessTokens) -> web.Application:
 
 
 if __name__ == "__main__":
-    application = app_of(AccessTokens(secret_bytes(load_settings(None))))
+    application = app_of(AccessTokens(secret_bytes(load_settings(None)), ttl=900))
     gc.freeze()
     web.run_app(
         application,

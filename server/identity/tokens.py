@@ -52,7 +52,7 @@ class Claims:
 class AccessTokens:
     """Issue and verify access tokens that are valid for `ttl` seconds."""
 
-    def __init__(self, secret: bytes, *, ttl: int = 900, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, secret: bytes, *, ttl: int, clock: Callable[[], float] = time.time) -> None:
         if len(secret) < 32:
             raise ValueError("the secret must have at least 32 bytes")
         self._key = hmac.digest(secret, b"picshare access token", hashlib.sha256)

@@ -87,7 +87,7 @@ class Api:
         self.session = session
         self.port = server.port or 0
         self.url = str(server.make_url("")).rstrip("/")
-        self.tokens = AccessTokens(services.settings.secret)
+        self.tokens = AccessTokens(services.settings.secret, ttl=900)
         self.visitor = Person(session, self.url, "nobody")
 
     async def person(self, name: str | None = None) -> Person:

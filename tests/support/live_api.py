@@ -45,7 +45,7 @@ async def running_live_api(
     )
     actions = services.actions
     ports = Ports(
-        authenticator=LiveAuthenticator(AccessTokens(SECRET), services.tickets),
+        authenticator=LiveAuthenticator(AccessTokens(SECRET, ttl=900), services.tickets),
         streams=streams,
         authorizer=LiveAuthorizer(services.db, actions.presence),
         presences=LivePresences(actions.presence),

@@ -14,7 +14,7 @@ from server.live.routes import WEBSOCKET
 from storage.models import Role
 from tests.support.eventually import eventually
 
-TOKENS = AccessTokens(b"s" * 32)
+TOKENS = AccessTokens(b"s" * 32, ttl=900)
 
 
 async def test_the_bare_handler_verifies_the_token_and_delivers() -> None:
@@ -38,7 +38,7 @@ async def test_the_bare_handler_verifies_the_token_and_delivers() -> None:
 
 async def test_the_bare_handler_refuses_a_foreign_token() -> None:
     """The yardstick does the work of verification: a token with another key gets no answer."""
-    foreign = AccessTokens(b"f" * 32).issue(user_id=7, session="s", role=Role.USER)
+    foreign = AccessTokens(b"f" * 32, ttl=900).issue(user_id=7, session="s", role=Role.USER)
     async with TestClient(TestServer(app_of(TOKENS))) as http, http.ws_connect(WEBSOCKET) as socket:
         await socket.send_json({"id": 1, "connect": {"token": foreign}})
         assert (await socket.receive()).type in {aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED}

@@ -72,7 +72,7 @@ async def test_expired_forged_and_revoked_tokens_open_none(api: Api) -> None:
     """An expired token has an error of its own, so that the client fetches a new one; all others are invalid."""
     ann = await api.person()
     authenticator = LiveAuthenticator(api.tokens, api.services.tickets)
-    old = AccessTokens(SECRET, clock=lambda: time.time() - 1000)
+    old = AccessTokens(SECRET, ttl=900, clock=lambda: time.time() - 1000)
     with pytest.raises(TokenExpiredError):
         await authenticator.authenticate(old.issue(user_id=1, session="s", role=Role.USER))
     for token in ("", "x", "a.b.c", "x" * 10_000):

@@ -53,7 +53,7 @@ def test_a_cached_token_expires() -> None:
 def test_the_cache_of_tokens_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Old tokens leave the cache, and are still valid."""
     monkeypatch.setattr(tokens, "CACHED", 3)
-    access = AccessTokens(SECRET)
+    access = AccessTokens(SECRET, ttl=900)
     issued = [access.issue(user_id=number, session="s", role=Role.USER) for number in range(10)]
     for token in issued * 2:
         access.verify(token)
@@ -62,9 +62,9 @@ def test_the_cache_of_tokens_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_a_token_of_another_secret_is_rejected() -> None:
     """Only a signature with the own secret is valid."""
-    foreign = AccessTokens(b"another secret of at least 32 bytes")
+    foreign = AccessTokens(b"another secret of at least 32 bytes", ttl=900)
     with pytest.raises(TokenError) as caught:
-        AccessTokens(SECRET).verify(foreign.issue(user_id=1, session="s", role=Role.USER))
+        AccessTokens(SECRET, ttl=900).verify(foreign.issue(user_id=1, session="s", role=Role.USER))
     assert not caught.value.expired
 
 
@@ -73,18 +73,22 @@ def test_a_token_of_another_secret_is_rejected() -> None:
 def test_any_text_is_a_token_error(text: str) -> None:
     """No text raises any other exception."""
     with pytest.raises(TokenError):
-        AccessTokens(SECRET).verify(text)
+        AccessTokens(SECRET, ttl=900).verify(text)
 
 
 def test_a_short_secret_is_rejected() -> None:
     """A key shorter than the hash is an error (RFC 7518, 3.2)."""
     with pytest.raises(ValueError, match="32 bytes"):
-        AccessTokens(b"short")
+        AccessTokens(b"short", ttl=900)
 
 
 def test_csrf_tokens_belong_to_their_session() -> None:
     """Each session has a CSRF token of its own, the same in every process."""
-    assert AccessTokens(SECRET).csrf("a") == AccessTokens(SECRET).csrf("a") != AccessTokens(SECRET).csrf("b")
+    assert (
+        AccessTokens(SECRET, ttl=900).csrf("a")
+        == AccessTokens(SECRET, ttl=900).csrf("a")
+        != AccessTokens(SECRET, ttl=900).csrf("b")
+    )
 
 
 @settings(deadline=None)  # a busy machine is no failure
