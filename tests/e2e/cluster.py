@@ -1,4 +1,4 @@
-"""A whole PicShare as a company would run it: separate processes on PostgreSQL, Redis and RabbitMQ given by URL."""
+"""A complete PicShare in separate processes, on PostgreSQL, Redis and RabbitMQ."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Cluster:
             )
 
     def url(self, name: str) -> str:
-        """Return where a process answers."""
+        """Return the address of a process."""
         return self.processes[name].url
 
     async def start(self) -> None:
@@ -70,7 +70,7 @@ class Cluster:
         await asyncio.gather(*(process.stop() for process in running))
 
     async def kill(self, name: str) -> None:
-        """End a process or an engine with SIGKILL."""
+        """Kill a process or an engine with SIGKILL."""
         if name == "redis":
             await asyncio.to_thread(self.redis.kill)
         elif name == "rabbitmq":
@@ -79,7 +79,7 @@ class Cluster:
             await self.processes[name].kill()
 
     async def restart(self, name: str) -> None:
-        """Start again what was killed, and wait until it is ready."""
+        """Restart what was killed, and wait until it is ready."""
         if name == "redis":
             await asyncio.to_thread(self.redis.start)
         elif name == "rabbitmq":
@@ -90,9 +90,9 @@ class Cluster:
 
 @asynccontextmanager
 async def cluster_in(folder: Path) -> AsyncIterator[Cluster]:
-    """Run a cluster in a directory for the time of the block."""
+    """Run a cluster in a directory until the end of the block."""
     async with AsyncExitStack() as stack:
-        # Durability stays on: these tests are about what survives.
+        # Durability stays on, because these tests check what survives.
         dsn = await stack.enter_async_context(embedded_postgres(folder / "pg"))
         redis, rabbit = RedisNode(folder / "redis", free_port()), RabbitNode(folder / "rabbit")
         stack.callback(redis.stop)

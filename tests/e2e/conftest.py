@@ -1,4 +1,4 @@
-"""A temporary_run to run in."""
+"""Fixtures of the end-to-end tests."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ from tests.support.run import Run, temporary_run
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def run() -> AsyncIterator[Run]:
-    """A temporary_run to run in, nothing started yet."""
+    """A `picshare run` that is not started yet."""
     async with temporary_run() as run:
         yield run

@@ -1,4 +1,4 @@
-"""A steady load of uploads and likes, and the ledger that compares what was acknowledged with what arrived."""
+"""A steady load of uploads and likes, and the comparison of what was acknowledged with what arrived."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from PIL import Image
 from tests.support.eventually import eventually
 from tests.support.person import Live, Person
 
-PAUSE = 0.15  # seconds between two uploads of one author
+PAUSE = 0.15  # seconds between two requests
 
 
 class Load:
-    """Two authors who upload, three followers who listen and like; each on processes in turn."""
+    """Two authors upload, three followers are connected and like photos; each uses the processes in turn."""
 
     def __init__(self, apis: list[str], authors: list[Person], fans: list[Person], lives: list[Live]) -> None:
         self._apis = itertools.cycle(apis)
@@ -33,7 +33,7 @@ class Load:
 
     @classmethod
     async def prepare(cls, http: aiohttp.ClientSession, *, apis: list[str], lives: list[str]) -> Load:
-        """Make the people, let them follow, and connect the followers live."""
+        """Create the users and their follows, and connect the followers live."""
         turn = itertools.cycle(apis)
         authors = [await Person.sign_up(http, next(turn)) for _ in range(2)]
         fans = [await Person.sign_up(http, next(turn)) for _ in range(3)]
@@ -45,7 +45,7 @@ class Load:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Keep the load going for the time of the block."""
+        """Send the load until the end of the block."""
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(self._keep_uploading(author)) for author in self._authors]
             tasks.append(group.create_task(self._keep_liking()))
@@ -56,42 +56,42 @@ class Load:
                     task.cancel()
 
     async def until(self, *, acknowledged: int) -> None:
-        """Wait until so many uploads have been acknowledged in all."""
+        """Wait until this many uploads have been acknowledged in total."""
         await eventually(lambda: len(self.acknowledged) >= acknowledged, within=60)
 
     async def for_a_while(self, seconds: float) -> None:
-        """Let the load go on: an outage has a length."""
+        """Continue the load for some time, the length of an outage."""
         await asyncio.sleep(seconds)
 
     async def everything_arrives(self, *, within: float) -> None:
-        """Wait until each follower has each acknowledged photo, live and in the feed, once; and each like stands."""
+        """Wait until every follower has every acknowledged photo once, live and in the feed; check every like."""
         wanted = set(self.acknowledged)
 
         async def arrived() -> bool:
             for fan, live in zip(self._fans, self._lives, strict=True):
-                heard = Counter(item["photo"]["id"] for item in live.of("feed", "photo.new"))
-                assert not wanted - heard.keys(), f"{fan.name} never heard of {wanted - heard.keys()}"
+                received = Counter(item["photo"]["id"] for item in live.of("feed", "photo.new"))
+                assert not wanted - received.keys(), f"{fan.name} never received {wanted - received.keys()}"
                 fan.url = next(self._apis)
                 listed = Counter(item["id"] for item in await fan.feed())
                 assert not wanted - listed.keys(), f"{fan.name} does not see {wanted - listed.keys()}"
                 assert not [photo for photo, times in listed.items() if times > 1]
-                assert not [photo for photo, times in heard.items() if times > 1], "a photo was announced twice"
+                assert not [photo for photo, times in received.items() if times > 1], "a photo was published twice"
             return True
 
         await eventually(arrived, within=within)
         for photo, name in self.liked:
-            likers = (await self._authors[0].call("GET", f"/photos/{photo}/likes")).expect(200)["items"]
-            assert name in {person["username"] for person in likers}
+            users = (await self._authors[0].call("GET", f"/photos/{photo}/likes")).expect(200)["items"]
+            assert name in {user["username"] for user in users}
 
     async def close(self) -> None:
-        """Disconnect everybody."""
+        """Disconnect the followers."""
         for fan in self._fans:
             await fan.leave()
 
     async def _keep_uploading(self, author: Person) -> None:
         while True:
             picture, key = self._picture(), uuid.uuid4().hex
-            # A client repeats what was not answered, with the same key, until it is.
+            # A client repeats an upload without a response, with the same key.
             photo = None
             while photo is None:
                 photo = await self._try(author, picture, key)

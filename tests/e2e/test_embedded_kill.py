@@ -1,4 +1,4 @@
-"""Everything in one process, killed at any moment: nothing that was acknowledged is lost."""
+"""The all-in-one process, killed under load: nothing that was acknowledged is lost."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.engines
 
 
 async def test_nothing_acknowledged_is_lost_when_the_whole_process_is_killed_under_load(short_dir: Path) -> None:
-    """SIGKILL takes API, workers, broker and engines at once; after the next start every photo arrives, once."""
+    """SIGKILL ends API, workers, broker and engines at once; after the next start every photo arrives once."""
     port = free_port()
     service = Service(
         ["run", "--no-demo", "--port", str(port), "--data", str(short_dir / "data")],

@@ -1,4 +1,4 @@
-"""`picshare loadtest` against a real service: it sees that all is well, and it sees when it is not."""
+"""`picshare loadtest` against a real service: it reports success, and detects failures."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from tests.support.tampering_proxy import Tamper, TamperingProxy
 
 pytestmark = [pytest.mark.engines, pytest.mark.asyncio(loop_scope="module")]
 
-PATIENCE = 60.0  # seconds for one load test
+TIMEOUT = 60.0  # seconds for one load test
 Make = Callable[..., "LoadTest"]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def service() -> AsyncIterator[Service]:
-    """A PicShare with nobody in it, whose limits do not hold a load test back."""
+    """A PicShare without users, whose limits do not restrict a load test."""
     folder, port = Path(tempfile.mkdtemp(prefix="psl-")), free_port()
     limits = {f"PICSHARE_LIMITS__{name}": "1000000/m" for name in ("LIKES", "UPLOADS", "READS", "WRITES")}
     service = Service(["run", "--no-demo", "--port", str(port)], folder=folder, name="run", port=port, env=limits)
@@ -44,7 +44,7 @@ async def service() -> AsyncIterator[Service]:
 
 
 class LoadTest:
-    """One `picshare loadtest` and what it left behind."""
+    """One `picshare loadtest` and its results."""
 
     def __init__(self, folder: Path, url: str, *arguments: str) -> None:
         self.json, self.picture = folder / "figures.json", folder / "picture.svg"
@@ -55,36 +55,36 @@ class LoadTest:
         """Start it."""
         await self.service.start(wait=False)
 
-    async def says(self, text: str) -> None:
+    async def wait_for_output(self, text: str) -> None:
         """Wait until it has printed a text."""
-        await eventually(lambda: text in self.said, within=PATIENCE)
+        await eventually(lambda: text in self.output, within=TIMEOUT)
 
-    async def ends(self) -> int:
+    async def wait(self) -> int:
         """Wait for its end and return the exit code."""
         assert self.service.process is not None
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIMEOUT):
             return await self.service.process.wait()
 
     async def run(self) -> int:
         """Start it, wait for its end and return the exit code."""
         await self.start()
-        return await self.ends()
+        return await self.wait()
 
     @property
-    def said(self) -> str:
-        """Return all it has printed."""
+    def output(self) -> str:
+        """Return everything it has printed."""
         return self.service.log()
 
     @property
     def figures(self) -> dict[str, Any]:
-        """Return the JSON that it wrote."""
+        """Return the JSON report."""
         figures: dict[str, Any] = json.loads(self.json.read_text())
         return figures
 
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def load_test(tmp_path: Path) -> AsyncIterator[Make]:
-    """A maker of load tests; one that still runs when its test has failed is killed."""
+    """A factory of load tests; those that still run at the end of the test are killed."""
     made: list[LoadTest] = []
 
     def make(url: str, *arguments: str) -> LoadTest:
@@ -99,132 +99,132 @@ async def load_test(tmp_path: Path) -> AsyncIterator[Make]:
 
 
 def assert_complete(figures: dict[str, Any], kind: str) -> None:
-    """Every delivery of a kind that was owed came, once."""
+    """Check that every expected delivery of a kind arrived once."""
     item = figures["deliveries"][kind]
     assert item["delivered"] == item["expected"] == item["latency"]["number"] > 0
     assert not any(item[name] for name in ("lost", "late", "duplicate", "told_gaps", "unjudged", "unfinished"))
 
 
 async def test_likes_reach_their_owners(service: Service, load_test: Make) -> None:
-    """Forty sockets in two processes: every like is told once to each of its owner's sockets, and nobody stays."""
+    """Forty sockets in two processes: every like reaches each of its owner's sockets once; the users are deleted."""
     test = load_test(service.url, "--sockets", "40", "--processes", "2", "--profile", "likes", "--seconds", "2")
-    assert await test.run() == 0, test.said
+    assert await test.run() == 0, test.output
     assert_complete(test.figures, "like")
     assert test.figures["sockets"]["connected"] == 40
     assert (test.figures["lost"], test.figures["duplicates"], test.figures["disorder"]) == (0, 0, 0)
-    assert "none lost, none duplicated, none out of order" in test.said
+    assert "none lost, none duplicated, none out of order" in test.output
     assert ET.parse(test.picture).getroot().tag.endswith("svg")  # noqa: S314 - our own
     async with aiohttp.ClientSession() as http, http.get(f"{service.url}/api/v1/users?query=lt_") as answer:
         assert (await answer.json())["items"] == []
 
 
 async def test_a_storm_loses_nothing(service: Service, load_test: Make) -> None:
-    """Forty sockets are cut at once, twice, while people like and upload: all come back and hear what they missed."""
+    """Forty sockets are cut twice during likes and uploads: all reconnect and receive what they missed."""
     storm = ("--profile", "storm", "--storm-every", "1", "--uploads", "4", "--likes", "20", "--seconds", "3")
     test = load_test(service.url, "--sockets", "40", *storm)
-    assert await test.run() == 0, test.said
+    assert await test.run() == 0, test.output
     figures = test.figures
     assert_complete(figures, "like")
     assert_complete(figures, "photo")
     sockets = figures["sockets"]
-    # The second storm spares those who have not come back from the first.
+    # The second storm cuts only sockets that have reconnected since the first.
     assert 40 <= sockets["cut"] == sockets["reconnected"] <= 80
     assert (sockets["streams_recovered"], sockets["streams_not_recovered"]) == (2 * sockets["cut"], 0)
     assert sum(slot["cut"] for slot in figures["timeline"]) == sockets["cut"]
 
 
 def once(kind: str, change: Tamper) -> Tamper:
-    """Return what changes the first photo (or like) of a load test and passes everything else on."""
+    """Return a tamper that changes the first frame of a kind and passes on all others."""
     done: list[str] = []
 
-    def meddle(frame: str) -> list[str]:
+    def tamper(frame: str) -> list[str]:
         if not done and kind in frame and '"push"' in frame:
             done.append(frame)
             return change(frame)
         return [frame]
 
-    return meddle
+    return tamper
 
 
 def swapped() -> Tamper:
-    """Return what tells the first two photos in the wrong order."""
+    """Return a tamper that swaps the first two photos."""
     kept: list[str] = []
 
-    def meddle(frame: str) -> list[str]:
+    def tamper(frame: str) -> list[str]:
         if '"photo.new"' not in frame or len(kept) > 1:
             return [frame]
         kept.append(frame)
         return [] if len(kept) == 1 else [frame, kept[0]]
 
-    return meddle
+    return tamper
 
 
-async def test_broken_promises_are_seen(service: Service, load_test: Make) -> None:
-    """A photo and a like that one socket does not get, one that another gets twice, two in the wrong order: exit 1."""
-    meddles = (
+async def test_losses_repeats_and_disorder_are_detected(service: Service, load_test: Make) -> None:
+    """A lost photo, a lost like, a repeated photo and two photos out of order: exit code 1."""
+    tampers = (
         once('"photo.new"', lambda _: []),
         once('"notification"', lambda _: []),
         once('"photo.new"', lambda frame: [frame, frame]),
         swapped(),
     )
     load = ("--sockets", "6", "--profile", "mixed", "--uploads", "5", "--seconds", "2", "--patience", "4")
-    async with TamperingProxy(service.url, *meddles).serving() as proxy:
+    async with TamperingProxy(service.url, *tampers).serving() as proxy:
         test = load_test(proxy.url, *load)
-        assert await test.run() == 1, test.said
+        assert await test.run() == 1, test.output
     figures = test.figures
-    assert (figures["deliveries"]["photo"]["lost"], figures["deliveries"]["like"]["lost"]) == (1, 1), test.said
-    assert (figures["duplicates"], figures["disorder"], figures["well"]) == (1, 1, False), test.said
+    assert (figures["deliveries"]["photo"]["lost"], figures["deliveries"]["like"]["lost"]) == (1, 1), test.output
+    assert (figures["duplicates"], figures["disorder"], figures["well"]) == (1, 1, False), test.output
     for sentence in ("Lost: 1 of", "Duplicated deliveries: 1.", "Publications out of order: 1 "):
-        assert sentence in test.said
+        assert sentence in test.output
 
 
-async def test_ctrl_c_ends_it_with_what_was_measured(service: Service, load_test: Make) -> None:
-    """The first SIGINT stops the traffic, waits for what is under way, and reports; the people are gone."""
+async def test_ctrl_c_reports_what_was_measured(service: Service, load_test: Make) -> None:
+    """The first SIGINT stops the traffic, waits for pending deliveries, and reports."""
     test = load_test(service.url, "--sockets", "6", "--profile", "likes", "--seconds", "600")
     await test.start()
-    await test.says("traffic: 2 of 600 s")
+    await test.wait_for_output("traffic: 2 of 600 s")
     assert test.service.process is not None
     test.service.process.send_signal(signal.SIGINT)
-    assert await test.ends() == 0, test.said
+    assert await test.wait() == 0, test.output
     assert_complete(test.figures, "like")
     assert 2 <= test.figures["acting_seconds"] < 60
-    assert "Traceback" not in test.said
+    assert "Traceback" not in test.output
 
 
-async def test_ctrl_c_before_anything_was_measured_is_one_sentence(service: Service, load_test: Make) -> None:
-    """While people are still being made there is nothing to report."""
+async def test_ctrl_c_before_any_measurement_is_one_sentence(service: Service, load_test: Make) -> None:
+    """While the users are being created there is nothing to report."""
     test = load_test(service.url, "--sockets", "400", "--users", "400")
     await test.start()
-    await test.says("preparing: ")
+    await test.wait_for_output("preparing: ")
     assert test.service.process is not None
     test.service.process.send_signal(signal.SIGINT)
-    assert await test.ends() == 2
-    assert "picshare: Stopped before anything was measured." in test.said
+    assert await test.wait() == 2
+    assert "picshare: Stopped before anything was measured." in test.output
     assert not test.json.exists()
 
 
-async def test_a_tester_process_that_dies_is_told(service: Service, load_test: Make) -> None:
-    """The figures so far are reported, and the exit code says that the test was not made as asked."""
+async def test_a_killed_tester_process_is_reported(service: Service, load_test: Make) -> None:
+    """The figures so far are reported, and the exit code shows that the test was incomplete."""
     load = ("--sockets", "8", "--processes", "2", "--profile", "likes", "--seconds", "600")
     test = load_test(service.url, *load)
     await test.start()
-    await test.says("traffic: 0 of 600 s")
+    await test.wait_for_output("traffic: 0 of 600 s")
     children = psutil.Process(test.service.pid).children()
     assert len(children) == 2
     children[0].kill()
-    assert await test.ends() == 2, test.said
-    assert "picshare: A tester process ended by SIGKILL" in test.said
+    assert await test.wait() == 2, test.output
+    assert "picshare: A tester process ended by SIGKILL" in test.output
     assert test.figures["sockets"]["connected"] == 8
 
 
-async def test_people_can_be_kept_and_used_again(service: Service, load_test: Make, tmp_path: Path) -> None:
-    """With `--keep` the accounts stay, and with `--tokens` a second test has them."""
+async def test_users_can_be_kept_and_reused(service: Service, load_test: Make, tmp_path: Path) -> None:
+    """With `--keep` the accounts stay, and with `--tokens` a second test uses them."""
     people = tmp_path / "people"
     load = ("--sockets", "4", "--profile", "likes", "--seconds", "1", "--keep", str(people))
     first = load_test(service.url, *load)
-    assert await first.run() == 0, first.said
+    assert await first.run() == 0, first.output
     assert len(people.read_text().splitlines()) == 2
     second = load_test(service.url, *load, "--tokens", str(people))
-    assert await second.run() == 0, second.said
+    assert await second.run() == 0, second.output
     assert_complete(second.figures, "like")
     assert second.figures["plan"]["people"] == 2

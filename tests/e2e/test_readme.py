@@ -1,4 +1,4 @@
-"""The documents' examples do what they say: each is run as it stands, with only the address put in."""
+"""The documents' examples work: each runs unchanged, except for the address of the service."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from tests.support.service import Service
 
 pytestmark = [pytest.mark.engines, pytest.mark.asyncio(loop_scope="module")]
 
-PATIENCE = 60.0  # seconds for an example
+TIMEOUT = 60.0  # seconds for an example
 FLOW = next(block for block in blocks("README.md", "sh") if "API=" in block.text)
 CLIENT = blocks("README.md", "python")[0]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def service() -> AsyncIterator[Service]:
-    """A PicShare with its demonstration community, as the documents' reader has just started it."""
+    """A new PicShare with its demonstration community, as the documents expect it."""
     folder, port = Path(tempfile.mkdtemp(prefix="psd-")), free_port()
     service = Service(["run", "--port", str(port)], folder=folder, name="run", port=port)
     try:
@@ -53,7 +53,7 @@ async def http() -> AsyncIterator[aiohttp.ClientSession]:
 
 @asynccontextmanager
 async def running(block: Block, service: Service) -> AsyncIterator[asyncio.subprocess.Process]:
-    """Run an example from the project's directory for the time of the block; its output is in `stdout`."""
+    """Run an example from the project's directory until the end of the block; its output is in `stdout`."""
     program = [sys.executable, "-u", "-c"] if block.language == "python" else ["sh", "-euc"]
     process = await asyncio.create_subprocess_exec(
         *program,
@@ -72,33 +72,33 @@ async def running(block: Block, service: Service) -> AsyncIterator[asyncio.subpr
 
 
 async def output_of(block: Block, service: Service) -> str:
-    """Run an example to its end and return what it printed; fail when it fails."""
-    async with asyncio.timeout(PATIENCE), running(block, service) as process:
+    """Run an example to its end and return its output; fail if it fails."""
+    async with asyncio.timeout(TIMEOUT), running(block, service) as process:
         output = (await process.communicate())[0].decode()
     assert process.returncode == 0, output
     return output
 
 
 async def line_with(process: asyncio.subprocess.Process, text: str) -> str:
-    """Return the first line of an example's output that holds a text."""
+    """Return the first line of an example's output that contains a text."""
     assert process.stdout is not None
-    seen = ""
-    async with asyncio.timeout(PATIENCE):
+    output = ""
+    async with asyncio.timeout(TIMEOUT):
         while line := (await process.stdout.readline()).decode():
-            seen += line
+            output += line
             if text in line:
                 return line
-    raise AssertionError(f"the example ended without {text!r}:\n{seen}")
+    raise AssertionError(f"the example ended without {text!r}:\n{output}")
 
 
-async def test_the_flow_with_curl_works_as_it_stands(service: Service) -> None:
+async def test_the_flow_with_curl_works(service: Service) -> None:
     """Signing up, following, uploading, liking and commenting with curl ends in the owner's notification."""
     output = await output_of(FLOW, service)
     assert '"liked":true' in output
     assert "What a sight" in output
 
 
-async def test_the_python_client_hears_of_what_happens(service: Service, http: aiohttp.ClientSession) -> None:
+async def test_the_python_client_receives_publications(service: Service, http: aiohttp.ClientSession) -> None:
     """The README's client prints a new photo and a notification for the demonstration account."""
     demo, friend = Person(http, service.url, "demo"), await Person.sign_up(http, service.url)
     answer = (await demo.call("POST", "/tokens", json={"username": "demo", "password": "picshare-demo"})).expect(201)
@@ -106,12 +106,12 @@ async def test_the_python_client_hears_of_what_happens(service: Service, http: a
     await demo.follow(friend)
     photo = next(item for item in await demo.feed() if item["author"]["username"] == "demo")
     async with running(CLIENT, service) as process:
-        # Nobody says when it is connected: speak until it hears.
-        heard = asyncio.create_task(line_with(process, "notifications notification"))
-        while not heard.done():
+        # The example does not print when it is connected, so events are repeated until it receives one.
+        received = asyncio.create_task(line_with(process, "notifications notification"))
+        while not received.done():
             (await friend.call("POST", f"/photos/{photo['id']}/comments", json={"text": "Hello?"})).expect(201)
-            await asyncio.wait([heard], timeout=1)
-        await heard
+            await asyncio.wait([received], timeout=1)
+        await received
         await friend.upload(PHOTOS / "cat.jpg", "A cat")
         await line_with(process, "feed photo.new")
 
@@ -126,6 +126,6 @@ async def test_the_python_client_hears_of_what_happens(service: Service, http: a
     ],
     ids=lambda block: block.name,
 )
-async def test_the_guides_examples_work_as_they_stand(service: Service, block: Block) -> None:
-    """Each example ends well, and ends by itself."""
+async def test_the_examples_of_the_guides_work(service: Service, block: Block) -> None:
+    """Each example ends by itself and succeeds."""
     await output_of(block, service)

@@ -1,4 +1,4 @@
-"""`picshare run` as a newcomer meets it: one command, nothing installed by hand, nothing left behind."""
+"""`picshare run`: one command, no manual installation, no process left behind."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from tests.support.service import Service
 
 pytestmark = [pytest.mark.engines, pytest.mark.asyncio(loop_scope="module")]
 
-SECOND_START = 3.0  # seconds to the first answered request
+SECOND_START = 3.0  # seconds to the first response
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def living() -> AsyncIterator[Run]:
-    """A first start with its community, shared by the tests that leave it running."""
+async def shared() -> AsyncIterator[Run]:
+    """A first start with its demonstration community, shared by the tests that do not stop it."""
     async with temporary_run() as run:
         await run.service().start(wait=False)
         await wait_for_output(run.services[0], "PicShare answers at")
@@ -41,23 +41,23 @@ async def http() -> AsyncIterator[aiohttp.ClientSession]:
 
 
 def descendants(service: Service) -> list[psutil.Process]:
-    """Return the processes that a service has started, and theirs."""
+    """Return the descendant processes of a service."""
     return psutil.Process(service.pid).children(recursive=True)
 
 
-def lives(process: psutil.Process) -> bool:
-    """Tell whether a process runs; one that only waits to be reaped does not."""
+def is_running(process: psutil.Process) -> bool:
+    """Return whether a process runs; a zombie does not."""
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
 
 
-async def none_alive(processes: list[psutil.Process]) -> None:
-    """Wait until none of the processes runs any more."""
+async def wait_until_ended(processes: list[psutil.Process]) -> None:
+    """Wait until none of the processes runs."""
 
     def ended() -> bool:
-        alive = [item for item in processes if lives(item)]
+        alive = [item for item in processes if is_running(item)]
         assert not alive, f"still alive: {alive}"
         return True
 
@@ -72,57 +72,55 @@ async def sign_in(http: aiohttp.ClientSession, url: str) -> Person:
     return person
 
 
-async def test_a_first_start_brings_a_living_community(living: Run, http: aiohttp.ClientSession) -> None:
-    """The address and the sign-in are printed, and behind them are photos, likes, comments and notifications."""
-    line = f"PicShare answers at {living.url}, sign in as demo with the password picshare-demo\n"
-    assert line in living.services[0].log()
-    async with http.get(living.url) as page:
+async def test_a_first_start_creates_a_community(shared: Run, http: aiohttp.ClientSession) -> None:
+    """The address and the sign-in are printed; there are photos, likes, comments and notifications."""
+    line = f"PicShare answers at {shared.url}, sign in as demo with the password picshare-demo\n"
+    assert line in shared.services[0].log()
+    async with http.get(shared.url) as page:
         assert page.status == 200
         assert "text/html" in page.headers["Content-Type"]
-    demo = await sign_in(http, living.url)
+    demo = await sign_in(http, shared.url)
     feed = await demo.feed()
     assert len(feed) == 7
     assert all(photo["likes"] >= 3 and photo["comments"] >= 1 and photo["alt_text"] for photo in feed)
-    async with http.get(living.url + feed[0]["urls"]["feed"]) as image:
+    async with http.get(shared.url + feed[0]["urls"]["feed"]) as image:
         assert image.status == 200
 
-    async def noticed() -> bool:
+    async def notified() -> bool:
         inbox = (await demo.call("GET", "/notifications")).expect(200)["items"]
         return {item["kind"] for item in inbox} >= {"like", "comment", "follow"}
 
-    await eventually(noticed, within=TIMEOUT)
+    await eventually(notified, within=TIMEOUT)
 
 
-async def test_the_flow_from_sign_up_to_a_follower_s_screen(living: Run, http: aiohttp.ClientSession) -> None:
-    """Sign up, follow, upload, see it live and in the feed, like it, and the owner hears of it."""
-    author, fan = await Person.sign_up(http, living.url), await Person.sign_up(http, living.url)
+async def test_the_main_flow(shared: Run, http: aiohttp.ClientSession) -> None:
+    """Sign up, follow, upload, see the photo live and in the feed, like it, notify the owner."""
+    author, fan = await Person.sign_up(http, shared.url), await Person.sign_up(http, shared.url)
     await fan.follow(author)
-    hears_author, hears_fan = await author.go_live(), await fan.go_live()
+    author_live, fan_live = await author.go_live(), await fan.go_live()
     photo = await author.upload(PHOTOS / "cat.jpg", "A cat")
-    news = await hears_fan.expect("feed", "photo.new")
+    news = await fan_live.expect("feed", "photo.new")
     assert news["photo"]["id"] == photo["id"]
     assert [item["id"] for item in await fan.feed()] == [photo["id"]]
     (await fan.call("PUT", f"/photos/{photo['id']}/like")).expect(200)
     await eventually(
         lambda: any(
             item["notification"]["text"] == f"{fan.name} liked your photo"
-            for item in hears_author.of("notifications", "notification")
+            for item in author_live.of("notifications", "notification")
         )
     )
     await author.leave()
     await fan.leave()
 
 
-async def test_a_stop_is_orderly_leaves_no_process_and_the_next_start_is_quick(
-    run: Run, http: aiohttp.ClientSession
-) -> None:
-    """On SIGTERM readiness goes off first, then all ends; the next start answers in time, with everything there."""
+async def test_a_stop_is_graceful_and_the_next_start_is_fast(run: Run, http: aiohttp.ClientSession) -> None:
+    """After SIGTERM the service is not ready, then every process ends; the next start is fast and has all data."""
     first = run.service("--no-demo", env={"PICSHARE_SERVER__DRAIN_DELAY": "2"})
     await first.start()
     author = await Person.sign_up(http, run.url)
     photo = await author.upload(PHOTOS / "cat.jpg", "kept")
-    family = descendants(first)
-    assert len(family) >= 2, "PostgreSQL and Valkey"
+    children = descendants(first)
+    assert len(children) >= 2, "PostgreSQL and Valkey"
     assert first.process is not None
     first.process.send_signal(signal.SIGTERM)
 
@@ -135,32 +133,30 @@ async def test_a_stop_is_orderly_leaves_no_process_and_the_next_start_is_quick(
         assert response.status == 200
     async with asyncio.timeout(TIMEOUT):
         assert await first.process.wait() == 0, first.log()
-    await none_alive(family)
+    await wait_until_ended(children)
 
-    # The machine may be busy with other tests: the best of a few starts is what PicShare itself needs.
+    # The machine may be busy with other tests, so the best of a few starts counts.
     seconds: list[float] = []
     while not seconds or (min(seconds) > SECOND_START and len(seconds) < 4):
         again = run.service("--no-demo")
-        begun = time.monotonic()
+        start = time.monotonic()
         await again.start()
-        seconds.append(time.monotonic() - begun)
+        seconds.append(time.monotonic() - start)
         assert (await author.call("GET", f"/photos/{photo['id']}")).expect(200)["caption"] == "kept"
         await again.stop()
     assert min(seconds) < SECOND_START, seconds
 
 
-async def test_even_a_killed_process_leaves_nothing_behind_and_loses_nothing(
-    run: Run, http: aiohttp.ClientSession
-) -> None:
-    """SIGKILL right after an upload was acknowledged: no child survives, and the next start finishes the work."""
+async def test_a_killed_process_leaves_no_children_and_loses_nothing(run: Run, http: aiohttp.ClientSession) -> None:
+    """After SIGKILL right after an upload no child process survives, and the next start finishes the work."""
     first = run.service("--no-demo")
     await first.start()
     author, fan = await Person.sign_up(http, run.url), await Person.sign_up(http, run.url)
     await fan.follow(author)
     photo = await author.upload(PHOTOS / "galaxies.jpg", "acknowledged")
-    family = descendants(first)
+    children = descendants(first)
     await first.kill()
-    await none_alive(family)
+    await wait_until_ended(children)
 
     await run.service("--no-demo").start()
 
@@ -171,7 +167,7 @@ async def test_even_a_killed_process_leaves_nothing_behind_and_loses_nothing(
 
 
 async def test_the_community_is_completed_after_an_interruption(run: Run, http: aiohttp.ClientSession) -> None:
-    """A first start that was killed half-way is taken up by the next one, and nobody is there twice."""
+    """A first start that was killed is completed by the next one, without duplicates."""
     first = run.service()
     await first.start()
     await first.kill()
@@ -185,55 +181,55 @@ async def test_the_community_is_completed_after_an_interruption(run: Run, http: 
 
 
 async def test_a_second_signal_stops_at_once(run: Run) -> None:
-    """Who presses Ctrl-C twice does not wait for the drain."""
+    """A second SIGINT ends the process without waiting for the drain."""
     service = run.service("--no-demo", env={"PICSHARE_SERVER__DRAIN_DELAY": "60"})
     await service.start()
-    family = descendants(service)
+    children = descendants(service)
     assert service.process is not None
     service.process.send_signal(signal.SIGINT)
     await wait_for_output(service, "stopping")
     service.process.send_signal(signal.SIGINT)
     async with asyncio.timeout(5):
         assert await service.process.wait() == 128 + signal.SIGINT
-    await none_alive(family)
+    await wait_until_ended(children)
 
 
-async def test_health_and_metrics_answer(living: Run, http: aiohttp.ClientSession) -> None:
-    """`/healthz`, `/readyz` and `/metrics` answer, and the metrics tell of requests and queues."""
+async def test_health_and_metrics_answer(shared: Run, http: aiohttp.ClientSession) -> None:
+    """`/healthz`, `/readyz` and `/metrics` answer, and the metrics cover requests and connections."""
     for path in ("/healthz", "/readyz"):
-        async with http.get(living.url + path) as response:
+        async with http.get(shared.url + path) as response:
             assert response.status == 200
-    await Person.sign_up(http, living.url)
-    async with http.get(f"{living.url}/metrics") as response:
+    await Person.sign_up(http, shared.url)
+    async with http.get(f"{shared.url}/metrics") as response:
         text = await response.text()
     for part in ('route="/api/v1/users"', "picshare_event_loop_lag_seconds", "picshare_live_connections 0.0"):
         assert part in text
 
 
-async def test_a_data_directory_in_use_is_one_sentence(living: Run) -> None:
-    """A second PicShare in the same directory: exit code 2 and who holds it; the first goes on."""
-    first = living.services[0]
-    arguments = ["run", "--port", str(free_port()), "--data", str(living.folder / "data")]
-    code, said = await run_to_end(Service(arguments, folder=living.folder, name="second"))
+async def test_a_data_directory_in_use_is_one_sentence(shared: Run) -> None:
+    """A second PicShare in the same directory: exit code 2 and the id of the first, which keeps running."""
+    first = shared.services[0]
+    arguments = ["run", "--port", str(free_port()), "--data", str(shared.folder / "data")]
+    code, output = await run_to_end(Service(arguments, folder=shared.folder, name="second"))
     assert code == 2
-    assert f"process {first.pid}" in said
-    assert said.count("\n") == 1
+    assert f"process {first.pid}" in output
+    assert output.count("\n") == 1
     await first.ready()
 
 
-async def test_commands_work_beside_the_running_service(living: Run, http: aiohttp.ClientSession) -> None:
-    """While the service runs, its operator makes an account, lists dead letters and asks the doctor."""
-    data = ["--data", str(living.folder / "data")]
+async def test_commands_work_while_the_service_runs(shared: Run, http: aiohttp.ClientSession) -> None:
+    """While the service runs, an operator creates an account, lists dead letters and runs the doctor."""
+    data = ["--data", str(shared.folder / "data")]
 
     async def command(*arguments: str) -> tuple[int, str]:
         return await run_to_end(
-            Service([*arguments, *data], folder=living.folder, name=f"c-{arguments[0]}-{arguments[-1]}")
+            Service([*arguments, *data], folder=shared.folder, name=f"c-{arguments[0]}-{arguments[-1]}")
         )
 
-    made = ("user", "create", "olga", "--email", "olga@example.com", "--password", "correct horse battery")
-    assert await command(*made, "--role", "admin") == (0, "Created olga (admin).\n")
-    code, said = await command(*made)
-    assert (code, said.count("\n")) == (1, 1)
+    create = ("user", "create", "olga", "--email", "olga@example.com", "--password", "correct horse battery")
+    assert await command(*create, "--role", "admin") == (0, "Created olga (admin).\n")
+    code, output = await command(*create)
+    assert (code, output.count("\n")) == (1, 1)
     assert (await command("user", "promote", "olga", "--role", "moderator")) == (
         0,
         "olga now has the role moderator.\n",
@@ -241,10 +237,10 @@ async def test_commands_work_beside_the_running_service(living: Run, http: aioht
     assert "olga" in (await command("user", "list"))[1]
     assert await command("deadletters", "list") == (0, "There are no dead letters.\n")
     assert await command("migrate") == (0, "The database is up to date.\n")
-    code, said = await command("doctor")
-    assert code == 0, said
+    code, output = await command("doctor")
+    assert code == 0, output
     for part in ("PostgreSQL", "Valkey", "writable", "no dead letters"):
-        assert part in said
-    person = Person(http, living.url, "olga")
+        assert part in output
+    person = Person(http, shared.url, "olga")
     signed_in = {"username": "olga", "password": "correct horse battery"}
     assert (await person.call("POST", "/tokens", json=signed_in)).expect(201)["user"]["role"] == "moderator"

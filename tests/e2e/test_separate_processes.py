@@ -1,4 +1,4 @@
-"""The main job as a company runs it: every role a process, on PostgreSQL, Redis and RabbitMQ."""
+"""The main flow with a process per role, on PostgreSQL, Redis and RabbitMQ."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ VICTIMS = ("api1", "live1", "media", "fanout", "notify", "relay", "redis", "rabb
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def cluster(engines_dir: Path) -> AsyncIterator[Cluster]:
-    """One cluster for this module: it takes seconds to start."""
+    """One cluster for this module, because it takes seconds to start."""
     async with cluster_in(engines_dir / "cluster") as cluster:
         yield cluster
 
@@ -34,18 +34,16 @@ async def http() -> AsyncIterator[aiohttp.ClientSession]:
         yield session
 
 
-async def test_a_follower_on_one_process_sees_what_happens_on_another(
-    cluster: Cluster, http: aiohttp.ClientSession
-) -> None:
-    """The whole flow, with the two people on different api and live processes throughout."""
+async def test_a_follower_receives_events_of_another_process(cluster: Cluster, http: aiohttp.ClientSession) -> None:
+    """The main flow, with the two users on different api and live processes."""
     author = await Person.sign_up(http, cluster.url("api1"))
     fan = await Person.sign_up(http, cluster.url("api2"))
-    hears_author = await author.go_live(cluster.url("live1"))
-    hears_fan = await fan.go_live(cluster.url("live2"))
+    author_live = await author.go_live(cluster.url("live1"))
+    fan_live = await fan.go_live(cluster.url("live2"))
     await fan.follow(author)
 
     photo = await author.upload(PHOTOS / "cat.jpg", "A cat")
-    news = await hears_fan.expect("feed", "photo.new")
+    news = await fan_live.expect("feed", "photo.new")
     assert news["photo"]["id"] == photo["id"]
     assert [item["id"] for item in await fan.feed()] == [photo["id"]]
     for variant in ("thumb", "feed"):
@@ -54,12 +52,12 @@ async def test_a_follower_on_one_process_sees_what_happens_on_another(
 
     liked = (await fan.call("PUT", f"/photos/{photo['id']}/like")).expect(200)
     assert (liked["liked"], liked["likes"]) == (True, 1)
-    note = await hears_author.expect("notifications", "notification")
-    assert (await _texts(hears_author, 2)) >= {f"{fan.name} liked your photo", f"{fan.name} started following you"}
+    note = await author_live.expect("notifications", "notification")
+    assert (await _texts(author_live, 2)) >= {f"{fan.name} liked your photo", f"{fan.name} started following you"}
     assert note["counters"]["unseen"] >= 1
 
     assert (await author.call("DELETE", f"/photos/{photo['id']}")).status == 204
-    await hears_fan.expect("feed", "photo.removed", photo_id=photo["id"])
+    await fan_live.expect("feed", "photo.removed", photo_id=photo["id"])
     assert await fan.feed() == []
     await _image_is_gone(fan, cluster.url("api2") + news["photo"]["urls"]["feed"])
     await author.leave()
@@ -67,11 +65,11 @@ async def test_a_follower_on_one_process_sees_what_happens_on_another(
 
 
 async def _texts(live: Live, count: int) -> set[str]:
-    def enough() -> set[str]:
+    def enough_texts() -> set[str]:
         texts = {item["notification"]["text"] for item in live.of("notifications", "notification")}
         return texts if len(texts) >= count else set()
 
-    return await eventually(enough, within=10)
+    return await eventually(enough_texts, within=10)
 
 
 async def _image_is_gone(person: Person, url: str) -> None:
@@ -85,7 +83,7 @@ async def _image_is_gone(person: Person, url: str) -> None:
 async def test_nothing_acknowledged_is_lost_when_one_is_killed_under_load(
     cluster: Cluster, http: aiohttp.ClientSession, victim: str
 ) -> None:
-    """Whatever is killed: every photo the API acknowledged reaches every follower, live and in the feed, once."""
+    """Whatever is killed, every acknowledged photo reaches every follower once, live and in the feed."""
     load = await Load.prepare(
         http,
         apis=[cluster.url("api1"), cluster.url("api2")],

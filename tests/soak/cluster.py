@@ -1,4 +1,4 @@
-"""What is tortured: two live processes on real engines, with proxies in between that can cut, stall and swallow."""
+"""The cluster of the soak: live processes and real engines, with proxies between them that can cut and freeze."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from tests.support.tcp_proxy import TcpProxy
 from workers.broker.routing import queues_of
 
 WORKERS = ("media", "fanout", "notify", "relay")
-# Quick, so that the silence of one side is noticed by the other within seconds.
+# Short, so that each side notices the silence of the other within seconds.
 KEEPALIVE = {"PICSHARE_LIVE__PING_INTERVAL": "4", "PICSHARE_LIVE__PONG_DEADLINE": "3"}
-WINDOW = 16 * 1024  # bytes between a live process and a device: a slow reader is slow at once
+WINDOW = 16 * 1024  # socket buffers between a live process and a device, in bytes: a slow reader fills them at once
 UNLIMITED = ("READS", "WRITES", "LIKES", "FOLLOWS", "UPLOADS", "ANONYMOUS")
 
 
@@ -38,12 +38,12 @@ class Node:
 
     @property
     def url(self) -> str:
-        """Return where clients connect."""
+        """Return the address for clients."""
         return f"http://127.0.0.1:{self.front.port}"
 
 
 class Cluster:
-    """The engines and processes; `rest` is the proxy through which all but the live processes reach Redis."""
+    """The engines and processes; `rest` is the proxy to Redis for all processes except the live ones."""
 
     def __init__(self, folder: Path, env: Mapping[str, str], redis: RedisNode, database: Database) -> None:
         self.folder = folder
@@ -56,11 +56,11 @@ class Cluster:
         self.api: Service
 
     def urls(self) -> list[str]:
-        """Return where clients may connect."""
+        """Return the addresses for clients."""
         return [node.url for node in self.nodes]
 
     def keep_logs(self) -> Path:
-        """Copy what every process has logged to a folder that outlives the test, and return that."""
+        """Copy the logs of all processes to a new folder that outlives the test, and return it."""
         folder = Path(tempfile.mkdtemp(prefix="soak-"))
         for log in self.folder.glob("*.log"):
             shutil.copy(log, folder)
@@ -68,18 +68,18 @@ class Cluster:
 
     def live_service(self, name: str, port: int, redis_url: str, **settings: str) -> Service:
         """Return a live process that is not started."""
-        # A live process has no broker, but each role wants one named.
+        # A live process does not use the broker, but every role has to name one.
         env = {"PICSHARE_BROKER__URL": "amqp://nowhere/", **self.env, "PICSHARE_REDIS__URL": redis_url, **settings}
         command = ["serve", "--role", "live", "--port", str(port)]
         return Service(command, folder=self.folder, name=name, port=port, env=env)
 
     async def flush_redis(self) -> None:
-        """Have Redis forget all data."""
+        """Delete all data in Redis."""
         async with Redis(port=self.redis.port) as client:
             await client.flushall()
 
     async def empty_redis(self) -> None:
-        """End Redis with SIGKILL and start it without any data."""
+        """Kill Redis with SIGKILL and start it without data."""
         await asyncio.to_thread(self.redis.kill)
         await asyncio.to_thread(shutil.rmtree, self.redis.folder / "appendonlydir", ignore_errors=True)
         await asyncio.to_thread(self.redis.start)
@@ -87,7 +87,7 @@ class Cluster:
 
 @asynccontextmanager
 async def cluster_in(folder: Path, *, rabbitmq: bool = False, live: int = 2) -> AsyncIterator[Cluster]:
-    """Run a cluster in a directory for the time of the block.
+    """Run a cluster in a directory until the end of the block.
 
     API and workers are one process on the embedded broker, or one each on RabbitMQ.
     """
@@ -100,7 +100,7 @@ async def cluster_in(folder: Path, *, rabbitmq: bool = False, live: int = 2) -> 
         stack.push_async_callback(database.close)
         cluster = Cluster(folder, _environment(folder, dsn), redis, database)
         cluster.rest = await stack.enter_async_context(TcpProxy.to(redis.port))
-        workers = await _workers(cluster, stack) if rabbitmq else [_everything(cluster)]
+        workers = await _workers(cluster, stack) if rabbitmq else [_all_in_one(cluster)]
         cluster.api = workers[0]
         for number in range(1, live + 1):
             cluster.nodes.append(await _node(cluster, number, stack))
@@ -123,18 +123,18 @@ def _environment(folder: Path, dsn: str) -> dict[str, str]:
     }
 
 
-def _everything(cluster: Cluster) -> Service:
+def _all_in_one(cluster: Cluster) -> Service:
     port = free_port()
-    env = {**cluster.env, "PICSHARE_REDIS__URL": _through(cluster.rest)}
+    env = {**cluster.env, "PICSHARE_REDIS__URL": _url_of(cluster.rest)}
     command = ["run", "--no-demo", "--port", str(port)]
-    return Service(command, folder=cluster.folder, name="everything", port=port, env=env)
+    return Service(command, folder=cluster.folder, name="all-in-one", port=port, env=env)
 
 
 async def _workers(cluster: Cluster, stack: AsyncExitStack) -> list[Service]:
     rabbit = RabbitNode(cluster.folder / "rabbit")
     stack.callback(rabbit.stop)
     await asyncio.to_thread(rabbit.start)
-    env = {**cluster.env, "PICSHARE_REDIS__URL": _through(cluster.rest), "PICSHARE_BROKER__URL": rabbit.url}
+    env = {**cluster.env, "PICSHARE_REDIS__URL": _url_of(cluster.rest), "PICSHARE_BROKER__URL": rabbit.url}
     commands = {"api": ["serve", "--role", "api", "--port"]}
     commands |= {role: ["worker", role, "--health-port"] for role in WORKERS}
     services = []
@@ -148,12 +148,12 @@ async def _node(cluster: Cluster, number: int, stack: AsyncExitStack) -> Node:
     port = free_port()
     back = await stack.enter_async_context(TcpProxy.to(cluster.redis.port))
     front = await stack.enter_async_context(TcpProxy.to(port, window=WINDOW))
-    # The least that may lie unsent, so that a slow reader is found out.
+    # The smallest write buffer, so that a slow reader is detected.
     settings = {**KEEPALIVE, "PICSHARE_LIVE__WRITE_BUFFER_BYTES": "65536", "PICSHARE_LIVE__DRAIN_SECONDS": "2"}
-    return Node(cluster.live_service(f"live{number}", port, _through(back), **settings), front, back)
+    return Node(cluster.live_service(f"live{number}", port, _url_of(back), **settings), front, back)
 
 
-def _through(proxy: TcpProxy) -> str:
+def _url_of(proxy: TcpProxy) -> str:
     return f"redis://127.0.0.1:{proxy.port}"
 
 

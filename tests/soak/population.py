@@ -1,4 +1,4 @@
-"""The people of a soak, who all follow each other, their devices, and what the database says they should see."""
+"""The users of a soak, who all follow each other, their devices, and what these should show by the database."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from storage.stores import relations, users
 from tests.soak.api import Api
 from tests.soak.cluster import Cluster
 from tests.soak.device import BACKOFF, Device
-from tests.soak.tally import Tally
+from tests.soak.report import Report
 
 _numbers = itertools.count(1)
 
 
 @dataclass(frozen=True)
 class Member:
-    """One person."""
+    """One user with their devices."""
 
     id: int
     token: str
@@ -35,34 +35,35 @@ class Member:
 
 
 @dataclass(frozen=True)
-class Truth:
-    """What everybody should see: photos, and each person's notifications with the time of their last act."""
+class ExpectedState:
+    """What devices should show: the photos, and each user's notifications with the time of their last change."""
 
     photos: frozenset[str]
-    notes: dict[int, dict[str, str]]
+    notifications: dict[int, dict[str, str]]
 
-    def still(self, now: Truth) -> Truth:
-        """Return what of this is so `now`, too: who read anew after a removal never heard of what was removed."""
-        notes = {
-            user_id: {note: when for note, when in own.items() if note in now.notes.get(user_id, {})}
-            for user_id, own in self.notes.items()
+    def still_valid(self, now: ExpectedState) -> ExpectedState:
+        """Return the part that is still valid `now`: after a refetch, a device never sees what was removed before."""
+        notifications = {
+            user_id: {key: when for key, when in own.items() if key in now.notifications.get(user_id, {})}
+            for user_id, own in self.notifications.items()
         }
-        return Truth(self.photos & now.photos, notes)
+        return ExpectedState(self.photos & now.photos, notifications)
 
     def missing(self, member: Member, device: Device) -> list[str]:
-        """Return what a device has not heard of yet; what it saw go does not count."""
+        """Return what a device does not show yet, except what it has seen removed."""
         view = device.view
         photos = self.photos - view.photos - view.removed
-        notes = [
-            note
-            for note, updated_at in self.notes.get(member.id, {}).items()
-            if note not in view.removed and (note not in view.notes or view.notes[note]["updated_at"] < updated_at)
+        notifications = [
+            key
+            for key, updated_at in self.notifications.get(member.id, {}).items()
+            if key not in view.removed
+            and (key not in view.notifications or view.notifications[key]["updated_at"] < updated_at)
         ]
-        return [*(f"photo {photo}" for photo in sorted(photos)), *(f"notification {note}" for note in notes)]
+        return [*(f"photo {photo}" for photo in sorted(photos)), *(f"notification {key}" for key in notifications)]
 
 
-class Crowd:
-    """People and devices; every device connects to any of the cluster's live processes."""
+class Population:
+    """Users and devices; a device connects to any of the cluster's live processes."""
 
     def __init__(self, cluster: Cluster, api: Api, members: Sequence[Member]) -> None:
         self.api = api
@@ -71,21 +72,21 @@ class Crowd:
 
     @classmethod
     @asynccontextmanager
-    async def gathered(
+    async def running(
         cls,
         cluster: Cluster,
-        tally: Tally,
+        report: Report,
         *,
-        people: int,
+        user_count: int,
         devices: int,
         urls: Callable[[], Sequence[str]] | None = None,
         backoff: tuple[float, float] = BACKOFF,
-    ) -> AsyncIterator[Crowd]:
-        """Make people, let all follow all, and turn their devices on for the time of the block.
+    ) -> AsyncIterator[Population]:
+        """Create users who follow each other, and run their devices until the end of the block.
 
         Devices connect to one of `urls`, by default of the cluster's live processes.
         """
-        user_ids = [await _person(cluster.database) for _ in range(people)]
+        user_ids = [await _create_user(cluster.database) for _ in range(user_count)]
         async with cluster.database.transaction() as tx:
             for follower, followee in itertools.permutations(user_ids, 2):
                 await relations.follow(tx, follower, followee)
@@ -96,19 +97,19 @@ class Crowd:
             api, members = Api(session, cluster.api.url), []
             for user_id in user_ids:
                 token = tokens.issue(user_id=user_id, session=uuid.uuid4().hex, role=Role.USER)
-                own = [
+                user_devices = [
                     Device(
                         f"{ids.encode(user_id)}/{number}",
                         token,
                         urls=urls or cluster.urls,
                         api=api,
-                        tally=tally,
+                        report=report,
                         backoff=backoff,
                     )
                     for number in range(devices)
                 ]
-                members.append(Member(user_id, token, own))
-                for device in own:
+                members.append(Member(user_id, token, user_devices))
+                for device in user_devices:
                     await stack.enter_async_context(device.running())
             yield cls(cluster, api, members)
 
@@ -117,37 +118,37 @@ class Crowd:
         """Return all devices."""
         return [device for member in self.members for device in member.devices]
 
-    async def truth(self) -> Truth:
-        """Return what the database says at this moment."""
+    async def expected_state(self) -> ExpectedState:
+        """Return the expected state by the database now."""
         user_ids = [member.id for member in self.members]
         photos = await self._database.fetch(
             "SELECT id FROM photos WHERE state = 'ready' AND deleted_at IS NULL AND author_id = ANY($1::bigint[])",
             user_ids,
         )
-        notes = await self._database.fetch(
+        notifications = await self._database.fetch(
             "SELECT id, user_id, updated_at FROM notifications "
             "WHERE deleted_at IS NULL AND user_id = ANY($1::bigint[])",
             user_ids,
         )
-        by_person: dict[int, dict[str, str]] = {}
-        for row in notes:
-            by_person.setdefault(row["user_id"], {})[ids.encode(row["id"])] = timestamp(row["updated_at"])
-        return Truth(frozenset(ids.encode(row["id"]) for row in photos), by_person)
+        by_user: dict[int, dict[str, str]] = {}
+        for row in notifications:
+            by_user.setdefault(row["user_id"], {})[ids.encode(row["id"])] = timestamp(row["updated_at"])
+        return ExpectedState(frozenset(ids.encode(row["id"]) for row in photos), by_user)
 
-    def behind(self, truth: Truth, since: float) -> dict[str, tuple[float, list[str]]]:
-        """Return who lacks something: for how long since `since`, or since its last suffering, and what."""
+    def lagging(self, expected: ExpectedState, since: float) -> dict[str, tuple[float, list[str]]]:
+        """Return the devices that lack something: for how long since `since` or their last disturbance, and what."""
         now = time.monotonic()
-        lacking = {}
+        lagging = {}
         for member in self.members:
             for device in member.devices:
-                missing = truth.missing(member, device)
+                missing = expected.missing(member, device)
                 if missing or not device.connected or device.view.stale:
-                    begun = max(since, now if device.stalled else device.disturbed_at)
-                    lacking[device.name] = (now - begun, missing)
-        return lacking
+                    start = max(since, now if device.stalled else device.disturbed_at)
+                    lagging[device.name] = (now - start, missing)
+        return lagging
 
 
-async def _person(database: Database) -> int:
+async def _create_user(database: Database) -> int:
     name = f"soak{next(_numbers)}x{uuid.uuid4().hex[:8]}"
     async with database.transaction() as tx:
         user = await users.create(
