@@ -21,7 +21,7 @@ from server.composition.delivery import delivery_script
 from storage.cache.cards import Cards
 from storage.embedded.postgres import embedded_postgres
 from storage.feeds.feeds import Feeds
-from storage.ids import IdMaker, slot_group
+from storage.ids import IdGenerator, slot_group
 from storage.postgres.database import Database
 from storage.postgres.migrate import migrate
 from storage.redis.client import open_redis
@@ -55,7 +55,7 @@ async def measure(*, quick: bool) -> list[Figure]:
         driver = driver_client(redis)
         stack.push_async_callback(driver.aclose)
         await _go_online(driver, followers)
-        ids = IdMaker()
+        ids = IdGenerator()
         await _fill(feeds, followers, ids)
         # For a few seconds after a feed is built, insertions verify the follow again; that is not the normal case.
         await asyncio.sleep(SETTLED)
@@ -99,7 +99,7 @@ async def measure(*, quick: bool) -> list[Figure]:
 
 async def _create_users(db: Database) -> tuple[int, list[int]]:
     """Create an author and followers in bulk; return their ids."""
-    maker = IdMaker()
+    maker = IdGenerator()
     author = maker.new(7)
     followers = [maker.new(number % 1024) for number in range(FOLLOWERS)]
     rows = [(user, f"user{number}") for number, user in enumerate([author, *followers])]
@@ -125,7 +125,7 @@ async def _go_online(driver: Any, followers: list[int]) -> None:
     await listener.subscribe(*[channel_prefix(group) + b"process1" for group in range(16)])
 
 
-async def _fill(feeds: Feeds, followers: list[int], ids: IdMaker) -> None:
+async def _fill(feeds: Feeds, followers: list[int], ids: IdGenerator) -> None:
     """Fill the feed of each follower up to the length at which the next insertion trims it."""
     old = [ids.new(0) for _ in range(FULL)]
     for user in followers:
@@ -176,7 +176,7 @@ def _setrange(pipeline: Any, user: int, photo: int) -> None:
     pipeline.setrange(f"s:{user}", photo % FULL * ENTRY_BYTES, photo.to_bytes(ENTRY_BYTES, "big"))
 
 
-async def _sizes(driver: Any, feeds: Feeds, users: list[int], ids: IdMaker) -> list[float]:
+async def _sizes(driver: Any, feeds: Feeds, users: list[int], ids: IdGenerator) -> list[float]:
     """Return the sizes of full feeds between further insertions, so that growth and trimming are included."""
     sizes = []
     for user in _rounds(users, 4):

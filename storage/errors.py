@@ -1,22 +1,23 @@
 """Errors that `storage` raises; every driver's exception becomes one of these at the adapter.
 
 StorageError
-├── NotFoundError        no such row, or one the viewer may not see; `what` names the kind
-├── ConflictError        a unique value is taken, or the state forbids it; `code` is stable
+├── NotFoundError        no such row, or one that is hidden from the viewer; `what` names the kind
+├── ConflictError        a unique value is taken, or the state does not allow the change; `code` is stable
 ├── InvalidValueError    a value that the database cannot hold: a NUL in a text, a number too large
 ├── UnavailableError     an engine does not answer; trying again later may help
-└── SchemaError          the database's schema is older or newer than this code
+├── SchemaError          the database's schema is older or newer than this code
+└── EngineError          an embedded engine cannot run
 """
 
 from __future__ import annotations
 
 
 class StorageError(Exception):
-    """Stand for anything that `storage` could not do."""
+    """Base class of the errors of `storage`."""
 
 
 class NotFoundError(StorageError):
-    """Say that there is no such thing, or none that the viewer may see; `what` is e.g. "photo"."""
+    """Raised for a row that does not exist or is hidden from the viewer; `what` is e.g. "photo"."""
 
     def __init__(self, what: str) -> None:
         super().__init__(f"there is no such {what}")
@@ -24,7 +25,7 @@ class NotFoundError(StorageError):
 
 
 class ConflictError(StorageError):
-    """Say that a unique value is taken or the state forbids it; `code` is stable, e.g. "username_taken"."""
+    """Raised when a unique value is taken or the state does not allow a change; `code` is e.g. "username_taken"."""
 
     def __init__(self, code: str, message: str, *, field: str | None = None) -> None:
         super().__init__(message)
@@ -33,11 +34,11 @@ class ConflictError(StorageError):
 
 
 class InvalidValueError(StorageError, ValueError):
-    """Say that a value cannot be kept: a NUL or half a surrogate pair in a text, a number beyond 64 bits."""
+    """Raised for a value that cannot be stored: a NUL or a lone surrogate in a text, a number beyond 64 bits."""
 
 
 class UnavailableError(StorageError):
-    """Say that an engine ("database", "redis", "blobs") does not answer; the cause is chained."""
+    """Raised when an engine ("database", "redis", "blobs") does not answer; the cause is chained."""
 
     def __init__(self, engine: str, detail: str) -> None:
         super().__init__(f"{engine} is unavailable: {detail}")
@@ -45,11 +46,11 @@ class UnavailableError(StorageError):
 
 
 class SchemaError(StorageError):
-    """Say that the schema's version does not fit the code, and which command mends it."""
+    """Raised when the schema's version does not fit the code; the message names the command that solves it."""
 
 
 class EngineError(StorageError):
-    """Say why an embedded engine cannot run, and how to mend it."""
+    """Raised when an embedded engine cannot run; the message names the cause and the solution."""
 
     def __init__(self, engine: str, detail: str) -> None:
         super().__init__(f"the embedded {engine} cannot run: {detail}")

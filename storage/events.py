@@ -1,7 +1,7 @@
-"""Events: what has happened, in the past tense, as frozen values that travel through outbox and broker.
+"""Events: what has happened, in the past tense, as frozen values that pass through the outbox and the broker.
 
-Bodies carry ids and never blobs. A body is a msgpack map of the fields plus `v`, the schema version;
-a reader ignores fields that it does not know, so that fields can be added while old workers run.
+Bodies carry ids, never blobs. A body is a msgpack map of the fields plus `v`, the schema version. A reader ignores
+unknown fields, so that fields can be added while old workers run.
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ SCHEMA_VERSION = 1
 
 
 class BadEventError(ValueError):
-    """Say that a topic is unknown or a body is not the msgpack map that the topic asks for."""
+    """Raised for an unknown topic, or a body that is not the msgpack map of its topic."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
-    """Stand for any event; `topic` is its routing key, `key` groups what belongs together (for logs)."""
+    """Base class of the events; `topic` is the routing key, `key` groups related events in logs."""
 
     topic: ClassVar[str]
 
     @property
     def key(self) -> str:
-        """Return the id that this event is about, as decimal text: its first field."""
+        """Return the first field, the id of the event's subject, as decimal text."""
         return str(getattr(self, dataclasses.fields(self)[0].name))
 
 
 @dataclass(frozen=True, kw_only=True)
 class PhotoUploaded(Event):
-    """The original is stored and the photo's row stands in state `processing`."""
+    """The original is stored and the photo is in state `processing`."""
 
     topic: ClassVar[str] = "photo.uploaded"
     photo_id: int
@@ -51,7 +51,7 @@ class PhotoReady(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class PhotoRejected(Event):
-    """The original cannot be shown; the photo's row says why."""
+    """The original cannot be shown; the photo's row has the reason."""
 
     topic: ClassVar[str] = "photo.rejected"
     photo_id: int
@@ -62,7 +62,7 @@ class PhotoRejected(Event):
 class PhotoDeleted(Event):
     """The author deleted the photo; its row is a tombstone.
 
-    `notifications` are the newest that went with it out of the author's inbox.
+    `notifications` are the newest of those that were deleted from the author's inbox with it.
     """
 
     topic: ClassVar[str] = "photo.deleted"
@@ -74,7 +74,7 @@ class PhotoDeleted(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class LikeAdded(Event):
-    """A person liked a photo."""
+    """A user liked a photo."""
 
     topic: ClassVar[str] = "like.added"
     photo_id: int
@@ -84,7 +84,7 @@ class LikeAdded(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class LikeRemoved(Event):
-    """A person took a like back."""
+    """A user removed a like."""
 
     topic: ClassVar[str] = "like.removed"
     photo_id: int
@@ -94,7 +94,7 @@ class LikeRemoved(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class CommentAdded(Event):
-    """A person wrote a comment."""
+    """A user commented on a photo."""
 
     topic: ClassVar[str] = "comment.added"
     comment_id: int
@@ -116,7 +116,7 @@ class CommentDeleted(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class UserFollowed(Event):
-    """`follower_id` follows `followee_id` from now on; with `requested`, the private followee has yet to accept."""
+    """`follower_id` follows `followee_id`; with `requested`, the private followee has not accepted yet."""
 
     topic: ClassVar[str] = "user.followed"
     follower_id: int
@@ -126,7 +126,7 @@ class UserFollowed(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class UserUnfollowed(Event):
-    """`follower_id` follows `followee_id` no longer, or does not ask to any more, or is refused."""
+    """`follower_id` no longer follows `followee_id`, or the follow request was cancelled or declined."""
 
     topic: ClassVar[str] = "user.unfollowed"
     follower_id: int
@@ -135,7 +135,7 @@ class UserUnfollowed(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class UserBlocked(Event):
-    """`blocker_id` blocked `blocked_id`; the follows between them are gone already."""
+    """`blocker_id` blocked `blocked_id`; the follows between them have been removed already."""
 
     topic: ClassVar[str] = "user.blocked"
     blocker_id: int
@@ -144,7 +144,7 @@ class UserBlocked(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class UserMuted(Event):
-    """`muter_id` wants nothing of `muted_id` in the feed; `muted` False takes it back."""
+    """`muter_id` muted `muted_id`, or unmuted with `muted` False."""
 
     topic: ClassVar[str] = "user.muted"
     muter_id: int
@@ -164,7 +164,7 @@ class UserChanged(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class PresenceHidden(Event):
-    """A person lets nobody know any longer whether they are online."""
+    """A user hid their presence from all others."""
 
     topic: ClassVar[str] = "presence.hidden"
     user_id: int
@@ -172,7 +172,7 @@ class PresenceHidden(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class FanoutChunk(Event):
-    """Insert (or, with `remove`, take out) one photo for the followers after one point up to another, in shard order.
+    """Insert (or, with `remove`, delete) one photo in the feeds of a range of followers, in shard order.
 
     The bounds are (shard, follower id), the first exclusive, the last inclusive.
     """
@@ -200,7 +200,7 @@ def encode(event: Event) -> bytes:
 
 
 def decode(topic: str, body: bytes) -> Event:
-    """Return the event of a topic and its body; raise `BadEventError` if the two do not fit."""
+    """Return the event of a topic and its body; raise `BadEventError` if they do not match."""
     kind = _TYPES.get(topic)
     if kind is None:
         raise BadEventError(f"unknown topic {topic!r}")

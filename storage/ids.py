@@ -1,8 +1,8 @@
 """Identifiers: 63-bit integers that sort by time and carry the shard of their owner.
 
 Layout, most significant first: 41 bits of milliseconds since 2026-01-01T00:00:00Z, 12 bits of a
-per-process sequence that starts at a random point, 10 bits of logical shard. They are made without
-coordination; two processes that draw the same one meet at the unique key and the loser draws again.
+per-process sequence that starts at a random point, 10 bits of logical shard. They are generated without
+coordination: of two processes that generate the same id, one violates the unique key and generates another.
 
 In text an id is 13 characters of Crockford's base 32 (https://www.crockford.com/base32.html), most
 significant first, so that text order is time order and JavaScript loses no digits.
@@ -28,11 +28,11 @@ _VALUES = {symbol: value for value, symbol in enumerate(_ALPHABET)}
 
 
 class BadIdError(ValueError):
-    """Say that a text is not an id: wrong length, a foreign character, or more than 63 bits."""
+    """Raised for a text that is not an id: wrong length, an invalid character, or more than 63 bits."""
 
 
-class IdMaker:
-    """Make ids for one process; ids from one maker strictly grow, even when the clock steps back."""
+class IdGenerator:
+    """Generator of the ids of one process; its ids strictly increase, even if the clock is set back."""
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
@@ -40,11 +40,11 @@ class IdMaker:
         self._last_ms = 0
 
     def new(self, shard: int) -> int:
-        """Return a new id in `shard` (0–1023), later than every id this maker gave before."""
+        """Return a new id in `shard` (0–1023), greater than every earlier one of this generator."""
         now = int(self._clock() * 1000) - EPOCH_MS
         if now > self._last_ms:
-            # A fresh random start each millisecond makes a clash between processes unlikely; the
-            # lower half is drawn from, so that the sequence has room to grow within the millisecond.
+            # A random start in each millisecond makes a collision between processes unlikely. It is in the lower
+            # half, so that the sequence has room to grow within the millisecond.
             self._last_ms, self._sequence = now, secrets.randbits(SEQUENCE_BITS - 1)
         else:
             self._sequence += 1
@@ -54,7 +54,7 @@ class IdMaker:
 
 
 def draw_shard() -> int:
-    """Return a uniformly drawn shard (0–1023) for a new account."""
+    """Return a uniformly distributed random shard (0–1023) for a new account."""
     return secrets.randbelow(SHARDS)
 
 
@@ -64,12 +64,12 @@ def shard_of(identifier: int) -> int:
 
 
 def slot_group(user_id: int) -> int:
-    """Return a user's Redis slot group (0–15): the shard's top bits, so that shard order keeps groups together."""
+    """Return a user's Redis slot group (0–15): the shard's top bits, so that a range of shards has few groups."""
     return shard_of(user_id) * SLOT_GROUPS // SHARDS
 
 
 def milliseconds_of(identifier: int) -> int:
-    """Return the moment an id was made, in milliseconds since the Unix epoch."""
+    """Return the time at which an id was generated, in milliseconds since the Unix epoch."""
     return (identifier >> (SEQUENCE_BITS + SHARD_BITS)) + EPOCH_MS
 
 
@@ -83,7 +83,7 @@ def encode(identifier: int) -> str:
 
 
 def decode(text: str) -> int:
-    """Return the id of a 13-character text, in capitals or not; raise `BadIdError` for any other text."""
+    """Return the id of a 13-character text in either case; raise `BadIdError` for any other text."""
     if len(text) != TEXT_LENGTH:
         raise BadIdError(f"an id has {TEXT_LENGTH} characters, this has {len(text)}")
     identifier = 0

@@ -1,4 +1,4 @@
-"""Domain types: frozen, keyword-only values that every package above may use; standard library only.
+"""Domain types: frozen, keyword-only values for all packages; they use the standard library alone.
 
 Ids are integers (see `storage.ids`), times are aware UTC datetimes, sizes are pixels or bytes.
 """
@@ -12,7 +12,7 @@ from typing import Any
 
 
 class Role(StrEnum):
-    """What an account may do beyond its own things."""
+    """Permissions of an account beyond its own data."""
 
     USER = "user"
     MODERATOR = "moderator"
@@ -20,7 +20,7 @@ class Role(StrEnum):
 
 
 class PhotoState(StrEnum):
-    """Where a photo stands; only `ready` ones are shown to others."""
+    """State of a photo; only `ready` photos are shown to others."""
 
     PROCESSING = "processing"
     READY = "ready"
@@ -29,7 +29,7 @@ class PhotoState(StrEnum):
 
 
 class NotificationKind(StrEnum):
-    """What happened to the recipient; a `text` for each stands in `storage.stores.notifications`."""
+    """Kind of a notification; `storage.stores.notifications` has the text of each."""
 
     LIKE = "like"
     COMMENT = "comment"
@@ -39,7 +39,7 @@ class NotificationKind(StrEnum):
 
 
 class PresenceAudience(StrEnum):
-    """Whom a person lets know whether they are online, and when they last were."""
+    """Audience of a user's presence: whether they are online, and when they last were."""
 
     FOLLOWERS = "followers"
     NOBODY = "nobody"
@@ -67,7 +67,7 @@ class User:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class UserSummary:
-    """The little of a user that stands beside photos, comments and notifications."""
+    """The fields of a user that are shown with photos, comments and notifications."""
 
     id: int
     username: str
@@ -77,7 +77,7 @@ class UserSummary:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Relation:
-    """How a viewer stands to another user."""
+    """Relation of a viewer to another user."""
 
     following: bool = False
     requested: bool = False
@@ -124,7 +124,7 @@ class Comment:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PhotoCounters:
-    """What a like or unlike left behind: the viewer's own state, the counters, and the photo's `version`."""
+    """Result of a like, unlike or comment: the viewer's own like, the counters, and the photo's `version`."""
 
     photo_id: int
     liked: bool
@@ -136,9 +136,9 @@ class PhotoCounters:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Notification:
-    """A grouped entry of an inbox: `actors` newest first (at most three), `count` distinct people in all.
+    """A grouped entry of an inbox: `actors` newest first (at most three), `count` distinct actors in total.
 
-    `position` grows with each new act of the group; an inbox is in its order, and `before` of a page is one.
+    `position` grows with each new activity of the group. An inbox is sorted by it, and it is the cursor of a page.
     """
 
     id: int
@@ -157,7 +157,7 @@ class Notification:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NotificationCounters:
-    """How many notifications a person has not yet seen (the badge) and not yet opened."""
+    """Number of a user's notifications that are not seen (the badge) and not opened."""
 
     unseen: int
     unread: int

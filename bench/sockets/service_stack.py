@@ -23,7 +23,7 @@ from server.config.settings import DELIMITER, PREFIX, Settings
 from server.identity.tokens import AccessTokens
 from storage.embedded.postgres import embedded_postgres
 from storage.events import FanoutChunk
-from storage.ids import SHARDS, IdMaker
+from storage.ids import SHARDS, IdGenerator
 from storage.models import Role
 from storage.postgres.database import Database
 from storage.postgres.migrate import migrate
@@ -185,7 +185,7 @@ def _sections(environment: dict[str, str]) -> dict[str, dict[str, str]]:
 
 async def _create_users(db: Database, count: int) -> tuple[int, list[int]]:
     """Create an author and followers in bulk, over all shards; return their ids."""
-    maker = IdMaker()
+    maker = IdGenerator()
     author = maker.new(7)
     followers = [maker.new(number % SHARDS) for number in range(count)]
     async with db.connection() as connection:

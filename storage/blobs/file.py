@@ -1,7 +1,7 @@
-"""Blobs as files of one directory; every call does its I/O in a thread.
+"""Blobs as files in one directory; every call does its I/O in a thread.
 
-An object appears by a rename: its bytes are written to a temporary name in the same file system and
-synced first, its directory is synced afterwards, so that a crash leaves the whole object or none.
+An object appears by a rename. Its bytes are first written under a temporary name in the same file system and
+synced, and its directory is synced afterwards, so that a crash leaves the whole object or none.
 """
 
 from __future__ import annotations
@@ -21,44 +21,44 @@ from storage.blobs.port import Blob
 from storage.errors import NotFoundError, UnavailableError
 
 CHUNK = 256 * 1024  # bytes
-ATTEMPTS = 10  # to put a blob into a directory that deletions take away
-TEMPORARY = "tmp"  # the directory of files that are not objects yet; uploads are written there too
+ATTEMPTS = 10  # to put a blob into a directory that concurrent deletions remove
+TEMPORARY = "tmp"  # the directory of files that are not objects yet; uploads are written there as well
 _KEY = re.compile(r"[a-z]+(?:/[A-Za-z0-9_][A-Za-z0-9._-]{0,127}){1,8}", re.ASCII)
 _MAGIC = ((b"\xff\xd8\xff", "image/jpeg"), (b"\x89PNG\r\n\x1a\n", "image/png"))
 
 
 class FileBlobs:
-    """Keep blobs under `root`; see `storage.blobs.port.Blobs` for what is guaranteed."""
+    """The blob store in the directory `root`; see `storage.blobs.port.Blobs` for its guarantees."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
         self.temporary = root / TEMPORARY
 
-    async def put_file(self, key: str, path: Path, *, content_type: str) -> None:  # noqa: ARG002 - told by the bytes
-        """Move a file in, or copy it when it lies in another file system."""
+    async def put_file(self, key: str, path: Path, *, content_type: str) -> None:  # noqa: ARG002 - read from the bytes
+        """Move a file in, or copy it from another file system."""
         await asyncio.to_thread(self._put_file, self._target(key), path)
 
-    async def put(self, key: str, data: bytes, *, content_type: str) -> None:  # noqa: ARG002 - told by the bytes
+    async def put(self, key: str, data: bytes, *, content_type: str) -> None:  # noqa: ARG002 - read from the bytes
         """Store bytes."""
         await asyncio.to_thread(self._put, self._target(key), data)
 
     async def open(self, key: str) -> Blob:
-        """Return an object; its `chunks` raise `NotFoundError` if it was removed meanwhile."""
+        """Return an object; its `chunks` raise `NotFoundError` if it has been deleted meanwhile."""
         if not _KEY.fullmatch(key):
             raise NotFoundError("blob")
         return await asyncio.to_thread(_describe, self._root / key)
 
     async def exists(self, key: str) -> bool:
-        """Tell whether there is an object under a key."""
+        """Return whether there is an object under a key."""
         return _KEY.fullmatch(key) is not None and await asyncio.to_thread((self._root / key).is_file)
 
     async def delete(self, key: str) -> None:
-        """Remove an object, and its directory when that is left empty."""
+        """Delete an object, and its directories if they are empty then."""
         if _KEY.fullmatch(key):
             await asyncio.to_thread(_delete, self._root / key)
 
     async def sweep(self, older_than: float) -> int:
-        """Remove temporary files that nobody has written to for `older_than` seconds; return how many."""
+        """Delete temporary files that were last written more than `older_than` seconds ago; return their number."""
         return await asyncio.to_thread(_sweep, self.temporary, older_than)
 
     def _target(self, key: str) -> Path:
@@ -133,7 +133,7 @@ def _delete(path: Path) -> None:
     with _disk_errors():
         path.unlink(missing_ok=True)
     for folder in list(path.parents)[:2]:
-        # A directory that another object still lies in stays; a writer makes a removed one anew.
+        # A directory with other objects stays; a writer creates a deleted one again.
         try:
             folder.rmdir()
         except OSError:
@@ -146,11 +146,11 @@ def _publish(source: Path, target: Path) -> None:
             _make_directory(target.parent)
             source.replace(target)
         except (FileNotFoundError, FileExistsError):
-            # A deletion may take an empty directory away just before the rename, or while it is being looked at.
+            # A concurrent deletion may remove the empty directory before the rename, or while it is being checked.
             if attempt == ATTEMPTS - 1 or not source.exists():
                 raise
         else:
-            # A deletion that comes right after takes the object away, and perhaps its directory.
+            # A deletion right afterwards may already have removed the object and its directory.
             with suppress(FileNotFoundError):
                 _sync(target.parent)
             return
@@ -169,7 +169,7 @@ def _sync(path: Path) -> None:
     try:
         os.fsync(descriptor)
     except OSError as error:
-        # Some network file systems refuse to sync a directory; a file that cannot be synced is an error.
+        # Some network file systems cannot sync a directory, which is tolerated; for a file it is an error.
         if not path.is_dir() or error.errno != errno.EINVAL:
             raise
     finally:
@@ -188,5 +188,5 @@ def _sweep(folder: Path, older_than: float) -> int:
                 path.unlink()
                 removed += 1
         except FileNotFoundError:
-            continue  # another process swept it, or it became an object
+            continue  # another process has deleted it, or it has become an object
     return removed

@@ -1,9 +1,9 @@
-"""The blob store's port: whole objects under keys, written once and read many times.
+"""The port of the blob store: whole objects under keys, written once and read many times.
 
-Two kinds of key: `original/<aa>/<sha256>` (private) and `variant/<aa>/<sha256>/<name>.jpg`, where
-`sha256` is the original's hash in hex and `aa` its first two digits. Both are content-addressed: the same
-key always holds the same picture, so that writing one twice is harmless. Adapters stand beside this file
-(`blobs_file`) and pass one contract suite.
+There are two kinds of keys: `original/<aa>/<sha256>` (private) and `variant/<aa>/<sha256>/<name>.jpg`, where
+`sha256` is the original's hash in hex and `aa` its first two digits. Both are content-addressed: a key always
+holds the same image, so that writing it twice is harmless. The adapters are in this package and pass one contract
+suite. No adapter coordinates writers with deletions of the same content; `storage.stores.contents` does.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from typing import Protocol
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Blob:
-    """One stored object: its size in bytes, its type, and its bytes as an iterator of chunks.
+    """A stored object: its size in bytes, its type, and its bytes as an iterator of chunks.
 
-    `path` is where it lies as a local file (for sendfile and the decoder), or None when it is elsewhere.
+    `path` is its local file, for sendfile and the decoder, or None if there is none.
     """
 
     size: int
@@ -28,17 +28,17 @@ class Blob:
 
 
 class Blobs(Protocol):
-    """Keep objects under keys.
+    """A store of objects under keys.
 
-    Guarantees: an object is visible whole or not at all, also after a crash; it is durable when `put` or
-    `put_file` returns; the content type comes back as it was given for `image/jpeg` and `image/png`, and
-    any other may come back as `application/octet-stream`. A key is lower-case words and safe characters
-    joined by `/`; to write under any other is a `ValueError`, and there is nothing to read under one.
+    Guarantees: an object is visible whole or not at all, also after a crash. It is durable when `put` or
+    `put_file` returns. The content types `image/jpeg` and `image/png` are kept; any other may be returned as
+    `application/octet-stream`. A key consists of lower-case words and safe characters joined by `/`; writing
+    under any other key is a `ValueError`, and reading finds nothing there.
     Methods raise `UnavailableError("blobs")` when the store does not answer or is full.
     """
 
     async def put_file(self, key: str, path: Path, *, content_type: str) -> None:
-        """Store a local file; afterwards `path` may be gone, since it is moved where that is possible."""
+        """Store a local file; it is moved if possible, so afterwards `path` may not exist any more."""
         ...
 
     async def put(self, key: str, data: bytes, *, content_type: str) -> None:
@@ -50,15 +50,15 @@ class Blobs(Protocol):
         ...
 
     async def exists(self, key: str) -> bool:
-        """Tell whether there is an object under a key."""
+        """Return whether there is an object under a key."""
         ...
 
     async def delete(self, key: str) -> None:
-        """Remove an object; that there is none is no error."""
+        """Delete an object, if there is one."""
         ...
 
     async def sweep(self, older_than: float) -> int:
-        """Remove what was begun and left unfinished for `older_than` seconds; return how much."""
+        """Delete what unfinished writes left more than `older_than` seconds ago; return the number of files."""
         ...
 
 

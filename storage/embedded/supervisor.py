@@ -1,7 +1,7 @@
-"""Run an engine as a child that cannot outlive its parent, not even when the parent is killed.
+"""Run an engine as a child process that cannot outlive its parent, even if the parent is killed.
 
-On Linux the kernel itself sends the child a signal when the parent dies (prctl(2), PR_SET_PDEATHSIG).
-PostgreSQL refuses to run as root; there the child enters a user namespace of its own in which root is
+On Linux the kernel sends the child a signal when the parent dies (prctl(2), PR_SET_PDEATHSIG).
+PostgreSQL does not run as root. If the parent does, the child enters a new user namespace in which root is
 user 1000 (user_namespaces(7)), so that no file has to change its owner or mode.
 """
 
@@ -21,7 +21,7 @@ from pathlib import Path
 
 from storage.errors import EngineError
 
-STOP_DEADLINE = 20.0  # seconds an engine gets to stop by itself
+STOP_DEADLINE = 20.0  # seconds for an engine to stop before it is killed
 _PR_SET_PDEATHSIG = 1
 _CLONE_NEWUSER = 0x10000000
 _SOCKET_PATH_LIMIT = 90  # bytes; sun_path holds 108 at most, and the engines append a name
@@ -38,9 +38,9 @@ async def child(
     deadline: float,
     unprivileged: bool = False,
 ) -> AsyncIterator[asyncio.subprocess.Process]:
-    """Start `command`, wait until `ready`, and stop it with `stop_signal` on leaving.
+    """Start `command`, wait until `ready`, and stop it with `stop_signal` at the end of the context.
 
-    `deadline` is in seconds. Raises `EngineError` with the last lines of its log when it does not start.
+    `deadline` is in seconds. Raises `EngineError` with the last lines of the log if the engine does not start.
     """
     process = await start(command, name=name, log_file=log_file, stop_signal=stop_signal, unprivileged=unprivileged)
     try:
@@ -58,7 +58,7 @@ async def start(
     stop_signal: signal.Signals = signal.SIGTERM,
     unprivileged: bool = False,
 ) -> asyncio.subprocess.Process:
-    """Start `command` in a session of its own, its output appended to `log_file`; raise `EngineError`."""
+    """Start `command` in a new session with its output appended to `log_file`; raise `EngineError`."""
     prepare = _child_setup(os.getpid(), stop_signal, enter_namespace=unprivileged and os.geteuid() == 0)
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("PG", "LC_", "LANG"))}
     try:
@@ -78,7 +78,7 @@ async def start(
 
 
 async def stop(process: asyncio.subprocess.Process, stop_signal: signal.Signals) -> None:
-    """Stop a child in good order, and with SIGKILL when it has not gone after `STOP_DEADLINE`."""
+    """Stop a child with `stop_signal`, and with SIGKILL after `STOP_DEADLINE`."""
     if process.returncode is not None:
         return
     process.send_signal(stop_signal)
@@ -91,7 +91,7 @@ async def stop(process: asyncio.subprocess.Process, stop_signal: signal.Signals)
 
 
 def socket_directory(data: Path) -> Path:
-    """Return a 0700 directory for unix sockets: inside `data`, or a short one of ours when that path is too long."""
+    """Return a 0700 directory for unix sockets: in `data`, or in the temporary directory if that path is too long."""
     inside = data / "run"
     if len(os.fsencode(inside)) <= _SOCKET_PATH_LIMIT:
         inside.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -101,7 +101,7 @@ def socket_directory(data: Path) -> Path:
     short.mkdir(mode=0o700, exist_ok=True)
     status = short.lstat()
     if status.st_uid != os.getuid() or status.st_mode & 0o077:
-        raise EngineError("sockets", f"{short} belongs to somebody else; remove it or choose a shorter data directory")
+        raise EngineError("sockets", f"{short} belongs to another user; remove it or choose a shorter data directory")
     return short
 
 
@@ -133,15 +133,15 @@ async def _wait_ready(
 
 
 def _child_setup(parent: int, death_signal: signal.Signals, *, enter_namespace: bool) -> Callable[[], None] | None:
-    """Return what runs in the child between fork and exec; loads libc before, since the child must not."""
+    """Return the function that runs in the child between fork and exec, where libc cannot be loaded any more."""
     if sys.platform != "linux":
         return None
     libc = ctypes.CDLL(None, use_errno=True)
 
     def prepare() -> None:
         if enter_namespace:
-            _become_nobody_special(libc)
-        # After the namespace: a change of credentials clears the signal.
+            _enter_user_namespace(libc)
+        # This comes after the namespace, because a change of credentials clears the signal.
         libc.prctl(_PR_SET_PDEATHSIG, death_signal.value, 0, 0, 0)
         if os.getppid() != parent:
             os._exit(1)
@@ -149,7 +149,7 @@ def _child_setup(parent: int, death_signal: signal.Signals, *, enter_namespace: 
     return prepare
 
 
-def _become_nobody_special(libc: ctypes.CDLL) -> None:
+def _enter_user_namespace(libc: ctypes.CDLL) -> None:
     if libc.unshare(_CLONE_NEWUSER) != 0:
         raise OSError(ctypes.get_errno(), "no user namespace")
     for file, text in (("setgroups", "deny"), ("uid_map", "1000 0 1"), ("gid_map", "1000 0 1")):

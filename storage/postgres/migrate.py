@@ -1,7 +1,7 @@
-"""Migrations: numbered SQL files, each applied once, in one transaction with the row that says so.
+"""Migrations: numbered SQL files, each applied once, in one transaction with the row that records it.
 
-The files stand in `migrations/` as `<number>_<name>.sql`. A file that was applied never changes again:
-its checksum is kept, and a difference is an error that names it.
+The files are `migrations/<number>_<name>.sql`. A file that has been applied must not change any more: its checksum is
+stored, and a difference is an error that names the file.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from storage.postgres.database import Queryable, driver_errors
 
 FOLDER = Path(__file__).parent / "migrations"
 
-_CONNECT_TIMEOUT = 10.0  # seconds; the statements themselves may take as long as they need
-_LOCK = (0x70696373, 1)  # "pics": two keys, apart from the one-key locks of people
-_LEDGER = """
+_CONNECT_TIMEOUT = 10.0  # seconds; the statements themselves have no limit
+_LOCK = (0x70696373, 1)  # "pics"; advisory locks with two keys never conflict with the one-key locks of the stores
+_CREATE_TABLE = """
     CREATE TABLE IF NOT EXISTS schema_migrations (
         version     integer PRIMARY KEY,
         name        text NOT NULL,
@@ -32,7 +32,7 @@ _LEDGER = """
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Migration:
-    """One file: its number, its name without `.sql`, its text and that text's checksum (hex)."""
+    """A migration file: its number, its name without `.sql`, its text, and the text's checksum in hex."""
 
     version: int
     name: str
@@ -41,12 +41,12 @@ class Migration:
 
 
 def load(folder: Path = FOLDER) -> list[Migration]:
-    """Return the migrations of a folder by number; raise `SchemaError` when two bear the same number."""
+    """Return the migrations of a folder, sorted; raise `SchemaError` for a missing or repeated number."""
     found: dict[int, Migration] = {}
     for path in sorted(folder.glob("*.sql")):
         number, _, _ = path.stem.partition("_")
         if not number.isdigit() or int(number) in found:
-            raise SchemaError(f"the migration {path.name} needs a number of its own in front")
+            raise SchemaError(f"the name of the migration {path.name} needs a unique number at its start")
         text = path.read_bytes()
         found[int(number)] = Migration(
             version=int(number), name=path.stem, sql=text.decode(), sha256=hashlib.sha256(text).hexdigest()
@@ -55,48 +55,48 @@ def load(folder: Path = FOLDER) -> list[Migration]:
 
 
 def pending(migrations: Sequence[Migration], applied: Mapping[int, tuple[str, str]]) -> list[Migration]:
-    """Return what is still to apply, given `applied` as version → (name, sha256).
+    """Return the migrations that have not been applied; `applied` maps versions to (name, sha256).
 
-    Raise `SchemaError` when an applied file has changed, or when the schema is newer than this code.
+    Raises `SchemaError` when an applied file has changed, or when the schema is newer than this code.
     """
     known = {migration.version: migration for migration in migrations}
     for version, (name, sha256) in sorted(applied.items()):
         if version not in known:
             raise SchemaError(
-                f"the database's schema is newer than this PicShare: it has {name}, which is unknown here; "
-                "run a PicShare that knows it, of which `picshare migrate` brought the schema so far"
+                f"the database's schema is newer than this PicShare: it has the unknown migration {name}; "
+                "run the version of PicShare whose `picshare migrate` applied it"
             )
         if known[version].sha256 != sha256:
             raise SchemaError(
                 f"the migration {known[version].name}.sql has changed since it was applied; restore the file, "
-                "put the change into a new one, and run `picshare migrate`"
+                "put the change into a new file, and run `picshare migrate`"
             )
     return [migration for migration in migrations if migration.version not in applied]
 
 
 async def migrate(dsn: str, *, folder: Path = FOLDER) -> list[str]:
-    """Bring a database's schema up to date and return the names of what was applied, in order.
+    """Apply the pending migrations and return their names in order.
 
-    Two at once wait for each other. Raise `SchemaError` (see `pending`) or `UnavailableError`; a file that
-    fails leaves nothing behind, and what came before it stays.
+    Concurrent calls wait for each other. Raises `SchemaError` (see `pending`) or `UnavailableError`. A file that
+    fails is rolled back; the files before it stay applied.
     """
     migrations = load(folder)
     with driver_errors():
         connection = await asyncpg.connect(dsn, timeout=_CONNECT_TIMEOUT)
         try:
             await connection.execute("SELECT pg_advisory_lock($1, $2)", *_LOCK)
-            await connection.execute(_LEDGER)
+            await connection.execute(_CREATE_TABLE)
             due = pending(migrations, await _applied(connection))
             for migration in due:
                 await _apply(connection, migration)
         finally:
-            # Closing gives back the lock, whatever happened.
+            # The lock belongs to the session, so closing the connection always releases it.
             await connection.close(timeout=_CONNECT_TIMEOUT)
     return [migration.name for migration in due]
 
 
 async def check(db: Queryable, *, folder: Path = FOLDER) -> None:
-    """Do nothing when the schema fits this code; else raise `SchemaError` with the sentence that mends it."""
+    """Raise `SchemaError`, with the solution, unless the schema fits this code."""
     if await db.fetchval("SELECT to_regclass('schema_migrations')::text") is None:
         raise SchemaError("the database has no PicShare schema yet: run `picshare migrate`")
     due = pending(load(folder), await _applied(db))

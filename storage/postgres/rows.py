@@ -1,4 +1,4 @@
-"""Rows into values: the column lists that queries select, and the domain types made of them."""
+"""Column lists that queries select, and the conversion of such rows into domain types."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from storage.models import Comment, Photo, PhotoState, PresenceAudience, Role, U
 
 Row = asyncpg.Record | Mapping[str, Any]
 
-# Columns of `users AS a`. The casts keep the driver from asking PostgreSQL what a citext is.
+# Columns of `users AS a`. The casts save the driver a query for the type citext, which it does not know.
 USER = (
     "a.id, a.username::text, a.email::text, a.display_name, a.bio, a.role, a.private, a.presence, a.avatar_sha256, "
     "a.settings, a.followers, a.following, a.photos, a.created_at"
@@ -41,7 +41,7 @@ def user_of(row: Row) -> User:
 
 
 def user_summary_of(row: Row, identifier: str = "id") -> UserSummary:
-    """Return the person of a row of `USER_SUMMARY`, whose id stands in the column `identifier`."""
+    """Return the short form of the user of a row of `USER_SUMMARY` with the id in the column `identifier`."""
     return UserSummary(
         id=row[identifier],
         username=row["username"],
@@ -61,7 +61,7 @@ def photo_of(row: Row) -> Photo:
 
 
 def comment_of(row: Row) -> Comment:
-    """Return the comment of a row of `COMMENT`, whose author is written beside it."""
+    """Return the comment of a row of `COMMENT`, which includes its author."""
     author = UserSummary(
         id=row["author_id"],
         username=row["author_username"],

@@ -1,1 +1,1 @@
-"""The JSON of the API, one module per type; every part of PicShare that sends JSON uses these."""
+"""The JSON of the API's types, one module for each; REST, feeds and live messages all use these."""

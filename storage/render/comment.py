@@ -1,4 +1,4 @@
-"""The JSON of a comment: the one place where its shape is made."""
+"""The JSON of a comment."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from storage.render.user_summary import user_summary_fields
 
 
 def comment_json(comment: Comment) -> bytes:
-    """Return a comment as the API and the live topic give it."""
+    """Return a comment as the API and live messages represent it."""
     return orjson.dumps(comment_fields(comment))
 
 

@@ -1,4 +1,4 @@
-"""The JSON of a notification and of the inbox's counters: the one place where their shape is made."""
+"""The JSON of a notification and of the inbox's counters."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from storage.render.user_summary import user_summary_fields
 
 
 def notification_json(notification: Notification) -> bytes:
-    """Return a notification as the API and the live stream give it."""
+    """Return a notification as the API and live messages represent it."""
     return orjson.dumps(notification_fields(notification))
 
 

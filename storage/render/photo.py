@@ -1,7 +1,7 @@
 """The JSON of a photo.
 
 A card is that JSON without its end: the counters and the viewer's own like are appended for each response. The card
-of a private author's photo begins with a mark and the content's hash and has no URLs, because those are signed for
+of a private author's photo begins with a marker and the content's hash, and has no URLs, because those are signed for
 each response.
 """
 
@@ -19,7 +19,7 @@ from storage.render.user_summary import user_summary_fields
 
 PRIVATE = ord("!")
 LIKED, NOT_LIKED = b"true}", b"false}"
-_HASH_END = 1 + 64  # a mark, then a sha256 in hex
+_HASH_END = 1 + 64  # the marker and a SHA-256 in hex
 _EXTENSIONS = {"image/jpeg": "jpg", "image/png": "png"}
 
 
@@ -52,14 +52,14 @@ def _fields(photo: Photo) -> dict[str, Any]:
 
 
 def counters_suffix(likes: int, comments: int) -> bytes:
-    """Return what follows a card, up to whether the viewer likes the photo."""
+    """Return the JSON that follows a card, up to the value of `liked`."""
     return b',"likes":%d,"comments":%d,"liked":' % (likes, comments)
 
 
 def with_urls(card: bytes, sign: Sign | None) -> bytes:
-    """Return a card as it stands at the beginning of a photo's JSON.
+    """Return the beginning of a photo's JSON from its card.
 
-    `sign` turns a private photo's path into one that answers for a while; without it that photo has no URLs.
+    `sign` signs the paths of a private photo for a limited time; without it such a photo has no URLs.
     """
     if card[0] != PRIVATE:
         return card
@@ -73,12 +73,12 @@ def assemble(card: bytes, *, likes: int, comments: int, liked: bool, sign: Sign 
 
 
 def photo_json(photo: Photo, *, liked: bool, sign: Sign | None = None) -> bytes:
-    """Return the JSON of a photo as the API gives it, in any state, from its row."""
+    """Return the JSON of a photo in any state."""
     return assemble(photo_card(photo), likes=photo.likes, comments=photo.comments, liked=liked, sign=sign)
 
 
 def owner_photo_json(photo: Photo, *, liked: bool, sign: Sign) -> bytes:
-    """Return the JSON of a photo as its author sees it: when it is ready, with the address of the original."""
+    """Return the JSON of a photo for its author: a ready photo includes the URL of the original."""
     if photo.state is not PhotoState.READY:
         return photo_json(photo, liked=liked)
     urls = image_urls(photo.sha256, sign if photo.author_private else None)

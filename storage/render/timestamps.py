@@ -1,4 +1,4 @@
-"""Timestamps as the API writes them."""
+"""The API's format of timestamps."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 
 
 def timestamp(moment: datetime) -> str:
-    """Return a moment as RFC 3339 in UTC with milliseconds, as everywhere in the API."""
+    """Return a time as RFC 3339 in UTC with milliseconds."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def timestamp_of(milliseconds: int) -> str:
-    """Return a moment in Unix milliseconds in the form of `timestamp`."""
+    """Return a time in Unix milliseconds in the format of `timestamp`."""
     return timestamp(datetime.fromtimestamp(milliseconds / 1000, UTC))

@@ -1,4 +1,4 @@
-"""The JSON of an account as it appears inside photos, comments and notifications."""
+"""The JSON of a user inside photos, comments and notifications."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from storage.models import UserSummary
 from storage.render.images import media_path
 
 
-def user_summary_fields(person: UserSummary) -> dict[str, Any]:
+def user_summary_fields(user: UserSummary) -> dict[str, Any]:
     """Return the fields of an author or actor, ready for JSON."""
     return {
-        "id": encode(person.id),
-        "username": person.username,
-        "display_name": person.display_name,
-        "avatar_url": None if person.avatar_sha256 is None else media_path(person.avatar_sha256, "thumb"),
+        "id": encode(user.id),
+        "username": user.username,
+        "display_name": user.display_name,
+        "avatar_url": None if user.avatar_sha256 is None else media_path(user.avatar_sha256, "thumb"),
     }

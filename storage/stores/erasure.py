@@ -1,4 +1,4 @@
-"""Erasure: what a deleted account left with others, taken away in batches that hold no lock for long."""
+"""Erasure of a deleted account's likes, follows and other rows, in small batches that hold locks only briefly."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from storage.models import NotificationKind
 from storage.postgres.database import Transaction
 from storage.stores import notifications
 
+# Longer than the life of an access token and than any transaction: afterwards the account adds no more rows.
 GRACE_MINUTES = 20
-"""Longer than an access token lives and than any transaction runs: nothing is added after it."""
 
 
 async def erase(tx: Transaction, *, limit: int = 200, grace_minutes: int = GRACE_MINUTES) -> int:
-    """Erase up to `limit` likes and as many follows of one deleted account; return how many rows, 0 when none is due.
+    """Erase up to `limit` likes and follows each of one deleted account; return the number of rows, 0 if none is due.
 
-    Emits `LikeRemoved` for each like. Several at once take different accounts.
+    Emits `LikeRemoved` for each like. Concurrent calls work on different accounts.
     """
     user_id: int | None = await tx.fetchval(
         """
@@ -56,7 +56,8 @@ async def _likes(tx: Transaction, user_id: int, limit: int) -> int:
 
 
 async def _follows(tx: Transaction, user_id: int, limit: int) -> int:
-    # Whoever locks two accounts passes over deleted ones, so that nobody waits here with the other held.
+    # Other transactions that lock two accounts skip deleted ones. So none of them waits for this account while it
+    # holds the lock on the other one, and this cannot deadlock.
     locked = await tx.fetch(
         """
         SELECT id FROM users WHERE id IN (
@@ -101,7 +102,7 @@ async def _follows(tx: Transaction, user_id: int, limit: int) -> int:
 
 
 async def _own(tx: Transaction, user_id: int) -> int:
-    """Delete what only the account itself looked at."""
+    """Delete the rows that only the account itself could see."""
     statements = (
         "DELETE FROM follow_requests WHERE follower_id = $1 OR followee_id = $1",
         "DELETE FROM blocks WHERE blocker_id = $1 OR blocked_id = $1",

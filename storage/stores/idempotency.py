@@ -1,8 +1,8 @@
-"""Idempotency keys: the first request with a key does the work, every repeat gets its answer.
+"""Idempotency keys: the first request with a key does the work, every repeat gets its response.
 
-A key belongs to one person. Claim, work and answer are one transaction: the claim is an advisory lock of
-that transaction, so that it ends with the process that held it, and the answer is kept with the effect or
-not at all. Nothing has to expire or to be given back.
+A key belongs to one user. Claim, work and response are one transaction. The claim is an advisory lock of that
+transaction, so it ends with the process that holds it, and the response is stored together with the effect or not at
+all. No claim has to expire or to be released.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from storage.postgres.database import Queryable, Transaction
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Claim:
-    """Where a key stands: "new" (do the work), "running", "stored" (with the answer), or "mismatch"."""
+    """State of a key: "new" (do the work), "running", "stored" (with the response), or "mismatch"."""
 
     state: Literal["new", "running", "stored", "mismatch"]
     status: int | None = None
@@ -24,12 +24,12 @@ class Claim:
 
 
 async def claim(tx: Transaction, *, user_id: int, key: str, fingerprint: str) -> Claim:
-    """Claim a key, until the end of `tx`, for a request whose content has `fingerprint`.
+    """Claim a key until the end of `tx` for a request whose content has `fingerprint`.
 
-    Of many at once exactly one is "new". While it runs its content is not known to the others, which are
-    "running" whatever they ask.
+    Of concurrent claims exactly one is "new". Until it ends, its fingerprint is not visible to the others: they are
+    "running" whatever theirs is.
     """
-    # Two keys that share a hash merely wait for each other.
+    # A collision of two hashes is harmless: one of the two requests is refused as "running" and repeated.
     if not await tx.fetchval(
         "SELECT pg_try_advisory_xact_lock(hashtextextended($1 || ':' || $2, 0))", str(user_id), key
     ):
@@ -50,7 +50,7 @@ async def find(db: Queryable, *, user_id: int, key: str, fingerprint: str) -> Cl
 
 
 async def finish(tx: Transaction, *, user_id: int, key: str, fingerprint: str, status: int, response: bytes) -> None:
-    """Keep the answer of the work that was claimed and done in `tx`."""
+    """Store the response of the work that was claimed and done in `tx`."""
     await tx.execute(
         "INSERT INTO idempotency_keys (user_id, key, fingerprint, status, response) VALUES ($1, $2, $3, $4, $5)",
         user_id,
@@ -62,5 +62,5 @@ async def finish(tx: Transaction, *, user_id: int, key: str, fingerprint: str, s
 
 
 async def purge(tx: Transaction, older_than: timedelta) -> int:
-    """Forget keys of a certain age and return how many."""
+    """Delete keys of a certain age and return their number."""
     return await tx.execute("DELETE FROM idempotency_keys WHERE created_at < now() - $1::interval", older_than)

@@ -1,8 +1,8 @@
-"""The inbox: what others did, gathered into one unread entry for each kind and photo.
+"""Notifications: the activities of others, grouped into one unread entry of the inbox for each kind and photo.
 
-An entry has an actor row for each act, so a repeated delivery changes nothing, and taking an act back
-takes out exactly that one. Once read, an entry is closed: the next act opens a new one with a new id.
-All writers of one inbox take its lock first, which makes them serial; two inboxes never wait for each other.
+An entry has an actor row for each activity, so recording one again changes nothing, and retracting one removes exactly
+that row. After it is read, an entry is closed: the next activity creates another one. Writers of one inbox take its
+lock first, so they run one after the other; different inboxes never wait for each other.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ _ENTRY = (
     "n.id, n.position, n.kind, n.photo_id, n.people, n.created_at, n.updated_at, n.seen_at, n.read_at, "
     "(SELECT p.reason FROM photos p WHERE p.id = n.photo_id) AS reason"
 )
-# The entries in which an act of a kind ($3) about a photo ($4, or NULL) stands in an inbox ($1).
+# The entries of an inbox ($1) for a kind ($3) and a photo ($4, or NULL).
 _SAME_GROUP = "n.user_id = $1 AND n.kind = $3 AND n.photo_id IS NOT DISTINCT FROM $4 AND n.deleted_at IS NULL"
 _SENTENCES = {
-    NotificationKind.LIKE: "{who} liked your photo",
-    NotificationKind.COMMENT: "{who} commented on your photo",
-    NotificationKind.FOLLOW: "{who} started following you",
-    NotificationKind.FOLLOW_REQUEST: "{who} asked to follow you",
+    NotificationKind.LIKE: "{actors} liked your photo",
+    NotificationKind.COMMENT: "{actors} commented on your photo",
+    NotificationKind.FOLLOW: "{actors} started following you",
+    NotificationKind.FOLLOW_REQUEST: "{actors} asked to follow you",
     NotificationKind.PHOTO_REJECTED: "Your photo could not be shown",
 }
 
@@ -41,28 +41,28 @@ async def record(
     photo_id: int | None,
     source_id: int,
 ) -> int | None:
-    """Note an act; return the id of its entry, None when the recipient is not to hear of it.
+    """Record an activity; return the id of its entry, or None if it is not to be recorded.
 
-    `source_id` is the photo, comment or user that the act is about; `actor_id` None is PicShare itself.
-    A new act brings the entry to the top, unseen; one that is noted already, read or not, changes nothing.
-    Not to be heard of: one's own acts, those of people muted, blocked or blocking, and of nobody.
-    The caller holds the inbox's lock.
+    `source_id` is the photo, comment or user that the activity is about; `actor_id` None is PicShare itself. A new
+    activity moves the entry to the top, unseen; one that is recorded already, read or not, changes nothing. The
+    recipient's own activities are not recorded, nor those of deleted accounts or of users that the recipient mutes or
+    that are blocked in either direction. The caller holds the inbox's lock.
     """
     if actor_id == recipient_id:
         return None
-    place = await _place(
+    found = await _look_up(
         tx, recipient_id=recipient_id, kind=kind, actor_id=actor_id, photo_id=photo_id, source_id=source_id
     )
-    if not place["welcome"]:
+    if not found["allowed"]:
         return None
-    entry_id: int | None = place["noted"]
+    entry_id: int | None = found["recorded"]
     if entry_id is None:
-        if place["open"] is None:
-            entry_id = await _open(
+        if found["open"] is None:
+            entry_id = await _create_entry(
                 tx, recipient_id, kind=kind, photo_id=photo_id, actor_id=actor_id, source_id=source_id
             )
         else:
-            entry_id = await _add(tx, recipient_id, place["open"], actor_id=actor_id, source_id=source_id)
+            entry_id = await _add_actor(tx, recipient_id, found["open"], actor_id=actor_id, source_id=source_id)
     return entry_id
 
 
@@ -75,7 +75,7 @@ async def retract(
     photo_id: int | None,
     source_id: int,
 ) -> int | None:
-    """Take an act back and return the entry that it stood in; an entry without acts is deleted.
+    """Remove an activity and return the id of its entry, if there was one; an entry without actors is deleted.
 
     The caller holds the inbox's lock.
     """
@@ -91,12 +91,12 @@ async def retract(
         source_id,
     )
     if entry_id is not None:
-        await _count(tx, entry_id)
+        await _count_actors(tx, entry_id)
     return entry_id
 
 
 async def inbox(db: Queryable, user_id: int, *, before: int | None, limit: int) -> list[Notification]:
-    """Return entries, those with the newest act first, with a `position` below `before`."""
+    """Return entries with a `position` below `before`, the one with the newest activity first."""
     rows = await db.fetch(
         f"SELECT {_ENTRY} FROM notifications n "
         "WHERE n.user_id = $1 AND n.deleted_at IS NULL AND n.position < $2 ORDER BY n.position DESC LIMIT $3",
@@ -104,18 +104,18 @@ async def inbox(db: Queryable, user_id: int, *, before: int | None, limit: int) 
         ids.MAX_ID if before is None else before,
         limit,
     )
-    return await _complete(db, user_id, rows)
+    return await _with_actors(db, user_id, rows)
 
 
 async def by_ids(db: Queryable, user_id: int, entry_ids: Sequence[int]) -> dict[int, Notification]:
-    """Return a person's own entries by id; deleted ones are left out."""
+    """Return a user's entries by id; deleted ones are left out."""
     rows = await db.fetch(
         f"SELECT {_ENTRY} FROM notifications n WHERE n.id = ANY($2::bigint[]) AND n.user_id = $1 "
         "AND n.deleted_at IS NULL",
         user_id,
         list(entry_ids),
     )
-    return {entry.id: entry for entry in await _complete(db, user_id, rows)}
+    return {entry.id: entry for entry in await _with_actors(db, user_id, rows)}
 
 
 async def entry_and_counters(
@@ -151,7 +151,7 @@ async def entry_and_counters(
 
 
 async def counters(db: Queryable, user_id: int) -> NotificationCounters:
-    """Return how many entries were not yet seen, and how many not yet read."""
+    """Return the numbers of entries that are not seen and not read."""
     row = await db.fetchrow(
         "SELECT count(*) FILTER (WHERE seen_at IS NULL) AS unseen, count(*) AS unread FROM notifications "
         "WHERE user_id = $1 AND read_at IS NULL AND deleted_at IS NULL",
@@ -161,7 +161,7 @@ async def counters(db: Queryable, user_id: int) -> NotificationCounters:
 
 
 async def mark_seen(tx: Transaction, user_id: int, entry_ids: Sequence[int] | None) -> int:
-    """Note that entries, or all with None, were on the screen; return how many had not been."""
+    """Mark entries, or all with None, as seen on the screen; return how many changed."""
     await lock(tx, user_id)
     return await tx.execute(
         "UPDATE notifications SET seen_at = now() WHERE user_id = $1 AND ($2::bigint[] IS NULL OR id = ANY($2)) "
@@ -172,7 +172,7 @@ async def mark_seen(tx: Transaction, user_id: int, entry_ids: Sequence[int] | No
 
 
 async def mark_read(tx: Transaction, user_id: int, entry_ids: Sequence[int] | None) -> int:
-    """Note that entries, or all with None, were opened, which is seen too; return how many had not been."""
+    """Mark entries, or all with None, as read and thereby as seen; return how many changed."""
     await lock(tx, user_id)
     return await tx.execute(
         "UPDATE notifications SET read_at = now(), seen_at = coalesce(seen_at, now()) "
@@ -183,29 +183,29 @@ async def mark_read(tx: Transaction, user_id: int, entry_ids: Sequence[int] | No
 
 
 async def lock(tx: Transaction, recipient_id: int) -> None:
-    """Keep other writers of an inbox waiting until the transaction ends; reading under it is reading in order."""
+    """Lock an inbox until the transaction ends; every writer of the inbox does so first."""
     await tx.execute("SELECT pg_advisory_xact_lock($1)", recipient_id)
 
 
 def sentence(kind: NotificationKind, names: Sequence[str], count: int, *, reason: str | None = None) -> str:
-    """Return what a person reads: `names` newest first, `count` people in all, `reason` of a rejection.
+    """Return the text of a notification: `names` newest first, `count` actors in total, `reason` of a rejection.
 
-    One name and the rest as a number, from three people on: "ann and 3 others liked your photo".
+    With three actors or more it has one name and a number: "ann and 3 others liked your photo".
     """
     others = count - 1
     if not names:
-        who = "Someone" if count < 2 else f"{count} people"
+        actors = "Someone" if count < 2 else f"{count} people"
     elif others < 1:
-        who = names[0]
+        actors = names[0]
     elif others == 1:
-        who = f"{names[0]} and {names[1] if len(names) > 1 else '1 other'}"
+        actors = f"{names[0]} and {names[1] if len(names) > 1 else '1 other'}"
     else:
-        who = f"{names[0]} and {others} others"
-    text = _SENTENCES[kind].format(who=who)
+        actors = f"{names[0]} and {others} others"
+    text = _SENTENCES[kind].format(actors=actors)
     return f"{text}: {reason}" if reason and kind is NotificationKind.PHOTO_REJECTED else text
 
 
-async def _place(
+async def _look_up(
     tx: Transaction,
     *,
     recipient_id: int,
@@ -214,19 +214,19 @@ async def _place(
     photo_id: int | None,
     source_id: int,
 ) -> Row:
-    """Say whether an act is welcome, which entry has it already, and which one is open for it."""
+    """Return whether an activity may be recorded, the entry that has it already, and the open entry of its group."""
     row = await tx.fetchrow(
         f"""
         SELECT
             EXISTS (SELECT FROM users a WHERE a.id = $1 AND a.deleted_at IS NULL)
                 AND NOT EXISTS (SELECT FROM users a WHERE a.id = $2 AND a.deleted_at IS NOT NULL)
                 AND NOT EXISTS (SELECT FROM mutes WHERE muter_id = $1 AND muted_id = $2)
-                AND {unblocked("$2")} AS welcome,
+                AND {unblocked("$2")} AS allowed,
             coalesce(
                 (SELECT n.id FROM notification_actors t JOIN notifications n ON n.id = t.notification_id
                  WHERE t.actor_id = $2 AND t.source_id = $5 AND {_SAME_GROUP} ORDER BY n.id DESC LIMIT 1),
                 (SELECT n.id FROM notifications n WHERE $2::bigint IS NULL AND n.photo_id = $4 AND {_SAME_GROUP}
-                 ORDER BY n.id DESC LIMIT 1)) AS noted,
+                 ORDER BY n.id DESC LIMIT 1)) AS recorded,
             (SELECT n.id FROM notifications n
              WHERE coalesce(n.photo_id, 0) = coalesce($4::bigint, 0) AND n.read_at IS NULL
                AND {_SAME_GROUP}) AS open""",
@@ -241,7 +241,7 @@ async def _place(
     return row
 
 
-async def _open(
+async def _create_entry(
     tx: Transaction,
     recipient_id: int,
     *,
@@ -250,7 +250,7 @@ async def _open(
     actor_id: int | None,
     source_id: int,
 ) -> int:
-    """Insert an entry with its first actor, if there is one, and return its id."""
+    """Insert an entry with its first actor, if there is one, and return the entry's id."""
     row = await tx.insert(
         ids.shard_of(recipient_id),
         """
@@ -274,8 +274,8 @@ async def _open(
     return entry_id
 
 
-async def _add(tx: Transaction, recipient_id: int, entry_id: int, *, actor_id: int | None, source_id: int) -> int:
-    """Bring an open entry to the top, unseen, with one actor more, if there is one; return its id."""
+async def _add_actor(tx: Transaction, recipient_id: int, entry_id: int, *, actor_id: int | None, source_id: int) -> int:
+    """Move an open entry to the top, unseen, with another actor, if there is one; return the entry's id."""
     await tx.execute(
         """
         WITH actor AS (
@@ -296,8 +296,8 @@ async def _add(tx: Transaction, recipient_id: int, entry_id: int, *, actor_id: i
     return entry_id
 
 
-async def _count(tx: Transaction, entry_id: int) -> None:
-    """Count an entry's people anew; without anybody it is deleted."""
+async def _count_actors(tx: Transaction, entry_id: int) -> None:
+    """Recalculate an entry's number of actors; delete the entry if there are none."""
     await tx.execute(
         """
         UPDATE notifications n SET people = c.people, version = n.version + 1,
@@ -308,15 +308,15 @@ async def _count(tx: Transaction, entry_id: int) -> None:
     )
 
 
-async def _complete(db: Queryable, user_id: int, rows: Sequence[Row]) -> list[Notification]:
-    """Put the newest actors and the sentence to entries, with one query for all of them."""
+async def _with_actors(db: Queryable, user_id: int, rows: Sequence[Row]) -> list[Notification]:
+    """Return the entries of rows with their newest actors, read with one query."""
     actors: dict[int, list[UserSummary]] = {row["id"]: [] for row in rows}
     found = await db.fetch(
         f"""
-        SELECT n.id AS entry_id, who.* FROM unnest($1::bigint[]) AS n (id) CROSS JOIN LATERAL (
+        SELECT n.id AS entry_id, actor.* FROM unnest($1::bigint[]) AS n (id) CROSS JOIN LATERAL (
             SELECT {USER_SUMMARY} FROM notification_actors t JOIN users a ON a.id = t.actor_id
             WHERE t.notification_id = n.id AND a.deleted_at IS NULL
-            GROUP BY a.id ORDER BY max(t.created_at) DESC, a.id DESC LIMIT $2) AS who""",
+            GROUP BY a.id ORDER BY max(t.created_at) DESC, a.id DESC LIMIT $2) AS actor""",
         list(actors),
         _SHOWN_ACTORS,
     )
@@ -327,7 +327,7 @@ async def _complete(db: Queryable, user_id: int, rows: Sequence[Row]) -> list[No
 
 def _entry(user_id: int, row: Row, actors: Sequence[UserSummary]) -> Notification:
     kind = NotificationKind(row["kind"])
-    names = [person.username for person in actors]
+    names = [actor.username for actor in actors]
     return Notification(
         id=row["id"],
         position=row["position"],

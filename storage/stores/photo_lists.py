@@ -1,4 +1,4 @@
-"""Lists of photos, newest first: each page begins below an id, so that nothing is missed or repeated."""
+"""Lists of photos, newest first. Each page begins below an id, so that none is missed or repeated."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ async def newest(db: Queryable, *, viewer_id: int | None, before: int | None, li
 
 
 async def by_tag(db: Queryable, tag: str, *, viewer_id: int | None, before: int | None, limit: int) -> list[Photo]:
-    """Return photos that bear a tag, exactly as written, with ids below `before`."""
+    """Return photos with a tag, compared exactly, with ids below `before`."""
     rows = await db.fetch(
         f"SELECT {PHOTO} FROM photo_tags t JOIN photos p ON p.id = t.photo_id JOIN users a ON a.id = p.author_id "
         f"WHERE t.tag = $2 AND t.photo_id < $3 AND {SHOWN} ORDER BY t.photo_id DESC LIMIT $4",
@@ -48,10 +48,10 @@ async def by_author(
 
 
 async def home_ids(db: Queryable, viewer_id: int, *, before: int | None, limit: int) -> list[int]:
-    """Return the ids of a home feed's photos below `before`: the viewer's and those of people followed.
+    """Return the ids of a home feed's photos below `before`: the viewer's own and those of followed users.
 
-    Muted and blocked people are left out. Each author gives at most `limit` ids from the index, so that
-    a page costs the same however many photos there are.
+    Muted and blocked users are left out. At most `limit` ids of each author are read from the index, so that
+    the cost of a page does not depend on the number of photos.
     """
     rows = await db.fetch(
         f"""
@@ -76,7 +76,7 @@ async def home_ids(db: Queryable, viewer_id: int, *, before: int | None, limit: 
 
 
 async def author_ids(db: Queryable, author_id: int, *, limit: int) -> list[int]:
-    """Return an author's newest ready photos' ids."""
+    """Return the ids of an author's newest ready photos."""
     rows = await db.fetch(
         "SELECT id FROM photos WHERE author_id = $1 AND state = 'ready' AND deleted_at IS NULL "
         "ORDER BY id DESC LIMIT $2",

@@ -1,7 +1,7 @@
-"""Photos: making, changing and finding them.
+"""Photos: create, find, change and delete them.
 
-Rows are locked in one order everywhere: accounts by id, then photos by id, then what hangs on photos.
-`users.photos` counts what others can see: ready photos that are not deleted.
+Rows are locked in one order everywhere: accounts by id, then photos by id, then rows that belong to photos.
+`users.photos` counts the photos that others can see: ready and not deleted.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ async def create(
     tags: Sequence[str],
     location: str | None,
 ) -> Photo:
-    """Make a photo in state `processing`, in its author's shard; emits `PhotoUploaded`.
+    """Create a photo in state `processing` in its author's shard; emits `PhotoUploaded`.
 
-    `sha256` is of the stored original, in hex; tags are kept in their order, each once.
+    `sha256` is of the stored original, in hex. Tags keep their order; repeated ones are dropped.
     """
     distinct = list(dict.fromkeys(tags))
     row = await tx.insert(
@@ -67,7 +67,7 @@ async def create(
 
 
 async def get(db: Queryable, photo_id: int, *, viewer_id: int | None) -> Photo:
-    """Return a photo that the viewer may see, authors their own in any state; else `NotFoundError("photo")`."""
+    """Return a photo that the viewer may see, their own in any state; else raise `NotFoundError("photo")`."""
     row = await db.fetchrow(f"SELECT {PHOTO} FROM {PHOTOS} WHERE p.id = $2 AND {READABLE}", viewer_id, photo_id)
     if row is None:
         raise NotFoundError("photo")
@@ -75,7 +75,7 @@ async def get(db: Queryable, photo_id: int, *, viewer_id: int | None) -> Photo:
 
 
 async def load(db: Queryable, photo_ids: Sequence[int]) -> dict[int, Photo]:
-    """Return photos by id whatever their state; deleted ones, and those of deleted authors, are left out."""
+    """Return photos in any state by id; deleted ones, and those of deleted authors, are left out."""
     rows = await db.fetch(
         f"SELECT {PHOTO} FROM {PHOTOS} "
         "WHERE p.id = ANY($1::bigint[]) AND p.deleted_at IS NULL AND a.deleted_at IS NULL",
@@ -85,7 +85,7 @@ async def load(db: Queryable, photo_ids: Sequence[int]) -> dict[int, Photo]:
 
 
 async def lock(tx: Transaction, photo_id: int, *, viewer_id: int) -> int:
-    """Lock a photo for a change of its counters and return its author; else `NotFoundError("photo")`."""
+    """Lock a photo for a change of its counters and return its author; else raise `NotFoundError("photo")`."""
     author_id: int | None = await tx.fetchval(
         f"SELECT p.author_id FROM {PHOTOS} WHERE p.id = $2 AND {READABLE} FOR NO KEY UPDATE OF p", viewer_id, photo_id
     )
@@ -97,7 +97,7 @@ async def lock(tx: Transaction, photo_id: int, *, viewer_id: int) -> int:
 async def mark_ready(
     tx: Transaction, photo_id: int, *, width: int, height: int, placeholder: str | None, exif: dict[str, Any] | None
 ) -> bool:
-    """Let a photo be seen, with its size as shown; emits `PhotoReady`. False unless it was processing."""
+    """Mark a photo as ready, with its upright size; emits `PhotoReady`. Return False unless it was processing."""
     author_id = await _lock_author(tx, photo_id)
     ready = await tx.execute(
         """
@@ -123,7 +123,7 @@ async def mark_ready(
 
 
 async def mark_rejected(tx: Transaction, photo_id: int, *, reason: str) -> bool:
-    """Say that a photo cannot be shown, and why; emits `PhotoRejected`. False unless it was processing."""
+    """Mark a photo as rejected; emits `PhotoRejected`. Return False unless it was processing."""
     author_id: int | None = await tx.fetchval(
         "UPDATE photos SET state = 'rejected', reason = $2 "
         "WHERE id = $1 AND state = 'processing' AND deleted_at IS NULL RETURNING author_id",
@@ -166,7 +166,7 @@ async def edit(
     tags: Sequence[str] | None = None,
     location: str | None = None,
 ) -> Photo:
-    """Change what is not None of one's own photo; an empty `location` takes it away."""
+    """Change the fields of the author's own photo that are not None; an empty `location` removes it."""
     distinct = None if tags is None else list(dict.fromkeys(tags))
     found = await tx.execute(
         """
@@ -190,19 +190,19 @@ async def edit(
 
 
 async def delete(tx: Transaction, photo_id: int, *, author_id: int) -> None:
-    """Delete one's own photo, leaving a tombstone; emits `PhotoDeleted`, raises `NotFoundError("photo")`."""
+    """Delete the author's own photo; its row stays. Emits `PhotoDeleted`, raises `NotFoundError("photo")`."""
     await _lock_author(tx, photo_id)
     if not await _delete(tx, author_id, photo_id):
         raise NotFoundError("photo")
 
 
 async def delete_all(tx: Transaction, *, author_id: int) -> None:
-    """Delete all photos of an account whose row, and whose photos, the caller has locked."""
+    """Delete all photos of an account; the caller has locked the account and its photos."""
     await _delete(tx, author_id, None)
 
 
 async def lock_for_removal(tx: Transaction, author_id: int) -> None:
-    """Lock an author's photos and those under which the author commented, in the one order."""
+    """Lock an author's photos and those on which the author commented, in the order of their ids."""
     await tx.execute(
         """
         SELECT id FROM photos
@@ -214,7 +214,7 @@ async def lock_for_removal(tx: Transaction, author_id: int) -> None:
 
 
 async def is_public(db: Queryable, sha256: str) -> bool:
-    """Say whether some ready photo of a public account has this original."""
+    """Return whether a ready photo of a public account has this original."""
     public: bool = await db.fetchval(
         f"SELECT EXISTS (SELECT FROM {PHOTOS} WHERE p.sha256 = $1 AND p.state = 'ready' AND p.deleted_at IS NULL "
         "AND NOT a.private AND a.deleted_at IS NULL)",
@@ -224,7 +224,7 @@ async def is_public(db: Queryable, sha256: str) -> bool:
 
 
 async def is_referenced(db: Queryable, sha256: str) -> bool:
-    """Say whether any photo that is not deleted has this original, whatever its state."""
+    """Return whether a photo in any state that is not deleted has this original."""
     referenced: bool = await db.fetchval(
         "SELECT EXISTS (SELECT FROM photos WHERE sha256 = $1 AND deleted_at IS NULL)", sha256
     )
@@ -232,7 +232,7 @@ async def is_referenced(db: Queryable, sha256: str) -> bool:
 
 
 async def is_owner(db: Queryable, sha256: str, user_id: int) -> bool:
-    """Say whether a person has a photo, in any state, whose original has this hash."""
+    """Return whether a user has a photo, in any state, with this original."""
     owner: bool = await db.fetchval(
         "SELECT EXISTS (SELECT FROM photos WHERE sha256 = $1 AND author_id = $2 AND deleted_at IS NULL)",
         sha256,
@@ -242,7 +242,7 @@ async def is_owner(db: Queryable, sha256: str, user_id: int) -> bool:
 
 
 async def _lock_author(tx: Transaction, photo_id: int) -> int | None:
-    # The author of a photo never changes, so it may be read before anything is locked.
+    # A photo's author never changes, so it can be read before the photo is locked.
     author_id: int | None = await tx.fetchval(
         "SELECT id FROM users WHERE id = (SELECT author_id FROM photos WHERE id = $1) FOR NO KEY UPDATE", photo_id
     )
@@ -258,14 +258,14 @@ async def _delete(tx: Transaction, author_id: int, photo_id: int | None) -> int:
         author_id,
         photo_id,
     )
-    gone = [row["id"] for row in rows]
-    await tx.execute("DELETE FROM photo_tags WHERE photo_id = ANY($1::bigint[])", gone)
-    await tx.execute("DELETE FROM photo_exif WHERE photo_id = ANY($1::bigint[])", gone)
+    deleted = [row["id"] for row in rows]
+    await tx.execute("DELETE FROM photo_tags WHERE photo_id = ANY($1::bigint[])", deleted)
+    await tx.execute("DELETE FROM photo_exif WHERE photo_id = ANY($1::bigint[])", deleted)
     # Notifications about these photos would lead nowhere now. Only their author has any.
     entries = await tx.fetch(
         "UPDATE notifications SET deleted_at = now() "
         "WHERE photo_id = ANY($1::bigint[]) AND user_id = $2 AND deleted_at IS NULL RETURNING id",
-        gone,
+        deleted,
         author_id,
     )
     shown = sum(row["state"] == "ready" for row in rows)
@@ -274,7 +274,7 @@ async def _delete(tx: Transaction, author_id: int, photo_id: int | None) -> int:
     removed = [] if photo_id is None else sorted((row["id"] for row in entries), reverse=True)[:_MAX_NOTIFICATIONS]
     for row in rows:
         tx.emit(PhotoDeleted(photo_id=row["id"], author_id=author_id, sha256=row["sha256"], notifications=removed))
-    return len(gone)
+    return len(deleted)
 
 
 async def _tag(tx: Transaction, photo_id: int, tags: Sequence[str]) -> None:

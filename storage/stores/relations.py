@@ -1,8 +1,7 @@
-"""Who follows, blocks and mutes whom.
+"""Relations between users: follows, follow requests, blocks and mutes.
 
-Whatever changes a pair of people locks both of their rows first, the smaller id before the greater:
-so the counters are right, a block and a follow at the same moment cannot both win, and no two
-transactions wait for each other in a circle.
+Every change of a pair of users first locks both of their rows, the smaller id before the greater. So the
+counters are correct, a concurrent block and follow cannot both succeed, and transactions cannot deadlock.
 """
 
 from __future__ import annotations
@@ -21,9 +20,9 @@ _END: Bound = (1 << 62, (1 << 63) - 1)
 
 
 async def follow(tx: Transaction, follower_id: int, followee_id: int) -> bool:
-    """Follow a person, or ask a private one for leave; True when following, False when asked.
+    """Follow a user, or send a follow request to a private one; return whether the user is followed now.
 
-    Emits `UserFollowed` when something changed. Raises `NotFoundError("user")` for nobody, or where either
+    Emits `UserFollowed` if something changed. Raises `NotFoundError("user")` for an unknown user or if either
     blocks the other, and `ConflictError` cannot_follow_yourself.
     """
     if follower_id == followee_id:
@@ -44,12 +43,12 @@ async def follow(tx: Transaction, follower_id: int, followee_id: int) -> bool:
     if row["following"]:
         return True
     if row["private"]:
-        asked = await tx.execute(
+        new = await tx.execute(
             "INSERT INTO follow_requests (follower_id, followee_id) VALUES ($1, $2) ON CONFLICT DO NOTHING",
             follower_id,
             followee_id,
         )
-        if asked:
+        if new:
             tx.emit(UserFollowed(follower_id=follower_id, followee_id=followee_id, requested=True))
         return False
     await _remove_request(tx, follower_id, followee_id)
@@ -58,19 +57,19 @@ async def follow(tx: Transaction, follower_id: int, followee_id: int) -> bool:
 
 
 async def unfollow(tx: Transaction, follower_id: int, followee_id: int) -> bool:
-    """Follow a person no longer, or withdraw the request; False when there was neither.
+    """Remove a follow or a follow request; return False if there was neither.
 
-    Emits `UserUnfollowed` when something changed.
+    Emits `UserUnfollowed` if something changed.
     """
     await _lock(tx, follower_id, followee_id)
     if await _remove_request(tx, follower_id, followee_id):
         tx.emit(UserUnfollowed(follower_id=follower_id, followee_id=followee_id))
-        return True  # whoever follows has nothing to ask for
+        return True  # a follower has no open request
     return await _remove_follow(tx, follower_id, followee_id)
 
 
 async def accept(tx: Transaction, followee_id: int, follower_id: int) -> None:
-    """Grant a request; emits `UserFollowed`, raises `NotFoundError("request")`."""
+    """Accept a follow request; emits `UserFollowed`, raises `NotFoundError("request")`."""
     await _lock(tx, follower_id, followee_id)
     if not await _remove_request(tx, follower_id, followee_id):
         raise NotFoundError("request")
@@ -78,16 +77,16 @@ async def accept(tx: Transaction, followee_id: int, follower_id: int) -> None:
 
 
 async def decline(tx: Transaction, followee_id: int, follower_id: int) -> None:
-    """Refuse a request, of which the other is not told; emits `UserUnfollowed`, raises `NotFoundError("request")`."""
+    """Decline a follow request without a notification; emits `UserUnfollowed`, raises `NotFoundError("request")`."""
     if not await _remove_request(tx, follower_id, followee_id):
         raise NotFoundError("request")
     tx.emit(UserUnfollowed(follower_id=follower_id, followee_id=followee_id))
 
 
 async def block(tx: Transaction, blocker_id: int, blocked_id: int) -> bool:
-    """Block a person; follows and requests both ways end. False when it was so already.
+    """Block a user and remove follows and requests in both directions; return False if it was blocked already.
 
-    Emits `UserUnfollowed` for each follow or request that ended, then `UserBlocked`.
+    Emits `UserUnfollowed` for each removed follow or request, then `UserBlocked`.
     """
     if blocker_id == blocked_id:
         raise ConflictError("cannot_block_yourself", "you cannot block yourself")
@@ -106,14 +105,14 @@ async def block(tx: Transaction, blocker_id: int, blocked_id: int) -> bool:
 
 
 async def unblock(tx: Transaction, blocker_id: int, blocked_id: int) -> bool:
-    """Take a block back; the follows do not return. False when there was none."""
+    """Remove a block, without restoring follows; return False if there was none."""
     return bool(
         await tx.execute("DELETE FROM blocks WHERE blocker_id = $1 AND blocked_id = $2", blocker_id, blocked_id)
     )
 
 
 async def mute(tx: Transaction, muter_id: int, muted_id: int) -> bool:
-    """Keep a person's photos out of the feed and their acts out of the inbox; False when it was so already."""
+    """Hide a user's photos from the feed and their activity from the inbox; return False if muted already."""
     if muter_id == muted_id:
         raise ConflictError("cannot_mute_yourself", "you cannot mute yourself")
     await _lock(tx, muter_id, muted_id)
@@ -126,7 +125,7 @@ async def mute(tx: Transaction, muter_id: int, muted_id: int) -> bool:
 
 
 async def unmute(tx: Transaction, muter_id: int, muted_id: int) -> bool:
-    """Take a mute back; False when there was none."""
+    """Remove a mute; return False if there was none."""
     gone = await tx.execute("DELETE FROM mutes WHERE muter_id = $1 AND muted_id = $2", muter_id, muted_id)
     if gone:
         tx.emit(UserMuted(muter_id=muter_id, muted_id=muted_id, muted=False))
@@ -134,7 +133,7 @@ async def unmute(tx: Transaction, muter_id: int, muted_id: int) -> bool:
 
 
 async def relation(db: Queryable, viewer_id: int, other_id: int) -> Relation:
-    """Return how a viewer stands to another person; all False for oneself."""
+    """Return a viewer's relation to another user; every field is False for the viewer's own account."""
     row = await db.fetchrow(
         """
         SELECT EXISTS (SELECT FROM follows WHERE follower_id = $1 AND followee_id = $2) AS following,
@@ -149,20 +148,20 @@ async def relation(db: Queryable, viewer_id: int, other_id: int) -> Relation:
 
 
 async def may_see(db: Queryable, viewer_id: int | None, owner_id: int) -> bool:
-    """Say whether a viewer, None for nobody in particular, may see what an account publishes."""
-    return await _holds(db, PUBLISHED, viewer_id, owner_id)
+    """Return whether a viewer, None for a visitor, may see an account's photos."""
+    return await _is_visible(db, PUBLISHED, viewer_id, owner_id)
 
 
 async def may_see_presence(db: Queryable, viewer_id: int | None, owner_id: int) -> bool:
-    """Say whether a viewer, None for nobody in particular, may know whether a person is online."""
-    return await _holds(db, PRESENCE, viewer_id, owner_id)
+    """Return whether a viewer, None for a visitor, may see a user's presence."""
+    return await _is_visible(db, PRESENCE, viewer_id, owner_id)
 
 
 async def followers(
     db: Queryable, user_id: int, *, before: int | None, limit: int, viewer_id: int | None = None
 ) -> list[User]:
-    """Return who follows a person, by descending id, ids below `before`; without whom the viewer may not know."""
-    return await _people(
+    """Return followers, newest account first, with ids below `before`, without accounts hidden from the viewer."""
+    return await _users(
         db, "follows f JOIN users a ON a.id = f.follower_id", "f.followee_id", "f.follower_id",
         (viewer_id, user_id, before, limit),
     )  # fmt: skip
@@ -171,16 +170,16 @@ async def followers(
 async def following(
     db: Queryable, user_id: int, *, before: int | None, limit: int, viewer_id: int | None = None
 ) -> list[User]:
-    """Return whom a person follows, by descending id, ids below `before`; without whom the viewer may not know."""
-    return await _people(
+    """Return followed users, newest account first, with ids below `before`, without those hidden from the viewer."""
+    return await _users(
         db, "follows f JOIN users a ON a.id = f.followee_id", "f.follower_id", "f.followee_id",
         (viewer_id, user_id, before, limit),
     )  # fmt: skip
 
 
 async def requests(db: Queryable, user_id: int, *, before: int | None, limit: int) -> list[User]:
-    """Return who asks to follow a private person, by descending id, ids below `before`."""
-    return await _people(
+    """Return the users with an open follow request to a private user, newest account first, ids below `before`."""
+    return await _users(
         db, "follow_requests f JOIN users a ON a.id = f.follower_id", "f.followee_id", "f.follower_id",
         (user_id, user_id, before, limit),
     )  # fmt: skip
@@ -189,7 +188,7 @@ async def requests(db: Queryable, user_id: int, *, before: int | None, limit: in
 async def follower_ids(
     db: Queryable, author_id: int, *, after: Bound | None, until: Bound | None, limit: int
 ) -> list[int]:
-    """Return followers by (shard, id), past `after` and up to `until` inclusive, without those who mute the author."""
+    """Return followers by (shard, id), after `after` up to and including `until`; muters of the author are left out."""
     rows = await db.fetch(
         """
         SELECT f.follower_id FROM follows f
@@ -207,7 +206,7 @@ async def follower_ids(
 
 
 async def chunk_bounds(db: Queryable, author_id: int, *, size: int) -> list[Bound]:
-    """Return the last (shard, follower id) of each run of `size` followers; [] when there are none."""
+    """Return the last (shard, follower id) of each run of `size` followers; [] without followers."""
     rows = await db.fetch(
         """
         SELECT shard, follower_id FROM (
@@ -223,11 +222,11 @@ async def chunk_bounds(db: Queryable, author_id: int, *, size: int) -> list[Boun
     return [(row["shard"], row["follower_id"]) for row in rows]
 
 
-async def _holds(db: Queryable, condition: str, viewer_id: int | None, owner_id: int) -> bool:
-    held: bool = await db.fetchval(
+async def _is_visible(db: Queryable, condition: str, viewer_id: int | None, owner_id: int) -> bool:
+    visible: bool = await db.fetchval(
         f"SELECT EXISTS (SELECT FROM users a WHERE a.id = $2 AND {condition})", viewer_id, owner_id
     )
-    return held
+    return visible
 
 
 async def _lock(tx: Transaction, one_id: int, other_id: int) -> None:
@@ -279,12 +278,12 @@ async def _count(tx: Transaction, follower_id: int, followee_id: int, by: int) -
     )
 
 
-async def _people(
-    db: Queryable, source: str, owner: str, person: str, args: tuple[int | None, int, int | None, int]
+async def _users(
+    db: Queryable, source: str, owner: str, other: str, args: tuple[int | None, int, int | None, int]
 ) -> list[User]:
     rows = await db.fetch(
-        f"SELECT {USER} FROM {source} WHERE {owner} = $2 AND ($3::bigint IS NULL OR {person} < $3) AND {KNOWN} "
-        f"ORDER BY {person} DESC LIMIT $4",
+        f"SELECT {USER} FROM {source} WHERE {owner} = $2 AND ($3::bigint IS NULL OR {other} < $3) AND {KNOWN} "
+        f"ORDER BY {other} DESC LIMIT $4",
         *args,
     )
     return [user_of(row) for row in rows]

@@ -1,7 +1,7 @@
-"""Sessions: families of refresh tokens, each token good for one use.
+"""Sessions: families of refresh tokens, each of which can be used once.
 
-A stolen token shows when it is used a second time, by whomever: the whole family ends then
-(RFC 9700, section 4.14.2). Only the SHA-256 of a token is kept.
+The theft of a token becomes visible when it is used a second time, by the thief or by the user: then the whole
+family ends (RFC 9700, section 4.14.2). Only the SHA-256 of a token is stored.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Outcome = Literal["ok", "reused", "unknown", "expired"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rotation:
-    """What became of a refresh token: "ok", or why not; whose it is, where that is known."""
+    """Result of a rotation: "ok" or the reason of the refusal, and the token's user and session if known."""
 
     kind: Outcome
     user_id: int | None = None
@@ -27,7 +27,7 @@ class Rotation:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ended:
-    """A session that ended `age` seconds ago, and whose it was."""
+    """A session that ended `age` seconds ago, and its user."""
 
     session_id: str
     user_id: int
@@ -37,7 +37,7 @@ class Ended:
 async def open(  # noqa: A001 - sessions.open() says what it does
     tx: Transaction, user_id: int, *, token_sha256: bytes, expires_at: datetime
 ) -> str:
-    """Begin a session with its first refresh token and return the session's id."""
+    """Create a session with its first refresh token and return the session's id."""
     session_id = uuid.uuid4()
     await tx.execute("INSERT INTO sessions (id, user_id) VALUES ($1, $2)", session_id, user_id)
     await _add_token(tx, session_id, token_sha256, expires_at)
@@ -45,12 +45,12 @@ async def open(  # noqa: A001 - sessions.open() says what it does
 
 
 async def rotate(tx: Transaction, *, old_sha256: bytes, new_sha256: bytes, expires_at: datetime) -> Rotation:
-    """Exchange a refresh token for the next one; of several at once with the same token, one is "ok".
+    """Exchange a refresh token for the next one; of concurrent calls with the same token, one is "ok".
 
-    A used token is "reused" and ends its session: commit the transaction also then. A token of a session
-    that has ended is "unknown", like one that never was.
+    A used token is "reused" and ends its session: the caller commits the transaction in this case as well. A token of
+    an ended session is "unknown", like one that never existed.
     """
-    # Both rows are locked, so that whoever waited for them decides on what they have become.
+    # Both rows are locked, so that a call that had to wait decides on their newest state.
     row = await tx.fetchrow(
         """
         SELECT t.session_id, t.used_at, t.expires_at, s.user_id, s.revoked_at
@@ -75,7 +75,7 @@ async def rotate(tx: Transaction, *, old_sha256: bytes, new_sha256: bytes, expir
 
 
 def decide(*, used: bool, revoked: bool, expires_at: datetime, now: datetime) -> Outcome:
-    """Return what a refresh token is good for; a reuse counts even after the token's time."""
+    """Return the result for a refresh token; a reuse is detected even after the token has expired."""
     if revoked:
         return "unknown"
     if used:
@@ -91,17 +91,17 @@ async def revoke(tx: Transaction, session_id: str) -> None:
 
 
 async def revoke_all(tx: Transaction, user_id: int) -> list[str]:
-    """End all sessions of a person and return the ids of those that stood."""
+    """End all sessions of a user and return the ids of those that were active."""
     rows = await tx.fetch(
         "SELECT id FROM sessions WHERE user_id = $1 AND revoked_at IS NULL ORDER BY id FOR UPDATE", user_id
     )
-    standing = [row["id"] for row in rows]
-    await tx.execute("UPDATE sessions SET revoked_at = now() WHERE id = ANY($1::uuid[])", standing)
-    return [str(session_id) for session_id in standing]
+    active = [row["id"] for row in rows]
+    await tx.execute("UPDATE sessions SET revoked_at = now() WHERE id = ANY($1::uuid[])", active)
+    return [str(session_id) for session_id in active]
 
 
 async def ended_within(db: Queryable, seconds: int) -> list[Ended]:
-    """Return the sessions that ended in the last so many seconds."""
+    """Return the sessions that ended in the last `seconds`."""
     rows = await db.fetch(
         """
         SELECT id, user_id, extract(epoch FROM now() - revoked_at)::float8 AS age
@@ -112,7 +112,7 @@ async def ended_within(db: Queryable, seconds: int) -> list[Ended]:
 
 
 async def purge(tx: Transaction, *, limit: int = 1000) -> int:
-    """Forget up to `limit` expired tokens, and the sessions they were the last of; return how many tokens."""
+    """Delete up to `limit` expired tokens, and sessions left without a token; return the number of tokens."""
     rows = await tx.fetch(
         """
         DELETE FROM refresh_tokens WHERE token_sha256 IN (

@@ -1,8 +1,8 @@
-"""Accounts: making, finding, changing and removing them.
+"""Accounts: create, find, change and delete them.
 
-A removed account is a row with `deleted_at`: its names are free again at once, its photos and comments
-are gone with the same transaction, and what hangs on others (likes, follows) is erased later in batches
-(see `storage.stores.erasure`), because it may be a million rows.
+A deleted account keeps its row, with `deleted_at`. Its names are free again at once, and its photos and comments are
+deleted in the same transaction. Its likes and follows may be a million rows, so they are erased later in batches
+(`storage.stores.erasure`).
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from storage.postgres.rows import USER, user_of
 from storage.postgres.visibility import KNOWN, PROFILE
 from storage.stores import comments, photos, sessions
 
-_AFTER_ANY_TEXT = "\U0010ffff"  # sorts after every character that a name can hold
+_AFTER_ANY_TEXT = "\U0010ffff"  # sorts after every character of a username
 
 
 async def create(
     tx: Transaction, *, username: str, email: str, password_hash: str, display_name: str, role: Role = Role.USER
 ) -> User:
-    """Make an account in a shard of its own drawing; raise `ConflictError` username_taken or email_taken."""
+    """Create an account in a random shard; raise `ConflictError` username_taken or email_taken."""
     row = await tx.insert(
         ids.draw_shard(),
         f"""
@@ -38,17 +38,17 @@ async def create(
         role.value,
     )
     if row is None:
-        raise ConflictError("conflict", "no free id was drawn; try again")
+        raise ConflictError("conflict", "no free id was found; try again")
     return user_of(row)
 
 
 async def get(db: Queryable, user_id: int, *, viewer_id: int | None = None) -> User:
-    """Return an account; raise `NotFoundError("user")` when it is deleted or blocks the viewer."""
+    """Return an account; raise `NotFoundError("user")` if it is deleted or blocks the viewer."""
     return _found(await db.fetchrow(f"SELECT {USER} FROM users a WHERE a.id = $2 AND {PROFILE}", viewer_id, user_id))
 
 
 async def find(db: Queryable, name_or_id: str, *, viewer_id: int | None = None) -> User:
-    """Return the account of an id in text or, where no account has that id, of a username; see `get`."""
+    """Return the account with an id in text form or, if there is none, with that username; see `get`."""
     try:
         user_id: int | None = ids.decode(name_or_id)
     except ids.BadIdError:
@@ -88,10 +88,10 @@ async def update(
     settings: dict[str, Any] | None = None,
     avatar_sha256: str | None = None,
 ) -> User:
-    """Change what is not None and return the account; an empty `avatar_sha256` takes the picture away.
+    """Change the fields that are not None and return the account; an empty `avatar_sha256` removes the avatar.
 
-    Emits `UserChanged` when the name, the picture or the privacy is given, and `PresenceHidden` when `presence`
-    becomes nobody's. The name and picture beside the person's comments change with them.
+    Emits `UserChanged` if the name, avatar or privacy is given, and `PresenceHidden` if the presence is hidden from
+    all. The name and avatar in the user's comments change as well.
     """
     row = await tx.fetchrow(
         f"""
@@ -122,14 +122,14 @@ async def update(
 async def remove(tx: Transaction, user_id: int) -> list[str]:
     """Delete an account with its photos and comments, and return the sessions that ended with it.
 
-    Emits `UserChanged`, and `PhotoDeleted` and `CommentDeleted` for each; raises `NotFoundError("user")`.
+    Emits `UserChanged`, and a `PhotoDeleted` or `CommentDeleted` for each; raises `NotFoundError("user")`.
     """
-    gone = await tx.execute(
+    deleted = await tx.execute(
         "UPDATE users SET deleted_at = now(), email = '', password_hash = '', bio = '', settings = '{}', "
         "avatar_sha256 = NULL WHERE id = $1 AND deleted_at IS NULL",
         user_id,
     )
-    if not gone:
+    if not deleted:
         raise NotFoundError("user")
     await photos.lock_for_removal(tx, user_id)
     await photos.delete_all(tx, author_id=user_id)
@@ -140,7 +140,7 @@ async def remove(tx: Transaction, user_id: int) -> list[str]:
 
 
 async def set_role(tx: Transaction, username: str, role: Role) -> User:
-    """Give an account a role; raise `NotFoundError("user")`."""
+    """Set the role of an account; raise `NotFoundError("user")`."""
     row = await tx.fetchrow(
         f"UPDATE users AS a SET role = $2 WHERE username = $1::text::citext AND deleted_at IS NULL RETURNING {USER}",
         username,
@@ -150,7 +150,7 @@ async def set_role(tx: Transaction, username: str, role: Role) -> User:
 
 
 async def search(db: Queryable, prefix: str, *, viewer_id: int | None, after: str | None, limit: int) -> list[User]:
-    """Return accounts whose username begins with `prefix`, in any case, by username, those past `after`."""
+    """Return accounts whose username begins with `prefix` in either case, sorted by username, those after `after`."""
     low = prefix.lower()
     rows = await db.fetch(
         f"""
@@ -168,7 +168,7 @@ async def search(db: Queryable, prefix: str, *, viewer_id: int | None, after: st
 
 
 async def touch(db: Queryable, user_id: int) -> None:
-    """Note that a person was here now; writes at most once an hour."""
+    """Update when a user was last seen; writes at most once an hour."""
     await db.fetchval(
         "UPDATE users SET last_seen_at = now() WHERE id = $1 AND last_seen_at < now() - interval '1 hour' RETURNING id",
         user_id,

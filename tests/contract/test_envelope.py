@@ -16,7 +16,7 @@ from channels.bus.registry import Registry
 from server.composition.delivery import delivery_script
 from storage.feeds.notification_log import NotificationLog
 from storage.feeds.window_log import WindowLog
-from storage.ids import IdMaker, slot_group
+from storage.ids import IdGenerator, slot_group
 from storage.redis.client import Redis
 from tests.support.driver_commands import commands
 from tests.support.eventually import eventually
@@ -24,7 +24,7 @@ from tests.support.eventually import eventually
 pytestmark = [pytest.mark.engines, pytest.mark.cluster]
 
 BODY = stream_body("feed", b'{"type":"photo.new"}')
-NEW_IDS = IdMaker()
+NEW_IDS = IdGenerator()
 
 
 class Process:

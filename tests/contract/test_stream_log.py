@@ -16,7 +16,7 @@ from storage.feeds.notification_log import WINDOW as NOTIFICATIONS_WINDOW
 from storage.feeds.notification_log import NotificationLog
 from storage.feeds.stream_log import StreamLog
 from storage.feeds.window_log import WindowLog
-from storage.ids import IdMaker, slot_group
+from storage.ids import IdGenerator, slot_group
 from storage.postgres.database import Database
 from storage.redis.client import Redis, open_redis
 from tests.support.driver_commands import commands
@@ -39,7 +39,7 @@ class StreamKit:
 
     def __post_init__(self) -> None:
         """Draw ids from the clock, as the service does."""
-        self._ids = IdMaker()
+        self._ids = IdGenerator()
 
     def key(self, user_id: int) -> bytes:
         """Return the key of a user's log."""

@@ -1,7 +1,7 @@
-"""Tidy up what nobody needs any more, a little at a time.
+"""The janitor: periodic tasks that delete what is not needed any more.
 
-Each chore has its own period and works in small transactions, so that it never holds a lock for long.
-Several janitors at once do no harm: tasks skip what another is busy with, or can be repeated.
+Each task has its own period and works in small transactions, so that it holds locks only briefly. Several janitors
+can run at once: their tasks skip each other's rows, or can be repeated.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from workers.jobs.contents import ContentRemover
 
 log = structlog.get_logger(__name__)
 
-KEY_LIFE = timedelta(hours=24)  # an idempotency key is good for as long
-UPLOAD_LIFE = 3600.0  # seconds; no upload lasts longer
+KEY_TTL = timedelta(hours=24)  # of an idempotency key
+UPLOAD_TTL = 3600.0  # seconds; longer than any upload
 STUCK_AFTER = timedelta(hours=1)
-STUCK_UNTIL = timedelta(hours=25)  # after a day of tries it is for a person to look at
+STUCK_UNTIL = timedelta(hours=25)  # after a day of attempts an operator has to look at it
 _BATCH = 1_000  # rows of one transaction
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PeriodicTask:
-    """Something to do every `period` seconds; `work` returns how many things it removed or mended."""
+    """A task to run every `period` seconds; `work` returns the number of things that it deleted or repaired."""
 
     name: str
     period: float
@@ -40,7 +40,7 @@ class PeriodicTask:
 
 
 class Janitor:
-    """Do the tasks, each as soon as it starts and then at its period."""
+    """Runs the periodic tasks, each at the start and then once in its period."""
 
     def __init__(self, db: Database, blobs: Blobs, revocations: Revocations) -> None:
         self._db = db
@@ -49,9 +49,9 @@ class Janitor:
         self.revocations = revocations
 
     def tasks(self) -> list[PeriodicTask]:
-        """Return what there is to do."""
+        """Return the tasks."""
         return [
-            # Until it is done, tokens of ended sessions are good again.
+            # Until this has run after a loss of Redis' data, tokens of ended sessions are accepted.
             PeriodicTask(name="revocations", period=1, work=self.revocations.restore),
             PeriodicTask(name="deleted_accounts", period=60, work=self.erase_accounts),
             PeriodicTask(name="idempotency_keys", period=600, work=self.purge_keys),
@@ -62,34 +62,34 @@ class Janitor:
         ]
 
     async def run(self) -> None:
-        """Work until cancelled; a store that does not answer makes a chore wait for its next turn."""
+        """Run until cancelled; a task that fails because a store does not answer is run again after its period."""
         async with asyncio.TaskGroup() as group:
             for task in self.tasks():
                 group.create_task(self._repeat(task))
 
     async def erase_accounts(self) -> int:
-        """Erase what deleted accounts left with others."""
+        """Erase likes and follows of deleted accounts."""
         return await self._in_batches(self._erase)
 
     async def purge_keys(self) -> int:
-        """Forget idempotency keys that no client may repeat any more."""
+        """Delete expired idempotency keys."""
         async with self._db.transaction() as tx:
-            return await idempotency.purge(tx, KEY_LIFE)
+            return await idempotency.purge(tx, KEY_TTL)
 
     async def purge_tokens(self) -> int:
-        """Forget refresh tokens that expired, and their sessions."""
+        """Delete expired refresh tokens, and their sessions."""
         return await self._in_batches(self._purge_tokens)
 
     async def sweep_blobs(self) -> int:
-        """Remove the files of uploads that were broken off by a crash."""
-        return await self._blobs.sweep(UPLOAD_LIFE)
+        """Delete the temporary files of uploads that a crash has interrupted."""
+        return await self._blobs.sweep(UPLOAD_TTL)
 
     async def remove_contents(self) -> int:
         """Remove contents that unfinished uploads, workers and removals have left."""
         return await self._remover.sweep()
 
     async def requeue_stuck_photos(self) -> int:
-        """Have photos processed that somehow were not."""
+        """Emit the event of an upload again for photos that have not been processed."""
         async with self._db.transaction() as tx:
             return await photos.requeue_stuck(tx, older_than=STUCK_AFTER, younger_than=STUCK_UNTIL)
 

@@ -55,14 +55,14 @@ def test_ids_grow(step: float) -> None:
         now += step
         return now
 
-    maker = ids.IdMaker(clock)
+    maker = ids.IdGenerator(clock)
     made = [maker.new(index % ids.SHARDS) for index in range(10_000)]
     assert all(one < other for one, other in itertools.pairwise(made))
 
 
 def test_id_carries_moment_and_shard() -> None:
     """An id tells its shard and the millisecond in which it was made."""
-    maker = ids.IdMaker(lambda: 1_780_000_000.123)
+    maker = ids.IdGenerator(lambda: 1_780_000_000.123)
     made = maker.new(777)
     assert ids.shard_of(made) == 777
     assert ids.milliseconds_of(made) == 1_780_000_000_123

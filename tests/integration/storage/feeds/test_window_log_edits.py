@@ -10,7 +10,7 @@ import pytest
 from server.composition.delivery import delivery_script
 from storage.feeds.log_format import AT_HEADER
 from storage.feeds.window_log import Building, Filled, WindowLog
-from storage.ids import IdMaker
+from storage.ids import IdGenerator
 from storage.redis.client import open_redis
 from tests.support.driver_commands import commands
 from tests.support.listener import Listener
@@ -114,7 +114,7 @@ async def test_another_epoch(log: WindowLog) -> None:
 
 async def test_full_feed_is_small(redis: Any) -> None:
     """A full feed of 500 costs at most 10 KB while photos keep coming."""
-    log, maker = WindowLog(redis, "feed", delivery_script(redis), window=500), IdMaker()
+    log, maker = WindowLog(redis, "feed", delivery_script(redis), window=500), IdGenerator()
     await start(log, ANN)
     await log.merge(ANN, [maker.new(1) for _ in range(500)])
     for _ in range(40):

@@ -10,7 +10,7 @@ import structlog
 
 from storage.errors import ConflictError, UnavailableError
 from storage.events import LikeAdded, PhotoReady, UserChanged, decode
-from storage.ids import IdMaker
+from storage.ids import IdGenerator
 from storage.postgres import outbox
 from storage.postgres.database import Database, Transaction
 from storage.stores import users
@@ -193,7 +193,7 @@ async def test_taken_id_is_drawn_again(database: Database) -> None:
     """An id that is taken already costs another draw and no error."""
     ann = await person(database, "ann")
 
-    class Draws(IdMaker):
+    class Draws(IdGenerator):
         drawn = iter([ann.id, ann.id, 7])
 
         def new(self, shard: int) -> int:

@@ -30,7 +30,7 @@ def test_bad_numbers(tmp_path: Path, name: str) -> None:
     """A number twice, or none, is an error that names the file."""
     (tmp_path / "0001_a.sql").write_text("")
     (tmp_path / name).write_text("")
-    with pytest.raises(SchemaError, match="needs a number"):
+    with pytest.raises(SchemaError, match="needs a unique number"):
         load(tmp_path)
 
 
