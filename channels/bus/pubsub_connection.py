@@ -68,8 +68,10 @@ class PubSubConnection:
         self._loop = asyncio.get_running_loop()
         self._commands = PLAIN
         self._subscriber: Subscriber | None = None
-        self._missing: set[bytes] = set()
+        self._missing: set[bytes] = set()  # channels of `open` without a confirmation yet
         self._all_confirmed: asyncio.Future[None] = self._loop.create_future()
+        # Holds the reason as a result, not as an exception: nothing may be waiting for it, and asyncio would then log
+        # an exception that was never retrieved.
         self._ended: asyncio.Future[Exception] = self._loop.create_future()
         self._last_received = self._loop.time()
         self._unsubscribing: Counter[bytes] = Counter()
@@ -100,6 +102,7 @@ class PubSubConnection:
 
     async def listen(self) -> None:
         """Wait until the connection is lost, and raise the reason; messages go to the callback meanwhile."""
+        # Waits for the rest of the deadline and measures again, which saves setting a timer with each message.
         while True:
             silence = self._last_received + self._deadline - self._loop.time()
             if silence <= 0:
@@ -115,7 +118,9 @@ class PubSubConnection:
     def message_received(self, message: Any, *, more: bool) -> None:
         """Handle a message, a reply or an error of the server."""
         self._last_received = self._loop.time()
+        # Replies to PING are shorter lists, and need no handling beyond the time above.
         if not isinstance(message, list) or len(message) < 3:
+            # An error reply means that a subscribe was rejected: its channel would be missing without notice.
             if isinstance(message, Exception):
                 self.connection_lost(message)
             return

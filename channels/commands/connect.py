@@ -85,12 +85,12 @@ class ConnectHandler:
         connection.streams = {}
 
     async def _open_stream(self, identity: Identity, state: StreamState, since: Mapping[str, Position]) -> Message:
-        wanted = since.get(state.name)
-        if wanted is None:
+        position = since.get(state.name)
+        if position is None:
             position = await self._streams.position(identity.user_id, state.name)
             state.advance(position.epoch, position.offset)
             return stream_result(position, recovered=None, publications=())
-        recovery = await self._streams.recover(identity.user_id, state.name, wanted)
+        recovery = await self._streams.recover(identity.user_id, state.name, position)
         state.advance(recovery.position.epoch, recovery.position.offset)
         items = recovery.publications if recovery.recovered else ()
         return stream_result(recovery.position, recovered=recovery.recovered, publications=items)

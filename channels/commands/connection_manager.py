@@ -169,10 +169,12 @@ class ConnectionManager:
                 await self._commands.handle(connection, request)
                 request = self._execute_local(connection, inbox)
         except BaseException:
+            # A defect, or a cancellation: the client must not wait for a reply that never comes.
             connection.close(codes.SERVER_ERROR)
             raise
         finally:
             connection.inbox = None
+            # The transport was lost during the request, and its cleanup left this to the task.
             if connection.lost:
                 self._commands.leave(connection)
             elif not connection.transport.is_closing():

@@ -40,13 +40,14 @@ async def close_paced(connections: Sequence[Connection], *, seconds: float, rate
     order = random.sample(connections, len(connections))
     times = departure_times(len(order), seconds=seconds, rate=rate, draw=random.random)
     clock = asyncio.get_running_loop().time
-    begun = clock()
+    start = clock()
     for connection, due in zip(order, times, strict=True):
+        # Checked here and not before the loop, since each step may last.
         if connection.closed_with is not None:
             continue
-        late = clock() - begun - due
+        late = clock() - start - due
         if late < 0:
             await asyncio.sleep(max(-late, _STEP))  # those due within one step are closed together
         elif late > _LATE:
-            begun += late
+            start += late
         connection.close(codes.SHUTDOWN)

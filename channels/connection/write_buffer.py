@@ -95,7 +95,7 @@ class WriteScheduler:
         self, buffers: Iterable[WriteBuffer], number: int, message: SharedMessage, *, late: bool = False
     ) -> None:
         """Send a message to `number` buffers; pending messages are older than it, or newer if it is `late`."""
-        wire_format, data, size, kept, write = None, b"", 0, 0, os.write
+        wire_format, data, size, deferred, write = None, b"", 0, 0, os.write
         for buffer in buffers:
             if buffer.wire_format is not wire_format:
                 wire_format = buffer.wire_format
@@ -110,7 +110,7 @@ class WriteScheduler:
                     taken = 0
                 except OSError:
                     buffer.write_failed()
-                    kept += 1
+                    deferred += 1
                     continue
                 if taken != size:
                     buffer.write_later(data[taken:])
@@ -119,8 +119,8 @@ class WriteScheduler:
             else:
                 # Written with the pending messages when they are flushed, and counted then.
                 (buffer.put_before if late else buffer.put)(data)
-                kept += 1
-        self.count_sent(number - kept)
+                deferred += 1
+        self.count_sent(number - deferred)
 
     def _schedule(self) -> None:
         if not self._scheduled and (self._due or self._remaining):

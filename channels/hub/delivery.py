@@ -87,6 +87,7 @@ class Delivery:
 
     def _deliver_to_process(self, data: bytes, *, more: bool) -> None:
         envelope = decode_envelope(data)
+        # Publications come first, since nearly all messages are publications.
         match envelope.body:
             case StreamBody(stream, document):
                 item = Publication(data=document, offset=envelope.offset)
@@ -105,5 +106,6 @@ class Delivery:
             case TopicEnd(spare_owner):
                 self._hub.close_topic(channel, spare_owner=spare_owner)
             case PresenceChange(user_id, presence):
+                # The scripts publish numbers; only the adapter knows the JSON of the API.
                 document = self._presences.encode_change(user_id, presence)
                 self._hub.deliver_topic(channel, Publication(data=document), more=more)

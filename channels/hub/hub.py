@@ -98,6 +98,7 @@ class Hub:
         identity = connection.identity
         if identity is None:
             return None
+        # Not listed any more if `leave` was called before, after a failed connect for instance.
         connections = self._by_user.get(identity.user_id, [])
         if connection in connections:
             connections.remove(connection)
@@ -110,6 +111,7 @@ class Hub:
         """Undo `add`."""
         self._all.discard(connection)
         self._by_address[connection.address] -= 1
+        # A counter keeps zero entries, which would grow with every address ever seen.
         if not self._by_address[connection.address]:
             del self._by_address[connection.address]
         if not self._all:
@@ -149,6 +151,7 @@ class Hub:
     def deliver(self, user_ids: Sequence[int], stream: str, item: Publication, *, more: bool = False) -> None:
         """Send a stream's publication to all connections of these users; for `more` see `send_to_all`."""
         message = SharedMessage(publication_push(stream, item))
+        # One comprehension over local names: this runs for every recipient of every publication.
         by_user = self._by_user
         ready = [
             connection

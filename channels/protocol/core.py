@@ -105,6 +105,7 @@ class ProtocolCore:
 
     def receive(self, command: Command, now: float) -> Effect:
         """Return the effect of the next command."""
+        # Counted first of all: commands that are ignored or rejected cost as much as others.
         over = self.count(now)
         if over is not None:
             return over
@@ -119,6 +120,7 @@ class ProtocolCore:
         return _offered(command)
 
     def _without_id(self, command: Command) -> Effect:
+        # `send` has no reply and needs no id. This service ignores it, but must not close clients that use it.
         if command.method == "send" and self.connected:
             return NoOp()
         if command.blank and self._pong_due:
@@ -130,6 +132,7 @@ class ProtocolCore:
         try:
             effect = Connect(command.id, _text(command.params, "token"), _positions(command.params))
         except _Refusal:
+            # Like a connect that the authenticator rejects: the rest of the frame is ignored.
             self._stage = _Stage.REFUSED
             return Reply(error_reply(command.id, ErrorCode.BAD_REQUEST))
         self._stage = _Stage.CONNECTING
@@ -186,6 +189,7 @@ def _channel(params: Mapping[str, object]) -> str:
 
 def _history(number: int, params: Mapping[str, object]) -> ReadHistory:
     limit, since = params.get("limit", 0), params.get("since")
+    # By type and not by isinstance, here and below: in Python a bool is an int.
     if type(limit) is not int or not isinstance(since, Mapping | None):
         raise _Refusal
     return ReadHistory(
@@ -200,11 +204,11 @@ def _history(number: int, params: Mapping[str, object]) -> ReadHistory:
 
 def _positions(params: Mapping[str, object]) -> dict[str, Position]:
     """Return the positions from which streams are to be recovered; streams without `recover` are left out."""
-    wanted = params.get("subs") or {}
-    if not isinstance(wanted, Mapping):
+    subs = params.get("subs") or {}
+    if not isinstance(subs, Mapping):
         raise _Refusal
     positions: dict[str, Position] = {}
-    for name, request in wanted.items():
+    for name, request in subs.items():
         if not isinstance(name, str) or not isinstance(request, Mapping):
             raise _Refusal
         if request.get("recover") is not True:

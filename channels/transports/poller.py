@@ -37,6 +37,7 @@ class Poller:
             transport.set_protocol(protocol)
             return transport
         polled = self._transports[fd] = PolledTransport(self, transport, protocol, fd)
+        # The event loop must not watch the same socket, or both would read from it.
         transport.pause_reading()
         transport.set_protocol(polled)
         self.watch(fd)
@@ -65,6 +66,7 @@ class Poller:
     def _poll(self) -> None:
         if self._epoll is None:
             return
+        # Level-triggered: a socket with data left is returned again, after the others that are ready.
         for fd, _ in self._epoll.poll(0, _SOCKETS_PER_TURN):
             self._transports[fd].readable()
 
@@ -97,6 +99,7 @@ class PolledTransport(asyncio.Transport, asyncio.Protocol):
             if data:
                 self._protocol.data_received(data)
                 return
+            # A socket at its end stays readable, so it must not be watched any more.
             self.pause_reading()
             if not self._protocol.eof_received():
                 self.close()

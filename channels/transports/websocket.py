@@ -70,7 +70,7 @@ class WebSocketEndpoint:
 
 
 def choose_format(
-    offered: str | None, wanted: str | None, formats: Sequence[WebSocketFormat]
+    offered: str | None, requested: str | None, formats: Sequence[WebSocketFormat]
 ) -> WebSocketFormat | None:
     """Return the format for a handshake: by the offered subprotocols, else by the query parameter, else the first.
 
@@ -79,8 +79,8 @@ def choose_format(
     if offered:
         names = [name.strip() for name in offered.split(",")]
         return next((wire_format for name in names for wire_format in formats if wire_format.name == name), None)
-    if wanted:
-        return next((wire_format for wire_format in formats if wire_format.name.endswith(f"-{wanted}")), None)
+    if requested:
+        return next((wire_format for wire_format in formats if wire_format.name.endswith(f"-{requested}")), None)
     return formats[0]
 
 

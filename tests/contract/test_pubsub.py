@@ -79,7 +79,7 @@ async def test_all_channels(process: Process) -> None:
             assert await process.publish(channel, b"%d" % number) == 1
     await eventually(lambda: len(process.messages) == 80)
     for channel in process.channels:
-        assert [data for heard, data in process.messages if heard == channel] == [b"0", b"1", b"2", b"3", b"4"]
+        assert [data for name, data in process.messages if name == channel] == [b"0", b"1", b"2", b"3", b"4"]
 
 
 async def test_topics(process: Process) -> None:

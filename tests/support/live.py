@@ -39,7 +39,7 @@ class CountingMetrics:
         self.opened = 0
         self.codes: list[int] = []
         self.sent = 0
-        self.resyncs: list[tuple[int, int]] = []
+        self.recoveries: list[tuple[int, int]] = []
         self.slow: list[int] = []
         self.online = self.offline = self.expired = 0
 
@@ -61,7 +61,7 @@ class CountingMetrics:
 
     def live_recovered(self, *, recovered: int, lost: int) -> None:
         """Record the outcome of a recovery."""
-        self.resyncs.append((recovered, lost))
+        self.recoveries.append((recovered, lost))
 
     def live_online(self, users: int) -> None:
         """Count users announced as online."""

@@ -81,9 +81,9 @@ class Socket:
                 message = await self._socket.receive()
                 assert message.type is aiohttp.WSMsgType.TEXT, (message.type, message.data, message.extra)
                 for line in message.data.split("\n"):
-                    told: dict[str, Any] = json.loads(line)
-                    if field in told and value in (None, told[field]):
-                        return told
+                    message_fields: dict[str, Any] = json.loads(line)
+                    if field in message_fields and value in (None, message_fields[field]):
+                        return message_fields
 
     async def closed(self) -> int:
         """Wait for the end of the connection and return the close code."""

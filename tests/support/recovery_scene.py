@@ -34,7 +34,7 @@ class FakeRegistry:
         self.gate = asyncio.Event()
         self.asked = 0
         self.missing: set[int] = set()
-        self.people: set[int] = set()
+        self.registered: set[int] = set()
         self.uncertain = False
         self.failures = 0
 
@@ -42,7 +42,7 @@ class FakeRegistry:
         """Wait for the gate and return the missing users, once."""
         self.asked += 1
         await self.gate.wait()
-        self.people |= set(user_ids)
+        self.registered |= set(user_ids)
         missing = self.missing & set(user_ids)
         self.missing -= missing
         if self.failures:

@@ -112,7 +112,7 @@ class Talk:
         self.server = server
         self._redis = redis
         self._clients = clients
-        self._told = 0
+        self._sent = 0
 
     @classmethod
     @asynccontextmanager
@@ -127,20 +127,20 @@ class Talk:
 
     def write(self) -> None:
         """Append the next number for every user without publishing it, as if the message was lost."""
-        self._told += 1
+        self._sent += 1
         for group in range(GROUPS):
-            self.server.streams.append(group, "feed", b'{"n":%d}' % self._told)
+            self.server.streams.append(group, "feed", b'{"n":%d}' % self._sent)
 
     async def send(self) -> None:
         """Append the next number for every user and publish it."""
-        self._told += 1
-        await self.server.publish(self._redis, list(range(GROUPS)), "feed", {"n": self._told})
+        self._sent += 1
+        await self.server.publish(self._redis, list(range(GROUPS)), "feed", {"n": self._sent})
 
     async def received(self) -> None:
         """Wait until every user has received every number since the last call, once and in order."""
         for client in self._clients:
-            while (number := (await client.data())["n"]) != self._told:
-                assert number < self._told
+            while (number := (await client.data())["n"]) != self._sent:
+                assert number < self._sent
             assert await client.quiet() == []
 
 

@@ -148,13 +148,13 @@ async def test_coming_back_is_announced(scene: Scene) -> None:
 
 async def test_each_departure_is_announced_once(scene: Scene) -> None:
     """Each user is announced once, however many processes expire departed users at the same time."""
-    everyone = [16 * number + 5 for number in range(1500)] + [16 * number + 6 for number in range(1500)]
-    await scene.connect(*everyone)
-    assert Counter(await scene.changes()) == {(person, True): 1 for person in everyone}
-    await scene.disconnect(*everyone)
+    user_ids = [16 * number + 5 for number in range(1500)] + [16 * number + 6 for number in range(1500)]
+    await scene.connect(*user_ids)
+    assert Counter(await scene.changes()) == {(user_id, True): 1 for user_id in user_ids}
+    await scene.disconnect(*user_ids)
     offline = await asyncio.gather(*(scene.store.expire_departed(grace=0) for _ in range(4)))
-    assert sum(offline) == len(everyone)
-    assert Counter(await scene.changes()) == {(person, False): 1 for person in everyone}
+    assert sum(offline) == len(user_ids)
+    assert Counter(await scene.changes()) == {(user_id, False): 1 for user_id in user_ids}
 
 
 async def test_last_seen_is_retained_for_a_month(scene: Scene) -> None:
@@ -171,12 +171,12 @@ async def test_last_seen_is_retained_for_a_month(scene: Scene) -> None:
 async def test_dead_processes_are_removed(scene: Scene) -> None:
     """Users of a dead process alone left when it was last alive; those with another process stay."""
     await scene.connect(ANN, BEN, CAT)
-    for person in (ANN, BEN, CAT):
-        key, field = registry_key(group_of(person)), user_field(person)
-        await commands(scene.redis).hset(key, field, DEAD if person == ANN else DEAD + b"process1")
+    for user_id in (ANN, BEN, CAT):
+        key, field = registry_key(group_of(user_id)), user_field(user_id)
+        await commands(scene.redis).hset(key, field, DEAD if user_id == ANN else DEAD + b"process1")
     await scene.changes()
-    clearing = await scene.store.remove_processes({DEAD: LONG_AGO})
-    assert (clearing.left, clearing.others) == (1, {b"process1"})
+    removed = await scene.store.remove_processes({DEAD: LONG_AGO})
+    assert (removed.left, removed.others) == (1, {b"process1"})
     assert await scene.store.expire_departed(grace=10) == 1
     assert await scene.changes() == [(ANN, False)]
     assert await scene.store.read(ANN) == Presence(online=False, last_seen=LONG_AGO)
@@ -186,12 +186,12 @@ async def test_dead_processes_are_removed(scene: Scene) -> None:
 
 async def test_removal_reaches_all_users(scene: Scene) -> None:
     """The removal scans all users in steps, however many there are."""
-    everyone = [16 * number + 5 for number in range(3000)]
-    await scene.connect(*everyone)
+    user_ids = [16 * number + 5 for number in range(3000)]
+    await scene.connect(*user_ids)
     key = registry_key(5)
-    await commands(scene.redis).hset(key, mapping={user_field(person): DEAD for person in everyone[::2]})
-    assert (await scene.store.remove_processes({DEAD: LONG_AGO})).left == len(everyone) // 2
-    assert await commands(scene.redis).hlen(key) == len(everyone) // 2
+    await commands(scene.redis).hset(key, mapping={user_field(user_id): DEAD for user_id in user_ids[::2]})
+    assert (await scene.store.remove_processes({DEAD: LONG_AGO})).left == len(user_ids) // 2
+    assert await commands(scene.redis).hlen(key) == len(user_ids) // 2
 
 
 async def test_lost_registrations_leave_no_user_online(scene: Scene) -> None:
@@ -228,5 +228,5 @@ async def test_a_dead_process_is_returned_once(redis: Redis) -> None:
 async def test_groups_are_separate(scene: Scene) -> None:
     """A user's presence is stored with the keys of the user's group."""
     await scene.connect(ANN, CAT)
-    for person in (ANN, CAT):
-        assert await commands(scene.redis).zscore(present_key(group_of(person)), user_field(person)) == 0
+    for user_id in (ANN, CAT):
+        assert await commands(scene.redis).zscore(present_key(group_of(user_id)), user_field(user_id)) == 0

@@ -56,8 +56,8 @@ async def test_expired_token(server: LiveServer) -> None:
     """An expired token gets error 109, and a valid one may follow on the same connection."""
     server.authenticator.expired.add("7:old")
     async with BareClient.to(server.url) as client:
-        answer = await client.request("connect", token="7:old")
-        assert answer["error"] == {"code": 109, "message": "token expired"}
+        reply = await client.request("connect", token="7:old")
+        assert reply["error"] == {"code": 109, "message": "token expired"}
         assert (await client.connect("7"))["client"]
 
 
@@ -98,8 +98,8 @@ async def test_streams_unavailable(server: LiveServer) -> None:
     """While the streams cannot be read, a connect gets the temporary error 100 and leaves nothing behind."""
     server.streams.broken = True
     async with BareClient.to(server.url) as client:
-        answer = await client.request("connect", token="7")
-        assert answer["error"] == {"code": 100, "message": "internal server error", "temporary": True}
+        reply = await client.request("connect", token="7")
+        assert reply["error"] == {"code": 100, "message": "internal server error", "temporary": True}
         server.streams.broken = False
         await client.connect("7")
         await server.publish(server.redis, [7], "feed", {"n": 1})
@@ -161,9 +161,9 @@ async def test_refresh(serve: Serve) -> None:
         server.authenticator.lifetime = 0.2
         await client.connect("7")
         server.authenticator.lifetime = 3600
-        answer = await client.request("refresh", token="7:next")
-        assert answer["refresh"]["expires"] is True
-        assert answer["refresh"]["ttl"] > 3500
+        reply = await client.request("refresh", token="7:next")
+        assert reply["refresh"]["expires"] is True
+        assert reply["refresh"]["ttl"] > 3500
         await asyncio.sleep(0.6)  # beyond the first token's expiry and grace: this is no wait for a condition
         assert await client.quiet() == []
 

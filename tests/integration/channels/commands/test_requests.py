@@ -18,8 +18,8 @@ pytestmark = pytest.mark.engines
 
 async def numbers(client: BareClient, **params: Any) -> list[int]:
     """Return the numbers in a history reply of the feed."""
-    answer = await client.request("history", channel="feed", **params)
-    return [item["data"]["n"] for item in answer["history"]["publications"]]
+    reply = await client.request("history", channel="feed", **params)
+    return [item["data"]["n"] for item in reply["history"]["publications"]]
 
 
 @pytest.mark.parametrize("packed", [False, True], ids=["json", "msgpack"])
@@ -33,16 +33,16 @@ async def test_history(server: LiveServer, packed: bool) -> None:
         assert await numbers(client, limit=2, reverse=True) == [4, 3]
         assert await numbers(client, limit=-1) == [0, 1, 2, 3, 4]
         assert await numbers(client, limit=2, since={"epoch": "e1", "offset": 1002}) == [2, 3]
-        answer = await client.request("history", channel="feed")
-        assert answer["history"] == {"publications": [], "epoch": "e1", "offset": 1005}
+        reply = await client.request("history", channel="feed")
+        assert reply["history"] == {"publications": [], "epoch": "e1", "offset": 1005}
 
 
 async def test_history_that_is_gone(server: LiveServer) -> None:
     """A position of another epoch is error 112, a channel without history error 108."""
     async with BareClient.to(server.url) as client:
         await client.connect("7")
-        answer = await client.request("history", channel="feed", limit=1, since={"epoch": "old", "offset": 1})
-        assert answer["error"] == {"code": 112, "message": "unrecoverable position"}
+        reply = await client.request("history", channel="feed", limit=1, since={"epoch": "old", "offset": 1})
+        assert reply["error"] == {"code": 112, "message": "unrecoverable position"}
         assert (await client.request("history", channel="photo:1", limit=1))["error"]["code"] == 108
 
 
@@ -50,8 +50,8 @@ async def test_presence(server: LiveServer) -> None:
     """Presence lists users, not their devices; without permission, or for other channels, it is an error."""
     async with BareClient.to(server.url) as client:
         await client.connect("7")
-        answer = await client.request("presence", channel="presence:3")
-        assert answer["presence"]["presence"] == {
+        reply = await client.request("presence", channel="presence:3")
+        assert reply["presence"]["presence"] == {
             "3": {"user": "3", "client": "3"},
             "4": {"user": "4", "client": "4"},
         }
@@ -65,8 +65,8 @@ async def test_calls(server: LiveServer, packed: bool) -> None:
     """An rpc is executed for the connected user, and its error has the code and message of the operation."""
     async with BareClient.to(server.url, packed=packed) as client:
         await client.connect("7")
-        answer = await client.request("rpc", method="echo", data={"a": [1, None]})
-        assert answer["rpc"]["data"] == {"user": 7, "data": {"a": [1, None]}}
+        reply = await client.request("rpc", method="echo", data={"a": [1, None]})
+        assert reply["rpc"]["data"] == {"user": 7, "data": {"a": [1, None]}}
         refused = await client.request("rpc", method="refuse")
         assert refused["error"] == {"code": 429, "message": "come back later", "temporary": True}
         assert (await client.request("rpc", method="nonsense"))["error"]["code"] == 104

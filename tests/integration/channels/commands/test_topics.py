@@ -25,8 +25,8 @@ def publisher(server: LiveServer) -> LivePublisher:
 
 async def receivers(server: LiveServer, topic: str) -> int:
     """Return how many processes are subscribed to a topic."""
-    answer = await commands(server.redis).pubsub_numsub(topic_channel(topic))
-    return int(answer[0][1])
+    reply = await commands(server.redis).pubsub_numsub(topic_channel(topic))
+    return int(reply[0][1])
 
 
 @pytest.mark.parametrize("packed", [False, True], ids=["json", "msgpack"])

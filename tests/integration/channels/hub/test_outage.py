@@ -69,8 +69,8 @@ async def test_cut_connections(behind_proxy: Behind, redis: Redis) -> None:
         for client in (one, two):
             assert await numbers(client, 300) == list(range(1, 301))
             assert await client.quiet() == []
-        assert sum(recovered for recovered, _ in server.metrics.resyncs) >= 5
-        assert not any(lost for _, lost in server.metrics.resyncs)
+        assert sum(recovered for recovered, _ in server.metrics.recoveries) >= 5
+        assert not any(lost for _, lost in server.metrics.recoveries)
 
 
 async def test_dropped_packets(behind_proxy: Behind, redis: Redis) -> None:
@@ -124,8 +124,8 @@ async def test_connecting_before_the_first_subscription(redis: Redis) -> None:
     app = web.Application()
     app.router.add_get("/", server.live.handle)
     async with TestServer(app) as http, BareClient.to(str(http.make_url("/"))) as client:
-        answer = await client.request("connect", token="7")
-        assert answer["error"] == {"code": 100, "message": "internal server error", "temporary": True}
+        reply = await client.request("connect", token="7")
+        assert reply["error"] == {"code": 100, "message": "internal server error", "temporary": True}
 
 
 async def test_new_history(behind_proxy: Behind, redis: Redis) -> None:
@@ -135,7 +135,7 @@ async def test_new_history(behind_proxy: Behind, redis: Redis) -> None:
         server.streams.epoch = "e2"
         await proxy.cut()
         assert await client.closed() == (3010, "insufficient state")
-        await eventually(lambda: server.metrics.resyncs == [(0, 1)])
+        await eventually(lambda: server.metrics.recoveries == [(0, 1)])
 
 
 async def test_topics_after_a_loss(behind_proxy: Behind, redis: Redis) -> None:
@@ -159,8 +159,8 @@ async def test_connecting_during_an_outage(behind_proxy: Behind, redis: Redis) -
         proxy.freeze()
         await eventually(lambda: not server.live.ready, within=3)
         async with BareClient.to(server.url) as client:
-            answer = await client.request("connect", token="7")
-            assert (answer["error"]["code"], answer["error"]["temporary"]) == (100, True)
+            reply = await client.request("connect", token="7")
+            assert (reply["error"]["code"], reply["error"]["temporary"]) == (100, True)
             assert (await before.request("subscribe", channel="photo:1"))["error"]["code"] == 100
             proxy.thaw()
             await eventually(lambda: server.live.ready)

@@ -42,19 +42,19 @@ async def guest(server: LiveServer, token: str, *channels: str) -> AsyncIterator
 
 async def away(client: BareClient) -> None:
     """Wait for the message that user 7 is offline."""
-    news = await client.data()
-    assert (news["user"], news["online"]) == (7, False)
-    assert news["last_seen"] > 0
+    change = await client.data()
+    assert (change["user"], change["online"]) == (7, False)
+    assert change["last_seen"] > 0
 
 
 async def marked(redis: Redis, *clients: BareClient) -> list[Any]:
     """Return the messages that each client has received on the topic so far."""
     await LivePublisher(redis, group_of).to_topic(TOPIC, b'"mark"')
-    told = []
+    received = []
     for client in clients:
         while (data := await client.data()) != "mark":
-            told.append(data)
-    return told
+            received.append(data)
+    return received
 
 
 async def test_online_moving_and_offline(serve: Serve, redis: Redis) -> None:
@@ -157,8 +157,8 @@ async def test_a_subscription_begins_with_the_state(server: LiveServer, packed: 
     """The subscribe result has the current state; for a channel without one it is empty."""
     async with BareClient.to(server.url, packed=packed) as client:
         await client.connect("8")
-        answer = await client.request("subscribe", channel=CHANNEL)
-        assert answer["subscribe"] == {"data": {"online": False, "last_seen": None}}
+        reply = await client.request("subscribe", channel=CHANNEL)
+        assert reply["subscribe"] == {"data": {"online": False, "last_seen": None}}
         own = await client.request("subscribe", channel="presence:8")
         assert own["subscribe"] == {"data": {"online": True, "last_seen": None}}
         assert (await client.request("subscribe", channel="photo:5"))["subscribe"] == {}

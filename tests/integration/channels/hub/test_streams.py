@@ -199,11 +199,11 @@ async def test_unreadable_message_is_a_loss(server: LiveServer) -> None:
 
 
 async def _until_quiet(client: BareClient) -> list[dict[str, Any]]:
-    gathered: list[dict[str, Any]] = []
+    received: list[dict[str, Any]] = []
 
     async def something() -> bool:
-        gathered.extend(await client.quiet())
-        return bool(gathered)
+        received.extend(await client.quiet())
+        return bool(received)
 
     await eventually(something)
-    return gathered
+    return received

@@ -24,13 +24,13 @@ class Stream:
     """A streaming response, read line by line."""
 
     def __init__(self, answer: aiohttp.ClientResponse) -> None:
-        self._answer = answer
+        self._response = answer
 
     async def line(self) -> str:
         """Return the next line that is not empty, without its end."""
         async with asyncio.timeout(5):
             while True:
-                raw = await self._answer.content.readline()
+                raw = await self._response.content.readline()
                 if not raw:
                     return ""
                 if line := raw.decode().strip():
@@ -58,16 +58,16 @@ async def opened(method: str, url: str, **how: Any) -> AsyncIterator[Stream]:
         yield Stream(answer)
 
 
-def connect(who: str = "7") -> str:
+def connect(user: str = "7") -> str:
     """Return a connect command."""
-    return json.dumps({"id": 1, "connect": {"token": who}})
+    return json.dumps({"id": 1, "connect": {"token": user}})
 
 
 async def send(server: LiveServer, result: dict[str, Any], *commands: dict[str, Any]) -> int:
     """Send commands of a session to a process; return the status of the response."""
     data = "\n".join(json.dumps(command) for command in commands)
-    spoken = {"session": result["session"], "node": result["node"], "data": data}
-    async with aiohttp.ClientSession() as session, session.post(f"{server.origin}/emulation", json=spoken) as answer:
+    body = {"session": result["session"], "node": result["node"], "data": data}
+    async with aiohttp.ClientSession() as session, session.post(f"{server.origin}/emulation", json=body) as answer:
         return answer.status
 
 

@@ -161,12 +161,12 @@ async def test_a_descriptor_is_not_used_after_the_loss(scene: Scene) -> None:
 
     The kernel gives the same descriptor to the next connection, which may be another client's.
     """
-    told = asyncio.get_running_loop().create_future()
+    lost = asyncio.get_running_loop().create_future()
 
     class Protocol(asyncio.Protocol):
         def connection_lost(self, exc: Exception | None) -> None:
             scene.send(SMALL)  # to a socket that is closed for writing, but not to another one
-            told.set_result(os.fstat(number))
+            lost.set_result(os.fstat(number))
             scene.buffer.mark_closed(codes.NORMAL)
 
     number = scene.near.fileno()
@@ -176,7 +176,7 @@ async def test_a_descriptor_is_not_used_after_the_loss(scene: Scene) -> None:
         scene.transport.set_protocol(Protocol())
         scene.send(SMALL)
         scene.transport.abort()
-        assert (await told).st_ino == before.st_ino
+        assert (await lost).st_ino == before.st_ino
         await eventually(lambda: not _is_open(number))
         os.dup2(stranger.fileno(), number)
         scene.send(SMALL)

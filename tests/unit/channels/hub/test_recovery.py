@@ -62,10 +62,10 @@ async def test_two_losses_in_one_registration(scene: Scene) -> None:
     scene.publish(1, announced=False)
     scene.registry.gate.set()
 
-    async def told() -> bool:
+    async def sent_once() -> bool:
         return await scene.sent() == [1]
 
-    await eventually(told)
+    await eventually(sent_once)
 
 
 async def test_loss_while_recovering(scene: Scene) -> None:

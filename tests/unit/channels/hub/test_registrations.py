@@ -106,7 +106,7 @@ async def test_few_missing_are_many(scene: Scene) -> None:
         scene.hub.join(scene.device()[0], Identity(user_id=user_id, session="s", expires_at=0))
     scene.registry.missing = set(scene.hub.user_ids())
     async with renewing(recovery):
-        await eventually(lambda: scene.registry.people == set(scene.hub.user_ids()))
+        await eventually(lambda: scene.registry.registered == set(scene.hub.user_ids()))
         assert scene.registry.asked == 2
 
 
@@ -118,7 +118,7 @@ async def test_a_connecting_user_is_not_missing(scene: Scene) -> None:
     scene.registry.missing = {100}
     async with renewing(scene.recovery):
         await eventually(lambda: scene.registry.asked >= 10)
-    assert scene.registry.people == {7}
+    assert scene.registry.registered == {7}
     assert newcomer.closed_with is None
 
 
@@ -130,7 +130,7 @@ async def test_uncertain_registrations(scene: Scene) -> None:
     scene.registry.uncertain = True
     recovery = StreamRecovery(scene.hub, cast(Registry, scene.registry), scene.streams, SLOW, NoLiveMetrics())
     async with renewing(recovery):
-        await eventually(lambda: scene.registry.people == set(scene.hub.user_ids()))
+        await eventually(lambda: scene.registry.registered == set(scene.hub.user_ids()))
         assert scene.registry.asked == 1
         assert not scene.registry.uncertain
 

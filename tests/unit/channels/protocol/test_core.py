@@ -120,43 +120,43 @@ def test_after_connect(message: dict[str, Any], effect: object) -> None:
 
 def test_pong_answers_one_ping() -> None:
     """Each ping allows one pong."""
-    judge = connected_core()
-    due = [judge.pong_due]
-    judge.ping_sent()
-    due.append(judge.pong_due)
-    assert judge.receive(parse_command({}), 0.0) == NoOp()
-    due.append(judge.pong_due)
+    protocol = connected_core()
+    due = [protocol.pong_due]
+    protocol.ping_sent()
+    due.append(protocol.pong_due)
+    assert protocol.receive(parse_command({}), 0.0) == NoOp()
+    due.append(protocol.pong_due)
     assert due == [False, True, False]
-    assert judge.receive(parse_command({}), 0.0) == BAD
+    assert protocol.receive(parse_command({}), 0.0) == BAD
 
 
 def test_rest_of_the_frame_after_a_rejected_connect() -> None:
     """After a rejected connect the rest of its frame is ignored, and the next frame starts over."""
-    judge = core()
-    judge.begin_frame()
-    judge.receive(parse_command(CONNECT), 0.0)
-    judge.refused()
+    protocol = core()
+    protocol.begin_frame()
+    protocol.receive(parse_command(CONNECT), 0.0)
+    protocol.refused()
     for message in ({"id": 2, "subscribe": {"channel": "a"}}, CONNECT, {}):
-        assert judge.receive(parse_command(message), 0.0) == NoOp()
-    judge.begin_frame()
-    assert judge.receive(parse_command(CONNECT), 0.0) == Connect(1, "t", {})
+        assert protocol.receive(parse_command(message), 0.0) == NoOp()
+    protocol.begin_frame()
+    assert protocol.receive(parse_command(CONNECT), 0.0) == Connect(1, "t", {})
 
 
 def test_commands_while_connecting() -> None:
     """A second connect during the first closes with 3501."""
-    judge = core()
-    judge.receive(parse_command(CONNECT), 0.0)
-    assert judge.receive(parse_command(CONNECT), 0.0) == BAD
+    protocol = core()
+    protocol.receive(parse_command(CONNECT), 0.0)
+    assert protocol.receive(parse_command(CONNECT), 0.0) == BAD
 
 
 def test_rate() -> None:
     """With 2 a second and 3 at once, three pass and the fourth closes; half a second later one passes again."""
-    judge = core(rate=2, burst=3)
-    judge.receive(parse_command(CONNECT), 0.0)
-    judge.accepted()
+    protocol = core(rate=2, burst=3)
+    protocol.receive(parse_command(CONNECT), 0.0)
+    protocol.accepted()
     ping = parse_command({"id": 2, "ping": {}})
-    assert [type(judge.receive(ping, 0.0)) for _ in range(3)] == [Reply, Reply, Close]
-    assert type(judge.receive(ping, 0.5)) is Reply
-    assert judge.receive(ping, 0.5) == Close(codes.TOO_MANY_REQUESTS)
+    assert [type(protocol.receive(ping, 0.0)) for _ in range(3)] == [Reply, Reply, Close]
+    assert type(protocol.receive(ping, 0.5)) is Reply
+    assert protocol.receive(ping, 0.5) == Close(codes.TOO_MANY_REQUESTS)
     # However long the connection was idle, only the burst is available.
-    assert [type(judge.receive(ping, 1000.0)) for _ in range(4)] == [Reply, Reply, Reply, Close]
+    assert [type(protocol.receive(ping, 1000.0)) for _ in range(4)] == [Reply, Reply, Reply, Close]
