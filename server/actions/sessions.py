@@ -70,6 +70,7 @@ class SessionService:
             )
         if rotation.user_id is None or rotation.session_id is None:
             raise RefreshTokenError("This refresh token is not valid. Sign in again.")
+        # RFC 9700, section 4.14.2: the server cannot know which of the two users of the token is the thief.
         if rotation.kind == "reused":
             log.warning("refresh_token_reused", session=rotation.session_id)
             await self.revoke(rotation.user_id, [rotation.session_id])
@@ -89,6 +90,7 @@ class SessionService:
 
     async def revoke(self, user_id: int, ended: Iterable[str]) -> None:
         """Refuse the access tokens of sessions that have ended in the database, and close their live connections."""
+        # After the commit: an access token stays valid until it expires, so it is also refused by its session's id.
         for session in ended:
             await self._tickets.revoke_session(session, user_id, ttl=self._tokens.ttl + REVOCATION_MARGIN)
             await self._publisher.to_users([user_id], control_body(control="disconnect", session=session))

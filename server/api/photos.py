@@ -15,7 +15,7 @@ from server.edge.paging import Pager
 from server.edge.problems import bad_field
 from server.edge.requests import PhotoMetadata, PhotosQuery, PhotoUpdate
 from server.edge.responses import ListResponse, PhotoResponse
-from server.media.uploads import Uploads
+from server.media.uploads import UploadReceiver
 from storage.blobs.port import Blobs
 from storage.postgres.database import Database, Queryable, Transaction
 from storage.stores import photo_lists, photos
@@ -118,7 +118,7 @@ class UploadApi:
     """`POST /photos`."""
 
     def __init__(
-        self, db: Database, blobs: Blobs, uploads: Uploads, idempotency: Idempotency, serializer: PhotoSerializer
+        self, db: Database, blobs: Blobs, uploads: UploadReceiver, idempotency: Idempotency, serializer: PhotoSerializer
     ) -> None:
         self._db = db
         self._uploads = uploads

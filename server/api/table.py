@@ -17,7 +17,7 @@ from server.edge.authentication import RequestAuthenticator, SessionCookies
 from server.edge.cursors import Cursors
 from server.edge.endpoint import Endpoint
 from server.edge.idempotency import Idempotency
-from server.media.uploads import Uploads
+from server.media.uploads import UploadReceiver
 
 
 def endpoints(services: Services) -> list[Endpoint]:
@@ -42,7 +42,7 @@ def _user_endpoints(services: Services) -> list[Endpoint]:
 def _photo_endpoints(services: Services) -> list[Endpoint]:
     settings, db, actions = services.settings, services.db, services.actions
     cursors, serializer = Cursors(settings.secret), PhotoSerializer(services.counter_cache, services.media_urls)
-    idempotency, uploads = Idempotency(db), Uploads(settings.upload_dir, settings.upload)
+    idempotency, uploads = Idempotency(db), UploadReceiver(settings.upload_dir, settings.upload)
     return [
         *UploadApi(db, services.blobs, uploads, idempotency, serializer).endpoints(),
         *PhotosApi(db, cursors, serializer, actions.photos).endpoints(),

@@ -101,6 +101,7 @@ class ApiRequest:
             raise ProblemError(
                 415, "unsupported_media_type", "Send the body as JSON, with the header Content-Type: application/json."
             )
+        # A declared length is refused at once; a chunked body has none and is measured while it is read.
         if (request.content_length or 0) > MAX_JSON_BYTES:
             raise _too_large()
         body = bytearray()
@@ -160,5 +161,6 @@ def list_response(items: list[bytes], cursor: str | None, **members: Any) -> web
 
 def joined_list_response(pieces: list[bytes], cursor: str | None, **members: Any) -> web.Response:
     """Return a page as `list_response` does, from pieces that hold the items and the commas between them."""
+    # The items are JSON already; only the members after them are serialized, without their opening brace.
     end = orjson.dumps({"next": cursor, **members})
     return json_response(b"".join((b'{"items":[', *pieces, b"],", end[1:])))

@@ -18,7 +18,7 @@ ACCESS_COOKIE = "picshare_access"
 REFRESH_COOKIE = "picshare_refresh"
 CSRF_COOKIE = "picshare_csrf"
 CSRF_HEADER = "X-CSRF-Token"
-REFRESH_PATH = "/api/v1/tokens"
+REFRESH_PATH = "/api/v1/tokens"  # browsers send the refresh token to no other path
 _SAFE = {"GET", "HEAD", "OPTIONS"}
 
 
@@ -30,6 +30,7 @@ class RequestAuthenticator:
 
     def viewer(self, request: web.BaseRequest) -> Viewer | None:
         """Return the signed-in user, or None; raise a 401 for an invalid token, a 403 for a missing CSRF token."""
+        # The header takes precedence over the cookie: a browser never adds it by itself, so it needs no CSRF token.
         header = request.headers.get("Authorization")
         if header is not None:
             kind, _, token = header.partition(" ")
@@ -72,6 +73,7 @@ class RequestAuthenticator:
     @staticmethod
     def _require_csrf_token(request: web.BaseRequest, expected: str) -> None:
         given = request.headers.get(CSRF_HEADER, "")
+        # An empty expected value would equal a missing header.
         if not expected or not hmac.compare_digest(given.encode(), expected.encode()):
             detail = f"Send the value of the cookie {CSRF_COOKIE} in the header {CSRF_HEADER}."
             raise ProblemError(403, "csrf_token_missing", detail)

@@ -27,6 +27,7 @@ class Guard:
 
     def bind(self, endpoint: Endpoint) -> Handler:
         """Return the aiohttp handler of an endpoint; raise `KeyError` where its quota is no rate limit."""
+        # A misspelt quota fails at the start of the process instead of at the first request.
         self._limiter.policy(endpoint.quota)
 
         async def handler(http: web.Request) -> web.StreamResponse:

@@ -32,7 +32,7 @@ PAGE_POLICY = (
 )
 DATA_POLICY = "default-src 'none'; frame-ancestors 'none'; sandbox"
 _GOOD_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
-_QUIET = ("/healthz", "/readyz", "/metrics")
+_QUIET = ("/healthz", "/readyz", "/metrics")  # polled every few seconds; not in the access log
 
 
 def edge(addresses: ClientAddresses, metrics: HttpMetrics, access_log: AccessLog, *, secure: bool) -> Middleware:
@@ -60,10 +60,12 @@ def edge(addresses: ClientAddresses, metrics: HttpMetrics, access_log: AccessLog
             response = await handler(request)
         except Exception as error:  # noqa: BLE001 - every error becomes a response here
             response = _error_response(error, request_id)
+        # The headers of a streamed response or a WebSocket were sent before this point.
         if not response.prepared:
             is_page = "Content-Security-Policy" in response.headers
             _add_headers(request, response, common if is_page else data, request_id)
         seconds = time.perf_counter() - started
+        # Metrics are labelled with the route, not the path: each photo would otherwise make a time series.
         resource = request.match_info.route.resource
         route = resource.canonical if resource is not None else "unknown"
         metrics.request_done(method=request.method, route=route, status=response.status, seconds=seconds)
@@ -97,6 +99,7 @@ def _add_headers(request: web.Request, response: web.StreamResponse, common: dic
     added = request.get(RESPONSE_HEADERS)
     if added is not None:
         headers.update(added)
+    # The rest of a body that was refused is still on its way, so the connection cannot be reused.
     if headers.get("Connection") == "close":
         response.force_close()
 

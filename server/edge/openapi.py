@@ -64,6 +64,7 @@ def describe(endpoints: Sequence[Endpoint], *, version: str, public_url: str) ->
 
 
 def _schemas(endpoints: Iterable[Endpoint]) -> tuple[dict[type[BaseModel], dict[str, Any]], dict[str, Any]]:
+    # A request model is described as it is validated, a response model as it is serialized: defaults differ.
     wanted: dict[type[BaseModel], JsonSchemaMode] = {ProblemResponse: "serialization"}
     for endpoint in endpoints:
         if endpoint.body is not None:

@@ -39,7 +39,7 @@ class ListResponse(ResponseModel, Generic[T]):
     next: str | None
 
 
-class StreamPosition(ResponseModel):
+class StreamPositionResponse(ResponseModel):
     """A position in a live stream: the response shows every publication up to it."""
 
     epoch: str
@@ -53,7 +53,7 @@ class StreamListResponse(ListResponse[T], Generic[T]):
     unknown.
     """
 
-    stream: StreamPosition | None
+    stream: StreamPositionResponse | None
 
 
 def stream_position(position: tuple[str, int] | None) -> dict[str, Any] | None:

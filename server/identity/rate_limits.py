@@ -53,6 +53,7 @@ def address_subject(address: str) -> str:
     except ValueError:
         return "addr:unknown"
     if isinstance(parsed, IPv6Address):
+        # An IPv4 client of a dual-stack socket counts as the same client as over IPv4.
         if parsed.ipv4_mapped is not None:
             return f"addr:{parsed.ipv4_mapped}"
         return f"addr:{IPv6Address(int(parsed) >> 64 << 64)}"
@@ -67,5 +68,6 @@ def rate_limit_headers(charge: Charge) -> dict[str, str]:
         "RateLimit": f'"{policy.name}";r={quota.remaining};t={math.ceil(quota.reset_after)}',
     }
     if not quota.allowed:
+        # At least a second: a client that obeys 0 would try again at once and fail again.
         fields["Retry-After"] = str(max(1, math.ceil(quota.retry_after)))
     return fields

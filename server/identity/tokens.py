@@ -81,6 +81,7 @@ class AccessTokens:
         if claims is None:
             claims = self._decode(token)
             self._verified[token] = claims
+            # The oldest leaves first: it expires first, too.
             if len(self._verified) > CACHED:
                 self._verified.popitem(last=False)
         if claims.expires_at <= self._clock():

@@ -22,6 +22,7 @@ class LiveAuthenticator:
 
     async def authenticate(self, token: str) -> Identity:
         """Return the identity; raise `TokenExpiredError`, `TokenInvalidError` or `LiveUnavailableError`."""
+        # A JWT has three parts; a ticket contains no dot.
         return self._of_token(token) if token.count(".") == 2 else await self._of_ticket(token)
 
     async def confirm(self, identity: Identity) -> None:
@@ -40,6 +41,7 @@ class LiveAuthenticator:
 
     async def _of_ticket(self, token: str) -> Identity:
         with store_errors():
+            # The length is checked first, so that no client makes Redis hash arbitrary data.
             payload = await self._tickets.redeem(token) if 0 < len(token) <= 200 else None
         if payload is None:
             raise TokenInvalidError("The ticket is not valid, or was used already.")

@@ -31,6 +31,7 @@ class LivePresences:
             presence = await self._presence.read(user_id, viewer_id=identity.user_id)
         if presence is None:
             raise PermissionDeniedError("You may not see whether this user is online.")
+        # The channel has the user as its only member, so an offline user leaves it empty.
         return [Member(user=ids.encode(user_id))] if presence.online else []
 
     def encode_change(self, user_id: int, presence: Presence) -> bytes:

@@ -72,6 +72,7 @@ class LiveRoutes:
         return Identity(user_id=viewer.user_id, session=viewer.session, expires_at=float(viewer.expires_at))
 
     async def _of_ticket(self, ticket: str) -> Identity:
+        # URLs are logged by proxies; a ticket is used up by then, an access token would still be valid.
         if ticket.count(".") == 2:
             raise unauthorized(
                 "invalid_token", "Send a ticket of POST /api/v1/live/token in the query, not an access token."

@@ -55,7 +55,7 @@ class UploadLimits:
     idle_timeout: float = 10.0
 
 
-class Uploads:
+class UploadReceiver:
     """Receive uploads into `directory`, which is best on the file system of the blobs."""
 
     def __init__(self, directory: Path, limits: UploadLimits) -> None:

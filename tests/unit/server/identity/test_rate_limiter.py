@@ -1,0 +1,81 @@
+"""The rate limiter, on quotas in memory: what is charged, and which error a refusal is."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import pytest
+
+from server.config.section import from_sections
+from server.config.settings import Settings
+from server.identity.errors import RateLimitedError, SessionRevokedError
+from server.identity.rate_limiter import RateLimiter
+from server.identity.rate_limits import RateLimits
+from storage.limits.quotas import Quota, QuotaPolicy, Quotas
+
+LIMITS = from_sections(RateLimits, Settings().limits)
+
+
+class MemoryQuotas(Quotas):
+    """Quotas that record their charges, of which those of the names in `used_up` are refused."""
+
+    def __init__(self, *used_up: str, revoked: bool = False) -> None:
+        self._used_up = used_up
+        self._revoked = revoked
+        self.charged: list[tuple[str, str]] = []
+
+    async def take_all(self, takes: Sequence[tuple[QuotaPolicy, str]], cost: int = 1) -> list[Quota]:
+        """Record the charges."""
+        self.charged += [(policy.name, subject) for policy, subject in takes]
+        return [self._quota(policy) for policy, _ in takes]
+
+    async def check_session_and_quota(self, policy: QuotaPolicy, user_id: int, session: str) -> tuple[Quota, bool]:
+        """Record the charge."""
+        self.charged.append((policy.name, f"{user_id} {session}"))
+        return self._quota(policy), self._revoked
+
+    def _quota(self, policy: QuotaPolicy) -> Quota:
+        allowed = policy.name not in self._used_up
+        return Quota(allowed=allowed, limit=policy.limit, remaining=0, reset_after=9.0, retry_after=0.2)
+
+
+async def test_a_user_is_charged_by_the_name_of_the_limit() -> None:
+    """The charge has the policy of the name, with the limit of the settings."""
+    quotas = MemoryQuotas()
+    charge = await RateLimiter(quotas, LIMITS).check_user("likes", 7, "s")
+    assert quotas.charged == [("likes", "7 s")]
+    assert charge.policy == LIMITS.policy("likes")
+
+
+async def test_a_revoked_session_is_refused_before_its_rate_limit() -> None:
+    """A revoked session raises its own error, even when the limit is used up, too."""
+    limiter = RateLimiter(MemoryQuotas("reads", revoked=True), LIMITS)
+    with pytest.raises(SessionRevokedError):
+        await limiter.check_user("reads", 7, "s")
+
+
+async def test_an_address_counts_by_its_network() -> None:
+    """Two addresses of one IPv6 customer are one subject."""
+    quotas = MemoryQuotas()
+    limiter = RateLimiter(quotas, LIMITS)
+    await limiter.check_address("anonymous", "2001:db8::1")
+    await limiter.check_address("anonymous", "2001:db8::2")
+    assert quotas.charged == [("anonymous", "addr:2001:db8::")] * 2
+
+
+async def test_the_first_limit_that_is_used_up_is_reported() -> None:
+    """Of several limits the error names the first that refuses, and a wait of at least a second."""
+    limiter = RateLimiter(MemoryQuotas("sign_in_account", "sign_in_address"), LIMITS)
+    with pytest.raises(RateLimitedError, match='"sign_in_account" is used up') as caught:
+        await limiter.check([("sign_in_account", "a"), ("sign_in_address", "b")])
+    assert str(caught.value).endswith("Try again in 1 s.")
+
+
+def test_an_unknown_limit_is_an_error() -> None:
+    """A name that is no field of the settings has no policy, and every field has one."""
+    limiter = RateLimiter(MemoryQuotas(), LIMITS)
+    with pytest.raises(KeyError):
+        limiter.policy("unknown")
+    for field in dataclasses.fields(LIMITS):
+        assert limiter.policy(field.name).name == field.name
