@@ -118,6 +118,7 @@ class NotifyHandlers:
         counters = await self._photo_counters(event.photo_id, event.user_id)
         if counters is None:
             return
+        # A comment cannot come back, so this needs no look at the database under the lock.
         document = publications.comment_deleted(counters, event.comment_id)
         await asyncio.gather(
             self._inbox.retract(_comment(event)),
@@ -130,6 +131,7 @@ class NotifyHandlers:
 
         A follow is recorded once and never retracted, so that following again and again notifies only once.
         """
+        # Outside the lock: since a follow is never retracted, an unfollow in between changes nothing.
         relation = await relations.relation(self._db, event.follower_id, event.followee_id)
         if relation.following:
             await self._inbox.record(_follow(event, NotificationKind.FOLLOW))
@@ -158,6 +160,7 @@ class NotifyHandlers:
 
     async def deleted(self, event: PhotoDeleted) -> None:
         """Publish the removal of the notifications that were deleted with a photo."""
+        # One after the other: each publication carries the counters of the inbox, and the last must be the newest.
         for entry_id in event.notifications:
             await self._inbox.publish(event.author_id, entry_id)
 

@@ -39,6 +39,7 @@ class RabbitBroker:
         stored: the caller then publishes it again, and a queue may get it twice.
         """
         topology = self._connector.topology
+        # Every queue is bound to the default exchange ("") by its own name.
         exchange, key = (topology.exchange, message.topic) if queue is None else ("", topology.queue(queue))
         await self._publisher.publish(to_amqp(message), exchange=exchange, routing_key=key)
 
@@ -62,6 +63,7 @@ class RabbitBroker:
         """Return the number of messages in each queue and its retry queues; those in progress are not counted."""
         topology, steps = self._connector.topology, self._connector.steps
         connection = await self._publisher.connection()
+        # One declaration for each queue, and not the management API: that is a plugin, with other credentials.
         with amqp_errors():
             async with asyncio.timeout(COMMAND_TIMEOUT), connection.channel() as channel:
                 depths: dict[str, int] = {}

@@ -67,6 +67,7 @@ def dead_letter(queue: str, raw: AbstractIncomingMessage) -> DeadLetter:
     # itself, which notes the reason and the time in `x-death`.
     death = _death(raw)
     error = (raw.headers or {}).get(ERROR)
+    # The delivery limit counts only deliveries that ended with their connection, see `topology.CRASH_LIMIT`.
     if not error and death.get("reason") == "delivery_limit":
         error = "its consumer's connection was lost at every delivery"
     died_at = raw.timestamp if ERROR in (raw.headers or {}) else death.get("time")

@@ -60,6 +60,21 @@ async def test_callbacks_run_after_the_commit(database: Database) -> None:
     assert seen == [written]
 
 
+async def test_a_lock_outlives_the_commit(database: Database) -> None:
+    """`locked` holds its lock after a commit, until the block ends, also against the locks of transactions."""
+    attempt = "SELECT pg_try_advisory_xact_lock(7)"
+    async with database.locked(7) as connection:
+        async with connection.transaction() as tx:
+            await tx.execute("SELECT 1")
+        assert await database.fetchval(attempt) is False
+        assert await database.fetchval("SELECT pg_try_advisory_xact_lock(8)") is True
+    assert await database.fetchval(attempt) is True
+    with pytest.raises(ZeroDivisionError):
+        async with database.locked(7):
+            raise ZeroDivisionError
+    assert await database.fetchval(attempt) is True
+
+
 async def test_only_lent_connections_are_reset(database_dsn: str) -> None:
     """A lent connection loses its session state on return; other uses cost no round trip for a reset."""
     database = await Database.connect(database_dsn, routes=queues_of, min_size=1, max_size=1)
