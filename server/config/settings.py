@@ -1,301 +1,31 @@
-"""Settings: every key with its unit and default, in the sections of `config.toml`.
+"""All settings, as one frozen object.
 
-A key is read from `PICSHARE_<SECTION>__<KEY>` in the environment, otherwise from the file, otherwise its default is
-here; `server.config.loading` loads them. The description of a key is its documentation (`docs/configuration.md`).
-
-Each default is written once. Where the configured part can be used without these settings, its own dataclass has the
-default and the key refers to it. `from_sections` builds such a dataclass from the keys with the names of its fields.
+A key is read from `PICSHARE_<SECTION>__<KEY>` in the environment, otherwise from the file, otherwise it has its default
+(`server.config.loading`). `from_sections` builds the dataclass of a part from the keys with the names of its fields.
 """
 
 from __future__ import annotations
 
-import math
-from pathlib import Path
-from typing import Any, Literal, TypeVar
-
-from pydantic import Field, SecretStr, ValidationInfo, create_model, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from channels.contract.settings import LiveSettings
-from server.config.section import Networks, Rate, Section, Texts
-from storage.redis.address import CLUSTER_SCHEMES, cluster_nodes, is_cluster
-from workers.broker.port import Policy
-from workers.images.limits import DecoderLimits
-from workers.registry import WORKERS
+from server.config.keys import (
+    AuthSection,
+    BlobsSection,
+    BrokerSection,
+    DatabaseSection,
+    DataSection,
+    LimitsSection,
+    LiveSection,
+    LogSection,
+    RedisSection,
+    ServerSection,
+    UploadSection,
+    WorkerSection,
+)
+from server.config.section import Section
 
 PREFIX = "PICSHARE_"
 DELIMITER = "__"
-S = TypeVar("S", bound=Section)
-SECRET_LENGTH = 32  # characters; an HS256 key must be at least as long as the hash (RFC 7518, section 3.2)
-
-_LIVE = LiveSettings()
-_DECODER = DecoderLimits()
-
-
-def _with_scheme(value: str, schemes: tuple[str, ...]) -> str:
-    if not value.startswith(schemes):
-        raise ValueError(f"it should begin with {' or '.join(schemes)}")
-    return value
-
-
-class ServerSection(Section):
-    """The address of the service, the proxies in front of it, and the shutdown of a process."""
-
-    host: str = Field(default="127.0.0.1", description="Address to listen on; `0.0.0.0` is every IPv4 interface.")
-    port: int = Field(default=8080, ge=0, le=65535, description="TCP port to listen on; 0 selects a free port.")
-    public_url: str | None = Field(
-        default=None,
-        description="URL of the service for its users, as `https://photos.example.com`; with https, cookies are "
-        "Secure. "
-        "If it is not set, `http://<host>:<port>`.",
-    )
-    allowed_origins: Texts = Field(
-        default=(),
-        description="Other web origins whose pages may open live connections and use the API with cookies.",
-    )
-    trusted_proxies: Networks = Field(
-        default=(),
-        description="Networks of proxies whose `X-Forwarded-For` header is trusted, as `10.0.0.0/8`.",
-    )
-    drain_delay: float = Field(
-        default=0.0,
-        ge=0,
-        description="Seconds during shutdown from `/readyz` returning 503 until no new connection is accepted, so that "
-        "load balancers notice.",
-    )
-    shutdown_deadline: float = Field(
-        default=10.0, gt=0, description="Seconds during shutdown for requests in progress to finish."
-    )
-
-    @field_validator("public_url")
-    @classmethod
-    def _is_web_address(cls, value: str | None) -> str | None:
-        return value if value is None else _with_scheme(value, ("http://", "https://")).rstrip("/")
-
-
-class DataSection(Section):
-    """The location of the embedded engines' data and of the generated secret."""
-
-    dir: Path = Field(default=Path("data"), description="Directory of all data of `picshare run`.")
-
-
-class AuthSection(Section):
-    """Tokens and passwords."""
-
-    secret: SecretStr | None = Field(
-        default=None,
-        description="Key that signs tokens and URLs of private images: at least 32 characters, the same in every "
-        "process. `picshare run` generates one in `<data.dir>/secret`; separate roles require it here.",
-    )
-    access_ttl: int = Field(default=900, ge=10, description="Lifetime of an access token in seconds.")
-    refresh_ttl: int = Field(default=2_592_000, ge=60, description="Lifetime of a refresh token in seconds (30 days).")
-    hash_concurrency: int = Field(
-        default=2, ge=1, le=64, description="Passwords hashed at once by one process (64 MiB of memory each)."
-    )
-
-    @field_validator("secret")
-    @classmethod
-    def _is_long_enough(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and len(value.get_secret_value()) < SECRET_LENGTH:
-            raise ValueError(f"it should have at least {SECRET_LENGTH} characters")
-        return value
-
-
-class DatabaseSection(Section):
-    """PostgreSQL."""
-
-    url: str = Field(
-        default="embedded:",
-        description="`embedded:` starts a private PostgreSQL in the data directory; "
-        "`postgresql://user:password@host/db` uses an existing one.",
-    )
-    pool_min: int = Field(default=2, ge=1, description="Connections that a process keeps open.")
-    pool_max: int = Field(default=16, ge=1, description="Maximum number of connections of a process.")
-
-    @field_validator("url")
-    @classmethod
-    def _is_known(cls, value: str) -> str:
-        return _with_scheme(value, ("embedded:", "postgresql://", "postgres://"))
-
-
-class RedisSection(Section):
-    """Redis or Valkey."""
-
-    url: str = Field(
-        default="embedded:",
-        description="`embedded:` starts a private Valkey in the data directory; `redis://`, `rediss://` (TLS) or "
-        "`unix://` uses an existing server; `redis+cluster://host:port,host:port` or `rediss+cluster://` a cluster: "
-        "name two or three of its nodes, the others are discovered. The database must belong to PicShare alone: it is "
-        "flushed when the server returns with data that may be stale, after a restart from a snapshot or a failover.",
-    )
-
-    @field_validator("url")
-    @classmethod
-    def _is_known(cls, value: str) -> str:
-        if is_cluster(value):
-            cluster_nodes(value)  # raises an error that says what is wrong
-        return _with_scheme(value, ("embedded:", "redis://", "rediss://", "unix://", *CLUSTER_SCHEMES))
-
-
-class BrokerSection(Section):
-    """The message broker, which delivers events to the workers."""
-
-    url: str = Field(
-        default="local:",
-        description="`local:` delivers events through the database, within one process; "
-        "`amqp://user:password@host/vhost` or `amqps://` uses RabbitMQ.",
-    )
-
-    @field_validator("url")
-    @classmethod
-    def _is_known(cls, value: str) -> str:
-        return _with_scheme(value, ("local:", "amqp://", "amqps://"))
-
-
-class BlobsSection(Section):
-    """The storage of images."""
-
-    url: str = Field(
-        default="file:",
-        description="`file:` stores images in `<data.dir>/blobs`, `file:/path` in another directory. Separate roles "
-        "require one directory that all of them share.",
-    )
-
-    @field_validator("url")
-    @classmethod
-    def _is_known(cls, value: str) -> str:
-        return _with_scheme(value, ("file:",))
-
-
-class UploadSection(Section):
-    """Limits of uploads."""
-
-    max_bytes: int = Field(default=10_000_000, ge=1024, description="Maximum size of an image in bytes.")
-    max_pixels: int = Field(
-        default=_DECODER.max_pixels, ge=10_000, description="Maximum pixels of an image (width × height)."
-    )
-    deadline: float = Field(default=60.0, gt=0, description="Seconds in which the body of a request must arrive.")
-
-
-class LimitsSection(Section):
-    """Rate limits, as `120/m`, `20/h` or `10/5m`; a request that exceeds its limit gets status 429."""
-
-    reads: Rate = Field(default="1200/m", description="Reads of one user.")
-    writes: Rate = Field(default="240/m", description="Writes of one user that have no limit of their own.")
-    likes: Rate = Field(default="600/m", description="Likes and unlikes of one user.")
-    follows: Rate = Field(default="300/m", description="Follows, blocks and mutes of one user.")
-    uploads: Rate = Field(default="600/h", description="Photos uploaded by one user.")
-    anonymous: Rate = Field(default="1200/m", description="Requests from one address without sign-in.")
-    sign_in_account: Rate = Field(default="10/m", description="Attempts to sign in to one account.")
-    sign_in_address: Rate = Field(default="300/m", description="Attempts to sign in from one address.")
-    sign_up_address: Rate = Field(default="1000/h", description="New accounts from one address.")
-
-
-class LiveSection(Section):
-    """Live connections."""
-
-    ping_interval: float = Field(
-        default=_LIVE.ping_interval, gt=0, description="Seconds between the pings that keep a connection alive."
-    )
-    pong_deadline: float = Field(
-        default=_LIVE.pong_deadline,
-        gt=0,
-        validate_default=True,
-        description="Seconds in which a client must answer a ping; less than `ping_interval`.",
-    )
-    connect_deadline: float = Field(
-        default=_LIVE.connect_deadline, gt=0, description="Seconds in which a new connection must sign in."
-    )
-    write_buffer_bytes: int = Field(
-        default=_LIVE.write_buffer_bytes,
-        ge=65_536,
-        description="Maximum of unsent bytes of one connection; beyond it the connection is closed, and the client "
-        "recovers what it missed.",
-    )
-    connections_per_user: int = Field(
-        default=_LIVE.connections_per_user, ge=1, description="Maximum of live connections of one user in each process."
-    )
-    connections_per_address: int = Field(
-        default=_LIVE.connections_per_address,
-        ge=1,
-        description="Maximum of live connections from one address in each process.",
-    )
-    drain_seconds: float = Field(
-        default=_LIVE.drain_seconds, ge=0, description="Seconds over which a stopping process closes its connections."
-    )
-    drain_rate: float = Field(
-        default=_LIVE.drain_rate,
-        gt=0,
-        description="Maximum of connections that a stopping process closes per second, because all of them reconnect "
-        "to other processes. With very many connections, closing takes longer than `drain_seconds`.",
-    )
-    presence_grace: float = Field(
-        default=_LIVE.presence_grace,
-        ge=0,
-        le=45,
-        description="Seconds after the last connection of a user ends until the user is shown as offline, because most "
-        "users reconnect at once. At most 45, so that presence is correct within a minute.",
-    )
-
-    @field_validator("pong_deadline")
-    @classmethod
-    def _is_less_than_the_ping_interval(cls, value: float, info: ValidationInfo) -> float:
-        if value >= info.data.get("ping_interval", math.inf):
-            raise ValueError("it should be shorter than live.ping_interval")
-        return value
-
-
-def _with_concurrency_of_workers(section: type[S]) -> type[S]:
-    """Add a key `<name>_concurrency` for each worker of the registry."""
-    keys: dict[str, Any] = {
-        f"{spec.name}_concurrency": (
-            int,
-            Field(default=spec.concurrency, ge=1, description=spec.concurrency_help),
-        )
-        for spec in WORKERS
-    }
-    return create_model(section.__name__, __base__=section, __doc__=section.__doc__, __module__=__name__, **keys)
-
-
-@_with_concurrency_of_workers
-class WorkerSection(Section):
-    """Background work: images, feeds and notifications."""
-
-    health_host: str = Field(
-        default="127.0.0.1", description="Address on which a worker serves `/healthz`, `/readyz` and `/metrics`."
-    )
-    health_port: int | None = Field(
-        default=None, ge=0, le=65535, description="Port of these endpoints; if it is not set, a worker has none."
-    )
-    delivery_limit: int = Field(
-        default=Policy().delivery_limit, ge=1, description="Attempts at a job before it becomes a dead letter."
-    )
-    decode_deadline: float = Field(
-        default=_DECODER.deadline, gt=0, description="Seconds in which one image must be decoded."
-    )
-    decode_memory: int = Field(
-        default=_DECODER.memory, ge=200_000_000, description="Bytes of address space that one image decoder may use."
-    )
-
-    def concurrency(self, worker: str) -> int:
-        """Return the setting `<worker>_concurrency`."""
-        value: int = getattr(self, f"{worker}_concurrency")
-        return value
-
-
-class LogSection(Section):
-    """Logs, which are written to standard error."""
-
-    level: Literal["auto", "debug", "info", "warning", "error"] = Field(
-        default="auto",
-        description="Lowest level that is written; `auto` is info (every request and job), but warning for "
-        "`picshare run` on a terminal.",
-    )
-    format: Literal["auto", "json", "console"] = Field(
-        default="auto",
-        description="`json` (one object per line), `console` (for reading), or `auto`: console on a terminal, "
-        "otherwise json.",
-    )
 
 
 class Settings(BaseSettings):

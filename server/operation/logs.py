@@ -12,8 +12,8 @@ from typing import Any, TextIO, cast
 import orjson
 import structlog
 
+from server.config.keys import LogSection
 from server.config.redaction import redact
-from server.config.settings import LogSection
 
 
 class LogStream(io.TextIOBase):

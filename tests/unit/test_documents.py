@@ -18,7 +18,7 @@ from channels.protocol.codes import Disconnect, ErrorCode, Unsubscribed
 from loadtest.profiles import ProfileName
 from loadtest.report.document import document_of
 from server.cli.main import build_app
-from server.config.settings import LimitsSection
+from server.config.keys import LimitsSection
 from server.operation.event_loop import GarbageCollector, LoopWatch
 from server.operation.metrics import Metrics
 from tests.support.documents import ROOT, blocks, codes_in, documents, table_rows

@@ -11,10 +11,11 @@ import pytest
 
 from channels.contract.settings import LiveSettings
 from server.api.services import ApiSettings
+from server.config.keys import AuthSection, LimitsSection, LiveSection, UploadSection
 from server.config.loading import load_settings
 from server.config.reference import effective, markdown, sections, toml
 from server.config.section import Section, from_sections
-from server.config.settings import AuthSection, LimitsSection, LiveSection, Settings, UploadSection
+from server.config.settings import Settings
 from server.errors import ConfigError
 from server.identity.rate_limits import RateLimits
 from server.media.uploads import UploadLimits

@@ -14,8 +14,8 @@ import structlog
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from server.config.keys import LogSection
 from server.config.redaction import redact, redact_text
-from server.config.settings import LogSection
 from server.operation.logs import set_up_logs
 
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"
