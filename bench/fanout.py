@@ -1,7 +1,7 @@
 """Fan-out on write: read followers from PostgreSQL, insert a photo into their feeds in Redis, find the online ones.
 
 One worker process against a real `redis-server`. The yardsticks are measured in the same rounds, with the same client
-and the same followers: pipelined ZADDs into sorted sets, the usual way to keep feeds, trimmed as those must be; and one
+and the same followers: pipelined ZADDs into sorted sets, the usual way to store feeds, with the necessary trim; and one
 pipelined SETRANGE of 16 bytes for each feed, the least that a feed in Redis can cost when each is written by a command.
 """
 
@@ -76,7 +76,7 @@ async def measure(*, quick: bool) -> list[Figure]:
             RATIO,
             ratios(rates, zadd_rates),
             at_least=2.0,
-            limit="twice the usual way to keep feeds, which finds and notifies no follower",
+            limit="twice the rate of the usual way to store feeds, which finds and notifies no follower",
         ),
         figure(
             GROUP,

@@ -43,7 +43,9 @@ class BareServer:
             async for _ in socket:
                 pass
         finally:
-            del self._connections[claims.user_id]
+            # A user who has reconnected already has a newer entry, which must stay.
+            if self._connections.get(claims.user_id) is socket:
+                del self._connections[claims.user_id]
         return socket
 
     async def publish(self, request: web.Request) -> web.Response:

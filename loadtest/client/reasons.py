@@ -10,7 +10,7 @@ UNTRUSTED = "the server's certificate is not trusted"
 
 
 def reason_of(error: BaseException) -> str:
-    """Return what an error of the network or of TLS means for a account."""
+    """Return a description of an error of the network or of TLS."""
     match error:
         case ssl.SSLCertVerificationError():
             return f"{UNTRUSTED}: {error.verify_message}"

@@ -76,11 +76,11 @@ class Record:
 
     @property
     def notice(self) -> str:
-        """Return what a process is waiting for, or ""."""
+        """Return what a process is waiting for; an empty text if none is."""
         return next((status.notice for status in self.statuses.values() if status.notice), "")
 
     def add_report(self, process: int, report: Mapping[str, Any]) -> None:
-        """Take in one report of a process."""
+        """Add one report of a process."""
         measures = Measures.from_wire(report["measures"])
         self.measures.merge(measures)
         status = self.statuses.setdefault(process, WorkerStatus())
@@ -92,6 +92,7 @@ class Record:
         status.passed += report["passed"]
         if report["passed"] > 0.5:
             status.busiest = max(status.busiest, report["busy"] / report["passed"])
+        # Reports count from the start of the test, and the timeline from the start of connecting.
         second = report["second"] + self.began - self.connecting_at
         latency = {kind: measures.durations[kind] for kind in names.KINDS if kind in measures.durations}
         self.timeline.add(second, latency, cut=measures.counts[names.CUT])

@@ -73,18 +73,18 @@ class LikeTraffic:
         if photo.unclear:
             await self._clear(photo)
         elif photo.liker is None:
-            liker, photo.turn = photo.turn, self._after(photo)
-            await self._run_step("PUT", photo, liker, liked(photo.id, self._accounts[liker].id), liker)
+            liker, photo.turn = photo.turn, self._next_liker(photo)
+            await self._send("PUT", photo, liker, liked(photo.id, self._accounts[liker].id), liker)
         else:
             # Without a notification of the like there is none to remove, so its removal owes no delivery.
             key = unliked(photo.entry) if photo.entry else ""
-            await self._run_step("DELETE", photo, photo.liker, key, None)
+            await self._send("DELETE", photo, photo.liker, key, None)
 
     def hold_back(self) -> None:
         """Count an act that was due but could not begin."""
         self._measures.count(f"{names.HELD_BACK} {names.LIKE}")
 
-    async def _run_step(self, method: str, photo: LikedPhoto, actor: int, key: str, liker: int | None) -> None:
+    async def _send(self, method: str, photo: LikedPhoto, actor: int, key: str, liker: int | None) -> None:
         """Send one request as an act of the ledger; afterwards the photo is liked by `liker`."""
 
         def settled(act: Act) -> None:
@@ -93,7 +93,7 @@ class LikeTraffic:
                 self._ready.append(photo)
             elif act.outcome is RequestOutcome.UNKNOWN:
                 photo.liker, photo.unclear = actor, True
-                self._rest(photo, self._patience)
+                self._return_later(photo, self._patience)
 
         recipients = self._audience.recipients((photo.owner,)) if key else frozenset()
         act = self._audience.ledger.begin(
@@ -102,7 +102,7 @@ class LikeTraffic:
         outcome, pause = await self._request(method, photo, self._accounts[actor])
         self._audience.ledger.answered(act, outcome, time.monotonic())
         if outcome is RequestOutcome.REFUSED:
-            self._rest(photo, pause)
+            self._return_later(photo, pause)
 
     async def _request(self, method: str, photo: LikedPhoto, account: Account) -> tuple[RequestOutcome, float]:
         """Return the outcome of a request, and for how many seconds to leave the photo alone if it was refused."""
@@ -121,12 +121,12 @@ class LikeTraffic:
             outcome, _ = await self._request("DELETE", photo, self._accounts[photo.liker])
             if outcome is RequestOutcome.DONE:
                 photo.liker, photo.entry, photo.unclear = None, "", False
-        self._rest(photo, self._patience)
+        self._return_later(photo, self._patience)
 
-    def _rest(self, photo: LikedPhoto, seconds: float) -> None:
+    def _return_later(self, photo: LikedPhoto, seconds: float) -> None:
         self._later(seconds, lambda: self._ready.append(photo))
 
-    def _after(self, photo: LikedPhoto) -> int:
+    def _next_liker(self, photo: LikedPhoto) -> int:
         following = (photo.turn + 1) % len(self._accounts)
         return following if following != photo.owner else (following + 1) % len(self._accounts)
 

@@ -130,7 +130,7 @@ def _figures(servers: list[_RunningPeer], load: _Load) -> list[Figure]:
                 RATIO,
                 ratios(ours.costs[SINGLE], peer.costs[SINGLE]),
                 at_most=goal,
-                limit=f"{goal:g} of the CPU that {peer.name} needs to deliver the same message",
+                limit=f"{goal:g} times the CPU that {peer.name} needs to deliver the same message",
             )
         )
     figures += [figure(bursts, server.name, UNIT, server.costs[BURSTS]) for server in servers]

@@ -279,11 +279,11 @@ async def test_sockets_use_the_source_addresses() -> None:
     seen: list[str | None] = []
     server = ScriptedLive()
 
-    async def look(request: web.Request) -> web.StreamResponse:
+    async def record_source(request: web.Request) -> web.StreamResponse:
         seen.append(request.remote)
         return web.Response(status=404)
 
-    server.refuse = look
+    server.refuse = record_source
     async with server.serving(), running_socket(server.url, sources=("127.0.0.7",)):
         await eventually(lambda: bool(seen), within=10)
     assert seen[0] == "127.0.0.7"

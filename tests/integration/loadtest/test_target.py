@@ -111,6 +111,6 @@ async def test_a_sign_up_limit_is_named_on_timeout() -> None:
     """The tester waits as the server requests, and in the end names the setting that limits it."""
     limited = refusing(429, **{"Retry-After": "1", "RateLimit-Policy": '"sign_up_address";q=1;w=3600'})
     async with serving(limited) as url:
-        said = await attempt(url, prepare_within=1.2)
-    assert said.startswith("The preparation did not finish within 1 s: 0 of ")
-    assert "raise limits.sign_up_address (PICSHARE_LIMITS__SIGN_UP_ADDRESS)" in said
+        error = await attempt(url, prepare_within=1.2)
+    assert error.startswith("The preparation did not finish within 1 s: 0 of ")
+    assert "raise limits.sign_up_address (PICSHARE_LIMITS__SIGN_UP_ADDRESS)" in error

@@ -37,7 +37,7 @@ async def test_the_bare_handler_verifies_the_token_and_delivers() -> None:
 
 
 async def test_the_bare_handler_refuses_a_foreign_token() -> None:
-    """The yardstick does the work of verification: a token with another key gets no answer."""
+    """The yardstick really verifies: a token signed with another key gets no reply."""
     foreign = AccessTokens(b"f" * 32, ttl=900).issue(user_id=7, session="s", role=Role.USER)
     async with TestClient(TestServer(app_of(TOKENS))) as http, http.ws_connect(WEBSOCKET) as socket:
         await socket.send_json({"id": 1, "connect": {"token": foreign}})
@@ -48,3 +48,17 @@ async def test_the_bare_handler_refuses_a_foreign_token() -> None:
 def test_a_turn_of_the_bare_loop_takes_time(sockets: int) -> None:
     """Every socket is read and written in each turn; otherwise the next turn would find nothing to read."""
     assert median_turn(sockets, 3) > 0
+
+
+async def test_the_bare_handler_keeps_the_newer_connection_of_a_user() -> None:
+    """When a user reconnects before the old connection has ended, the end of the old one changes nothing."""
+    connect = {"id": 1, "connect": {"token": TOKENS.issue(user_id=7, session="s", role=Role.USER)}}
+    async with TestClient(TestServer(app_of(TOKENS))) as http:
+        sockets = [await http.ws_connect(WEBSOCKET) for _ in range(2)]
+        for socket in sockets:
+            await socket.send_json(connect)
+            await socket.receive_json()
+        await sockets[0].close()
+        async with http.post(PUBLISH, json={"users": [7], "text": "hello"}) as response:
+            assert await response.text() == "1"
+        assert await sockets[1].receive_str() == "hello"

@@ -102,7 +102,7 @@ class Scripted:
     async def serving(self) -> AsyncIterator[tuple[RestClient, Measures]]:
         """Serve on a free port until the end of the block."""
         app = web.Application()
-        app.router.add_route("*", "/{path:.*}", self._answer)
+        app.router.add_route("*", "/{path:.*}", self._response)
         server, measures = TestServer(app), Measures()
         await server.start_server(access_log=None)
         rest = RestClient(str(server.make_url("")).rstrip("/"), None, measures)
@@ -112,7 +112,7 @@ class Scripted:
             await rest.close()
             await server.close()
 
-    async def _answer(self, request: web.Request) -> web.Response:
+    async def _response(self, request: web.Request) -> web.Response:
         self.paths.append(f"{request.method} {request.path}")
         return self.responses.pop(0)
 
@@ -140,8 +140,8 @@ async def test_a_retried_request_waits_for_a_limit_and_names_the_setting() -> No
             return await original(*request, **options)  # type: ignore[arg-type]
 
         rest.request = ask  # type: ignore[method-assign,assignment]
-        answer = await rest.request_with_retry("POST", "/users", json={})
-        assert (answer.status, rest.notice) == (201, "")
+        response = await rest.request_with_retry("POST", "/users", json={})
+        assert (response.status, rest.notice) == (201, "")
     assert "raise limits.sign_up_address (PICSHARE_LIMITS__SIGN_UP_ADDRESS)" in notices[1]
     assert "in front of PicShare" in notices[2]
     assert "busy" in notices[3]
@@ -152,8 +152,8 @@ async def test_a_retried_request_waits_for_a_limit_and_names_the_setting() -> No
 async def test_a_measured_request_is_not_repeated() -> None:
     """A measured request is sent once; its duration counts only if it succeeds."""
     async with Scripted(limited('"likes";q=1;w=60', "7"), web.json_response({})).serving() as (rest, measures):
-        answer = await rest.request("PUT", "/photos/p/like", name="request like")
-        assert (answer.status, answer.limit, answer.retry_after) == (429, "likes", 7.0)
+        response = await rest.request("PUT", "/photos/p/like", name="request like")
+        assert (response.status, response.limit, response.retry_after) == (429, "likes", 7.0)
         assert measures.duration("request like").number == 0
         await rest.request("PUT", "/photos/p/like", name="request like")
         assert measures.duration("request like").number == 1

@@ -27,7 +27,7 @@ class LedgerCase:
     def act(
         self, *recipients: int, key: str = "k", at: float = 100.0, outcome: RequestOutcome = RequestOutcome.DONE
     ) -> Act:
-        """Write an act down and have it answered at once."""
+        """Begin an act, and record its response at once unless `outcome` is OPEN."""
         act = self.ledger.begin("like", key, "notifications", frozenset(recipients), at, self.settled.append)
         if outcome is not RequestOutcome.OPEN:
             self.ledger.answered(act, outcome, at)

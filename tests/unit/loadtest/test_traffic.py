@@ -32,10 +32,10 @@ class ScriptedRest:
     async def request(self, method: str, path: str, *, token: str = "", name: str = "") -> ApiResponse:
         """Record the request."""
         self.asked.append((method, path, token))
-        answer = self.responses.pop(0) if self.responses else ApiResponse(status=200, body=b"{}")
-        if answer is None:
-            raise NoResponseError("no answer in time")
-        return answer
+        response = self.responses.pop(0) if self.responses else ApiResponse(status=200, body=b"{}")
+        if response is None:
+            raise NoResponseError("timed out")
+        return response
 
 
 class LikesCase:
