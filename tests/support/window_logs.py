@@ -1,4 +1,4 @@
-"""Window logs in tests: people of one slot group and of another, and what their logs hold."""
+"""Helpers for window logs in tests: users of one slot group and of another, and what their logs hold."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from storage.feeds.window_log import Filled, WindowLog
 ANN, BOB, CAT, DAN = 64 * 1024 + 1, 64 * 1024 + 2, 64 * 1024 + 3, 64 * 1024 + 1000
 
 
-async def start(log: WindowLog, *people: int, ids: tuple[int, ...] = (), complete: bool = True) -> None:
+async def start(log: WindowLog, *user_ids: int, ids: tuple[int, ...] = (), complete: bool = True) -> None:
     """Build logs with ids that were never published, in place of any that exist."""
-    for person in people:
-        await log.discard(person)
-        building = await log.begin(person)
-        assert (await log.fill(person, building, ids, complete=complete))[0] is Filled.DONE
+    for user_id in user_ids:
+        await log.discard(user_id)
+        building = await log.begin(user_id)
+        assert (await log.fill(user_id, building, ids, complete=complete))[0] is Filled.DONE
 
 
-async def entries(log: WindowLog, person: int) -> list[Entry]:
+async def entries(log: WindowLog, user_id: int) -> list[Entry]:
     """Return a log's entries."""
-    view = await log.read(person)
+    view = await log.read(user_id)
     assert view is not None
     return list(view.entries)
 
 
-async def ids_of(log: WindowLog, person: int) -> list[int]:
-    """Return a log's ids, oldest first, removed ones left out."""
-    return [entry.id for entry in await entries(log, person) if not entry.removed]
+async def ids_of(log: WindowLog, user_id: int) -> list[int]:
+    """Return a log's ids by ascending id, without removed ones."""
+    return [entry.id for entry in await entries(log, user_id) if not entry.removed]
 
 
 async def since(log: WindowLog, user_id: int, epoch: int, offset: int) -> list[Entry] | None:

@@ -20,7 +20,7 @@ def log(redis: Any) -> WindowLog:
 
 @pytest.fixture
 async def live(redis: Any) -> AsyncIterator[Listener]:
-    """A live process to which nobody is connected yet."""
+    """A live process to which no user is connected yet."""
     listener = Listener(redis, b"process1")
     await listener.listen()
     yield listener

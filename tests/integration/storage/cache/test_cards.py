@@ -21,7 +21,7 @@ pytestmark = pytest.mark.engines
 
 @pytest.fixture
 def gallery(database: Database) -> Gallery:
-    """People and photos."""
+    """Users and photos."""
     return Gallery(database)
 
 
@@ -32,7 +32,7 @@ def cards(database: Database, redis: Any) -> Cards:
 
 
 def caption(card: bytes) -> str:
-    """Return the caption that a card tells."""
+    """Return the caption in a card."""
     told: str = json.loads(assemble(card, likes=0, comments=0, liked=False, sign=None))["caption"]
     return told
 
@@ -45,7 +45,7 @@ async def edit(database: Database, photo: int, author: int, text: str) -> None:
 
 @pytest.mark.cluster
 async def test_cards_are_loaded_and_kept(cards: Cards, gallery: Gallery, redis: Any) -> None:
-    """Cards are made when first asked for and kept; what is not ready or does not exist has none."""
+    """Cards are built at the first read and stored; photos that are not ready or do not exist have none."""
     ann = await gallery.person()
     photo, draft = await gallery.photo(ann, "sunset"), await gallery.photo(ann, ready=False)
     for _ in range(2):
@@ -56,7 +56,7 @@ async def test_cards_are_loaded_and_kept(cards: Cards, gallery: Gallery, redis: 
 
 
 async def test_one_load_for_all(cards: Cards, gallery: Gallery, database: Database, redis: Any) -> None:
-    """Many who miss the same card at once make one query; one who gives up takes nothing from the others."""
+    """Concurrent readers of a missing card cause one query; a cancelled one does not affect the others."""
     ann = await gallery.person()
     photo = await gallery.photo(ann)
     waiting = Waiting(database)
@@ -72,7 +72,7 @@ async def test_one_load_for_all(cards: Cards, gallery: Gallery, database: Databa
 
 
 async def test_photo_appears_when_ready(cards: Cards, gallery: Gallery, database: Database) -> None:
-    """A photo that was looked at too early has its card as soon as it is refreshed."""
+    """A photo that was read before it was ready has its card as soon as it is refreshed."""
     ann = await gallery.person()
     photo = await gallery.photo(ann, ready=False)
     assert await cards.get([photo]) == {}
@@ -83,7 +83,7 @@ async def test_photo_appears_when_ready(cards: Cards, gallery: Gallery, database
 
 
 async def test_deleted_photo_never_returns(cards: Cards, gallery: Gallery, redis: Any) -> None:
-    """Once a tombstone stands neither a slow reader nor a refresh nor a change brings the photo back."""
+    """After the tombstone neither a slow reader nor a refresh nor a change brings the photo back."""
     ann = await gallery.person()
     photo = await gallery.photo(ann)
     await cards.tombstone(photo)
@@ -96,7 +96,7 @@ async def test_deleted_photo_never_returns(cards: Cards, gallery: Gallery, redis
 
 
 async def test_change_shows_at_once(cards: Cards, gallery: Gallery, database: Database, redis: Any) -> None:
-    """After an edit nobody gets the old card, not even from a reader who had read before the edit."""
+    """After an edit no reader gets the old card, not even from a load that began before the edit."""
     ann = await gallery.person()
     photo = await gallery.photo(ann, "before")
     slow_reader = dict(await photos.load(database, [photo]))

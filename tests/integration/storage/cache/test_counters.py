@@ -19,12 +19,12 @@ pytestmark = [pytest.mark.engines, pytest.mark.cluster]
 
 @pytest.fixture
 def gallery(database: Database) -> Gallery:
-    """People and photos."""
+    """Users and photos."""
     return Gallery(database)
 
 
 @pytest.fixture
-def engagement(database: Database, redis: Any) -> CounterCache:
+def counter_cache(database: Database, redis: Any) -> CounterCache:
     """Counters and likes."""
     return CounterCache(database, redis)
 
@@ -41,40 +41,40 @@ async def unlike(database: Database, photo: int, person: int) -> PhotoCounters:
         return await likes.remove(tx, photo_id=photo, user_id=person)
 
 
-async def test_read_from_the_database_first(engagement: CounterCache, gallery: Gallery, database: Database) -> None:
-    """What Redis does not hold is read from PostgreSQL; a photo that does not exist has zeros."""
+async def test_read_from_the_database_first(counter_cache: CounterCache, gallery: Gallery, database: Database) -> None:
+    """Missing states are read from PostgreSQL; a photo that does not exist has zeros."""
     ann, bob = await gallery.person(), await gallery.person()
     photo, plain = await gallery.photo(bob), await gallery.photo(bob)
     await like(database, photo, ann)
     async with database.transaction() as tx:
         await comments.add(tx, photo_id=photo, author_id=ann, text="lovely")
     for _ in range(2):
-        assert await engagement.read([photo, plain, 5], ann) == {
+        assert await counter_cache.read([photo, plain, 5], ann) == {
             photo: (1, 1, True),
             plain: (0, 0, False),
             5: (0, 0, False),
         }
-    assert (await engagement.read([photo], bob))[photo] == (1, 1, False)
-    assert await engagement.read([], ann) == {}
+    assert (await counter_cache.read([photo], bob))[photo] == (1, 1, False)
+    assert await counter_cache.read([], ann) == {}
 
 
-async def test_read_your_own_like(engagement: CounterCache, gallery: Gallery, database: Database) -> None:
-    """A like and its end show in the very next read."""
+async def test_read_your_own_like(counter_cache: CounterCache, gallery: Gallery, database: Database) -> None:
+    """A like and an unlike show in the next read."""
     ann = await gallery.person()
     photo = await gallery.photo(ann)
-    await engagement.read([photo], ann)
+    await counter_cache.read([photo], ann)
     for _ in range(2):
-        await engagement.apply(await like(database, photo, ann), ann)
-        assert (await engagement.read([photo], ann))[photo] == (1, 0, True)
-        await engagement.apply(await unlike(database, photo, ann), ann)
-        assert (await engagement.read([photo], ann))[photo] == (0, 0, False)
+        await counter_cache.apply(await like(database, photo, ann), ann)
+        assert (await counter_cache.read([photo], ann))[photo] == (1, 0, True)
+        await counter_cache.apply(await unlike(database, photo, ann), ann)
+        assert (await counter_cache.read([photo], ann))[photo] == (0, 0, False)
 
 
 @pytest.mark.parametrize("loaded", [True, False])
 async def test_order_and_repeats_do_not_matter(
-    engagement: CounterCache, gallery: Gallery, database: Database, redis: Any, loaded: bool
+    counter_cache: CounterCache, gallery: Gallery, database: Database, redis: Any, loaded: bool
 ) -> None:
-    """However states are shuffled and repeated, the newest stands, whether the likes were loaded before or not."""
+    """However states are ordered and repeated, the newest wins, whether the likes were loaded before or not."""
     ann = await gallery.person()
     photo = await gallery.photo(ann)
     states = [await likes.state(database, photo_id=photo, user_id=ann)]
@@ -82,33 +82,33 @@ async def test_order_and_repeats_do_not_matter(
     for order in itertools.permutations(states):
         await commands(redis).flushall()
         if loaded:
-            await engagement.read([photo], ann)
+            await counter_cache.read([photo], ann)
         for state in (*order, order[0]):
-            await engagement.apply(state, ann)
-        assert (await engagement.read([photo], ann))[photo] == (1, 0, True)
+            await counter_cache.apply(state, ann)
+        assert (await counter_cache.read([photo], ann))[photo] == (1, 0, True)
 
 
-async def test_unlike_that_meets_a_slow_load(engagement: CounterCache, gallery: Gallery, redis: Any) -> None:
-    """An act that arrives while older likes are being loaded is not overwritten by them."""
+async def test_unlike_during_a_slow_load(counter_cache: CounterCache, gallery: Gallery, redis: Any) -> None:
+    """An action that arrives while older likes are loaded is not overwritten by them."""
     ann = await gallery.person()
     photo = await gallery.photo(ann)
     taken_back = PhotoCounters(photo_id=photo, liked=False, likes=0, comments=0, version=2, changed=True)
-    await engagement.apply(taken_back, ann)
+    await counter_cache.apply(taken_back, ann)
     key = liked_key(ann)
-    await engagement._liked.run(redis, [key], (60, b"all", photo.to_bytes(8, "big"), b"+1"))
-    assert (await engagement.read([photo], ann))[photo] == (0, 0, False)
+    await counter_cache._liked.run(redis, [key], (60, b"all", photo.to_bytes(8, "big"), b"+1"))
+    assert (await counter_cache.read([photo], ann))[photo] == (0, 0, False)
 
 
-async def test_untouched_photo_is_not_liked(engagement: CounterCache, gallery: Gallery, database: Database) -> None:
-    """Taking back a like that never was leaves the photo not liked, although its version is 0."""
+async def test_untouched_photo_is_not_liked(counter_cache: CounterCache, gallery: Gallery, database: Database) -> None:
+    """Removing a like that does not exist leaves the photo not liked, although its version is 0."""
     ann = await gallery.person()
     photo = await gallery.photo(ann)
-    await engagement.apply(await unlike(database, photo, ann), ann)
-    assert (await engagement.read([photo], ann))[photo] == (0, 0, False)
+    await counter_cache.apply(await unlike(database, photo, ann), ann)
+    assert (await counter_cache.read([photo], ann))[photo] == (0, 0, False)
 
 
-async def test_old_photo_is_looked_up(engagement: CounterCache, gallery: Gallery, database: Database) -> None:
-    """A like older than what is kept in Redis is found in PostgreSQL."""
+async def test_old_photo_is_looked_up(counter_cache: CounterCache, gallery: Gallery, database: Database) -> None:
+    """A like older than those kept in Redis is found in PostgreSQL."""
     ann = await gallery.person()
     photo = await gallery.photo(ann)
     old = 1024  # made in the first millisecond of all
@@ -117,11 +117,11 @@ async def test_old_photo_is_looked_up(engagement: CounterCache, gallery: Gallery
     )
     await like(database, old, ann)
     await database.fetch("UPDATE likes SET created_at = now() - interval '100 days' WHERE photo_id = $1", old)
-    assert (await engagement.read([old, photo], ann)) == {old: (1, 0, True), photo: (0, 0, False)}
+    assert (await counter_cache.read([old, photo], ann)) == {old: (1, 0, True), photo: (0, 0, False)}
 
 
-def test_which_photos_a_loaded_hash_knows() -> None:
-    """All of the last 90 days, unless the person likes more than is kept."""
+def test_which_photos_a_loaded_hash_covers() -> None:
+    """A loaded hash covers the last 90 days, unless the user has more likes than are kept."""
     recent = (2**41 - 1) << 22
     assert covers(b"all", recent)
     assert not covers(b"newest", recent)

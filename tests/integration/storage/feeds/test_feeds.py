@@ -1,4 +1,4 @@
-"""Feeds that follow the database."""
+"""Feeds stay consistent with the database."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.engines
 
 @pytest.fixture
 def gallery(database: Database) -> Gallery:
-    """People and photos."""
+    """Users and photos."""
     return Gallery(database)
 
 
@@ -46,7 +46,7 @@ async def ids_of(feeds: Feeds, person: int) -> list[int]:
 
 
 async def test_feed_is_built_from_the_database(feeds: Feeds, gallery: Gallery) -> None:
-    """A feed that is missing is built of the photos of those followed and the owner's own, and of nobody else's."""
+    """A missing feed is built from the photos of followed authors and the viewer's own, and no others."""
     ann, bob, cat = [await gallery.person() for _ in range(3)]
     await gallery.follow(ann, bob)
     await gallery.photo(cat)
@@ -59,7 +59,7 @@ async def test_feed_is_built_from_the_database(feeds: Feeds, gallery: Gallery) -
 
 
 async def test_many_readers_build_once(feeds: Feeds, gallery: Gallery, redis: Any) -> None:
-    """Many who ask for the position of a missing feed all get the position of the one that is built."""
+    """Concurrent readers of a missing feed all get the position of the one that is built."""
     ann = await gallery.person()
     mine = await gallery.photo(ann)
     positions = await asyncio.gather(*(feeds.position(ann) for _ in range(20)))
@@ -70,7 +70,7 @@ async def test_many_readers_build_once(feeds: Feeds, gallery: Gallery, redis: An
 async def test_another_process_waits_for_the_builder(
     feeds: Feeds, gallery: Gallery, database: Database, redis: Any
 ) -> None:
-    """Who finds a feed being built elsewhere waits until it stands, and does not build another."""
+    """A process that finds a feed being built elsewhere waits for it and does not build another."""
     ann = await gallery.person()
     mine = await gallery.photo(ann)
     building = await feeds.log.begin(ann)
@@ -81,8 +81,8 @@ async def test_another_process_waits_for_the_builder(
     assert await waiting == [mine]
 
 
-async def test_recovery_tells_what_came(feeds: Feeds, gallery: Gallery) -> None:
-    """From a position one is told what was inserted and removed since, once, and the new position."""
+async def test_recovery(feeds: Feeds, gallery: Gallery) -> None:
+    """A delta has what was inserted and removed since a position, once, and the new position."""
     ann, bob = await gallery.person(), await gallery.person()
     await gallery.follow(ann, bob)
     epoch, offset = await feeds.position(ann)
@@ -101,7 +101,7 @@ async def test_recovery_tells_what_came(feeds: Feeds, gallery: Gallery) -> None:
 
 
 async def test_rebuild_changes_the_epoch(feeds: Feeds, gallery: Gallery) -> None:
-    """After a rebuild nobody recovers from before it, and what it holds is what the database says."""
+    """After a rebuild old positions are unknown, and the feed has what the database has."""
     ann, bob = await gallery.person(), await gallery.person()
     await gallery.follow(ann, bob)
     epoch, offset = await feeds.position(ann)
@@ -111,8 +111,8 @@ async def test_rebuild_changes_the_epoch(feeds: Feeds, gallery: Gallery) -> None
     assert await feeds.since(ann, epoch, offset) is None
 
 
-async def test_everything_is_back_after_redis_lost_all(feeds: Feeds, gallery: Gallery, redis: Any) -> None:
-    """When Redis has lost all it had, feeds are built again on their next read, and old positions are refused."""
+async def test_feeds_are_rebuilt_after_a_loss_of_redis_data(feeds: Feeds, gallery: Gallery, redis: Any) -> None:
+    """After Redis has lost all data, feeds are built at their next read, and old positions are unknown."""
     ann = await gallery.person()
     mine = await gallery.photo(ann)
     epoch, offset = await feeds.position(ann)
@@ -123,7 +123,7 @@ async def test_everything_is_back_after_redis_lost_all(feeds: Feeds, gallery: Ga
 
 
 async def test_deleted_photo_is_not_inserted(feeds: Feeds, gallery: Gallery, database: Database, redis: Any) -> None:
-    """A photo whose tombstone stands goes into no feed, even where the removal was never seen."""
+    """A photo with a tombstone is not inserted into any feed, even if its removal never arrived."""
     ann = await gallery.person()
     await feeds.ensure(ann)
     photo = await gallery.photo(ann)
@@ -133,7 +133,7 @@ async def test_deleted_photo_is_not_inserted(feeds: Feeds, gallery: Gallery, dat
 
 
 async def test_follow_and_unfollow(feeds: Feeds, gallery: Gallery) -> None:
-    """Following merges an author's photos into the feed, unfollowing takes them out, without an announcement."""
+    """A follow merges an author's photos into the feed and an unfollow drops them, without publication."""
     ann, bob = await gallery.person(), await gallery.person()
     theirs, mine = await gallery.photo(bob), await gallery.photo(ann)
     epoch, offset = await feeds.position(ann)
@@ -149,7 +149,7 @@ async def test_follow_and_unfollow(feeds: Feeds, gallery: Gallery) -> None:
 
 
 async def test_events_out_of_order_do_not_matter(feeds: Feeds, gallery: Gallery) -> None:
-    """What counts is how two people stand now: a late event of a follow that is over merges nothing, and vice versa."""
+    """The present relation counts: a late event of an ended follow merges nothing, and vice versa."""
     ann, bob = await gallery.person(), await gallery.person()
     theirs = await gallery.photo(bob)
     await feeds.ensure(ann)
@@ -161,7 +161,7 @@ async def test_events_out_of_order_do_not_matter(feeds: Feeds, gallery: Gallery)
 
 
 async def test_unfollow_overtakes_a_photo(feeds: Feeds, gallery: Gallery, redis: Any) -> None:
-    """A photo on its way to followers who were read a moment ago does not reach who has unfollowed since."""
+    """A photo on its way to followers read earlier does not reach users who have unfollowed since."""
     ann, bob, cat = [await gallery.person() for _ in range(3)]
     for follower in (ann, cat):
         await gallery.follow(follower, bob)
@@ -181,7 +181,7 @@ async def test_unfollow_overtakes_a_photo(feeds: Feeds, gallery: Gallery, redis:
 
 
 async def test_feed_built_after_the_followers_were_read(feeds: Feeds, gallery: Gallery) -> None:
-    """A feed that was built after an unfollow does not get the photo that was on its way before it."""
+    """A feed built after an unfollow does not get a photo that was on its way before it."""
     ann, bob = await gallery.person(), await gallery.person()
     photo = await gallery.photo(bob)
     await feeds.ensure(ann)
@@ -189,8 +189,8 @@ async def test_feed_built_after_the_followers_were_read(feeds: Feeds, gallery: G
     assert await ids_of(feeds, ann) == []
 
 
-async def test_settled_feeds_are_not_looked_at_twice(gallery: Gallery, database: Database, redis: Any) -> None:
-    """A feed that nobody edited for a while costs an insertion no query."""
+async def test_insertion_without_recent_edits_needs_no_query(gallery: Gallery, database: Database, redis: Any) -> None:
+    """An insertion into feeds without recent edits needs no query."""
     ann, bob = await gallery.person(), await gallery.person()
     feeds = Feeds(database, redis, Cards(database, redis), delivery_script(redis))
     await feeds.ensure(ann)
@@ -203,7 +203,7 @@ async def test_settled_feeds_are_not_looked_at_twice(gallery: Gallery, database:
 
 
 class CountedInsertions:
-    """Metrics that add up the insertions."""
+    """Metrics that add up insertions."""
 
     def __init__(self) -> None:
         """Start at zero."""
@@ -228,8 +228,8 @@ async def test_insertions_are_counted(gallery: Gallery, database: Database, redi
     assert metrics.count == 2
 
 
-async def test_slow_worker_is_put_right(feeds: Feeds, gallery: Gallery, database: Database, redis: Any) -> None:
-    """A worker that merges an author whom another has dropped meanwhile notices, and drops as well."""
+async def test_concurrent_merge_and_drop(feeds: Feeds, gallery: Gallery, database: Database, redis: Any) -> None:
+    """A worker that merges an author while another drops the author reads the relation again and drops, too."""
     ann, bob = await gallery.person(), await gallery.person()
     await gallery.photo(bob)
     await gallery.follow(ann, bob)
@@ -245,22 +245,22 @@ async def test_slow_worker_is_put_right(feeds: Feeds, gallery: Gallery, database
 
 
 class Meanwhile:
-    """A database where something happens between the first answer and its use."""
+    """A database with an action between the first result and its use."""
 
     def __init__(self, database: Database, happens: Callable[[], Awaitable[None]]) -> None:
         self._database = database
         self._happens: Callable[[], Awaitable[None]] | None = happens
 
     async def fetch(self, sql: str, *args: object) -> Any:
-        """Answer, and let it happen if this is the first answer."""
+        """Return rows; run the action after the first query."""
         return await self._then(await self._database.fetch(sql, *args))
 
     async def fetchrow(self, sql: str, *args: object) -> Any:
-        """Answer, and let it happen if this is the first answer."""
+        """Return a row; run the action after the first query."""
         return await self._then(await self._database.fetchrow(sql, *args))
 
     async def fetchval(self, sql: str, *args: object) -> Any:
-        """Answer, and let it happen if this is the first answer."""
+        """Return a value; run the action after the first query."""
         return await self._then(await self._database.fetchval(sql, *args))
 
     async def _then(self, answer: Any) -> Any:
@@ -270,8 +270,8 @@ class Meanwhile:
         return answer
 
 
-async def test_muted_people_leave_the_feed(feeds: Feeds, gallery: Gallery, database: Database) -> None:
-    """A muted person's photos leave the feed although the follow stands, and come back afterwards."""
+async def test_muted_authors_leave_the_feed(feeds: Feeds, gallery: Gallery, database: Database) -> None:
+    """A muted author's photos leave the feed although the follow remains, and come back afterwards."""
     ann, bob = await gallery.person(), await gallery.person()
     await gallery.follow(ann, bob)
     theirs = await gallery.photo(bob)
@@ -287,7 +287,7 @@ async def test_muted_people_leave_the_feed(feeds: Feeds, gallery: Gallery, datab
 
 
 async def test_follow_while_the_feed_is_being_built(feeds: Feeds, gallery: Gallery) -> None:
-    """A follow that lands between the builder's read of the database and its end is in the feed."""
+    """A follow between the builder's read of the database and its end is in the feed."""
     ann, bob = await gallery.person(), await gallery.person()
     theirs = await gallery.photo(bob)
     building = await feeds.log.begin(ann)

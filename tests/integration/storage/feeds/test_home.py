@@ -1,4 +1,4 @@
-"""The home feed's page."""
+"""Pages of the home feed."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ PLENTY = QuotaPolicy(name="reads", limit=1_000_000, window_seconds=60)
 
 
 class World:
-    """Everything a home feed is made of; the window is short, so that PostgreSQL continues soon."""
+    """Everything a home feed consists of; the window is short, so that PostgreSQL soon continues."""
 
     def __init__(self, database: Database, redis: Any, *, window: int = 20) -> None:
         self.database = database
         self.redis = redis
         self.gallery = Gallery(database)
         self.cards = Cards(database, redis)
-        self.engagement = CounterCache(database, redis)
+        self.counter_cache = CounterCache(database, redis)
         self.feeds = Feeds(database, redis, self.cards, delivery_script(redis), window=window)
-        self.home = Home(database, redis, self.feeds, self.cards, self.engagement)
+        self.home = Home(database, redis, self.feeds, self.cards, self.counter_cache)
 
     async def page(self, viewer: int, *, before: int | None = None, limit: int = 20, **given: Any) -> HomePage:
         """Return a page."""
@@ -55,17 +55,17 @@ class World:
             ids += ids_of(page)
             if page.next is None:
                 return ids
-            assert len(told(page)) == wanted
+            assert len(shown(page)) == wanted
             before = page.next
 
 
 @pytest.fixture
 def world(database: Database, redis: Any) -> World:
-    """A world without people."""
+    """A world without users."""
     return World(database, redis)
 
 
-def told(page: HomePage) -> list[dict[str, Any]]:
+def shown(page: HomePage) -> list[dict[str, Any]]:
     """Return what a page says."""
     found: list[dict[str, Any]] = json.loads(b"[%b]" % b"".join(page.pieces))
     return found
@@ -73,11 +73,11 @@ def told(page: HomePage) -> list[dict[str, Any]]:
 
 def ids_of(page: HomePage) -> list[int]:
     """Return a page's ids."""
-    return [decode(photo["id"]) for photo in told(page)]
+    return [decode(photo["id"]) for photo in shown(page)]
 
 
-async def test_page_tells_everything(world: World) -> None:
-    """A page has the newest photos with counters and the viewer's own like, and says where to go on."""
+async def test_page_is_complete(world: World) -> None:
+    """A page has the newest photos with counters and the viewer's like, and the id below which the next begins."""
     ann, bob = await world.gallery.person("ann"), await world.gallery.person("bob")
     await world.gallery.follow(ann, bob)
     photos = [await world.gallery.photo(bob, f"photo {number}") for number in range(5)]
@@ -85,7 +85,7 @@ async def test_page_tells_everything(world: World) -> None:
         await likes.add(tx, photo_id=photos[4], user_id=ann)
     for _ in range(2):
         page = await world.page(ann, limit=2)
-        assert [(photo["caption"], photo["likes"], photo["liked"]) for photo in told(page)] == [
+        assert [(photo["caption"], photo["likes"], photo["liked"]) for photo in shown(page)] == [
             ("photo 4", 1, True),
             ("photo 3", 0, False),
         ]
@@ -94,19 +94,19 @@ async def test_page_tells_everything(world: World) -> None:
     assert page.position == await world.feeds.position(ann)
     last = await world.page(ann, before=photos[1], limit=2)
     assert (ids_of(last), last.next) == ([photos[0]], None)
-    assert told(await world.page(ann, before=photos[0])) == []
+    assert shown(await world.page(ann, before=photos[0])) == []
 
 
 async def test_one_round_trip_when_warm(world: World) -> None:
-    """A warm page is one command to Redis and no query; on a cluster, cards and counters are then read at once."""
+    """A cached page takes one command to Redis and no query; on a cluster, cards and counters are then read at once."""
     ann = await world.gallery.person()
     for _ in range(25):
         await world.gallery.photo(ann)
     await world.page(ann)
     sent: list[tuple[Any, ...]] = []
-    home = Home(NoDatabase(), cast(Redis, Recording(world.redis, sent)), world.feeds, world.cards, world.engagement)
+    home = Home(NoDatabase(), cast(Redis, Recording(world.redis, sent)), world.feeds, world.cards, world.counter_cache)
     page = await home.page(ann, session="s", before=None, limit=20, policy=PLENTY)
-    assert len(told(page)) == 20
+    assert len(shown(page)) == 20
     scripts, reads = [[command for command in sent if command[0] == name] for name in ("EVALSHA", "MGET")]
     assert len(sent) == len(scripts) + len(reads)
     assert (len(scripts), sum(len(read) - 1 for read in reads)) == (1, 40 if world.redis.sharded else 0)
@@ -128,39 +128,39 @@ class Recording:
 
 
 async def test_empty_feed(world: World) -> None:
-    """Who follows nobody and has no photos has an empty page without an end to look for."""
+    """A viewer who follows nobody and has no photos gets an empty page, which is the last."""
     ann = await world.gallery.person()
     page = await world.page(ann)
     assert (page.pieces, page.next) == ([], None)
 
 
 async def test_quota(world: World) -> None:
-    """A page charges the reader's quota once, the same that other requests charge; used up, it holds nothing."""
+    """A page charges the viewer's quota once, the same that other requests charge; a refused page is empty."""
     ann = await world.gallery.person()
     await world.gallery.photo(ann)
     three = QuotaPolicy(name="three", limit=3, window_seconds=100)
     await Quotas(world.redis).take(three, user_subject(ann))
     cold, warm, refused = [await world.page(ann, policy=three) for _ in range(3)]
     assert (cold.quota.remaining, warm.quota.remaining) == (1, 0)
-    assert len(told(warm)) == 1
+    assert len(shown(warm)) == 1
     assert not refused.quota.allowed
     assert refused.quota.retry_after > 0
     assert (refused.pieces, refused.revoked) == ([], False)
 
 
 async def test_revoked_session(world: World) -> None:
-    """A revoked session sees nothing and uses nothing up; another session of the same person goes on."""
+    """A revoked session reads nothing and charges nothing; another session of the same user works."""
     ann = await world.gallery.person()
     await world.gallery.photo(ann)
     await Tickets(world.redis).revoke_session("old", ann, ttl=60)
     one = QuotaPolicy(name="one", limit=1, window_seconds=100)
     page = await world.page(ann, session="old", policy=one)
     assert (page.pieces, page.revoked) == ([], True)
-    assert len(told(await world.page(ann, session="new", policy=one))) == 1
+    assert len(shown(await world.page(ann, session="new", policy=one))) == 1
 
 
-async def test_page_is_full_where_photos_are_gone(world: World) -> None:
-    """Deleted photos take no place on a page, whether Redis knows of them or finds out; each page is charged once."""
+async def test_page_is_full_despite_deleted_photos(world: World) -> None:
+    """Deleted photos take no place on a page, whether Redis knows them or not; each page is charged once."""
     ann = await world.gallery.person()
     photos = [await world.gallery.photo(ann) for _ in range(12)]
     await world.feeds.ensure(ann)
@@ -176,7 +176,7 @@ async def test_page_is_full_where_photos_are_gone(world: World) -> None:
 
 
 async def test_page_is_full_past_the_window(world: World) -> None:
-    """Photos whose tombstone stands before PostgreSQL knows take no place on a page past the window either."""
+    """Photos whose tombstone precedes the deletion in PostgreSQL take no place on pages past the window either."""
     ann = await world.gallery.person()
     photos = [await world.gallery.photo(ann) for _ in range(50)]
     await world.feeds.ensure(ann)
@@ -187,8 +187,8 @@ async def test_page_is_full_past_the_window(world: World) -> None:
     assert page.next == photos[11]
 
 
-async def test_old_like_is_told(world: World) -> None:
-    """A photo older than the likes that Redis holds, still in the window of a small feed, tells its like."""
+async def test_old_like_is_shown(world: World) -> None:
+    """A like of a photo older than the likes in Redis is shown if the photo is still in the window."""
     ann = await world.gallery.person()
     photo, old = await world.gallery.photo(ann), 1024  # an id of the first millisecond of all
     copy = "INSERT INTO photos SELECT (jsonb_populate_record(p, $2)).* FROM photos p WHERE id = $1"
@@ -197,20 +197,20 @@ async def test_old_like_is_told(world: World) -> None:
         await likes.add(tx, photo_id=old, user_id=ann)
     await world.database.fetch("UPDATE likes SET created_at = now() - interval '100 days'")
     for _ in range(2):
-        assert [told_photo["liked"] for told_photo in told(await world.page(ann))] == [False, True]
+        assert [told_photo["liked"] for told_photo in shown(await world.page(ann))] == [False, True]
 
 
 async def test_private_photos_are_signed(world: World) -> None:
-    """URLs of a private account's photos are signed for the answer."""
+    """URLs of a private account's photos are signed in the response."""
     ann = await world.gallery.person(private=True)
     await world.gallery.photo(ann)
     for _ in range(2):
-        [photo] = told(await world.page(ann, sign=lambda path: f"{path}?exp=1&sig=2"))
+        [photo] = shown(await world.page(ann, sign=lambda path: f"{path}?exp=1&sig=2"))
         assert photo["urls"]["feed"].endswith("/feed.jpg?exp=1&sig=2")
 
 
 async def test_new_name_after_a_change(world: World) -> None:
-    """When an author's name changes and the cards are forgotten, the next page has the new name."""
+    """After an author's name changed and the cards were invalidated, the next page has the new name."""
     ann = await world.gallery.person()
     photo = await world.gallery.photo(ann)
     await world.page(ann)
@@ -218,12 +218,12 @@ async def test_new_name_after_a_change(world: World) -> None:
         await users.update(tx, ann, display_name="Anna")
     await world.cards.invalidate([photo])
     for _ in range(2):
-        [told_photo] = told(await world.page(ann))
+        [told_photo] = shown(await world.page(ann))
         assert told_photo["author"]["display_name"] == "Anna"
 
 
 async def test_scrolling_past_the_window(world: World) -> None:
-    """Past what Redis holds PostgreSQL continues, with neither gap nor repeat, likes included."""
+    """Below what Redis holds PostgreSQL continues without gap or repeat, likes included."""
     ann = await world.gallery.person()
     photos = [await world.gallery.photo(ann) for _ in range(60)]
     async with world.database.transaction() as tx:
@@ -231,19 +231,19 @@ async def test_scrolling_past_the_window(world: World) -> None:
     for limit in (7, 20, 50, 60, 100):
         assert await world.scroll(ann, limit=limit) == photos[::-1]
     page = await world.page(ann, before=photos[3])
-    assert [photo["liked"] for photo in told(page)] == [False, False, True]
+    assert [photo["liked"] for photo in shown(page)] == [False, False, True]
 
 
-async def test_building_elsewhere_that_never_ends(world: World) -> None:
-    """While another process builds the feed and does not come to an end, PostgreSQL gives the page."""
+async def test_unfinished_build_elsewhere(world: World) -> None:
+    """While another process builds the feed without finishing, the page comes from PostgreSQL."""
     ann = await world.gallery.person()
     photos = [await world.gallery.photo(ann) for _ in range(3)]
     await world.feeds.log.begin(ann)
     assert ids_of(await world.page(ann, limit=2)) == photos[1:][::-1]
 
 
-async def test_everything_is_back_after_redis_lost_all(world: World) -> None:
-    """When Redis has lost all it had, pages are the same as before."""
+async def test_pages_after_a_loss_of_redis_data(world: World) -> None:
+    """After Redis has lost all data, pages are the same as before."""
     ann = await world.gallery.person()
     photos = [await world.gallery.photo(ann) for _ in range(30)]
     assert await world.scroll(ann) == photos[::-1]
@@ -254,7 +254,7 @@ async def test_everything_is_back_after_redis_lost_all(world: World) -> None:
 
 @pytest.mark.parametrize("seed", range(4))
 async def test_random_walk(world: World, seed: int) -> None:
-    """Whatever happens, scrolling from the top gives each photo of the model once, newest first."""
+    """After any actions, scrolling from the top returns each photo of the model once, newest first."""
     chance = random.Random(seed)
     ann, *authors = [await world.gallery.person() for _ in range(5)]
     following: set[int] = set()

@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.engines, pytest.mark.cluster]
 ANN = 1025
 
 
-async def test_what_was_missed_is_told(redis: Any) -> None:
+async def test_missed_notifications_are_recovered(redis: Any) -> None:
     """Notifications pushed after a position are recovered in the order of their last change."""
     log = NotificationLog(redis, delivery_script(redis))
     epoch, offset = await log.position(ANN)
@@ -27,8 +27,8 @@ async def test_what_was_missed_is_told(redis: Any) -> None:
     assert await log.position(ANN) == missed.position == (epoch, missed.entries[-1].offset)
 
 
-async def test_owner_online_is_told(redis: Any) -> None:
-    """A push says whether its owner is online, and reaches the owner with the offset to recover from."""
+async def test_recipient_online(redis: Any) -> None:
+    """A push returns whether the recipient is online, and delivers the offset to recover from."""
     log, live = NotificationLog(redis, delivery_script(redis)), Listener(redis, b"process1")
     await live.listen(ANN)
     epoch, _ = await log.position(ANN)
@@ -41,8 +41,8 @@ async def test_owner_online_is_told(redis: Any) -> None:
     await live.close()
 
 
-async def test_too_long_away(redis: Any) -> None:
-    """Who missed more than the log holds is told so, as is a position that is not of this log."""
+async def test_positions_older_than_the_log(redis: Any) -> None:
+    """A position below the trimmed entries is unknown, and so is one of another log."""
     log = NotificationLog(redis, delivery_script(redis))
     epoch, offset = await log.position(ANN)
     for notification in range(1, 300):

@@ -1,4 +1,4 @@
-"""Window logs: what is inserted, removed, announced and recovered."""
+"""Window logs: insertion, removal, publication and recovery."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.engines, pytest.mark.cluster]
 
 
 async def test_one_offset_for_all(log: WindowLog, live: Listener) -> None:
-    """Everybody in a call gets the same offset, and those online hear it once, in one message of their process."""
+    """All users of a call get the same offset, and those online one message of their process."""
     await live.listen(ANN, CAT)
     await start(log, ANN, BOB, CAT)
     inserted = await log.insert(7, [ANN, BOB, CAT], b"photo 7")
@@ -27,8 +27,8 @@ async def test_one_offset_for_all(log: WindowLog, live: Listener) -> None:
     assert offsets == {message.offset}
 
 
-async def test_every_process_and_group_is_told(log: WindowLog, redis: Any, live: Listener) -> None:
-    """A person with two processes is told in both, and people of another slot group by a message of their own."""
+async def test_every_process_and_group_gets_a_message(log: WindowLog, redis: Any, live: Listener) -> None:
+    """A user with two processes gets the message at both; users of another slot group get a message of their own."""
     other = Listener(redis, b"process2")
     await live.listen(ANN, DAN)
     await other.listen(ANN)
@@ -41,7 +41,7 @@ async def test_every_process_and_group_is_told(log: WindowLog, redis: Any, live:
 
 
 async def test_offsets_grow_when_the_clock_steps_back(log: WindowLog, redis: Any) -> None:
-    """An offset is above everything that any of the logs has had, even if the clock says otherwise."""
+    """An offset is greater than every offset in any of the logs, even if the clock steps back."""
     await start(log, ANN, BOB)
     future = (1 << 52).to_bytes(8, "big")
     await commands(redis).setrange(log.key(BOB), AT_HEADER + 8, future)
@@ -50,8 +50,8 @@ async def test_offsets_grow_when_the_clock_steps_back(log: WindowLog, redis: Any
         assert [entry.offset for entry in await entries(log, person)] == [(1 << 52) + 1]
 
 
-async def test_repeat_changes_and_tells_nothing(log: WindowLog, live: Listener) -> None:
-    """A chunk that is delivered again leaves the logs as they are and is not announced, however old its id."""
+async def test_repeat_changes_and_publishes_nothing(log: WindowLog, live: Listener) -> None:
+    """A chunk delivered again changes no log and publishes nothing, however old its id."""
     await live.listen(ANN)
     await start(log, ANN)
     for photo in (3, 5, 9):
@@ -64,8 +64,8 @@ async def test_repeat_changes_and_tells_nothing(log: WindowLog, live: Listener) 
     assert await live.received() == []
 
 
-async def test_what_a_merge_was_quicker_with_is_still_told(log: WindowLog, live: Listener) -> None:
-    """An id that a follow or a rebuild brought before its own announcement is announced once, in its place."""
+async def test_merged_entry_is_still_published(log: WindowLog, live: Listener) -> None:
+    """An id merged by a follow or a rebuild before its own publication is published once, in its place."""
     await live.listen(ANN)
     await start(log, ANN, ids=(3, 5))
     await log.merge(ANN, [4])
@@ -75,8 +75,8 @@ async def test_what_a_merge_was_quicker_with_is_still_told(log: WindowLog, live:
     assert [(entry.id, entry.offset) for entry in await entries(log, ANN)] == [(3, 0), (4, message.offset), (5, 0)]
 
 
-async def test_no_log_is_born_by_an_insertion(log: WindowLog, redis: Any, live: Listener) -> None:
-    """People without a log get none, since it would lack all that came before; who is online is still told."""
+async def test_insertion_creates_no_log(log: WindowLog, redis: Any, live: Listener) -> None:
+    """An insertion creates no log, because older entries would be missing; online users still get the message."""
     await live.listen(ANN)
     inserted = await log.insert(7, [ANN, BOB], b"body")
     assert (inserted.feeds, inserted.online) == (0, 1)
@@ -84,8 +84,8 @@ async def test_no_log_is_born_by_an_insertion(log: WindowLog, redis: Any, live: 
     assert [message.user_ids for message in await live.received()] == [[ANN]]
 
 
-async def test_ids_stand_in_order(log: WindowLog) -> None:
-    """A photo that is inserted late stands where its id belongs, and is recovered when it came."""
+async def test_entries_are_in_id_order(log: WindowLog) -> None:
+    """A photo inserted late is in the place of its id, and is recovered in the order of its publication."""
     await start(log, ANN)
     for photo in (10, 30, 20):
         await log.insert(photo, [ANN], b"body")
@@ -98,7 +98,7 @@ async def test_ids_stand_in_order(log: WindowLog) -> None:
 
 
 async def test_63_bits_are_kept(log: WindowLog) -> None:
-    """Ids that differ only in the bits that a double cannot hold stay apart and in order."""
+    """Ids that differ only in bits that a double cannot hold stay distinct and in order."""
     high = (1 << 63) - 1
     ids = [high - 3, high - 1, high, high - 2, high - 1 - (1 << 32), 1 << 31, (1 << 32) + 1, 1 << 32]
     await start(log, ANN)
@@ -108,7 +108,7 @@ async def test_63_bits_are_kept(log: WindowLog) -> None:
 
 
 async def test_window_is_trimmed(log: WindowLog) -> None:
-    """A log keeps between a window and eight more, all the newest, and what was dropped can no longer be recovered."""
+    """A log keeps the newest entries, up to eight more than its window; trimmed ones cannot be recovered."""
     await start(log, ANN)
     head = await log.head(ANN)
     assert head is not None
@@ -124,8 +124,8 @@ async def test_window_is_trimmed(log: WindowLog) -> None:
     assert await since(log, ANN, view.epoch, view.floor) == list(view.entries)
 
 
-async def test_older_than_the_window_stays_out(log: WindowLog, live: Listener) -> None:
-    """A late photo below the lowest id would hide a hole: it is only announced, and nobody away recovers past it."""
+async def test_id_below_the_window_is_not_inserted(log: WindowLog, live: Listener) -> None:
+    """A late photo below the lowest id is only published, and no offline client recovers past it."""
     await live.listen(ANN)
     await start(log, ANN, ids=tuple(range(100, 120)), complete=False)
     await log.insert(200, [ANN], b"body")
@@ -139,14 +139,14 @@ async def test_older_than_the_window_stays_out(log: WindowLog, live: Listener) -
 
 
 async def test_complete_log_takes_older_ids(log: WindowLog) -> None:
-    """Where nothing older exists, a late photo is the oldest of the log."""
+    """In a complete log a late photo becomes the oldest entry."""
     await start(log, ANN, ids=(100,))
     await log.insert(50, [ANN], b"body")
     assert await ids_of(log, ANN) == [50, 100]
 
 
 async def test_removal_is_recovered(log: WindowLog, live: Listener) -> None:
-    """A removed photo leaves the page and is told to those online, and to who was away by recovery."""
+    """A removed photo leaves the page; online users get the removal, and offline clients recover it."""
     await live.listen(ANN)
     await start(log, ANN)
     await log.insert(7, [ANN], b"body")
@@ -163,7 +163,7 @@ async def test_removal_is_recovered(log: WindowLog, live: Listener) -> None:
 
 
 async def test_removed_photo_never_returns(log: WindowLog, live: Listener) -> None:
-    """An insertion that arrives after the removal changes nothing, also where the removal came first."""
+    """An insertion after the removal changes nothing, even if the removal was the first to arrive."""
     await live.listen(ANN)
     await start(log, ANN)
     await log.insert(7, [ANN], b"body")
@@ -178,7 +178,7 @@ async def test_removed_photo_never_returns(log: WindowLog, live: Listener) -> No
 
 
 async def test_removal_below_the_window(log: WindowLog, live: Listener) -> None:
-    """A photo older than the window that is removed is told to those online; who is away must read again."""
+    """The removal of a photo below the window is published; offline clients must read again."""
     await live.listen(ANN)
     await start(log, ANN, ids=tuple(range(100, 120)), complete=False)
     head = await log.head(ANN)
@@ -190,8 +190,8 @@ async def test_removal_below_the_window(log: WindowLog, live: Listener) -> None:
     assert await ids_of(log, ANN) == list(range(100, 120))
 
 
-async def test_renewal_tells_again(log: WindowLog, live: Listener) -> None:
-    """A renewed id is announced each time and recovered once, at its newest offset."""
+async def test_republication(log: WindowLog, live: Listener) -> None:
+    """A republished id is published each time and recovered once, at its newest offset."""
     await live.listen(ANN)
     epoch, top = await log.open(ANN)
     for _ in range(2):
@@ -203,8 +203,8 @@ async def test_renewal_tells_again(log: WindowLog, live: Listener) -> None:
     assert came == [Entry(offset=heard[2].offset, id=5), Entry(offset=heard[3].offset, id=6)]
 
 
-async def test_positions_that_cannot_be_told(log: WindowLog) -> None:
-    """Another epoch, an offset from before the beginning or from the future, or no log at all: None."""
+async def test_unknown_positions(log: WindowLog) -> None:
+    """Another epoch, an offset before the beginning or in the future, or a missing log give None."""
     assert await since(log, ANN, 1, 1) is None
     await start(log, ANN)
     await log.insert(7, [ANN], b"body")
@@ -216,8 +216,8 @@ async def test_positions_that_cannot_be_told(log: WindowLog) -> None:
     assert await since(log, ANN, head.epoch, head.top + 1) is None
 
 
-async def test_dead_process_is_forgotten(log: WindowLog, redis: Any, live: Listener) -> None:
-    """A process that no longer listens is taken out of presence; people connected elsewhere stay online."""
+async def test_dead_process_is_removed(log: WindowLog, redis: Any, live: Listener) -> None:
+    """A process without subscribers is removed from the registry; users connected elsewhere stay online."""
     dead = Listener(redis, b"process0")
     await dead.listen(ANN, BOB)
     await live.listen(BOB)

@@ -1,4 +1,4 @@
-"""Window logs: how they are built, merged, dropped from, trimmed and forgotten."""
+"""Window logs: building, merging, dropping, trimming and expiry."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.engines, pytest.mark.cluster]
 
 
 async def test_merge_is_contiguous_and_silent(log: WindowLog, live: Listener) -> None:
-    """A new author's photos are merged unannounced, and only as far down as the log knows everything."""
+    """An author's photos are merged without publication, and only down to the log's lowest entry."""
     await live.listen(ANN, BOB)
     await start(log, ANN, ids=(100, 200), complete=False)
     await start(log, BOB, ids=(100, 200))
@@ -35,7 +35,7 @@ async def test_merge_is_contiguous_and_silent(log: WindowLog, live: Listener) ->
 
 
 async def test_merge_beyond_the_window(log: WindowLog) -> None:
-    """A merge that overflows keeps the newest and knows no longer what is older."""
+    """A merge that exceeds the window keeps the newest entries, and the log is no longer complete."""
     await start(log, ANN, ids=tuple(range(0, 40, 2)))
     await log.merge(ANN, list(range(1, 41, 2)))
     view = await log.read(ANN)
@@ -43,8 +43,8 @@ async def test_merge_beyond_the_window(log: WindowLog) -> None:
     assert ([entry.id for entry in view.entries], view.complete) == (list(range(20, 40)), False)
 
 
-async def test_drop_takes_an_author_out(log: WindowLog) -> None:
-    """An author's photos are taken out silently, and the position stays good for recovery."""
+async def test_drop(log: WindowLog) -> None:
+    """An author's photos are dropped without publication, and positions stay valid."""
     await start(log, ANN, ids=(1, 2, 3))
     await log.insert(4, [ANN], b"body")
     await log.insert(5, [ANN], b"body")
@@ -61,7 +61,7 @@ async def test_drop_takes_an_author_out(log: WindowLog) -> None:
 
 
 async def test_building_loses_nothing(log: WindowLog) -> None:
-    """What is announced or removed while a log is being filled is in it afterwards, and can be recovered."""
+    """What is published or removed during a build is in the log afterwards and can be recovered."""
     building = await log.begin(ANN)
     await log.insert(30, [ANN], b"body")
     await log.remove(10, [ANN], b"body")
@@ -73,7 +73,7 @@ async def test_building_loses_nothing(log: WindowLog) -> None:
 
 
 async def test_one_builder(log: WindowLog, redis: Any) -> None:
-    """One of many who find no log builds it; after ten seconds without an end another may."""
+    """One of many callers builds a missing log; after ten seconds without an end another one may."""
     begun = await asyncio.gather(*(log.begin(ANN) for _ in range(20)))
     assert [building.mine for building in begun].count(True) == 1
     assert len({building.epoch for building in begun}) == 1
@@ -89,7 +89,7 @@ async def test_one_builder(log: WindowLog, redis: Any) -> None:
 
 
 async def test_fill_is_refused_after_an_edit(log: WindowLog) -> None:
-    """A follow or unfollow while a log is being filled makes the builder read the database again."""
+    """A follow or unfollow during a build makes the builder read the database again."""
     building = await log.begin(ANN)
     await log.drop(ANN, [1])
     filled, building = await log.fill(ANN, building, [1, 2], complete=True)
@@ -99,7 +99,7 @@ async def test_fill_is_refused_after_an_edit(log: WindowLog) -> None:
 
 
 async def test_another_epoch(log: WindowLog) -> None:
-    """A log that is built anew has a later epoch, and offsets that go on growing."""
+    """A rebuilt log has a later epoch and greater offsets."""
     await start(log, ANN, ids=(1,))
     await log.insert(2, [ANN], b"body")
     first = await log.head(ANN)
@@ -113,7 +113,7 @@ async def test_another_epoch(log: WindowLog) -> None:
 
 
 async def test_full_feed_is_small(redis: Any) -> None:
-    """A full feed of 500 costs at most 10 KB while photos keep coming."""
+    """A full feed of 500 takes at most 10 KB while photos are inserted."""
     log, maker = WindowLog(redis, "feed", delivery_script(redis), window=500), IdGenerator()
     await start(log, ANN)
     await log.merge(ANN, [maker.new(1) for _ in range(500)])
@@ -123,8 +123,8 @@ async def test_full_feed_is_small(redis: Any) -> None:
     assert 500 <= len(await entries(log, ANN)) <= 508
 
 
-async def test_life(log: WindowLog, redis: Any) -> None:
-    """Who is not seen for 14 days has no log; reading prolongs its life, insertions do not."""
+async def test_time_to_live(log: WindowLog, redis: Any) -> None:
+    """A log expires 14 days after its last read; insertions do not extend its time to live."""
     await start(log, ANN)
     await commands(redis).expire(log.key(ANN), 100)
     for photo in range(1, 30):
@@ -134,8 +134,8 @@ async def test_life(log: WindowLog, redis: Any) -> None:
     assert await commands(redis).ttl(log.key(ANN)) > 13 * 86400
 
 
-def test_a_list_without_end_has_ids() -> None:
-    """An empty list that claims to go on is a mistake of the caller."""
+def test_incomplete_list_has_ids() -> None:
+    """An empty list that is not complete is a mistake of the caller."""
     redis = open_redis("redis://unused")
     log = WindowLog(redis, "feed", delivery_script(redis))
     with pytest.raises(ValueError, match="at least one"):

@@ -1,4 +1,4 @@
-"""Window logs against a plain model."""
+"""Window logs compared with a simple model."""
 
 from __future__ import annotations
 
@@ -18,47 +18,49 @@ MIXED = ["insert"] * 6 + ["remove", "merge", "drop", "look"]
 ARRIVING = ["insert"] * 30 + ["remove"] * 3 + ["look"] * 2 + ["drop"]
 
 
-@pytest.mark.parametrize("acts", [MIXED, ARRIVING], ids=["mixed", "arriving"])
+@pytest.mark.parametrize("actions", [MIXED, ARRIVING], ids=["mixed", "arriving"])
 @pytest.mark.parametrize("window", [20, 70])
 @pytest.mark.parametrize("seed", range(4))
-async def test_random_walk(redis: Any, seed: int, window: int, acts: list[str]) -> None:
-    """After any acts a log is the newest part of what a plain model holds, and recovery tells the model's news."""
+async def test_random_walk(redis: Any, seed: int, window: int, actions: list[str]) -> None:
+    """After any actions a log is the newest part of the model, and recovery returns the model's publications."""
     chance, log = random.Random(seed), WindowLog(redis, "feed", delivery_script(redis), window=window)
     await start(log, ANN)
     head = await log.head(ANN)
     assert head is not None
     model: dict[int, bool] = {}  # id → whether it is removed
-    news: list[tuple[int, int]] = []  # (time, id)
+    published: list[tuple[int, int]] = []  # (time, id)
     since: tuple[int, int] = (head.top, 0)
     for step in range(6 * window):
-        act = chance.choice(acts)
-        if act == "insert":
+        action = chance.choice(actions)
+        if action == "insert":
             photo = chance.randrange(max(0, step - chance.choice([2, 15, 50])), step + 5)
             if (await log.insert(photo, [ANN], b"body")).feeds:
                 model[photo] = False
-                news.append((step, photo))
-        elif act == "remove" and model:
+                published.append((step, photo))
+        elif action == "remove" and model:
             photo = chance.choice(sorted(model))
             if (await log.remove(photo, [ANN], b"body")).feeds:
                 model[photo] = True
-                news.append((step, photo))
-        elif act == "merge":
+                published.append((step, photo))
+        elif action == "merge":
             ids = chance.sample(range(step + 5), min(5, step + 5))
             await log.merge(ANN, ids)
             model |= {photo: model.get(photo, False) for photo in ids}
-        elif act == "drop" and model:
+        elif action == "drop" and model:
             ids = chance.sample(sorted(model), min(3, len(model)))
             await log.drop(ANN, ids)
             model = {photo: removed for photo, removed in model.items() if photo not in ids}
-            news = [(moment, photo) for moment, photo in news if photo not in ids]
+            published = [(moment, photo) for moment, photo in published if photo not in ids]
         else:
             view = await log.read(ANN)
             assert view is not None
             since = (view.top, step)
-        await _check(log, model, news, since)
+        await _check(log, model, published, since)
 
 
-async def _check(log: WindowLog, model: dict[int, bool], news: list[tuple[int, int]], since: tuple[int, int]) -> None:
+async def _check(
+    log: WindowLog, model: dict[int, bool], published: list[tuple[int, int]], since: tuple[int, int]
+) -> None:
     view = await log.read(ANN)
     assert view is not None
     there = {entry.id: entry.removed for entry in view.entries}
@@ -68,5 +70,5 @@ async def _check(log: WindowLog, model: dict[int, bool], news: list[tuple[int, i
     assert len(there) <= log.capacity
     came = view.since(view.epoch, since[0])
     if came is not None:
-        last = {photo: moment for moment, photo in news if moment >= since[1]}
+        last = {photo: moment for moment, photo in published if moment >= since[1]}
         assert [entry.id for entry in came] == sorted(last, key=lambda photo: last[photo])

@@ -19,7 +19,7 @@ FAST = QuotaPolicy(name="fast", limit=10, window_seconds=0.5)
 
 
 async def test_burst_then_refusal(redis: Any) -> None:
-    """As many as the limit pass at once; the next is refused and told when one will pass."""
+    """A burst up to the limit is allowed; the next request is refused, with the time until one is allowed."""
     quotas = Quotas(redis)
     taken = [await quotas.take(FIVE, "10.0.0.1") for _ in range(7)]
     assert [quota.allowed for quota in taken] == [True] * 5 + [False] * 2
@@ -31,14 +31,14 @@ async def test_burst_then_refusal(redis: Any) -> None:
 
 
 async def test_simultaneous_requests_are_counted(redis: Any) -> None:
-    """Of a hundred at once exactly as many pass as the limit says."""
+    """Of a hundred concurrent requests exactly the limit is allowed."""
     quotas = Quotas(redis)
     taken = await asyncio.gather(*(quotas.take(FIVE, "10.0.0.1") for _ in range(100)))
     assert [quota.allowed for quota in taken].count(True) == 5
 
 
-async def test_quota_fills_up_again(redis: Any) -> None:
-    """One more passes each window / limit, and the key is gone once the quota is full."""
+async def test_quota_refills(redis: Any) -> None:
+    """One more request is allowed each window / limit, and the key is gone once the quota is full."""
     quotas = Quotas(redis)
     for _ in range(10):
         assert (await quotas.take(FAST, "x")).allowed
@@ -54,8 +54,8 @@ async def test_quota_fills_up_again(redis: Any) -> None:
     assert await eventually(gone, within=2)
 
 
-async def test_subjects_and_policies_are_apart(redis: Any) -> None:
-    """Nobody uses up another's quota, and no subject's text reaches another key."""
+async def test_subjects_and_policies_are_independent(redis: Any) -> None:
+    """No subject charges another's quota, and no subject's text leads to another key."""
     quotas = Quotas(redis)
     other = QuotaPolicy(name="other", limit=5, window_seconds=100)
     await quotas.take(FIVE, "a", cost=5)
@@ -65,7 +65,7 @@ async def test_subjects_and_policies_are_apart(redis: Any) -> None:
 
 
 async def test_several_are_charged_together_or_not_at_all(redis: Any) -> None:
-    """Where one quota is used up the others are not charged, so that a flood from one address locks out nobody."""
+    """If one quota is exhausted the others are not charged, so a flood from one address locks out no account."""
     quotas = Quotas(redis)
     account = QuotaPolicy(name="account", limit=3, window_seconds=100)
     await quotas.take(FIVE, "1.2.3.4", cost=5)
@@ -76,13 +76,13 @@ async def test_several_are_charged_together_or_not_at_all(redis: Any) -> None:
     assert (address.remaining, person.remaining) == (4, 2)
 
 
-def test_a_persons_quota_lies_with_the_person() -> None:
-    """A person's quota is in the slot group of the person's other keys."""
+def test_a_users_quota_is_in_the_users_slot() -> None:
+    """A user's quota is in the slot group of the user's other keys."""
     assert quota_key(FIVE, user_subject(1023)) == b"quota:{15}:five:1023"
 
 
 async def test_ticket_is_used_once(redis: Any) -> None:
-    """Of ten who redeem one ticket at once, one gets what it holds."""
+    """Of ten concurrent attempts to redeem a ticket, one gets its payload."""
     tickets = Tickets(redis)
     token = await tickets.issue({"user": "mia", "exp": 5}, ttl=60)
     redeemed = await asyncio.gather(*(tickets.redeem(token) for _ in range(10)))
@@ -90,8 +90,8 @@ async def test_ticket_is_used_once(redis: Any) -> None:
     assert await tickets.redeem("x" * 5000) is None
 
 
-async def test_ticket_ends_and_is_not_kept_in_the_clear(redis: Any) -> None:
-    """A ticket lives as long as was said, and whoever reads Redis cannot use it."""
+async def test_ticket_expires_and_is_stored_as_a_digest(redis: Any) -> None:
+    """A ticket expires after its time to live, and read access to Redis does not reveal it."""
     token = await Tickets(redis).issue({}, ttl=60)
     [key] = [key for keys in (await redis.execute_everywhere("KEYS", "ticket:*")).values() for key in keys]
     assert token.encode() not in key
@@ -99,7 +99,7 @@ async def test_ticket_ends_and_is_not_kept_in_the_clear(redis: Any) -> None:
 
 
 async def test_revocation(redis: Any) -> None:
-    """A revoked session is refused, others of the same person are not."""
+    """A revoked session is refused; other sessions of the same user are not."""
     tickets = Tickets(redis)
     await tickets.revoke_session("s1", 1, ttl=60)
     assert await tickets.is_revoked("s1", 1)

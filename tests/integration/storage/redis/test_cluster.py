@@ -1,4 +1,4 @@
-"""A cluster's shared connections: every command finds its slot, wherever that is and whatever happens to the nodes."""
+"""Connections to a cluster: every command reaches its slot, wherever it is and whatever happens to the nodes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ POLICY = QuotaPolicy(name="p", limit=1000, window_seconds=60)
 
 @pytest.fixture
 def redis_url(cluster_url: str) -> str:
-    """The cluster alone."""
+    """The cluster only."""
     return cluster_url
 
 
@@ -46,7 +46,7 @@ def other_than(cluster: RedisCluster, node: ClusterNode) -> ClusterNode:
 
 
 async def test_every_slot(redis: Any) -> None:
-    """Keys of all masters are written and read, alone and together; each master has some."""
+    """Keys of all masters are written and read, one by one and together; each master has some."""
     await set_all(redis)
     assert await asyncio.gather(*(redis.execute_command("GET", key) for key in KEYS)) == KEYS
     assert await values_of(redis, [*KEYS, b"missing"]) == [*KEYS, None]
@@ -56,8 +56,8 @@ async def test_every_slot(redis: Any) -> None:
     assert min(sizes) > 50
 
 
-async def test_what_concerns_all_servers(redis: Any) -> None:
-    """Emptying and forgetting scripts happens on every master; a script that is not known is sent along."""
+async def test_commands_for_all_masters(redis: Any) -> None:
+    """FLUSHALL and SCRIPT FLUSH run on every master; an unknown script is sent again."""
     await set_all(redis)
     await commands(redis).flushall()
     assert set((await redis.execute_everywhere("DBSIZE")).values()) == {0}
@@ -70,8 +70,8 @@ async def test_what_concerns_all_servers(redis: Any) -> None:
     assert await commands(redis).time()
 
 
-async def test_any_node_is_enough(cluster: RedisCluster) -> None:
-    """Of the nodes in the URL one that answers is enough, though the others are away."""
+async def test_one_reachable_node_is_enough(cluster: RedisCluster) -> None:
+    """One reachable node of those in the URL is enough."""
     url = f"redis+cluster://127.0.0.1:{free_port()},127.0.0.1:{cluster.nodes[2].port},127.0.0.1:{free_port()}"
     redis = open_redis(url)
     assert await commands(redis).ping()
@@ -79,8 +79,8 @@ async def test_any_node_is_enough(cluster: RedisCluster) -> None:
     await redis.aclose()
 
 
-async def test_nobody_answers() -> None:
-    """Where no node is, commands fail at once, with our own error."""
+async def test_no_node_answers() -> None:
+    """If no node replies, commands fail at once with `UnavailableError`."""
     redis = open_redis(f"redis+cluster://127.0.0.1:{free_port()},127.0.0.1:{free_port()}")
     with pytest.raises(UnavailableError, match="no node of the cluster answers"), redis_errors():
         await redis.execute_command("GET", "a")
@@ -89,8 +89,8 @@ async def test_nobody_answers() -> None:
     await redis.aclose()
 
 
-async def test_not_what_the_url_says(cluster: RedisCluster, real_redis_url: str) -> None:
-    """A cluster's URL for a single server, and a server's URL for a cluster's node, are told apart and explained."""
+async def test_wrong_kind_of_url(cluster: RedisCluster, real_redis_url: str) -> None:
+    """A cluster's URL for a single server, and a server's URL for a node of a cluster, give errors that explain it."""
     for url, told in (
         (real_redis_url.replace("redis://", "redis+cluster://"), "cluster support disabled"),
         (f"redis://127.0.0.1:{cluster.nodes[0].port}", r"should begin with redis\+cluster://"),
@@ -102,7 +102,7 @@ async def test_not_what_the_url_says(cluster: RedisCluster, real_redis_url: str)
 
 
 async def test_moved_slot(redis: Any, cluster: RedisCluster) -> None:
-    """A slot that has moved is followed, there and back."""
+    """A moved slot is followed, there and back."""
     await set_all(redis)
     slot = key_slot(KEYS[0])
     source = cluster.owner_of(slot)
@@ -114,8 +114,8 @@ async def test_moved_slot(redis: Any, cluster: RedisCluster) -> None:
     assert await redis.execute_command("GET", KEYS[0]) == KEYS[0] + b"++"
 
 
-async def test_slot_on_its_way(redis: Any, cluster: RedisCluster) -> None:
-    """While a slot moves, keys are found on either side; a script whose keys are on both is refused for the time."""
+async def test_slot_during_migration(redis: Any, cluster: RedisCluster) -> None:
+    """During a migration keys are found on both sides; a script with keys on both is refused meanwhile."""
     slot = key_slot(b"{x}")
     source = cluster.owner_of(slot)
     target = other_than(cluster, source)
@@ -124,7 +124,7 @@ async def test_slot_on_its_way(redis: Any, cluster: RedisCluster) -> None:
         await redis.execute_command("SET", key, key)
     await asyncio.to_thread(cluster.begin_to_move, slot, target)
     await asyncio.to_thread(cluster.migrate, slot, target, 10)
-    # Others use the connections meanwhile: the permission to ask is not theirs.
+    # Other callers use the connections meanwhile; ASKING must not apply to their commands.
     both = await asyncio.gather(*(redis.execute_command("GET", key) for key in [*keys, *KEYS]))
     assert both[:20] == keys
     with pytest.raises(UnavailableError, match=r"(?i)redirected|multiple keys"):
@@ -134,8 +134,8 @@ async def test_slot_on_its_way(redis: Any, cluster: RedisCluster) -> None:
     await asyncio.to_thread(cluster.move, slot, source)
 
 
-async def test_script_waits_for_a_slot_to_arrive(redis: Any, cluster: RedisCluster) -> None:
-    """A script whose keys are just being moved is tried again for a moment, rather than refused."""
+async def test_script_waits_for_the_end_of_a_migration(redis: Any, cluster: RedisCluster) -> None:
+    """A script whose keys are just being moved is tried again for a moment."""
     slot = key_slot(b"{y}")
     source = cluster.owner_of(slot)
     target = other_than(cluster, source)
@@ -151,28 +151,28 @@ async def test_script_waits_for_a_slot_to_arrive(redis: Any, cluster: RedisClust
 
 
 async def test_lost_master(redis: Any, cluster: RedisCluster) -> None:
-    """While a master is away its slots fail quickly and the others serve; back again, the same client finds it."""
+    """While a master is down its slots fail quickly and the others work; later the same client finds it again."""
     await set_all(redis)
     node = cluster.nodes[1]
     asked = await calls(redis, "cluster|slots")
     await asyncio.to_thread(node.kill)
     started = time.monotonic()
-    answers = await asyncio.gather(*(redis.execute_command("GET", key) for key in KEYS), return_exceptions=True)
+    replies = await asyncio.gather(*(redis.execute_command("GET", key) for key in KEYS), return_exceptions=True)
     assert time.monotonic() - started < 3
-    lost = [key for key, answer in zip(KEYS, answers, strict=True) if isinstance(answer, driver.ConnectionError)]
+    lost = [key for key, answer in zip(KEYS, replies, strict=True) if isinstance(answer, driver.ConnectionError)]
     assert {redis.server_of(key).port for key in lost} == {node.port}
-    assert [answer for answer in answers if isinstance(answer, bytes)] == [key for key in KEYS if key not in lost]
+    assert [answer for answer in replies if isinstance(answer, bytes)] == [key for key in KEYS if key not in lost]
     for _ in range(50):
         with pytest.raises(driver.ConnectionError):
             await redis.execute_command("GET", lost[0])
-    assert await calls(redis, "cluster|slots") - asked < 20  # and not once for each that failed
+    assert await calls(redis, "cluster|slots") - asked < 20  # not once per failed command
     assert await commands(redis).ping()
     await asyncio.to_thread(node.start)
 
     async def serves_again() -> bool:
         try:
             await redis.execute_command("GET", lost[0])
-        except driver.ConnectionError:  # refused, or the cluster does not stand yet
+        except driver.ConnectionError:  # refused, or the cluster is not complete yet
             return False
         return True
 
@@ -182,24 +182,26 @@ async def test_lost_master(redis: Any, cluster: RedisCluster) -> None:
 
 
 async def test_silent_master(cluster: RedisCluster) -> None:
-    """A master that swallows what it is sent costs its own commands the deadline, and no others."""
+    """A master that does not reply delays its own commands to their timeout, and no others."""
     seeds = [RedisAddress(host="127.0.0.1", port=node.port) for node in cluster.nodes]
-    link = ClusterConnections(seeds, reply_timeout=0.4, connect_timeout=0.4)
-    await link.refresh_slots()
+    connections = ClusterConnections(seeds, reply_timeout=0.4, connect_timeout=0.4)
+    await connections.refresh_slots()
     node = cluster.nodes[1]
     node.freeze()
     try:
-        answers = await asyncio.gather(*(link.execute_command("GET", key) for key in KEYS), return_exceptions=True)
+        replies = await asyncio.gather(
+            *(connections.execute_command("GET", key) for key in KEYS), return_exceptions=True
+        )
     finally:
         node.thaw()
-    for key, answer in zip(KEYS, answers, strict=True):
-        assert isinstance(answer, driver.TimeoutError) == (link.server_of(key).port == node.port)
-    await link.aclose()
+    for key, answer in zip(KEYS, replies, strict=True):
+        assert isinstance(answer, driver.TimeoutError) == (connections.server_of(key).port == node.port)
+    await connections.aclose()
     await asyncio.to_thread(cluster.wait)
 
 
-async def test_late_answer() -> None:
-    """A command whose answer is late is not repeated at the slot's new master: it may have been carried out."""
+async def test_late_reply() -> None:
+    """A command whose reply is late is not repeated at the slot's new master: it may have been carried out."""
     heard: dict[int, list[bytes]] = {}
     master: list[int] = []
 
@@ -218,22 +220,19 @@ async def test_late_answer() -> None:
     ports = [server.sockets[0].getsockname()[1] for server in servers]
     master.append(ports[0])
     seeds = [RedisAddress(host="127.0.0.1", port=port) for port in ports]
-    link = ClusterConnections(seeds, reply_timeout=0.2, connect_timeout=1)
+    connections = ClusterConnections(seeds, reply_timeout=0.2, connect_timeout=1)
     with pytest.raises(driver.TimeoutError):
-        await link.execute_command("INCR", "a")
-    assert link.server_of(b"a").port == ports[1]
+        await connections.execute_command("INCR", "a")
+    assert connections.server_of(b"a").port == ports[1]
     assert list(heard) == [ports[0]]
-    await link.aclose()
+    await connections.aclose()
     for server in servers:
         server.close()
 
 
-async def test_masters_new_place(redis: Any, cluster: RedisCluster) -> None:
-    """When a replica has taken over, commands go there, those at once that found the old master gone.
-
-    What it has as a replica is not trusted, since it may have been behind; neither by clients that knew it as one.
-    """
-    redis.reconnect()  # the marks went when this test's cluster was emptied
+async def test_promoted_replica(redis: Any, cluster: RedisCluster) -> None:
+    """After a failover commands go to the promoted replica, also those that find the old master gone."""
+    redis.reconnect()  # FLUSHALL before this test deleted the marks
     await set_all(redis)
     node = cluster.owner_of(key_slot(KEYS[0]))
     with cluster.replica_of(node) as replica:

@@ -1,4 +1,4 @@
-"""What happens when Redis goes away, freezes and comes back."""
+"""Redis goes down, freezes and comes back."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def node(short_dir: Path) -> Iterator[RedisNode]:
 
 
 async def test_restart_is_survived(node: RedisNode) -> None:
-    """While Redis is down every call fails quickly with our own error; when it is back the same client works."""
+    """While Redis is down every call fails quickly with `UnavailableError`; afterwards the same client works."""
     redis = open_redis(node.url)
     quotas, log = Quotas(redis), WindowLog(redis, "feed", delivery_script(redis))
     await asyncio.gather(*(quotas.take(POLICY, "x") for _ in range(20)))
@@ -46,14 +46,14 @@ async def test_restart_is_survived(node: RedisNode) -> None:
             await call()
         assert time.monotonic() - started < 5
     node.start()
-    # It has none of our scripts any more.
+    # The restarted server has none of the scripts.
     assert (await quotas.take(POLICY, "y")).remaining == 999
     assert (await log.insert(1, [1, 2, 70_000], b"body")).feeds == 0
     await redis.aclose()
 
 
 async def test_restart_between_two_commands_is_not_noticed(node: RedisNode) -> None:
-    """Connections that died while nobody used them are replaced without an error."""
+    """Connections that were lost while idle are replaced without an error."""
     redis = open_redis(node.url)
     quotas = Quotas(redis)
     await asyncio.gather(*(quotas.take(POLICY, "x") for _ in range(20)))
@@ -64,8 +64,8 @@ async def test_restart_between_two_commands_is_not_noticed(node: RedisNode) -> N
     await redis.aclose()
 
 
-async def test_frozen_redis_is_noticed(node: RedisNode) -> None:
-    """A Redis that swallows what it is sent fails within five seconds, and is used again when it answers."""
+async def test_frozen_redis_is_detected(node: RedisNode) -> None:
+    """Calls to a Redis that does not reply fail within five seconds, and work once it replies again."""
     async with TcpProxy.to(int(node.url.rpartition(":")[2])) as proxy:
         redis = open_redis(f"redis://127.0.0.1:{proxy.port}")
         quotas = Quotas(redis)
@@ -85,7 +85,7 @@ async def test_frozen_redis_is_noticed(node: RedisNode) -> None:
 
 
 async def test_refusals_are_not_outages(redis: Any) -> None:
-    """A command that Redis refuses is our mistake and not an outage, so that nobody tries it again."""
+    """A command that Redis refuses is not reported as an outage, so it is not retried."""
     await commands(redis).set("text", "x")
     with pytest.raises(StorageError) as refused, redis_errors():
         await commands(redis).hget("text", "field")

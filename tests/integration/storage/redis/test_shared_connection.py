@@ -1,4 +1,4 @@
-"""The shared connection, against real servers and against one that misbehaves."""
+"""The shared connection, with real servers and with one that misbehaves."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.engines
 
 @asynccontextmanager
 async def server(answer: Callable[[bytes], bytes | None]) -> AsyncIterator[SharedConnection]:
-    """Run a server that answers each read with what `answer` returns, and nothing for None; yield a link to it."""
+    """Run a server that replies each read with what `answer` returns, and nothing for None; yield a shared to it."""
     writers: list[asyncio.StreamWriter] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -40,30 +40,30 @@ async def server(answer: Callable[[bytes], bytes | None]) -> AsyncIterator[Share
 
     listening = await asyncio.start_server(serve, "127.0.0.1", 0)
     port = listening.sockets[0].getsockname()[1]
-    link = SharedConnection(RedisAddress(host="127.0.0.1", port=port), reply_timeout=0.3, connect_timeout=0.3)
+    shared = SharedConnection(RedisAddress(host="127.0.0.1", port=port), reply_timeout=0.3, connect_timeout=0.3)
     try:
-        yield link
+        yield shared
     finally:
-        await link.aclose()
+        await shared.aclose()
         listening.close()
         for writer in writers:
             writer.transport.abort()
         await asyncio.sleep(0)
 
 
-async def test_answers_belong_to_their_commands(redis: Any) -> None:
-    """Of many commands at once each gets its own answer, large and small ones mixed, errors included."""
+async def test_replies_match_their_commands(redis: Any) -> None:
+    """Each of many concurrent commands gets its own reply, small, large or an error."""
     values = {f"k{number}": bytes([number]) * (1 + number * 997) for number in range(60)}
     await asyncio.gather(*(redis.execute_command("SET", key, value) for key, value in values.items()))
     commands = [redis.execute_command("GET", key) for key in values]
     wrong = redis.execute_command("HGET", "k1", "field")
-    *answers, error = await asyncio.gather(*commands, wrong, return_exceptions=True)
-    assert answers == list(values.values())
+    *replies, error = await asyncio.gather(*commands, wrong, return_exceptions=True)
+    assert replies == list(values.values())
     assert isinstance(error, driver.ResponseError)
 
 
-async def test_caller_who_gives_up_takes_no_answer(redis: Any) -> None:
-    """A cancelled command's answer goes to nobody, and the next one still gets its own."""
+async def test_cancelled_command_keeps_its_place(redis: Any) -> None:
+    """The reply to a cancelled command is dropped, and the next command gets its own reply."""
     await redis.execute_command("SET", "a", "1")
     connection = await redis.execute_command("CLIENT", "ID")
     first = asyncio.create_task(redis.execute_command("GET", "missing"))
@@ -75,29 +75,29 @@ async def test_caller_who_gives_up_takes_no_answer(redis: Any) -> None:
     assert await redis.execute_command("CLIENT", "ID") == connection
 
 
-async def test_many_share_a_connection_and_each_gets_its_own_answer(redis: Any) -> None:
-    """Nobody waits for another's answer before sending, and answers are not mixed up."""
+async def test_commands_are_pipelined_on_one_connection(redis: Any) -> None:
+    """Concurrent commands use one connection, and their replies are not mixed up."""
     connection = await redis.execute_command("CLIENT", "ID")
     await asyncio.gather(*(redis.execute_command("SET", f"k{number}", str(number)) for number in range(50)))
-    answers = await asyncio.gather(*(redis.execute_command("GET", f"k{number}") for number in range(50)))
-    assert answers == [str(number).encode() for number in range(50)]
+    replies = await asyncio.gather(*(redis.execute_command("GET", f"k{number}") for number in range(50)))
+    assert replies == [str(number).encode() for number in range(50)]
     assert await redis.execute_command("CLIENT", "ID") == connection
 
 
-async def test_late_answer_is_an_error() -> None:
-    """Who waits too long gets an error, and so do those behind; then a new connection is used."""
+async def test_late_reply_is_an_error() -> None:
+    """A command without a reply in time fails, and so do those behind it; then a new connection is used."""
     silent = [True]
-    async with server(lambda _: None if silent[0] else b"+OK\r\n") as link:
-        waiting = [asyncio.create_task(link.execute_command("PING")) for _ in range(3)]
+    async with server(lambda _: None if silent[0] else b"+OK\r\n") as shared:
+        waiting = [asyncio.create_task(shared.execute_command("PING")) for _ in range(3)]
         for outcome in await asyncio.gather(*waiting, return_exceptions=True):
             assert isinstance(outcome, driver.TimeoutError)
         silent[0] = False
-        assert await link.execute_command("PING") == b"OK"
+        assert await shared.execute_command("PING") == b"OK"
 
 
-async def test_renewed_connection() -> None:
-    """After a renewal commands go over another connection; an answer on the old one still reaches who waits for it."""
-    heard: list[bytes] = []
+async def test_reconnect() -> None:
+    """After `reconnect` commands use a new connection; a reply on the old one still reaches its caller."""
+    received: list[bytes] = []
     waiting: list[asyncio.StreamWriter] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -105,61 +105,61 @@ async def test_renewed_connection() -> None:
         waiting.append(writer)
         await answer_handshake(reader, writer)
         while data := await reader.read(65536):
-            heard.append(data)
+            received.append(data)
             if not silent:
                 writer.write(b"+OK\r\n")
         writer.close()
 
     listening = await asyncio.start_server(serve, "127.0.0.1", 0)
     port = listening.sockets[0].getsockname()[1]
-    link = SharedConnection(RedisAddress(host="127.0.0.1", port=port), reply_timeout=5, connect_timeout=1)
-    first = asyncio.create_task(link.execute_command("FIRST"))
-    await eventually(lambda: heard)
-    link.reconnect()
-    assert await link.execute_command("SECOND") == b"OK"
+    shared = SharedConnection(RedisAddress(host="127.0.0.1", port=port), reply_timeout=5, connect_timeout=1)
+    first = asyncio.create_task(shared.execute_command("FIRST"))
+    await eventually(lambda: received)
+    shared.reconnect()
+    assert await shared.execute_command("SECOND") == b"OK"
     assert not first.done()
     waiting[0].write(b"+LATE\r\n")
     assert await first == b"LATE"
     await eventually(waiting[0].transport.is_closing)
-    assert [data.split()[-1] for data in heard] == [b"FIRST", b"SECOND"]
-    link.reconnect()
-    await link.aclose()
+    assert [data.split()[-1] for data in received] == [b"FIRST", b"SECOND"]
+    shared.reconnect()
+    await shared.aclose()
     listening.close()
     for writer in waiting:
         writer.transport.abort()
 
 
 async def test_lost_connection_is_replaced_once() -> None:
-    """A command that meets a dead connection is sent on a new one; if that dies too, it is an error."""
-    answers: list[bytes] = [b"+OK\r\n", b"", b"+OK\r\n", b"", b""]
-    async with server(lambda _: answers.pop(0)) as link:
-        assert await link.execute_command("PING") == b"OK"
-        assert await link.execute_command("PING") == b"OK"
+    """A command on a lost connection is sent again on a new one; if that is lost, too, the command fails."""
+    replies: list[bytes] = [b"+OK\r\n", b"", b"+OK\r\n", b"", b""]
+    async with server(lambda _: replies.pop(0)) as shared:
+        assert await shared.execute_command("PING") == b"OK"
+        assert await shared.execute_command("PING") == b"OK"
         with pytest.raises(driver.ConnectionError):
-            await link.execute_command("PING")
-        assert not answers
+            await shared.execute_command("PING")
+        assert not replies
 
 
-async def test_nonsense_ends_the_connection() -> None:
-    """What is no answer at all, or one that nobody asked for, is an error and no wrong answer for others."""
-    answers = [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"+OK\r\n+MORE\r\n", b"+OK\r\n"]
-    async with server(lambda _: answers.pop(0)) as link:
+async def test_invalid_reply_ends_the_connection() -> None:
+    """An invalid reply, or one without a command, fails and is never given to another command."""
+    replies = [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"+OK\r\n+MORE\r\n", b"+OK\r\n"]
+    async with server(lambda _: replies.pop(0)) as shared:
         with pytest.raises(driver.RedisError):
-            await link.execute_command("PING")
-        assert await link.execute_command("PING") == b"OK"
-        assert await link.execute_command("PING") == b"OK"
+            await shared.execute_command("PING")
+        assert await shared.execute_command("PING") == b"OK"
+        assert await shared.execute_command("PING") == b"OK"
 
 
-async def test_nobody_listens() -> None:
-    """Where no server is, all who ask at once get a `ConnectionError`."""
-    link = SharedConnection(RedisAddress(host="127.0.0.1", port=free_port()), reply_timeout=1, connect_timeout=1)
-    for outcome in await asyncio.gather(*(link.execute_command("PING") for _ in range(5)), return_exceptions=True):
+async def test_no_server() -> None:
+    """Without a server all concurrent commands fail with `ConnectionError`."""
+    shared = SharedConnection(RedisAddress(host="127.0.0.1", port=free_port()), reply_timeout=1, connect_timeout=1)
+    for outcome in await asyncio.gather(*(shared.execute_command("PING") for _ in range(5)), return_exceptions=True):
         assert isinstance(outcome, driver.ConnectionError)
-    await link.aclose()
+    await shared.aclose()
 
 
 async def test_password_and_database(short_dir: Path) -> None:
-    """The URL's name, password and database are used; a wrong password is an outage with its reason."""
+    """User, password and database of the URL are used; a wrong password is an outage with its reason."""
     node = RedisNode(short_dir / "redis", free_port())
     node.start()
     redis = open_redis(node.url)
@@ -179,7 +179,7 @@ async def test_password_and_database(short_dir: Path) -> None:
 
 @pytest.fixture
 def encrypted(short_dir: Path) -> Iterator[tuple[int, Path]]:
-    """The port of a Redis that speaks TLS only, and its certificate."""
+    """The port of a Redis that accepts TLS only, and its certificate."""
     key, certificate = short_dir / "key.pem", short_dir / "certificate.pem"
     command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
     command += ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
@@ -194,17 +194,17 @@ def encrypted(short_dir: Path) -> Iterator[tuple[int, Path]]:
 
 
 async def test_encrypted_connection(encrypted: tuple[int, Path]) -> None:
-    """A rediss:// URL is spoken to over TLS, and its certificate is checked as the URL says."""
+    """A rediss:// URL uses TLS, and the certificate is verified as the URL says."""
     port, certificate = encrypted
     trusting = open_redis(f"rediss://localhost:{port}?ssl_ca_certs={certificate}")
 
-    async def answers() -> bool:
+    async def replies() -> bool:
         try:
             return bool(await trusting.execute_command("PING") == b"PONG")
         except driver.ConnectionError:
             return False
 
-    assert await eventually(answers)
+    assert await eventually(replies)
     doubting = open_redis(f"rediss://localhost:{port}")
     with pytest.raises(driver.ConnectionError):
         await doubting.execute_command("PING")

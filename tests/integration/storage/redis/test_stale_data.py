@@ -1,4 +1,4 @@
-"""Data that a server has from an earlier moment: thrown away before anybody reads them."""
+"""Stale data of a server are flushed before they are read."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ def running(folder: Path, *options: str) -> Iterator[RedisNode]:
 
 @pytest.fixture
 def node(tmp_path: Path) -> Iterator[RedisNode]:
-    """A server that writes its file only when it is told to, and starts again from that."""
+    """A server that writes its snapshot on SAVE only, and restarts from it."""
     with running(tmp_path / "redis", "--appendonly", "no", "--repl-diskless-sync-delay", "0") as node:
         yield node
 
 
 async def restarted_from(client: Redis, node: RedisNode, *, later: dict[str, str]) -> None:
-    """Have the server come back as it is now, without what is written `later`."""
+    """Restart the server from its present data, without the keys written `later`."""
     await client.execute_command("SAVE")
     for key, value in later.items():
         await client.execute_command("SET", key, value)
@@ -54,8 +54,8 @@ async def restarted_from(client: Redis, node: RedisNode, *, later: dict[str, str
     node.start()
 
 
-async def test_older_data_are_thrown_away(node: RedisNode) -> None:
-    """What a server had in its file is gone once we have connected, is told of, and what is written then stays."""
+async def test_data_of_a_snapshot_are_flushed(node: RedisNode) -> None:
+    """Data from a snapshot are flushed when a client connects, with a warning; what is written afterwards stays."""
     client = open_redis(node.url)
     await client.execute_command("SET", "key", "old")
     await restarted_from(client, node, later={"key": "new"})
@@ -70,17 +70,17 @@ async def test_older_data_are_thrown_away(node: RedisNode) -> None:
 
 
 class _Deaf:
-    """Hear nothing."""
+    """A listener that ignores everything."""
 
     def message_received(self, message: Any, *, more: bool) -> None:
-        """Pass over it."""
+        """Ignore it."""
 
     def connection_lost(self, error: Exception) -> None:
-        """Pass over it."""
+        """Ignore it."""
 
 
-async def test_who_only_listens_looks_too(node: RedisNode) -> None:
-    """A connection for pub/sub asks the same: whoever is first throws the data away."""
+async def test_subscribers_check_the_run_id(node: RedisNode) -> None:
+    """A pub/sub connection checks the run id, too; the first connection of any kind flushes."""
     client = open_redis(node.url)
     await client.execute_command("SET", "key", "old")
     await restarted_from(client, node, later={})
@@ -92,8 +92,8 @@ async def test_who_only_listens_looks_too(node: RedisNode) -> None:
     await client.aclose()
 
 
-async def test_an_append_only_file_is_up_to_date(tmp_path: Path) -> None:
-    """What a server reads from its own append-only file stays, and clients recover."""
+async def test_data_of_an_append_only_file_stay(tmp_path: Path) -> None:
+    """Data that a server reads from its own append-only file stay, and clients recover."""
     with running(tmp_path / "redis", "--appendonly", "yes") as node:
         client = open_redis(node.url)
         await client.execute_command("SET", "key", "kept")
@@ -105,8 +105,8 @@ async def test_an_append_only_file_is_up_to_date(tmp_path: Path) -> None:
         await client.aclose()
 
 
-async def test_a_replica_may_have_lagged(tmp_path: Path, node: RedisNode) -> None:
-    """A replica that has become the master is not trusted, with an append-only file either."""
+async def test_data_of_a_promoted_replica_are_flushed(tmp_path: Path, node: RedisNode) -> None:
+    """A promoted replica is flushed, also if it has an append-only file."""
     client = open_redis(node.url)
     await client.execute_command("SET", "key", "old")
     with running(tmp_path / "replica", "--replicaof", f"127.0.0.1 {node.port}") as replica:
@@ -124,7 +124,7 @@ async def test_a_replica_may_have_lagged(tmp_path: Path, node: RedisNode) -> Non
 
 
 async def test_data_of_an_unknown_run_stay(node: RedisNode) -> None:
-    """Nothing is thrown away from a server that is new to us."""
+    """Nothing is flushed from a server that has no mark yet."""
     other = raw.Redis(port=node.port)
     await other.set("theirs", "1")
     client = open_redis(node.url)
@@ -133,8 +133,8 @@ async def test_data_of_an_unknown_run_stay(node: RedisNode) -> None:
     await other.aclose()
 
 
-async def test_no_right_to_ask(node: RedisNode) -> None:
-    """Where a server does not let us ask, that is told, and nothing is read."""
+async def test_missing_permission(node: RedisNode) -> None:
+    """If the server does not permit the check, the error says so and nothing is read."""
     other = raw.Redis(port=node.port)
     await other.acl_setuser(
         "clerk",
@@ -155,8 +155,8 @@ async def test_no_right_to_ask(node: RedisNode) -> None:
     await client.aclose()
 
 
-async def test_what_was_deleted_meanwhile_stays_deleted(node: RedisNode, database: Database) -> None:
-    """A page does not show a photo again that was deleted since, and no client is told that it has missed nothing."""
+async def test_deleted_photos_stay_deleted(node: RedisNode, database: Database) -> None:
+    """A page does not show a photo deleted since the snapshot, and positions of before the restart are unknown."""
     client, gallery = open_redis(node.url), Gallery(database)
     cards, engagement = Cards(database, client), CounterCache(database, client)
     feeds = Feeds(database, client, cards, delivery_script(client), window=20)

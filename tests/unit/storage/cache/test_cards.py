@@ -41,7 +41,7 @@ def photo(**changes: Any) -> Photo:
 
 
 def test_shape_of_a_photo() -> None:
-    """A photo has exactly the fields that the API promises."""
+    """A photo has exactly the fields that the API documents."""
     assert json.loads(photo_json(photo(), liked=True)) == {
         "id": encode(2049),
         "author": {
@@ -67,7 +67,7 @@ def test_shape_of_a_photo() -> None:
 
 
 def test_times_are_utc_with_milliseconds() -> None:
-    """A time in another zone is told in UTC, and whole seconds still have their milliseconds."""
+    """Times are in UTC, and whole seconds have milliseconds, too."""
     moment = datetime(2026, 1, 1, 0, 30, tzinfo=timezone(timedelta(hours=1)))
     assert json.loads(photo_json(photo(created_at=moment), liked=False))["created_at"] == "2025-12-31T23:30:00.000Z"
 
@@ -75,13 +75,13 @@ def test_times_are_utc_with_milliseconds() -> None:
 @pytest.mark.parametrize("state", [PhotoState.PROCESSING, PhotoState.REJECTED, PhotoState.HIDDEN])
 @pytest.mark.parametrize("private", [True, False])
 def test_no_urls_before_there_are_variants(state: PhotoState, private: bool) -> None:
-    """A photo that is not ready has no URLs, since nothing would answer there."""
+    """A photo that is not ready has no URLs, because its variants do not exist yet."""
     told = json.loads(photo_json(photo(state=state, author_private=private), liked=False, sign=lambda path: path))
     assert (told["state"], told["urls"]) == (state, {})
 
 
-def test_private_urls_are_signed_for_each_answer() -> None:
-    """The card of a private author's photo holds no URL that works; each answer signs its own."""
+def test_private_urls_are_signed_in_each_response() -> None:
+    """The card of a private author's photo has no usable URL; each response signs its own."""
     card = photo_card(photo(author_private=True))
     assert b"/media/" + SHA.encode() not in card
     signed = assemble(card, likes=1, comments=0, liked=False, sign=lambda path: f"{path}?sig=1")
@@ -93,12 +93,12 @@ def test_private_urls_are_signed_for_each_answer() -> None:
 
 
 def test_public_urls_are_not_signed() -> None:
-    """Public photos have URLs that are the same for everybody, so that caches can hold them."""
+    """The URLs of public photos are the same for all viewers, so that caches can store them."""
     told = json.loads(photo_json(photo(), liked=False, sign=lambda path: f"{path}?sig=1"))
     assert told["urls"]["feed"] == f"/media/{SHA}/feed.jpg"
 
 
 @pytest.mark.parametrize(("value", "shown"), [(b"-", False), (b"~", False), (b"?", False), (photo_card(photo()), True)])
 def test_marks_are_no_cards(value: bytes, shown: bool) -> None:
-    """What says that a photo is deleted, not shown or changing is never taken for a card."""
+    """The marks for deleted, hidden and changing photos are not taken for cards."""
     assert is_visible(value) is shown

@@ -1,4 +1,4 @@
-"""URLs of clusters: what the driver is given, and what is no such URL."""
+"""URLs of Redis: those of clusters, and which address each node gets."""
 
 from __future__ import annotations
 
@@ -20,29 +20,29 @@ from storage.redis.cluster import ClusterConnections
     ],
 )
 def test_nodes(url: str, first: str, nodes: list[tuple[str, int]]) -> None:
-    """User, password and options are kept for the first node's URL, and every node is named with its port."""
+    """User, password and options are kept in the first node's URL, and every node has its port."""
     assert is_cluster(url)
     assert cluster_nodes(url) == (first, nodes)
 
 
 @pytest.mark.parametrize("url", ["redis://a", "rediss://a", "unix:///run/redis", "redis+clusters://a"])
-def test_other_urls(url: str) -> None:
-    """One server's URL is not a cluster's."""
+def test_urls_of_single_servers(url: str) -> None:
+    """The URL of a single server is not a cluster's."""
     assert not is_cluster(url)
 
 
 @pytest.mark.parametrize(
     "nodes", ["", "a:1,", "a:x", "a:70000", "u:hunter,2@a:x", "u:hunter/2@a:1", "a:1/2", "a:1/x", "[::1"]
 )
-def test_what_is_wrong_is_said(nodes: str) -> None:
-    """A URL that names no nodes, or a database, is refused; a password is not repeated."""
+def test_invalid_cluster_urls(nodes: str) -> None:
+    """A URL without nodes, or with a database number, is refused; the error does not repeat a password."""
     with pytest.raises(ValueError, match=r"host:port|Invalid") as caught:
         cluster_nodes(f"redis+cluster://{nodes}")
     assert "hunter" not in str(caught.value)
 
 
-async def test_all_nodes_are_spoken_to_alike() -> None:
-    """Every node's address has the user, the password and the TLS settings of the URL."""
+async def test_all_nodes_share_credentials_and_tls() -> None:
+    """Every node's address has the user, password and TLS settings of the URL."""
     client = open_redis("rediss+cluster://u:p%2C@a:1,b:2/?ssl_check_hostname=false")
     assert isinstance(client, ClusterConnections)
     first, second = client.seeds

@@ -1,4 +1,4 @@
-"""The slot map, from answers as Redis and Valkey give them."""
+"""The slot map, from replies in the forms of Redis and Valkey."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def at(host: str, port: int) -> RedisAddress:
 
 
 def test_masters_and_replicas() -> None:
-    """The first node of a range is its master; all nodes are remembered, and spoken to as the one that was asked."""
+    """The first node of a range is its master; all nodes are known, with the settings of the node that replied."""
     answer = [
         [0, 99, [b"a", 1, b"id", []], [b"b", 2, b"id", []]],
         [100, 16383, [b"c", 3, b"id"], [b"a", 4, b"id"]],
@@ -30,7 +30,7 @@ def test_masters_and_replicas() -> None:
 
 
 def test_slots_without_a_master() -> None:
-    """A slot that no range names has no master, nor has one whose master has no address."""
+    """A slot that no range names has no master; neither has one whose master has no address."""
     slots = SlotMap([[5, 9, [b"?", 1, b"id"], [b"b", 2, b"id"]]], ASKED)
     assert [slots.master_of(slot) for slot in (0, 5, 9, 10)] == [None] * 4
     assert slots.nodes == [at("b", 2)]
@@ -38,12 +38,12 @@ def test_slots_without_a_master() -> None:
 
 @pytest.mark.parametrize("host", [None, b""])
 def test_node_without_a_host(host: bytes | None) -> None:
-    """A node that does not know its host is reached as the one that was asked, at its own port."""
+    """A node without a host is reached at the host of the node that replied, at its own port."""
     assert SlotMap([[0, 0, [host, 7, b"id"]]], ASKED).master_of(0) == at("asked", 7)
 
 
-def test_moved() -> None:
-    """A slot that has moved has the new master, its neighbours have the old one."""
+def test_moved_slot() -> None:
+    """A moved slot has the new master; its neighbours keep the old one."""
     slots = SlotMap([[0, 16383, [b"a", 1, b"id"]]], ASKED)
     slots.move(7, at("b", 2))
     assert [slots.master_of(slot) for slot in (6, 7, 8)] == [at("a", 1), at("b", 2), at("a", 1)]

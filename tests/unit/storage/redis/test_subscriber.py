@@ -1,4 +1,4 @@
-"""A subscriber on a socket whose other end is the test's: what is handed on, in which order, and how it ends."""
+"""A subscriber on a socket whose other end is the test: which messages arrive, in which order, and how it ends."""
 
 from __future__ import annotations
 
@@ -21,28 +21,28 @@ PIECE = b"*3\r\n$7\r\nmessage\r\n$1\r\na\r\n$1\r\n%d\r\n"
 
 
 class MessageListener:
-    """Keep what is heard; `act` may do something at each message."""
+    """A listener that records messages; `act` runs at each one."""
 
     def __init__(self) -> None:
-        self.heard_data: list[tuple[bytes, bool]] = []
+        self.messages: list[tuple[bytes, bool]] = []
         self.losses: list[Exception] = []
         self.act: Callable[[], None] = lambda: None
 
     def message_received(self, message: Any, *, more: bool) -> None:
-        """Keep a message."""
-        self.heard_data.append((message[2], more))
+        """Record a message."""
+        self.messages.append((message[2], more))
         self.act()
 
     def connection_lost(self, error: Exception) -> None:
-        """Keep the end."""
+        """Record the end."""
         self.losses.append(error)
 
 
 class Scene:
-    """A server's end of one connection."""
+    """The server's end of one connection."""
 
     def __init__(self) -> None:
-        self.ear = MessageListener()
+        self.listener = MessageListener()
         self.server: asyncio.StreamWriter
         self.received: asyncio.StreamReader
         self.subscriber: Subscriber
@@ -50,10 +50,10 @@ class Scene:
 
 @pytest.fixture
 async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
-    """A subscriber without a password, which greets nobody."""
+    """A subscriber without a password, so without a handshake."""
     async with _serving(tmp_path / "s") as scene:
         address = RedisAddress(path=str(tmp_path / "s"))
-        scene.subscriber = await open_connection(address, Subscriber(scene.ear, reply_timeout=1), timeout=5)
+        scene.subscriber = await open_connection(address, Subscriber(scene.listener, reply_timeout=1), timeout=5)
         await eventually(lambda: hasattr(scene, "server"))
         yield scene
         await scene.subscriber.close()
@@ -75,97 +75,97 @@ async def _serving(path: Path, greeting: bytes = b"") -> AsyncIterator[Scene]:
     await server.wait_closed()
 
 
-async def test_messages_in_their_order(scene: Scene) -> None:
-    """What comes together, whole or in pieces, is heard in order; each but the last is followed by another."""
+async def test_messages_arrive_in_order(scene: Scene) -> None:
+    """Messages keep their order, also in pieces; each but the last of a read is marked as followed by more."""
     scene.server.write(b"".join(PIECE % number for number in range(3)) + (PIECE % 3)[:10])
-    await eventually(lambda: len(scene.ear.heard_data) == 3)
+    await eventually(lambda: len(scene.listener.messages) == 3)
     scene.server.write((PIECE % 3)[10:])
-    await eventually(lambda: len(scene.ear.heard_data) == 4)
-    assert scene.ear.heard_data == [(b"0", True), (b"1", True), (b"2", False), (b"3", False)]
+    await eventually(lambda: len(scene.listener.messages) == 4)
+    assert scene.listener.messages == [(b"0", True), (b"1", True), (b"2", False), (b"3", False)]
 
 
-async def test_a_flood_lets_others_have_their_turn(scene: Scene) -> None:
-    """However much has arrived, the event loop gets on after some milliseconds, and nothing is lost or turned round."""
+async def test_a_flood_does_not_block_the_event_loop(scene: Scene) -> None:
+    """During a flood other tasks run every few milliseconds, and no message is lost or reordered."""
     turns = 0
-    scene.ear.act = lambda: time.sleep(0.001)
+    scene.listener.act = lambda: time.sleep(0.001)
 
     def turn() -> None:
         nonlocal turns
         turns += 1
-        if len(scene.ear.heard_data) < 100:
+        if len(scene.listener.messages) < 100:
             asyncio.get_running_loop().call_soon(turn)
 
     scene.server.write(b"".join(PIECE % (number % 10) for number in range(100)))
-    await eventually(lambda: scene.ear.heard_data)
+    await eventually(lambda: scene.listener.messages)
     turn()
-    await eventually(lambda: len(scene.ear.heard_data) == 100)
+    await eventually(lambda: len(scene.listener.messages) == 100)
     assert turns >= 10
-    assert [data for data, _ in scene.ear.heard_data] == [b"%d" % (number % 10) for number in range(100)]
+    assert [data for data, _ in scene.listener.messages] == [b"%d" % (number % 10) for number in range(100)]
     scene.server.write(PIECE % 5)
-    await eventually(lambda: len(scene.ear.heard_data) == 101)
+    await eventually(lambda: len(scene.listener.messages) == 101)
 
 
-async def test_the_end_is_told_once(scene: Scene) -> None:
-    """A closed connection is told with its reason, once; nothing can be said after it."""
+async def test_the_end_is_reported_once(scene: Scene) -> None:
+    """A closed connection is reported once, with its reason; sending afterwards is an error."""
     scene.server.close()
-    await eventually(lambda: scene.ear.losses)
+    await eventually(lambda: scene.listener.losses)
     await scene.subscriber.close()
-    assert [str(error) for error in scene.ear.losses] == ["the server closed the connection"]
+    assert [str(error) for error in scene.listener.losses] == ["the server closed the connection"]
     with pytest.raises(driver.ConnectionError):
         scene.subscriber.send_command("PING")
 
 
-async def test_a_message_that_cannot_be_handled_is_a_loss(scene: Scene) -> None:
-    """Where the listener fails it is told that something was lost, and the error is reported, also behind a pause."""
+async def test_a_failing_listener_loses_the_connection(scene: Scene) -> None:
+    """If the listener fails, the connection is lost and the error reported, also for deferred messages."""
     reported: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context))
 
     def fail_at_last() -> None:
         time.sleep(0.001)
-        if len(scene.ear.heard_data) == 20:
+        if len(scene.listener.messages) == 20:
             raise ZeroDivisionError
 
-    scene.ear.act = fail_at_last
+    scene.listener.act = fail_at_last
     scene.server.write(b"".join(PIECE % (number % 10) for number in range(30)))
-    await eventually(lambda: scene.ear.losses)
+    await eventually(lambda: scene.listener.losses)
     assert isinstance(reported[0]["exception"], ZeroDivisionError)
-    assert len(scene.ear.heard_data) == 20
+    assert len(scene.listener.messages) == 20
 
 
-async def test_nonsense_ends_the_connection(scene: Scene) -> None:
-    """What is not Redis' protocol is a loss."""
+async def test_invalid_protocol_ends_the_connection(scene: Scene) -> None:
+    """Bytes that are not the Redis protocol end the connection."""
     scene.server.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
-    await eventually(lambda: scene.ear.losses)
-    assert isinstance(scene.ear.losses[0], driver.InvalidResponse)
+    await eventually(lambda: scene.listener.losses)
+    assert isinstance(scene.listener.losses[0], driver.InvalidResponse)
 
 
-async def test_the_greeting_is_not_heard(tmp_path: Path) -> None:
-    """A password is given first, and its answer is not taken for a message; then commands go out as they are said."""
+async def test_the_handshake_is_not_delivered(tmp_path: Path) -> None:
+    """The reply to the password is not delivered as a message; later commands are sent at once."""
     async with _serving(tmp_path / "s", greeting=b"+OK\r\n") as scene:
         address = RedisAddress(path=str(tmp_path / "s"), password="hunter2")
-        subscriber = await open_connection(address, Subscriber(scene.ear, reply_timeout=1), timeout=5)
+        subscriber = await open_connection(address, Subscriber(scene.listener, reply_timeout=1), timeout=5)
         subscriber.send_command("SUBSCRIBE", b"a")
         expected = b"*2\r\n$4\r\nAUTH\r\n$7\r\nhunter2\r\n*2\r\n$9\r\nSUBSCRIBE\r\n$1\r\na\r\n"
         assert await scene.received.readexactly(len(expected)) == expected
-        assert scene.ear.heard_data == []
+        assert scene.listener.messages == []
         await subscriber.close()
 
 
-async def test_a_refused_greeting(tmp_path: Path) -> None:
-    """A wrong password is an error that says so."""
+async def test_a_refused_password(tmp_path: Path) -> None:
+    """A wrong password is an error with the server's reason."""
     async with _serving(tmp_path / "s", greeting=b"-WRONGPASS invalid username-password pair\r\n") as scene:
         address = RedisAddress(path=str(tmp_path / "s"), password="hunter1")
         with pytest.raises(driver.ConnectionError, match="WRONGPASS"):
-            await open_connection(address, Subscriber(scene.ear, reply_timeout=1), timeout=5)
+            await open_connection(address, Subscriber(scene.listener, reply_timeout=1), timeout=5)
 
 
-async def test_nobody_waits_any_more(tmp_path: Path) -> None:
-    """A connection whose opening is cancelled during the greeting is closed."""
+async def test_cancelled_opening_closes_the_connection(tmp_path: Path) -> None:
+    """A connection whose opening is cancelled during the handshake is closed."""
     async with _serving(tmp_path / "s") as scene:
         address = RedisAddress(path=str(tmp_path / "s"), password="hunter2")
-        dialling = asyncio.create_task(open_connection(address, Subscriber(scene.ear, reply_timeout=5), timeout=5))
+        opening = asyncio.create_task(open_connection(address, Subscriber(scene.listener, reply_timeout=5), timeout=5))
         await eventually(lambda: hasattr(scene, "server"))
-        dialling.cancel()
+        opening.cancel()
         with pytest.raises(asyncio.CancelledError):
-            await dialling
+            await opening
         assert await asyncio.wait_for(scene.received.read(), 5) == b"*2\r\n$4\r\nAUTH\r\n$7\r\nhunter2\r\n"
