@@ -8,7 +8,7 @@ from channels.bus.envelope import session_input_body
 from channels.bus.publisher import LivePublisher
 from channels.commands.connection_manager import ConnectionManager
 from channels.connection.connection import Connection
-from channels.protocol.emulation import EmulationRequest
+from channels.protocol.emulation_request import EmulationRequest
 
 
 class Emulation:

@@ -127,8 +127,8 @@ class Heartbeat:
     async def _remove_processes(self, dead: dict[bytes, int]) -> None:
         while dead:
             removed = await self._presence.remove_processes(dead)
-            # Only now: a process that is taken off the list before its registrations are gone would never be found
-            # dead again if this one died in between.
+            # Only after its registrations are gone: if this process died in between, a process that is off the list
+            # would not be found dead again by itself.
             await self._processes.remove(dead)
             log.warning("live_processes_expired", processes=[name.decode() for name in dead], users=removed.left)
             self._metrics.live_processes_expired(len(dead))

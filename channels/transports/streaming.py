@@ -19,7 +19,7 @@ from channels.contract.ports import Identity, Position
 from channels.contract.settings import LiveSettings
 from channels.protocol.codec import BadFrameError
 from channels.protocol.codec_protobuf import ProtobufCodec
-from channels.protocol.emulation import request_from_json, request_from_protobuf
+from channels.protocol.emulation_request import request_from_json, request_from_protobuf
 from channels.protocol.messages import Command
 from channels.transports.accept_policy import AcceptPolicy
 from channels.transports.event_stream import EventStream, parse_event_id
