@@ -20,7 +20,7 @@ from storage.blobs.port import Blobs
 from storage.postgres.database import Database, Queryable, Transaction
 from storage.stores import photo_lists, photos
 
-_SINGLE = ("caption", "alt_text", "location")
+_SINGLE_FIELDS = ("caption", "alt_text", "location")
 
 
 class PhotosApi:
@@ -133,7 +133,7 @@ class UploadApi:
                 method="POST",
                 path="/photos",
                 handler=self.upload,
-                summary="Upload a photo in one request, a JPEG or PNG",
+                summary="Upload a photo, a JPEG or PNG, in one request",
                 tag="photos",
                 quota=POST_QUOTA,
                 body=PhotoMetadata,
@@ -150,8 +150,8 @@ class UploadApi:
         async with self._uploads.receive(request.http) as upload:
             metadata = _metadata(upload.texts)
             fingerprint = upload.sha256.encode() + orjson.dumps(metadata.model_dump())
-            # A repeat is answered without storing its bytes. Of several at once each may store the same bytes, and
-            # then one creates the photo.
+            # A repeated request gets the stored response before its bytes are stored. Of simultaneous ones each may
+            # store the same bytes, but only one creates the photo.
             replayed = await self._idempotency.replay(request, fingerprint)
             if replayed is not None:
                 return replayed
@@ -165,17 +165,17 @@ class UploadApi:
             )
             lease = await store(self._db, self._blobs, staged)
 
-            async def act(tx: Transaction) -> bytes:
+            async def create_photo(tx: Transaction) -> bytes:
                 details = PhotoDetails(**metadata.model_dump())
                 photo = await finalise(tx, lease, staged, author_id=request.viewer.user_id, details=details)
                 return self._serializer.serialize_new(photo)
 
-            return await self._idempotency.create(request, fingerprint, act)
+            return await self._idempotency.create(request, fingerprint, create_photo)
 
 
 def _metadata(texts: dict[str, list[str]]) -> PhotoMetadata:
     values: dict[str, object] = dict(texts)
-    for name in _SINGLE:
+    for name in _SINGLE_FIELDS:
         given = texts.get(name)
         if given is not None and len(given) > 1:
             raise bad_field(name, "Send this field only once.", status=422)
