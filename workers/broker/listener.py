@@ -14,7 +14,7 @@ from storage.postgres.database import Database, driver_errors
 from storage.postgres.outbox import CHANNEL
 from workers.broker.backoff import reconnect_pause
 
-POLL_INTERVAL = 1.0  # seconds; the longest time that a row waits whose notification was lost
+POLL_INTERVAL = 1.0  # seconds; the longest delay of a row whose notification is lost
 PING_INTERVAL = 5.0  # seconds; a connection that swallows packets is noticed by this
 
 log = structlog.get_logger(__name__)

@@ -24,7 +24,7 @@ from workers.images.exif import read_exif, read_orientation
 from workers.images.limits import MAX_PIXELS
 
 MAX_SIDE = 32_767  # pixels; beyond it a variant would have less than a thirtieth of a pixel for each
-MAX_SCANS = 100  # of a JPEG; encoders make about ten, and each is a walk over all of the picture
+MAX_SCANS = 100  # of a JPEG; encoders make about ten, and each is a pass over the whole image
 VARIANTS = {"feed": 1080, "thumb": 320}  # longest side in pixels, largest first
 QUALITY = 82
 HASH_SIDE = 32  # pixels; a ThumbHash keeps 7 frequencies a side, more pixels only cost time
