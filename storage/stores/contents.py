@@ -35,7 +35,7 @@ class Lease:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Removal:
-    """The removal of one content in progress; `since` tells it from an earlier or later one."""
+    """The removal of one content in progress; `since` distinguishes it from an earlier or later one."""
 
     sha256: str
     since: datetime

@@ -52,7 +52,7 @@ async def read(blob: Blob) -> bytes:
 
 
 async def test_bytes_come_back(blobs: Blobs) -> None:
-    """What was put comes back byte for byte, with its size and type."""
+    """An object is returned byte for byte, with its size and type."""
     await blobs.put(original_key(SHA), JPEG, content_type="image/jpeg")
     await blobs.put(variant_key(SHA, "thumb"), PNG, content_type="image/png")
     original, variant = await blobs.open(original_key(SHA)), await blobs.open(variant_key(SHA, "thumb"))
@@ -61,14 +61,14 @@ async def test_bytes_come_back(blobs: Blobs) -> None:
 
 
 async def test_empty_object(blobs: Blobs) -> None:
-    """An object of no bytes is an object."""
+    """An empty object is an object."""
     await blobs.put("original/aa/empty", b"", content_type="application/octet-stream")
     blob = await blobs.open("original/aa/empty")
     assert (blob.size, await read(blob), blob.content_type) == (0, b"", "application/octet-stream")
 
 
 async def test_file_comes_back(blobs: Blobs, tmp_path: Path) -> None:
-    """A stored file comes back, whether or not it still lies where it was."""
+    """A stored file is returned, whether or not the source still exists."""
     source = tmp_path / "upload"
     source.write_bytes(JPEG)
     await blobs.put_file(original_key(SHA), source, content_type="image/jpeg")
@@ -77,7 +77,7 @@ async def test_file_comes_back(blobs: Blobs, tmp_path: Path) -> None:
 
 
 async def test_put_again(blobs: Blobs) -> None:
-    """Putting a key again replaces the object, and a reader who began before still reads one of the two whole."""
+    """Writing a key again replaces the object, and a reader that has begun still reads one of the two completely."""
     await blobs.put("original/aa/x", JPEG, content_type="image/jpeg")
     chunks = (await blobs.open("original/aa/x")).chunks()
     first = await anext(chunks)
@@ -87,7 +87,7 @@ async def test_put_again(blobs: Blobs) -> None:
 
 
 async def test_missing(blobs: Blobs) -> None:
-    """What is not there is a `NotFoundError`, and its deletion nothing."""
+    """Opening a missing object is a `NotFoundError`, and deleting it changes nothing."""
     with pytest.raises(NotFoundError) as caught:
         await blobs.open(original_key(SHA))
     assert caught.value.what == "blob"
@@ -96,7 +96,7 @@ async def test_missing(blobs: Blobs) -> None:
 
 
 async def test_delete(blobs: Blobs) -> None:
-    """A deleted object is gone, its neighbours are not."""
+    """A deletion removes one object and not the others in its directory."""
     await blobs.put(variant_key(SHA, "thumb"), JPEG, content_type="image/jpeg")
     await blobs.put(variant_key(SHA, "feed"), JPEG, content_type="image/jpeg")
     await blobs.delete(variant_key(SHA, "thumb"))
@@ -109,7 +109,7 @@ async def test_delete(blobs: Blobs) -> None:
 
 @pytest.mark.parametrize("key", BAD_KEYS)
 async def test_no_way_out(blobs: Blobs, tmp_path: Path, key: str) -> None:
-    """A key that is none can neither be written nor read, nor does it touch what lies outside the store."""
+    """An invalid key can be neither written nor read, and reaches no file outside the store."""
     outside = tmp_path / "secret"
     outside.write_bytes(b"secret")
     with pytest.raises(ValueError, match="not a key"):
@@ -122,7 +122,7 @@ async def test_no_way_out(blobs: Blobs, tmp_path: Path, key: str) -> None:
 
 
 async def test_directory_is_no_object(blobs: Blobs) -> None:
-    """A part of a key is not an object."""
+    """The beginning of a key is not an object."""
     await blobs.put(variant_key(SHA, "thumb"), JPEG, content_type="image/jpeg")
     with pytest.raises(NotFoundError):
         await blobs.open(f"variant/{SHA[:2]}/{SHA}")
@@ -130,7 +130,7 @@ async def test_directory_is_no_object(blobs: Blobs) -> None:
 
 
 async def test_many_writers(blobs: Blobs) -> None:
-    """Twenty writers and deleters of one key at once leave a whole object or none."""
+    """Twenty concurrent writes and deletions of one key leave a whole object or none."""
     parts = [secrets.token_bytes(100_000) for _ in range(10)]
 
     async def delete() -> None:
@@ -144,10 +144,10 @@ async def test_many_writers(blobs: Blobs) -> None:
 
 
 class TestFileBlobs:
-    """What only files can promise."""
+    """Behaviour of the file store beyond the contract."""
 
     async def test_path_for_sendfile(self, tmp_path: Path) -> None:
-        """A blob tells the file it lies in."""
+        """A blob has the path of its file."""
         blobs = FileBlobs(tmp_path)
         await blobs.put(original_key(SHA), JPEG, content_type="image/jpeg")
         path = (await blobs.open(original_key(SHA))).path
@@ -166,7 +166,7 @@ class TestFileBlobs:
         assert not source.exists()
 
     async def test_copied_from_another_file_system(self, tmp_path: Path) -> None:
-        """A file of another file system is copied whole, and no temporary file stays."""
+        """A file of another file system is copied completely, and no temporary file is left."""
         shm = Path("/dev/shm")
         if not shm.is_dir() or shm.stat().st_dev == tmp_path.stat().st_dev:
             pytest.skip("there is no second file system here")
@@ -197,7 +197,7 @@ class TestFileBlobs:
         assert seen == [(False, False), (True, True)]
 
     async def test_full_disk(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A disk that refuses is `UnavailableError`, and neither half an object nor a temporary file stays."""
+        """A full disk is an `UnavailableError`, and neither a partial object nor a temporary file is left."""
         blobs = FileBlobs(tmp_path)
 
         def refuse(descriptor: int) -> None:
@@ -230,7 +230,7 @@ class TestFileBlobs:
         assert threading.get_ident() not in threads
 
     async def test_sweep(self, tmp_path: Path) -> None:
-        """Only temporary files left alone for long are swept."""
+        """Only old temporary files are deleted."""
         blobs = FileBlobs(tmp_path)
         await blobs.put(original_key(SHA), JPEG, content_type="image/jpeg")
         for name, age in (("old", 7200), ("young", 0)):

@@ -72,7 +72,7 @@ class MediaHandlers:
             return
         async with self._db.transaction() as tx:
             lease = await contents.acquire(tx, sha256=photo.sha256, size=photo.bytes, content_type=photo.content_type)
-        # Only the content of a deleted photo can be in removal, and then nobody needs the variants.
+        # Only the content of a deleted photo can be in removal, and then the variants are not needed.
         if lease is not None:
             await self._store(photo, decoded)
             await self._publish(photo, decoded, lease)

@@ -1,4 +1,4 @@
-"""Events as bodies and back."""
+"""The encoding of events."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _sample(kind: type[Event]) -> Event:
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.topic)
 def test_body_comes_back(kind: type[Event]) -> None:
-    """Every event is the same after its body and back, 63-bit ids included."""
+    """Every event is equal after encoding and decoding, including 63-bit ids."""
     event = _sample(kind)
     assert events.decode(event.topic, events.encode(event)) == event
     assert event.key == str(getattr(event, dataclasses.fields(kind)[0].name))
@@ -34,19 +34,19 @@ def test_topics_are_distinct() -> None:
 
 
 def test_unknown_fields_are_ignored() -> None:
-    """A field that a newer writer added does not disturb an older reader."""
+    """An older reader ignores a field that a newer writer has added."""
     body = msgpack.packb({"v": 2, "photo_id": 1, "owner_id": 2, "user_id": 3, "mood": "new"})
     assert events.decode("like.added", body) == LikeAdded(photo_id=1, owner_id=2, user_id=3)
 
 
 @pytest.mark.parametrize("body", [b"", b"\xc1", b"x", msgpack.packb([1]), msgpack.packb({"photo_id": 1}), b"\x81"])
 def test_bad_body(body: bytes) -> None:
-    """A body that is not the map of its topic is refused as such."""
+    """A body that is not the map of its topic is a `BadEventError`."""
     with pytest.raises(BadEventError):
         events.decode("like.added", body)
 
 
 def test_unknown_topic() -> None:
-    """A topic that nobody knows is refused."""
+    """An unknown topic is a `BadEventError`."""
     with pytest.raises(BadEventError, match="nope"):
         events.decode("nope", b"\x80")

@@ -15,7 +15,7 @@ identifiers = st.integers(min_value=0, max_value=ids.MAX_ID)
 
 @given(identifiers)
 def test_text_comes_back(identifier: int) -> None:
-    """An id is the same after text and back, in capitals or not."""
+    """An id is equal after encoding and decoding in either case."""
     text = ids.encode(identifier)
     assert len(text) == ids.TEXT_LENGTH
     assert ids.decode(text) == ids.decode(text.lower()) == identifier
@@ -23,7 +23,7 @@ def test_text_comes_back(identifier: int) -> None:
 
 @given(identifiers, identifiers)
 def test_text_order_is_time_order(one: int, other: int) -> None:
-    """Texts sort as their ids do."""
+    """Texts sort like their ids."""
     assert (one < other) == (ids.encode(one) < ids.encode(other))
 
 
@@ -38,7 +38,7 @@ def test_foreign_text(text: str) -> None:
 
 @given(st.text(max_size=14))
 def test_any_text_is_an_id_or_refused(text: str) -> None:
-    """No text does anything but give an id or be refused."""
+    """Every text is an id or a `BadIdError`."""
     try:
         assert 0 <= ids.decode(text) <= ids.MAX_ID
     except ids.BadIdError:
@@ -47,7 +47,7 @@ def test_any_text_is_an_id_or_refused(text: str) -> None:
 
 @pytest.mark.parametrize("step", [0.0, 0.0001, 0.5, -5.0])
 def test_ids_grow(step: float) -> None:
-    """Ids of one maker strictly grow, within a millisecond, past the sequence's end, and when the clock steps back."""
+    """The ids of a generator increase within a millisecond, past the sequence's end, and when the clock is set back."""
     now = ids.EPOCH_MS / 1000 + 1_000_000
 
     def clock() -> float:
@@ -61,7 +61,7 @@ def test_ids_grow(step: float) -> None:
 
 
 def test_id_carries_moment_and_shard() -> None:
-    """An id tells its shard and the millisecond in which it was made."""
+    """An id contains its shard and the millisecond in which it was generated."""
     maker = ids.IdGenerator(lambda: 1_780_000_000.123)
     made = maker.new(777)
     assert ids.shard_of(made) == 777
@@ -69,7 +69,7 @@ def test_id_carries_moment_and_shard() -> None:
 
 
 def test_shards_are_drawn_from_all() -> None:
-    """New accounts fall into every part of the range and never outside."""
+    """The shards of new accounts cover the whole range."""
     drawn = {ids.draw_shard() for _ in range(2000)}
     assert min(drawn) >= 0
     assert max(drawn) < ids.SHARDS
@@ -78,5 +78,5 @@ def test_shards_are_drawn_from_all() -> None:
 
 @pytest.mark.parametrize(("shard", "group"), [(0, 0), (63, 0), (64, 1), (1023, 15)])
 def test_slot_group(shard: int, group: int) -> None:
-    """A slot group is a run of 64 shards, so that the order of shards keeps groups together."""
+    """A slot group is a run of 64 shards."""
     assert ids.slot_group(5 << 22 | shard) == group

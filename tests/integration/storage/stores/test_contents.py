@@ -98,7 +98,7 @@ async def test_a_content_in_removal_cannot_be_leased(database: Database) -> None
 
 
 async def test_an_expired_lease_protects_nothing(database: Database) -> None:
-    """An expired lease is listed and does not stop a removal, which takes it away; its holder learns so."""
+    """An expired lease is listed and does not stop a removal, which deletes it; its holder gets an error."""
     lease = await _leased(database)
     assert await contents.with_expired_leases(database, limit=9) == []
     await database.fetch(LEASES_AGE, contents.LEASE_TTL)
@@ -131,8 +131,8 @@ async def test_a_stale_removal_is_taken_over(database: Database) -> None:
         assert await _state(database) == state
 
 
-async def test_a_removal_waits_for_a_photo_that_is_being_created(database: Database) -> None:
-    """A removal that meets the transaction of a new photo waits for it, and then does nothing."""
+async def test_a_removal_waits_for_the_creation_of_a_photo(database: Database) -> None:
+    """A removal during the transaction that creates a photo waits for it, and then does nothing."""
     ann = await person(database, "ann")
     lease = await _leased(database)
 
@@ -161,7 +161,7 @@ async def test_a_removal_waits_for_a_photo_that_is_being_created(database: Datab
 
 
 async def test_a_lease_waits_for_a_removal_that_begins(database: Database) -> None:
-    """A lease that meets the beginning of a removal waits for it, and is refused."""
+    """A lease during the beginning of a removal waits for it, and is refused."""
     await _complete(database, await _leased(database))
     async with database.transaction() as tx:
         assert await contents.begin_removal(tx, SHA256) is not None

@@ -1,4 +1,4 @@
-"""Counters against the rows that they count, after many people did many things at once."""
+"""Counters equal the number of rows that they count after many concurrent changes."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ DRIFT = """
 
 
 class Crowd:
-    """People who do random things to each other; the same seed gives the same acts."""
+    """Users with random activities; a seed determines the sequence."""
 
     def __init__(self, seed: int, user_ids: list[int], photo_ids: dict[int, int]) -> None:
         self._random = random.Random(seed)
@@ -99,7 +99,7 @@ async def _withdraw(tx: Transaction, recipient_id: int, actor_id: int, photo_id:
 
 @pytest.mark.parametrize("seed", [1, 2])
 async def test_counters_never_drift(database: Database, seed: int) -> None:
-    """After random acts of many at once, none of which waited in a circle, every counter is what it counts."""
+    """After concurrent random activities without a deadlock, every counter is correct."""
     crowd = await people(database, *"abcdefgh")
     photo_ids = {(await processing_photo(database, author)).id: author.id for author in crowd for _ in range(2)}
     drawn = Crowd(seed, [user.id for user in crowd], photo_ids)
@@ -113,7 +113,7 @@ async def test_counters_never_drift(database: Database, seed: int) -> None:
                     await drawn.act()(tx)
                 done += 1
             except (NotFoundError, ConflictError):
-                # What somebody just deleted or blocked cannot be acted upon; a deadlock would be another error.
+                # The target may just have been deleted or blocked; a deadlock would raise another error.
                 continue
 
     await asyncio.gather(*(live() for _ in range(8)))

@@ -1,4 +1,4 @@
-"""What a deleted account left with others, in a real database."""
+"""The erasure of deleted accounts in a real database."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ async def _erase(database: Database, *, grace_minutes: int = 0, limit: int = 200
 
 
 async def test_erase(database: Database) -> None:
-    """Likes and follows of a deleted account go in batches, counted and told; then nothing is left to do."""
+    """Likes and follows of a deleted account are erased in batches, with counters and events, until none is left."""
     ann, ben, cat = await people(database, "ann", "ben", "cat")
     made = [await ready_photo(database, ann) for _ in range(3)]
     for follower, followee in ((ben, ann), (ann, ben), (ben, cat)):

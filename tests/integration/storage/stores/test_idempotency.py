@@ -19,7 +19,7 @@ pytestmark = pytest.mark.engines
 
 @dataclass
 class Work:
-    """Work that lasts until it is told to end."""
+    """Work that lasts until `end` is set."""
 
     begun: asyncio.Event = field(default_factory=asyncio.Event)
     end: asyncio.Event = field(default_factory=asyncio.Event)
@@ -41,15 +41,15 @@ async def _run(
         return claim
 
 
-async def test_a_repeat_gets_the_answer_byte_for_byte(database: Database) -> None:
-    """The first claim is new, and afterwards its answer is there."""
+async def test_a_repeat_gets_the_response_byte_for_byte(database: Database) -> None:
+    """The first claim is new, and later ones get its response."""
     ann = await person(database, "ann")
     assert await _run(database, ann) == Claim(state="new")
     assert await _run(database, ann) == Claim(state="stored", status=201, response=b"\x00{}")
 
 
-async def test_mismatch_and_other_people(database: Database) -> None:
-    """Another content under the same key is a mismatch; another person's key is another key."""
+async def test_mismatch_and_other_users(database: Database) -> None:
+    """Another content under the same key is a mismatch; the same key of another user is another key."""
     ann, ben = await people(database, "ann", "ben")
     await _run(database, ann)
     assert (await _run(database, ann, fingerprint="g")).state == "mismatch"
@@ -57,8 +57,8 @@ async def test_mismatch_and_other_people(database: Database) -> None:
     assert (await _run(database, ann, key="l")).state == "new"
 
 
-async def test_while_the_first_runs_the_others_are_told_so(database: Database) -> None:
-    """Of twenty during the work none is new, and afterwards they get the answer."""
+async def test_claims_during_the_work_are_running(database: Database) -> None:
+    """Of twenty claims during the work none is new, and later ones get the response."""
     ann = await person(database, "ann")
     work = Work()
     first = asyncio.create_task(_run(database, ann, work=work))
@@ -71,14 +71,14 @@ async def test_while_the_first_runs_the_others_are_told_so(database: Database) -
 
 
 async def test_of_a_hundred_at_once_one_does_the_work(database: Database) -> None:
-    """Of a hundred at the same moment one is new."""
+    """Of a hundred concurrent claims one is new."""
     ann = await person(database, "ann")
     claims = await asyncio.gather(*(_run(database, ann) for _ in range(100)))
     assert [claim.state for claim in claims].count("new") == 1
 
 
-async def test_work_that_failed_may_be_tried_again_at_once(database: Database) -> None:
-    """A claim ends with its transaction, whatever became of the process; nobody waits for it to expire."""
+async def test_failed_work_can_be_repeated_at_once(database: Database) -> None:
+    """A claim ends with its transaction, even if the process fails, so that no repeat has to wait."""
     ann = await person(database, "ann")
     work = Work()
     first = asyncio.create_task(_run(database, ann, work=work))
@@ -90,7 +90,7 @@ async def test_work_that_failed_may_be_tried_again_at_once(database: Database) -
 
 
 async def test_purge(database: Database) -> None:
-    """Old keys are forgotten, young ones kept."""
+    """Old keys are deleted and recent ones kept."""
     ann = await person(database, "ann")
     await _run(database, ann, key="old")
     await database.fetchval("UPDATE idempotency_keys SET created_at = now() - interval '2 hours'")

@@ -26,7 +26,7 @@ async def _comment(database: Database, photo: Photo, user: User, text: str = "ni
 
 
 async def test_like_and_unlike(database: Database) -> None:
-    """A like counts once and an unlike takes it back once; each change has a newer version."""
+    """A like counts once and an unlike removes it once; each change has a newer version."""
     ann, ben = await people(database, "ann", "ben")
     photo = await ready_photo(database, ann)
     first, repeat = await _like(database, photo, ben), await _like(database, photo, ben)
@@ -42,7 +42,7 @@ async def test_like_and_unlike(database: Database) -> None:
 
 
 async def test_what_is_not_seen_is_not_liked(database: Database) -> None:
-    """Who may not see a photo can neither like it, nor take a like back, nor comment."""
+    """A user who may not see a photo can neither like, unlike nor comment on it."""
     ann, ben = await people(database, "ann", "ben")
     hidden, blocked = await processing_photo(database, ann), await ready_photo(database, ann)
     await _like(database, blocked, ben)
@@ -59,7 +59,7 @@ async def test_what_is_not_seen_is_not_liked(database: Database) -> None:
 
 
 async def test_many_likes_at_once(database: Database) -> None:
-    """Likes at the same moment are all counted, each with a version of its own."""
+    """Concurrent likes are all counted, each with its own version."""
     ann, *crowd = await people(database, *"abcdefg")
     photo = await ready_photo(database, ann)
     states = await asyncio.gather(*(_like(database, photo, user) for user in crowd * 2))
@@ -68,7 +68,7 @@ async def test_many_likes_at_once(database: Database) -> None:
 
 
 async def test_page_of_likes(database: Database) -> None:
-    """Who likes a photo comes newest first, page by page, without whom the viewer may not know."""
+    """Likes are listed newest first, page by page, without users hidden from the viewer."""
     ann, *crowd = await people(database, "ann", "ben", "cat", "dan")
     photo = await ready_photo(database, ann)
     for user in crowd:
@@ -93,7 +93,7 @@ async def test_state_of_a_deleted_photo(database: Database) -> None:
 
 
 async def test_comment_and_delete(database: Database) -> None:
-    """A comment counts until it is deleted, by its author or the photo's owner and by nobody else."""
+    """A comment counts until its author or the photo's owner deletes it; no other user can."""
     ann, ben, cat = await people(database, "ann", "ben", "cat")
     photo = await ready_photo(database, ann)
     first, second = await _comment(database, photo, ben, "one"), await _comment(database, photo, ben, "two")
@@ -120,7 +120,7 @@ async def test_comment_carries_the_shard_of_the_photo(database: Database) -> Non
 
 
 async def test_page_of_comments(database: Database) -> None:
-    """Comments come newest first, page by page, without authors blocked either way."""
+    """Comments are listed newest first, page by page, without authors blocked in either direction."""
     ann, ben, cat = await people(database, "ann", "ben", "cat")
     photo = await ready_photo(database, ann)
     made = [await _comment(database, photo, author) for author in (ben, cat, ben)]
@@ -133,7 +133,7 @@ async def test_page_of_comments(database: Database) -> None:
 
 
 async def test_deleted_people_do_not_comment(database: Database) -> None:
-    """A deleted account's last request finds nobody."""
+    """A request of a deleted account is not found."""
     ann, ben = await people(database, "ann", "ben")
     photo = await ready_photo(database, ann)
     async with database.transaction() as tx:

@@ -1,4 +1,4 @@
-"""Two transactions that meet: the second decides on what the first has left."""
+"""Concurrent transactions: the second one decides on what the first one has committed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.engines
 
 
 async def test_block_while_a_follow_is_under_way(database: Database) -> None:
-    """A block that meets a follow waits for it and ends it."""
+    """A block during a follow waits for it and removes it."""
     ann, ben = await people(database, "ann", "ben")
     async with database.transaction() as tx:
         await relations.follow(tx, ben.id, ann.id)
@@ -29,7 +29,7 @@ async def test_block_while_a_follow_is_under_way(database: Database) -> None:
 
 
 async def test_follow_while_a_block_is_under_way(database: Database) -> None:
-    """A follow that meets a block waits for it and finds nobody."""
+    """A follow during a block waits for it and is not found."""
     ann, ben = await people(database, "ann", "ben")
     async with database.transaction() as tx:
         await relations.block(tx, ann.id, ben.id)
@@ -40,7 +40,7 @@ async def test_follow_while_a_block_is_under_way(database: Database) -> None:
 
 
 async def test_likes_that_meet_have_versions_of_their_own(database: Database) -> None:
-    """The second of two likes at the same moment has the next version."""
+    """The second of two concurrent likes has the next version."""
     ann, ben, cat = await people(database, "ann", "ben", "cat")
     photo = await ready_photo(database, ann)
 
@@ -60,7 +60,7 @@ async def test_likes_that_meet_have_versions_of_their_own(database: Database) ->
 
 
 async def test_photo_becomes_ready_while_its_author_leaves(database: Database) -> None:
-    """A worker that finishes a photo of an account being deleted neither blocks that nor revives the photo."""
+    """A worker that finishes a photo during its account's deletion neither stops that nor restores the photo."""
     ann = await person(database, "ann")
     photo = await processing_photo(database, ann)
 
@@ -77,7 +77,7 @@ async def test_photo_becomes_ready_while_its_author_leaves(database: Database) -
 
 
 async def test_comments_and_likes_do_not_wait_for_a_leaving_reader(database: Database) -> None:
-    """Deleting an account does not stop others, nor its own last like, before it comes to the photo itself."""
+    """The deletion of an account does not block likes of its photos until it deletes the photos."""
     ann, ben = await people(database, "ann", "ben")
     photo = await ready_photo(database, ann)
     async with database.transaction() as leaving:

@@ -62,7 +62,7 @@ async def _mark(database: Database, user: User, what: str, entry_ids: list[int] 
 
 
 async def test_likes_gather(database: Database) -> None:
-    """Likes of one photo gather in one entry, newest actors first, and say so in a sentence."""
+    """Likes of one photo are grouped into one entry, newest actors first, with a text."""
     ann, *crowd = await people(database, "ann", "ben", "cat", "dan", "eve")
     photo = await ready_photo(database, ann)
     texts = []
@@ -82,7 +82,7 @@ async def test_likes_gather(database: Database) -> None:
 
 
 async def test_repeat_changes_nothing(database: Database) -> None:
-    """A repeated act gives the entry as it is, even after it was read."""
+    """A repeated activity returns the unchanged entry, even after it was read."""
     ann, ben = await people(database, "ann", "ben")
     photo = await ready_photo(database, ann)
     first = await _like(database, photo, ben)
@@ -98,8 +98,8 @@ async def test_repeat_changes_nothing(database: Database) -> None:
     assert len(await _inbox(database, ann)) == 1
 
 
-async def test_new_act_comes_to_the_top_unseen(database: Database) -> None:
-    """An entry that gets another act is above the others and unseen again; paging stays exact."""
+async def test_new_activity_moves_the_entry_to_the_top_unseen(database: Database) -> None:
+    """An entry with another activity is first and unseen again; pages have neither gaps nor repeats."""
     ann, ben, cat = await people(database, "ann", "ben", "cat")
     first, second = await ready_photo(database, ann), await ready_photo(database, ann)
     for photo in (first, second):
@@ -114,7 +114,7 @@ async def test_new_act_comes_to_the_top_unseen(database: Database) -> None:
 
 
 async def test_read_entry_is_closed(database: Database) -> None:
-    """After an entry was read the next act opens a new one."""
+    """After an entry was read the next activity creates another one."""
     ann, ben, cat = await people(database, "ann", "ben", "cat")
     photo = await ready_photo(database, ann)
     first = await _like(database, photo, ben)
@@ -128,7 +128,7 @@ async def test_read_entry_is_closed(database: Database) -> None:
 
 
 async def test_likes_at_once_are_one_entry(database: Database) -> None:
-    """Likes at the same moment end in one entry with everybody in it."""
+    """Concurrent likes are one entry with all actors."""
     ann, *crowd = await people(database, *"abcdefg")
     photo = await ready_photo(database, ann)
     await asyncio.gather(*(_like(database, photo, actor) for actor in crowd * 2))
@@ -137,7 +137,7 @@ async def test_likes_at_once_are_one_entry(database: Database) -> None:
 
 
 async def test_deleted_photo_leaves_the_inbox(database: Database) -> None:
-    """What was told of a photo goes with it, from the counters too."""
+    """The notifications about a photo are deleted with it, and no longer counted."""
     ann, ben = await people(database, "ann", "ben")
     gone, kept = await ready_photo(database, ann), await ready_photo(database, ann)
     for photo in (gone, kept):
@@ -148,8 +148,8 @@ async def test_deleted_photo_leaves_the_inbox(database: Database) -> None:
     assert await notifications.counters(database, ann.id) == NotificationCounters(unseen=1, unread=1)
 
 
-async def test_follows_gather_without_a_photo(database: Database) -> None:
-    """Acts that are about no photo gather too, and are taken back one by one."""
+async def test_follows_are_grouped_without_a_photo(database: Database) -> None:
+    """Activities without a photo are grouped as well, and retracted one by one."""
     ann, ben, cat = await people(database, "ann", "ben", "cat")
     acts: list[dict[str, Any]] = [
         {"recipient_id": ann.id, "kind": NotificationKind.FOLLOW, "actor_id": actor.id, "source_id": actor.id}
@@ -165,8 +165,8 @@ async def test_follows_gather_without_a_photo(database: Database) -> None:
     assert [left.text for left in await _inbox(database, ann)] == ["cat started following you"]
 
 
-async def test_two_comments_of_one_person(database: Database) -> None:
-    """A person who comments twice counts once, and is there until the last comment is gone."""
+async def test_two_comments_of_one_user(database: Database) -> None:
+    """A user who comments twice counts once, until the last comment is deleted."""
     ann, ben = await people(database, "ann", "ben")
     photo = await ready_photo(database, ann)
     await _comment(database, photo, ben, 71)
@@ -187,8 +187,8 @@ async def test_two_comments_of_one_person(database: Database) -> None:
         assert len(await _inbox(database, ann)) == left
 
 
-async def test_withdraw(database: Database) -> None:
-    """An act taken back leaves the entry, the last one takes it along, and one never noted changes nothing."""
+async def test_retract(database: Database) -> None:
+    """Retracting removes the actor, the last one deletes the entry, and an unknown activity changes nothing."""
     ann, ben, cat = await people(database, "ann", "ben", "cat")
     photo = await ready_photo(database, ann)
     entry = await _like(database, photo, ben)
@@ -207,8 +207,8 @@ async def test_withdraw(database: Database) -> None:
 
 
 @pytest.mark.parametrize("case", ["own act", "muted", "blocked", "blocking", "recipient gone", "actor gone"])
-async def test_what_is_not_told(database: Database, case: str) -> None:
-    """One's own acts, and those of people muted, blocked, blocking or gone, are not told."""
+async def test_activities_that_are_not_recorded(database: Database, case: str) -> None:
+    """Activities of the recipient, and of muted, blocked, blocking or deleted users, are not recorded."""
     ann, ben = await people(database, "ann", "ben")
     photo = await ready_photo(database, ann)
     async with database.transaction() as tx:
@@ -222,8 +222,8 @@ async def test_what_is_not_told(database: Database, case: str) -> None:
     assert await _inbox(database, ann) == []
 
 
-async def test_rejection_is_told_once_with_its_reason(database: Database) -> None:
-    """PicShare itself tells of a rejected photo, once, with the reason."""
+async def test_rejection_is_recorded_once_with_its_reason(database: Database) -> None:
+    """The rejection of a photo is one notification without an actor, with the reason."""
     (ann,) = await people(database, "ann")
     photo = await processing_photo(database, ann)
     async with database.transaction() as tx:
@@ -243,7 +243,7 @@ async def test_rejection_is_told_once_with_its_reason(database: Database) -> Non
 
 
 async def test_counters_and_marks(database: Database) -> None:
-    """Seen empties the badge, read is seen too, and nobody marks or reads what is another's."""
+    """Seen resets the badge, read implies seen, and users can neither mark nor read the entries of others."""
     ann, ben = await people(database, "ann", "ben")
     entries = []
     for _ in range(3):

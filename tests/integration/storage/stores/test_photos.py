@@ -55,7 +55,7 @@ async def test_life_of_a_photo(database: Database) -> None:
 
 
 async def test_rejected_photo(database: Database) -> None:
-    """A rejected photo says why to its author alone, and never becomes ready."""
+    """Only the author sees a rejected photo and its reason, and it never becomes ready."""
     ann = await person(database, "ann")
     photo = await processing_photo(database, ann)
     async with database.transaction() as tx:
@@ -67,7 +67,7 @@ async def test_rejected_photo(database: Database) -> None:
 
 
 async def test_deleted_while_processing(database: Database) -> None:
-    """A photo deleted before its variants are made stays deleted."""
+    """A photo deleted before its variants exist stays deleted."""
     photo = await processing_photo(database, await person(database, "ann"))
     await _delete(database, photo)
     async with database.transaction() as tx:
@@ -76,7 +76,7 @@ async def test_deleted_while_processing(database: Database) -> None:
 
 
 async def test_no_photo_without_an_account(database: Database) -> None:
-    """A deleted account uploads nothing more."""
+    """A deleted account cannot create photos."""
     ann = await person(database, "ann")
     async with database.transaction() as tx:
         await users.remove(tx, ann.id)
@@ -86,7 +86,7 @@ async def test_no_photo_without_an_account(database: Database) -> None:
 
 @pytest.mark.parametrize("case", ["processing", "hidden", "private", "blocked", "blocking", "author gone", "deleted"])
 async def test_what_others_do_not_see(database: Database, case: str) -> None:
-    """A photo that others may not see is not found, in no list, and for its author only while there is one."""
+    """A photo hidden from others is neither found nor listed; its author finds it as long as it exists."""
     ann, ben = await people(database, "ann", "ben")
     await follow(database, ben, ann) if case not in {"private", "blocked", "blocking"} else None
     photo = await (processing_photo if case == "processing" else ready_photo)(database, ann, tags=["t"])
@@ -102,7 +102,7 @@ async def test_what_others_do_not_see(database: Database, case: str) -> None:
         if case == "private":
             await users.update(tx, ann.id, private=True)
         elif case == "author gone":
-            # Even a photo that escaped the removal is out of sight with its author.
+            # Even a photo that the removal has missed is hidden with its author.
             await tx.execute("UPDATE users SET deleted_at = now() WHERE id = $1", ann.id)
     assert not await _sees(database, photo, ben)
     assert await _sees(database, photo, ann) == (case not in {"author gone", "deleted"})
@@ -113,8 +113,8 @@ async def test_what_others_do_not_see(database: Database, case: str) -> None:
     assert await photo_lists.home_ids(database, ben.id, before=None, limit=9) == []
 
 
-async def test_followers_of_private_people(database: Database) -> None:
-    """A private account's photos are for its followers, by name, by tag and by author, but not among the newest."""
+async def test_followers_of_private_accounts(database: Database) -> None:
+    """Followers find a private account's photos by id, tag and author, but not among the newest."""
     ann, ben = await people(database, "ann", "ben")
     await follow(database, ben, ann)
     photo = await ready_photo(database, ann, tags=["t"])
@@ -131,7 +131,7 @@ async def test_followers_of_private_people(database: Database) -> None:
 
 
 async def test_authors_list_their_own_in_every_state(database: Database) -> None:
-    """In the list of one's own photos those that are not ready stand too."""
+    """The list of a user's own photos includes those that are not ready."""
     ann = await person(database, "ann")
     made = [await ready_photo(database, ann), await processing_photo(database, ann)]
     own = await photo_lists.by_author(database, ann.id, viewer_id=ann.id, before=None, limit=9)
@@ -142,7 +142,7 @@ async def test_authors_list_their_own_in_every_state(database: Database) -> None
 
 
 async def test_pages(database: Database) -> None:
-    """Every list goes on below the last id, with neither gap nor repeat."""
+    """Every list continues below the last id, with neither gaps nor repeats."""
     ann, ben = await people(database, "ann", "ben")
     await follow(database, ben, ann)
     made = [(await ready_photo(database, ann, tags=["t"])).id for _ in range(5)][::-1]
@@ -167,7 +167,7 @@ async def test_pages(database: Database) -> None:
 
 
 async def test_home_feed(database: Database) -> None:
-    """A home feed holds one's own photos and those of people followed, without the muted."""
+    """A home feed has the viewer's photos and those of followed users, without muted ones."""
     ann, ben, cat, dan = await people(database, "ann", "ben", "cat", "dan")
     for followee in (ben, cat):
         await follow(database, ann, followee)
@@ -180,7 +180,7 @@ async def test_home_feed(database: Database) -> None:
 
 
 async def test_edit(database: Database) -> None:
-    """An edit changes what is given, tags with their index; only the author may."""
+    """An edit changes the given fields, and tags with their index; only the author can edit."""
     ann, ben = await people(database, "ann", "ben")
     photo = await ready_photo(database, ann, caption="a", tags=["old"], location="Rome")
     async with database.transaction() as tx:
@@ -193,7 +193,7 @@ async def test_edit(database: Database) -> None:
 
 
 async def test_only_the_author_deletes(database: Database) -> None:
-    """Somebody else's photo is not found when it comes to deleting."""
+    """The photo of another user is not found by a deletion."""
     ann, ben = await people(database, "ann", "ben")
     photo = await ready_photo(database, ann)
     with pytest.raises(NotFoundError):
@@ -203,7 +203,7 @@ async def test_only_the_author_deletes(database: Database) -> None:
 
 
 async def test_load(database: Database) -> None:
-    """Photos are loaded whatever their state and whoever asks, deleted ones left out."""
+    """Photos are loaded in any state, independent of a viewer, without deleted ones."""
     ann = await person(database, "ann", private=True)
     ready, waiting, gone = [await processing_photo(database, ann) for _ in range(3)]
     await _delete(database, gone)
@@ -211,7 +211,7 @@ async def test_load(database: Database) -> None:
 
 
 async def test_originals(database: Database) -> None:
-    """An original is public while some public photo shows it, and referenced until the last one is deleted."""
+    """An original is public while a public photo has it, and referenced until the last photo is deleted."""
     ann, ben = await person(database, "ann", private=True), await person(database, "ben")
     sha256 = "c" * 64
     first = await ready_photo(database, ann, sha256=sha256)

@@ -1,4 +1,4 @@
-"""What PostgreSQL does for the reads that must not grow with the size of the system."""
+"""Query plans of the reads whose cost must not grow with the size of the system."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PEOPLE, PHOTOS_EACH, FOLLOWED = 1000, 20, 300
 
 @pytest.fixture
 async def crowded(database: Database) -> Database:
-    """A database in which person 1 follows 300 of a thousand people, all of whom follow person 2."""
+    """A database of a thousand users: user 1 follows 300 of them, and all follow user 2."""
     async with database.transaction() as tx:
         await tx.execute(
             "INSERT INTO users (id, username, email, password_hash, display_name) "
@@ -43,7 +43,7 @@ async def crowded(database: Database) -> Database:
 
 
 class Explaining:
-    """A `Queryable` that runs EXPLAIN in place of the query and keeps the plan."""
+    """A `Queryable` that runs EXPLAIN instead of the query and keeps the plan."""
 
     def __init__(self, database: Queryable) -> None:
         self._database = database
@@ -73,7 +73,7 @@ class Explaining:
 
 @pytest.mark.parametrize("before", [None, 10_000])
 async def test_home_feed_reads_an_index_for_each_author(crowded: Database, before: int | None) -> None:
-    """A home feed of 300 people takes at most a page of each from the index and touches no other photo."""
+    """A home feed of 300 authors reads at most a page of each from the index, and no other photo."""
     explained = Explaining(crowded)
     await photo_lists.home_ids(explained, 1, before=before, limit=20)
     (scan,) = explained.scans("photos")
@@ -84,7 +84,7 @@ async def test_home_feed_reads_an_index_for_each_author(crowded: Database, befor
 
 @pytest.mark.parametrize("name", ["newest", "by_author"])
 async def test_lists_stop_at_their_limit(crowded: Database, name: str) -> None:
-    """A list reads a page of photos from an index in its order, and not all of them to sort."""
+    """A list reads one page from an index in its order, instead of sorting all photos."""
     explained = Explaining(crowded)
     if name == "newest":
         await photo_lists.newest(explained, viewer_id=1, before=None, limit=20)
@@ -96,7 +96,7 @@ async def test_lists_stop_at_their_limit(crowded: Database, name: str) -> None:
 
 
 async def test_fanout_reads_a_range_of_one_index(crowded: Database) -> None:
-    """A chunk of followers comes from the index in its order, without a sort."""
+    """A chunk of followers is read from the index in its order, without a sort."""
     explained = Explaining(crowded)
     await relations.follower_ids(explained, 2, after=(10, 0), until=(400, MAX_ID), limit=100)
     (scan,) = explained.scans("follows")
@@ -104,8 +104,8 @@ async def test_fanout_reads_a_range_of_one_index(crowded: Database) -> None:
     assert not any(node["Node Type"] == "Sort" for node in explained.nodes)
 
 
-async def test_an_act_is_looked_up_in_a_full_inbox(crowded: Database) -> None:
-    """Noting an act reads no more of an inbox than the entries that it could stand in."""
+async def test_an_activity_is_looked_up_in_a_full_inbox(crowded: Database) -> None:
+    """Recording an activity reads only the entries of its group."""
     async with crowded.transaction() as tx:
         await tx.execute(
             "INSERT INTO notifications (id, user_id, kind, photo_id, position, people, read_at) "
@@ -120,7 +120,7 @@ async def test_an_act_is_looked_up_in_a_full_inbox(crowded: Database) -> None:
     async with crowded.transaction() as tx:
         explained = Explaining(tx)
         for photo_id in (4000, 6000):
-            # Only the look-ups are explained; what they would have found is not needed to see how they search.
+            # Only the plans of the look-ups matter, and EXPLAIN returns no rows, which ends the call with a TypeError.
             with suppress(TypeError):
                 await notifications.record(
                     explained,  # type: ignore[arg-type]

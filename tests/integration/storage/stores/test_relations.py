@@ -22,7 +22,7 @@ async def _counters(database: Database, user: User) -> tuple[int, int]:
 
 
 async def test_follow_and_unfollow(database: Database) -> None:
-    """A follow counts on both sides and is announced once; an unfollow takes it all back, once."""
+    """A follow changes both counters and emits one event; an unfollow reverts it, once."""
     ann, ben = await people(database, "ann", "ben")
     assert await follow(database, ann, ben)
     assert await follow(database, ann, ben)
@@ -35,8 +35,8 @@ async def test_follow_and_unfollow(database: Database) -> None:
     assert await topics(database) == ["user.followed", "user.unfollowed"]
 
 
-async def test_nobody_follows_themselves_or_nobody(database: Database) -> None:
-    """Following oneself is a conflict, following nobody is not found."""
+async def test_following_oneself_or_an_unknown_user(database: Database) -> None:
+    """Following oneself is a conflict, and an unknown user is not found."""
     ann, ben = await people(database, "ann", "ben")
     with pytest.raises(ConflictError) as caught:
         await follow(database, ann, ann)
@@ -48,16 +48,16 @@ async def test_nobody_follows_themselves_or_nobody(database: Database) -> None:
 
 
 @pytest.mark.parametrize("turned", [False, True])
-async def test_blocked_people_do_not_follow(database: Database, turned: bool) -> None:
-    """Whoever blocks, neither may follow the other, and neither learns why."""
+async def test_blocked_users_cannot_follow(database: Database, turned: bool) -> None:
+    """With a block in either direction neither user can follow the other, and the error does not reveal it."""
     ann, ben = await people(database, "ann", "ben")
     await block(database, *((ben, ann) if turned else (ann, ben)))
     with pytest.raises(NotFoundError):
         await follow(database, ann, ben)
 
 
-async def test_private_people_are_asked(database: Database) -> None:
-    """A private account gets a request, which it accepts or declines; only then is there a follower."""
+async def test_private_accounts_get_requests(database: Database) -> None:
+    """A private account gets a request, and only its acceptance creates a follower."""
     ann = await person(database, "ann", private=True)
     ben, cat = await people(database, "ben", "cat")
     assert not await follow(database, ben, ann)
@@ -81,8 +81,8 @@ async def test_private_people_are_asked(database: Database) -> None:
     assert told == ["user.changed", *["user.followed"] * 3, "user.unfollowed"]
 
 
-async def test_request_is_withdrawn_by_unfollowing(database: Database) -> None:
-    """Who unfollows before being accepted takes the request back."""
+async def test_unfollowing_cancels_a_request(database: Database) -> None:
+    """An unfollow before the acceptance deletes the request."""
     ann, ben = await person(database, "ann", private=True), await person(database, "ben")
     await follow(database, ben, ann)
     async with database.transaction() as tx:
@@ -91,7 +91,7 @@ async def test_request_is_withdrawn_by_unfollowing(database: Database) -> None:
 
 
 async def test_relation(database: Database) -> None:
-    """A relation tells each direction apart."""
+    """A relation distinguishes both directions."""
     ann, ben = await people(database, "ann", "ben")
     await follow(database, ann, ben)
     async with database.transaction() as tx:
@@ -104,7 +104,7 @@ async def test_relation(database: Database) -> None:
 
 
 async def test_block_ends_follows_and_requests(database: Database) -> None:
-    """A block removes the follows both ways and the requests, counts included, and announces each once."""
+    """A block removes follows and requests in both directions with their counts, and emits one event for each."""
     ann, ben = await people(database, "ann", "ben")
     await follow(database, ann, ben)
     await follow(database, ben, ann)
@@ -122,8 +122,8 @@ async def test_block_ends_follows_and_requests(database: Database) -> None:
     assert (await topics(database))[-3:] == ["user.followed", "user.unfollowed", "user.blocked"]
 
 
-async def test_the_end_of_a_request_is_announced(database: Database) -> None:
-    """A request that is withdrawn or refused is announced once, as a follow that ends is."""
+async def test_the_end_of_a_request_emits_an_event(database: Database) -> None:
+    """The cancellation or refusal of a request emits one event, like the end of a follow."""
     ann, ben = await person(database, "ann", private=True), await person(database, "ben")
     async with database.transaction() as tx:
         for _ in range(2):
@@ -135,7 +135,7 @@ async def test_the_end_of_a_request_is_announced(database: Database) -> None:
 
 
 async def test_mute_and_unmute(database: Database) -> None:
-    """A mute and its end are announced once each; oneself cannot be muted or blocked."""
+    """A mute and its end emit one event each; users cannot mute or block themselves."""
     ann, ben = await people(database, "ann", "ben")
     async with database.transaction() as tx:
         assert [await relations.mute(tx, ann.id, ben.id) for _ in range(2)] == [True, False]
@@ -146,8 +146,8 @@ async def test_mute_and_unmute(database: Database) -> None:
     assert await topics(database) == ["user.muted", "user.muted"]
 
 
-async def test_lists_of_people(database: Database) -> None:
-    """Followers and followed come newest account first, page by page, without whom the viewer may not know."""
+async def test_lists_of_users(database: Database) -> None:
+    """Followers and followed users are listed newest first, page by page, without those hidden from the viewer."""
     ann, *others = await people(database, "ann", "ben", "cat", "dan")
     for other in others:
         await follow(database, other, ann)
@@ -162,7 +162,7 @@ async def test_lists_of_people(database: Database) -> None:
 
 
 async def test_may_see(database: Database) -> None:
-    """A public account is for all but the blocked, a private one for its owner and its followers."""
+    """A public account is visible to all but blocked users, a private one to its owner and followers."""
     ann, ben, cat = await people(database, "ann", "ben", "cat")
     assert await relations.may_see(database, None, ann.id)
     await follow(database, ben, ann)
@@ -177,7 +177,7 @@ async def test_may_see(database: Database) -> None:
 
 
 async def test_may_see_presence(database: Database) -> None:
-    """Whether somebody is online is for themselves and for followers whom nobody blocks, unless it is for nobody."""
+    """Presence is visible to its owner and, unless it is hidden, to followers without a block in either direction."""
     ann, ben, cat = await people(database, "ann", "ben", "cat")
     await follow(database, ben, ann)
 
@@ -199,7 +199,7 @@ async def test_may_see_presence(database: Database) -> None:
 
 
 async def test_fanout_order_and_chunks(database: Database) -> None:
-    """Chunks cut the followers by shard and id into runs that together are all of them, muters left out."""
+    """Chunks divide the followers by shard and id into runs that together contain all of them except muters."""
     author = await person(database, "author")
     rows = [((index << 22) | ((index * 37) % 1024), f"u{index}") for index in range(1, 26)]
     for user_id, name in rows:
@@ -227,7 +227,7 @@ async def test_fanout_order_and_chunks(database: Database) -> None:
 
 @pytest.mark.parametrize(("followers", "size", "chunks"), [(0, 2, 0), (1, 2, 1), (2, 2, 1), (3, 2, 2)])
 async def test_chunk_bounds(database: Database, followers: int, size: int, chunks: int) -> None:
-    """There is a bound for each full run and one for the rest, and none for nobody."""
+    """There is a bound for each full run and one for the rest, and none without followers."""
     author, *others = await people(database, "author", "a", "b", "c")
     for other in others[:followers]:
         await follow(database, other, author)
@@ -235,7 +235,7 @@ async def test_chunk_bounds(database: Database, followers: int, size: int, chunk
 
 
 async def test_crossing_follows_and_blocks(database: Database) -> None:
-    """People who follow and block each other all at once never end as follower of one who blocks them."""
+    """After concurrent follows and blocks no user follows another one with a block between them."""
     crowd = await people(database, *"abcdef")
     pairs = [(one, other) for one in crowd for other in crowd if one is not other]
 

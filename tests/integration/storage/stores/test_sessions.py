@@ -38,7 +38,7 @@ async def test_each_token_leads_to_the_next(database: Database) -> None:
 
 
 async def test_reuse_ends_the_family(database: Database) -> None:
-    """A token used again ends its session for good, the newest token included, and no other session."""
+    """A token used again ends its session, including the newest token, and no other session."""
     ann = await person(database, "ann")
     sid = await _open(database, ann, b"1")
     await _open(database, ann, b"other")
@@ -50,7 +50,7 @@ async def test_reuse_ends_the_family(database: Database) -> None:
 
 
 async def test_one_of_many_at_once(database: Database) -> None:
-    """Of several exchanges of one token at the same moment, exactly one succeeds."""
+    """Of several concurrent exchanges of one token exactly one succeeds."""
     ann = await person(database, "ann")
     await _open(database, ann, b"1")
     outcomes = await asyncio.gather(*(_rotate(database, b"1", b"n%d" % n) for n in range(6)))
@@ -59,7 +59,7 @@ async def test_one_of_many_at_once(database: Database) -> None:
 
 
 async def test_unknown_and_expired(database: Database) -> None:
-    """A token never given is unknown, and one past its time is expired."""
+    """A token that was never issued is unknown, and an old one is expired."""
     ann = await person(database, "ann")
     await _open(database, ann, b"1", EARLIER)
     assert await _rotate(database, b"0", b"2") == Rotation(kind="unknown")
@@ -67,7 +67,7 @@ async def test_unknown_and_expired(database: Database) -> None:
 
 
 async def test_revoke(database: Database) -> None:
-    """A person's sessions end one by one or all together, and nobody else's do."""
+    """A user's sessions end one by one or together, without those of other users."""
     ann, ben = await people(database, "ann", "ben")
     first, second = await _open(database, ann, b"1"), await _open(database, ann, b"2")
     await _open(database, ben, b"3")
@@ -82,7 +82,7 @@ async def test_revoke(database: Database) -> None:
 
 
 async def test_purge(database: Database) -> None:
-    """Expired tokens go, with sessions that have no other."""
+    """Expired tokens are deleted, with sessions that have no other."""
     ann = await person(database, "ann")
     await _open(database, ann, b"1", EARLIER)
     await _open(database, ann, b"2")

@@ -32,7 +32,7 @@ async def test_create_and_find(database: Database) -> None:
 
 
 async def test_id_before_name(database: Database) -> None:
-    """A username that spells another account's id does not hide that account."""
+    """A username that equals another account's id does not hide that account."""
     ann = await person(database, "ann")
     await person(database, ids.encode(ann.id).lower())
     assert (await users.find(database, ids.encode(ann.id))).username == "ann"
@@ -61,7 +61,7 @@ async def test_credentials(database: Database) -> None:
 
 
 async def test_update(database: Database) -> None:
-    """An update changes what is given, leaves the rest, and an empty picture takes the picture away."""
+    """An update changes the given fields only, and an empty avatar removes the avatar."""
     ann = await person(database, "ann")
     async with database.transaction() as tx:
         await users.update(tx, ann.id, bio="climbs", settings={"theme": "dark"}, avatar_sha256="a" * 64)
@@ -71,8 +71,8 @@ async def test_update(database: Database) -> None:
         assert (await users.update(tx, ann.id, avatar_sha256="")).avatar_sha256 is None
 
 
-async def test_update_announces_what_others_see(database: Database) -> None:
-    """A new name is announced; new settings are nobody else's business."""
+async def test_update_of_public_fields_emits_an_event(database: Database) -> None:
+    """A new name emits an event; new settings do not."""
     ann = await person(database, "ann")
     async with database.transaction() as tx:
         await users.update(tx, ann.id, settings={"theme": "dark"}, bio="x")
@@ -81,8 +81,8 @@ async def test_update_announces_what_others_see(database: Database) -> None:
     assert await topics(database) == ["user.changed"]
 
 
-async def test_hiding_presence_is_announced(database: Database) -> None:
-    """Who lets nobody know any longer whether they are online is announced, since somebody may be listening."""
+async def test_hiding_presence_emits_an_event(database: Database) -> None:
+    """Hiding the presence emits an event, because it ends subscriptions."""
     ann = await person(database, "ann")
     assert ann.presence is PresenceAudience.FOLLOWERS
     for presence in (PresenceAudience.FOLLOWERS, PresenceAudience.NOBODY, None):
@@ -93,7 +93,7 @@ async def test_hiding_presence_is_announced(database: Database) -> None:
 
 
 async def test_new_name_reaches_comments(database: Database) -> None:
-    """The name and picture beside a person's comments follow the person's own."""
+    """A new name and avatar appear in the user's comments."""
     ann, ben = await people(database, "ann", "ben")
     photo = await ready_photo(database, ann)
     async with database.transaction() as tx:
@@ -103,8 +103,8 @@ async def test_new_name_reaches_comments(database: Database) -> None:
     assert (author.display_name, author.avatar_sha256) == ("Benjamin", "b" * 64)
 
 
-async def test_nasty_text_comes_back(database: Database) -> None:
-    """Text that looks like SQL or markup is kept as it is, in every field."""
+async def test_special_text_is_returned(database: Database) -> None:
+    """Text that looks like SQL or markup is stored unchanged in every field."""
     ann = await person(database, "ann")
     async with database.transaction() as tx:
         user = await users.update(tx, ann.id, display_name=NASTY, bio=NASTY, settings={NASTY: NASTY})
@@ -122,8 +122,8 @@ async def test_nasty_text_comes_back(database: Database) -> None:
 
 
 @pytest.mark.parametrize("text", ["a\0b", "\ud800"])
-async def test_text_that_cannot_be_kept(database: Database, text: str) -> None:
-    """A NUL and half a surrogate pair are refused as bad values, in text and in JSON."""
+async def test_text_that_cannot_be_stored(database: Database, text: str) -> None:
+    """A NUL and a lone surrogate are invalid values, in text and in JSON."""
     ann = await person(database, "ann")
     for changes in ({"bio": text}, {"settings": {"a": text}}):
         with pytest.raises(InvalidValueError):
@@ -134,13 +134,13 @@ async def test_text_that_cannot_be_kept(database: Database, text: str) -> None:
 
 
 async def test_numbers_too_large_are_refused(database: Database) -> None:
-    """An id beyond 64 bits is a bad value and not an outage."""
+    """An id beyond 64 bits is an invalid value, not an outage."""
     with pytest.raises(InvalidValueError):
         await users.get(database, 1 << 64)
 
 
 async def test_set_role(database: Database) -> None:
-    """A role is given by username; an unknown one is not found."""
+    """A role is set by username; an unknown one is not found."""
     await person(database, "ann")
     async with database.transaction() as tx:
         assert (await users.set_role(tx, "Ann", Role.MODERATOR)).role is Role.MODERATOR
@@ -149,7 +149,7 @@ async def test_set_role(database: Database) -> None:
 
 
 async def test_search_by_prefix(database: Database) -> None:
-    """A search finds usernames by prefix in any case, in their order, page by page, wildcards taken literally."""
+    """A search finds usernames by prefix in either case, sorted, page by page, and without wildcards."""
     await people(database, "anna", "Annika", "ann_x", "annxx", "ben")
     found = await users.search(database, "ANN", viewer_id=None, after=None, limit=2)
     assert [user.username for user in found] == ["ann_x", "anna"]
@@ -158,8 +158,8 @@ async def test_search_by_prefix(database: Database) -> None:
     assert [u.username for u in await users.search(database, "ann_", viewer_id=None, after=None, limit=9)] == ["ann_x"]
 
 
-async def test_search_leaves_out_blocked_people(database: Database) -> None:
-    """Neither of two people finds the other once one blocks."""
+async def test_search_leaves_out_blocked_users(database: Database) -> None:
+    """With a block in either direction neither user finds the other."""
     ann, ben = await people(database, "ann", "ben")
     await block(database, ann, ben)
     assert await users.search(database, "ben", viewer_id=ann.id, after=None, limit=9) == []
@@ -167,8 +167,8 @@ async def test_search_leaves_out_blocked_people(database: Database) -> None:
     assert len(await users.search(database, "ann", viewer_id=None, after=None, limit=9)) == 1
 
 
-async def test_profile_of_one_who_blocks(database: Database) -> None:
-    """Who is blocked finds no profile; who blocks still does, to be able to unblock."""
+async def test_profile_with_a_block(database: Database) -> None:
+    """A blocked user does not find the profile; the blocker does, to be able to unblock."""
     ann, ben = await people(database, "ann", "ben")
     await block(database, ann, ben)
     with pytest.raises(NotFoundError):
@@ -177,7 +177,7 @@ async def test_profile_of_one_who_blocks(database: Database) -> None:
 
 
 async def test_touch_writes_once_an_hour(database: Database) -> None:
-    """Being here is noted, but not at every request."""
+    """The time when a user was last seen is not written for every request."""
     ann = await person(database, "ann")
     first = await database.fetchval("SELECT last_seen_at FROM users WHERE id = $1", ann.id)
     await users.touch(database, ann.id)
@@ -188,7 +188,7 @@ async def test_touch_writes_once_an_hour(database: Database) -> None:
 
 
 async def test_remove_hides_everything(database: Database) -> None:
-    """A deleted account is gone with its photos, its comments and its sessions; its names are free."""
+    """A deleted account is hidden with its photos, comments and sessions, and its names are free."""
     ann, ben = await people(database, "ann", "ben")
     photo, other = await ready_photo(database, ann), await ready_photo(database, ben)
     await processing_photo(database, ann)

@@ -1,4 +1,4 @@
-"""The janitor takes away what nobody needs, and nothing else."""
+"""The janitor deletes what is not needed any more, and nothing else."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ DELETIONS_AGE = "UPDATE users SET deleted_at = deleted_at - $1::interval"
 
 
 async def test_keys(janitor: Janitor, database: Database) -> None:
-    """Idempotency keys are forgotten after a day, not before."""
+    """Idempotency keys are deleted after a day, not before."""
     ann = await person(database, "ann")
     async with database.transaction() as tx:
         await idempotency.finish(tx, user_id=ann.id, key="old", fingerprint="x", status=201, response=b"")
@@ -50,7 +50,7 @@ async def test_keys(janitor: Janitor, database: Database) -> None:
 
 
 async def test_stuck_photos(janitor: Janitor, database: Database) -> None:
-    """A photo that was not processed for an hour is announced again; a new, a ready and a very old one are not."""
+    """An upload's event is emitted again after an hour in state `processing`, unless the photo is very old."""
     ann = await person(database, "ann")
     await processing_photo(database, ann)
     await database.fetch(PHOTOS_AGE, timedelta(hours=47))
@@ -64,7 +64,7 @@ async def test_stuck_photos(janitor: Janitor, database: Database) -> None:
 
 
 async def test_deleted_accounts(janitor: Janitor, database: Database) -> None:
-    """What a deleted account left with others is erased after the grace."""
+    """Likes of a deleted account are erased after the grace period."""
     ann, bob = await people(database, "ann", "bob")
     photo = await ready_photo(database, ann)
     async with database.transaction() as tx:
@@ -77,12 +77,12 @@ async def test_deleted_accounts(janitor: Janitor, database: Database) -> None:
 
 
 async def test_tokens(janitor: Janitor) -> None:
-    """With nothing expired nothing is purged."""
+    """Without expired tokens nothing is deleted."""
     assert await janitor.purge_tokens() == 0
 
 
 async def test_revocations(janitor: Janitor, database: Database, redis: Any) -> None:
-    """What Redis knew of ended sessions it knows again after it was wait_until_empty, for no longer than before."""
+    """After a loss of Redis' data the revocations of ended sessions are restored, with their remaining TTL."""
     ann, tickets = await person(database, "ann"), Tickets(redis)
     expiry = datetime.now(UTC) + timedelta(days=1)
     async with database.transaction() as tx:
@@ -101,7 +101,7 @@ async def test_revocations(janitor: Janitor, database: Database, redis: Any) -> 
 
 
 async def test_run(database: Database, tmp_path: Path) -> None:
-    """Every chore is done soon and again after its period, also when another one cannot be done at present."""
+    """Every task runs at the start and after each period, even if another one fails."""
     done: list[str] = []
 
     class Two(Janitor):

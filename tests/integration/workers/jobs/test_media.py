@@ -1,4 +1,4 @@
-"""Uploads become photos or are refused, and deletions take away exactly what nothing points to."""
+"""The media worker makes variants or rejects a photo, and removes contents that no photo uses."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ pytestmark = pytest.mark.engines
 ROCKET = photograph("rocket").read_bytes()
 
 
-class Studio:
-    """One person, a blob store and the handlers."""
+class Scene:
+    """One author, a blob store and the handlers."""
 
     def __init__(self, database: Database, blobs: Blobs, decoder: Decoder, author: User) -> None:
         self.database = database
@@ -62,7 +62,7 @@ class Studio:
 
 
 class RemoteBlobs(FileBlobs):
-    """A store whose objects are no local files, like one behind a network."""
+    """A store without local files, like one behind a network."""
 
     async def open(self, key: str) -> Blob:
         """Return an object without a path."""
@@ -78,116 +78,116 @@ async def decoder() -> AsyncIterator[Decoder]:
 
 
 @pytest.fixture
-async def studio(database: Database, tmp_path: Path, decoder: Decoder) -> Studio:
-    """A studio with an empty file store."""
-    return Studio(database, FileBlobs(tmp_path), decoder, await person(database, "ann"))
+async def scene(database: Database, tmp_path: Path, decoder: Decoder) -> Scene:
+    """A scene with an empty file store."""
+    return Scene(database, FileBlobs(tmp_path), decoder, await person(database, "ann"))
 
 
-async def test_becomes_ready(studio: Studio) -> None:
+async def test_becomes_ready(scene: Scene) -> None:
     """An upload becomes a ready photo with its upright size, a placeholder, both variants, and EXIF for its owner."""
-    photo = await studio.upload(jpeg_with_metadata(6))
-    ready = await studio.process(photo)
+    photo = await scene.upload(jpeg_with_metadata(6))
+    ready = await scene.process(photo)
     assert ready is not None
     assert (ready.state, ready.width, ready.height) == (PhotoState.READY, 40, 60)
     assert ready.placeholder
-    assert await studio.stored(photo) == {"original", "thumb", "feed"}
-    exif = await exif_of(studio.database, photo)
+    assert await scene.stored(photo) == {"original", "thumb", "feed"}
+    exif = await exif_of(scene.database, photo)
     assert exif is not None
     assert exif["GPS"]["GPSLatitudeRef"] == "N"
-    variant = await studio.blobs.open(variant_key(photo.sha256, "thumb"))
+    variant = await scene.blobs.open(variant_key(photo.sha256, "thumb"))
     assert variant.content_type == "image/jpeg"
     assert b"Optics" not in b"".join([chunk async for chunk in variant.chunks()])
 
 
 async def test_store_without_files(database: Database, tmp_path: Path, decoder: Decoder) -> None:
-    """An original that lies elsewhere is fetched for the decoder."""
-    studio = Studio(database, RemoteBlobs(tmp_path), decoder, await person(database, "ann"))
-    ready = await studio.process(await studio.upload(ROCKET))
+    """An original without a local file is copied for the decoder."""
+    scene = Scene(database, RemoteBlobs(tmp_path), decoder, await person(database, "ann"))
+    ready = await scene.process(await scene.upload(ROCKET))
     assert ready is not None
     assert (ready.state, ready.width) == (PhotoState.READY, 640)
 
 
-async def test_refused(studio: Studio) -> None:
-    """A cut-off picture ends rejected with the reason, and its owner's event goes out."""
-    photo = await studio.upload(ROCKET[:30_000])
-    rejected = await studio.process(photo)
+async def test_refused(scene: Scene) -> None:
+    """A truncated image is rejected with the reason and an event."""
+    photo = await scene.upload(ROCKET[:30_000])
+    rejected = await scene.process(photo)
     assert rejected is not None
     assert (rejected.state, rejected.reason) == (PhotoState.REJECTED, "the picture is damaged or cut off")
-    assert await studio.stored(photo) == {"original"}
-    assert (await topics(studio.database))[-1] == "photo.rejected"
+    assert await scene.stored(photo) == {"original"}
+    assert (await topics(scene.database))[-1] == "photo.rejected"
 
 
-async def test_repeated(studio: Studio) -> None:
-    """Deliveries of one upload, at once or later, make one photo ready once."""
-    photo = await studio.upload(ROCKET)
-    await asyncio.gather(*(studio.process(photo) for _ in range(3)))
-    await studio.process(photo)
-    assert (await topics(studio.database)).count("photo.ready") == 1
-    assert await studio.stored(photo) == {"original", "thumb", "feed"}
+async def test_repeated(scene: Scene) -> None:
+    """Repeated deliveries of one upload, concurrent or later, mark the photo as ready once."""
+    photo = await scene.upload(ROCKET)
+    await asyncio.gather(*(scene.process(photo) for _ in range(3)))
+    await scene.process(photo)
+    assert (await topics(scene.database)).count("photo.ready") == 1
+    assert await scene.stored(photo) == {"original", "thumb", "feed"}
 
 
-async def test_missing_original(studio: Studio) -> None:
-    """While the original is missing another delivery is asked for; with it the photo becomes ready."""
-    photo = await studio.upload(ROCKET)
-    await studio.blobs.delete(original_key(photo.sha256))
+async def test_missing_original(scene: Scene) -> None:
+    """A missing original is a `Retry`; once it is there, the photo becomes ready."""
+    photo = await scene.upload(ROCKET)
+    await scene.blobs.delete(original_key(photo.sha256))
     with pytest.raises(Retry, match="original is missing"):
-        await studio.process(photo)
-    await studio.blobs.put(original_key(photo.sha256), ROCKET, content_type="image/jpeg")
-    ready = await studio.process(photo)
+        await scene.process(photo)
+    await scene.blobs.put(original_key(photo.sha256), ROCKET, content_type="image/jpeg")
+    ready = await scene.process(photo)
     assert ready is not None
     assert ready.state is PhotoState.READY
 
 
-async def test_deleted_before(studio: Studio) -> None:
-    """An upload that was deleted before its turn leaves nothing behind."""
-    photo = await studio.upload(ROCKET)
-    await studio.delete(photo)
-    assert await studio.process(photo) is None
-    await studio.clean(photo)
-    assert await studio.stored(photo) == set()
+async def test_deleted_before(scene: Scene) -> None:
+    """A photo that is deleted before it is processed leaves nothing."""
+    photo = await scene.upload(ROCKET)
+    await scene.delete(photo)
+    assert await scene.process(photo) is None
+    await scene.clean(photo)
+    assert await scene.stored(photo) == set()
 
 
-async def test_deleted_while_decoding(studio: Studio, decoder: Decoder) -> None:
-    """An upload that is deleted, and cleaned up after, while it is decoded leaves nothing behind."""
-    photo = await studio.upload(ROCKET)
+async def test_deleted_while_decoding(scene: Scene, decoder: Decoder) -> None:
+    """A photo whose deletion is handled while it is decoded leaves nothing."""
+    photo = await scene.upload(ROCKET)
 
     class Slow(Decoder):
         async def variants(self, original: Path) -> object:  # type: ignore[override]
             decoded = await decoder.variants(original)
-            await studio.delete(photo)
-            await studio.clean(photo)
+            await scene.delete(photo)
+            await scene.clean(photo)
             return decoded
 
-    studio.media = MediaHandlers(studio.database, studio.blobs, Slow())
-    assert await studio.process(photo) is None
-    assert await studio.stored(photo) == set()
+    scene.media = MediaHandlers(scene.database, scene.blobs, Slow())
+    assert await scene.process(photo) is None
+    assert await scene.stored(photo) == set()
 
 
-async def test_delete(studio: Studio) -> None:
-    """A deletion takes original and variants away, and can be repeated."""
-    photo = await studio.upload(ROCKET)
-    await studio.process(photo)
-    await studio.delete(photo)
-    await studio.clean(photo)
-    assert await studio.stored(photo) == set()
-    await studio.clean(photo)
+async def test_delete(scene: Scene) -> None:
+    """A deletion removes the original and the variants, and can be repeated."""
+    photo = await scene.upload(ROCKET)
+    await scene.process(photo)
+    await scene.delete(photo)
+    await scene.clean(photo)
+    assert await scene.stored(photo) == set()
+    await scene.clean(photo)
 
 
-async def test_shared_content(studio: Studio) -> None:
-    """What another photo shows too stays until that is deleted as well."""
-    first, second = await studio.upload(ROCKET), await studio.upload(ROCKET)
-    await studio.process(first)
-    await studio.delete(first)
-    await studio.clean(first)
-    assert await studio.stored(second) == {"original", "thumb", "feed"}
-    ready = await studio.process(second)
+async def test_shared_content(scene: Scene) -> None:
+    """Blobs that another photo uses as well stay until that is deleted."""
+    first, second = await scene.upload(ROCKET), await scene.upload(ROCKET)
+    await scene.process(first)
+    await scene.delete(first)
+    await scene.clean(first)
+    assert await scene.stored(second) == {"original", "thumb", "feed"}
+    ready = await scene.process(second)
     assert ready is not None
     assert ready.state is PhotoState.READY
-    await studio.delete(second)
-    await studio.clean(second)
-    assert await studio.stored(second) == set()
+    await scene.delete(second)
+    await scene.clean(second)
+    assert await scene.stored(second) == set()
 
 
-async def test_topics(studio: Studio) -> None:
+async def test_topics(scene: Scene) -> None:
     """The handlers are those of the queue's topics."""
-    assert set(studio.media.handlers()) == {"photo.uploaded", "photo.deleted"}
+    assert set(scene.media.handlers()) == {"photo.uploaded", "photo.deleted"}

@@ -1,4 +1,4 @@
-"""Which migrations are due, decided without a database."""
+"""The decision which migrations are pending, without a database."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ONE, TWO = _migration(1, "0001_one"), _migration(2, "0002_two")
 
 
 def test_files_are_numbered_in_a_row() -> None:
-    """The project's own migrations are numbered 1, 2, 3 … without a hole, and named."""
+    """The project's migrations have names, and numbers without gaps."""
     found = load(FOLDER)
     assert [migration.version for migration in found] == list(range(1, len(found) + 1))
     assert all(re.fullmatch(r"\d{4}_[a-z_]+", migration.name) for migration in found)
@@ -27,7 +27,7 @@ def test_files_are_numbered_in_a_row() -> None:
 
 @pytest.mark.parametrize("name", ["0001_again.sql", "first.sql"])
 def test_bad_numbers(tmp_path: Path, name: str) -> None:
-    """A number twice, or none, is an error that names the file."""
+    """A repeated or missing number is an error that names the file."""
     (tmp_path / "0001_a.sql").write_text("")
     (tmp_path / name).write_text("")
     with pytest.raises(SchemaError, match="needs a unique number"):
@@ -35,14 +35,14 @@ def test_bad_numbers(tmp_path: Path, name: str) -> None:
 
 
 def test_pending() -> None:
-    """What was not applied is due, in the order of the numbers."""
+    """Migrations that were not applied are pending, in the order of their numbers."""
     assert pending([ONE, TWO], {}) == [ONE, TWO]
     assert pending([ONE, TWO], {1: ("0001_one", "a")}) == [TWO]
     assert pending([ONE, TWO], {1: ("0001_one", "a"), 2: ("0002_two", "a")}) == []
 
 
 def test_changed_and_unknown() -> None:
-    """A changed file and one from the future are errors that name it."""
+    """A changed file and an unknown migration are errors that name it."""
     with pytest.raises(SchemaError, match="0001_one"):
         pending([ONE], {1: ("0001_one", "b")})
     with pytest.raises(SchemaError, match="0002_two"):

@@ -1,4 +1,4 @@
-"""The sentence of a notification."""
+"""The text of a notification."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ from storage.stores.notifications import sentence
         (["ann", "ben"], 2, "ann and ben liked your photo"),
         (["ann", "ben", "cat"], 3, "ann and 2 others liked your photo"),
         (["ann", "ben", "cat"], 4, "ann and 3 others liked your photo"),
-        # Actors whose accounts are gone are counted and have no name.
+        # Actors with deleted accounts are counted but have no name.
         (["ann"], 2, "ann and 1 other liked your photo"),
         ([], 1, "Someone liked your photo"),
         ([], 2, "2 people liked your photo"),
     ],
 )
 def test_likes(names: list[str], count: int, text: str) -> None:
-    """One is named, two are both named, of more one is named and the others counted."""
+    """One or two actors are named; of more, one is named and the others are counted."""
     assert sentence(NotificationKind.LIKE, names, count) == text
 
 
 @pytest.mark.parametrize("kind", NotificationKind)
 def test_every_kind_has_a_sentence(kind: NotificationKind) -> None:
-    """No kind of notification is without its sentence."""
+    """Every kind of notification has a text."""
     assert sentence(kind, ["ann"], 1)
 
 
 def test_rejection() -> None:
-    """A rejection gives its reason where there is one, and only a rejection does."""
+    """Only a rejection includes its reason, if there is one."""
     assert sentence(NotificationKind.PHOTO_REJECTED, [], 0) == "Your photo could not be shown"
     assert sentence(NotificationKind.PHOTO_REJECTED, [], 0, reason="it is empty").endswith("shown: it is empty")
     assert sentence(NotificationKind.LIKE, ["ann"], 1, reason="it is empty") == "ann liked your photo"
 
 
 def test_braces_in_a_name_are_a_name() -> None:
-    """A name that looks like a place holder is put as it is."""
+    """A name that looks like a placeholder is inserted unchanged."""
     assert sentence(NotificationKind.FOLLOW, ["{who}"], 1) == "{who} started following you"

@@ -1,4 +1,4 @@
-"""What a refresh token is good for."""
+"""The result for a refresh token."""
 
 from __future__ import annotations
 
@@ -23,6 +23,6 @@ NOW = datetime(2026, 11, 20, tzinfo=UTC)
     ],
 )
 def test_decide(used: bool, revoked: bool, seconds_left: int, outcome: Outcome) -> None:
-    """A reuse counts even late, and nothing counts in a session that has ended."""
+    """A reuse is detected even after the expiry, but not in an ended session."""
     expires_at = NOW + timedelta(seconds=seconds_left)
     assert decide(used=used, revoked=revoked, expires_at=expires_at, now=NOW) == outcome
