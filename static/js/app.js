@@ -8,7 +8,6 @@ import { acceptDrops } from "./drag_and_drop.js";
 import { homePage } from "./feed.js";
 import { NotificationCenter } from "./notification_center.js";
 import { notificationsPage } from "./notifications.js";
-import { followersPage, followingPage } from "./user_list.js";
 import { photoPage } from "./photo_page.js";
 import { Photos } from "./photos.js";
 import { profilePage } from "./profile.js";
@@ -16,11 +15,12 @@ import { Router } from "./router.js";
 import { Session } from "./session.js";
 import { settingsPage } from "./settings.js";
 import { Shell } from "./shell.js";
+import { signInPage, signUpPage } from "./sign_in.js";
 import { keepTimesUpdated } from "./time.js";
 import { Toasts } from "./toasts.js";
 import { uploadPage } from "./upload.js";
 import { Uploads } from "./uploads.js";
-import { signInPage, signUpPage } from "./sign_in.js";
+import { followersPage, followingPage } from "./user_list.js";
 
 const ROUTES = [
   ["/", homePage],

@@ -2,10 +2,10 @@
 
 import { photoCell } from "./card.js";
 import { emptyState, h, icon } from "./dom.js";
-import { userSearch } from "./user_list.js";
 import { PhotoList } from "./photo_list.js";
+import { userSearch } from "./user_list.js";
 
-/** Make the page at "/discover". */
+/** Create the page at "/discover". */
 export function discoverPage(app) {
   const list = grid(app, {}, () =>
     emptyState("image", "No photos yet", "Be the first to share one.", h("a.button", { href: "/new" }, "Share a photo")),
@@ -31,7 +31,7 @@ export function discoverPage(app) {
   return { title: "Discover", element, wide: true, keep: true, leave };
 }
 
-/** Make the page at "/tag/:tag". */
+/** Create the page at "/tag/:tag". */
 export function tagPage(app, { tag }) {
   const list = grid(app, { tag }, () => emptyState("image", `No photos with #${tag}`, "Photos with this tag appear here."));
   const element = h("div", {}, h("div.page-head", {}, h("h1", {}, `#${tag}`)), list.element);

@@ -2,13 +2,13 @@
 
 import { photoCard } from "./card.js";
 import { emptyState, h, icon, visuallyHidden } from "./dom.js";
-import { VisiblePhotos } from "./visible_photos.js";
 import { PhotoList } from "./photo_list.js";
+import { VisiblePhotos } from "./visible_photos.js";
 
 /** In CSS pixels. A user who has scrolled further down is not moved: a button offers the new photos. */
 const TOP_DISTANCE = 120;
 
-/** Make the page at "/". */
+/** Create the page at "/". */
 export function homePage(app) {
   const feed = new Feed(app);
   return { title: "", element: feed.element, keep: true, leave: () => feed.leave() };

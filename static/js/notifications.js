@@ -1,12 +1,12 @@
 /** The list of notifications, newest first, with new ones added live at the top. */
 
 import { emptyState, fill, h } from "./dom.js";
-import { avatar, profilePath } from "./user.js";
-import { photoPath, squareFrame } from "./photo_image.js";
 import { FollowRequests } from "./follow_requests.js";
+import { photoPath, squareFrame } from "./photo_image.js";
 import { timeElement } from "./time.js";
+import { avatar, profilePath } from "./user.js";
 
-/** Make the page at "/notifications". */
+/** Create the page at "/notifications". */
 export function notificationsPage(app) {
   const page = new NotificationsPage(app);
   return { title: "Notifications", element: page.element, leave: () => page.leave() };

@@ -7,7 +7,7 @@ import { Like, likeButton, onDoubleTap, showHeart } from "./like.js";
 import { countersOf, photoFrame } from "./photo_image.js";
 import { displayName } from "./user.js";
 
-/** Make the page at "/p/:id". */
+/** Create the page at "/p/:id". */
 export function photoPage(app, { id }) {
   const page = new PhotoPage(app, id);
   return { title: "Photo", element: page.element, wide: true, leave: () => page.leave() };

@@ -9,7 +9,7 @@ import { menu } from "./photo_menu.js";
 import { PresenceLine } from "./presence.js";
 import { avatar, displayName } from "./user.js";
 
-/** Make the page at "/u/:username". */
+/** Create the page at "/u/:username". */
 export function profilePage(app, { username }) {
   const page = new ProfilePage(app, username);
   return { title: username, element: page.element, wide: true, keep: true, leave: () => page.leave() };

@@ -3,7 +3,7 @@
 import { h, icon } from "./dom.js";
 import { checkbox, field, form } from "./form.js";
 
-/** Make the page at "/settings". */
+/** Create the page at "/settings". */
 export function settingsPage(app) {
   const user = app.session.user;
   const name = field("display_name", "Name", { attributes: { maxlength: 60, autocomplete: "name", value: user.display_name } });

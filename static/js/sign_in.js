@@ -8,7 +8,7 @@ import { squareFrame } from "./photo_image.js";
 const WIDE_WINDOW = "(min-width: 54rem)";
 const SAMPLE_COUNT = 6;
 
-/** Make the page at "/signin". */
+/** Create the page at "/signin". */
 export function signInPage(app) {
   const username = field("username", "User name or e-mail", {
     attributes: { autocomplete: "username", autocapitalize: "none", spellcheck: "false", "data-focus": "" },
@@ -25,7 +25,7 @@ export function signInPage(app) {
   return accountPage(app, "Sign in", sheet, "New here?", "/signup", "Create an account");
 }
 
-/** Make the page at "/signup". */
+/** Create the page at "/signup". */
 export function signUpPage(app) {
   const username = field("username", "User name", {
     hint: "Letters, digits, dots and underscores. Others can find you by it.",

@@ -1,6 +1,6 @@
 /** Toasts: short messages that disappear after a few seconds and are announced by screen readers. */
 
-import { fill, h, icon, asSentence } from "./dom.js";
+import { asSentence, fill, h, icon } from "./dom.js";
 
 /** A message is shown for this long. */
 const DURATION_MS = 6000;

@@ -7,7 +7,7 @@ const TYPES = ["image/jpeg", "image/png"];
 /** The largest file in bytes; the server has the same limit. */
 const MAX_BYTES = 10_000_000;
 
-/** Make the page at "/new". */
+/** Create the page at "/new". */
 export function uploadPage(app) {
   const page = new UploadPage(app);
   return { title: "New photo", element: page.element, wide: true, leave: () => page.leave() };

@@ -5,8 +5,8 @@
  * A retry has the same Idempotency-Key, so that an upload whose response was lost does not create two photos.
  */
 
-import { idempotencyKey, errorFromProblem } from "./api.js";
-import { fill, h, icon, asSentence } from "./dom.js";
+import { errorFromProblem, idempotencyKey } from "./api.js";
+import { asSentence, fill, h, icon } from "./dom.js";
 import { photoPath } from "./photo_image.js";
 
 /** Delays between requests for a photo's state, for the case that live delivery does not report it first. */

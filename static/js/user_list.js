@@ -3,12 +3,12 @@
 import { emptyState, fill, h } from "./dom.js";
 import { userRow } from "./user.js";
 
-/** Make the page at "/u/:username/followers". */
+/** Create the page at "/u/:username/followers". */
 export function followersPage(app, { username }) {
   return connections(app, username, "followers", "Followers", "No followers yet", `People who follow @${username} appear here.`);
 }
 
-/** Make the page at "/u/:username/following". */
+/** Create the page at "/u/:username/following". */
 export function followingPage(app, { username }) {
   return connections(app, username, "following", "Following", "Not following anyone yet", `People followed by @${username} appear here.`);
 }

@@ -11,7 +11,7 @@ import { Timer } from "./timer.js";
 const MESSAGES_VERSION = 2;
 /** A leader that leaves two requests unanswered, each for this many milliseconds, is considered frozen. */
 const LEADER_TIMEOUT_MS = 1000;
-/** While this page is visible, it asks a leader that has been silent for this long for a sign of life. */
+/** While this page is visible, it pings a leader that has been silent for this long. */
 const LEADER_SILENCE_MS = 2 * TICK_MS;
 
 export class LiveClient extends EventTarget {

@@ -28,7 +28,7 @@ async def test_signing_up_leads_to_an_empty_feed(site: Site) -> None:
 
 async def test_errors_are_shown_at_their_fields(site: Site) -> None:
     """A refused sign-up shows each error at its field, and focuses the first of these fields."""
-    taken = await site.account()
+    taken = await site.create_account()
     visitor = await site.visitor()
     visitor.expect_error("status of 4(09|22)")
     await visitor.open("/signup")
@@ -54,12 +54,12 @@ async def test_errors_are_shown_at_their_fields(site: Site) -> None:
 
 async def test_signing_in_opens_the_requested_page(site: Site) -> None:
     """A visitor who follows a link signs in, even after a wrong password, and then sees the linked page."""
-    author = await site.account()
+    author = await site.create_account()
     photo = await author.upload(photograph("flower"), "linked")
     visitor = await site.visitor()
     visitor.expect_error("status of 401")
     await visitor.open(f"/p/{photo['id']}")
-    await visitor.page.get_by_label("User name or e-mail").fill(visitor.person.name)
+    await visitor.page.get_by_label("User name or e-mail").fill(visitor.account.name)
     await visitor.page.get_by_label("Password", exact=True).fill("not my password")
     await visitor.page.get_by_role("button", name="Sign in").click()
     await visitor.sees(visitor.page.get_by_role("alert").filter(has_text=re.compile("wrong")))
@@ -149,9 +149,9 @@ async def test_a_private_account_accepts_a_follow_request(site: Site) -> None:
     await owner.page.get_by_label("Private account").check()
     await owner.page.get_by_role("button", name="Save").click()
     await owner.sees(owner.toast("Saved"))
-    await owner.person.upload(photograph("galaxies"), "for friends")
+    await owner.account.upload(photograph("galaxies"), "for friends")
 
-    await requester.open(f"/u/{owner.person.name}")
+    await requester.open(f"/u/{owner.account.name}")
     await requester.sees(requester.page.get_by_role("heading", name="Private User"))
     await requester.sees(requester.page.get_by_text("This account is private"))
     await requester.page.get_by_role("button", name="Follow", exact=True).click()

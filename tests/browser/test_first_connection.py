@@ -33,10 +33,10 @@ async def test_a_photo_before_the_connection_appears(site: Site) -> None:
     """A photo that is published between the fetch of the feed and the connection is shown once."""
     owner, follower = await site.friends()
     async with before_connection(follower.page):
-        await owner.person.upload(photograph("temple"), "just missed")
+        await owner.account.upload(photograph("temple"), "just missed")
 
         async def arrived() -> bool:
-            return bool(await follower.person.feed())
+            return bool(await follower.account.feed())
 
         await eventually(arrived, within=15)
         await expect(follower.card("just missed")).to_have_count(0)
@@ -46,14 +46,14 @@ async def test_a_photo_before_the_connection_appears(site: Site) -> None:
 
 async def test_a_notification_before_the_connection_counts(site: Site) -> None:
     """A like between the fetch of the counters and the connection is counted on the badge."""
-    owner, fan = await site.signed_in(), await site.account()
-    photo = (await owner.person.upload(photograph("temple"), "liked"))["id"]
-    await published(owner.person, photo)
+    owner, fan = await site.signed_in(), await site.create_account()
+    photo = (await owner.account.upload(photograph("temple"), "liked"))["id"]
+    await published(owner.account, photo)
     async with before_connection(owner.page):
         (await fan.call("PUT", f"/photos/{photo}/like")).expect(200)
 
         async def notified() -> bool:
-            counters = (await owner.person.call("GET", "/notifications/counters")).expect(200)
+            counters = (await owner.account.call("GET", "/notifications/counters")).expect(200)
             return bool(counters["unseen"] == 1)
 
         await eventually(notified, within=15)

@@ -22,12 +22,12 @@ LONG = "Donaudampfschifffahrtsgesellschaftskapitän" * 4
 async def test_no_page_scrolls_sideways(site: Site, width: int) -> None:
     """Every page fits into its window at every width, with very long words in captions and names."""
     visitor = await site.signed_in(viewport={"width": width, "height": 800})
-    await visitor.person.call("PATCH", "/users/me", json={"display_name": LONG[:60], "bio": LONG})
-    photo = await visitor.person.upload(photograph("rocket"), LONG)
-    await published(visitor.person, photo["id"])
-    await visitor.person.call("POST", f"/photos/{photo['id']}/comments", json={"text": LONG})
+    await visitor.account.call("PATCH", "/users/me", json={"display_name": LONG[:60], "bio": LONG})
+    photo = await visitor.account.upload(photograph("rocket"), LONG)
+    await published(visitor.account, photo["id"])
+    await visitor.account.call("POST", f"/photos/{photo['id']}/comments", json={"text": LONG})
     for path in PATHS:
-        await visitor.open(path.format(name=visitor.person.name, photo=photo["id"]))
+        await visitor.open(path.format(name=visitor.account.name, photo=photo["id"]))
         await visitor.sees(visitor.page.locator("main h1"))
         if path in {"/", "/p/{photo}"}:
             await visitor.sees(visitor.page.get_by_text(LONG).first)
@@ -55,7 +55,7 @@ async def test_photos_do_not_shift_the_page_as_they_load(site: Site) -> None:
     """The frames of a feed have their final shape before any image has loaded."""
     visitor = await site.signed_in()
     for name in ("coffee", "astronaut", "temple"):
-        await visitor.person.upload(photograph(name), name)
+        await visitor.account.upload(photograph(name), name)
     await visitor.sees(visitor.card("temple"))
     await visitor.page.add_init_script(
         """window.shift = 0;
@@ -73,7 +73,7 @@ async def test_photos_do_not_shift_the_page_as_they_load(site: Site) -> None:
 async def test_a_photo_shows_its_placeholder_while_it_loads(site: Site) -> None:
     """Until the image has loaded, its frame has the photo's shape and shows its blurred placeholder."""
     visitor = await site.signed_in()
-    await visitor.person.upload(photograph("temple"), "slow one")
+    await visitor.account.upload(photograph("temple"), "slow one")
     await visitor.sees(visitor.card("slow one"))
     await visitor.page.route(re.compile("/media/"), lambda _: None)
     await visitor.page.reload()
@@ -95,7 +95,7 @@ async def test_a_photo_shows_its_placeholder_while_it_loads(site: Site) -> None:
 async def test_the_page_is_usable_with_the_keyboard(site: Site) -> None:
     """With the keyboard alone: skip to the content, like a photo, open and close its menu, comment."""
     visitor = await site.signed_in()
-    await visitor.person.upload(photograph("cat"), "with keys")
+    await visitor.account.upload(photograph("cat"), "with keys")
     card = visitor.card("with keys")
     await visitor.sees(card)
     await visitor.page.reload()
@@ -132,7 +132,7 @@ async def test_going_back_restores_the_feed(site: Site) -> None:
     """Back from a photo, the feed has the same scroll position and shows the new like."""
     visitor = await site.signed_in(viewport=PHONE)
     for name in ("coffee", "flower", "rocket", "temple"):
-        await visitor.person.upload(photograph(name), f"my {name}")
+        await visitor.account.upload(photograph(name), f"my {name}")
     await visitor.sees(visitor.card("my coffee"))
     card = visitor.card("my coffee")
     await card.get_by_role("link", name=re.compile("^Comments")).scroll_into_view_if_needed()
@@ -150,9 +150,9 @@ async def test_going_back_restores_the_feed(site: Site) -> None:
 async def test_text_is_readable_in_light_and_dark(site: Site, scheme: Any) -> None:
     """Text has a contrast of at least 4.5 to its background (WCAG 2.2, 1.4.3), in both colour schemes."""
     visitor = await site.signed_in(color_scheme=scheme)
-    await visitor.person.upload(photograph("flower"), "readable")
+    await visitor.account.upload(photograph("flower"), "readable")
     await visitor.sees(visitor.card("readable"))
-    for path in ("/", "/settings", f"/u/{visitor.person.name}"):
+    for path in ("/", "/settings", f"/u/{visitor.account.name}"):
         await visitor.open(path)
         await visitor.sees(visitor.page.locator("main h1"))
         poor = await poor_contrasts(visitor)

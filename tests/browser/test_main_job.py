@@ -38,7 +38,7 @@ async def test_an_upload_reaches_the_follower_and_a_like_the_owner(site: Site) -
 async def test_a_double_tap_likes_and_the_button_unlikes(site: Site) -> None:
     """A double tap on a photo likes it, a click on the button unlikes it, and the server has the same state."""
     owner, follower = await site.friends()
-    photo = await owner.person.upload(photograph("flower"), "a flower")
+    photo = await owner.account.upload(photograph("flower"), "a flower")
     card = follower.card("a flower")
     await follower.sees(card.locator(".frame.loaded"))
     # The card is visible to the owner, whose page therefore receives the count, too.
@@ -51,13 +51,13 @@ async def test_a_double_tap_likes_and_the_button_unlikes(site: Site) -> None:
     await like.click()
     await expect(like).to_have_attribute("aria-pressed", "false")
     await follower.sees_text(owner.card("a flower").locator(".like span").nth(1), "0")
-    assert (await follower.person.call("GET", f"/photos/{photo['id']}")).expect(200)["likes"] == 0
+    assert (await follower.account.call("GET", f"/photos/{photo['id']}")).expect(200)["likes"] == 0
 
 
 async def test_comments_appear_on_the_open_photo(site: Site) -> None:
     """A comment appears on the open photo of another user, and disappears there when it is deleted."""
     owner, follower = await site.friends()
-    photo = await owner.person.upload(photograph("coffee"), "first one today")
+    photo = await owner.account.upload(photograph("coffee"), "first one today")
     await follower.sees(follower.card("first one today"))
     await owner.open(f"/p/{photo['id']}")
     await owner.live()
@@ -65,15 +65,15 @@ async def test_comments_appear_on_the_open_photo(site: Site) -> None:
     await follower.card("first one today").get_by_role("link", name=re.compile("^Comments")).click()
     await follower.page.get_by_label("Your comment").fill("Where is this?")
     await follower.page.keyboard.press("Enter")
-    said = owner.page.locator(".comments li").filter(has_text="Where is this?")
-    await owner.sees(said)
+    comment = owner.page.locator(".comments li").filter(has_text="Where is this?")
+    await owner.sees(comment)
 
     await owner.page.get_by_label("Your comment").fill("At home.")
     await owner.page.get_by_role("button", name="Post").click()
     await follower.sees(follower.page.locator(".comments li").filter(has_text="At home."))
     await expect(follower.page.locator(".comments li")).to_have_count(2)
 
-    await said.get_by_role("button", name="Delete comment").click()
+    await comment.get_by_role("button", name="Delete comment").click()
     await owner.page.get_by_role("dialog").get_by_role("button", name="Delete").click()
     await follower.loses(follower.page.locator(".comments li").filter(has_text="Where is this?"))
 
@@ -83,7 +83,7 @@ async def test_a_deleted_photo_disappears_everywhere(site: Site) -> None:
     owner, follower = await site.friends()
     await owner.share(photograph("cat"), caption="opinions")
     await follower.sees(follower.card("opinions"))
-    reader = await site.signed_in(follower.person)
+    reader = await site.signed_in(follower.account)
     await reader.card("opinions").get_by_role("link", name=re.compile("^Comments")).click()
     await reader.sees(reader.page.locator(".photo-page"))
 
@@ -100,7 +100,7 @@ async def test_new_photos_do_not_move_a_user_who_scrolled_down(site: Site) -> No
     """If the user has scrolled down, a button offers the new photos; a click on it shows them."""
     owner, follower = await site.friends()
     for name in ("coffee", "flower", "rocket"):
-        await owner.person.upload(photograph(name), f"old {name}")
+        await owner.account.upload(photograph(name), f"old {name}")
     await follower.sees(follower.card("old coffee").locator(".frame"))
     await follower.page.wait_for_function("() => document.querySelectorAll('article.card').length === 3")
     card = follower.card("old coffee")
@@ -109,8 +109,8 @@ async def test_new_photos_do_not_move_a_user_who_scrolled_down(site: Site) -> No
     await follower.page.wait_for_function(AT_REST)
     before = await card.bounding_box()
 
-    await owner.person.upload(photograph("temple"), "news one")
-    await owner.person.upload(photograph("cat"), "news two")
+    await owner.account.upload(photograph("temple"), "news one")
+    await owner.account.upload(photograph("cat"), "news two")
     new_photos = follower.page.get_by_role("button", name=re.compile("2 new photos"))
     await follower.sees(new_photos)
     assert await card.bounding_box() == before
@@ -122,7 +122,7 @@ async def test_new_photos_do_not_move_a_user_who_scrolled_down(site: Site) -> No
 
 async def test_following_someone_brings_their_photos(site: Site) -> None:
     """A new user finds an author on the Discover page, follows them, and sees their photos on the home page."""
-    author = await site.account()
+    author = await site.create_account()
     photo = await author.upload(photograph("galaxies"), "every speck")
     new_user = await site.signed_in()
     await new_user.page.get_by_role("link", name="Find people to follow").click()

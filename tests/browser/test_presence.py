@@ -11,8 +11,8 @@ from tests.browser.visitor import WITHIN, Site
 
 async def test_a_profile_shows_presence_to_followers(site: Site) -> None:
     """A follower sees a user's presence change, until the user hides it or the follower unfollows."""
-    owner, follower = await site.account(), await site.signed_in()
-    await follower.person.follow(owner)
+    owner, follower = await site.create_account(), await site.signed_in()
+    await follower.account.follow(owner)
     await follower.open(f"/u/{owner.name}")
     await follower.sees(follower.page.get_by_role("heading", name=owner.name))
     presence = follower.page.locator(".presence")

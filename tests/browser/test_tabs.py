@@ -15,9 +15,9 @@ from tests.support.pictures import photograph
 
 async def test_no_photo_is_lost_with_a_closed_tab(site: Site) -> None:
     """Three tabs share one connection; if its tab is closed while photos arrive, the others show each photo once."""
-    owner = await site.account()
+    owner = await site.create_account()
     follower = await site.visitor()
-    await follower.person.follow(owner)
+    await follower.account.follow(owner)
     sockets: list[WebSocket] = []
 
     def noted(socket: WebSocket) -> None:
@@ -49,8 +49,8 @@ async def test_no_photo_is_lost_with_a_closed_tab(site: Site) -> None:
 async def test_likes_reach_two_tabs_with_the_same_photo(site: Site) -> None:
     """Two tabs that show the same photo share its subscription, and both update the like count."""
     visitor = await site.signed_in()
-    photo = await visitor.person.upload(photograph("flower"), "in two tabs")
-    await published(visitor.person, photo["id"])
+    photo = await visitor.account.upload(photograph("flower"), "in two tabs")
+    await published(visitor.account, photo["id"])
     await visitor.open(f"/p/{photo['id']}")
     await visitor.live()
     second = await _tab(visitor, f"/p/{photo['id']}")
@@ -59,7 +59,7 @@ async def test_likes_reach_two_tabs_with_the_same_photo(site: Site) -> None:
     likes = [page.get_by_role("button", name=re.compile("^Like")).locator("span").nth(1) for page in pages]
     for shown in likes:
         await expect(shown).to_have_text("0", timeout=WITHIN)
-    fan = await site.account()
+    fan = await site.create_account()
     assert (await fan.call("PUT", f"/photos/{photo['id']}/like")).status == 200
     for shown in likes:
         await expect(shown).to_have_text("1", timeout=WITHIN)
@@ -69,23 +69,23 @@ async def test_signing_in_changes_every_tab(site: Site) -> None:
     """When another user signs in, every tab switches to them and shows nothing of the former user."""
     visitor = await site.signed_in()
     visitor.expect_error("status of 40[13]")
-    former = visitor.person
+    former = visitor.account
     second = await _tab(visitor)
     await second.get_by_role("link", name="Settings").click()
     await second.get_by_role("button", name="Sign out").click()
     for page in (visitor.page, second):
         await expect(page.get_by_role("button", name="Sign in")).to_be_visible(timeout=WITHIN)
 
-    visitor.person = await site.account()
-    friend = await site.account()
-    await visitor.person.follow(friend)
-    await visitor.page.get_by_label("User name or e-mail").fill(visitor.person.name)
+    visitor.account = await site.create_account()
+    friend = await site.create_account()
+    await visitor.account.follow(friend)
+    await visitor.page.get_by_label("User name or e-mail").fill(visitor.account.name)
     await visitor.page.get_by_label("Password", exact=True).fill(PASSWORD)
     await visitor.page.get_by_role("button", name="Sign in").click()
     for page in (visitor.page, second):
         await expect(page.locator(".connection-status").first).to_have_attribute("data-state", "live", timeout=WITHIN)
         profile = page.get_by_role("navigation", name="Main").get_by_role("link", name="Profile")
-        await expect(profile).to_have_attribute("href", f"/u/{visitor.person.name}", timeout=WITHIN)
+        await expect(profile).to_have_attribute("href", f"/u/{visitor.account.name}", timeout=WITHIN)
     await former.upload(photograph("rocket"), "of the former user")
     await friend.upload(photograph("temple"), "of a friend")
     for page in (visitor.page, second):
@@ -104,7 +104,7 @@ async def test_a_page_is_bound_to_its_session(site: Site) -> None:
             refused.append(answer.url)
 
     visitor.page.on("response", noted)
-    other = await site.account()
+    other = await site.create_account()
     credentials = {"username": other.name, "password": PASSWORD, "cookie": True}
     # As in another tab of the same browser, but without notifying this one.
     assert (await visitor.context.request.post(f"{visitor.url}/api/v1/tokens", data=credentials)).status == 201

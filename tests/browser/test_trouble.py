@@ -30,8 +30,8 @@ NOT_AN_IMAGE = {"name": "holiday.jpg", "mimeType": "image/jpeg", "buffer": b"the
 
 async def test_a_cut_connection_recovers_what_was_missed(site: Site) -> None:
     """After an interruption the page shows what it missed, at once and without fetching the feed."""
-    owner = await site.account()
-    fan = await site.account()
+    owner = await site.create_account()
+    fan = await site.create_account()
     await fan.follow(owner)
     async with TcpProxy.to(int(site.url.rsplit(":", 1)[1])) as proxy:
         follower = await site.visitor(fan, url=f"http://127.0.0.1:{proxy.port}")
@@ -62,9 +62,9 @@ async def test_a_cut_connection_recovers_what_was_missed(site: Site) -> None:
 
 async def test_an_interruption_is_shown_and_ends_by_itself(site: Site) -> None:
     """While the service is unreachable the page shows that it reconnects, and it then does so by itself."""
-    person = await site.account()
+    account = await site.create_account()
     async with TcpProxy.to(int(site.url.rsplit(":", 1)[1])) as proxy:
-        visitor = await site.visitor(person, url=f"http://127.0.0.1:{proxy.port}")
+        visitor = await site.visitor(account, url=f"http://127.0.0.1:{proxy.port}")
         visitor.expect_error("ERR_|WebSocket")
         await visitor.open()
         await visitor.sign_in()
@@ -79,7 +79,7 @@ async def test_an_interruption_is_shown_and_ends_by_itself(site: Site) -> None:
 async def test_markup_from_users_is_text(site: Site) -> None:
     """Markup in captions, comments, names and descriptions is shown as text and never runs."""
     owner, follower = await site.friends()
-    name = (await owner.person.call("PATCH", "/users/me", json={"display_name": "<b>Bold</b>", "bio": SCRIPT})).expect(
+    name = (await owner.account.call("PATCH", "/users/me", json={"display_name": "<b>Bold</b>", "bio": SCRIPT})).expect(
         200
     )
     assert name["display_name"] == "<b>Bold</b>"
@@ -156,7 +156,7 @@ async def test_retrying_an_upload_creates_one_photo(site: Site) -> None:
     await visitor.page.locator(".tray-item.failed").get_by_role("button", name="Try again").click()
     await visitor.sees(visitor.card("only once"))
     await eventually(lambda: answers == [None, "true"])
-    assert [photo["caption"] for photo in await visitor.person.feed()] == ["only once"]
+    assert [photo["caption"] for photo in await visitor.account.feed()] == ["only once"]
     await expect(visitor.card("only once")).to_have_count(1)
 
 
@@ -164,8 +164,8 @@ async def test_an_expired_image_address_is_replaced(site: Site) -> None:
     """If an image cannot be loaded, the page fetches the photo's current address and shows it."""
     visitor = await site.signed_in()
     visitor.expect_error("status of 404")
-    photo = await visitor.person.upload(photograph("rocket"), "ended")
-    await published(visitor.person, photo["id"])
+    photo = await visitor.account.upload(photograph("rocket"), "ended")
+    await published(visitor.account, photo["id"])
     refused: list[str] = []
 
     async def refuse_once(route: Route) -> None:
@@ -185,7 +185,7 @@ async def test_a_refused_like_is_reverted(site: Site) -> None:
     """A like is shown at once; if the server refuses it, it is reverted and the page shows the reason."""
     owner, follower = await site.friends()
     follower.expect_error("status of 503")
-    await owner.person.upload(photograph("cat"), "likeable")
+    await owner.account.upload(photograph("cat"), "likeable")
     await follower.sees(follower.card("likeable"))
     problem = {"status": 503, "code": "unavailable", "detail": "try again shortly"}
     await follower.page.route(re.compile("/like$"), lambda route: route.fulfill(status=503, json=problem))

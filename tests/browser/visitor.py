@@ -21,12 +21,12 @@ PHONE = {"width": 390, "height": 844}
 
 
 class Visitor:
-    """One user in a browser context of their own; `person` is the same account over the API."""
+    """One user in a browser context of their own; `account` is their account over the API."""
 
-    def __init__(self, context: BrowserContext, page: Page, person: Person, url: str) -> None:
+    def __init__(self, context: BrowserContext, page: Page, account: Person, url: str) -> None:
         self.context = context
         self.page = page
-        self.person = person
+        self.account = account
         self.url = url
         self.unexpected_errors: list[str] = []
         self._expected: list[str] = []
@@ -47,7 +47,7 @@ class Visitor:
 
     async def sign_in(self) -> None:
         """Sign in on the page and wait for the live connection."""
-        await self.page.get_by_label("User name or e-mail").fill(self.person.name)
+        await self.page.get_by_label("User name or e-mail").fill(self.account.name)
         await self.page.get_by_label("Password", exact=True).fill(PASSWORD)
         await self.page.get_by_role("button", name="Sign in").click()
         await self.live()
@@ -136,35 +136,35 @@ class Site:
         self.url = url
         self._visitors: list[Visitor] = []
 
-    async def account(self) -> Person:
+    async def create_account(self) -> Person:
         """Create an account without a browser."""
         return await Person.sign_up(self._http, self.url, f"p{uuid.uuid4().hex[:12]}")
 
-    async def visitor(self, person: Person | None = None, *, url: str | None = None, **options: Any) -> Visitor:
+    async def visitor(self, account: Person | None = None, *, url: str | None = None, **options: Any) -> Visitor:
         """Open a browser for a user, with an empty page; `options` are those of a Playwright context."""
         options.setdefault("viewport", DESKTOP)
         context = await self._browser.new_context(**options)
-        visitor = Visitor(context, await context.new_page(), person or await self.account(), url or self.url)
+        visitor = Visitor(context, await context.new_page(), account or await self.create_account(), url or self.url)
         self._visitors.append(visitor)
         return visitor
 
-    async def signed_in(self, person: Person | None = None, **options: Any) -> Visitor:
+    async def signed_in(self, account: Person | None = None, **options: Any) -> Visitor:
         """Open a browser for a user and sign in."""
-        visitor = await self.visitor(person, **options)
+        visitor = await self.visitor(account, **options)
         await visitor.open()
         await visitor.sign_in()
         return visitor
 
     async def friends(self) -> tuple[Visitor, Visitor]:
         """Sign in two users who follow each other, in a browser each."""
-        one, other = await self.account(), await self.account()
+        one, other = await self.create_account(), await self.create_account()
         await one.follow(other)
         await other.follow(one)
         return await self.signed_in(one), await self.signed_in(other)
 
     def unexpected_errors(self) -> list[str]:
         """Return the browser errors of all visitors that no test expected."""
-        return [f"{visitor.person.name}: {text}" for visitor in self._visitors for text in visitor.unexpected_errors]
+        return [f"{visitor.account.name}: {text}" for visitor in self._visitors for text in visitor.unexpected_errors]
 
     async def close(self) -> None:
         """Close every context."""

@@ -1,4 +1,4 @@
-"""The users of a soak, who all follow each other, their devices, and what these should show by the database."""
+"""The users of a soak with their devices, and the state that these should show according to the database."""
 
 from __future__ import annotations
 
