@@ -140,6 +140,6 @@ class CommandDispatcher:
 
 
 def _client_info(member: Member) -> Message:
-    # The protocol wants a client id. The user's id stands in for it: other users must not learn how many devices a
-    # user has, or which connection belongs to whom.
+    # The protocol requires a client id. It is the user's id, since other users must not learn how many devices a user
+    # has, or on which of them the user is connected.
     return {"user": member.user, "client": member.user}

@@ -54,7 +54,7 @@ class Keepalive:
         first = -math.inf if self._cursor is None else self._cursor + 1
         if last - first < len(self._slots):
             due_slots = list(range(int(first), last + 1))
-        else:  # the first turn, or the process slept for long
+        else:  # the first tick, or the process was suspended for longer than there are slots
             due_slots = sorted(slot for slot in self._slots if slot <= last)
         self._cursor = last
         for slot in due_slots:
@@ -62,6 +62,7 @@ class Keepalive:
                 self._check(connection, now)
 
     def _slot(self, due: float) -> int:
+        # Rounded up, so that the deadline has passed when the slot is checked. A past slot would never be checked.
         slot = math.ceil(due / self._settings.tick)
         return slot if self._cursor is None else max(slot, self._cursor + 1)
 

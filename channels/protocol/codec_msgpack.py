@@ -26,7 +26,7 @@ class MsgpackCodec:
         unpacker = msgpack.Unpacker(max_buffer_size=len(data))
         unpacker.feed(data)
         commands: list[Command] = []
-        # Bytes of complete maps. Read after each map: at the end, `tell` also counts a truncated one.
+        # Bytes of complete maps, updated after each map: at the end, the unpacker also counts a truncated one as read.
         read = 0
         try:
             for value in unpacker:

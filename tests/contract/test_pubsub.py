@@ -83,7 +83,7 @@ async def test_all_channels(process: Process) -> None:
 
 
 async def test_topics(process: Process) -> None:
-    """Inside `subscription` a topic's messages arrive, whoever else subscribes at the same time."""
+    """Inside `subscription` a topic's messages arrive, also with other subscribers at the same time."""
 
     async def listen(topic: bytes) -> None:
         async with process.pubsub.subscription(topic):

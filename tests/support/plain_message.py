@@ -19,5 +19,5 @@ class Message:
 
 
 def message(data: bytes) -> SharedMessage:
-    """Return a stand-in for a publication."""
+    """Return such a message in place of a publication."""
     return cast(SharedMessage, Message(data))

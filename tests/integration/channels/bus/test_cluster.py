@@ -106,7 +106,7 @@ async def test_topics(serve: Serve, redis: Redis) -> None:
 
 
 class Talk:
-    """A user of one slot group and one of each other, who are sent numbers, each once and in order."""
+    """Users of one slot group and of all others; each has to receive every number once and in order."""
 
     def __init__(self, server: LiveServer, redis: Redis, clients: list[BareClient]) -> None:
         self.server = server

@@ -1,4 +1,4 @@
-"""Requests besides the streams: history, presence and rpc."""
+"""Requests apart from the streams: history, presence and rpc."""
 
 from __future__ import annotations
 

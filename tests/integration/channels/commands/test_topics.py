@@ -150,7 +150,7 @@ async def test_block_during_authorization(server: LiveServer, publisher: LivePub
         server.authorizer.blocked.add((5, 7))
         await publisher.to_users([7], control_body(control="revoke", owner=5))
         await server.publish(server.redis, [7], "feed", {"n": 1})
-        assert (await client.push())["channel"] == "feed"  # so the order before it has been heard
+        assert (await client.push())["channel"] == "feed"  # so the order before it has been received
         gate.set()
         assert (await client.reply(50))["error"]["code"] == 103
         await publisher.to_topic("photo:5", b"{}")
