@@ -13,7 +13,6 @@ from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from storage.cache.cards import Cards
-from storage.feeds.log_format import LogView
 from storage.feeds.stream_log import StreamDelta, StreamPosition
 from storage.feeds.window_log import Building, DeliveryScript, Filled, Inserted, WindowLog
 from storage.postgres.database import Queryable
@@ -108,6 +107,7 @@ class Feeds:
         if task is None:
             task = self._building[viewer_id] = asyncio.create_task(self._build(viewer_id))
             task.add_done_callback(lambda _: self._building.pop(viewer_id, None))
+        # Shielded, because the task is shared: a cancelled caller must not cancel it for the others.
         await asyncio.shield(task)
 
     async def position(self, user_id: int) -> StreamPosition:
@@ -140,6 +140,7 @@ class Feeds:
     async def _fill(self, viewer_id: int, building: Building) -> None:
         window = self.log.window
         for _ in range(FILL_ATTEMPTS):
+            # One more than the window shows whether the list is complete.
             ids = await photo_lists.home_ids(self._db, viewer_id, before=None, limit=window + 1)
             complete = len(ids) <= window
             filled, building = await self.log.fill(viewer_id, building, ids[:window], complete=complete)
@@ -148,12 +149,12 @@ class Feeds:
         # The user follows and unfollows faster than the list is read. The next reader starts a new build.
         await self.log.discard(viewer_id)
 
-    async def _wait(self, viewer_id: int) -> LogView | None:
+    async def _wait(self, viewer_id: int) -> None:
         deadline = time.monotonic() + BUILD_WAIT
         while True:
             head = await self.log.head(viewer_id)
             if head is None or not head.building or time.monotonic() > deadline:
-                return head
+                return
             await asyncio.sleep(POLL_INTERVAL)
 
     async def _insert_recently_edited(self, photo_id: int, user_ids: Sequence[int], message: bytes) -> Inserted:
@@ -161,6 +162,7 @@ class Feeds:
         photo = (await photos.load(self._db, [photo_id])).get(photo_id)
         if photo is None:
             return Inserted(feeds=0, online=0, messages=0)
+        # Read before the insertion and again after it, because a user may unfollow in between.
         readers = await self._readers(photo.author.id, user_ids)
         inserted = await self.log.insert(photo_id, readers, message)
         for former in set(readers).difference(await self._readers(photo.author.id, readers)):

@@ -113,6 +113,7 @@ class Home:
             # A limit of 0 does not charge the quota again.
             reply = await self._script.run(self._redis, keys, (*arguments, 0, 0, TIME_TO_LIVE))
             page = await self._complete(viewer_id, reply, before, sign)
+        # Another process may still be building the feed. The viewer does not wait: PostgreSQL gives the page.
         page = page or _PartialPage(below=before)
         if page.more and page.size < limit:
             await self._continue(viewer_id, page, limit=limit, sign=sign)
@@ -129,6 +130,7 @@ class Home:
         _, _, whole, more, lowest, packed, cards, counts, likes, epoch, top = reply
         last = int.from_bytes(packed[-8:], "big") if packed else None
         marker, *acts = likes
+        # `last` is the oldest photo of the page: if the viewer's hash covers it, it covers all of them.
         if None in cards or None in counts or marker is None or (last and not covers(marker, last)):
             ids = unpack_ids(packed)
             if not await self._load(ids, cards, counts):
@@ -160,6 +162,7 @@ class Home:
         """Complete a page from PostgreSQL."""
         while page.more and page.size < limit:
             wanted = limit - page.size
+            # One more than wanted shows whether there is a next page. Deleted photos drop out below, hence the loop.
             found = await photo_lists.home_ids(self._db, viewer_id, before=page.below, limit=wanted + 1)
             page.more, ids = len(found) > wanted, found[:wanted]
             if not ids:

@@ -59,7 +59,7 @@ class DeliveryScript:
 class Inserted:
     """Result of an insertion: logs changed, users online, and messages published (one per process and slot group).
 
-    `recently_edited` are users for whom nothing was done, because their logs were begun or edited a moment ago.
+    `recently_edited` are the users that were skipped, because their logs were begun or edited a moment ago.
     """
 
     feeds: int
@@ -171,6 +171,7 @@ class WindowLog:
 
     async def _read(self, user_id: int, end: int) -> LogView | None:
         key = self.key(user_id)
+        # Both commands leave in one write; together they are one round trip.
         with redis_errors():
             data, _ = await asyncio.gather(
                 self._redis.execute_command("GETRANGE", key, 0, end),
@@ -179,8 +180,8 @@ class WindowLog:
         return LogView.parse(data) if data else None
 
     async def _change(self, user_id: int, action: str, *arguments: Argument) -> list[int]:
-        answer: list[int] = await self._edit.run(self._redis, [self.key(user_id)], (action, self.window, *arguments))
-        return answer
+        reply: list[int] = await self._edit.run(self._redis, [self.key(user_id)], (action, self.window, *arguments))
+        return reply
 
     async def _publish(
         self, mode: str, entry_id: int, user_ids: Iterable[int], message: bytes, min_age: int = 0
@@ -192,12 +193,12 @@ class WindowLog:
             keys = [self._delivery.key(group), *map(self.key, users)]
             destination = self._delivery.destination(group)
             calls.append((keys, (mode, identifier, self.window, destination, message, pack_ids(users), min_age)))
-        answers = await self._insert.run_many(self._redis, calls) if calls else []
+        replies = await self._insert.run_many(self._redis, calls) if calls else []
         return Inserted(
-            feeds=sum(answer[0] for answer in answers),
-            online=sum(answer[1] for answer in answers),
-            messages=sum(answer[2] for answer in answers),
-            recently_edited=unpack_ids(b"".join(answer[3] for answer in answers)),
+            feeds=sum(reply[0] for reply in replies),
+            online=sum(reply[1] for reply in replies),
+            messages=sum(reply[2] for reply in replies),
+            recently_edited=unpack_ids(b"".join(reply[3] for reply in replies)),
         )
 
 

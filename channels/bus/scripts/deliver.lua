@@ -40,8 +40,8 @@ local function deliver(registry, prefix, users, offset, body)
     end
   end
 
-  -- A process without subscribers is dead. Its id is removed from these users, who otherwise would count as online
-  -- until the next sweep (remove_processes.lua).
+  -- A process without subscribers is dead. Its id is removed from these users; otherwise they would count as online
+  -- until remove_processes.lua runs.
   local function remove(process, list)
     for _, user in ipairs(list) do
       local value, others = redis.call('HGET', registry, user) or '', {}
