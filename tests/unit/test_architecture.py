@@ -1,7 +1,7 @@
 """The layout's rule, read from the imports: a list of the allowed arrows between packages, and no cycle among them.
 
 A package is a folder of modules. The modules right below `channels`, `workers` and `server` are packages of their own,
-because some are imported by every folder beside them and others import every folder; those right below `storage`
+because some are imported by every sibling folder and others import every folder; those right below `storage`
 (the domain) are one package.
 """
 

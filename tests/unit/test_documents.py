@@ -1,4 +1,4 @@
-"""The documents say what is so: their tables are held against the code, and their links lead somewhere."""
+"""Documentation matches the code: its tables are compared with the code, and its links and paths resolve."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ from workers.jobs import publications
 
 PACKAGES = ("server", "channels", "workers", "storage")
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
+_GENERATED = {"tests/sdk/node_modules", "bench/results/latest.json", "bench/results/live-latest.json"}
 _SEVERITIES = {"debug", "info", "warning", "error", "exception"}
 
 
@@ -48,7 +49,7 @@ def calls(*packages: str) -> Iterator[tuple[str, list[object]]]:
 
 
 def problems_in_code() -> set[tuple[int, str]]:
-    """Return the status and code of every problem that the code can answer with."""
+    """Return the status and code of every problem that the API can respond with."""
     found = {(400, "invalid_parameter"), (422, "invalid_input"), (404, "route_not_found"), (405, "method_not_allowed")}
     found |= {(409, "username_taken"), (409, "email_taken"), (401, "token_expired")}
     for name, arguments in calls("server", "storage"):
@@ -81,12 +82,12 @@ def events_in_code() -> set[str]:
 
 
 def names_in(document: str, heading: str, column: int = 0) -> set[str]:
-    """Return what stands in backticks in one column of a table."""
+    """Return what is in backticks in one column of a table."""
     return {name for row in table_rows(document, heading) for name in codes_in(row[column])}
 
 
 def test_the_api_s_guide_lists_every_error() -> None:
-    """Each status and code that the code answers with stands in the table, and no other."""
+    """The table has each status and code that the API responds with, and no other."""
     rows = [row for row in table_rows("docs/api.md", "Errors") if row[0] != "other"]
     assert {(int(row[0]), code) for row in rows for code in codes_in(row[1])} == problems_in_code()
 
@@ -97,26 +98,26 @@ def test_the_api_s_guide_lists_every_limit() -> None:
 
 
 def test_the_live_guide_lists_every_close_code() -> None:
-    """Code and reason of each disconnect and unsubscribe push stand in the tables, and no others."""
+    """The tables have the code and reason of each disconnect and unsubscribe push, and no others."""
     disconnects = {(item.code, item.reason) for item in vars(codes).values() if isinstance(item, Disconnect)}
     pushes = {(int(item), item.reason) for item in Unsubscribed}
     assert {(int(row[0]), row[1]) for row in table_rows("docs/live.md", "Close codes")} == disconnects | pushes
 
 
 def test_the_live_guide_lists_every_error_that_is_used() -> None:
-    """Code and message of each error reply stand in the table; codes that nobody sends do not."""
+    """The table has the code and message of each error reply that is sent, and no others."""
     used = {
         ErrorCode[node.attr]
         for tree in sources("channels")
         for node in ast.walk(tree)
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "ErrorCode"
-    } - {ErrorCode.TOO_MANY_REQUESTS}  # named where it would be temporary, sent by nobody
+    } - {ErrorCode.TOO_MANY_REQUESTS}  # listed as temporary, but never sent
     rows = table_rows("docs/live.md", "Error codes")
     assert {(int(row[0]), row[1]) for row in rows} == {(int(code), code.message) for code in used}
 
 
 def test_the_live_guide_lists_every_publication() -> None:
-    """Each type of document that is published stands in the table."""
+    """The table has each type of published document."""
     published = set(re.findall(r'"((?:photo|notification|presence)(?:\.\w+)?)"', inspect.getsource(publications)))
     published |= {"photo.new"}  # made of bytes
     published -= {"photo"}  # a field
@@ -134,7 +135,7 @@ def test_the_live_guide_lists_every_publication() -> None:
     ],
 )
 def test_the_live_guide_s_limits_are_the_defaults(text: str, value: int | None) -> None:
-    """What the table says is what holds unless somebody sets it otherwise."""
+    """The limits in the table are the defaults."""
     assert text in {row[1] for row in table_rows("docs/live.md", "Limits")}
     units = {"KiB": 1024, "MiB": 1024 * 1024}
     number, _, unit = text.partition(" ")
@@ -145,7 +146,7 @@ def test_the_live_guide_s_limits_are_the_defaults(text: str, value: int | None) 
 
 
 def test_the_operator_s_guide_lists_every_metric() -> None:
-    """Each metric's name stands in the table, as `/metrics` gives it, and no other."""
+    """The table has each metric's name, as `/metrics` exposes it, and no other."""
     metrics = Metrics("1")
     LoopWatch(metrics.registry)
     GarbageCollector(metrics.registry)
@@ -153,17 +154,17 @@ def test_the_operator_s_guide_lists_every_metric() -> None:
 
 
 def exposed(registry: CollectorRegistry) -> set[str]:
-    """Return the names of a registry's metrics as people query them: counters with `_total`."""
+    """Return the names of a registry's metrics as they are queried: counters with `_total`."""
     return {family.name + ("_total" if family.type == "counter" else "") for family in registry.collect()}
 
 
 def test_the_operator_s_guide_lists_every_log_event() -> None:
-    """Each event that the code logs stands in the table, and no other."""
+    """The table has each event that the code logs, and no other."""
     assert names_in("docs/operation.md", "Logs") == events_in_code()
 
 
 def test_the_operator_s_guide_lists_every_queue_and_topic() -> None:
-    """The queues and the topics that each of them wants are those of the routing table."""
+    """The queues and their topics are those of the routing table."""
     rows = table_rows("docs/operation.md", "Queues")
     assert {codes_in(row[0])[0]: tuple(codes_in(row[1])) for row in rows} == BINDINGS
 
@@ -174,7 +175,7 @@ def test_the_load_test_guide_lists_every_profile() -> None:
 
 
 def test_the_load_test_guide_names_every_option() -> None:
-    """Each option of the command stands in the guide, and none that it does not have."""
+    """The guide has each option of the command, and no other."""
     command = typer.main.get_command(build_app()).commands["loadtest"]  # type: ignore[attr-defined]
     options = {name for parameter in command.params for name in parameter.opts if name.startswith("--")}
     named = set(re.findall(r"--[a-z][a-z-]+", (ROOT / "docs" / "loadtest.md").read_text()))
@@ -182,14 +183,14 @@ def test_the_load_test_guide_names_every_option() -> None:
 
 
 def test_the_load_test_guide_lists_every_field() -> None:
-    """Each field of the JSON stands in the table, and no other."""
+    """The table has each field of the JSON, and no other."""
     named = {name.split(".")[0] for name in names_in("docs/loadtest.md", "The figures as JSON")}
     assert named == set(document_of(make_summary()))
 
 
 @pytest.mark.parametrize("document", documents(), ids=lambda path: path.name)
-def test_links_between_documents_lead_somewhere(document: Path) -> None:
-    """Each relative link names a file that is there, and a heading that it has."""
+def test_links_between_documents_resolve(document: Path) -> None:
+    """Each relative link names an existing file and a heading in it."""
     for target in _LINK.findall(document.read_text()):
         if "://" in target:
             continue
@@ -201,8 +202,17 @@ def test_links_between_documents_lead_somewhere(document: Path) -> None:
             assert heading in {re.sub(r"[^\w -]", "", item).lower().replace(" ", "-") for item in headings}, target
 
 
+@pytest.mark.parametrize("document", documents(), ids=lambda path: path.name)
+def test_paths_in_documents_exist(document: Path) -> None:
+    """Each path in backticks that begins with a folder of the repository exists."""
+    tops = {path.name for path in ROOT.iterdir() if path.is_dir()}
+    spans = re.findall(r"`([\w.-]+/[\w./-]*)`", document.read_text())
+    missing = {span for span in spans if span.split("/")[0] in tops and not (ROOT / span).exists()}
+    assert missing - _GENERATED == set()
+
+
 def test_the_readme_names_every_package() -> None:
-    """The list of where everything lives has each folder of code, and each of these exists."""
+    """The map in README.md has each folder of code, and each of these exists."""
     layout = next(block.text for block in blocks("README.md", "") if "storage/" in block.text)
     named = set(re.findall(r"^(\w+)/", layout, re.MULTILINE))
     assert named >= {*PACKAGES, "static", "tests", "bench"}
