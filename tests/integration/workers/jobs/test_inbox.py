@@ -17,34 +17,34 @@ from workers.jobs.inbox import Activity, Inbox
 pytestmark = pytest.mark.engines
 
 
-async def a_like(stage: Stage) -> tuple[User, Activity]:
+async def user_and_like(stage: Stage) -> tuple[User, Activity]:
     """Return a connected user, and a like of a photo of that user that is not recorded."""
     ann, bob = await people(stage.database, "ann", "bob")
     photo = await ready_photo(stage.database, ann)
     await start_clean(stage, ann)
-    act = Activity(
+    activity = Activity(
         recipient_id=ann.id, kind=NotificationKind.LIKE, actor_id=bob.id, photo_id=photo.id, source_id=photo.id
     )
-    return ann, act
+    return ann, activity
 
 
 async def test_a_repeated_handler_publishes_what_was_only_recorded(stage: Stage) -> None:
     """After a crash between the commit and the publication, the repeated handler publishes."""
-    ann, by_bob = await a_like(stage)
+    ann, like = await user_and_like(stage)
     async with stage.database.transaction() as tx:
-        await notifications.record(tx, **asdict(by_bob))
+        await notifications.record(tx, **asdict(like))
     assert await stage.deliveries(ann) == []
 
     async def holds(_: Queryable) -> bool:
         return True
 
-    await Inbox(stage.database, stage.notification_log).reconcile(by_bob, holds)
+    await Inbox(stage.database, stage.notification_log).reconcile(like, holds)
     assert [message.document["type"] for message in await stage.deliveries(ann)] == ["notification"]
 
 
 async def test_a_like_given_again_meanwhile_is_announced_once(stage: Stage) -> None:
     """A like that is removed and given again while it is handled is announced by the handler of the second alone."""
-    ann, by_bob = await a_like(stage)
+    ann, like = await user_and_like(stage)
     first, second, third = (Inbox(stage.database, stage.notification_log) for _ in range(3))
     liked, later = True, list[asyncio.Task[None]]()
 
@@ -55,17 +55,17 @@ async def test_a_like_given_again_meanwhile_is_announced_once(stage: Stage) -> N
         nonlocal liked
         seen = await holds(tx)
         liked = False
-        later.append(asyncio.create_task(second.reconcile(by_bob, given_again_after_the_look)))
+        later.append(asyncio.create_task(second.reconcile(like, given_again_after_the_look)))
         return seen
 
     async def given_again_after_the_look(tx: Queryable) -> bool:
         nonlocal liked
         seen = await holds(tx)
         liked = True
-        later.append(asyncio.create_task(third.reconcile(by_bob, holds)))
+        later.append(asyncio.create_task(third.reconcile(like, holds)))
         return seen
 
-    await first.reconcile(by_bob, removed_after_the_look)
+    await first.reconcile(like, removed_after_the_look)
     for task in later:
         await task
     kinds = [message.document["type"] for message in await stage.deliveries(ann)]
@@ -74,22 +74,22 @@ async def test_a_like_given_again_meanwhile_is_announced_once(stage: Stage) -> N
 
 async def test_what_is_published_is_committed(stage: Stage) -> None:
     """A failure after the change rolls it back and publishes nothing, and the next handler gets the lock."""
-    ann, by_bob = await a_like(stage)
+    ann, like = await user_and_like(stage)
     inbox = Inbox(stage.database, stage.notification_log)
 
     async def fails(_: Queryable) -> bool:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        await inbox.reconcile(by_bob, fails)
+        await inbox.reconcile(like, fails)
     assert await stage.deliveries(ann) == []
-    await inbox.record(by_bob)
+    await inbox.record(like)
     assert [message.document["type"] for message in await stage.deliveries(ann)] == ["notification"]
 
 
 async def test_a_cancelled_handler_releases_the_lock(stage: Stage) -> None:
     """A handler that is cancelled while it holds the inbox's lock leaves it to the next one."""
-    ann, by_bob = await a_like(stage)
+    ann, like = await user_and_like(stage)
     inbox = Inbox(stage.database, stage.notification_log)
     locked = asyncio.Event()
 
@@ -98,9 +98,9 @@ async def test_a_cancelled_handler_releases_the_lock(stage: Stage) -> None:
         await asyncio.Event().wait()
         return True
 
-    handling = asyncio.create_task(inbox.reconcile(by_bob, hangs))
+    handling = asyncio.create_task(inbox.reconcile(like, hangs))
     await asyncio.wait_for(locked.wait(), 5)
     handling.cancel()
     await asyncio.gather(handling, return_exceptions=True)
-    await asyncio.wait_for(inbox.record(by_bob), 5)
+    await asyncio.wait_for(inbox.record(like), 5)
     assert [message.document["type"] for message in await stage.deliveries(ann)] == ["notification"]
