@@ -1,1 +1,1 @@
-"""What PicShare knows and keeps: domain types, PostgreSQL stores, feeds in Redis, blobs, migrations."""
+"""PicShare's data: domain types, stores in PostgreSQL, feeds and caches in Redis, and the blob store."""

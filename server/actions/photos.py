@@ -1,10 +1,9 @@
 """Post, edit and delete photos.
 
-Posting: the original is stored outside any transaction, then a short one creates the photo and its event.
-
-The order is: stage the bytes, lease their content (`storage.stores.contents`), store the blob, `finalise`. A crash
-before the commit of `finalise` leaves a lease that expires, and the janitor then removes what was stored. Every way of
-uploading ends in `finalise`.
+A photo is posted in four steps: stage the bytes, lease their content (`storage.stores.contents`), store the blob
+outside any transaction, and create the photo and its event in the short transaction of `finalise`. A crash before the
+commit leaves a lease that expires, after which the janitor removes what was stored. Every kind of upload ends in
+`finalise`.
 """
 
 from __future__ import annotations
@@ -32,9 +31,9 @@ _POLL = (0.02, 0.5)  # seconds: the first and the longest pause between two atte
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StagedPhoto:
-    """An original that is checked but not stored: its bytes or their file, and what its header says.
+    """An original that is checked but not stored yet: its bytes or their file, and the data of its header.
 
-    A file may be moved away by the blob store. `sha256` is in hex, `size` in bytes, the others in pixels.
+    The blob store may move the file. `sha256` is in hex, `size` in bytes, `width` and `height` in pixels.
     """
 
     source: Path | bytes
@@ -47,7 +46,7 @@ class StagedPhoto:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PhotoDetails:
-    """What the author says about a photo."""
+    """The author's description of a photo."""
 
     caption: str
     alt_text: str

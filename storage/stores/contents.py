@@ -22,7 +22,7 @@ from storage.errors import UnavailableError
 from storage.postgres.database import Queryable, Transaction
 
 LEASE_TTL = timedelta(hours=1)  # far longer than an original or its variants take to be written
-REMOVAL_STALE = timedelta(minutes=5)  # far longer than a removal runs before it gives up
+REMOVAL_STALE = timedelta(minutes=5)  # far longer than the timeout of a removal
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -101,7 +101,7 @@ async def begin_removal(tx: Transaction, sha256: str) -> Removal | None:
 
 async def end_removal(tx: Transaction, removal: Removal) -> None:
     """Delete the row of a content whose blobs are deleted, so that the same bytes can be uploaded again."""
-    # A removal that another process has taken over meanwhile must not end that one's.
+    # If another process has taken the removal over, only that process may end it.
     await tx.execute(
         "DELETE FROM contents WHERE sha256 = $1 AND state = 'deleting' AND deleting_since = $2",
         removal.sha256,

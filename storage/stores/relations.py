@@ -126,10 +126,10 @@ async def mute(tx: Transaction, muter_id: int, muted_id: int) -> bool:
 
 async def unmute(tx: Transaction, muter_id: int, muted_id: int) -> bool:
     """Remove a mute; return False if there was none."""
-    gone = await tx.execute("DELETE FROM mutes WHERE muter_id = $1 AND muted_id = $2", muter_id, muted_id)
-    if gone:
+    deleted = await tx.execute("DELETE FROM mutes WHERE muter_id = $1 AND muted_id = $2", muter_id, muted_id)
+    if deleted:
         tx.emit(UserMuted(muter_id=muter_id, muted_id=muted_id, muted=False))
-    return bool(gone)
+    return bool(deleted)
 
 
 async def relation(db: Queryable, viewer_id: int, other_id: int) -> Relation:
@@ -251,11 +251,13 @@ async def _add_follow(tx: Transaction, follower_id: int, followee_id: int) -> No
 
 
 async def _remove_follow(tx: Transaction, follower_id: int, followee_id: int) -> bool:
-    gone = await tx.execute("DELETE FROM follows WHERE follower_id = $1 AND followee_id = $2", follower_id, followee_id)
-    if gone:
+    deleted = await tx.execute(
+        "DELETE FROM follows WHERE follower_id = $1 AND followee_id = $2", follower_id, followee_id
+    )
+    if deleted:
         await _count(tx, follower_id, followee_id, -1)
         tx.emit(UserUnfollowed(follower_id=follower_id, followee_id=followee_id))
-    return bool(gone)
+    return bool(deleted)
 
 
 async def _remove_request(tx: Transaction, follower_id: int, followee_id: int) -> bool:

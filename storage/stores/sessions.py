@@ -34,7 +34,7 @@ class Ended:
     age: float
 
 
-async def open(  # noqa: A001 - sessions.open() says what it does
+async def open(  # noqa: A001 - always called as sessions.open()
     tx: Transaction, user_id: int, *, token_sha256: bytes, expires_at: datetime
 ) -> str:
     """Create a session with its first refresh token and return the session's id."""

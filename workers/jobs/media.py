@@ -86,7 +86,8 @@ class MediaHandlers:
             self._blobs.put(variant_key(photo.sha256, name), data, content_type="image/jpeg")
             for name, data in decoded.variants.items()
         )
-        # All have ended when this raises: a write that goes on would outlive the lease of a failed job.
+        # An error is raised only after all writes have ended. A write that continues after its job has failed might
+        # outlive the lease.
         for outcome in await asyncio.gather(*puts, return_exceptions=True):
             if isinstance(outcome, BaseException):
                 raise outcome
