@@ -9,7 +9,6 @@ from storage.postgres.database import Database
 from storage.stores import notifications
 
 MARK_QUOTA = "writes"
-COUNT_QUOTA = "reads"
 
 
 class NotificationActions:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from server.actions.notifications import COUNT_QUOTA, MARK_QUOTA, NotificationActions
+from server.actions.notifications import MARK_QUOTA, NotificationActions
 from server.edge.api_request import ApiRequest, empty_response, json_response, list_response
 from server.edge.cursors import Cursors
 from server.edge.endpoint import Endpoint
@@ -49,7 +49,6 @@ class NotificationsApi:
                 handler=self.counters,
                 summary="Count your unseen and unread notifications",
                 tag="notifications",
-                quota=COUNT_QUOTA,
                 response=NotificationCountersResponse,
             ),
             Endpoint(

@@ -17,6 +17,7 @@ from server.edge.authentication import RequestAuthenticator, SessionCookies
 from server.edge.cursors import Cursors
 from server.edge.endpoint import Endpoint
 from server.edge.idempotency import Idempotency
+from server.identity.rate_limits import READ_QUOTA
 from server.media.uploads import UploadReceiver
 
 
@@ -53,7 +54,7 @@ def _photo_endpoints(services: Services) -> list[Endpoint]:
 
 def _viewer_endpoints(services: Services) -> list[Endpoint]:
     settings, actions = services.settings, services.actions
-    cursors, reads = Cursors(settings.secret), services.limiter.policy("reads")
+    cursors, reads = Cursors(settings.secret), services.limiter.policy(READ_QUOTA)
     return [
         *FeedApi(services.home, cursors, services.media_urls, reads, actions.last_seen).endpoints(),
         *NotificationsApi(services.db, services.notification_log, cursors, actions.notifications).endpoints(),

@@ -13,6 +13,7 @@ from aiohttp import web
 from pydantic import BaseModel
 
 from server.edge.api_request import ApiRequest
+from server.identity.rate_limits import READ_QUOTA
 
 PREFIX = "/api/v1"
 FILE_FIELD = "file"  # of a multipart upload
@@ -50,7 +51,7 @@ class Endpoint:
     summary: str
     tag: str
     auth: Auth = Auth.REQUIRED
-    quota: str = "reads"
+    quota: str = READ_QUOTA
     guarded: bool = True
     query: type[BaseModel] | None = None
     body: type[BaseModel] | None = None

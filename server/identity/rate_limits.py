@@ -14,6 +14,8 @@ from ipaddress import IPv6Address, ip_address
 from server.config.section import parse_rate
 from storage.limits.quotas import Quota, QuotaPolicy
 
+READ_QUOTA = "reads"  # of every request that changes nothing
+
 
 @dataclass(frozen=True, kw_only=True)
 class RateLimits:

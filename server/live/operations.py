@@ -11,12 +11,13 @@ from pydantic import BaseModel, ValidationError
 
 from channels.contract.errors import LiveUnavailableError, OperationError, UnknownOperationError
 from channels.contract.ports import Identity
-from server.actions.notifications import COUNT_QUOTA, MARK_QUOTA, NotificationActions
+from server.actions.notifications import MARK_QUOTA, NotificationActions
 from server.actions.reactions import LIKE_QUOTA, ReactionActions
 from server.edge.problems import ProblemError, invalid, problem_of
 from server.edge.requests import NotificationSelection, PhotoReference
 from server.edge.responses import LikeResponse, NotificationCountersResponse
 from server.identity.rate_limiter import RateLimiter
+from server.identity.rate_limits import READ_QUOTA
 
 Run = Callable[[int, Any], Awaitable[bytes]]
 
@@ -49,7 +50,7 @@ class LiveOperations:
             "unlike": Operation(parameters=PhotoReference, quota=LIKE_QUOTA, run=self._unlike),
             "seen": Operation(parameters=NotificationSelection, quota=MARK_QUOTA, run=self._mark_seen),
             "read": Operation(parameters=NotificationSelection, quota=MARK_QUOTA, run=self._mark_read),
-            "counters": Operation(parameters=NoParameters, quota=COUNT_QUOTA, run=self._counters),
+            "counters": Operation(parameters=NoParameters, quota=READ_QUOTA, run=self._counters),
         }
 
     async def call(self, identity: Identity, method: str, data: object) -> bytes:
