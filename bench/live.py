@@ -24,7 +24,7 @@ from bench.report import RATIO, Figure, figure, percentile, ratios
 from storage.embedded.postgres import embedded_postgres
 from storage.embedded.valkey import embedded_valkey
 from tests.engines.private import free_port
-from tests.support.person import Person
+from tests.support.api_user import ApiUser
 from tests.support.pictures import photograph
 from tests.support.service import Service
 from workers.images.pool import Decoder
@@ -52,8 +52,8 @@ async def measure(*, quick: bool) -> list[Figure]:
     runs, likes, uploads = (2, 30, 5) if quick else (5, 200, 20)
     measured = _Delays()
     async with _service() as (url, floor), aiohttp.ClientSession() as http:
-        owner = await Person.sign_up(http, url)
-        fan = await Person.sign_up(http, url)
+        owner = await ApiUser.sign_up(http, url)
+        fan = await ApiUser.sign_up(http, url)
         await fan.follow(owner)
         async with LiveSocket.connect(http, owner) as owners, LiveSocket.connect(http, fan) as fans:
             photo = await owner.upload(photograph())
@@ -124,7 +124,7 @@ class LiveSocket:
 
     @classmethod
     @asynccontextmanager
-    async def connect(cls, http: aiohttp.ClientSession, user: Person) -> AsyncIterator[LiveSocket]:
+    async def connect(cls, http: aiohttp.ClientSession, user: ApiUser) -> AsyncIterator[LiveSocket]:
         """Connect as a user with the JSON protocol until the end of the block."""
         async with http.ws_connect(f"{user.url}/connection/websocket") as socket:
             live = cls(socket)
@@ -156,7 +156,7 @@ class LiveSocket:
                     self._arrived.put_nowait((moment, reply["push"]["pub"]["data"]))
 
 
-async def _like_delays(fan: Person, photo_id: str, owners: LiveSocket, count: int) -> list[float]:
+async def _like_delays(fan: ApiUser, photo_id: str, owners: LiveSocket, count: int) -> list[float]:
     delays = []
     for _ in range(count):
         started = time.perf_counter()
@@ -167,7 +167,7 @@ async def _like_delays(fan: Person, photo_id: str, owners: LiveSocket, count: in
     return delays
 
 
-async def _upload_delays(owner: Person, fans: LiveSocket, count: int) -> list[float]:
+async def _upload_delays(owner: ApiUser, fans: LiveSocket, count: int) -> list[float]:
     delays = []
     for _ in range(count):
         photo = await owner.upload(photograph())

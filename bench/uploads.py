@@ -20,7 +20,7 @@ import psutil
 from bench.report import RATIO, Figure, figure
 from storage.embedded.postgres import embedded_postgres
 from tests.engines.private import free_port, redis_server
-from tests.support.person import Person
+from tests.support.api_user import ApiUser
 from tests.support.pictures import encoded, halves
 from tests.support.service import Service
 
@@ -50,7 +50,7 @@ async def measure(*, quick: bool) -> list[Figure]:
 
 async def _growth() -> int:
     async with _api() as api, aiohttp.ClientSession() as http:
-        person = await Person.sign_up(http, api.url)
+        person = await ApiUser.sign_up(http, api.url)
         process = psutil.Process(api.pid)
         await _upload_together(api, person, 1)
         before = process.memory_info().rss
@@ -63,12 +63,12 @@ async def _growth() -> int:
         return peak - before
 
 
-async def _upload_together(api: Service, person: Person, count: int) -> None:
+async def _upload_together(api: Service, person: ApiUser, count: int) -> None:
     halfway = asyncio.Barrier(count)
     await asyncio.gather(*(_upload(api, person, halfway) for _ in range(count)))
 
 
-async def _upload(api: Service, person: Person, halfway: asyncio.Barrier) -> None:
+async def _upload(api: Service, person: ApiUser, halfway: asyncio.Barrier) -> None:
     """Send one photo over a connection of its own; wait in the middle until all uploads have come so far."""
     picture = encoded(halves())
     # A JPEG decoder stops at the end marker; the bytes after it make the file large and unique.

@@ -11,10 +11,10 @@ from typing import Any
 import aiohttp
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Error, Locator, Page, WebSocket, expect
 
+from tests.support.api_user import ApiUser
 from tests.support.eventually import eventually
-from tests.support.person import Person
 
-PASSWORD = "correct horse battery"  # the password of `Person.sign_up`
+PASSWORD = "correct horse battery"  # the password of `ApiUser.sign_up`
 WITHIN = 15_000  # timeout in milliseconds, for a busy machine
 DESKTOP = {"width": 1280, "height": 860}
 PHONE = {"width": 390, "height": 844}
@@ -23,7 +23,7 @@ PHONE = {"width": 390, "height": 844}
 class Visitor:
     """One user in a browser context of their own; `account` is their account over the API."""
 
-    def __init__(self, context: BrowserContext, page: Page, account: Person, url: str) -> None:
+    def __init__(self, context: BrowserContext, page: Page, account: ApiUser, url: str) -> None:
         self.context = context
         self.page = page
         self.account = account
@@ -136,11 +136,11 @@ class Site:
         self.url = url
         self._visitors: list[Visitor] = []
 
-    async def create_account(self) -> Person:
+    async def create_account(self) -> ApiUser:
         """Create an account without a browser."""
-        return await Person.sign_up(self._http, self.url, f"p{uuid.uuid4().hex[:12]}")
+        return await ApiUser.sign_up(self._http, self.url, f"p{uuid.uuid4().hex[:12]}")
 
-    async def visitor(self, account: Person | None = None, *, url: str | None = None, **options: Any) -> Visitor:
+    async def visitor(self, account: ApiUser | None = None, *, url: str | None = None, **options: Any) -> Visitor:
         """Open a browser for a user, with an empty page; `options` are those of a Playwright context."""
         options.setdefault("viewport", DESKTOP)
         context = await self._browser.new_context(**options)
@@ -148,7 +148,7 @@ class Site:
         self._visitors.append(visitor)
         return visitor
 
-    async def signed_in(self, account: Person | None = None, **options: Any) -> Visitor:
+    async def signed_in(self, account: ApiUser | None = None, **options: Any) -> Visitor:
         """Open a browser for a user and sign in."""
         visitor = await self.visitor(account, **options)
         await visitor.open()
@@ -172,7 +172,7 @@ class Site:
             await visitor.context.close()
 
 
-async def published(author: Person, photo_id: str) -> None:
+async def published(author: ApiUser, photo_id: str) -> None:
     """Wait until a photo has been published."""
 
     async def ready() -> bool:

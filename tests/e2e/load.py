@@ -13,8 +13,8 @@ from contextlib import asynccontextmanager
 import aiohttp
 from PIL import Image
 
+from tests.support.api_user import ApiUser, Live
 from tests.support.eventually import eventually
-from tests.support.person import Live, Person
 
 PAUSE = 0.15  # seconds between two requests
 
@@ -22,7 +22,7 @@ PAUSE = 0.15  # seconds between two requests
 class Load:
     """Two authors upload, three followers are connected and like photos; each uses the processes in turn."""
 
-    def __init__(self, apis: list[str], authors: list[Person], fans: list[Person], lives: list[Live]) -> None:
+    def __init__(self, apis: list[str], authors: list[ApiUser], fans: list[ApiUser], lives: list[Live]) -> None:
         self._apis = itertools.cycle(apis)
         self._authors = authors
         self._fans = fans
@@ -35,8 +35,8 @@ class Load:
     async def prepare(cls, http: aiohttp.ClientSession, *, apis: list[str], lives: list[str]) -> Load:
         """Create the users and their follows, and connect the followers live."""
         turn = itertools.cycle(apis)
-        authors = [await Person.sign_up(http, next(turn)) for _ in range(2)]
-        fans = [await Person.sign_up(http, next(turn)) for _ in range(3)]
+        authors = [await ApiUser.sign_up(http, next(turn)) for _ in range(2)]
+        fans = [await ApiUser.sign_up(http, next(turn)) for _ in range(3)]
         for fan in fans:
             for author in authors:
                 await fan.follow(author)
@@ -88,7 +88,7 @@ class Load:
         for fan in self._fans:
             await fan.leave()
 
-    async def _keep_uploading(self, author: Person) -> None:
+    async def _keep_uploading(self, author: ApiUser) -> None:
         while True:
             picture, key = self._picture(), uuid.uuid4().hex
             # A client repeats an upload without a response, with the same key.
@@ -98,7 +98,7 @@ class Load:
                 await asyncio.sleep(PAUSE)
             self.acknowledged.append(photo)
 
-    async def _try(self, author: Person, picture: bytes, key: str) -> str | None:
+    async def _try(self, author: ApiUser, picture: bytes, key: str) -> str | None:
         author.url = next(self._apis)
         try:
             answer = await author.try_upload(picture, "under load", key=key)

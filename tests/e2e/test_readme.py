@@ -16,9 +16,9 @@ import pytest
 import pytest_asyncio
 
 from tests.engines.private import free_port
+from tests.support.api_user import ApiUser
 from tests.support.documents import ADDRESS, ROOT, Block, blocks
 from tests.support.eventually import eventually
-from tests.support.person import Person
 from tests.support.pictures import PHOTOS
 from tests.support.service import Service
 
@@ -100,7 +100,7 @@ async def test_the_flow_with_curl_works(service: Service) -> None:
 
 async def test_the_python_client_receives_publications(service: Service, http: aiohttp.ClientSession) -> None:
     """The README's client prints a new photo and a notification for the demonstration account."""
-    demo, friend = Person(http, service.url, "demo"), await Person.sign_up(http, service.url)
+    demo, friend = ApiUser(http, service.url, "demo"), await ApiUser.sign_up(http, service.url)
     answer = (await demo.call("POST", "/tokens", json={"username": "demo", "password": "picshare-demo"})).expect(201)
     demo.token, demo.id = answer["access_token"], answer["user"]["id"]
     await demo.follow(friend)

@@ -13,8 +13,8 @@ import pytest
 import pytest_asyncio
 
 from tests.engines.private import free_port
+from tests.support.api_user import ApiUser
 from tests.support.eventually import eventually
-from tests.support.person import Person
 from tests.support.pictures import PHOTOS
 from tests.support.run import TIMEOUT, Run, run_to_end, temporary_run, wait_for_output
 from tests.support.service import Service
@@ -64,9 +64,9 @@ async def wait_until_ended(processes: list[psutil.Process]) -> None:
     await eventually(ended, within=TIMEOUT)
 
 
-async def sign_in(http: aiohttp.ClientSession, url: str) -> Person:
+async def sign_in(http: aiohttp.ClientSession, url: str) -> ApiUser:
     """Sign in with the demonstration account."""
-    person = Person(http, url, "demo")
+    person = ApiUser(http, url, "demo")
     answer = (await person.call("POST", "/tokens", json={"username": "demo", "password": "picshare-demo"})).expect(201)
     person.token, person.id = answer["access_token"], answer["user"]["id"]
     return person
@@ -95,7 +95,7 @@ async def test_a_first_start_creates_a_community(shared: Run, http: aiohttp.Clie
 
 async def test_the_main_flow(shared: Run, http: aiohttp.ClientSession) -> None:
     """Sign up, follow, upload, see the photo live and in the feed, like it, notify the owner."""
-    author, fan = await Person.sign_up(http, shared.url), await Person.sign_up(http, shared.url)
+    author, fan = await ApiUser.sign_up(http, shared.url), await ApiUser.sign_up(http, shared.url)
     await fan.follow(author)
     author_live, fan_live = await author.go_live(), await fan.go_live()
     photo = await author.upload(PHOTOS / "cat.jpg", "A cat")
@@ -117,7 +117,7 @@ async def test_a_stop_is_graceful_and_the_next_start_is_fast(run: Run, http: aio
     """After SIGTERM the service is not ready, then every process ends; the next start is fast and has all data."""
     first = run.service("--no-demo", env={"PICSHARE_SERVER__DRAIN_DELAY": "2"})
     await first.start()
-    author = await Person.sign_up(http, run.url)
+    author = await ApiUser.sign_up(http, run.url)
     photo = await author.upload(PHOTOS / "cat.jpg", "kept")
     children = descendants(first)
     assert len(children) >= 2, "PostgreSQL and Valkey"
@@ -151,7 +151,7 @@ async def test_a_killed_process_leaves_no_children_and_loses_nothing(run: Run, h
     """After SIGKILL right after an upload no child process survives, and the next start finishes the work."""
     first = run.service("--no-demo")
     await first.start()
-    author, fan = await Person.sign_up(http, run.url), await Person.sign_up(http, run.url)
+    author, fan = await ApiUser.sign_up(http, run.url), await ApiUser.sign_up(http, run.url)
     await fan.follow(author)
     photo = await author.upload(PHOTOS / "galaxies.jpg", "acknowledged")
     children = descendants(first)
@@ -199,7 +199,7 @@ async def test_health_and_metrics_answer(shared: Run, http: aiohttp.ClientSessio
     for path in ("/healthz", "/readyz"):
         async with http.get(shared.url + path) as response:
             assert response.status == 200
-    await Person.sign_up(http, shared.url)
+    await ApiUser.sign_up(http, shared.url)
     async with http.get(f"{shared.url}/metrics") as response:
         text = await response.text()
     for part in ('route="/api/v1/users"', "picshare_event_loop_lag_seconds", "picshare_live_connections 0.0"):
@@ -241,6 +241,6 @@ async def test_commands_work_while_the_service_runs(shared: Run, http: aiohttp.C
     assert code == 0, output
     for part in ("PostgreSQL", "Valkey", "writable", "no dead letters"):
         assert part in output
-    person = Person(http, shared.url, "olga")
+    person = ApiUser(http, shared.url, "olga")
     signed_in = {"username": "olga", "password": "correct horse battery"}
     assert (await person.call("POST", "/tokens", json=signed_in)).expect(201)["user"]["role"] == "moderator"

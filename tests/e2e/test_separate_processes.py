@@ -11,8 +11,8 @@ import pytest_asyncio
 
 from tests.e2e.cluster import Cluster, cluster_in
 from tests.e2e.load import Load
+from tests.support.api_user import ApiUser, Live
 from tests.support.eventually import eventually
-from tests.support.person import Live, Person
 from tests.support.pictures import PHOTOS
 
 pytestmark = [pytest.mark.engines, pytest.mark.asyncio(loop_scope="module")]
@@ -36,8 +36,8 @@ async def http() -> AsyncIterator[aiohttp.ClientSession]:
 
 async def test_a_follower_receives_events_of_another_process(cluster: Cluster, http: aiohttp.ClientSession) -> None:
     """The main flow, with the two users on different api and live processes."""
-    author = await Person.sign_up(http, cluster.url("api1"))
-    fan = await Person.sign_up(http, cluster.url("api2"))
+    author = await ApiUser.sign_up(http, cluster.url("api1"))
+    fan = await ApiUser.sign_up(http, cluster.url("api2"))
     author_live = await author.go_live(cluster.url("live1"))
     fan_live = await fan.go_live(cluster.url("live2"))
     await fan.follow(author)
@@ -72,7 +72,7 @@ async def _texts(live: Live, count: int) -> set[str]:
     return await eventually(enough_texts, within=10)
 
 
-async def _image_is_gone(person: Person, url: str) -> None:
+async def _image_is_gone(person: ApiUser, url: str) -> None:
     async def gone() -> bool:
         return (await person.call("GET", url)).status == 404
 

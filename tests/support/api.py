@@ -34,7 +34,7 @@ from storage.ids import slot_group
 from storage.postgres.database import Database
 from storage.redis.client import Redis
 from storage.stores import photos
-from tests.support.person import Person, Response
+from tests.support.api_user import ApiUser, Response
 
 SECRET = b"a secret for tests, 32 bytes long"
 
@@ -88,11 +88,11 @@ class Api:
         self.port = server.port or 0
         self.url = str(server.make_url("")).rstrip("/")
         self.tokens = AccessTokens(services.settings.secret, ttl=900)
-        self.visitor = Person(session, self.url, "nobody")
+        self.visitor = ApiUser(session, self.url, "nobody")
 
-    async def person(self, name: str | None = None) -> Person:
+    async def user(self, name: str | None = None) -> ApiUser:
         """Sign a user up."""
-        return await Person.sign_up(self.session, self.url, name)
+        return await ApiUser.sign_up(self.session, self.url, name)
 
     async def get(self, path: str, **options: Any) -> Response:
         """Request a path outside the API without credentials."""

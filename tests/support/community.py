@@ -13,7 +13,7 @@ from storage.stores import notifications, photos, relations, users
 _contents = itertools.count(1)
 
 
-async def person(database: Database, name: str, *, private: bool = False) -> User:
+async def new_user(database: Database, name: str, *, private: bool = False) -> User:
     """Create an account."""
     async with database.transaction() as tx:
         user = await users.create(
@@ -22,9 +22,9 @@ async def person(database: Database, name: str, *, private: bool = False) -> Use
         return await users.update(tx, user.id, private=True) if private else user
 
 
-async def people(database: Database, *names: str) -> list[User]:
+async def new_users(database: Database, *names: str) -> list[User]:
     """Create several public accounts."""
-    return [await person(database, name) for name in names]
+    return [await new_user(database, name) for name in names]
 
 
 async def processing_photo(database: Database, author: User, **fields: Any) -> Photo:

@@ -16,7 +16,7 @@ class Gallery:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def person(self, name: str | None = None, *, private: bool = False) -> int:
+    async def user(self, name: str | None = None, *, private: bool = False) -> int:
         """Create an account and return its id."""
         name = name or f"person{next(_numbers)}"
         async with self._database.transaction() as tx:

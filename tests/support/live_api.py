@@ -25,7 +25,7 @@ from storage.feeds.notification_log import NotificationLog
 from storage.ids import slot_group
 from storage.redis.client import Redis
 from tests.support.api import SECRET, Api, InspectableServices, running_api
-from tests.support.person import Person
+from tests.support.api_user import ApiUser
 
 PATH = "/connection/websocket"
 
@@ -99,7 +99,7 @@ class Socket:
         await self._socket.close()
 
 
-async def connected(api: Api, person: Person) -> Socket:
+async def connected(api: Api, person: ApiUser) -> Socket:
     """Connect a user with a ticket."""
     ticket = (await person.call("POST", "/live/token")).expect(201)["token"]
     socket = Socket(await api.session.ws_connect(api.url + PATH))

@@ -21,7 +21,7 @@ from storage.redis.client import Redis
 from tests.engines.redis_cluster import RedisCluster
 from tests.integration.channels.conftest import QUICK, Serve
 from tests.support.commandstats import calls
-from tests.support.community import follow, person, ready_photo
+from tests.support.community import follow, new_user, ready_photo
 from tests.support.eventually import eventually
 from tests.support.fake_ports import FakeOperations, FakePresences
 from tests.support.live import BareClient, LiveServer, group_of
@@ -65,8 +65,8 @@ class FeedServer(LiveServer):
 async def test_fan_out(database: Database, redis: Redis) -> None:
     """A photo reaches every follower at every process once, by one message per process and slot group."""
     stage = Stage(database, redis)
-    ann = await person(database, "ann")
-    followers = [await person(database, f"reader{number}") for number in range(30)]
+    ann = await new_user(database, "ann")
+    followers = [await new_user(database, f"reader{number}") for number in range(30)]
     for follower in followers:
         await follow(database, follower, ann)
     async with AsyncExitStack() as stack:

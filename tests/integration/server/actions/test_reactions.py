@@ -56,7 +56,7 @@ async def test_a_like_costs_five_statements(
     counted: tuple[Database, list[str]], gallery: Gallery, cache: CounterCache
 ) -> None:
     """A like is BEGIN, one statement for photo, like and counters, the outbox rows, COMMIT, and the wake-up."""
-    author_id, viewer_id = await gallery.person(), await gallery.person()
+    author_id, viewer_id = await gallery.user(), await gallery.user()
     photo_id = await gallery.photo(author_id)
     database, statements = counted
     await ReactionActions(database, cache).like(viewer_id, photo_id)
@@ -72,7 +72,7 @@ async def test_a_like_and_its_removal_show_in_the_cache(
     database: Database, gallery: Gallery, cache: CounterCache
 ) -> None:
     """The cache agrees with what each action returns, also when the action is repeated."""
-    author_id, viewer_id = await gallery.person(), await gallery.person()
+    author_id, viewer_id = await gallery.user(), await gallery.user()
     photo_id = await gallery.photo(author_id)
     actions = ReactionActions(database, cache)
     for changed in (True, False):
@@ -89,9 +89,9 @@ async def test_likes_and_unlikes_at_once_leave_the_counter_right(
     database: Database, gallery: Gallery, cache: CounterCache
 ) -> None:
     """Many likes and unlikes of the same users at the same moment: counter, rows and cache agree at the end."""
-    author_id = await gallery.person()
+    author_id = await gallery.user()
     photo_id = await gallery.photo(author_id)
-    viewers = [await gallery.person() for _ in range(4)]
+    viewers = [await gallery.user() for _ in range(4)]
     actions = ReactionActions(database, cache)
     await asyncio.gather(
         *(act(viewer, photo_id) for viewer in viewers for act in (actions.like, actions.unlike) for _ in range(5))
@@ -104,8 +104,8 @@ async def test_likes_and_unlikes_at_once_leave_the_counter_right(
 
 async def test_a_like_survives_an_unavailable_cache(database: Database, gallery: Gallery, redis: Redis) -> None:
     """Without Redis the like is committed and returned; the notification worker updates the cache later."""
-    viewer_id = await gallery.person()
-    photo_id = await gallery.photo(await gallery.person())
+    viewer_id = await gallery.user()
+    photo_id = await gallery.photo(await gallery.user())
     counters = await ReactionActions(database, UnavailableCache(database, redis)).like(viewer_id, photo_id)
     assert (counters.liked, counters.likes) == (True, 1)
     assert await database.fetchval("SELECT count(*) FROM likes") == 1
@@ -113,8 +113,8 @@ async def test_a_like_survives_an_unavailable_cache(database: Database, gallery:
 
 async def test_a_comment_counts_after_its_commit(database: Database, gallery: Gallery, cache: CounterCache) -> None:
     """The cache counts a comment once its transaction is committed, and not when it is rolled back."""
-    viewer_id = await gallery.person()
-    photo_id = await gallery.photo(await gallery.person())
+    viewer_id = await gallery.user()
+    photo_id = await gallery.photo(await gallery.user())
     actions = ReactionActions(database, cache)
     async with database.transaction() as tx:
         comment = await actions.comment(tx, viewer_id, photo_id, "nice")
@@ -137,8 +137,8 @@ async def test_what_the_viewer_may_not_see_is_not_found(
     database: Database, gallery: Gallery, cache: CounterCache
 ) -> None:
     """A private author's photo can be neither liked, unliked nor commented on by a stranger."""
-    stranger = await gallery.person()
-    photo_id = await gallery.photo(await gallery.person(private=True))
+    stranger = await gallery.user()
+    photo_id = await gallery.photo(await gallery.user(private=True))
     actions = ReactionActions(database, cache)
     for act in (actions.like, actions.unlike):
         with pytest.raises(NotFoundError):

@@ -24,7 +24,7 @@ async def feed_of(services: InspectableServices, user_id: int) -> list[int]:
 async def test_following_and_muting_change_the_feed_at_once(services: InspectableServices) -> None:
     """The author's photos enter the feed with a follow, and leave it with a mute and an unfollow."""
     gallery, actions = Gallery(services.db), services.actions.relations
-    author_id, viewer_id = await gallery.person(), await gallery.person()
+    author_id, viewer_id = await gallery.user(), await gallery.user()
     photo_id = await gallery.photo(author_id)
     assert await feed_of(services, viewer_id) == []
     assert await actions.follow(viewer_id, author_id)
@@ -41,8 +41,8 @@ async def test_following_and_muting_change_the_feed_at_once(services: Inspectabl
 async def test_a_private_account_decides_about_requests(services: InspectableServices) -> None:
     """A follow of a private account is a request, which is accepted or declined once."""
     gallery, actions = Gallery(services.db), services.actions.relations
-    owner_id = await gallery.person(private=True)
-    accepted, declined = await gallery.person(), await gallery.person()
+    owner_id = await gallery.user(private=True)
+    accepted, declined = await gallery.user(), await gallery.user()
     photo_id = await gallery.photo(owner_id)
     for user_id in (accepted, declined):
         assert not await actions.follow(user_id, owner_id)
@@ -58,7 +58,7 @@ async def test_a_private_account_decides_about_requests(services: InspectableSer
 async def test_a_block_ends_follows_both_ways(services: InspectableServices) -> None:
     """After a block neither follows the other, and removing it does not bring the follows back."""
     gallery, actions = Gallery(services.db), services.actions.relations
-    one, other = await gallery.person(), await gallery.person()
+    one, other = await gallery.user(), await gallery.user()
     await actions.follow(one, other)
     await actions.follow(other, one)
     assert await actions.block(one, other)
@@ -72,7 +72,7 @@ async def test_a_block_ends_follows_both_ways(services: InspectableServices) -> 
 async def test_nobody_relates_to_themselves(services: InspectableServices) -> None:
     """Following, blocking and muting oneself are conflicts with codes of their own."""
     gallery, actions = Gallery(services.db), services.actions.relations
-    user_id = await gallery.person()
+    user_id = await gallery.user()
     for act in (actions.follow, actions.block, actions.mute):
         with pytest.raises(ConflictError) as caught:
             await act(user_id, user_id)

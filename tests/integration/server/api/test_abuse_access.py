@@ -18,8 +18,8 @@ import pytest
 from storage import ids
 from storage.models import NotificationKind
 from tests.support.api import SECRET, Api, InspectableServices, running_api, with_limits
+from tests.support.api_user import ApiUser, Response
 from tests.support.community import record_notification
-from tests.support.person import Person, Response
 from tests.support.pictures import photograph
 
 pytestmark = pytest.mark.engines
@@ -43,7 +43,7 @@ def forged(payload: dict[str, Any], key: bytes = KEY, digest: str = "sha256", **
 
 async def test_forged_jwts_are_401(api: Api) -> None:
     """Algorithm "none", key confusion, kid injection, wrong audience, issuer or type: all are rejected."""
-    ann = await api.person()
+    ann = await api.user()
     good: dict[str, Any] = jwt.decode(ann.token, options={"verify_signature": False})
     head, body, signature = ann.token.split(".")
     unsigned = encoded({"alg": "none", "typ": "at+jwt"}).decode()
@@ -86,7 +86,7 @@ async def test_forged_jwts_are_401(api: Api) -> None:
 
 async def test_resources_of_other_users_are_404(api: Api) -> None:
     """Unpublished and private photos, comments and originals do not exist for other users."""
-    ann, bob = await api.person(), await api.person()
+    ann, bob = await api.user(), await api.user()
     draft = await ann.upload(photograph("temple"))
     sha256 = hashlib.sha256(photograph("temple").read_bytes()).hexdigest()
     private = await ann.upload(photograph())
@@ -115,7 +115,7 @@ async def test_resources_of_other_users_are_404(api: Api) -> None:
 
 async def test_notifications_of_other_users_cannot_be_marked(api: Api) -> None:
     """Another user's notification is neither listed nor marked."""
-    ann, bob = await api.person(), await api.person()
+    ann, bob = await api.user(), await api.user()
     photo = await ann.upload(photograph())
     async with api.services.db.transaction() as tx:
         await record_notification(
@@ -134,7 +134,7 @@ async def test_notifications_of_other_users_cannot_be_marked(api: Api) -> None:
 
 async def test_an_original_is_a_download_for_its_owner_alone(api: Api) -> None:
     """The owner gets the bytes as an attachment, which browsers do not render."""
-    ann = await api.person()
+    ann = await api.user()
     await ann.upload(photograph())
     data = photograph().read_bytes()
     response = await ann.call("GET", f"/media/{hashlib.sha256(data).hexdigest()}/original.jpg")
@@ -174,7 +174,7 @@ async def test_x_forwarded_for_is_ignored_unless_it_comes_from_a_configured_prox
 async def test_rates_beyond_the_limit_are_429_with_retry_after(services: InspectableServices) -> None:
     """Likes, follows, uploads and feed reads are refused beyond their limits, which every response reports."""
     async with running_api(with_limits(services, likes="2/h", follows="1/h", uploads="1/h", reads="3/h")) as api:
-        ann, bob = await api.person(), await api.person()
+        ann, bob = await api.user(), await api.user()
         photo = await ann.upload(photograph())
 
         async def like() -> Response:
@@ -197,7 +197,7 @@ async def test_rates_beyond_the_limit_are_429_with_retry_after(services: Inspect
 async def test_password_guessing_is_throttled_for_the_account_and_the_address(services: InspectableServices) -> None:
     """Guesses are refused after a few, for one account and for many names from one address."""
     async with running_api(with_limits(services, sign_in_account="3/h", sign_in_address="5/h")) as api:
-        await api.person("ann")
+        await api.user("ann")
 
         async def guess(name: str) -> int:
             return (await api.visitor.call("POST", "/tokens", json={"username": name, "password": "guess"})).status
@@ -209,7 +209,7 @@ async def test_password_guessing_is_throttled_for_the_account_and_the_address(se
 
 async def test_an_unknown_name_and_a_wrong_password_do_not_differ(api: Api) -> None:
     """The responses are equal, and the same work is done for both."""
-    await api.person("ann")
+    await api.user("ann")
 
     async def problem(name: str) -> dict[str, Any]:
         body = {"username": name, "password": "wrong password"}
@@ -221,8 +221,8 @@ async def test_an_unknown_name_and_a_wrong_password_do_not_differ(api: Api) -> N
 
 async def test_csrf_on_the_cookie_session_is_refused(api: Api) -> None:
     """A write with a cookie needs the CSRF token of its session; without it, or with another one, it is refused."""
-    await api.person("ann")
-    await api.person("eve")
+    await api.user("ann")
+    await api.user("eve")
 
     async def cookies(name: str) -> dict[str, str]:
         body = {"username": name, "password": PASSWORD, "cookie": True}
@@ -247,7 +247,7 @@ async def test_csrf_on_the_cookie_session_is_refused(api: Api) -> None:
 
 async def test_a_form_of_another_site_cannot_sign_in(api: Api) -> None:
     """Bodies that a plain HTML form can send are not accepted as JSON."""
-    await api.person("ann")
+    await api.user("ann")
     text = json.dumps({"username": "ann", "password": PASSWORD, "cookie": True})
     for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"):
         response = await api.visitor.call("POST", "/tokens", data=text, headers={"Content-Type": kind})
@@ -257,7 +257,7 @@ async def test_a_form_of_another_site_cannot_sign_in(api: Api) -> None:
 
 async def test_a_token_in_a_url_is_not_accepted(api: Api) -> None:
     """Access tokens are accepted in the header and the cookie, never in the URL."""
-    ann = await api.person()
+    ann = await api.user()
     for name in ("access_token", "token", "authorization"):
         assert (await api.visitor.call("GET", f"/users/me?{name}={ann.token}")).status == 401
 
@@ -265,15 +265,15 @@ async def test_a_token_in_a_url_is_not_accepted(api: Api) -> None:
 async def test_sign_ups_from_one_address_are_throttled(services: InspectableServices) -> None:
     """A client cannot create accounts in large numbers."""
     async with running_api(with_limits(services, sign_up_address="2/h")) as api:
-        await api.person()
-        await api.person()
+        await api.user()
+        await api.user()
         with pytest.raises(AssertionError, match="429"):
-            await Person.sign_up(api.session, api.url)
+            await ApiUser.sign_up(api.session, api.url)
 
 
 async def test_a_client_that_disconnects_during_an_upload_does_no_harm(api: Api) -> None:
     """A connection that is closed during an upload leaves neither a file nor an error."""
-    ann = await api.person()
+    ann = await api.user()
     headers = {"Authorization": f"Bearer {ann.token}", "Content-Type": "multipart/form-data; boundary=b"}
 
     async def broken() -> Any:

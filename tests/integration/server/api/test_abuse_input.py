@@ -32,7 +32,7 @@ NASTY = (
 
 async def test_the_same_idempotency_key_has_one_effect(api: Api) -> None:
     """The same body is replayed, another body is a 422, and another user's key is independent."""
-    ann, bob = await api.person(), await api.person()
+    ann, bob = await api.user(), await api.user()
     first = await ann.try_upload(photograph(), "one", key="k1")
     again = await ann.try_upload(photograph(), "one", key="k1")
     assert first.expect(201) == again.expect(201)
@@ -47,7 +47,7 @@ async def test_the_same_idempotency_key_has_one_effect(api: Api) -> None:
 
 async def test_100_at_once_with_one_key_have_one_effect(api: Api) -> None:
     """Of a hundred simultaneous comments with one key one is created; the others replay it or get a 409."""
-    ann = await api.person()
+    ann = await api.user()
     photo = await ann.upload(photograph())
     path, headers = f"/photos/{photo['id']}/comments", {"Idempotency-Key": "k"}
     # More requests than the rate limit allows would be refused before the key is checked.
@@ -68,7 +68,7 @@ async def test_100_at_once_with_one_key_have_one_effect(api: Api) -> None:
 
 async def test_a_failed_creation_does_not_use_its_key(api: Api) -> None:
     """The key of a refused request can be used for the corrected one."""
-    ann = await api.person()
+    ann = await api.user()
     headers = {"Idempotency-Key": "k"}
     missing = f"/photos/{encode(5)}/comments"
     (await ann.call("POST", missing, json={"text": "x"}, headers=headers)).expect(404)
@@ -77,7 +77,7 @@ async def test_a_failed_creation_does_not_use_its_key(api: Api) -> None:
 
 async def test_a_malformed_key_is_a_400(api: Api) -> None:
     """An empty or too long key is a 400 that names the header."""
-    ann = await api.person()
+    ann = await api.user()
     for key in (" ", "x" * 256, "ü"):
         problem = await ann.call(
             "POST", f"/photos/{encode(5)}/comments", json={"text": "x"}, headers={"Idempotency-Key": key}
@@ -87,7 +87,7 @@ async def test_a_malformed_key_is_a_400(api: Api) -> None:
 
 async def test_malformed_limits_are_400_with_the_field_s_name(api: Api) -> None:
     """A limit must be a number from 1 to 100."""
-    ann = await api.person()
+    ann = await api.user()
     for limit in ("0", "-1", "101", "9" * 21, "ten", "1.5", "", "1;DROP", "1_0", "+5", " 5", "5.0", "\u0665"):
         for path in ("/feed", "/photos", "/notifications", f"/users/{ann.id}/followers"):
             problem = (await ann.call("GET", path, params={"limit": limit})).expect(400)
@@ -96,7 +96,7 @@ async def test_malformed_limits_are_400_with_the_field_s_name(api: Api) -> None:
 
 async def test_malformed_ids_are_400_with_the_field_s_name(api: Api) -> None:
     """An id must have 13 characters of its alphabet and at most 63 bits."""
-    ann = await api.person()
+    ann = await api.user()
     for text in ("1", "-1", "0" * 14, "ILOU000000000", "ZZZZZZZZZZZZZ", "'%20OR%201=1--", "%00", "🙂"):
         for method, path in (
             ("GET", "/photos/{}"),
@@ -114,7 +114,7 @@ async def test_malformed_ids_are_400_with_the_field_s_name(api: Api) -> None:
 
 async def test_malformed_cursors_are_400_with_the_field_s_name(api: Api) -> None:
     """A cursor that was invented, truncated, changed, or taken from another list is refused."""
-    ann, bob = await api.person(), await api.person()
+    ann, bob = await api.user(), await api.user()
     for _ in range(2):
         await api.finish(await ann.upload(photograph()))
     mine = (await api.visitor.call("GET", "/photos?limit=1")).expect(200)["next"]
@@ -151,7 +151,7 @@ async def test_malformed_cursors_are_400_with_the_field_s_name(api: Api) -> None
 
 async def test_stored_script_is_data_under_a_strict_policy(api: Api) -> None:
     """Scripts in captions, names, comments and tags are returned unchanged, as JSON that browsers do not run."""
-    ann = await api.person()
+    ann = await api.user()
     script = "<script>alert(1)</script><img src=x onerror=alert(1)>"
     (await ann.call("PATCH", "/users/me", json={"display_name": script, "bio": script})).expect(200)
     photo = await ann.upload(photograph(), script)
@@ -167,7 +167,7 @@ async def test_stored_script_is_data_under_a_strict_policy(api: Api) -> None:
 
 async def test_sql_and_redis_keys_cannot_be_injected(api: Api) -> None:
     """Hostile texts in every field are stored as text or refused, without any other effect."""
-    ann = await api.person()
+    ann = await api.user()
     photo = await ann.upload(photograph())
     for text in NASTY:
         line = " ".join(text.split())
@@ -191,7 +191,7 @@ async def test_sql_and_redis_keys_cannot_be_injected(api: Api) -> None:
 
 async def test_nul_and_broken_unicode_are_refused_everywhere(api: Api) -> None:
     """Text that PostgreSQL cannot store is a 4xx, never a 500."""
-    ann = await api.person()
+    ann = await api.user()
     photo = await ann.upload(photograph())
     bodies: list[tuple[str, str, Any]] = [
         ("PATCH", "/users/me", {"display_name": "a\x00"}),
@@ -215,7 +215,7 @@ async def test_nul_and_broken_unicode_are_refused_everywhere(api: Api) -> None:
 
 async def test_a_huge_or_deep_body_is_refused(api: Api) -> None:
     """A body beyond 64 KB is a 413, and settings beyond their own limit are a 422."""
-    ann = await api.person()
+    ann = await api.user()
     response = await ann.call("PATCH", "/users/me", json={"bio": "x" * 100_000})
     assert response.expect(413)["code"] == "body_too_large"
     (await ann.call("PATCH", "/users/me", json={"settings": {"a": "x" * 10_000}})).expect(422)

@@ -20,7 +20,7 @@ END = b"--b--\r\n"
 
 async def test_decompression_bombs_are_refused_from_the_header(api: Api) -> None:
     """A PNG whose header declares 50 Mpx, or 4 billion, is a 413 before anything is decoded."""
-    ann = await api.person()
+    ann = await api.user()
     for width, height in ((10_000, 5_000), (65_535, 65_535), (2**31 - 1, 2**31 - 1)):
         problem = (await ann.try_upload(png_of(width, height))).expect(413)
         assert problem["code"] == "image_too_large"
@@ -29,7 +29,7 @@ async def test_decompression_bombs_are_refused_from_the_header(api: Api) -> None
 
 async def test_an_animated_bomb_is_refused_from_the_header(api: Api) -> None:
     """An animation is a 422, however small its frames are."""
-    ann = await api.person()
+    ann = await api.user()
     problem = (await ann.try_upload(png_of(10, 10, rows=10, animated=True))).expect(422)
     assert problem["code"] == "image_animated"
 
@@ -49,7 +49,7 @@ FOREIGN = [
 
 async def test_svg_xml_pdf_and_scripts_named_jpg_are_415(api: Api) -> None:
     """The bytes determine the type of a file, not its name or declared type."""
-    ann = await api.person()
+    ann = await api.user()
     for data in FOREIGN:
         assert (await ann.try_upload(data)).expect(415)["code"] == "unsupported_media_type", data
 
@@ -59,7 +59,7 @@ NAMES = ["../../../../etc/cron.d/x", "a\x00b.jpg", "gpj.\u202eexe", "C:\\x\\y.jp
 
 async def test_the_file_name_is_ignored(api: Api) -> None:
     """Path traversal, NUL and right-to-left marks in a file name have no effect: it is not even read."""
-    ann = await api.person()
+    ann = await api.user()
     for name in NAMES:
         header = f'Content-Disposition: form-data; name="file"; filename="{name}"\r\n\r\n'.encode("utf-8", "replace")
         body = b"--b\r\n" + header + encoded(halves()) + b"\r\n" + END
@@ -81,7 +81,7 @@ CORRUPT = [
 
 async def test_zero_byte_and_corrupt_headers_are_422_with_the_reason(api: Api) -> None:
     """An invalid image is refused with a reason that a user understands."""
-    ann = await api.person()
+    ann = await api.user()
     for data, reason in CORRUPT:
         problem = (await ann.try_upload(data)).expect(422)
         assert problem["code"] == "image_corrupt", data
@@ -92,7 +92,7 @@ async def test_zero_byte_and_corrupt_headers_are_422_with_the_reason(api: Api) -
 
 async def test_a_form_with_10_000_parts_is_refused_within_a_second(api: Api) -> None:
     """The thirty-third part is refused."""
-    ann = await api.person()
+    ann = await api.user()
     body = b"".join(part(f"f{number}", b"x") for number in range(10_000)) + END
     response = await exchange(api.port, post_photo(ann.token, body))
     assert response.status == 413
@@ -101,7 +101,7 @@ async def test_a_form_with_10_000_parts_is_refused_within_a_second(api: Api) -> 
 
 async def test_a_part_header_of_1_mb_is_refused_within_a_second(api: Api) -> None:
     """A header that is too long is refused before its end."""
-    ann = await api.person()
+    ann = await api.user()
     body = part("file", b"x", header="X-Long: " + "x" * 1_000_000 + "\r\n") + END
     assert (await exchange(api.port, post_photo(ann.token, body))).status == 413
 
@@ -114,7 +114,7 @@ async def test_a_request_header_of_1_mb_is_refused_within_a_second(api: Api) -> 
 
 async def test_a_body_smaller_than_declared_is_refused_within_a_second(api: Api) -> None:
     """A complete form whose declared length is larger is a 400 without waiting."""
-    ann = await api.person()
+    ann = await api.user()
     body = part("file", encoded(halves())) + END
     response = await exchange(api.port, post_photo(ann.token, body, declared=len(body) + 1000))
     assert response.status == 400
@@ -123,7 +123,7 @@ async def test_a_body_smaller_than_declared_is_refused_within_a_second(api: Api)
 
 async def test_a_body_larger_than_declared_is_refused_within_a_second(api: Api) -> None:
     """Bytes after the declared length are not part of the form, which is then incomplete."""
-    ann = await api.person()
+    ann = await api.user()
     body = part("file", encoded(halves())) + END
     response = await exchange(api.port, post_photo(ann.token, body, declared=len(body) - 200))
     assert response.status == 400
@@ -131,7 +131,7 @@ async def test_a_body_larger_than_declared_is_refused_within_a_second(api: Api) 
 
 async def test_a_body_declared_too_large_is_refused_before_it_is_sent(api: Api) -> None:
     """A declared gigabyte is refused at once."""
-    ann = await api.person()
+    ann = await api.user()
     response = await exchange(api.port, post_photo(ann.token, b"--b\r\n", declared=1_000_000_000))
     assert response.status == 413
 
@@ -143,13 +143,13 @@ async def test_a_photo_one_byte_too_large_is_refused(services: InspectableServic
         upload = dataclasses.replace(services.settings.upload, max_bytes=limit)
         settings = dataclasses.replace(services.settings, upload=upload)
         async with running_api(dataclasses.replace(services, settings=settings)) as api:
-            ann = await api.person()
+            ann = await api.user()
             assert (await ann.try_upload(data, "x" * 1000)).status == status
 
 
 async def test_an_endless_chunked_body_is_refused_at_the_limit(api: Api) -> None:
     """Without a declared length, the limit is enforced while reading."""
-    ann = await api.person()
+    ann = await api.user()
 
     async def endless() -> object:
         yield b'--b\r\nContent-Disposition: form-data; name="file"\r\n\r\n\xff\xd8\xff'
@@ -184,7 +184,7 @@ BROKEN = [
 
 async def test_broken_forms_are_4xx(api: Api) -> None:
     """Each malformed form is a 4xx with a reason, and the service continues."""
-    ann = await api.person()
+    ann = await api.user()
     for body, kind, status in BROKEN:
         response = await ann.call("POST", "/photos", data=body, headers={"Content-Type": kind})
         assert response.status == status, (body[:100], response.body)
@@ -193,7 +193,7 @@ async def test_broken_forms_are_4xx(api: Api) -> None:
 
 async def test_a_compressed_body_is_not_unpacked(api: Api) -> None:
     """A deflate bomb in the body is a 415."""
-    ann = await api.person()
+    ann = await api.user()
     bomb = zlib.compress(bytes(10_000_000))
     headers = {"Content-Type": "application/json", "Content-Encoding": "deflate"}
     response = await ann.call("POST", "/notifications/seen", data=bomb, headers=headers)
@@ -205,7 +205,7 @@ async def test_a_slow_body_ends_at_a_deadline_and_others_are_served(services: In
     upload = dataclasses.replace(services.settings.upload, idle_timeout=0.4)
     quick = dataclasses.replace(services.settings, upload=upload)
     async with running_api(dataclasses.replace(services, settings=quick)) as api:
-        ann = await api.person()
+        ann = await api.user()
         stuck = post_photo(ann.token, part("file", encoded(halves()))[:50], declared=5000)
         slow = asyncio.create_task(exchange(api.port, stuck, within=5))
         (await ann.try_upload(photograph())).expect(201)

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.engines
 
 async def test_an_upload_returns_the_photo_as_processing(api: Api) -> None:
     """The response to an upload is the photo itself, which has no images yet."""
-    ann = await api.person()
+    ann = await api.user()
     photo = await ann.upload(photograph(), "A rocket")
     assert photo["state"] == "processing"
     assert photo["caption"] == "A rocket"
@@ -25,7 +25,7 @@ async def test_an_upload_returns_the_photo_as_processing(api: Api) -> None:
 
 async def test_an_original_is_stored_byte_for_byte_under_its_hash(api: Api) -> None:
     """The stored original is exactly what was sent, and no temporary file is left."""
-    ann = await api.person()
+    ann = await api.user()
     await ann.upload(photograph())
     data = photograph().read_bytes()
     digest = hashlib.sha256(data).hexdigest()
@@ -39,7 +39,7 @@ async def test_a_form_carries_caption_alt_text_tags_and_location(api: Api) -> No
     """Every text of the form is stored with the photo, tags in normal form and each once."""
     import aiohttp
 
-    ann = await api.person()
+    ann = await api.user()
     form = aiohttp.FormData()
     form.add_field("alt_text", "two halves")
     form.add_field("tags", "#Red")
@@ -55,14 +55,14 @@ async def test_a_form_carries_caption_alt_text_tags_and_location(api: Api) -> No
 
 async def test_the_same_photo_twice_without_a_key_is_two_posts(api: Api) -> None:
     """Posting the same image again is allowed."""
-    ann = await api.person()
+    ann = await api.user()
     first, second = await ann.upload(photograph()), await ann.upload(photograph())
     assert first["id"] != second["id"]
 
 
 async def test_a_ready_photo_is_listed_for_visitors(api: Api) -> None:
     """Visitors see public photos: by id, newest, by tag and by author."""
-    ann = await api.person("ann_of_tags")
+    ann = await api.user("ann_of_tags")
     photo = await ann.upload(photograph())
     (await ann.call("PATCH", f"/photos/{photo['id']}", json={"tags": ["space"]})).expect(200)
     await api.finish(photo)
@@ -77,7 +77,7 @@ async def test_a_ready_photo_is_listed_for_visitors(api: Api) -> None:
 
 async def test_cursors_page_lists_without_gap_or_repeat(api: Api) -> None:
     """Pages of one item, joined together, are the whole list, newest first."""
-    ann = await api.person()
+    ann = await api.user()
     made = [(await ann.upload(photograph()))["id"] for _ in range(5)]
     for photo_id in made:
         await api.finish({"id": photo_id})
@@ -94,7 +94,7 @@ async def test_cursors_page_lists_without_gap_or_repeat(api: Api) -> None:
 
 async def test_an_edit_is_seen_in_the_feed_at_once(api: Api) -> None:
     """The next page of the feed shows the edited caption."""
-    ann = await api.person()
+    ann = await api.user()
     photo = await ann.upload(photograph(), "before")
     await api.finish(photo)
     assert (await ann.feed())[0]["caption"] == "before"
@@ -106,7 +106,7 @@ async def test_an_edit_is_seen_in_the_feed_at_once(api: Api) -> None:
 
 async def test_a_deleted_photo_disappears_at_once(api: Api) -> None:
     """After a deletion neither the photo nor its images are found anywhere."""
-    ann, bob = await api.person(), await api.person()
+    ann, bob = await api.user(), await api.user()
     photo = await ann.upload(photograph())
     await api.finish(photo)
     urls = (await ann.call("GET", f"/photos/{photo['id']}")).expect(200)["urls"]
@@ -121,7 +121,7 @@ async def test_a_deleted_photo_disappears_at_once(api: Api) -> None:
 
 async def test_public_images_are_cached_for_a_year(api: Api) -> None:
     """Browsers and CDNs may cache a variant of a public photo, which has the right media type."""
-    ann = await api.person()
+    ann = await api.user()
     photo = await ann.upload(photograph())
     await api.finish(photo)
     urls = (await ann.call("GET", f"/photos/{photo['id']}")).expect(200)["urls"]
@@ -134,7 +134,7 @@ async def test_public_images_are_cached_for_a_year(api: Api) -> None:
 
 async def test_images_of_a_private_account_need_a_signed_url(api: Api) -> None:
     """The bare URL of a private photo's image is a 404; the signed one works, unless it is changed."""
-    ann, bob = await api.person(), await api.person()
+    ann, bob = await api.user(), await api.user()
     (await ann.call("PATCH", "/users/me", json={"private": True})).expect(200)
     photo = await ann.upload(photograph())
     await api.finish(photo)
@@ -152,7 +152,7 @@ async def test_images_of_a_private_account_need_a_signed_url(api: Api) -> None:
 @pytest.mark.parametrize("private", [False, True])
 async def test_only_the_owner_gets_the_url_of_the_original(api: Api, private: bool) -> None:
     """Only the author of a ready photo gets the URL of its original, and the bytes there."""
-    ann, bob = await api.person(), await api.person()
+    ann, bob = await api.user(), await api.user()
     await bob.follow(ann)
     (await ann.call("PATCH", "/users/me", json={"private": private})).expect(200)
     sent = {"jpg": photograph().read_bytes(), "png": encoded(halves(), "PNG")}

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.engines
 
 async def test_a_like_shows_in_the_response_and_the_next_feed(api: Api) -> None:
     """The counters of the response, the photo and the feed agree at once; repeating it changes nothing."""
-    ann, bob = await api.person(), await api.person("bob")
+    ann, bob = await api.user(), await api.user("bob")
     await bob.follow(ann)
     photo = await ann.upload(photograph())
     await api.finish(photo)
@@ -37,7 +37,7 @@ async def test_a_like_shows_in_the_response_and_the_next_feed(api: Api) -> None:
 
 async def test_comments_are_created_listed_and_deleted(api: Api) -> None:
     """Comments are listed newest first; only their author and the photo's owner may delete them."""
-    ann, bob, cay = await api.person(), await api.person("bob"), await api.person()
+    ann, bob, cay = await api.user(), await api.user("bob"), await api.user()
     photo = await ann.upload(photograph())
     await api.finish(photo)
     path = f"/photos/{photo['id']}/comments"
@@ -56,7 +56,7 @@ async def test_comments_are_created_listed_and_deleted(api: Api) -> None:
 
 async def test_an_invalid_comment_is_rejected(api: Api) -> None:
     """An empty, too long or malformed comment is a 422 that names the field."""
-    ann = await api.person()
+    ann = await api.user()
     photo = await ann.upload(photograph())
     for text in ("", "   ", "x" * 1001, "nul\x00", 5, None):
         problem = (await ann.call("POST", f"/photos/{photo['id']}/comments", json={"text": text})).expect(422)
@@ -65,7 +65,7 @@ async def test_an_invalid_comment_is_rejected(api: Api) -> None:
 
 async def test_notifications_are_listed_counted_and_marked(api: Api) -> None:
     """Notifications are listed and counted, then marked as seen and as read."""
-    ann, bob = await api.person(), await api.person("bob")
+    ann, bob = await api.user(), await api.user("bob")
     photo = await ann.upload(photograph())
     async with api.services.db.transaction() as tx:
         await record_notification(

@@ -14,8 +14,8 @@ from storage import ids
 from storage.ids import slot_group
 from storage.redis.client import Redis
 from tests.support.api import Api
+from tests.support.api_user import Response
 from tests.support.driver_commands import commands, driver_client
-from tests.support.person import Response
 
 pytestmark = pytest.mark.engines
 
@@ -58,7 +58,7 @@ async def test_signing_up_returns_the_account_and_tokens(api: Api) -> None:
 
 async def test_a_taken_name_is_a_conflict_that_names_the_field(api: Api) -> None:
     """Usernames and e-mail addresses are unique regardless of case, and the response names the field."""
-    await api.person("ann")
+    await api.user("ann")
     taken = {"username": "ANN", "email": "x@example.org", "password": PASSWORD}
     problem = (await api.visitor.call("POST", "/users", json=taken)).expect(409)
     assert problem["code"] == "username_taken"
@@ -91,7 +91,7 @@ async def test_invalid_input_is_a_422_that_names_the_field(api: Api) -> None:
 
 async def test_users_sign_in_by_username_or_email(api: Api) -> None:
     """A username in any case and an e-mail address are both accepted."""
-    await api.person("ann")
+    await api.user("ann")
     for login in ("ann", "ANN", "ann@picshare.example"):
         told = (await api.visitor.call("POST", "/tokens", json={"username": login, "password": PASSWORD})).expect(201)
         assert told["user"]["username"] == "ann"
@@ -99,7 +99,7 @@ async def test_users_sign_in_by_username_or_email(api: Api) -> None:
 
 async def test_a_refresh_token_can_be_used_once(api: Api) -> None:
     """A second use of a refresh token ends the session."""
-    await api.person("ann")
+    await api.user("ann")
     first = (await api.visitor.call("POST", "/tokens", json={"username": "ann", "password": PASSWORD})).expect(201)
     body = {"refresh_token": first["refresh_token"]}
     second = (await api.visitor.call("POST", "/tokens/refresh", json=body)).expect(201)
@@ -112,7 +112,7 @@ async def test_a_refresh_token_can_be_used_once(api: Api) -> None:
 
 async def test_of_simultaneous_refreshes_one_succeeds(api: Api) -> None:
     """A refresh token that is used several times at the same moment gives one new pair."""
-    await api.person("ann")
+    await api.user("ann")
     told = (await api.visitor.call("POST", "/tokens", json={"username": "ann", "password": PASSWORD})).expect(201)
     body = {"refresh_token": told["refresh_token"]}
     responses = await asyncio.gather(*(api.visitor.call("POST", "/tokens/refresh", json=body) for _ in range(5)))
@@ -121,7 +121,7 @@ async def test_of_simultaneous_refreshes_one_succeeds(api: Api) -> None:
 
 async def test_signing_out_revokes_the_access_token_at_once(api: Api) -> None:
     """After signing out the token is rejected everywhere, the feed included, and refreshing fails."""
-    ann = await api.person()
+    ann = await api.user()
     (await ann.call("GET", "/feed")).expect(200)
     (await ann.call("DELETE", "/tokens/current")).expect(204)
     for path in ("/users/me", "/feed"):
@@ -131,7 +131,7 @@ async def test_signing_out_revokes_the_access_token_at_once(api: Api) -> None:
 
 async def test_signing_out_is_published_to_the_live_processes(api: Api, redis: Redis) -> None:
     """The processes with connections of the user receive the id of the ended session."""
-    ann = await api.person()
+    ann = await api.user()
     user_id = ids.decode(ann.id)
     group = slot_group(user_id)
     await commands(redis).hset(registry_key(group), user_field(user_id), b"abcdefgh")
@@ -148,7 +148,7 @@ async def test_signing_out_is_published_to_the_live_processes(api: Api, redis: R
 
 async def test_another_session_of_the_same_user_continues(api: Api) -> None:
     """Signing out on one device does not end the session on another."""
-    ann = await api.person("ann")
+    ann = await api.user("ann")
     told = (await api.visitor.call("POST", "/tokens", json={"username": "ann", "password": PASSWORD})).expect(201)
     (await ann.call("DELETE", "/tokens/current")).expect(204)
     headers = {"Authorization": f"Bearer {told['access_token']}"}
@@ -157,17 +157,17 @@ async def test_another_session_of_the_same_user_continues(api: Api) -> None:
 
 async def test_a_deleted_account_frees_its_name(api: Api) -> None:
     """Deleting an account ends its sessions and makes its name available."""
-    ann = await api.person("ann")
+    ann = await api.user("ann")
     (await ann.call("DELETE", "/users/me")).expect(202)
     (await ann.call("GET", "/users/me")).expect(401)
     (await api.visitor.call("GET", "/users/ann")).expect(404)
     (await api.visitor.call("POST", "/tokens", json={"username": "ann", "password": PASSWORD})).expect(401)
-    await api.person("ann")
+    await api.user("ann")
 
 
 async def test_cookies_are_protected_from_scripts_and_other_sites(api: Api) -> None:
     """The tokens' cookies are HttpOnly and SameSite=Lax; the page can read only the CSRF token."""
-    await api.person("ann")
+    await api.user("ann")
     jar = await sign_in_with_cookies(api, "ann")
     for name, readable in (("picshare_access", False), ("picshare_refresh", False), ("picshare_csrf", True)):
         assert jar[name]["samesite"] == "Lax"
@@ -178,7 +178,7 @@ async def test_cookies_are_protected_from_scripts_and_other_sites(api: Api) -> N
 
 async def test_a_cookie_session_reads_refreshes_and_ends(api: Api) -> None:
     """With cookies alone a browser can read, refresh its tokens, and sign out."""
-    await api.person("ann")
+    await api.user("ann")
     jar = await sign_in_with_cookies(api, "ann")
     (await api.visitor.call("GET", "/users/me", headers=as_header(jar))).expect(200)
     proof = {"X-CSRF-Token": jar["picshare_csrf"].value}
@@ -195,7 +195,7 @@ async def test_a_cookie_session_reads_refreshes_and_ends(api: Api) -> None:
 
 async def test_an_expired_cookie_does_not_prevent_signing_in(api: Api) -> None:
     """Signing in ignores all credentials except those in the body."""
-    await api.person("ann")
+    await api.user("ann")
     body = {"username": "ann", "password": PASSWORD}
     stale = {"Cookie": "picshare_access=stale"}
     (await api.visitor.call("POST", "/tokens", json=body, headers=stale)).expect(201)

@@ -35,7 +35,7 @@ async def test_a_repeat_with_its_key_stores_nothing(services: InspectableService
     """A repeated upload is answered from the key alone, as is one with another photo under the same key."""
     blobs = CountingBlobs(tmp_path / "blobs")
     async with running_api(dataclasses.replace(services, blobs=blobs)) as api:
-        ann = await api.person()
+        ann = await api.user()
         first = await ann.try_upload(photograph(), "one", key="k")
         again = await ann.try_upload(photograph(), "one", key="k")
         assert first.expect(201) == again.expect(201)
@@ -47,7 +47,7 @@ async def test_uploads_at_once_with_one_key_make_one_photo(services: Inspectable
     """Of four uploads that store the same bytes at the same moment under one key one makes the photo."""
     blobs = CountingBlobs(tmp_path / "blobs", together=4)
     async with running_api(dataclasses.replace(services, blobs=blobs)) as api:
-        ann = await api.person()
+        ann = await api.user()
         responses = await asyncio.gather(*(ann.try_upload(photograph(), "one", key="k") for _ in range(4)))
         assert set(Counter(response.status for response in responses)) <= {201, 409}
         assert len({response.json["id"] for response in responses if response.status == 201}) == 1

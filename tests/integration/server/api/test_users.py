@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from tests.support.api import Api
-from tests.support.person import Person
+from tests.support.api_user import ApiUser
 from tests.support.pictures import photograph
 
 pytestmark = pytest.mark.engines
 
 
-async def relation(viewer: Person, other: Person) -> set[str]:
+async def relation(viewer: ApiUser, other: ApiUser) -> set[str]:
     """Return the names of the relations that exist between a viewer and a profile."""
     profile = (await viewer.call("GET", f"/users/{other.id}")).expect(200)
     return {name for name, holds in profile["relation"].items() if holds}
@@ -19,7 +19,7 @@ async def relation(viewer: Person, other: Person) -> set[str]:
 
 async def test_a_profile_is_found_by_name_and_id(api: Api) -> None:
     """Both lead to the same profile, which does not contain the e-mail address."""
-    ann = await api.person("ann")
+    ann = await api.user("ann")
     by_name = (await api.visitor.call("GET", "/users/ANN")).expect(200)
     by_id = (await api.visitor.call("GET", f"/users/{ann.id}")).expect(200)
     assert by_name == by_id
@@ -29,7 +29,7 @@ async def test_a_profile_is_found_by_name_and_id(api: Api) -> None:
 
 async def test_a_follow_shows_on_both_sides(api: Api) -> None:
     """Counters and lists agree after a follow and an unfollow."""
-    ann, bob = await api.person("ann"), await api.person("bob")
+    ann, bob = await api.user("ann"), await api.user("bob")
     await bob.follow(ann)
     await bob.follow(ann)
     assert await relation(bob, ann) == {"following"}
@@ -45,7 +45,7 @@ async def test_a_follow_shows_on_both_sides(api: Api) -> None:
 
 async def test_a_follow_shows_in_the_feed_at_once_and_an_unfollow_too(api: Api) -> None:
     """The next page of the feed agrees with the follow, without waiting for a worker."""
-    ann, bob = await api.person(), await api.person()
+    ann, bob = await api.user(), await api.user()
     photo = await ann.upload(photograph())
     await api.finish(photo)
     assert await bob.feed() == []
@@ -57,14 +57,14 @@ async def test_a_follow_shows_in_the_feed_at_once_and_an_unfollow_too(api: Api) 
 
 async def test_following_or_blocking_oneself_is_a_conflict(api: Api) -> None:
     """Each action on oneself is a 409 with a code of its own."""
-    ann = await api.person()
+    ann = await api.user()
     for what in ("follow", "block", "mute"):
         assert (await ann.call("PUT", f"/users/{ann.id}/{what}")).expect(409)["code"] == f"cannot_{what}_yourself"
 
 
 async def test_a_private_account_gets_a_request(api: Api) -> None:
     """A follow of a private account becomes a request, which its owner accepts or declines."""
-    ann, bob, cay = await api.person("ann"), await api.person("bob"), await api.person("cay")
+    ann, bob, cay = await api.user("ann"), await api.user("bob"), await api.user("cay")
     (await ann.call("PATCH", "/users/me", json={"private": True})).expect(200)
     await bob.follow(ann)
     await cay.follow(ann)
@@ -82,7 +82,7 @@ async def test_a_private_account_gets_a_request(api: Api) -> None:
 
 async def test_a_block_hides_each_from_the_other(api: Api) -> None:
     """Neither user sees the profile and photos of the other, and the follows between them are removed."""
-    ann, bob = await api.person("ann"), await api.person("bob")
+    ann, bob = await api.user("ann"), await api.user("bob")
     await bob.follow(ann)
     photo = await ann.upload(photograph())
     await api.finish(photo)
@@ -99,7 +99,7 @@ async def test_a_block_hides_each_from_the_other(api: Api) -> None:
 
 async def test_a_muted_user_notices_nothing(api: Api) -> None:
     """The photos of a muted user leave the feed, and that user sees no difference."""
-    ann, bob = await api.person(), await api.person()
+    ann, bob = await api.user(), await api.user()
     await bob.follow(ann)
     photo = await ann.upload(photograph())
     await api.finish(photo)
@@ -115,7 +115,7 @@ async def test_a_muted_user_notices_nothing(api: Api) -> None:
 async def test_search_goes_by_prefix_in_any_case(api: Api) -> None:
     """A search lists the usernames with the prefix, in alphabetical order, page by page."""
     for name in ("anna", "Annette", "annika", "bea"):
-        await api.person(name)
+        await api.user(name)
     first = (await api.visitor.call("GET", "/users?query=ANN&limit=2")).expect(200)
     assert [person["username"] for person in first["items"]] == ["anna", "Annette"]
     rest = (
@@ -128,7 +128,7 @@ async def test_search_goes_by_prefix_in_any_case(api: Api) -> None:
 
 async def test_an_account_is_updated_field_by_field(api: Api) -> None:
     """Fields that are left out of an update stay unchanged."""
-    ann = await api.person("ann")
+    ann = await api.user("ann")
     change = {"display_name": "Ann  B.", "bio": "line one\nline two", "settings": {"theme": "dark"}}
     changed = (await ann.call("PATCH", "/users/me", json=change)).expect(200)
     assert changed["display_name"] == "Ann B."

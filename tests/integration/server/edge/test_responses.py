@@ -21,7 +21,7 @@ STATIC = Path(__file__).parents[4] / "static"
 
 async def test_every_error_is_a_problem(api: Api) -> None:
     """Wrong paths, methods, bodies and types return problem+json with a stable code."""
-    ann = await api.person()
+    ann = await api.user()
     cases: list[tuple[str, str, dict[str, Any], int, str]] = [
         ("GET", "/nothing", {}, 404, "route_not_found"),
         ("GET", "/photos/0000000000000", {}, 404, "photo_not_found"),
@@ -55,7 +55,7 @@ async def test_an_unexpected_error_discloses_only_its_request_id(services: Inspe
 
     broken = dataclasses.replace(services, home=Broken())  # type: ignore[arg-type]
     async with running_api(broken) as api:
-        ann = await api.person()
+        ann = await api.user()
         response = await ann.call("GET", "/feed", headers={"X-Request-Id": "my-request-1"})
     problem = response.expect(500)
     assert problem["code"] == "internal_error"
@@ -67,7 +67,7 @@ async def test_an_unexpected_error_discloses_only_its_request_id(services: Inspe
 async def test_an_unavailable_engine_is_a_503_with_retry_after(services: InspectableServices) -> None:
     """Without PostgreSQL the response says when to try again."""
     async with running_api(services) as api:
-        ann = await api.person()
+        ann = await api.user()
         closed = dataclasses.replace(services)
         await closed.db.close()
         response = await ann.call("GET", "/users/me")
@@ -77,7 +77,7 @@ async def test_an_unavailable_engine_is_a_503_with_retry_after(services: Inspect
 
 async def test_every_response_has_the_security_headers(api: Api) -> None:
     """Successes and errors have nosniff, a content security policy, no caching and a request id."""
-    ann = await api.person()
+    ann = await api.user()
     for path, status in (("/users/me", 200), ("/nothing", 404), ("/feed", 200)):
         response = await ann.call("GET", path)
         assert response.status == status
@@ -93,10 +93,10 @@ async def test_over_https_cookies_are_secure_and_hsts_is_sent(services: Inspecta
     """With an https URL cookies are Secure and responses have HSTS."""
     secured = dataclasses.replace(services.settings, public_url="https://photos.example")
     async with running_api(dataclasses.replace(services, settings=secured)) as api:
-        await api.person("ann")
+        await api.user("ann")
         body = {"username": "ann", "password": "correct horse battery", "cookie": True}
         response = await api.visitor.call("POST", "/tokens", json=body)
-        ticket = await (await api.person()).call("POST", "/live/token")
+        ticket = await (await api.user()).call("POST", "/live/token")
     assert response.headers["Strict-Transport-Security"] == "max-age=31536000"
     assert all("Secure" in cookie for cookie in response.headers.getall("Set-Cookie"))  # type: ignore[attr-defined]
     assert ticket.expect(201)["url"] == "wss://photos.example/connection/websocket"
@@ -111,7 +111,7 @@ async def test_a_client_s_request_id_is_used_only_when_harmless(api: Api) -> Non
 
 async def test_responses_match_their_models(api: Api) -> None:
     """Responses fit the models of the OpenAPI document, field by field."""
-    ann, bob = await api.person(), await api.person()
+    ann, bob = await api.user(), await api.user()
     photo = await ann.upload(photograph(), "caption")
     responses.PhotoResponse.model_validate(photo)
     await api.finish(photo)
@@ -134,7 +134,7 @@ async def test_responses_match_their_models(api: Api) -> None:
 
 async def test_a_ticket_can_be_redeemed_once(api: Api) -> None:
     """The first redemption returns the ticket's payload, the second nothing."""
-    ann = await api.person()
+    ann = await api.user()
     ticket = (await ann.call("POST", "/live/token")).expect(201)
     payload = await api.services.tickets.redeem(ticket["token"])
     assert payload is not None

@@ -37,7 +37,7 @@ async def test_a_websocket_from_a_foreign_origin_is_403(api: Api) -> None:
 
 async def test_streams_and_photos_of_other_users_are_error_103(api: Api) -> None:
     """Another user's stream, an unpublished photo, and a photo after a block cannot be subscribed to."""
-    ann, bob = await api.person(), await api.person()
+    ann, bob = await api.user(), await api.user()
     draft, photo = await ann.upload(photograph()), await ann.upload(photograph())
     await api.finish(photo)
     socket = await connected(api, bob)
@@ -56,7 +56,7 @@ async def test_streams_and_photos_of_other_users_are_error_103(api: Api) -> None
 
 async def test_signing_out_closes_the_live_connection(api: Api) -> None:
     """The end of a session closes its connections, and no others."""
-    ann, bob = await api.person(), await api.person()
+    ann, bob = await api.user(), await api.user()
     hers, his = await connected(api, ann), await connected(api, bob)
     (await ann.call("DELETE", "/tokens/current")).expect(204)
     assert 3500 <= await hers.closed() < 4000  # so that the client does not come back
@@ -65,7 +65,7 @@ async def test_signing_out_closes_the_live_connection(api: Api) -> None:
 
 async def test_a_used_ticket_is_rejected(api: Api) -> None:
     """A ticket is valid for one connection, so that one from a log is useless."""
-    ann = await api.person()
+    ann = await api.user()
     ticket = (await ann.call("POST", "/live/token")).expect(201)["token"]
     first = Socket(await api.session.ws_connect(api.url + PATH))
     assert "connect" in await first.request(connect={"token": ticket})
@@ -76,7 +76,7 @@ async def test_a_used_ticket_is_rejected(api: Api) -> None:
 
 async def test_the_event_stream_authenticates_its_client(api: Api) -> None:
     """A bearer token or a ticket opens the event stream; a used ticket, a token in the URL or nothing does not."""
-    ann = await api.person()
+    ann = await api.user()
     ticket = (await ann.call("POST", "/live/token")).expect(201)["token"]
     bearer = {"Authorization": f"Bearer {ann.token}"}
     for path, headers, status in (
@@ -99,7 +99,7 @@ async def test_the_event_stream_authenticates_its_client(api: Api) -> None:
 
 async def test_signing_out_ends_the_event_stream(api: Api) -> None:
     """The stream ends with a code, and cannot be opened again."""
-    ann = await api.person()
+    ann = await api.user()
     bearer = {"Authorization": f"Bearer {ann.token}"}
     async with api.session.get(f"{api.url}/live/sse", headers=bearer) as response:
         while not (await response.content.readline()).startswith(b"event: ready"):
@@ -112,7 +112,7 @@ async def test_signing_out_ends_the_event_stream(api: Api) -> None:
 
 async def test_calls(api: Api) -> None:
     """Likes and marks over the live connection work as in the REST API, with the same errors."""
-    ann, bob = await api.person(), await api.person()
+    ann, bob = await api.user(), await api.user()
     photo = await ann.upload(photograph())
     await api.finish(photo)
     socket = await connected(api, bob)

@@ -23,8 +23,8 @@ from storage.models import NotificationKind, Role
 from storage.redis.client import Redis
 from storage.stores import notifications
 from tests.support.api import SECRET, Api
+from tests.support.api_user import ApiUser
 from tests.support.community import record_notification
-from tests.support.person import Person
 from tests.support.pictures import photograph
 
 pytestmark = pytest.mark.engines
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.engines
 MESSAGE = stream_body("feed", b"{}")
 
 
-def identity_of(person: Person) -> Identity:
+def identity_of(person: ApiUser) -> Identity:
     """Return the identity of a user on a live connection."""
     return Identity(user_id=ids.decode(person.id), session="s", expires_at=time.time() + 60)
 
@@ -58,7 +58,7 @@ def streams(api: Api, redis: Redis) -> LiveStreams:
 
 async def test_an_access_token_and_a_ticket_open_a_connection(api: Api) -> None:
     """Both have the same user and session; a ticket is valid once."""
-    ann = await api.person()
+    ann = await api.user()
     authenticator = LiveAuthenticator(api.tokens, api.services.tickets)
     by_token = await authenticator.authenticate(ann.token)
     ticket = (await ann.call("POST", "/live/token")).expect(201)["token"]
@@ -70,7 +70,7 @@ async def test_an_access_token_and_a_ticket_open_a_connection(api: Api) -> None:
 
 async def test_expired_forged_and_revoked_tokens_open_none(api: Api) -> None:
     """An expired token has an error of its own, so that the client fetches a new one; all others are invalid."""
-    ann = await api.person()
+    ann = await api.user()
     authenticator = LiveAuthenticator(api.tokens, api.services.tickets)
     old = AccessTokens(SECRET, ttl=900, clock=lambda: time.time() - 1000)
     with pytest.raises(TokenExpiredError):
@@ -88,7 +88,7 @@ async def test_expired_forged_and_revoked_tokens_open_none(api: Api) -> None:
 
 async def test_a_feed_recovers_additions_and_removals(api: Api, streams: LiveStreams) -> None:
     """New photos are recovered as JSON, removed ones as removals; a photo deleted in the meantime is left out."""
-    ann = await api.person()
+    ann = await api.user()
     user_id = ids.decode(ann.id)
     old = await ann.upload(photograph())
     await api.finish(old)
@@ -114,7 +114,7 @@ async def test_a_feed_recovers_additions_and_removals(api: Api, streams: LiveStr
 
 async def test_a_position_of_another_history_is_not_recovered(api: Api, streams: LiveStreams) -> None:
     """With another or a malformed epoch nothing is recovered, and the client gets the current position."""
-    ann = await api.person()
+    ann = await api.user()
     user_id = ids.decode(ann.id)
     for stream in ("feed", "notifications"):
         now = await streams.position(user_id, stream)
@@ -125,7 +125,7 @@ async def test_a_position_of_another_history_is_not_recovered(api: Api, streams:
 
 async def test_notifications_recover_with_counters(api: Api, streams: LiveStreams) -> None:
     """A missed notification is recovered as published; one that was retracted is recovered as a removal."""
-    ann, bob = await api.person(), await api.person("bob")
+    ann, bob = await api.user(), await api.user("bob")
     user_id, actor_id = ids.decode(ann.id), ids.decode(bob.id)
     photo_id = ids.decode((await ann.upload(photograph()))["id"])
     start = await streams.position(user_id, "notifications")
@@ -164,7 +164,7 @@ async def test_notifications_recover_with_counters(api: Api, streams: LiveStream
 
 async def test_subscribing_to_another_user_s_stream_is_denied(api: Api) -> None:
     """Streams of other users, unknown channels, and resources that the user may not see are not granted."""
-    ann, bob = await api.person(), await api.person()
+    ann, bob = await api.user(), await api.user()
     authorizer = authorizer_of(api)
     photo = await ann.upload(photograph())
     for channel in (f"feed:{ann.id}", f"notifications:{ann.id}", "feed", f"photo:{photo['id']}"):
@@ -188,7 +188,7 @@ async def test_subscribing_to_another_user_s_stream_is_denied(api: Api) -> None:
 
 async def test_a_block_denies_what_was_granted_before(api: Api) -> None:
     """After a block, neither the photo nor the profile is granted any more."""
-    ann, bob = await api.person(), await api.person()
+    ann, bob = await api.user(), await api.user()
     authorizer = authorizer_of(api)
     photo = await ann.upload(photograph())
     await api.finish(photo)

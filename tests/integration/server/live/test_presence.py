@@ -14,9 +14,9 @@ from channels.contract.settings import LiveSettings
 from storage import events
 from storage.redis.client import Redis
 from tests.support.api import Api, InspectableServices
+from tests.support.api_user import ApiUser
 from tests.support.eventually import eventually
 from tests.support.live_api import Socket, connected, running_live_api
-from tests.support.person import Person
 from workers.jobs.relations import RelationHandlers
 
 pytestmark = pytest.mark.engines
@@ -32,7 +32,7 @@ async def api(services: InspectableServices, redis: Redis) -> AsyncIterator[Api]
         yield running
 
 
-async def profile(viewer: Person, other: Person) -> tuple[bool | None, str | None]:
+async def profile(viewer: ApiUser, other: ApiUser) -> tuple[bool | None, str | None]:
     """Return the presence that a profile shows to a viewer; None where the viewer may not see the profile."""
     response = await viewer.call("GET", f"/users/{other.id}")
     shown = response.json if response.status == 200 else {"online": None, "last_seen": None}
@@ -67,7 +67,7 @@ async def handle_events(api: Api) -> None:
             await handlers[row["topic"]](events.decode(row["topic"], row["body"]))
 
 
-async def act(person: Person, method: str, path: str, **options: Any) -> None:
+async def act(person: ApiUser, method: str, path: str, **options: Any) -> None:
     """Send a request that must succeed."""
     response = await person.call(method, path, **options)
     assert response.status < 300, response.body
@@ -75,9 +75,9 @@ async def act(person: Person, method: str, path: str, **options: Any) -> None:
 
 async def test_permission_to_see_presence(api: Api) -> None:
     """The user, and if allowed the followers, see presence by profile, subscription and command."""
-    ann = await api.person("ann")
+    ann = await api.user("ann")
     names = ("follower", "muted", "muting", "stranger", "blocked", "blocking", "asking")
-    viewers = {name: await api.person(name) for name in names}
+    viewers = {name: await api.user(name) for name in names}
     for name in ("follower", "muted", "muting", "blocked", "blocking"):
         await viewers[name].follow(ann)
     await act(ann, "PUT", f"/users/{viewers['muted'].id}/mute")
@@ -102,7 +102,7 @@ async def test_permission_to_see_presence(api: Api) -> None:
 
 async def test_invalid_presence_channels(api: Api) -> None:
     """The presence of an unknown user is forbidden, a malformed id is unknown, and other channels have no presence."""
-    ann = await api.person()
+    ann = await api.user()
     socket = await connected(api, ann)
     for channel, subscribing, asking in (
         ("presence:0000000000001", 103, 103),
@@ -118,7 +118,7 @@ async def test_invalid_presence_channels(api: Api) -> None:
 
 async def test_connecting_and_disconnecting(api: Api) -> None:
     """A follower sees a user go online and offline, live and in the profile, each time with the same values."""
-    ann, bob = await api.person("ann"), await api.person("bob")
+    ann, bob = await api.user("ann"), await api.user("bob")
     await bob.follow(ann)
     assert await profile(bob, ann) == (False, None)
     his = await connected(api, bob)
@@ -158,7 +158,7 @@ async def test_a_subscription_is_revoked_with_the_permission(
     api: Api, action: tuple[str, str, str, object], every_subscription: bool
 ) -> None:
     """Losing the permission revokes the subscription within a second, and no subscription that is still permitted."""
-    ann, bob = await api.person("ann"), await api.person("bob")
+    ann, bob = await api.user("ann"), await api.user("bob")
     await bob.follow(ann)
     await handle_events(api)
     hers, his = await connected(api, ann), await connected(api, bob)
@@ -180,7 +180,7 @@ async def test_a_subscription_is_revoked_with_the_permission(
 
 async def test_a_follower_keeps_the_subscription(api: Api) -> None:
     """An unfollow that was undone before it was handled revokes nothing."""
-    ann, bob = await api.person(), await api.person()
+    ann, bob = await api.user(), await api.user()
     await bob.follow(ann)
     his = await connected(api, bob)
     assert await code(his, "subscribe", f"presence:{ann.id}") is None
@@ -193,7 +193,7 @@ async def test_a_follower_keeps_the_subscription(api: Api) -> None:
 
 async def test_the_presence_setting(api: Api) -> None:
     """The account has the audience of its presence: followers by default, or nobody; other values are refused."""
-    ann = await api.person()
+    ann = await api.user()
     assert (await ann.call("GET", "/users/me")).expect(200)["presence"] == "followers"
     changed = (await ann.call("PATCH", "/users/me", json={"presence": "nobody"})).expect(200)
     assert changed["presence"] == "nobody"
@@ -206,7 +206,7 @@ async def test_the_presence_setting(api: Api) -> None:
 
 async def test_a_user_goes_offline_with_the_last_connection(api: Api) -> None:
     """A user with two connections stays online when one of them is closed."""
-    ann = await api.person()
+    ann = await api.user()
     first, second = await connected(api, ann), await connected(api, ann)
     await first.close()
     (await ann.call("GET", "/users/me")).expect(200)

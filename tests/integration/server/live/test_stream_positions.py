@@ -13,7 +13,7 @@ pytestmark = pytest.mark.engines
 
 async def test_the_position_of_the_feed(api: Api) -> None:
     """The first page has the position up to which it shows the stream; later pages have none."""
-    ann = await api.person()
+    ann = await api.user()
     viewer, feeds = ids.decode(ann.id), api.services.stores.feeds
     for _ in range(2):
         await api.finish(await ann.upload(photograph()))
@@ -34,7 +34,7 @@ async def test_the_position_of_the_feed(api: Api) -> None:
 
 async def test_the_position_of_the_inbox(api: Api) -> None:
     """The first page has the position of the stream from before the list was read."""
-    ann = await api.person()
+    ann = await api.user()
     viewer, log = ids.decode(ann.id), api.services.notification_log
     page = (await ann.call("GET", "/notifications")).expect(200)
     epoch, offset = await log.position(viewer)

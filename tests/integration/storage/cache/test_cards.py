@@ -46,7 +46,7 @@ async def edit(database: Database, photo: int, author: int, text: str) -> None:
 @pytest.mark.cluster
 async def test_cards_are_loaded_and_kept(cards: Cards, gallery: Gallery, redis: Any) -> None:
     """Cards are built at the first read and stored; photos that are not ready or do not exist have none."""
-    ann = await gallery.person()
+    ann = await gallery.user()
     photo, draft = await gallery.photo(ann, "sunset"), await gallery.photo(ann, ready=False)
     for _ in range(2):
         assert {key: caption(card) for key, card in (await cards.get([photo, draft, 5])).items()} == {photo: "sunset"}
@@ -57,7 +57,7 @@ async def test_cards_are_loaded_and_kept(cards: Cards, gallery: Gallery, redis: 
 
 async def test_one_load_for_all(cards: Cards, gallery: Gallery, database: Database, redis: Any) -> None:
     """Concurrent readers of a missing card cause one query; a cancelled one does not affect the others."""
-    ann = await gallery.person()
+    ann = await gallery.user()
     photo = await gallery.photo(ann)
     waiting = Waiting(database)
     cards = Cards(waiting, redis)
@@ -73,7 +73,7 @@ async def test_one_load_for_all(cards: Cards, gallery: Gallery, database: Databa
 
 async def test_photo_appears_when_ready(cards: Cards, gallery: Gallery, database: Database) -> None:
     """A photo that was read before it was ready has its card as soon as it is refreshed."""
-    ann = await gallery.person()
+    ann = await gallery.user()
     photo = await gallery.photo(ann, ready=False)
     assert await cards.get([photo]) == {}
     async with database.transaction() as tx:
@@ -84,7 +84,7 @@ async def test_photo_appears_when_ready(cards: Cards, gallery: Gallery, database
 
 async def test_deleted_photo_never_returns(cards: Cards, gallery: Gallery, redis: Any) -> None:
     """After the tombstone neither a slow reader nor a refresh nor a change brings the photo back."""
-    ann = await gallery.person()
+    ann = await gallery.user()
     photo = await gallery.photo(ann)
     await cards.tombstone(photo)
     assert await cards.is_deleted(photo)
@@ -97,7 +97,7 @@ async def test_deleted_photo_never_returns(cards: Cards, gallery: Gallery, redis
 
 async def test_change_shows_at_once(cards: Cards, gallery: Gallery, database: Database, redis: Any) -> None:
     """After an edit no reader gets the old card, not even from a load that began before the edit."""
-    ann = await gallery.person()
+    ann = await gallery.user()
     photo = await gallery.photo(ann, "before")
     slow_reader = dict(await photos.load(database, [photo]))
     await cards.get([photo])

@@ -43,7 +43,7 @@ async def unlike(database: Database, photo: int, person: int) -> PhotoCounters:
 
 async def test_read_from_the_database_first(counter_cache: CounterCache, gallery: Gallery, database: Database) -> None:
     """Missing states are read from PostgreSQL; a photo that does not exist has zeros."""
-    ann, bob = await gallery.person(), await gallery.person()
+    ann, bob = await gallery.user(), await gallery.user()
     photo, plain = await gallery.photo(bob), await gallery.photo(bob)
     await like(database, photo, ann)
     async with database.transaction() as tx:
@@ -60,7 +60,7 @@ async def test_read_from_the_database_first(counter_cache: CounterCache, gallery
 
 async def test_read_your_own_like(counter_cache: CounterCache, gallery: Gallery, database: Database) -> None:
     """A like and an unlike show in the next read."""
-    ann = await gallery.person()
+    ann = await gallery.user()
     photo = await gallery.photo(ann)
     await counter_cache.read([photo], ann)
     for _ in range(2):
@@ -75,7 +75,7 @@ async def test_order_and_repeats_do_not_matter(
     counter_cache: CounterCache, gallery: Gallery, database: Database, redis: Any, loaded: bool
 ) -> None:
     """However states are ordered and repeated, the newest wins, whether the likes were loaded before or not."""
-    ann = await gallery.person()
+    ann = await gallery.user()
     photo = await gallery.photo(ann)
     states = [await likes.state(database, photo_id=photo, user_id=ann)]
     states += [await like(database, photo, ann), await unlike(database, photo, ann), await like(database, photo, ann)]
@@ -90,7 +90,7 @@ async def test_order_and_repeats_do_not_matter(
 
 async def test_unlike_during_a_slow_load(counter_cache: CounterCache, gallery: Gallery, redis: Any) -> None:
     """An action that arrives while older likes are loaded is not overwritten by them."""
-    ann = await gallery.person()
+    ann = await gallery.user()
     photo = await gallery.photo(ann)
     taken_back = PhotoCounters(photo_id=photo, liked=False, likes=0, comments=0, version=2, changed=True)
     await counter_cache.apply(taken_back, ann)
@@ -101,7 +101,7 @@ async def test_unlike_during_a_slow_load(counter_cache: CounterCache, gallery: G
 
 async def test_untouched_photo_is_not_liked(counter_cache: CounterCache, gallery: Gallery, database: Database) -> None:
     """Removing a like that does not exist leaves the photo not liked, although its version is 0."""
-    ann = await gallery.person()
+    ann = await gallery.user()
     photo = await gallery.photo(ann)
     await counter_cache.apply(await unlike(database, photo, ann), ann)
     assert (await counter_cache.read([photo], ann))[photo] == (0, 0, False)
@@ -109,7 +109,7 @@ async def test_untouched_photo_is_not_liked(counter_cache: CounterCache, gallery
 
 async def test_old_photo_is_looked_up(counter_cache: CounterCache, gallery: Gallery, database: Database) -> None:
     """A like older than those kept in Redis is found in PostgreSQL."""
-    ann = await gallery.person()
+    ann = await gallery.user()
     photo = await gallery.photo(ann)
     old = 1024  # made in the first millisecond of all
     await database.fetch(

@@ -47,7 +47,7 @@ async def ids_of(feeds: Feeds, person: int) -> list[int]:
 
 async def test_feed_is_built_from_the_database(feeds: Feeds, gallery: Gallery) -> None:
     """A missing feed is built from the photos of followed authors and the viewer's own, and no others."""
-    ann, bob, cat = [await gallery.person() for _ in range(3)]
+    ann, bob, cat = [await gallery.user() for _ in range(3)]
     await gallery.follow(ann, bob)
     await gallery.photo(cat)
     await gallery.photo(bob, ready=False)
@@ -60,7 +60,7 @@ async def test_feed_is_built_from_the_database(feeds: Feeds, gallery: Gallery) -
 
 async def test_many_readers_build_once(feeds: Feeds, gallery: Gallery, redis: Any) -> None:
     """Concurrent readers of a missing feed all get the position of the one that is built."""
-    ann = await gallery.person()
+    ann = await gallery.user()
     mine = await gallery.photo(ann)
     positions = await asyncio.gather(*(feeds.position(ann) for _ in range(20)))
     assert len(set(positions)) == 1
@@ -71,7 +71,7 @@ async def test_another_process_waits_for_the_builder(
     feeds: Feeds, gallery: Gallery, database: Database, redis: Any
 ) -> None:
     """A process that finds a feed being built elsewhere waits for it and does not build another."""
-    ann = await gallery.person()
+    ann = await gallery.user()
     mine = await gallery.photo(ann)
     building = await feeds.log.begin(ann)
     elsewhere = Feeds(database, redis, Cards(database, redis), delivery_script(redis), window=20)
@@ -83,7 +83,7 @@ async def test_another_process_waits_for_the_builder(
 
 async def test_recovery(feeds: Feeds, gallery: Gallery) -> None:
     """A delta has what was inserted and removed since a position, once, and the new position."""
-    ann, bob = await gallery.person(), await gallery.person()
+    ann, bob = await gallery.user(), await gallery.user()
     await gallery.follow(ann, bob)
     epoch, offset = await feeds.position(ann)
     first, second = await gallery.photo(bob), await gallery.photo(bob)
@@ -102,7 +102,7 @@ async def test_recovery(feeds: Feeds, gallery: Gallery) -> None:
 
 async def test_rebuild_changes_the_epoch(feeds: Feeds, gallery: Gallery) -> None:
     """After a rebuild old positions are unknown, and the feed has what the database has."""
-    ann, bob = await gallery.person(), await gallery.person()
+    ann, bob = await gallery.user(), await gallery.user()
     await gallery.follow(ann, bob)
     epoch, offset = await feeds.position(ann)
     missed = await gallery.photo(bob)
@@ -113,7 +113,7 @@ async def test_rebuild_changes_the_epoch(feeds: Feeds, gallery: Gallery) -> None
 
 async def test_feeds_are_rebuilt_after_a_loss_of_redis_data(feeds: Feeds, gallery: Gallery, redis: Any) -> None:
     """After Redis has lost all data, feeds are built at their next read, and old positions are unknown."""
-    ann = await gallery.person()
+    ann = await gallery.user()
     mine = await gallery.photo(ann)
     epoch, offset = await feeds.position(ann)
     await commands(redis).flushall()
@@ -124,7 +124,7 @@ async def test_feeds_are_rebuilt_after_a_loss_of_redis_data(feeds: Feeds, galler
 
 async def test_deleted_photo_is_not_inserted(feeds: Feeds, gallery: Gallery, database: Database, redis: Any) -> None:
     """A photo with a tombstone is not inserted into any feed, even if its removal never arrived."""
-    ann = await gallery.person()
+    ann = await gallery.user()
     await feeds.ensure(ann)
     photo = await gallery.photo(ann)
     await Cards(database, redis).tombstone(photo)
@@ -134,7 +134,7 @@ async def test_deleted_photo_is_not_inserted(feeds: Feeds, gallery: Gallery, dat
 
 async def test_follow_and_unfollow(feeds: Feeds, gallery: Gallery) -> None:
     """A follow merges an author's photos into the feed and an unfollow drops them, without publication."""
-    ann, bob = await gallery.person(), await gallery.person()
+    ann, bob = await gallery.user(), await gallery.user()
     theirs, mine = await gallery.photo(bob), await gallery.photo(ann)
     epoch, offset = await feeds.position(ann)
     await gallery.follow(ann, bob)
@@ -150,7 +150,7 @@ async def test_follow_and_unfollow(feeds: Feeds, gallery: Gallery) -> None:
 
 async def test_events_out_of_order_do_not_matter(feeds: Feeds, gallery: Gallery) -> None:
     """The present relation counts: a late event of an ended follow merges nothing, and vice versa."""
-    ann, bob = await gallery.person(), await gallery.person()
+    ann, bob = await gallery.user(), await gallery.user()
     theirs = await gallery.photo(bob)
     await feeds.ensure(ann)
     await feeds.align_author(ann, bob)
@@ -162,7 +162,7 @@ async def test_events_out_of_order_do_not_matter(feeds: Feeds, gallery: Gallery)
 
 async def test_unfollow_overtakes_a_photo(feeds: Feeds, gallery: Gallery, redis: Any) -> None:
     """A photo on its way to followers read earlier does not reach users who have unfollowed since."""
-    ann, bob, cat = [await gallery.person() for _ in range(3)]
+    ann, bob, cat = [await gallery.user() for _ in range(3)]
     for follower in (ann, cat):
         await gallery.follow(follower, bob)
         await feeds.ensure(follower)
@@ -182,7 +182,7 @@ async def test_unfollow_overtakes_a_photo(feeds: Feeds, gallery: Gallery, redis:
 
 async def test_feed_built_after_the_followers_were_read(feeds: Feeds, gallery: Gallery) -> None:
     """A feed built after an unfollow does not get a photo that was on its way before it."""
-    ann, bob = await gallery.person(), await gallery.person()
+    ann, bob = await gallery.user(), await gallery.user()
     photo = await gallery.photo(bob)
     await feeds.ensure(ann)
     await feeds.insert(photo, [ann], b"body")
@@ -191,7 +191,7 @@ async def test_feed_built_after_the_followers_were_read(feeds: Feeds, gallery: G
 
 async def test_insertion_without_recent_edits_needs_no_query(gallery: Gallery, database: Database, redis: Any) -> None:
     """An insertion into feeds without recent edits needs no query."""
-    ann, bob = await gallery.person(), await gallery.person()
+    ann, bob = await gallery.user(), await gallery.user()
     feeds = Feeds(database, redis, Cards(database, redis), delivery_script(redis))
     await feeds.ensure(ann)
     await commands(redis).setrange(
@@ -218,7 +218,7 @@ async def test_insertions_are_counted(gallery: Gallery, database: Database, redi
     """Metrics receive the number of feeds that changed, those included whose followers were read again."""
     metrics = CountedInsertions()
     feeds = Feeds(database, redis, Cards(database, redis), delivery_script(redis), metrics=metrics)
-    ann, bob, cat = await gallery.person(), await gallery.person(), await gallery.person()
+    ann, bob, cat = await gallery.user(), await gallery.user(), await gallery.user()
     await gallery.follow(ann, bob)
     await feeds.ensure(ann)
     await feeds.ensure(bob)
@@ -230,7 +230,7 @@ async def test_insertions_are_counted(gallery: Gallery, database: Database, redi
 
 async def test_concurrent_merge_and_drop(feeds: Feeds, gallery: Gallery, database: Database, redis: Any) -> None:
     """A worker that merges an author while another drops the author reads the relation again and drops, too."""
-    ann, bob = await gallery.person(), await gallery.person()
+    ann, bob = await gallery.user(), await gallery.user()
     await gallery.photo(bob)
     await gallery.follow(ann, bob)
     await feeds.ensure(ann)
@@ -272,7 +272,7 @@ class Meanwhile:
 
 async def test_muted_authors_leave_the_feed(feeds: Feeds, gallery: Gallery, database: Database) -> None:
     """A muted author's photos leave the feed although the follow remains, and come back afterwards."""
-    ann, bob = await gallery.person(), await gallery.person()
+    ann, bob = await gallery.user(), await gallery.user()
     await gallery.follow(ann, bob)
     theirs = await gallery.photo(bob)
     await feeds.ensure(ann)
@@ -288,7 +288,7 @@ async def test_muted_authors_leave_the_feed(feeds: Feeds, gallery: Gallery, data
 
 async def test_follow_while_the_feed_is_being_built(feeds: Feeds, gallery: Gallery) -> None:
     """A follow between the builder's read of the database and its end is in the feed."""
-    ann, bob = await gallery.person(), await gallery.person()
+    ann, bob = await gallery.user(), await gallery.user()
     theirs = await gallery.photo(bob)
     building = await feeds.log.begin(ann)
     read_before_the_follow: list[int] = []

@@ -78,7 +78,7 @@ def ids_of(page: HomePage) -> list[int]:
 
 async def test_page_is_complete(world: World) -> None:
     """A page has the newest photos with counters and the viewer's like, and the id below which the next begins."""
-    ann, bob = await world.gallery.person("ann"), await world.gallery.person("bob")
+    ann, bob = await world.gallery.user("ann"), await world.gallery.user("bob")
     await world.gallery.follow(ann, bob)
     photos = [await world.gallery.photo(bob, f"photo {number}") for number in range(5)]
     async with world.database.transaction() as tx:
@@ -99,7 +99,7 @@ async def test_page_is_complete(world: World) -> None:
 
 async def test_one_round_trip_when_warm(world: World) -> None:
     """A cached page takes one command to Redis and no query; on a cluster, cards and counters are then read at once."""
-    ann = await world.gallery.person()
+    ann = await world.gallery.user()
     for _ in range(25):
         await world.gallery.photo(ann)
     await world.page(ann)
@@ -129,14 +129,14 @@ class Recording:
 
 async def test_empty_feed(world: World) -> None:
     """A viewer who follows nobody and has no photos gets an empty page, which is the last."""
-    ann = await world.gallery.person()
+    ann = await world.gallery.user()
     page = await world.page(ann)
     assert (page.pieces, page.next) == ([], None)
 
 
 async def test_quota(world: World) -> None:
     """A page charges the viewer's quota once, the same that other requests charge; a refused page is empty."""
-    ann = await world.gallery.person()
+    ann = await world.gallery.user()
     await world.gallery.photo(ann)
     three = QuotaPolicy(name="three", limit=3, window_seconds=100)
     await Quotas(world.redis).take(three, user_subject(ann))
@@ -150,7 +150,7 @@ async def test_quota(world: World) -> None:
 
 async def test_revoked_session(world: World) -> None:
     """A revoked session reads nothing and charges nothing; another session of the same user works."""
-    ann = await world.gallery.person()
+    ann = await world.gallery.user()
     await world.gallery.photo(ann)
     await Tickets(world.redis).revoke_session("old", ann, ttl=60)
     one = QuotaPolicy(name="one", limit=1, window_seconds=100)
@@ -161,7 +161,7 @@ async def test_revoked_session(world: World) -> None:
 
 async def test_page_is_full_despite_deleted_photos(world: World) -> None:
     """Deleted photos take no place on a page, whether Redis knows them or not; each page is charged once."""
-    ann = await world.gallery.person()
+    ann = await world.gallery.user()
     photos = [await world.gallery.photo(ann) for _ in range(12)]
     await world.feeds.ensure(ann)
     for photo in photos[8:]:
@@ -177,7 +177,7 @@ async def test_page_is_full_despite_deleted_photos(world: World) -> None:
 
 async def test_page_is_full_past_the_window(world: World) -> None:
     """Photos whose tombstone precedes the deletion in PostgreSQL take no place on pages past the window either."""
-    ann = await world.gallery.person()
+    ann = await world.gallery.user()
     photos = [await world.gallery.photo(ann) for _ in range(50)]
     await world.feeds.ensure(ann)
     for photo in photos[20:29]:
@@ -189,7 +189,7 @@ async def test_page_is_full_past_the_window(world: World) -> None:
 
 async def test_old_like_is_shown(world: World) -> None:
     """A like of a photo older than the likes in Redis is shown if the photo is still in the window."""
-    ann = await world.gallery.person()
+    ann = await world.gallery.user()
     photo, old = await world.gallery.photo(ann), 1024  # an id of the first millisecond of all
     copy = "INSERT INTO photos SELECT (jsonb_populate_record(p, $2)).* FROM photos p WHERE id = $1"
     await world.database.fetch(copy, photo, {"id": old})
@@ -202,7 +202,7 @@ async def test_old_like_is_shown(world: World) -> None:
 
 async def test_private_photos_are_signed(world: World) -> None:
     """URLs of a private account's photos are signed in the response."""
-    ann = await world.gallery.person(private=True)
+    ann = await world.gallery.user(private=True)
     await world.gallery.photo(ann)
     for _ in range(2):
         [photo] = shown(await world.page(ann, sign=lambda path: f"{path}?exp=1&sig=2"))
@@ -211,7 +211,7 @@ async def test_private_photos_are_signed(world: World) -> None:
 
 async def test_new_name_after_a_change(world: World) -> None:
     """After an author's name changed and the cards were invalidated, the next page has the new name."""
-    ann = await world.gallery.person()
+    ann = await world.gallery.user()
     photo = await world.gallery.photo(ann)
     await world.page(ann)
     async with world.database.transaction() as tx:
@@ -224,7 +224,7 @@ async def test_new_name_after_a_change(world: World) -> None:
 
 async def test_scrolling_past_the_window(world: World) -> None:
     """Below what Redis holds PostgreSQL continues without gap or repeat, likes included."""
-    ann = await world.gallery.person()
+    ann = await world.gallery.user()
     photos = [await world.gallery.photo(ann) for _ in range(60)]
     async with world.database.transaction() as tx:
         await likes.add(tx, photo_id=photos[0], user_id=ann)
@@ -236,7 +236,7 @@ async def test_scrolling_past_the_window(world: World) -> None:
 
 async def test_unfinished_build_elsewhere(world: World) -> None:
     """While another process builds the feed without finishing, the page comes from PostgreSQL."""
-    ann = await world.gallery.person()
+    ann = await world.gallery.user()
     photos = [await world.gallery.photo(ann) for _ in range(3)]
     await world.feeds.log.begin(ann)
     assert ids_of(await world.page(ann, limit=2)) == photos[1:][::-1]
@@ -244,7 +244,7 @@ async def test_unfinished_build_elsewhere(world: World) -> None:
 
 async def test_pages_after_a_loss_of_redis_data(world: World) -> None:
     """After Redis has lost all data, pages are the same as before."""
-    ann = await world.gallery.person()
+    ann = await world.gallery.user()
     photos = [await world.gallery.photo(ann) for _ in range(30)]
     assert await world.scroll(ann) == photos[::-1]
     await commands(world.redis).flushall()
@@ -256,7 +256,7 @@ async def test_pages_after_a_loss_of_redis_data(world: World) -> None:
 async def test_random_walk(world: World, seed: int) -> None:
     """After any actions, scrolling from the top returns each photo of the model once, newest first."""
     chance = random.Random(seed)
-    ann, *authors = [await world.gallery.person() for _ in range(5)]
+    ann, *authors = [await world.gallery.user() for _ in range(5)]
     following: set[int] = set()
     photos: dict[int, int] = {}  # id → author
     late: list[int] = []

@@ -14,7 +14,7 @@ from storage.ids import IdGenerator
 from storage.postgres import outbox
 from storage.postgres.database import Database, Transaction
 from storage.stores import users
-from tests.support.community import people, person
+from tests.support.community import new_user, new_users
 from tests.support.eventually import eventually
 from workers.broker.routing import queues_of, relay_of
 
@@ -169,7 +169,7 @@ async def test_lost_server_is_an_outage(database: Database, database_dsn: str) -
 
 async def test_deadlock_is_an_outage_to_try_again(database: Database) -> None:
     """Of two transactions that wait for each other one succeeds, and the other one is an outage that a retry solves."""
-    one, other = await people(database, "ann", "ben")
+    one, other = await new_users(database, "ann", "ben")
     both = asyncio.Barrier(2)
 
     async def touch(first: int, second: int) -> None:
@@ -206,7 +206,7 @@ async def test_dangling_reference_is_a_conflict(database: Database) -> None:
 
 async def test_another_id_replaces_a_taken_one(database: Database) -> None:
     """An insertion with a taken id is repeated with another one."""
-    ann = await person(database, "ann")
+    ann = await new_user(database, "ann")
 
     class Draws(IdGenerator):
         drawn = iter([ann.id, ann.id, 7])

@@ -158,10 +158,10 @@ async def test_missing_permission(node: RedisNode) -> None:
 async def test_deleted_photos_stay_deleted(node: RedisNode, database: Database) -> None:
     """A page does not show a photo deleted since the snapshot, and positions of before the restart are unknown."""
     client, gallery = open_redis(node.url), Gallery(database)
-    cards, engagement = Cards(database, client), CounterCache(database, client)
+    cards, counter_cache = Cards(database, client), CounterCache(database, client)
     feeds = Feeds(database, client, cards, delivery_script(client), window=20)
-    home = Home(database, client, feeds, cards, engagement)
-    ann = await gallery.person("ann")
+    home = Home(database, client, feeds, cards, counter_cache)
+    ann = await gallery.user("ann")
     photo = await gallery.photo(ann, "gone by then")
     policy = QuotaPolicy(name="reads", limit=1000, window_seconds=60)
     assert (await home.page(ann, session="s", before=None, limit=5, policy=policy)).pieces

@@ -11,7 +11,7 @@ from storage.errors import UnavailableError
 from storage.postgres.database import Database, Transaction
 from storage.stores import contents, photos
 from storage.stores.contents import Lease, Removal
-from tests.support.community import person, processing_photo
+from tests.support.community import new_user, processing_photo
 from tests.support.locks import wait_for_blocked_transaction
 from tests.support.originals import LEASES_AGE, REMOVALS_AGE
 
@@ -74,7 +74,7 @@ async def test_uploads_of_the_same_bytes_do_not_wait_for_each_other(database: Da
 
 async def test_a_content_with_a_photo_is_not_removed(database: Database) -> None:
     """A removal begins only after the last photo with the content is deleted."""
-    ann = await person(database, "ann")
+    ann = await new_user(database, "ann")
     await _complete(database, await _leased(database))
     made = [await processing_photo(database, ann, sha256=SHA256) for _ in range(2)]
     for photo in made:
@@ -133,7 +133,7 @@ async def test_a_stale_removal_is_taken_over(database: Database) -> None:
 
 async def test_a_removal_waits_for_the_creation_of_a_photo(database: Database) -> None:
     """A removal during the transaction that creates a photo waits for it, and then does nothing."""
-    ann = await person(database, "ann")
+    ann = await new_user(database, "ann")
     lease = await _leased(database)
 
     async def create(tx: Transaction) -> None:

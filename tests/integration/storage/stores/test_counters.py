@@ -12,7 +12,7 @@ from storage.errors import ConflictError, NotFoundError
 from storage.models import NotificationKind
 from storage.postgres.database import Database, Transaction
 from storage.stores import comments, erasure, likes, notifications, photos, relations, users
-from tests.support.community import people, processing_photo, record_notification
+from tests.support.community import new_users, processing_photo, record_notification
 
 pytestmark = pytest.mark.engines
 
@@ -100,7 +100,7 @@ async def _withdraw(tx: Transaction, recipient_id: int, actor_id: int, photo_id:
 @pytest.mark.parametrize("seed", [1, 2])
 async def test_counters_never_drift(database: Database, seed: int) -> None:
     """After concurrent random activities without a deadlock, every counter is correct."""
-    crowd = await people(database, *"abcdefgh")
+    crowd = await new_users(database, *"abcdefgh")
     photo_ids = {(await processing_photo(database, author)).id: author.id for author in crowd for _ in range(2)}
     drawn = Crowd(seed, [user.id for user in crowd], photo_ids)
     done = 0

@@ -7,7 +7,7 @@ import pytest
 from storage.models import NotificationKind
 from storage.postgres.database import Database
 from storage.stores import erasure, likes, notifications, relations, users
-from tests.support.community import follow, people, ready_photo, record_notification, topics
+from tests.support.community import follow, new_users, ready_photo, record_notification, topics
 
 pytestmark = pytest.mark.engines
 
@@ -19,7 +19,7 @@ async def _erase(database: Database, *, grace_minutes: int = 0, limit: int = 200
 
 async def test_erase(database: Database) -> None:
     """Likes and follows of a deleted account are erased in batches, with counters and events, until none is left."""
-    ann, ben, cat = await people(database, "ann", "ben", "cat")
+    ann, ben, cat = await new_users(database, "ann", "ben", "cat")
     made = [await ready_photo(database, ann) for _ in range(3)]
     for follower, followee in ((ben, ann), (ann, ben), (ben, cat)):
         await follow(database, follower, followee)
@@ -47,5 +47,5 @@ async def test_erase(database: Database) -> None:
 
 async def test_living_accounts_are_left_alone(database: Database) -> None:
     """Without a deleted account there is nothing to erase."""
-    await people(database, "ann")
+    await new_users(database, "ann")
     assert await _erase(database) == 0

@@ -12,7 +12,7 @@ from storage.models import User
 from storage.postgres.database import Database
 from storage.stores import idempotency
 from storage.stores.idempotency import Claim
-from tests.support.community import people, person
+from tests.support.community import new_user, new_users
 
 pytestmark = pytest.mark.engines
 
@@ -43,14 +43,14 @@ async def _run(
 
 async def test_a_repeat_gets_the_response_byte_for_byte(database: Database) -> None:
     """The first claim is new, and later ones get its response."""
-    ann = await person(database, "ann")
+    ann = await new_user(database, "ann")
     assert await _run(database, ann) == Claim(state="new")
     assert await _run(database, ann) == Claim(state="stored", status=201, response=b"\x00{}")
 
 
 async def test_mismatch_and_other_users(database: Database) -> None:
     """Another content under the same key is a mismatch; the same key of another user is another key."""
-    ann, ben = await people(database, "ann", "ben")
+    ann, ben = await new_users(database, "ann", "ben")
     await _run(database, ann)
     assert (await _run(database, ann, fingerprint="g")).state == "mismatch"
     assert (await _run(database, ben, fingerprint="g")).state == "new"
@@ -59,7 +59,7 @@ async def test_mismatch_and_other_users(database: Database) -> None:
 
 async def test_claims_during_the_work_are_running(database: Database) -> None:
     """Of twenty claims during the work none is new, and later ones get the response."""
-    ann = await person(database, "ann")
+    ann = await new_user(database, "ann")
     work = Work()
     first = asyncio.create_task(_run(database, ann, work=work))
     await asyncio.wait_for(work.begun.wait(), 5)
@@ -72,14 +72,14 @@ async def test_claims_during_the_work_are_running(database: Database) -> None:
 
 async def test_of_a_hundred_at_once_one_does_the_work(database: Database) -> None:
     """Of a hundred concurrent claims one is new."""
-    ann = await person(database, "ann")
+    ann = await new_user(database, "ann")
     claims = await asyncio.gather(*(_run(database, ann) for _ in range(100)))
     assert [claim.state for claim in claims].count("new") == 1
 
 
 async def test_failed_work_can_be_repeated_at_once(database: Database) -> None:
     """A claim ends with its transaction, even if the process fails, so that no repeat has to wait."""
-    ann = await person(database, "ann")
+    ann = await new_user(database, "ann")
     work = Work()
     first = asyncio.create_task(_run(database, ann, work=work))
     await asyncio.wait_for(work.begun.wait(), 5)
@@ -91,7 +91,7 @@ async def test_failed_work_can_be_repeated_at_once(database: Database) -> None:
 
 async def test_purge(database: Database) -> None:
     """Old keys are deleted and recent ones kept."""
-    ann = await person(database, "ann")
+    ann = await new_user(database, "ann")
     await _run(database, ann, key="old")
     await database.fetchval("UPDATE idempotency_keys SET created_at = now() - interval '2 hours'")
     await _run(database, ann, key="young")

@@ -10,7 +10,7 @@ from storage.errors import NotFoundError
 from storage.models import Comment, Photo, PhotoCounters, User
 from storage.postgres.database import Database
 from storage.stores import comments, likes, photos, users
-from tests.support.community import block, people, processing_photo, ready_photo, topics
+from tests.support.community import block, new_users, processing_photo, ready_photo, topics
 
 pytestmark = pytest.mark.engines
 
@@ -27,7 +27,7 @@ async def _comment(database: Database, photo: Photo, user: User, text: str = "ni
 
 async def test_like_and_unlike(database: Database) -> None:
     """A like counts once and an unlike removes it once; each change has a newer version."""
-    ann, ben = await people(database, "ann", "ben")
+    ann, ben = await new_users(database, "ann", "ben")
     photo = await ready_photo(database, ann)
     first, repeat = await _like(database, photo, ben), await _like(database, photo, ben)
     assert (first.liked, first.likes, first.changed) == (True, 1, True)
@@ -43,7 +43,7 @@ async def test_like_and_unlike(database: Database) -> None:
 
 async def test_what_is_not_seen_is_not_liked(database: Database) -> None:
     """A user who may not see a photo can neither like, unlike nor comment on it."""
-    ann, ben = await people(database, "ann", "ben")
+    ann, ben = await new_users(database, "ann", "ben")
     hidden, blocked = await processing_photo(database, ann), await ready_photo(database, ann)
     await _like(database, blocked, ben)
     await block(database, ann, ben)
@@ -60,7 +60,7 @@ async def test_what_is_not_seen_is_not_liked(database: Database) -> None:
 
 async def test_many_likes_at_once(database: Database) -> None:
     """Concurrent likes are all counted, each with its own version."""
-    ann, *crowd = await people(database, *"abcdefg")
+    ann, *crowd = await new_users(database, *"abcdefg")
     photo = await ready_photo(database, ann)
     states = await asyncio.gather(*(_like(database, photo, user) for user in crowd * 2))
     assert max(state.likes for state in states) == len(crowd)
@@ -69,7 +69,7 @@ async def test_many_likes_at_once(database: Database) -> None:
 
 async def test_page_of_likes(database: Database) -> None:
     """Likes are listed newest first, page by page, without users hidden from the viewer."""
-    ann, *crowd = await people(database, "ann", "ben", "cat", "dan")
+    ann, *crowd = await new_users(database, "ann", "ben", "cat", "dan")
     photo = await ready_photo(database, ann)
     for user in crowd:
         await _like(database, photo, user)
@@ -84,7 +84,7 @@ async def test_page_of_likes(database: Database) -> None:
 
 async def test_state_of_a_deleted_photo(database: Database) -> None:
     """A deleted photo has no state."""
-    ann, ben = await people(database, "ann", "ben")
+    ann, ben = await new_users(database, "ann", "ben")
     photo = await ready_photo(database, ann)
     async with database.transaction() as tx:
         await photos.delete(tx, photo.id, author_id=ann.id)
@@ -94,7 +94,7 @@ async def test_state_of_a_deleted_photo(database: Database) -> None:
 
 async def test_comment_and_delete(database: Database) -> None:
     """A comment counts until its author or the photo's owner deletes it; no other user can."""
-    ann, ben, cat = await people(database, "ann", "ben", "cat")
+    ann, ben, cat = await new_users(database, "ann", "ben", "cat")
     photo = await ready_photo(database, ann)
     first, second = await _comment(database, photo, ben, "one"), await _comment(database, photo, ben, "two")
     assert await comments.get(database, first.id) == first
@@ -114,14 +114,14 @@ async def test_comment_and_delete(database: Database) -> None:
 
 async def test_comment_carries_the_shard_of_the_photo(database: Database) -> None:
     """A comment's id is in the shard of the photo's owner."""
-    ann, ben = await people(database, "ann", "ben")
+    ann, ben = await new_users(database, "ann", "ben")
     photo = await ready_photo(database, ann)
     assert (await _comment(database, photo, ben)).id & 1023 == ann.id & 1023
 
 
 async def test_page_of_comments(database: Database) -> None:
     """Comments are listed newest first, page by page, without authors blocked in either direction."""
-    ann, ben, cat = await people(database, "ann", "ben", "cat")
+    ann, ben, cat = await new_users(database, "ann", "ben", "cat")
     photo = await ready_photo(database, ann)
     made = [await _comment(database, photo, author) for author in (ben, cat, ben)]
     page = await comments.page(database, photo.id, viewer_id=ann.id, before=None, limit=2)
@@ -134,7 +134,7 @@ async def test_page_of_comments(database: Database) -> None:
 
 async def test_deleted_people_do_not_comment(database: Database) -> None:
     """A request of a deleted account is not found."""
-    ann, ben = await people(database, "ann", "ben")
+    ann, ben = await new_users(database, "ann", "ben")
     photo = await ready_photo(database, ann)
     async with database.transaction() as tx:
         await users.remove(tx, ben.id)

@@ -10,7 +10,7 @@ from storage.errors import NotFoundError
 from storage.models import Photo, PhotoCounters, User
 from storage.postgres.database import Database
 from storage.stores import likes, photos, relations, users
-from tests.support.community import block, follow, people, person, processing_photo, ready_photo
+from tests.support.community import block, follow, new_user, new_users, processing_photo, ready_photo
 from tests.support.locks import wait_for_blocked_transaction
 
 pytestmark = pytest.mark.engines
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.engines
 
 async def test_block_while_a_follow_is_under_way(database: Database) -> None:
     """A block during a follow waits for it and removes it."""
-    ann, ben = await people(database, "ann", "ben")
+    ann, ben = await new_users(database, "ann", "ben")
     async with database.transaction() as tx:
         await relations.follow(tx, ben.id, ann.id)
         blocking = asyncio.create_task(block(database, ann, ben))
@@ -30,7 +30,7 @@ async def test_block_while_a_follow_is_under_way(database: Database) -> None:
 
 async def test_follow_while_a_block_is_under_way(database: Database) -> None:
     """A follow during a block waits for it and is not found."""
-    ann, ben = await people(database, "ann", "ben")
+    ann, ben = await new_users(database, "ann", "ben")
     async with database.transaction() as tx:
         await relations.block(tx, ann.id, ben.id)
         following = asyncio.create_task(follow(database, ben, ann))
@@ -41,7 +41,7 @@ async def test_follow_while_a_block_is_under_way(database: Database) -> None:
 
 async def test_likes_that_meet_have_versions_of_their_own(database: Database) -> None:
     """The second of two concurrent likes has the next version."""
-    ann, ben, cat = await people(database, "ann", "ben", "cat")
+    ann, ben, cat = await new_users(database, "ann", "ben", "cat")
     photo = await ready_photo(database, ann)
 
     async def like(user: User) -> PhotoCounters:
@@ -61,7 +61,7 @@ async def test_likes_that_meet_have_versions_of_their_own(database: Database) ->
 
 async def test_photo_becomes_ready_while_its_author_leaves(database: Database) -> None:
     """A worker that finishes a photo during its account's deletion neither stops that nor restores the photo."""
-    ann = await person(database, "ann")
+    ann = await new_user(database, "ann")
     photo = await processing_photo(database, ann)
 
     async def finish(photo: Photo) -> bool:
@@ -78,7 +78,7 @@ async def test_photo_becomes_ready_while_its_author_leaves(database: Database) -
 
 async def test_comments_and_likes_do_not_wait_for_a_leaving_reader(database: Database) -> None:
     """The deletion of an account does not block likes of its photos until it deletes the photos."""
-    ann, ben = await people(database, "ann", "ben")
+    ann, ben = await new_users(database, "ann", "ben")
     photo = await ready_photo(database, ann)
     async with database.transaction() as leaving:
         await users.remove(leaving, ben.id)

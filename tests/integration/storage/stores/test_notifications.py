@@ -10,7 +10,7 @@ import pytest
 from storage.models import Notification, NotificationCounters, NotificationKind, Photo, User
 from storage.postgres.database import Database
 from storage.stores import notifications, photos, relations, users
-from tests.support.community import block, people, processing_photo, ready_photo, record_notification
+from tests.support.community import block, new_users, processing_photo, ready_photo, record_notification
 
 pytestmark = pytest.mark.engines
 
@@ -63,7 +63,7 @@ async def _mark(database: Database, user: User, what: str, entry_ids: list[int] 
 
 async def test_likes_gather(database: Database) -> None:
     """Likes of one photo are grouped into one entry, newest actors first, with a text."""
-    ann, *crowd = await people(database, "ann", "ben", "cat", "dan", "eve")
+    ann, *crowd = await new_users(database, "ann", "ben", "cat", "dan", "eve")
     photo = await ready_photo(database, ann)
     texts = []
     for actor in crowd:
@@ -83,7 +83,7 @@ async def test_likes_gather(database: Database) -> None:
 
 async def test_repeat_changes_nothing(database: Database) -> None:
     """A repeated activity returns the unchanged entry, even after it was read."""
-    ann, ben = await people(database, "ann", "ben")
+    ann, ben = await new_users(database, "ann", "ben")
     photo = await ready_photo(database, ann)
     first = await _like(database, photo, ben)
     await _mark(database, ann, "seen")
@@ -100,7 +100,7 @@ async def test_repeat_changes_nothing(database: Database) -> None:
 
 async def test_new_activity_moves_the_entry_to_the_top_unseen(database: Database) -> None:
     """An entry with another activity is first and unseen again; pages have neither gaps nor repeats."""
-    ann, ben, cat = await people(database, "ann", "ben", "cat")
+    ann, ben, cat = await new_users(database, "ann", "ben", "cat")
     first, second = await ready_photo(database, ann), await ready_photo(database, ann)
     for photo in (first, second):
         await _like(database, photo, ben)
@@ -115,7 +115,7 @@ async def test_new_activity_moves_the_entry_to_the_top_unseen(database: Database
 
 async def test_read_entry_is_closed(database: Database) -> None:
     """After an entry was read the next activity creates another one."""
-    ann, ben, cat = await people(database, "ann", "ben", "cat")
+    ann, ben, cat = await new_users(database, "ann", "ben", "cat")
     photo = await ready_photo(database, ann)
     first = await _like(database, photo, ben)
     await _mark(database, ann, "read")
@@ -129,7 +129,7 @@ async def test_read_entry_is_closed(database: Database) -> None:
 
 async def test_likes_at_once_are_one_entry(database: Database) -> None:
     """Concurrent likes are one entry with all actors."""
-    ann, *crowd = await people(database, *"abcdefg")
+    ann, *crowd = await new_users(database, *"abcdefg")
     photo = await ready_photo(database, ann)
     await asyncio.gather(*(_like(database, photo, actor) for actor in crowd * 2))
     (entry,) = await _inbox(database, ann)
@@ -138,7 +138,7 @@ async def test_likes_at_once_are_one_entry(database: Database) -> None:
 
 async def test_deleted_photo_leaves_the_inbox(database: Database) -> None:
     """The notifications about a photo are deleted with it, and no longer counted."""
-    ann, ben = await people(database, "ann", "ben")
+    ann, ben = await new_users(database, "ann", "ben")
     gone, kept = await ready_photo(database, ann), await ready_photo(database, ann)
     for photo in (gone, kept):
         await _like(database, photo, ben)
@@ -150,7 +150,7 @@ async def test_deleted_photo_leaves_the_inbox(database: Database) -> None:
 
 async def test_follows_are_grouped_without_a_photo(database: Database) -> None:
     """Activities without a photo are grouped as well, and retracted one by one."""
-    ann, ben, cat = await people(database, "ann", "ben", "cat")
+    ann, ben, cat = await new_users(database, "ann", "ben", "cat")
     acts: list[dict[str, Any]] = [
         {"recipient_id": ann.id, "kind": NotificationKind.FOLLOW, "actor_id": actor.id, "source_id": actor.id}
         for actor in (ben, cat)
@@ -167,7 +167,7 @@ async def test_follows_are_grouped_without_a_photo(database: Database) -> None:
 
 async def test_two_comments_of_one_user(database: Database) -> None:
     """A user who comments twice counts once, until the last comment is deleted."""
-    ann, ben = await people(database, "ann", "ben")
+    ann, ben = await new_users(database, "ann", "ben")
     photo = await ready_photo(database, ann)
     await _comment(database, photo, ben, 71)
     entry = await _comment(database, photo, ben, 72)
@@ -189,7 +189,7 @@ async def test_two_comments_of_one_user(database: Database) -> None:
 
 async def test_retract(database: Database) -> None:
     """Retracting removes the actor, the last one deletes the entry, and an unknown activity changes nothing."""
-    ann, ben, cat = await people(database, "ann", "ben", "cat")
+    ann, ben, cat = await new_users(database, "ann", "ben", "cat")
     photo = await ready_photo(database, ann)
     entry = await _like(database, photo, ben)
     await _like(database, photo, cat)
@@ -209,7 +209,7 @@ async def test_retract(database: Database) -> None:
 @pytest.mark.parametrize("case", ["own act", "muted", "blocked", "blocking", "recipient gone", "actor gone"])
 async def test_activities_that_are_not_recorded(database: Database, case: str) -> None:
     """Activities of the recipient, and of muted, blocked, blocking or deleted users, are not recorded."""
-    ann, ben = await people(database, "ann", "ben")
+    ann, ben = await new_users(database, "ann", "ben")
     photo = await ready_photo(database, ann)
     async with database.transaction() as tx:
         if case == "muted":
@@ -224,7 +224,7 @@ async def test_activities_that_are_not_recorded(database: Database, case: str) -
 
 async def test_rejection_is_recorded_once_with_its_reason(database: Database) -> None:
     """The rejection of a photo is one notification without an actor, with the reason."""
-    (ann,) = await people(database, "ann")
+    (ann,) = await new_users(database, "ann")
     photo = await processing_photo(database, ann)
     async with database.transaction() as tx:
         await photos.mark_rejected(tx, photo.id, reason="the file is damaged")
@@ -244,7 +244,7 @@ async def test_rejection_is_recorded_once_with_its_reason(database: Database) ->
 
 async def test_counters_and_marks(database: Database) -> None:
     """Seen resets the badge, read implies seen, and users can neither mark nor read the entries of others."""
-    ann, ben = await people(database, "ann", "ben")
+    ann, ben = await new_users(database, "ann", "ben")
     entries = []
     for _ in range(3):
         entry = await _like(database, await ready_photo(database, ann), ben)

@@ -10,7 +10,7 @@ from storage.errors import NotFoundError
 from storage.models import Photo, PhotoState, User
 from storage.postgres.database import Database
 from storage.stores import photo_lists, photos, relations, users
-from tests.support.community import block, exif_of, follow, people, person, processing_photo, ready_photo, topics
+from tests.support.community import block, exif_of, follow, new_user, new_users, processing_photo, ready_photo, topics
 
 pytestmark = pytest.mark.engines
 
@@ -34,7 +34,7 @@ async def _hide(database: Database, photo: Photo) -> None:
 
 async def test_life_of_a_photo(database: Database) -> None:
     """A photo is processing, then ready with its size as shown, once; then deleted, once."""
-    ann = await person(database, "ann")
+    ann = await new_user(database, "ann")
     photo = await processing_photo(database, ann, tags=["sea", "sky", "sea"], location="")
     assert (photo.state, photo.tags, photo.location) == (PhotoState.PROCESSING, ("sea", "sky"), None)
     assert (await users.get(database, ann.id)).photos == 0
@@ -56,7 +56,7 @@ async def test_life_of_a_photo(database: Database) -> None:
 
 async def test_rejected_photo(database: Database) -> None:
     """Only the author sees a rejected photo and its reason, and it never becomes ready."""
-    ann = await person(database, "ann")
+    ann = await new_user(database, "ann")
     photo = await processing_photo(database, ann)
     async with database.transaction() as tx:
         assert await photos.mark_rejected(tx, photo.id, reason="it is truncated")
@@ -68,7 +68,7 @@ async def test_rejected_photo(database: Database) -> None:
 
 async def test_deleted_while_processing(database: Database) -> None:
     """A photo deleted before its variants exist stays deleted."""
-    photo = await processing_photo(database, await person(database, "ann"))
+    photo = await processing_photo(database, await new_user(database, "ann"))
     await _delete(database, photo)
     async with database.transaction() as tx:
         assert not await photos.mark_ready(tx, photo.id, width=1, height=1, placeholder=None, exif=None)
@@ -77,7 +77,7 @@ async def test_deleted_while_processing(database: Database) -> None:
 
 async def test_no_photo_without_an_account(database: Database) -> None:
     """A deleted account cannot create photos."""
-    ann = await person(database, "ann")
+    ann = await new_user(database, "ann")
     async with database.transaction() as tx:
         await users.remove(tx, ann.id)
     with pytest.raises(NotFoundError):
@@ -87,7 +87,7 @@ async def test_no_photo_without_an_account(database: Database) -> None:
 @pytest.mark.parametrize("case", ["processing", "hidden", "private", "blocked", "blocking", "author gone", "deleted"])
 async def test_what_others_do_not_see(database: Database, case: str) -> None:
     """A photo hidden from others is neither found nor listed; its author finds it as long as it exists."""
-    ann, ben = await people(database, "ann", "ben")
+    ann, ben = await new_users(database, "ann", "ben")
     await follow(database, ben, ann) if case not in {"private", "blocked", "blocking"} else None
     photo = await (processing_photo if case == "processing" else ready_photo)(database, ann, tags=["t"])
     if case == "hidden":
@@ -115,7 +115,7 @@ async def test_what_others_do_not_see(database: Database, case: str) -> None:
 
 async def test_followers_of_private_accounts(database: Database) -> None:
     """Followers find a private account's photos by id, tag and author, but not among the newest."""
-    ann, ben = await people(database, "ann", "ben")
+    ann, ben = await new_users(database, "ann", "ben")
     await follow(database, ben, ann)
     photo = await ready_photo(database, ann, tags=["t"])
     async with database.transaction() as tx:
@@ -132,7 +132,7 @@ async def test_followers_of_private_accounts(database: Database) -> None:
 
 async def test_authors_list_their_own_in_every_state(database: Database) -> None:
     """The list of a user's own photos includes those that are not ready."""
-    ann = await person(database, "ann")
+    ann = await new_user(database, "ann")
     made = [await ready_photo(database, ann), await processing_photo(database, ann)]
     own = await photo_lists.by_author(database, ann.id, viewer_id=ann.id, before=None, limit=9)
     assert [photo.id for photo in own] == [made[1].id, made[0].id]
@@ -143,7 +143,7 @@ async def test_authors_list_their_own_in_every_state(database: Database) -> None
 
 async def test_pages(database: Database) -> None:
     """Every list continues below the last id, with neither gaps nor repeats."""
-    ann, ben = await people(database, "ann", "ben")
+    ann, ben = await new_users(database, "ann", "ben")
     await follow(database, ben, ann)
     made = [(await ready_photo(database, ann, tags=["t"])).id for _ in range(5)][::-1]
 
@@ -168,7 +168,7 @@ async def test_pages(database: Database) -> None:
 
 async def test_home_feed(database: Database) -> None:
     """A home feed has the viewer's photos and those of followed users, without muted ones."""
-    ann, ben, cat, dan = await people(database, "ann", "ben", "cat", "dan")
+    ann, ben, cat, dan = await new_users(database, "ann", "ben", "cat", "dan")
     for followee in (ben, cat):
         await follow(database, ann, followee)
     own, bens, cats, _ = [await ready_photo(database, author) for author in (ann, ben, cat, dan)]
@@ -181,7 +181,7 @@ async def test_home_feed(database: Database) -> None:
 
 async def test_edit(database: Database) -> None:
     """An edit changes the given fields, and tags with their index; only the author can edit."""
-    ann, ben = await people(database, "ann", "ben")
+    ann, ben = await new_users(database, "ann", "ben")
     photo = await ready_photo(database, ann, caption="a", tags=["old"], location="Rome")
     async with database.transaction() as tx:
         edited = await photos.edit(tx, photo.id, author_id=ann.id, tags=["new", "new"], location="")
@@ -194,7 +194,7 @@ async def test_edit(database: Database) -> None:
 
 async def test_only_the_author_deletes(database: Database) -> None:
     """The photo of another user is not found by a deletion."""
-    ann, ben = await people(database, "ann", "ben")
+    ann, ben = await new_users(database, "ann", "ben")
     photo = await ready_photo(database, ann)
     with pytest.raises(NotFoundError):
         async with database.transaction() as tx:
@@ -204,7 +204,7 @@ async def test_only_the_author_deletes(database: Database) -> None:
 
 async def test_load(database: Database) -> None:
     """Photos are loaded in any state, independent of a viewer, without deleted ones."""
-    ann = await person(database, "ann", private=True)
+    ann = await new_user(database, "ann", private=True)
     ready, waiting, gone = [await processing_photo(database, ann) for _ in range(3)]
     await _delete(database, gone)
     assert set(await photos.load(database, [ready.id, waiting.id, gone.id, 5])) == {ready.id, waiting.id}
@@ -212,7 +212,7 @@ async def test_load(database: Database) -> None:
 
 async def test_originals(database: Database) -> None:
     """An original is public while a public photo has it, and referenced until the last photo is deleted."""
-    ann, ben = await person(database, "ann", private=True), await person(database, "ben")
+    ann, ben = await new_user(database, "ann", private=True), await new_user(database, "ben")
     sha256 = "c" * 64
     first = await ready_photo(database, ann, sha256=sha256)
     assert not await photos.is_public(database, sha256)

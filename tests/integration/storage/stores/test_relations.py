@@ -11,7 +11,7 @@ from storage.errors import ConflictError, NotFoundError
 from storage.models import PresenceAudience, Relation, User
 from storage.postgres.database import Database
 from storage.stores import relations, users
-from tests.support.community import block, follow, people, person, topics
+from tests.support.community import block, follow, new_user, new_users, topics
 
 pytestmark = pytest.mark.engines
 
@@ -23,7 +23,7 @@ async def _counters(database: Database, user: User) -> tuple[int, int]:
 
 async def test_follow_and_unfollow(database: Database) -> None:
     """A follow changes both counters and emits one event; an unfollow reverts it, once."""
-    ann, ben = await people(database, "ann", "ben")
+    ann, ben = await new_users(database, "ann", "ben")
     assert await follow(database, ann, ben)
     assert await follow(database, ann, ben)
     assert await _counters(database, ann) == (0, 1)
@@ -37,7 +37,7 @@ async def test_follow_and_unfollow(database: Database) -> None:
 
 async def test_following_oneself_or_an_unknown_user(database: Database) -> None:
     """Following oneself is a conflict, and an unknown user is not found."""
-    ann, ben = await people(database, "ann", "ben")
+    ann, ben = await new_users(database, "ann", "ben")
     with pytest.raises(ConflictError) as caught:
         await follow(database, ann, ann)
     assert caught.value.code == "cannot_follow_yourself"
@@ -50,7 +50,7 @@ async def test_following_oneself_or_an_unknown_user(database: Database) -> None:
 @pytest.mark.parametrize("turned", [False, True])
 async def test_blocked_users_cannot_follow(database: Database, turned: bool) -> None:
     """With a block in either direction neither user can follow the other, and the error does not reveal it."""
-    ann, ben = await people(database, "ann", "ben")
+    ann, ben = await new_users(database, "ann", "ben")
     await block(database, *((ben, ann) if turned else (ann, ben)))
     with pytest.raises(NotFoundError):
         await follow(database, ann, ben)
@@ -58,8 +58,8 @@ async def test_blocked_users_cannot_follow(database: Database, turned: bool) -> 
 
 async def test_private_accounts_get_requests(database: Database) -> None:
     """A private account gets a request, and only its acceptance creates a follower."""
-    ann = await person(database, "ann", private=True)
-    ben, cat = await people(database, "ben", "cat")
+    ann = await new_user(database, "ann", private=True)
+    ben, cat = await new_users(database, "ben", "cat")
     assert not await follow(database, ben, ann)
     assert not await follow(database, ben, ann)
     assert not await follow(database, cat, ann)
@@ -83,7 +83,7 @@ async def test_private_accounts_get_requests(database: Database) -> None:
 
 async def test_unfollowing_cancels_a_request(database: Database) -> None:
     """An unfollow before the acceptance deletes the request."""
-    ann, ben = await person(database, "ann", private=True), await person(database, "ben")
+    ann, ben = await new_user(database, "ann", private=True), await new_user(database, "ben")
     await follow(database, ben, ann)
     async with database.transaction() as tx:
         assert await relations.unfollow(tx, ben.id, ann.id)
@@ -92,7 +92,7 @@ async def test_unfollowing_cancels_a_request(database: Database) -> None:
 
 async def test_relation(database: Database) -> None:
     """A relation distinguishes both directions."""
-    ann, ben = await people(database, "ann", "ben")
+    ann, ben = await new_users(database, "ann", "ben")
     await follow(database, ann, ben)
     async with database.transaction() as tx:
         await relations.mute(tx, ann.id, ben.id)
@@ -105,7 +105,7 @@ async def test_relation(database: Database) -> None:
 
 async def test_block_ends_follows_and_requests(database: Database) -> None:
     """A block removes follows and requests in both directions with their counts, and emits one event for each."""
-    ann, ben = await people(database, "ann", "ben")
+    ann, ben = await new_users(database, "ann", "ben")
     await follow(database, ann, ben)
     await follow(database, ben, ann)
     await block(database, ann, ben)
@@ -124,7 +124,7 @@ async def test_block_ends_follows_and_requests(database: Database) -> None:
 
 async def test_the_end_of_a_request_emits_an_event(database: Database) -> None:
     """The cancellation or refusal of a request emits one event, like the end of a follow."""
-    ann, ben = await person(database, "ann", private=True), await person(database, "ben")
+    ann, ben = await new_user(database, "ann", private=True), await new_user(database, "ben")
     async with database.transaction() as tx:
         for _ in range(2):
             await relations.follow(tx, ben.id, ann.id)
@@ -136,7 +136,7 @@ async def test_the_end_of_a_request_emits_an_event(database: Database) -> None:
 
 async def test_mute_and_unmute(database: Database) -> None:
     """A mute and its end emit one event each; users cannot mute or block themselves."""
-    ann, ben = await people(database, "ann", "ben")
+    ann, ben = await new_users(database, "ann", "ben")
     async with database.transaction() as tx:
         assert [await relations.mute(tx, ann.id, ben.id) for _ in range(2)] == [True, False]
         assert [await relations.unmute(tx, ann.id, ben.id) for _ in range(2)] == [True, False]
@@ -148,7 +148,7 @@ async def test_mute_and_unmute(database: Database) -> None:
 
 async def test_lists_of_users(database: Database) -> None:
     """Followers and followed users are listed newest first, page by page, without those hidden from the viewer."""
-    ann, *others = await people(database, "ann", "ben", "cat", "dan")
+    ann, *others = await new_users(database, "ann", "ben", "cat", "dan")
     for other in others:
         await follow(database, other, ann)
         await follow(database, ann, other)
@@ -163,7 +163,7 @@ async def test_lists_of_users(database: Database) -> None:
 
 async def test_may_see(database: Database) -> None:
     """A public account is visible to all but blocked users, a private one to its owner and followers."""
-    ann, ben, cat = await people(database, "ann", "ben", "cat")
+    ann, ben, cat = await new_users(database, "ann", "ben", "cat")
     assert await relations.may_see(database, None, ann.id)
     await follow(database, ben, ann)
     async with database.transaction() as tx:
@@ -178,7 +178,7 @@ async def test_may_see(database: Database) -> None:
 
 async def test_may_see_presence(database: Database) -> None:
     """Presence is visible to its owner and, unless it is hidden, to followers without a block in either direction."""
-    ann, ben, cat = await people(database, "ann", "ben", "cat")
+    ann, ben, cat = await new_users(database, "ann", "ben", "cat")
     await follow(database, ben, ann)
 
     async def seen() -> dict[int | None, bool]:
@@ -200,7 +200,7 @@ async def test_may_see_presence(database: Database) -> None:
 
 async def test_fanout_order_and_chunks(database: Database) -> None:
     """Chunks divide the followers by shard and id into runs that together contain all of them except muters."""
-    author = await person(database, "author")
+    author = await new_user(database, "author")
     rows = [((index << 22) | ((index * 37) % 1024), f"u{index}") for index in range(1, 26)]
     for user_id, name in rows:
         await database.fetchval(
@@ -228,7 +228,7 @@ async def test_fanout_order_and_chunks(database: Database) -> None:
 @pytest.mark.parametrize(("followers", "size", "chunks"), [(0, 2, 0), (1, 2, 1), (2, 2, 1), (3, 2, 2)])
 async def test_chunk_bounds(database: Database, followers: int, size: int, chunks: int) -> None:
     """There is a bound for each full run and one for the rest, and none without followers."""
-    author, *others = await people(database, "author", "a", "b", "c")
+    author, *others = await new_users(database, "author", "a", "b", "c")
     for other in others[:followers]:
         await follow(database, other, author)
     assert len(await relations.chunk_bounds(database, author.id, size=size)) == chunks
@@ -236,7 +236,7 @@ async def test_chunk_bounds(database: Database, followers: int, size: int, chunk
 
 async def test_crossing_follows_and_blocks(database: Database) -> None:
     """After concurrent follows and blocks no user follows another one with a block between them."""
-    crowd = await people(database, *"abcdef")
+    crowd = await new_users(database, *"abcdef")
     pairs = [(one, other) for one in crowd for other in crowd if one is not other]
 
     async def try_follow(one: User, other: User) -> None:

@@ -11,7 +11,7 @@ from storage.models import User
 from storage.postgres.database import Database
 from storage.stores import sessions
 from storage.stores.sessions import Rotation
-from tests.support.community import people, person
+from tests.support.community import new_user, new_users
 
 pytestmark = pytest.mark.engines
 
@@ -31,7 +31,7 @@ async def _rotate(database: Database, old: bytes, new: bytes) -> Rotation:
 
 async def test_each_token_leads_to_the_next(database: Database) -> None:
     """A token is exchanged for the next one, in the same session."""
-    ann = await person(database, "ann")
+    ann = await new_user(database, "ann")
     sid = await _open(database, ann, b"1")
     for old, new in ((b"1", b"2"), (b"2", b"3")):
         assert await _rotate(database, old, new) == Rotation(kind="ok", user_id=ann.id, session_id=sid)
@@ -39,7 +39,7 @@ async def test_each_token_leads_to_the_next(database: Database) -> None:
 
 async def test_reuse_ends_the_family(database: Database) -> None:
     """A token used again ends its session, including the newest token, and no other session."""
-    ann = await person(database, "ann")
+    ann = await new_user(database, "ann")
     sid = await _open(database, ann, b"1")
     await _open(database, ann, b"other")
     await _rotate(database, b"1", b"2")
@@ -51,7 +51,7 @@ async def test_reuse_ends_the_family(database: Database) -> None:
 
 async def test_one_of_many_at_once(database: Database) -> None:
     """Of several concurrent exchanges of one token exactly one succeeds."""
-    ann = await person(database, "ann")
+    ann = await new_user(database, "ann")
     await _open(database, ann, b"1")
     outcomes = await asyncio.gather(*(_rotate(database, b"1", b"n%d" % n) for n in range(6)))
     kinds = sorted(outcome.kind for outcome in outcomes)
@@ -60,7 +60,7 @@ async def test_one_of_many_at_once(database: Database) -> None:
 
 async def test_unknown_and_expired(database: Database) -> None:
     """A token that was never issued is unknown, and an old one is expired."""
-    ann = await person(database, "ann")
+    ann = await new_user(database, "ann")
     await _open(database, ann, b"1", EARLIER)
     assert await _rotate(database, b"0", b"2") == Rotation(kind="unknown")
     assert (await _rotate(database, b"1", b"2")).kind == "expired"
@@ -68,7 +68,7 @@ async def test_unknown_and_expired(database: Database) -> None:
 
 async def test_revoke(database: Database) -> None:
     """A user's sessions end one by one or together, without those of other users."""
-    ann, ben = await people(database, "ann", "ben")
+    ann, ben = await new_users(database, "ann", "ben")
     first, second = await _open(database, ann, b"1"), await _open(database, ann, b"2")
     await _open(database, ben, b"3")
     async with database.transaction() as tx:
@@ -83,7 +83,7 @@ async def test_revoke(database: Database) -> None:
 
 async def test_purge(database: Database) -> None:
     """Expired tokens are deleted, with sessions that have no other."""
-    ann = await person(database, "ann")
+    ann = await new_user(database, "ann")
     await _open(database, ann, b"1", EARLIER)
     await _open(database, ann, b"2")
     async with database.transaction() as tx:

@@ -9,7 +9,7 @@ from storage.errors import ConflictError, InvalidValueError, NotFoundError
 from storage.models import PresenceAudience, Role, User
 from storage.postgres.database import Database
 from storage.stores import comments, photo_lists, photos, sessions, users
-from tests.support.community import block, people, person, processing_photo, ready_photo, topics
+from tests.support.community import block, new_user, new_users, processing_photo, ready_photo, topics
 
 pytestmark = pytest.mark.engines
 
@@ -23,7 +23,7 @@ async def _remove(database: Database, user: User) -> list[str]:
 
 async def test_create_and_find(database: Database) -> None:
     """An account is found by its id, its id in text, and its username in any case."""
-    ann = await person(database, "ann")
+    ann = await new_user(database, "ann")
     assert await users.get(database, ann.id) == ann
     assert await users.find(database, ids.encode(ann.id)) == ann
     assert await users.find(database, "ANN") == ann
@@ -33,8 +33,8 @@ async def test_create_and_find(database: Database) -> None:
 
 async def test_id_before_name(database: Database) -> None:
     """A username that equals another account's id does not hide that account."""
-    ann = await person(database, "ann")
-    await person(database, ids.encode(ann.id).lower())
+    ann = await new_user(database, "ann")
+    await new_user(database, ids.encode(ann.id).lower())
     assert (await users.find(database, ids.encode(ann.id))).username == "ann"
 
 
@@ -44,7 +44,7 @@ async def test_id_before_name(database: Database) -> None:
 )
 async def test_taken_names(database: Database, username: str, email: str, code: str) -> None:
     """A taken username or e-mail address is a conflict that names it, whatever its case."""
-    await person(database, "ann")
+    await new_user(database, "ann")
     with pytest.raises(ConflictError) as caught:
         async with database.transaction() as tx:
             await users.create(tx, username=username, email=email, password_hash="-", display_name="")
@@ -54,7 +54,7 @@ async def test_taken_names(database: Database, username: str, email: str, code: 
 
 async def test_credentials(database: Database) -> None:
     """A login is a username or an e-mail address; an unknown one is None."""
-    ann = await person(database, "ann")
+    ann = await new_user(database, "ann")
     assert await users.credentials(database, "Ann") == (ann, "-")
     assert await users.credentials(database, "ANN@example.org") == (ann, "-")
     assert await users.credentials(database, "ben") is None
@@ -62,7 +62,7 @@ async def test_credentials(database: Database) -> None:
 
 async def test_update(database: Database) -> None:
     """An update changes the given fields only, and an empty avatar removes the avatar."""
-    ann = await person(database, "ann")
+    ann = await new_user(database, "ann")
     async with database.transaction() as tx:
         await users.update(tx, ann.id, bio="climbs", settings={"theme": "dark"}, avatar_sha256="a" * 64)
         changed = await users.update(tx, ann.id, private=True)
@@ -73,7 +73,7 @@ async def test_update(database: Database) -> None:
 
 async def test_update_of_public_fields_emits_an_event(database: Database) -> None:
     """A new name emits an event; new settings do not."""
-    ann = await person(database, "ann")
+    ann = await new_user(database, "ann")
     async with database.transaction() as tx:
         await users.update(tx, ann.id, settings={"theme": "dark"}, bio="x")
         assert tx.events == []
@@ -83,7 +83,7 @@ async def test_update_of_public_fields_emits_an_event(database: Database) -> Non
 
 async def test_hiding_presence_emits_an_event(database: Database) -> None:
     """Hiding the presence emits an event, because it ends subscriptions."""
-    ann = await person(database, "ann")
+    ann = await new_user(database, "ann")
     assert ann.presence is PresenceAudience.FOLLOWERS
     for presence in (PresenceAudience.FOLLOWERS, PresenceAudience.NOBODY, None):
         async with database.transaction() as tx:
@@ -94,7 +94,7 @@ async def test_hiding_presence_emits_an_event(database: Database) -> None:
 
 async def test_new_name_reaches_comments(database: Database) -> None:
     """A new name and avatar appear in the user's comments."""
-    ann, ben = await people(database, "ann", "ben")
+    ann, ben = await new_users(database, "ann", "ben")
     photo = await ready_photo(database, ann)
     async with database.transaction() as tx:
         comment, _ = await comments.add(tx, photo_id=photo.id, author_id=ben.id, text="nice")
@@ -105,7 +105,7 @@ async def test_new_name_reaches_comments(database: Database) -> None:
 
 async def test_special_text_is_returned(database: Database) -> None:
     """Text that looks like SQL or markup is stored unchanged in every field."""
-    ann = await person(database, "ann")
+    ann = await new_user(database, "ann")
     async with database.transaction() as tx:
         user = await users.update(tx, ann.id, display_name=NASTY, bio=NASTY, settings={NASTY: NASTY})
     assert (user.display_name, user.bio, user.settings) == (NASTY, NASTY, {NASTY: NASTY})
@@ -124,7 +124,7 @@ async def test_special_text_is_returned(database: Database) -> None:
 @pytest.mark.parametrize("text", ["a\0b", "\ud800"])
 async def test_text_that_cannot_be_stored(database: Database, text: str) -> None:
     """A NUL and a lone surrogate are invalid values, in text and in JSON."""
-    ann = await person(database, "ann")
+    ann = await new_user(database, "ann")
     for changes in ({"bio": text}, {"settings": {"a": text}}):
         with pytest.raises(InvalidValueError):
             async with database.transaction() as tx:
@@ -141,7 +141,7 @@ async def test_numbers_too_large_are_refused(database: Database) -> None:
 
 async def test_set_role(database: Database) -> None:
     """A role is set by username; an unknown one is not found."""
-    await person(database, "ann")
+    await new_user(database, "ann")
     async with database.transaction() as tx:
         assert (await users.set_role(tx, "Ann", Role.MODERATOR)).role is Role.MODERATOR
         with pytest.raises(NotFoundError):
@@ -150,7 +150,7 @@ async def test_set_role(database: Database) -> None:
 
 async def test_search_by_prefix(database: Database) -> None:
     """A search finds usernames by prefix in either case, sorted, page by page, and without wildcards."""
-    await people(database, "anna", "Annika", "ann_x", "annxx", "ben")
+    await new_users(database, "anna", "Annika", "ann_x", "annxx", "ben")
     found = await users.search(database, "ANN", viewer_id=None, after=None, limit=2)
     assert [user.username for user in found] == ["ann_x", "anna"]
     rest = await users.search(database, "ANN", viewer_id=None, after="anna", limit=9)
@@ -160,7 +160,7 @@ async def test_search_by_prefix(database: Database) -> None:
 
 async def test_search_leaves_out_blocked_users(database: Database) -> None:
     """With a block in either direction neither user finds the other."""
-    ann, ben = await people(database, "ann", "ben")
+    ann, ben = await new_users(database, "ann", "ben")
     await block(database, ann, ben)
     assert await users.search(database, "ben", viewer_id=ann.id, after=None, limit=9) == []
     assert await users.search(database, "ann", viewer_id=ben.id, after=None, limit=9) == []
@@ -169,7 +169,7 @@ async def test_search_leaves_out_blocked_users(database: Database) -> None:
 
 async def test_profile_with_a_block(database: Database) -> None:
     """A blocked user does not find the profile; the blocker does, to be able to unblock."""
-    ann, ben = await people(database, "ann", "ben")
+    ann, ben = await new_users(database, "ann", "ben")
     await block(database, ann, ben)
     with pytest.raises(NotFoundError):
         await users.find(database, "ann", viewer_id=ben.id)
@@ -178,7 +178,7 @@ async def test_profile_with_a_block(database: Database) -> None:
 
 async def test_touch_writes_once_an_hour(database: Database) -> None:
     """The time when a user was last seen is not written for every request."""
-    ann = await person(database, "ann")
+    ann = await new_user(database, "ann")
     first = await database.fetchval("SELECT last_seen_at FROM users WHERE id = $1", ann.id)
     await users.touch(database, ann.id)
     assert await database.fetchval("SELECT last_seen_at FROM users WHERE id = $1", ann.id) == first
@@ -189,7 +189,7 @@ async def test_touch_writes_once_an_hour(database: Database) -> None:
 
 async def test_remove_hides_everything(database: Database) -> None:
     """A deleted account is hidden with its photos, comments and sessions, and its names are free."""
-    ann, ben = await people(database, "ann", "ben")
+    ann, ben = await new_users(database, "ann", "ben")
     photo, other = await ready_photo(database, ann), await ready_photo(database, ben)
     await processing_photo(database, ann)
     async with database.transaction() as tx:
@@ -204,6 +204,6 @@ async def test_remove_hides_everything(database: Database) -> None:
     assert await comments.page(database, other.id, viewer_id=ben.id, before=None, limit=9) == []
     assert (await photos.get(database, other.id, viewer_id=ben.id)).comments == 0
     assert (await topics(database))[-4:] == ["photo.deleted", "photo.deleted", "comment.deleted", "user.changed"]
-    assert (await person(database, "ann")).id != ann.id
+    assert (await new_user(database, "ann")).id != ann.id
     with pytest.raises(NotFoundError):
         await _remove(database, ann)

@@ -25,7 +25,7 @@ from storage.models import Photo, PhotoState, User
 from storage.postgres.database import Database
 from storage.redis.client import open_redis
 from storage.stores import contents, photos
-from tests.support.community import person
+from tests.support.community import new_user
 from tests.support.originals import (
     DETAILS,
     LEASES_AGE,
@@ -111,7 +111,7 @@ class Scene:
 @pytest.fixture
 async def scene(database: Database, tmp_path: Path) -> Scene:
     """A scene with empty stores."""
-    return Scene(database, tmp_path / "blobs", await person(database, "ann"))
+    return Scene(database, tmp_path / "blobs", await new_user(database, "ann"))
 
 
 @pytest.fixture

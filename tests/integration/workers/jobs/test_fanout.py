@@ -11,7 +11,7 @@ from storage.events import FanoutChunk, PhotoDeleted, PhotoReady, UserFollowed
 from storage.ids import encode, shard_of
 from storage.models import Photo, User
 from storage.stores import photos, relations
-from tests.support.community import follow, people, person, ready_photo
+from tests.support.community import follow, new_user, new_users, ready_photo
 from tests.support.stage import Stage, kinds
 from tests.support.statements import StatementLog
 from workers.jobs.fanout import chunks
@@ -27,7 +27,7 @@ async def delete(stage: Stage, photo: Photo) -> None:
 
 async def online_followers(stage: Stage, author: User, size: int) -> list[User]:
     """Create followers of an author and connect all of them."""
-    followers = [await person(stage.database, f"follower{number}") for number in range(size)]
+    followers = [await new_user(stage.database, f"follower{number}") for number in range(size)]
     for follower in followers:
         await follow(stage.database, follower, author)
     await stage.pump()
@@ -37,7 +37,7 @@ async def online_followers(stage: Stage, author: User, size: int) -> list[User]:
 
 async def test_a_new_photo_reaches_feeds_and_connections(stage: Stage) -> None:
     """The author and the followers get a new photo in their feeds and whole on their connections; others do not."""
-    ann, bob, cat = await people(stage.database, "ann", "bob", "cat")
+    ann, bob, cat = await new_users(stage.database, "ann", "bob", "cat")
     await follow(stage.database, bob, ann)
     await stage.online(ann, bob, cat)
     photo = await ready_photo(stage.database, ann, caption="A rocket", tags=("space",))
@@ -59,7 +59,7 @@ async def test_a_new_photo_reaches_feeds_and_connections(stage: Stage) -> None:
 
 async def test_a_photo_that_a_follow_brought_is_published(stage: Stage) -> None:
     """A photo posted right after a follow is published to the follower, although the follow inserted it already."""
-    ann, bob = await people(stage.database, "ann", "bob")
+    ann, bob = await new_users(stage.database, "ann", "bob")
     await stage.online(bob)
     await follow(stage.database, bob, ann)
     photo = await ready_photo(stage.database, ann)
@@ -72,7 +72,7 @@ async def test_a_photo_that_a_follow_brought_is_published(stage: Stage) -> None:
 
 async def test_urls_of_a_private_photo_are_signed(stage: Stage) -> None:
     """The URLs of a private account's photo are signed."""
-    ann, bob = await person(stage.database, "ann", private=True), await person(stage.database, "bob")
+    ann, bob = await new_user(stage.database, "ann", private=True), await new_user(stage.database, "bob")
     await follow(stage.database, bob, ann)
     async with stage.database.transaction() as tx:
         await relations.accept(tx, ann.id, bob.id)
@@ -85,7 +85,7 @@ async def test_urls_of_a_private_photo_are_signed(stage: Stage) -> None:
 
 async def test_a_repeated_event_changes_nothing(stage: Stage) -> None:
     """A repeated event changes no feed and is not published again."""
-    ann, bob = await people(stage.database, "ann", "bob")
+    ann, bob = await new_users(stage.database, "ann", "bob")
     await follow(stage.database, bob, ann)
     await stage.online(ann, bob)
     photo = await ready_photo(stage.database, ann)
@@ -98,9 +98,9 @@ async def test_a_repeated_event_changes_nothing(stage: Stage) -> None:
 
 async def test_a_photo_is_loaded_once(stage: Stage) -> None:
     """However many chunks a photo's followers make, its row is read once; the chunks use its card."""
-    ann = await person(stage.database, "ann")
+    ann = await new_user(stage.database, "ann")
     for number in range(11):
-        await follow(stage.database, await person(stage.database, f"follower{number}"), ann)
+        await follow(stage.database, await new_user(stage.database, f"follower{number}"), ann)
     await stage.pump()
     photo = await ready_photo(stage.database, ann)
     log = await StatementLog.open(stage.database, connections=8)
@@ -113,7 +113,7 @@ async def test_a_photo_is_loaded_once(stage: Stage) -> None:
 
 async def test_many_followers_are_served_in_chunks(stage: Stage) -> None:
     """Each of many followers gets a photo exactly once, in chunks; a deletion works the same way."""
-    ann = await person(stage.database, "ann")
+    ann = await new_user(stage.database, "ann")
     followers = await online_followers(stage, ann, 11)
     photo = await ready_photo(stage.database, ann)
     handled = await stage.pump()
@@ -134,7 +134,7 @@ async def test_many_followers_are_served_in_chunks(stage: Stage) -> None:
 
 async def test_a_muted_author_is_left_out(stage: Stage) -> None:
     """Followers that mute the author get the photo neither in the feed nor on a connection."""
-    ann = await person(stage.database, "ann")
+    ann = await new_user(stage.database, "ann")
     followers = await online_followers(stage, ann, 7)
     async with stage.database.transaction() as tx:
         await relations.mute(tx, followers[2].id, ann.id)
@@ -161,7 +161,7 @@ def test_chunks_hold_every_follower(bounds: list[tuple[int, int]], expected: lis
 
 async def test_a_chunk_that_has_grown_is_served_whole(stage: Stage) -> None:
     """Followers that joined a chunk after the split are served too."""
-    ann = await person(stage.database, "ann")
+    ann = await new_user(stage.database, "ann")
     followers = await online_followers(stage, ann, 8)
     photo = await ready_photo(stage.database, ann)
     everyone = {"after_shard": -1, "after_id": -1, "until_shard": 1024, "until_id": 0}
@@ -176,7 +176,7 @@ async def test_a_chunk_that_has_grown_is_served_whole(stage: Stage) -> None:
 
 async def test_a_deleted_photo_is_removed(stage: Stage) -> None:
     """A deleted photo leaves the feeds, its removal is published, and its card and its topic are gone."""
-    ann, bob = await people(stage.database, "ann", "bob")
+    ann, bob = await new_users(stage.database, "ann", "bob")
     await follow(stage.database, bob, ann)
     await stage.online(bob)
     photo = await ready_photo(stage.database, ann)
@@ -198,7 +198,7 @@ async def test_a_deleted_photo_is_removed(stage: Stage) -> None:
 
 async def test_a_photo_deleted_before_its_fan_out_stays_away(stage: Stage) -> None:
     """A photo that was deleted before its fan-out is inserted in no feed and not published."""
-    ann, bob = await people(stage.database, "ann", "bob")
+    ann, bob = await new_users(stage.database, "ann", "bob")
     await follow(stage.database, bob, ann)
     await stage.online(bob)
     photo = await ready_photo(stage.database, ann)
@@ -215,7 +215,7 @@ async def test_a_photo_deleted_before_its_fan_out_stays_away(stage: Stage) -> No
 
 async def test_a_deletion_during_the_insertion_wins(stage: Stage) -> None:
     """A deletion that is handled during the insertion wins, in any order of the steps."""
-    ann, bob = await people(stage.database, "ann", "bob")
+    ann, bob = await new_users(stage.database, "ann", "bob")
     await follow(stage.database, bob, ann)
     await stage.online(ann, bob)
     for _ in range(10):

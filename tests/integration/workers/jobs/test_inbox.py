@@ -10,7 +10,7 @@ import pytest
 from storage.models import NotificationKind, User
 from storage.postgres.database import Queryable
 from storage.stores import notifications
-from tests.support.community import people, ready_photo
+from tests.support.community import new_users, ready_photo
 from tests.support.stage import Stage, start_clean
 from workers.jobs.inbox import Activity, Inbox
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.engines
 
 async def user_and_like(stage: Stage) -> tuple[User, Activity]:
     """Return a connected user, and a like of a photo of that user that is not recorded."""
-    ann, bob = await people(stage.database, "ann", "bob")
+    ann, bob = await new_users(stage.database, "ann", "bob")
     photo = await ready_photo(stage.database, ann)
     await start_clean(stage, ann)
     activity = Activity(

@@ -16,7 +16,7 @@ from storage.limits.tickets import Tickets, revoked_key
 from storage.postgres.database import Database
 from storage.redis.client import open_redis
 from storage.stores import idempotency, likes, sessions, users
-from tests.support.community import people, person, processing_photo, ready_photo, topics
+from tests.support.community import new_user, new_users, processing_photo, ready_photo, topics
 from tests.support.driver_commands import commands
 from tests.support.eventually import eventually
 from workers.jobs.janitor import Janitor, PeriodicTask
@@ -39,7 +39,7 @@ DELETIONS_AGE = "UPDATE users SET deleted_at = deleted_at - $1::interval"
 
 async def test_keys(janitor: Janitor, database: Database) -> None:
     """Idempotency keys are deleted after a day, not before."""
-    ann = await person(database, "ann")
+    ann = await new_user(database, "ann")
     async with database.transaction() as tx:
         await idempotency.finish(tx, user_id=ann.id, key="old", fingerprint="x", status=201, response=b"")
     await database.fetch(KEYS_AGE, timedelta(hours=25))
@@ -51,7 +51,7 @@ async def test_keys(janitor: Janitor, database: Database) -> None:
 
 async def test_stuck_photos(janitor: Janitor, database: Database) -> None:
     """An upload's event is emitted again after an hour in state `processing`, unless the photo is very old."""
-    ann = await person(database, "ann")
+    ann = await new_user(database, "ann")
     await processing_photo(database, ann)
     await database.fetch(PHOTOS_AGE, timedelta(hours=47))
     await processing_photo(database, ann)
@@ -65,7 +65,7 @@ async def test_stuck_photos(janitor: Janitor, database: Database) -> None:
 
 async def test_deleted_accounts(janitor: Janitor, database: Database) -> None:
     """Likes of a deleted account are erased after the grace period."""
-    ann, bob = await people(database, "ann", "bob")
+    ann, bob = await new_users(database, "ann", "bob")
     photo = await ready_photo(database, ann)
     async with database.transaction() as tx:
         await likes.add(tx, photo_id=photo.id, user_id=bob.id)
@@ -83,7 +83,7 @@ async def test_tokens(janitor: Janitor) -> None:
 
 async def test_revocations(janitor: Janitor, database: Database, redis: Any) -> None:
     """After a loss of Redis' data the revocations of ended sessions are restored, with their remaining TTL."""
-    ann, tickets = await person(database, "ann"), Tickets(redis)
+    ann, tickets = await new_user(database, "ann"), Tickets(redis)
     expiry = datetime.now(UTC) + timedelta(days=1)
     async with database.transaction() as tx:
         names = [await sessions.open(tx, ann.id, token_sha256=token, expires_at=expiry) for token in (b"1", b"2", b"3")]

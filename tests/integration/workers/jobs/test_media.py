@@ -15,7 +15,7 @@ from storage.events import PhotoDeleted, PhotoUploaded
 from storage.models import Photo, PhotoState, User
 from storage.postgres.database import Database
 from storage.stores import photos
-from tests.support.community import exif_of, person, topics
+from tests.support.community import exif_of, new_user, topics
 from tests.support.originals import post
 from tests.support.pictures import jpeg_with_metadata, photograph
 from workers.errors import Retry
@@ -80,7 +80,7 @@ async def decoder() -> AsyncIterator[Decoder]:
 @pytest.fixture
 async def scene(database: Database, tmp_path: Path, decoder: Decoder) -> Scene:
     """A scene with an empty file store."""
-    return Scene(database, FileBlobs(tmp_path), decoder, await person(database, "ann"))
+    return Scene(database, FileBlobs(tmp_path), decoder, await new_user(database, "ann"))
 
 
 async def test_becomes_ready(scene: Scene) -> None:
@@ -101,7 +101,7 @@ async def test_becomes_ready(scene: Scene) -> None:
 
 async def test_store_without_files(database: Database, tmp_path: Path, decoder: Decoder) -> None:
     """An original without a local file is copied for the decoder."""
-    scene = Scene(database, RemoteBlobs(tmp_path), decoder, await person(database, "ann"))
+    scene = Scene(database, RemoteBlobs(tmp_path), decoder, await new_user(database, "ann"))
     ready = await scene.process(await scene.upload(ROCKET))
     assert ready is not None
     assert (ready.state, ready.width) == (PhotoState.READY, 640)

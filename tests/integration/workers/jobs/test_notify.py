@@ -12,7 +12,7 @@ from storage.ids import encode
 from storage.models import Comment, Photo, User
 from storage.render.comment import comment_fields
 from storage.stores import comments, notifications, photos, relations
-from tests.support.community import people, person, processing_photo, ready_photo
+from tests.support.community import new_user, new_users, processing_photo, ready_photo
 from tests.support.stage import Stage, inbox, start_clean
 
 pytestmark = pytest.mark.engines
@@ -26,7 +26,7 @@ async def comment(stage: Stage, author: User, photo: Photo, text: str) -> Commen
 
 async def test_a_like_is_published(stage: Stage) -> None:
     """The owner gets a notification with the actor and the counters; subscribers of the photo get the new count."""
-    ann, bob = await people(stage.database, "ann", "bob")
+    ann, bob = await new_users(stage.database, "ann", "bob")
     photo = await ready_photo(stage.database, ann)
     await start_clean(stage, ann, bob)
     epoch, before = await stage.notification_log.position(ann.id)
@@ -51,7 +51,7 @@ async def test_a_like_is_published(stage: Stage) -> None:
 
 async def test_likes_share_a_notification(stage: Stage) -> None:
     """Several likes share one notification, which is published again for each."""
-    ann, *others = await people(stage.database, "ann", "bob", "cat", "dan", "eve")
+    ann, *others = await new_users(stage.database, "ann", "bob", "cat", "dan", "eve")
     photo = await ready_photo(stage.database, ann)
     await start_clean(stage, ann)
     for other in others:
@@ -66,7 +66,7 @@ async def test_likes_share_a_notification(stage: Stage) -> None:
 
 async def test_a_repeated_event_counts_once(stage: Stage) -> None:
     """A repeated event creates no second notification and does not count twice."""
-    ann, bob = await people(stage.database, "ann", "bob")
+    ann, bob = await new_users(stage.database, "ann", "bob")
     photo = await ready_photo(stage.database, ann)
     await start_clean(stage, ann)
     await stage.like(bob, photo)
@@ -80,7 +80,7 @@ async def test_a_repeated_event_counts_once(stage: Stage) -> None:
 
 async def test_own_activities_are_not_notified(stage: Stage) -> None:
     """Own likes and comments create no notification, and are published on the photo's topic."""
-    ann = await person(stage.database, "ann")
+    ann = await new_user(stage.database, "ann")
     photo = await ready_photo(stage.database, ann)
     await start_clean(stage, ann)
     await stage.like(ann, photo)
@@ -92,7 +92,7 @@ async def test_own_activities_are_not_notified(stage: Stage) -> None:
 
 async def test_muted_users_are_not_notified(stage: Stage) -> None:
     """Activities of a muted user create no notification."""
-    ann, bob = await people(stage.database, "ann", "bob")
+    ann, bob = await new_users(stage.database, "ann", "bob")
     photo = await ready_photo(stage.database, ann)
     async with stage.database.transaction() as tx:
         await relations.mute(tx, ann.id, bob.id)
@@ -104,7 +104,7 @@ async def test_muted_users_are_not_notified(stage: Stage) -> None:
 
 async def test_a_removed_like_is_retracted(stage: Stage) -> None:
     """Removed likes leave the notification one by one, and the last removes it."""
-    ann, bob, cat = await people(stage.database, "ann", "bob", "cat")
+    ann, bob, cat = await new_users(stage.database, "ann", "bob", "cat")
     photo = await ready_photo(stage.database, ann)
     await stage.like(bob, photo)
     await stage.like(cat, photo)
@@ -134,7 +134,7 @@ async def test_a_removed_like_is_retracted(stage: Stage) -> None:
 
 async def test_the_order_of_events_does_not_matter(stage: Stage) -> None:
     """In whatever order the events of likes and removals are handled, the inbox ends like the likes."""
-    ann, bob, cat = await people(stage.database, "ann", "bob", "cat")
+    ann, bob, cat = await new_users(stage.database, "ann", "bob", "cat")
     rng = random.Random(3)
     for _ in range(6):
         photo = await ready_photo(stage.database, ann)
@@ -155,7 +155,7 @@ async def test_the_order_of_events_does_not_matter(stage: Stage) -> None:
 
 async def test_a_like_removed_while_it_is_handled_leaves_nothing(stage: Stage) -> None:
     """A like that is removed while it is handled leaves no notification."""
-    ann, bob = await people(stage.database, "ann", "bob")
+    ann, bob = await new_users(stage.database, "ann", "bob")
     photo = await ready_photo(stage.database, ann)
     event = {"photo_id": photo.id, "owner_id": ann.id, "user_id": bob.id}
     for _ in range(10):
@@ -168,7 +168,7 @@ async def test_a_like_removed_while_it_is_handled_leaves_nothing(stage: Stage) -
 
 async def test_the_last_publication_counts_all(stage: Stage) -> None:
     """Of many likes at the same moment, the last publication counts them all."""
-    ann, *others = await people(stage.database, "ann", *(f"fan{number}" for number in range(8)))
+    ann, *others = await new_users(stage.database, "ann", *(f"fan{number}" for number in range(8)))
     photo = await ready_photo(stage.database, ann)
     await start_clean(stage, ann)
     for other in others:
@@ -181,7 +181,7 @@ async def test_the_last_publication_counts_all(stage: Stage) -> None:
 
 async def test_a_comment_is_published(stage: Stage) -> None:
     """The owner gets a notification of a comment, and the photo's subscribers get it with its text."""
-    ann, bob = await people(stage.database, "ann", "bob")
+    ann, bob = await new_users(stage.database, "ann", "bob")
     photo = await ready_photo(stage.database, ann)
     await start_clean(stage, ann)
     written = await comment(stage, bob, photo, "What a <b>view</b>!")
@@ -197,7 +197,7 @@ async def test_a_comment_is_published(stage: Stage) -> None:
 
 async def test_a_deleted_comment_is_retracted(stage: Stage) -> None:
     """A deleted comment removes its notification, and the photo's subscribers are informed."""
-    ann, bob = await people(stage.database, "ann", "bob")
+    ann, bob = await new_users(stage.database, "ann", "bob")
     photo = await ready_photo(stage.database, ann)
     written = await comment(stage, bob, photo, "oops")
     await start_clean(stage, ann)
@@ -218,7 +218,7 @@ async def test_a_deleted_comment_is_retracted(stage: Stage) -> None:
 
 async def test_a_rejected_photo_is_notified_once(stage: Stage) -> None:
     """The author of a rejected photo gets one notification with the reason."""
-    ann = await person(stage.database, "ann")
+    ann = await new_user(stage.database, "ann")
     photo = await processing_photo(stage.database, ann)
     await start_clean(stage, ann)
     async with stage.database.transaction() as tx:
@@ -234,7 +234,7 @@ async def test_a_rejected_photo_is_notified_once(stage: Stage) -> None:
 
 async def test_events_of_a_deleted_photo_do_nothing(stage: Stage) -> None:
     """Likes and comments of a photo that was deleted before they are handled create no notification."""
-    ann, bob = await people(stage.database, "ann", "bob")
+    ann, bob = await new_users(stage.database, "ann", "bob")
     photo = await ready_photo(stage.database, ann)
     await start_clean(stage, ann)
     await stage.like(bob, photo)
@@ -251,7 +251,7 @@ async def test_events_of_a_deleted_photo_do_nothing(stage: Stage) -> None:
 
 async def test_notifications_deleted_with_a_photo_are_published(stage: Stage) -> None:
     """The author of a deleted photo gets the removal of its notifications, and the counters after it."""
-    ann, bob = await people(stage.database, "ann", "bob")
+    ann, bob = await new_users(stage.database, "ann", "bob")
     gone, kept = await ready_photo(stage.database, ann), await ready_photo(stage.database, ann)
     await start_clean(stage, ann)
     for photo in (gone, kept):

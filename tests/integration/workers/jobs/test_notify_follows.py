@@ -6,7 +6,7 @@ import pytest
 
 from storage.events import UserFollowed
 from storage.stores import notifications, relations
-from tests.support.community import follow, people, person
+from tests.support.community import follow, new_user, new_users
 from tests.support.stage import Stage, inbox, start_clean
 
 pytestmark = pytest.mark.engines
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.engines
 
 async def test_a_follow_is_notified_once(stage: Stage) -> None:
     """A new follower creates one notification, however often the follow is repeated."""
-    ann, bob = await people(stage.database, "ann", "bob")
+    ann, bob = await new_users(stage.database, "ann", "bob")
     await start_clean(stage, ann)
     await follow(stage.database, bob, ann)
     await stage.pump()
@@ -34,7 +34,7 @@ async def test_a_follow_is_notified_once(stage: Stage) -> None:
 @pytest.mark.parametrize("declined", [False, True])
 async def test_a_request_that_is_over_leaves_the_inbox(stage: Stage, declined: bool) -> None:
     """A request that is withdrawn or declined leaves the inbox, since it can no longer be accepted."""
-    ann, bob = await person(stage.database, "ann", private=True), await person(stage.database, "bob")
+    ann, bob = await new_user(stage.database, "ann", private=True), await new_user(stage.database, "bob")
     await start_clean(stage, ann)
     await follow(stage.database, bob, ann)
     await stage.pump()
@@ -54,7 +54,7 @@ async def test_a_request_that_is_over_leaves_the_inbox(stage: Stage, declined: b
 
 async def test_an_accepted_request_becomes_a_follow(stage: Stage) -> None:
     """A private account gets a notification of a request; once accepted, that of the follow replaces it."""
-    ann, bob = await person(stage.database, "ann", private=True), await person(stage.database, "bob")
+    ann, bob = await new_user(stage.database, "ann", private=True), await new_user(stage.database, "bob")
     await start_clean(stage, ann)
     await follow(stage.database, bob, ann)
     await stage.pump()

@@ -10,7 +10,7 @@ import pytest
 from storage.events import UserChanged
 from storage.ids import encode
 from storage.stores import comments, relations, users
-from tests.support.community import block, follow, people, person, ready_photo
+from tests.support.community import block, follow, new_user, new_users, ready_photo
 from tests.support.stage import Stage, kinds
 from workers.jobs import publications
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.engines
 
 async def test_follow_and_unfollow(stage: Stage) -> None:
     """A follow merges the author's photos; an unfollow removes them and revokes the author's presence."""
-    ann, bob = await people(stage.database, "ann", "bob")
+    ann, bob = await new_users(stage.database, "ann", "bob")
     photo = await ready_photo(stage.database, ann)
     await stage.pump()
     await stage.online(bob)
@@ -36,7 +36,7 @@ async def test_follow_and_unfollow(stage: Stage) -> None:
 
 async def test_a_request_changes_no_feed(stage: Stage) -> None:
     """A request to follow shows nothing until it is accepted; an unfollow then revokes the subscriptions."""
-    ann, bob = await person(stage.database, "ann", private=True), await person(stage.database, "bob")
+    ann, bob = await new_user(stage.database, "ann", private=True), await new_user(stage.database, "bob")
     photo = await ready_photo(stage.database, ann)
     await stage.pump()
     await stage.online(bob)
@@ -56,7 +56,7 @@ async def test_a_request_changes_no_feed(stage: Stage) -> None:
 
 async def test_a_block_separates_two_users(stage: Stage) -> None:
     """A block removes each user's photos from the other's feed and revokes the subscriptions to the other."""
-    ann, bob = await people(stage.database, "ann", "bob")
+    ann, bob = await new_users(stage.database, "ann", "bob")
     await follow(stage.database, bob, ann)
     await follow(stage.database, ann, bob)
     mine, yours = await ready_photo(stage.database, ann), await ready_photo(stage.database, bob)
@@ -79,7 +79,7 @@ async def test_a_block_separates_two_users(stage: Stage) -> None:
 
 async def test_mute_and_unmute(stage: Stage) -> None:
     """A mute removes an author's photos from the feed, and its end merges them again."""
-    ann, bob = await people(stage.database, "ann", "bob")
+    ann, bob = await new_users(stage.database, "ann", "bob")
     await follow(stage.database, bob, ann)
     photo = await ready_photo(stage.database, ann)
     await stage.online(bob)
@@ -92,7 +92,7 @@ async def test_mute_and_unmute(stage: Stage) -> None:
 
 async def test_a_new_name_is_on_the_cards(stage: Stage) -> None:
     """After a change of the author's name the cards show the new name."""
-    ann = await person(stage.database, "ann")
+    ann = await new_user(stage.database, "ann")
     photo = await ready_photo(stage.database, ann)
     await stage.pump()
     await stage.cards.get([photo.id])
@@ -113,7 +113,7 @@ def first_document(card: bytes) -> Any:
 
 async def test_topics_of_an_account_that_becomes_private_are_closed(stage: Stage) -> None:
     """When an account becomes private, its topic and those of its photos are closed."""
-    ann = await person(stage.database, "ann")
+    ann = await new_user(stage.database, "ann")
     photo = await ready_photo(stage.database, ann)
     await stage.pump()
     await stage.topic_publications()
@@ -129,7 +129,7 @@ async def test_topics_of_an_account_that_becomes_private_are_closed(stage: Stage
 
 async def test_a_deleted_account_leaves_feeds_and_connections(stage: Stage) -> None:
     """A deleted account's photos leave the followers' feeds, and its own feed and connections end."""
-    ann, bob = await people(stage.database, "ann", "bob")
+    ann, bob = await new_users(stage.database, "ann", "bob")
     await follow(stage.database, bob, ann)
     await stage.online(ann, bob)
     photo = await ready_photo(stage.database, ann)

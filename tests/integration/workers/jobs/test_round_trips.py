@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 import pytest
 
 from storage import events
-from tests.support.community import people, ready_photo
+from tests.support.community import new_users, ready_photo
 from tests.support.stage import Stage, start_clean
 from tests.support.statements import StatementLog
 from workers.broker.claims import ClaimConnection
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.engines
 @pytest.mark.parametrize("others", [0, 1])
 async def test_a_like_takes_fifteen_round_trips(stage: Stage, others: int) -> None:
     """A like takes 15 statements from its transaction to the notification, also where others like the photo too."""
-    ann, bob, *cats = await people(stage.database, "ann", "bob", *["cat"][:others])
+    ann, bob, *cats = await new_users(stage.database, "ann", "bob", *["cat"][:others])
     photo = await ready_photo(stage.database, ann)
     for cat in cats:
         await stage.like(cat, photo)

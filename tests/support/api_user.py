@@ -46,7 +46,7 @@ class Response:
 class Live(ClientEventHandler):
     """One live connection and the publications that it received, in order."""
 
-    def __init__(self, person: Person, url: str) -> None:
+    def __init__(self, person: ApiUser, url: str) -> None:
         self.received: list[tuple[str, int, dict[str, Any]]] = []
         self.recovered: list[tuple[str, bool]] = []
         self.connects = 0
@@ -92,7 +92,7 @@ class Live(ClientEventHandler):
         await self.client.disconnect()
 
 
-class Person:
+class ApiUser:
     """An account with a session; `url` is that of the API process, and may be changed at any time."""
 
     def __init__(self, session: aiohttp.ClientSession, url: str, name: str) -> None:
@@ -105,7 +105,7 @@ class Person:
         self._lives: list[Live] = []
 
     @classmethod
-    async def sign_up(cls, session: aiohttp.ClientSession, url: str, name: str | None = None) -> Person:
+    async def sign_up(cls, session: aiohttp.ClientSession, url: str, name: str | None = None) -> ApiUser:
         """Sign up with the given username, or a unique one."""
         person = cls(session, url, name or f"p{uuid.uuid4().hex[:12]}")
         fields = {
@@ -130,7 +130,7 @@ class Person:
         async with self._session.request(method, address, headers=headers, **options) as response:
             return Response(response.status, response.headers, await response.read())
 
-    async def follow(self, other: Person) -> None:
+    async def follow(self, other: ApiUser) -> None:
         """Follow another user."""
         assert (await self.call("PUT", f"/users/{other.id}/follow")).status == 204
 
