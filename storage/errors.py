@@ -20,7 +20,7 @@ class NotFoundError(StorageError):
     """Raised for a row that does not exist or is hidden from the viewer; `what` is e.g. "photo"."""
 
     def __init__(self, what: str) -> None:
-        super().__init__(f"there is no such {what}")
+        super().__init__(f"There is no such {what}.")
         self.what = what
 
 

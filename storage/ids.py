@@ -85,15 +85,15 @@ def encode(identifier: int) -> str:
 def decode(text: str) -> int:
     """Return the id of a 13-character text in either case; raise `BadIdError` for any other text."""
     if len(text) != TEXT_LENGTH:
-        raise BadIdError(f"an id has {TEXT_LENGTH} characters, this has {len(text)}")
+        raise BadIdError(f"An id has {TEXT_LENGTH} characters; this has {len(text)}.")
     identifier = 0
     for symbol in text.upper():
         value = _VALUES.get(symbol)
         if value is None:
-            raise BadIdError("an id has only the characters 0-9 and A-Z without I, L, O and U")
+            raise BadIdError("An id has only the characters 0-9 and A-Z without I, L, O and U.")
         identifier = identifier << 5 | value
     if identifier > MAX_ID:
-        raise BadIdError("an id has at most 63 bits")
+        raise BadIdError("An id has at most 63 bits; this is greater.")
     return identifier
 
 

@@ -31,10 +31,8 @@ from server.identity.passwords import Passwords
 from server.identity.rate_limiter import RateLimiter
 from server.identity.rate_limits import RateLimits
 from server.identity.tokens import AccessTokens
-from server.live.authenticator import LiveAuthenticator
-from server.live.authorizer import LiveAuthorizer
+from server.live.access import LiveAuthenticator, LiveAuthorizer, LivePresences
 from server.live.operations import LiveOperations
-from server.live.presences import LivePresences
 from server.live.streams import live_streams
 from server.media.uploads import UploadLimits
 from server.media.urls import MediaUrls

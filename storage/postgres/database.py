@@ -41,8 +41,12 @@ _UNREACHABLE = (
 
 # Unique constraint → (stable code, message, field of the request).
 _TAKEN = {
-    "users_username_key": ("username_taken", "this username is taken; choose another", "username"),
-    "users_email_key": ("email_taken", "this e-mail address already has an account", "email"),
+    "users_username_key": ("username_taken", "This username is taken. Choose another one.", "username"),
+    "users_email_key": (
+        "email_taken",
+        "This e-mail address already has an account. Sign in, or use another address.",
+        "email",
+    ),
 }
 
 
@@ -290,12 +294,16 @@ def driver_errors() -> Iterator[None]:
     try:
         yield
     except asyncpg.UniqueViolationError as error:
-        code, message, field = _TAKEN.get(error.constraint_name or "", ("conflict", "this already exists", None))
+        code, message, field = _TAKEN.get(error.constraint_name or "", ("conflict", "This already exists.", None))
         raise ConflictError(code, message, field=field) from error
     except asyncpg.IntegrityConstraintViolationError as error:
-        raise ConflictError("conflict", f"this conflicts with existing data: {error}") from error
+        raise ConflictError(
+            "conflict", "The change conflicts with existing data. Load the current state and try again."
+        ) from error
     except (asyncpg.DataError, asyncpg.ProgramLimitExceededError) as error:
-        raise InvalidValueError(str(error)) from error
+        raise InvalidValueError(
+            "A value cannot be stored: a text contains a NUL or a lone surrogate, or a number is too large."
+        ) from error
     except _UNREACHABLE as error:
         raise UnavailableError("database", str(error) or type(error).__name__) from error
 

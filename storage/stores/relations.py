@@ -26,7 +26,7 @@ async def follow(tx: Transaction, follower_id: int, followee_id: int) -> bool:
     blocks the other, and `ConflictError` cannot_follow_yourself.
     """
     if follower_id == followee_id:
-        raise ConflictError("cannot_follow_yourself", "you cannot follow yourself")
+        raise ConflictError("cannot_follow_yourself", "You cannot follow yourself.")
     await _lock(tx, follower_id, followee_id)
     row = await tx.fetchrow(
         """
@@ -89,7 +89,7 @@ async def block(tx: Transaction, blocker_id: int, blocked_id: int) -> bool:
     Emits `UserUnfollowed` for each removed follow or request, then `UserBlocked`.
     """
     if blocker_id == blocked_id:
-        raise ConflictError("cannot_block_yourself", "you cannot block yourself")
+        raise ConflictError("cannot_block_yourself", "You cannot block yourself.")
     await _lock(tx, blocker_id, blocked_id)
     new = await tx.execute(
         "INSERT INTO blocks (blocker_id, blocked_id) VALUES ($1, $2) ON CONFLICT DO NOTHING", blocker_id, blocked_id
@@ -114,7 +114,7 @@ async def unblock(tx: Transaction, blocker_id: int, blocked_id: int) -> bool:
 async def mute(tx: Transaction, muter_id: int, muted_id: int) -> bool:
     """Hide a user's photos from the feed and their activity from the inbox; return False if muted already."""
     if muter_id == muted_id:
-        raise ConflictError("cannot_mute_yourself", "you cannot mute yourself")
+        raise ConflictError("cannot_mute_yourself", "You cannot mute yourself.")
     await _lock(tx, muter_id, muted_id)
     new = await tx.execute(
         "INSERT INTO mutes (muter_id, muted_id) VALUES ($1, $2) ON CONFLICT DO NOTHING", muter_id, muted_id

@@ -16,10 +16,8 @@ from channels.contract.settings import LiveSettings
 from channels.live import build_live
 from server.composition.delivery import delivery_script
 from server.identity.tokens import AccessTokens
-from server.live.authenticator import LiveAuthenticator
-from server.live.authorizer import LiveAuthorizer
+from server.live.access import LiveAuthenticator, LiveAuthorizer, LivePresences
 from server.live.operations import LiveOperations
-from server.live.presences import LivePresences
 from server.live.streams import live_streams
 from storage.feeds.notification_log import NotificationLog
 from storage.ids import slot_group

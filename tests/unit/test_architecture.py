@@ -197,6 +197,13 @@ def test_arrows(path: Path) -> None:
         assert faults_of(_package(path), path.read_text()) == []
 
 
+@pytest.mark.parametrize("path", _files_of(["loadtest"]), ids=_name)
+def test_the_load_tester_uses_nothing_of_the_service(path: Path) -> None:
+    """The load tester imports no package of the product, so that it can test any PicShare."""
+    tops = {target.split("/")[0] for target in arrows_of(_package(path), path.read_text())}
+    assert tops <= {"loadtest"}
+
+
 def test_no_arrow_is_listed_in_vain() -> None:
     """Each arrow of the list is drawn by some import, and each package of the list exists."""
     drawn: dict[str, set[str]] = {package: set() for package in ALLOWED}

@@ -14,8 +14,7 @@ from channels.contract.ports import Identity, Position
 from server.actions.presence import PresenceReader
 from server.composition.delivery import delivery_script
 from server.identity.tokens import AccessTokens
-from server.live.authenticator import LiveAuthenticator
-from server.live.authorizer import LiveAuthorizer
+from server.live.access import LiveAuthenticator, LiveAuthorizer
 from server.live.streams import LiveStreams, live_streams
 from storage import ids
 from storage.feeds.notification_log import NotificationLog

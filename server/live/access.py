@@ -1,0 +1,136 @@
+"""Adapters of the live layer's ports for authentication, channel authorization and presence."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+import orjson
+
+from channels.contract.errors import (
+    NotOfferedError,
+    PermissionDeniedError,
+    TokenExpiredError,
+    TokenInvalidError,
+    UnknownChannelError,
+)
+from channels.contract.ports import Grant, Identity, Member, Presence
+from server.actions.presence import PresenceReader
+from server.identity.tokens import AccessTokens, TokenError
+from server.live.store_errors import store_errors
+from storage import ids
+from storage.errors import NotFoundError
+from storage.limits.tickets import Tickets
+from storage.postgres.database import Queryable
+from storage.stores import photos, relations
+from workers.jobs import publications
+from workers.jobs.publications import FEED, NOTIFICATIONS, PRESENCE
+
+
+class LiveAuthenticator:
+    """Authentication by access token, or by a one-use ticket of `POST /live/token`."""
+
+    def __init__(self, tokens: AccessTokens, tickets: Tickets, clock: Callable[[], float] = time.time) -> None:
+        self._tokens = tokens
+        self._tickets = tickets
+        self._clock = clock
+
+    async def authenticate(self, token: str) -> Identity:
+        """Return the identity; raise `TokenExpiredError`, `TokenInvalidError` or `LiveUnavailableError`."""
+        # A JWT has three parts; a ticket contains no dot.
+        return self._of_token(token) if token.count(".") == 2 else await self._of_ticket(token)
+
+    async def confirm(self, identity: Identity) -> None:
+        """Raise `TokenInvalidError` if the session was revoked, or `LiveUnavailableError`."""
+        with store_errors():
+            revoked = await self._tickets.is_revoked(identity.session, identity.user_id)
+        if revoked:
+            raise TokenInvalidError("The session has ended. Sign in again.")
+
+    def _of_token(self, token: str) -> Identity:
+        try:
+            claims = self._tokens.verify(token)
+        except TokenError as error:
+            raise (TokenExpiredError if error.expired else TokenInvalidError)(str(error)) from error
+        return Identity(user_id=claims.user_id, session=claims.session, expires_at=float(claims.expires_at))
+
+    async def _of_ticket(self, token: str) -> Identity:
+        with store_errors():
+            # The length is checked first, so that no client makes Redis hash arbitrary data.
+            payload = await self._tickets.redeem(token) if 0 < len(token) <= 200 else None
+        if payload is None:
+            raise TokenInvalidError("The ticket is not valid, or was used already.")
+        if payload["expires_at"] <= self._clock():
+            raise TokenExpiredError("The access token for which the ticket was issued has expired.")
+        return Identity(user_id=payload["user"], session=payload["session"], expires_at=float(payload["expires_at"]))
+
+
+class LiveAuthorizer:
+    """Grant `photo:<id>`, `user:<id>` and `presence:<id>` to users that may see the photo, profile or presence."""
+
+    def __init__(self, db: Queryable, presence: PresenceReader) -> None:
+        self._db = db
+        self._presence = presence
+        self._grants = {"photo": self._grant_photo, "user": self._grant_user, PRESENCE: self._grant_presence}
+
+    async def authorize(self, identity: Identity, channel: str) -> Grant:
+        """Return the grant; raise `UnknownChannelError`, `PermissionDeniedError` or `LiveUnavailableError`."""
+        kind, _, text = channel.partition(":")
+        if kind in {FEED, NOTIFICATIONS}:
+            # The server subscribes each connection to its own user's streams; no client subscribes to another's.
+            raise PermissionDeniedError("This stream belongs to another user.")
+        grant = self._grants.get(kind)
+        if grant is None:
+            raise UnknownChannelError(f"There is no channel {channel[:50]!r}.")
+        try:
+            wanted = ids.decode(text)
+        except ids.BadIdError as error:
+            raise UnknownChannelError(str(error)) from error
+        with store_errors():
+            return await grant(identity.user_id, wanted)
+
+    async def _grant_user(self, viewer_id: int, user_id: int) -> Grant:
+        if not await relations.may_see(self._db, viewer_id, user_id):
+            raise PermissionDeniedError("There is no such user, or you may not see the profile.")
+        return Grant(topic=publications.user_topic(user_id), owner_id=user_id)
+
+    async def _grant_photo(self, viewer_id: int, photo_id: int) -> Grant:
+        try:
+            photo = await photos.get(self._db, photo_id, viewer_id=viewer_id)
+        except NotFoundError as error:
+            raise PermissionDeniedError("There is no such photo, or you may not see it.") from error
+        return Grant(topic=publications.photo_topic(photo_id), owner_id=photo.author.id)
+
+    async def _grant_presence(self, viewer_id: int, user_id: int) -> Grant:
+        presence = await self._presence.read(user_id, viewer_id=viewer_id)
+        if presence is None:
+            raise PermissionDeniedError("You may not see whether this user is online.")
+        data = orjson.dumps(publications.presence_fields(presence))
+        return Grant(topic=publications.presence_topic(user_id), owner_id=user_id, data=data)
+
+
+class LivePresences:
+    """Presence on the channels `presence:<id>`; the only member of each is the user of that id."""
+
+    def __init__(self, presence: PresenceReader) -> None:
+        self._presence = presence
+
+    async def members(self, identity: Identity, channel: str) -> Sequence[Member]:
+        """Return the user if online; see the port for the errors."""
+        kind, _, text = channel.partition(":")
+        if kind != publications.PRESENCE:
+            raise NotOfferedError(f"The channel {channel[:50]} has no presence.")
+        try:
+            user_id = ids.decode(text)
+        except ids.BadIdError as error:
+            raise UnknownChannelError(str(error)) from error
+        with store_errors():
+            presence = await self._presence.read(user_id, viewer_id=identity.user_id)
+        if presence is None:
+            raise PermissionDeniedError("You may not see whether this user is online.")
+        # The channel has the user as its only member, so an offline user leaves it empty.
+        return [Member(user=ids.encode(user_id))] if presence.online else []
+
+    def encode_change(self, user_id: int, presence: Presence) -> bytes:
+        """Return the publication of a change."""
+        return publications.presence_changed(user_id, presence)
