@@ -154,12 +154,27 @@ class UserMuted(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class UserChanged(Event):
-    """A profile's name, picture or privacy changed (`closed`: it became private), or the account was deleted."""
+    """A profile's name, picture or privacy changed, or the account was deleted.
+
+    The account is private now with `closed`, public now with `opened`.
+    """
 
     topic: ClassVar[str] = "user.changed"
     user_id: int
     deleted: bool = False
     closed: bool = False
+    opened: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class ActorRemoved(Event):
+    """A deleted account's activities are to be removed from the inboxes of others.
+
+    Each event covers a batch of inboxes; its handler emits the next one until none is left.
+    """
+
+    topic: ClassVar[str] = "actor.removed"
+    user_id: int
 
 
 @dataclass(frozen=True, kw_only=True)

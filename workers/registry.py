@@ -66,6 +66,8 @@ WORKERS: tuple[WorkerSpec, ...] = (
             "comment.deleted",
             "user.followed",
             "user.unfollowed",
+            "user.blocked",
+            "actor.removed",
         ),
         module="workers.jobs.notify",
         concurrency=16,

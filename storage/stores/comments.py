@@ -63,16 +63,44 @@ async def delete(tx: Transaction, comment_id: int, *, user_id: int) -> PhotoCoun
 
 async def delete_all(tx: Transaction, *, author_id: int) -> None:
     """Delete all comments of an account; the caller has locked the photos (`photos.lock_for_removal`)."""
+    await _delete_all(tx, author_id, None)
+
+
+async def delete_below(tx: Transaction, *, owner_id: int, author_id: int, limit: int) -> int:
+    """Delete an author's comments below up to `limit` photos of `owner_id`; return the number of these photos.
+
+    Emits `CommentDeleted` for each comment.
+    """
+    locked = await tx.fetch(
+        """
+        SELECT id FROM photos
+        WHERE id IN (SELECT DISTINCT c.photo_id FROM comments c JOIN photos p ON p.id = c.photo_id
+                     WHERE c.author_id = $2 AND c.deleted_at IS NULL AND p.author_id = $1 AND p.deleted_at IS NULL
+                     ORDER BY c.photo_id LIMIT $3)
+        ORDER BY id FOR NO KEY UPDATE""",
+        owner_id,
+        author_id,
+        limit,
+    )
+    await _delete_all(tx, author_id, [row["id"] for row in locked])
+    return len(locked)
+
+
+async def _delete_all(tx: Transaction, author_id: int, photo_ids: list[int] | None) -> None:
+    """Delete an author's comments below the given photos, or all with None; the caller has locked the photos."""
     rows = await tx.fetch(
         """
         WITH gone AS (
-            UPDATE comments SET deleted_at = now() WHERE author_id = $1 AND deleted_at IS NULL RETURNING id, photo_id
+            UPDATE comments SET deleted_at = now()
+            WHERE author_id = $1 AND ($2::bigint[] IS NULL OR photo_id = ANY($2)) AND deleted_at IS NULL
+            RETURNING id, photo_id
         ), fewer AS (
             UPDATE photos p SET comments = p.comments - g.n, version = p.version + 1
             FROM (SELECT photo_id, count(*)::integer AS n FROM gone GROUP BY photo_id) AS g
             WHERE p.id = g.photo_id RETURNING p.id, p.author_id)
         SELECT gone.id, gone.photo_id, fewer.author_id FROM gone JOIN fewer ON fewer.id = gone.photo_id""",
         author_id,
+        photo_ids,
     )
     for row in rows:
         tx.emit(

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from storage.events import LikeRemoved
-from storage.models import NotificationKind
+from storage.events import ActorRemoved, LikeRemoved
 from storage.postgres.database import Transaction
-from storage.stores import notifications
 
 # Longer than the life of an access token and than any transaction: afterwards the account adds no more rows.
 GRACE_MINUTES = 20
@@ -14,7 +12,7 @@ GRACE_MINUTES = 20
 async def erase(tx: Transaction, *, limit: int = 200, grace_minutes: int = GRACE_MINUTES) -> int:
     """Erase up to `limit` likes and follows each of one deleted account; return the number of rows, 0 if none is due.
 
-    Emits `LikeRemoved` for each like. Concurrent calls work on different accounts.
+    Emits `LikeRemoved` for each like, and at the end `ActorRemoved`. Concurrent calls work on different accounts.
     """
     user_id: int | None = await tx.fetchval(
         """
@@ -31,6 +29,8 @@ async def erase(tx: Transaction, *, limit: int = 200, grace_minutes: int = GRACE
         return follows + likes
     own = await _own(tx, user_id)
     await tx.execute("UPDATE users SET erased_at = now() WHERE id = $1", user_id)
+    # A worker may have recorded an activity of the account at the moment of its deletion, too late for the first event.
+    tx.emit(ActorRemoved(user_id=user_id))
     return own + 1
 
 
@@ -88,16 +88,6 @@ async def _follows(tx: Transaction, user_id: int, limit: int) -> int:
         len(lost),
         len(freed),
     )
-    for other_id in lost:
-        await notifications.lock(tx, other_id)
-        await notifications.retract(
-            tx,
-            recipient_id=other_id,
-            kind=NotificationKind.FOLLOW,
-            actor_id=user_id,
-            photo_id=None,
-            source_id=user_id,
-        )
     return len(lost) + len(freed)
 
 

@@ -44,12 +44,17 @@ async def add(tx: Transaction, *, photo_id: int, user_id: int) -> PhotoCounters:
 
 
 async def remove(tx: Transaction, *, photo_id: int, user_id: int) -> PhotoCounters:
-    """Remove a like; a second time changes nothing. Emits `LikeRemoved`, raises `NotFoundError("photo")`."""
+    """Remove a like; a second time changes nothing. Emits `LikeRemoved`, raises `NotFoundError("photo")`.
+
+    A like can be removed as long as the photo exists, also by a user who may not see the photo any more.
+    """
     # The lock is a statement of its own: in one statement the DELETE would use a snapshot from before the lock, and
     # miss a like that was committed while it waited.
     locked = await tx.fetchrow(
         f"SELECT p.author_id, p.likes, p.comments, p.version FROM {PHOTOS} "
-        f"WHERE p.id = $2 AND {READABLE} FOR NO KEY UPDATE OF p",
+        "WHERE p.id = $2 AND p.deleted_at IS NULL "
+        f"AND (EXISTS (SELECT FROM likes l WHERE l.photo_id = p.id AND l.user_id = $1) OR ({READABLE})) "
+        "FOR NO KEY UPDATE OF p",
         user_id,
         photo_id,
     )

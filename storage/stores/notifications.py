@@ -45,8 +45,8 @@ async def record(
 
     `source_id` is the photo, comment or user that the activity is about; `actor_id` None is PicShare itself. A new
     activity moves the entry to the top, unseen; one that is recorded already, read or not, changes nothing. The
-    recipient's own activities are not recorded, nor those of deleted accounts or of users that the recipient mutes or
-    that are blocked in either direction. The caller holds the inbox's lock.
+    recipient's own activities are not recorded, nor those about deleted photos, of deleted accounts, or of users that
+    the recipient mutes or that are blocked in either direction. The caller holds the inbox's lock.
     """
     if actor_id == recipient_id:
         return None
@@ -93,6 +93,50 @@ async def retract(
     if entry_id is not None:
         await _count_actors(tx, entry_id)
     return entry_id
+
+
+async def retract_actor(tx: Transaction, *, recipient_id: int, actor_id: int, limit: int) -> list[int]:
+    """Remove a user's activities from up to `limit` entries of an inbox; return the ids of these entries.
+
+    Entries without actors are deleted. The caller holds the inbox's lock.
+    """
+    entry_ids = [
+        row["id"]
+        for row in await tx.fetch(
+            """
+            SELECT DISTINCT n.id FROM notification_actors t JOIN notifications n ON n.id = t.notification_id
+            WHERE t.actor_id = $2 AND n.user_id = $1 AND n.deleted_at IS NULL ORDER BY n.id LIMIT $3""",
+            recipient_id,
+            actor_id,
+            limit,
+        )
+    ]
+    # The rows of deleted entries go at once: nothing of them is published.
+    await tx.execute(
+        """
+        DELETE FROM notification_actors t USING notifications n
+        WHERE t.actor_id = $2 AND n.id = t.notification_id AND n.user_id = $1
+          AND (n.id = ANY($3::bigint[]) OR n.deleted_at IS NOT NULL)""",
+        recipient_id,
+        actor_id,
+        entry_ids,
+    )
+    for entry_id in entry_ids:
+        await _count_actors(tx, entry_id)
+    return entry_ids
+
+
+async def recipients(db: Queryable, actor_id: int, *, limit: int) -> list[int]:
+    """Return users whose inboxes have activities of `actor_id`, found from up to `limit` activities."""
+    rows = await db.fetch(
+        """
+        SELECT DISTINCT n.user_id
+        FROM (SELECT notification_id FROM notification_actors WHERE actor_id = $1 LIMIT $2) AS t
+        JOIN notifications n ON n.id = t.notification_id ORDER BY n.user_id""",
+        actor_id,
+        limit,
+    )
+    return [row["user_id"] for row in rows]
 
 
 async def inbox(db: Queryable, user_id: int, *, before: int | None, limit: int) -> list[Notification]:
@@ -220,6 +264,7 @@ async def _look_up(
         SELECT
             EXISTS (SELECT FROM users a WHERE a.id = $1 AND a.deleted_at IS NULL)
                 AND NOT EXISTS (SELECT FROM users a WHERE a.id = $2 AND a.deleted_at IS NOT NULL)
+                AND NOT EXISTS (SELECT FROM photos p WHERE p.id = $4 AND p.deleted_at IS NOT NULL)
                 AND NOT EXISTS (SELECT FROM mutes WHERE muter_id = $1 AND muted_id = $2)
                 AND {unblocked("$2")} AS allowed,
             coalesce(

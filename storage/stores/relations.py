@@ -11,7 +11,7 @@ from storage.events import UserBlocked, UserFollowed, UserMuted, UserUnfollowed
 from storage.models import Relation, User
 from storage.postgres.database import Queryable, Transaction
 from storage.postgres.rows import USER, user_of
-from storage.postgres.visibility import KNOWN, PRESENCE, PUBLISHED
+from storage.postgres.visibility import KNOWN, PRESENCE, PUBLISHED, unblocked
 
 Bound = tuple[int, int]  # (shard, follower id): a point in the order of fan-out
 
@@ -83,6 +83,34 @@ async def decline(tx: Transaction, followee_id: int, follower_id: int) -> None:
     tx.emit(UserUnfollowed(follower_id=follower_id, followee_id=followee_id))
 
 
+async def grant_requests(tx: Transaction, followee_id: int, *, limit: int) -> int:
+    """Grant up to `limit` requests to follow an account that is public now; return how many were found.
+
+    Emits `UserFollowed` for each; grants nothing if the account is private or deleted.
+    """
+    found = await tx.fetch(
+        """
+        SELECT r.follower_id FROM follow_requests r JOIN users a ON a.id = r.follower_id
+        WHERE r.followee_id = $1 AND a.deleted_at IS NULL ORDER BY r.follower_id LIMIT $2""",
+        followee_id,
+        limit,
+    )
+    if not found:
+        return 0
+    # Every pair changes under the locks of both accounts, and all of them are taken in one order, as by `_lock`.
+    locked = await tx.fetch(
+        "SELECT id, private FROM users WHERE id = ANY($1::bigint[]) AND deleted_at IS NULL ORDER BY id "
+        "FOR NO KEY UPDATE",
+        [followee_id, *(row["follower_id"] for row in found)],
+    )
+    if not any(row["id"] == followee_id and not row["private"] for row in locked):
+        return 0
+    for follower_id in [row["id"] for row in locked if row["id"] != followee_id]:
+        if await _remove_request(tx, follower_id, followee_id):
+            await _add_follow(tx, follower_id, followee_id)
+    return len(found)
+
+
 async def block(tx: Transaction, blocker_id: int, blocked_id: int) -> bool:
     """Block a user and remove follows and requests in both directions; return False if it was blocked already.
 
@@ -145,6 +173,12 @@ async def relation(db: Queryable, viewer_id: int, other_id: int) -> Relation:
         other_id,
     )
     return Relation(**dict(row or {}))
+
+
+async def blocked(db: Queryable, one_id: int, other_id: int) -> bool:
+    """Return whether either of two users blocks the other."""
+    found: bool = await db.fetchval(f"SELECT NOT ({unblocked('$2')})", one_id, other_id)
+    return found
 
 
 async def may_see(db: Queryable, viewer_id: int | None, owner_id: int) -> bool:

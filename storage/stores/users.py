@@ -11,7 +11,7 @@ from typing import Any
 
 from storage import ids
 from storage.errors import ConflictError, NotFoundError
-from storage.events import PresenceHidden, UserChanged
+from storage.events import ActorRemoved, PresenceHidden, UserChanged
 from storage.models import PresenceAudience, Role, User
 from storage.postgres.database import Queryable, Transaction
 from storage.postgres.rows import USER, user_of
@@ -113,7 +113,7 @@ async def update(
     if display_name is not None or avatar_sha256 is not None:
         await comments.rename_author(tx, user)
     if display_name is not None or avatar_sha256 is not None or private is not None:
-        tx.emit(UserChanged(user_id=user_id, closed=private is True))
+        tx.emit(UserChanged(user_id=user_id, closed=private is True, opened=private is False))
     if presence is PresenceAudience.NOBODY:
         tx.emit(PresenceHidden(user_id=user_id))
     return user
@@ -122,7 +122,8 @@ async def update(
 async def remove(tx: Transaction, user_id: int) -> list[str]:
     """Delete an account with its photos and comments, and return the sessions that ended with it.
 
-    Emits `UserChanged`, and a `PhotoDeleted` or `CommentDeleted` for each; raises `NotFoundError("user")`.
+    Emits `UserChanged`, `ActorRemoved`, and a `PhotoDeleted` or `CommentDeleted` for each; raises
+    `NotFoundError("user")`.
     """
     deleted = await tx.execute(
         "UPDATE users SET deleted_at = now(), email = '', password_hash = '', bio = '', settings = '{}', "
@@ -136,6 +137,7 @@ async def remove(tx: Transaction, user_id: int) -> list[str]:
     await comments.delete_all(tx, author_id=user_id)
     ended = await sessions.revoke_all(tx, user_id)
     tx.emit(UserChanged(user_id=user_id, deleted=True))
+    tx.emit(ActorRemoved(user_id=user_id))
     return ended
 
 

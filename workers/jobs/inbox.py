@@ -7,7 +7,7 @@ includes both.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass
 
 from channels.bus import envelope
@@ -17,8 +17,10 @@ from storage.postgres.database import Database, Queryable, Transaction
 from storage.stores import notifications
 from workers.jobs import publications
 
-# A change of an inbox; it returns the id of the entry that it changed, if any.
-Change = Callable[[Transaction], Awaitable[int | None]]
+# A change of an inbox; it returns the ids of the entries that it changed.
+Change = Callable[[Transaction], Awaitable[Sequence[int]]]
+
+_BATCH = 20  # entries that are changed under one lock; other handlers of the inbox wait meanwhile
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +55,7 @@ class Inbox:
     async def reconcile(self, activity: Activity, holds: Callable[[Queryable], Awaitable[bool]]) -> None:
         """Record the activity if it `holds` now, else retract it."""
 
-        async def change(tx: Transaction) -> int | None:
+        async def change(tx: Transaction) -> Sequence[int]:
             # Events of one like that is given and removed at once may be handled at the same time in any order. Each
             # handler looks under the lock, and after the change that caused its event: so the last handler sees them
             # all. `holds` uses this transaction, because a second connection could not be had from a pool whose
@@ -62,11 +64,20 @@ class Inbox:
 
         await self._change(activity, change)
 
+    async def retract_actor(self, recipient_id: int, actor_id: int) -> None:
+        """Remove all activities of a user from an inbox, and publish what is left of each entry."""
+
+        async def change(tx: Transaction) -> Sequence[int]:
+            return await notifications.retract_actor(tx, recipient_id=recipient_id, actor_id=actor_id, limit=_BATCH)
+
+        while await self._change_and_publish(recipient_id, change):
+            pass
+
     async def publish(self, recipient_id: int, entry_id: int) -> None:
         """Publish an entry as it is now, or that it is gone."""
 
-        async def unchanged(_: Transaction) -> int | None:
-            return entry_id
+        async def unchanged(_: Transaction) -> Sequence[int]:
+            return [entry_id]
 
         await self._change_and_publish(recipient_id, unchanged)
 
@@ -75,30 +86,35 @@ class Inbox:
         if activity.actor_id != activity.recipient_id:
             await self._change_and_publish(activity.recipient_id, change)
 
-    async def _change_and_publish(self, recipient_id: int, change: Change) -> None:
-        """Run `change`, which returns the id of the entry to publish, or None for none."""
+    async def _change_and_publish(self, recipient_id: int, change: Change) -> int:
+        """Run `change` and publish the entries whose ids it returns; return their number."""
         # A lock of the transaction would end with its commit, and of two handlers the one that committed first could
         # publish last.
         async with self._db.locked(recipient_id) as connection:
             async with connection.transaction() as tx:
-                entry_id = await change(tx)
-                if entry_id is None:
-                    return
+                entry_ids = await change(tx)
                 # Read before the commit, which saves a round trip: under the lock nothing else changes the inbox.
-                entry, counters = await notifications.entry_and_counters(tx, recipient_id, entry_id)
-            if entry is None:
-                document = publications.notification_removed(entry_id, counters)
-            else:
-                document = publications.notification_new(entry, counters)
+                documents = [(entry_id, await self._document(tx, recipient_id, entry_id)) for entry_id in entry_ids]
             # A handler that dies before this line is repeated: it finds the activity recorded, and publishes then.
-            await self._log.push(recipient_id, entry_id, envelope.stream_body(publications.NOTIFICATIONS, document))
+            for entry_id, document in documents:
+                await self._log.push(recipient_id, entry_id, envelope.stream_body(publications.NOTIFICATIONS, document))
+        return len(documents)
+
+    @staticmethod
+    async def _document(tx: Transaction, recipient_id: int, entry_id: int) -> bytes:
+        entry, counters = await notifications.entry_and_counters(tx, recipient_id, entry_id)
+        if entry is None:
+            return publications.notification_removed(entry_id, counters)
+        return publications.notification_new(entry, counters)
 
 
-async def _record(tx: Transaction, activity: Activity) -> int | None:
-    return await notifications.record(tx, **asdict(activity))
+async def _record(tx: Transaction, activity: Activity) -> Sequence[int]:
+    entry_id = await notifications.record(tx, **asdict(activity))
+    return [] if entry_id is None else [entry_id]
 
 
-async def _retract(tx: Transaction, activity: Activity) -> int | None:
+async def _retract(tx: Transaction, activity: Activity) -> Sequence[int]:
     if activity.actor_id is None:
         raise ValueError("an activity of PicShare itself cannot be retracted")
-    return await notifications.retract(tx, **asdict(activity))
+    entry_id = await notifications.retract(tx, **asdict(activity))
+    return [] if entry_id is None else [entry_id]

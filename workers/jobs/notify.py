@@ -15,12 +15,14 @@ from channels.bus.publisher import LivePublisher
 from storage.cache.counters import CounterCache
 from storage.errors import NotFoundError
 from storage.events import (
+    ActorRemoved,
     CommentAdded,
     CommentDeleted,
     LikeAdded,
     LikeRemoved,
     PhotoDeleted,
     PhotoRejected,
+    UserBlocked,
     UserFollowed,
     UserUnfollowed,
 )
@@ -28,11 +30,14 @@ from storage.feeds.notification_log import NotificationLog
 from storage.models import NotificationKind, PhotoCounters, PhotoState
 from storage.postgres.database import Database, Queryable
 from storage.render.comment import comment_json
-from storage.stores import comments, likes, photos, relations
+from storage.stores import comments, likes, notifications, photos, relations
 from workers.handlers import EventHandler, on
 from workers.jobs import publications
 from workers.jobs.context import Handlers, WorkerContext
 from workers.jobs.inbox import Activity, Inbox
+
+_PHOTOS_AT_ONCE = 100  # photos that are locked in one transaction while comments below them are deleted
+_ACTIVITIES_AT_ONCE = 200  # that one event of a deleted account covers; other events are handled in between
 
 
 @asynccontextmanager
@@ -61,6 +66,8 @@ class NotifyHandlers:
             **on(CommentDeleted, self.comment_deleted),
             **on(UserFollowed, self.followed),
             **on(UserUnfollowed, self.request_changed),
+            **on(UserBlocked, self.blocked),
+            **on(ActorRemoved, self.actor_removed),
             **on(PhotoRejected, self.rejected),
             **on(PhotoDeleted, self.deleted),
         }
@@ -90,7 +97,14 @@ class NotifyHandlers:
         )
 
     async def commented(self, event: CommentAdded) -> None:
-        """Publish a comment and record it in the owner's inbox, unless it is deleted by now."""
+        """Publish a comment and record it in the owner's inbox, unless it is deleted by now.
+
+        A comment that was written while either user blocked the other is deleted.
+        """
+        # The handler of the block deletes what was committed before the block; what is committed later is found here.
+        if await relations.blocked(self._db, event.owner_id, event.user_id):
+            await self._delete_comments(event.owner_id, event.user_id)
+            return
         counters = await self._photo_counters(event.photo_id, event.user_id)
         try:
             comment = await comments.get(self._db, event.comment_id)
@@ -145,6 +159,29 @@ class NotifyHandlers:
 
         await self._inbox.reconcile(_follow(event, NotificationKind.FOLLOW_REQUEST), requested)
 
+    async def blocked(self, event: UserBlocked) -> None:
+        """Delete the comments of two users below each other's photos, and empty their inboxes of each other.
+
+        If the block is over by now, everything stays.
+        """
+        if not await relations.blocked(self._db, event.blocker_id, event.blocked_id):
+            return
+        for owner_id, other_id in (
+            (event.blocker_id, event.blocked_id),
+            (event.blocked_id, event.blocker_id),
+        ):
+            await self._inbox.retract_actor(owner_id, other_id)
+            await self._delete_comments(owner_id, other_id)
+
+    async def actor_removed(self, event: ActorRemoved) -> None:
+        """Remove a batch of a deleted account's activities from inboxes; emit the event again until none is left."""
+        recipients = await notifications.recipients(self._db, event.user_id, limit=_ACTIVITIES_AT_ONCE)
+        for recipient_id in recipients:
+            await self._inbox.retract_actor(recipient_id, event.user_id)
+        if recipients:
+            async with self._db.transaction() as tx:
+                tx.emit(event)
+
     async def rejected(self, event: PhotoRejected) -> None:
         """Record that a photo was rejected, and why."""
         photo = (await photos.load(self._db, [event.photo_id])).get(event.photo_id)
@@ -163,6 +200,13 @@ class NotifyHandlers:
         # One after the other: each publication carries the counters of the inbox, and the last must be the newest.
         for entry_id in event.notifications:
             await self._inbox.publish(event.author_id, entry_id)
+
+    async def _delete_comments(self, owner_id: int, author_id: int) -> None:
+        """Delete all comments of an author below an owner's photos."""
+        found = _PHOTOS_AT_ONCE
+        while found == _PHOTOS_AT_ONCE:
+            async with self._db.transaction() as tx:
+                found = await comments.delete_below(tx, owner_id=owner_id, author_id=author_id, limit=_PHOTOS_AT_ONCE)
 
     async def _photo_counters(self, photo_id: int, user_id: int) -> PhotoCounters | None:
         """Return a photo's counters and whether the user likes it, or None once it is deleted."""

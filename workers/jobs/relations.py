@@ -19,6 +19,7 @@ from workers.handlers import EventHandler, on
 from workers.jobs import publications
 
 CARDS_RENEWED = 1_000  # newest photos of an account whose cards are rebuilt; older cards expire within a day
+REQUESTS_AT_ONCE = 50  # requests to follow that are granted in one transaction, which locks the accounts
 TOPICS_CLOSED = 200  # newest photos of an account whose topics are closed when it becomes private
 
 
@@ -70,7 +71,10 @@ class RelationHandlers:
         await self._feeds.align_author(event.muter_id, event.muted_id)
 
     async def changed(self, event: UserChanged) -> None:
-        """Rebuild an account's cards; close its topics if it became private, and disconnect it if it was deleted."""
+        """Rebuild an account's cards; close its topics if it became private, and disconnect it if it was deleted.
+
+        If it became public, grant the pending requests to follow it.
+        """
         if event.deleted:
             await self._publisher.to_users([event.user_id], envelope.control_body(control="disconnect"))
             await self._publisher.close_topic(publications.user_topic(event.user_id))
@@ -79,6 +83,8 @@ class RelationHandlers:
             return
         newest = await photo_lists.author_ids(self._db, event.user_id, limit=CARDS_RENEWED)
         await self._cards.invalidate(newest)
+        if event.opened:
+            await self._grant_requests(event.user_id)
         if event.closed:
             # Followers are closed out too and subscribe again: subscribers of a topic are not known here.
             await self._publisher.close_topic(publications.user_topic(event.user_id))
@@ -88,6 +94,12 @@ class RelationHandlers:
     async def presence_hidden(self, event: PresenceHidden) -> None:
         """End all subscriptions to a user's presence but the user's own."""
         await self._publisher.restrict_topic(publications.presence_topic(event.user_id))
+
+    async def _grant_requests(self, user_id: int) -> None:
+        found = REQUESTS_AT_ONCE
+        while found == REQUESTS_AT_ONCE:
+            async with self._db.transaction() as tx:
+                found = await relations.grant_requests(tx, user_id, limit=REQUESTS_AT_ONCE)
 
     async def _revoke(self, viewer_id: int, *, owner_id: int, topic: str | None = None) -> None:
         body = envelope.control_body(control="revoke", owner=owner_id, topic=topic)

@@ -41,11 +41,33 @@ async def test_like_and_unlike(database: Database) -> None:
     assert await topics(database) == ["photo.uploaded", "photo.ready", "like.added", "like.removed"]
 
 
+@pytest.mark.parametrize("cause", ["blocked", "blocking", "private", "rejected"])
+async def test_a_like_can_always_be_taken_back(database: Database, cause: str) -> None:
+    """A user who may not see a photo any more can still remove their like, once; and cannot like it again."""
+    ann, ben = await new_users(database, "ann", "ben")
+    photo = await ready_photo(database, ann)
+    await _like(database, photo, ben)
+    if cause.startswith("block"):
+        await block(database, *((ann, ben) if cause == "blocked" else (ben, ann)))
+    async with database.transaction() as tx:
+        if cause == "private":
+            await users.update(tx, ann.id, private=True)
+        if cause == "rejected":
+            await tx.execute("UPDATE photos SET state = 'rejected'")
+        gone = await likes.remove(tx, photo_id=photo.id, user_id=ben.id)
+    assert (gone.liked, gone.likes, gone.changed) == (False, 0, True)
+    assert (await likes.state(database, photo_id=photo.id, user_id=ann.id)).likes == 0
+    assert (await topics(database))[-1] == "like.removed"
+    for act in (likes.add, likes.remove):
+        with pytest.raises(NotFoundError):
+            async with database.transaction() as tx:
+                await act(tx, photo_id=photo.id, user_id=ben.id)
+
+
 async def test_what_is_not_seen_is_not_liked(database: Database) -> None:
     """A user who may not see a photo can neither like, unlike nor comment on it."""
     ann, ben = await new_users(database, "ann", "ben")
     hidden, blocked = await processing_photo(database, ann), await ready_photo(database, ann)
-    await _like(database, blocked, ben)
     await block(database, ann, ben)
     for photo in (hidden, blocked):
         for act in (likes.add, likes.remove):

@@ -127,6 +127,48 @@ async def test_topics_of_an_account_that_becomes_private_are_closed(stage: Stage
     assert await stage.topic_publications() == []
 
 
+async def test_an_account_that_becomes_public_grants_the_pending_requests(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When an account becomes public all requests become follows, those of deleted accounts excepted."""
+    monkeypatch.setattr("workers.jobs.relations.REQUESTS_AT_ONCE", 2)
+    ann = await new_user(stage.database, "ann", private=True)
+    *fans, gone = await new_users(stage.database, "bob", "cat", "dan", "eve")
+    photo = await ready_photo(stage.database, ann)
+    for follower in (*fans, gone):
+        await follow(stage.database, follower, ann)
+    async with stage.database.transaction() as tx:
+        await users.remove(tx, gone.id)
+    await stage.online(fans[0])
+    await stage.pump()
+    async with stage.database.transaction() as tx:
+        await users.update(tx, ann.id, display_name="Ann")
+    await stage.pump()
+    assert not (await relations.relation(stage.database, fans[0].id, ann.id)).following
+    async with stage.database.transaction() as tx:
+        await users.update(tx, ann.id, private=False)
+    await stage.pump()
+    for fan in fans:
+        relation = await relations.relation(stage.database, fan.id, ann.id)
+        assert (relation.following, relation.requested) == (True, False)
+    assert (await users.get(stage.database, ann.id)).followers == 3
+    assert (await users.get(stage.database, fans[0].id)).following == 1
+    assert await relations.requests(stage.database, ann.id, before=None, limit=9) == []
+    assert await stage.feed(fans[0]) == [photo.id]
+
+
+async def test_an_account_that_is_private_again_grants_no_request(stage: Stage) -> None:
+    """A request stays open if the account is private again before it could be granted."""
+    ann, bob = await new_user(stage.database, "ann", private=True), await new_user(stage.database, "bob")
+    await follow(stage.database, bob, ann)
+    for private in (False, True):
+        async with stage.database.transaction() as tx:
+            await users.update(tx, ann.id, private=private)
+    await stage.pump()
+    relation = await relations.relation(stage.database, bob.id, ann.id)
+    assert (relation.following, relation.requested) == (False, True)
+
+
 async def test_a_deleted_account_leaves_feeds_and_connections(stage: Stage) -> None:
     """A deleted account's photos leave the followers' feeds, and its own feed and connections end."""
     ann, bob = await new_users(stage.database, "ann", "bob")
