@@ -6,8 +6,8 @@ from aiohttp import web
 
 from server.actions.last_seen import LastSeen
 from server.edge.api_request import ApiRequest, joined_list_response
-from server.edge.cursors import Cursors
 from server.edge.endpoint import Endpoint
+from server.edge.paging import Cursors
 from server.edge.requests import ListQuery
 from server.edge.responses import PhotoResponse, StreamListResponse, stream_position
 from server.identity.rate_limiter import require_allowed

@@ -6,9 +6,8 @@ from aiohttp import web
 
 from server.actions.notifications import MARK_QUOTA, NotificationActions
 from server.edge.api_request import ApiRequest, empty_response, json_response, list_response
-from server.edge.cursors import Cursors
 from server.edge.endpoint import Endpoint
-from server.edge.paging import Pager
+from server.edge.paging import Cursors, Pager
 from server.edge.requests import ListQuery, NotificationSelection
 from server.edge.responses import (
     NotificationCountersResponse,

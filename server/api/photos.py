@@ -8,10 +8,9 @@ from aiohttp import web
 from server.actions.photos import EDIT_QUOTA, POST_QUOTA, PhotoActions, PhotoDetails, StagedPhoto, finalise, store
 from server.api.photo_serializer import PhotoSerializer
 from server.edge.api_request import ApiRequest, empty_response, json_response, list_response
-from server.edge.cursors import Cursors
 from server.edge.endpoint import Auth, BodyFormat, Endpoint
 from server.edge.idempotency import Idempotency
-from server.edge.paging import Pager
+from server.edge.paging import Cursors, Pager
 from server.edge.problems import bad_field
 from server.edge.requests import PhotoMetadata, PhotosQuery, PhotoUpdate
 from server.edge.responses import ListResponse, PhotoResponse

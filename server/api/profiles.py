@@ -7,9 +7,8 @@ from aiohttp import web
 from server.actions.presence import PresenceReader
 from server.api.photo_serializer import PhotoSerializer
 from server.edge.api_request import ApiRequest, json_response, list_response
-from server.edge.cursors import Cursors
 from server.edge.endpoint import Auth, Endpoint
-from server.edge.paging import Pager
+from server.edge.paging import Cursors, Pager
 from server.edge.requests import ListQuery, SearchQuery
 from server.edge.responses import ListResponse, PhotoResponse, ProfileResponse, UserSummaryResponse
 from storage.errors import NotFoundError

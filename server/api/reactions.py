@@ -7,10 +7,9 @@ from aiohttp import web
 
 from server.actions.reactions import COMMENT_QUOTA, LIKE_QUOTA, ReactionActions
 from server.edge.api_request import ApiRequest, empty_response, json_response, list_response
-from server.edge.cursors import Cursors
 from server.edge.endpoint import Auth, Endpoint
 from server.edge.idempotency import Idempotency
-from server.edge.paging import Pager
+from server.edge.paging import Cursors, Pager
 from server.edge.requests import CommentCreate, ListQuery
 from server.edge.responses import CommentResponse, LikeResponse, ListResponse, UserSummaryResponse
 from storage.postgres.database import Queryable, Transaction

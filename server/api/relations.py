@@ -8,9 +8,8 @@ from aiohttp import web
 
 from server.actions.relations import QUOTA, RelationActions
 from server.edge.api_request import ApiRequest, empty_response, list_response
-from server.edge.cursors import Cursors
 from server.edge.endpoint import Auth, Endpoint
-from server.edge.paging import Pager
+from server.edge.paging import Cursors, Pager
 from server.edge.requests import ListQuery
 from server.edge.responses import ListResponse, UserSummaryResponse
 from storage.errors import NotFoundError

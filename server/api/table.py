@@ -14,9 +14,9 @@ from server.api.relations import RelationsApi
 from server.api.services import Services
 from server.api.tokens import TokenResponses, TokensApi
 from server.edge.authentication import RequestAuthenticator, SessionCookies
-from server.edge.cursors import Cursors
 from server.edge.endpoint import Endpoint
 from server.edge.idempotency import Idempotency
+from server.edge.paging import Cursors
 from server.identity.rate_limits import READ_QUOTA
 from server.media.uploads import UploadReceiver
 

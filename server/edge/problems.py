@@ -15,7 +15,7 @@ from aiohttp import web
 from pydantic import ValidationError
 
 from channels.contract.errors import LiveUnavailableError
-from server.edge.cursors import BadCursorError
+from server.edge.paging import BadCursorError
 from server.identity.errors import (
     PasswordsBusyError,
     RateLimitedError,

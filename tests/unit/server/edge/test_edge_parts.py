@@ -17,7 +17,7 @@ from server.config.keys import LimitsSection
 from server.config.section import from_sections, parse_rate
 from server.edge.access_log import AccessRecord, JsonLines
 from server.edge.client_addresses import ClientAddresses
-from server.edge.cursors import BadCursorError
+from server.edge.paging import BadCursorError
 from server.edge.problems import invalid, problem_of
 from server.edge.requests import AccountUpdate, CommentCreate, PhotoMetadata, SignUpRequest, tag_of
 from server.identity import passwords

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from server.edge.cursors import BadCursorError, Cursors
+from server.edge.paging import BadCursorError, Cursors
 from server.identity import tokens
 from server.identity.tokens import AccessTokens, TokenError
 from server.media.urls import MediaUrls
