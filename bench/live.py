@@ -32,7 +32,7 @@ from workers.images.pool import Decoder
 LIKES, UPLOADS = "like → owner's socket", "upload answered → follower's socket"
 FLOOR = "empty transaction + PUBLISH + write"
 PAUSE = 0.03  # seconds between two actions: the service is idle when each begins
-LIKE_GOAL, LIKE_P99_GOAL, UPLOAD_GOAL = 8.0, 12.0, 2.5
+LIKE_GOAL, LIKE_P99_GOAL, UPLOAD_GOAL = 6.0, 8.0, 2.5
 
 
 @dataclass(kw_only=True)
