@@ -96,10 +96,11 @@ class RedisConnection(asyncio.BufferedProtocol):
         self.give_up(driver.ConnectionError(str(exc) if exc else "the server closed the connection"))
         self._closed.set_result(None)
 
-    async def close(self) -> None:
-        """Close the connection and wait until the transport is closed."""
-        self.give_up(driver.ConnectionError("the connection was closed"))
-        await self._closed
+    async def close(self, error: driver.RedisError | None = None) -> None:
+        """Close the connection, if it was opened, and wait until the transport is closed."""
+        self.give_up(error or driver.ConnectionError("the connection was closed"))
+        if self._transport is not None:
+            await self._closed
 
     def give_up(self, error: driver.RedisError) -> None:
         """Fail outstanding and later commands with `error`, and abort the transport."""
@@ -153,13 +154,13 @@ async def open_connection(address: RedisAddress, connection: C, *, timeout: floa
                 if isinstance(reply, driver.RedisError):
                     raise driver.ConnectionError(str(reply)) from reply
     except TimeoutError as error:
-        connection.give_up(driver.TimeoutError("no connection in time"))
+        await connection.close(driver.TimeoutError("no connection in time"))
         raise driver.TimeoutError("no connection in time") from error
     except (OSError, driver.RedisError) as error:
-        connection.give_up(driver.ConnectionError(str(error)))
+        await connection.close(driver.ConnectionError(str(error)))
         raise driver.ConnectionError(str(error)) from error
     except asyncio.CancelledError:
-        connection.give_up(driver.ConnectionError("opening the connection was cancelled"))
+        await connection.close(driver.ConnectionError("opening the connection was cancelled"))
         raise
     return connection
 

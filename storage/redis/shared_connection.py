@@ -91,8 +91,10 @@ class SharedConnection:
 
     async def aclose(self) -> None:
         """Close the connection; outstanding commands fail with `ConnectionError`."""
-        if self._opening is not None:
-            self._opening.cancel()
+        if (opening := self._opening) is not None:
+            opening.cancel()
+            # It ends once its transport is closed; a transport that outlives the event loop is never closed.
+            await asyncio.wait([opening])
         for connection in (*self._retired, *([] if self._connection is None else [self._connection])):
             await connection.close()
 
