@@ -12,7 +12,7 @@
     u64 floor    the greatest offset that was trimmed: recovery from below it is impossible
     u16 start    the slot of the body's lowest entry
     u16 slots    slots of the body; free ones, after the newest entry, are zero or stale
-    u32 edited   time of the last merge or drop, in Unix seconds
+    u32 edited   Unix second of the last fill, merge or drop; of the beginning while the log is being built
 
     u64 offset   microsecond of the publication, below 2^53; 0 if never published
     u64 id       ascending; the top bit marks the entry as removed

@@ -13,7 +13,8 @@ sorted set or a string that only grows:
 - One script call inserts for many users with **one offset** (the microsecond of Redis' clock, or one more than the
   greatest offset in any of the logs), so that one encoded frame serves all of them, and publishes in the same step.
 - The log is a **contiguous newest window**. An id below its lowest entry is not inserted, unless the log is complete,
-  which means that nothing older exists.
+  which means that nothing older exists. An incomplete log that loses its last entry is deleted, since no lowest id
+  would show where PostgreSQL continues.
 - A **removal** leaves a marked entry with a new offset, so that clients that are offline learn of it, and a late
   insertion of the same id changes nothing. A removal or insertion below the window leaves no entry; it raises the floor
   instead, and a client that was offline reads the feed again rather than miss the change.
@@ -37,7 +38,7 @@ from storage.redis.client import Redis, redis_errors
 from storage.redis.scripts import Argument, Script
 
 TIME_TO_LIVE = 14 * 24 * 3600  # seconds; a log that is not read for so long expires
-BUILD_DEADLINE = 10_000_000  # µs after which an unfinished log is built by another caller
+BUILD_DEADLINE = 10  # seconds after which an unfinished log is built by another caller
 USERS_PER_CALL = 1000  # a script call blocks the server for about 4 ms
 
 
@@ -59,7 +60,7 @@ class DeliveryScript:
 class Inserted:
     """Result of an insertion: logs changed, users online, and messages published (one per process and slot group).
 
-    `recently_edited` are the users that were skipped, because their logs were begun or edited a moment ago.
+    `recently_edited` are the users that were skipped, because their logs are being built or were edited a moment ago.
     """
 
     feeds: int
@@ -104,8 +105,9 @@ class WindowLog:
     async def insert(self, entry_id: int, user_ids: Iterable[int], message: bytes, *, min_age: int = 0) -> Inserted:
         """Insert an id into the logs of many users and publish `message` to those online.
 
-        A log that holds the id already does not change, and its owner gets no message. Logs that were begun or edited
-        in the last `min_age` seconds are left alone; their owners are returned in `recently_edited`.
+        A log that holds the id already does not change, and its owner gets no message. With `min_age`, logs that are
+        being built, or were built or edited in the last `min_age` seconds, are left alone; their owners are returned
+        in `recently_edited`.
         """
         return await self._publish("insert", entry_id, user_ids, message, min_age)
 
@@ -149,7 +151,7 @@ class WindowLog:
         await self._change(user_id, "merge", pack_ids(sorted(ids)))
 
     async def drop(self, user_id: int, ids: Sequence[int]) -> None:
-        """Delete ids from a log; publish nothing."""
+        """Delete ids from a log, and an incomplete log if none is left; publish nothing."""
         await self._change(user_id, "drop", pack_ids(sorted(ids)))
 
     async def discard(self, user_id: int) -> None:

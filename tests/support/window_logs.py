@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from storage.feeds.log_format import Entry
-from storage.feeds.window_log import Filled, WindowLog
+import struct
 
+from storage.feeds.log_format import AT_HEADER, Entry
+from storage.feeds.window_log import Filled, WindowLog
+from storage.redis.client import Redis
+from tests.support.driver_commands import commands
+
+AT_EDITED = AT_HEADER + 44  # the place of the time of the last edit
 ANN, BOB, CAT, DAN = 64 * 1024 + 1, 64 * 1024 + 2, 64 * 1024 + 3, 64 * 1024 + 1000
 
 
@@ -32,3 +37,20 @@ async def since(log: WindowLog, user_id: int, epoch: int, offset: int) -> list[E
     """Return the entries published after a position; None if that is unknown."""
     delta = await log.since(user_id, str(epoch), offset)
     return None if delta is None else list(delta.entries)
+
+
+async def set_edited(redis: Redis, log: WindowLog, user_id: int, seconds: int) -> None:
+    """Replace the time of a log's last edit, a Unix second."""
+    await commands(redis).setrange(log.key(user_id), AT_EDITED, struct.pack(">I", seconds))
+
+
+async def edited(redis: Redis, log: WindowLog, user_id: int) -> int:
+    """Return the time of a log's last edit, a Unix second."""
+    seconds: int
+    (seconds,) = struct.unpack(">I", await commands(redis).getrange(log.key(user_id), AT_EDITED, AT_EDITED + 3))
+    return seconds
+
+
+async def now_of(redis: Redis) -> int:
+    """Return the Unix second of Redis' clock."""
+    return int((await redis.execute_command("TIME"))[0])

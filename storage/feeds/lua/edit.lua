@@ -1,16 +1,19 @@
 -- Change one log without publishing: create it, build it, merge an author's ids, drop ids.
 --
 -- KEYS: the log. ARGV: action, window, and the action's arguments.
---   begin  window, time to live in s, age in µs from which an unfinished build is replaced    -> epoch, mine, edits
+--   begin  window, time to live in s, age in s above which an unfinished build is replaced    -> epoch, mine, edits
 --   open   window, time to live in s                                                          -> epoch, top
 --   fill   window, epoch, edits, complete, ids ascending   -> 1 done, 2 edited meanwhile (and edits), 0 lost
 --   merge  window, ids ascending                                                              -> 1, or 0 no log
 --   drop   window, ids ascending                                                              -> 1, or 0 no log
 
 local key, action, window = KEYS[1], ARGV[1], tonumber(ARGV[2])
+local now = now_us()
+local now_s = math.floor(now / 1000000)
 
 local function create(flags, epoch, ttl)
-  store(key, { flags = flags, edits = 0, top = epoch, epoch = epoch, floor = epoch, edited = 0 }, '', window, 'EX', ttl)
+  local h = { flags = flags, edits = 0, top = epoch, epoch = epoch, floor = epoch, edited = now_s }
+  store(key, h, '', window, 'EX', ttl)
 end
 
 -- Return the union of a body and of ids that were never published (offset 0); present entries keep their offsets.
@@ -50,24 +53,28 @@ end
 -- Record an edit. A builder then reads the database again, and an insertion verifies the follow, because both may have
 -- read it before the edit.
 local function record_edit(h)
-  h.edits, h.edited = (h.edits + 1) % 65536, math.floor(now_us() / 1000000)
+  h.edits = (h.edits + 1) % 65536
+  -- During a build `edited` is the time at which it began; an edit must not prolong a build that no process finishes.
+  if not has(h.flags, BUILDING) then h.edited = now_s end
 end
 
 if action == 'begin' or action == 'open' then
-  local now, h = now_us(), head(key)
+  local epoch, h = now, head(key)
   if h then
-    local building = has(h.flags, BUILDING)
     if action == 'open' then
       redis.call('EXPIRE', key, ARGV[3])
       return { h.epoch, h.top }
     end
-    if not building or now - h.epoch < tonumber(ARGV[4]) then return { h.epoch, 0, h.edits } end
+    if not has(h.flags, BUILDING) then return { h.epoch, 0, h.edits } end
+    -- The age is not taken from the epoch, which may be ahead of a clock that stepped back.
+    bound_edited(key, h, now_s)
+    if now_s - h.edited <= tonumber(ARGV[4]) then return { h.epoch, 0, h.edits } end
     -- The new epoch must differ from the old one, and its offsets must be greater, even if the clock stepped back.
-    now = math.max(now, h.top + 1, h.epoch + 1)
+    epoch = math.max(now, h.top + 1, h.epoch + 1)
   end
-  create(action == 'open' and COMPLETE or BUILDING, now, ARGV[3])
-  if action == 'open' then return { now, now } end
-  return { now, 1, 0 }
+  create(action == 'open' and COMPLETE or BUILDING, epoch, ARGV[3])
+  if action == 'open' then return { epoch, epoch } end
+  return { epoch, 1, 0 }
 end
 
 local h, body = load(key)
@@ -79,7 +86,8 @@ if action == 'fill' then
   if h.edits ~= tonumber(ARGV[4]) then return { 2, h.edits } end
   local complete, ids = ARGV[5] == '1', ARGV[6]
   body = union(body, ids)
-  h.flags = complete and COMPLETE or 0
+  -- The list may be younger than a list of followers that an insertion under way has read.
+  h.flags, h.edited = complete and COMPLETE or 0, now_s
   if not complete then
     -- Entries inserted during the build that lie below the list from the database are not contiguous with it.
     local upper, lower = struct.unpack('>I4I4', ids)
@@ -87,7 +95,7 @@ if action == 'fill' then
     forget_oldest(h, string.sub(body, 1, below * ENTRY))
     body = string.sub(body, below * ENTRY + 1)
   end
-elseif building then
+elseif action == 'merge' and building then
   -- The entries come with `fill`, from a database read that includes this change.
   record_edit(h)
   write_header(key, h)
@@ -98,7 +106,6 @@ elseif action == 'merge' then
   if not has(h.flags, COMPLETE) then
     -- The log covers nothing below its lowest id; PostgreSQL continues there. Older ids would leave a gap.
     local given, skip = #ids / 8, 0
-    if h.count == 0 then return { 1 } end
     local u, l = id_at(body, 0)
     while skip < given do
       local gu, gl = struct.unpack('>I4I4', ids, skip * 8 + 1)
@@ -110,7 +117,14 @@ elseif action == 'merge' then
   body = union(body, ids)
 elseif action == 'drop' then
   record_edit(h)
+  -- Also during a build: `fill` keeps the entries that were inserted meanwhile, and would keep these.
   body = without(body, ARGV[3])
+  if body == '' and not building and not has(h.flags, COMPLETE) then
+    -- The lowest entry is the place at which the database continues. Without it the next photo that is inserted late
+    -- would take its place, and the photos between it and the newest would be in no page.
+    redis.call('DEL', key)
+    return { 1 }
+  end
 end
 store(key, h, body, window, 'KEEPTTL')
 return { 1 }

@@ -6,7 +6,7 @@
 --
 -- KEYS: the key for deliver(), then the logs, all in one slot group.
 -- ARGV: mode (insert, remove, republish), id, window, destination, body, ids of the logs' owners (8 bytes each), and
--- the age in seconds below which an edited log is left alone (0: never).
+-- the age in seconds up to which an edited log, or one that is being built, is left alone (0: never).
 -- Returns: logs changed, users online, messages published, and the ids of users whose logs were edited recently.
 -- Nothing was done for those: the caller may have read the list of followers before that edit.
 
@@ -17,7 +17,8 @@ local marked = mode == 'remove' and struct.pack('>I4I4', upper + REMOVED, lower)
 
 -- First pass: choose one offset for all logs, greater than any offset in any of them. One encoded frame then serves
 -- all recipients.
-local heads, offset = {}, now_us()
+local now = now_us()
+local heads, offset = {}, now
 for index = 2, #KEYS do
   local head = redis.call('GETRANGE', KEYS[index], AT_HEADER, AT_BODY - 1)
   heads[index] = head
@@ -111,14 +112,23 @@ end
 
 -- Second pass. In the usual case the id is greater than all others and a staging slot is free: one small write.
 local changed, recipients, recently_edited = 0, {}, {}
-local settled_s = min_age > 0 and math.floor(offset / 1000000) - min_age or math.huge
-local settled_us = settled_s * 1000000
+-- Compared with the clock and not with `offset`, which is ahead of a clock that stepped back.
+local now_s = math.floor(now / 1000000)
+
+-- Return whether the follow has to be verified, given the flags of a log and the time of its last edit.
+local function is_recent(key, flags, edited)
+  if min_age == 0 then return false end
+  if edited > now_s then bound_edited(key, head(key), now_s) end
+  return has(flags, BUILDING) or edited >= now_s - min_age
+end
+
 for index = 2, #KEYS do
   local key, beginning, publishable = KEYS[index], heads[index], true
   local user = string.sub(users, index * 8 - 15, index * 8 - 8)
   if beginning ~= '' then
-    local last_upper, last_lower, epoch, _, _, _, edited = struct.unpack('>I4I4I8I8I2I2I4', beginning, 17)
-    if edited >= settled_s or epoch >= settled_us then
+    local flags, _, _, _, _, last_upper, last_lower, _, _, _, _, edited =
+      struct.unpack('>I2I2I2I2I8I4I4I8I8I2I2I4', beginning)
+    if is_recent(key, flags, edited) then
       publishable = false
       recently_edited[#recently_edited + 1] = user
     elseif last_upper < upper or (last_upper == upper and last_lower < lower) then

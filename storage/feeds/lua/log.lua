@@ -44,6 +44,14 @@ local function write_header(key, h)
   redis.call('SETRANGE', key, AT_HEADER, header_bytes(h))
 end
 
+-- Replace a time of the last edit that is in the future: the clock has stepped back since. Bounded by the present
+-- second, the edit counts as recent for as long as any other, and not until the clock has caught up.
+local function bound_edited(key, h, now_s)
+  if h.edited <= now_s then return end
+  h.edited = now_s
+  write_header(key, h)
+end
+
 -- Return the id of entry `index` in the given bytes, as two halves, and whether the entry is marked as removed.
 local function id_at(entries, index)
   local upper, lower = struct.unpack('>I4I4', entries, index * ENTRY + 9)

@@ -11,15 +11,13 @@ import pytest
 from server.composition.delivery import delivery_script
 from storage.cache.cards import Cards
 from storage.feeds.feeds import Feeds
-from storage.feeds.log_format import AT_HEADER
 from storage.postgres.database import Database
 from storage.stores import relations
 from tests.support.databases import NoDatabase
 from tests.support.driver_commands import commands
 from tests.support.gallery import Gallery
 from tests.support.listener import Listener
-
-LONG_PAST = 10**15  # an epoch
+from tests.support.window_logs import set_edited
 
 pytestmark = pytest.mark.engines
 
@@ -194,9 +192,7 @@ async def test_insertion_without_recent_edits_needs_no_query(gallery: Gallery, d
     ann, bob = await gallery.user(), await gallery.user()
     feeds = Feeds(database, redis, Cards(database, redis), delivery_script(redis))
     await feeds.ensure(ann)
-    await commands(redis).setrange(
-        feeds.log.key(ann), AT_HEADER + 24, (10**15).to_bytes(8, "big")
-    )  # an epoch long past
+    await set_edited(redis, feeds.log, ann, 1)  # long past
     photo = await gallery.photo(bob)
     without_queries = Feeds(NoDatabase(), redis, Cards(NoDatabase(), redis), delivery_script(redis))
     assert (await without_queries.insert(photo, [ann], b"body")).feeds == 1

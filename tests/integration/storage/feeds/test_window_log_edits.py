@@ -8,13 +8,12 @@ from typing import Any
 import pytest
 
 from server.composition.delivery import delivery_script
-from storage.feeds.log_format import AT_HEADER
 from storage.feeds.window_log import Building, Filled, WindowLog
 from storage.ids import IdGenerator
 from storage.redis.client import open_redis
 from tests.support.driver_commands import commands
 from tests.support.listener import Listener
-from tests.support.window_logs import ANN, BOB, entries, ids_of, since, start
+from tests.support.window_logs import ANN, BOB, entries, ids_of, now_of, set_edited, since, start
 
 pytestmark = [pytest.mark.engines, pytest.mark.cluster]
 
@@ -77,12 +76,14 @@ async def test_one_builder(log: WindowLog, redis: Any) -> None:
     begun = await asyncio.gather(*(log.begin(ANN) for _ in range(20)))
     assert [building.mine for building in begun].count(True) == 1
     assert len({building.epoch for building in begun}) == 1
-    long_ago = (begun[0].epoch - 11_000_000).to_bytes(8, "big")
-    await commands(redis).setrange(log.key(ANN), AT_HEADER + 24, long_ago)
+    await set_edited(redis, log, ANN, await now_of(redis) - 9)
+    assert not (await log.begin(ANN)).mine
+    await set_edited(redis, log, ANN, await now_of(redis) - 11)
+    await log.drop(ANN, [5])  # an edit does not prolong a build
     again = await log.begin(ANN)
     assert again.mine
-    stale = await log.fill(ANN, begun[0], [1], complete=True)
-    assert stale[0] is Filled.LOST
+    stale, _ = await log.fill(ANN, begun[0], [1], complete=True)
+    assert stale is Filled.LOST
     assert (await log.fill(ANN, again, [2], complete=True))[0] is Filled.DONE
     assert await ids_of(log, ANN) == [2]
     assert not (await log.begin(ANN)).mine
@@ -96,6 +97,75 @@ async def test_fill_is_refused_after_an_edit(log: WindowLog) -> None:
     assert filled is Filled.CHANGED
     assert (await log.fill(ANN, building, [2], complete=True))[0] is Filled.DONE
     assert await ids_of(log, ANN) == [2]
+
+
+async def test_drop_of_the_last_entry(log: WindowLog, redis: Any) -> None:
+    """An incomplete log that loses its last entry is deleted; a complete one stays, since nothing older exists."""
+    await start(log, ANN, ids=(100, 200), complete=False)
+    await start(log, BOB, ids=(100, 200))
+    for user in (ANN, BOB):
+        await log.drop(user, [100])
+        assert await ids_of(log, user) == [200]
+        await log.drop(user, [200])
+    assert await log.read(ANN) is None
+    await log.insert(150, [ANN, BOB], b"body")
+    assert await commands(redis).exists(log.key(ANN)) == 0
+    assert await ids_of(log, BOB) == [150]
+
+
+async def test_drop_during_a_build(log: WindowLog) -> None:
+    """A photo inserted during a build is dropped when its author is unfollowed before the end of the build."""
+    building = await log.begin(ANN)
+    await log.insert(30, [ANN], b"body")
+    await log.insert(40, [ANN], b"body")
+    await log.drop(ANN, [30])
+    filled, building = await log.fill(ANN, building, [20, 30], complete=False)
+    assert filled is Filled.CHANGED
+    assert (await log.fill(ANN, building, [20], complete=False))[0] is Filled.DONE
+    assert await ids_of(log, ANN) == [20, 40]
+
+
+async def test_entry_below_the_list_raises_the_floor(log: WindowLog) -> None:
+    """An entry inserted during a build and cut off below an incomplete list can only be recovered by reading again."""
+    building = await log.begin(ANN)
+    await log.insert(5, [ANN], b"body")
+    head = await log.head(ANN)
+    assert head is not None
+    await log.insert(30, [ANN], b"body")
+    assert (await log.fill(ANN, building, [20, 25], complete=False))[0] is Filled.DONE
+    assert await ids_of(log, ANN) == [20, 25, 30]
+    assert await since(log, ANN, building.epoch, building.epoch) is None
+    assert await since(log, ANN, building.epoch, head.top - 1) is None
+    came = await since(log, ANN, building.epoch, head.top)
+    assert came is not None
+    assert [entry.id for entry in came] == [30]
+
+
+@pytest.mark.parametrize("edit", ["merge", "drop", "fill", "begin"])
+async def test_recent_edit_is_reported(log: WindowLog, live: Listener, redis: Any, edit: str) -> None:
+    """An insertion leaves logs alone that were edited or built a moment ago, and those that are being built."""
+    await live.listen(ANN, BOB)
+    await start(log, ANN, BOB, ids=(1, 2))
+    for user in (ANN, BOB):
+        await set_edited(redis, log, user, await now_of(redis) - 6)
+    if edit == "merge":
+        await log.merge(ANN, [3])
+    elif edit == "drop":
+        await log.drop(ANN, [2])
+    elif edit == "fill":
+        await log.discard(ANN)
+        building = await log.begin(ANN)
+        await set_edited(redis, log, ANN, await now_of(redis) - 6)
+        await log.fill(ANN, building, [1], complete=True)
+    else:
+        await log.discard(ANN)
+        await log.begin(ANN)
+        await set_edited(redis, log, ANN, await now_of(redis) - 6)
+    inserted = await log.insert(7, [ANN, BOB], b"body", min_age=5)
+    assert (inserted.feeds, inserted.online, list(inserted.recently_edited)) == (1, 1, [ANN])
+    assert [message.user_ids for message in await live.received()] == [[BOB]]
+    assert 7 in await ids_of(log, BOB)
+    assert 7 not in await ids_of(log, ANN)
 
 
 async def test_another_epoch(log: WindowLog) -> None:
