@@ -91,7 +91,7 @@ class Cards:
     async def invalidate(self, ids: Iterable[int]) -> None:
         """Invalidate cards, after a change to the photos or their author was committed."""
         # While the mark exists, a reader that read PostgreSQL before the change cannot store its card.
-        calls = [([card_key(photo_id)], (CHANGING, CHANGING_TTL, "change")) for photo_id in ids]
+        calls = [([card_key(photo_id)], (CHANGING, CHANGING_TTL, "change", CHANGING_TTL)) for photo_id in ids]
         if calls:
             await self._put.run_many(self._redis, calls)
 
@@ -112,7 +112,7 @@ class Cards:
                 value, ttl = cards[photo_id], CARD_TTL
             else:
                 value, ttl = (DELETED, CARD_TTL) if photo is None else (HIDDEN, HIDDEN_TTL)
-            calls.append(([card_key(photo_id)], (value, ttl, mode)))
+            calls.append(([card_key(photo_id)], (value, ttl, mode, CHANGING_TTL)))
         await self._put.run_many(self._redis, calls)
         return cards
 

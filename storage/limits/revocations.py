@@ -43,5 +43,6 @@ class Revocations:
         return len(ended)
 
     async def _revoke(self, session: Ended) -> None:
-        remaining = max(1, math.ceil(self._ttl - session.age))
+        # The age is negative if PostgreSQL's clock has stepped back since the session ended.
+        remaining = math.ceil(min(max(self._ttl - session.age, 1), self._ttl))
         await self._tickets.revoke_session(session.session_id, session.user_id, ttl=remaining)

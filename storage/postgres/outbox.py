@@ -36,6 +36,15 @@ UPDATE outbox SET attempts = attempts + 1, last_error = failed.error,
     available_at = clock_timestamp() + make_interval(secs => $3)
 FROM unnest($1::bigint[], $2::text[]) AS failed (id, error) WHERE outbox.id = failed.id
 """
+# Locked rows are being handled, so they are due already, and waiting for their handlers would take too long.
+_BOUND_DUE_TIMES = """
+UPDATE outbox SET available_at = clock_timestamp()
+WHERE id IN (
+    SELECT id FROM outbox
+    WHERE available_at > clock_timestamp() + make_interval(secs => CASE attempts WHEN 0 THEN 0 ELSE $1::float8 END)
+    FOR UPDATE SKIP LOCKED)
+RETURNING id
+"""
 _DEAD_LETTER = """
 WITH dead AS (DELETE FROM outbox WHERE id = $1 RETURNING *)
 INSERT INTO dead_letters (id, queue, event_id, topic, key, body, headers, attempts, last_error, created_at, died_at)
@@ -109,6 +118,14 @@ async def finish(tx: Writer, row_ids: Sequence[int]) -> None:
 async def postpone(tx: Writer, failures: Mapping[int, str], *, delay: float) -> None:
     """Count a failed attempt for each row, keep its error, and make the rows due after `delay` seconds."""
     await tx.execute(_POSTPONE, list(failures), list(failures.values()), delay)
+
+
+async def bound_due_times(tx: Writer, *, longest_delay: float) -> int:
+    """Make rows due now whose time is further ahead than any delay, in seconds, allows; return their number.
+
+    PostgreSQL's clock has stepped back since such a row was written. Its event would wait until the clock catches up.
+    """
+    return len(await tx.fetch(_BOUND_DUE_TIMES, longest_delay))
 
 
 async def dead_letter(tx: Writer, row_id: int, error: str) -> None:

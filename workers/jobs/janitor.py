@@ -17,6 +17,7 @@ import structlog
 from storage.blobs.port import Blobs
 from storage.errors import StorageError
 from storage.limits.revocations import Revocations
+from storage.postgres import outbox
 from storage.postgres.database import Database
 from storage.stores import erasure, idempotency, photos, sessions
 from workers.jobs.contents import ContentRemover
@@ -24,6 +25,7 @@ from workers.jobs.contents import ContentRemover
 log = structlog.get_logger(__name__)
 
 KEY_TTL = timedelta(hours=24)  # of an idempotency key
+LONGEST_DELAY = timedelta(minutes=10)  # of an event between two attempts, as in the default `Policy`
 UPLOAD_TTL = 3600.0  # seconds; longer than any upload
 STUCK_AFTER = timedelta(hours=1)
 STUCK_UNTIL = timedelta(hours=25)  # after a day of attempts an operator has to look at it
@@ -53,6 +55,7 @@ class Janitor:
         return [
             # Until this has run after a loss of Redis' data, tokens of ended sessions are accepted.
             PeriodicTask(name="revocations", period=1, work=self.revocations.restore),
+            PeriodicTask(name="outbox_due_times", period=60, work=self.bound_due_times),
             PeriodicTask(name="deleted_accounts", period=60, work=self.erase_accounts),
             PeriodicTask(name="idempotency_keys", period=600, work=self.purge_keys),
             PeriodicTask(name="refresh_tokens", period=3600, work=self.purge_tokens),
@@ -66,6 +69,11 @@ class Janitor:
         async with asyncio.TaskGroup() as group:
             for task in self.tasks():
                 group.create_task(self._repeat(task))
+
+    async def bound_due_times(self) -> int:
+        """Make events due that wait for a time before which PostgreSQL's clock has stepped back."""
+        async with self._db.transaction() as tx:
+            return await outbox.bound_due_times(tx, longest_delay=LONGEST_DELAY.total_seconds())
 
     async def erase_accounts(self) -> int:
         """Erase likes and follows of deleted accounts."""

@@ -8,6 +8,15 @@ local prefix, head = ARGV[4], ARGV[5]
 local now = redis.call('TIME')
 local now_ms = now[1] * 1000 + math.floor(now[2] / 1000)
 
+-- A time in the future was stored before the clock stepped back. Bounded by the present, the grace period ends a grace
+-- period from now, and not when the clock has caught up.
+for _, key in ipairs(KEYS) do
+  local present = string.format('%.0f', now_ms)
+  for _, field in ipairs(redis.call('ZRANGEBYSCORE', key, '(' .. present, '+inf', 'LIMIT', 0, ARGV[3])) do
+    redis.call('ZADD', key, present, field)
+  end
+end
+
 local until_ms = string.format('%.0f', now_ms - ARGV[1])
 -- A score of 0 means online; any other score is the millisecond of the departure.
 local due = redis.call('ZRANGEBYSCORE', KEYS[1], '(0', until_ms, 'WITHSCORES', 'LIMIT', 0, ARGV[3])

@@ -9,6 +9,11 @@ local now_ms = now[1] * 1000 + math.floor(now[2] / 1000)
 local stamp = string.format('%.0f', now_ms)
 
 local unknown = redis.call('ZADD', KEYS[1], stamp, ARGV[1])
+-- A heartbeat in the future was recorded before the clock stepped back. Without this bound its process would count as
+-- alive until the clock has caught up.
+for _, process in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. stamp, '+inf')) do
+  redis.call('ZADD', KEYS[1], stamp, process)
+end
 local dead = {}
 if ARGV[3] == '1' then
   dead = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', string.format('(%.0f', now_ms - ARGV[2]), 'WITHSCORES')

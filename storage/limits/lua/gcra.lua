@@ -11,6 +11,13 @@ end
 local function gcra_check(key, limit, window, cost, now)
   local interval = window / limit
   local arrival = math.max(tonumber(redis.call('GET', key) or '0'), now)
+  if arrival > now + window then
+    -- No charge stores a time so far ahead: the clock has stepped back since, or the window was longer. The bounded time
+    -- is stored even if the request is refused. Otherwise it would be one window ahead again at the next request, and
+    -- the quota would refill only when the clock has caught up.
+    arrival = now + window
+    redis.call('SET', key, string.format('%.0f', arrival), 'PX', math.ceil(window / 1000))
+  end
   local after = arrival + cost * interval
   -- The half microsecond absorbs rounding: the stored time is a whole number.
   if after - now > window + 0.5 then

@@ -18,6 +18,7 @@ from channels.bus.registry import Registry
 from channels.contract.ports import Presence
 from storage.redis.client import Redis
 from tests.support.driver_commands import commands, driver_client
+from tests.support.eventually import eventually
 from tests.support.live import group_of
 
 pytestmark = pytest.mark.engines
@@ -223,6 +224,49 @@ async def test_a_dead_process_is_returned_once(redis: Redis) -> None:
     await expire.remove([DEAD, b"process1"])
     assert await expire.unknown({DEAD}) == [DEAD]
     assert (await expire.beat(expire=True)).was_unknown
+
+
+async def test_departure_before_the_clock_stepped_back(scene: Scene) -> None:
+    """A departure in the future ends a grace period from now, and not when the clock has caught up."""
+    await scene.connect(ANN, BEN, CAT)
+    await scene.changes()
+    ahead = int(time.time() * 1000) + 3_600_000
+    for user_id in (ANN, CAT):
+        await scene.disconnect(user_id)
+        await commands(scene.redis).zadd(present_key(group_of(user_id)), {user_field(user_id): ahead})
+    assert await scene.store.expire_departed(grace=60) == 0
+    assert await commands(scene.redis).zscore(present_key(group_of(BEN)), user_field(BEN)) == 0
+    assert await scene.store.expire_departed(grace=0) == 2
+    assert Counter(await scene.changes()) == {(ANN, False): 1, (CAT, False): 1}
+    presence = await scene.store.read(ANN)
+    assert presence.last_seen is not None
+    assert presence.last_seen <= time.time() * 1000
+
+
+async def test_last_seen_before_the_clock_stepped_back(scene: Scene) -> None:
+    """A last-seen time in the future is read as now, and is stored so from the next heartbeat on."""
+    ahead = int(time.time() * 1000) + 400 * 24 * 3_600_000
+    key = last_seen_key(group_of(ANN))
+    await commands(scene.redis).zadd(key, {user_field(ANN): ahead})
+    presence = await scene.store.read(ANN)
+    assert presence.last_seen is not None
+    assert 0 <= time.time() * 1000 - presence.last_seen < 60_000
+    await scene.store.expire_departed(grace=10)
+    assert await commands(scene.redis).zscore(key, user_field(ANN)) <= time.time() * 1000
+
+
+async def test_a_heartbeat_before_the_clock_stepped_back(redis: Redis) -> None:
+    """A process that died before the clock stepped back is found dead a deadline from now."""
+    ahead = int(time.time() * 1000) + 3_600_000
+    await commands(redis).zadd(PROCESSES_KEY, {DEAD: ahead})
+    assert (await Processes(redis, b"process1", deadline=20).beat(expire=True)).dead == {}
+    recorded = await commands(redis).zscore(PROCESSES_KEY, DEAD)
+    assert recorded <= time.time() * 1000
+
+    async def found() -> bool:
+        return DEAD in (await Processes(redis, b"process1", deadline=0.05).beat(expire=True)).dead
+
+    assert await eventually(found)
 
 
 async def test_groups_are_separate(scene: Scene) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from storage.cache.cards import Cards, card_key
+from storage.cache.cards import CHANGING_TTL, Cards, card_key
 from storage.postgres.database import Database
 from storage.render.photo import assemble
 from storage.stores import photos
@@ -109,6 +109,20 @@ async def test_change_shows_at_once(cards: Cards, gallery: Gallery, database: Da
     await commands(redis).delete(card_key(photo))  # as when the mark's five seconds are over
     assert caption((await cards.get([photo]))[photo]) == "after"
     assert len(await commands(redis).get(card_key(photo))) > 1
+
+
+async def test_mark_of_a_change_when_the_clock_steps_back(cards: Cards, gallery: Gallery, redis: Any) -> None:
+    """The mark of a change lasts five seconds from the next read at most, whatever Redis' clock did meanwhile."""
+    ann = await gallery.user()
+    photo = await gallery.photo(ann, "sunset")
+    await cards.invalidate([photo])
+    assert 0 < await commands(redis).pttl(card_key(photo)) <= CHANGING_TTL
+    await commands(redis).pexpire(card_key(photo), 3_600_000)
+    for read in (cards.get([photo]), cards.refresh(photo)):
+        await read
+        assert 0 < await commands(redis).pttl(card_key(photo)) <= CHANGING_TTL
+        assert await commands(redis).get(card_key(photo)) == b"?"
+        await commands(redis).pexpire(card_key(photo), 3_600_000)
 
 
 class Waiting:

@@ -54,6 +54,46 @@ async def test_quota_refills(redis: Any) -> None:
     assert await eventually(gone, within=2)
 
 
+async def test_quota_when_the_clock_steps_back(redis: Any) -> None:
+    """A quota charged before the clock stepped back refills at once, like one that is exhausted now."""
+    quotas = Quotas(redis)
+    key = quota_key(FAST, "x")
+    seconds, micros = map(int, await redis.execute_command("TIME"))
+    ahead = (seconds + 3600) * 1_000_000 + micros
+    await commands(redis).set(key, ahead, ex=3600)
+    refused = await quotas.take(FAST, "x")
+    assert (refused.allowed, refused.remaining) == (False, 0)
+    assert refused.retry_after == pytest.approx(FAST.window_seconds / FAST.limit, abs=0.001)
+    assert refused.reset_after == pytest.approx(FAST.window_seconds, abs=0.001)
+    assert 0 < await commands(redis).pttl(key) <= FAST.window_seconds * 1000
+
+    async def passes() -> bool:
+        return (await quotas.take(FAST, "x")).allowed
+
+    assert await eventually(passes, within=2)
+
+
+async def test_revoked_session_charges_nothing(redis: Any) -> None:
+    """The check of a revoked session leaves its user's quota as it is; another session of the user is charged."""
+    quotas = Quotas(redis)
+    await Tickets(redis).revoke_session("old", 1, ttl=60)
+    for _ in range(3):
+        quota, revoked = await quotas.check_session_and_quota(FIVE, 1, "old")
+        assert (revoked, quota.allowed) == (True, True)
+    assert await commands(redis).exists(quota_key(FIVE, user_subject(1))) == 0
+    for remaining in (4, 3):
+        quota, revoked = await quotas.check_session_and_quota(FIVE, 1, "new")
+        assert (revoked, quota.remaining) == (False, remaining)
+
+
+async def test_session_check_refuses_without_charging(redis: Any) -> None:
+    """A refused request of a session in good standing does not make the next one wait longer."""
+    quotas = Quotas(redis)
+    taken = [(await quotas.check_session_and_quota(FIVE, 1, "s"))[0] for _ in range(9)]
+    assert [quota.allowed for quota in taken] == [True] * 5 + [False] * 4
+    assert taken[-1].retry_after <= taken[5].retry_after <= 20
+
+
 async def test_subjects_and_policies_are_independent(redis: Any) -> None:
     """No subject charges another's quota, and no subject's text leads to another key."""
     quotas = Quotas(redis)

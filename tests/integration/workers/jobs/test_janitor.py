@@ -11,6 +11,7 @@ import pytest
 
 from storage.blobs.file import FileBlobs
 from storage.errors import UnavailableError
+from storage.events import UserChanged
 from storage.limits.revocations import Revocations
 from storage.limits.tickets import Tickets, revoked_key
 from storage.postgres.database import Database
@@ -19,7 +20,8 @@ from storage.stores import idempotency, likes, sessions, users
 from tests.support.community import new_user, new_users, processing_photo, ready_photo, topics
 from tests.support.driver_commands import commands
 from tests.support.eventually import eventually
-from workers.jobs.janitor import Janitor, PeriodicTask
+from workers.broker.port import Policy
+from workers.jobs.janitor import LONGEST_DELAY, Janitor, PeriodicTask
 
 pytestmark = pytest.mark.engines
 
@@ -32,21 +34,21 @@ def janitor(database: Database, redis: Any, tmp_path: Path) -> Janitor:
     return Janitor(database, FileBlobs(tmp_path), Revocations(database, redis, ttl=LIFE))
 
 
-KEYS_AGE = "UPDATE idempotency_keys SET created_at = created_at - $1::interval"
 PHOTOS_AGE = "UPDATE photos SET created_at = created_at - $1::interval"
 DELETIONS_AGE = "UPDATE users SET deleted_at = deleted_at - $1::interval"
 
 
 async def test_keys(janitor: Janitor, database: Database) -> None:
-    """Idempotency keys are deleted after a day, not before."""
+    """Idempotency keys are deleted after 24 hours, not before."""
     ann = await new_user(database, "ann")
-    async with database.transaction() as tx:
-        await idempotency.finish(tx, user_id=ann.id, key="old", fingerprint="x", status=201, response=b"")
-    await database.fetch(KEYS_AGE, timedelta(hours=25))
-    async with database.transaction() as tx:
-        await idempotency.finish(tx, user_id=ann.id, key="young", fingerprint="x", status=201, response=b"")
+    for key, age in (("25 hours", 25), ("23 hours", 23), ("new", 0)):
+        async with database.transaction() as tx:
+            await idempotency.finish(tx, user_id=ann.id, key=key, fingerprint="x", status=201, response=b"")
+            await tx.execute(
+                "UPDATE idempotency_keys SET created_at = now() - make_interval(hours => $2) WHERE key = $1", key, age
+            )
     assert await janitor.purge_keys() == 1
-    assert [row["key"] for row in await database.fetch("SELECT key FROM idempotency_keys")] == ["young"]
+    assert {row["key"] for row in await database.fetch("SELECT key FROM idempotency_keys")} == {"23 hours", "new"}
 
 
 async def test_stuck_photos(janitor: Janitor, database: Database) -> None:
@@ -61,6 +63,28 @@ async def test_stuck_photos(janitor: Janitor, database: Database) -> None:
     before = await topics(database)
     assert await janitor.requeue_stuck_photos() == 1
     assert await topics(database) == [*before, "photo.uploaded"]
+
+
+async def test_outbox_after_the_clock_stepped_back(janitor: Janitor, database: Database) -> None:
+    """Events that would wait for longer than any retry does are made due; those that wait for a retry keep waiting."""
+    for user_id, (attempts, minutes) in enumerate(((0, 60), (0, 1), (3, 60), (3, 9), (0, -1))):
+        async with database.transaction() as tx:
+            tx.emit(UserChanged(user_id=user_id))
+        await database.fetch(
+            "UPDATE outbox SET attempts = $2, available_at = now() + make_interval(mins => $3) WHERE key = $1",
+            str(user_id),
+            attempts,
+            minutes,
+        )
+    await janitor.bound_due_times()
+    waiting = await database.fetch("SELECT DISTINCT key FROM outbox WHERE available_at > now()")
+    assert [row["key"] for row in waiting] == ["3"]
+    assert await janitor.bound_due_times() == 0
+
+
+def test_longest_delay() -> None:
+    """The janitor lets an event wait for the longest delay between two attempts."""
+    assert LONGEST_DELAY.total_seconds() == max(Policy().backoff)
 
 
 async def test_deleted_accounts(janitor: Janitor, database: Database) -> None:
@@ -98,6 +122,16 @@ async def test_revocations(janitor: Janitor, database: Database, redis: Any) -> 
     assert await janitor.revocations.restore() == 0
     await commands(redis).flushall()
     assert await janitor.revocations.restore() == 1
+
+
+async def test_revocations_after_the_clock_stepped_back(janitor: Janitor, database: Database, redis: Any) -> None:
+    """A revocation that PostgreSQL dates in the future is restored for its usual TTL, and no longer."""
+    ann = await new_user(database, "ann")
+    async with database.transaction() as tx:
+        name = await sessions.open(tx, ann.id, token_sha256=b"1", expires_at=datetime.now(UTC) + timedelta(days=1))
+        await tx.execute("UPDATE sessions SET revoked_at = now() + interval '1 hour' WHERE id = $1", name)
+    assert await janitor.revocations.restore() == 1
+    assert LIFE - 10 < await commands(redis).ttl(revoked_key(name, ann.id)) <= LIFE
 
 
 async def test_run(database: Database, tmp_path: Path) -> None:
