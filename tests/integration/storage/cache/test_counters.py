@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from storage.cache.counters import CounterCache, covers, liked_key
+from storage.cache.counters import MARKER, CounterCache, covers, liked_key, pack_ids_each
 from storage.models import PhotoCounters
 from storage.postgres.database import Database
 from storage.stores import comments, likes
@@ -118,6 +118,40 @@ async def test_old_photo_is_looked_up(counter_cache: CounterCache, gallery: Gall
     await like(database, old, ann)
     await database.fetch("UPDATE likes SET created_at = now() - interval '100 days' WHERE photo_id = $1", old)
     assert (await counter_cache.read([old, photo], ann)) == {old: (1, 0, True), photo: (0, 0, False)}
+
+
+async def test_likes_in_redis_are_recent(
+    counter_cache: CounterCache, gallery: Gallery, database: Database, redis: Any
+) -> None:
+    """Only likes of the last 90 days are loaded, so that the hash of a user does not grow for ever."""
+    ann = await gallery.user()
+    photos = [await gallery.photo(ann) for _ in range(3)]
+    for photo, days in zip(photos, (91, 89, 0), strict=True):
+        await like(database, photo, ann)
+        await database.fetch(
+            "UPDATE likes SET created_at = now() - make_interval(days => $2) WHERE photo_id = $1", photo, days
+        )
+    await counter_cache.read(photos, ann)
+    stored = await commands(redis).hgetall(liked_key(ann))
+    assert set(stored) == {MARKER, *pack_ids_each(photos[1:])}
+    assert stored[MARKER] == b"all"
+
+
+async def test_more_likes_than_are_kept(
+    counter_cache: CounterCache, gallery: Gallery, database: Database, redis: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a user with more likes than are kept the newest are loaded, and the others are found in PostgreSQL."""
+    monkeypatch.setattr("storage.cache.counters.MAX_LIKES", 2)
+    ann = await gallery.user()
+    photos = [await gallery.photo(ann) for _ in range(4)]
+    for photo in photos[:3]:
+        await like(database, photo, ann)
+    for _ in range(2):
+        liked = await counter_cache.read(photos, ann)
+        assert [liked[photo][2] for photo in photos] == [True, True, True, False]
+    stored = await commands(redis).hgetall(liked_key(ann))
+    assert set(stored) == {MARKER, *pack_ids_each(photos[1:3])}
+    assert stored[MARKER] == b"newest"
 
 
 def test_which_photos_a_loaded_hash_covers() -> None:

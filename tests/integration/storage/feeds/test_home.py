@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from server.composition.delivery import delivery_script
-from storage.cache.cards import Cards
+from storage.cache.cards import DELETED, HIDDEN, Cards, card_key
 from storage.cache.counters import CounterCache
 from storage.feeds.feeds import Feeds
 from storage.feeds.home import Home, HomePage
@@ -185,6 +185,35 @@ async def test_page_is_full_past_the_window(world: World) -> None:
     page = await world.page(ann, before=photos[30], limit=10)
     assert ids_of(page) == [photos[29], *photos[11:20][::-1]]
     assert page.next == photos[11]
+
+
+@pytest.mark.parametrize("mark", [DELETED, HIDDEN])
+@pytest.mark.parametrize("warm", [True, False])
+async def test_photos_that_are_not_shown(world: World, mark: bytes, warm: bool) -> None:
+    """A deleted or hidden photo takes no place on any page, within the window and below it."""
+    ann = await world.gallery.user()
+    photos = [await world.gallery.photo(ann) for _ in range(40)]
+    await world.feeds.ensure(ann)
+    if warm:
+        await world.cards.get(photos)
+    marked = {photos[5], photos[30], photos[39]}
+    for photo in marked:
+        await commands(world.redis).set(card_key(photo), mark)
+    visible = [photo for photo in photos if photo not in marked][::-1]
+    assert ids_of(await world.page(ann, limit=10)) == visible[:10]
+    assert await world.scroll(ann, limit=7) == visible
+    assert await world.scroll(ann, limit=100) == visible
+
+
+async def test_photo_that_is_not_ready_any_more(world: World) -> None:
+    """A photo of the feed whose card is missing, and which PostgreSQL does not show any more, is left out."""
+    ann = await world.gallery.user()
+    photos = [await world.gallery.photo(ann) for _ in range(6)]
+    await world.feeds.ensure(ann)
+    await world.database.fetch("UPDATE photos SET state = 'hidden' WHERE id = $1", photos[4])
+    page = await world.page(ann, limit=4)
+    assert ids_of(page) == [photos[5], *photos[1:4][::-1]]
+    assert page.next == photos[1]
 
 
 async def test_old_like_is_shown(world: World) -> None:

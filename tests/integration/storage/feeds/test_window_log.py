@@ -50,6 +50,16 @@ async def test_offsets_grow_when_the_clock_steps_back(log: WindowLog, redis: Any
         assert [entry.offset for entry in await entries(log, person)] == [(1 << 52) + 1]
 
 
+async def test_offset_is_greater_than_equal_offsets(log: WindowLog, redis: Any) -> None:
+    """An offset that reaches the newest one of a further log is increased again."""
+    await start(log, ANN, BOB)
+    for user, top in ((ANN, 1 << 52), (BOB, (1 << 52) + 1)):
+        await commands(redis).setrange(log.key(user), AT_HEADER + 8, top.to_bytes(8, "big"))
+    await log.insert(7, [ANN, BOB], b"body")
+    for user in (ANN, BOB):
+        assert [entry.offset for entry in await entries(log, user)] == [(1 << 52) + 2]
+
+
 async def test_repeat_changes_and_publishes_nothing(log: WindowLog, live: Listener) -> None:
     """A chunk delivered again changes no log and publishes nothing, however old its id."""
     await live.listen(ANN)
@@ -136,6 +146,25 @@ async def test_id_below_the_window_is_not_inserted(log: WindowLog, live: Listene
     _, late = await live.received()
     assert await since(log, ANN, before.epoch, before.top) is None
     assert await since(log, ANN, before.epoch, late.offset) == []
+
+
+@pytest.mark.parametrize("index", range(1, 12))
+async def test_late_insertion_near_the_lowest_entry(log: WindowLog, index: int) -> None:
+    """A late photo among the entries that the insertion itself trims leaves the newest entries, in order."""
+    await start(log, ANN)
+    for photo in range(10, 330, 10):
+        await log.insert(photo, [ANN], b"body")
+    before = await ids_of(log, ANN)
+    assert len(before) == log.capacity  # ring and staging slots are full, so that the next insertion trims
+    late = before[index] - 5
+    assert (await log.insert(late, [ANN], b"body")).feeds == 1
+    view = await log.read(ANN)
+    assert view is not None
+    kept = [entry.id for entry in view.entries]
+    assert log.window <= len(kept) <= log.capacity
+    assert kept == sorted([*before, late])[-len(kept) :]
+    await log.insert(330, [ANN], b"body")
+    assert (await ids_of(log, ANN))[-1] == 330
 
 
 async def test_complete_log_takes_older_ids(log: WindowLog) -> None:

@@ -35,6 +35,24 @@ async def test_events_are_rows_of_the_transaction(database: Database) -> None:
     assert len({row["event_id"] for row in rows}) == 2
 
 
+async def test_an_event_has_a_row_for_each_of_its_queues(database_dsn: str) -> None:
+    """Every queue that is bound to a topic gets the event, under one event id."""
+    routes = {"like.added": ["notify", "fanout", "media"], "user.changed": ["fanout"]}
+    database = await Database.connect(database_dsn, routes=routes.__getitem__, min_size=1, max_size=2)
+    async with database.connection() as connection:
+        queues = await outbox.insert(connection, [LikeAdded(photo_id=1, owner_id=2, user_id=3)], routes.__getitem__)
+    assert queues == {"notify", "fanout", "media"}
+    async with database.transaction() as tx:
+        tx.emit(UserChanged(user_id=1))
+        tx.emit(LikeAdded(photo_id=4, owner_id=2, user_id=3))
+    rows = await database.fetch("SELECT queue, topic, key, body, event_id FROM outbox ORDER BY id")
+    assert [row["queue"] for row in rows] == [*routes["like.added"], *routes["user.changed"], *routes["like.added"]]
+    for copies in (rows[:3], rows[4:]):
+        assert len({(row["event_id"], row["topic"], row["key"], bytes(row["body"])) for row in copies}) == 1
+    assert len({row["event_id"] for row in rows}) == 3
+    await database.close()
+
+
 async def test_callbacks_run_after_the_commit(database: Database) -> None:
     """A callback sees what the transaction wrote, and does not run when the transaction is rolled back."""
     seen: list[int] = []

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 import pytest
 
 from storage.errors import NotFoundError
 from storage.models import Photo, PhotoCounters, User
-from storage.postgres.database import Database
-from storage.stores import likes, photos, relations, users
-from tests.support.community import block, follow, new_user, new_users, processing_photo, ready_photo
+from storage.postgres.database import Database, Transaction
+from storage.stores import comments, likes, photos, relations, users
+from tests.support.community import block, follow, new_user, new_users, processing_photo, ready_photo, topics
 from tests.support.locks import wait_for_blocked_transaction
 
 pytestmark = pytest.mark.engines
+
+Change = Callable[[Transaction, int, int], Awaitable[object]]
 
 
 async def test_block_while_a_follow_is_under_way(database: Database) -> None:
@@ -57,6 +61,74 @@ async def test_likes_that_meet_have_versions_of_their_own(database: Database) ->
         first.version + 1,
         first.version,
     ]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [relations.follow, relations.unfollow, relations.block, relations.mute, relations.accept],
+    ids=lambda change: change.__name__,
+)
+async def test_accounts_are_locked_in_the_order_of_their_ids(database: Database, change: Change) -> None:
+    """A change of two accounts waits for the one with the smaller id and holds nothing meanwhile, so none deadlock."""
+    small, great = await new_users(database, "ann", "ben")
+    # A row that was updated comes last in its table; then ids and the order of the rows disagree.
+    async with database.transaction() as tx:
+        await users.update(tx, small.id, bio="changed")
+
+    async def change_both() -> None:
+        async with database.transaction() as tx:
+            await tx.execute("SET LOCAL enable_indexscan = off")
+            await tx.execute("SET LOCAL enable_bitmapscan = off")
+            with suppress(NotFoundError):  # there is no request to accept
+                await change(tx, great.id, small.id)
+
+    async with database.transaction() as tx:
+        await tx.execute("SELECT FROM users WHERE id = $1 FOR NO KEY UPDATE", small.id)
+        changing = asyncio.create_task(change_both())
+        await wait_for_blocked_transaction(database)
+        assert await tx.execute("SELECT FROM users WHERE id = $1 FOR NO KEY UPDATE NOWAIT", great.id) == 1
+    await changing
+
+
+async def test_comment_deleted_while_its_photo_is(database: Database) -> None:
+    """A deletion of a comment waits for that of its photo with no lock of its own, and then finds nothing."""
+    ann, ben = await new_users(database, "ann", "ben")
+    photo = await ready_photo(database, ann)
+    async with database.transaction() as tx:
+        comment, _ = await comments.add(tx, photo_id=photo.id, author_id=ben.id, text="nice")
+
+    async def delete_comment() -> None:
+        async with database.transaction() as tx:
+            await comments.delete(tx, comment.id, user_id=ben.id)
+
+    async with database.transaction() as tx:
+        await photos.delete(tx, photo.id, author_id=ann.id)
+        deleting = asyncio.create_task(delete_comment())
+        await wait_for_blocked_transaction(database)
+        assert await tx.execute("SELECT FROM comments WHERE id = $1 FOR UPDATE NOWAIT", comment.id) == 1
+    with pytest.raises(NotFoundError):
+        await deleting
+    assert (await topics(database)).count("comment.deleted") == 0
+
+
+async def test_comment_deleted_twice_at_once(database: Database) -> None:
+    """Of two concurrent deletions of a comment one counts, and the other finds nothing."""
+    ann, ben = await new_users(database, "ann", "ben")
+    photo = await ready_photo(database, ann)
+    async with database.transaction() as tx:
+        comment, _ = await comments.add(tx, photo_id=photo.id, author_id=ben.id, text="nice")
+
+    async def delete_comment(user: User) -> PhotoCounters:
+        async with database.transaction() as tx:
+            return await comments.delete(tx, comment.id, user_id=user.id)
+
+    async with database.transaction() as tx:
+        assert (await comments.delete(tx, comment.id, user_id=ben.id)).comments == 0
+        second = asyncio.create_task(delete_comment(ann))
+        await wait_for_blocked_transaction(database)
+    with pytest.raises(NotFoundError):
+        await second
+    assert (await photos.get(database, photo.id, viewer_id=ann.id)).comments == 0
 
 
 async def test_photo_becomes_ready_while_its_author_leaves(database: Database) -> None:
