@@ -20,8 +20,10 @@ from aiohttp import web
 from server.edge.api_request import body_timeout, refuse_encoding
 from server.edge.endpoint import FILE_FIELD
 from server.edge.problems import ProblemError, bad_field
-from server.media.image_header import BadImageError, ImageHeader, NotAnImageError, read_header
+from server.media.image_header import BadImageError, NotAnImageError, UnsupportedImageError, read_header
 from server.media.multipart import FormParser, MultipartError, PartBegin, PartData
+from workers.images.limits import MAX_SIDE
+from workers.images.structure import ImageHeader
 
 PREFIX = "upload-"  # of temporary files, by which those of a killed process are recognised
 _PIECE = 256 * 1024
@@ -116,13 +118,16 @@ class UploadReceiver:
                 header = read_header(file)
         except NotAnImageError as error:
             raise ProblemError(415, "unsupported_media_type", f"{error} Send a JPEG or PNG.") from error
+        except UnsupportedImageError as error:
+            raise ProblemError(415, "unsupported_media_type", str(error)) from error
         except BadImageError as error:
             raise _rejected(422, "image_corrupt", str(error)) from error
+        size = f"The image has {header.width} × {header.height} pixels"
         if header.pixels >= self._limits.max_pixels:
-            detail = (
-                f"The image has {header.width} × {header.height} pixels; at most {self._limits.max_pixels} are allowed."
-            )
+            detail = f"{size}; it must have fewer than {self._limits.max_pixels} in all."
             raise _rejected(413, "image_too_large", detail)
+        if max(header.width, header.height) > MAX_SIDE:
+            raise _rejected(413, "image_too_large", f"{size}; it may have at most {MAX_SIDE} on a side.")
         if header.frames > 1:
             raise _rejected(422, "image_animated", "The image is an animation. Send a still image.")
         return header

@@ -10,6 +10,7 @@ from typing import Any
 
 from PIL import Image, ImageCms
 
+CASES = Path(__file__).parent / "images"  # small files that were decoded wrongly once
 PHOTOS = Path(__file__).parents[2] / "server" / "demo" / "photos"
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><exif:GPSLatitude>52,30.5N</exif:GPSLatitude></x:xmpmeta>'
 RED, BLUE = (220, 30, 30), (30, 30, 220)
@@ -64,10 +65,39 @@ def png_of(width: int, height: int, *, colour: int = 2, rows: int = 0, animated:
     """Return a PNG that declares a size but has only `rows` rows of zeros, 8 bits per channel."""
     header = struct.pack(">IIBBBBB", width, height, 8, colour, 0, 0, 0)
     pixels = zlib.compress(bytes((1 + width * {0: 1, 2: 3, 6: 4}[colour]) * rows), 9)
-    animation = _chunk(b"acTL", struct.pack(">II", 2, 0)) if animated else b""
-    body = _chunk(b"IHDR", header) + animation + _chunk(b"IDAT", pixels) + _chunk(b"IEND", b"")
+    animation = png_chunk(b"acTL", struct.pack(">II", 2, 0)) if animated else b""
+    body = png_chunk(b"IHDR", header) + animation + png_chunk(b"IDAT", pixels) + png_chunk(b"IEND", b"")
     return b"\x89PNG\r\n\x1a\n" + body
 
 
-def _chunk(kind: bytes, data: bytes) -> bytes:
+def case(name: str) -> bytes:
+    """Return one of the files in `tests/support/images`."""
+    return (CASES / name).read_bytes()
+
+
+def png_with(png: bytes, *chunks: bytes) -> bytes:
+    """Return a PNG with more chunks behind its header."""
+    header = 8 + 12 + 13
+    return png[:header] + b"".join(chunks) + png[header:]
+
+
+def damaged(chunk: bytes) -> bytes:
+    """Return a chunk with a wrong checksum."""
+    return chunk[:-1] + bytes([chunk[-1] ^ 1])
+
+
+def raw_png(width: int, height: int, *, depth: int, colour: int, row: bytes) -> bytes:
+    """Return a PNG whose rows are all equal; `row` has the samples of one, without its filter byte."""
+    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
+    pixels = zlib.compress((b"\0" + row) * height)
+    return b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", header) + png_chunk(b"IDAT", pixels) + png_chunk(b"IEND", b"")
+
+
+def jpeg_segment(marker: int, body: bytes) -> bytes:
+    """Return a segment of a JPEG."""
+    return bytes([0xFF, marker]) + struct.pack(">H", len(body) + 2) + body
+
+
+def png_chunk(kind: bytes, data: bytes) -> bytes:
+    """Return a chunk of a PNG."""
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))

@@ -71,7 +71,8 @@ ALLOWED: Mapping[str, frozenset[str]] = {
             "storage/limits storage/postgres storage/stores"
         ),
         "server/media": (
-            "server/edge server/identity storage storage/blobs storage/limits storage/postgres storage/stores"
+            "server/edge server/identity storage storage/blobs storage/limits storage/postgres storage/stores "
+            "workers/images"
         ),
         "server/live": (
             "channels/contract channels/live server/actions server/edge server/identity storage storage/cache "

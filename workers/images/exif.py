@@ -20,19 +20,28 @@ _ORIENTATION = 0x0112
 _UNREADABLE = (SyntaxError, ValueError, TypeError, KeyError, IndexError, EOFError, OSError, struct.error)
 
 
-def read_orientation(image: Image.Image) -> int:
+def parse_exif(data: bytes) -> Image.Exif:
+    """Return the EXIF in a block that begins with its TIFF header; an empty one if it is broken."""
+    exif = Image.Exif()
+    try:
+        exif.load(data)
+    except _UNREADABLE:
+        return Image.Exif()
+    return exif
+
+
+def read_orientation(exif: Image.Exif) -> int:
     """Return the EXIF orientation, 1–8; 1 (upright) when it is missing or invalid."""
     try:
-        value = image.getexif().get(_ORIENTATION, 1)
+        value = exif.get(_ORIENTATION, 1)
     except _UNREADABLE:
         return 1
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
-def read_exif(image: Image.Image) -> dict[str, Any]:
-    """Return the tags of an image by name: texts, numbers and lists of numbers."""
+def read_exif(exif: Image.Exif) -> dict[str, Any]:
+    """Return the tags by name: texts, numbers and lists of numbers."""
     try:
-        exif = image.getexif()
         blocks = (dict(exif), exif.get_ifd(ExifTags.IFD.Exif), exif.get_ifd(ExifTags.IFD.GPSInfo))
     except _UNREADABLE:
         return {}

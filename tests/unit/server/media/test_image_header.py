@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from server.media.image_header import JPEG, PNG, BadImageError, ImageHeader, NotAnImageError, read_header
+from server.media.image_header import BadImageError, NotAnImageError, read_header
 from tests.support.pictures import encoded, exif_with_gps, halves, photograph, png_of
+from workers.images.structure import JPEG, PNG, ImageHeader
 
 
 def header_of(data: bytes) -> ImageHeader:
@@ -87,7 +88,8 @@ def test_any_bytes_give_a_header_or_our_errors(start: bytes, rest: bytes) -> Non
         (b"", "empty"),
         (b"\xff\xd8\xff", "ends within"),
         (b"\xff\xd8\xff\xda", "contains no image"),
-        (b"\xff\xd8\xff\xc0\x00\x11\x08\x00\x00\x00\x10\x03", "is invalid"),
+        (b"\xff\xd8\xff\xc0\x00\x11\x08\x00\x00\x00\x10\x03", "ends within"),
+        (b"\xff\xd8\xff\xc0\x00\x11\x08\x00\x00\x00\x10\x03" + bytes(9), "is invalid"),
         (png_of(0, 1), "is invalid"),
         (b"\x89PNG\r\n\x1a\n" + bytes(12), "does not begin"),
     ],
