@@ -1,8 +1,9 @@
 """A pool of decoder processes, so that no image can harm the service.
 
-Each child has bounded memory and a deadline for each image. A child that crashes or stalls is killed and replaced.
-Only its image is affected, and is decoded once more in a new child before it is rejected. See `workers.images.child`
-for the other end of the pipe.
+Each child has bounded memory and a deadline for each image. A child that crashes or stalls is killed and replaced, and
+only its image is affected. After a crash the image is decoded once more in a new child before it is rejected, because
+the cause may have been another one, such as a lack of memory. At its deadline an image is rejected at once: a second
+attempt would take as long. See `workers.images.child` for the other end of the pipe.
 """
 
 from __future__ import annotations
@@ -33,7 +34,11 @@ class DecoderError(WorkerError):
 
 
 class _CrashedError(Exception):
-    """A child ended or stalled while decoding an image; the text says how."""
+    """A child ended while decoding an image, or responded with what is no response; the text says how."""
+
+
+class _DeadlineError(Exception):
+    """A child did not respond in time."""
 
 
 class Decoder:
@@ -68,7 +73,10 @@ class Decoder:
                     return await self._once(original)
                 except _CrashedError as error:
                     log.warning("decoder_crashed", file=original.name, attempt=attempt, error=str(error))
-        raise ImageRejectedError("the picture could not be decoded: it stalls the decoder or makes it fail")
+                except _DeadlineError as error:
+                    log.warning("decoder_deadline_reached", file=original.name, error=str(error))
+                    raise ImageRejectedError("the picture takes too long to decode") from error
+        raise ImageRejectedError("the picture could not be decoded: it makes the decoder fail")
 
     async def _once(self, original: Path) -> Decoded:
         child = await self._take()
@@ -135,7 +143,7 @@ class _Child:
         child = cls(process)
         try:
             await child.receive(START_DEADLINE)
-        except _CrashedError as error:
+        except (_CrashedError, _DeadlineError) as error:
             await child.stop()
             raise DecoderError(f"the image decoder cannot be started: {error}") from error
         except BaseException:
@@ -151,7 +159,7 @@ class _Child:
         return response
 
     async def receive(self, deadline: float) -> Any:
-        """Return the next message; raise `_CrashedError` at the deadline or when the process ends."""
+        """Return the next message; raise `_DeadlineError`, or `_CrashedError` when the process ends."""
         try:
             async with asyncio.timeout(deadline):
                 size = struct.unpack(">I", await self._responses.readexactly(4))[0]
@@ -159,7 +167,7 @@ class _Child:
                     raise _CrashedError(f"a response of {size} bytes")
                 return msgpack.unpackb(await self._responses.readexactly(size))
         except TimeoutError:
-            raise _CrashedError(f"no response within {deadline} s") from None
+            raise _DeadlineError(f"no response within {deadline} s") from None
         except (asyncio.IncompleteReadError, ConnectionError) as error:
             raise _CrashedError("the process ended") from error
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -59,12 +60,13 @@ async def test_a_rejection_has_its_reason(decoder: Decoder, tmp_path: Path) -> N
 
 
 async def test_an_image_that_stalls_is_rejected(decoder: Decoder, endless: Path) -> None:
-    """An image that stalls is rejected after two deadlines, and the next one is decoded in a new child."""
+    """An image that stalls is rejected at its deadline, without a second attempt; the next one has a new child."""
     await decoder.start()
     before = [child.pid for child in children()]
-    async with asyncio.timeout(6):
-        with pytest.raises(ImageRejectedError, match="stalls"):
-            await decoder.variants(endless)
+    started = time.monotonic()
+    with pytest.raises(ImageRejectedError, match="takes too long"):
+        await decoder.variants(endless)
+    assert time.monotonic() - started < 1.9
     assert (await decoder.variants(photograph())).width == 640
     after = [child.pid for child in children()]
     assert len(after) == 1
@@ -112,7 +114,7 @@ def _try_open(path: Path) -> int | None:
 
 async def test_an_unexpected_failure_is_a_rejection(decoder: Decoder, tmp_path: Path) -> None:
     """An image that makes the child fail unexpectedly is rejected after a second attempt."""
-    with pytest.raises(ImageRejectedError, match="makes it fail"):
+    with pytest.raises(ImageRejectedError, match="makes the decoder fail"):
         await decoder.variants(tmp_path)
     assert (await decoder.variants(photograph())).width == 640
 
