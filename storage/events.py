@@ -33,11 +33,15 @@ class Event:
 
 @dataclass(frozen=True, kw_only=True)
 class PhotoUploaded(Event):
-    """The original is stored and the photo is in state `processing`."""
+    """The original is stored and the photo is in state `processing`.
+
+    `in_turn` is set when the photo's predecessor in its author's line has been handled.
+    """
 
     topic: ClassVar[str] = "photo.uploaded"
     photo_id: int
     author_id: int
+    in_turn: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
