@@ -118,6 +118,20 @@ async def test_caught_while_connecting(scene: Scene) -> None:
     await eventually(lambda: scene.connection.closed_with is codes.INSUFFICIENT_STATE)
 
 
+async def test_caught_before_the_result_was_sent(scene: Scene) -> None:
+    """A client whose streams were read but whose connect result was not sent is closed, too, and not read again.
+
+    The position in its result is that of the first read: publications before it would be sent ahead of the result.
+    """
+    scene.registry.gate.set()
+    newcomer, transport = scene.device(accepted=False)
+    scene.recovery.lost()
+    scene.publish(1, announced=False)
+    scene.recovery.restored()
+    await eventually(lambda: newcomer.closed_with is codes.INSUFFICIENT_STATE)
+    assert await scene.sent(transport) == []
+
+
 async def test_ended_connections_are_not_read(scene: Scene) -> None:
     """A connection that has ended meanwhile is not read."""
     scene.registry.gate.set()
