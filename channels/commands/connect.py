@@ -44,9 +44,7 @@ class ConnectHandler:
         # not be held, and would miss what is published until the subscriptions are back.
         if not self._recovery.subscribed:
             raise LiveUnavailableError("pub/sub is not connected")
-        if self._hub.count_of_user(identity.user_id) >= self._settings.connections_per_user:
-            connection.close(codes.CONNECTION_LIMIT)
-            return
+        self._make_room(identity.user_id)
         # Nothing is missed in this order: receive and hold publications, register for writers, and only then read.
         connection.streams = {name: StreamState(name, limit=self._settings.held_publications) for name in STREAMS}
         self._hub.join(connection, identity)
@@ -83,6 +81,24 @@ class ConnectHandler:
             self._recovery.unregister(last)
         connection.identity = None
         connection.streams = {}
+
+    def _make_room(self, user_id: int) -> None:
+        """End the oldest connections of a user beyond the limit, so that the newest one is always accepted.
+
+        After a change of network the old connections are dead without notice, while the client connects again. So an
+        old connection ends for good (3504) only if it proves to be alive.
+        """
+        limit = self._settings.connections_per_user
+        connections = self._hub.open_connections(user_id)
+        surplus = connections[: max(0, len(connections) + 1 - limit)]
+        # Those that are still to prove themselves count up to the limit once more, which bounds a user's connections.
+        undecided = max(0, len(surplus) - limit)
+        now = asyncio.get_running_loop().time()
+        for position, connection in enumerate(surplus):
+            if position < undecided or not (connection.core.connected and connection.answers_pings):
+                connection.close(codes.FORCED_RECONNECT)
+            elif not connection.core.superseded:
+                self._keepalive.supersede(connection, now)
 
     async def _open_stream(self, identity: Identity, state: StreamState, since: Mapping[str, Position]) -> Message:
         position = since.get(state.name)

@@ -48,6 +48,16 @@ class Keepalive:
         connection.deadlines.ping = now + random.random() * self._settings.ping_interval
         self.watch(connection)
 
+    def supersede(self, connection: Connection, now: float) -> None:
+        """Find out whether a connection that is one too many is alive: ping it, unless a pong is due already.
+
+        Its pong closes it for good (3504). Without one, the pong deadline closes it like any dead connection.
+        """
+        connection.core.supersede()
+        if not connection.core.pong_due:
+            self._send_ping(connection, now)
+            self.watch(connection)
+
     def tick(self, now: float) -> None:
         """Check all connections that are due at `now`, in seconds of the event loop's clock."""
         last = math.floor(now / self._settings.tick)
@@ -80,12 +90,15 @@ class Keepalive:
             connection.close(codes.NO_PONG)
         else:
             if now >= deadlines.ping:
-                connection.send_shared(self._ping)
-                deadlines.ping = now + self._settings.ping_interval
-                if connection.answers_pings:
-                    connection.core.ping_sent()
-                    deadlines.pong = now + self._settings.pong_deadline
+                self._send_ping(connection, now)
             self.watch(connection)
+
+    def _send_ping(self, connection: Connection, now: float) -> None:
+        connection.send_shared(self._ping)
+        connection.deadlines.ping = now + self._settings.ping_interval
+        if connection.answers_pings:
+            connection.core.ping_sent()
+            connection.deadlines.pong = now + self._settings.pong_deadline
 
     @staticmethod
     def _is_silent(connection: Connection, now: float) -> bool:

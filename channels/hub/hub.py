@@ -68,9 +68,13 @@ class Hub:
         """Return whether a connect of this user has been accepted here, on a connection that is still open."""
         return any(connection.core.connected for connection in self._by_user.get(user_id, ()))
 
-    def count_of_user(self, user_id: int) -> int:
-        """Return the number of connections of a user, without those whose transport is gone."""
-        return sum(not connection.lost for connection in self._by_user.get(user_id, ()))
+    def open_connections(self, user_id: int) -> list[Connection]:
+        """Return a user's connections, oldest first, without those that are closed or whose transport is gone."""
+        return [
+            connection
+            for connection in self._by_user.get(user_id, ())
+            if connection.closed_with is None and not connection.lost
+        ]
 
     def count_at_address(self, address: str) -> int:
         """Return the number of connections from an address."""

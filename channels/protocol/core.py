@@ -59,11 +59,12 @@ class ProtocolCore:
     A token bucket limits the commands: `rate` a second sustained, `burst` at once. Times are in seconds.
     """
 
-    __slots__ = ("_allowance", "_burst", "_counted_at", "_pong_due", "_rate", "_stage")
+    __slots__ = ("_allowance", "_burst", "_counted_at", "_pong_due", "_rate", "_stage", "_superseded")
 
     def __init__(self, *, rate: float, burst: int, now: float) -> None:
         self._stage = _Stage.NEW
         self._pong_due = False
+        self._superseded = False
         self._rate, self._burst = rate, burst
         self._allowance, self._counted_at = float(burst), now
 
@@ -76,6 +77,11 @@ class ProtocolCore:
     def pong_due(self) -> bool:
         """Return whether a ping has not been answered yet."""
         return self._pong_due
+
+    @property
+    def superseded(self) -> bool:
+        """Return whether the connection ends with its next pong."""
+        return self._superseded
 
     def begin_frame(self) -> None:
         """Begin the next frame: after a rejected connect the client may try again."""
@@ -93,6 +99,10 @@ class ProtocolCore:
     def ping_sent(self) -> None:
         """Record that a ping was sent, so that a pong is expected."""
         self._pong_due = True
+
+    def supersede(self) -> None:
+        """End the connection with its next pong, which proves that the client is alive and one too many."""
+        self._superseded = True
 
     def count(self, now: float) -> Close | None:
         """Count one command against the rate; return the effect that closes the connection if the rate is exceeded."""
@@ -125,7 +135,7 @@ class ProtocolCore:
             return NoOp()
         if command.blank and self._pong_due:
             self._pong_due = False
-            return NoOp()
+            return Close(codes.CONNECTION_LIMIT) if self._superseded else NoOp()
         return Close(codes.BAD_REQUEST)
 
     def _connect(self, command: Command) -> Effect:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 
 import aiohttp
 import pytest
@@ -191,18 +192,48 @@ async def test_refresh_rejected(server: LiveServer) -> None:
 
 
 async def test_connection_limit(serve: Serve) -> None:
-    """A connection beyond the limit per user is closed with 3504; others are not affected."""
+    """Beyond a user's limit the newest connection stays, and the oldest ends for good once it proves to be alive."""
     async with (
         serve(connections_per_user=2) as server,
         BareClient.to(server.url) as one,
+        BareClient.to(server.url) as other,
         BareClient.to(server.url) as two,
         BareClient.to(server.url) as three,
     ):
         await one.connect("7")
+        await other.connect("8")
         await two.connect("7")
-        await three.send({"id": 1, "connect": {"token": "7"}})
-        assert await three.closed() == (3504, "connection limit")
+        await three.connect("7")
+        await one.ping()
+        await one.send({})
+        assert await one.closed() == (3504, "connection limit")
+        for client in (two, three, other):
+            assert await client.quiet() == []
+
+
+async def test_connections_after_a_change_of_network(serve: Serve) -> None:
+    """All clients of a user connect again while their old connections are dead without notice; none is refused."""
+    async with serve(connections_per_user=2, pong_deadline=0.2) as server, AsyncExitStack() as stack:
+        dead, alive = [[await stack.enter_async_context(BareClient.to(server.url)) for _ in range(2)] for _ in range(2)]
+        for client in (*dead, *alive):
+            await client.connect("7")
+        for client in dead:
+            assert await client.closed() == (3012, "no pong")
+        for client in alive:
+            assert await client.quiet() == []
+
+
+async def test_many_connections_at_once(serve: Serve) -> None:
+    """Connections that are still to prove themselves are limited, too: the oldest ends at once, and may reconnect."""
+    async with serve(connections_per_user=1) as server, AsyncExitStack() as stack:
+        one, two, three = [await stack.enter_async_context(BareClient.to(server.url)) for _ in range(3)]
+        for client in (one, two):
+            await client.connect("7")
         assert await one.quiet() == []
+        await three.connect("7")
+        assert await one.closed() == (3011, "force reconnect")
+        assert await two.quiet() == []
+        assert await three.quiet() == []
 
 
 async def test_flood(serve: Serve) -> None:

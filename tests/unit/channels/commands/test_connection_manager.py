@@ -23,6 +23,7 @@ from channels.hub.hub import Hub
 from channels.protocol import codes
 from channels.protocol.codec_json import JsonCodec
 from channels.protocol.core import ProtocolCore
+from channels.protocol.effects import Close
 from channels.transports.websocket_format import WebSocketFormat, close_frame
 from tests.support.memory_transport import MemoryTransport
 
@@ -224,6 +225,59 @@ async def test_leaving(world: World) -> None:
     assert world.hub.leave(one) is None
     assert not world.hub.has_subscribers(topic_channel("photo:1"))
     assert world.hub.leave(one) is None
-    assert world.hub.count_of_user(7) == 1
+    assert world.hub.open_connections(7) == [two]
     assert world.hub.leave(two) == 7
     assert not world.hub.has_user(7)
+
+
+async def test_ended_connections_do_not_count(world: World) -> None:
+    """Connections that are closed, or whose transport is gone, do not count against a user's limit."""
+    closed, lost, first, second = [world.connection()[0] for _ in range(4)]
+    closed.close(codes.EXPIRED)
+    lost.lost = True
+    assert world.hub.open_connections(7) == [first, second]
+    assert world.hub.open_connections(8) == []
+
+
+async def test_what_waits_behind_a_request_is_bounded(world: World) -> None:
+    """Commands that arrive while a request is handled wait, up to twice the burst; more close with 3013."""
+    connection, _ = world.connection()
+    connection.inbox = deque()
+    accepted = 0
+    while connection.closed_with is None:
+        accepted += 1
+        world.manager.received(connection, '{"id":1,"ping":{}}')
+        assert accepted <= SETTINGS.command_burst + 1
+    assert (accepted, connection.closed_with) == (SETTINGS.command_burst + 1, codes.TOO_MANY_REQUESTS)
+    waiting = len(connection.inbox)
+    world.manager.received(connection, '{"id":1,"ping":{}}')
+    assert len(connection.inbox) == waiting
+
+
+@pytest.mark.parametrize("pinged", [False, True], ids=["pinged now", "pong due already"])
+async def test_one_connection_too_many(world: World, pinged: bool) -> None:
+    """A connection that is one too many ends for good with its pong, which it is asked for once."""
+    connection, transport = world.connection()
+    connection.core.accepted()
+    world.keepalive.start_pings(connection, world.start)
+    if pinged:
+        connection.deadlines.ping = world.start
+        world.keepalive.watch(connection)
+        world.keepalive.tick(world.start + 0.3)
+    world.keepalive.supersede(connection, world.start + 0.4)
+    await asyncio.sleep(0)
+    assert transport.writes == [PING]
+    pong = connection.core.receive(JsonCodec().decode("{}")[0], world.start + 1)
+    assert pong == Close(codes.CONNECTION_LIMIT)
+
+
+async def test_one_dead_connection_too_many(world: World) -> None:
+    """A connection that is one too many and does not answer ends with 3012, after which a client reconnects."""
+    connection, _ = world.connection()
+    connection.core.accepted()
+    world.keepalive.start_pings(connection, world.start)
+    world.keepalive.supersede(connection, world.start)
+    world.keepalive.tick(world.start + SETTINGS.pong_deadline - 0.3)
+    assert connection.closed_with is None
+    world.keepalive.tick(world.start + SETTINGS.pong_deadline + 0.3)
+    assert connection.closed_with is codes.NO_PONG

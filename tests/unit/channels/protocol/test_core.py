@@ -130,6 +130,15 @@ def test_pong_answers_one_ping() -> None:
     assert protocol.receive(parse_command({}), 0.0) == BAD
 
 
+def test_pong_of_a_connection_too_many() -> None:
+    """A superseded connection closes for good with its pong, not with other commands."""
+    protocol = connected_core()
+    protocol.supersede()
+    protocol.ping_sent()
+    assert type(protocol.receive(parse_command({"id": 2, "ping": {}}), 0.0)) is Reply
+    assert protocol.receive(parse_command({}), 0.0) == Close(codes.CONNECTION_LIMIT)
+
+
 def test_rest_of_the_frame_after_a_rejected_connect() -> None:
     """After a rejected connect the rest of its frame is ignored, and the next frame starts over."""
     protocol = core()
