@@ -147,6 +147,15 @@ class UserBlocked(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class UserUnblocked(Event):
+    """`blocker_id` no longer blocks `blocked_id`."""
+
+    topic: ClassVar[str] = "user.unblocked"
+    blocker_id: int
+    blocked_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class UserMuted(Event):
     """`muter_id` muted `muted_id`, or unmuted with `muted` False."""
 

@@ -46,6 +46,7 @@ WORKERS: tuple[WorkerSpec, ...] = (
             "user.followed",
             "user.unfollowed",
             "user.blocked",
+            "user.unblocked",
             "user.muted",
             "user.changed",
             "presence.hidden",

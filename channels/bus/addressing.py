@@ -44,9 +44,13 @@ def channel_prefix(group: int) -> bytes:
     return b"live:{%d}:" % group
 
 
+EVERY_PROCESS = channel_prefix(0) + b"all"
+"""The channel to which all live processes subscribe; no process id has its length."""
+
+
 def process_channels(process_id: bytes) -> list[bytes]:
     """Return every channel that a live process subscribes to."""
-    return [channel_prefix(group) + process_id for group in range(GROUPS)]
+    return [*(channel_prefix(group) + process_id for group in range(GROUPS)), EVERY_PROCESS]
 
 
 def topic_channel(name: str) -> bytes:

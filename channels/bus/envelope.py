@@ -3,8 +3,9 @@
 On a process's channel, big-endian: u8 version · u64 offset · u32 count · count × u64 user ids · body. The body is a
 msgpack map: {"stream", "data"} for a publication, {"control": …} for an order.
 
-On a topic's channel the message is a msgpack map alone: {"data"}, {"control": "close" or "restrict"}, or {"presence"},
-16 bytes: user id, and the Unix millisecond at which the user was last online, 0 if the user is online (u64 each).
+On a topic's channel the message is a msgpack map alone: {"data", "author"?}, {"control": "close" or "restrict"}, or
+{"presence"}, 16 bytes: user id, and the Unix millisecond at which the user was last online, 0 if the user is online
+(u64 each).
 """
 
 from __future__ import annotations
@@ -46,6 +47,22 @@ class Revoke:
 
 
 @dataclass(frozen=True, slots=True)
+class BlockChange:
+    """Order to separate the recipients from the user `other`, or with `blocked` False to end that."""
+
+    other: int
+    blocked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OwnerEnd:
+    """Order to end the subscriptions of all users to all topics of `owner`, or of all users but the owner."""
+
+    owner: int
+    spare_owner: bool
+
+
+@dataclass(frozen=True, slots=True)
 class DisconnectOrder:
     """Order to close the recipients' connections: those of one session, or all for None."""
 
@@ -60,20 +77,24 @@ class SessionInput:
     data: bytes | str
 
 
+Body = StreamBody | Revoke | BlockChange | OwnerEnd | DisconnectOrder | SessionInput
+
+
 @dataclass(frozen=True, slots=True)
 class Envelope:
     """A decoded message of a process's channel."""
 
     offset: int
     user_ids: tuple[int, ...]
-    body: StreamBody | Revoke | DisconnectOrder | SessionInput
+    body: Body
 
 
 @dataclass(frozen=True, slots=True)
 class TopicData:
-    """A publication of a topic; `data` is a JSON document."""
+    """A publication of a topic; `data` is a JSON document, `author` the user whose act it shows, if any."""
 
     data: bytes
+    author: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,14 +136,24 @@ def control_body(
     raise ValueError(f"unknown order {control!r}")
 
 
+def block_body(other_id: int, *, blocked: bool) -> bytes:
+    """Return the body that separates the recipients from another user, or ends that."""
+    return bytes(msgpack.packb({"control": "block" if blocked else "unblock", "other": other_id}))
+
+
+def owner_end_body(owner_id: int, *, spare_owner: bool) -> bytes:
+    """Return the body that ends all subscriptions to an owner's topics, or all but the owner's."""
+    return bytes(msgpack.packb({"control": "restrict" if spare_owner else "close", "owner": owner_id}))
+
+
 def session_input_body(session: str, data: bytes | str) -> bytes:
     """Return the body that forwards a streaming client's commands."""
     return bytes(msgpack.packb({"control": "input", "session": session, "data": data}))
 
 
-def topic_body(data: bytes) -> bytes:
-    """Return a topic's message with a JSON document."""
-    return bytes(msgpack.packb({"data": data}))
+def topic_body(data: bytes, *, author_id: int | None = None) -> bytes:
+    """Return a topic's message with a JSON document, and the user whose act it shows."""
+    return bytes(msgpack.packb({"data": data} if author_id is None else {"data": data, "author": author_id}))
 
 
 def topic_end_body(*, spare_owner: bool) -> bytes:
@@ -150,6 +181,8 @@ def decode_envelope(message: bytes) -> Envelope:
 def decode_topic_message(message: bytes) -> TopicMessage:
     """Decode a message of a topic's channel; raise `BadEnvelopeError`."""
     match _unpack(message):
+        case {"data": bytes(data), "author": int(author)}:
+            return TopicData(data, author)
         case {"data": bytes(data)}:
             return TopicData(data)
         case {"control": "close"}:
@@ -163,13 +196,17 @@ def decode_topic_message(message: bytes) -> TopicMessage:
             raise BadEnvelopeError("neither a publication nor a known order")
 
 
-def _body_of(packed: bytes) -> StreamBody | Revoke | DisconnectOrder | SessionInput:
+def _body_of(packed: bytes) -> Body:
     match _unpack(packed):
         case {"stream": str(stream), "data": bytes(data)}:
             return StreamBody(stream, data)
         case {"control": "revoke", "owner": int(owner), **more}:
             topic = more.get("topic")
             return Revoke(owner, topic if isinstance(topic, str) else None)
+        case {"control": "block" | "unblock" as control, "other": int(other)}:
+            return BlockChange(other, blocked=control == "block")
+        case {"control": "close" | "restrict" as control, "owner": int(owner)}:
+            return OwnerEnd(owner, spare_owner=control == "restrict")
         case {"control": "disconnect", "session": str() | None as session}:
             return DisconnectOrder(session)
         case {"control": "input", "session": str(session), "data": bytes() | str() as data}:

@@ -5,8 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from channels.bus.addressing import channel_prefix, registry_key, topic_channel, user_field
-from channels.bus.envelope import encode_envelope, topic_body, topic_end_body
+from channels.bus.addressing import EVERY_PROCESS, channel_prefix, registry_key, topic_channel, user_field
+from channels.bus.envelope import (
+    block_body,
+    control_body,
+    encode_envelope,
+    owner_end_body,
+    topic_body,
+    topic_end_body,
+)
 from channels.bus.redis_client import RedisClient, Script, live_errors, publish
 
 _CHUNK = 4000  # users per script call, so that Redis is not blocked for long
@@ -37,9 +44,12 @@ class LivePublisher:
                     online += int(await self._send_script(keys=[registry_key(group)], args=arguments))
         return online
 
-    async def to_topic(self, name: str, data: bytes) -> None:
-        """Send a JSON document to all subscribers of a topic."""
-        await self._publish(name, topic_body(data))
+    async def to_topic(self, name: str, data: bytes, *, author_id: int | None = None) -> None:
+        """Send a JSON document to the subscribers of a topic.
+
+        With `author_id`, the user whose act it shows, it reaches no user that a block separates from the author.
+        """
+        await self._publish(topic_channel(name), topic_body(data, author_id=author_id))
 
     async def to_process(self, process_id: bytes, body: bytes) -> bool:
         """Send an order to one process, without recipients; return whether the process lives."""
@@ -49,12 +59,36 @@ class LivePublisher:
 
     async def close_topic(self, name: str) -> None:
         """End all subscriptions to a topic whose subject was deleted."""
-        await self._publish(name, topic_end_body(spare_owner=False))
+        await self._publish(topic_channel(name), topic_end_body(spare_owner=False))
 
     async def restrict_topic(self, name: str) -> None:
         """End all subscriptions to a topic except its owner's, the only one permitted from now on."""
-        await self._publish(name, topic_end_body(spare_owner=True))
+        await self._publish(topic_channel(name), topic_end_body(spare_owner=True))
 
-    async def _publish(self, name: str, body: bytes) -> None:
+    async def close_topics_of(self, owner_id: int) -> None:
+        """End all subscriptions to all topics of an owner, who no longer exists."""
+        await self._to_every_process(owner_end_body(owner_id, spare_owner=False))
+
+    async def restrict_topics_of(self, owner_id: int) -> None:
+        """End all subscriptions to all topics of an owner except the owner's; permitted users subscribe again."""
+        await self._to_every_process(owner_end_body(owner_id, spare_owner=True))
+
+    async def revoke(self, viewer_id: int, *, owner_id: int, topic: str | None = None) -> None:
+        """End a user's subscriptions to an owner's topics: to all, or to one."""
+        await self.to_users([viewer_id], control_body(control="revoke", owner=owner_id, topic=topic))
+
+    async def separate(self, one_id: int, other_id: int, *, blocked: bool) -> None:
+        """Separate two users after a block: neither receives the other's publications. With `blocked` False end that.
+
+        A block also ends their subscriptions to each other's topics.
+        """
+        for user_id, separated_id in ((one_id, other_id), (other_id, one_id)):
+            await self.to_users([user_id], block_body(separated_id, blocked=blocked))
+
+    async def _to_every_process(self, body: bytes) -> None:
+        # One message, since it is not known where a topic has subscribers, nor which topics of an owner have any.
+        await self._publish(EVERY_PROCESS, encode_envelope([], body))
+
+    async def _publish(self, channel: bytes, message: bytes) -> None:
         with live_errors():
-            await publish(self._redis, topic_channel(name), body)
+            await publish(self._redis, channel, message)

@@ -9,7 +9,7 @@ from channels.connection.stream_state import STREAMS
 from channels.contract.errors import LiveUnavailableError, NotOfferedError, PermissionDeniedError
 from channels.contract.ports import Grant, Identity, Ports, Recovery
 from channels.contract.settings import LiveSettings
-from channels.hub.hub import Hub
+from channels.hub.hub import Hub, PermissionChanges
 from channels.protocol.codes import ErrorCode
 from channels.protocol.effects import ReadHistory, Subscribe, Unsubscribe
 from channels.protocol.messages import RawJson, error_reply, history_result, reply
@@ -33,14 +33,11 @@ class SubscriptionHandler:
         if len(connection.channels) >= self._settings.subscriptions:
             connection.send(error_reply(request.id, ErrorCode.LIMIT_EXCEEDED))
             return
-        try:
-            for _ in range(_AUTHORIZATIONS):
-                # Records the revocations that arrive from here on; one that concerns this grant repeats the attempt.
-                connection.revoked = set()
-                if await self._try_to_subscribe(connection, request):
+        for _ in range(_AUTHORIZATIONS):
+            # Collects the orders that arrive from here on; one that concerns this grant repeats the attempt.
+            with self._hub.watch_permissions(connection) as changes:
+                if await self._try_to_subscribe(connection, request, changes):
                     return
-        finally:
-            connection.revoked = None
         raise PermissionDeniedError(f"the permission for {request.channel} was revoked")
 
     def unsubscribe(self, connection: Connection, effect: Unsubscribe) -> None:
@@ -70,8 +67,11 @@ class SubscriptionHandler:
             return await self._streams.history(user_id, channel, request.limit, newest=request.reverse)
         return await self._streams.recover(user_id, channel, request.since)
 
-    async def _try_to_subscribe(self, connection: Connection, request: Subscribe) -> bool:
-        grant: Grant = await self._authorizer.authorize(_identity_of(connection), request.channel)
+    async def _try_to_subscribe(self, connection: Connection, request: Subscribe, changes: PermissionChanges) -> bool:
+        identity = _identity_of(connection)
+        grant: Grant = await self._authorizer.authorize(identity, request.channel)
+        # Once for all subscriptions of a user; orders keep the list up to date.
+        blocks = None if self._hub.blocks.is_loaded(identity.user_id) else await self._authorizer.blocks(identity)
         topic = topic_channel(grant.topic)
         async with self._pubsub.subscription(topic):
             with self._hub.watch_topic(topic) as flag:
@@ -79,8 +79,10 @@ class SubscriptionHandler:
                 # whole attempt if a message arrives during that read, since they may or may not contain it.
                 if grant.data is not None:
                     grant = await self._authorizer.authorize(_identity_of(connection), request.channel)
-            if flag.changed or (connection.revoked is not None and grant.owner_id in connection.revoked):
+            if flag.changed or changes.concern(grant.owner_id):
                 return False
+            if blocks is not None:
+                self._hub.blocks.load(identity.user_id, blocks)
             self._hub.subscribe(connection, request.channel, grant)
             result = {} if grant.data is None else {"data": RawJson(grant.data)}
             connection.send(reply(request.id, "subscribe", result))

@@ -53,7 +53,6 @@ class Connection(WriteBuffer):
         "on_close",
         "opened_at",
         "preauthenticated",
-        "revoked",
         "session",
         "streams",
     )
@@ -76,8 +75,6 @@ class Connection(WriteBuffer):
         self.identity: Identity | None = None
         self.streams: dict[str, StreamState] = {}
         self.channels: dict[str, Grant] = {}
-        # While a subscribe is being authorized: owners whose topics were revoked meanwhile. Otherwise None.
-        self.revoked: set[int] | None = None
         # Commands that wait while a request is being handled; None marks the start of a frame.
         self.inbox: deque[Command | None] | None = None
         self.lost = False  # the transport is gone

@@ -5,7 +5,7 @@ The adapters are in `server`, the only package that knows both `channels` and `s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -117,6 +117,13 @@ class Authorizer(Protocol):
 
     async def authorize(self, identity: Identity, channel: str) -> Grant:
         """Return the grant; raise `UnknownChannelError`, `PermissionDeniedError` or `LiveUnavailableError`."""
+        ...
+
+    async def blocks(self, identity: Identity) -> Collection[int]:
+        """Return the users that this user blocks, and those that block this user; raise `LiveUnavailableError`.
+
+        Their publications on topics do not reach the user.
+        """
         ...
 
 

@@ -9,7 +9,9 @@ import structlog
 
 from channels.bus.envelope import (
     BadEnvelopeError,
+    BlockChange,
     DisconnectOrder,
+    OwnerEnd,
     PresenceChange,
     Revoke,
     SessionInput,
@@ -94,6 +96,10 @@ class Delivery:
                 self._hub.deliver(envelope.user_ids, stream, item, more=more)
             case Revoke(owner, topic):
                 self._hub.revoke(envelope.user_ids, owner, topic)
+            case BlockChange(other, blocked):
+                (self._hub.block if blocked else self._hub.unblock)(envelope.user_ids, other)
+            case OwnerEnd(owner, spare_owner):
+                self._hub.close_topics_of(owner, spare_owner=spare_owner)
             case DisconnectOrder(session):
                 self._hub.disconnect(envelope.user_ids, session)
             case SessionInput(session, commands):
@@ -101,11 +107,11 @@ class Delivery:
 
     def _deliver_to_topic(self, channel: bytes, data: bytes, *, more: bool) -> None:
         match decode_topic_message(data):
-            case TopicData(document):
-                self._hub.deliver_topic(channel, Publication(data=document), more=more)
+            case TopicData(document, author):
+                self._hub.deliver_topic(channel, Publication(data=document), author_id=author, more=more)
             case TopicEnd(spare_owner):
                 self._hub.close_topic(channel, spare_owner=spare_owner)
             case PresenceChange(user_id, presence):
                 # The scripts publish numbers; only the adapter knows the JSON of the API.
                 document = self._presences.encode_change(user_id, presence)
-                self._hub.deliver_topic(channel, Publication(data=document), more=more)
+                self._hub.deliver_topic(channel, Publication(data=document), author_id=user_id, more=more)

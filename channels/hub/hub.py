@@ -10,7 +10,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from channels.bus.addressing import topic_channel
 from channels.connection.connection import Connection
@@ -18,6 +18,7 @@ from channels.connection.stream_state import StreamState
 from channels.connection.wire_format import SharedMessage
 from channels.connection.write_buffer import WriteScheduler
 from channels.contract.ports import Grant, Identity, Publication
+from channels.hub.block_lists import BlockLists
 from channels.protocol import codes
 from channels.protocol.codes import Unsubscribed
 from channels.protocol.messages import publication_push, unsubscribe_push
@@ -30,6 +31,21 @@ class ChangeFlag:
     """Set when a message arrives on the topic while a subscribe is in progress."""
 
     changed: bool = False
+
+
+@dataclass(slots=True)
+class PermissionChanges:
+    """Orders that arrived while a subscribe was being authorized.
+
+    `owners` are those whose topics were revoked. `all` is set if everything that was read before is in doubt.
+    """
+
+    owners: set[int] = field(default_factory=set)
+    all: bool = False
+
+    def concern(self, owner_id: int) -> bool:
+        """Return whether a grant for the owner's topics may no longer be used."""
+        return self.all or owner_id in self.owners
 
 
 class Hub:
@@ -48,6 +64,10 @@ class Hub:
         # of the connections in memory, which costs a delivery to thousands the fewest cache misses.
         self._by_topic: dict[bytes, dict[str, dict[Connection, None]]] = {}
         self._watches: dict[bytes, list[ChangeFlag]] = {}
+        # Owner → pub/sub channels of the owner's topics that have subscribers here.
+        self._topics_of: dict[int, set[bytes]] = {}
+        self._subscribing: dict[Connection, PermissionChanges] = {}
+        self.blocks = BlockLists()
 
     def __len__(self) -> int:
         return len(self._all)
@@ -108,6 +128,7 @@ class Hub:
             connections.remove(connection)
             if not connections:
                 del self._by_user[identity.user_id]
+                self.blocks.forget(identity.user_id)
                 return identity.user_id
         return None
 
@@ -123,8 +144,11 @@ class Hub:
 
     def subscribe(self, connection: Connection, channel: str, grant: Grant) -> None:
         """Subscribe a connection to a topic, under the channel name that its client uses."""
+        topic = topic_channel(grant.topic)
         connection.channels[channel] = grant
-        self._by_topic.setdefault(topic_channel(grant.topic), {}).setdefault(channel, {})[connection] = None
+        self._by_topic.setdefault(topic, {}).setdefault(channel, {})[connection] = None
+        self._topics_of.setdefault(grant.owner_id, set()).add(topic)
+        self.blocks.guard(connection, topic)
 
     def unsubscribe(self, connection: Connection, channel: str) -> None:
         """Undo `subscribe`; do nothing if the connection is not subscribed."""
@@ -132,13 +156,33 @@ class Hub:
         if grant is None:
             return
         topic = topic_channel(grant.topic)
-        channels = self._by_topic[topic]
+        # The same topic may be subscribed under another channel name as well.
+        if not any(other.topic == grant.topic for other in connection.channels.values()):
+            self.blocks.release(connection, topic)
+        channels = self._by_topic.get(topic, {})
+        if channel not in channels:
+            return  # detached by a loss
         channels[channel].pop(connection, None)
         # Empty entries must go: `has_subscribers` decides by them whether pub/sub gives the topic up.
         if not channels[channel]:
             del channels[channel]
         if not channels:
             del self._by_topic[topic]
+            self._topics_of[grant.owner_id].discard(topic)
+            if not self._topics_of[grant.owner_id]:
+                del self._topics_of[grant.owner_id]
+
+    def detach_topics(self) -> None:
+        """Deliver nothing to the present subscriptions any more; each is still to be ended.
+
+        For a loss: a revocation may have been missed, and a topic may be subscribed again by another client before a
+        connection's turn to be recovered comes.
+        """
+        for changes in self._subscribing.values():
+            changes.all = True
+        self._by_topic.clear()
+        self._topics_of.clear()
+        self.blocks.clear()
 
     @contextmanager
     def watch_topic(self, topic: bytes) -> Iterator[ChangeFlag]:
@@ -151,6 +195,15 @@ class Hub:
             self._watches[topic].remove(flag)
             if not self._watches[topic]:
                 del self._watches[topic]
+
+    @contextmanager
+    def watch_permissions(self, connection: Connection) -> Iterator[PermissionChanges]:
+        """Collect the orders about a connection's permissions that arrive inside the block."""
+        changes = self._subscribing[connection] = PermissionChanges()
+        try:
+            yield changes
+        finally:
+            del self._subscribing[connection]
 
     def deliver(self, user_ids: Sequence[int], stream: str, item: Publication, *, more: bool = False) -> None:
         """Send a stream's publication to all connections of these users; for `more` see `send_to_all`."""
@@ -165,20 +218,43 @@ class Hub:
         ]
         self.scheduler.send_to_all(ready, message, more=more)
 
-    def deliver_topic(self, topic: bytes, item: Publication, *, more: bool = False) -> None:
-        """Send a topic's publication to its subscribers; for `more` see `WriteScheduler.send_to_all`."""
+    def deliver_topic(
+        self, topic: bytes, item: Publication, *, author_id: int | None = None, more: bool = False
+    ) -> None:
+        """Send a topic's publication to its subscribers, except those that a block separates from its author.
+
+        For `more` see `WriteScheduler.send_to_all`.
+        """
         self._mark_changed(topic)
+        excluded = self.blocks.excluded(topic, author_id)
         for channel, subscribers in self._by_topic.get(topic, {}).items():
-            self.scheduler.send_to_all(subscribers, SharedMessage(publication_push(channel, item)), more=more)
+            message = SharedMessage(publication_push(channel, item))
+            # Usually there is no one to exclude, and the dict is passed on without a copy.
+            recipients = [other for other in subscribers if other not in excluded] if excluded else subscribers
+            self.scheduler.send_to_all(recipients, message, more=more)
 
     def close_topic(self, topic: bytes, *, spare_owner: bool = False) -> None:
         """End all subscriptions to a topic, or all but the owner's."""
         self._mark_changed(topic)
         # Copies, since ending a subscription removes it from both dicts.
         for channel, subscribers in list(self._by_topic.get(topic, {}).items()):
-            for connection in list(subscribers):
-                if not (spare_owner and _is_owner(connection, connection.channels[channel])):
-                    self.end_subscription(connection, channel, Unsubscribed.SERVER)
+            ended = [
+                connection
+                for connection in subscribers
+                if not (spare_owner and _is_owner(connection, connection.channels[channel]))
+            ]
+            for connection in ended:
+                self.unsubscribe(connection, channel)
+            # One message for all: a popular topic has thousands of subscribers, written to over several turns.
+            if ended:
+                self.scheduler.send_to_all(ended, SharedMessage(unsubscribe_push(channel, Unsubscribed.SERVER)))
+
+    def close_topics_of(self, owner_id: int, *, spare_owner: bool = False) -> None:
+        """End all subscriptions to all topics of an owner, or all but the owner's own."""
+        for changes in self._subscribing.values():
+            changes.owners.add(owner_id)
+        for topic in list(self._topics_of.get(owner_id, ())):
+            self.close_topic(topic, spare_owner=spare_owner)
 
     def end_subscription(self, connection: Connection, channel: str, code: Unsubscribed) -> None:
         """End one subscription and push the reason to the client."""
@@ -192,12 +268,28 @@ class Hub:
         """
         for user_id in user_ids:
             for connection in self._by_user.get(user_id, ()):
-                # Not None while a subscribe is in progress: its grant was read before this order and must not be used.
-                if connection.revoked is not None:
-                    connection.revoked.add(owner_id)
+                # A subscribe is in progress: its grant was read before this order and must not be used.
+                changes = self._subscribing.get(connection)
+                if changes is not None:
+                    changes.owners.add(owner_id)
                 for channel, grant in list(connection.channels.items()):
                     if grant.owner_id == owner_id and topic in {None, grant.topic}:
                         self.end_subscription(connection, channel, Unsubscribed.SERVER)
+
+    def block(self, user_ids: Iterable[int], other_id: int) -> None:
+        """Separate users from another: end their subscriptions to the other's topics, and exclude the other's work."""
+        for user_id in user_ids:
+            self.revoke([user_id], other_id)
+            self.blocks.add(user_id, other_id)
+            for connection in self._mark_in_doubt(user_id):
+                for grant in connection.channels.values():
+                    self.blocks.guard(connection, topic_channel(grant.topic))
+
+    def unblock(self, user_ids: Iterable[int], other_id: int) -> None:
+        """Undo `block`, except for the subscriptions that it ended."""
+        for user_id in user_ids:
+            self.blocks.remove(user_id, other_id)
+            self._mark_in_doubt(user_id)
 
     def disconnect(self, user_ids: Iterable[int], session: str | None) -> None:
         """Close these users' connections: those of one session, or all for None."""
@@ -224,6 +316,14 @@ class Hub:
                     state.hold()
                 held[connection] = states
         return held
+
+    def _mark_in_doubt(self, user_id: int) -> list[Connection]:
+        """Have the subscribes of a user that are in progress read the block list again; return the connections."""
+        connections = self._by_user.get(user_id, [])
+        for connection in connections:
+            if connection in self._subscribing:
+                self._subscribing[connection].all = True
+        return connections
 
     def _mark_changed(self, topic: bytes) -> None:
         for flag in self._watches.get(topic, ()):

@@ -69,6 +69,7 @@ class StreamRecovery:
     def lost(self) -> None:
         """Hold all streams until `restored` and a successful read of each."""
         self._subscribed = False
+        self._hub.detach_topics()
         # Streams that are pending already are not held twice: one release per entry ends the hold.
         self._pending.update(self._hub.hold(already_held=self._pending))
 
@@ -174,7 +175,8 @@ class StreamRecovery:
                 _release_all(connection, states)
         if suspects:
             log.warning("live_registrations_missing", connections=len(suspects))
-            await self._recover_all(suspects, end_topics=False)
+            # Revocations are addressed by the registration, too, so some may have been missed.
+            await self._recover_all(suspects, end_topics=True)
         return bool(missing)
 
     def _pending_users(self) -> list[int]:

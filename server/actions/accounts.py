@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from server.actions.live_permissions import at_once
 from server.actions.sessions import SessionService, TokenPair
 from server.identity.errors import WrongCredentialsError
 from server.identity.passwords import Passwords
@@ -13,6 +14,7 @@ from server.identity.rate_limits import Charge, address_subject
 from storage.models import PresenceAudience, User
 from storage.postgres.database import Database
 from storage.stores import users
+from workers.jobs.permissions import LivePermissions
 
 UPDATE_QUOTA = "writes"
 _SIGN_UP_QUOTA = "sign_up_address"
@@ -32,8 +34,16 @@ class NewSession:
 class AccountActions:
     """Actions on accounts; `address` is always the client's network address."""
 
-    def __init__(self, db: Database, passwords: Passwords, limiter: RateLimiter, sessions: SessionService) -> None:
+    def __init__(
+        self,
+        db: Database,
+        passwords: Passwords,
+        limiter: RateLimiter,
+        sessions: SessionService,
+        permissions: LivePermissions,
+    ) -> None:
         self._db = db
+        self._permissions = permissions
         self._passwords = passwords
         self._limiter = limiter
         self._sessions = sessions
@@ -86,6 +96,8 @@ class AccountActions:
     ) -> User:
         """Change the fields that are not None and return the account."""
         async with self._db.transaction() as tx:
+            if presence is PresenceAudience.NOBODY:
+                tx.on_commit(lambda: at_once(self._permissions.presence_hidden(viewer_id)))
             return await users.update(
                 tx,
                 viewer_id,

@@ -6,28 +6,32 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
+from server.actions.live_permissions import at_once
 from storage.errors import UnavailableError
 from storage.feeds.feeds import Feeds
 from storage.postgres.database import Database, Transaction
 from storage.stores import relations
+from workers.jobs.permissions import LivePermissions
 
 QUOTA = "follows"
 
 log = structlog.get_logger(__name__)
 
 Change = Callable[[Transaction, int, int], Awaitable[bool]]
+Consequence = Callable[[int, int], Awaitable[None]]
 
 
 class RelationActions:
-    """Relations between the viewer and another user; the viewer's home feed follows each change at once.
+    """Relations between the viewer and another user; home feed and live subscriptions follow each change at once.
 
     Every method but `accept` and `decline` is idempotent and raises `NotFoundError("user")` where there is no such
     user, or none that the viewer may know of.
     """
 
-    def __init__(self, db: Database, feeds: Feeds) -> None:
+    def __init__(self, db: Database, feeds: Feeds, permissions: LivePermissions) -> None:
         self._db = db
         self._feeds = feeds
+        self._permissions = permissions
 
     async def follow(self, viewer_id: int, user_id: int) -> bool:
         """Follow a user; return False where the account is private and a request was made instead.
@@ -38,18 +42,18 @@ class RelationActions:
 
     async def unfollow(self, viewer_id: int, user_id: int) -> bool:
         """Stop following a user, or withdraw the request; return False when there was neither."""
-        return await self._change(relations.unfollow, viewer_id, user_id)
+        return await self._change(relations.unfollow, viewer_id, user_id, self._permissions.follow_ended)
 
     async def block(self, viewer_id: int, user_id: int) -> bool:
         """Block a user, which ends follows and requests both ways; return False when blocked already.
 
         Raises `ConflictError` cannot_block_yourself.
         """
-        return await self._change(relations.block, viewer_id, user_id)
+        return await self._change(relations.block, viewer_id, user_id, self._permissions.block_changed)
 
     async def unblock(self, viewer_id: int, user_id: int) -> bool:
         """Remove a block; return False when there was none. The follows that it ended do not return."""
-        return await self._change(relations.unblock, viewer_id, user_id)
+        return await self._change(relations.unblock, viewer_id, user_id, self._permissions.block_changed)
 
     async def mute(self, viewer_id: int, user_id: int) -> bool:
         """Keep a user's photos out of the viewer's feed and their actions out of the inbox; False when muted already.
@@ -73,9 +77,14 @@ class RelationActions:
         async with self._db.transaction() as tx:
             await relations.decline(tx, viewer_id, follower_id)
 
-    async def _change(self, change: Change, viewer_id: int, user_id: int) -> bool:
+    async def _change(
+        self, change: Change, viewer_id: int, user_id: int, permissions: Consequence | None = None
+    ) -> bool:
         async with self._db.transaction() as tx:
             result = await change(tx, viewer_id, user_id)
+            # Live connections first: they show new activity within milliseconds.
+            if permissions is not None:
+                tx.on_commit(lambda: at_once(permissions(viewer_id, user_id)))
             tx.on_commit(lambda: self._update_feed(viewer_id, user_id))
         return result
 

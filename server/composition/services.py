@@ -48,6 +48,7 @@ from workers.broker.port import Policy
 from workers.images.limits import DecoderLimits
 from workers.jobs.context import WorkerContext
 from workers.jobs.janitor import Janitor
+from workers.jobs.permissions import LivePermissions
 
 STATIC = Path(__file__).parents[2] / "static"
 
@@ -131,12 +132,13 @@ def build_actions(
     """Return the use cases; `refresh_ttl` in seconds."""
     db = stores.db
     sessions = SessionService(db, tokens, Tickets(stores.redis), stores.publisher, refresh_ttl=refresh_ttl)
+    permissions = LivePermissions(db, stores.publisher)
     return Actions(
-        accounts=AccountActions(db, passwords, limiter, sessions),
+        accounts=AccountActions(db, passwords, limiter, sessions, permissions),
         sessions=sessions,
         photos=PhotoActions(db, stores.cards),
         reactions=ReactionActions(db, stores.counter_cache),
-        relations=RelationActions(db, stores.feeds),
+        relations=RelationActions(db, stores.feeds, permissions),
         notifications=NotificationActions(db),
         presence=PresenceReader(db, stores.presence),
         last_seen=LastSeen(db),
@@ -149,7 +151,7 @@ def build_demo(stores: Stores, passwords: Passwords) -> Demo:
         stores.db,
         stores.blobs,
         passwords,
-        relations=RelationActions(stores.db, stores.feeds),
+        relations=RelationActions(stores.db, stores.feeds, LivePermissions(stores.db, stores.publisher)),
         reactions=ReactionActions(stores.db, stores.counter_cache),
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import orjson
 
@@ -88,6 +88,11 @@ class LiveAuthorizer:
             raise UnknownChannelError(str(error)) from error
         with store_errors():
             return await grant(identity.user_id, wanted)
+
+    async def blocks(self, identity: Identity) -> Collection[int]:
+        """Return the users on the other side of a block, in either direction; raise `LiveUnavailableError`."""
+        with store_errors():
+            return await relations.separated_ids(self._db, identity.user_id)
 
     async def _grant_user(self, viewer_id: int, user_id: int) -> Grant:
         if not await relations.may_see(self._db, viewer_id, user_id):

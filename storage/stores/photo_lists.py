@@ -75,12 +75,13 @@ async def home_ids(db: Queryable, viewer_id: int, *, before: int | None, limit: 
     return [row["id"] for row in rows]
 
 
-async def author_ids(db: Queryable, author_id: int, *, limit: int) -> list[int]:
-    """Return the ids of an author's newest ready photos."""
+async def author_ids(db: Queryable, author_id: int, *, before: int | None = None, limit: int) -> list[int]:
+    """Return the ids of an author's newest ready photos below `before`."""
     rows = await db.fetch(
-        "SELECT id FROM photos WHERE author_id = $1 AND state = 'ready' AND deleted_at IS NULL "
-        "ORDER BY id DESC LIMIT $2",
+        "SELECT id FROM photos WHERE author_id = $1 AND id < $2 AND state = 'ready' AND deleted_at IS NULL "
+        "ORDER BY id DESC LIMIT $3",
         author_id,
+        _bound(before),
         limit,
     )
     return [row["id"] for row in rows]

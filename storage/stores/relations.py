@@ -7,7 +7,7 @@ counters are correct, a concurrent block and follow cannot both succeed, and tra
 from __future__ import annotations
 
 from storage.errors import ConflictError, NotFoundError
-from storage.events import UserBlocked, UserFollowed, UserMuted, UserUnfollowed
+from storage.events import UserBlocked, UserFollowed, UserMuted, UserUnblocked, UserUnfollowed
 from storage.models import Relation, User
 from storage.postgres.database import Queryable, Transaction
 from storage.postgres.rows import USER, user_of
@@ -133,10 +133,11 @@ async def block(tx: Transaction, blocker_id: int, blocked_id: int) -> bool:
 
 
 async def unblock(tx: Transaction, blocker_id: int, blocked_id: int) -> bool:
-    """Remove a block, without restoring follows; return False if there was none."""
-    return bool(
-        await tx.execute("DELETE FROM blocks WHERE blocker_id = $1 AND blocked_id = $2", blocker_id, blocked_id)
-    )
+    """Remove a block, without restoring follows; return False if there was none. Emits `UserUnblocked`."""
+    deleted = await tx.execute("DELETE FROM blocks WHERE blocker_id = $1 AND blocked_id = $2", blocker_id, blocked_id)
+    if deleted:
+        tx.emit(UserUnblocked(blocker_id=blocker_id, blocked_id=blocked_id))
+    return bool(deleted)
 
 
 async def mute(tx: Transaction, muter_id: int, muted_id: int) -> bool:
@@ -189,6 +190,16 @@ async def may_see(db: Queryable, viewer_id: int | None, owner_id: int) -> bool:
 async def may_see_presence(db: Queryable, viewer_id: int | None, owner_id: int) -> bool:
     """Return whether a viewer, None for a visitor, may see a user's presence."""
     return await _is_visible(db, PRESENCE, viewer_id, owner_id)
+
+
+async def separated_ids(db: Queryable, user_id: int) -> list[int]:
+    """Return the users that a user blocks, and those that block the user."""
+    rows = await db.fetch(
+        "SELECT blocked_id AS id FROM blocks WHERE blocker_id = $1 "
+        "UNION SELECT blocker_id FROM blocks WHERE blocked_id = $1",
+        user_id,
+    )
+    return [row["id"] for row in rows]
 
 
 async def followers(

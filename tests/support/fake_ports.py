@@ -6,7 +6,7 @@ import asyncio
 import dataclasses
 import itertools
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import orjson
 
@@ -145,6 +145,15 @@ class FakeAuthorizer:
         self.blocked: set[tuple[int, int]] = set()
         self.asked = 0
         self.gate: asyncio.Event | None = None
+        self.blocks_gate: asyncio.Event | None = None
+
+    async def blocks(self, identity: Identity) -> Collection[int]:
+        """Return the users on the other side of a block."""
+        user_id = identity.user_id
+        separated = [other for pair in self.blocked if user_id in pair for other in pair if other != user_id]
+        if self.blocks_gate is not None:
+            await self.blocks_gate.wait()
+        return separated
 
     async def authorize(self, identity: Identity, channel: str) -> Grant:
         """Return the grant of a channel by the state before the gate opens."""

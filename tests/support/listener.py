@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from channels.bus.addressing import process_channels
+from channels.bus.addressing import EVERY_PROCESS, process_channels
 from channels.bus.pubsub import PubSub
 from channels.bus.redis_client import publish
 from storage.ids import slot_group
@@ -34,7 +34,8 @@ class Listener:
     def __init__(self, redis: Any, process: bytes) -> None:
         self._redis = redis
         self._process = process
-        self._channels = process_channels(process)
+        # Without orders to all processes: two listeners would receive each other's markers.
+        self._channels = [channel for channel in process_channels(process) if channel != EVERY_PROCESS]
         self._pubsub = PubSub(redis, self._channels, self, has_subscribers=lambda _: False, deadline=5)
         self._work: asyncio.Task[None] | None = None
         self._messages: list[bytes] = []

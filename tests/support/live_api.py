@@ -65,6 +65,7 @@ class Socket:
     def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         self._socket = socket
         self._number = 0
+        self._lines: list[str] = []
 
     async def request(self, **command: Any) -> dict[str, Any]:
         """Send a command and return its reply."""
@@ -74,14 +75,19 @@ class Socket:
 
     async def until(self, field: str, value: Any = None) -> dict[str, Any]:
         """Return the next message that has a field, with this value if given."""
-        async with asyncio.timeout(5):
-            while True:
-                message = await self._socket.receive()
-                assert message.type is aiohttp.WSMsgType.TEXT, (message.type, message.data, message.extra)
-                for line in message.data.split("\n"):
-                    message_fields: dict[str, Any] = json.loads(line)
-                    if field in message_fields and value in (None, message_fields[field]):
-                        return message_fields
+        while True:
+            message = await self._next()
+            if field in message and value in (None, message[field]):
+                return message
+
+    async def _next(self) -> dict[str, Any]:
+        if not self._lines:
+            async with asyncio.timeout(5):
+                frame = await self._socket.receive()
+            assert frame.type is aiohttp.WSMsgType.TEXT, (frame.type, frame.data, frame.extra)
+            self._lines += frame.data.split("\n")
+        message: dict[str, Any] = json.loads(self._lines.pop(0))
+        return message
 
     async def closed(self) -> int:
         """Wait for the end of the connection and return the close code."""

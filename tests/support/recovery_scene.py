@@ -60,8 +60,8 @@ class Scene:
         self.recovery = StreamRecovery(self.hub, cast(Registry, self.registry), self.streams, SETTINGS, NoLiveMetrics())
         self.connection, self.transport = self.device()
 
-    def device(self, *, accepted: bool = True) -> tuple[Connection, MemoryTransport]:
-        """Connect the user once more, or leave that connect in progress."""
+    def device(self, *, accepted: bool = True, user_id: int = 7) -> tuple[Connection, MemoryTransport]:
+        """Connect the user once more, or another one, or leave that connect in progress."""
         transport = MemoryTransport()
         core = ProtocolCore(rate=1, burst=1, now=0)
         if accepted:
@@ -71,7 +71,7 @@ class Scene:
         state.advance("e1", 1000)
         state.release()
         connection.streams = {"feed": state}
-        self.hub.join(connection, Identity(user_id=7, session="s", expires_at=0))
+        self.hub.join(connection, Identity(user_id=user_id, session="s", expires_at=0))
         return connection, transport
 
     def publish(self, number: int, *, announced: bool = True) -> None:

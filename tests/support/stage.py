@@ -11,6 +11,8 @@ from typing import Any
 import msgpack
 import orjson
 
+from channels.bus.addressing import EVERY_PROCESS
+from channels.bus.envelope import decode_envelope
 from channels.bus.publisher import LivePublisher
 from server.composition.delivery import delivery_script
 from storage import events
@@ -68,9 +70,12 @@ class Stage:
         self._listener = Listener(redis, PROCESS)
         self._driver = driver_client(redis)
         self._topics = self._driver.pubsub(ignore_subscribe_messages=True)
+        self.authors: list[int | None] = []
 
     async def open(self) -> None:
         """Subscribe to the topics."""
+        await self._topics.subscribe(EVERY_PROCESS)
+        await self._topics.get_message(ignore_subscribe_messages=True, timeout=1)
         await self._topics.psubscribe(b"topic:*")
         await self._topics.get_message(ignore_subscribe_messages=True, timeout=1)
 
@@ -97,7 +102,11 @@ class Stage:
         return [message for message in messages if user is None or message.user_id == user.id]
 
     async def topic_publications(self) -> list[tuple[str, Any]]:
-        """Return the publications on topics since the last call: name and document, None for a closed topic."""
+        """Return the publications on topics since the last call: name and document, None for a closed topic.
+
+        An order to all processes has the name "*" and is decoded. `authors` are those of the publications.
+        """
+        self.authors = []
         mark = uuid.uuid4().bytes
         await commands(self.redis).publish(b"topic:mark", mark)
         published: list[tuple[str, Any]] = []
@@ -108,7 +117,11 @@ class Stage:
                     continue
                 if message["data"] == mark:
                     return published
+                if message["channel"] == EVERY_PROCESS:
+                    published.append(("*", decode_envelope(message["data"]).body))
+                    continue
                 content = msgpack.unpackb(message["data"])
+                self.authors.append(content.get("author"))
                 document = orjson.loads(content["data"]) if "data" in content else None
                 published.append((message["channel"].decode().split(":", 2)[2], document))
 

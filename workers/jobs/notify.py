@@ -93,7 +93,7 @@ class NotifyHandlers:
         await asyncio.gather(
             self._inbox.reconcile(activity, liked),
             self._counter_cache.apply(counters, event.user_id),
-            self._publisher.to_topic(publications.photo_topic(event.photo_id), document),
+            self._publish(event, document),
         )
 
     async def commented(self, event: CommentAdded) -> None:
@@ -124,7 +124,7 @@ class NotifyHandlers:
         await asyncio.gather(
             self._inbox.reconcile(_comment(event), exists),
             self._counter_cache.apply(counters, None),
-            self._publisher.to_topic(publications.photo_topic(event.photo_id), document),
+            self._publish(event, document),
         )
 
     async def comment_deleted(self, event: CommentDeleted) -> None:
@@ -137,7 +137,7 @@ class NotifyHandlers:
         await asyncio.gather(
             self._inbox.retract(_comment(event)),
             self._counter_cache.apply(counters, None),
-            self._publisher.to_topic(publications.photo_topic(event.photo_id), document),
+            self._publish(event, document),
         )
 
     async def followed(self, event: UserFollowed) -> None:
@@ -207,6 +207,12 @@ class NotifyHandlers:
         while found == _PHOTOS_AT_ONCE:
             async with self._db.transaction() as tx:
                 found = await comments.delete_below(tx, owner_id=owner_id, author_id=author_id, limit=_PHOTOS_AT_ONCE)
+
+    async def _publish(self, event: LikeAdded | LikeRemoved | CommentAdded | CommentDeleted, document: bytes) -> None:
+        # A photo's topic is read by everyone who may see the photo. The author is named, so that a publication does
+        # not reach users whom a block separates from its author and not only from the photo's owner.
+        topic = publications.photo_topic(event.photo_id)
+        await self._publisher.to_topic(topic, document, author_id=event.user_id)
 
     async def _photo_counters(self, photo_id: int, user_id: int) -> PhotoCounters | None:
         """Return a photo's counters and whether the user likes it, or None once it is deleted."""

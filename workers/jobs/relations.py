@@ -11,16 +11,23 @@ from collections.abc import Mapping
 from channels.bus import envelope
 from channels.bus.publisher import LivePublisher
 from storage.cache.cards import Cards
-from storage.events import PresenceHidden, UserBlocked, UserChanged, UserFollowed, UserMuted, UserUnfollowed
+from storage.events import (
+    PresenceHidden,
+    UserBlocked,
+    UserChanged,
+    UserFollowed,
+    UserMuted,
+    UserUnblocked,
+    UserUnfollowed,
+)
 from storage.feeds.feeds import Feeds
 from storage.postgres.database import Database
 from storage.stores import photo_lists, relations
 from workers.handlers import EventHandler, on
-from workers.jobs import publications
+from workers.jobs.permissions import LivePermissions
 
-CARDS_RENEWED = 1_000  # newest photos of an account whose cards are rebuilt; older cards expire within a day
 REQUESTS_AT_ONCE = 50  # requests to follow that are granted in one transaction, which locks the accounts
-TOPICS_CLOSED = 200  # newest photos of an account whose topics are closed when it becomes private
+_CARDS = 1_000  # invalidated in one step, some 10 ms
 
 
 class RelationHandlers:
@@ -31,6 +38,7 @@ class RelationHandlers:
         self._feeds = feeds
         self._cards = cards
         self._publisher = publisher
+        self._permissions = LivePermissions(db, publisher)
 
     def handlers(self) -> Mapping[str, EventHandler]:
         """Return the handler of each topic."""
@@ -38,6 +46,7 @@ class RelationHandlers:
             **on(UserFollowed, self.followed),
             **on(UserUnfollowed, self.unfollowed),
             **on(UserBlocked, self.blocked),
+            **on(UserUnblocked, self.unblocked),
             **on(UserMuted, self.muted),
             **on(UserChanged, self.changed),
             **on(PresenceHidden, self.presence_hidden),
@@ -50,21 +59,19 @@ class RelationHandlers:
 
     async def unfollowed(self, event: UserUnfollowed) -> None:
         """Remove a user's photos from a feed, and revoke the topics that only followers may subscribe to."""
-        viewer_id, owner_id = event.follower_id, event.followee_id
-        if not await relations.may_see(self._db, viewer_id, owner_id):
-            await self._revoke(viewer_id, owner_id=owner_id)
-        elif not await relations.may_see_presence(self._db, viewer_id, owner_id):
-            await self._revoke(viewer_id, owner_id=owner_id, topic=publications.presence_topic(owner_id))
+        await self._permissions.follow_ended(event.follower_id, event.followee_id)
         await self._feeds.align_author(event.follower_id, event.followee_id)
 
     async def blocked(self, event: UserBlocked) -> None:
-        """Separate two users: revoke their live subscriptions, then align their feeds."""
-        # The subscriptions come first, because they show new activity within milliseconds.
-        pairs = ((event.blocker_id, event.blocked_id), (event.blocked_id, event.blocker_id))
-        for viewer_id, owner_id in pairs:
-            await self._revoke(viewer_id, owner_id=owner_id)
-        for viewer_id, owner_id in pairs:
-            await self._feeds.align_author(viewer_id, owner_id)
+        """Separate two users: their live connections, then their feeds."""
+        # The connections come first, because they show new activity within milliseconds.
+        await self._permissions.block_changed(event.blocker_id, event.blocked_id)
+        await self._feeds.align_author(event.blocker_id, event.blocked_id)
+        await self._feeds.align_author(event.blocked_id, event.blocker_id)
+
+    async def unblocked(self, event: UserUnblocked) -> None:
+        """End the separation of two users' live connections; follows and subscriptions do not return."""
+        await self._permissions.block_changed(event.blocker_id, event.blocked_id)
 
     async def muted(self, event: UserMuted) -> None:
         """Remove a muted user's photos from the feed, or merge them again."""
@@ -77,30 +84,25 @@ class RelationHandlers:
         """
         if event.deleted:
             await self._publisher.to_users([event.user_id], envelope.control_body(control="disconnect"))
-            await self._publisher.close_topic(publications.user_topic(event.user_id))
-            await self._publisher.close_topic(publications.presence_topic(event.user_id))
+            await self._publisher.close_topics_of(event.user_id)
             await self._feeds.discard(event.user_id)
             return
-        newest = await photo_lists.author_ids(self._db, event.user_id, limit=CARDS_RENEWED)
-        await self._cards.invalidate(newest)
+        if event.closed:
+            await self._permissions.account_closed(event.user_id)
+        # All of them: a card of a public account has public URLs and the old name.
+        before: int | None = None
+        while ids := await photo_lists.author_ids(self._db, event.user_id, before=before, limit=_CARDS):
+            await self._cards.invalidate(ids)
+            before = ids[-1]
         if event.opened:
             await self._grant_requests(event.user_id)
-        if event.closed:
-            # Followers are closed out too and subscribe again: subscribers of a topic are not known here.
-            await self._publisher.close_topic(publications.user_topic(event.user_id))
-            for photo_id in newest[:TOPICS_CLOSED]:
-                await self._publisher.close_topic(publications.photo_topic(photo_id))
 
     async def presence_hidden(self, event: PresenceHidden) -> None:
         """End all subscriptions to a user's presence but the user's own."""
-        await self._publisher.restrict_topic(publications.presence_topic(event.user_id))
+        await self._permissions.presence_hidden(event.user_id)
 
     async def _grant_requests(self, user_id: int) -> None:
         found = REQUESTS_AT_ONCE
         while found == REQUESTS_AT_ONCE:
             async with self._db.transaction() as tx:
                 found = await relations.grant_requests(tx, user_id, limit=REQUESTS_AT_ONCE)
-
-    async def _revoke(self, viewer_id: int, *, owner_id: int, topic: str | None = None) -> None:
-        body = envelope.control_body(control="revoke", owner=owner_id, topic=topic)
-        await self._publisher.to_users([viewer_id], body)

@@ -140,6 +140,96 @@ async def test_block_ends_a_subscription(server: LiveServer, publisher: LivePubl
         assert [(await other.push())["channel"] for _ in range(2)] == ["photo:5", "photo:6"]
 
 
+async def test_publications_do_not_cross_a_block(server: LiveServer, publisher: LivePublisher) -> None:
+    """On a third user's topic, users on either side of a block do not receive each other's publications."""
+    server.authorizer.blocked.add((7, 8))
+    async with BareClient.to(server.url) as one, BareClient.to(server.url) as two, BareClient.to(server.url) as other:
+        for client, token in ((one, "7"), (two, "8"), (other, "9")):
+            await client.connect(token)
+            await client.request("subscribe", channel="photo:5")
+        for author_id in (7, 8, 9):
+            await publisher.to_topic("photo:5", b"%d" % author_id, author_id=author_id)
+        assert [await one.data() for _ in range(2)] == [7, 9]
+        assert [await two.data() for _ in range(2)] == [8, 9]
+        assert [await other.data() for _ in range(3)] == [7, 8, 9]
+
+
+async def test_block_and_unblock_while_subscribed(server: LiveServer, publisher: LivePublisher) -> None:
+    """A block separates two subscribers of a third user's topic at once, until it ends."""
+    async with BareClient.to(server.url) as client:
+        await client.connect("7")
+        await client.request("subscribe", channel="photo:5")
+        for number, blocked in enumerate((True, False)):
+            await publisher.separate(8, 7, blocked=blocked)
+            await server.publish(server.redis, [7], "feed", {"n": number})
+            assert await client.data() == {"n": number}  # so the order before it has been received
+            await publisher.to_topic("photo:5", b'"by 8"', author_id=8)
+        assert await client.data() == "by 8"
+        assert await client.quiet() == []
+
+
+@pytest.mark.parametrize("blocked", [True, False])
+async def test_block_while_its_list_is_read(server: LiveServer, publisher: LivePublisher, blocked: bool) -> None:
+    """A block or unblock while a subscribe reads the user's blocks takes effect."""
+    gate = server.authorizer.blocks_gate = asyncio.Event()
+    pairs = {(8, 7)}
+    server.authorizer.blocked = set() if blocked else set(pairs)
+    async with BareClient.to(server.url) as client:
+        await client.connect("7")
+        await client.send({"id": 50, "subscribe": {"channel": "photo:5"}})
+        await eventually(lambda: server.authorizer.asked)
+        server.authorizer.blocked = pairs if blocked else set()
+        await publisher.separate(8, 7, blocked=blocked)
+        await server.publish(server.redis, [7], "feed", {"n": 1})
+        assert (await client.push())["channel"] == "feed"  # so the order before it has been received
+        gate.set()
+        assert "subscribe" in await client.reply(50)
+        await publisher.to_topic("photo:5", b'"by 8"', author_id=8)
+        await publisher.to_topic("photo:5", b'"by 9"', author_id=9)
+        assert await client.data() == ("by 9" if blocked else "by 8")
+
+
+async def test_all_topics_of_an_owner_end_in_every_process(serve: Serve) -> None:
+    """One order ends the subscriptions to all topics of an owner in all processes, except the owner's own."""
+    async with (
+        serve() as server,
+        serve() as second,
+        BareClient.to(server.url) as one,
+        BareClient.to(second.url) as two,
+        BareClient.to(second.url) as owner,
+    ):
+        for client, token in ((one, "7"), (two, "8"), (owner, "5")):
+            await client.connect(token)
+            await client.request("subscribe", channel="photo:5")
+        await one.request("subscribe", channel="photo:6")
+        publisher = LivePublisher(server.redis, group_of)
+        await publisher.restrict_topics_of(5)
+        for client in (one, two):
+            assert (await client.push())["unsubscribe"]["code"] == 2000
+        for number in (5, 6):
+            await publisher.to_topic(f"photo:{number}", b"%d" % number)
+        assert await owner.data() == 5
+        assert await one.data() == 6
+        await publisher.close_topics_of(5)
+        assert (await owner.push())["unsubscribe"]["code"] == 2000
+        assert await two.quiet() == []
+
+
+async def test_an_owner_s_order_during_authorization(server: LiveServer, publisher: LivePublisher) -> None:
+    """A subscribe that was authorized before an owner's topics ended is authorized once more."""
+    gate = server.authorizer.gate = asyncio.Event()
+    async with BareClient.to(server.url) as client:
+        await client.connect("7")
+        await client.send({"id": 50, "subscribe": {"channel": "photo:5"}})
+        await eventually(lambda: server.authorizer.asked)
+        server.authorizer.blocked.add((5, 7))
+        await publisher.restrict_topics_of(5)
+        await server.publish(server.redis, [7], "feed", {"n": 1})
+        assert (await client.push())["channel"] == "feed"  # so the order before it has been received
+        gate.set()
+        assert (await client.reply(50))["error"]["code"] == 103
+
+
 async def test_block_during_authorization(server: LiveServer, publisher: LivePublisher) -> None:
     """A block during the authorization of a subscribe takes effect."""
     gate = server.authorizer.gate = asyncio.Event()

@@ -8,12 +8,12 @@ from typing import Any
 import aiohttp
 import pytest
 
-from channels.bus.envelope import control_body
-from storage import ids
+from storage import events
 from storage.redis.client import Redis
 from tests.support.api import Api, InspectableServices
 from tests.support.live_api import PATH, Socket, connected, running_live_api
 from tests.support.pictures import photograph
+from workers.jobs.notify import NotifyHandlers
 
 pytestmark = pytest.mark.engines
 
@@ -45,13 +45,77 @@ async def test_streams_and_photos_of_other_users_are_error_103(api: Api) -> None
         assert (await socket.request(subscribe={"channel": channel}))["error"]["code"] == 103, channel
     assert (await socket.request(subscribe={"channel": "nonsense"}))["error"]["code"] == 102
     assert "subscribe" in await socket.request(subscribe={"channel": f"photo:{photo['id']}"})
-    # As the fan-out worker does after a block: both users' subscriptions to the other are revoked.
     (await ann.call("PUT", f"/users/{bob.id}/block")).expect(204)
-    order = control_body(control="revoke", owner=ids.decode(ann.id))
-    await api.services.stores.publisher.to_users([ids.decode(bob.id)], order)
     ended = (await socket.until("push"))["push"]
     assert (ended["channel"], ended["unsubscribe"]["code"]) == (f"photo:{photo['id']}", 2000)
     assert (await socket.request(subscribe={"channel": f"photo:{photo['id']}"}))["error"]["code"] == 103
+
+
+async def notify(api: Api) -> None:
+    """Handle the events of likes and comments, as the worker does."""
+    services = api.services
+    handlers = NotifyHandlers(
+        services.db, services.notification_log, services.counter_cache, services.stores.publisher
+    ).handlers()
+    for row in await services.db.fetch("DELETE FROM outbox WHERE queue = 'notify' RETURNING id, topic, body"):
+        await handlers[row["topic"]](events.decode(row["topic"], row["body"]))
+
+
+async def test_comments_do_not_cross_a_block(api: Api) -> None:
+    """On a third user's photo a comment reaches only users who also see it in the API, from the block to its end."""
+    ann, bob, cat = await api.user(), await api.user(), await api.user()
+    photo = await ann.upload(photograph())
+    await api.finish(photo)
+    sockets = {person.id: await connected(api, person) for person in (ann, bob, cat)}
+    for socket in sockets.values():
+        assert "subscribe" in await socket.request(subscribe={"channel": f"photo:{photo['id']}"})
+    comments, block = f"/photos/{photo['id']}/comments", f"/users/{cat.id}/block"
+    for method, expected in (("PUT", 1), ("DELETE", 2)):
+        (await bob.call(method, block)).expect(204)
+        for person in (bob, cat):
+            (await person.call("POST", comments, json={"text": person.id})).expect(201)
+            await notify(api)
+        (await ann.call("POST", comments, json={"text": "end"})).expect(201)
+        await notify(api)
+        for person in (bob, cat):
+            texts = [await next_comment(sockets[person.id])]
+            while texts[-1] != "end":
+                texts.append(await next_comment(sockets[person.id]))
+            assert len(texts) == expected + 1
+            assert person.id in texts
+
+
+async def next_comment(socket: Socket) -> str:
+    """Return the text of the next comment that is published."""
+    while True:
+        push = (await socket.until("push"))["push"]
+        if push["channel"].startswith("photo:"):
+            text: str = push["pub"]["data"]["comment"]["text"]
+            return text
+
+
+async def test_subscriptions_end_with_the_response(api: Api) -> None:
+    """A hidden presence and an unfollow end subscriptions without waiting for a worker."""
+    ann, bob = await api.user(), await api.user()
+    await bob.follow(ann)
+    (await ann.call("PATCH", "/users/me", json={"private": True})).expect(200)
+    socket = await connected(api, bob)
+
+    async def subscribe(*kinds: str) -> None:
+        for kind in kinds:
+            assert "subscribe" in await socket.request(subscribe={"channel": f"{kind}:{ann.id}"}), kind
+
+    async def ended() -> str:
+        push = (await socket.until("push"))["push"]
+        assert push["unsubscribe"]["code"] == 2000
+        kind: str = push["channel"].partition(":")[0]
+        return kind
+
+    await subscribe("user", "presence")
+    (await ann.call("PATCH", "/users/me", json={"presence": "nobody"})).expect(200)
+    assert await ended() == "presence"
+    (await bob.call("DELETE", f"/users/{ann.id}/follow")).expect(204)
+    assert await ended() == "user"
 
 
 async def test_signing_out_closes_the_live_connection(api: Api) -> None:

@@ -11,7 +11,7 @@ from storage.events import CommentAdded, LikeAdded, LikeRemoved, PhotoRejected
 from storage.ids import encode
 from storage.models import Comment, Photo, User
 from storage.render.comment import comment_fields
-from storage.stores import comments, notifications, photos, relations
+from storage.stores import comments, likes, notifications, photos, relations
 from tests.support.community import new_user, new_users, processing_photo, ready_photo
 from tests.support.stage import Stage, inbox, start_clean
 
@@ -43,10 +43,28 @@ async def test_a_like_is_published(stage: Stage) -> None:
     assert [actor["username"] for actor in shown["actors"]] == ["bob"]
     expected = {"type": "photo.liked", "photo_id": encode(photo.id), "likes": 1, "comments": 0}
     assert await stage.topic_publications() == [(f"photo:{encode(photo.id)}", {**expected, "version": state.version})]
+    assert stage.authors == [bob.id]
     assert await stage.counter_cache.read([photo.id], bob.id) == {photo.id: (1, 0, True)}
     missed = await stage.notification_log.since(ann.id, epoch, before)
     assert missed is not None
     assert [(entry.offset, encode(entry.id)) for entry in missed.entries] == [(delivery.offset, shown["id"])]
+
+
+async def test_publications_on_a_photo_name_their_author(stage: Stage) -> None:
+    """Likes, comments and their end name the user whose act they show, so that they do not cross a block."""
+    ann, bob, cat = await new_users(stage.database, "ann", "bob", "cat")
+    photo = await ready_photo(stage.database, ann)
+    await start_clean(stage, ann)
+    await stage.like(bob, photo)
+    written = await comment(stage, cat, photo, "high!")
+    await stage.pump()
+    async with stage.database.transaction() as tx:
+        await likes.remove(tx, photo_id=photo.id, user_id=bob.id)
+        await comments.delete(tx, written.id, user_id=ann.id)  # by the owner: the author is still the comment's
+    await stage.pump()
+    kinds = [document["type"] for _, document in await stage.topic_publications()]
+    assert kinds == ["photo.liked", "photo.commented", "photo.unliked", "photo.comment_deleted"]
+    assert stage.authors == [bob.id, cat.id, bob.id, cat.id]
 
 
 async def test_likes_share_a_notification(stage: Stage) -> None:

@@ -7,8 +7,11 @@ from typing import Any
 import orjson
 import pytest
 
+import workers.jobs.relations
+from channels.bus.envelope import OwnerEnd
 from storage.events import UserChanged
 from storage.ids import encode
+from storage.render.photo import PRIVATE
 from storage.stores import comments, relations, users
 from tests.support.community import block, follow, new_user, new_users, ready_photo
 from tests.support.stage import Stage, kinds
@@ -55,7 +58,7 @@ async def test_a_request_changes_no_feed(stage: Stage) -> None:
 
 
 async def test_a_block_separates_two_users(stage: Stage) -> None:
-    """A block removes each user's photos from the other's feed and revokes the subscriptions to the other."""
+    """A block removes each user's photos from the other's feed and separates their connections until an unblock."""
     ann, bob = await new_users(stage.database, "ann", "bob")
     await follow(stage.database, bob, ann)
     await follow(stage.database, ann, bob)
@@ -68,13 +71,25 @@ async def test_a_block_separates_two_users(stage: Stage) -> None:
     await stage.pump()
     assert await stage.feed(ann) == [mine.id]
     assert await stage.feed(bob) == [yours.id]
-    deliveries = await stage.deliveries()
-    assert {"control": "revoke", "owner": ann.id} in [
-        message.body for message in deliveries if message.user_id == bob.id
-    ]
-    assert {"control": "revoke", "owner": bob.id} in [
-        message.body for message in deliveries if message.user_id == ann.id
-    ]
+    for order in ("block", "unblock"):
+        deliveries = [(message.user_id, message.body) for message in await stage.deliveries()]
+        assert (bob.id, {"control": order, "other": ann.id}) in deliveries
+        assert (ann.id, {"control": order, "other": bob.id}) in deliveries
+        async with stage.database.transaction() as tx:
+            await relations.unblock(tx, ann.id, bob.id)
+        await stage.pump()
+
+
+async def test_a_block_of_both_sides_outlasts_one_of_them(stage: Stage) -> None:
+    """Two users who block each other remain separated when one of the blocks ends, also after late events."""
+    ann, bob = await new_users(stage.database, "ann", "bob")
+    await stage.online(ann)
+    await block(stage.database, ann, bob)
+    await block(stage.database, bob, ann)
+    async with stage.database.transaction() as tx:
+        await relations.unblock(tx, ann.id, bob.id)
+    await stage.pump()
+    assert {message.body["control"] for message in await stage.deliveries()} == {"block"}
 
 
 async def test_mute_and_unmute(stage: Stage) -> None:
@@ -112,15 +127,15 @@ def first_document(card: bytes) -> Any:
 
 
 async def test_topics_of_an_account_that_becomes_private_are_closed(stage: Stage) -> None:
-    """When an account becomes private, its topic and those of its photos are closed."""
+    """When an account becomes private, one order to all processes ends the subscriptions to all of its topics."""
     ann = await new_user(stage.database, "ann")
-    photo = await ready_photo(stage.database, ann)
+    await ready_photo(stage.database, ann)
     await stage.pump()
     await stage.topic_publications()
     async with stage.database.transaction() as tx:
         await users.update(tx, ann.id, private=True)
     await stage.pump()
-    assert await stage.topic_publications() == [(f"user:{encode(ann.id)}", None), (f"photo:{encode(photo.id)}", None)]
+    assert await stage.topic_publications() == [("*", OwnerEnd(ann.id, spare_owner=True))]
     async with stage.database.transaction() as tx:
         await users.update(tx, ann.id, private=False)
     await stage.pump()
@@ -169,6 +184,20 @@ async def test_an_account_that_is_private_again_grants_no_request(stage: Stage) 
     assert (relation.following, relation.requested) == (False, True)
 
 
+async def test_all_cards_are_renewed(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When an account becomes private, the public cards of all its photos are renewed, in more than one batch."""
+    monkeypatch.setattr(workers.jobs.relations, "_CARDS", 2)
+    ann = await new_user(stage.database, "ann")
+    ids = [(await ready_photo(stage.database, ann)).id for _ in range(5)]
+    await stage.pump()
+    assert set(await stage.cards.get(ids)) == set(ids)
+    async with stage.database.transaction() as tx:
+        await users.update(tx, ann.id, private=True)
+    await stage.pump()
+    cards = await stage.cards.get(ids)
+    assert [cards[photo_id][0] for photo_id in ids] == [PRIVATE] * len(ids)
+
+
 async def test_a_deleted_account_leaves_feeds_and_connections(stage: Stage) -> None:
     """A deleted account's photos leave the followers' feeds, and its own feed and connections end."""
     ann, bob = await new_users(stage.database, "ann", "bob")
@@ -179,9 +208,11 @@ async def test_a_deleted_account_leaves_feeds_and_connections(stage: Stage) -> N
         await comments.add(tx, photo_id=photo.id, author_id=bob.id, text="high!")
     await stage.pump()
     await stage.deliveries()
+    await stage.topic_publications()
     async with stage.database.transaction() as tx:
         await users.remove(tx, ann.id)
     await stage.pump()
+    assert ("*", OwnerEnd(ann.id, spare_owner=False)) in await stage.topic_publications()
     assert await stage.feed(bob) == []
     assert kinds(await stage.deliveries(bob)) == ["photo.removed"]
     assert await stage.feeds.log.head(ann.id) is None

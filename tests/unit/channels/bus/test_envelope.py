@@ -24,17 +24,21 @@ from channels.bus.addressing import (
 from channels.bus.envelope import (
     PRESENCE_HEADER,
     BadEnvelopeError,
+    BlockChange,
     DisconnectOrder,
     Envelope,
+    OwnerEnd,
     PresenceChange,
     Revoke,
     StreamBody,
     TopicData,
     TopicEnd,
+    block_body,
     control_body,
     decode_envelope,
     decode_topic_message,
     encode_envelope,
+    owner_end_body,
     stream_body,
     topic_body,
     topic_end_body,
@@ -57,6 +61,10 @@ def test_layout() -> None:
         (control_body(control="revoke", owner=5), Revoke(5)),
         (control_body(control="revoke", owner=5, topic="photo:1"), Revoke(5, "photo:1")),
         (msgpack.packb({"control": "revoke", "owner": 5}), Revoke(5)),
+        (block_body(6, blocked=True), BlockChange(6, blocked=True)),
+        (block_body(6, blocked=False), BlockChange(6, blocked=False)),
+        (owner_end_body(5, spare_owner=False), OwnerEnd(5, spare_owner=False)),
+        (owner_end_body(5, spare_owner=True), OwnerEnd(5, spare_owner=True)),
         (control_body(control="disconnect", session="s"), DisconnectOrder("s")),
         (control_body(control="disconnect"), DisconnectOrder(None)),
     ],
@@ -103,6 +111,7 @@ def test_any_bytes(message: bytes) -> None:
 def test_topic_messages() -> None:
     """A topic's message carries a document, or ends all subscriptions, or all but the owner's."""
     assert decode_topic_message(topic_body(b"{}")) == TopicData(b"{}")
+    assert decode_topic_message(topic_body(b"{}", author_id=5)) == TopicData(b"{}", 5)
     assert decode_topic_message(topic_end_body(spare_owner=False)) == TopicEnd(spare_owner=False)
     assert decode_topic_message(topic_end_body(spare_owner=True)) == TopicEnd(spare_owner=True)
     for message in (
@@ -138,7 +147,7 @@ def test_names() -> None:
     assert (present_key(3), last_seen_key(3)) == (b"present:{3}", b"seen:{3}")
     process = new_process_id()
     assert len(process) == 8
-    assert process_channels(process) == [b"live:{%d}:%b" % (group, process) for group in range(16)]
+    assert process_channels(process) == [*(b"live:{%d}:%b" % (group, process) for group in range(16)), b"live:{0}:all"]
 
 
 def test_presence_topics_share_their_group_s_slot() -> None:

@@ -1,0 +1,49 @@
+"""End live subscriptions that are no longer permitted.
+
+Permissions are read from the database as it is at that moment, so the order of events does not matter. A use case calls
+this after its commit, so that its effect does not wait for a worker; the worker repeats it for the event.
+"""
+
+from __future__ import annotations
+
+from channels.bus.publisher import LivePublisher
+from storage.postgres.database import Queryable
+from storage.stores import relations
+from workers.jobs import publications
+
+
+class LivePermissions:
+    """Orders to the live connections of all processes; raises `UnavailableError` or `LiveUnavailableError`."""
+
+    def __init__(self, db: Queryable, publisher: LivePublisher) -> None:
+        self._db = db
+        self._publisher = publisher
+
+    async def follow_ended(self, viewer_id: int, owner_id: int) -> None:
+        """Revoke the topics of an owner that only followers may subscribe to."""
+        if not await relations.may_see(self._db, viewer_id, owner_id):
+            await self._publisher.revoke(viewer_id, owner_id=owner_id)
+        elif not await relations.may_see_presence(self._db, viewer_id, owner_id):
+            topic = publications.presence_topic(owner_id)
+            await self._publisher.revoke(viewer_id, owner_id=owner_id, topic=topic)
+
+    async def block_changed(self, one_id: int, other_id: int) -> None:
+        """Separate two users' connections, or end that; subscriptions do not return by themselves."""
+        separated = await relations.blocked(self._db, one_id, other_id)
+        while True:
+            await self._publisher.separate(one_id, other_id, blocked=separated)
+            # Another process may have sent a later state in between, after an earlier read.
+            still = await relations.blocked(self._db, one_id, other_id)
+            if still == separated:
+                return
+            separated = still
+
+    async def account_closed(self, user_id: int) -> None:
+        """End all subscriptions to the topics of an account that became private, except its owner's."""
+        # Followers are closed out too and subscribe again: the subscribers of a topic are not known here. So only the
+        # worker calls this: a repetition would end what followers have subscribed to again.
+        await self._publisher.restrict_topics_of(user_id)
+
+    async def presence_hidden(self, user_id: int) -> None:
+        """End all subscriptions to a user's presence but the user's own."""
+        await self._publisher.restrict_topic(publications.presence_topic(user_id))
