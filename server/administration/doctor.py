@@ -24,7 +24,7 @@ from server.config.settings import Settings
 from server.errors import ServerError
 from storage.errors import SchemaError, StorageError
 from storage.postgres import migrate
-from storage.redis.client import Redis, open_redis, redis_errors
+from storage.redis.client import Redis, check_writable, open_redis, redis_errors
 from workers.broker.routing import QUEUES
 from workers.errors import BrokerError
 
@@ -119,6 +119,7 @@ async def inspect_database(settings: Settings) -> Finding:
         if skew > MAX_SKEW:
             return _skewed("database", skew)
         await migrate.check(db)
+        await db.check_writable()
     return Finding(
         name="database", detail=f"PostgreSQL {version}, schema up to date, clock within {skew * 1000:.0f} ms"
     )
@@ -170,7 +171,10 @@ async def inspect_redis(settings: Settings) -> Finding:
     client = open_redis(settings.redis.url)
     try:
         with redis_errors():
-            return await _inspect_redis(client)
+            finding = await _inspect_redis(client)
+        if finding.ok:
+            await check_writable(client)
+        return finding
     finally:
         await client.aclose()
 

@@ -44,6 +44,7 @@ from server.operation.logs import log_task_failures
 from server.operation.metrics import Metrics
 from storage.errors import StorageError
 from storage.postgres import migrate
+from storage.redis.client import check_writable
 from workers.broker.port import Broker
 from workers.broker.relay import Relay
 from workers.jobs.context import open_handlers
@@ -97,8 +98,8 @@ class ProcessBuilder:
         self._drain: Run | None = None
         self._runs: dict[str, Run] = {"loop watch": LoopWatch(self._metrics.registry).run}
         self._checks: dict[str, Check] = {
-            "database": lambda: stores.db.fetchval("SELECT 1"),
-            "redis": lambda: stores.redis.execute_command("PING"),
+            "database": stores.db.check_writable,
+            "redis": partial(check_writable, stores.redis),
         }
 
     async def add(self, services: frozenset[str]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from typing import Any, Protocol
@@ -23,6 +24,7 @@ from storage.postgres import outbox
 log = structlog.get_logger(__name__)
 
 COMMAND_TIMEOUT = 10.0  # seconds; the only way to notice that packets to the server are dropped
+RENEWAL_INTERVAL = 1.0  # seconds, at least, between two renewals of a pool whose server is read-only
 _UNREACHABLE = (
     OSError,
     asyncio.TimeoutError,
@@ -71,9 +73,13 @@ class PooledConnection(asyncpg.Connection):
 
     The driver resets the session state (LISTEN, advisory locks, settings) after every use, which is one more round
     trip for each statement. Transactions and single statements change nothing that outlives them.
+
+    `on_read_only` is awaited when the server refuses a write because it is read-only. It is noticed here, below all
+    adapters, because none of them may keep such a connection: at its address there may be another server by now.
     """
 
     lent = False
+    on_read_only: Callable[[], Awaitable[None]] | None = None
 
     def lend(self) -> None:
         """Reset the session state when the connection comes back."""
@@ -86,6 +92,34 @@ class PooledConnection(asyncpg.Connection):
         self.lent = False
         query: str = super().get_reset_query()
         return query
+
+    async def execute(self, query: str, *args: Any, **options: Any) -> Any:
+        """Run statements; see the driver."""
+        return await self._watched(super().execute(query, *args, **options))
+
+    async def fetch(self, query: str, *args: Any, **options: Any) -> Any:
+        """Return all rows; see the driver."""
+        return await self._watched(super().fetch(query, *args, **options))
+
+    async def fetchrow(self, query: str, *args: Any, **options: Any) -> Any:
+        """Return the first row; see the driver."""
+        return await self._watched(super().fetchrow(query, *args, **options))
+
+    async def fetchval(self, query: str, *args: Any, **options: Any) -> Any:
+        """Return the first value; see the driver."""
+        return await self._watched(super().fetchval(query, *args, **options))
+
+    async def executemany(self, command: str, args: Any, **options: Any) -> Any:
+        """Run a statement for each sequence of arguments; see the driver."""
+        return await self._watched(super().executemany(command, args, **options))
+
+    async def _watched(self, call: Awaitable[Any]) -> Any:
+        try:
+            return await call
+        except asyncpg.exceptions.ReadOnlySQLTransactionError:
+            if self.on_read_only is not None:
+                await self.on_read_only()
+            raise
 
 
 class Transaction:
@@ -183,17 +217,27 @@ class Database:
         cls, dsn: str, *, routes: Callable[[str], Sequence[str]], min_size: int = 2, max_size: int = 10
     ) -> Database:
         """Open a pool to `dsn` (a postgresql:// URL, a unix socket directory in `host` included)."""
+        renewal = _PoolRenewal()
+
+        async def prepare(connection: Any) -> None:
+            connection.on_read_only = renewal
+            await connection.set_type_codec("jsonb", schema="pg_catalog", encoder=json.dumps, decoder=json.loads)
+
         with driver_errors():
-            pool = await asyncpg.create_pool(
+            renewal.pool = pool = await asyncpg.create_pool(
                 dsn,
                 min_size=min_size,
                 max_size=max_size,
                 timeout=COMMAND_TIMEOUT,
                 command_timeout=COMMAND_TIMEOUT,
-                init=_prepare,
+                init=prepare,
                 connection_class=PooledConnection,
             )
         return cls(pool, routes=routes)
+
+    async def check_writable(self) -> None:
+        """Prove that PostgreSQL carries out writes, without changing anything; raise `UnavailableError`."""
+        await self.fetchval(outbox.NO_CHANGE)
 
     async def close(self) -> None:
         """Close the notifier, then the pool; connections still in use after `COMMAND_TIMEOUT` are terminated."""
@@ -308,5 +352,16 @@ def driver_errors() -> Iterator[None]:
         raise UnavailableError("database", str(error) or type(error).__name__) from error
 
 
-async def _prepare(connection: Any) -> None:
-    await connection.set_type_codec("jsonb", schema="pg_catalog", encoder=json.dumps, decoder=json.loads)
+class _PoolRenewal:
+    """Replaces all connections of a pool, each when it is next acquired, at most once in `RENEWAL_INTERVAL`."""
+
+    def __init__(self) -> None:
+        self.pool: Any = None
+        self._renewed_at = -RENEWAL_INTERVAL
+
+    async def __call__(self) -> None:
+        # The interval bounds the cost while a server stays read-only and every write fails.
+        if self.pool is not None and time.monotonic() - self._renewed_at >= RENEWAL_INTERVAL:
+            self._renewed_at = time.monotonic()
+            log.warning("database_read_only", pause_seconds=RENEWAL_INTERVAL)
+            await self.pool.expire_connections()

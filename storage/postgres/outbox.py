@@ -20,6 +20,8 @@ import structlog
 from storage.events import Event, encode
 
 CHANNEL = "picshare_outbox"
+# A write without effect. A server that is read-only refuses it, because it checks that before it looks for rows.
+NO_CHANGE = "DELETE FROM outbox WHERE false"
 
 log = structlog.get_logger(__name__)
 

@@ -18,6 +18,7 @@ import redis.exceptions as driver
 from redis.asyncio.connection import Connection, parse_url
 
 from storage.errors import StorageError, UnavailableError
+from storage.ids import SLOT_GROUPS
 from storage.redis.address import RedisAddress, cluster_nodes, is_cluster
 from storage.redis.cluster import ClusterConnections
 from storage.redis.shared_connection import SharedConnection
@@ -98,6 +99,40 @@ def open_redis(url: str) -> Redis:
     address = _address(first)
     seeds = [dataclasses.replace(address, host=host, port=port) for host, port in nodes]
     return ClusterConnections(seeds, **timeouts)
+
+
+async def check_writable(redis: Redis) -> None:
+    """Prove that Redis carries out writes, without changing anything; raise `UnavailableError`.
+
+    In a cluster one master that does is enough. The loss of one makes a part of the users wait; if it made every
+    process count as not ready, it would be an outage for all.
+    """
+    keys = [b"ready:{%d}" % group for group in range(SLOT_GROUPS)]
+    # XX writes to existing keys only, and these do not exist. Redis checks before that whether it accepts writes.
+    writes = [
+        asyncio.ensure_future(redis.execute_command("SET", keys[group[0]], 1, "XX")) for group in by_slot(redis, keys)
+    ]
+    try:
+        with redis_errors():
+            await _first_result(writes)
+    finally:
+        for write in writes:
+            write.cancel()
+        await asyncio.gather(*writes, return_exceptions=True)
+
+
+async def _first_result(futures: Sequence[asyncio.Future[Any]]) -> None:
+    """Return as soon as one of the futures has a result; raise the last error if none has."""
+    failure: Exception | None = None
+    for finished in asyncio.as_completed(futures):
+        try:
+            await finished
+        except (driver.RedisError, OSError) as error:
+            failure = error
+        else:
+            return
+    if failure is not None:
+        raise failure
 
 
 async def values_of(redis: Redis, keys: Sequence[bytes]) -> list[bytes | None]:

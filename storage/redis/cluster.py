@@ -14,7 +14,6 @@ from redis.crc import key_slot
 from storage.redis.address import RedisAddress
 from storage.redis.shared_connection import SharedConnection
 from storage.redis.slots import SlotMap
-from storage.redis.stale_data import connect
 from storage.redis.subscriber import MessageListener, Subscriber
 
 _MAX_REDIRECTIONS = 8  # MOVED, ASK and TRYAGAIN replies that one command follows
@@ -87,8 +86,7 @@ class ClusterConnections:
 
     async def subscriber(self, server: RedisAddress, listener: MessageListener) -> Subscriber:
         """Open a connection to a master for pub/sub; `listener` receives its messages."""
-        subscriber = Subscriber(listener, reply_timeout=self._reply_timeout)
-        return await connect(server, subscriber, timeout=self._connect_timeout)
+        return await self._connection(server).subscriber(server, listener)
 
     async def aclose(self) -> None:
         """Close all connections."""
@@ -113,7 +111,8 @@ class ClusterConnections:
                 address, asking = self._redirected(redirection, address), True
             except driver.TryAgainError:
                 await asyncio.sleep(_TRYAGAIN_PAUSE)
-            except (driver.ConnectionError, driver.TimeoutError) as error:
+            except (driver.ConnectionError, driver.TimeoutError, driver.ClusterDownError) as error:
+                # CLUSTERDOWN: a master that is cut off from the others knows nothing of its successor, but they do.
                 await self._refresh(avoiding=address, although_fresh=self._is_new_failure(address))
                 failed, address, asking = address, await self._master_of(slot), False
                 # After a timeout the command may have been carried out, so it is never repeated.

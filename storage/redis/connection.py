@@ -15,12 +15,18 @@ from storage.redis.address import RedisAddress
 _ERRORS: Mapping[str, type[driver.RedisError]] = {
     "NOSCRIPT": driver.NoScriptError,
     "READONLY": driver.ReadOnlyError,
+    # A master that has lost its replicas refuses writes, because another one may have been promoted.
+    "NOREPLICAS": driver.ReadOnlyError,
     "OOM": driver.OutOfMemoryError,
     "LOADING": driver.BusyLoadingError,
     "MASTERDOWN": driver.MasterDownError,
     "CLUSTERDOWN": driver.ClusterDownError,
     "TRYAGAIN": driver.TryAgainError,
 }
+# Replies of a server that does not act as a master at present. It has not carried out the command, and its address may
+# lead to another server by now.
+NOT_MASTER = (driver.ReadOnlyError, driver.BusyLoadingError, driver.MasterDownError, driver.ClusterDownError)
+_SCRIPT_ERROR = "ERR Error running script"  # Redis 6 puts the error of a command in a script behind this text
 # These exceptions parse the slot and the address that follow the code.
 _REDIRECTIONS: Mapping[str, type[driver.RedisError]] = {"MOVED": driver.MovedError, "ASK": driver.AskError}
 _READ_BYTES = 1 << 16  # read at once
@@ -48,6 +54,7 @@ class RedisConnection(asyncio.BufferedProtocol):
         self._closed = loop.create_future()
         self._retiring = False
         self.lost = False
+        self.run_id: bytes | None = None  # the server's run, set by `storage.redis.stale_data`
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Store the transport."""
@@ -172,6 +179,8 @@ def encode_command(*command: bytes | str | int) -> bytes:
 
 
 def _error(text: str) -> driver.RedisError:
+    if text.startswith(_SCRIPT_ERROR):
+        text = text.partition(": -")[2] or text
     code, _, rest = text.partition(" ")
     if code in _REDIRECTIONS:
         return _REDIRECTIONS[code](rest)

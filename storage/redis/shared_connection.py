@@ -8,7 +8,7 @@ from typing import Any
 import redis.exceptions as driver
 
 from storage.redis.address import RedisAddress
-from storage.redis.connection import RedisConnection, encode_command
+from storage.redis.connection import NOT_MASTER, RedisConnection, encode_command
 from storage.redis.stale_data import connect
 from storage.redis.subscriber import MessageListener, Subscriber
 
@@ -18,6 +18,10 @@ class SharedConnection:
 
     Commands are pipelined: each is written at once, and replies arrive in the order of the commands. Timeouts are in
     seconds.
+
+    A server that refuses a command because it is not a master counts as lost, although its connections stay open: the
+    address may lead to its successor by now. The command is sent once more on a new connection. Subscribers are
+    closed then, and also when commands reach another server than they do, since nothing is published there any more.
     """
 
     sharded = False
@@ -29,6 +33,7 @@ class SharedConnection:
         self._connection: RedisConnection | None = None
         # Connections that `reconnect` replaced while replies were outstanding; each closes itself after the last one.
         self._retired: set[RedisConnection] = set()
+        self._subscribers: set[Subscriber] = set()
         self._opening: asyncio.Task[RedisConnection] | None = None
 
     async def execute_command(self, *command: bytes | str | int) -> Any:
@@ -42,6 +47,10 @@ class SharedConnection:
             except driver.ConnectionError:
                 # Lost while idle, as a rule: the server closed it. A second loss in a row is reported.
                 reply = await (await self._open()).send(encoded)
+            else:
+                if isinstance(reply, NOT_MASTER):
+                    self._abandon(connection, reply)
+                    reply = await (await self._open()).send(encoded)
         if isinstance(reply, driver.RedisError):
             raise reply
         return reply
@@ -54,6 +63,8 @@ class SharedConnection:
         _, reply = await asyncio.gather(
             connection.send(encode_command("ASKING")), connection.send(encode_command(*command))
         )
+        if isinstance(reply, NOT_MASTER):
+            self._abandon(connection, reply)
         if isinstance(reply, driver.RedisError):
             raise reply
         return reply
@@ -87,7 +98,11 @@ class SharedConnection:
     async def subscriber(self, server: RedisAddress, listener: MessageListener) -> Subscriber:
         """Open a connection for pub/sub; `listener` receives its messages."""
         subscriber = Subscriber(listener, reply_timeout=self._reply_timeout)
-        return await connect(server, subscriber, timeout=self._connect_timeout)
+        await connect(server, subscriber, timeout=self._connect_timeout)
+        self._subscribers = {other for other in self._subscribers if not other.lost} | {subscriber}
+        if self._connection is not None and self._connection.run_id != subscriber.run_id:
+            self.reconnect()
+        return subscriber
 
     async def aclose(self) -> None:
         """Close the connection; outstanding commands fail with `ConnectionError`."""
@@ -97,6 +112,14 @@ class SharedConnection:
             await asyncio.wait([opening])
         for connection in (*self._retired, *([] if self._connection is None else [self._connection])):
             await connection.close()
+
+    def _abandon(self, connection: RedisConnection, reason: driver.RedisError) -> None:
+        """Stop using a connection whose server is not a master any more."""
+        # Another command may have found it out before, and then there is a new connection.
+        if connection is self._connection:
+            self.reconnect()
+        for subscriber in self._subscribers:
+            subscriber.give_up(driver.ConnectionError(f"the server does not act as a master: {reason}"))
 
     async def _open(self) -> RedisConnection:
         if self._connection is not None and not self._connection.lost:
@@ -110,7 +133,10 @@ class SharedConnection:
     def _opened(self, task: asyncio.Task[RedisConnection]) -> None:
         self._opening = None
         if not task.cancelled() and task.exception() is None:
-            self._connection = task.result()
+            self._connection = connection = task.result()
+            for subscriber in self._subscribers:
+                if subscriber.run_id != connection.run_id:
+                    subscriber.give_up(driver.ConnectionError("commands reach another server"))
 
     async def _connect(self) -> RedisConnection:
         return await connect(self._address, RedisConnection(self._reply_timeout), timeout=self._connect_timeout)

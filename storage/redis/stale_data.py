@@ -1,5 +1,7 @@
 """Guard against stale data: a connection is used only after data of an earlier moment have been flushed.
 
+A server that refuses writes is not used at all: a replica, a master without its replicas, a server that is loading.
+
 A server that restarts from a snapshot, and a replica that is promoted, hold data of some moments ago: deleted photos,
 removed likes, feeds without entries that clients have received. All of it can be built again from PostgreSQL, but
 nothing in the data shows that it is needed. Therefore each slot group has a mark with the id of the server run that
@@ -18,7 +20,7 @@ import structlog
 
 from storage.ids import SLOT_GROUPS
 from storage.redis.address import RedisAddress
-from storage.redis.connection import RedisConnection, encode_command, open_connection
+from storage.redis.connection import NOT_MASTER, RedisConnection, encode_command, open_connection
 
 log = structlog.get_logger(__name__)
 
@@ -32,7 +34,10 @@ _ELSEWHERE = (driver.MovedError, driver.AskError)
 
 
 async def connect(address: RedisAddress, connection: C, *, timeout: float) -> C:
-    """Open a connection and flush stale data before it is used; raise the driver's errors."""
+    """Open a connection and flush stale data before it is used; raise the driver's errors.
+
+    The connection's `run_id` identifies the run of the server that it leads to.
+    """
     try:
         async with asyncio.timeout(timeout):
             await open_connection(address, connection, timeout=timeout)
@@ -48,15 +53,22 @@ async def connect(address: RedisAddress, connection: C, *, timeout: float) -> C:
 
 async def _check_run_id(address: RedisAddress, connection: RedisConnection) -> None:
     replies = await asyncio.gather(*(connection.send(check) for check in CHECKS))
+    emptied = False
     for reply in replies:
         # On a cluster, most groups lie on other masters; those are checked by the connections to them.
-        if isinstance(reply, driver.RedisError) and not isinstance(reply, _ELSEWHERE):
+        if isinstance(reply, _ELSEWHERE):
+            continue
+        if isinstance(reply, driver.RedisError):
             raise driver.ConnectionError(_message(reply)) from reply
-    if 1 in replies:
+        flushed, connection.run_id = reply
+        emptied = emptied or flushed == 1
+    if emptied:
         log.warning("redis_emptied", server=str(address))
 
 
 def _message(error: driver.RedisError) -> str:
-    # Errors with a class of their own, such as LOADING, are temporary; any other is likely a missing permission.
-    remedy = "; scripts must be allowed INFO and FLUSHDB" if type(error) is driver.ResponseError else ""
+    if isinstance(error, NOT_MASTER):
+        return f"the server does not act as a master: {error}"
+    # Errors with another code describe the state of the server; these two are likely a missing permission.
+    remedy = "; scripts must be allowed INFO and FLUSHDB" if str(error).startswith(("ERR", "NOPERM")) else ""
     return f"cannot read the run id of the server: {error}{remedy}"

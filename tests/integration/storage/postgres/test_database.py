@@ -16,6 +16,7 @@ from storage.postgres.database import Database, Transaction
 from storage.stores import users
 from tests.support.community import new_user, new_users
 from tests.support.eventually import eventually
+from workers.broker.claims import ClaimConnection
 from workers.broker.routing import queues_of, relay_of
 
 pytestmark = pytest.mark.engines
@@ -242,3 +243,62 @@ async def test_nobody_answers(tmp_path: object) -> None:
     """A missing server is an outage."""
     with pytest.raises(UnavailableError):
         await Database.connect(f"postgresql:///picshare?host={tmp_path}&user=picshare", routes=queues_of)
+
+
+async def test_connections_to_a_read_only_server_are_replaced(database_dsn: str) -> None:
+    """After a refused write the pool connects again, so it finds a server that accepts writes; claims do as well."""
+    admin = await asyncpg.connect(database_dsn)
+    name = await admin.fetchval("SELECT current_database()")
+    # The setting applies to sessions that begin later, as a standby behind the same address would.
+    await admin.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+    database = await Database.connect(database_dsn, routes=queues_of, min_size=2, max_size=4)
+    claims = await ClaimConnection.open(database)
+    with pytest.raises(UnavailableError, match="read-only"):
+        await database.check_writable()
+    with pytest.raises(UnavailableError, match="read-only"):
+        async with database.transaction() as tx:
+            tx.emit(UserChanged(user_id=1))
+    with pytest.raises(UnavailableError, match="read-only"):
+        await claims.claim("notify")
+    await claims.close()
+    await admin.execute(f"ALTER DATABASE {name} RESET default_transaction_read_only")
+
+    async def writes() -> bool:
+        try:
+            await database.check_writable()
+            async with database.transaction() as tx:
+                tx.emit(UserChanged(user_id=1))
+        except UnavailableError as error:
+            raise AssertionError(str(error)) from error
+        return True
+
+    await eventually(writes)
+    await database.close()
+    await admin.close()
+
+
+async def test_claims_alone_leave_a_read_only_server(database_dsn: str) -> None:
+    """A pool that is used for claims only is renewed, too."""
+    admin = await asyncpg.connect(database_dsn)
+    name = await admin.fetchval("SELECT current_database()")
+    await admin.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+    database = await Database.connect(database_dsn, routes=queues_of, min_size=1, max_size=1)
+    await admin.execute(f"ALTER DATABASE {name} RESET default_transaction_read_only")
+    claims = await ClaimConnection.open(database)
+    with pytest.raises(UnavailableError, match="read-only"):
+        await claims.claim("notify")
+    await claims.close()
+    claims = await ClaimConnection.open(database)
+    assert await claims.claim("notify") is None
+    await claims.close()
+    await database.close()
+    await admin.close()
+
+
+async def test_proof_of_a_write_changes_nothing(database: Database) -> None:
+    """The check succeeds on a writable server and deletes no row."""
+    async with database.transaction() as tx:
+        tx.emit(UserChanged(user_id=1))
+    rows = await database.fetchval("SELECT count(*) FROM outbox")
+    await database.check_writable()
+    assert rows == await database.fetchval("SELECT count(*) FROM outbox") > 0

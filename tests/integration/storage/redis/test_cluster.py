@@ -230,6 +230,40 @@ async def test_late_reply() -> None:
         server.close()
 
 
+async def test_isolated_master() -> None:
+    """A master that replies CLUSTERDOWN is left for its successor, of which only the other nodes know."""
+    masters: dict[int, int] = {}
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        port = writer.get_extra_info("sockname")[1]
+        await answer_handshake(reader, writer)
+        while data := await reader.read(1000):
+            if b"SLOTS" in data:
+                writer.write(b"*1\r\n*3\r\n:0\r\n:16383\r\n*2\r\n$9\r\n127.0.0.1\r\n:%d\r\n" % masters[port])
+            else:
+                writer.write(b"+OK\r\n" if masters[ports[1]] == port else b"-CLUSTERDOWN The cluster is down\r\n")
+        writer.close()
+
+    servers = [await asyncio.start_server(serve, "127.0.0.1", 0) for _ in range(2)]
+    ports = [server.sockets[0].getsockname()[1] for server in servers]
+    masters |= dict.fromkeys(ports, ports[0])
+    seeds = [RedisAddress(host="127.0.0.1", port=port) for port in ports]
+    connections = ClusterConnections(seeds, reply_timeout=1, connect_timeout=1)
+    assert await connections.execute_command("SET", "a", "1") == b"OK"
+    masters[ports[1]] = ports[1]
+
+    async def succeeded() -> bool:
+        try:
+            return bool(await connections.execute_command("SET", "a", "1") == b"OK")
+        except driver.ClusterDownError:  # the slot map was read a moment ago
+            return False
+
+    await eventually(succeeded)
+    await connections.aclose()
+    for server in servers:
+        server.close()
+
+
 async def test_promoted_replica(redis: Any, cluster: RedisCluster, monkeypatch: pytest.MonkeyPatch) -> None:
     """After a failover commands go to the promoted replica, also if the slot map was read just before it."""
     # Longer than the failover takes: the first command after it meets the old master with a map that counts as fresh.

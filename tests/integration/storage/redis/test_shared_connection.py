@@ -140,6 +140,43 @@ async def test_lost_connection_is_replaced_once() -> None:
         assert not replies
 
 
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        b"-READONLY You can't write against a read only replica.\r\n",
+        b"-ERR Error running script (call to f_1): @user_script:1: @user_script: 1: -READONLY You can't write\r\n",
+        b"-NOREPLICAS Not enough good replicas to write.\r\n",
+        b"-MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.\r\n",
+        b"-LOADING Redis is loading the dataset in memory\r\n",
+        b"-CLUSTERDOWN The cluster is down\r\n",
+    ],
+)
+async def test_refusal_of_a_server_that_is_no_master(refusal: bytes) -> None:
+    """A command that a server refuses because it is not a master is sent once more, on a new connection."""
+    replies = [b"+OK\r\n", refusal, b"+MOVED ON\r\n", refusal, refusal, b"+OK\r\n"]
+    async with server(lambda _: replies.pop(0)) as shared:
+        assert await shared.execute_command("PING") == b"OK"
+        first = shared._connection
+        assert await shared.execute_command("SET", "a", "1") == b"MOVED ON"
+        assert shared._connection is not first
+        with pytest.raises(UnavailableError), redis_errors():
+            await shared.execute_command("SET", "a", "1")
+        assert await shared.execute_command("SET", "a", "1") == b"OK"
+        assert not replies
+
+
+async def test_other_refusals_keep_the_connection() -> None:
+    """A command that is wrong, or that finds no memory left, is neither repeated nor a reason to reconnect."""
+    replies = [b"+OK\r\n", b"-ERR syntax error\r\n", b"-OOM command not allowed\r\n"]
+    async with server(lambda _: replies.pop(0)) as shared:
+        assert await shared.execute_command("PING") == b"OK"
+        first = shared._connection
+        for _ in range(2):
+            with pytest.raises(driver.ResponseError):
+                await shared.execute_command("SET", "a", "1")
+        assert shared._connection is first
+
+
 async def test_invalid_reply_ends_the_connection() -> None:
     """An invalid reply, or one without a command, fails and is never given to another command."""
     replies = [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"+OK\r\n+MORE\r\n", b"+OK\r\n"]
