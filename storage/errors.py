@@ -6,7 +6,8 @@ StorageError
 ├── InvalidValueError    a value that the database cannot hold: a NUL in a text, a number too large
 ├── UnavailableError     an engine does not answer; trying again later may help
 ├── SchemaError          the database's schema is older or newer than this code
-└── EngineError          an embedded engine cannot run
+├── EngineError          an embedded engine cannot run
+└── EngineLostError      an embedded engine ended again and again, and is not restarted any more
 """
 
 from __future__ import annotations
@@ -54,4 +55,15 @@ class EngineError(StorageError):
 
     def __init__(self, engine: str, detail: str) -> None:
         super().__init__(f"the embedded {engine} cannot run: {detail}")
+        self.engine = engine
+        self.detail = detail
+
+
+class EngineLostError(StorageError):
+    """Raised when an embedded engine ends again and again; the message has the reason of the last failure."""
+
+    def __init__(self, engine: str, detail: str, *, failures: int) -> None:
+        super().__init__(
+            f"the embedded {engine} has failed {failures} times in a row and is not restarted any more: {detail}"
+        )
         self.engine = engine

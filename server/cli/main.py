@@ -14,7 +14,7 @@ import typer
 from server.cli import deadletters, inspection, loadtest, serve, users
 from server.config.redaction import redact_text
 from server.errors import ServerError
-from storage.errors import ConflictError, EngineError, NotFoundError, SchemaError, UnavailableError
+from storage.errors import ConflictError, EngineError, EngineLostError, NotFoundError, SchemaError, UnavailableError
 from workers.errors import BrokerError
 
 HELP = """Photo sharing with live delivery of new photos, likes and comments.
@@ -47,7 +47,7 @@ def main() -> None:
         build_app()()
     except (ServerError, EngineError, SchemaError) as error:
         fail(str(error), code=2)
-    except (UnavailableError, BrokerError, ConflictError, NotFoundError) as error:
+    except (UnavailableError, BrokerError, ConflictError, NotFoundError, EngineLostError) as error:
         fail(str(error), code=1)
     except KeyboardInterrupt:
         sys.exit(130)

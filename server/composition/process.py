@@ -42,6 +42,7 @@ from server.operation.lifecycle import Node, Run, ShutdownOptions, run_node
 from server.operation.listening import bound
 from server.operation.logs import log_task_failures
 from server.operation.metrics import Metrics
+from storage.embedded.supervisor import EngineWatch
 from storage.errors import StorageError
 from storage.postgres import migrate
 from storage.redis.client import check_writable
@@ -57,22 +58,26 @@ log = structlog.get_logger(__name__)
 async def run_role(role: str, settings: Settings, *, with_demo: bool = False) -> None:
     """Run the services of a role until a signal arrives.
 
-    Raises `ConfigError`, `StartError`, `EngineError`, `SchemaError` or `UnavailableError` if it cannot start.
+    Raises `ConfigError`, `StartError`, `EngineError`, `SchemaError` or `UnavailableError` if it cannot start, and
+    `EngineLostError` if an embedded engine cannot be kept running.
     """
     require_backends(role, settings)
     _raise_file_limit()
     log_task_failures(asyncio.get_running_loop())
     async with AsyncExitStack() as stack:
         # The port comes first: a port in use must not cost the start of engines.
-        sockets = _bind(role, settings, stack)
+        sockets, engines = _bind(role, settings, stack), EngineWatch()
         if role == EVERYTHING:
             _print_starting(settings.data.dir)
             settings = settings.with_values("server", port=sockets[0].getsockname()[1])
-            settings = await stack.enter_async_context(running_engines(settings, {"url": settings.public_url}))
+            facts = {"url": settings.public_url}
+            settings = await stack.enter_async_context(running_engines(settings, facts, watch=engines))
             await migrate.migrate(settings.database.url)
         metrics = Metrics(version("picshare"))
         stores = await stack.enter_async_context(open_stores(settings, metrics))
         builder = ProcessBuilder(settings, stores, metrics, stack)
+        if role == EVERYTHING:
+            builder.watch(engines)
         await migrate.check(stores.db)
         await builder.add(services_of(role, settings))
         # Everything built so far lives as long as the process, so the garbage collector need not traverse it again.
@@ -112,6 +117,10 @@ class ProcessBuilder:
             await self._add_broker(workers, relay=RELAY in services)
         if JANITOR in services:
             self._runs["janitor"] = build_janitor(self._settings, self._stores).run
+
+    def watch(self, engines: EngineWatch) -> None:
+        """End the process when an embedded engine cannot be kept running."""
+        self._runs["engines"] = engines.run
 
     def node(self) -> Node:
         """Return what was built, with the health routes."""

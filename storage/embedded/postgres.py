@@ -13,7 +13,7 @@ from pathlib import Path
 
 import asyncpg
 
-from storage.embedded.supervisor import child, log_tail, socket_directory, start
+from storage.embedded.supervisor import EngineWatch, child, log_tail, socket_directory, start, supervised
 from storage.errors import EngineError
 
 NAME = "postgresql"
@@ -32,18 +32,22 @@ _OPTIONS = {
 
 @asynccontextmanager
 async def embedded_postgres(
-    data: Path, *, binaries: Path | None = None, options: dict[str, str] | None = None
+    data: Path,
+    *,
+    binaries: Path | None = None,
+    options: dict[str, str] | None = None,
+    watch: EngineWatch | None = None,
 ) -> AsyncIterator[str]:
     """Run PostgreSQL with its cluster in `data`/postgres and yield a DSN of the database `picshare`.
 
     `binaries` is the folder of `postgres` and `initdb`; without it those of the wheel are used, then those on
-    PATH. Every process that can enter the socket's 0700 directory is superuser. Raises `EngineError`.
+    PATH. Every process that can enter the socket's 0700 directory is superuser. Raises `EngineError`. When the server
+    ends it is restarted; if that fails again and again, it is reported to `watch`.
     """
     folder = binaries or find_binaries()
     cluster, log_file = data / "postgres", data / "postgres.log"
     sockets = socket_directory(data)
     await _initialise(folder, cluster, log_file)
-    await _wait_for_predecessor(cluster)
     settings = {**_OPTIONS, **(options or {})}
     command = [str(folder / "postgres"), "-D", str(cluster), "-k", str(sockets)]
     for key, value in settings.items():
@@ -52,15 +56,21 @@ async def embedded_postgres(
     async def ready() -> bool:
         return await _accepts_connections(sockets)
 
-    async with child(
-        command,
-        name=NAME,
-        log_file=log_file,
-        stop_signal=signal.SIGINT,  # "fast shutdown": ends sessions, keeps everything committed
-        ready=ready,
-        deadline=START_DEADLINE,
-        unprivileged=True,
-    ):
+    @asynccontextmanager
+    async def server() -> AsyncIterator[asyncio.subprocess.Process]:
+        await _wait_for_predecessor(cluster)
+        async with child(
+            command,
+            name=NAME,
+            log_file=log_file,
+            stop_signal=signal.SIGINT,  # "fast shutdown": ends sessions, keeps everything committed
+            ready=ready,
+            deadline=START_DEADLINE,
+            unprivileged=True,
+        ) as process:
+            yield process
+
+    async with supervised(server, name=NAME, log_file=log_file, watch=watch):
         await _ensure_database(sockets)
         yield f"postgresql://picshare@/picshare?host={sockets}"
 
@@ -130,7 +140,7 @@ def _alive(pid_file: Path) -> bool:
 async def _accepts_connections(sockets: Path) -> bool:
     try:
         connection = await asyncpg.connect(host=str(sockets), user="picshare", database="postgres", timeout=5)
-    except (OSError, asyncpg.PostgresError):
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
         return False
     await connection.close()
     return True

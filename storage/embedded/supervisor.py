@@ -1,5 +1,7 @@
 """Run an engine as a child process that cannot outlive its parent, even if the parent is killed.
 
+`child` runs it once; `supervised` restarts it when it ends.
+
 On Linux the kernel sends the child a signal when the parent dies (prctl(2), PR_SET_PDEATHSIG).
 PostgreSQL does not run as root. If the parent does, the child enters a new user namespace in which root is
 user 1000 (user_namespaces(7)), so that no file has to change its owner or mode.
@@ -15,16 +17,108 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
+from typing import NoReturn
 
-from storage.errors import EngineError
+import structlog
+
+from storage.errors import EngineError, EngineLostError
+
+log = structlog.get_logger(__name__)
 
 STOP_DEADLINE = 20.0  # seconds for an engine to stop before it is killed
+RESTART_DELAYS = (0.1, 0.5, 1.0, 2.0, 4.0)  # seconds; after as many failed restarts in a row the engine is given up
+STABLE_TIME = 10.0  # seconds; an engine that ran for longer starts with the first delay again
 _PR_SET_PDEATHSIG = 1
 _CLONE_NEWUSER = 0x10000000
 _SOCKET_PATH_LIMIT = 90  # bytes; sun_path holds 108 at most, and the engines append a name
+
+
+class EngineWatch:
+    """The supervised engines of this process, which a service of the process watches."""
+
+    def __init__(self) -> None:
+        self._supervisors: list[asyncio.Task[NoReturn]] = []
+
+    def add(self, supervisor: asyncio.Task[NoReturn]) -> None:
+        """Watch one more engine."""
+        self._supervisors.append(supervisor)
+
+    async def run(self) -> None:
+        """Wait until an engine is given up, and raise its `EngineLostError`; without engines, wait until cancelled."""
+        if not self._supervisors:
+            await asyncio.Event().wait()
+        done, _ = await asyncio.wait(self._supervisors, return_when=asyncio.FIRST_COMPLETED)
+        for supervisor in done:
+            supervisor.result()
+
+
+@asynccontextmanager
+async def supervised(
+    open_child: Callable[[], AbstractAsyncContextManager[asyncio.subprocess.Process]],
+    *,
+    name: str,
+    log_file: Path,
+    watch: EngineWatch | None = None,
+) -> AsyncIterator[None]:
+    """Run an engine until the end of the context, and restart it with backoff whenever it ends.
+
+    `open_child` starts it once, as `child` does. Raises `EngineError` if the first start fails. An engine that is given
+    up is reported to `watch`.
+    """
+    started: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    supervisor = asyncio.create_task(_keep_running(open_child, started, name=name, log_file=log_file))
+    try:
+        await asyncio.wait((started, supervisor), return_when=asyncio.FIRST_COMPLETED)
+        if supervisor.done():
+            supervisor.result()
+        if watch is not None:
+            watch.add(supervisor)
+        yield
+    finally:
+        # On its cancellation the supervisor stops the engine.
+        supervisor.cancel()
+        await asyncio.wait((supervisor,))
+        if not supervisor.cancelled():
+            supervisor.exception()  # marks it as retrieved: it was raised above, or logged and reported to `watch`
+
+
+async def _keep_running(
+    open_child: Callable[[], AbstractAsyncContextManager[asyncio.subprocess.Process]],
+    started: asyncio.Future[None],
+    *,
+    name: str,
+    log_file: Path,
+) -> NoReturn:
+    """Start an engine again after each end; raise `EngineError` if the first start fails, later `EngineLostError`."""
+    failures = 0
+    while True:
+        ready_at = None
+        try:
+            async with open_child() as process:
+                ready_at = time.monotonic()
+                if started.done():
+                    log.warning("engine_restarted", engine=name, failures=failures)
+                else:
+                    started.set_result(None)
+                code = await process.wait()
+            reason = f"ended with code {code}: {log_tail(log_file)}"
+        except EngineError as error:
+            if not started.done():
+                raise
+            reason = error.detail
+        if ready_at is not None and time.monotonic() - ready_at > STABLE_TIME:
+            failures = 0
+        failures += 1
+        if failures > len(RESTART_DELAYS):
+            log.error("engine_lost", engine=name, failures=failures, reason=reason)
+            raise EngineLostError(name, reason, failures=failures)
+        delay = RESTART_DELAYS[failures - 1]
+        log.warning("engine_ended", engine=name, failures=failures, reason=reason, retry_seconds=delay)
+        await asyncio.sleep(delay)
 
 
 @asynccontextmanager
