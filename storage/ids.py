@@ -87,7 +87,8 @@ def decode(text: str) -> int:
     if len(text) != TEXT_LENGTH:
         raise BadIdError(f"An id has {TEXT_LENGTH} characters; this has {len(text)}.")
     identifier = 0
-    for symbol in text.upper():
+    # Letters outside ASCII may have capitals inside it, even two.
+    for symbol in text.upper() if text.isascii() else text:
         value = _VALUES.get(symbol)
         if value is None:
             raise BadIdError("An id has only the characters 0-9 and A-Z without I, L, O and U.")

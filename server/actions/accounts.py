@@ -11,6 +11,7 @@ from server.identity.errors import WrongCredentialsError
 from server.identity.passwords import Passwords
 from server.identity.rate_limiter import RateLimiter
 from server.identity.rate_limits import Charge, address_subject
+from storage import texts
 from storage.models import PresenceAudience, User
 from storage.postgres.database import Database
 from storage.stores import users
@@ -73,13 +74,20 @@ class AccountActions:
         Raises `RateLimitedError`, and the same `WrongCredentialsError` for an unknown name and for a wrong password.
         """
         subject = address_subject(address)
-        # The account's limit is counted for each address, so that an attacker cannot lock the owner out.
+        found = await users.credentials(self._db, login) if login.isprintable() else None
+        # The limit belongs to the account that was found. The database finds it by several spellings ("ANN", its
+        # e-mail address, letters that its locale folds), and each would otherwise have tries of its own.
+        account = f"login:{texts.fold(login)}" if found is None else f"user:{found[0].id}"
+        # It is counted for each address, so that an attacker cannot lock the owner out. The password is verified after
+        # that, because it is the expensive part.
         charge = await self._limiter.check(
-            [(_SIGN_IN_ACCOUNT_QUOTA, f"{login.lower()} {subject}"), (_SIGN_IN_ADDRESS_QUOTA, subject)]
+            [(_SIGN_IN_ACCOUNT_QUOTA, f"{account} {subject}"), (_SIGN_IN_ADDRESS_QUOTA, subject)]
         )
-        user = await self._authenticate(login, password)
-        if user is None:
+        # It is verified even where the account is unknown, so that the response takes the same time.
+        valid = await self._passwords.verify(found[1] if found else None, password)
+        if found is None or not valid:
             raise WrongCredentialsError(charge)
+        user, _ = found
         async with self._db.transaction() as tx:
             tokens = await self._sessions.open(tx, user)
         return NewSession(user=user, tokens=tokens, charge=charge)
@@ -113,9 +121,3 @@ class AccountActions:
         async with self._db.transaction() as tx:
             ended = await users.remove(tx, viewer_id)
         await self._sessions.revoke(viewer_id, ended)
-
-    async def _authenticate(self, login: str, password: str) -> User | None:
-        found = await users.credentials(self._db, login) if login.isprintable() else None
-        # The password is verified even where the account is unknown, so that the response takes the same time.
-        valid = await self._passwords.verify(found[1] if found else None, password)
-        return found[0] if found and valid else None

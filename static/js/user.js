@@ -40,8 +40,10 @@ export function userRow(user, ...extra) {
   );
 }
 
+/** The first letter as users see it: with its marks, and a flag or a family of several characters as a whole. */
 function initial(name) {
-  return [...name.trim()][0] ?? "?";
+  const [first] = new Intl.Segmenter().segment(name.trim());
+  return first?.segment ?? "?";
 }
 
 /** Return a hue (0–359) that depends only on the user name. */

@@ -28,7 +28,19 @@ def test_text_order_is_time_order(one: int, other: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "0" * 12, "0" * 14, "Z" * 13, "8" + "0" * 12, "000000000000U", "00000000000-1", "é" * 13]
+    "text",
+    [
+        "",
+        "0" * 12,
+        "0" * 14,
+        "Z" * 13,
+        "8" + "0" * 12,
+        "000000000000U",
+        "00000000000-1",
+        "é" * 13,
+        "000000000000ſ",
+        "000000000000ß",
+    ],
 )
 def test_foreign_text(text: str) -> None:
     """A text of another length, alphabet or size is not an id."""

@@ -62,6 +62,32 @@ async def test_sign_in_is_limited_for_each_account_and_address(services: Inspect
     assert (await accounts.sign_in("ann", PASSWORD, address="192.0.2.2")).user.username == "ann"
 
 
+async def test_every_spelling_of_a_login_shares_the_account_s_tries(services: InspectableServices) -> None:
+    """The e-mail address, another case and letters that the database folds give no further tries."""
+    limited = with_limits(services, sign_in_account="2/h")
+    user = (await sign_up(limited, "ingrid")).user
+    accounts = limited.actions.accounts
+    for login in ("ingrid", user.email):
+        with pytest.raises(WrongCredentialsError):
+            await accounts.sign_in(login, "wrong", address="192.0.2.1")
+    found = [login for login in ("INGRID", "İngrid", "ıngrid") if await users.credentials(services.db, login)]
+    for login in ("ingrid", user.email.upper(), *found):
+        with pytest.raises(RateLimitedError):
+            await accounts.sign_in(login, PASSWORD, address="192.0.2.1")
+
+
+async def test_every_spelling_of_an_unknown_login_is_one(services: InspectableServices) -> None:
+    """A name without an account is limited like one that has an account."""
+    accounts = with_limits(services, sign_in_account="2/h").actions.accounts
+    for login, error in (
+        ("Nobody", WrongCredentialsError),
+        ("NOBODY", WrongCredentialsError),
+        ("nobody", RateLimitedError),
+    ):
+        with pytest.raises(error):
+            await accounts.sign_in(login, "wrong", address="192.0.2.1")
+
+
 async def test_signing_out_revokes_the_session(services: InspectableServices) -> None:
     """After signing out neither the access token nor the refresh token of the session is accepted."""
     session = await sign_up(services)

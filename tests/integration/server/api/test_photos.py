@@ -168,3 +168,33 @@ async def test_only_the_owner_gets_the_url_of_the_original(api: Api, private: bo
         (listed, *_) = (await ann.call("GET", f"/users/{ann.id}/photos")).expect(200)["items"]
         assert listed["urls"]["original"] == mine["original"]
         assert set((await bob.call("GET", path)).expect(200)["urls"]) == {"thumb", "feed"}
+
+
+async def test_tags_of_all_scripts_find_their_photos(api: Api) -> None:
+    """A tag in any script is stored, and the photo is found by it in another spelling."""
+    ann = await api.user()
+    words = ["हिन्दी", "தமிழ்", "မြန်မာ", "ខ្មែរ", "อนิเมะ", "مُحَمَّد", "می‌خواهم", "İstanbul", "Straße"]
+    photo = await ann.upload(photograph())
+    edited = (await ann.call("PATCH", f"/photos/{photo['id']}", json={"tags": words})).expect(200)
+    assert edited["tags"] == [*words[:7], "i\u0307stanbul", "strasse"]
+    await api.finish(photo)
+    for tag in (*words, "İSTANBUL", "STRASSE", "#หนัง"):
+        found = (await api.visitor.call("GET", "/photos", params={"tag": tag})).expect(200)["items"]
+        assert len(found) == (0 if tag == "#หนัง" else 1), tag
+
+
+async def test_invisible_texts_are_empty(api: Api) -> None:
+    """A name, comment or place of invisible characters alone is treated as if nothing had been sent."""
+    ann = await api.user("ann")
+    photo = await ann.upload(photograph())
+    for number, text in enumerate(("\u200b", "\u2800", "\u3164", "\u00ad", "\u115f", " \u2060\n\ufeff")):
+        line = text.replace("\n", "")
+        (await ann.call("PATCH", "/users/me", json={"display_name": line})).expect(422)
+        (await ann.call("POST", f"/photos/{photo['id']}/comments", json={"text": text})).expect(422)
+        changed = await ann.call("PATCH", f"/photos/{photo['id']}", json={"caption": text, "location": line})
+        assert (changed.expect(200)["caption"], changed.json["location"]) == ("", None)
+        name = f"new{number}"
+        body = {"username": name, "email": f"{name}@example.org", "password": "correct horse battery"}
+        made = await api.visitor.call("POST", "/users", json={**body, "display_name": line})
+        assert made.expect(201)["user"]["display_name"] == name
+    assert (await ann.call("GET", "/users/me")).expect(200)["display_name"] == "ann"

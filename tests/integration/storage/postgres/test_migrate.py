@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import itertools
 import shutil
+import unicodedata
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import asyncpg
 import pytest
 
+from storage import texts
 from storage.errors import ConflictError, SchemaError, UnavailableError
 from storage.postgres.database import Database
 from storage.postgres.migrate import FOLDER, check, migrate
@@ -128,6 +130,42 @@ async def test_contents_of_an_existing_installation(empty: Database, empty_dsn: 
     await migrate(empty_dsn)
     rows = await empty.fetch("SELECT left(sha256, 1) AS digit, size, content_type, state FROM contents ORDER BY sha256")
     assert [tuple(row) for row in rows] == [("a", 9, "image/png", "stored"), ("b", 9, "image/png", "deleting")]
+
+
+async def test_tags_of_an_existing_installation_are_folded(empty: Database, empty_dsn: str, tmp_path: Path) -> None:
+    """Stored tags take the form in which they are looked up now, each once and in their order; others stay."""
+    for path in sorted(FOLDER.glob("*.sql")):
+        if path.stem < "0007":
+            shutil.copy(path, tmp_path)
+    await migrate(empty_dsn, folder=tmp_path)
+    letters = [chr(number) for number in range(0x80, 0x110000) if not 0xD800 <= number <= 0xDFFF]
+    lower = {unicodedata.normalize("NFKC", letter).lower() for letter in letters if not texts.is_blank(letter)}
+    singles = sorted(
+        letter for letter in lower if len(letter) == 1 and letter.isalnum() and texts.tag(letter) != letter
+    )
+    stored = [["sea", "straße", "strasse", "ς", "x"], ["sea"], *([f"a{letter}b"] for letter in singles)]
+    async with empty.connection() as connection:
+        await connection.execute(PHOTOS)
+        await connection.execute("UPDATE photos SET deleted_at = NULL")
+        await connection.execute(
+            "INSERT INTO photos (id, author_id, sha256, content_type, bytes, width, height) "
+            "SELECT n, 1, repeat('c', 64), 'image/png', 9, 1, 1 FROM generate_series(100, $1::int) AS n",
+            99 + len(stored),
+        )
+        for number, tags in enumerate(stored, 100):
+            await connection.execute("UPDATE photos SET tags = $2 WHERE id = $1", number, tags)
+            await connection.execute(
+                "INSERT INTO photo_tags (photo_id, tag) SELECT $1, tag FROM unnest($2::text[]) AS tag", number, tags
+            )
+    await migrate(empty_dsn)
+    rows = await empty.fetch(
+        "SELECT tags, ARRAY(SELECT tag FROM photo_tags WHERE photo_id = p.id) AS indexed FROM photos p "
+        "WHERE id >= 100 ORDER BY id"
+    )
+    expected = [list(dict.fromkeys(map(texts.tag, tags))) for tags in stored]
+    assert len(singles) > 100
+    assert [row["tags"] for row in rows] == expected
+    assert [sorted(row["indexed"]) for row in rows] == [sorted(tags) for tags in expected]
 
 
 async def test_nobody_answers(tmp_path: Path) -> None:
