@@ -142,7 +142,8 @@ class LiveSocket:
             while True:
                 moment, data = await self._arrived.get()
                 item = data.get("photo") or data.get("notification") or {}
-                if data["type"] == kind and photo_id in (item.get("id"), item.get("photo_id")):
+                # A like that is given again is published as a change of its notification, not as news.
+                if data["type"] in (kind, f"{kind}.changed") and photo_id in (item.get("id"), item.get("photo_id")):
                     return moment
 
     async def _read(self) -> None:

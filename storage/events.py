@@ -120,12 +120,16 @@ class CommentDeleted(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class UserFollowed(Event):
-    """`follower_id` follows `followee_id`; with `requested`, the private followee has not accepted yet."""
+    """`follower_id` follows `followee_id`.
+
+    With `requested`, the private followee has not accepted yet; with `accepted`, the follow was requested before.
+    """
 
     topic: ClassVar[str] = "user.followed"
     follower_id: int
     followee_id: int
     requested: bool = False
+    accepted: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -35,7 +35,15 @@ class NotificationKind(StrEnum):
     COMMENT = "comment"
     FOLLOW = "follow"
     FOLLOW_REQUEST = "follow_request"
+    FOLLOW_ACCEPTED = "follow_accepted"
     PHOTO_REJECTED = "photo_rejected"
+
+
+class NotificationMark(StrEnum):
+    """Mark of a notification: it was shown on a screen, or opened, which implies seen."""
+
+    SEEN = "seen"
+    READ = "read"
 
 
 class PresenceAudience(StrEnum):
@@ -135,10 +143,19 @@ class PhotoCounters:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class CommentExcerpt:
+    """The beginning of the comment that a notification is about, in one line."""
+
+    id: int
+    excerpt: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Notification:
     """A grouped entry of an inbox: `actors` newest first (at most three), `count` distinct actors in total.
 
     `position` grows with each new activity of the group. An inbox is sorted by it, and it is the cursor of a page.
+    `silent` is set if the latest change is not to be announced.
     """
 
     id: int
@@ -148,11 +165,13 @@ class Notification:
     actors: tuple[UserSummary, ...]
     count: int
     photo_id: int | None
+    comment: CommentExcerpt | None = None
     text: str
     created_at: datetime
     updated_at: datetime
     seen: bool
     read: bool
+    silent: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

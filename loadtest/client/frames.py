@@ -110,7 +110,7 @@ def publication_of(channel: str, pub: Mapping[str, Any]) -> ReceivedPublication:
         case "photo.new":
             caption = data["photo"].get("caption") or ""
             return ReceivedPublication(channel, offset, caption if caption.startswith(MARK) else "")
-        case "notification":
+        case "notification" | "notification.changed":
             notification = data["notification"]
             if notification["kind"] == "like" and notification["actors"]:
                 key = liked(notification["photo_id"], notification["actors"][0]["id"])

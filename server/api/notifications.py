@@ -16,6 +16,7 @@ from server.edge.responses import (
     stream_position,
 )
 from storage.feeds.notification_log import NotificationLog
+from storage.models import NotificationMark
 from storage.postgres.database import Queryable
 from storage.render.notification import notification_json
 from storage.stores import notifications
@@ -91,11 +92,11 @@ class NotificationsApi:
     async def mark_seen(self, request: ApiRequest) -> web.Response:
         """Handle `POST /notifications/seen`."""
         form = await request.body(NotificationSelection)
-        await self._actions.mark_seen(request.viewer.user_id, form.ids)
+        await self._actions.mark(request.viewer.user_id, NotificationMark.SEEN, form.ids, form.up_to)
         return empty_response()
 
     async def mark_read(self, request: ApiRequest) -> web.Response:
         """Handle `POST /notifications/read`."""
         form = await request.body(NotificationSelection)
-        await self._actions.mark_read(request.viewer.user_id, form.ids)
+        await self._actions.mark(request.viewer.user_id, NotificationMark.READ, form.ids, form.up_to)
         return empty_response()

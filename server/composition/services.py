@@ -79,7 +79,7 @@ def build_live_layer(settings: Settings, stores: Stores, metrics: Metrics) -> Li
         presences=LivePresences(presence),
         operations=LiveOperations(
             ReactionActions(stores.db, stores.counter_cache),
-            NotificationActions(stores.db),
+            NotificationActions(stores.db, stores.notification_log),
             rate_limiter(settings, stores),
         ),
     )
@@ -139,7 +139,7 @@ def build_actions(
         photos=PhotoActions(db, stores.cards),
         reactions=ReactionActions(db, stores.counter_cache),
         relations=RelationActions(db, stores.feeds, permissions),
-        notifications=NotificationActions(db),
+        notifications=NotificationActions(db, stores.notification_log),
         presence=PresenceReader(db, stores.presence),
         last_seen=LastSeen(db),
     )

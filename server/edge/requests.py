@@ -164,9 +164,13 @@ class CommentCreate(RequestModel):
 
 
 class NotificationSelection(RequestModel):
-    """A selection of notifications; without `ids`, all of them."""
+    """A selection of notifications; without `ids`, all of them.
+
+    With `up_to`, the greatest `position` that was shown, notifications with later activities are left alone.
+    """
 
     ids: Annotated[list[Id], Field(max_length=100)] | None = None
+    up_to: Id | None = None
 
 
 class PhotoReference(RequestModel):

@@ -204,14 +204,26 @@ class CommentResponse(ResponseModel):
     created_at: Time
 
 
-class NotificationResponse(ResponseModel):
-    """A grouped entry of the inbox: up to three actors, newest first, of `count` in all."""
+class CommentExcerptResponse(ResponseModel):
+    """The comment that a notification is about, and its beginning: one line of at most 140 characters."""
 
     id: Id
+    excerpt: str
+
+
+class NotificationResponse(ResponseModel):
+    """A grouped entry of the inbox: up to three actors, newest first, of `count` in all.
+
+    `position` grows with each new activity; the inbox is sorted by it.
+    """
+
+    id: Id
+    position: Id
     kind: models.NotificationKind
     actors: list[UserSummaryResponse]
     count: int
     photo_id: Id | None
+    comment: CommentExcerptResponse | None
     text: str
     created_at: Time
     updated_at: Time

@@ -18,6 +18,7 @@ from server.edge.requests import NotificationSelection, PhotoReference
 from server.edge.responses import LikeResponse, NotificationCountersResponse
 from server.identity.rate_limiter import RateLimiter
 from server.identity.rate_limits import READ_QUOTA
+from storage.models import NotificationMark
 
 Run = Callable[[int, Any], Awaitable[bytes]]
 
@@ -73,11 +74,11 @@ class LiveOperations:
         return LikeResponse.from_model(await self._reactions.unlike(viewer_id, parameters.photo_id)).to_bytes()
 
     async def _mark_seen(self, viewer_id: int, parameters: NotificationSelection) -> bytes:
-        await self._notifications.mark_seen(viewer_id, parameters.ids)
+        await self._notifications.mark(viewer_id, NotificationMark.SEEN, parameters.ids, parameters.up_to)
         return await self._counters(viewer_id, parameters)
 
     async def _mark_read(self, viewer_id: int, parameters: NotificationSelection) -> bytes:
-        await self._notifications.mark_read(viewer_id, parameters.ids)
+        await self._notifications.mark(viewer_id, NotificationMark.READ, parameters.ids, parameters.up_to)
         return await self._counters(viewer_id, parameters)
 
     async def _counters(self, viewer_id: int, _parameters: object) -> bytes:

@@ -12,7 +12,7 @@ from storage.cache.cards import Cards
 from storage.cache.counters import CounterCache
 from storage.feeds.feeds import Feeds
 from storage.feeds.log_format import Entry
-from storage.feeds.notification_log import NotificationLog
+from storage.feeds.notification_log import MARKS, WINDOW, NotificationLog
 from storage.feeds.stream_log import StreamDelta, StreamLog
 from storage.postgres.database import Queryable
 from storage.render.images import Sign
@@ -21,11 +21,15 @@ from storage.stores import notifications
 from workers.jobs.publications import (
     FEED,
     NOTIFICATIONS,
+    notification_changed,
     notification_new,
     notification_removed,
+    notifications_marked,
     photo_new,
     photo_removed,
 )
+
+_MARKS = {entry_id: mark for mark, entry_id in MARKS.items()}
 
 
 class Stream(Protocol):
@@ -84,10 +88,17 @@ class NotificationStream:
         publications = []
         for entry in entries:
             notification = found.get(entry.id)
-            if notification:
-                data = notification_new(notification, counters)
-            else:
+            if entry.id in _MARKS:
+                # The log does not say which notifications were marked, so all that are marked by now are named.
+                mark = _MARKS[entry.id]
+                marked = await notifications.marked(self.db, user_id, mark, limit=WINDOW)
+                data = notifications_marked(mark, counters, entry_ids=marked)
+            elif notification is None:
                 data = notification_removed(entry.id, counters)
+            elif notification.silent:
+                data = notification_changed(notification, counters)
+            else:
+                data = notification_new(notification, counters)
             publications.append(Publication(data=data, offset=entry.offset))
         return publications
 

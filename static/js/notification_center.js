@@ -1,6 +1,6 @@
 /**
  * The notifications of the signed-in user: the counter for the badge, toasts for new notifications, and events for the
- * page that lists them ("notification", "removed", "refresh", "count").
+ * page that lists them ("notification", "changed", "marked", "removed", "refresh", "count").
  */
 
 export class NotificationCenter extends EventTarget {
@@ -42,12 +42,12 @@ export class NotificationCenter extends EventTarget {
     }
   }
 
-  /** Mark all notifications as seen. */
-  async markSeen() {
-    if (this.unseenCount === 0) return;
+  /** Mark the notifications as seen that have been shown: those up to a position. */
+  async markSeen(position) {
+    if (this.unseenCount === 0 || !position) return;
     this.#setCount(0);
     try {
-      await this.#app.api.post("/notifications/seen", {});
+      await this.#app.api.post("/notifications/seen", { up_to: position });
     } catch (error) {
       this.#app.toasts.error(error);
     }
@@ -58,6 +58,10 @@ export class NotificationCenter extends EventTarget {
       this.dispatchEvent(new CustomEvent("removed", { detail: data.notification_id }));
     }
     if (data.type === "notification") this.#notify(data.notification);
+    if (data.type === "notification.changed") {
+      this.dispatchEvent(new CustomEvent("changed", { detail: data.notification }));
+    }
+    if (data.type === "notifications.marked") this.dispatchEvent(new CustomEvent("marked", { detail: data }));
     if (data.counters) this.#setCount(data.counters.unseen);
   }
 
@@ -76,5 +80,5 @@ export class NotificationCenter extends EventTarget {
 
 /** Return the name of the icon for a kind of notification. */
 export function iconOf(kind) {
-  return { like: "heart", comment: "comment", follow: "people", follow_request: "people" }[kind] ?? "bell";
+  return { like: "heart", comment: "comment", follow: "people", follow_request: "people", follow_accepted: "people" }[kind] ?? "bell";
 }

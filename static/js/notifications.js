@@ -15,6 +15,7 @@ export function notificationsPage(app) {
 class NotificationsPage {
   #app;
   #rows = new Map();
+  #newest = "";
   #thumbs = new Map();
   #cursor = null;
   #fetched = false;
@@ -30,6 +31,8 @@ class NotificationsPage {
     this.#list.hidden = true;
     app.notificationCenter.addEventListener("notification", this.#received);
     app.notificationCenter.addEventListener("count", this.#countChanged);
+    app.notificationCenter.addEventListener("changed", this.#changed);
+    app.notificationCenter.addEventListener("marked", this.#marked);
     app.notificationCenter.addEventListener("removed", this.#removed);
     app.notificationCenter.addEventListener("refresh", this.#reload);
     app.toasts.clear("/notifications");
@@ -39,6 +42,8 @@ class NotificationsPage {
   leave() {
     this.#app.notificationCenter.removeEventListener("notification", this.#received);
     this.#app.notificationCenter.removeEventListener("count", this.#countChanged);
+    this.#app.notificationCenter.removeEventListener("changed", this.#changed);
+    this.#app.notificationCenter.removeEventListener("marked", this.#marked);
     this.#app.notificationCenter.removeEventListener("removed", this.#removed);
     this.#app.notificationCenter.removeEventListener("refresh", this.#reload);
   }
@@ -52,7 +57,7 @@ class NotificationsPage {
       this.#cursor = next;
       for (const notification of items) this.#put(notification, false);
       this.#updateTail();
-      await this.#app.notificationCenter.markSeen();
+      await this.#app.notificationCenter.markSeen(this.#newest);
     } catch (error) {
       const again = h("button.button.plain", { type: "button", onclick: () => this.#load(cursor) }, "Try again");
       fill(this.#tail, emptyState("cloud", "Could not load notifications", error.message, again));
@@ -71,7 +76,28 @@ class NotificationsPage {
 
   /** Mark what arrives while the list is open as seen; the counters may arrive after the list was marked. */
   #countChanged = ({ detail: unseen }) => {
-    if (unseen > 0 && document.visibilityState === "visible") this.#app.notificationCenter.markSeen();
+    if (unseen > 0 && document.visibilityState === "visible") this.#app.notificationCenter.markSeen(this.#newest);
+  };
+
+  /** Show a change that brings no news where the notification is; one that is not in the list belongs somewhere below. */
+  #changed = ({ detail: notification }) => {
+    const row = this.#rows.get(notification.id);
+    if (!row) {
+      if (document.visibilityState === "visible") this.#reload();
+      return;
+    }
+    const changed = this.#row(notification);
+    row.replaceWith(changed);
+    this.#rows.set(notification.id, changed);
+  };
+
+  /** Show what another device of the user has marked. What this page marks as seen itself stays highlighted. */
+  #marked = ({ detail: { mark, ids, up_to: position } }) => {
+    if (mark === "seen" && document.visibilityState === "visible") return;
+    for (const [id, row] of this.#rows) {
+      const included = (!ids || ids.includes(id)) && (!position || row.dataset.position <= position);
+      if (included) row.classList.remove("new");
+    }
   };
 
   #removed = ({ detail: id }) => {
@@ -83,6 +109,7 @@ class NotificationsPage {
   /** Show a notification; a newer version of it, with one more user, replaces the older one. */
   #put(notification, first) {
     const row = this.#row(notification);
+    if (notification.position > this.#newest) this.#newest = notification.position;
     this.#rows.get(notification.id)?.remove();
     this.#rows.set(notification.id, row);
     if (first) {
@@ -101,12 +128,12 @@ class NotificationsPage {
   #row(notification) {
     return h(
       "li",
-      { class: notification.seen ? null : "new", data: { notification: notification.id } },
+      { class: notification.seen ? null : "new", data: { notification: notification.id, position: notification.position } },
       h(
         "a.notification",
         { href: this.#target(notification), onclick: () => this.#opened(notification) },
         h("span.avatars", {}, notification.actors.slice(0, 2).map((user) => avatar(user))),
-        h("span.notification-text", {}, h("p", {}, notification.text), h("span.secondary.small", {}, timeElement(notification.updated_at ?? notification.created_at))),
+        h("span.notification-text", {}, h("p", {}, notification.text), notification.comment && h("p.secondary", {}, notification.comment.excerpt), h("span.secondary.small", {}, timeElement(notification.updated_at ?? notification.created_at))),
         notification.photo_id && this.#thumb(notification.photo_id),
       ),
     );
@@ -120,7 +147,7 @@ class NotificationsPage {
   async #opened(notification) {
     if (notification.read) return;
     try {
-      await this.#app.api.post("/notifications/read", { ids: [notification.id] });
+      await this.#app.api.post("/notifications/read", { ids: [notification.id], up_to: notification.position });
     } catch {
       // The notification stays unread, which does no harm.
     }

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from storage.feeds.stream_log import StreamDelta, StreamPosition
 from storage.feeds.window_log import DeliveryScript, WindowLog
+from storage.models import NotificationMark
 from storage.redis.client import Redis
 
 WINDOW = 200  # notifications that can be recovered
+# Entries of the log that record marks. They are lower than every id, so that they leave a full log first.
+MARKS = {NotificationMark.SEEN: 1, NotificationMark.READ: 2}
 
 
 class NotificationLog:
@@ -23,6 +26,15 @@ class NotificationLog:
         """Publish a new or changed notification to its recipient; return whether the recipient is online."""
         inserted = await self._log.republish(notification_id, [user_id], message)
         return inserted.online > 0
+
+    async def push_once(self, user_id: int, notification_id: int, message: bytes) -> bool:
+        """Publish a notification unless its log has it already; return whether it was published."""
+        inserted = await self._log.insert(notification_id, [user_id], message)
+        return inserted.feeds > 0 or inserted.online > 0
+
+    async def push_mark(self, user_id: int, mark: NotificationMark, message: bytes) -> None:
+        """Publish to a user's other devices that notifications were marked."""
+        await self._log.republish(MARKS[mark], [user_id], message)
 
     async def position(self, user_id: int) -> StreamPosition:
         """Return the end of the stream; create the log if there is none."""

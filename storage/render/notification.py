@@ -19,12 +19,15 @@ def notification_json(notification: Notification) -> bytes:
 
 def notification_fields(notification: Notification) -> dict[str, Any]:
     """Return the fields of a notification, ready for JSON."""
+    comment = notification.comment
     return {
         "id": encode(notification.id),
+        "position": encode(notification.position),
         "kind": notification.kind,
         "actors": [user_summary_fields(actor) for actor in notification.actors],
         "count": notification.count,
         "photo_id": None if notification.photo_id is None else encode(notification.photo_id),
+        "comment": None if comment is None else {"id": encode(comment.id), "excerpt": comment.excerpt},
         "text": notification.text,
         "created_at": timestamp(notification.created_at),
         "updated_at": timestamp(notification.updated_at),

@@ -73,7 +73,7 @@ async def accept(tx: Transaction, followee_id: int, follower_id: int) -> None:
     await _lock(tx, follower_id, followee_id)
     if not await _remove_request(tx, follower_id, followee_id):
         raise NotFoundError("request")
-    await _add_follow(tx, follower_id, followee_id)
+    await _add_follow(tx, follower_id, followee_id, accepted=True)
 
 
 async def decline(tx: Transaction, followee_id: int, follower_id: int) -> None:
@@ -107,7 +107,7 @@ async def grant_requests(tx: Transaction, followee_id: int, *, limit: int) -> in
         return 0
     for follower_id in [row["id"] for row in locked if row["id"] != followee_id]:
         if await _remove_request(tx, follower_id, followee_id):
-            await _add_follow(tx, follower_id, followee_id)
+            await _add_follow(tx, follower_id, followee_id, accepted=True)
     return len(found)
 
 
@@ -284,7 +284,7 @@ async def _lock(tx: Transaction, one_id: int, other_id: int) -> None:
         raise NotFoundError("user")
 
 
-async def _add_follow(tx: Transaction, follower_id: int, followee_id: int) -> None:
+async def _add_follow(tx: Transaction, follower_id: int, followee_id: int, *, accepted: bool = False) -> None:
     new = await tx.execute(
         "INSERT INTO follows (follower_id, followee_id) VALUES ($1, $2) ON CONFLICT DO NOTHING",
         follower_id,
@@ -292,7 +292,7 @@ async def _add_follow(tx: Transaction, follower_id: int, followee_id: int) -> No
     )
     if new:
         await _count(tx, follower_id, followee_id, 1)
-        tx.emit(UserFollowed(follower_id=follower_id, followee_id=followee_id))
+        tx.emit(UserFollowed(follower_id=follower_id, followee_id=followee_id, accepted=accepted))
 
 
 async def _remove_follow(tx: Transaction, follower_id: int, followee_id: int) -> bool:

@@ -101,7 +101,7 @@ class View:
             case "photo.removed":
                 self.photos.discard(document["photo_id"])
                 self.removed.add(document["photo_id"])
-            case "notification":
+            case "notification" | "notification.changed":
                 self.notifications[document["notification"]["id"]] = document["notification"]
             case "notification.removed":
                 self.notifications.pop(document["notification_id"], None)

@@ -81,10 +81,12 @@ async def record_notification(
 ) -> Notification | None:
     """Record an activity under the inbox's lock and return its entry, as the notification worker does."""
     await notifications.lock(tx, recipient_id)
-    entry_id = await notifications.record(
+    recorded = await notifications.record(
         tx, recipient_id=recipient_id, kind=kind, actor_id=actor_id, photo_id=photo_id, source_id=source_id
     )
-    return None if entry_id is None else (await notifications.by_ids(tx, recipient_id, [entry_id])).get(entry_id)
+    if recorded is None:
+        return None
+    return (await notifications.by_ids(tx, recipient_id, [recorded.entry_id])).get(recorded.entry_id)
 
 
 async def topics(database: Database) -> list[str]:

@@ -10,15 +10,21 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass
 
+import structlog
+
 from channels.bus import envelope
+from storage.errors import UnavailableError
 from storage.feeds.notification_log import NotificationLog
-from storage.models import NotificationKind
+from storage.models import Notification, NotificationCounters, NotificationKind, NotificationMark
 from storage.postgres.database import Database, Queryable, Transaction
 from storage.stores import notifications
+from storage.stores.notifications import Recorded
 from workers.jobs import publications
 
-# A change of an inbox; it returns the ids of the entries that it changed.
-Change = Callable[[Transaction], Awaitable[Sequence[int]]]
+log = structlog.get_logger(__name__)
+
+# A change of an inbox; it returns the entries to publish.
+Change = Callable[[Transaction], Awaitable[Sequence[Recorded]]]
 
 _BATCH = 20  # entries that are changed under one lock; other handlers of the inbox wait meanwhile
 
@@ -48,14 +54,23 @@ class Inbox:
         """Record an activity and publish its entry, unless the recipient is not to be notified of it."""
         await self._change(activity, lambda tx: _record(tx, activity))
 
-    async def retract(self, activity: Activity) -> None:
-        """Remove an activity and publish what is left of its entry, or that the entry is gone."""
-        await self._change(activity, lambda tx: _retract(tx, activity))
+    async def retract(
+        self, activity: Activity, *, unless: Callable[[Queryable], Awaitable[bool]] | None = None
+    ) -> None:
+        """Remove an activity and publish what is left of its entry, or that the entry is gone.
+
+        Where `unless` holds nothing changes; it is evaluated under the inbox's lock.
+        """
+
+        async def change(tx: Transaction) -> Sequence[Recorded]:
+            return [] if unless is not None and await unless(tx) else await _retract(tx, activity)
+
+        await self._change(activity, change)
 
     async def reconcile(self, activity: Activity, holds: Callable[[Queryable], Awaitable[bool]]) -> None:
         """Record the activity if it `holds` now, else retract it."""
 
-        async def change(tx: Transaction) -> Sequence[int]:
+        async def change(tx: Transaction) -> Sequence[Recorded]:
             # Events of one like that is given and removed at once may be handled at the same time in any order. Each
             # handler looks under the lock, and after the change that caused its event: so the last handler sees them
             # all. `holds` uses this transaction, because a second connection could not be had from a pool whose
@@ -67,17 +82,37 @@ class Inbox:
     async def retract_actor(self, recipient_id: int, actor_id: int) -> None:
         """Remove all activities of a user from an inbox, and publish what is left of each entry."""
 
-        async def change(tx: Transaction) -> Sequence[int]:
-            return await notifications.retract_actor(tx, recipient_id=recipient_id, actor_id=actor_id, limit=_BATCH)
+        async def change(tx: Transaction) -> Sequence[Recorded]:
+            changed = await notifications.retract_actor(tx, recipient_id=recipient_id, actor_id=actor_id, limit=_BATCH)
+            return [Recorded(entry_id, repeated=False) for entry_id in changed]
 
         while await self._change_and_publish(recipient_id, change):
             pass
 
+    async def mark(
+        self, user_id: int, mark: NotificationMark, entry_ids: Sequence[int] | None, up_to: int | None
+    ) -> None:
+        """Mark the user's entries with these ids (all with None) and positions up to `up_to`; publish the change."""
+        change = notifications.mark_read if mark is NotificationMark.READ else notifications.mark_seen
+        async with self._db.locked(user_id) as connection:
+            async with connection.transaction() as tx:
+                if not await change(tx, user_id, entry_ids, up_to=up_to):
+                    return
+                if entry_ids is None and up_to is None:
+                    up_to = await notifications.newest_position(tx, user_id)
+                counters = await notifications.counters(tx, user_id)
+            document = publications.notifications_marked(mark, counters, entry_ids=entry_ids, up_to=up_to)
+            try:
+                await self._log.push_mark(user_id, mark, _body(document))
+            except UnavailableError as error:
+                # The marks are committed, so the call succeeds; other devices see them when they read the inbox again.
+                log.warning("mark_not_published", error=str(error))
+
     async def publish(self, recipient_id: int, entry_id: int) -> None:
         """Publish an entry as it is now, or that it is gone."""
 
-        async def unchanged(_: Transaction) -> Sequence[int]:
-            return [entry_id]
+        async def unchanged(_: Transaction) -> Sequence[Recorded]:
+            return [Recorded(entry_id, repeated=False)]
 
         await self._change_and_publish(recipient_id, unchanged)
 
@@ -87,34 +122,48 @@ class Inbox:
             await self._change_and_publish(activity.recipient_id, change)
 
     async def _change_and_publish(self, recipient_id: int, change: Change) -> int:
-        """Run `change` and publish the entries whose ids it returns; return their number."""
+        """Run `change` and publish the entries that it returns; return their number."""
         # A lock of the transaction would end with its commit, and of two handlers the one that committed first could
         # publish last.
         async with self._db.locked(recipient_id) as connection:
             async with connection.transaction() as tx:
-                entry_ids = await change(tx)
                 # Read before the commit, which saves a round trip: under the lock nothing else changes the inbox.
-                documents = [(entry_id, await self._document(tx, recipient_id, entry_id)) for entry_id in entry_ids]
+                changes = [
+                    (item, *await notifications.entry_and_counters(tx, recipient_id, item.entry_id))
+                    for item in await change(tx)
+                ]
             # A handler that dies before this line is repeated: it finds the activity recorded, and publishes then.
-            for entry_id, document in documents:
-                await self._log.push(recipient_id, entry_id, envelope.stream_body(publications.NOTIFICATIONS, document))
-        return len(documents)
+            for item, entry, counters in changes:
+                await self._publish(recipient_id, item, entry, counters)
+        return len(changes)
 
-    @staticmethod
-    async def _document(tx: Transaction, recipient_id: int, entry_id: int) -> bytes:
-        entry, counters = await notifications.entry_and_counters(tx, recipient_id, entry_id)
+    async def _publish(
+        self, recipient_id: int, item: Recorded, entry: Notification | None, counters: NotificationCounters
+    ) -> None:
         if entry is None:
-            return publications.notification_removed(entry_id, counters)
-        return publications.notification_new(entry, counters)
+            document = publications.notification_removed(item.entry_id, counters)
+        else:
+            if item.repeated and await self._log.push_once(
+                recipient_id, item.entry_id, _body(publications.notification_new(entry, counters))
+            ):
+                return
+            # An activity that is recorded and published already is no news, whatever its event is.
+            news = not entry.silent and not item.repeated
+            document = (publications.notification_new if news else publications.notification_changed)(entry, counters)
+        await self._log.push(recipient_id, item.entry_id, _body(document))
 
 
-async def _record(tx: Transaction, activity: Activity) -> Sequence[int]:
-    entry_id = await notifications.record(tx, **asdict(activity))
-    return [] if entry_id is None else [entry_id]
+def _body(document: bytes) -> bytes:
+    return envelope.stream_body(publications.NOTIFICATIONS, document)
 
 
-async def _retract(tx: Transaction, activity: Activity) -> Sequence[int]:
+async def _record(tx: Transaction, activity: Activity) -> Sequence[Recorded]:
+    recorded = await notifications.record(tx, **asdict(activity))
+    return [] if recorded is None else [recorded]
+
+
+async def _retract(tx: Transaction, activity: Activity) -> Sequence[Recorded]:
     if activity.actor_id is None:
         raise ValueError("an activity of PicShare itself cannot be retracted")
     entry_id = await notifications.retract(tx, **asdict(activity))
-    return [] if entry_id is None else [entry_id]
+    return [] if entry_id is None else [Recorded(entry_id, repeated=False)]

@@ -8,7 +8,7 @@ inbox right.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 
 from channels.bus.publisher import LivePublisher
@@ -65,7 +65,7 @@ class NotifyHandlers:
             **on(CommentAdded, self.commented),
             **on(CommentDeleted, self.comment_deleted),
             **on(UserFollowed, self.followed),
-            **on(UserUnfollowed, self.request_changed),
+            **on(UserUnfollowed, self.unfollowed),
             **on(UserBlocked, self.blocked),
             **on(ActorRemoved, self.actor_removed),
             **on(PhotoRejected, self.rejected),
@@ -141,23 +141,20 @@ class NotifyHandlers:
         )
 
     async def followed(self, event: UserFollowed) -> None:
-        """Record a new follower, or a request to follow.
+        """Record a new follower, a request to follow, or for the follower that the request was accepted."""
+        await self._request_changed(event)
+        if event.accepted:
+            # The followee has just decided about the follower and needs no notification.
+            await self._inbox.reconcile(_accepted(event), self._following(event))
+        elif not event.requested:
+            await self._inbox.reconcile(_follow(event, NotificationKind.FOLLOW), self._following(event))
 
-        A follow is recorded once and never retracted, so that following again and again notifies only once.
-        """
-        # Outside the lock: since a follow is never retracted, an unfollow in between changes nothing.
-        relation = await relations.relation(self._db, event.follower_id, event.followee_id)
-        if relation.following:
-            await self._inbox.record(_follow(event, NotificationKind.FOLLOW))
-        await self.request_changed(event)
-
-    async def request_changed(self, event: UserFollowed | UserUnfollowed) -> None:
-        """Record a request to follow, or retract it once it is accepted, declined or withdrawn."""
-
-        async def requested(tx: Queryable) -> bool:
-            return (await relations.relation(tx, event.follower_id, event.followee_id)).requested
-
-        await self._inbox.reconcile(_follow(event, NotificationKind.FOLLOW_REQUEST), requested)
+    async def unfollowed(self, event: UserUnfollowed) -> None:
+        """Retract a follow or a request, in the inboxes of both users, unless there is another one by now."""
+        await self._request_changed(event)
+        following = self._following(event)
+        await self._inbox.retract(_follow(event, NotificationKind.FOLLOW), unless=following)
+        await self._inbox.retract(_accepted(event), unless=following)
 
     async def blocked(self, event: UserBlocked) -> None:
         """Delete the comments of two users below each other's photos, and empty their inboxes of each other.
@@ -201,6 +198,23 @@ class NotifyHandlers:
         for entry_id in event.notifications:
             await self._inbox.publish(event.author_id, entry_id)
 
+    async def _request_changed(self, event: UserFollowed | UserUnfollowed) -> None:
+        """Record a request to follow, or retract it once it is accepted, declined or withdrawn."""
+
+        async def requested(tx: Queryable) -> bool:
+            return (await relations.relation(tx, event.follower_id, event.followee_id)).requested
+
+        await self._inbox.reconcile(_follow(event, NotificationKind.FOLLOW_REQUEST), requested)
+
+    @staticmethod
+    def _following(event: UserFollowed | UserUnfollowed) -> Callable[[Queryable], Awaitable[bool]]:
+        """Return the look at the database for whether a follow exists now."""
+
+        async def following(tx: Queryable) -> bool:
+            return (await relations.relation(tx, event.follower_id, event.followee_id)).following
+
+        return following
+
     async def _delete_comments(self, owner_id: int, author_id: int) -> None:
         """Delete all comments of an author below an owner's photos."""
         found = _PHOTOS_AT_ONCE
@@ -234,3 +248,12 @@ def _comment(event: CommentAdded | CommentDeleted) -> Activity:
 
 def _follow(event: UserFollowed | UserUnfollowed, kind: NotificationKind) -> Activity:
     return Activity(recipient_id=event.followee_id, kind=kind, actor_id=event.follower_id, source_id=event.follower_id)
+
+
+def _accepted(event: UserFollowed | UserUnfollowed) -> Activity:
+    return Activity(
+        recipient_id=event.follower_id,
+        kind=NotificationKind.FOLLOW_ACCEPTED,
+        actor_id=event.followee_id,
+        source_id=event.followee_id,
+    )

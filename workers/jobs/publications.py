@@ -6,12 +6,15 @@ is recovered is equal to one that is delivered at once. Photos, comments and not
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import orjson
 
 from channels.bus import addressing
 from channels.contract.ports import Presence
 from storage.ids import encode, slot_group
-from storage.models import Notification, NotificationCounters, PhotoCounters
+from storage.models import Notification, NotificationCounters, NotificationMark, PhotoCounters
 from storage.render.notification import counters_fields, notification_fields
 from storage.render.timestamps import timestamp_of
 
@@ -66,15 +69,35 @@ def comment_deleted(counters: PhotoCounters, comment_id: int) -> bytes:
 
 
 def notification_new(notification: Notification, counters: NotificationCounters) -> bytes:
-    """Return the document of a new or changed notification."""
-    fields = {"type": "notification", "notification": notification_fields(notification)}
-    return orjson.dumps({**fields, "counters": counters_fields(counters)})
+    """Return the document of a notification with a new activity, which clients announce."""
+    return _notified("notification", notification, counters)
+
+
+def notification_changed(notification: Notification, counters: NotificationCounters) -> bytes:
+    """Return the document of a notification that changed without news, which clients only show."""
+    return _notified("notification.changed", notification, counters)
 
 
 def notification_removed(notification_id: int, counters: NotificationCounters) -> bytes:
     """Return the document of a notification whose activities are all retracted."""
     fields = {"type": "notification.removed", "notification_id": encode(notification_id)}
     return orjson.dumps({**fields, "counters": counters_fields(counters)})
+
+
+def notifications_marked(
+    mark: NotificationMark,
+    counters: NotificationCounters,
+    *,
+    entry_ids: Sequence[int] | None = None,
+    up_to: int | None = None,
+) -> bytes:
+    """Return the document of notifications that another device marked: those with an id, up to a position, or both."""
+    fields: dict[str, Any] = {"type": "notifications.marked", "mark": mark, "counters": counters_fields(counters)}
+    if entry_ids is not None:
+        fields["ids"] = [encode(entry_id) for entry_id in entry_ids]
+    if up_to is not None:
+        fields["up_to"] = encode(up_to)
+    return orjson.dumps(fields)
 
 
 def presence_changed(user_id: int, presence: Presence) -> bytes:
@@ -87,6 +110,11 @@ def presence_fields(presence: Presence) -> dict[str, bool | str]:
     if presence.last_seen is None:
         return {"online": presence.online}
     return {"online": presence.online, "last_seen": timestamp_of(presence.last_seen)}
+
+
+def _notified(kind: str, notification: Notification, counters: NotificationCounters) -> bytes:
+    fields = {"type": kind, "notification": notification_fields(notification)}
+    return orjson.dumps({**fields, "counters": counters_fields(counters)})
 
 
 def _counted(kind: str, counters: PhotoCounters, **more: str) -> bytes:

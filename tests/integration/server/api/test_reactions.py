@@ -83,7 +83,10 @@ async def test_notifications_are_listed_counted_and_marked(api: Api) -> None:
     assert (await ann.call("GET", "/notifications/counters")).expect(200) == {"unseen": 1, "unread": 1}
     (await bob.call("POST", "/notifications/read", json={"ids": [entry["id"]]})).expect(204)
     assert (await ann.call("GET", "/notifications/counters")).expect(200) == {"unseen": 1, "unread": 1}
-    (await ann.call("POST", "/notifications/seen", json={"ids": [entry["id"]]})).expect(204)
+    older = ids.encode(ids.decode(entry["position"]) - 1)
+    (await ann.call("POST", "/notifications/seen", json={"up_to": older})).expect(204)
+    assert (await ann.call("GET", "/notifications/counters")).expect(200) == {"unseen": 1, "unread": 1}
+    (await ann.call("POST", "/notifications/seen", json={"up_to": entry["position"]})).expect(204)
     assert (await ann.call("GET", "/notifications/counters")).expect(200) == {"unseen": 0, "unread": 1}
     (await ann.call("POST", "/notifications/read")).expect(204)
     assert (await ann.call("GET", "/notifications/counters")).expect(200) == {"unseen": 0, "unread": 0}

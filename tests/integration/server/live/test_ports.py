@@ -25,6 +25,7 @@ from tests.support.api import SECRET, Api
 from tests.support.api_user import ApiUser
 from tests.support.community import record_notification
 from tests.support.pictures import photograph
+from workers.jobs.inbox import Activity, Inbox
 
 pytestmark = pytest.mark.engines
 
@@ -159,6 +160,40 @@ async def test_notifications_recover_with_counters(api: Api, streams: LiveStream
         "notification_id": ids.encode(entry.id),
         "counters": {"unseen": 0, "unread": 0},
     }
+
+
+async def test_what_brings_no_news_is_recovered_as_a_change(api: Api, streams: LiveStreams) -> None:
+    """A missed retraction that leaves other users is recovered as a change, missed marks with all marked entries."""
+    ann, bob, cat = await api.user(), await api.user(), await api.user()
+    user_id = ids.decode(ann.id)
+    photo_id = ids.decode((await ann.upload(photograph()))["id"])
+    start = await streams.position(user_id, "notifications")
+    inbox = Inbox(api.services.db, api.services.notification_log)
+    likes = [
+        Activity(
+            recipient_id=user_id,
+            kind=NotificationKind.LIKE,
+            actor_id=ids.decode(user.id),
+            photo_id=photo_id,
+            source_id=photo_id,
+        )
+        for user in (bob, cat)
+    ]
+    for like in likes:
+        await inbox.record(like)
+    await inbox.retract(likes[1])
+    (publication,) = (await streams.recover(user_id, "notifications", start)).publications
+    changed = orjson.loads(publication.data)
+    assert changed["type"] == "notification.changed"
+    now = await streams.position(user_id, "notifications")
+    for path in ("seen", "read"):
+        (await ann.call("POST", f"/notifications/{path}", json={})).expect(204)
+    recovered = (await streams.recover(user_id, "notifications", now)).publications
+    counters, entry_ids = {"unseen": 0, "unread": 0}, [changed["notification"]["id"]]
+    assert [orjson.loads(publication.data) for publication in recovered] == [
+        {"type": "notifications.marked", "mark": mark, "counters": counters, "ids": entry_ids}
+        for mark in ("seen", "read")
+    ]
 
 
 async def test_subscribing_to_another_user_s_stream_is_denied(api: Api) -> None:

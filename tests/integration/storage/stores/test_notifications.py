@@ -9,7 +9,7 @@ import pytest
 
 from storage.models import Notification, NotificationCounters, NotificationKind, Photo, User
 from storage.postgres.database import Database
-from storage.stores import notifications, photos, relations, users
+from storage.stores import comments, notifications, photos, relations, users
 from tests.support.community import block, new_users, processing_photo, ready_photo, record_notification
 
 pytestmark = pytest.mark.engines
@@ -55,10 +55,18 @@ async def _inbox(database: Database, user: User) -> list[Notification]:
     return await notifications.inbox(database, user.id, before=None, limit=99)
 
 
-async def _mark(database: Database, user: User, what: str, entry_ids: list[int] | None = None) -> int:
+async def _mark(
+    database: Database, user: User, what: str, entry_ids: list[int] | None = None, *, up_to: int | None = None
+) -> int:
     mark = notifications.mark_read if what == "read" else notifications.mark_seen
     async with database.transaction() as tx:
-        return await mark(tx, user.id, entry_ids)
+        return await mark(tx, user.id, entry_ids, up_to=up_to)
+
+
+async def _age(database: Database, *, hours: int) -> None:
+    """Make all notifications older."""
+    await database.fetch("UPDATE notifications SET created_at = created_at - make_interval(hours => $1)", hours)
+    await database.fetch("UPDATE notification_actors SET created_at = created_at - make_interval(hours => $1)", hours)
 
 
 async def test_likes_gather(database: Database) -> None:
@@ -165,26 +173,117 @@ async def test_follows_are_grouped_without_a_photo(database: Database) -> None:
     assert [left.text for left in await _inbox(database, ann)] == ["cat started following you"]
 
 
-async def test_two_comments_of_one_user(database: Database) -> None:
-    """A user who comments twice counts once, until the last comment is deleted."""
+async def test_comments_are_not_grouped(database: Database) -> None:
+    """Each comment is a notification of its own, with the comment's id and its beginning in one line."""
     ann, ben = await new_users(database, "ann", "ben")
     photo = await ready_photo(database, ann)
-    await _comment(database, photo, ben, 71)
-    entry = await _comment(database, photo, ben, 72)
-    assert entry is not None
-    assert (entry.count, entry.text) == (1, "ben commented on your photo")
-    for comment_id, left in ((71, 1), (72, 0)):
+    texts = ["first\nline", "x" * 140, "y" * 141]
+    written = []
+    for text in texts:
         async with database.transaction() as tx:
-            changed = await notifications.retract(
-                tx,
-                recipient_id=ann.id,
-                kind=NotificationKind.COMMENT,
-                actor_id=ben.id,
-                photo_id=photo.id,
-                source_id=comment_id,
-            )
-        assert changed == entry.id
-        assert len(await _inbox(database, ann)) == left
+            comment, _ = await comments.add(tx, photo_id=photo.id, author_id=ben.id, text=text)
+        written.append(comment.id)
+        entry = await _comment(database, photo, ben, comment.id)
+        assert entry is not None
+        assert (entry.count, entry.text) == (1, "ben commented on your photo")
+    shown = [entry.comment for entry in reversed(await _inbox(database, ann))]
+    assert [item.id for item in shown if item] == written
+    assert [item.excerpt for item in shown if item] == ["first line", "x" * 140, "y" * 139 + "…"]
+    async with database.transaction() as tx:
+        await notifications.retract(
+            tx,
+            recipient_id=ann.id,
+            kind=NotificationKind.COMMENT,
+            actor_id=ben.id,
+            photo_id=photo.id,
+            source_id=written[1],
+        )
+    left = [entry.comment.id for entry in await _inbox(database, ann) if entry.comment]
+    assert left == [written[2], written[0]]
+
+
+async def test_a_group_closes_after_a_day(database: Database) -> None:
+    """An unread entry takes activities for 24 hours; a later one creates another entry."""
+    ann, ben, cat, dan = await new_users(database, "ann", "ben", "cat", "dan")
+    photo = await ready_photo(database, ann)
+    first = await _like(database, photo, ben)
+    await _age(database, hours=23)
+    second = await _like(database, photo, cat)
+    await _age(database, hours=2)
+    third = await _like(database, photo, dan)
+    assert first is not None
+    assert second is not None
+    assert third is not None
+    assert second.id == first.id != third.id
+    assert [entry.count for entry in await _inbox(database, ann)] == [1, 2]
+
+
+@pytest.mark.parametrize("mark", [None, "seen", "read"])
+async def test_an_activity_that_comes_back_is_no_news(database: Database, mark: str | None) -> None:
+    """A retracted activity that is repeated within a day neither moves its entry to the top nor makes it unseen."""
+    ann, ben, cat = await new_users(database, "ann", "ben", "cat")
+    photo, other = await ready_photo(database, ann), await ready_photo(database, ann)
+    first = await _like(database, photo, ben)
+    await _like(database, other, cat)
+    if mark is not None:
+        await _mark(database, ann, mark)
+    for _ in range(3):
+        await _unlike(database, photo, ben)
+        again = await _like(database, photo, ben)
+    assert first is not None
+    assert again is not None
+    assert (again.id, again.position, again.count, again.silent) == (first.id, first.position, 1, True)
+    assert (again.seen, again.read) == (mark is not None, mark == "read")
+    assert [actor.username for actor in again.actors] == ["ben"]
+
+
+async def test_an_activity_that_comes_back_after_a_day_is_news(database: Database) -> None:
+    """A retracted activity that is repeated later than a day after the first time is a notification of its own."""
+    ann, ben = await new_users(database, "ann", "ben")
+    photo = await ready_photo(database, ann)
+    first = await _like(database, photo, ben)
+    await _unlike(database, photo, ben)
+    await _age(database, hours=25)
+    again = await _like(database, photo, ben)
+    assert first is not None
+    assert again is not None
+    assert (again.id == first.id, again.silent, again.count) == (False, False, 1)
+
+
+async def test_an_activity_comes_back_into_the_entry_that_others_have_opened(database: Database) -> None:
+    """If the entry of a retracted activity is gone, the activity comes back into the group's open entry, silently."""
+    ann, ben, cat = await new_users(database, "ann", "ben", "cat")
+    photo = await ready_photo(database, ann)
+    await _like(database, photo, ben)
+    await _unlike(database, photo, ben)
+    opened = await _like(database, photo, cat)
+    again = await _like(database, photo, ben)
+    assert opened is not None
+    assert again is not None
+    assert (again.id, again.position, again.count, again.silent) == (opened.id, opened.position, 2, True)
+    await _unlike(database, photo, ben)
+    await _age(database, hours=25)
+    late = await _like(database, photo, ben)
+    assert late is not None
+    assert (late.count, late.silent) == (1, False)
+
+
+async def test_an_activity_returns_to_an_open_entry_that_is_younger(database: Database) -> None:
+    """An activity older than a day is news again, also where its row is in an entry that is still open."""
+    ann, ben, cat = await new_users(database, "ann", "ben", "cat")
+    photo = await ready_photo(database, ann)
+    await _like(database, photo, ben)
+    await _unlike(database, photo, ben)
+    await _age(database, hours=23)
+    opened = await _like(database, photo, cat)
+    await _like(database, photo, ben)
+    await _unlike(database, photo, ben)
+    await _age(database, hours=2)
+    again = await _like(database, photo, ben)
+    assert opened is not None
+    assert again is not None
+    assert (again.id, again.count, again.silent) == (opened.id, 2, False)
+    assert again.position > opened.position
 
 
 async def test_retract(database: Database) -> None:
@@ -260,3 +359,32 @@ async def test_counters_and_marks(database: Database) -> None:
     assert await _mark(database, ann, "seen") == 1
     assert await _mark(database, ann, "read") == 2
     assert await notifications.counters(database, ann.id) == NotificationCounters(unseen=0, unread=0)
+
+
+@pytest.mark.parametrize("what", ["seen", "read"])
+async def test_a_mark_does_not_touch_other_inboxes(database: Database, what: str) -> None:
+    """Marking all notifications, or those with given ids, changes the user's own only."""
+    ann, ben, cat = await new_users(database, "ann", "ben", "cat")
+    mine = await _like(database, await ready_photo(database, ann), cat)
+    yours = await _like(database, await ready_photo(database, ben), cat)
+    assert mine is not None
+    assert yours is not None
+    assert await _mark(database, ben, what, [mine.id]) == 0
+    assert await _mark(database, ben, what) == 1
+    assert await notifications.counters(database, ann.id) == NotificationCounters(unseen=1, unread=1)
+
+
+@pytest.mark.parametrize("what", ["seen", "read"])
+@pytest.mark.parametrize("by_id", [False, True])
+async def test_a_mark_of_an_older_view_does_not_hide_a_newer_like(database: Database, what: str, by_id: bool) -> None:
+    """A mark up to a position leaves an entry alone that has been moved beyond it by another activity."""
+    ann, ben, cat = await new_users(database, "ann", "ben", "cat")
+    photo, other = await ready_photo(database, ann), await ready_photo(database, ann)
+    await _like(database, photo, ben)
+    await _like(database, other, ben)
+    top, _ = shown = await _inbox(database, ann)
+    await _like(database, photo, cat)
+    assert await _mark(database, ann, what, [entry.id for entry in shown] if by_id else None, up_to=top.position) == 1
+    liked, seen = await _inbox(database, ann)
+    assert (liked.photo_id, liked.seen, liked.read) == (photo.id, False, False)
+    assert (seen.seen, seen.read) == (True, what == "read")

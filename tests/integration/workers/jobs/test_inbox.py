@@ -7,7 +7,8 @@ from dataclasses import asdict
 
 import pytest
 
-from storage.models import NotificationKind, User
+from storage.ids import decode
+from storage.models import NotificationKind, NotificationMark, User
 from storage.postgres.database import Queryable
 from storage.stores import notifications
 from tests.support.community import new_users, ready_photo
@@ -69,7 +70,50 @@ async def test_a_like_given_again_meanwhile_is_announced_once(stage: Stage) -> N
     for task in later:
         await task
     kinds = [message.document["type"] for message in await stage.deliveries(ann)]
-    assert kinds == ["notification", "notification.removed", "notification"]
+    assert kinds == ["notification", "notification.removed", "notification.changed"]
+
+
+async def test_a_repeated_handler_announces_nothing_again(stage: Stage) -> None:
+    """The event of an activity that is recorded and published is published as a change without news."""
+    ann, like = await user_and_like(stage)
+    inbox = Inbox(stage.database, stage.notification_log)
+    for _ in range(3):
+        await inbox.record(like)
+    kinds = [message.document["type"] for message in await stage.deliveries(ann)]
+    assert kinds == ["notification", "notification.changed", "notification.changed"]
+
+
+@pytest.mark.parametrize("mark", NotificationMark)
+async def test_a_mark_is_published_to_the_other_devices(stage: Stage, mark: NotificationMark) -> None:
+    """A mark is published once, with what was marked and the counters after it; one that changes nothing is not."""
+    ann, like = await user_and_like(stage)
+    inbox = Inbox(stage.database, stage.notification_log)
+    await inbox.record(like)
+    (delivery,) = await stage.deliveries(ann)
+    shown = delivery.document["notification"]
+    for _ in range(2):
+        await inbox.mark(ann.id, mark, [decode(shown["id"])], decode(shown["position"]))
+    (delivery,) = await stage.deliveries(ann)
+    assert delivery.body["stream"] == "notifications"
+    assert delivery.document == {
+        "type": "notifications.marked",
+        "mark": mark,
+        "ids": [shown["id"]],
+        "up_to": shown["position"],
+        "counters": {"unseen": 0, "unread": 1 if mark is NotificationMark.SEEN else 0},
+    }
+
+
+async def test_a_mark_of_all_names_the_newest_position(stage: Stage) -> None:
+    """The publication of a mark of all notifications has the position up to which they were marked."""
+    ann, like = await user_and_like(stage)
+    inbox = Inbox(stage.database, stage.notification_log)
+    await inbox.record(like)
+    (delivery,) = await stage.deliveries(ann)
+    await inbox.mark(ann.id, NotificationMark.SEEN, None, None)
+    (marked,) = await stage.deliveries(ann)
+    assert marked.document["up_to"] == delivery.document["notification"]["position"]
+    assert "ids" not in marked.document
 
 
 async def test_what_is_published_is_committed(stage: Stage) -> None:

@@ -130,6 +130,7 @@ async def test_a_removed_like_is_retracted(stage: Stage) -> None:
     await stage.unlike(cat, photo)
     await stage.pump()
     (delivery,) = await stage.deliveries(ann)
+    assert delivery.document["type"] == "notification.changed"
     assert delivery.document["notification"]["text"] == "bob liked your photo"
     entry_id = delivery.document["notification"]["id"]
     await stage.unlike(bob, photo)
@@ -148,6 +149,27 @@ async def test_a_removed_like_is_retracted(stage: Stage) -> None:
         (topic, "photo.unliked", 0),
     ]
     assert await stage.counter_cache.read([photo.id], bob.id) == {photo.id: (0, 0, False)}
+
+
+async def test_a_like_given_and_taken_in_turn_is_announced_once(stage: Stage) -> None:
+    """A like that is taken back and given again is announced once, also where all its events are handled late."""
+    ann, bob = await new_users(stage.database, "ann", "bob")
+    photo, other = await ready_photo(stage.database, ann), await ready_photo(stage.database, ann)
+    await start_clean(stage, ann)
+    for _ in range(3):
+        await stage.like(bob, photo)
+        await stage.pump()
+        await stage.unlike(bob, photo)
+        await stage.pump()
+    for _ in range(3):
+        await stage.like(bob, other)
+        await stage.unlike(bob, other)
+    await stage.like(bob, other)
+    await stage.pump()
+    published = [message.document for message in await stage.deliveries(ann)]
+    news = [document["notification"]["photo_id"] for document in published if document["type"] == "notification"]
+    assert news == [encode(photo.id), encode(other.id)]
+    assert await inbox(stage, ann) == ["bob liked your photo"]
 
 
 async def test_the_order_of_events_does_not_matter(stage: Stage) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from storage.events import UserFollowed
-from storage.stores import notifications, relations
+from storage.stores import notifications, relations, users
 from tests.support.community import follow, new_user, new_users
-from tests.support.stage import Stage, inbox, start_clean
+from tests.support.stage import Stage, inbox, kinds, start_clean
 
 pytestmark = pytest.mark.engines
 
@@ -29,6 +29,24 @@ async def test_a_follow_is_notified_once(stage: Stage) -> None:
     await stage.pump()
     assert await inbox(stage, ann) == ["bob started following you"]
     assert (await notifications.counters(stage.database, ann.id)).unread == 1
+    assert "notification" not in kinds(await stage.deliveries(ann))
+
+
+@pytest.mark.parametrize("private", [False, True])
+async def test_following_in_turn_is_announced_once(stage: Stage, private: bool) -> None:
+    """A follow or a request that is withdrawn and repeated is announced once; the inbox shows what is true."""
+    ann, bob = await new_user(stage.database, "ann", private=private), await new_user(stage.database, "bob")
+    await start_clean(stage, ann)
+    for _ in range(3):
+        await follow(stage.database, bob, ann)
+        await stage.pump()
+        async with stage.database.transaction() as tx:
+            await relations.unfollow(tx, bob.id, ann.id)
+        await stage.pump()
+        assert await inbox(stage, ann) == []
+    published = kinds(await stage.deliveries(ann))
+    assert published.count("notification") == 1
+    assert published[-1] == "notification.removed"
 
 
 @pytest.mark.parametrize("declined", [False, True])
@@ -45,26 +63,48 @@ async def test_a_request_that_is_over_leaves_the_inbox(stage: Stage, declined: b
             await relations.unfollow(tx, bob.id, ann.id)
     await stage.pump()
     assert await inbox(stage, ann) == []
-    kinds = [message.document["type"] for message in await stage.deliveries(ann)]
-    assert kinds == ["notification", "notification.removed"]
+    assert kinds(await stage.deliveries(ann)) == ["notification", "notification.removed"]
     # The event of the request comes again, late, and changes nothing.
     await stage.notify.followed(UserFollowed(follower_id=bob.id, followee_id=ann.id, requested=True))
     assert await inbox(stage, ann) == []
 
 
-async def test_an_accepted_request_becomes_a_follow(stage: Stage) -> None:
-    """A private account gets a notification of a request; once accepted, that of the follow replaces it."""
+async def test_the_requester_is_notified_of_the_acceptance(stage: Stage) -> None:
+    """An accepted request leaves the owner's inbox; the requester gets a notification, which an unfollow removes."""
     ann, bob = await new_user(stage.database, "ann", private=True), await new_user(stage.database, "bob")
-    await start_clean(stage, ann)
+    await start_clean(stage, ann, bob)
     await follow(stage.database, bob, ann)
     await stage.pump()
     assert await inbox(stage, ann) == ["bob asked to follow you"]
     async with stage.database.transaction() as tx:
         await relations.accept(tx, ann.id, bob.id)
     await stage.pump()
-    assert await inbox(stage, ann) == ["bob started following you"]
-    assert [message.document["type"] for message in await stage.deliveries(ann)] == [
-        "notification",
-        "notification",
-        "notification.removed",
-    ]
+    assert await inbox(stage, ann) == []
+    assert await inbox(stage, bob) == ["ann accepted your request to follow"]
+    deliveries = [message for message in await stage.deliveries(ann) if "data" in message.body]
+    assert kinds(deliveries) == ["notification", "notification.removed"]
+    async with stage.database.transaction() as tx:
+        await relations.unfollow(tx, bob.id, ann.id)
+    await stage.pump()
+    assert await inbox(stage, bob) == []
+
+
+async def test_requests_that_are_granted_together_are_notified_as_accepted(stage: Stage) -> None:
+    """When an account becomes public its requesters are notified, and the requests leave the owner's inbox."""
+    ann, bob = await new_user(stage.database, "ann", private=True), await new_user(stage.database, "bob")
+    await follow(stage.database, bob, ann)
+    await stage.pump()
+    async with stage.database.transaction() as tx:
+        await users.update(tx, ann.id, private=False)
+    await stage.pump()
+    assert await inbox(stage, ann) == []
+    assert await inbox(stage, bob) == ["ann accepted your request to follow"]
+
+
+async def test_requests_are_not_grouped(stage: Stage) -> None:
+    """Each request to follow is a notification of its own, since each is decided on its own."""
+    ann = await new_user(stage.database, "ann", private=True)
+    for user in await new_users(stage.database, "bob", "cat"):
+        await follow(stage.database, user, ann)
+    await stage.pump()
+    assert await inbox(stage, ann) == ["cat asked to follow you", "bob asked to follow you"]

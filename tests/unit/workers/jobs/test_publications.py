@@ -65,6 +65,7 @@ def test_notification_documents() -> None:
     assert document["counters"] == {"unseen": 1, "unread": 2}
     assert document["notification"] == {
         "id": encode(7),
+        "position": encode(8),
         "kind": "follow",
         "actors": [
             {
@@ -76,6 +77,7 @@ def test_notification_documents() -> None:
         ],
         "count": 1,
         "photo_id": None,
+        "comment": None,
         "text": "bob started following you",
         "created_at": "2026-11-20T12:00:00.123Z",
         "updated_at": "2026-11-20T12:00:00.123Z",
