@@ -10,7 +10,7 @@ from typing import cast
 from channels.bus.registry import Registry
 from channels.connection.stream_state import StreamState
 from channels.contract.metrics import NoLiveMetrics
-from channels.contract.ports import Identity
+from channels.contract.ports import Grant, Identity
 from channels.contract.settings import LiveSettings
 from channels.hub.recovery import StreamRecovery
 from tests.support.eventually import eventually
@@ -96,6 +96,20 @@ async def test_renewal_that_failed_half_way(scene: Scene) -> None:
             return await scene.sent() == [1]
 
         await eventually(told)
+
+
+async def test_a_missing_registration_ends_topics(scene: Scene) -> None:
+    """A user whose registration was missing subscribes to topics again, since a revocation may have been missed."""
+    scene.registry.gate.set()
+    other, _ = scene.device(user_id=8)
+    for connection in (scene.connection, other):
+        scene.hub.subscribe(connection, "photo:1", Grant(topic="photo:1", owner_id=1))
+    scene.registry.missing = {7}
+    async with renewing(scene.recovery):
+        await eventually(lambda: not scene.connection.channels)
+    await asyncio.sleep(0)
+    assert b'"unsubscribe":{"code":2500' in b"".join(scene.transport.writes)
+    assert list(other.channels) == ["photo:1"]
 
 
 async def test_few_missing_are_many(scene: Scene) -> None:
