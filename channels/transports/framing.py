@@ -50,12 +50,17 @@ class Closed:
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """The peer violated the protocol: close with this; no further frame is read."""
+    """The peer violated the protocol: close with this; of further frames only a close frame is noticed."""
 
     disconnect: Disconnect
 
 
-Event = Received | Pinged | Ponged | Closed | Violation
+@dataclass(frozen=True, slots=True)
+class PeerClosed:
+    """The peer's close frame after a violation: both sides have closed, so the TCP connection ends now."""
+
+
+Event = Received | Pinged | Ponged | Closed | Violation | PeerClosed
 
 
 class _Fault(Exception):  # noqa: N818 - control flow of parsing, never leaves this module
@@ -66,12 +71,14 @@ class _Fault(Exception):  # noqa: N818 - control flow of parsing, never leaves t
 class FrameReader:
     """Incremental parser of one connection's frames; a message has at most `limit` bytes."""
 
-    __slots__ = ("_decoder", "_done", "_incomplete", "_limit", "_parts", "_size", "_text")
+    __slots__ = ("_decoder", "_done", "_incomplete", "_limit", "_parts", "_size", "_skips_close", "_text")
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._incomplete = b""  # the beginning of a frame that has not arrived completely
         self._done = False
+        # None until a violation; then whether the frame that is being skipped is a close frame.
+        self._skips_close: bool | None = None
         # Fragments of an unfinished message; None between messages.
         self._parts: list[str | bytes] | None = None
         self._size = 0
@@ -79,11 +86,14 @@ class FrameReader:
         self._decoder: codecs.IncrementalDecoder | None = None
 
     def feed(self, data: bytes) -> Iterator[Event]:
-        """Yield the events in the data; everything after `Closed` or `Violation` is ignored."""
+        """Yield the events in the data; only `PeerClosed` follows `Violation`, and nothing follows it or `Closed`."""
         if self._done:
             return
         data = self._incomplete + data if self._incomplete else data
         self._incomplete, at = b"", 0
+        if self._skips_close is not None:
+            yield from self._skip(data)
+            return
         try:
             while (end := self._end_of_frame(data, at)) is not None:
                 event = self._read(data, at, end)
@@ -94,10 +104,33 @@ class FrameReader:
                     self._done = True
                     return
         except _Fault as fault:
-            self._done = True
+            # The size is from now on the number of bytes of a frame that are still to be skipped.
+            self._skips_close, self._size, self._parts, self._decoder = False, 0, None, None
             yield Violation(fault.disconnect)
+            # The frame that is at fault may itself be the peer's close frame.
+            yield from self._skip(data[at:])
             return
         self._incomplete = data[at:]
+
+    def _skip(self, data: bytes) -> Iterator[Event]:
+        """Skip frames by their headers, without any check, up to the end of a close frame."""
+        at = 0
+        while True:
+            if not self._size:
+                size = _frame_size(data, at)
+                if size is None:
+                    self._incomplete = data[at:]
+                    return
+                self._size, self._skips_close = size, data[at] & 0x0F == _CLOSE
+            skipped = min(self._size, len(data) - at)
+            at += skipped
+            self._size -= skipped
+            if self._size:
+                return
+            if self._skips_close:
+                self._done = True
+                yield PeerClosed()
+                return
 
     def _end_of_frame(self, data: bytes, at: int) -> int | None:
         """Check a frame's header as soon as it is complete; return the frame's end, or None if more data is needed."""
@@ -156,6 +189,19 @@ class FrameReader:
         parts, self._parts, self._size, self._decoder = self._parts, None, 0, None
         empty: str | bytes = "" if self._text else b""
         return Received(empty.join(parts))  # type: ignore[arg-type]  # all of one kind
+
+
+def _frame_size(data: bytes, at: int) -> int | None:
+    """Return the bytes of a frame by its header, which may be invalid; None if the header is incomplete."""
+    if len(data) < at + 2:
+        return None
+    length, width = data[at + 1] & 0x7F, 0
+    if length > _MAX_CONTROL:
+        width = 2 if length == 126 else 8
+        if len(data) < at + 2 + width:
+            return None
+        length = int.from_bytes(data[at + 2 : at + 2 + width], "big")
+    return 2 + width + (_MASK_BYTES if data[at + 1] & 0x80 else 0) + length
 
 
 def _unmasked(payload: bytes, mask: bytes) -> bytes:

@@ -10,14 +10,14 @@ from aiohttp import web
 from channels.connection.wire_format import WireFormat
 from channels.connection.write_buffer import WriteBuffer
 from channels.transports.accept_policy import AcceptPolicy
-from channels.transports.framing import Closed, Event, FrameReader, Pinged, Received, Violation
+from channels.transports.framing import Closed, Event, FrameReader, PeerClosed, Pinged, Received, Violation
 from channels.transports.handshake import require_upgrade, switching_protocols
 from channels.transports.poller import Poller
 from channels.transports.takeover import send_head, take_over
 from channels.transports.transport_protocol import B, TransportListener, TransportProtocol
 from channels.transports.websocket_format import WebSocketFormat, pong_frame
 
-_LINGER = 1.0  # seconds for a peer that violated the protocol to read the reason before the connection ends
+_LINGER = 1.0  # seconds for a peer that violated the protocol to read the reason and answer with a close frame
 
 
 class WebSocketEndpoint:
@@ -116,5 +116,8 @@ class WebSocketProtocol(TransportProtocol):
                 buffer.close(disconnect)
                 # Closing at once, with unread data of the peer, would reset the connection before it reads the reason.
                 asyncio.get_running_loop().call_later(_LINGER, buffer.transport.close)
+            case PeerClosed():
+                # RFC 6455, section 7.1.1: after both close frames the server ends the TCP connection at once.
+                buffer.transport.close()
             case _:
                 self._listener.control_frame(buffer)

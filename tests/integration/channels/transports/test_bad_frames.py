@@ -10,6 +10,8 @@ import msgpack
 import psutil
 import pytest
 
+from channels.transports import websocket
+from tests.integration.channels.conftest import Serve
 from tests.support.eventually import eventually
 from tests.support.live import PATH, BareClient, LiveServer
 
@@ -96,6 +98,28 @@ async def test_broken_peer_that_goes_on_sending(server: LiveServer) -> None:
         raw.writer.write(bytes(100))
     raw.writer.transport.resume_reading()  # type: ignore[attr-defined]
     assert (await raw.closed())[0] == 1002
+
+
+@pytest.mark.parametrize(
+    ("fault", "reply"),
+    [(frame(0x83, b"x"), frame(0x88, struct.pack(">H", 1002))), (frame(0x88, b"x"), b"")],
+    ids=["close after a fault", "faulty close"],
+)
+async def test_after_both_close_frames_the_connection_ends_at_once(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, fault: bytes, reply: bytes
+) -> None:
+    """After a violation the connection ends with the peer's close frame (RFC 6455, 7.1.1), not when a time is over."""
+    monkeypatch.setattr(websocket, "_LINGER", 60)
+    async with serve(close_deadline=60.0) as server:
+        raw = await RawSocket.to(server)
+        raw.writer.write(fault)
+        async with asyncio.timeout(2):
+            first, length = await raw.reader.readexactly(2)
+            assert first == 0x88
+            await raw.reader.readexactly(length)
+            raw.writer.write(reply)
+            assert await raw.reader.read() == b""
+        raw.writer.close()
 
 
 @pytest.mark.parametrize("close", [frame(0x88, struct.pack(">H", 1000)), frame(0x88, b""), frame(0x88, b"\x0f\xa0x")])

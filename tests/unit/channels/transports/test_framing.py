@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from channels.protocol import codes
 from channels.protocol.codes import Disconnect
-from channels.transports.framing import Closed, Event, FrameReader, Pinged, Ponged, Received, Violation
+from channels.transports.framing import Closed, Event, FrameReader, PeerClosed, Pinged, Ponged, Received, Violation
 
 LIMIT = 1 << 20
 FIN = 0x80
@@ -111,6 +111,48 @@ def test_broken_frames(data: bytes, expected: Event) -> None:
     seen = [event for event in reader.feed(data + frame(TEXT, b"after")) if isinstance(event, Violation | Closed)]
     assert seen == [expected]
     assert list(reader.feed(frame(TEXT, b"after"))) == []
+
+
+CLOSE = frame(0x88, struct.pack(">H", 1002))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        frame(0x83, b"x") + CLOSE,
+        frame(0x83, b"x") + frame(TEXT, b"\x88\x80") + frame(0x89, b"") + CLOSE,  # other frames are skipped whole
+        bytes((TEXT, 1)) + b"x" + CLOSE,  # a frame without a mask is shorter
+        frame(TEXT, b"\xff" * 300) + frame(0x88, b""),
+        frame(TEXT, b"x" * (LIMIT + 1)) + CLOSE,  # the payload of a message that is too long is skipped
+        frame(TEXT, b"x", wire_format=127) + CLOSE,
+        frame(0x01, b"a") + frame(TEXT, b"b") + CLOSE,
+        frame(0x88, struct.pack(">H", 999)),  # a close frame that is at fault is one as well
+        frame(0x88, b"x" * 200),
+        frame(0x08, b""),
+        frame(0xC8, b""),
+        bytes((0x88, 0)),
+    ],
+)
+def test_the_close_frame_after_a_violation_is_noticed(data: bytes) -> None:
+    """After a violation the peer's close frame is reported once, when all of its bytes are there, however they come."""
+    *_, violation, last = events(data)
+    assert isinstance(violation, Violation)
+    assert last == PeerClosed()
+    assert PeerClosed() not in events(data[:-1])
+    assert events(data + CLOSE + frame(TEXT, b"late")) == events(data)
+    piece = 1 if len(data) < 1000 else 4096
+    reader = FrameReader(LIMIT)
+    split = [event for at in range(0, len(data), piece) for event in reader.feed(data[at : at + piece])]
+    assert split[-2:] == events(data)[-2:]
+
+
+def test_without_a_close_frame_nothing_follows_a_violation() -> None:
+    """Frames of any other kind are skipped, also if they contain the bytes of a close frame."""
+    reader = FrameReader(LIMIT)
+    assert isinstance(next(iter(reader.feed(frame(0x83, CLOSE)))), Violation)
+    for data in (frame(TEXT, CLOSE), frame(0x89, b"x"), frame(0x8A, CLOSE), frame(0xFF, CLOSE)):
+        assert list(reader.feed(data)) == []
+    assert list(reader.feed(CLOSE)) == [PeerClosed()]
 
 
 @pytest.mark.parametrize("code", [1000, 1001, 1002, 1003, *range(1007, 1015), 3000, 3999, 4000, 4999])
