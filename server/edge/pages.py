@@ -7,6 +7,7 @@ from pathlib import Path
 
 from aiohttp import web
 
+from server.edge.files import FileResponse
 from server.edge.middleware import PAGE_POLICY
 
 _TYPES = {
@@ -81,7 +82,7 @@ class Pages:
             raise web.HTTPNotFound
         kind = _TYPES[path.suffix]
         charset = "; charset=utf-8" if kind.startswith(_TEXT) else ""
-        return web.FileResponse(path, headers={**headers, "Content-Type": kind + charset})
+        return FileResponse(path, headers={**headers, "Content-Type": kind + charset})
 
     def _find(self, name: str) -> Path | None:
         try:

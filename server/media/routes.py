@@ -5,6 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from server.edge.authentication import RequestAuthenticator
+from server.edge.files import FileResponse
 from server.identity.errors import SessionRevokedError
 from server.media.urls import MediaUrls
 from storage.blobs.port import Blob, Blobs, original_key, variant_key
@@ -71,7 +72,7 @@ class MediaRoutes:
 
 async def _send(request: web.Request, blob: Blob, headers: dict[str, str]) -> web.StreamResponse:
     if blob.path is not None:
-        return web.FileResponse(blob.path, headers=headers)
+        return FileResponse(blob.path, headers=headers)
     response = web.StreamResponse(headers=headers)
     response.content_length = blob.size
     await response.prepare(request)

@@ -146,6 +146,16 @@ async def test_an_original_is_a_download_for_its_owner_alone(api: Api) -> None:
     assert "sandbox" in response.headers["Content-Security-Policy"]
 
 
+async def test_the_original_is_refused_to_a_signed_out_session(api: Api) -> None:
+    """The access token is still valid for minutes after its session has ended; the original is not served for it."""
+    ann = await api.user()
+    await ann.upload(photograph())
+    path = f"/media/{hashlib.sha256(photograph().read_bytes()).hexdigest()}/original.jpg"
+    assert (await ann.call("GET", path)).status == 200
+    (await ann.call("DELETE", "/tokens/current")).expect(204)
+    assert (await ann.call("GET", path)).expect(401)["code"] == "session_revoked"
+
+
 async def rotate(api: Api, count: int) -> list[int]:
     """Send requests as a visitor, each with another forged address, and return the statuses."""
     statuses = []

@@ -6,6 +6,7 @@ import hashlib
 
 import pytest
 
+from storage.blobs.port import variant_key
 from tests.support.api import Api
 from tests.support.pictures import encoded, halves, photograph
 
@@ -126,6 +127,9 @@ async def test_public_images_are_cached_for_a_year(api: Api) -> None:
     await api.finish(photo)
     urls = (await ann.call("GET", f"/photos/{photo['id']}")).expect(200)["urls"]
     image = await api.get(urls["feed"])
+    for headers in ({"If-Match": '"other"'}, {"Range": "bytes=100-"}):
+        refused = await api.get(urls["feed"], headers=headers)
+        assert (refused.status in {412, 416}, refused.headers["Cache-Control"]) == (True, "no-store")
     assert image.body == b"variant"
     assert image.headers["Cache-Control"] == "public, max-age=31536000, immutable"
     assert image.headers["Content-Type"] == "image/jpeg"
@@ -147,6 +151,20 @@ async def test_images_of_a_private_account_need_a_signed_url(api: Api) -> None:
     assert signed.headers["Cache-Control"].startswith("private, max-age=")
     assert (await api.get(f"{bare}?{query[:-1]}{'A' if query[-1] != 'A' else 'B'}")).status == 404
     assert (await api.get(f"{bare.replace('thumb', 'feed')}?{query}")).status == 404
+
+
+async def test_the_signed_url_of_a_deleted_photo_is_a_404(api: Api) -> None:
+    """A deletion also ends the signed URLs that were given out before it, while the bytes are still stored."""
+    ann = await api.user()
+    (await ann.call("PATCH", "/users/me", json={"private": True})).expect(200)
+    photo = await ann.upload(photograph())
+    await api.finish(photo)
+    url = (await ann.call("GET", f"/photos/{photo['id']}")).expect(200)["urls"]["thumb"]
+    assert (await api.get(url)).status == 200
+    (await ann.call("DELETE", f"/photos/{photo['id']}")).expect(204)
+    assert await api.services.blobs.exists(variant_key(hashlib.sha256(photograph().read_bytes()).hexdigest(), "thumb"))
+    gone = await api.get(url)
+    assert (gone.status, gone.headers["Cache-Control"]) == (404, "no-store")
 
 
 @pytest.mark.parametrize("private", [False, True])

@@ -1,0 +1,74 @@
+"""Responses from files: conditional requests and ranges as in RFC 9110, and caching of what is right alone.
+
+aiohttp's `FileResponse` sends the file. This one corrects three things: an error does not keep the file's
+`Cache-Control`, a range that cannot be served is ignored instead of refused, and `If-Range` also compares entity tags.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import math
+import re
+import sys
+
+from aiohttp import web
+from aiohttp.abc import AbstractStreamWriter
+from multidict import CIMultiDict
+
+_OF_THE_FILE = {200, 206, 304}  # statuses that describe the file itself
+_ONE_RANGE = re.compile(r"bytes=(?:([0-9]{1,18})-([0-9]{1,18})?|-[0-9]{0,17}[1-9][0-9]{0,17})", re.IGNORECASE)
+_NO_DESCRIPTORS = {errno.EMFILE, errno.ENFILE}
+
+
+class FileResponse(web.FileResponse):
+    """A file; `Cache-Control` and the other headers of the file are sent with 200, 206 and 304 alone."""
+
+    def set_status(self, status: int, reason: str | None = None) -> None:
+        """Set the status; an error has no body, is not cached, and is 503 if no file can be opened."""
+        # aiohttp reports any failure to open the file as 404, from within its `except` clause.
+        error = sys.exc_info()[1]
+        if isinstance(error, OSError) and error.errno in _NO_DESCRIPTORS:
+            status, self.headers["Retry-After"] = 503, "2"
+        super().set_status(status, reason)
+        if status not in _OF_THE_FILE:
+            self.headers["Cache-Control"] = "no-store"
+            for name in ("Content-Type", "Content-Disposition"):
+                self.headers.pop(name, None)
+            self.content_length = 0
+
+    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
+        """Send the head and the file, or the one range of it that the request wants."""
+        if "Range" in request.headers:
+            kept = CIMultiDict(request.headers)
+            # A server may ignore any Range header (section 14.2); the response is then the whole file.
+            if not _is_one_range(request) or not await self._is_current(request):
+                del kept["Range"]
+            kept.popall("If-Range", None)
+            request = request.clone(headers=kept)
+        return await super().prepare(request)
+
+    async def _is_current(self, request: web.BaseRequest) -> bool:
+        """Return whether the validator in `If-Range`, if there is one, is that of the file (section 13.1.5)."""
+        validator = request.headers.get("If-Range")
+        if validator is None:
+            return True
+        try:
+            stat = await asyncio.to_thread(self._path.stat)
+        except OSError:
+            return False
+        # A weak entity tag never matches. A date must be the one that was sent as Last-Modified.
+        if validator == f'"{stat.st_mtime_ns:x}-{stat.st_size:x}"':
+            return True
+        date = request.if_range
+        return date is not None and date.timestamp() == math.ceil(stat.st_mtime)
+
+
+def _is_one_range(request: web.BaseRequest) -> bool:
+    # Several ranges would need a multipart body. Other units, and ranges on other methods, have no meaning here.
+    ranges = request.headers.getall("Range")
+    match = _ONE_RANGE.fullmatch(ranges[0]) if len(ranges) == 1 and request.method == "GET" else None
+    if match is None:
+        return False
+    first, last = match.groups()
+    return first is None or last is None or int(first) <= int(last)

@@ -1,0 +1,50 @@
+"""The files of the web application: nothing outside their directory is served."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from server.edge.pages import Pages
+from tests.support.raw_http import exchange
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/static/inside.txt", 200),
+        ("/static/below/../inside.txt", 200),
+        ("/static/../secret.txt", 404),
+        ("/static/..%2Fsecret.txt", 404),
+        ("/static/%2e%2e/secret.txt", 404),
+        ("/static/%2e%2e%2fsecret.txt", 404),
+        ("/static/below/..%2f..%2fsecret.txt", 404),
+        ("/static/..%2Fstatic-old%2Fsecret.txt", 404),
+        ("/static/link.txt", 404),
+        ("/static/linked/secret.txt", 404),
+        ("/static/{root}/secret.txt", 404),
+        ("/static/%2F{root}/secret.txt", 404),
+        ("/static/secret.txt%00.txt", 404),
+        ("/static/inside.py", 404),
+        ("/static/below", 404),
+    ],
+)
+async def test_nothing_outside_the_directory_is_served(tmp_path: Path, path: str, status: int) -> None:
+    """Files outside are not found by any spelling of the path, nor through a link, even if their type is served."""
+    static, old = tmp_path / "static", tmp_path / "static-old"
+    (static / "below").mkdir(parents=True)
+    old.mkdir()
+    for file in (tmp_path / "secret.txt", old / "secret.txt", static / "inside.txt", static / "inside.py"):
+        file.write_text("content")
+    (static / "link.txt").symlink_to(tmp_path / "secret.txt")
+    (static / "linked").symlink_to(tmp_path, target_is_directory=True)
+    app = web.Application()
+    app.router.add_routes(Pages(static).routes())
+    async with TestServer(app) as server:
+        target = path.replace("{root}", str(tmp_path).lstrip("/"))
+        request = f"GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+        response = await exchange(server.port or 0, request.encode(), within=5)
+    assert response.status == status, response.text
