@@ -12,6 +12,7 @@ from pathlib import Path
 from channels.live import Live
 from server.actions.catalog import Actions
 from server.edge.access_log import AccessLog, EventLog
+from server.edge.body import BodyPace
 from server.edge.client_addresses import Network
 from server.edge.middleware import HttpMetrics, NoHttpMetrics
 from server.identity.rate_limiter import RateLimiter
@@ -42,6 +43,7 @@ class ApiSettings:
     refresh_ttl: int
     ticket_ttl: int = 60
     upload: UploadLimits
+    body_pace: BodyPace
     trusted_proxies: tuple[Network, ...]
 
     @property

@@ -43,7 +43,7 @@ def _user_endpoints(services: Services) -> list[Endpoint]:
 def _photo_endpoints(services: Services) -> list[Endpoint]:
     settings, db, actions = services.settings, services.db, services.actions
     cursors, serializer = Cursors(settings.secret), PhotoSerializer(services.counter_cache, services.media_urls)
-    idempotency, uploads = Idempotency(db), UploadReceiver(settings.upload_dir, settings.upload)
+    idempotency, uploads = Idempotency(db), UploadReceiver(settings.upload_dir, settings.upload, settings.body_pace)
     return [
         *UploadApi(db, services.blobs, uploads, idempotency, serializer).endpoints(),
         *PhotosApi(db, cursors, serializer, actions.photos).endpoints(),

@@ -26,6 +26,7 @@ from server.config.section import from_sections
 from server.config.settings import Settings
 from server.demo.community import Demo
 from server.edge.access_log import AccessLog, EventLog, JsonLines
+from server.edge.body import BodyPace
 from server.errors import ConfigError
 from server.identity.passwords import Passwords
 from server.identity.rate_limiter import RateLimiter
@@ -177,6 +178,7 @@ def api_settings(settings: Settings) -> ApiSettings:
         upload_dir=blob_directory(settings) / TEMPORARY,
         static_dir=STATIC if STATIC.is_dir() else None,
         upload=from_sections(UploadLimits, settings.upload),
+        body_pace=from_sections(BodyPace, settings.upload),
     )
 
 

@@ -162,13 +162,18 @@ class BlobsSection(Section):
 
 
 class UploadSection(Section):
-    """Limits of uploads."""
+    """Limits of uploads, and the slowest pace of every request body."""
 
     max_bytes: int = Field(default=10_000_000, ge=1024, description="Maximum size of an image in bytes.")
     max_pixels: int = Field(
         default=_DECODER.max_pixels, ge=10_000, description="Maximum pixels of an image (width × height)."
     )
-    deadline: float = Field(default=60.0, gt=0, description="Seconds in which the body of a request must arrive.")
+    idle_timeout: float = Field(
+        default=10.0, gt=0, description="Seconds without a byte of its body after which a request is refused."
+    )
+    min_rate: int = Field(
+        default=8_000, gt=0, description="Minimum bytes per second of a request's body, averaged over 30 seconds."
+    )
 
 
 class LimitsSection(Section):

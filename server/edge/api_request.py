@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import parse_qsl
@@ -11,6 +10,7 @@ import orjson
 from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
+from server.edge.body import BodyPace, BodyReader, SlowBodyError, body_timeout, refuse_encoding
 from server.edge.problems import ProblemError, bad_field, invalid, sign_in_required
 from server.identity.rate_limits import Charge, rate_limit_headers
 from storage import ids
@@ -42,12 +42,12 @@ VIEWER: web.RequestKey[Viewer] = web.RequestKey("viewer", Viewer)
 class ApiRequest:
     """A request and its viewer, if there is one; `http` is the aiohttp request."""
 
-    __slots__ = ("_body_timeout", "_viewer", "http")
+    __slots__ = ("_pace", "_viewer", "http")
 
-    def __init__(self, http: web.Request, viewer: Viewer | None, *, body_timeout: float) -> None:
+    def __init__(self, http: web.Request, viewer: Viewer | None, pace: BodyPace) -> None:
         self.http = http
         self._viewer = viewer
-        self._body_timeout = body_timeout
+        self._pace = pace
 
     @property
     def viewer(self) -> Viewer:
@@ -92,6 +92,8 @@ class ApiRequest:
             value: Any = orjson.loads(raw) if raw else {}
         except orjson.JSONDecodeError as error:
             raise ProblemError(400, "malformed_json", f"The body is not valid JSON: {error}.") from error
+        if not isinstance(value, dict):
+            raise bad_field("body", "The body must be a JSON object.", status=422)
         return model.model_validate(value)
 
     async def _read(self) -> bytes:
@@ -104,14 +106,13 @@ class ApiRequest:
         # A declared length is refused at once; a chunked body has none and is measured while it is read.
         if (request.content_length or 0) > MAX_JSON_BYTES:
             raise _too_large()
-        body = bytearray()
+        reader, body = BodyReader(request.content, self._pace), bytearray()
         try:
-            async with asyncio.timeout(self._body_timeout):
-                while chunk := await request.content.readany():
-                    body += chunk
-                    if len(body) > MAX_JSON_BYTES:
-                        raise _too_large()
-        except TimeoutError as error:
+            while piece := await reader.read():
+                body += piece
+                if len(body) > MAX_JSON_BYTES:
+                    raise _too_large()
+        except SlowBodyError as error:
             raise body_timeout() from error
         return bytes(body)
 
@@ -122,26 +123,10 @@ def _parsed(model: type[M], raw: str) -> M:
     return model.model_validate_strings(dict(parse_qsl(raw, keep_blank_values=True)))
 
 
-def refuse_encoding(request: web.BaseRequest) -> None:
-    """Raise a 415 for a compressed body: a few bytes of it could expand to gigabytes."""
-    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
-        raise ProblemError(
-            415, "unsupported_encoding", "Send the body uncompressed, without the header Content-Encoding."
-        )
-
-
-def body_timeout() -> ProblemError:
-    """Return the 408 for a body that does not arrive in time; the connection is closed after it."""
-    return ProblemError(
-        408,
-        "body_timeout",
-        "The body took too long to arrive. Send it again, over a faster connection.",
-        headers={"Connection": "close"},
-    )
-
-
 def _too_large() -> ProblemError:
-    return ProblemError(413, "body_too_large", f"A JSON body may have at most {MAX_JSON_BYTES} bytes.")
+    detail = f"A JSON body may have at most {MAX_JSON_BYTES} bytes."
+    # The rest of the body is still arriving, and one without a length may never end.
+    return ProblemError(413, "body_too_large", detail, headers={"Connection": "close"})
 
 
 def json_response(body: bytes, *, status: int = 200) -> web.Response:

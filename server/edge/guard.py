@@ -9,6 +9,7 @@ from aiohttp import web
 
 from server.edge.api_request import VIEWER, ApiRequest
 from server.edge.authentication import RequestAuthenticator
+from server.edge.body import BodyPace
 from server.edge.endpoint import Auth, Endpoint
 from server.edge.middleware import Handler
 from server.edge.problems import sign_in_required
@@ -20,10 +21,10 @@ ANONYMOUS_QUOTA = "anonymous"
 class Guard:
     """Wrap endpoints into aiohttp handlers."""
 
-    def __init__(self, authenticator: RequestAuthenticator, limiter: RateLimiter, *, body_timeout: float) -> None:
+    def __init__(self, authenticator: RequestAuthenticator, limiter: RateLimiter, pace: BodyPace) -> None:
         self._authenticator = authenticator
         self._limiter = limiter
-        self._body_timeout = body_timeout
+        self._pace = pace
 
     def bind(self, endpoint: Endpoint) -> Handler:
         """Return the aiohttp handler of an endpoint; raise `KeyError` where its quota is no rate limit."""
@@ -36,7 +37,7 @@ class Guard:
                 http[VIEWER] = viewer
             elif endpoint.auth is Auth.REQUIRED:
                 raise sign_in_required()
-            request = ApiRequest(http, viewer, body_timeout=self._body_timeout)
+            request = ApiRequest(http, viewer, self._pace)
             if endpoint.guarded:
                 await self._charge(request, endpoint.quota)
             return await endpoint.handler(request)

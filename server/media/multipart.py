@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 MAX_HEADER_BYTES = 8192  # of one part, and of the preamble
-_BOUNDARY = re.compile(r"""boundary=(?:"([^"]{1,70})"|([^\s;,"]{1,70}))\s*(?:;|$)""", re.IGNORECASE)
-_NAME = re.compile(rb"""(?:^|[;\s])name=(?:"((?:[^"\\]|\\.)*)"|([^\s;"]+))""", re.IGNORECASE)
+_MAX_BOUNDARY = 70  # characters (RFC 2046, section 5.1.1)
+_PARAMETER = re.compile(rb"""\s*;\s*([^\s;="]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;"]*))""", re.DOTALL)
 
 
 class MultipartError(Exception):
@@ -63,11 +63,11 @@ class FormParser:
     """Parser from a form's bytes, in pieces of any size, to events."""
 
     def __init__(self, content_type: str, *, max_parts: int = 32) -> None:
-        kind, _, parameters = content_type.partition(";")
-        boundary = _BOUNDARY.search(parameters)
-        if kind.strip().lower() != "multipart/form-data" or boundary is None:
+        kind, parameters = _parsed(content_type.encode("latin-1", "replace"))
+        boundary = parameters.get(b"boundary", b"")
+        if kind != b"multipart/form-data" or not 0 < len(boundary) <= _MAX_BOUNDARY:
             raise MultipartError("The header Content-Type has no boundary.")
-        self._delimiter = b"\r\n--" + (boundary[1] or boundary[2]).encode("latin-1", "replace")
+        self._delimiter = b"\r\n--" + boundary
         self._max_parts = max_parts
         self._parts = 0
         self._skip = 0
@@ -157,9 +157,27 @@ def _part_name(header: bytes) -> str:
     for line in header.split(b"\r\n"):
         field, _, value = line.partition(b":")
         if field.strip().lower() == b"content-disposition":
-            match = _NAME.search(value)
-            if match is None or not value.strip().lower().startswith(b"form-data"):
+            kind, parameters = _parsed(value)
+            if kind != b"form-data" or b"name" not in parameters:
                 break
-            raw = match[1] if match[1] is not None else match[2]
-            return raw.replace(b'\\"', b'"').decode("utf-8", "replace")
+            return parameters[b"name"].decode("utf-8", "replace")
     raise MultipartError("A part has no name in its header Content-Disposition.")
+
+
+def _parsed(value: bytes) -> tuple[bytes, dict[bytes, bytes]]:
+    """Return the kind of a header value, in lower case, and its parameters; the first of each name counts."""
+    # Read from the left, one parameter after the other: a search for `name=` also finds it inside a file name.
+    kind, _, _ = value.partition(b";")
+    parameters: dict[bytes, bytes] = {}
+    at = len(kind)
+    while at >= 0:
+        match = _PARAMETER.match(value, at)
+        if match is None:
+            # Some clients do not escape quotes in file names; the text up to the next semicolon is skipped.
+            at = value.find(b";", at + 1)
+            continue
+        quoted, token = match[2], match[3]
+        content = token if quoted is None else quoted.replace(b'\\"', b'"')
+        parameters.setdefault(match[1].lower(), content)
+        at = match.end()
+    return kind.strip().lower(), parameters

@@ -17,9 +17,10 @@ from pathlib import Path
 
 from aiohttp import web
 
-from server.edge.api_request import body_timeout, refuse_encoding
+from server.edge.body import BodyPace, BodyReader, SlowBodyError, body_timeout, refuse_encoding
 from server.edge.endpoint import FILE_FIELD
 from server.edge.problems import ProblemError, bad_field
+from server.edge.requests import MAX_TAGS, PhotoMetadata
 from server.media.image_header import BadImageError, NotAnImageError, UnsupportedImageError, read_header
 from server.media.multipart import FormParser, MultipartError, PartBegin, PartData
 from workers.images.limits import MAX_SIDE
@@ -30,7 +31,8 @@ _PIECE = 256 * 1024
 _SLICE = 64 * 1024  # bytes for the parser at a time, because it copies them
 _FORM_OVERHEAD = 256 * 1024  # bytes of a form without its file
 _MAX_TEXT = 16 * 1024  # bytes of one text field
-_EPILOGUE_WAIT = 0.5  # seconds for the end of a body whose form is complete
+# Every field with all its tags, and as many parts again: one tag too many is then reported as that.
+_MAX_PARTS = 2 * (MAX_TAGS + len(PhotoMetadata.model_fields))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,23 +48,22 @@ class Upload:
 
 @dataclass(frozen=True, kw_only=True)
 class UploadLimits:
-    """Limits of an upload: bytes and pixels of the image, seconds for the whole body and between two pieces.
+    """Limits of an uploaded image: its bytes and pixels.
 
     The defaults of the settings are in the section `[upload]`.
     """
 
     max_bytes: int
     max_pixels: int
-    deadline: float
-    idle_timeout: float = 10.0
 
 
 class UploadReceiver:
     """Receive uploads into `directory`, which is best on the file system of the blobs."""
 
-    def __init__(self, directory: Path, limits: UploadLimits) -> None:
+    def __init__(self, directory: Path, limits: UploadLimits, pace: BodyPace) -> None:
         self._directory = directory
         self._limits = limits
+        self._pace = pace
 
     @asynccontextmanager
     async def receive(self, request: web.Request) -> AsyncIterator[Upload]:
@@ -89,28 +90,28 @@ class UploadReceiver:
             await asyncio.to_thread(spool.remove)
 
     async def _read(self, request: web.Request, form: _Form) -> None:
-        loop, limits = asyncio.get_running_loop(), self._limits
-        end = loop.time() + limits.deadline
-        total = 0
         try:
-            async with asyncio.timeout_at(end) as deadline:
-                while not form.ended:
-                    deadline.reschedule(min(end, loop.time() + limits.idle_timeout))
-                    piece = await request.content.readany()
-                    if not piece:
-                        raise ProblemError(
-                            400, "body_incomplete", "The form ended before its final boundary. Send it again."
-                        )
-                    total += len(piece)
-                    if total > limits.max_bytes + _FORM_OVERHEAD:
-                        raise _too_large(limits.max_bytes)
-                    for start in range(0, len(piece), _SLICE):
-                        await form.feed(piece[start : start + _SLICE])
-        except TimeoutError as error:
-            raise body_timeout() from error
-        await _require_end(request)
+            await self._feed(request, form)
+        except SlowBodyError as error:
+            if not form.ended:
+                raise body_timeout() from error
+            detail = "The form is complete, but its body is shorter than declared in Content-Length."
+            raise ProblemError(400, "body_incomplete", detail, headers={"Connection": "close"}) from error
+        if not form.ended:
+            raise ProblemError(400, "body_incomplete", "The form ended before its final boundary. Send it again.")
         if not form.has_file:
             raise bad_field(FILE_FIELD, "The form has no file. Send the image in this field.", status=422)
+
+    async def _feed(self, request: web.Request, form: _Form) -> None:
+        reader, limit, total = BodyReader(request.content, self._pace), self._limits.max_bytes, 0
+        # The body is read to its end, not to the end of the form: the bytes after the final boundary count, too, and
+        # a body that is shorter than declared is incomplete even if its form is whole.
+        while piece := await reader.read():
+            total += len(piece)
+            if total > limit + _FORM_OVERHEAD:
+                raise _too_large(limit)
+            for start in range(0, len(piece), _SLICE):
+                await form.feed(piece[start : start + _SLICE])
 
     def _check(self, path: Path) -> ImageHeader:
         try:
@@ -141,7 +142,7 @@ class _Form:
             raise ProblemError(
                 415, "unsupported_media_type", "Send a form, with the header Content-Type: multipart/form-data."
             )
-        self._parser = FormParser(content_type)
+        self._parser = FormParser(content_type, max_parts=_MAX_PARTS)
         self._spool = spool
         self._name = ""
         self._texts: dict[str, list[bytearray]] = {}
@@ -223,17 +224,6 @@ class _Spool:
         view = memoryview(piece)
         while view:
             view = view[os.write(self.descriptor, view) :]
-
-
-async def _require_end(request: web.Request) -> None:
-    # The form is complete, but the declared length of the body may be larger.
-    try:
-        async with asyncio.timeout(_EPILOGUE_WAIT):
-            while await request.content.readany():
-                pass
-    except TimeoutError as error:
-        detail = "The form is complete, but its body is shorter than declared in Content-Length."
-        raise ProblemError(400, "body_incomplete", detail, headers={"Connection": "close"}) from error
 
 
 def _bad_form(error: MultipartError) -> ProblemError:

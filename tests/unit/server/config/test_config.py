@@ -16,6 +16,7 @@ from server.config.loading import load_settings
 from server.config.reference import effective, markdown, sections, toml
 from server.config.section import Section, from_sections
 from server.config.settings import Settings
+from server.edge.body import BodyPace
 from server.errors import ConfigError
 from server.identity.rate_limits import RateLimits
 from server.media.uploads import UploadLimits
@@ -185,7 +186,8 @@ def test_the_reference_is_up_to_date() -> None:
     [
         (LimitsSection, RateLimits, set[str]()),
         (LiveSection, LiveSettings, set[str]()),
-        (UploadSection, UploadLimits, set[str]()),
+        (UploadSection, UploadLimits, {"idle_timeout", "min_rate"}),
+        (UploadSection, BodyPace, {"max_bytes", "max_pixels"}),
         (AuthSection, ApiSettings, {"hash_concurrency"}),
     ],
 )

@@ -84,6 +84,7 @@ def test_a_form_may_be_empty() -> None:
         ('multipart/form-data; boundary="a b"', b"a b"),
         ("multipart/form-data; charset=utf-8; boundary=x", b"x"),
         ("Multipart/Form-Data;BOUNDARY=x;y=z", b"x"),
+        ('multipart/form-data; note="a; boundary=y"; boundary=x', b"x"),
     ],
 )
 def test_the_boundary_is_found_in_the_content_type(kind: str, boundary: bytes) -> None:
@@ -92,7 +93,18 @@ def test_the_boundary_is_found_in_the_content_type(kind: str, boundary: bytes) -
     assert parts_of([body], kind) == [("a", b"1")]
 
 
-@pytest.mark.parametrize("kind", ["", "multipart/form-data", "multipart/mixed; boundary=b", "text/plain; boundary=b"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "",
+        "multipart/form-data",
+        "multipart/mixed; boundary=b",
+        "text/plain; boundary=b",
+        "multipart/form-data; boundary=",
+        f"multipart/form-data; boundary={'x' * 71}",
+        'multipart/form-data; note="boundary=b"',
+    ],
+)
 def test_without_a_boundary_there_is_no_form(kind: str) -> None:
     """Any other content type is rejected."""
     with pytest.raises(MultipartError):
@@ -105,6 +117,12 @@ def test_without_a_boundary_there_is_no_form(kind: str) -> None:
         (b'form-data; name="caption"; filename="name=x"', "caption"),
         (b'form-data; filename="x"; name="file"', "file"),
         (b"form-data; name=file", "file"),
+        (b'form-data; filename="a; name=x.jpg"; name="file"', "file"),
+        (b'form-data; filename="a name=x.jpg"; name="file"', "file"),
+        (b'form-data; filename="a\\"; name=\\"x"; name="file"', "file"),
+        (b'form-data; filename="a"b"; name="file"', "file"),
+        (b'form-data;filename=a.jpg;NAME = "file"', "file"),
+        (b'form-data; x-name="y"; name="file"; name="z"', "file"),
         (b'form-data; name="a\\"b"', 'a"b'),
         ('form-data; name="é"'.encode(), "é"),
         (b'form-data; name=""', ""),

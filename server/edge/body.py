@@ -1,0 +1,74 @@
+"""Reading of request bodies: uncompressed, and at a bounded pace instead of within a total time.
+
+A total time would refuse what a slow network can send: ten megabytes take over a minute at 1.2 Mbit/s. So a body may
+take as long as it likes while its bytes keep coming. A client that stops, or that sends a byte now and then to hold
+the connection, is refused.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from aiohttp import StreamReader, web
+
+from server.edge.problems import ProblemError
+
+
+@dataclass(frozen=True, kw_only=True)
+class BodyPace:
+    """Slowest pace of a body: `idle_timeout` seconds without a byte, `min_rate` bytes per second on average.
+
+    The average is over `rate_window` seconds. The defaults of the settings are in the section `[upload]`.
+    """
+
+    idle_timeout: float
+    min_rate: int
+    rate_window: float = 30.0
+
+
+class SlowBodyError(Exception):
+    """A body arrives too slowly."""
+
+
+class BodyReader:
+    """Reader of one body that enforces its pace."""
+
+    def __init__(self, content: StreamReader, pace: BodyPace) -> None:
+        self._content = content
+        self._pace = pace
+        # A leaky bucket of seconds: waiting empties it, arriving bytes fill it, and a full one holds a window.
+        self._slack = pace.rate_window
+
+    async def read(self) -> bytes:
+        """Return the next piece of the body, empty at its end; raise `SlowBodyError`."""
+        loop, pace = asyncio.get_running_loop(), self._pace
+        started = loop.time()
+        try:
+            async with asyncio.timeout(min(self._slack, pace.idle_timeout)):
+                piece = await self._content.readany()
+        except TimeoutError as error:
+            raise SlowBodyError from error
+        # Only waiting counts: the time that the service itself takes between two reads is not the client's.
+        waited = loop.time() - started
+        self._slack = min(pace.rate_window, self._slack - waited + len(piece) / pace.min_rate)
+        return piece
+
+
+def refuse_encoding(request: web.BaseRequest) -> None:
+    """Raise a 415 for a compressed body: a few bytes of it could expand to gigabytes."""
+    encodings = request.headers.getall("Content-Encoding", [])
+    if any(encoding.strip().lower() != "identity" for encoding in encodings):
+        raise ProblemError(
+            415, "unsupported_encoding", "Send the body uncompressed, without the header Content-Encoding."
+        )
+
+
+def body_timeout() -> ProblemError:
+    """Return the 408 for a body that arrives too slowly; the connection is closed after it."""
+    return ProblemError(
+        408,
+        "body_timeout",
+        "The body arrived too slowly. Send it again, over a faster connection.",
+        headers={"Connection": "close"},
+    )
