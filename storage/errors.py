@@ -5,6 +5,7 @@ StorageError
 ├── ConflictError        a unique value is taken, or the state does not allow the change; `code` is stable
 ├── InvalidValueError    a value that the database cannot hold: a NUL in a text, a number too large
 ├── UnavailableError     an engine does not answer; trying again later may help
+│   └── FullError        an engine has no space left for what should be written
 ├── SchemaError          the database's schema is older or newer than this code
 ├── EngineError          an embedded engine cannot run
 └── EngineLostError      an embedded engine ended again and again, and is not restarted any more
@@ -44,6 +45,10 @@ class UnavailableError(StorageError):
     def __init__(self, engine: str, detail: str) -> None:
         super().__init__(f"{engine} is unavailable: {detail}")
         self.engine = engine
+
+
+class FullError(UnavailableError):
+    """Raised when an engine has no space left for a write; reading and deleting may still work."""
 
 
 class SchemaError(StorageError):

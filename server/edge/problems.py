@@ -6,6 +6,7 @@ documentation. An exception that is not in the table becomes a 500 that contains
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
 from typing import Any
@@ -24,10 +25,14 @@ from server.identity.errors import (
     WrongCredentialsError,
 )
 from server.identity.rate_limits import Charge, rate_limit_headers
-from storage.errors import ConflictError, InvalidValueError, NotFoundError, UnavailableError
+from storage.errors import ConflictError, FullError, InvalidValueError, NotFoundError, UnavailableError
 
 CONTENT_TYPE = "application/problem+json"
 FieldError = tuple[str, str]  # the field's name, and what is wrong with it
+
+# Errors of the operating system that pass: no space, no more files or memory.
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+_EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS}
 
 _ROUTING_CODES = {404: "route_not_found", 405: "method_not_allowed", 413: "body_too_large"}
 _ROUTING_DETAILS = {
@@ -118,6 +123,17 @@ def _conflict(error: ConflictError) -> ProblemError:
     return ProblemError(409, error.code, str(error), errors=errors)
 
 
+def _full(_: Exception) -> ProblemError:
+    detail = "The service has no space left to store this. What is stored can be read and deleted. Try again later."
+    return ProblemError(507, "storage_full", detail, headers={"Retry-After": "60"})
+
+
+def _operating_system(error: OSError) -> ProblemError | None:
+    if error.errno in _FULL:
+        return _full(error)
+    return _unavailable(error) if error.errno in _EXHAUSTED else None
+
+
 def _unavailable(_: Exception) -> ProblemError:
     detail = "A part of the service is not available at the moment. Try again in a few seconds."
     return ProblemError(503, "unavailable", detail, headers={"Retry-After": "2"})
@@ -138,11 +154,12 @@ def _message(text: str) -> str:
     return message if message.endswith(".") else message + "."
 
 
-_TABLE: tuple[tuple[type[Exception], Callable[[Any], ProblemError]], ...] = (
+_TABLE: tuple[tuple[type[Exception], Callable[[Any], ProblemError | None]], ...] = (
     (ProblemError, lambda error: error),
     (NotFoundError, _not_found),
     (ConflictError, _conflict),
     (InvalidValueError, lambda error: ProblemError(422, "invalid_input", str(error))),
+    (FullError, _full),
     (UnavailableError, _unavailable),
     (LiveUnavailableError, _unavailable),
     (WrongCredentialsError, lambda error: unauthorized("wrong_credentials", str(error), charge=error.charge)),
@@ -153,6 +170,7 @@ _TABLE: tuple[tuple[type[Exception], Callable[[Any], ProblemError]], ...] = (
     (BadCursorError, lambda error: bad_field("cursor", str(error))),
     (ValidationError, invalid),
     (web.HTTPException, _routing_problem),
+    (OSError, _operating_system),
 )
 
 

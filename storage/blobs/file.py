@@ -18,11 +18,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from storage.blobs.port import Blob
-from storage.errors import NotFoundError, UnavailableError
+from storage.errors import FullError, NotFoundError, UnavailableError
 
 CHUNK = 256 * 1024  # bytes
 ATTEMPTS = 10  # to put a blob into a directory that concurrent deletions remove
 TEMPORARY = "tmp"  # the directory of files that are not objects yet; uploads are written there as well
+_FULL = {errno.ENOSPC, errno.EDQUOT}
 _KEY = re.compile(r"[a-z]+(?:/[A-Za-z0-9_][A-Za-z0-9._-]{0,127}){1,8}", re.ASCII)
 _MAGIC = ((b"\xff\xd8\xff", "image/jpeg"), (b"\x89PNG\r\n\x1a\n", "image/png"))
 
@@ -72,22 +73,21 @@ class FileBlobs:
                 _sync(source)
                 _publish(source, target)
                 return
-        with source.open("rb") as reader, self._temporary_file() as path, _disk_errors():
-            with path.open("xb") as writer:
-                shutil.copyfileobj(reader, writer, CHUNK)
-            _sync(path)
-            _publish(path, target)
+            with source.open("rb") as reader, self._temporary_file() as path:
+                with path.open("xb") as writer:
+                    shutil.copyfileobj(reader, writer, CHUNK)
+                _sync(path)
+                _publish(path, target)
 
     def _put(self, target: Path, data: bytes) -> None:
-        with self._temporary_file() as path, _disk_errors():
+        with _disk_errors(), self._temporary_file() as path:
             path.write_bytes(data)
             _sync(path)
             _publish(path, target)
 
     @contextmanager
     def _temporary_file(self) -> Iterator[Path]:
-        with _disk_errors():
-            _make_directory(self.temporary)
+        _make_directory(self.temporary)
         path = self.temporary / secrets.token_hex(16)
         try:
             yield path
@@ -102,7 +102,8 @@ def _disk_errors() -> Iterator[None]:
     except FileNotFoundError:
         raise
     except OSError as error:
-        raise UnavailableError("blobs", error.strerror or str(error)) from error
+        kind = FullError if error.errno in _FULL else UnavailableError
+        raise kind("blobs", error.strerror or str(error)) from error
 
 
 def _describe(path: Path) -> Blob:

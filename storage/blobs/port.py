@@ -34,7 +34,8 @@ class Blobs(Protocol):
     `put_file` returns. The content types `image/jpeg` and `image/png` are kept; any other may be returned as
     `application/octet-stream`. A key consists of lower-case words and safe characters joined by `/`; writing
     under any other key is a `ValueError`, and reading finds nothing there.
-    Methods raise `UnavailableError("blobs")` when the store does not answer or is full.
+    Methods raise `UnavailableError("blobs")` when the store does not answer, and `FullError` when it has no space left;
+    reading and deleting need none.
     """
 
     async def put_file(self, key: str, path: Path, *, content_type: str) -> None:

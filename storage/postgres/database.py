@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import asyncpg
 import structlog
 
-from storage.errors import ConflictError, InvalidValueError, UnavailableError
+from storage.errors import ConflictError, FullError, InvalidValueError, UnavailableError
 from storage.events import Event
 from storage.ids import IdGenerator
 from storage.postgres import outbox
@@ -348,6 +348,8 @@ def driver_errors() -> Iterator[None]:
         raise InvalidValueError(
             "A value cannot be stored: a text contains a NUL or a lone surrogate, or a number is too large."
         ) from error
+    except asyncpg.DiskFullError as error:
+        raise FullError("database", str(error)) from error
     except _UNREACHABLE as error:
         raise UnavailableError("database", str(error) or type(error).__name__) from error
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
 import os
 import secrets
@@ -16,7 +17,7 @@ import pytest
 
 from storage.blobs.file import FileBlobs
 from storage.blobs.port import Blob, Blobs, original_key, variant_key
-from storage.errors import NotFoundError, UnavailableError
+from storage.errors import FullError, NotFoundError, UnavailableError
 
 JPEG = b"\xff\xd8\xff" + bytes(range(256)) * 3000
 PNG = b"\x89PNG\r\n\x1a\n" + b"p" * 100
@@ -196,20 +197,41 @@ class TestFileBlobs:
         await blobs.put(original_key(SHA), JPEG, content_type="image/jpeg")
         assert seen == [(False, False), (True, True)]
 
-    async def test_full_disk(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A full disk is an `UnavailableError`, and neither a partial object nor a temporary file is left."""
+    @pytest.mark.parametrize(
+        ("code", "kind"),
+        [(errno.ENOSPC, FullError), (errno.EDQUOT, FullError), (errno.EIO, UnavailableError)],
+    )
+    async def test_failing_disk(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, kind: type[UnavailableError]
+    ) -> None:
+        """A disk without space is a `FullError`, and neither a partial object nor a temporary file is left."""
         blobs = FileBlobs(tmp_path)
 
         def refuse(descriptor: int) -> None:
-            raise OSError(28, "No space left on device")
+            raise OSError(code, os.strerror(code))
 
         monkeypatch.setattr(os, "fsync", refuse)
         blobs.temporary.mkdir()
-        with pytest.raises(UnavailableError, match="No space left"):
+        with pytest.raises(UnavailableError, match=os.strerror(code)) as caught:
             await blobs.put(original_key(SHA), JPEG, content_type="image/jpeg")
+        assert type(caught.value) is kind
         monkeypatch.undo()
         assert not await blobs.exists(original_key(SHA))
         assert list(blobs.temporary.iterdir()) == []
+
+    async def test_full_disk_is_read_and_emptied(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Reading and deleting write nothing."""
+        blobs = FileBlobs(tmp_path)
+        await blobs.put(original_key(SHA), JPEG, content_type="image/jpeg")
+
+        def refuse(*_: object, **__: object) -> None:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        for name in ("fsync", "write", "mkdir"):
+            monkeypatch.setattr(os, name, refuse)
+        assert await read(await blobs.open(original_key(SHA))) == JPEG
+        await blobs.delete(original_key(SHA))
+        assert not await blobs.exists(original_key(SHA))
 
     async def test_off_the_event_loop(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """No call touches the disk in the event loop's thread."""
