@@ -5,14 +5,12 @@ Checking the origin prevents cross-site WebSocket hijacking (CWE-1385).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from urllib.parse import urlsplit
+from collections.abc import Callable
 
 from aiohttp import web
 
+from channels.contract.origins import origin_allowed
 from channels.contract.settings import LiveSettings
-
-_DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class AcceptPolicy:
@@ -41,33 +39,3 @@ class AcceptPolicy:
         """Raise a 403 for a page of a foreign origin."""
         if not origin_allowed(request.headers.get("Origin"), request.host, self._settings.allowed_origins):
             raise web.HTTPForbidden(text="pages of this origin may not connect")
-
-
-def origin_allowed(origin: str | None, host: str, allowed: Collection[str]) -> bool:
-    """Return whether a request with this `Origin` header may connect to the host of its `Host` header.
-
-    Programs other than browsers send no origin and may connect. A page may connect if it was loaded from the same host
-    and port, or if its origin is in `allowed`; "*" allows all. The opaque origin "null" is never allowed by itself.
-    """
-    if origin is None or "*" in allowed:
-        return True
-    given = _normal(origin)
-    if given is None:
-        return False
-    if given in {_normal(entry) for entry in allowed}:
-        return True
-    # Behind a proxy that terminates TLS the scheme is unknown here; host and port are known.
-    scheme, name, port = given
-    return (name, port) in {(own[1], own[2]) for own in (_normal(f"{scheme}://{host}"),) if own is not None}
-
-
-def _normal(origin: str) -> tuple[str, str, int] | None:
-    """Return scheme, host and port of a web origin, or None if it is not one."""
-    try:
-        parts = urlsplit(origin)
-        port = parts.port
-    except ValueError:
-        return None
-    if parts.scheme not in _DEFAULT_PORTS or not parts.hostname or parts.path not in ("", "/"):
-        return None
-    return parts.scheme, parts.hostname, port or _DEFAULT_PORTS[parts.scheme]

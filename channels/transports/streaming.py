@@ -15,6 +15,7 @@ from channels.commands.connection_manager import ConnectionManager
 from channels.commands.emulation import Emulation
 from channels.connection.connection import Connection
 from channels.connection.wire_format import WireFormat
+from channels.contract.origins import parse_origin
 from channels.contract.ports import Identity, Position
 from channels.contract.settings import LiveSettings
 from channels.protocol.codec import BadFrameError
@@ -89,7 +90,7 @@ class Streaming:
             raise web.HTTPBadRequest(text=str(error)) from error
         if not await self._emulation.forward(commands):
             raise web.HTTPNotFound(text="the process of this session is gone; connect again")
-        return web.Response(status=204, headers=cross_origin(request))
+        return web.Response(status=204, headers=self._cross_origin(request))
 
     async def preflight(self, request: web.Request) -> web.StreamResponse:
         """Handle a CORS preflight request."""
@@ -99,7 +100,7 @@ class Streaming:
             "Access-Control-Allow-Headers": "Content-Type",
             "Access-Control-Max-Age": "86400",
         }
-        return web.Response(status=204, headers={**cross_origin(request), **allowed})
+        return web.Response(status=204, headers={**self._cross_origin(request), **allowed})
 
     async def events(self, request: web.Request, address: str, identity: Identity) -> web.StreamResponse:
         """Handle `GET /live/sse` for an authenticated user: documents alone, resumed from `Last-Event-ID`."""
@@ -110,7 +111,7 @@ class Streaming:
             raise web.HTTPBadRequest(text="Last-Event-ID must be the id of an event of this stream, or absent")
 
         def open_connection(transport: asyncio.Transport) -> Connection:
-            transport.write(stream_head(self._documents.content_type, cross_origin(request)) + RETRY)
+            transport.write(stream_head(self._documents.content_type, self._cross_origin(request)) + RETRY)
             stream = self._manager.open_as(EventStream, self._documents, transport, address)
             stream.positions, stream.preauthenticated, stream.answers_pings = dict(since), identity, False
             return stream
@@ -121,7 +122,7 @@ class Streaming:
         self, request: web.Request, address: str, wire_format: WireFormat, content_type: str, first: bytes | str
     ) -> web.StreamResponse:
         def open_connection(transport: asyncio.Transport) -> Connection:
-            transport.write(stream_head(content_type, cross_origin(request)))
+            transport.write(stream_head(content_type, self._cross_origin(request)))
             connection = self._manager.open(wire_format, transport, address)
             connection.session = self._emulation.start_session(connection)
             connection.node = self._emulation.node
@@ -153,6 +154,18 @@ class Streaming:
             raise web.HTTPBadRequest(
                 text="a URL must not carry an access token; get a one-use ticket from POST /api/v1/live/token"
             )
+
+    def _cross_origin(self, request: web.Request) -> dict[str, str]:
+        """Return the CORS headers with which a page of an allowed foreign origin can read the response."""
+        origin = request.headers.get("Origin")
+        if origin is None:
+            return {}
+        headers = {"Access-Control-Allow-Origin": origin, "Vary": "Origin"}
+        # With cookies only for the origins that are listed: "*" would let every page read what the user may see.
+        listed = {parse_origin(entry) for entry in self._settings.allowed_origins} - {None}
+        if parse_origin(origin) in listed:
+            headers["Access-Control-Allow-Credentials"] = "true"
+        return headers
 
     async def _body(self, request: web.Request) -> bytes:
         limit = self._settings.message_bytes
@@ -190,9 +203,3 @@ def stream_head(content_type: str, headers: Mapping[str, str]) -> bytes:
     fields = {"Content-Type": content_type, **_HEADERS, **headers}
     lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
     return f"HTTP/1.1 200 OK\r\n{lines}\r\n".encode("latin-1")
-
-
-def cross_origin(request: web.Request) -> dict[str, str]:
-    """Return the CORS headers with which a page of an allowed foreign origin can read the response."""
-    origin = request.headers.get("Origin")
-    return {} if origin is None else {"Access-Control-Allow-Origin": origin, "Vary": "Origin"}

@@ -10,7 +10,7 @@ from server.actions.sessions import SessionService, TokenPair
 from server.identity.errors import WrongCredentialsError
 from server.identity.passwords import Passwords
 from server.identity.rate_limiter import RateLimiter
-from server.identity.rate_limits import Charge, address_subject
+from server.identity.rate_limits import Charge, address_subject, site_subject
 from storage import texts
 from storage.models import PresenceAudience, User
 from storage.postgres.database import Database
@@ -55,7 +55,7 @@ class AccountActions:
         Raises `RateLimitedError`, and `ConflictError` username_taken or email_taken.
         """
         # Charged before the password is hashed, which is the expensive part.
-        charge = await self._limiter.check([(_SIGN_UP_QUOTA, address_subject(address))])
+        charge = await self._limiter.check_address(_SIGN_UP_QUOTA, address)
         password_hash = await self._passwords.hash(password)
         async with self._db.transaction() as tx:
             user = await users.create(
@@ -73,15 +73,16 @@ class AccountActions:
 
         Raises `RateLimitedError`, and the same `WrongCredentialsError` for an unknown name and for a wrong password.
         """
-        subject = address_subject(address)
+        # Of an IPv6 address the /48 counts: each of its 65,536 networks would otherwise have tries of its own.
+        subject = site_subject(address) or address_subject(address)
         found = await users.credentials(self._db, login) if login.isprintable() else None
         # The limit belongs to the account that was found. The database finds it by several spellings ("ANN", its
         # e-mail address, letters that its locale folds), and each would otherwise have tries of its own.
         account = f"login:{texts.fold(login)}" if found is None else f"user:{found[0].id}"
         # It is counted for each address, so that an attacker cannot lock the owner out. The password is verified after
         # that, because it is the expensive part.
-        charge = await self._limiter.check(
-            [(_SIGN_IN_ACCOUNT_QUOTA, f"{account} {subject}"), (_SIGN_IN_ADDRESS_QUOTA, subject)]
+        charge = await self._limiter.check_address(
+            _SIGN_IN_ADDRESS_QUOTA, address, (_SIGN_IN_ACCOUNT_QUOTA, f"{account} {subject}")
         )
         # It is verified even where the account is unknown, so that the response takes the same time.
         valid = await self._passwords.verify(found[1] if found else None, password)

@@ -48,6 +48,7 @@ class ProfilesApi:
                 auth=Auth.OPTIONAL,
                 response=ProfileResponse,
                 errors=(404,),
+                by_name=True,
             ),
             Endpoint(
                 method="GET",
@@ -59,6 +60,7 @@ class ProfilesApi:
                 query=ListQuery,
                 response=ListResponse[PhotoResponse],
                 errors=(404,),
+                by_name=True,
             ),
         ]
 

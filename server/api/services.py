@@ -32,7 +32,8 @@ class ApiSettings:
     """Settings of the HTTP API; durations in seconds, sizes in bytes, `secret` at least 32 bytes.
 
     `upload_dir` receives uploads before they become blobs and is best on the blobs' file system. `trusted_proxies` are
-    the networks whose X-Forwarded-For is trusted. With `static_dir` None no web application is served.
+    the networks whose X-Forwarded-For is trusted, `allowed_origins` other web origins whose pages may use the API. With
+    `static_dir` None no web application is served.
     """
 
     secret: bytes = field(repr=False)
@@ -45,6 +46,7 @@ class ApiSettings:
     upload: UploadLimits
     body_pace: BodyPace
     trusted_proxies: tuple[Network, ...]
+    allowed_origins: tuple[str, ...] = ()
 
     @property
     def secure(self) -> bool:

@@ -15,6 +15,7 @@ from server.edge.access_log import AccessLog, EventLog
 from server.edge.api_request import json_response
 from server.edge.authentication import RequestAuthenticator
 from server.edge.client_addresses import ClientAddresses
+from server.edge.cors import CrossOrigin
 from server.edge.endpoint import PREFIX, Endpoint
 from server.edge.guard import Guard
 from server.edge.middleware import Handler, HttpMetrics, edge
@@ -57,8 +58,8 @@ def make_live_app(
 
 
 def _edge_app(settings: ApiSettings, metrics: HttpMetrics, access_log: AccessLog) -> web.Application:
-    middleware = edge(ClientAddresses(settings.trusted_proxies), metrics, access_log, secure=settings.secure)
-    return web.Application(middlewares=[middleware])
+    addresses, cross_origin = ClientAddresses(settings.trusted_proxies), CrossOrigin(settings.allowed_origins)
+    return web.Application(middlewares=[edge(addresses, cross_origin, metrics, access_log, secure=settings.secure)])
 
 
 def _document(table: Sequence[Endpoint], settings: ApiSettings) -> Handler:

@@ -34,6 +34,7 @@ from server.composition.services import (
 from server.config.section import from_sections
 from server.config.settings import Settings
 from server.demo.story import PASSWORD, USERNAME
+from server.edge.protocol import HttpProtocol
 from server.identity.passwords import Passwords
 from server.operation.backlog import Backlog
 from server.operation.event_loop import GarbageCollector, LoopWatch
@@ -126,7 +127,8 @@ class ProcessBuilder:
         """Return what was built, with the health routes."""
         health = Health(self._checks)
         add_health_routes(self._app, health, self._metrics)
-        return Node(health=health, services=self._runs, app=self._app, drain=self._drain)
+        protocol = partial(HttpProtocol, secure=self._settings.public_url.startswith("https://"))
+        return Node(health=health, services=self._runs, app=self._app, drain=self._drain, protocol=protocol)
 
     async def welcome(self, *, with_demo: bool) -> None:
         """Create the demonstration community if it is wanted, then print the URL of the service."""

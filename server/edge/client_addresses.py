@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
-from ipaddress import IPv4Network, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 from aiohttp import web
 
 Network = IPv4Network | IPv6Network
 _MAX_HOPS = 20
+_WITH_PORT = re.compile(r"\[([0-9A-Fa-f:.]+)\](?::[0-9]{1,5})?|([0-9.]+):[0-9]{1,5}")
 
 
 class ClientAddresses:
@@ -29,8 +31,8 @@ class ClientAddresses:
         # first untrusted address was written by the client and cannot be trusted.
         address = peer
         for hop in list(reversed(",".join(fields).split(",")))[:_MAX_HOPS]:
-            candidate = hop.strip()
-            if not _is_address(candidate):
+            candidate = _without_port(hop.strip())
+            if _parsed(candidate) is None:
                 break
             address = candidate
             if not self._is_trusted(candidate):
@@ -38,15 +40,25 @@ class ClientAddresses:
         return address
 
     def _is_trusted(self, address: str) -> bool:
-        if not _is_address(address):
-            return False
-        parsed = ip_address(address)
-        return any(parsed.version == network.version and parsed in network for network in self._trusted)
+        parsed = _parsed(address)
+        return parsed is not None and any(
+            parsed.version == network.version and parsed in network for network in self._trusted
+        )
 
 
-def _is_address(text: str) -> bool:
+def _parsed(text: str) -> IPv4Address | IPv6Address | None:
     try:
-        ip_address(text)
+        parsed = ip_address(text)
     except ValueError:
-        return False
-    return True
+        return None
+    # A dual-stack socket shows an IPv4 peer as ::ffff:10.0.0.1, which is in no IPv4 network.
+    mapped = parsed.ipv4_mapped if isinstance(parsed, IPv6Address) else None
+    return mapped or parsed
+
+
+def _without_port(hop: str) -> str:
+    """Return the address of `203.0.113.1:4711`, `[2001:db8::1]:4711` or `[2001:db8::1]`; other texts unchanged."""
+    # Some load balancers append the client's port, and RFC 7239 writes IPv6 addresses in quotes and brackets.
+    hop = hop.strip('"')
+    match = _WITH_PORT.fullmatch(hop)
+    return (match[1] or match[2]) if match else hop

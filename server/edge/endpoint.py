@@ -42,7 +42,8 @@ class Endpoint:
 
     `quota` names the rate limit (a field of `RateLimits`) of signed-in users, as the action states it; visitors are
     charged to "anonymous". With `guarded` False the handler itself checks the rate limit and revocation. `errors` are
-    the error statuses beyond those that every endpoint of its kind may return.
+    the error statuses beyond those that every endpoint of its kind may return. With `by_name` the id in the path may
+    also be a username.
     """
 
     method: str
@@ -60,3 +61,4 @@ class Endpoint:
     response: type[BaseModel] | None = None
     errors: tuple[int, ...] = ()
     idempotent: bool = False
+    by_name: bool = False

@@ -18,7 +18,8 @@ from storage.postgres.database import Database, Transaction
 from storage.stores import idempotency
 
 HEADER = "Idempotency-Key"
-_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+KEY_PATTERN = r"[\x21-\x7e]{1,255}"
+_KEY = re.compile(KEY_PATTERN)
 
 Create = Callable[[Transaction], Awaitable[bytes]]
 

@@ -19,6 +19,7 @@ from aiohttp.typedefs import Middleware
 from server.edge.access_log import AccessLog, AccessRecord
 from server.edge.api_request import ADDRESS, RESPONSE_HEADERS, VIEWER
 from server.edge.client_addresses import ClientAddresses
+from server.edge.cors import CrossOrigin
 from server.edge.problems import ProblemError, problem_of, render, unexpected
 
 log = structlog.get_logger(__name__)
@@ -35,18 +36,32 @@ _GOOD_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _QUIET = ("/healthz", "/readyz", "/metrics")  # polled every few seconds; not in the access log
 
 
-def edge(addresses: ClientAddresses, metrics: HttpMetrics, access_log: AccessLog, *, secure: bool) -> Middleware:
-    """Return the middleware; `secure` adds HSTS, for a service that clients reach over HTTPS."""
+def common_headers(*, secure: bool) -> dict[str, str]:
+    """Return the header fields of every response; `secure` adds HSTS, for a service that clients reach over HTTPS."""
     common = {
         "X-Content-Type-Options": "nosniff",
         "Referrer-Policy": "same-origin",
         "Cross-Origin-Opener-Policy": "same-origin",
         "Server": "PicShare",  # instead of aiohttp's value, which discloses versions
     }
-    if secure:
-        common["Strict-Transport-Security"] = "max-age=31536000"
+    return {**common, "Strict-Transport-Security": "max-age=31536000"} if secure else common
 
-    data = {**common, "Content-Security-Policy": DATA_POLICY}
+
+def data_headers(*, secure: bool) -> dict[str, str]:
+    """Return the header fields of every response that is not a page."""
+    return {**common_headers(secure=secure), "Content-Security-Policy": DATA_POLICY}
+
+
+def edge(
+    addresses: ClientAddresses,
+    cross_origin: CrossOrigin,
+    metrics: HttpMetrics,
+    access_log: AccessLog,
+    *,
+    secure: bool,
+) -> Middleware:
+    """Return the middleware."""
+    common, data = common_headers(secure=secure), data_headers(secure=secure)
     request_ids = RequestIds()
 
     @web.middleware
@@ -57,13 +72,15 @@ def edge(addresses: ClientAddresses, metrics: HttpMetrics, access_log: AccessLog
         request[ADDRESS] = addresses.of(request)
         structlog.contextvars.bind_contextvars(request_id=request_id)
         try:
-            response = await handler(request)
+            preflight = cross_origin.preflight(request)
+            response = await handler(request) if preflight is None else preflight
         except Exception as error:  # noqa: BLE001 - every error becomes a response here
             response = _error_response(error, request_id)
         # The headers of a streamed response or a WebSocket were sent before this point.
         if not response.prepared:
             is_page = "Content-Security-Policy" in response.headers
             _add_headers(request, response, common if is_page else data, request_id)
+            response.headers.update(cross_origin.headers(request))
         seconds = time.perf_counter() - started
         # Metrics are labelled with the route, not the path: each photo would otherwise make a time series.
         resource = request.match_info.route.resource
@@ -125,7 +142,7 @@ class RequestIds:
         self._start = secrets.token_hex(4)
         self._numbers = itertools.count()
 
-    def of(self, request: web.Request) -> str:
+    def of(self, request: web.BaseRequest) -> str:
         """Return the request's id."""
         given = request.headers.get("X-Request-Id")
         if given is not None and _GOOD_REQUEST_ID.fullmatch(given):

@@ -11,7 +11,8 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json
 
 from server.edge.authentication import ACCESS_COOKIE, CSRF_HEADER
 from server.edge.endpoint import FILE_FIELD, PREFIX, Auth, BodyFormat, Endpoint
-from server.edge.idempotency import HEADER
+from server.edge.idempotency import HEADER, KEY_PATTERN
+from server.edge.requests import ID_PATTERN, NAME_OR_ID_PATTERN
 from server.edge.responses import ProblemResponse
 
 _REFERENCE = "#/components/schemas/{model}"
@@ -20,13 +21,14 @@ _DESCRIPTIONS = {
     401: "The client is not signed in, or the session has ended.",
     403: "The CSRF token is missing.",
     404: "There is no such resource, or the client may not see it.",
-    408: "The body took too long to arrive.",
+    408: "The body arrived too slowly.",
     409: "The name is taken, or the current state does not allow the request.",
     413: "The body is too large.",
     415: "The media type of the body is not supported.",
     422: "The body does not fit the schema.",
     429: "A rate limit is used up; see Retry-After.",
     503: "A part of the service is not available; see Retry-After.",
+    507: "The service has no space left for what should be stored; see Retry-After.",
 }
 _DESCRIPTION = (
     "Photo sharing with live updates: users see new photos, likes and comments as they happen. Errors are "
@@ -94,7 +96,9 @@ def _operation(
         schema = names[endpoint.body]
         if endpoint.body_format is BodyFormat.MULTIPART:
             schema = _with_file(schemas[schema["$ref"].rpartition("/")[2]])
-        operation["requestBody"] = {"required": True, "content": {endpoint.body_format.value: {"schema": schema}}}
+        # A body whose fields are all optional may be left out.
+        required = endpoint.body_format is BodyFormat.MULTIPART or _has_required_field(endpoint.body)
+        operation["requestBody"] = {"required": required, "content": {endpoint.body_format.value: {"schema": schema}}}
     secured: list[dict[str, list[str]]] = [{"bearer": []}, {"cookie": []}]
     if endpoint.auth is Auth.REQUIRED:
         operation["security"] = secured
@@ -124,12 +128,15 @@ def _error_statuses(endpoint: Endpoint) -> set[int]:
         statuses.add(400)
     if endpoint.body is not None:
         statuses |= {400, 408, 413, 415, 422}
+    if endpoint.method != "GET":
+        statuses.add(507)
     return statuses | ({409} if endpoint.idempotent else set())
 
 
 def _path_parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
+    schema = {"type": "string", "pattern": NAME_OR_ID_PATTERN if endpoint.by_name else ID_PATTERN}
     return [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        {"name": name, "in": "path", "required": True, "schema": schema}
         for name in re.findall(r"{(\w+)", endpoint.path)
     ]
 
@@ -149,11 +156,16 @@ def _header_parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
     parameters = []
     if endpoint.idempotent:
         text = "A repeated request with the same key returns the response of the first one."
-        parameters.append({"name": HEADER, "in": "header", "description": text, "schema": {"type": "string"}})
+        schema = {"type": "string", "pattern": f"^{KEY_PATTERN}$"}
+        parameters.append({"name": HEADER, "in": "header", "description": text, "schema": schema})
     if endpoint.auth is not Auth.NONE and endpoint.method != "GET":
         text = "Required with cookies: the value of the CSRF cookie."
         parameters.append({"name": CSRF_HEADER, "in": "header", "description": text, "schema": {"type": "string"}})
     return parameters
+
+
+def _has_required_field(model: type[BaseModel]) -> bool:
+    return any(field.is_required() for field in model.model_fields.values())
 
 
 def _with_file(schema: dict[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import re
 from typing import Annotated, Any
 
 import orjson
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from storage import ids, texts
 from storage.models import PresenceAudience
@@ -89,20 +89,38 @@ def _digits(text: Any) -> Any:
     return text
 
 
-def _id(text: Any) -> Any:
-    return ids.decode(text) if isinstance(text, str) else text
+def _id(text: Any) -> int:
+    if not isinstance(text, str):
+        # pydantic reports a ValueError as invalid input, and lets a TypeError through.
+        raise ValueError(f"An id is a string of {ids.TEXT_LENGTH} characters.")  # noqa: TRY004
+    return ids.decode(text)
 
 
-Username = Annotated[str, AfterValidator(_username)]
-Email = Annotated[str, Field(max_length=254), AfterValidator(_email)]
+def _described(pattern: str, **more: Any) -> WithJsonSchema:
+    """Return the schema of a text whose validator is a function, for the OpenAPI document."""
+    return WithJsonSchema({"type": "string", "pattern": pattern, **more})
+
+
+# ECMA 262 without Unicode properties, which not every validator knows: a tag's letters are not described.
+ID_PATTERN = "^[0-7][0-9A-HJKMNP-TV-Za-hjkmnp-tv-z]{12}$"
+NAME_OR_ID_PATTERN = "^(?:me|[A-Za-z0-9_.]{3,30})$"
+_USERNAME_PATTERN = f"^{_USERNAME.pattern}$"
+_EMAIL_PATTERN = f"^{_EMAIL.pattern}$"
+_TAG_PATTERN = r"^#?[^\s#]+$"
+_CURSOR_PATTERN = "^[A-Za-z0-9_-]{1,200}$"
+
+Username = Annotated[str, AfterValidator(_username), _described(_USERNAME_PATTERN, minLength=3, maxLength=30)]
+Email = Annotated[
+    str, Field(max_length=254), AfterValidator(_email), _described(_EMAIL_PATTERN, format="email", maxLength=254)
+]
 Password = Annotated[str, Field(min_length=8, max_length=256)]
 DisplayName = Annotated[str, Field(max_length=60), AfterValidator(texts.single_line)]
 Bio = Annotated[str, Field(max_length=500), AfterValidator(texts.multi_line)]
 Caption = Annotated[str, Field(max_length=2200), AfterValidator(texts.multi_line)]
 AltText = Annotated[str, Field(max_length=1000), AfterValidator(texts.multi_line)]
 Location = Annotated[str, Field(max_length=100), AfterValidator(texts.single_line)]
-Tags = Annotated[list[str], Field(max_length=MAX_TAGS), AfterValidator(_tags)]
-Id = Annotated[int, BeforeValidator(_id, json_schema_input_type=str)]
+Tags = Annotated[list[Annotated[str, _described(_TAG_PATTERN)]], Field(max_length=MAX_TAGS), AfterValidator(_tags)]
+Id = Annotated[int, BeforeValidator(_id), _described(ID_PATTERN, examples=["01K3S9C0XG4Q7"])]
 
 
 class SignUpRequest(RequestModel):
@@ -183,13 +201,13 @@ class ListQuery(QueryModel):
     """A page of a list: at most `limit` items, after `cursor`."""
 
     limit: Annotated[int, BeforeValidator(_digits), Field(ge=1, le=100)] = 20
-    cursor: str | None = None
+    cursor: Annotated[str, _described(_CURSOR_PATTERN)] | None = None
 
 
 class PhotosQuery(ListQuery):
     """A page of the newest photos, or of those with a tag."""
 
-    tag: Annotated[str, AfterValidator(_searched_tag)] | None = None
+    tag: Annotated[str, AfterValidator(_searched_tag), _described(_TAG_PATTERN)] | None = None
 
 
 class SearchQuery(ListQuery):

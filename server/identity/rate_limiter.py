@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 
 from server.identity.errors import RateLimitedError, SessionRevokedError
-from server.identity.rate_limits import Charge, RateLimits, address_subject
+from server.identity.rate_limits import SITE_NETWORKS, Charge, RateLimits, address_subject, site_subject
 from storage.limits.quotas import Quota, QuotaPolicy, Quotas
 
 
@@ -31,16 +30,19 @@ class RateLimiter:
         quota, revoked = await self._quotas.check_session_and_quota(policy, user_id, session)
         return require_allowed(policy, quota, revoked=revoked)
 
-    async def check_address(self, name: str, address: str) -> Charge:
-        """Charge the address of a client that is not signed in."""
-        return await self.check([(name, address_subject(address))])
+    async def check_address(self, name: str, address: str, *others: tuple[str, str]) -> Charge:
+        """Charge `others`, which are (limit, subject) pairs, and a client's address; either all or none.
 
-    async def check(self, takes: Sequence[tuple[str, str]]) -> Charge:
-        """Charge (limit, subject) pairs, either all or none; return the charge of the last one."""
-        policies = [(self._policies[name], subject) for name, subject in takes]
-        quotas = await self._quotas.take_all(policies)
-        charges = [require_allowed(policy, quota) for (policy, _), quota in zip(policies, quotas, strict=True)]
-        return charges[-1]
+        Returns the charge of the address. An IPv6 address is charged twice: to its /64 network, and to its /48.
+        """
+        policy = self._policies[name]
+        takes = [*((self._policies[other], subject) for other, subject in others), (policy, address_subject(address))]
+        charged, site = len(takes) - 1, site_subject(address)
+        if site is not None:
+            takes.append((replace(policy, limit=policy.limit * SITE_NETWORKS), site))
+        quotas = await self._quotas.take_all(takes)
+        charges = [require_allowed(policy, quota) for (policy, _), quota in zip(takes, quotas, strict=True)]
+        return charges[charged]
 
 
 def require_allowed(policy: QuotaPolicy, quota: Quota, *, revoked: bool = False) -> Charge:

@@ -1,7 +1,7 @@
 """Rate limits by name, the subjects that they count, and the header fields that report them.
 
-Signed-in users are counted by account, other clients by address. The header fields follow
-draft-ietf-httpapi-ratelimit-headers: `RateLimit-Policy: "reads";q=1200;w=60` is the rule, and
+Signed-in users are counted by account, other clients by address; an IPv6 client by its /64 and its /48 network. The
+header fields follow draft-ietf-httpapi-ratelimit-headers: `RateLimit-Policy: "reads";q=1200;w=60` is the rule, and
 `RateLimit: "reads";r=1199;t=1` is what is left, and in how many seconds all of it is available again.
 """
 
@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from server.config.section import parse_rate
 from storage.limits.quotas import Quota, QuotaPolicy
 
 READ_QUOTA = "reads"  # of every request that changes nothing
+# A /48 may do as much as this many of its /64 networks: it is one site, which may have several users.
+SITE_NETWORKS = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,16 +52,34 @@ class Charge:
 
 def address_subject(address: str) -> str:
     """Return the subject that an address counts as: itself, or its /64 network, since one IPv6 customer holds a /64."""
+    parsed = _parsed(address)
+    if isinstance(parsed, IPv6Address):
+        return f"addr:{_network(parsed, 64)}"
+    return "addr:unknown" if parsed is None else f"addr:{parsed}"
+
+
+def site_subject(address: str) -> str | None:
+    """Return the subject of an IPv6 address's /48 network, or None for any other address.
+
+    A site gets a /48 (RFC 6177), whose owner has 65,536 networks of the size that `address_subject` counts.
+    """
+    parsed = _parsed(address)
+    return f"addr:{_network(parsed, 48)}/48" if isinstance(parsed, IPv6Address) else None
+
+
+def _parsed(address: str) -> IPv4Address | IPv6Address | None:
     try:
         parsed = ip_address(address)
     except ValueError:
-        return "addr:unknown"
-    if isinstance(parsed, IPv6Address):
-        # An IPv4 client of a dual-stack socket counts as the same client as over IPv4.
-        if parsed.ipv4_mapped is not None:
-            return f"addr:{parsed.ipv4_mapped}"
-        return f"addr:{IPv6Address(int(parsed) >> 64 << 64)}"
-    return f"addr:{parsed}"
+        return None
+    # An IPv4 client of a dual-stack socket counts as the same client as over IPv4.
+    mapped = parsed.ipv4_mapped if isinstance(parsed, IPv6Address) else None
+    return mapped or parsed
+
+
+def _network(address: IPv6Address, bits: int) -> IPv6Address:
+    host = 128 - bits
+    return IPv6Address(int(address) >> host << host)
 
 
 def rate_limit_headers(charge: Charge) -> dict[str, str]:

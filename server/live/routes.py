@@ -13,6 +13,7 @@ from server.edge.api_request import ADDRESS
 from server.edge.authentication import RequestAuthenticator
 from server.edge.endpoint import PREFIX
 from server.edge.problems import sign_in_required, unauthorized
+from server.identity.rate_limits import address_subject
 
 WEBSOCKET = "/connection/websocket"
 SSE = "/connection/sse"
@@ -52,7 +53,7 @@ class LiveRoutes:
         401, after which an `EventSource` does not reconnect.
         """
         identity = await self._identity(request)
-        return await self._live.streaming.events(request, request[ADDRESS], identity)
+        return await self._live.streaming.events(request, _subject(request), identity)
 
     async def _identity(self, request: web.Request) -> Identity:
         try:
@@ -82,6 +83,11 @@ class LiveRoutes:
 
 def _with_address(stream: Stream) -> Handler:
     async def handler(request: web.Request) -> web.StreamResponse:
-        return await stream(request, request[ADDRESS])
+        return await stream(request, _subject(request))
 
     return handler
+
+
+def _subject(request: web.Request) -> str:
+    # The live layer counts connections by this text: those of an IPv6 client by its network, as the rate limits do.
+    return address_subject(request[ADDRESS])

@@ -14,6 +14,7 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import structlog
 from aiohttp import web
@@ -37,7 +38,7 @@ class Node:
 
     `services` are cancelled last, after the requests in progress. `idle_timeout` is the number of seconds that a
     connection may go without a complete request, however slowly its bytes arrive; a load balancer that reuses
-    connections must close idle ones earlier.
+    connections must close idle ones earlier. `protocol` makes the protocol of each connection.
     """
 
     health: Health
@@ -45,6 +46,7 @@ class Node:
     app: web.Application | None = None
     drain: Run | None = None
     idle_timeout: float = 75.0
+    protocol: Callable[..., web.RequestHandler] = web.RequestHandler
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,19 +111,19 @@ class _HttpServer:
 async def _listen(
     node: Node, app: web.Application, sockets: Sequence[socket.socket], shutdown: ShutdownOptions
 ) -> _HttpServer:
+    runner = web.AppRunner(app, handle_signals=False, shutdown_timeout=shutdown.shutdown_deadline)
+    await runner.setup()
     # Bodies are not decompressed: aiohttp would do it in the event loop, even for a request that was already refused,
     # and three megabytes of gzip would stop the process for seconds. No endpoint accepts a compressed body.
-    runner = web.AppRunner(
-        app,
+    connect = partial(
+        node.protocol,
+        runner.server,
+        loop=asyncio.get_running_loop(),
         access_log=None,
-        handle_signals=False,
-        shutdown_timeout=shutdown.shutdown_deadline,
         auto_decompress=False,
         keepalive_timeout=node.idle_timeout,
     )
-    await runner.setup()
-    assert runner.server is not None  # noqa: S101 - narrows the type: it was just set up
-    acceptors = [Acceptor(listener, runner.server) for listener in sockets]
+    acceptors = [Acceptor(listener, connect) for listener in sockets]
     try:
         for acceptor in acceptors:
             acceptor.open()

@@ -163,6 +163,16 @@ async def test_origins(serve: Serve, path: str) -> None:
         async with session.options(server.origin + path, headers={"Origin": "https://photos.example"}) as yes:
             assert yes.status == 204
             assert yes.headers["Access-Control-Allow-Origin"] == "https://photos.example"
+            assert yes.headers["Access-Control-Allow-Credentials"] == "true"
+
+
+async def test_cookies_need_a_listed_origin(serve: Serve) -> None:
+    """Where every origin is allowed, a page may read the response, but not one to a request with cookies."""
+    async with serve(allowed_origins=("*",)) as server, aiohttp.ClientSession() as session:
+        url, headers = f"{server.origin}/emulation", {"Origin": "https://photos.example"}
+        async with session.options(url, headers=headers) as response:
+            assert response.headers["Access-Control-Allow-Origin"] == "https://photos.example"
+            assert "Access-Control-Allow-Credentials" not in response.headers
 
 
 async def test_connections_from_one_address(serve: Serve) -> None:

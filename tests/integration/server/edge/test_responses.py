@@ -162,6 +162,45 @@ async def test_openapi_describes_every_route_and_its_references_resolve(services
     assert len(names) == len(set(names))
 
 
+async def test_openapi_describes_ids_names_and_bodies(services: InspectableServices) -> None:
+    """Ids, cursors, names, tags and keys have patterns; a body is required if one of its fields is."""
+    async with running_api(services) as api:
+        document = (await api.visitor.call("GET", "/openapi.json")).expect(200)
+    operations = [operation for path in document["paths"].values() for operation in path.values()]
+    described: dict[str, list[str]] = {}
+    for operation in operations:
+        for parameter in operation.get("parameters", []):
+            schema = parameter["schema"]
+            pattern = next((part["pattern"] for part in [schema, *schema.get("anyOf", [])] if "pattern" in part), "")
+            described.setdefault(parameter["name"], []).append(pattern)
+    for name in ("id", "cursor", "tag", "Idempotency-Key"):
+        assert all(described[name]), name
+    schemas = document["components"]["schemas"]
+    assert schemas["SignUpRequest"]["properties"]["username"]["pattern"]
+    assert schemas["SignUpRequest"]["properties"]["email"]["format"] == "email"
+    assert schemas["PhotoUpdate"]["properties"]["tags"]["anyOf"][0]["items"]["pattern"]
+    assert schemas["NotificationSelection"]["properties"]["ids"]["anyOf"][0]["items"]["pattern"]
+    required = {
+        operation["operationId"]: operation["requestBody"]["required"]
+        for operation in operations
+        if "requestBody" in operation
+    }
+    assert required["post_users"]
+    assert required["post_photos"]
+    assert not required["post_notifications_seen"]
+    assert not required["post_tokens_refresh"]
+
+
+async def test_a_body_that_is_no_object_or_has_numbers_for_ids_is_a_422(api: Api) -> None:
+    """The response says what to send, in the API's own words."""
+    ann = await api.user()
+    for body, field in (([1], "body"), ("x", "body"), ({"ids": [2**70]}, "ids.0"), ({"ids": [-1]}, "ids.0")):
+        problem = (await ann.call("POST", "/notifications/seen", json=body)).expect(422)
+        assert problem["errors"][0]["field"] == field
+        for word in ("int64", "query argument", "asyncpg", "NotificationSelection"):
+            assert word not in problem["detail"]
+
+
 def _references(node: Any) -> set[str]:
     if isinstance(node, dict):
         own = {node["$ref"]} if isinstance(node.get("$ref"), str) else set()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from channels.contract.origins import origin_allowed
 from channels.protocol.codec_json import JsonCodec
 from channels.protocol.codec_msgpack import MsgpackCodec
 from channels.protocol.codec_protobuf import ProtobufCodec
-from channels.transports.accept_policy import origin_allowed
 from channels.transports.websocket import choose_format
 from channels.transports.websocket_format import WebSocketFormat
 

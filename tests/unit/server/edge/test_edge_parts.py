@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
+import re
 from ipaddress import ip_network
 from typing import Literal
 
@@ -19,12 +21,23 @@ from server.edge.access_log import AccessRecord, JsonLines
 from server.edge.client_addresses import ClientAddresses
 from server.edge.paging import BadCursorError
 from server.edge.problems import invalid, problem_of
-from server.edge.requests import AccountUpdate, CommentCreate, PhotoMetadata, PhotosQuery, SearchQuery, SignUpRequest
+from server.edge.requests import (
+    ID_PATTERN,
+    NAME_OR_ID_PATTERN,
+    AccountUpdate,
+    CommentCreate,
+    NotificationSelection,
+    PhotoMetadata,
+    PhotosQuery,
+    SearchQuery,
+    SignUpRequest,
+)
 from server.identity import passwords
 from server.identity.errors import PasswordsBusyError
 from server.identity.passwords import Passwords
 from server.identity.rate_limits import Charge, RateLimits, address_subject, rate_limit_headers
-from storage.errors import ConflictError, InvalidValueError, NotFoundError, SchemaError, UnavailableError
+from storage.errors import ConflictError, FullError, InvalidValueError, NotFoundError, SchemaError, UnavailableError
+from storage.ids import decode
 from storage.limits.quotas import Quota, QuotaPolicy
 
 
@@ -42,6 +55,14 @@ from storage.limits.quotas import Quota, QuotaPolicy
         ("10.0.0.1", "nonsense, 10.0.0.2", "10.0.0.2"),
         ("10.0.0.1", "2001:db8::1", "2001:db8::1"),
         ("10.0.0.1", ", ".join(["10.0.0.2"] * 50), "10.0.0.2"),
+        ("10.0.0.1", "203.0.113.1:4711", "203.0.113.1"),
+        ("10.0.0.1", "203.0.113.1, 10.0.0.2:80", "203.0.113.1"),
+        ("10.0.0.1", "[2001:db8::1]:4711", "2001:db8::1"),
+        ("10.0.0.1", "[2001:db8::1]", "2001:db8::1"),
+        ("10.0.0.1", '"[2001:db8::1]:4711"', "2001:db8::1"),
+        ("10.0.0.1", "203.0.113.1:", "10.0.0.1"),
+        ("10.0.0.1", "[10.0.0.2", "10.0.0.1"),
+        ("::ffff:10.0.0.1", "203.0.113.1", "203.0.113.1"),
     ],
 )
 def test_the_client_s_address(peer: str, forwarded: str | None, address: str) -> None:
@@ -107,6 +128,11 @@ def test_a_refusal_has_retry_after() -> None:
         (ConflictError("username_taken", "taken", field="username"), 409, "username_taken"),
         (InvalidValueError("a NUL"), 422, "invalid_input"),
         (UnavailableError("redis", "gone"), 503, "unavailable"),
+        (FullError("database", "could not extend file"), 507, "storage_full"),
+        (OSError(errno.ENOSPC, "no space"), 507, "storage_full"),
+        (OSError(errno.EDQUOT, "quota"), 507, "storage_full"),
+        (OSError(errno.EMFILE, "too many open files"), 503, "unavailable"),
+        (OSError(errno.ENFILE, "file table overflow"), 503, "unavailable"),
         (PasswordsBusyError("busy"), 503, "busy"),
         (BadCursorError("no"), 400, "invalid_parameter"),
         (web.HTTPNotFound(), 404, "route_not_found"),
@@ -128,7 +154,7 @@ def test_an_engine_s_message_is_not_disclosed() -> None:
     assert "10.0.0.5" not in problem.detail
 
 
-@pytest.mark.parametrize("error", [RuntimeError("x"), SchemaError("x"), KeyError("x")])
+@pytest.mark.parametrize("error", [RuntimeError("x"), SchemaError("x"), KeyError("x"), OSError(5, "x")])
 def test_an_unexpected_exception_has_no_problem(error: Exception) -> None:
     """For any other exception the middleware returns a 500."""
     assert problem_of(error) is None
@@ -225,6 +251,41 @@ def test_texts_are_stored_in_their_normal_form() -> None:
     assert (photo.caption, photo.alt_text, photo.location, photo.tags) == ("a\na", "", "", ["strasse", "हिन्दी"])
     # A tag that was stored before its letters were folded may be longer than a new one.
     assert PhotosQuery(tag="ß" * 50).tag == "s" * 100
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (5, "An id is a string of 13 characters."),
+        (2**70, "An id is a string of 13 characters."),
+        (-1, "An id is a string of 13 characters."),
+        (1.5, "An id is a string of 13 characters."),
+        (True, "An id is a string of 13 characters."),
+        (None, "An id is a string of 13 characters."),
+        ([], "An id is a string of 13 characters."),
+        ("5", "An id has 13 characters; this has 1."),
+        ("ZZZZZZZZZZZZZ", "An id has at most 63 bits; this is greater."),
+    ],
+)
+def test_an_id_in_a_body_is_a_text(given: object, message: str) -> None:
+    """Numbers and texts out of range are refused with what to send instead."""
+    with pytest.raises(ValidationError) as caught:
+        NotificationSelection.model_validate({"ids": [given]})
+    assert invalid(caught.value).errors == (("ids.0", message),)
+    assert NotificationSelection.model_validate({"ids": ["0384604BS2VXG"]}).ids == [decode("0384604BS2VXG")]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "valid", "invalid_texts"),
+    [
+        (ID_PATTERN, ["0384604BS2VXG", "0384604bs2vxg", "7ZZZZZZZZZZZZ"], ["8000000000000", "0384604BS2VX", "O" * 13]),
+        (NAME_OR_ID_PATTERN, ["me", "ann", "a.b_c", "0384604BS2VXG"], ["a", "ann!", "a b", ""]),
+    ],
+)
+def test_the_patterns_of_the_description(pattern: str, valid: list[str], invalid_texts: list[str]) -> None:
+    """The patterns of the OpenAPI document fit what the API accepts."""
+    assert [text for text in valid if re.search(pattern, text) is None] == []
+    assert [text for text in invalid_texts if re.search(pattern, text)] == []
 
 
 async def test_an_access_log_line_is_one_json_object() -> None:

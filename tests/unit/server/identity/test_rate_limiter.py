@@ -24,10 +24,12 @@ class MemoryQuotas(Quotas):
         self._used_up = used_up
         self._revoked = revoked
         self.charged: list[tuple[str, str]] = []
+        self.limits: dict[str, int] = {}
 
     async def take_all(self, takes: Sequence[tuple[QuotaPolicy, str]], cost: int = 1) -> list[Quota]:
         """Record the charges."""
         self.charged += [(policy.name, subject) for policy, subject in takes]
+        self.limits |= {subject: policy.limit for policy, subject in takes}
         return [self._quota(policy) for policy, _ in takes]
 
     async def check_session_and_quota(self, policy: QuotaPolicy, user_id: int, session: str) -> tuple[Quota, bool]:
@@ -55,20 +57,37 @@ async def test_a_revoked_session_is_refused_before_its_rate_limit() -> None:
         await limiter.check_user("reads", 7, "s")
 
 
-async def test_an_address_counts_by_its_network() -> None:
-    """Two addresses of one IPv6 customer are one subject."""
+async def test_an_ipv6_address_counts_by_its_networks() -> None:
+    """Addresses of one /64 are one subject; networks of one /48 share another, which may do four times as much."""
     quotas = MemoryQuotas()
     limiter = RateLimiter(quotas, LIMITS)
-    await limiter.check_address("anonymous", "2001:db8::1")
-    await limiter.check_address("anonymous", "2001:db8::2")
-    assert quotas.charged == [("anonymous", "addr:2001:db8::")] * 2
+    for address in ("2001:db8:1:2::1", "2001:db8:1:2::2", "2001:db8:1:3::1"):
+        charge = await limiter.check_address("anonymous", address)
+        assert charge.policy == LIMITS.policy("anonymous")
+    assert [subject for _, subject in quotas.charged] == [
+        "addr:2001:db8:1:2::",
+        "addr:2001:db8:1::/48",
+        "addr:2001:db8:1:2::",
+        "addr:2001:db8:1::/48",
+        "addr:2001:db8:1:3::",
+        "addr:2001:db8:1::/48",
+    ]
+    assert set(quotas.limits.values()) == {LIMITS.policy("anonymous").limit, 4 * LIMITS.policy("anonymous").limit}
+
+
+@pytest.mark.parametrize("address", ["203.0.113.1", "::ffff:203.0.113.1", "unknown"])
+async def test_an_ipv4_address_counts_by_itself(address: str) -> None:
+    """An address that is not IPv6 is charged once."""
+    quotas = MemoryQuotas()
+    await RateLimiter(quotas, LIMITS).check_address("anonymous", address)
+    assert len(quotas.charged) == 1
 
 
 async def test_the_first_limit_that_is_used_up_is_reported() -> None:
     """Of several limits the error names the first that refuses, and a wait of at least a second."""
     limiter = RateLimiter(MemoryQuotas("sign_in_account", "sign_in_address"), LIMITS)
     with pytest.raises(RateLimitedError, match='"sign_in_account" is used up') as caught:
-        await limiter.check([("sign_in_account", "a"), ("sign_in_address", "b")])
+        await limiter.check_address("sign_in_address", "2001:db8::1", ("sign_in_account", "a"))
     assert str(caught.value).endswith("Try again in 1 s.")
 
 
