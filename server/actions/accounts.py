@@ -12,6 +12,7 @@ from server.identity.passwords import Passwords
 from server.identity.rate_limiter import RateLimiter
 from server.identity.rate_limits import Charge, address_subject, site_subject
 from storage import texts
+from storage.errors import NotFoundError
 from storage.models import PresenceAudience, User
 from storage.postgres.database import Database
 from storage.stores import users
@@ -72,6 +73,7 @@ class AccountActions:
         """Open a session by username or e-mail address and password.
 
         Raises `RateLimitedError`, and the same `WrongCredentialsError` for an unknown name and for a wrong password.
+        An account that is deleted while the password is verified is unknown.
         """
         # Of an IPv6 address the /48 counts: each of its 65,536 networks would otherwise have tries of its own.
         subject = site_subject(address) or address_subject(address)
@@ -89,8 +91,11 @@ class AccountActions:
         if found is None or not valid:
             raise WrongCredentialsError(charge)
         user, _ = found
-        async with self._db.transaction() as tx:
-            tokens = await self._sessions.open(tx, user)
+        try:
+            async with self._db.transaction() as tx:
+                tokens = await self._sessions.open(tx, user)
+        except NotFoundError as error:
+            raise WrongCredentialsError(charge) from error
         return NewSession(user=user, tokens=tokens, charge=charge)
 
     async def update(

@@ -55,10 +55,11 @@ class SessionService:
         session = await sessions.open(tx, user.id, token_sha256=refresh_digest(refresh), expires_at=self._expiry())
         return self._pair(user, session, refresh)
 
-    async def refresh(self, refresh_token: str) -> TokenPair:
-        """Exchange a refresh token for new tokens.
+    async def refresh(self, refresh_token: str, *, client: bytes | None = None) -> TokenPair:
+        """Exchange a refresh token for new tokens; `client` is its `client_digest`, or None if it is unknown.
 
-        Raises `RefreshTokenError`. A token that was used before has been stolen, or the new one was; the session ends.
+        Raises `RefreshTokenError`. The same client may repeat a request whose response was lost. Any other second use
+        means that the token was stolen, or the new one was; the session ends.
         """
         fresh = new_refresh_token()
         async with self._db.transaction() as tx:
@@ -67,6 +68,7 @@ class SessionService:
                 old_sha256=refresh_digest(refresh_token),
                 new_sha256=refresh_digest(fresh),
                 expires_at=self._expiry(),
+                client=client,
             )
         if rotation.user_id is None or rotation.session_id is None:
             raise RefreshTokenError("This refresh token is not valid. Sign in again.")
@@ -74,7 +76,9 @@ class SessionService:
         if rotation.kind == "reused":
             log.warning("refresh_token_reused", session=rotation.session_id)
             await self.revoke(rotation.user_id, [rotation.session_id])
-        if rotation.kind != "ok":
+        if rotation.kind == "repeated":
+            log.info("refresh_repeated", session=rotation.session_id)
+        elif rotation.kind != "ok":
             raise RefreshTokenError("This refresh token is not valid. Sign in again.")
         try:
             user = await users.get(self._db, rotation.user_id)

@@ -12,6 +12,7 @@ from server.edge.endpoint import Auth, Endpoint
 from server.edge.problems import unauthorized
 from server.edge.requests import RefreshRequest, SignInRequest
 from server.edge.responses import AccountResponse, TokensResponse
+from server.identity.tokens import client_digest
 from storage.models import User
 
 
@@ -112,7 +113,9 @@ class TokensApi:
         token = self._authenticator.refresh_cookie(request.http) if by_cookie else form.refresh_token
         if not token:
             raise unauthorized("refresh_token_missing", "Send the refresh token in the body or in its cookie.")
-        return self._responses.tokens(await self._sessions.refresh(token), None, by_cookie=by_cookie)
+        client = client_digest(request.address, request.http.headers.get("User-Agent", ""))
+        pair = await self._sessions.refresh(token, client=client)
+        return self._responses.tokens(pair, None, by_cookie=by_cookie)
 
     async def sign_out(self, request: ApiRequest) -> web.Response:
         """Handle `DELETE /tokens/current`."""

@@ -140,8 +140,8 @@ export class Api {
 
   async #renewNow(force) {
     const left = Number(localStorage.getItem(EXPIRY_KEY)) - Date.now();
-    // Another tab may have renewed the token while this one waited for the lock. A second use of the old refresh
-    // token would look like theft and end the session.
+    // Another tab may have renewed the token while this one waited for the lock. The server accepts a second use of a
+    // refresh token for a minute only; later it looks like theft and ends the session.
     const renewedElsewhere = left > RENEW_BEFORE_MS && !force;
     if (renewedElsewhere) return;
     const response = await this.#send("POST", "/tokens/refresh", { body: {} });

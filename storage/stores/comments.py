@@ -14,6 +14,8 @@ from storage.stores import photos
 
 async def add(tx: Transaction, *, photo_id: int, author_id: int, text: str) -> tuple[Comment, PhotoCounters]:
     """Comment on a photo that the author may see; emits `CommentAdded`, raises `NotFoundError("photo")`."""
+    # This also locks the author's account. A deletion or a change of the name waits for the comment, and then includes
+    # it; or the comment waits, and is refused or has the new name.
     owner_id = await photos.lock(tx, photo_id, viewer_id=author_id)
     row = await tx.insert(
         ids.shard_of(photo_id),
@@ -61,9 +63,12 @@ async def delete(tx: Transaction, comment_id: int, *, user_id: int) -> PhotoCoun
     return counters
 
 
-async def delete_all(tx: Transaction, *, author_id: int) -> None:
-    """Delete all comments of an account; the caller has locked the photos (`photos.lock_for_removal`)."""
-    await _delete_all(tx, author_id, None)
+async def delete_all(tx: Transaction, *, author_id: int) -> int:
+    """Delete all comments of an account and return their number.
+
+    The caller has locked the photos (`photos.lock_for_removal`).
+    """
+    return await _delete_all(tx, author_id, None)
 
 
 async def delete_below(tx: Transaction, *, owner_id: int, author_id: int, limit: int) -> int:
@@ -86,8 +91,11 @@ async def delete_below(tx: Transaction, *, owner_id: int, author_id: int, limit:
     return len(locked)
 
 
-async def _delete_all(tx: Transaction, author_id: int, photo_ids: list[int] | None) -> None:
-    """Delete an author's comments below the given photos, or all with None; the caller has locked the photos."""
+async def _delete_all(tx: Transaction, author_id: int, photo_ids: list[int] | None) -> int:
+    """Delete an author's comments below the given photos, or all with None, and return their number.
+
+    The caller has locked the photos.
+    """
     rows = await tx.fetch(
         """
         WITH gone AS (
@@ -106,6 +114,7 @@ async def _delete_all(tx: Transaction, author_id: int, photo_ids: list[int] | No
         tx.emit(
             CommentDeleted(comment_id=row["id"], photo_id=row["photo_id"], owner_id=row["author_id"], user_id=author_id)
         )
+    return len(rows)
 
 
 async def rename_author(tx: Transaction, user: User) -> None:

@@ -1,11 +1,16 @@
-"""Erasure of a deleted account's likes, follows and other rows, in small batches that hold locks only briefly."""
+"""Erasure of a deleted account's likes, follows and other rows, in small batches that hold locks only briefly.
+
+No row by or about a deleted account is inserted (`storage.stores.account_locks`). Photos, comments and sessions that
+are left all the same are swept: an earlier version that is still running during an upgrade does not lock accounts.
+"""
 
 from __future__ import annotations
 
 from storage.events import ActorRemoved, LikeRemoved
 from storage.postgres.database import Transaction
+from storage.stores import comments, photos, sessions
 
-# Longer than the life of an access token and than any transaction: afterwards the account adds no more rows.
+# Longer than any transaction that began before the deletion, in a process of an earlier version too.
 GRACE_MINUTES = 20
 
 
@@ -27,11 +32,20 @@ async def erase(tx: Transaction, *, limit: int = 200, grace_minutes: int = GRACE
     likes = await _likes(tx, user_id, limit)
     if follows + likes:
         return follows + likes
+    left = await _left(tx, user_id)
     own = await _own(tx, user_id)
     await tx.execute("UPDATE users SET erased_at = now() WHERE id = $1", user_id)
-    # A worker may have recorded an activity of the account at the moment of its deletion, too late for the first event.
+    # A worker of an earlier version may have recorded an activity after the deletion, too late for the first event.
     tx.emit(ActorRemoved(user_id=user_id))
-    return own + 1
+    return left + own + 1
+
+
+async def _left(tx: Transaction, user_id: int) -> int:
+    """Delete the photos and comments, and end the sessions, that the deletion of the account has missed."""
+    await photos.lock_for_removal(tx, user_id)
+    deleted = await photos.delete_all(tx, author_id=user_id) + await comments.delete_all(tx, author_id=user_id)
+    # Their access tokens have expired by now, or will within minutes; they are refused no earlier.
+    return deleted + len(await sessions.revoke_all(tx, user_id))
 
 
 async def _likes(tx: Transaction, user_id: int, limit: int) -> int:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
+from storage.errors import NotFoundError
 from storage.postgres.database import Queryable, Transaction
 
 
@@ -50,15 +51,21 @@ async def find(db: Queryable, *, user_id: int, key: str, fingerprint: str) -> Cl
 
 
 async def finish(tx: Transaction, *, user_id: int, key: str, fingerprint: str, status: int, response: bytes) -> None:
-    """Store the response of the work that was claimed and done in `tx`."""
-    await tx.execute(
-        "INSERT INTO idempotency_keys (user_id, key, fingerprint, status, response) VALUES ($1, $2, $3, $4, $5)",
+    """Store the response of the work that was claimed and done in `tx`.
+
+    Raises `NotFoundError("user")` once the account is deleted.
+    """
+    stored = await tx.execute(
+        "INSERT INTO idempotency_keys (user_id, key, fingerprint, status, response) "
+        "SELECT id, $2, $3, $4, $5 FROM users WHERE id = $1 AND deleted_at IS NULL FOR KEY SHARE",
         user_id,
         key,
         fingerprint,
         status,
         response,
     )
+    if not stored:
+        raise NotFoundError("user")
 
 
 async def purge(tx: Transaction, older_than: timedelta) -> int:

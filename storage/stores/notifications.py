@@ -332,13 +332,15 @@ async def _look_up(
     """Return whether an activity may be recorded, the newest entry that has it, and the open entry of its group.
 
     `recent` is whether the activity was first recorded less than a day ago; `expired` whether the open entry is to be
-    closed.
+    closed. The recipient's and the actor's accounts are locked (`storage.stores.account_locks`).
     """
     row = await tx.fetchrow(
         f"""
+        WITH active AS MATERIALIZED (
+            SELECT id FROM users WHERE id IN ($1, $2) AND deleted_at IS NULL ORDER BY id FOR KEY SHARE)
         SELECT known.*, open.*,
-            EXISTS (SELECT FROM users a WHERE a.id = $1 AND a.deleted_at IS NULL)
-                AND NOT EXISTS (SELECT FROM users a WHERE a.id = $2 AND a.deleted_at IS NOT NULL)
+            EXISTS (SELECT FROM active WHERE id = $1)
+                AND ($2::bigint IS NULL OR EXISTS (SELECT FROM active WHERE id = $2))
                 AND NOT EXISTS (SELECT FROM photos p WHERE p.id = $4 AND p.deleted_at IS NOT NULL)
                 AND NOT EXISTS (SELECT FROM mutes WHERE muter_id = $1 AND muted_id = $2)
                 AND {unblocked("$2")} AS allowed

@@ -18,6 +18,7 @@ from storage.postgres.database import Queryable, Transaction
 from storage.postgres.rows import PHOTO, PHOTOS, photo_of
 from storage.postgres.visibility import READABLE
 from storage.stores import notifications
+from storage.stores.account_locks import VIEWER_AND_NAME
 
 _MAX_NOTIFICATIONS = 100  # that an event names: more than an inbox shows at once
 
@@ -38,7 +39,8 @@ async def create(
 ) -> Photo:
     """Create a photo in state `processing` in its author's shard; emits `PhotoUploaded`.
 
-    `sha256` is of the stored original, in hex. Tags keep their order; repeated ones are dropped.
+    `sha256` is of the stored original, in hex. Tags keep their order; repeated ones are dropped. Raises
+    `NotFoundError("user")` once the account is deleted.
     """
     distinct = list(dict.fromkeys(tags))
     row = await tx.insert(
@@ -47,7 +49,7 @@ async def create(
         INSERT INTO photos
             (id, author_id, sha256, content_type, bytes, width, height, caption, alt_text, tags, location)
         SELECT $1, a.id, $3, $4, $5, $6, $7, $8, $9, $10, nullif($11, '') FROM users a
-        WHERE a.id = $2 AND a.deleted_at IS NULL
+        WHERE a.id = $2 AND a.deleted_at IS NULL FOR KEY SHARE OF a
         ON CONFLICT (id) DO NOTHING RETURNING id""",
         author_id,
         sha256,
@@ -86,9 +88,15 @@ async def load(db: Queryable, photo_ids: Sequence[int]) -> dict[int, Photo]:
 
 
 async def lock(tx: Transaction, photo_id: int, *, viewer_id: int) -> int:
-    """Lock a photo for a change of its counters and return its author; else raise `NotFoundError("photo")`."""
+    """Lock the viewer's account and a photo that the viewer comments on, and return the photo's author.
+
+    Raises `NotFoundError("photo")` for a photo that the viewer may not see, or once the viewer's account is deleted.
+    """
     author_id: int | None = await tx.fetchval(
-        f"SELECT p.author_id FROM {PHOTOS} WHERE p.id = $2 AND {READABLE} FOR NO KEY UPDATE OF p", viewer_id, photo_id
+        f"SELECT p.author_id FROM {PHOTOS} CROSS JOIN {VIEWER_AND_NAME} "
+        f"WHERE p.id = $2 AND {READABLE} FOR NO KEY UPDATE OF p",
+        viewer_id,
+        photo_id,
     )
     if author_id is None:
         raise NotFoundError("photo")
@@ -98,8 +106,13 @@ async def lock(tx: Transaction, photo_id: int, *, viewer_id: int) -> int:
 async def mark_ready(
     tx: Transaction, photo_id: int, *, width: int, height: int, placeholder: str | None, exif: dict[str, Any] | None
 ) -> bool:
-    """Mark a photo as ready, with its upright size; emits `PhotoReady`. Return False unless it was processing."""
+    """Mark a photo as ready, with its upright size; emits `PhotoReady`.
+
+    Return False unless it was processing, and once its author's account is deleted.
+    """
     author_id = await _lock_author(tx, photo_id)
+    if author_id is None:
+        return False
     ready = await tx.execute(
         """
         UPDATE photos SET state = 'ready', width = $2, height = $3, placeholder = $4
@@ -109,7 +122,7 @@ async def mark_ready(
         height,
         placeholder,
     )
-    if author_id is None or not ready:
+    if not ready:
         return False
     if exif:
         await tx.execute(
@@ -222,9 +235,9 @@ async def delete(tx: Transaction, photo_id: int, *, author_id: int) -> None:
         raise NotFoundError("photo")
 
 
-async def delete_all(tx: Transaction, *, author_id: int) -> None:
-    """Delete all photos of an account; the caller has locked the account and its photos."""
-    await _delete(tx, author_id, None)
+async def delete_all(tx: Transaction, *, author_id: int) -> int:
+    """Delete all photos of an account and return their number; the caller has locked the account and its photos."""
+    return await _delete(tx, author_id, None)
 
 
 async def lock_for_removal(tx: Transaction, author_id: int) -> None:
@@ -270,7 +283,9 @@ async def is_owner(db: Queryable, sha256: str, user_id: int) -> bool:
 async def _lock_author(tx: Transaction, photo_id: int) -> int | None:
     # A photo's author never changes, so it can be read before the photo is locked.
     author_id: int | None = await tx.fetchval(
-        "SELECT id FROM users WHERE id = (SELECT author_id FROM photos WHERE id = $1) FOR NO KEY UPDATE", photo_id
+        "SELECT id FROM users WHERE id = (SELECT author_id FROM photos WHERE id = $1) AND deleted_at IS NULL "
+        "FOR NO KEY UPDATE",
+        photo_id,
     )
     return author_id
 

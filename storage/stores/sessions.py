@@ -2,6 +2,11 @@
 
 The theft of a token becomes visible when it is used a second time, by the thief or by the user: then the whole
 family ends (RFC 9700, section 4.14.2). Only the SHA-256 of a token is stored.
+
+A client whose response was lost uses its token a second time too, and so do two requests of one client at the same
+moment. So for `REPEAT_SECONDS` a used token is exchanged again, if it comes from the same client and no token that was
+issued for it has been used. All tokens that were issued for one token are one generation: the first use of one of them
+uses up the others as well, so that a family never has two branches.
 """
 
 from __future__ import annotations
@@ -11,14 +16,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
+from storage.errors import NotFoundError
 from storage.postgres.database import Queryable, Transaction
 
-Outcome = Literal["ok", "reused", "unknown", "expired"]
+REPEAT_SECONDS = 60.0  # in which a used token can be exchanged again
+
+Outcome = Literal["ok", "repeated", "reused", "unknown", "expired"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rotation:
-    """Result of a rotation: "ok" or the reason of the refusal, and the token's user and session if known."""
+    """Result of a rotation: "ok", "repeated" or why it is refused, and the token's user and session if known."""
 
     kind: Outcome
     user_id: int | None = None
@@ -37,49 +45,69 @@ class Ended:
 async def open(  # noqa: A001 - always called as sessions.open()
     tx: Transaction, user_id: int, *, token_sha256: bytes, expires_at: datetime
 ) -> str:
-    """Create a session with its first refresh token and return the session's id."""
+    """Create a session with its first refresh token and return the session's id.
+
+    Raises `NotFoundError("user")` once the account is deleted.
+    """
     session_id = uuid.uuid4()
-    await tx.execute("INSERT INTO sessions (id, user_id) VALUES ($1, $2)", session_id, user_id)
+    opened = await tx.execute(
+        "INSERT INTO sessions (id, user_id) "
+        "SELECT $1, id FROM users WHERE id = $2 AND deleted_at IS NULL FOR KEY SHARE",
+        session_id,
+        user_id,
+    )
+    if not opened:
+        raise NotFoundError("user")
     await _add_token(tx, session_id, token_sha256, expires_at)
     return str(session_id)
 
 
-async def rotate(tx: Transaction, *, old_sha256: bytes, new_sha256: bytes, expires_at: datetime) -> Rotation:
+async def rotate(
+    tx: Transaction, *, old_sha256: bytes, new_sha256: bytes, expires_at: datetime, client: bytes | None = None
+) -> Rotation:
     """Exchange a refresh token for the next one; of concurrent calls with the same token, one is "ok".
 
-    A used token is "reused" and ends its session: the caller commits the transaction in this case as well. A token of
-    an ended session is "unknown", like one that never existed.
+    `client` identifies the client; with None it is unknown, and equal to no other. A used token is "repeated" (a new
+    token is issued all the same) or else "reused", which ends its session: the caller commits the transaction in this
+    case as well. A token of an ended session is "unknown", like one that never existed.
     """
     # Both rows are locked, so that a call that had to wait decides on their newest state.
     row = await tx.fetchrow(
         """
-        SELECT t.session_id, t.used_at, t.expires_at, s.user_id, s.revoked_at
+        SELECT t.session_id, t.used_at, t.expires_at, s.user_id, s.revoked_at,
+            -- Of the last rotation: no token that was issued for it has been used.
+            coalesce(t.used_at = s.rotated_at AND s.rotated_by = $2
+                AND clock_timestamp() < s.rotated_at + $3 * interval '1 second', false) AS repeatable
         FROM refresh_tokens t JOIN sessions s ON s.id = t.session_id WHERE t.token_sha256 = $1 FOR UPDATE""",
         old_sha256,
+        client,
+        REPEAT_SECONDS,
     )
     if row is None:
         return Rotation(kind="unknown")
     session_id = str(row["session_id"])
     kind = decide(
         used=row["used_at"] is not None,
+        repeatable=row["repeatable"],
         revoked=row["revoked_at"] is not None,
         expires_at=row["expires_at"],
         now=datetime.now(UTC),
     )
     if kind == "ok":
-        await tx.execute("UPDATE refresh_tokens SET used_at = now() WHERE token_sha256 = $1", old_sha256)
+        await _use_up(tx, row["session_id"], client)
+    if kind in {"ok", "repeated"}:
         await _add_token(tx, row["session_id"], new_sha256, expires_at)
     elif kind == "reused":
         await revoke(tx, session_id)
     return Rotation(kind=kind, user_id=row["user_id"], session_id=session_id)
 
 
-def decide(*, used: bool, revoked: bool, expires_at: datetime, now: datetime) -> Outcome:
+def decide(*, used: bool, revoked: bool, expires_at: datetime, now: datetime, repeatable: bool = False) -> Outcome:
     """Return the result for a refresh token; a reuse is detected even after the token has expired."""
     if revoked:
         return "unknown"
     if used:
-        return "reused"
+        return "repeated" if repeatable else "reused"
     return "ok" if now < expires_at else "expired"
 
 
@@ -127,6 +155,21 @@ async def purge(tx: Transaction, *, limit: int = 1000) -> int:
         list({row["session_id"] for row in rows}),
     )
     return len(rows)
+
+
+async def _use_up(tx: Transaction, session_id: uuid.UUID, client: bytes | None) -> None:
+    """Mark all tokens of a session that are not used yet as used by its newest rotation."""
+    # A time of its own for each rotation: two rotations of one session may have begun at the same moment and have
+    # waited for each other, and then now() would not distinguish them.
+    await tx.execute(
+        """
+        WITH rotated AS (
+            UPDATE sessions SET rotated_at = clock_timestamp(), rotated_by = $2 WHERE id = $1 RETURNING id, rotated_at)
+        UPDATE refresh_tokens t SET used_at = rotated.rotated_at FROM rotated
+        WHERE t.session_id = rotated.id AND t.used_at IS NULL""",
+        session_id,
+        client,
+    )
 
 
 async def _add_token(tx: Transaction, session_id: uuid.UUID, token_sha256: bytes, expires_at: datetime) -> None:

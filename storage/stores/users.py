@@ -125,6 +125,9 @@ async def remove(tx: Transaction, user_id: int) -> list[str]:
     Emits `UserChanged`, `ActorRemoved`, and a `PhotoDeleted` or `CommentDeleted` for each; raises
     `NotFoundError("user")`.
     """
+    # This lock waits for the inserts by and about the user that are under way, and excludes new ones; the UPDATE alone
+    # would not. The statements that follow see everything that was inserted (`storage.stores.account_locks`).
+    await tx.execute("SELECT FROM users WHERE id = $1 FOR UPDATE", user_id)
     deleted = await tx.execute(
         "UPDATE users SET deleted_at = now(), email = '', password_hash = '', bio = '', settings = '{}', "
         "avatar_sha256 = NULL WHERE id = $1 AND deleted_at IS NULL",

@@ -7,8 +7,11 @@ import pytest
 from server.actions.accounts import NewSession
 from server.identity.errors import RateLimitedError, RefreshTokenError, SessionRevokedError, WrongCredentialsError
 from storage.errors import ConflictError, NotFoundError
+from storage.limits.tickets import revoked_key
+from storage.redis.client import Redis
 from storage.stores import users
 from tests.support.api import InspectableServices, with_limits
+from tests.support.driver_commands import commands
 
 pytestmark = pytest.mark.engines
 
@@ -101,8 +104,42 @@ async def test_signing_out_revokes_the_session(services: InspectableServices) ->
         await services.actions.sessions.refresh(fresh.refresh)
 
 
+async def test_a_revocation_outlasts_the_access_tokens(services: InspectableServices, redis: Redis) -> None:
+    """A signed-out session is refused for longer than any of its access tokens is valid."""
+    session = await sign_up(services)
+    claims = services.tokens.verify(session.tokens.access)
+    await services.actions.sessions.sign_out(claims.user_id, claims.session)
+    assert await commands(redis).ttl(revoked_key(claims.session, claims.user_id)) > services.tokens.ttl
+
+
+async def test_a_sign_in_during_the_deletion_of_the_account_fails(
+    services: InspectableServices, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An account that is deleted while its password is verified gets no session."""
+    user = (await sign_up(services)).user
+    verify = services.passwords.verify
+
+    async def verify_while_deleting(encoded: str | None, password: str) -> bool:
+        valid = await verify(encoded, password)
+        await services.actions.accounts.delete(user.id)
+        return valid
+
+    monkeypatch.setattr(services.passwords, "verify", verify_while_deleting)
+    with pytest.raises(WrongCredentialsError):
+        await services.actions.accounts.sign_in("ann", PASSWORD, address="192.0.2.1")
+    assert await services.db.fetchval("SELECT count(*) FROM sessions WHERE revoked_at IS NULL") == 0
+
+
+async def test_a_deleted_account_gets_no_new_tokens(services: InspectableServices) -> None:
+    """A session that is left of a deleted account is not refreshed."""
+    session = await sign_up(services)
+    await services.db.fetch("UPDATE users SET deleted_at = now() WHERE id = $1", session.user.id)
+    with pytest.raises(RefreshTokenError):
+        await services.actions.sessions.refresh(session.tokens.refresh)
+
+
 async def test_a_refresh_token_used_twice_ends_the_session(services: InspectableServices) -> None:
-    """The second use fails, and so does the token that the first use returned."""
+    """The second use by an unknown client fails, and so does the token that the first use returned."""
     session = await sign_up(services)
     fresh = await services.actions.sessions.refresh(session.tokens.refresh)
     for token in (session.tokens.refresh, fresh.refresh):

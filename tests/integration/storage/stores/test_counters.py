@@ -87,6 +87,7 @@ async def _notify(tx: Transaction, recipient_id: int, actor_id: int, photo_id: i
 
 
 async def _withdraw(tx: Transaction, recipient_id: int, actor_id: int, photo_id: int) -> None:
+    await notifications.lock(tx, recipient_id)
     await notifications.retract(
         tx,
         recipient_id=recipient_id,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from storage.postgres.database import Database
-from storage.stores import erasure, likes, relations, users
+from storage.stores import comments, erasure, likes, relations, sessions, users
 from tests.support.community import follow, new_users, ready_photo, topics
 
 pytestmark = pytest.mark.engines
@@ -39,6 +41,25 @@ async def test_erase(database: Database) -> None:
     assert (await topics(database)).count("like.removed") == 3
     assert (await topics(database))[-1] == "actor.removed"
     assert await database.fetchval("SELECT count(*) FROM mutes") == 0
+
+
+async def test_what_a_deletion_has_missed_is_swept(database: Database) -> None:
+    """Photos, comments and sessions that are left of a deleted account are deleted with its erasure."""
+    ann, ben = await new_users(database, "ann", "ben")
+    photo, own = await ready_photo(database, ann), await ready_photo(database, ben)
+    async with database.transaction() as tx:
+        await comments.add(tx, photo_id=photo.id, author_id=ben.id, text="nice")
+        await sessions.open(tx, ben.id, token_sha256=b"1", expires_at=datetime.now(UTC) + timedelta(days=1))
+        # As if all of this had been committed after the deletion, by a version that does not lock accounts.
+        await tx.execute("UPDATE users SET deleted_at = now() WHERE id = $1", ben.id)
+    while await _erase(database):
+        pass
+    assert await database.fetchval("SELECT deleted_at FROM photos WHERE id = $1", own.id) is not None
+    assert await comments.page(database, photo.id, viewer_id=ann.id, before=None, limit=9) == []
+    assert (await likes.state(database, photo_id=photo.id, user_id=ann.id)).comments == 0
+    async with database.transaction() as tx:
+        assert await sessions.revoke_all(tx, ben.id) == []
+    assert (await topics(database))[-3:] == ["photo.deleted", "comment.deleted", "actor.removed"]
 
 
 async def test_living_accounts_are_left_alone(database: Database) -> None:

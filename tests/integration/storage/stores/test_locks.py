@@ -146,13 +146,3 @@ async def test_photo_becomes_ready_while_its_author_leaves(database: Database) -
         await wait_for_blocked_transaction(database)
         await users.remove(tx, ann.id)
     assert not await finishing
-
-
-async def test_comments_and_likes_do_not_wait_for_a_leaving_reader(database: Database) -> None:
-    """The deletion of an account does not block likes of its photos until it deletes the photos."""
-    ann, ben = await new_users(database, "ann", "ben")
-    photo = await ready_photo(database, ann)
-    async with database.transaction() as leaving:
-        await users.remove(leaving, ben.id)
-        async with database.transaction() as tx:
-            assert (await likes.add(tx, photo_id=photo.id, user_id=ben.id)).likes == 1

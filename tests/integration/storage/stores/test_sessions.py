@@ -24,9 +24,18 @@ async def _open(database: Database, user: User, token: bytes, expires_at: dateti
         return await sessions.open(tx, user.id, token_sha256=token, expires_at=expires_at)
 
 
-async def _rotate(database: Database, old: bytes, new: bytes) -> Rotation:
+async def _rotate(database: Database, old: bytes, new: bytes, client: bytes | None = None) -> Rotation:
     async with database.transaction() as tx:
-        return await sessions.rotate(tx, old_sha256=old, new_sha256=new, expires_at=LATER)
+        return await sessions.rotate(tx, old_sha256=old, new_sha256=new, expires_at=LATER, client=client)
+
+
+async def _grow_older(database: Database, by: float) -> None:
+    """Move all rotations into the past by this many seconds."""
+    for statement in (
+        "UPDATE sessions SET rotated_at = rotated_at - $1::float8 * interval '1 second'",
+        "UPDATE refresh_tokens SET used_at = used_at - $1::float8 * interval '1 second'",
+    ):
+        await database.fetch(statement, by)
 
 
 async def test_each_token_leads_to_the_next(database: Database) -> None:
@@ -49,8 +58,64 @@ async def test_reuse_ends_the_family(database: Database) -> None:
     assert (await _rotate(database, b"other", b"3")).kind == "ok"
 
 
+async def test_a_lost_response_is_repeated(database: Database) -> None:
+    """The client that has used a token last can use it again, as often as needed, until the next token is used."""
+    ann = await new_user(database, "ann")
+    sid = await _open(database, ann, b"1")
+    await _rotate(database, b"1", b"lost", b"phone")
+    for new in (b"lost too", b"2"):
+        assert await _rotate(database, b"1", new, b"phone") == Rotation(kind="repeated", user_id=ann.id, session_id=sid)
+    assert (await _rotate(database, b"2", b"3", b"phone")).kind == "ok"
+    assert (await _rotate(database, b"1", b"x", b"phone")).kind == "reused"
+    assert (await _rotate(database, b"3", b"x", b"phone")).kind == "unknown"
+
+
+@pytest.mark.parametrize("client", [b"thief", None])
+async def test_another_client_cannot_repeat(database: Database, client: bytes | None) -> None:
+    """A used token from another or an unknown client ends the session."""
+    ann = await new_user(database, "ann")
+    await _open(database, ann, b"1")
+    await _rotate(database, b"1", b"2", b"phone")
+    assert (await _rotate(database, b"1", b"x", client)).kind == "reused"
+    assert (await _rotate(database, b"2", b"x", b"phone")).kind == "unknown"
+
+
+async def test_repeating_is_possible_for_a_minute(database: Database) -> None:
+    """After a minute a used token ends the session, from whatever client."""
+    ann = await new_user(database, "ann")
+    await _open(database, ann, b"1")
+    await _rotate(database, b"1", b"2", b"phone")
+    await _grow_older(database, 55)
+    assert (await _rotate(database, b"1", b"x", b"phone")).kind == "repeated"
+    await _grow_older(database, 5)
+    assert (await _rotate(database, b"1", b"y", b"phone")).kind == "reused"
+
+
+async def test_a_family_has_one_branch(database: Database) -> None:
+    """The first use of one of several tokens of a generation uses up the others."""
+    ann = await new_user(database, "ann")
+    await _open(database, ann, b"1")
+    for new in (b"2a", b"2b", b"2c"):
+        await _rotate(database, b"1", new, b"phone")
+    assert (await _rotate(database, b"2a", b"3", b"phone")).kind == "ok"
+    assert (await _rotate(database, b"2b", b"4", b"phone")).kind == "repeated"
+    assert (await _rotate(database, b"4", b"5", b"phone")).kind == "ok"
+    assert (await _rotate(database, b"2c", b"x", b"phone")).kind == "reused"
+    assert (await _rotate(database, b"5", b"x", b"phone")).kind == "unknown"
+
+
+async def test_many_at_once_of_one_client(database: Database) -> None:
+    """Of several concurrent exchanges of one token by its client one succeeds and the others repeat it."""
+    ann = await new_user(database, "ann")
+    await _open(database, ann, b"1")
+    outcomes = await asyncio.gather(*(_rotate(database, b"1", b"n%d" % n, b"phone") for n in range(6)))
+    assert sorted(outcome.kind for outcome in outcomes) == ["ok", *["repeated"] * 5]
+    for number in range(6):
+        assert (await _rotate(database, b"n%d" % number, b"m%d" % number, b"phone")).kind in {"ok", "repeated"}
+
+
 async def test_one_of_many_at_once(database: Database) -> None:
-    """Of several concurrent exchanges of one token exactly one succeeds."""
+    """Of several concurrent exchanges of one token by unknown clients exactly one succeeds."""
     ann = await new_user(database, "ann")
     await _open(database, ann, b"1")
     outcomes = await asyncio.gather(*(_rotate(database, b"1", b"n%d" % n) for n in range(6)))
@@ -89,3 +154,17 @@ async def test_purge(database: Database) -> None:
     async with database.transaction() as tx:
         assert await sessions.purge(tx) == 1
     assert await database.fetchval("SELECT count(*) FROM sessions") == 1
+
+
+async def test_a_purge_keeps_sessions_with_newer_tokens(database: Database) -> None:
+    """A session whose first token has expired goes on with its newest one, whatever limit the purge has."""
+    ann = await new_user(database, "ann")
+    for number in range(3):
+        await _open(database, ann, b"%d" % number)
+        await _rotate(database, b"%d" % number, b"%d+" % number)
+    await database.fetch("UPDATE refresh_tokens SET expires_at = $1 WHERE used_at IS NOT NULL", EARLIER)
+    for left in (2, 1, 0):
+        async with database.transaction() as tx:
+            assert await sessions.purge(tx, limit=1) == 1
+        assert await database.fetchval("SELECT count(*) FROM refresh_tokens WHERE expires_at < now()") == left
+    assert [(await _rotate(database, b"%d+" % number, b"%d++" % number)).kind for number in range(3)] == ["ok"] * 3

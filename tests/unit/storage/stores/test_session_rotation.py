@@ -26,3 +26,9 @@ def test_decide(used: bool, revoked: bool, seconds_left: int, outcome: Outcome) 
     """A reuse is detected even after the expiry, but not in an ended session."""
     expires_at = NOW + timedelta(seconds=seconds_left)
     assert decide(used=used, revoked=revoked, expires_at=expires_at, now=NOW) == outcome
+
+
+def test_decide_on_a_repeated_token() -> None:
+    """A used token that may be repeated is, but not in an ended session."""
+    assert decide(used=True, revoked=False, expires_at=NOW, now=NOW, repeatable=True) == "repeated"
+    assert decide(used=True, revoked=True, expires_at=NOW, now=NOW, repeatable=True) == "unknown"

@@ -1,0 +1,261 @@
+"""Inserts by and about a user that meet the deletion of the account, or a change of its name."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from storage.errors import NotFoundError
+from storage.models import NotificationKind, Photo, User
+from storage.postgres.database import Database, Transaction
+from storage.stores import comments, idempotency, likes, photos, relations, sessions, users
+from tests.support.community import follow, new_users, ready_photo, record_notification
+from tests.support.locks import wait_for_blocked_transaction
+
+pytestmark = pytest.mark.engines
+
+LATER = datetime.now(UTC) + timedelta(days=30)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scene:
+    """Ann with a photo, and Ben, who has commented on it and deletes his account."""
+
+    ann: User
+    ben: User
+    photo: Photo
+
+
+Insert = Callable[[Transaction, Scene], Awaitable[object]]
+
+
+async def _scene(database: Database) -> Scene:
+    ann, ben = await new_users(database, "ann", "ben")
+    scene = Scene(ann=ann, ben=ben, photo=await ready_photo(database, ann))
+    async with database.transaction() as tx:
+        await _comment(tx, scene)
+    return scene
+
+
+async def _photo(tx: Transaction, scene: Scene) -> None:
+    await photos.create(
+        tx,
+        author_id=scene.ben.id,
+        sha256="0" * 64,
+        content_type="image/jpeg",
+        bytes=1,
+        width=1,
+        height=1,
+        caption="",
+        alt_text="",
+        tags=(),
+        location=None,
+    )
+
+
+async def _comment(tx: Transaction, scene: Scene) -> None:
+    await comments.add(tx, photo_id=scene.photo.id, author_id=scene.ben.id, text="nice")
+
+
+async def _like(tx: Transaction, scene: Scene) -> None:
+    await likes.add(tx, photo_id=scene.photo.id, user_id=scene.ben.id)
+
+
+async def _session(tx: Transaction, scene: Scene) -> None:
+    await sessions.open(tx, scene.ben.id, token_sha256=b"1", expires_at=LATER)
+
+
+async def _key(tx: Transaction, scene: Scene) -> None:
+    await idempotency.finish(tx, user_id=scene.ben.id, key="k", fingerprint="f", status=201, response=b"{}")
+
+
+async def _follow(tx: Transaction, scene: Scene) -> None:
+    await relations.follow(tx, scene.ben.id, scene.ann.id)
+
+
+async def _be_followed(tx: Transaction, scene: Scene) -> None:
+    await relations.follow(tx, scene.ann.id, scene.ben.id)
+
+
+async def _block(tx: Transaction, scene: Scene) -> None:
+    await relations.block(tx, scene.ben.id, scene.ann.id)
+
+
+async def _be_blocked(tx: Transaction, scene: Scene) -> None:
+    await relations.block(tx, scene.ann.id, scene.ben.id)
+
+
+async def _mute(tx: Transaction, scene: Scene) -> None:
+    await relations.mute(tx, scene.ben.id, scene.ann.id)
+
+
+async def _notify(tx: Transaction, recipient: User, actor: User) -> None:
+    entry = await record_notification(
+        tx,
+        recipient_id=recipient.id,
+        kind=NotificationKind.FOLLOW,
+        actor_id=actor.id,
+        photo_id=None,
+        source_id=actor.id,
+    )
+    if entry is None:
+        raise NotFoundError("user")
+
+
+async def _be_notified(tx: Transaction, scene: Scene) -> None:
+    await _notify(tx, scene.ben, scene.ann)
+
+
+async def _cause_a_notification(tx: Transaction, scene: Scene) -> None:
+    await _notify(tx, scene.ann, scene.ben)
+
+
+INSERTS = (
+    _photo,
+    _comment,
+    _like,
+    _session,
+    _key,
+    _follow,
+    _be_followed,
+    _block,
+    _be_blocked,
+    _mute,
+    _be_notified,
+    _cause_a_notification,
+)
+
+
+@pytest.mark.parametrize("insert", INSERTS)
+async def test_an_insert_during_a_deletion_waits_and_is_refused(database: Database, insert: Insert) -> None:
+    """Nothing by or about a user is inserted once the deletion of the account has begun."""
+    scene = await _scene(database)
+
+    async def run() -> None:
+        async with database.transaction() as tx:
+            await insert(tx, scene)
+
+    async with database.transaction() as leaving:
+        await users.remove(leaving, scene.ben.id)
+        inserting = asyncio.create_task(run())
+        await wait_for_blocked_transaction(database)
+    with pytest.raises(NotFoundError):
+        await inserting
+
+
+@pytest.mark.parametrize("insert", [_photo, _comment, _session])
+async def test_a_deletion_includes_what_is_being_inserted(database: Database, insert: Insert) -> None:
+    """The deletion waits for an insert that has begun, and deletes the new row too."""
+    scene = await _scene(database)
+
+    async def leave() -> None:
+        async with database.transaction() as tx:
+            await users.remove(tx, scene.ben.id)
+
+    async with database.transaction() as tx:
+        await insert(tx, scene)
+        leaving = asyncio.create_task(leave())
+        await wait_for_blocked_transaction(database)
+    await leaving
+    row = await database.fetchrow(
+        """
+        SELECT (SELECT count(*) FROM photos WHERE author_id = $1 AND deleted_at IS NULL) AS photos,
+            (SELECT count(*) FROM comments WHERE author_id = $1 AND deleted_at IS NULL) AS comments,
+            (SELECT count(*) FROM sessions WHERE user_id = $1 AND revoked_at IS NULL) AS sessions,
+            (SELECT comments FROM photos WHERE id = $2) AS counted""",
+        scene.ben.id,
+        scene.photo.id,
+    )
+    assert row is not None
+    assert tuple(row) == (0, 0, 0, 0)
+
+
+@pytest.mark.parametrize("insert", [_like, _session, _photo, _cause_a_notification])
+async def test_an_insert_does_not_wait_for_a_counter(database: Database, insert: Insert) -> None:
+    """A user who is being followed at the same moment can like, sign in and upload without waiting."""
+    scene = await _scene(database)
+    (cat,) = await new_users(database, "cat")
+    async with database.transaction() as following:
+        await relations.follow(following, cat.id, scene.ben.id)
+        async with asyncio.timeout(5), database.transaction() as tx:
+            await insert(tx, scene)
+
+
+async def test_a_refresh_during_a_deletion_waits_and_is_refused(database: Database) -> None:
+    """The sessions of an account that is being deleted are not refreshed."""
+    scene = await _scene(database)
+    async with database.transaction() as tx:
+        await _session(tx, scene)
+
+    async def refresh() -> str:
+        async with database.transaction() as tx:
+            return (await sessions.rotate(tx, old_sha256=b"1", new_sha256=b"2", expires_at=LATER)).kind
+
+    async with database.transaction() as leaving:
+        await users.remove(leaving, scene.ben.id)
+        refreshing = asyncio.create_task(refresh())
+        await wait_for_blocked_transaction(database)
+    assert await refreshing == "unknown"
+
+
+async def test_a_photo_of_a_deleted_account_does_not_become_ready(database: Database) -> None:
+    """A photo that is left of a deleted account is not published."""
+    scene = await _scene(database)
+    async with database.transaction() as tx:
+        await tx.execute("UPDATE photos SET state = 'processing' WHERE id = $1", scene.photo.id)
+        await tx.execute("UPDATE users SET deleted_at = now() WHERE id = $1", scene.ann.id)
+        assert not await photos.mark_ready(tx, scene.photo.id, width=1, height=1, placeholder=None, exif={"a": 1})
+
+
+async def test_a_comment_during_a_change_of_the_name_has_the_new_name(database: Database) -> None:
+    """A comment that is written while its author's name changes waits for the change."""
+    scene = await _scene(database)
+
+    async def write() -> None:
+        async with database.transaction() as tx:
+            await _comment(tx, scene)
+
+    async with database.transaction() as renaming:
+        await users.update(renaming, scene.ben.id, display_name="Benjamin")
+        writing = asyncio.create_task(write())
+        await wait_for_blocked_transaction(database)
+    await writing
+    assert await _names(database, scene.photo) == ["Benjamin", "Benjamin"]
+
+
+async def test_a_change_of_the_name_includes_comments_that_are_being_written(database: Database) -> None:
+    """A change of a name waits for comments that have begun, and changes the name in them."""
+    scene = await _scene(database)
+
+    async def rename() -> None:
+        async with database.transaction() as tx:
+            await users.update(tx, scene.ben.id, display_name="Benjamin")
+
+    async with database.transaction() as tx:
+        await _comment(tx, scene)
+        renaming = asyncio.create_task(rename())
+        await wait_for_blocked_transaction(database)
+    await renaming
+    assert await _names(database, scene.photo) == ["Benjamin", "Benjamin"]
+
+
+async def test_other_users_do_not_wait_for_a_deletion(database: Database) -> None:
+    """While an account is being deleted, others follow, and like photos on which it did not comment."""
+    scene = await _scene(database)
+    (cat,) = await new_users(database, "cat")
+    other = await ready_photo(database, scene.ann)
+    async with database.transaction() as leaving:
+        await users.remove(leaving, scene.ben.id)
+        async with asyncio.timeout(5):
+            assert await follow(database, cat, scene.ann)
+            async with database.transaction() as tx:
+                assert (await likes.add(tx, photo_id=other.id, user_id=cat.id)).likes == 1
+
+
+async def _names(database: Database, photo: Photo) -> list[str]:
+    page = await comments.page(database, photo.id, viewer_id=None, before=None, limit=9)
+    return [comment.author.display_name for comment in page]
