@@ -83,6 +83,15 @@ class Authenticator(Protocol):
         """
         ...
 
+    async def authenticate_stream(self, ticket: str, key: str | None) -> tuple[Identity, str]:
+        """Return the identity of an event stream's ticket, and the key with which the stream reconnects.
+
+        An EventSource reconnects with the URL of its first request, so with a ticket that is used up. It proves with
+        the key, a secret of the stream that is in no URL, that it is the same client. `key` is None in the first
+        request. Raises like `authenticate`.
+        """
+        ...
+
     async def confirm(self, identity: Identity) -> None:
         """Raise `TokenInvalidError` if the identity's session was revoked, or `LiveUnavailableError`.
 

@@ -1,4 +1,9 @@
-"""A receive-only connection (EventSource): publications as named events with ids from which a client resumes."""
+"""A receive-only connection (EventSource): publications as named events with ids from which a client resumes.
+
+An event id is `<positions>`, or `<positions>-<key>` for a stream that was opened with a ticket. The key is a secret
+that the client sends back only in `Last-Event-ID`, so a URL from a log does not contain it. `<key>` alone is the id
+before the first event.
+"""
 
 from __future__ import annotations
 
@@ -14,12 +19,18 @@ from channels.protocol import codes
 from channels.protocol.messages import Message, publication_push
 from channels.transports.stream_formats import event
 
-_ID = re.compile("-".join(r"(\w{1,32})\.(\d{1,16})" for _ in STREAMS), re.ASCII)
+_POSITIONS = re.compile("-".join(r"(\w{1,32})\.(\d{1,16})" for _ in STREAMS), re.ASCII)
+_KEY = re.compile(r"(?:(?P<positions>.+)-)?(?P<key>[0-9a-f]{32})", re.ASCII)  # positions end with ".<offset>"
 
 
 def parse_event_id(text: str) -> dict[str, Position] | None:
-    """Return the positions encoded in an event id, or None if it is not one of this service."""
-    match = _ID.fullmatch(text)
+    """Return the positions encoded in an event id ({} if it has none), or None if it is not one of this service."""
+    keyed = _KEY.fullmatch(text)
+    if keyed is not None:
+        if keyed["positions"] is None:
+            return {}
+        text = keyed["positions"]
+    match = _POSITIONS.fullmatch(text)
     if match is None:
         return None
     parts = match.groups()
@@ -29,9 +40,16 @@ def parse_event_id(text: str) -> dict[str, Position] | None:
     }
 
 
-def event_id(positions: dict[str, Position]) -> str:
-    """Return the event id that encodes the positions of all streams."""
-    return "-".join(f"{positions[name].epoch}.{positions[name].offset}" for name in STREAMS)
+def key_of_event_id(text: str) -> str | None:
+    """Return the key in an event id, or None if it has none."""
+    keyed = _KEY.fullmatch(text)
+    return None if keyed is None else keyed["key"]
+
+
+def event_id(positions: dict[str, Position], key: str = "") -> str:
+    """Return the event id that encodes the positions of all streams, and the key if the stream has one."""
+    encoded = "-".join(f"{positions[name].epoch}.{positions[name].offset}" for name in STREAMS)
+    return f"{encoded}-{key}" if key else encoded
 
 
 class EventStream(Connection):
@@ -40,9 +58,10 @@ class EventStream(Connection):
     Each event id encodes the positions of all streams, because a client keeps only the last id.
     """
 
-    __slots__ = ("positions",)
+    __slots__ = ("key", "positions")
 
     positions: dict[str, Position]
+    key: str  # with which the client reconnects, or ""
 
     def send(self, message: Message) -> None:
         """Translate the reply to connect into events; other protocol messages are not sent."""
@@ -59,7 +78,7 @@ class EventStream(Connection):
         publication = message.message.get("push", {}).get("pub")
         if publication is not None:
             self._advance(message.message["push"]["channel"], publication.get("offset", 0))
-            self.put(b"id: %b\n" % event_id(self.positions).encode())
+            self.put(b"id: %b\n" % event_id(self.positions, self.key).encode())
         super().send_shared(message)
 
     def accepts(self, stream: str, offset: int, message: SharedMessage) -> bool:
@@ -89,7 +108,7 @@ class EventStream(Connection):
         self._send_event("ready", {"channels": list(subs)})
 
     def _send_event(self, name: str, data: Message) -> None:
-        self.put(b"id: %b\n%b" % (event_id(self.positions).encode(), event(name, orjson.dumps(data))))
+        self.put(b"id: %b\n%b" % (event_id(self.positions, self.key).encode(), event(name, orjson.dumps(data))))
 
     def _advance(self, stream: str, offset: int) -> None:
         position = self.positions.get(stream)

@@ -23,7 +23,7 @@ from channels.protocol.codec_protobuf import ProtobufCodec
 from channels.protocol.emulation_request import request_from_json, request_from_protobuf
 from channels.protocol.messages import Command
 from channels.transports.accept_policy import AcceptPolicy
-from channels.transports.event_stream import EventStream, parse_event_id
+from channels.transports.event_stream import EventStream, event_id, key_of_event_id, parse_event_id
 from channels.transports.poller import Poller
 from channels.transports.stream_formats import DelimitedFormat, DocumentFormat, EventFormat, LineFormat
 from channels.transports.takeover import take_over
@@ -102,21 +102,35 @@ class Streaming:
         }
         return web.Response(status=204, headers={**self._cross_origin(request), **allowed})
 
-    async def events(self, request: web.Request, address: str, identity: Identity) -> web.StreamResponse:
-        """Handle `GET /live/sse` for an authenticated user: documents alone, resumed from `Last-Event-ID`."""
+    async def events(
+        self, request: web.Request, address: str, identity: Identity, *, key: str = ""
+    ) -> web.StreamResponse:
+        """Handle `GET /live/sse` for an authenticated user: documents alone, resumed from `Last-Event-ID`.
+
+        `key` is part of every event id; see `Authenticator.authenticate_stream`.
+        """
         self._accept_policy.check(request, address)
         given = request.headers.get("Last-Event-ID") or request.query.get("last_event_id", "")
-        since = parse_event_id(given) or {}
-        if given and not since:
+        since = parse_event_id(given) if given else {}
+        if since is None:
             raise web.HTTPBadRequest(text="Last-Event-ID must be the id of an event of this stream, or absent")
 
         def open_connection(transport: asyncio.Transport) -> Connection:
-            transport.write(stream_head(self._documents.content_type, self._cross_origin(request)) + RETRY)
+            head = stream_head(self._documents.content_type, self._cross_origin(request)) + RETRY
+            # The client must have the key before the first event: it may be cut off at any moment.
+            transport.write(head + (b"id: %b\n\n" % _first_id(given, key).encode() if key else b""))
             stream = self._manager.open_as(EventStream, self._documents, transport, address)
+            stream.key = key
             stream.positions, stream.preauthenticated, stream.answers_pings = dict(since), identity, False
             return stream
 
         return self._take_over(request, open_connection, connect_command(since))
+
+    @staticmethod
+    def reconnect_key(request: web.Request) -> str | None:
+        """Return the key with which the client of an event stream reconnects, or None in its first request."""
+        # The query may contain an event id too, but URLs are logged: a key in it would be logged next to the ticket.
+        return key_of_event_id(request.headers.get("Last-Event-ID", ""))
 
     def _stream(
         self, request: web.Request, address: str, wire_format: WireFormat, content_type: str, first: bytes | str
@@ -181,6 +195,12 @@ class Streaming:
         except TimeoutError as error:
             raise web.HTTPRequestTimeout(text="the body took too long to arrive") from error
         return bytes(body)
+
+
+def _first_id(given: str, key: str) -> str:
+    """Return the id of a stream that has sent no event: with the positions that the client has returned with."""
+    positions = parse_event_id(given)
+    return event_id(positions, key) if positions else key
 
 
 def connect_command(since: Mapping[str, Position]) -> bytes:

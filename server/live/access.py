@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+import secrets
 import time
 from collections.abc import Callable, Collection, Sequence
+from typing import Any
 
 import orjson
 
@@ -38,7 +41,21 @@ class LiveAuthenticator:
     async def authenticate(self, token: str) -> Identity:
         """Return the identity; raise `TokenExpiredError`, `TokenInvalidError` or `LiveUnavailableError`."""
         # A JWT has three parts; a ticket contains no dot.
-        return self._of_token(token) if token.count(".") == 2 else await self._of_ticket(token)
+        return self._of_token(token) if token.count(".") == 2 else self._of_payload(await self._redeem(token))
+
+    async def authenticate_stream(self, ticket: str, key: str | None) -> tuple[Identity, str]:
+        """Return the identity and the key for reconnects; see the port."""
+        with store_errors():
+            payload = await self._tickets.reconnect(ticket, key) if key is not None and _may_be(ticket) else None
+        if key is not None and payload is not None:
+            return self._of_payload(payload), key
+        # The first request, or one with a new ticket and the last event id of an earlier stream.
+        payload = await self._redeem(ticket)
+        identity, fresh = self._of_payload(payload), secrets.token_hex(16)
+        with store_errors():
+            ttl = max(1, math.ceil(identity.expires_at - self._clock()))
+            await self._tickets.keep_for_reconnects(ticket, fresh, payload, ttl=ttl)
+        return identity, fresh
 
     async def confirm(self, identity: Identity) -> None:
         """Raise `TokenInvalidError` if the session was revoked, or `LiveUnavailableError`."""
@@ -54,15 +71,22 @@ class LiveAuthenticator:
             raise (TokenExpiredError if error.expired else TokenInvalidError)(str(error)) from error
         return Identity(user_id=claims.user_id, session=claims.session, expires_at=float(claims.expires_at))
 
-    async def _of_ticket(self, token: str) -> Identity:
+    async def _redeem(self, ticket: str) -> dict[str, Any]:
         with store_errors():
-            # The length is checked first, so that no client makes Redis hash arbitrary data.
-            payload = await self._tickets.redeem(token) if 0 < len(token) <= 200 else None
+            payload = await self._tickets.redeem(ticket) if _may_be(ticket) else None
         if payload is None:
             raise TokenInvalidError("The ticket is not valid, or was used already.")
+        return payload
+
+    def _of_payload(self, payload: dict[str, Any]) -> Identity:
         if payload["expires_at"] <= self._clock():
             raise TokenExpiredError("The access token for which the ticket was issued has expired.")
         return Identity(user_id=payload["user"], session=payload["session"], expires_at=float(payload["expires_at"]))
+
+
+def _may_be(ticket: str) -> bool:
+    # The length is checked first, so that no client makes this process hash arbitrary data.
+    return 0 < len(ticket) <= 200
 
 
 class LiveAuthorizer:

@@ -52,19 +52,23 @@ class LiveRoutes:
         Credentials are a bearer token, the browser's cookie, or `?ticket=` of `POST /live/token`. Invalid ones are a
         401, after which an `EventSource` does not reconnect.
         """
-        identity = await self._identity(request)
-        return await self._live.streaming.events(request, _subject(request), identity)
+        identity, key = await self._identity(request)
+        return await self._live.streaming.events(request, _subject(request), identity, key=key)
 
-    async def _identity(self, request: web.Request) -> Identity:
+    async def _identity(self, request: web.Request) -> tuple[Identity, str]:
+        """Return the identity and, if it is that of a ticket, the key with which the stream reconnects."""
         try:
             ticket = request.query.get("ticket")
-            identity = self._of_headers(request) if ticket is None else await self._of_ticket(ticket)
+            if ticket is None:
+                identity, key = self._of_headers(request), ""
+            else:
+                identity, key = await self._of_ticket(request, ticket)
             await self._live.authenticator.confirm(identity)
         except TokenExpiredError as error:
             raise unauthorized("token_expired", str(error)) from error
         except TokenInvalidError as error:
             raise unauthorized("invalid_token", str(error)) from error
-        return identity
+        return identity, key
 
     def _of_headers(self, request: web.Request) -> Identity:
         viewer = self._authenticator.viewer(request)
@@ -72,13 +76,14 @@ class LiveRoutes:
             raise sign_in_required()
         return Identity(user_id=viewer.user_id, session=viewer.session, expires_at=float(viewer.expires_at))
 
-    async def _of_ticket(self, ticket: str) -> Identity:
+    async def _of_ticket(self, request: web.Request, ticket: str) -> tuple[Identity, str]:
         # URLs are logged by proxies; a ticket is used up by then, an access token would still be valid.
         if ticket.count(".") == 2:
             raise unauthorized(
                 "invalid_token", "Send a ticket of POST /api/v1/live/token in the query, not an access token."
             )
-        return await self._live.authenticator.authenticate(ticket)
+        key = self._live.streaming.reconnect_key(request)
+        return await self._live.authenticator.authenticate_stream(ticket, key)
 
 
 def _with_address(stream: Stream) -> Handler:

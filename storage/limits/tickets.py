@@ -1,4 +1,8 @@
-"""Single-use tickets for the live endpoint, and revocations of sessions whose access tokens are still valid."""
+"""Tickets for the live endpoint, and revocations of sessions whose access tokens are still valid.
+
+A ticket is redeemed once, for one connection. An event stream reconnects with the ticket that it was opened with; so
+this ticket is kept with a key that only the stream's client has.
+"""
 
 from __future__ import annotations
 
@@ -36,6 +40,21 @@ class Tickets:
         payload: dict[str, Any] = orjson.loads(data)
         return payload
 
+    async def keep_for_reconnects(self, token: str, key: str, payload: dict[str, Any], *, ttl: int) -> None:
+        """Let a redeemed ticket be redeemed again, with `key`, for `ttl` seconds."""
+        with redis_errors():
+            await self._redis.execute_command("SET", _reconnect_key(token, key), orjson.dumps(payload), "EX", ttl)
+
+    async def reconnect(self, token: str, key: str) -> dict[str, Any] | None:
+        """Return the payload of a ticket that was kept with this key; None if there is none, or none any more."""
+        # It stays: the response to a reconnect may be lost like that to the first request.
+        with redis_errors():
+            data = await self._redis.execute_command("GET", _reconnect_key(token, key))
+        if data is None:
+            return None
+        payload: dict[str, Any] = orjson.loads(data)
+        return payload
+
     async def revoke_session(self, session: str, user_id: int, *, ttl: int) -> None:
         """Refuse a session's access tokens for `ttl` seconds, by which the last of them has expired."""
         with redis_errors():
@@ -55,3 +74,7 @@ def revoked_key(session: str, user_id: int) -> bytes:
 def _ticket_key(token: str) -> bytes:
     # Only a digest is stored, so that read access to Redis does not give usable tickets.
     return b"ticket:%b" % hashlib.sha256(token.encode()).hexdigest().encode()
+
+
+def _reconnect_key(token: str, key: str) -> bytes:
+    return b"ticket:%b" % hashlib.sha256(f"{token} {key}".encode()).hexdigest().encode()

@@ -48,6 +48,10 @@ class FakeAuthenticator:
             raise TokenInvalidError(token)
         return Identity(user_id=int(user), session=session or f"s{user}", expires_at=time.time() + self.lifetime)
 
+    async def authenticate_stream(self, ticket: str, key: str | None) -> tuple[Identity, str]:
+        """Accept a ticket as often as it is sent, and keep the key."""
+        return await self.authenticate(ticket), key or "0" * 32
+
     async def confirm(self, identity: Identity) -> None:
         """Reject sessions that were revoked meanwhile."""
         if identity.session in self.revoked_on_confirm:

@@ -161,6 +161,32 @@ async def test_the_event_stream_authenticates_its_client(api: Api) -> None:
                 assert response.content_type == "application/problem+json"
 
 
+async def test_a_ticket_is_good_for_the_reconnects_of_its_event_stream(api: Api) -> None:
+    """An EventSource that reconnects with the id of its last event is accepted; the URL alone is not."""
+    ann = await api.user()
+    ticket = (await ann.call("POST", "/live/token")).expect(201)["token"]
+    url = f"{api.url}/live/sse?ticket={ticket}"
+    last = ""
+    for lines in (1, 2, 1, 2):  # cut before and after the first event
+        async with api.session.get(url, headers={"Last-Event-ID": last} if last else {}) as response:
+            assert response.status == 200
+            for _ in range(lines):
+                while not (line := (await response.content.readline()).decode()).startswith("id: "):
+                    assert line
+                last = line.removeprefix("id: ").rstrip()
+    for query, headers in (
+        ("", {}),
+        (f"&last_event_id={last}", {}),
+        ("", {"Last-Event-ID": last[:-1] + ("0" if last[-1] != "0" else "1")}),
+        ("", {"Last-Event-ID": last.rpartition("-")[0]}),
+    ):
+        async with api.session.get(url + query, headers=headers) as response:
+            assert response.status == 401, (query, headers)
+    (await ann.call("DELETE", "/tokens/current")).expect(204)
+    async with api.session.get(url, headers={"Last-Event-ID": last}) as response:
+        assert response.status == 401
+
+
 async def test_signing_out_ends_the_event_stream(api: Api) -> None:
     """The stream ends with a code, and cannot be opened again."""
     ann = await api.user()

@@ -24,6 +24,7 @@ from storage.stores import notifications
 from tests.support.api import SECRET, Api
 from tests.support.api_user import ApiUser
 from tests.support.community import record_notification
+from tests.support.driver_commands import commands
 from tests.support.pictures import photograph
 from workers.jobs.inbox import Activity, Inbox
 
@@ -84,6 +85,42 @@ async def test_expired_forged_and_revoked_tokens_open_none(api: Api) -> None:
     for token in (ann.token, ticket):
         with pytest.raises(TokenInvalidError):
             await authenticator.confirm(await authenticator.authenticate(token))
+
+
+async def test_a_ticket_ends_with_its_access_token(api: Api) -> None:
+    """A ticket opens nothing once the access token that requested it has expired, and neither does a reconnect."""
+    ann = await api.user()
+    now = time.time()
+    authenticator = LiveAuthenticator(api.tokens, api.services.tickets, clock=lambda: now)
+    tickets = [(await ann.call("POST", "/live/token")).expect(201)["token"] for _ in range(3)]
+    _, key = await authenticator.authenticate_stream(tickets[0], None)
+    now = api.tokens.verify(ann.token).expires_at
+    with pytest.raises(TokenExpiredError):
+        await authenticator.authenticate(tickets[1])
+    for ticket, given in ((tickets[0], key), (tickets[2], None)):
+        with pytest.raises(TokenExpiredError):
+            await authenticator.authenticate_stream(ticket, given)
+
+
+async def test_a_ticket_reconnects_the_stream_that_it_opened(api: Api, redis: Redis) -> None:
+    """The ticket and the key of the stream are accepted again and again, until the access token expires."""
+    ann = await api.user()
+    authenticator = LiveAuthenticator(api.tokens, api.services.tickets)
+    ticket, other = [(await ann.call("POST", "/live/token")).expect(201)["token"] for _ in range(2)]
+    identity, key = await authenticator.authenticate_stream(ticket, None)
+    for _ in range(3):
+        assert await authenticator.authenticate_stream(ticket, key) == (identity, key)
+    for given in (None, "0" * 32):
+        with pytest.raises(TokenInvalidError):
+            await authenticator.authenticate_stream(ticket, given)
+    with pytest.raises(TokenInvalidError):
+        await authenticator.authenticate(ticket)
+    # A new ticket with the last event id of the earlier stream begins a stream with a key of its own.
+    assert (await authenticator.authenticate_stream(other, key))[1] != key
+    stored = [name for names in (await redis.execute_everywhere("KEYS", "ticket:*")).values() for name in names]
+    assert len(stored) == 2
+    assert not any(ticket.encode() in name or key.encode() in name for name in stored)
+    assert all([800 < await commands(redis).ttl(name) <= 900 for name in stored])
 
 
 async def test_a_feed_recovers_additions_and_removals(api: Api, streams: LiveStreams) -> None:
