@@ -3,7 +3,7 @@
 import { LiveClient } from "../live.js";
 import { Api } from "./api.js";
 import { discoverPage, tagPage } from "./discover.js";
-import { emptyState, fill, h } from "./dom.js";
+import { emptyPage, fill, h } from "./dom.js";
 import { acceptDrops } from "./drag_and_drop.js";
 import { homePage } from "./feed.js";
 import { NotificationCenter } from "./notification_center.js";
@@ -38,9 +38,10 @@ const ROUTES = [
 ];
 const SIGNED_OUT_PAGES = new Set([signInPage, signUpPage]);
 
-/** The parts of the application, which every page receives, and a dropped file on its way to the upload page. */
+/** The parts of the application, which every page receives, and a photo on its way to the upload page. */
 class App extends EventTarget {
   #dropped = null;
+  #refused = null;
   /** Whether the shell is drawn without navigation; null before it is drawn. */
   #bare = null;
   /** The path to open after signing in. */
@@ -69,7 +70,7 @@ class App extends EventTarget {
       await this.session.start();
     } catch (error) {
       const again = h("button.button", { type: "button", onclick: () => location.reload() }, "Try again");
-      fill(this.root, emptyState("cloud", "PicShare is not responding", error.message, again));
+      fill(this.root, emptyPage("cloud", "PicShare is not responding", error.message, again));
       return;
     }
     fill(this.root, this.shell.element, this.toasts.element);
@@ -88,6 +89,19 @@ class App extends EventTarget {
     const file = this.#dropped;
     this.#dropped = null;
     return file;
+  }
+
+  /** Open the upload page to edit a refused upload: `{content, error, dismiss()}`. */
+  editRefused(refused) {
+    this.#refused = refused;
+    this.router.go("/new");
+  }
+
+  /** Return the refused upload to edit and forget it. */
+  takeRefused() {
+    const refused = this.#refused;
+    this.#refused = null;
+    return refused;
   }
 
   #open(page, params) {
@@ -154,7 +168,7 @@ class App extends EventTarget {
 }
 
 function notFoundPage() {
-  const element = emptyState("search", "Page not found", "There is no page at this address.", h("a.button", { href: "/" }, "Go to your feed"));
+  const element = emptyPage("search", "Page not found", "There is no page at this address.", h("a.button", { href: "/" }, "Go to your feed"));
   return { title: "Page not found", element };
 }
 

@@ -79,6 +79,11 @@ export function emptyState(iconName, heading, text, ...actions) {
   return h("div.empty-state", {}, icon(iconName), h("h2", {}, heading), text && h("p", {}, text), actions);
 }
 
+/** Return the same as the only content of a page, so that its heading is the page's. */
+export function emptyPage(iconName, heading, text, ...actions) {
+  return h("div.empty-state", {}, icon(iconName), h("h1", {}, heading), text && h("p", {}, text), actions);
+}
+
 /** Ask for confirmation of an action that cannot be undone; resolves to true if the user confirms. */
 export function confirmDialog({ heading, text, action }) {
   return new Promise((resolve) => {

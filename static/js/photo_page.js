@@ -2,7 +2,7 @@
 
 import { captionOf, cardHead, photoFetcher } from "./card.js";
 import { Comments } from "./comments.js";
-import { emptyState, fill, h, icon, visuallyHidden } from "./dom.js";
+import { emptyPage, fill, h, icon, visuallyHidden } from "./dom.js";
 import { Like, likeButton, onDoubleTap, showHeart } from "./like.js";
 import { countersOf, photoFrame } from "./photo_image.js";
 import { displayName } from "./user.js";
@@ -38,7 +38,7 @@ class PhotoPage {
     } catch (error) {
       if (this.#left) return;
       if (error.status === 404 || error.status === 400) this.#showNotFound();
-      else fill(this.element, emptyState("cloud", "Could not load the photo", error.message, this.#retryButton()));
+      else fill(this.element, emptyPage("cloud", "Could not load the photo", error.message, this.#retryButton()));
     }
   }
 
@@ -47,7 +47,9 @@ class PhotoPage {
   }
 
   #showNotFound() {
-    fill(this.element, emptyState("image", "Photo not available", "It was deleted, or you do not have access to it.", h("a.button", { href: "/" }, "Go to your feed")));
+    const home = h("a.button", { href: "/" }, "Go to your feed");
+    fill(this.element, emptyPage("image", "Photo not available", "It was deleted, or you do not have access to it.", home));
+    this.#app.router.setTitle("Photo not available");
   }
 
   #show(photo) {

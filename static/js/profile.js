@@ -1,7 +1,7 @@
 /** The profile of a user, with their photos as a grid. */
 
 import { photoCell } from "./card.js";
-import { append, confirmDialog, emptyState, fill, h, icon } from "./dom.js";
+import { append, confirmDialog, emptyPage, emptyState, fill, h, icon } from "./dom.js";
 import { followButton } from "./follow.js";
 import { count } from "./like.js";
 import { PhotoList } from "./photo_list.js";
@@ -46,10 +46,10 @@ class ProfilePage {
     } catch (error) {
       if (this.#left) return;
       const missing = error.status === 404;
-      fill(
-        this.element,
-        emptyState(missing ? "people" : "cloud", missing ? "Profile not found" : "Could not load the profile", missing ? `@${this.#username} does not exist, or is not visible to you.` : error.message),
-      );
+      const heading = missing ? "Profile not found" : "Could not load the profile";
+      const text = missing ? `@${this.#username} does not exist, or is not visible to you.` : error.message;
+      fill(this.element, emptyPage(missing ? "people" : "cloud", heading, text));
+      this.#app.router.setTitle(heading);
     }
   }
 

@@ -145,9 +145,9 @@ export class Router extends EventTarget {
     }
   }
 
-  /** Focus the heading of the new page or its first field, so that keyboard and screen reader start there. */
+  /** Focus the first field of the new page, a wrong one before others, or its heading: keyboards and screen readers start there. */
   #focusStart(element) {
-    const first = element.querySelector("[data-focus]") ?? element.querySelector("h1");
+    const first = ["[aria-invalid]", "[data-focus]", "h1"].map((part) => element.querySelector(part)).find(Boolean);
     if (!first) return;
     if (first.localName === "h1") first.tabIndex = -1;
     first.focus({ preventScroll: true });

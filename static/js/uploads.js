@@ -11,6 +11,8 @@ import { photoPath } from "./photo_image.js";
 
 /** Delays between requests for a photo's state, for the case that live delivery does not report it first. */
 const POLL_DELAYS_MS = [700, 1500, 3000, 5000, 8000, 13_000, 20_000];
+/** Statuses of refusals that do not depend on the photo or its texts, so that the same upload may succeed later. */
+const PASSING_STATUSES = [0, 401, 403, 408, 409, 425, 429];
 /** The tray removes a finished upload after this time, in milliseconds. */
 const REMOVE_AFTER_MS = 5000;
 
@@ -46,6 +48,7 @@ export class Uploads {
     const upload = new Upload(this.#app, content, {
       watch: (photo) => this.#watch(upload, photo),
       removed: () => this.#watched.delete(upload.photoId),
+      edit: (error) => this.#app.editRefused({ content, error, dismiss: () => upload.dismiss() }),
     });
     this.element.prepend(upload.element);
     upload.send();
@@ -139,11 +142,11 @@ class Upload {
     this.#bar.hidden = true;
     if (photo.state === "ready") {
       this.#setStatus("Shared");
-      fill(this.#actions, h("a.button.plain.compact", { href: photoPath(photo.id), onclick: () => this.#remove() }, "View"));
-      setTimeout(() => this.#remove(), REMOVE_AFTER_MS);
+      fill(this.#actions, h("a.button.plain.compact", { href: photoPath(photo.id), onclick: () => this.dismiss() }, "View"));
+      setTimeout(() => this.dismiss(), REMOVE_AFTER_MS);
     } else {
       const reason = photo.reason ? ` ${asSentence(photo.reason)}` : " It may be damaged.";
-      this.#failed(new Error(`This photo could not be processed.${reason}`), { final: true });
+      this.#failed(new Error(`This photo could not be processed.${reason}`));
     }
   }
 
@@ -179,22 +182,25 @@ class Upload {
     this.#setStatus(fraction < 1 ? `Uploading… ${Math.round(fraction * 100)} %` : "Almost done…");
   }
 
-  #failed(error, { final = false } = {}) {
+  #failed(error) {
     this.element.classList.remove("sending");
     this.element.classList.add("failed");
     this.#bar.hidden = true;
     this.#setStatus(asSentence(error.fields?.file ?? error.message));
-    const again = h("button.button.plain.compact", { type: "button", onclick: () => this.send() }, "Try again");
-    const canRetry = !final && ([0, 401, 409, 429].includes(error.status) || error.status >= 500);
-    fill(this.#actions, canRetry && again, button("Dismiss", "close", () => this.#remove()));
+    // A refusal loses nothing: the upload can be sent again as it is, or changed in the form it came from.
+    const next = mayPass(error)
+      ? h("button.button.plain.compact", { type: "button", onclick: () => this.send() }, "Try again")
+      : h("button.button.plain.compact", { type: "button", onclick: () => this.#callbacks.edit(error) }, "Edit");
+    fill(this.#actions, next, button("Dismiss", "close", () => this.dismiss()));
   }
 
   #cancel() {
     this.#request?.abort();
-    this.#remove();
+    this.dismiss();
   }
 
-  #remove() {
+  /** Remove this upload from the tray. */
+  dismiss() {
     this.#callbacks.removed();
     URL.revokeObjectURL(this.#preview);
     this.element.remove();
@@ -203,6 +209,11 @@ class Upload {
   #setStatus(text) {
     if (this.#state.textContent !== text) this.#state.textContent = text;
   }
+}
+
+/** Return whether the same upload may succeed after this error, without a change of the photo or its texts. */
+function mayPass({ status, code }) {
+  return PASSING_STATUSES.includes(status) || status >= 500 || code === "body_incomplete";
 }
 
 function button(label, iconName, action) {

@@ -92,10 +92,18 @@ async def test_times_have_a_form_for_sentences(module_page: Page, seconds: int, 
 
 @pytest.mark.parametrize(
     ("typed", "tags"),
-    [("", []), ("#Sea, night  sky", ["sea", "night", "sky"]), ("##a,a,,A", ["a"]), ("# ,", [])],
+    [
+        ("", []),
+        ("#Sea, night  sky", ["sea", "night", "sky"]),
+        ("##a,a,,A", ["a"]),
+        ("# ,", []),
+        ("＃海、#空，山", ["海", "空", "山"]),
+        ("مُحَمَّد، می‌خواهم", ["مُحَمَّد", "می‌خواهم"]),
+        ("हिन्दी भारत", ["हिन्दी", "भारत"]),
+    ],
 )
 async def test_tags_are_parsed(module_page: Page, typed: str, tags: list[str]) -> None:
-    """Tags are separated by spaces or commas, without # and in lower case, each once."""
+    """Tags are separated by spaces or the commas of any script, without # and in lower case, each once."""
     assert await call(module_page, "js/upload", "m.parseTags(a)", typed) == tags
 
 
