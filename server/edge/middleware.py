@@ -20,7 +20,7 @@ from server.edge.access_log import AccessLog, AccessRecord
 from server.edge.api_request import ADDRESS, RESPONSE_HEADERS, VIEWER
 from server.edge.client_addresses import ClientAddresses
 from server.edge.cors import CrossOrigin
-from server.edge.problems import ProblemError, problem_of, render, unexpected
+from server.edge.problems import ProblemError, problem_of, render, render_page, unexpected
 
 log = structlog.get_logger(__name__)
 
@@ -75,7 +75,7 @@ def edge(
             preflight = cross_origin.preflight(request)
             response = await handler(request) if preflight is None else preflight
         except Exception as error:  # noqa: BLE001 - every error becomes a response here
-            response = _error_response(error, request_id)
+            response = _error_response(request, error, request_id)
         # The headers of a streamed response or a WebSocket were sent before this point.
         if not response.prepared:
             is_page = "Content-Security-Policy" in response.headers
@@ -93,7 +93,7 @@ def edge(
     return middleware
 
 
-def _error_response(error: Exception, request_id: str) -> web.Response:
+def _error_response(request: web.Request, error: Exception, request_id: str) -> web.Response:
     problem = problem_of(error)
     if problem is None and isinstance(
         error, ClientConnectionResetError | ConnectionResetError | web.RequestPayloadError
@@ -104,7 +104,18 @@ def _error_response(error: Exception, request_id: str) -> web.Response:
         problem = unexpected()
     elif problem.status >= 500:
         log.warning("request_unavailable", code=problem.code, cause=str(error))
-    return render(problem, request_id)
+    if not _opens_page(request):
+        return render(problem, request_id)
+    page = render_page(problem, request_id)
+    page.headers["Content-Security-Policy"] = PAGE_POLICY
+    return page
+
+
+def _opens_page(request: web.Request) -> bool:
+    """Return whether a browser opens this address as a page: programs and the page's scripts do not accept HTML."""
+    if request.method not in ("GET", "HEAD") or request.path.startswith("/api/"):
+        return False
+    return "text/html" in request.headers.get("Accept", "").lower()
 
 
 def _add_headers(request: web.Request, response: web.StreamResponse, common: dict[str, str], request_id: str) -> None:

@@ -1,14 +1,17 @@
 """Errors of the API: one table from the exceptions of our packages to RFC 9457's `application/problem+json`.
 
 A body is `{type, title, status, detail, code, errors?}`; `code` is stable, `type` links to the
-documentation. An exception that is not in the table becomes a 500 that contains the request id and no detail.
+documentation. An exception that is not in the table becomes a 500 that contains the request id and no detail. A user
+who opens a wrong address in a browser gets the same as a small page.
 """
 
 from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Iterable, Mapping
+from html import escape
 from http import HTTPStatus
+from string import Template
 from typing import Any
 
 import orjson
@@ -40,6 +43,30 @@ _ROUTING_DETAILS = {
     405: "This path does not support this method; the header Allow lists those it supports.",
     413: "The body is larger than this path allows.",
 }
+_PAGE = Template(
+    """<!doctype html>
+<html lang="en">
+  <head>
+    <meta charset="utf-8">
+    <title>$heading · PicShare</title>
+    <meta name="viewport" content="width=device-width, initial-scale=1">
+    <meta name="color-scheme" content="light dark">
+    <link rel="icon" href="/static/icons/picshare.svg" type="image/svg+xml">
+    <link rel="stylesheet" href="/static/css/tokens.css">
+    <link rel="stylesheet" href="/static/css/base.css">
+    <link rel="stylesheet" href="/static/css/controls.css">
+  </head>
+  <body>
+    <main class="empty-state">
+      <h1>$heading</h1>
+      <p>$text</p>
+      <a class="button" href="/">Go to PicShare</a>
+      <p class="secondary small">Request $request_id</p>
+    </main>
+  </body>
+</html>
+"""
+)
 _ROUTING_HEADERS = ("Allow", "Retry-After", "Upgrade", "Sec-WebSocket-Version")
 
 
@@ -106,6 +133,17 @@ def render(problem: ProblemError, request_id: str) -> web.Response:
     return web.Response(
         body=orjson.dumps(body), status=problem.status, content_type=CONTENT_TYPE, headers=problem.headers
     )
+
+
+def render_page(problem: ProblemError, request_id: str) -> web.Response:
+    """Return the response for a problem as a page, for a user who opened an address in a browser."""
+    missing = problem.code == _ROUTING_CODES[404]
+    page = _PAGE.substitute(
+        heading="Page not found" if missing else escape(HTTPStatus(problem.status).phrase),
+        text="There is no page at this address." if missing else escape(problem.detail),
+        request_id=escape(request_id),
+    )
+    return web.Response(text=page, status=problem.status, content_type="text/html", headers=problem.headers)
 
 
 def _not_found(error: NotFoundError) -> ProblemError:

@@ -9,12 +9,18 @@ import pytest
 from playwright.async_api import expect
 
 from tests.browser.contrast import poor_contrasts
-from tests.browser.visitor import PHONE, Site, published
+from tests.browser.visitor import DESKTOP, PHONE, WITHIN, Site, published
 from tests.support.pictures import photograph
 
 PATHS = ("/", "/discover", "/new", "/notifications", "/settings", "/u/{name}", "/p/{photo}", "/tag/wide")
 # 320 px is the width of the narrowest phones in use, and what WCAG 2.2 (1.4.10) requires.
 WIDTHS = (320, 390, 1280)
+# Links and buttons that are visible and too small. The link to skip the navigation is shown while it has the focus.
+SMALL_TARGETS = """() => [...document.querySelectorAll("a[href], button, input:not([type=file]), summary")]
+    .filter((item) => item.checkVisibility() && !item.matches(".skip-link, .visually-hidden"))
+    .map((item) => [item, item.getBoundingClientRect()])
+    .filter(([, { width, height }]) => width < 23.99 || height < 23.99)
+    .map(([item, { width, height }]) => `${item.outerHTML.slice(0, 80)}: ${width.toFixed(1)} x ${height.toFixed(1)}`)"""
 LONG = "Donaudampfschifffahrtsgesellschaftskapitän" * 4
 
 
@@ -144,6 +150,48 @@ async def test_going_back_restores_the_feed(site: Site) -> None:
     await visitor.sees(card)
     assert await visitor.page.evaluate("() => scrollY") == pytest.approx(place, abs=2)
     await expect(card.get_by_role("button", name=re.compile("^Like"))).to_have_attribute("aria-pressed", "true")
+
+
+@pytest.mark.parametrize("viewport", [PHONE, DESKTOP])
+async def test_touch_targets_are_large_enough(site: Site, viewport: Any) -> None:
+    """Every link and button of the feed and of a photo's page has at least 24 by 24 pixels (WCAG 2.2, 2.5.8)."""
+    visitor = await site.signed_in(viewport=viewport)
+    body = {"caption": "wide and narrow", "tags": ["i", "sea"], "location": "Kyoto"}
+    photo = await visitor.account.upload(photograph("flower"), "x")
+    (await visitor.account.call("PATCH", f"/photos/{photo['id']}", json=body)).expect(200)
+    (await visitor.account.call("POST", f"/photos/{photo['id']}/comments", json={"text": "x"})).expect(201)
+    await published(visitor.account, photo["id"])
+    for path in ("/", f"/p/{photo['id']}", "/notifications", "/discover"):
+        await visitor.open(path)
+        await visitor.sees(visitor.page.locator("main h1"))
+        if path in {"/", f"/p/{photo['id']}"}:
+            await visitor.sees(visitor.page.get_by_role("link", name="#sea"))
+        small = await visitor.page.evaluate(SMALL_TARGETS)
+        assert small == [], f"{path}: {small}"
+
+
+@pytest.mark.parametrize("path", ["/p/0384604BS2VXG", "/p/nothing", "/u/nobody.there", "/nothing", "/search"])
+async def test_a_page_that_is_not_found_has_a_heading(site: Site, path: str) -> None:
+    """Wherever nothing is found, the page and its title name that, in the only heading of the first level."""
+    visitor = await site.signed_in()
+    visitor.expect_error("status of 40")
+    await visitor.open(path)
+    heading = visitor.page.get_by_role("heading", level=1)
+    await expect(heading).to_have_text(re.compile("not found|not available"), timeout=WITHIN)
+    assert await heading.count() == 1
+    await expect(visitor.page).to_have_title(re.compile("not found|not available"))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_the_documentation_of_the_api_is_readable(site: Site, scheme: Any) -> None:
+    """Texts and links have a contrast of at least 4.5 in both colour schemes, in opened blocks as well."""
+    visitor = await site.visitor(color_scheme=scheme)
+    await visitor.open("/docs")
+    await visitor.sees(visitor.page.locator("details").first)
+    await visitor.page.evaluate(
+        "() => { for (const block of document.querySelectorAll('details')) block.open = true; }"
+    )
+    assert await poor_contrasts(visitor) == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -46,6 +46,23 @@ async def test_every_error_is_a_problem(api: Api) -> None:
     assert (await ann.call("POST", "/feed")).headers["Allow"] == "GET,HEAD"
 
 
+async def test_a_browser_gets_a_page_for_a_wrong_address(api: Api) -> None:
+    """Opened in a browser, a wrong address is a page with a heading; programs and the API get problem+json."""
+    browser = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
+    for path in ("/discovr", "/u/ann/folowers", "/%3Cscript%3E", "/static/nothing.css", "/p/0384604BS2VXG/"):
+        page = await api.get(path, headers=browser)
+        assert page.status == 404, path
+        assert page.headers["Content-Type"] == "text/html; charset=utf-8"
+        assert page.headers["Content-Security-Policy"].startswith("default-src 'self';")
+        assert b"<h1>Page not found</h1>" in page.body
+        assert page.headers["X-Request-Id"].encode() in page.body
+        assert b"script" not in page.body
+    for path, headers in (("/discovr", {"Accept": "*/*"}), ("/discovr", {}), ("/api/v1/nothing", browser)):
+        problem = await api.get(path, headers=headers)
+        assert problem.expect(404)["code"] == "route_not_found"
+        assert problem.headers["Content-Type"] == "application/problem+json"
+
+
 async def test_an_unexpected_error_discloses_only_its_request_id(services: InspectableServices) -> None:
     """A defect is a 500 without traceback, type or message of the exception."""
 
