@@ -118,8 +118,8 @@ async def test_mark_of_a_change_when_the_clock_steps_back(cards: Cards, gallery:
     await cards.invalidate([photo])
     assert 0 < await commands(redis).pttl(card_key(photo)) <= CHANGING_TTL
     await commands(redis).pexpire(card_key(photo), 3_600_000)
-    for read in (cards.get([photo]), cards.refresh(photo)):
-        await read
+    for read in (lambda: cards.get([photo]), lambda: cards.refresh(photo)):
+        await read()
         assert 0 < await commands(redis).pttl(card_key(photo)) <= CHANGING_TTL
         assert await commands(redis).get(card_key(photo)) == b"?"
         await commands(redis).pexpire(card_key(photo), 3_600_000)

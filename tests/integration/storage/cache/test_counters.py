@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from storage.cache.counters import MARKER, CounterCache, covers, liked_key, pack_ids_each
+from storage.cache.counters import MARKER, TTL, CounterCache, covers, liked_key, pack_ids_each
 from storage.models import PhotoCounters
 from storage.postgres.database import Database
 from storage.stores import comments, likes
@@ -135,6 +135,20 @@ async def test_likes_in_redis_are_recent(
     stored = await commands(redis).hgetall(liked_key(ann))
     assert set(stored) == {MARKER, *pack_ids_each(photos[1:])}
     assert stored[MARKER] == b"all"
+
+
+async def test_likes_are_loaded_again_after_a_day(
+    counter_cache: CounterCache, gallery: Gallery, database: Database, redis: Any
+) -> None:
+    """The likes of a user expire a day after they were loaded; neither reads nor further likes extend that."""
+    ann = await gallery.user()
+    photo = await gallery.photo(ann)
+    await counter_cache.read([photo], ann)
+    assert 0 < await commands(redis).ttl(liked_key(ann)) <= TTL
+    await commands(redis).expire(liked_key(ann), 100)
+    await counter_cache.apply(await like(database, photo, ann), ann)
+    await counter_cache.read([photo], ann)
+    assert 0 < await commands(redis).ttl(liked_key(ann)) <= 100
 
 
 async def test_more_likes_than_are_kept(
