@@ -27,7 +27,8 @@ DRIFT = """
       (SELECT count(*) FROM photos p WHERE likes <> (SELECT count(*) FROM likes l WHERE l.photo_id = p.id)
           OR comments <> (SELECT count(*) FROM comments c WHERE c.photo_id = p.id AND c.deleted_at IS NULL)) AS photos,
       (SELECT count(*) FROM notifications n WHERE n.people <>
-          (SELECT count(DISTINCT actor_id) FROM notification_actors t WHERE t.notification_id = n.id)) AS entries,
+          (SELECT count(DISTINCT actor_id) FROM notification_actors t
+           WHERE t.notification_id = n.id AND t.retracted_at IS NULL)) AS entries,
       (SELECT count(*) FROM (SELECT FROM likes GROUP BY photo_id, version HAVING count(*) > 1) AS twins) AS versions
 """
 
