@@ -16,6 +16,7 @@ from tests.engines.private import free_port
 from tests.support.api_user import ApiUser
 from tests.support.eventually import eventually
 from tests.support.pictures import PHOTOS
+from tests.support.raw_http import exchange
 from tests.support.run import TIMEOUT, Run, run_to_end, temporary_run, wait_for_output
 from tests.support.service import Service
 
@@ -204,6 +205,14 @@ async def test_health_and_metrics_answer(shared: Run, http: aiohttp.ClientSessio
         text = await response.text()
     for part in ('route="/api/v1/users"', "picshare_event_loop_lag_seconds", "picshare_live_connections 0.0"):
         assert part in text
+
+
+async def test_a_malformed_request_is_answered_like_every_other(shared: Run) -> None:
+    """What is no valid HTTP gets a problem with our headers, and no version of the HTTP server."""
+    response = await exchange(int(shared.url.rpartition(":")[2]), b"GARBAGE\r\n\r\n", within=10)
+    assert response.status == 400
+    assert "\r\nServer: PicShare\r\n" in response.text
+    assert '"code":"malformed_request"' in response.text
 
 
 async def test_a_data_directory_in_use_is_one_sentence(shared: Run) -> None:
