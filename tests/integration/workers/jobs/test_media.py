@@ -255,7 +255,8 @@ async def test_the_turn_is_kept_by_all_workers_together(scene: Scene, decoder: D
     first, second = await queued(scene)
     task = asyncio.create_task(workers[0].uploaded(first))
     await eventually(lambda: len(watched.running) == 1)
-    await workers[1].uploaded(second)
+    async with asyncio.timeout(10):
+        await workers[1].uploaded(second)
     assert await queued(scene) == []
     watched.go_on.set()
     await task
@@ -294,7 +295,8 @@ async def test_a_deleted_photo_keeps_its_decoder(scene: Scene, decoder: Decoder)
     task = asyncio.create_task(scene.media.uploaded(events[0]))
     await eventually(lambda: len(watched.running) == 1)
     await scene.delete(first)
-    await scene.media.uploaded(events[1])
+    async with asyncio.timeout(10):
+        await scene.media.uploaded(events[1])
     assert await queued(scene) == []
     watched.go_on.set()
     await task

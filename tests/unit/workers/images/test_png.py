@@ -47,6 +47,15 @@ def test_chunks_that_are_not_needed_cannot_make_an_image_unreadable(chunk: bytes
         assert image.tobytes() == halves().tobytes()
 
 
+def test_what_a_damaged_or_oversized_chunk_says_is_not_used() -> None:
+    """A wrong checksum makes a chunk void, and a profile beyond the limit is none."""
+    gamma = png_chunk(b"gAMA", struct.pack(">I", 100_000))
+    assert png.read(png_with(DATA, gamma)).colours.gamma == 1
+    assert png.read(png_with(DATA, damaged(gamma))).colours.gamma is None
+    large = png_chunk(b"iCCP", b"x\0\0" + zlib.compress(bytes(9_000_000)))
+    assert png.read(png_with(DATA, large)).colours.profile is None
+
+
 @pytest.mark.parametrize("damage", [b"IHDR", b"IDAT"])
 def test_a_damaged_chunk_that_is_needed_is_refused(damage: bytes) -> None:
     """The header and the pixels must have their right checksums."""
