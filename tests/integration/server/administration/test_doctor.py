@@ -11,7 +11,8 @@ import pytest
 from server.administration import doctor
 from server.administration.findings import Finding
 from server.config.settings import Settings
-from tests.engines.private import free_port
+from storage.redis.client import open_redis
+from tests.engines.private import free_port, redis_server
 from tests.engines.redis_cluster import RedisCluster
 from tests.support.eventually import eventually
 
@@ -58,6 +59,23 @@ async def test_each_unavailable_engine_is_named_with_its_key(tmp_path: Path) -> 
         assert not findings[name].ok
         assert f"{name}.url" in findings[name].remedy
         assert "hunter2" not in findings[name].detail
+
+
+async def test_engines_that_refuse_writes_are_a_problem(database_dsn: str, short_dir: Path) -> None:
+    """A PostgreSQL that is read-only and a Redis whose memory is full respond, but are not usable."""
+    admin = await asyncpg.connect(database_dsn)
+    name = await admin.fetchval("SELECT current_database()")
+    await admin.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+    await admin.close()
+    with redis_server(short_dir / "full") as url:
+        full = open_redis(url)
+        await full.execute_command("CONFIG", "SET", "maxmemory", 1)
+        await full.aclose()
+        findings = await inspect(settings_of(database_dsn, url))
+    assert not findings["database"].ok
+    assert "read-only" in findings["database"].detail
+    assert not findings["redis"].ok
+    assert "OOM" in findings["redis"].detail
 
 
 async def test_a_database_without_a_schema_is_a_problem(postgres_dsn: str, valkey_url: str) -> None:
