@@ -18,11 +18,10 @@ def _migration(version: int, name: str, sha256: str = "a") -> Migration:
 ONE, TWO = _migration(1, "0001_one"), _migration(2, "0002_two")
 
 
-def test_files_are_numbered() -> None:
-    """The project's migrations have names, and ascending numbers; a change that came in later may fill a gap."""
+def test_files_are_numbered_without_a_gap() -> None:
+    """The project's migrations are numbered 1, 2, 3, … without a gap, and have names."""
     found = load(FOLDER)
-    numbers = [migration.version for migration in found]
-    assert numbers == sorted(set(numbers))
+    assert [migration.version for migration in found] == list(range(1, len(found) + 1))
     assert all(re.fullmatch(r"\d{4}_[a-z_]+", migration.name) for migration in found)
 
 
