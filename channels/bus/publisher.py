@@ -66,7 +66,7 @@ class LivePublisher:
         await self._publish(topic_channel(name), topic_end_body(spare_owner=True))
 
     async def close_topics_of(self, owner_id: int) -> None:
-        """End all subscriptions to all topics of an owner, who no longer exists."""
+        """End all subscriptions to all topics of an owner that no longer exists."""
         await self._to_every_process(owner_end_body(owner_id, spare_owner=False))
 
     async def restrict_topics_of(self, owner_id: int) -> None:

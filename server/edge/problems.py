@@ -1,8 +1,8 @@
 """Errors of the API: one table from the exceptions of our packages to RFC 9457's `application/problem+json`.
 
 A body is `{type, title, status, detail, code, errors?}`; `code` is stable, `type` links to the
-documentation. An exception that is not in the table becomes a 500 that contains the request id and no detail. A user
-who opens a wrong address in a browser gets the same as a small page.
+documentation. An exception that is not in the table becomes a 500 that contains the request id and no detail. A browser
+that opens a wrong address receives the same as a small page.
 """
 
 from __future__ import annotations

@@ -25,8 +25,7 @@ _MAX_EXPONENT = 1_000.0  # that a profile can hold
 def source_profile(colours: Colours) -> bytes | None:
     """Return the profile of a PNG by its chunks, the first valid one of cICP, iCCP, sRGB, and gAMA with cHRM.
 
-    That is the order of the third edition, and what each of them means is what it means to Chromium. None stands for
-    sRGB.
+    That is the order of the PNG specification, third edition; each is interpreted as Chromium does. None means sRGB.
     """
     if colours.code_points is not None:
         primaries, transfer, matrix, full_range = colours.code_points

@@ -224,7 +224,7 @@ class NotifyHandlers:
 
     async def _publish(self, event: LikeAdded | LikeRemoved | CommentAdded | CommentDeleted, document: bytes) -> None:
         # A photo's topic is read by everyone who may see the photo. The author is named, so that a publication does
-        # not reach users whom a block separates from its author and not only from the photo's owner.
+        # not reach users that a block separates from its author, which the photo's owner does not show.
         topic = publications.photo_topic(event.photo_id)
         await self._publisher.to_topic(topic, document, author_id=event.user_id)
 

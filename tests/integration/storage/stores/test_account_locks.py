@@ -23,7 +23,7 @@ LATER = datetime.now(UTC) + timedelta(days=30)
 
 @dataclass(frozen=True, kw_only=True)
 class Scene:
-    """Ann with a photo, and Ben, who has commented on it and deletes his account."""
+    """Ann with a photo; Ben has commented on it and deletes his account."""
 
     ann: User
     ben: User

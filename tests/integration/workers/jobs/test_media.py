@@ -43,7 +43,7 @@ class Scene:
         return await post(self.database, self.blobs, self.author, data)
 
     async def process(self, photo: Photo) -> Photo | None:
-        """Handle the upload and return the photo as it stands then."""
+        """Handle the upload and return the photo as it is then."""
         await self.media.uploaded(PhotoUploaded(photo_id=photo.id, author_id=self.author.id))
         return (await photos.load(self.database, [photo.id])).get(photo.id)
 

@@ -95,7 +95,7 @@ def test_long_sides_are_accepted(tmp_path: Path, size: tuple[int, int]) -> None:
 
 
 def test_a_chunk_that_is_too_large_is_not_the_reason(tmp_path: Path) -> None:
-    """An oversized chunk of metadata is dropped; a damaged image beside it is rejected as damaged."""
+    """An oversized chunk of metadata is dropped; a damaged image with it is rejected as damaged."""
     large = png_chunk(b"zTXt", b"k\0\0" + bytes(3_000_000))
     assert made(tmp_path, png_with(encoded(halves(), "PNG"), large)).width == 60
     cut = png_with(encoded(halves(400, 400), "PNG")[:-60], large)

@@ -68,7 +68,7 @@ def test_the_file_for_the_decoder_has_no_metadata() -> None:
 )
 @pytest.mark.parametrize("progressive", [False, True])
 def test_bytes_between_segments_are_skipped(garbage: bytes, progressive: bool) -> None:
-    """Bytes that are no marker may stand before every segment; a reserved marker only before the data of a scan."""
+    """Bytes that are no marker may precede every segment; a reserved marker only before the data of a scan."""
     data = encoded(halves(), progressive=progressive)
     clean = jpeg.read(data)
     for at in positions(data):
