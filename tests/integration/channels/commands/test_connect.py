@@ -191,6 +191,15 @@ async def test_refresh_rejected(server: LiveServer) -> None:
         assert (await client.closed())[0] == 3500
 
 
+async def test_refresh_of_a_revoked_session(server: LiveServer) -> None:
+    """A valid token of a session that has been revoked does not continue the connection: it closes with 3500."""
+    server.authenticator.revoked_on_confirm.add("ended")
+    async with BareClient.to(server.url) as client:
+        await client.connect("7")
+        await client.send({"id": 9, "refresh": {"token": "7:ended"}})
+        assert await client.closed() == (3500, "invalid token")
+
+
 async def test_connection_limit(serve: Serve) -> None:
     """Beyond a user's limit the newest connection stays, and the oldest ends for good once it proves to be alive."""
     async with (

@@ -135,7 +135,13 @@ async def test_deaths_while_the_list_was_lost(serve: Serve, redis: Redis) -> Non
 
 async def test_a_process_that_was_taken_for_dead(serve: Serve, redis: Redis) -> None:
     """A process that was expired by mistake registers its users again at its next beat, and they are online."""
-    async with serve(**SOON) as server, guest(server, "8", CHANNEL) as listener, guest(server, "7"):
+    # The listener is connected to another process: a registration that is found missing ends the user's topics.
+    async with (
+        serve(**SOON) as other,
+        serve(**SOON) as server,
+        guest(other, "8", CHANNEL) as listener,
+        guest(server, "7"),
+    ):
         assert await listener.data() == ONLINE
         store = PresenceStore(redis, group_of)
         await store.remove_processes({server.live.process_id: 1_700_000_000_000})

@@ -143,7 +143,7 @@ async def test_a_foreign_message_does_not_end_the_consumer(
     """A message without id, type or headers reaches the handler, and can be deleted as a dead letter."""
     recorder = Recorder(fails=[ValueError("what is this?")])
     async with consuming(broker, "notify", recorder, replace(QUICK, delivery_limit=1)):
-        await broker.publish(make_message("user.blocked"))
+        await broker.publish(make_message("photo.uploaded"))  # declares the topology, and goes to another queue
         async with await aio_pika.connect(rabbitmq_url) as connection, connection.channel() as channel:
             odd = aio_pika.Message(b"?", headers={"n": 7, "x-attempt": "many", "x-remaining-ms": -5})
             await channel.default_exchange.publish(odd, rabbit_prefix + "notify")
