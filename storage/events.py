@@ -33,15 +33,11 @@ class Event:
 
 @dataclass(frozen=True, kw_only=True)
 class PhotoUploaded(Event):
-    """The original is stored and the photo is in state `processing`.
-
-    `in_turn` is set when the photo's predecessor in its author's line has been handled.
-    """
+    """The original is stored and the photo is in state `processing`."""
 
     topic: ClassVar[str] = "photo.uploaded"
     photo_id: int
     author_id: int
-    in_turn: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

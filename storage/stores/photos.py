@@ -150,31 +150,6 @@ async def mark_rejected(tx: Transaction, photo_id: int, *, reason: str) -> bool:
     return True
 
 
-async def is_behind(db: Queryable, photo_id: int, *, author_id: int, within: timedelta) -> bool:
-    """Return whether an older photo of the author, created `within` this time, is still in state `processing`."""
-    behind: bool = await db.fetchval(
-        """
-        SELECT EXISTS (SELECT FROM photos WHERE author_id = $1 AND id < $2 AND state = 'processing'
-            AND deleted_at IS NULL AND created_at > now() - $3::interval)""",
-        author_id,
-        photo_id,
-        within,
-    )
-    return behind
-
-
-async def next_in_line(db: Queryable, *, author_id: int, after: int) -> int | None:
-    """Return the author's oldest photo in state `processing` whose id is above `after`, or None."""
-    photo_id: int | None = await db.fetchval(
-        """
-        SELECT id FROM photos WHERE author_id = $1 AND id > $2 AND state = 'processing' AND deleted_at IS NULL
-        ORDER BY id LIMIT 1""",
-        author_id,
-        after,
-    )
-    return photo_id
-
-
 async def requeue_stuck(tx: Transaction, *, older_than: timedelta, younger_than: timedelta, limit: int = 100) -> int:
     """Emit `PhotoUploaded` again for the oldest photos still in state `processing`; return their number.
 

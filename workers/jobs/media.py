@@ -3,10 +3,6 @@
 Blobs are named by their content, so several photos may share them. Variants are written under a lease of the content
 (`storage.stores.contents`), which keeps a deletion of the same content from removing them. Every handler can be
 repeated at any point.
-
-Decoders are shared fairly between authors: the photos of one author are processed one after the other, by all workers
-together. An event that comes before the photo's turn is dropped, and the end of each photo's processing emits the event
-of the author's next one, at the end of the queue. However many photos an author uploads, the queue has one of them.
 """
 
 from __future__ import annotations
@@ -15,7 +11,6 @@ import asyncio
 import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from datetime import timedelta
 from pathlib import Path
 
 from storage.blobs.port import Blobs, original_key, variant_key
@@ -31,10 +26,6 @@ from workers.images.decode import Decoded, ImageRejectedError
 from workers.images.pool import Decoder
 from workers.jobs.contents import ContentRemover
 from workers.jobs.context import Handlers, WorkerContext
-
-# After this time a photo that is still not processed, for example because its original is missing, no longer keeps its
-# author's later photos waiting.
-PLACE_TTL = timedelta(minutes=15)
 
 
 @asynccontextmanager
@@ -57,55 +48,16 @@ class MediaHandlers:
         self._decoder = decoder
         self._remover = ContentRemover(db, blobs)
 
-        self._in_progress: dict[int, set[int]] = {}  # author -> photos whose events came meanwhile
-
     def handlers(self) -> Mapping[str, EventHandler]:
         """Return the handler of each topic."""
         return {**on(PhotoUploaded, self.uploaded), **on(PhotoDeleted, self.deleted)}
 
     async def uploaded(self, event: PhotoUploaded) -> None:
-        """Process the photo if it is its turn, and emit the event of the author's next photo.
+        """Make the variants and mark the photo as ready, or reject it with the reason.
 
         Raises `Retry` while the original is missing: it may come back, and otherwise the event ends among the dead
-        letters, where an operator sees it. The author's next photo does not wait for it.
+        letters, where an operator sees it.
         """
-        author_id = event.author_id
-        if author_id in self._in_progress:
-            # The photo in progress has left its place in the line, because it was deleted or takes very long. It still
-            # keeps a decoder busy.
-            self._in_progress[author_id].add(event.photo_id)
-            return
-        meanwhile: set[int] = set()
-        self._in_progress[author_id] = meanwhile
-        failure: Retry | None = None
-        behind = False
-        try:
-            # The older photo's processing ends after this read, and only then the next photo is looked for. So this
-            # photo, which was committed before its event was sent, is found.
-            behind = not event.in_turn and await photos.is_behind(
-                self._db, event.photo_id, author_id=author_id, within=PLACE_TTL
-            )
-            if not behind:
-                await self._process(event)
-        except Retry as error:
-            failure = error
-        finally:
-            del self._in_progress[author_id]
-        if not behind or meanwhile:
-            await self._emit_next(event, meanwhile - {event.photo_id})
-        if failure is not None:
-            raise failure
-
-    async def _emit_next(self, event: PhotoUploaded, meanwhile: set[int]) -> None:
-        following = await photos.next_in_line(self._db, author_id=event.author_id, after=event.photo_id)
-        if following is None:
-            following = min(meanwhile, default=None)
-        if following is not None:
-            async with self._db.transaction() as tx:
-                tx.emit(PhotoUploaded(photo_id=following, author_id=event.author_id, in_turn=True))
-
-    async def _process(self, event: PhotoUploaded) -> None:
-        """Make the variants and mark the photo as ready, or reject it with the reason."""
         photo = (await photos.load(self._db, [event.photo_id])).get(event.photo_id)
         if photo is None or photo.state is not PhotoState.PROCESSING:
             return

@@ -11,18 +11,16 @@ import pytest
 
 from storage.blobs.file import FileBlobs
 from storage.blobs.port import Blob, Blobs, original_key, variant_key
-from storage.events import PhotoDeleted, PhotoUploaded, decode
+from storage.events import PhotoDeleted, PhotoUploaded
 from storage.models import Photo, PhotoState, User
 from storage.postgres.database import Database
 from storage.stores import photos
 from tests.support.community import exif_of, new_user, topics
-from tests.support.eventually import eventually
 from tests.support.originals import post
-from tests.support.pictures import encoded, halves, jpeg_with_metadata, photograph
+from tests.support.pictures import jpeg_with_metadata, photograph
 from workers.errors import Retry
-from workers.images.decode import Decoded
 from workers.images.pool import Decoder
-from workers.jobs.media import PLACE_TTL, MediaHandlers
+from workers.jobs.media import MediaHandlers
 
 pytestmark = pytest.mark.engines
 
@@ -188,132 +186,6 @@ async def test_shared_content(scene: Scene) -> None:
     await scene.delete(second)
     await scene.clean(second)
     assert await scene.stored(second) == set()
-
-
-class Watched(Decoder):
-    """A decoder that notes which originals it decodes at once, and waits for a signal before each."""
-
-    def __init__(self, decoder: Decoder) -> None:
-        super().__init__(processes=1)
-        self._decoder = decoder
-        self.running: set[str] = set()
-        self.most = 0
-        self.go_on = asyncio.Event()
-
-    async def variants(self, original: Path) -> Decoded:
-        """Return the variants once `go_on` is set."""
-        self.running.add(original.name)
-        self.most = max(self.most, len(self.running))
-        await self.go_on.wait()
-        self.running.discard(original.name)
-        return await self._decoder.variants(original)
-
-
-async def queued(scene: Scene) -> list[PhotoUploaded]:
-    """Take the events of uploads off the queue, oldest first."""
-    rows = await scene.database.fetch("DELETE FROM outbox WHERE topic = 'photo.uploaded' RETURNING id, topic, body")
-    found = [decode(row["topic"], row["body"]) for row in sorted(rows, key=lambda row: row["id"])]
-    return [event for event in found if isinstance(event, PhotoUploaded)]
-
-
-def original(number: int) -> bytes:
-    """Return a different small picture for every number."""
-    return encoded(halves(40 + number, 30))
-
-
-async def test_the_photos_of_an_author_are_decoded_one_after_the_other(scene: Scene, decoder: Decoder) -> None:
-    """However many photos an author uploads, one decoder works for them, and another author's photo does not wait."""
-    watched = Watched(decoder)
-    scene.media = MediaHandlers(scene.database, scene.blobs, watched)
-    bob = await new_user(scene.database, "bob")
-    mine = [await scene.upload(original(number)) for number in range(5)]
-    theirs = await post(scene.database, scene.blobs, bob, ROCKET)
-    events = await queued(scene)
-    assert [event.photo_id for event in events] == [*(photo.id for photo in mine), theirs.id]
-    tasks = [asyncio.create_task(scene.media.uploaded(event)) for event in events]
-    # Only the first photo of each author waits in a decoder. The events of the others are done.
-    await eventually(lambda: len(watched.running) == 2 and sum(task.done() for task in tasks) == 4)
-    watched.go_on.set()
-    await asyncio.gather(*tasks)
-    order = [mine[0].id]
-    while events := await queued(scene):
-        assert len(events) == 1
-        order.append(events[0].photo_id)
-        await scene.media.uploaded(events[0])
-    assert order == [photo.id for photo in mine]
-    states = await photos.load(scene.database, [photo.id for photo in (*mine, theirs)])
-    assert {photo.state for photo in states.values()} == {PhotoState.READY}
-    assert watched.most == 2
-
-
-async def test_the_turn_is_kept_by_all_workers_together(scene: Scene, decoder: Decoder) -> None:
-    """A second worker does not take the next photo of an author either."""
-    watched = Watched(decoder)
-    workers = [MediaHandlers(scene.database, scene.blobs, watched) for _ in range(2)]
-    for number in range(2):
-        await scene.upload(original(number))
-    first, second = await queued(scene)
-    task = asyncio.create_task(workers[0].uploaded(first))
-    await eventually(lambda: len(watched.running) == 1)
-    async with asyncio.timeout(10):
-        await workers[1].uploaded(second)
-    assert await queued(scene) == []
-    watched.go_on.set()
-    await task
-    assert [event.photo_id for event in await queued(scene)] == [second.photo_id]
-
-
-async def test_a_photo_that_leaves_the_line_does_not_stop_it(scene: Scene) -> None:
-    """The next photo follows one that is rejected, deleted before its turn, or whose original is missing."""
-    cut, deleted, missing, last = [
-        await scene.upload(data) for data in (ROCKET[:30_000], original(1), original(2), original(3))
-    ]
-    await scene.delete(deleted)
-    await scene.blobs.delete(original_key(missing.sha256))
-    events = {event.photo_id: event for event in await queued(scene)}
-    await scene.media.uploaded(events[last.id])  # its turn has not come
-    assert await queued(scene) == []
-    await scene.media.uploaded(events[cut.id])
-    (after_cut,) = await queued(scene)
-    assert after_cut.photo_id == missing.id
-    await scene.media.uploaded(events[deleted.id])
-    assert [event.photo_id for event in await queued(scene)] == [missing.id]
-    with pytest.raises(Retry):
-        await scene.media.uploaded(after_cut)
-    (after_missing,) = await queued(scene)
-    await scene.media.uploaded(after_missing)
-    ready = (await photos.load(scene.database, [last.id]))[last.id]
-    assert (after_missing.photo_id, ready.state) == (last.id, PhotoState.READY)
-
-
-async def test_a_deleted_photo_keeps_its_decoder(scene: Scene, decoder: Decoder) -> None:
-    """An author who deletes a photo while it is decoded gets no second decoder for the next one before its end."""
-    watched = Watched(decoder)
-    scene.media = MediaHandlers(scene.database, scene.blobs, watched)
-    first, second = await scene.upload(original(0)), await scene.upload(original(1))
-    events = await queued(scene)
-    task = asyncio.create_task(scene.media.uploaded(events[0]))
-    await eventually(lambda: len(watched.running) == 1)
-    await scene.delete(first)
-    async with asyncio.timeout(10):
-        await scene.media.uploaded(events[1])
-    assert await queued(scene) == []
-    watched.go_on.set()
-    await task
-    assert [event.photo_id for event in await queued(scene)] == [second.id]
-
-
-async def test_a_photo_that_was_never_processed_keeps_its_place_for_a_limited_time(scene: Scene) -> None:
-    """A photo whose event is lost does not keep later ones waiting for ever."""
-    lost, later = await scene.upload(original(0)), await scene.upload(original(1))
-    (_, event) = await queued(scene)
-    await scene.media.uploaded(event)
-    assert (await photos.load(scene.database, [later.id]))[later.id].state is PhotoState.PROCESSING
-    await scene.database.fetch(
-        "UPDATE photos SET created_at = created_at - $2::interval WHERE id = $1", lost.id, PLACE_TTL
-    )
-    await scene.media.uploaded(event)
-    assert (await photos.load(scene.database, [later.id]))[later.id].state is PhotoState.READY
 
 
 async def test_topics(scene: Scene) -> None:
