@@ -42,8 +42,6 @@ async def publish_until_confirmed(broker: RabbitBroker, message: Message) -> Non
             return
 
 
-# The driver may leave the socket of an attempt to connect that the kill interrupts to the garbage collector.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 async def test_a_killed_node_loses_nothing_that_it_confirmed(broker: RabbitBroker, rabbit: RabbitNode) -> None:
     """All of 600 messages are handled although the node is killed and restarted meanwhile."""
     messages = [make_message() for _ in range(600)]
