@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 UNIT   := tests/unit
 
-.PHONY: help run check unit test soak format bench bench-live lock proto clean
+.PHONY: help run check unit test soak mutate format bench bench-live lock proto clean
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -34,6 +34,11 @@ soak: $(VENV)/dev.stamp ## test live recovery under faults for SOAK_SECONDS (300
 	SOAK_SECONDS=$${SOAK_SECONDS:-300} SOAK_EXAMPLES=$${SOAK_EXAMPLES:-3000} \
 	    $(BIN)/pytest -q -s --show-capture=no tests/unit/channels/hub/test_recovery_model.py tests/soak $(ARGS)
 
+mutate: $(VENV)/mutate.stamp ## list the small mistakes that no test notices (hours; a part: ARGS=sessions, see ARGS=--help)
+	@tests/install-engines
+	@mutation/javascript/install
+	$(BIN)/python -m mutation $(ARGS)
+
 format: $(VENV)/dev.stamp ## format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -52,12 +57,15 @@ lock: ## pin every dependency again, with hashes and without index addresses (ne
 	    --generate-hashes --no-annotate --no-header -o requirements.lock
 	uv pip compile pyproject.toml --extra embedded --extra loadtest --group build --group dev --universal --python-version 3.11 \
 	    --generate-hashes --no-annotate --no-header -c requirements.lock -o requirements-dev.lock
+	uv pip compile pyproject.toml --extra embedded --extra loadtest --group build --group dev --group mutate --universal \
+	    --python-version 3.11 --generate-hashes --no-annotate --no-header -c requirements-dev.lock -o requirements-mutate.lock
 
 proto: ## generate the Protobuf classes from channels/protocol/live.proto (needs uv)
 	uvx --from 'grpcio-tools==1.85.1' python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. channels/protocol/live.proto
 
 clean: ## remove everything that the commands created, except ./data
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis tests/sdk/node_modules bench/sockets/peers/node_modules
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis tests/sdk/node_modules bench/sockets/peers/node_modules \
+	    mutation/javascript/node_modules
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -74,4 +82,9 @@ $(VENV)/run.stamp: requirements.lock pyproject.toml | $(BIN)/python
 $(VENV)/dev.stamp: requirements-dev.lock $(VENV)/run.stamp
 	@echo "Installing the dependencies of checks and tests into $(VENV), once …"
 	@$(PIP) --require-hashes -r requirements-dev.lock
+	@touch $@
+
+$(VENV)/mutate.stamp: requirements-mutate.lock $(VENV)/dev.stamp
+	@echo "Installing the dependencies of the mutation tests into $(VENV), once …"
+	@$(PIP) --require-hashes -r requirements-mutate.lock
 	@touch $@

@@ -59,7 +59,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
         report.longrepr = f"{item.nodeid} was skipped, which CI does not allow: {report.longrepr}"
 
 
-def _memory_file_system() -> Path | None:
+def memory_file_system() -> Path | None:
     """Return the in-memory file system if it has enough space: cloning a database is ten times as fast there."""
     shared = Path("/dev/shm")
     usable = shared.is_dir() and os.access(shared, os.W_OK) and shutil.disk_usage(shared).free > _MIN_FREE
@@ -69,7 +69,7 @@ def _memory_file_system() -> Path | None:
 @pytest.fixture(scope="session")
 def engines_dir() -> Iterator[Path]:
     """A directory for engines with a short name, because the length of a unix socket's path is limited."""
-    folder = Path(tempfile.mkdtemp(prefix="psh-", dir=_memory_file_system()))
+    folder = Path(tempfile.mkdtemp(prefix="psh-", dir=memory_file_system()))
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
 

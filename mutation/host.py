@@ -1,0 +1,76 @@
+"""A process that runs pytest in forks of itself, so that a trial does not import the libraries again.
+
+Its arguments are the modules to import. It reads one JSON line for each trial from standard input and writes one to
+standard output. It has no threads and has imported nothing of PicShare, so each fork imports the modules as they are at
+that moment.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import signal
+import sys
+import time
+from typing import Any
+
+import psutil
+import pytest
+
+_POLL = 0.01  # seconds
+
+
+def main() -> None:
+    """Import the libraries, and serve trials until standard input ends."""
+    for name in sys.argv[1:]:
+        importlib.import_module(name)
+    answers = os.fdopen(os.dup(1), "w")
+    for line in sys.stdin:
+        print(json.dumps({"code": _trial(json.loads(line))}), file=answers, flush=True)
+
+
+def _trial(order: dict[str, Any]) -> int | None:
+    """Run pytest in a fork; return its exit code, or None if it was killed at the deadline (in seconds)."""
+    pid = os.fork()
+    if pid == 0:
+        _run_pytest(order)
+    deadline = time.monotonic() + order["deadline"]
+    while time.monotonic() < deadline:
+        done, status = os.waitpid(pid, os.WNOHANG)
+        if done:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(_POLL)
+    _kill_family(pid)
+    os.waitpid(pid, 0)
+    return None
+
+
+def _run_pytest(order: dict[str, Any]) -> None:
+    output = os.open(order["output"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    os.environ.update(order["environment"])
+    code = 1
+    try:
+        code = int(pytest.main(order["arguments"]))
+        sys.stdout.flush()
+    finally:
+        os._exit(code)
+
+
+def _kill_family(pid: int) -> None:
+    """Kill the fork and what it started, also what has a session of its own."""
+    try:
+        family = psutil.Process(pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        family = []
+    os.kill(pid, signal.SIGKILL)
+    for process in family:
+        if process.is_running():
+            process.kill()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,219 @@
+"""The modules that are mutated, in parts, and the tests that have to notice it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """Modules and the tests that cover them, as paths from the root.
+
+    `only` selects tests like pytest's `-k`. `redis` are the engines of the tests that run on several.
+    """
+
+    name: str
+    modules: Sequence[str]
+    tests: Sequence[str]
+    only: str = ""
+    redis: Sequence[str] = ("redis",)  # scripts behave alike on all engines
+
+    def files(self, root: Path) -> list[Path]:
+        """Return the files of the modules; a name with an asterisk stands for several."""
+        return [file for name in self.modules for file in sorted(root.glob(name))]
+
+
+PARTS = (
+    Part(
+        name="sessions",
+        modules=["server/actions/sessions.py", "storage/stores/sessions.py", "server/identity/tokens.py"],
+        tests=[
+            "tests/unit/server/identity/test_tokens.py",
+            "tests/unit/storage/stores/test_session_rotation.py",
+            "tests/integration/storage/stores/test_sessions.py",
+            "tests/integration/server/api/test_sessions.py",
+            "tests/integration/server/api/test_users.py",
+            "tests/integration/server/api/test_abuse_access.py",
+            "tests/integration/workers/jobs/test_janitor.py",
+        ],
+    ),
+    Part(
+        name="authentication",
+        modules=["server/edge/authentication.py", "server/edge/guard.py", "server/live/access.py"],
+        tests=[
+            "tests/unit/server/edge/test_edge_parts.py",
+            "tests/integration/server/live/test_ports.py",
+            "tests/integration/server/live/test_live.py",
+            "tests/integration/server/live/test_presence.py",
+            "tests/integration/server/api/test_sessions.py",
+            "tests/integration/server/api/test_abuse_access.py",
+        ],
+    ),
+    Part(
+        name="tickets",
+        modules=["storage/limits/tickets.py", "storage/limits/revocations.py"],
+        tests=[
+            "tests/integration/storage/limits/test_quotas.py",
+            "tests/integration/server/live/test_ports.py",
+            "tests/integration/server/api/test_sessions.py",
+            "tests/integration/workers/jobs/test_janitor.py",
+        ],
+    ),
+    Part(
+        name="limits",
+        modules=["server/identity/rate_limits.py", "server/identity/rate_limiter.py", "storage/limits/quotas.py"],
+        tests=[
+            "tests/unit/server/identity/test_rate_limiter.py",
+            "tests/integration/storage/limits/test_quotas.py",
+            "tests/integration/server/edge/test_responses.py",
+            "tests/integration/server/api/test_sessions.py",
+        ],
+    ),
+    Part(
+        name="permissions",
+        modules=[
+            "storage/postgres/visibility.py",
+            "storage/stores/relations.py",
+            "server/actions/live_permissions.py",
+            "server/actions/presence.py",
+            "server/actions/relations.py",
+            "workers/jobs/permissions.py",
+        ],
+        tests=[
+            "tests/integration/storage/stores/test_relations.py",
+            "tests/integration/storage/stores/test_photos.py",
+            "tests/integration/server/actions/test_relations.py",
+            "tests/integration/server/live/test_ports.py",
+            "tests/integration/server/live/test_presence.py",
+            "tests/integration/server/api/test_abuse_access.py",
+            "tests/integration/workers/jobs/test_relations.py",
+        ],
+    ),
+    Part(
+        name="accounts",
+        modules=["storage/stores/account_locks.py", "storage/stores/users.py", "storage/stores/photos.py"],
+        tests=[
+            "tests/integration/storage/stores/test_account_locks.py",
+            "tests/integration/storage/stores/test_locks.py",
+            "tests/integration/storage/stores/test_users.py",
+            "tests/integration/storage/stores/test_photos.py",
+            "tests/integration/storage/stores/test_erasure.py",
+            "tests/integration/server/api/test_photos.py",
+            "tests/integration/server/api/test_users.py",
+        ],
+    ),
+    Part(
+        name="media",
+        modules=["server/media/routes.py", "server/media/urls.py"],
+        tests=[
+            "tests/unit/server/edge/test_files.py",
+            "tests/integration/server/api/test_photos.py",
+            "tests/integration/server/api/test_abuse_access.py",
+            "tests/integration/server/api/test_sessions.py",
+        ],
+    ),
+    Part(
+        name="requests",
+        modules=[
+            "server/edge/body.py",
+            "server/edge/api_request.py",
+            "server/edge/pages.py",
+            "server/edge/protocol.py",
+            "server/edge/idempotency.py",
+            "storage/stores/idempotency.py",
+        ],
+        tests=[
+            "tests/unit/server/edge",
+            "tests/integration/storage/stores/test_idempotency.py",
+            "tests/integration/server/api/test_abuse_input.py",
+            "tests/integration/server/edge/test_responses.py",
+            "tests/integration/workers/jobs/test_janitor.py",
+        ],
+    ),
+    Part(
+        name="outbox",
+        modules=["storage/postgres/outbox.py", "workers/broker/claims.py", "workers/broker/local.py"],
+        tests=[
+            "tests/unit/storage/postgres/test_outbox.py",
+            "tests/unit/workers/broker",
+            "tests/contract/test_broker.py",
+            "tests/contract/test_dead_letters.py",
+            "tests/integration/workers/broker/test_local.py",
+        ],
+        only="not rabbit and not Rabbit",
+    ),
+    Part(
+        name="relay",
+        modules=["workers/broker/relay.py"],
+        tests=["tests/integration/workers/broker/test_relay.py"],
+    ),
+    Part(
+        name="contents",
+        modules=["storage/stores/contents.py", "workers/jobs/contents.py", "workers/jobs/janitor.py"],
+        tests=[
+            "tests/integration/storage/stores/test_contents.py",
+            "tests/integration/workers/jobs/test_contents.py",
+            "tests/integration/workers/jobs/test_janitor.py",
+        ],
+    ),
+    Part(
+        name="recovery",
+        modules=["channels/hub/recovery.py", "channels/hub/delivery.py"],
+        tests=["tests/unit/channels/hub", "tests/integration/channels/hub/test_streams.py"],
+    ),
+    Part(
+        name="hub",
+        modules=["channels/hub/hub.py", "channels/hub/block_lists.py", "channels/hub/heartbeat.py"],
+        tests=[
+            "tests/unit/channels/hub",
+            "tests/integration/channels/hub",
+            "tests/integration/channels/commands",
+        ],
+    ),
+    Part(
+        name="pubsub",
+        modules=["channels/bus/pubsub.py", "channels/bus/pubsub_connection.py", "channels/bus/registry.py"],
+        tests=[
+            "tests/unit/channels/bus",
+            "tests/contract/test_pubsub.py",
+            "tests/integration/channels/hub/test_outage.py",
+        ],
+    ),
+    Part(
+        name="lua-feeds",
+        modules=["storage/feeds/lua/*.lua"],
+        tests=[
+            "tests/integration/storage/feeds",
+            "tests/contract/test_stream_log.py",
+        ],
+    ),
+    Part(
+        name="lua-limits",
+        modules=["storage/limits/lua/*.lua"],
+        tests=["tests/integration/storage/limits"],
+    ),
+    Part(
+        name="lua-cache",
+        modules=["storage/cache/lua/*.lua", "storage/redis/lua/*.lua"],
+        tests=["tests/integration/storage/cache", "tests/integration/storage/redis/test_stale_data.py"],
+    ),
+    Part(
+        name="lua-live",
+        modules=["channels/bus/scripts/*.lua"],
+        tests=[
+            "tests/unit/channels/bus/test_registry.py",
+            "tests/contract/test_pubsub.py",
+            "tests/integration/channels/bus/test_presence_store.py",
+            "tests/integration/channels/hub/test_presence.py",
+            "tests/integration/storage/feeds/test_window_log.py",
+        ],
+        redis=["redis", "cluster"],
+    ),
+    Part(
+        name="page",
+        modules=["static/live/*.js"],
+        tests=["tests/browser/test_live_*.py", "tests/browser/test_first_connection.py"],
+    ),
+)
