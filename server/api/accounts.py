@@ -32,6 +32,7 @@ class AccountsApi:
                 summary="Sign up",
                 tag="accounts",
                 auth=Auth.NONE,
+                stores=True,
                 body=SignUpRequest,
                 status=201,
                 response=TokensResponse,

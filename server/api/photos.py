@@ -135,6 +135,7 @@ class UploadApi:
                 summary="Upload a photo, a JPEG or PNG, in one request",
                 tag="photos",
                 quota=POST_QUOTA,
+                stores=True,
                 body=PhotoMetadata,
                 body_format=BodyFormat.MULTIPART,
                 status=201,

@@ -32,7 +32,13 @@ class RelationsApi:
         """Return the route table of this resource."""
         act, requests = self._actions, "/users/me/follow-requests"
         return [
-            _change("PUT", "/users/{id}/follow", act.follow, "Follow a user; a private account gets a request"),
+            _change(
+                "PUT",
+                "/users/{id}/follow",
+                act.follow,
+                "Follow a user; a private account gets a request",
+                stores=True,
+            ),
             _change("DELETE", "/users/{id}/follow", act.unfollow, "Unfollow a user, or withdraw the request"),
             _change("PUT", "/users/{id}/block", act.block, "Block a user: neither of you sees the other"),
             _change("DELETE", "/users/{id}/block", act.unblock, "Unblock a user"),
@@ -80,7 +86,7 @@ class RelationsApi:
         return request.query(ListQuery), Pager(self._cursors, listing)
 
 
-def _change(method: str, path: str, action: Action, summary: str) -> Endpoint:
+def _change(method: str, path: str, action: Action, summary: str, *, stores: bool = False) -> Endpoint:
     async def handler(request: ApiRequest) -> web.Response:
         await action(request.viewer.user_id, request.id())
         return empty_response()
@@ -92,6 +98,7 @@ def _change(method: str, path: str, action: Action, summary: str) -> Endpoint:
         summary=summary,
         tag="relations",
         quota=QUOTA,
+        stores=stores,
         status=204,
         errors=(404, 409) if method == "PUT" else (404,),
     )

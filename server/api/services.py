@@ -6,6 +6,7 @@ opens a connection.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -54,11 +55,16 @@ class ApiSettings:
         return self.public_url.startswith("https://")
 
 
+def no_limit() -> None:
+    """Assume that there is space: a write that finds none fails by itself."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Services:
     """Dependencies of the HTTP API: the use cases, and what its read endpoints query.
 
-    `live` is None where this process has no live connections.
+    `live` is None where this process has no live connections. `require_space` raises `FullError` while there is no
+    space for anything new.
     """
 
     settings: ApiSettings
@@ -75,3 +81,4 @@ class Services:
     live: Live | None = None
     metrics: HttpMetrics = field(default_factory=NoHttpMetrics)
     access_log: AccessLog = field(default_factory=EventLog)
+    require_space: Callable[[], None] = no_limit

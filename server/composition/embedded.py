@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from server.composition.roles import is_embedded
 from server.config.settings import Settings
 from server.operation.data_dir import locked, read_run_file, read_secret, written_run_file
+from storage.embedded.disk_space import DiskSpace
 from storage.embedded.postgres import embedded_postgres
 from storage.embedded.supervisor import EngineWatch
 from storage.embedded.valkey import embedded_valkey
@@ -17,27 +18,39 @@ _SECTIONS = ("database", "redis")  # those whose URL may be "embedded:"
 
 @asynccontextmanager
 async def running_engines(
-    settings: Settings, facts: Mapping[str, str] | None = None, *, watch: EngineWatch | None = None
+    settings: Settings,
+    facts: Mapping[str, str] | None = None,
+    *,
+    watch: EngineWatch | None = None,
+    space: DiskSpace | None = None,
 ) -> AsyncIterator[Settings]:
     """Lock the data directory, run the embedded engines in it, and yield settings with their addresses.
 
     Meanwhile other commands read the addresses, and `facts`, from the run file in the directory. An engine that ends is
-    restarted, and one that is given up is reported to `watch`. Raises `StartError` and `EngineError`.
+    restarted, and one that is given up is reported to `watch`. `space` is watched. Raises `StartError` and
+    `EngineError`.
     """
     async with AsyncExitStack() as stack:
         directory = settings.data.dir.absolute()
         stack.enter_context(locked(directory))
+        space = space or disk_space(settings)
+        await stack.enter_async_context(space.watched())
         if settings.auth.secret is None:
             settings = settings.with_values("auth", secret=read_secret(directory))
         if is_embedded(settings.database.url):
-            dsn = await stack.enter_async_context(embedded_postgres(directory, watch=watch))
+            dsn = await stack.enter_async_context(embedded_postgres(directory, watch=watch, space=space))
             settings = settings.with_values("database", url=dsn)
         if is_embedded(settings.redis.url):
-            url = await stack.enter_async_context(embedded_valkey(directory, watch=watch))
+            url = await stack.enter_async_context(embedded_valkey(directory, watch=watch, space=space))
             settings = settings.with_values("redis", url=url)
         addresses = {"database": settings.database.url, "redis": settings.redis.url}
         stack.enter_context(written_run_file(directory, {**addresses, **(facts or {})}))
         yield settings
+
+
+def disk_space(settings: Settings) -> DiskSpace:
+    """Return the space of the data directory, which is not watched yet."""
+    return DiskSpace(settings.data.dir.absolute(), reserve=settings.data.reserve)
 
 
 @asynccontextmanager

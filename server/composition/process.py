@@ -7,6 +7,7 @@ import gc
 import resource
 import socket
 import sys
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from functools import partial
 from importlib.metadata import version
@@ -19,8 +20,9 @@ from rich.panel import Panel
 from rich.text import Text
 
 from channels.live import Live
+from server.api.services import no_limit
 from server.composition.backends import Stores, open_local_broker, open_relayed_broker, open_stores
-from server.composition.embedded import running_engines
+from server.composition.embedded import disk_space, running_engines
 from server.composition.roles import API, EVERYTHING, JANITOR, LIVE, RELAY, is_local, require_backends, services_of
 from server.composition.services import (
     build_api_app,
@@ -67,16 +69,18 @@ async def run_role(role: str, settings: Settings, *, with_demo: bool = False) ->
     log_task_failures(asyncio.get_running_loop())
     async with AsyncExitStack() as stack:
         # The port comes first: a port in use must not cost the start of engines.
-        sockets, engines = _bind(role, settings, stack), EngineWatch()
+        sockets, engines, require_space = _bind(role, settings, stack), EngineWatch(), no_limit
         if role == EVERYTHING:
             _print_starting(settings.data.dir)
             settings = settings.with_values("server", port=sockets[0].getsockname()[1])
             facts = {"url": settings.public_url}
-            settings = await stack.enter_async_context(running_engines(settings, facts, watch=engines))
+            space = disk_space(settings)
+            settings = await stack.enter_async_context(running_engines(settings, facts, watch=engines, space=space))
+            require_space = space.require
             await migrate.migrate(settings.database.url)
         metrics = Metrics(version("picshare"))
         stores = await stack.enter_async_context(open_stores(settings, metrics))
-        builder = ProcessBuilder(settings, stores, metrics, stack)
+        builder = ProcessBuilder(settings, stores, metrics, stack, require_space=require_space)
         if role == EVERYTHING:
             builder.watch(engines)
         await migrate.check(stores.db)
@@ -90,14 +94,24 @@ async def run_role(role: str, settings: Settings, *, with_demo: bool = False) ->
 class ProcessBuilder:
     """Builder of one process: `add` the services, then run the `node`.
 
-    What a service holds is closed by `stack`, last opened first.
+    What a service holds is closed by `stack`, last opened first. `require_space` raises `FullError` while there is no
+    space for anything new.
     """
 
-    def __init__(self, settings: Settings, stores: Stores, metrics: Metrics, stack: AsyncExitStack) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        stores: Stores,
+        metrics: Metrics,
+        stack: AsyncExitStack,
+        *,
+        require_space: Callable[[], None] = no_limit,
+    ) -> None:
         self._settings = settings
         self._stores = stores
         self._metrics = metrics
         self._stack = stack
+        self._require_space = require_space
         self._passwords = Passwords(threads=settings.auth.hash_concurrency)
         stack.callback(self._passwords.close)
         self._app = web.Application()
@@ -112,7 +126,14 @@ class ProcessBuilder:
         """Build services, by name, and everything that they need."""
         live = self._add_live() if LIVE in services else None
         if API in services:
-            self._app = build_api_app(self._settings, self._stores, live, self._metrics, self._passwords)
+            self._app = build_api_app(
+                self._settings,
+                self._stores,
+                live,
+                self._metrics,
+                self._passwords,
+                require_space=self._require_space,
+            )
         workers = [spec for spec in WORKERS if spec.name in services]
         if workers or RELAY in services:
             await self._add_broker(workers, relay=RELAY in services)
@@ -147,7 +168,7 @@ class ProcessBuilder:
         log.info("started", services=sorted(self._runs))
 
     def _add_live(self) -> Live:
-        live = build_live_layer(self._settings, self._stores, self._metrics)
+        live = build_live_layer(self._settings, self._stores, self._metrics, require_space=self._require_space)
         self._runs["live"], self._drain = live.run, live.close
         self._runs["garbage collector"] = GarbageCollector(self._metrics.registry).run
         self._checks["live"] = partial(_require_ready, live)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from server.actions.presence import PresenceReader
 from server.actions.reactions import ReactionActions
 from server.actions.relations import RelationActions
 from server.actions.sessions import SessionService
-from server.api.services import ApiSettings, Services
+from server.api.services import ApiSettings, Services, no_limit
 from server.composition.application import make_app, make_live_app
 from server.composition.backends import Stores, blob_directory
 from server.config.section import from_sections
@@ -61,8 +62,10 @@ def secret_bytes(settings: Settings) -> bytes:
     return settings.auth.secret.get_secret_value().encode()
 
 
-def build_live_layer(settings: Settings, stores: Stores, metrics: Metrics) -> Live:
-    """Return the live connections of this process."""
+def build_live_layer(
+    settings: Settings, stores: Stores, metrics: Metrics, *, require_space: Callable[[], None] = no_limit
+) -> Live:
+    """Return the live connections of this process; `require_space` raises `FullError` while the disk is full."""
     section, secret = settings.live, secret_bytes(settings)
     streams = live_streams(
         db=stores.db,
@@ -82,6 +85,7 @@ def build_live_layer(settings: Settings, stores: Stores, metrics: Metrics) -> Li
             ReactionActions(stores.db, stores.counter_cache),
             NotificationActions(stores.db, stores.notification_log),
             rate_limiter(settings, stores),
+            require_space=require_space,
         ),
     )
     return build_live(
@@ -99,10 +103,16 @@ def build_live_app(settings: Settings, live: Live, metrics: Metrics) -> web.Appl
 
 
 def build_api_app(
-    settings: Settings, stores: Stores, live: Live | None, metrics: Metrics, passwords: Passwords
+    settings: Settings,
+    stores: Stores,
+    live: Live | None,
+    metrics: Metrics,
+    passwords: Passwords,
+    *,
+    require_space: Callable[[], None] = no_limit,
 ) -> web.Application:
     """Return the application of the API, images and pages, and of live connections if `live` is given."""
-    services = api_services(settings, stores, passwords)
+    services = replace(api_services(settings, stores, passwords), require_space=require_space)
     return make_app(replace(services, live=live, metrics=metrics, access_log=access_log(settings)))
 
 

@@ -14,6 +14,7 @@ from pydantic import Field, SecretStr, ValidationInfo, create_model, field_valid
 
 from channels.contract.settings import LiveSettings
 from server.config.section import Networks, Rate, Section, Texts
+from storage.embedded.disk_space import RESERVE
 from storage.redis.address import CLUSTER_SCHEMES, cluster_nodes, is_cluster
 from workers.broker.port import Policy
 from workers.images.limits import DecoderLimits
@@ -68,9 +69,16 @@ class ServerSection(Section):
 
 
 class DataSection(Section):
-    """The location of the embedded engines' data and of the generated secret."""
+    """The location of the embedded engines' data and of the generated secret, and the space that is kept there."""
 
     dir: Path = Field(default=Path("data"), description="Directory of all data of `picshare run`.")
+    reserve: int = Field(
+        default=RESERVE,
+        ge=0,
+        description="Bytes that `picshare run` keeps on the data directory's disk, but at most an eighth of the disk. "
+        "When the rest is used up, uploads, comments, likes, follows and sign-ups get 507, and the reserve is used for "
+        "reading and deleting. 0 keeps nothing.",
+    )
 
 
 class AuthSection(Section):

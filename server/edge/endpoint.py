@@ -41,9 +41,9 @@ class Endpoint:
     """An operation below `/api/v1`.
 
     `quota` names the rate limit (a field of `RateLimits`) of signed-in users, as the action states it; visitors are
-    charged to "anonymous". With `guarded` False the handler itself checks the rate limit and revocation. `errors` are
-    the error statuses beyond those that every endpoint of its kind may return. With `by_name` the id in the path may
-    also be a username.
+    charged to "anonymous". With `guarded` False the handler itself checks the rate limit and revocation. One that
+    `stores` adds something that stays, and is refused while the disk is full. `errors` are the error statuses beyond
+    those that every endpoint of its kind may return. With `by_name` the id in the path may also be a username.
     """
 
     method: str
@@ -54,6 +54,7 @@ class Endpoint:
     auth: Auth = Auth.REQUIRED
     quota: str = READ_QUOTA
     guarded: bool = True
+    stores: bool = False
     query: type[BaseModel] | None = None
     body: type[BaseModel] | None = None
     body_format: BodyFormat = BodyFormat.JSON

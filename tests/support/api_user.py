@@ -22,6 +22,7 @@ from centrifuge import (
 from tests.support.eventually import eventually
 
 API = "/api/v1"
+PASSWORD = "correct horse battery"
 
 
 class Response:
@@ -111,7 +112,7 @@ class ApiUser:
         fields = {
             "username": person.name,
             "email": f"{person.name}@picshare.example",
-            "password": "correct horse battery",
+            "password": PASSWORD,
         }
         response = (await person.call("POST", "/users", json=fields)).expect(201)
         person.id, person.token, person._refresh = (

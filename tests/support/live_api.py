@@ -47,7 +47,9 @@ async def running_live_api(
         streams=streams,
         authorizer=LiveAuthorizer(services.db, actions.presence),
         presences=LivePresences(actions.presence),
-        operations=LiveOperations(actions.reactions, actions.notifications, services.limiter),
+        operations=LiveOperations(
+            actions.reactions, actions.notifications, services.limiter, require_space=services.require_space
+        ),
     )
     live = build_live(redis, ports, slot_group, settings or LiveSettings(drain_seconds=0.1))
     task = asyncio.create_task(live.run())

@@ -20,7 +20,10 @@ STOP_DEADLINE = 30.0
 
 
 class Service:
-    """One `picshare` process with a log file; `url` is its address if it has a port."""
+    """One `picshare` process with a log file; `url` is its address if it has a port.
+
+    `wrapper` is a command that executes the one that follows it, with the same process id.
+    """
 
     def __init__(
         self,
@@ -30,8 +33,9 @@ class Service:
         name: str,
         port: int | None = None,
         env: Mapping[str, str] | None = None,
+        wrapper: Sequence[str] = (),
     ) -> None:
-        self._command = [sys.executable, "-m", "server.cli", *command]
+        self._command = [*wrapper, sys.executable, "-m", "server.cli", *command]
         self._environment = {
             **{key: value for key, value in os.environ.items() if not key.startswith("PICSHARE_")},
             "PYTHONPATH": str(Path(__file__).parents[2]),

@@ -63,7 +63,10 @@ ALLOWED: Mapping[str, frozenset[str]] = {
         "workers/worker": "channels/contract storage workers/broker workers/handlers",
         # The edge and the composition root.
         "server/errors": "",
-        "server/config": "channels/contract server/errors storage/redis workers/broker workers/images workers/registry",
+        "server/config": (
+            "channels/contract server/errors storage/embedded storage/redis workers/broker workers/images "
+            "workers/registry"
+        ),
         "server/identity": "server/config storage storage/limits",
         "server/edge": "channels/contract server/identity storage storage/postgres storage/render storage/stores",
         "server/actions": (

@@ -17,6 +17,7 @@ from redis.exceptions import RedisError
 from structlog.testing import capture_logs
 
 from storage.embedded import supervisor
+from storage.embedded.disk_space import DiskSpace
 from storage.embedded.postgres import embedded_postgres
 from storage.embedded.supervisor import EngineWatch, child, supervised
 from storage.embedded.valkey import embedded_valkey
@@ -118,6 +119,20 @@ async def test_failures_of_a_stable_engine_do_not_add_up(short_dir: Path, monkey
             await eventually(lambda number=number: len(started_pids(short_dir)) == number)  # type: ignore[misc]
             os.kill(started_pids(short_dir)[-1], signal.SIGKILL)
         await eventually(lambda: len(started_pids(short_dir)) == 6)
+
+
+async def test_on_a_full_disk_no_engine_is_given_up(short_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the disk is full an engine is restarted again and again; afterwards its failures count."""
+    monkeypatch.setattr(supervisor, "RESTART_DELAYS", (0.0, 0.0))
+    watch, space = EngineWatch(), DiskSpace(short_dir)
+    space.full = True
+    opener = engine(short_dir, SLEEPER.format(folder=short_dir).replace("exec sleep 600", "exit 1"))
+    async with supervised(opener, name="demo", log_file=short_dir / "demo.log", watch=watch, space=space):
+        await eventually(lambda: len(started_pids(short_dir)) > 6)
+        space.full = False
+        with pytest.raises(EngineLostError):
+            async with asyncio.timeout(5):
+                await watch.run()
 
 
 async def test_a_failed_first_start_is_not_repeated(short_dir: Path) -> None:

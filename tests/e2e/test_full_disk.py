@@ -1,0 +1,154 @@
+"""`picshare run` on a file system without space: reading and deleting go on, and what stores something is refused."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiohttp
+import asyncpg
+import pytest
+
+from tests.engines.private import free_port
+from tests.support.api_user import PASSWORD, ApiUser
+from tests.support.eventually import eventually
+from tests.support.pictures import PHOTOS
+from tests.support.service import Service
+
+pytestmark = pytest.mark.engines
+
+DISK = "256m"  # PostgreSQL needs 60 MB of it, and the reserve is an eighth
+WITHIN = 20.0  # seconds
+# Mounts a file system that only this process and its children see, which needs no privilege in a user namespace.
+MOUNT = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c"]
+SCRIPT = f'mount -t tmpfs -o size={DISK} none "$0" && exec "$@"'
+
+
+class SmallDisk:
+    """A `picshare run` whose data are on a small file system of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self._mount = folder / "d"
+        self._mount.mkdir()
+        port = free_port()
+        self.service = Service(
+            ["run", "--no-demo", "--port", str(port), "--data", str(self._mount / "data")],
+            folder=folder,
+            name="run",
+            port=port,
+            wrapper=[*MOUNT, SCRIPT, str(self._mount)],
+        )
+
+    @property
+    def path(self) -> Path:
+        """Return the mounted file system, as seen from outside."""
+        return Path(f"/proc/{self.service.pid}/root{self._mount}")
+
+    def fill(self) -> None:
+        """Use up all space, as another program on the same disk would."""
+        with (self.path / "filler").open("ab", buffering=0) as file:
+            for size in (1 << 20, 4096):
+                with contextlib.suppress(OSError):
+                    while True:
+                        file.write(bytes(size))
+
+    def clear(self) -> None:
+        """Give the space back."""
+        (self.path / "filler").unlink()
+
+    async def use_log_segments(self, count: int) -> None:
+        """Let PostgreSQL begin new segments of its log, of 16 MB each."""
+        connection = await asyncpg.connect(host=str(self.path / "data" / "run"), user="picshare", database="picshare")
+        try:
+            for _ in range(count):
+                await connection.execute("SELECT pg_logical_emit_message(true, 'test', 'x'), pg_switch_wal()")
+        finally:
+            connection.terminate()
+
+
+@pytest.fixture
+async def disk(short_dir: Path) -> AsyncIterator[SmallDisk]:
+    """A service on a small file system."""
+    if shutil.which("unshare") is None:
+        pytest.skip("mounting a small file system needs unshare of util-linux")
+    disk = SmallDisk(short_dir)
+    await disk.service.start()
+    yield disk
+    await disk.service.stop()
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[aiohttp.ClientSession]:
+    """An HTTP client."""
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=15)) as session:
+        yield session
+
+
+async def wait_for_event(disk: SmallDisk, event: str) -> None:
+    """Wait until the service has logged an event."""
+    await eventually(lambda: f'"event":"{event}"' in disk.service.log(), within=WITHIN)
+
+
+async def refused(user: ApiUser, photo_id: str, author: ApiUser) -> set[str]:
+    """Try everything that stores something; return what was not refused with 507 and Retry-After."""
+    like = await user.call("PUT", f"/photos/{photo_id}/like")
+    comment = await user.call("POST", f"/photos/{photo_id}/comments", json={"text": "What a cat"})
+    follow = await user.call("PUT", f"/users/{author.id}/follow")
+    upload = await user.try_upload(PHOTOS / "temple.jpg")
+    account = {"username": "newcomer", "email": "newcomer@example.com", "password": PASSWORD}
+    sign_up = await user.call("POST", "/users", json=account)
+    responses = {"like": like, "comment": comment, "follow": follow, "upload": upload, "sign-up": sign_up}
+    return {
+        f"{name} {response.status}"
+        for name, response in responses.items()
+        if response.status != 507 or int(response.headers.get("Retry-After", 0)) <= 0
+    }
+
+
+async def test_on_a_full_disk_reading_and_deleting_go_on(disk: SmallDisk, http: aiohttp.ClientSession) -> None:
+    """Without space, also for the engines' logs, only what stores something is refused; with space all goes on."""
+    url = disk.service.url
+    author, fan, visitor = [await ApiUser.sign_up(http, url) for _ in range(3)]
+    await fan.follow(author)
+    live = await fan.go_live()
+    kept, deleted = [await author.upload(PHOTOS / "cat.jpg", name) for name in ("kept", "deleted")]
+    await eventually(lambda: len(live.of("feed", "photo.new")) == 2, within=WITHIN)
+
+    disk.fill()
+    await wait_for_event(disk, "disk_full")
+    # Each of these needs a new segment of PostgreSQL's log, and Valkey has some writes of its own to refuse.
+    await disk.use_log_segments(2)
+    await eventually(lambda: not list(disk.path.glob("data/valkey/appendonlydir/*")), within=WITHIN)
+
+    assert await refused(visitor, kept["id"], author) == set()
+    (await author.call("DELETE", f"/photos/{deleted['id']}")).expect(204)
+    await eventually(lambda: live.of("feed", "photo.removed"), within=WITHIN)
+    assert [photo["id"] for photo in await fan.feed()] == [kept["id"]]
+    (await fan.call("GET", f"/users/{author.name}")).expect(200)
+    (await fan.call("GET", "/notifications")).expect(200)
+    (await fan.call("DELETE", f"/users/{author.id}/follow")).expect(204)
+    (await visitor.call("POST", "/tokens", json={"username": author.name, "password": PASSWORD})).expect(201)
+    async with http.get(f"{url}/readyz") as response:
+        assert response.status == 200, await response.text()
+
+    # The other program takes the reserve as well.
+    disk.fill()
+    assert await fan.feed() == []
+    # Each changes a rate limit in Valkey, and together more than the rest of a page of its file could hold.
+    for _ in range(40):
+        (await fan.call("GET", f"/photos/{kept['id']}")).expect(200)
+    (await fan.call("GET", f"/users/{author.name}")).expect(200)
+    assert live.codes == []
+    # PostgreSQL ends when it cannot extend its log, and starts as soon as it can.
+    with pytest.raises(asyncpg.ConnectionDoesNotExistError):
+        await disk.use_log_segments(4)
+    await wait_for_event(disk, "engine_ended")
+
+    disk.clear()
+    await wait_for_event(disk, "disk_has_space")
+    await disk.service.ready(within=WITHIN)
+    (await visitor.call("PUT", f"/photos/{kept['id']}/like")).expect(200)
+    (await visitor.try_upload(PHOTOS / "temple.jpg")).expect(201)
+    await fan.leave()
