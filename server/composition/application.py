@@ -23,6 +23,7 @@ from server.edge.openapi import describe
 from server.edge.pages import Pages
 from server.identity.tokens import AccessTokens
 from server.live.routes import LiveRoutes
+from server.media.openapi import image_paths
 from server.media.routes import MediaRoutes
 
 
@@ -67,7 +68,9 @@ def _document(table: Sequence[Endpoint], settings: ApiSettings) -> Handler:
         number = version("picshare")
     except PackageNotFoundError:
         number = "0"
-    body = orjson.dumps(describe(table, version=number, public_url=settings.public_url))
+    document = describe(table, version=number, public_url=settings.public_url)
+    document["paths"] |= image_paths()
+    body = orjson.dumps(document)
 
     async def handler(_request: web.Request) -> web.Response:
         return json_response(body)

@@ -1,7 +1,8 @@
 """Responses from files: conditional requests and ranges as in RFC 9110, and caching of what is right alone.
 
-aiohttp's `FileResponse` sends the file. This one corrects three things: an error does not keep the file's
-`Cache-Control`, a range that cannot be served is ignored instead of refused, and `If-Range` also compares entity tags.
+aiohttp's `FileResponse` sends the file. This one corrects four things: an error is a problem as all others are, it does
+not keep the file's `Cache-Control`, a range that cannot be served is ignored instead of refused, and `If-Range` also
+compares entity tags.
 """
 
 from __future__ import annotations
@@ -16,26 +17,51 @@ from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 from multidict import CIMultiDict
 
+from server.edge.problems import ProblemError, problem_of, render, unexpected
+from storage.errors import UnavailableError
+
 _OF_THE_FILE = {200, 206, 304}  # statuses that describe the file itself
 _ONE_RANGE = re.compile(r"bytes=(?:([0-9]{1,18})-([0-9]{1,18})?|-[0-9]{0,17}[1-9][0-9]{0,17})", re.IGNORECASE)
 _NO_DESCRIPTORS = {errno.EMFILE, errno.ENFILE}
+_PROBLEMS = {
+    412: ProblemError(412, "precondition_failed", "The file is not the one that the conditions of the request name."),
+    416: ProblemError(
+        416, "range_not_satisfiable", "The range begins behind the end of the file; Content-Range has its length."
+    ),
+}
 
 
 class FileResponse(web.FileResponse):
     """A file; `Cache-Control` and the other headers of the file are sent with 200, 206 and 304 alone."""
 
+    _error = b""  # the body, if the file is not sent
+
     def set_status(self, status: int, reason: str | None = None) -> None:
-        """Set the status; an error has no body, is not cached, and is 503 if no file can be opened."""
+        """Set the status, which is 503 if no file can be opened at present."""
         # aiohttp reports any failure to open the file as 404, from within its `except` clause.
         error = sys.exc_info()[1]
         if isinstance(error, OSError) and error.errno in _NO_DESCRIPTORS:
-            status, self.headers["Retry-After"] = 503, "2"
+            status = 503
         super().set_status(status, reason)
-        if status not in _OF_THE_FILE:
-            self.headers["Cache-Control"] = "no-store"
-            for name in ("Content-Type", "Content-Disposition"):
-                self.headers.pop(name, None)
-            self.content_length = 0
+
+    async def _start(self, request: web.BaseRequest) -> AbstractStreamWriter:
+        # aiohttp decides on the status while it prepares the response, after every middleware, and calls this to send
+        # the head.
+        if self.status not in _OF_THE_FILE:
+            self._become(_problem_of(self.status), head=request.method == "HEAD")
+        return await super()._start(request)
+
+    def _become(self, problem: ProblemError, *, head: bool) -> None:
+        response = render(problem, self.headers.get("X-Request-Id", ""))
+        self.headers.pop("Content-Disposition", None)
+        self.headers.update({**response.headers, "Cache-Control": "no-store"})
+        body = bytes(response.body) if isinstance(response.body, bytes) else b""
+        self.content_length = len(body)
+        self._error = b"" if head else body
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        """Send the end of the body, which is the whole body of an error."""
+        await super().write_eof(data or self._error)
 
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
         """Send the head and the file, or the one range of it that the request wants."""
@@ -62,6 +88,14 @@ class FileResponse(web.FileResponse):
             return True
         date = request.if_range
         return date is not None and date.timestamp() == math.ceil(stat.st_mtime)
+
+
+def _problem_of(status: int) -> ProblemError:
+    if status == 503:
+        return problem_of(UnavailableError("file", "no file can be opened")) or unexpected()
+    if status in _PROBLEMS:
+        return _PROBLEMS[status]
+    return problem_of(web.HTTPForbidden() if status == 403 else web.HTTPNotFound()) or unexpected()
 
 
 def _is_one_range(request: web.BaseRequest) -> bool:

@@ -160,7 +160,7 @@ async def test_a_ticket_can_be_redeemed_once(api: Api) -> None:
 
 
 async def test_openapi_describes_every_route_and_its_references_resolve(services: InspectableServices) -> None:
-    """The document has an operation for each route of the API, and no dangling reference."""
+    """The document has an operation for each route of the API and the images, and no dangling reference."""
     app = make_app(services)
     async with running_api(services) as api:
         document = (await api.visitor.call("GET", "/openapi.json")).expect(200)
@@ -168,7 +168,9 @@ async def test_openapi_describes_every_route_and_its_references_resolve(services
     routed = {
         (route.method, route.resource.canonical)
         for route in app.router.routes()
-        if route.resource is not None and route.resource.canonical.startswith("/api/v1") and route.method != "HEAD"
+        if route.resource is not None
+        and route.resource.canonical.startswith(("/api/v1/", "/media/"))
+        and route.method != "HEAD"
     }
     assert document["openapi"] == "3.1.0"
     assert described == routed - {("GET", "/api/v1/openapi.json")}
