@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import signal
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,6 +32,8 @@ def main() -> None:
         for part, mutants in plan:
             print(f"{part.name:15} {len(mutants):5} mutants in {len(part.files(ROOT))} files")
         return
+    # Stopped by a signal, it ends the engines and deletes the copy all the same.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
     began = time.monotonic()
     try:
         survivors = try_all(ROOT, plan, read_accepted())

@@ -1,8 +1,8 @@
-"""A process that runs pytest in forks of itself, so that a trial does not import the libraries again.
+"""A process that runs pytest in forks of itself, so that a trial does not import everything again.
 
-Its arguments are the modules to import. It reads one JSON line for each trial from standard input and writes one to
-standard output. It has no threads and has imported nothing of PicShare, so each fork imports the modules as they are at
-that moment.
+Its arguments are the modules to import at the start. It reads one JSON line for each trial from standard input and
+writes one to standard output. It has no threads. A fork forgets the mutated module and those that import it, and so
+imports them as they are at that moment.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import json
 import os
 import signal
 import sys
+import threading
 import time
 from typing import Any
 
@@ -22,9 +23,10 @@ _POLL = 0.01  # seconds
 
 
 def main() -> None:
-    """Import the libraries, and serve trials until standard input ends."""
+    """Import the modules, and serve trials until standard input ends."""
     for name in sys.argv[1:]:
         importlib.import_module(name)
+    assert threading.active_count() == 1, threading.enumerate()
     answers = os.fdopen(os.dup(1), "w")
     for line in sys.stdin:
         print(json.dumps({"code": _trial(json.loads(line))}), file=answers, flush=True)
@@ -52,12 +54,22 @@ def _run_pytest(order: dict[str, Any]) -> None:
     os.dup2(output, 1)
     os.dup2(output, 2)
     os.environ.update(order["environment"])
+    for name in order["forget"]:
+        _forget(name)
     code = 1
     try:
         code = int(pytest.main(order["arguments"]))
         sys.stdout.flush()
     finally:
         os._exit(code)
+
+
+def _forget(name: str) -> None:
+    """Let the next import of a module run it again; `from package import module` would find it as an attribute, too."""
+    sys.modules.pop(name, None)
+    package, _, attribute = name.rpartition(".")
+    if package in sys.modules:
+        vars(sys.modules[package]).pop(attribute, None)
 
 
 def _kill_family(pid: int) -> None:

@@ -33,6 +33,7 @@ PARTS = (
             "tests/unit/server/identity/test_tokens.py",
             "tests/unit/storage/stores/test_session_rotation.py",
             "tests/integration/storage/stores/test_sessions.py",
+            "tests/integration/storage/stores/test_account_locks.py",
             "tests/integration/server/api/test_sessions.py",
             "tests/integration/server/api/test_users.py",
             "tests/integration/server/api/test_abuse_access.py",

@@ -11,19 +11,16 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Literal
 
+from mutation.dependents import dependents, module_name, modules_of
 from mutation.engines import drop_databases
 from mutation.mutant import Mutant
 from mutation.parts import Part
 from mutation.tree import Tree
 
 _OPTIONS = ("-x", "-q", "--no-header", "--tb=short", "-p", "no:cacheprovider", "-p", "mutation.plugin")
-# What nearly every test imports. Not pytest's plugins: pytest has to import these itself.
-LIBRARIES = (
-    *("aiohttp.web", "asyncpg", "redis.asyncio", "pydantic_settings", "playwright.async_api", "structlog", "uvloop"),
-    *("typer", "prometheus_client", "PIL.Image", "aio_pika", "argon2", "jwt", "rich", "msgpack"),
-)
 _BASELINE_DEADLINE = 900.0  # seconds
 _PASSED = 0  # exit code of pytest
 
@@ -44,13 +41,14 @@ class Trials:
         self._engines = engines
         self._output = tree.root.parent / f"{tree.root.name}.log"
         self._noticed = tree.root.parent / f"{tree.root.name}.noticed"
+        self._modules = modules_of(tree.root)
         self._successes: Counter[str] = Counter()
 
     def baseline(self, part: Part) -> float:
         """Run the tests without a mutant; return their seconds. Also leaves the compiled modules for the trials."""
         self._successes.clear()
         began = time.monotonic()
-        code = self._run(part, _BASELINE_DEADLINE, {})
+        code = self._run(part, _BASELINE_DEADLINE, [], {})
         if code != _PASSED:
             raise BaselineError(f"{part.name} fails without a mutant:\n{self._output.read_text()[-3000:]}")
         return time.monotonic() - began
@@ -58,7 +56,8 @@ class Trials:
     def trial(self, part: Part, mutant: Mutant, deadline: float) -> Outcome:
         """Run the tests on a mutant until one fails, at most for `deadline` seconds."""
         with self._tree.with_mutant(mutant):
-            code = self._run(part, deadline, {"PYTHONDONTWRITEBYTECODE": "1"})
+            forget = dependents(self._modules, module_name(Path(mutant.path)))
+            code = self._run(part, deadline, forget, {"PYTHONDONTWRITEBYTECODE": "1"})
         test = self._noticed.read_text() if self._noticed.exists() else None
         if test:
             self._successes[test] += 1
@@ -72,11 +71,12 @@ class Trials:
         for path in (self._output, self._noticed):
             path.unlink(missing_ok=True)
 
-    def _run(self, part: Part, deadline: float, environment: Mapping[str, str]) -> int | None:
+    def _run(self, part: Part, deadline: float, forget: Sequence[str], environment: Mapping[str, str]) -> int | None:
         self._noticed.unlink(missing_ok=True)
         order = {
             "arguments": [*_OPTIONS, *_selection(part)],
             "deadline": deadline,
+            "forget": forget,
             "output": str(self._output),
             "environment": {
                 "MUTATION_ENGINES": json.dumps(dict(self._engines)),
@@ -98,10 +98,10 @@ def _selection(part: Part) -> Sequence[str]:
 
 
 @contextmanager
-def open_trials(tree: Tree, engines: Mapping[str, str], libraries: Sequence[str] = LIBRARIES) -> Iterator[Trials]:
-    """Start the process that runs pytest in the tree, with these libraries imported; end it after the block."""
+def open_trials(tree: Tree, engines: Mapping[str, str]) -> Iterator[Trials]:
+    """Start the process that runs pytest in the tree; end it after the block."""
     environment = {**os.environ, "PYTHONPATH": str(tree.root)}
-    command = [sys.executable, "-m", "mutation.host", *libraries]
+    command = [sys.executable, "-m", "mutation.host", *modules_of(tree.root)]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, cwd=tree.root, env=environment, stdin=pipe, stdout=pipe, text=True) as host:
         trials = Trials(tree, host, engines)

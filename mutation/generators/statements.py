@@ -20,7 +20,7 @@ def statement_edits(source: str) -> Iterator[Edit]:
     """Yield the edits of a module's text."""
     offsets = _Offsets(source)
     tree = ast.parse(source)
-    skipped = set(_annotations(tree))
+    skipped = set(_unchanged(tree))
     for node in ast.walk(tree):
         if id(node) not in skipped:
             yield from _edits(node, offsets)
@@ -52,14 +52,19 @@ class _Offsets:
         return Edit(kind=kind, start=start, end=end, text=ast.unparse(keep))
 
 
-def _annotations(tree: ast.Module) -> Iterator[int]:
-    """Yield the identity of each node that is not run: annotations, type aliases, `__all__`."""
+def _unchanged(tree: ast.Module) -> Iterator[int]:
+    """Yield the identity of each node that is not run, or is an argument's default: mostly sizes and deadlines."""
     for node in ast.walk(tree):
         roots: list[ast.AST | None] = []
-        if isinstance(node, ast.arg | ast.AnnAssign):
-            roots.append(node.annotation)
-        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            roots.append(node.returns)
+        match node:
+            case ast.arg() | ast.AnnAssign():
+                roots.append(node.annotation)
+            case ast.FunctionDef() | ast.AsyncFunctionDef():
+                roots.append(node.returns)
+            case ast.arguments():
+                roots += [*node.defaults, *node.kw_defaults]
+            case _:
+                pass
         for root in roots:
             if root is not None:
                 yield from (id(child) for child in ast.walk(root))

@@ -14,24 +14,31 @@ from mutation.tree import Tree
 from mutation.trials import BaselineError, Trials, open_trials
 
 ROOT = Path(__file__).parents[3]
-PART = Part(name="toy", modules=["toy.py"], tests=["test_toy.py"])
+PART = Part(name="toy", modules=["storage/toy.py"], tests=["test_toy.py"])
 MODULE = "def double(number):\n    return number * 2\n"
-TEST = "import toy\n\n\ndef test_double():\n    assert toy.double(2) == 4\n"
+FILES = {
+    "storage/__init__.py": "",
+    "storage/toy.py": MODULE,
+    "storage/user.py": "from storage.toy import double\n",
+    "server/__init__.py": "",
+    "test_toy.py": "from storage import user\n\n\ndef test_double():\n    assert user.double(2) == 4\n",
+}
 
 
 @pytest.fixture
 def trials(tmp_path: Path) -> Iterator[Trials]:
     """Trials in a small tree, without shared engines."""
     shutil.copytree(ROOT / "mutation", tmp_path / "tree" / "mutation", ignore=shutil.ignore_patterns("node_modules"))
-    for name, text in (("toy.py", MODULE), ("test_toy.py", TEST), ("server.py", "")):
+    for name, text in FILES.items():
+        (tmp_path / "tree" / name).parent.mkdir(exist_ok=True)
         (tmp_path / "tree" / name).write_text(text)
-    with open_trials(Tree(tmp_path / "tree"), {}, libraries=[]) as trials:
+    with open_trials(Tree(tmp_path / "tree"), {}) as trials:
         yield trials
 
 
 def mutant(expression: str) -> Mutant:
     """Return the mutant that returns something else."""
-    return Mutant(path="toy.py", kind="toy", original=MODULE, mutated=MODULE.replace("number * 2", expression))
+    return Mutant(path="storage/toy.py", kind="toy", original=MODULE, mutated=MODULE.replace("number * 2", expression))
 
 
 def test_trials(trials: Trials) -> None:
@@ -46,4 +53,4 @@ def test_trials(trials: Trials) -> None:
 def test_tests_must_pass_without_a_mutant(trials: Trials) -> None:
     """A part whose tests fail, or do not exist, is not tried."""
     with pytest.raises(BaselineError, match="nothing fails without a mutant"):
-        trials.baseline(Part(name="nothing", modules=["toy.py"], tests=["test_nothing.py"]))
+        trials.baseline(Part(name="nothing", modules=[], tests=["test_nothing.py"]))

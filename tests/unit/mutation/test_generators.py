@@ -30,7 +30,7 @@ from mutation.mutant import mutants_of
         ("with lock:\n    x = y", ["if True:\n    x = y"]),
         ("with open(f) as x:\n    y = x", []),
         ("try:\n    x = y\nexcept Late:\n    x = z", ["try:\n    x = y\nexcept ZeroDivisionError:\n    x = z"]),
-        ("def f(x: Literal[1]) -> Literal[2]: ...", []),
+        ("def f(x: Literal[1] = 1) -> Literal[2]: ...", []),
     ],
 )
 def test_mistakes_in_statements(source: str, mutants: list[str]) -> None:

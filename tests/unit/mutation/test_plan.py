@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from mutation.accepted import Accepted, read_accepted
+from mutation.dependents import dependents, modules_of
 from mutation.mutant import Mutant
 from mutation.parts import PARTS, Part
 
@@ -27,6 +28,13 @@ def test_every_script_and_live_module_is_mutated() -> None:
     assert {
         path for folder in folders for path in (ROOT / folder).rglob("*") if path.suffix in {".lua", ".js"}
     } <= chosen
+
+
+def test_the_importers_of_a_module_are_found() -> None:
+    """A mutated module is imported again, with those that import it directly or through others, and no others."""
+    found = dependents(modules_of(ROOT), "server.identity.tokens")
+    assert {"server.identity.tokens", "server.edge.authentication", "server.composition.application"} <= set(found)
+    assert not [name for name in found if not name.startswith(("server.", "tests."))]
 
 
 def test_accepted_survivors_are_still_in_the_code() -> None:

@@ -12,6 +12,8 @@ from channels.bus.addressing import channel_prefix, registry_key, user_field
 from channels.bus.envelope import DisconnectOrder, decode_envelope
 from storage import ids
 from storage.ids import slot_group
+from storage.limits.tickets import revoked_key
+from storage.postgres.database import Database
 from storage.redis.client import Redis
 from tests.support.api import Api
 from tests.support.api_user import Response
@@ -143,13 +145,41 @@ async def test_simultaneous_refreshes_do_not_end_the_session(api: Api) -> None:
 
 
 async def test_signing_out_revokes_the_access_token_at_once(api: Api) -> None:
-    """After signing out the token is rejected everywhere, the feed included, and refreshing fails."""
+    """After signing out the token is rejected everywhere, the feed included."""
     ann = await api.user()
     (await ann.call("GET", "/feed")).expect(200)
     (await ann.call("DELETE", "/tokens/current")).expect(204)
     for path in ("/users/me", "/feed"):
         problem = (await ann.call("GET", path)).expect(401)
         assert problem["code"] == "session_revoked"
+
+
+async def test_signing_out_revokes_the_refresh_token(api: Api) -> None:
+    """After signing out no new tokens are issued for the session."""
+    await api.user("ann")
+    told = (await api.visitor.call("POST", "/tokens", json={"username": "ann", "password": PASSWORD})).expect(201)
+    headers = {"Authorization": f"Bearer {told['access_token']}"}
+    (await api.visitor.call("DELETE", "/tokens/current", headers=headers)).expect(204)
+    body = {"refresh_token": told["refresh_token"]}
+    problem = (await api.visitor.call("POST", "/tokens/refresh", json=body)).expect(401)
+    assert problem["code"] == "refresh_token_invalid"
+
+
+async def test_a_revocation_outlives_every_access_token(api: Api, redis: Redis) -> None:
+    """A session stays revoked for longer than the newest access token is valid, also by a clock that is behind."""
+    ann = await api.user()
+    (await ann.call("DELETE", "/tokens/current")).expect(204)
+    key = revoked_key(api.tokens.verify(ann.token).session, ids.decode(ann.id))
+    assert api.tokens.ttl + 30 < await commands(redis).ttl(key) <= api.tokens.ttl + 60
+
+
+async def test_no_tokens_are_issued_for_a_deleted_account(api: Api, database: Database) -> None:
+    """A session that is still open when its account is deleted cannot be refreshed."""
+    await api.user("ann")
+    told = (await api.visitor.call("POST", "/tokens", json={"username": "ann", "password": PASSWORD})).expect(201)
+    await database.fetch("UPDATE users SET deleted_at = now()")
+    body = {"refresh_token": told["refresh_token"]}
+    (await api.visitor.call("POST", "/tokens/refresh", json=body)).expect(401)
 
 
 async def test_signing_out_is_published_to_the_live_processes(api: Api, redis: Redis) -> None:

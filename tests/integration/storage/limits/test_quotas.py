@@ -73,6 +73,25 @@ async def test_quota_when_the_clock_steps_back(redis: Any) -> None:
     assert await eventually(passes, within=2)
 
 
+async def test_a_refused_cost_leaves_what_remains(redis: Any) -> None:
+    """A cost that exceeds what remains is refused without a charge, with the time until it would be allowed."""
+    quotas = Quotas(redis)
+    assert (await quotas.take(FIVE, "x", cost=3)).remaining == 2
+    for _ in range(2):
+        refused = await quotas.take(FIVE, "x", cost=4)
+        assert (refused.allowed, refused.remaining) == (False, 2)
+        assert refused.retry_after == pytest.approx(40, abs=2)
+    assert (await quotas.take(FIVE, "x", cost=2)).remaining == 0
+
+
+async def test_a_quota_is_counted_in_the_time_of_the_server(redis: Any) -> None:
+    """The stored time is that of the server's clock in microseconds, one interval ahead for each request."""
+    seconds, micros = map(int, await redis.execute_command("TIME"))
+    await Quotas(redis).take(FIVE, "x", cost=2)
+    stored = int(await commands(redis).get(quota_key(FIVE, "x")))
+    assert stored / 1_000_000 == pytest.approx(seconds + micros / 1_000_000 + 40, abs=2)
+
+
 async def test_revoked_session_charges_nothing(redis: Any) -> None:
     """The check of a revoked session leaves its user's quota as it is; another session of the user is charged."""
     quotas = Quotas(redis)

@@ -129,6 +129,7 @@ async def test_unknown_and_expired(database: Database) -> None:
     await _open(database, ann, b"1", EARLIER)
     assert await _rotate(database, b"0", b"2") == Rotation(kind="unknown")
     assert (await _rotate(database, b"1", b"2")).kind == "expired"
+    assert await database.fetchval("SELECT revoked_at FROM sessions") is None
 
 
 async def test_revoke(database: Database) -> None:
