@@ -56,6 +56,7 @@ PARTS = (
         name="tickets",
         modules=["storage/limits/tickets.py", "storage/limits/revocations.py"],
         tests=[
+            "tests/unit/storage/limits/test_outage.py",
             "tests/integration/storage/limits/test_quotas.py",
             "tests/integration/server/live/test_ports.py",
             "tests/integration/server/api/test_sessions.py",
@@ -66,6 +67,7 @@ PARTS = (
         name="limits",
         modules=["server/identity/rate_limits.py", "server/identity/rate_limiter.py", "storage/limits/quotas.py"],
         tests=[
+            "tests/unit/storage/limits/test_outage.py",
             "tests/unit/server/identity/test_rate_limiter.py",
             "tests/integration/storage/limits/test_quotas.py",
             "tests/integration/server/edge/test_responses.py",
@@ -109,6 +111,8 @@ PARTS = (
         name="media",
         modules=["server/media/routes.py", "server/media/urls.py"],
         tests=[
+            "tests/unit/server/media/test_urls.py",
+            "tests/unit/server/media/test_routes.py",
             "tests/unit/server/edge/test_files.py",
             "tests/integration/server/api/test_photos.py",
             "tests/integration/server/api/test_abuse_access.py",

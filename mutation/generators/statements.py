@@ -76,7 +76,10 @@ def _edits(node: ast.AST, offsets: _Offsets) -> Iterator[Edit]:  # noqa: PLR0912
             yield offsets.replace("call dropped", node, "pass")
         case ast.AugAssign() | ast.Delete():
             yield offsets.replace("statement dropped", node, "pass")
-        case ast.Assign(targets=[ast.Attribute() | ast.Subscript(), *_]):
+        # Not `self.x = x`, which fails at once without the attribute.
+        case ast.Assign(targets=[ast.Attribute() | ast.Subscript(), *_], value=value) if not isinstance(
+            value, ast.Name
+        ):
             yield offsets.replace("assignment dropped", node, "pass")
         case ast.Raise():
             yield offsets.replace("raise dropped", node, "pass")
