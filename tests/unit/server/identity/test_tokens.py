@@ -1,4 +1,4 @@
-"""Access tokens, cursors and signed URLs: valid ones are accepted, all others rejected."""
+"""Access tokens and cursors: valid ones are accepted, all others rejected."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from server.edge.paging import BadCursorError, Cursors
 from server.identity import tokens
 from server.identity.tokens import AccessTokens, TokenError
-from server.media.urls import MediaUrls
 from storage.ids import MAX_ID
 from storage.models import Role
 
@@ -123,38 +122,3 @@ def test_cursors_of_texts_and_numbers_do_not_mix() -> None:
     assert cursors.decode("users", None) is None
     with pytest.raises(BadCursorError):
         cursors.decode("users", cursors.encode_text("users", "ann"))
-
-
-def test_a_signed_url_is_valid_for_its_time_and_stable_for_a_while() -> None:
-    """It is valid for at least an hour and at most ten minutes more, and equal within those minutes for caching."""
-    clock = Clock()
-    urls = MediaUrls(SECRET, ttl=3600, clock=clock)
-    path = "/media/aa/thumb.jpg"
-    first = urls.sign(path)
-    clock.now += 1
-    assert urls.sign(path) == first
-    expires, signature = (part.partition("=")[2] for part in first.partition("?")[2].split("&"))
-    assert 3600 <= urls.seconds_left(path, expires, signature) <= 4200
-    clock.now = float(expires)
-    assert urls.seconds_left(path, expires, signature) == 0
-
-
-@pytest.mark.parametrize(
-    ("path", "expires", "signature"),
-    [
-        ("/media/aa/feed.jpg", None, None),
-        (None, "9999999999", None),
-        (None, "", None),
-        (None, "x", None),
-        (None, "９", None),
-        (None, "9" * 50, None),
-        (None, None, ""),
-        (None, None, "é"),
-    ],
-)
-def test_a_changed_signed_url_is_invalid(path: str | None, expires: str | None, signature: str | None) -> None:
-    """Another path, expiry or signature leaves no seconds."""
-    urls, mine = MediaUrls(SECRET, clock=Clock()), "/media/aa/thumb.jpg"
-    end, sealed = (part.partition("=")[2] for part in urls.sign(mine).partition("?")[2].split("&"))
-    given_ = (mine if path is None else path, end if expires is None else expires)
-    assert urls.seconds_left(*given_, sealed if signature is None else signature) == 0

@@ -58,7 +58,7 @@ def test_a_url_of_the_far_future_is_valid() -> None:
     assert urls.urls.seconds_left(PATH, expires, signature) >= 3600
 
 
-@pytest.mark.parametrize("expires", ["", "x", "-1", "1.5", " 1", "\u00b2", "\uff11", "9" * 13, "9" * 5000])
+@pytest.mark.parametrize("expires", ["", "x", "-1", "1.5", " 1", "\u00b2", "\uff11", "9" * 13, "9" * 50, "9" * 5000])
 def test_a_malformed_expiry_is_refused(expires: str) -> None:
     """No text in place of the expiry is valid, or an error, with any signature."""
     urls = Urls()
@@ -71,7 +71,7 @@ def test_what_is_signed_cannot_be_changed() -> None:
     expires, signature = urls.sign()
     assert urls.urls.seconds_left("/media/abc/feed.jpg", expires, signature) == 0
     assert urls.urls.seconds_left(PATH, str(int(expires) + 600), signature) == 0
-    for forged in ("", signature[:-1], f"{signature}A", "\u00e9" * 24, signature.swapcase()):
+    for forged in ("", "\u00e9", signature[:-1], f"{signature}A", "\u00e9" * 24, signature.swapcase()):
         assert urls.urls.seconds_left(PATH, expires, forged) == 0
     other = Urls(secret=SECRET[::-1])
     assert other.urls.seconds_left(PATH, expires, signature) == 0
