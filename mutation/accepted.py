@@ -14,16 +14,20 @@ FILE = Path(__file__).with_name("accepted.toml")
 
 @dataclass(frozen=True, kw_only=True)
 class Accepted:
-    """A change (the lines before and after it, without indentation) that no test has to notice, and the reason."""
+    """A change (the lines before and after it, without indentation) that no test has to notice, and the reason.
+
+    Without `after` it is any change of these lines.
+    """
 
     path: str
     before: str
-    after: str
+    after: str | None = None
     reason: str
 
     def covers(self, mutant: Mutant) -> bool:
         """Return whether a mutant makes this change."""
-        return (self.path, (self.before, self.after)) == (mutant.path, mutant.change())
+        before, after = mutant.change()
+        return (self.path, self.before) == (mutant.path, before) and self.after in {None, after}
 
 
 def read_accepted(file: Path = FILE) -> Sequence[Accepted]:

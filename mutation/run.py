@@ -15,6 +15,7 @@ from mutation.trials import Trials, open_trials
 
 _SLOWER = 3.0  # times the time without a mutant, after which a trial is stopped
 _AT_LEAST = 20.0  # seconds
+_PROGRESS = 50  # mutants between two lines
 
 
 def try_all(
@@ -37,7 +38,9 @@ def _try_part(trials: Trials, part: Part, mutants: Sequence[Mutant], accepted: S
     print(f"\n{part.name}: {len(mutants)} mutants; the tests take {seconds:.0f} s without one", flush=True)
     survivors: list[Mutant] = []
     outcomes: Counter[str] = Counter()
-    for mutant in mutants:
+    for number, mutant in enumerate(mutants):
+        if number and number % _PROGRESS == 0:
+            print(f"{part.name}: {number} of {len(mutants)}", flush=True)
         outcome: str = trials.trial(part, mutant, max(_AT_LEAST, seconds * _SLOWER))
         if outcome == "survived" and any(entry.covers(mutant) for entry in accepted):
             outcome = "accepted"

@@ -55,3 +55,6 @@ def test_an_entry_covers_its_change_alone() -> None:
     assert entry.covers(mutant("if b then\n  a = 1\nend\n", "if b then\n  a = 2\nend\n"))
     assert not entry.covers(mutant("a = 1\n", "a = 3\n"))
     assert not entry.covers(mutant("c = 1\n", "c = 2\n"))
+    anything = Accepted(path="x.lua", before="a = 1", reason="It does not matter.")
+    assert anything.covers(mutant("a = 1\n", "a = 3\n"))
+    assert not anything.covers(mutant("c = 1\n", "c = 2\n"))
