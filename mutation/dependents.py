@@ -19,12 +19,17 @@ def modules_of(root: Path) -> Mapping[str, Path]:
     }
 
 
-def dependents(modules: Mapping[str, Path], changed: str) -> Sequence[str]:
-    """Return a module and those that import it, directly or through others."""
+def importers_of(modules: Mapping[str, Path]) -> Mapping[str, set[str]]:
+    """Return for each imported name the modules that import it."""
     importers: dict[str, set[str]] = {}
     for name, path in modules.items():
         for imported in _imports(path):
             importers.setdefault(imported, set()).add(name)
+    return importers
+
+
+def dependents(importers: Mapping[str, set[str]], changed: str) -> Sequence[str]:
+    """Return a module and those that import it, directly or through others."""
     found, pending = {changed}, [changed]
     while pending:
         new = importers.get(pending.pop(), set()) - found

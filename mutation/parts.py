@@ -85,9 +85,11 @@ PARTS = (
             "workers/jobs/permissions.py",
         ],
         tests=[
+            "tests/integration/storage/postgres/test_visibility.py",
             "tests/integration/storage/stores/test_relations.py",
             "tests/integration/storage/stores/test_photos.py",
             "tests/integration/server/actions/test_relations.py",
+            "tests/integration/server/live/test_live.py",
             "tests/integration/server/live/test_ports.py",
             "tests/integration/server/live/test_presence.py",
             "tests/integration/server/api/test_abuse_access.py",

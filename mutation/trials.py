@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
-from mutation.dependents import dependents, module_name, modules_of
+from mutation.dependents import dependents, importers_of, module_name, modules_of
 from mutation.engines import drop_databases
 from mutation.mutant import Mutant
 from mutation.parts import Part
@@ -41,7 +41,7 @@ class Trials:
         self._engines = engines
         self._output = tree.root.parent / f"{tree.root.name}.log"
         self._noticed = tree.root.parent / f"{tree.root.name}.noticed"
-        self._modules = modules_of(tree.root)
+        self._importers = importers_of(modules_of(tree.root))
         self._successes: Counter[str] = Counter()
 
     def baseline(self, part: Part) -> float:
@@ -56,7 +56,7 @@ class Trials:
     def trial(self, part: Part, mutant: Mutant, deadline: float) -> Outcome:
         """Run the tests on a mutant until one fails, at most for `deadline` seconds."""
         with self._tree.with_mutant(mutant):
-            forget = dependents(self._modules, module_name(Path(mutant.path)))
+            forget = dependents(self._importers, module_name(Path(mutant.path)))
             code = self._run(part, deadline, forget, {"PYTHONDONTWRITEBYTECODE": "1"})
         test = self._noticed.read_text() if self._noticed.exists() else None
         if test:

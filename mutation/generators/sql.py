@@ -23,6 +23,7 @@ _Replacement = str | Callable[[re.Match[str]], str]
 
 _RULES: tuple[tuple[str, re.Pattern[str], _Replacement], ...] = (
     ("SQL condition dropped", re.compile(rf"\bAND {_CONDITION}{_END}"), ""),
+    ("SQL condition dropped", re.compile(rf"\bOR {_CONDITION}{_END}"), ""),
     ("SQL condition dropped", re.compile(rf"(?<=\bWHERE ){_CONDITION} AND "), ""),
     ("SQL condition dropped", re.compile(rf"(?<=\bWHERE ){_CONDITION}{_END}"), "true"),
     (

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mutation.accepted import Accepted, read_accepted
-from mutation.dependents import dependents, modules_of
+from mutation.dependents import dependents, importers_of, modules_of
 from mutation.mutant import Mutant
 from mutation.parts import PARTS, Part
 
@@ -32,7 +32,7 @@ def test_every_script_and_live_module_is_mutated() -> None:
 
 def test_the_importers_of_a_module_are_found() -> None:
     """A mutated module is imported again, with those that import it directly or through others, and no others."""
-    found = dependents(modules_of(ROOT), "server.identity.tokens")
+    found = dependents(importers_of(modules_of(ROOT)), "server.identity.tokens")
     assert {"server.identity.tokens", "server.edge.authentication", "server.composition.application"} <= set(found)
     assert not [name for name in found if not name.startswith(("server.", "tests."))]
 
