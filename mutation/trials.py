@@ -105,5 +105,7 @@ def open_trials(tree: Tree, engines: Mapping[str, str]) -> Iterator[Trials]:
     pipe = subprocess.PIPE
     with subprocess.Popen(command, cwd=tree.root, env=environment, stdin=pipe, stdout=pipe, text=True) as host:
         trials = Trials(tree, host, engines)
-        yield trials
-    trials.close()
+        try:
+            yield trials
+        finally:
+            trials.close()
