@@ -77,6 +77,10 @@ class Live(ClientEventHandler):
         """Return the publications of a channel and type."""
         return [data for name, _, data in self.received if name == channel and data["type"] == kind]
 
+    def has_photo(self, photo_id: str) -> bool:
+        """Return whether a photo was published in the home feed."""
+        return any(item["photo"]["id"] == photo_id for item in self.of("feed", "photo.new"))
+
     async def expect(self, channel: str, kind: str, *, within: float = 10.0, **fields: Any) -> dict[str, Any]:
         """Wait for a publication of a type with these `fields`, and return it."""
 
