@@ -7,6 +7,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import asyncpg
@@ -21,7 +22,7 @@ from storage.redis.client import Redis, open_redis
 from tests.engines.private import in_background, redis_server
 from tests.engines.rabbitmq import RabbitNode, delete_queues, rabbit_node
 from tests.engines.redis_cluster import RedisCluster, redis_cluster
-from tests.support.chromium import find_chromium, running_chromium
+from tests.support.chromium import find_chromium, find_headless_shell, running_chromium
 from tests.support.driver_commands import commands
 from workers.broker.routing import queues_of
 
@@ -193,7 +194,19 @@ def short_dir() -> Iterator[Path]:
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
     """A Chromium for this session; each test has a context of its own."""
-    path = find_chromium()
+    async with _chromium(find_headless_shell() or find_chromium()) as browser:
+        yield browser
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browser_with_windows() -> AsyncIterator[Browser]:
+    """A Chromium for this session that can hide and freeze tabs, and that keeps pages in its back/forward cache."""
+    async with _chromium(find_chromium()) as browser:
+        yield browser
+
+
+@asynccontextmanager
+async def _chromium(path: str | None) -> AsyncIterator[Browser]:
     if path is None:
         pytest.skip("Chromium is missing; tests/install-engines installs it")
     async with running_chromium(path) as browser:

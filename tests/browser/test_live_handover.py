@@ -29,9 +29,9 @@ TEN_TIMES_AS_FAST = """
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def strip(browser: Browser) -> AsyncIterator[TabStrip]:
+async def strip(browser_with_windows: Browser) -> AsyncIterator[TabStrip]:
     """A window with real tabs."""
-    async with TabStrip.of(browser) as strip:
+    async with TabStrip.of(browser_with_windows) as strip:
         yield strip
 
 

@@ -89,9 +89,9 @@ async def test_a_socket_that_answers_is_kept(server: ScriptedServer, tab: LiveTa
     assert server.connects == 1
 
 
-async def test_a_hidden_page_waits(server: ScriptedServer, browser: Browser) -> None:
+async def test_a_hidden_page_waits(server: ScriptedServer, browser_with_windows: Browser) -> None:
     """A hidden page does not reconnect on waking up, and does so when it is shown."""
-    async with TabStrip.of(browser) as strip:
+    async with TabStrip.of(browser_with_windows) as strip:
         behind = await strip.tab()
         tab = await (await LiveTab(behind, server.url).open()).live()
         await strip.tab()
@@ -106,9 +106,9 @@ async def test_a_hidden_page_waits(server: ScriptedServer, browser: Browser) -> 
         assert server.connects == 2
 
 
-async def test_a_visible_tab_wakes_the_leader(server: ScriptedServer, browser: Browser) -> None:
+async def test_a_visible_tab_wakes_the_leader(server: ScriptedServer, browser_with_windows: Browser) -> None:
     """The visible tab makes a leader in the background, whose timers are delayed, run what is due."""
-    async with TabStrip.of(browser) as strip:
+    async with TabStrip.of(browser_with_windows) as strip:
         behind = await strip.tab()
         leader = LiveTab(behind, server.url, user="ada")
         await (await leader.open()).live()
