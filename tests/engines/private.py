@@ -95,6 +95,8 @@ class RedisNode:
         self.folder.mkdir(parents=True, exist_ok=True)
         command = [binary, "--bind", "127.0.0.1", "--port", str(self.port), "--dir", str(self.folder)]
         with (self.folder / "redis.log").open("ab") as log:
+            # By default a master waits for more replicas before it sends its data, and for them when it stops.
+            command += ["--repl-diskless-sync-delay", "0", "--shutdown-timeout", "0"]
             command += ["--appendonly", "yes", "--save", "", *self._options]
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
         client = redis.Redis(port=self.port)
