@@ -90,10 +90,14 @@ class AccountActions:
         valid = await self._passwords.verify(found[1] if found else None, password)
         if found is None or not valid:
             raise WrongCredentialsError(charge)
-        user, _ = found
+        user, encoded = found
+        # Only now is the password known, so a hash with other parameters can be replaced.
+        renewed = await self._passwords.hash(password) if self._passwords.is_outdated(encoded) else None
         try:
             async with self._db.transaction() as tx:
                 tokens = await self._sessions.open(tx, user)
+                if renewed is not None:
+                    await users.replace_password_hash(tx, user.id, encoded, renewed)
         except NotFoundError as error:
             raise WrongCredentialsError(charge) from error
         return NewSession(user=user, tokens=tokens, charge=charge)

@@ -7,8 +7,9 @@ from contextlib import asynccontextmanager
 
 from server.composition import backends
 from server.composition.embedded import reachable_backends
+from server.config.section import from_sections
 from server.config.settings import Settings
-from server.identity.passwords import Passwords
+from server.identity.passwords import Passwords, PasswordSettings
 from storage.models import Role, User
 from storage.postgres import migrate as migrations
 from storage.postgres.database import Database
@@ -26,7 +27,7 @@ async def create_user(
     settings: Settings, *, username: str, email: str, password: str, display_name: str, role: Role
 ) -> User:
     """Create an account; raise `ConflictError` if the username or address is taken."""
-    passwords = Passwords(threads=1)
+    passwords = Passwords.of(from_sections(PasswordSettings, settings.auth))
     try:
         encoded = await passwords.hash(password)
     finally:

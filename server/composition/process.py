@@ -37,7 +37,7 @@ from server.config.section import from_sections
 from server.config.settings import Settings
 from server.demo.story import PASSWORD, USERNAME
 from server.edge.protocol import HttpProtocol
-from server.identity.passwords import Passwords
+from server.identity.passwords import Passwords, PasswordSettings
 from server.operation.backlog import Backlog
 from server.operation.event_loop import GarbageCollector, LoopWatch
 from server.operation.health import Check, Health, add_health_routes
@@ -112,7 +112,7 @@ class ProcessBuilder:
         self._metrics = metrics
         self._stack = stack
         self._require_space = require_space
-        self._passwords = Passwords(threads=settings.auth.hash_concurrency)
+        self._passwords = Passwords.of(from_sections(PasswordSettings, settings.auth))
         stack.callback(self._passwords.close)
         self._app = web.Application()
         self._drain: Run | None = None

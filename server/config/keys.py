@@ -91,8 +91,19 @@ class AuthSection(Section):
     )
     access_ttl: int = Field(default=900, ge=10, description="Lifetime of an access token in seconds.")
     refresh_ttl: int = Field(default=2_592_000, ge=60, description="Lifetime of a refresh token in seconds (30 days).")
+    hash_memory: int = Field(
+        default=64,
+        ge=19,
+        le=4096,
+        description="Memory for the hash of a password in MiB. If this or `hash_passes` changes, the hash of an "
+        "account is renewed at its next sign-in.",
+    )
+    hash_passes: int = Field(default=3, ge=2, le=100, description="Passes over that memory (argon2id, RFC 9106).")
     hash_concurrency: int = Field(
-        default=2, ge=1, le=64, description="Passwords hashed at once by one process (64 MiB of memory each)."
+        default=2,
+        ge=1,
+        le=64,
+        description="Passwords hashed at once by one process, with `hash_memory` each.",
     )
 
     @field_validator("secret")

@@ -1,6 +1,6 @@
 """Passwords: argon2id hashes, computed in a few threads.
 
-A hash takes about 100 ms and 64 MiB (the parameters are RFC 9106's second recommendation). So it never runs on the
+A hash takes about 100 ms and 64 MiB (the default is RFC 9106's second recommendation). So it never runs on the
 event loop, and a flood of sign-ins waits in a bounded queue instead of exhausting the memory.
 """
 
@@ -10,6 +10,7 @@ import asyncio
 import unicodedata
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TypeVar
 
 from argon2 import PasswordHasher
@@ -22,6 +23,15 @@ QUEUE_LIMIT = 64  # waiting hashes; at 100 ms each in two threads the last one w
 T = TypeVar("T")
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PasswordSettings:
+    """What a hash costs, memory in MiB, and how many a process computes at once."""
+
+    hash_memory: int
+    hash_passes: int
+    hash_concurrency: int
+
+
 class Passwords:
     """Hash and verify passwords; `threads` limits both the processor time and the memory that this takes."""
 
@@ -30,6 +40,12 @@ class Passwords:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="passwords")
         self._waiting = 0
         self._decoy: str | None = None
+
+    @classmethod
+    def of(cls, settings: PasswordSettings) -> Passwords:
+        """Return the hasher that is configured."""
+        hasher = PasswordHasher(time_cost=settings.hash_passes, memory_cost=settings.hash_memory * 1024)
+        return cls(hasher, threads=settings.hash_concurrency)
 
     def close(self) -> None:
         """Stop the threads; running hashes are completed first."""
@@ -42,6 +58,10 @@ class Passwords:
     async def verify(self, encoded: str | None, password: str) -> bool:
         """Return whether `password` matches the hash `encoded`; with None, do the same work and return False."""
         return await self._run(lambda: self._check(encoded, password))
+
+    def is_outdated(self, encoded: str) -> bool:
+        """Return whether a hash was made with other parameters than those of today, and should be replaced."""
+        return self._hasher.check_needs_rehash(encoded)
 
     def _check(self, encoded: str | None, password: str) -> bool:
         # An unknown name takes as much time as a wrong password, so that the response time does not disclose accounts.

@@ -77,6 +77,11 @@ async def credentials(db: Queryable, login: str) -> tuple[User, str] | None:
     return user_of(fields), password_hash
 
 
+async def replace_password_hash(tx: Transaction, user_id: int, old: str, new: str) -> None:
+    """Replace a password hash, unless it is not the `old` one any more."""
+    await tx.execute("UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2", user_id, old, new)
+
+
 async def update(
     tx: Transaction,
     user_id: int,

@@ -72,6 +72,11 @@ def with_limits(services: InspectableServices, **limits: str) -> InspectableServ
     return _build(services.base.with_values("limits", **limits), services.stores, services.passwords)
 
 
+def with_passwords(services: InspectableServices, passwords: Passwords) -> InspectableServices:
+    """Return the same services with another hasher of passwords."""
+    return _build(services.base, services.stores, passwords)
+
+
 def _build(settings: Settings, stores: Stores, passwords: Passwords) -> InspectableServices:
     built = api_services(settings, stores, passwords)
     built = dataclasses.replace(built, settings=dataclasses.replace(built.settings, static_dir=None))

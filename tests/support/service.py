@@ -39,6 +39,9 @@ class Service:
         self._environment = {
             **{key: value for key, value in os.environ.items() if not key.startswith("PICSHARE_")},
             "PYTHONPATH": str(Path(__file__).parents[2]),
+            # The smallest cost that is accepted: the tests create hundreds of accounts.
+            "PICSHARE_AUTH__HASH_MEMORY": "19",
+            "PICSHARE_AUTH__HASH_PASSES": "2",
             **(env or {}),
         }
         self._folder = folder

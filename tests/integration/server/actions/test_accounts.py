@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import pytest
+from argon2 import PasswordHasher
 
 from server.actions.accounts import NewSession
 from server.identity.errors import RateLimitedError, RefreshTokenError, SessionRevokedError, WrongCredentialsError
+from server.identity.passwords import Passwords
 from storage.errors import ConflictError, NotFoundError
 from storage.limits.tickets import revoked_key
 from storage.redis.client import Redis
 from storage.stores import users
-from tests.support.api import InspectableServices, with_limits
+from tests.support.api import InspectableServices, with_limits, with_passwords
 from tests.support.driver_commands import commands
 
 pytestmark = pytest.mark.engines
@@ -40,6 +42,32 @@ async def test_signing_up_and_in_opens_sessions(services: InspectableServices) -
     assert len(sessions) == 2
     with pytest.raises(ConflictError):
         await sign_up(services)
+
+
+async def test_signing_in_renews_a_hash_with_other_parameters(services: InspectableServices) -> None:
+    """A hash gets today's parameters when its user signs in, and only then."""
+    user = (await sign_up(services)).user
+    stronger = Passwords(PasswordHasher(time_cost=2, memory_cost=16, parallelism=1))
+
+    async def encoded() -> str:
+        found = await users.credentials(services.stores.db, "ann")
+        assert found is not None
+        return found[1]
+
+    before = await encoded()
+    await services.actions.accounts.sign_in("ann", PASSWORD, address="192.0.2.1")
+    assert await encoded() == before
+
+    accounts = with_passwords(services, stronger).actions.accounts
+    with pytest.raises(WrongCredentialsError):
+        await accounts.sign_in("ann", "wrong", address="192.0.2.1")
+    assert await encoded() == before
+    await accounts.sign_in("ann", PASSWORD, address="192.0.2.1")
+    assert "m=16,t=2" in await encoded()
+    await accounts.sign_in("ann", PASSWORD, address="192.0.2.1")
+    async with services.stores.db.transaction() as tx:
+        await users.replace_password_hash(tx, user.id, before, "another password's")
+    assert "m=16,t=2" in await encoded()
 
 
 async def test_wrong_credentials_do_not_differ(services: InspectableServices) -> None:

@@ -18,6 +18,7 @@ from server.config.section import Section, from_sections
 from server.config.settings import Settings
 from server.edge.body import BodyPace
 from server.errors import ConfigError
+from server.identity.passwords import PasswordSettings
 from server.identity.rate_limits import RateLimits
 from server.media.uploads import UploadLimits
 
@@ -188,7 +189,8 @@ def test_the_reference_is_up_to_date() -> None:
         (LiveSection, LiveSettings, set[str]()),
         (UploadSection, UploadLimits, {"idle_timeout", "min_rate"}),
         (UploadSection, BodyPace, {"max_bytes", "max_pixels"}),
-        (AuthSection, ApiSettings, {"hash_concurrency"}),
+        (AuthSection, ApiSettings, {"hash_memory", "hash_passes", "hash_concurrency"}),
+        (AuthSection, PasswordSettings, {"secret", "access_ttl", "refresh_ttl"}),
     ],
 )
 def test_keys_reach_the_parts_that_they_configure(section: type[Section], cls: Any, elsewhere: set[str]) -> None:
