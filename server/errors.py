@@ -2,6 +2,7 @@
 
 ServerError
 ├── ConfigError     a key is unknown, mistyped or missing, or not allowed for the role   (exit code 2)
+├── InputError      an argument of a command is not allowed                              (exit code 2)
 └── StartError      the machine prevents the start: a port in use, a directory           (exit code 2)
 """
 
@@ -14,6 +15,10 @@ class ServerError(Exception):
 
 class ConfigError(ServerError):
     """A setting is wrong; the message names the key, where it was read, and what would be right."""
+
+
+class InputError(ServerError):
+    """An argument of a command is not allowed; the message names it and says what would be."""
 
 
 class StartError(ServerError):

@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
+from pydantic import ValidationError
+
 from server.composition import backends
 from server.composition.embedded import reachable_backends
 from server.config.section import from_sections
 from server.config.settings import Settings
+from server.edge.problems import invalid
+from server.edge.requests import SignUpRequest
+from server.errors import InputError
 from server.identity.passwords import Passwords, PasswordSettings
 from storage.models import Role, User
 from storage.postgres import migrate as migrations
@@ -26,15 +31,27 @@ async def migrate(settings: Settings) -> list[str]:
 async def create_user(
     settings: Settings, *, username: str, email: str, password: str, display_name: str, role: Role
 ) -> User:
-    """Create an account; raise `ConflictError` if the username or address is taken."""
+    """Create an account by the rules of signing up; an empty `display_name` becomes the username.
+
+    Raises `InputError` for a text that the rules do not allow, and `ConflictError` if the username or address is taken.
+    """
+    try:
+        account = SignUpRequest(username=username, email=email, password=password, display_name=display_name)
+    except ValidationError as error:
+        raise InputError(invalid(error).detail) from error
     passwords = Passwords.of(from_sections(PasswordSettings, settings.auth))
     try:
-        encoded = await passwords.hash(password)
+        encoded = await passwords.hash(account.password)
     finally:
         passwords.close()
     async with _database(settings) as db, db.transaction() as tx:
         return await users.create(
-            tx, username=username, email=email, password_hash=encoded, display_name=display_name, role=role
+            tx,
+            username=account.username,
+            email=account.email,
+            password_hash=encoded,
+            display_name=account.display_name or account.username,
+            role=role,
         )
 
 

@@ -56,7 +56,7 @@ def create(  # noqa: PLR0917 - a command's parameters are its options
             username=username,
             email=email,
             password=password,
-            display_name=display_name or username,
+            display_name=display_name,
             role=role,
         )
     )

@@ -239,6 +239,8 @@ async def test_commands_work_while_the_service_runs(shared: Run, http: aiohttp.C
     assert await command(*create, "--role", "admin") == (0, "Created olga (admin).\n")
     code, output = await command(*create)
     assert (code, output.count("\n")) == (1, 1)
+    unsafe = await command("user", "create", "eve", "--email", "eve@example.com", "--password", "short")
+    assert unsafe == (2, "picshare: password: String should have at least 8 characters.\n")
     assert (await command("user", "promote", "olga", "--role", "moderator")) == (
         0,
         "olga now has the role moderator.\n",

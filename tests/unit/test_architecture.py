@@ -97,7 +97,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
             "workers/worker"
         ),
         "server/administration": (
-            "channels/bus server/composition server/config server/errors server/identity storage "
+            "channels/bus server/composition server/config server/edge server/errors server/identity storage "
             "storage/postgres storage/redis storage/stores workers/broker workers/errors"
         ),
         "server/cli": (

@@ -1,0 +1,49 @@
+"""Accounts that an operator creates."""
+
+from __future__ import annotations
+
+import pytest
+
+from server.administration.commands import create_user
+from server.config.settings import Settings
+from server.errors import InputError
+from storage.models import Role, User
+from tests.integration.server.administration.test_doctor import settings_of
+
+pytestmark = pytest.mark.engines
+
+
+async def create(settings: Settings, **changes: str) -> User:
+    """Create an account with these texts."""
+    fields = {"username": "ada", "email": "ada@example.com", "password": "correct horse battery", "display_name": "Ada"}
+    return await create_user(settings, role=Role.ADMIN, **{**fields, **changes})
+
+
+@pytest.mark.parametrize(
+    ("field", "text"),
+    [
+        ("username", "a b"),
+        ("username", "admin"),
+        ("email", "ada"),
+        ("password", "short"),
+        ("display_name", "Ada\u202eevil"),
+        ("display_name", "x" * 61),
+        ("display_name", "a" + "\u0300" * 9),
+        ("display_name", "a\0"),
+    ],
+)
+async def test_texts_that_signing_up_refuses_are_refused(
+    database_dsn: str, valkey_url: str, field: str, text: str
+) -> None:
+    """The error names the field."""
+    with pytest.raises(InputError, match=rf"^{field}: "):
+        await create(settings_of(database_dsn, valkey_url), **{field: text})
+
+
+async def test_texts_are_stored_in_the_form_of_signing_up(database_dsn: str, valkey_url: str) -> None:
+    """Spaces are single, and a name that shows nothing is the username."""
+    settings = settings_of(database_dsn, valkey_url)
+    ada = await create(settings, display_name="  Ada   Lovelace ", email=" ada@example.com ")
+    assert (ada.display_name, ada.role) == ("Ada Lovelace", Role.ADMIN)
+    eve = await create(settings, username="eve", email="eve@example.com", display_name="\u2060 \u3164")
+    assert eve.display_name == "eve"
