@@ -169,7 +169,8 @@ class UserMuted(Event):
 class UserChanged(Event):
     """A profile's name, picture or privacy changed, or the account was deleted.
 
-    The account is private now with `closed`, public now with `opened`.
+    The account is private now with `closed`, public now with `opened`. `order` names the order to live connections that
+    followed from it, which a worker repeats.
     """
 
     topic: ClassVar[str] = "user.changed"
@@ -177,6 +178,7 @@ class UserChanged(Event):
     deleted: bool = False
     closed: bool = False
     opened: bool = False
+    order: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

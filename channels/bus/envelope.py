@@ -56,10 +56,14 @@ class BlockChange:
 
 @dataclass(frozen=True, slots=True)
 class OwnerEnd:
-    """Order to end the subscriptions of all users to all topics of `owner`, or of all users but the owner."""
+    """Order to end the subscriptions of all users to all topics of `owner`, or of all users but the owner.
+
+    An order that has a name in `order` is carried out once, however often it is received.
+    """
 
     owner: int
     spare_owner: bool
+    order: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,9 +145,10 @@ def block_body(other_id: int, *, blocked: bool) -> bytes:
     return bytes(msgpack.packb({"control": "block" if blocked else "unblock", "other": other_id}))
 
 
-def owner_end_body(owner_id: int, *, spare_owner: bool) -> bytes:
-    """Return the body that ends all subscriptions to an owner's topics, or all but the owner's."""
-    return bytes(msgpack.packb({"control": "restrict" if spare_owner else "close", "owner": owner_id}))
+def owner_end_body(owner_id: int, *, spare_owner: bool, order: str = "") -> bytes:
+    """Return the body that ends all subscriptions to an owner's topics, or all but the owner's; see `OwnerEnd`."""
+    named = {"order": order} if order else {}
+    return bytes(msgpack.packb({"control": "restrict" if spare_owner else "close", "owner": owner_id, **named}))
 
 
 def session_input_body(session: str, data: bytes | str) -> bytes:
@@ -205,8 +210,8 @@ def _body_of(packed: bytes) -> Body:
             return Revoke(owner, topic if isinstance(topic, str) else None)
         case {"control": "block" | "unblock" as control, "other": int(other)}:
             return BlockChange(other, blocked=control == "block")
-        case {"control": "close" | "restrict" as control, "owner": int(owner)}:
-            return OwnerEnd(owner, spare_owner=control == "restrict")
+        case {"control": "close" | "restrict" as control, "owner": int(owner), **more}:
+            return OwnerEnd(owner, spare_owner=control == "restrict", order=str(more.get("order", "")))
         case {"control": "disconnect", "session": str() | None as session}:
             return DisconnectOrder(session)
         case {"control": "input", "session": str(session), "data": bytes() | str() as data}:

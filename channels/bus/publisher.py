@@ -69,9 +69,12 @@ class LivePublisher:
         """End all subscriptions to all topics of an owner that no longer exists."""
         await self._to_every_process(owner_end_body(owner_id, spare_owner=False))
 
-    async def restrict_topics_of(self, owner_id: int) -> None:
-        """End all subscriptions to all topics of an owner except the owner's; permitted users subscribe again."""
-        await self._to_every_process(owner_end_body(owner_id, spare_owner=True))
+    async def restrict_topics_of(self, owner_id: int, *, order: str = "") -> None:
+        """End all subscriptions to all topics of an owner except the owner's; permitted users subscribe again.
+
+        With the same name in `order`, a repetition ends nothing in processes that have received the first.
+        """
+        await self._to_every_process(owner_end_body(owner_id, spare_owner=True, order=order))
 
     async def revoke(self, viewer_id: int, *, owner_id: int, topic: str | None = None) -> None:
         """End a user's subscriptions to an owner's topics: to all, or to one."""

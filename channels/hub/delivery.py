@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
@@ -26,6 +27,7 @@ from channels.hub.hub import Hub
 
 log = structlog.get_logger(__name__)
 
+_ORDERS_KEPT = 1000
 
 InputHandler = Callable[[str, bytes | str], None]
 """Takes the session of a streaming client and the commands that it sent."""
@@ -63,6 +65,8 @@ class Delivery:
         self._on_input = on_input
         self._process_channels = process_channels
         self._loss_handler = loss_handler
+        # Names of orders, so that a worker's repetition does not end subscriptions that users have made since.
+        self._orders: deque[str] = deque(maxlen=_ORDERS_KEPT)
 
     def message(self, channel: bytes, data: bytes, *, more: bool) -> None:
         """Deliver one message; with `more`, another one follows at once."""
@@ -98,12 +102,21 @@ class Delivery:
                 self._hub.revoke(envelope.user_ids, owner, topic)
             case BlockChange(other, blocked):
                 (self._hub.block if blocked else self._hub.unblock)(envelope.user_ids, other)
-            case OwnerEnd(owner, spare_owner):
-                self._hub.close_topics_of(owner, spare_owner=spare_owner)
+            case OwnerEnd(owner, spare_owner, order):
+                if self._is_new(order):
+                    self._hub.close_topics_of(owner, spare_owner=spare_owner)
             case DisconnectOrder(session):
                 self._hub.disconnect(envelope.user_ids, session)
             case SessionInput(session, commands):
                 self._on_input(session, commands)
+
+    def _is_new(self, order: str) -> bool:
+        """Return whether an order has to be carried out: whether it has no name, or one that is not known yet."""
+        if order in self._orders:
+            return False
+        if order:
+            self._orders.append(order)
+        return True
 
     def _deliver_to_topic(self, channel: bytes, data: bytes, *, more: bool) -> None:
         match decode_topic_message(data):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass
 from typing import Any
 
@@ -114,6 +115,9 @@ class AccountActions:
     ) -> User:
         """Change the fields that are not None and return the account."""
         async with self._db.transaction() as tx:
+            order = secrets.token_hex(8) if private else ""
+            if private:
+                tx.on_commit(lambda: at_once(self._permissions.account_closed(viewer_id, order)))
             if presence is PresenceAudience.NOBODY:
                 tx.on_commit(lambda: at_once(self._permissions.presence_hidden(viewer_id)))
             return await users.update(
@@ -124,10 +128,12 @@ class AccountActions:
                 private=private,
                 presence=presence,
                 settings=settings,
+                order=order,
             )
 
     async def delete(self, viewer_id: int) -> None:
         """Delete an account: it disappears for everyone at once, and workers remove what belongs to it."""
         async with self._db.transaction() as tx:
             ended = await users.remove(tx, viewer_id)
+            tx.on_commit(lambda: at_once(self._permissions.account_deleted(viewer_id)))
         await self._sessions.revoke(viewer_id, ended)

@@ -92,11 +92,12 @@ async def update(
     presence: PresenceAudience | None = None,
     settings: dict[str, Any] | None = None,
     avatar_sha256: str | None = None,
+    order: str = "",
 ) -> User:
     """Change the fields that are not None and return the account; an empty `avatar_sha256` removes the avatar.
 
     Emits `UserChanged` if the name, avatar or privacy is given, and `PresenceHidden` if the presence is hidden from
-    all. The name and avatar in the user's comments change as well.
+    all. The name and avatar in the user's comments change as well. `order` is that of `UserChanged`.
     """
     row = await tx.fetchrow(
         f"""
@@ -118,7 +119,7 @@ async def update(
     if display_name is not None or avatar_sha256 is not None:
         await comments.rename_author(tx, user)
     if display_name is not None or avatar_sha256 is not None or private is not None:
-        tx.emit(UserChanged(user_id=user_id, closed=private is True, opened=private is False))
+        tx.emit(UserChanged(user_id=user_id, closed=private is True, opened=private is False, order=order))
     if presence is PresenceAudience.NOBODY:
         tx.emit(PresenceHidden(user_id=user_id))
     return user

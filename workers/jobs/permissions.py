@@ -6,6 +6,7 @@ this after its commit, so that its effect does not wait for a worker; the worker
 
 from __future__ import annotations
 
+from channels.bus.envelope import control_body
 from channels.bus.publisher import LivePublisher
 from storage.postgres.database import Queryable
 from storage.stores import relations
@@ -38,11 +39,16 @@ class LivePermissions:
                 return
             separated = still
 
-    async def account_closed(self, user_id: int) -> None:
+    async def account_closed(self, user_id: int, order: str) -> None:
         """End all subscriptions to the topics of an account that became private, except its owner's."""
-        # Followers are closed out too and subscribe again: the subscribers of a topic are not known here. So only the
-        # worker calls this: a repetition would end what followers have subscribed to again.
-        await self._publisher.restrict_topics_of(user_id)
+        # Followers are closed out too and subscribe again: the subscribers of a topic are not known here. The name
+        # keeps the worker's repetition from ending these subscriptions.
+        await self._publisher.restrict_topics_of(user_id, order=order)
+
+    async def account_deleted(self, user_id: int) -> None:
+        """Close the connections of a deleted account, and end all subscriptions to its topics."""
+        await self._publisher.to_users([user_id], control_body(control="disconnect"))
+        await self._publisher.close_topics_of(user_id)
 
     async def presence_hidden(self, user_id: int) -> None:
         """End all subscriptions to a user's presence but the user's own."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from channels.bus import envelope
 from channels.bus.publisher import LivePublisher
 from storage.cache.cards import Cards
 from storage.events import (
@@ -37,7 +36,6 @@ class RelationHandlers:
         self._db = db
         self._feeds = feeds
         self._cards = cards
-        self._publisher = publisher
         self._permissions = LivePermissions(db, publisher)
 
     def handlers(self) -> Mapping[str, EventHandler]:
@@ -83,12 +81,11 @@ class RelationHandlers:
         If it became public, grant the pending requests to follow it.
         """
         if event.deleted:
-            await self._publisher.to_users([event.user_id], envelope.control_body(control="disconnect"))
-            await self._publisher.close_topics_of(event.user_id)
+            await self._permissions.account_deleted(event.user_id)
             await self._feeds.discard(event.user_id)
             return
         if event.closed:
-            await self._permissions.account_closed(event.user_id)
+            await self._permissions.account_closed(event.user_id, event.order)
         # All of them: a card of a public account has public URLs and the old name.
         before: int | None = None
         while ids := await photo_lists.author_ids(self._db, event.user_id, before=before, limit=_CARDS):

@@ -14,6 +14,7 @@ from tests.support.api import Api, InspectableServices
 from tests.support.live_api import PATH, Socket, connected, running_live_api
 from tests.support.pictures import photograph
 from workers.jobs.notify import NotifyHandlers
+from workers.jobs.relations import RelationHandlers
 
 pytestmark = pytest.mark.engines
 
@@ -116,6 +117,42 @@ async def test_subscriptions_end_with_the_response(api: Api) -> None:
     assert await ended() == "presence"
     (await bob.call("DELETE", f"/users/{ann.id}/follow")).expect(204)
     assert await ended() == "user"
+
+
+async def test_a_private_account_ends_subscriptions_with_the_response(api: Api) -> None:
+    """Only followers may subscribe again, and what they subscribe to outlasts the worker's repetition of the order."""
+    ann, bob, cat = await api.user(), await api.user(), await api.user()
+    photo = await ann.upload(photograph())
+    await api.finish(photo)
+    await bob.follow(ann)
+    channel, sockets = f"photo:{photo['id']}", [await connected(api, user) for user in (bob, cat)]
+    for socket in sockets:
+        assert "subscribe" in await socket.request(subscribe={"channel": channel})
+    (await ann.call("PATCH", "/users/me", json={"private": True})).expect(200)
+    for socket in sockets:
+        push = (await socket.until("push"))["push"]
+        assert (push["channel"], push["unsubscribe"]["code"]) == (channel, 2000)
+    follower, other = sockets
+    assert "subscribe" in await follower.request(subscribe={"channel": channel})
+    assert (await other.request(subscribe={"channel": channel}))["error"]["code"] == 103
+
+    services = api.services
+    worker = RelationHandlers(services.db, services.stores.feeds, services.stores.cards, services.stores.publisher)
+    body = await services.db.fetchval("SELECT body FROM outbox WHERE topic = 'user.changed' AND queue = 'fanout'")
+    await worker.handlers()["user.changed"](events.decode("user.changed", body))
+    (await bob.call("POST", f"/photos/{photo['id']}/comments", json={"text": "still here"})).expect(201)
+    await notify(api)
+    assert await next_comment(follower) == "still here"
+
+
+async def test_a_deleted_account_ends_subscriptions_with_the_response(api: Api) -> None:
+    """Nobody receives anything of it from then on."""
+    ann, bob = await api.user(), await api.user()
+    socket = await connected(api, bob)
+    assert "subscribe" in await socket.request(subscribe={"channel": f"user:{ann.id}"})
+    (await ann.call("DELETE", "/users/me")).expect(202)
+    push = (await socket.until("push"))["push"]
+    assert (push["channel"], push["unsubscribe"]["code"]) == (f"user:{ann.id}", 2000)
 
 
 async def test_signing_out_closes_the_live_connection(api: Api) -> None:

@@ -65,6 +65,7 @@ def test_layout() -> None:
         (block_body(6, blocked=False), BlockChange(6, blocked=False)),
         (owner_end_body(5, spare_owner=False), OwnerEnd(5, spare_owner=False)),
         (owner_end_body(5, spare_owner=True), OwnerEnd(5, spare_owner=True)),
+        (owner_end_body(5, spare_owner=True, order="a"), OwnerEnd(5, spare_owner=True, order="a")),
         (control_body(control="disconnect", session="s"), DisconnectOrder("s")),
         (control_body(control="disconnect"), DisconnectOrder(None)),
     ],
