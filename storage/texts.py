@@ -22,8 +22,10 @@ _IGNORABLE = re.compile(
     "\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
 # Symbols that have no ink either: the empty Braille pattern, annotation anchors, the object replacement character,
-# a filler, Egyptian blanks and the null note.
-_BLANK = re.compile(rf"(?:\s|{_IGNORABLE.pattern}|[\u2800\ufff9-\ufffc\U00013441\U00013442\U00016fe4\U0001d159])*")
+# a filler, Egyptian joiners and blanks, and the null note.
+_BLANK = re.compile(
+    rf"(?:\s|{_IGNORABLE.pattern}|[\u2800\ufff9-\ufffc\U00013430-\U0001343f\U00013441\U00013442\U00016fe4\U0001d159])*"
+)
 # Characters that reorder the text around them, so that a name can imitate another (CVE-2021-42574).
 _OVERRIDES = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _LINE_END = re.compile("\r\n?|[\u2028\u2029]")

@@ -17,6 +17,7 @@ from typing import Any
 import orjson
 from aiohttp import web
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from channels.contract.errors import LiveUnavailableError
 from server.edge.paging import BadCursorError
@@ -98,7 +99,7 @@ def bad_field(field: str, message: str, *, status: int = 400) -> ProblemError:
 
 def invalid(error: ValidationError, *, status: int = 422) -> ProblemError:
     """Return the problem of input that does not fit its model, with a message for each field."""
-    errors = [(".".join(map(str, item["loc"])) or "body", _message(item["msg"])) for item in error.errors()]
+    errors = [(".".join(map(str, item["loc"])) or "body", _message(item)) for item in error.errors()]
     detail = " ".join(f"{field}: {message}" for field, message in errors[:5])
     return ProblemError(status, "invalid_parameter" if status == 400 else "invalid_input", detail, errors=errors[:50])
 
@@ -186,9 +187,38 @@ def _routing_problem(error: web.HTTPException) -> ProblemError:
     return ProblemError(status, _ROUTING_CODES.get(status, "http_error"), detail, headers=headers)
 
 
-def _message(text: str) -> str:
-    # pydantic adds the prefix to our own messages, and its own have no full stop.
-    message = text.removeprefix("Value error, ")
+# By the error type of pydantic, whose own sentences are written for the authors of a model.
+_MESSAGES = {
+    "missing": "This field is required.",
+    "extra_forbidden": "There is no field of this name.",
+    "string_type": "This should be a string.",
+    "bool_type": "This should be true or false.",
+    "bool_parsing": "This should be true or false.",
+    "int_type": "This should be a whole number.",
+    "int_parsing": "This should be a whole number.",
+    "list_type": "This should be a list.",
+    "dict_type": "This should be an object.",
+    "model_type": "This should be an object.",
+    "enum": "This should be {expected}.",
+    "literal_error": "This should be {expected}.",
+    "greater_than_equal": "This should be at least {ge}.",
+    "less_than_equal": "This should be at most {le}.",
+    "string_too_long": "This may have at most {max_length} characters.",
+    "string_too_short": "This should have at least {min_length} characters.",
+    "too_long": "This may have at most {max_length} items.",
+    "too_short": "This should have at least {min_length} characters.",
+}
+
+
+def _message(item: ErrorDetails) -> str:
+    kind, context = item["type"], item.get("ctx", {})
+    # Our own validators make a text without a visible character empty.
+    if kind in {"string_too_short", "too_short"} and context.get("min_length") == 1:
+        return "This should not be empty."
+    if kind in _MESSAGES:
+        return _MESSAGES[kind].format(**context)
+    # The sentences of our own validators have a prefix of pydantic, and its own have no full stop.
+    message = item["msg"].removeprefix("Value error, ")
     return message if message.endswith(".") else message + "."
 
 

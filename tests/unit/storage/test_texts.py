@@ -17,7 +17,19 @@ SCRIPTS = [
     "a-b_c", "_x", "c++", "🇩🇪", "👩🏽‍🚀", "☀",
 ]
 # fmt: on
-INVISIBLE = ["\u200b", "\u2800", "\u3164", "\u00ad", "\u115f", "\uffa0", "\ufeff", "\u2060", "\U000e0041", "\u180e"]
+INVISIBLE = [
+    "\u200b",
+    "\u2800",
+    "\u3164",
+    "\u00ad",
+    "\u115f",
+    "\uffa0",
+    "\ufeff",
+    "\u2060",
+    "\U000e0041",
+    "\u180e",
+    "\U00013430",
+]
 
 
 @pytest.mark.parametrize("text", SCRIPTS)

@@ -7,7 +7,7 @@ import errno
 import json
 import re
 from ipaddress import ip_network
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 from aiohttp import web
@@ -308,3 +308,27 @@ async def test_an_access_log_line_is_one_json_object() -> None:
     assert line.count("\n") == 1
     assert json.loads(line)["event"] == "request"
     assert json.loads(line)["timestamp"].endswith("Z")
+
+
+@pytest.mark.parametrize(
+    ("model", "fields", "message"),
+    [
+        (CommentCreate, {}, "text: This field is required."),
+        (CommentCreate, {"text": "\u200b"}, "text: This should not be empty."),
+        (CommentCreate, {"text": 1}, "text: This should be a string."),
+        (CommentCreate, {"text": "x" * 1001}, "text: This may have at most 1000 characters."),
+        (CommentCreate, {"text": "x", "likes": 1}, "likes: There is no field of this name."),
+        (CommentCreate, [], "body: This should be an object."),
+        (AccountUpdate, {"private": "perhaps"}, "private: This should be true or false."),
+        (AccountUpdate, {"presence": "all"}, "presence: This should be 'followers' or 'nobody'."),
+        (PhotoMetadata, {"tags": ["a"] * 31}, "tags: This may have at most 30 items."),
+        (PhotosQuery, {"limit": 101}, "limit: This should be at most 100."),
+        (PhotosQuery, {"limit": 0}, "limit: This should be at least 1."),
+        (PhotosQuery, {"limit": "1e3"}, "limit: Use a whole number from 1 to 100."),
+    ],
+)
+def test_messages_are_written_for_the_client(model: type[BaseModel], fields: Any, message: str) -> None:
+    """The library's sentences about types and models are replaced by sentences about the request."""
+    with pytest.raises(ValidationError) as caught:
+        model.model_validate(fields)
+    assert message in invalid(caught.value).detail
