@@ -66,7 +66,7 @@ class FormParser:
         kind, parameters = _parsed(content_type.encode("latin-1", "replace"))
         boundary = parameters.get(b"boundary", b"")
         if kind != b"multipart/form-data" or not 0 < len(boundary) <= _MAX_BOUNDARY:
-            raise MultipartError("The header Content-Type has no boundary.")
+            raise MultipartError("The header Content-Type has no boundary of 1 to 70 characters.")
         self._delimiter = b"\r\n--" + boundary
         self._max_parts = max_parts
         self._parts = 0
