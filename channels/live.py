@@ -126,7 +126,7 @@ def build_live(
     keepalive = Keepalive(settings)
 
     registry = Registry(redis, process_id, group_of, hub.has_user, on_online=metrics.live_online)
-    recovery = StreamRecovery(hub, registry, ports.streams, settings, metrics)
+    recovery = StreamRecovery(hub, registry, ports.streams, ports.authenticator, settings, metrics=metrics)
     processes = Processes(redis, process_id, deadline=settings.process_deadline)
     heartbeat = Heartbeat(processes, PresenceStore(redis, group_of), recovery.was_expired, settings, metrics)
 

@@ -182,6 +182,15 @@ class UserChanged(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class SessionEnded(Event):
+    """A session was ended: by signing out, by a stolen refresh token, or with its account."""
+
+    topic: ClassVar[str] = "session.ended"
+    session_id: str
+    user_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class ActorRemoved(Event):
     """A deleted account's activities are to be removed from the inboxes of others.
 

@@ -38,7 +38,7 @@ WORKERS: tuple[WorkerSpec, ...] = (
     ),
     WorkerSpec(
         name="fanout",
-        help="updates feeds after uploads, follows, blocks and deletions",
+        help="updates feeds and live connections after uploads, follows, blocks, deletions and sign-outs",
         topics=(
             "photo.ready",
             "photo.deleted",
@@ -50,6 +50,7 @@ WORKERS: tuple[WorkerSpec, ...] = (
             "user.muted",
             "user.changed",
             "presence.hidden",
+            "session.ended",
         ),
         module="workers.jobs.fanout",
         concurrency=8,

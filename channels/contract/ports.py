@@ -96,7 +96,7 @@ class Authenticator(Protocol):
         """Raise `TokenInvalidError` if the identity's session was revoked, or `LiveUnavailableError`.
 
         Called once the connection can be reached by a disconnect order, so that a sign-out between `authenticate`
-        and that moment is not missed.
+        and that moment is not missed, and again when such an order may have been missed.
         """
         ...
 

@@ -2,7 +2,7 @@
 
 While a stream is held, live publications are queued. What was missed is read and sent first, then the queued
 publications that are newer. A client whose gap cannot be filled is closed with 3010: it reconnects and learns from
-the connect result that it has to refetch.
+the connect result that it has to refetch. A client whose session has ended meanwhile is closed as at a sign-out.
 
 A loss is suspected when the pub/sub connection breaks, when one of its messages is unreadable, and when a registration
 turns out to be missing, for example after Redis was emptied; that is noticed by the regular renewal, or when the same
@@ -24,9 +24,9 @@ import structlog
 from channels.bus.registry import Registry
 from channels.connection.connection import Connection
 from channels.connection.stream_state import StreamState
-from channels.contract.errors import LiveUnavailableError
+from channels.contract.errors import LiveUnavailableError, TokenInvalidError
 from channels.contract.metrics import LiveMetrics
-from channels.contract.ports import Position, Streams
+from channels.contract.ports import Authenticator, Position, Streams
 from channels.contract.settings import LiveSettings
 from channels.hub.hub import HeldStreams, Hub
 from channels.protocol import codes
@@ -47,11 +47,19 @@ class StreamRecovery:
     """Holds streams on a loss, recovers them once messages arrive again, and renews registrations."""
 
     def __init__(
-        self, hub: Hub, registry: Registry, streams: Streams, settings: LiveSettings, metrics: LiveMetrics
+        self,
+        hub: Hub,
+        registry: Registry,
+        streams: Streams,
+        authenticator: Authenticator,
+        settings: LiveSettings,
+        *,
+        metrics: LiveMetrics,
     ) -> None:
         self._hub = hub
         self._registry = registry
         self._streams = streams
+        self._authenticator = authenticator
         self._settings = settings
         self._metrics = metrics
         # Held connections that are to be read again, each with the states that were held. A state is held once for
@@ -91,7 +99,7 @@ class StreamRecovery:
             # this round ends here and the next one registers first.
             if self._subscribed and not self._due.is_set():
                 pending, self._pending = self._pending, {}
-                await self._recover_all(pending, end_topics=True)
+                await self._recover_all(pending)
 
     async def register(self, newcomer: Connection, user_id: int) -> None:
         """Register the user of a connection that has just joined; raise `LiveUnavailableError`.
@@ -151,7 +159,7 @@ class StreamRecovery:
         states = tuple(connection.streams.values())
         for state in states:
             state.hold()
-        if not await self._recover(connection, states, end_topics=False):
+        if not await self._recover(connection, states, after_loss=False):
             self._metrics.live_recovered(recovered=0, lost=1)
 
     async def _renew(self, user_ids: list[int]) -> bool:
@@ -175,8 +183,7 @@ class StreamRecovery:
                 _release_all(connection, states)
         if suspects:
             log.warning("live_registrations_missing", connections=len(suspects))
-            # Revocations are addressed by the registration, too, so some may have been missed.
-            await self._recover_all(suspects, end_topics=True)
+            await self._recover_all(suspects)
         return bool(missing)
 
     def _pending_users(self) -> list[int]:
@@ -195,7 +202,7 @@ class StreamRecovery:
             self._pending[connection] = states
             self._due.set()
 
-    async def _recover_all(self, held: HeldStreams, *, end_topics: bool) -> None:
+    async def _recover_all(self, held: HeldStreams) -> None:
         if not held:
             return
         # The tasks share one iterator, so each connection is taken by exactly one of them.
@@ -204,7 +211,7 @@ class StreamRecovery:
 
         async def recover_some() -> None:
             for connection, states in work:
-                if not await self._recover(connection, states, end_topics=end_topics):
+                if not await self._recover(connection, states, after_loss=True):
                     next(lost)
 
         async with asyncio.TaskGroup() as group:
@@ -214,15 +221,30 @@ class StreamRecovery:
         log.info("live_streams_recovered", connections=len(held), lost=failures)
         self._metrics.live_recovered(recovered=len(held) - failures, lost=failures)
 
-    async def _recover(self, connection: Connection, states: tuple[StreamState, ...], *, end_topics: bool) -> bool:
+    async def _recover(self, connection: Connection, states: tuple[StreamState, ...], *, after_loss: bool) -> bool:
+        # Orders are addressed by the registration, too, so those that end a session or a permission may be missed.
+        if after_loss and not await self._is_confirmed(connection):
+            connection.close(codes.INVALID_TOKEN)
+            return True
         for state in states:
             if not await self._recover_stream(connection, state):
                 connection.close(codes.INSUFFICIENT_STATE)
                 return False
-        if end_topics:
+        if after_loss:
             # Topics keep no history: the client subscribes again, and its permission is checked again.
             for channel in list(connection.channels):
                 self._hub.end_subscription(connection, channel, Unsubscribed.INSUFFICIENT)
+        return True
+
+    async def _is_confirmed(self, connection: Connection) -> bool:
+        """Return whether the session of a connection has not been revoked."""
+        identity = connection.identity
+        if identity is None or connection.closed_with is not None:
+            return True
+        try:
+            await _retry_while_unavailable(lambda: self._authenticator.confirm(identity))
+        except TokenInvalidError:
+            return False
         return True
 
     async def _recover_stream(self, connection: Connection, state: StreamState) -> bool:

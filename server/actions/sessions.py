@@ -8,15 +8,13 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
-from channels.bus.envelope import control_body
-from channels.bus.publisher import LivePublisher
 from server.identity.errors import RefreshTokenError
 from server.identity.tokens import AccessTokens, new_refresh_token, refresh_digest
 from storage.errors import NotFoundError
-from storage.limits.tickets import REVOCATION_MARGIN, Tickets
 from storage.models import User
 from storage.postgres.database import Database, Transaction
 from storage.stores import sessions, users
+from workers.jobs.sessions import SessionRevoker
 
 SIGN_OUT_QUOTA = "writes"
 
@@ -35,13 +33,10 @@ class TokenPair:
 class SessionService:
     """Open, refresh and end sessions; `refresh_ttl` in seconds."""
 
-    def __init__(
-        self, db: Database, tokens: AccessTokens, tickets: Tickets, publisher: LivePublisher, *, refresh_ttl: int
-    ) -> None:
+    def __init__(self, db: Database, tokens: AccessTokens, revoker: SessionRevoker, *, refresh_ttl: int) -> None:
         self._db = db
         self._tokens = tokens
-        self._tickets = tickets
-        self._publisher = publisher
+        self._revoker = revoker
         self._refresh_ttl = timedelta(seconds=refresh_ttl)
 
     @property
@@ -96,8 +91,7 @@ class SessionService:
         """Refuse the access tokens of sessions that have ended in the database, and close their live connections."""
         # After the commit: an access token stays valid until it expires, so it is also refused by its session's id.
         for session in ended:
-            await self._tickets.revoke_session(session, user_id, ttl=self._tokens.ttl + REVOCATION_MARGIN)
-            await self._publisher.to_users([user_id], control_body(control="disconnect", session=session))
+            await self._revoker.revoke(user_id, session)
 
     def _pair(self, user: User, session: str, refresh: str) -> TokenPair:
         access = self._tokens.issue(user_id=user.id, session=session, role=user.role)

@@ -51,6 +51,7 @@ from workers.images.limits import DecoderLimits
 from workers.jobs.context import WorkerContext
 from workers.jobs.janitor import Janitor
 from workers.jobs.permissions import LivePermissions
+from workers.jobs.sessions import SessionRevoker
 
 STATIC = Path(__file__).parents[2] / "static"
 
@@ -142,7 +143,7 @@ def build_actions(
 ) -> Actions:
     """Return the use cases; `refresh_ttl` in seconds."""
     db = stores.db
-    sessions = SessionService(db, tokens, Tickets(stores.redis), stores.publisher, refresh_ttl=refresh_ttl)
+    sessions = SessionService(db, tokens, session_revoker(stores, tokens.ttl), refresh_ttl=refresh_ttl)
     permissions = LivePermissions(db, stores.publisher)
     return Actions(
         accounts=AccountActions(db, passwords, limiter, sessions, permissions),
@@ -154,6 +155,11 @@ def build_actions(
         presence=PresenceReader(db, stores.presence),
         last_seen=LastSeen(db),
     )
+
+
+def session_revoker(stores: Stores, access_ttl: int) -> SessionRevoker:
+    """Return the revoker of ended sessions; `access_ttl` in seconds."""
+    return SessionRevoker(Tickets(stores.redis), stores.publisher, access_ttl=access_ttl)
 
 
 def build_demo(stores: Stores, passwords: Passwords) -> Demo:
@@ -213,6 +219,7 @@ def worker_context(worker: str, settings: Settings, stores: Stores) -> WorkerCon
         decoder_limits=DecoderLimits(
             deadline=section.decode_deadline, memory=section.decode_memory, max_pixels=settings.upload.max_pixels
         ),
+        sessions=session_revoker(stores, settings.auth.access_ttl),
     )
 
 

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from storage.errors import NotFoundError
+from storage.events import SessionEnded
 from storage.postgres.database import Queryable, Transaction
 
 REPEAT_SECONDS = 60.0  # in which a used token can be exchanged again
@@ -112,19 +113,24 @@ def decide(*, used: bool, revoked: bool, expires_at: datetime, now: datetime, re
 
 
 async def revoke(tx: Transaction, session_id: str) -> None:
-    """End a session; a second time changes nothing."""
-    await tx.execute(
-        "UPDATE sessions SET revoked_at = now() WHERE id = $1 AND revoked_at IS NULL", uuid.UUID(session_id)
+    """End a session and emit `SessionEnded`; a second time changes nothing."""
+    user_id = await tx.fetchval(
+        "UPDATE sessions SET revoked_at = now() WHERE id = $1 AND revoked_at IS NULL RETURNING user_id",
+        uuid.UUID(session_id),
     )
+    if user_id is not None:
+        tx.emit(SessionEnded(session_id=session_id, user_id=user_id))
 
 
 async def revoke_all(tx: Transaction, user_id: int) -> list[str]:
-    """End all sessions of a user and return the ids of those that were active."""
+    """End all sessions of a user, emit `SessionEnded` for each, and return the ids of those that were active."""
     rows = await tx.fetch(
         "SELECT id FROM sessions WHERE user_id = $1 AND revoked_at IS NULL ORDER BY id FOR UPDATE", user_id
     )
     active = [row["id"] for row in rows]
     await tx.execute("UPDATE sessions SET revoked_at = now() WHERE id = ANY($1::uuid[])", active)
+    for session_id in active:
+        tx.emit(SessionEnded(session_id=str(session_id), user_id=user_id))
     return [str(session_id) for session_id in active]
 
 

@@ -108,7 +108,7 @@ class Process:
         self.hub = Hub(WriteScheduler(metrics.live_sent, linger=SETTINGS.close_deadline))
         self.keepalive = Keepalive(SETTINGS)
         self.registry = Registry(redis, process_id, group_of, self.hub.has_user)
-        self.recovery = StreamRecovery(self.hub, self.registry, streams, SETTINGS, metrics)
+        self.recovery = StreamRecovery(self.hub, self.registry, streams, FakeAuthenticator(), SETTINGS, metrics=metrics)
         presences = FakePresences()
         delivery = Delivery(
             self.hub, presences, frozenset(process_channels(process_id)), self.recovery, lambda *_: None

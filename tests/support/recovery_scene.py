@@ -21,7 +21,7 @@ from channels.hub.recovery import StreamRecovery
 from channels.protocol.codec_json import JsonCodec
 from channels.protocol.core import ProtocolCore
 from channels.transports.websocket_format import WebSocketFormat
-from tests.support.fake_ports import MemoryStreams
+from tests.support.fake_ports import FakeAuthenticator, MemoryStreams
 from tests.support.memory_transport import MemoryTransport
 
 SETTINGS = LiveSettings(renewal_interval=0.01)
@@ -57,8 +57,15 @@ class Scene:
     def __init__(self) -> None:
         self._scheduler = WriteScheduler(lambda _: None, linger=1)
         self.hub, self.registry, self.streams = Hub(self._scheduler), FakeRegistry(), MemoryStreams()
-        self.recovery = StreamRecovery(self.hub, cast(Registry, self.registry), self.streams, SETTINGS, NoLiveMetrics())
+        self.authenticator = FakeAuthenticator()
+        self.recovery = self.recovery_with(SETTINGS)
         self.connection, self.transport = self.device()
+
+    def recovery_with(self, settings: LiveSettings) -> StreamRecovery:
+        """Return a recovery with these settings."""
+        return StreamRecovery(
+            self.hub, cast(Registry, self.registry), self.streams, self.authenticator, settings, metrics=NoLiveMetrics()
+        )
 
     def device(self, *, accepted: bool = True, user_id: int = 7) -> tuple[Connection, MemoryTransport]:
         """Connect the user once more, or another one, or leave that connect in progress."""

@@ -71,7 +71,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
         "server/edge": "channels/contract server/identity storage storage/postgres storage/render storage/stores",
         "server/actions": (
             "channels/bus channels/contract server/identity storage storage/blobs storage/cache storage/feeds "
-            "storage/limits storage/postgres storage/stores workers/jobs"
+            "storage/postgres storage/stores workers/jobs"
         ),
         "server/media": (
             "server/edge server/identity storage storage/blobs storage/limits storage/postgres storage/stores "

@@ -17,6 +17,7 @@ from storage.postgres.database import Database
 from storage.render.images import Sign
 from workers.handlers import EventHandler
 from workers.images.limits import DecoderLimits
+from workers.jobs.sessions import SessionRevoker
 from workers.registry import WorkerSpec
 
 
@@ -37,6 +38,7 @@ class WorkerContext:
     publisher: LivePublisher
     sign: Sign
     decoder_limits: DecoderLimits
+    sessions: SessionRevoker
 
 
 Handlers = Mapping[str, EventHandler]  # topic -> handler

@@ -37,9 +37,10 @@ _LAST: Bound = (SHARDS, 0)  # above every follower, also those who followed afte
 @asynccontextmanager
 async def open_handlers(context: WorkerContext) -> AsyncIterator[Handlers]:
     """Yield the handlers of the queue "fanout"."""
-    yield FanoutHandlers(
+    fanout = FanoutHandlers(
         context.db, context.feeds, context.cards, context.counter_cache, context.publisher, sign=context.sign
-    ).handlers()
+    )
+    yield {**fanout.handlers(), **context.sessions.handlers()}
 
 
 class FanoutHandlers:

@@ -6,14 +6,19 @@ import pytest
 from argon2 import PasswordHasher
 
 from server.actions.accounts import NewSession
+from server.actions.sessions import SessionService
+from server.composition.services import worker_context
 from server.identity.errors import RateLimitedError, RefreshTokenError, SessionRevokedError, WrongCredentialsError
 from server.identity.passwords import Passwords
-from storage.errors import ConflictError, NotFoundError
+from storage import events
+from storage.errors import ConflictError, NotFoundError, UnavailableError
 from storage.limits.tickets import revoked_key
 from storage.redis.client import Redis
 from storage.stores import users
 from tests.support.api import InspectableServices, with_limits, with_passwords
 from tests.support.driver_commands import commands
+from workers.jobs.context import open_handlers
+from workers.registry import WORKERS
 
 pytestmark = pytest.mark.engines
 
@@ -130,6 +135,31 @@ async def test_signing_out_revokes_the_session(services: InspectableServices) ->
         await services.limiter.check_user("reads", claims.user_id, claims.session)
     with pytest.raises(RefreshTokenError):
         await services.actions.sessions.refresh(fresh.refresh)
+
+
+async def test_a_worker_repeats_what_a_lost_process_left_undone(
+    services: InspectableServices, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that dies after the commit leaves an event, whose handler refuses the access tokens for as long."""
+    session = await sign_up(services)
+    claims = services.tokens.verify(session.tokens.access)
+
+    async def die(*_: object) -> None:
+        raise UnavailableError("redis", "the process is gone")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(SessionService, "revoke", die)
+        with pytest.raises(UnavailableError):
+            await services.actions.sessions.sign_out(claims.user_id, claims.session)
+    await services.limiter.check_user("reads", claims.user_id, claims.session)
+    row = await services.db.fetchrow("SELECT queue, topic, body FROM outbox WHERE topic = 'session.ended'")
+    assert row is not None
+    spec = next(spec for spec in WORKERS if spec.name == row["queue"])
+    async with open_handlers(spec, worker_context(spec.name, services.base, services.stores)) as handlers:
+        await handlers[row["topic"]](events.decode(row["topic"], row["body"]))
+    with pytest.raises(SessionRevokedError):
+        await services.limiter.check_user("reads", claims.user_id, claims.session)
+    assert await commands(redis).ttl(revoked_key(claims.session, claims.user_id)) > services.tokens.ttl
 
 
 async def test_a_revocation_outlasts_the_access_tokens(services: InspectableServices, redis: Redis) -> None:

@@ -59,7 +59,7 @@ async def test_what_a_deletion_has_missed_is_swept(database: Database) -> None:
     assert (await likes.state(database, photo_id=photo.id, user_id=ann.id)).comments == 0
     async with database.transaction() as tx:
         assert await sessions.revoke_all(tx, ben.id) == []
-    assert (await topics(database))[-3:] == ["photo.deleted", "comment.deleted", "actor.removed"]
+    assert (await topics(database))[-4:] == ["photo.deleted", "comment.deleted", "session.ended", "actor.removed"]
 
 
 async def test_living_accounts_are_left_alone(database: Database) -> None:

@@ -5,14 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from typing import cast
 
-from channels.bus.registry import Registry
 from channels.connection.stream_state import StreamState
-from channels.contract.metrics import NoLiveMetrics
 from channels.contract.ports import Grant, Identity
 from channels.contract.settings import LiveSettings
 from channels.hub.recovery import StreamRecovery
+from channels.protocol import codes
 from tests.support.eventually import eventually
 from tests.support.recovery_scene import Scene
 
@@ -59,6 +57,19 @@ async def test_lost_registration_repaired_by_a_new_device(scene: Scene) -> None:
         return await scene.sent() == [1, 2]
 
     await eventually(both)
+
+
+async def test_a_session_that_ended_during_a_loss(scene: Scene) -> None:
+    """A connection that missed the order to end its session is closed as at a sign-out, and reads nothing."""
+    other, _ = scene.device(user_id=8)
+    scene.registry.gate.set()
+    scene.registry.missing = {7}
+    scene.authenticator.revoked_on_confirm = {"s"}
+    other.identity = Identity(user_id=8, session="t", expires_at=0)
+    async with renewing(scene.recovery):
+        await eventually(lambda: scene.connection.closed_with == codes.INVALID_TOKEN)
+    assert scene.streams.reads == 0
+    assert other.closed_with is None
 
 
 async def test_new_device_of_a_registered_user(scene: Scene) -> None:
@@ -115,7 +126,7 @@ async def test_a_missing_registration_ends_topics(scene: Scene) -> None:
 async def test_few_missing_are_many(scene: Scene) -> None:
     """If some of the sample between two renewals are missing, all users are renewed at once."""
     scene.registry.gate.set()
-    recovery = StreamRecovery(scene.hub, cast(Registry, scene.registry), scene.streams, SLOW, NoLiveMetrics())
+    recovery = scene.recovery_with(SLOW)
     for user_id in range(100, 200):
         scene.hub.join(scene.device()[0], Identity(user_id=user_id, session="s", expires_at=0))
     scene.registry.missing = set(scene.hub.user_ids())
@@ -142,7 +153,7 @@ async def test_uncertain_registrations(scene: Scene) -> None:
     for user_id in range(100, 200):
         scene.hub.join(scene.device()[0], Identity(user_id=user_id, session="s", expires_at=0))
     scene.registry.uncertain = True
-    recovery = StreamRecovery(scene.hub, cast(Registry, scene.registry), scene.streams, SLOW, NoLiveMetrics())
+    recovery = scene.recovery_with(SLOW)
     async with renewing(recovery):
         await eventually(lambda: scene.registry.registered == set(scene.hub.user_ids()))
         assert scene.registry.asked == 1
