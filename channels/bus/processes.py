@@ -1,10 +1,12 @@
 """List of the service's live processes; a process without a heartbeat for a deadline is dead.
 
-All times are Redis' own, so that clocks of different machines are never compared.
+All times are Redis' own, so that clocks of different machines are never compared. A step of Redis' clock is noticed by
+the time between two heartbeats of one process, which that process measures with its monotonic clock.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -33,10 +35,16 @@ class Processes:
         self._process_id = process_id
         self._deadline_ms = int(deadline * 1000)
         self._script = Script(redis, "heartbeat.lua")
+        self._attempted_at: float | None = None  # in seconds of the monotonic clock
 
     async def beat(self, *, expire: bool) -> Beat:
         """Record that this process lives; with `expire`, hand processes past the deadline to this caller alone."""
-        arguments: list[Any] = [self._process_id, self._deadline_ms, int(expire)]
+        # Counted from the last attempt, which Redis may have recorded or not. If not, the step seems larger than it is,
+        # and dead processes are found a deadline later.
+        now = time.monotonic()
+        elapsed_ms = -1 if self._attempted_at is None else int((now - self._attempted_at) * 1000)
+        self._attempted_at = now
+        arguments: list[Any] = [self._process_id, self._deadline_ms, int(expire), elapsed_ms]
         with live_errors():
             was_unknown, dead = await self._script(keys=[PROCESSES_KEY], args=arguments)
         pairs = zip(dead[::2], dead[1::2], strict=True)

@@ -269,6 +269,19 @@ async def test_a_heartbeat_before_the_clock_stepped_back(redis: Redis) -> None:
     assert await eventually(found)
 
 
+async def test_heartbeats_before_the_clock_stepped_forward(redis: Redis) -> None:
+    """After a step no process counts as dead that lived before it; one that is silent from then on is found dead."""
+    processes = Processes(redis, b"process1", deadline=0.4)
+    await processes.beat(expire=True)
+    await commands(redis).zadd(PROCESSES_KEY, {b"process1": LONG_AGO, b"process2": LONG_AGO})
+    assert (await processes.beat(expire=True)).dead == {}
+
+    async def found() -> bool:
+        return set((await processes.beat(expire=True)).dead) == {b"process2"}
+
+    assert await eventually(found)
+
+
 async def test_groups_are_separate(scene: Scene) -> None:
     """A user's presence is stored with the keys of the user's group."""
     await scene.connect(ANN, CAT)
