@@ -54,6 +54,7 @@ def _run_pytest(order: dict[str, Any]) -> None:
     os.dup2(output, 1)
     os.dup2(output, 2)
     os.environ.update(order["environment"])
+    sys.dont_write_bytecode = bool(order["forget"])  # without a mutant, all modules are compiled for the trials
     for name in order["forget"]:
         _forget(name)
     code = 1

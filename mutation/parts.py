@@ -87,6 +87,7 @@ PARTS = (
         tests=[
             "tests/integration/storage/postgres/test_visibility.py",
             "tests/integration/storage/stores/test_relations.py",
+            "tests/integration/storage/stores/test_locks.py",
             "tests/integration/storage/stores/test_photos.py",
             "tests/integration/server/actions/test_relations.py",
             "tests/integration/server/live/test_live.py",

@@ -20,7 +20,11 @@ from mutation.mutant import Mutant
 from mutation.parts import Part
 from mutation.tree import Tree
 
-_OPTIONS = ("-x", "-q", "--no-header", "--tb=short", "-p", "no:cacheprovider", "-p", "mutation.plugin")
+_OPTIONS = (
+    *("-x", "-q", "--no-header", "--tb=short", "-p", "no:cacheprovider", "-p", "mutation.plugin"),
+    *("-W", "ignore::pytest.PytestAssertRewriteWarning"),  # of the plugins below
+)
+_PLUGINS = ("pytest_asyncio.plugin", "pytest_aiohttp.plugin", "xdist.plugin", "_hypothesis_pytestplugin", "hypothesis")
 _BASELINE_DEADLINE = 900.0  # seconds
 _PASSED = 0  # exit code of pytest
 
@@ -48,7 +52,7 @@ class Trials:
         """Run the tests without a mutant; return their seconds. Also leaves the compiled modules for the trials."""
         self._successes.clear()
         began = time.monotonic()
-        code = self._run(part, _BASELINE_DEADLINE, [], {})
+        code = self._run(part, _BASELINE_DEADLINE, [])
         if code != _PASSED:
             raise BaselineError(f"{part.name} fails without a mutant:\n{self._output.read_text()[-3000:]}")
         return time.monotonic() - began
@@ -57,7 +61,7 @@ class Trials:
         """Run the tests on a mutant until one fails, at most for `deadline` seconds."""
         with self._tree.with_mutant(mutant):
             forget = dependents(self._importers, module_name(Path(mutant.path)))
-            code = self._run(part, deadline, forget, {"PYTHONDONTWRITEBYTECODE": "1"})
+            code = self._run(part, deadline, forget)
         test = self._noticed.read_text() if self._noticed.exists() else None
         if test:
             self._successes[test] += 1
@@ -71,7 +75,7 @@ class Trials:
         for path in (self._output, self._noticed):
             path.unlink(missing_ok=True)
 
-    def _run(self, part: Part, deadline: float, forget: Sequence[str], environment: Mapping[str, str]) -> int | None:
+    def _run(self, part: Part, deadline: float, forget: Sequence[str]) -> int | None:
         self._noticed.unlink(missing_ok=True)
         order = {
             "arguments": [*_OPTIONS, *_selection(part)],
@@ -83,7 +87,6 @@ class Trials:
                 "MUTATION_FIRST": json.dumps([name for name, _ in self._successes.most_common()]),
                 "MUTATION_REDIS": json.dumps([*part.redis]),
                 "MUTATION_NOTICED": str(self._noticed),
-                **environment,
             },
         }
         assert self._host.stdin is not None
@@ -101,7 +104,8 @@ def _selection(part: Part) -> Sequence[str]:
 def open_trials(tree: Tree, engines: Mapping[str, str]) -> Iterator[Trials]:
     """Start the process that runs pytest in the tree; end it after the block."""
     environment = {**os.environ, "PYTHONPATH": str(tree.root)}
-    command = [sys.executable, "-m", "mutation.host", *modules_of(tree.root)]
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    command = [sys.executable, "-m", "mutation.host", *_PLUGINS, *modules_of(tree.root)]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, cwd=tree.root, env=environment, stdin=pipe, stdout=pipe, text=True) as host:
         trials = Trials(tree, host, engines)

@@ -34,6 +34,7 @@ _RULES: tuple[tuple[str, re.Pattern[str], _Replacement], ...] = (
     ("SQL waits for locked rows", re.compile(r" SKIP LOCKED\b"), ""),
     ("SQL comparison moved", re.compile(r"(?<= )(?:<=|>=|<|>)(?= )"), lambda m: _MOVED[m[0]]),
     ("SQL arithmetic swapped", re.compile(r"(?<= )[+-](?= )"), lambda m: "-" if m[0] == "+" else "+"),
+    ("SQL order dropped", re.compile(r"\bORDER BY [\w., ]+?(?=\s+(?:LIMIT|FOR|OFFSET)\b|\s*[)\n\"])"), ""),
     ("SQL order reversed", re.compile(r"\bDESC\b"), "ASC"),
     ("SQL bound swapped", re.compile(r"\b(?:greatest|least)(?=\()"), lambda m: _SWAPPED[m[0]]),
     ("SQL duplicates kept", re.compile(r"\bDISTINCT "), ""),

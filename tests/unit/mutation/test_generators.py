@@ -51,11 +51,11 @@ def test_mistakes_in_statements(source: str, mutants: list[str]) -> None:
                 "SELECT 1 FROM t WHERE true AND b = $2",
             ],
         ),
-        ("AND f(a, (b)) ORDER BY id", [" ORDER BY id"]),
+        ("AND f(a, (b)) LIMIT 1", [" LIMIT 1"]),
         ("SELECT 1 FOR NO KEY UPDATE", ["SELECT 1 "]),
         ("SELECT 1 FOR UPDATE SKIP LOCKED", ["SELECT 1 ", "SELECT 1 FOR UPDATE"]),
         ("UPDATE t SET n = n + 1", ["UPDATE t SET n = n - 1"]),
-        ("ORDER BY id DESC", ["ORDER BY id ASC"]),
+        ("ORDER BY id DESC", ["", "ORDER BY id ASC"]),
         ("just a sentence < with > signs", []),
     ],
 )
