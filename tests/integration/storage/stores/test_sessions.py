@@ -12,6 +12,7 @@ from storage.postgres.database import Database
 from storage.stores import sessions
 from storage.stores.sessions import Rotation
 from tests.support.community import new_user, new_users
+from tests.support.locks import wait_for_blocked_transaction
 
 pytestmark = pytest.mark.engines
 
@@ -145,6 +146,46 @@ async def test_revoke(database: Database) -> None:
         "unknown",
         "ok",
     ]
+
+
+async def test_a_second_revocation_changes_nothing(database: Database) -> None:
+    """A session keeps the time at which it ended first; its revocation is restored until then plus the token's life."""
+    ann = await new_user(database, "ann")
+    session = await _open(database, ann, b"1")
+    ended = []
+    for _ in range(2):
+        async with database.transaction() as tx:
+            await sessions.revoke(tx, session)
+        ended.append(await database.fetchval("SELECT revoked_at FROM sessions"))
+    assert ended[0] == ended[1] is not None
+
+
+async def test_a_session_that_is_ending_is_not_ended_again(database: Database) -> None:
+    """The end of all sessions waits for the end of one, and does not report that one."""
+    ann = await new_user(database, "ann")
+    first, second = await _open(database, ann, b"1"), await _open(database, ann, b"2")
+
+    async def revoke_all() -> list[str]:
+        async with database.transaction() as tx:
+            return await sessions.revoke_all(tx, ann.id)
+
+    async with database.transaction() as tx:
+        await sessions.revoke(tx, first)
+        ending = asyncio.create_task(revoke_all())
+        await wait_for_blocked_transaction(database)
+    assert await ending == [second]
+
+
+async def test_a_purge_does_not_wait_for_a_refresh(database: Database) -> None:
+    """A token that is being exchanged at this moment is left to the next purge."""
+    ann = await new_user(database, "ann")
+    await _open(database, ann, b"1", EARLIER)
+    await _open(database, ann, b"2", EARLIER)
+    async with database.transaction() as tx:
+        await sessions.rotate(tx, old_sha256=b"1", new_sha256=b"x", expires_at=LATER)
+        async with asyncio.timeout(5), database.transaction() as purging:
+            assert await sessions.purge(purging) == 1
+    assert await database.fetch("SELECT FROM refresh_tokens WHERE token_sha256 = $1", b"1")
 
 
 async def test_purge(database: Database) -> None:

@@ -75,6 +75,14 @@ def test_any_text_is_a_token_error(text: str) -> None:
         AccessTokens(SECRET, ttl=900).verify(text)
 
 
+def test_a_long_token_is_rejected() -> None:
+    """A token of more than 2 KiB is not decoded, even with a valid signature."""
+    access = AccessTokens(SECRET, ttl=900)
+    assert access.verify(access.issue(user_id=1, session="s" * 1200, role=Role.USER)).session == "s" * 1200
+    with pytest.raises(TokenError):
+        access.verify(access.issue(user_id=1, session="s" * 1500, role=Role.USER))
+
+
 def test_a_short_secret_is_rejected() -> None:
     """A key shorter than the hash is an error (RFC 7518, 3.2)."""
     with pytest.raises(ValueError, match="32 bytes"):
