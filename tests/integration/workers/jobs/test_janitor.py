@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from storage.limits.revocations import Revocations
 from storage.limits.tickets import Tickets, revoked_key
 from storage.postgres.database import Database
 from storage.redis.client import open_redis
-from storage.stores import idempotency, likes, sessions, users
+from storage.stores import contents, idempotency, likes, relations, sessions, users
 from tests.support.community import new_user, new_users, processing_photo, ready_photo, topics
 from tests.support.driver_commands import commands
 from tests.support.eventually import eventually
@@ -100,9 +101,40 @@ async def test_deleted_accounts(janitor: Janitor, database: Database) -> None:
     assert (await likes.state(database, photo_id=photo.id, user_id=ann.id)).likes == 0
 
 
-async def test_tokens(janitor: Janitor) -> None:
-    """Without expired tokens nothing is deleted."""
+async def test_tokens(janitor: Janitor, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Expired tokens and their sessions are deleted, all of them in several batches; others are not."""
+    monkeypatch.setattr("workers.jobs.janitor._BATCH", 2)
+    ann, now = await new_user(database, "ann"), datetime.now(UTC)
+    async with database.transaction() as tx:
+        for number, days in enumerate((-1, -1, -1, -1, -1, 1)):
+            await sessions.open(tx, ann.id, token_sha256=b"%d" % number, expires_at=now + timedelta(days=days))
+    assert await janitor.purge_tokens() == 5
     assert await janitor.purge_tokens() == 0
+    assert await database.fetchval("SELECT count(*) FROM sessions") == 1
+
+
+async def test_every_kind_of_leftover_has_a_task(janitor: Janitor, database: Database, tmp_path: Path) -> None:
+    """The tasks together delete or repair everything that a crash, an outage or the time leaves behind."""
+    ann, bob = await new_users(database, "ann", "bob")
+    await ready_photo(database, ann)
+    await processing_photo(database, ann)
+    async with database.transaction() as tx:
+        ended = await sessions.open(tx, ann.id, token_sha256=b"1", expires_at=datetime.now(UTC) - timedelta(days=1))
+        await idempotency.finish(tx, user_id=ann.id, key="k", fingerprint="x", status=201, response=b"")
+        await contents.acquire(tx, sha256="a" * 64, size=1, content_type="image/jpeg", ttl=timedelta(0))
+        await relations.follow(tx, bob.id, ann.id)
+        await users.remove(tx, bob.id)
+        await sessions.revoke(tx, ended)
+        await tx.execute("UPDATE idempotency_keys SET created_at = now() - interval '2 days'")
+        await tx.execute("UPDATE outbox SET available_at = now() + interval '1 day'")
+    await database.fetch(DELETIONS_AGE, timedelta(hours=1))
+    await database.fetch(PHOTOS_AGE, timedelta(hours=2))
+    unfinished = tmp_path / "tmp" / "upload"
+    unfinished.parent.mkdir(exist_ok=True)
+    unfinished.write_bytes(b"half")
+    os.utime(unfinished, (0, 0))
+    assert {task.name for task in janitor.tasks() if await task.work() == 0} == set()
+    assert not unfinished.exists()
 
 
 async def test_revocations(janitor: Janitor, database: Database, redis: Any) -> None:
