@@ -36,17 +36,18 @@ def test_a_token_carries_its_claims() -> None:
 
 
 def test_a_cached_token_expires() -> None:
-    """The expiry is checked each time, not only at the first verification."""
+    """A verified token is not decoded again, but its expiry is checked each time; an expired one leaves the cache."""
     clock = Clock()
     access = AccessTokens(SECRET, ttl=900, clock=clock)
     token = access.issue(user_id=7, session="s", role=Role.USER)
-    access.verify(token)
+    claims = access.verify(token)
     clock.now += 899
-    access.verify(token)
+    assert access.verify(token) is claims
     clock.now += 1
     with pytest.raises(TokenError) as caught:
         access.verify(token)
     assert caught.value.expired
+    assert not access._verified
 
 
 def test_the_cache_of_tokens_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
