@@ -185,6 +185,39 @@ async def test_dead_processes_are_removed(scene: Scene) -> None:
     assert await commands(scene.redis).hgetall(registry_key(group_of(CAT))) == {user_field(CAT): b"process1"}
 
 
+@pytest.mark.parametrize("turned", [False, True])
+async def test_of_several_dead_processes_the_last_heartbeat_counts(scene: Scene, turned: bool) -> None:
+    """A user of two dead processes left with the one that lived longer, in whatever order they are registered."""
+    dead = {DEAD: LONG_AGO, b"deadbee2": LONG_AGO + 1000}
+    await scene.connect(ANN)
+    names = list(dead)[::-1] if turned else list(dead)
+    await commands(scene.redis).hset(registry_key(group_of(ANN)), user_field(ANN), b"".join(names))
+    removed = await scene.store.remove_processes(dead)
+    assert (removed.left, removed.others) == (1, set())
+    assert await scene.store.expire_departed(grace=10) == 1
+    assert await scene.store.read(ANN) == Presence(online=False, last_seen=LONG_AGO + 1000)
+
+
+async def test_a_departure_that_was_recorded_keeps_its_time(scene: Scene) -> None:
+    """A user who left before the process died left then; the removal of the process does not count again."""
+    await scene.connect(ANN, BEN)
+    await scene.disconnect(ANN)
+    left = await commands(scene.redis).zscore(present_key(group_of(ANN)), user_field(ANN))
+    await commands(scene.redis).hset(registry_key(group_of(ANN)), user_field(ANN), DEAD)
+    assert (await scene.store.remove_processes({DEAD: 0})).left == 0
+    assert await commands(scene.redis).zscore(present_key(group_of(ANN)), user_field(ANN)) == left
+    assert await commands(scene.redis).hgetall(registry_key(group_of(ANN))) == {user_field(BEN): b"process1"}
+
+
+async def test_an_unknown_last_heartbeat_is_now(scene: Scene) -> None:
+    """The users of a dead process whose last heartbeat is unknown leave now."""
+    await scene.connect(ANN)
+    await commands(scene.redis).hset(registry_key(group_of(ANN)), user_field(ANN), DEAD)
+    before = int(time.time() * 1000)
+    assert (await scene.store.remove_processes({DEAD: 0})).left == 1
+    assert await commands(scene.redis).zscore(present_key(group_of(ANN)), user_field(ANN)) >= before
+
+
 async def test_removal_reaches_all_users(scene: Scene) -> None:
     """The removal scans all users in steps, however many there are."""
     user_ids = [16 * number + 5 for number in range(3000)]
