@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from mutation.mutant import Edit
 
 _STRING_OR_COMMENT = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|--.*")
+_OPTION = re.compile(r", '(?:KEEPTTL|NX|XX|GT|LT)'")
 _OPENS = re.compile(r"\b(function|do|then|repeat|else)\b")
 _ENDS = re.compile(r"\b(end|until)\b")
 _STATEMENT = re.compile(
@@ -46,6 +47,8 @@ def lua_edits(source: str) -> Iterator[Edit]:
         # Strings and comments keep their length, so that positions stay right, and match no rule.
         code = _STRING_OR_COMMENT.sub(lambda m: "\0" * len(m[0]), line.rstrip("\n"))
         yield from _line_edits(start, code)
+        for option in _OPTION.finditer(line):
+            yield Edit(kind="option dropped", start=start + option.start(), end=start + option.end(), text="")
         start += len(line)
 
 

@@ -82,6 +82,7 @@ def test_ids_are_compared_but_times_are_never_equal() -> None:
     [
         ("redis.call('DEL', key)", [""]),
         ("x = y -- why", [""]),
+        ("redis.call('SET', key, x, 'KEEPTTL')", ["", "redis.call('SET', key, x)"]),
         ("local x = y", []),
         ("if x then return y end", ["", "if false then return y end", "if true then return y end", "if x then  end"]),
         ("local x = a or b", ["local x = a and b"]),

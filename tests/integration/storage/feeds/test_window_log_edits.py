@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from server.composition.delivery import delivery_script
-from storage.feeds.window_log import Building, Filled, WindowLog
+from storage.feeds.window_log import TIME_TO_LIVE, Building, Filled, WindowLog
 from storage.ids import IdGenerator
 from storage.redis.client import open_redis
 from tests.support.driver_commands import commands
@@ -202,6 +202,20 @@ async def test_time_to_live(log: WindowLog, redis: Any) -> None:
     assert 0 < await commands(redis).ttl(log.key(ANN)) <= 100
     await log.head(ANN)
     assert await commands(redis).ttl(log.key(ANN)) > 13 * 86400
+
+
+async def test_no_change_makes_a_log_permanent(log: WindowLog, redis: Any) -> None:
+    """A build, a merge, a drop and an insertion deep inside keep the time to live: logs that are not read expire."""
+    building = await log.begin(ANN)
+    await log.fill(ANN, building, list(range(10, 22)), complete=True)
+    assert 0 < await commands(redis).ttl(log.key(ANN)) <= TIME_TO_LIVE
+    await commands(redis).expire(log.key(ANN), 100)
+    for change in (log.merge(ANN, [30]), log.drop(ANN, [15]), log.insert(5, [ANN], b"body")):
+        await change
+        assert 0 < await commands(redis).ttl(log.key(ANN)) <= 100
+    await log.open(ANN)
+    assert await commands(redis).ttl(log.key(ANN)) > TIME_TO_LIVE - 100
+    assert await ids_of(log, ANN) == [5, *range(10, 15), *range(16, 22), 30]
 
 
 def test_incomplete_list_has_ids() -> None:

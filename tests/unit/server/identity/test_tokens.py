@@ -87,7 +87,8 @@ def test_a_long_token_is_rejected() -> None:
 def test_a_short_secret_is_rejected() -> None:
     """A key shorter than the hash is an error (RFC 7518, 3.2)."""
     with pytest.raises(ValueError, match="32 bytes"):
-        AccessTokens(b"short", ttl=900)
+        AccessTokens(b"x" * 31, ttl=900)
+    AccessTokens(b"x" * 32, ttl=900)
 
 
 def test_csrf_tokens_belong_to_their_session() -> None:
@@ -97,6 +98,7 @@ def test_csrf_tokens_belong_to_their_session() -> None:
         == AccessTokens(SECRET, ttl=900).csrf("a")
         != AccessTokens(SECRET, ttl=900).csrf("b")
     )
+    assert len(AccessTokens(SECRET, ttl=900).csrf("a")) == 43  # 172 bits
 
 
 @settings(deadline=None)  # a busy machine is no failure
