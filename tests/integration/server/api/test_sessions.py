@@ -253,3 +253,17 @@ async def test_an_expired_cookie_does_not_prevent_signing_in(api: Api) -> None:
     stale = {"Cookie": "picshare_access=stale"}
     (await api.visitor.call("POST", "/tokens", json=body, headers=stale)).expect(201)
     (await api.visitor.call("GET", "/photos", headers=stale)).expect(401)
+
+
+async def test_a_refresh_needs_a_token(api: Api) -> None:
+    """Without a token in the body or a cookie the response says so, and asks for no CSRF token."""
+    problem = (await api.visitor.call("POST", "/tokens/refresh", json={})).expect(401)
+    assert problem["code"] == "refresh_token_missing"
+
+
+async def test_only_bearer_tokens_are_read(api: Api) -> None:
+    """A valid access token under another scheme is refused, and the scheme's case does not matter."""
+    ann = await api.user()
+    for scheme, status in (("Basic", 401), ("Token", 401), ("bearer", 200), ("BEARER", 200)):
+        headers = {"Authorization": f"{scheme} {ann.token}"}
+        (await api.visitor.call("GET", "/users/me", headers=headers)).expect(status)

@@ -6,15 +6,17 @@ import asyncio
 import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from storage.blobs.file import FileBlobs
 from storage.errors import UnavailableError
 from storage.events import UserChanged
+from storage.ids import slot_group
 from storage.limits.revocations import Revocations
 from storage.limits.tickets import Tickets, revoked_key
+from storage.models import User
 from storage.postgres.database import Database
 from storage.redis.client import open_redis
 from storage.stores import contents, idempotency, likes, relations, sessions, users
@@ -154,6 +156,34 @@ async def test_revocations(janitor: Janitor, database: Database, redis: Any) -> 
     assert await janitor.revocations.restore() == 0
     await commands(redis).flushall()
     assert await janitor.revocations.restore() == 1
+
+
+async def test_revocations_of_some_users(janitor: Janitor, database: Database, redis: Any) -> None:
+    """Only the revocations of the slot groups that were lost are restored; without a loss no query is made."""
+    ann, tickets = await new_user(database, "ann"), Tickets(redis)
+    other = next(user for user in [await new_user(database, f"u{n}") for n in range(9)] if _group(user) != _group(ann))
+    expiry = datetime.now(UTC) + timedelta(days=1)
+    for user in (ann, other):
+        async with database.transaction() as tx:
+            name = await sessions.open(tx, user.id, token_sha256=str(user.id).encode(), expires_at=expiry)
+            await sessions.revoke(tx, name)
+    assert await janitor.revocations.restore() == 2
+    await commands(redis).delete(f"revocations:{{{_group(ann)}}}")
+    assert await janitor.revocations.restore() == 1
+    assert await Revocations(cast(Any, None), redis, ttl=LIFE).restore() == 0
+    assert await tickets.is_revoked(name, other.id)
+
+
+async def test_revocations_without_redis(database: Database) -> None:
+    """The janitor tries again after an outage."""
+    unreachable = open_redis("unix:///nonexistent/redis.sock")
+    with pytest.raises(UnavailableError):
+        await Revocations(database, unreachable, ttl=LIFE).restore()
+    await unreachable.aclose()
+
+
+def _group(user: User) -> int:
+    return slot_group(user.id)
 
 
 async def test_revocations_after_the_clock_stepped_back(janitor: Janitor, database: Database, redis: Any) -> None:

@@ -26,9 +26,11 @@ class Clock:
         return self.now
 
 
-def test_a_token_carries_its_claims() -> None:
-    """Verifying a token returns the claims with which it was issued."""
+@pytest.mark.parametrize("now", [1_600_000_000.0, 4_000_000_000.0])
+def test_a_token_carries_its_claims(now: float) -> None:
+    """Verifying a token returns the claims with which it was issued; only the clock that was given counts."""
     clock = Clock()
+    clock.now = now
     access = AccessTokens(SECRET, ttl=900, clock=clock)
     claims = access.verify(access.issue(user_id=7, session="s", role=Role.MODERATOR))
     assert (claims.user_id, claims.session, claims.role) == (7, "s", Role.MODERATOR)
@@ -51,13 +53,14 @@ def test_a_cached_token_expires() -> None:
 
 
 def test_the_cache_of_tokens_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Old tokens leave the cache, and are still valid."""
+    """The oldest tokens leave the cache, and are still valid."""
     monkeypatch.setattr(tokens, "CACHED", 3)
     access = AccessTokens(SECRET, ttl=900)
     issued = [access.issue(user_id=number, session="s", role=Role.USER) for number in range(10)]
     for token in issued * 2:
         access.verify(token)
-    assert len(access._verified) == 3
+        assert list(access._verified)[-1] == token
+    assert list(access._verified) == issued[-3:]
 
 
 def test_a_token_of_another_secret_is_rejected() -> None:
