@@ -8,7 +8,8 @@ import uuid
 
 from playwright.async_api import Route, expect
 
-from tests.browser.visitor import PASSWORD, WITHIN, Site
+from tests.browser.visitor import WITHIN, Site
+from tests.support.api_user import PASSWORD
 from tests.support.pictures import photograph
 
 

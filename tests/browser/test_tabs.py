@@ -8,7 +8,8 @@ import re
 import aiohttp
 from playwright.async_api import Page, Response, WebSocket, expect
 
-from tests.browser.visitor import PASSWORD, WITHIN, Site, Visitor, published
+from tests.browser.visitor import WITHIN, Site, Visitor, published
+from tests.support.api_user import PASSWORD
 from tests.support.eventually import eventually
 from tests.support.pictures import photograph
 

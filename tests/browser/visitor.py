@@ -11,10 +11,9 @@ from typing import Any
 import aiohttp
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Error, Locator, Page, WebSocket, expect
 
-from tests.support.api_user import API, ApiUser
+from tests.support.api_user import API, PASSWORD, ApiUser
 from tests.support.eventually import eventually
 
-PASSWORD = "correct horse battery"  # the password of `ApiUser.sign_up`
 WITHIN = 15_000  # timeout in milliseconds, for a busy machine
 DESKTOP = {"width": 1280, "height": 860}
 PHONE = {"width": 390, "height": 844}
