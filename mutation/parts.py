@@ -44,6 +44,8 @@ PARTS = (
         name="authentication",
         modules=["server/edge/authentication.py", "server/edge/guard.py", "server/live/access.py"],
         tests=[
+            "tests/unit/server/edge/test_authentication.py",
+            "tests/unit/server/edge/test_guard.py",
             "tests/unit/server/edge/test_edge_parts.py",
             "tests/integration/server/live/test_ports.py",
             "tests/integration/server/live/test_live.py",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 from collections.abc import Mapping
 
@@ -23,7 +22,7 @@ def require_upgrade(request: web.Request) -> str:
     key = headers.get("Sec-WebSocket-Key", "")
     try:
         proper = len(base64.b64decode(key, validate=True)) == 16
-    except binascii.Error:
+    except ValueError:  # characters outside ASCII, or (binascii.Error) outside the alphabet
         proper = False
     if not proper:
         raise web.HTTPBadRequest(text="Sec-WebSocket-Key must be 16 bytes in base64")

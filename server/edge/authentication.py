@@ -74,7 +74,7 @@ class RequestAuthenticator:
     def _require_csrf_token(request: web.BaseRequest, expected: str) -> None:
         given = request.headers.get(CSRF_HEADER, "")
         # An empty expected value would equal a missing header.
-        if not expected or not hmac.compare_digest(given.encode(), expected.encode()):
+        if not expected or not hmac.compare_digest(_bytes_of(given), _bytes_of(expected)):
             detail = f"Send the value of the cookie {CSRF_COOKIE} in the header {CSRF_HEADER}."
             raise ProblemError(403, "csrf_token_missing", detail)
 
@@ -100,3 +100,8 @@ class SessionCookies:
 
     def _set(self, response: web.Response, name: str, value: str, ttl: int, path: str, *, hidden: bool) -> None:
         response.set_cookie(name, value, max_age=ttl, path=path, httponly=hidden, secure=self._secure, samesite="Lax")
+
+
+def _bytes_of(text: str) -> bytes:
+    # A header field may contain any bytes; those that are no UTF-8 are lone surrogates in the text.
+    return text.encode(errors="surrogateescape")

@@ -132,10 +132,11 @@ def new_refresh_token() -> str:
 
 def refresh_digest(token: str) -> bytes:
     """Return the digest under which a refresh token is stored; the token itself is not."""
-    return hashlib.sha256(token.encode()).digest()
+    # A cookie may contain any bytes, which are lone surrogates in the text.
+    return hashlib.sha256(token.encode(errors="surrogateescape")).digest()
 
 
 def client_digest(address: str, user_agent: str) -> bytes:
     """Return what identifies a client that repeats a refresh: a digest of its network and its User-Agent."""
-    # A header field may contain any bytes, which are lone surrogates in the text.
+    # So may the header field.
     return hashlib.sha256(f"{address_subject(address)}\n{user_agent}".encode(errors="surrogateescape")).digest()

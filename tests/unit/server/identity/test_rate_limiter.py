@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
 
 import pytest
 
@@ -12,34 +11,9 @@ from server.config.settings import Settings
 from server.identity.errors import RateLimitedError, SessionRevokedError
 from server.identity.rate_limiter import RateLimiter
 from server.identity.rate_limits import RateLimits
-from storage.limits.quotas import Quota, QuotaPolicy, Quotas
+from tests.support.memory_quotas import MemoryQuotas
 
 LIMITS = from_sections(RateLimits, Settings().limits)
-
-
-class MemoryQuotas(Quotas):
-    """Quotas that record their charges, of which those of the names in `used_up` are refused."""
-
-    def __init__(self, *used_up: str, revoked: bool = False) -> None:
-        self._used_up = used_up
-        self._revoked = revoked
-        self.charged: list[tuple[str, str]] = []
-        self.limits: dict[str, int] = {}
-
-    async def take_all(self, takes: Sequence[tuple[QuotaPolicy, str]], cost: int = 1) -> list[Quota]:
-        """Record the charges."""
-        self.charged += [(policy.name, subject) for policy, subject in takes]
-        self.limits |= {subject: policy.limit for policy, subject in takes}
-        return [self._quota(policy) for policy, _ in takes]
-
-    async def check_session_and_quota(self, policy: QuotaPolicy, user_id: int, session: str) -> tuple[Quota, bool]:
-        """Record the charge."""
-        self.charged.append((policy.name, f"{user_id} {session}"))
-        return self._quota(policy), self._revoked
-
-    def _quota(self, policy: QuotaPolicy) -> Quota:
-        allowed = policy.name not in self._used_up
-        return Quota(allowed=allowed, limit=policy.limit, remaining=0, reset_after=9.0, retry_after=0.2)
 
 
 async def test_a_user_is_charged_by_the_name_of_the_limit() -> None:

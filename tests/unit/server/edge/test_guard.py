@@ -1,0 +1,143 @@
+"""What happens before an endpoint's handler: authentication, the rate limit, and the check for space."""
+
+from __future__ import annotations
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import make_mocked_request
+
+from server.config.section import from_sections
+from server.config.settings import Settings
+from server.edge.api_request import ADDRESS, RESPONSE_HEADERS, VIEWER, ApiRequest, empty_response
+from server.edge.authentication import RequestAuthenticator
+from server.edge.body import BodyPace
+from server.edge.endpoint import Auth, Endpoint
+from server.edge.guard import Guard
+from server.edge.problems import ProblemError
+from server.identity.errors import RateLimitedError, SessionRevokedError
+from server.identity.rate_limiter import RateLimiter
+from server.identity.rate_limits import RateLimits
+from server.identity.tokens import AccessTokens
+from storage.errors import FullError
+from storage.models import Role
+from tests.support.memory_quotas import MemoryQuotas
+
+TOKENS = AccessTokens(b"a secret for tests, 32 bytes long", ttl=900)
+BEARER = f"Bearer {TOKENS.issue(user_id=7, session='s', role=Role.USER)}"
+
+
+class Scene:
+    """A guard, what it charges, and the viewers of the requests that reach the handler."""
+
+    def __init__(self, *used_up: str, revoked: bool = False, full: bool = False) -> None:
+        self.quotas = MemoryQuotas(*used_up, revoked=revoked)
+        self.handled: list[int | None] = []
+        self._full = full
+        limits = from_sections(RateLimits, Settings().limits)
+        self.guard = Guard(
+            RequestAuthenticator(TOKENS),
+            RateLimiter(self.quotas, limits),
+            BodyPace(idle_timeout=1, min_rate=1),
+            require_space=self._require_space,
+        )
+
+    def _require_space(self) -> None:
+        if self._full:
+            raise FullError("blobs", "no space")
+
+    async def _handle(self, request: ApiRequest) -> web.StreamResponse:
+        self.handled.append(request.viewer_id)
+        return empty_response()
+
+    def endpoint(self, *, auth: Auth = Auth.REQUIRED, **options: bool | str) -> Endpoint:
+        """Return an endpoint with this handler."""
+        return Endpoint(
+            method="POST",
+            path="/x",
+            handler=self._handle,
+            summary="x",
+            tag="x",
+            auth=auth,
+            **options,  # type: ignore[arg-type]
+        )
+
+    async def request(self, endpoint: Endpoint, authorization: str | None = None) -> web.Request:
+        """Send a request, and return it."""
+        headers = {} if authorization is None else {"Authorization": authorization}
+        request = make_mocked_request("POST", "/x", headers=headers)
+        request[ADDRESS] = "203.0.113.1"
+        await self.guard.bind(endpoint)(request)
+        return request
+
+
+@pytest.mark.parametrize(
+    ("auth", "authorization", "viewer"),
+    [
+        (Auth.REQUIRED, BEARER, 7),
+        (Auth.OPTIONAL, BEARER, 7),
+        (Auth.OPTIONAL, None, None),
+        (Auth.NONE, BEARER, None),
+        (Auth.NONE, "Bearer expired", None),
+        (Auth.NONE, None, None),
+    ],
+)
+async def test_the_viewer_of_a_request(auth: Auth, authorization: str | None, viewer: int | None) -> None:
+    """Credentials count unless the endpoint ignores them; the access log gets the viewer from the request."""
+    scene = Scene()
+    request = await scene.request(scene.endpoint(auth=auth), authorization)
+    assert scene.handled == [viewer]
+    assert (request[VIEWER].user_id if VIEWER in request else None) == viewer
+
+
+@pytest.mark.parametrize(
+    ("auth", "authorization"), [(Auth.REQUIRED, None), (Auth.REQUIRED, "Bearer x"), (Auth.OPTIONAL, "Bearer x")]
+)
+async def test_a_request_without_valid_credentials_is_refused_first(auth: Auth, authorization: str | None) -> None:
+    """It charges no rate limit and does not reach the handler."""
+    scene = Scene()
+    with pytest.raises(ProblemError) as caught:
+        await scene.request(scene.endpoint(auth=auth, stores=True), authorization)
+    assert caught.value.status == 401
+    assert (scene.quotas.charged, scene.handled) == ([], [])
+
+
+async def test_users_and_visitors_are_charged_to_different_limits() -> None:
+    """A user is charged to the endpoint's limit, a visitor's address to that of visitors; the response reports it."""
+    scene = Scene()
+    endpoint = scene.endpoint(auth=Auth.OPTIONAL, quota="likes")
+    by_user, by_visitor = await scene.request(endpoint, BEARER), await scene.request(endpoint)
+    assert scene.quotas.charged == [("likes", "7 s"), ("anonymous", "addr:203.0.113.1")]
+    assert by_user[RESPONSE_HEADERS]["RateLimit-Policy"].startswith('"likes"')
+    assert by_visitor[RESPONSE_HEADERS]["RateLimit-Policy"].startswith('"anonymous"')
+
+
+async def test_a_used_up_limit_and_a_revoked_session_are_refused() -> None:
+    """Neither reaches the handler."""
+    for scene, error in ((Scene("reads"), RateLimitedError), (Scene(revoked=True), SessionRevokedError)):
+        with pytest.raises(error):
+            await scene.request(scene.endpoint(), BEARER)
+        assert scene.handled == []
+
+
+async def test_an_endpoint_may_charge_by_itself() -> None:
+    """The guard charges nothing for such an endpoint."""
+    scene = Scene("reads")
+    await scene.request(scene.endpoint(guarded=False), BEARER)
+    assert (scene.quotas.charged, scene.handled) == ([], [7])
+
+
+async def test_nothing_is_stored_while_the_disk_is_full() -> None:
+    """An endpoint that stores something is refused after its charge; others go on."""
+    scene = Scene(full=True)
+    with pytest.raises(FullError):
+        await scene.request(scene.endpoint(stores=True), BEARER)
+    assert (len(scene.quotas.charged), scene.handled) == (1, [])
+    await scene.request(scene.endpoint(), BEARER)
+    assert scene.handled == [7]
+
+
+def test_an_unknown_limit_is_found_at_the_start() -> None:
+    """An endpoint whose limit does not exist cannot be bound."""
+    scene = Scene()
+    with pytest.raises(KeyError):
+        scene.guard.bind(scene.endpoint(quota="misspelt"))
