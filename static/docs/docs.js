@@ -21,6 +21,7 @@ function kindOf(schema) {
   if (schema.$ref) return schema.$ref.split("/").pop();
   if (schema.enum) return schema.enum.join(" | ");
   if (schema.anyOf) return schema.anyOf.map(kindOf).join(" or ");
+  if (schema.contentMediaType) return schema.contentMediaType;
   if (schema.type === "array") return `list of ${kindOf(schema.items)}`;
   const bounds = [
     ["minimum", "at least"],
@@ -68,7 +69,9 @@ function operationOf(api, path, method, operation) {
 }
 
 function draw(api) {
-  document.getElementById("about").textContent = api.info.description;
+  // What is written between backticks is code.
+  const parts = api.info.description.split("`").map((part, index) => (index % 2 ? element("code", {}, part) : part));
+  document.getElementById("about").replaceChildren(...parts);
   const groups = new Map();
   for (const [path, operations] of Object.entries(api.paths)) {
     for (const [method, operation] of Object.entries(operations)) {

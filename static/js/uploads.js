@@ -108,10 +108,12 @@ class Upload {
     this.#callbacks = callbacks;
     this.#preview = URL.createObjectURL(content.file);
     const name = content.caption || content.file.name;
+    const image = h("img", { src: this.#preview, alt: "" });
+    image.addEventListener("error", () => image.replaceWith(icon("image")));
     this.element = h(
       "div.tray-item",
       {},
-      h("img", { src: this.#preview, alt: "", onerror: (event) => event.target.removeAttribute("src") }),
+      h("span.tray-picture", {}, image),
       h("div.tray-text", {}, h("span.name", {}, name), this.#bar, this.#state),
       this.#actions,
     );

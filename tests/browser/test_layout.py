@@ -188,6 +188,8 @@ async def test_the_documentation_of_the_api_is_readable(site: Site, scheme: Any)
     visitor = await site.visitor(color_scheme=scheme)
     await visitor.open("/docs")
     await visitor.sees(visitor.page.locator("details").first)
+    await visitor.sees_text(visitor.page.locator("#about code").first, "application/problem+json")
+    assert "`" not in await visitor.page.locator("body").inner_text()
     await visitor.page.evaluate(
         "() => { for (const block of document.querySelectorAll('details')) block.open = true; }"
     )

@@ -137,3 +137,13 @@ async def test_the_content_of_a_file_counts_not_its_name(site: Site, tmp_path: P
     (tmp_path / "notes").write_text("these are only words")
     await visitor.choose(tmp_path / "notes")
     await visitor.sees_text(visitor.page.get_by_role("alert"), "Choose a JPEG or PNG photo.")
+
+
+async def test_a_file_without_a_preview_has_an_icon(site: Site) -> None:
+    """A damaged image shows an icon in the tray instead of the browser's own for a broken one."""
+    visitor = await site.signed_in()
+    visitor.expect_error("status of 422")
+    damaged = {"name": "damaged.jpg", "mimeType": "image/jpeg", "buffer": b"\xff\xd8\xff" + b"x" * 3000}
+    await visitor.share(damaged, caption="damaged")
+    await visitor.sees(failed(visitor).locator(".tray-picture svg"))
+    await visitor.loses(failed(visitor).locator("img"))
