@@ -46,6 +46,7 @@ PARTS = (
         tests=[
             "tests/unit/server/edge/test_authentication.py",
             "tests/unit/server/edge/test_guard.py",
+            "tests/unit/server/live/test_access.py",
             "tests/unit/server/edge/test_edge_parts.py",
             "tests/integration/server/live/test_ports.py",
             "tests/integration/server/live/test_live.py",
