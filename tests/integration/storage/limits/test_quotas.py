@@ -84,6 +84,18 @@ async def test_a_refused_cost_leaves_what_remains(redis: Any) -> None:
     assert (await quotas.take(FIVE, "x", cost=2)).remaining == 0
 
 
+async def test_a_quota_is_kept_until_it_is_full(redis: Any) -> None:
+    """A quota that expired earlier would be full again at once; also one that was charged before the clock stepped."""
+    quotas = Quotas(redis)
+    charged = await quotas.take(FIVE, "x", cost=4)
+    assert (charged.allowed, charged.retry_after) == (True, 0)
+    assert await commands(redis).pttl(quota_key(FIVE, "x")) == pytest.approx(80_000, abs=2000)
+    seconds, _ = map(int, await redis.execute_command("TIME"))
+    await commands(redis).set(quota_key(FIVE, "y"), (seconds + 3600) * 1_000_000, ex=3600)
+    assert not (await quotas.take(FIVE, "y")).allowed
+    assert await commands(redis).pttl(quota_key(FIVE, "y")) == pytest.approx(100_000, abs=2000)
+
+
 async def test_a_quota_is_counted_in_the_time_of_the_server(redis: Any) -> None:
     """The stored time is that of the server's clock in microseconds, one interval ahead for each request."""
     seconds, micros = map(int, await redis.execute_command("TIME"))

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from typing import cast
 
 import pytest
 
-from channels.bus.presence_store import PresenceStore
+from channels.bus.presence_store import PresenceStore, RemovedProcesses
 from channels.bus.processes import Beat, Processes
+from channels.contract.errors import LiveUnavailableError
 from channels.contract.metrics import NoLiveMetrics
 from channels.contract.settings import LiveSettings
 from channels.hub.heartbeat import BeatHistory, Heartbeat
+from tests.support.eventually import eventually
 
 
 class FakeProcesses:
@@ -67,6 +70,123 @@ async def test_leaving_during_a_beat() -> None:
     processes.gate.set()
     await asyncio.gather(beating, leaving)
     assert processes.calls == ["beat", "remove"]
+
+
+class ScriptedEngine:
+    """The list of processes and the presences: answers that a test sets, and the calls in order."""
+
+    def __init__(self, *beats: Beat | None) -> None:
+        self.beats = list(beats)
+        self.calls: list[tuple[str, object]] = []
+        self.removed: list[RemovedProcesses | None] = []
+        self.expire: list[bool] = []
+        self.departed = 0
+
+    async def beat(self, *, expire: bool) -> Beat:
+        """Return the next beat; None stands for an outage."""
+        self.expire.append(expire)
+        beat = self.beats.pop(0) if self.beats else Beat(was_unknown=False, dead={})
+        if beat is None:
+            raise LiveUnavailableError("down")
+        return beat
+
+    async def remove(self, process_ids: Collection[bytes]) -> None:
+        """Record the removal from the list."""
+        self.calls.append(("off the list", [*process_ids]))
+
+    async def unknown(self, process_ids: Collection[bytes]) -> list[bytes]:
+        """Return that all processes but the own one are unknown."""
+        return sorted({*process_ids} - {b"process1"})
+
+    async def remove_processes(self, dead: Mapping[bytes, int]) -> RemovedProcesses:
+        """Record the removal of registrations; None stands for an outage."""
+        self.calls.append(("registrations", dict(dead)))
+        removed = self.removed.pop(0) if self.removed else RemovedProcesses()
+        if removed is None:
+            raise LiveUnavailableError("down")
+        return removed
+
+    async def expire_departed(self, *, grace: float) -> int:
+        """Count the calls."""
+        assert grace == LiveSettings().presence_grace
+        self.departed += 1
+        return 0
+
+
+class Running:
+    """A running heartbeat with short intervals."""
+
+    def __init__(self, engine: ScriptedEngine, *, deadline: float = 60.0) -> None:
+        self.expired = 0
+        settings = LiveSettings(presence_interval=0.001, process_deadline=deadline)
+        self.heartbeat = Heartbeat(
+            cast(Processes, engine), cast(PresenceStore, engine), self._on_expired, settings, NoLiveMetrics()
+        )
+
+    def _on_expired(self) -> None:
+        self.expired += 1
+
+    async def __aenter__(self) -> Running:
+        """Start it."""
+        self._task = asyncio.create_task(self.heartbeat.run())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Stop it."""
+        self._task.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._task
+
+
+async def test_the_first_beat_is_repeated_until_redis_answers() -> None:
+    """A process is on the list before users are registered at it, and expires no others by that beat."""
+    engine = ScriptedEngine(None, None)
+    await Running(engine).heartbeat.register()
+    assert engine.expire == [False] * 3
+
+
+async def test_a_process_that_was_expired_renews_its_registrations() -> None:
+    """Registrations are renewed once for each time that the process was off the list; outages are no reason."""
+    known, unknown = Beat(was_unknown=False, dead={}), Beat(was_unknown=True, dead={})
+    engine = ScriptedEngine(known, None, unknown, known, unknown)
+    async with Running(engine) as running:
+        await eventually(lambda: len(engine.expire) > 6)
+        assert running.expired == 2
+    assert engine.departed >= 4  # after each beat, but not without one
+
+
+async def test_dead_processes_leave_the_list_after_their_registrations() -> None:
+    """If this process dies in between, another one finds them dead again; processes that are lost follow."""
+    engine = ScriptedEngine(Beat(was_unknown=False, dead={b"dead": 5}))
+    engine.removed = [RemovedProcesses(left=1, others={b"lost", b"process1"})]
+    async with Running(engine):
+        await eventually(lambda: len(engine.calls) == 4)
+    assert engine.calls == [
+        ("registrations", {b"dead": 5}),
+        ("off the list", [b"dead"]),
+        ("registrations", {b"lost": 0}),
+        ("off the list", [b"lost"]),
+    ]
+
+
+async def test_a_removal_that_failed_is_left_to_the_next_finding() -> None:
+    """A process whose registrations could not be removed stays on the list, and is removed when it is found again."""
+    dead = Beat(was_unknown=False, dead={b"dead": 5})
+    engine = ScriptedEngine(dead)
+    engine.removed = [None]
+    async with Running(engine):
+        await eventually(lambda: engine.calls == [("registrations", {b"dead": 5})])
+        engine.beats.append(dead)
+        await eventually(lambda: len(engine.calls) == 3)
+    assert engine.calls[1:] == [("registrations", {b"dead": 5}), ("off the list", [b"dead"])]
+
+
+async def test_other_processes_are_expired_after_a_deadline_of_beats() -> None:
+    """A process that has beaten for the deadline may expire others; one that has just come back may not."""
+    engine = ScriptedEngine()
+    async with Running(engine, deadline=0.05):
+        await eventually(lambda: engine.expire[-1:] == [True])
+    assert engine.expire[0] is False
 
 
 @pytest.mark.parametrize(
