@@ -216,6 +216,7 @@ PARTS = (
         tests=[
             "tests/unit/channels/bus/test_registry.py",
             "tests/contract/test_pubsub.py",
+            "tests/integration/channels/bus/test_deliver.py",
             "tests/integration/channels/bus/test_presence_store.py",
             "tests/integration/channels/hub/test_presence.py",
             "tests/integration/storage/feeds/test_window_log.py",

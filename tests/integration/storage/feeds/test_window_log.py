@@ -89,7 +89,8 @@ async def test_insertion_creates_no_log(log: WindowLog, redis: Any, live: Listen
     """An insertion creates no log, because older entries would be missing; online users still get the message."""
     await live.listen(ANN)
     inserted = await log.insert(7, [ANN, BOB], b"body")
-    assert (inserted.feeds, inserted.online) == (0, 1)
+    assert (inserted.feeds, inserted.online, inserted.messages) == (0, 1, 1)
+    assert (await log.insert(7, [BOB], b"body")).messages == 0
     assert await commands(redis).exists(log.key(ANN), log.key(BOB)) == 0
     assert [message.user_ids for message in await live.received()] == [[ANN]]
 
