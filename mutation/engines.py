@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 
 import asyncpg
@@ -15,26 +15,51 @@ from storage.embedded.postgres import embedded_postgres
 from storage.embedded.valkey import embedded_valkey
 from storage.postgres.migrate import migrate
 from tests.conftest import memory_file_system
-from tests.engines.private import in_background, redis_server
+from tests.engines.private import RedisNode, free_port, in_background
 
 _UNSAFE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 _TEMPLATE = "template_picshare"
 
 
-@contextmanager
-def shared_engines() -> Iterator[Mapping[str, str]]:
-    """Run a PostgreSQL with the template database, a Redis and a Valkey.
+class SharedEngines:
+    """A PostgreSQL with the template database, a Redis and a Valkey, while the context lasts.
 
-    Yields the values of the fixtures of `tests/conftest.py` that start them otherwise.
+    `fixtures` has the values of the fixtures of `tests/conftest.py` that start them otherwise.
     """
-    folder = Path(tempfile.mkdtemp(prefix="psh-", dir=memory_file_system()))
-    with ExitStack() as stack:
-        stack.callback(shutil.rmtree, folder, ignore_errors=True)
-        dsn = stack.enter_context(in_background(lambda: embedded_postgres(folder / "pg", options=_UNSAFE)))
-        valkey = stack.enter_context(in_background(lambda: embedded_valkey(folder / "vk")))
-        redis = stack.enter_context(redis_server(folder / "rd"))
+
+    def __init__(self) -> None:
+        self.fixtures: Mapping[str, str] = {}
+        self._stack = ExitStack()
+
+    def __enter__(self) -> SharedEngines:
+        """Start them."""
+        self._start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop them and delete their data."""
+        self._stack.close()
+
+    def restart(self) -> None:
+        """Start others: a trial that was stopped leaves databases behind, and perhaps a Redis in an endless script."""
+        self._stack.close()
+        self._start()
+
+    def _start(self) -> None:
+        folder = Path(tempfile.mkdtemp(prefix="psh-", dir=memory_file_system()))
+        self._stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        dsn = self._stack.enter_context(in_background(lambda: embedded_postgres(folder / "pg", options=_UNSAFE)))
+        valkey = self._stack.enter_context(in_background(lambda: embedded_valkey(folder / "vk")))
+        redis = RedisNode(folder / "rd", free_port())
+        redis.start()
+        self._stack.callback(redis.kill)
         asyncio.run(_create_template(dsn))
-        yield {"postgres_dsn": dsn, "template_database": _TEMPLATE, "valkey_url": valkey, "real_redis_url": redis}
+        self.fixtures = {
+            "postgres_dsn": dsn,
+            "template_database": _TEMPLATE,
+            "valkey_url": valkey,
+            "real_redis_url": redis.url,
+        }
 
 
 async def _create_template(dsn: str) -> None:
@@ -42,11 +67,3 @@ async def _create_template(dsn: str) -> None:
     await connection.execute(f"CREATE DATABASE {_TEMPLATE}")
     await connection.close()
     await migrate(dsn.replace("/picshare?", f"/{_TEMPLATE}?"))
-
-
-async def drop_databases(dsn: str) -> None:
-    """Drop the databases of tests that were killed; the next trial gives its databases the same names."""
-    connection = await asyncpg.connect(dsn)
-    for row in await connection.fetch("SELECT datname FROM pg_database WHERE datname LIKE 'test\\_%'"):
-        await connection.execute(f'DROP DATABASE "{row[0]}" WITH (FORCE)')
-    await connection.close()

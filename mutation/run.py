@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mutation.accepted import Accepted
-from mutation.engines import shared_engines
+from mutation.engines import SharedEngines
 from mutation.mutant import Mutant
 from mutation.parts import Part
 from mutation.tree import copied_tree
@@ -26,7 +26,7 @@ def try_all(
     Raises `BaselineError` if the tests of a part fail without a mutant.
     """
     survivors: list[Mutant] = []
-    with copied_tree(root) as tree, shared_engines() as engines, open_trials(tree, engines) as trials:
+    with copied_tree(root) as tree, SharedEngines() as engines, open_trials(tree, engines) as trials:
         for part, mutants in plan:
             if mutants:
                 survivors += _try_part(trials, part, mutants, accepted)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import subprocess
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from mutation.dependents import dependents, importers_of, module_name, modules_of
-from mutation.engines import drop_databases
+from mutation.engines import SharedEngines
 from mutation.mutant import Mutant
 from mutation.parts import Part
 from mutation.tree import Tree
@@ -39,7 +38,7 @@ class BaselineError(Exception):
 class Trials:
     """The trials of all parts, one after another, in one tree, on the same engines."""
 
-    def __init__(self, tree: Tree, host: subprocess.Popen[str], engines: Mapping[str, str]) -> None:
+    def __init__(self, tree: Tree, host: subprocess.Popen[str], engines: SharedEngines | None) -> None:
         self._tree = tree
         self._host = host
         self._engines = engines
@@ -65,8 +64,8 @@ class Trials:
         test = self._noticed.read_text() if self._noticed.exists() else None
         if test:
             self._successes[test] += 1
-        if code is None and "postgres_dsn" in self._engines:
-            asyncio.run(drop_databases(self._engines["postgres_dsn"]))
+        if code is None and self._engines is not None:
+            self._engines.restart()
         outcome: Outcome = "stopped" if code is None else "survived" if code == _PASSED else "noticed"
         return outcome
 
@@ -83,7 +82,7 @@ class Trials:
             "forget": forget,
             "output": str(self._output),
             "environment": {
-                "MUTATION_ENGINES": json.dumps(dict(self._engines)),
+                "MUTATION_ENGINES": json.dumps(self._engines.fixtures if self._engines else {}),
                 "MUTATION_FIRST": json.dumps([name for name, _ in self._successes.most_common()]),
                 "MUTATION_REDIS": json.dumps([*part.redis]),
                 "MUTATION_NOTICED": str(self._noticed),
@@ -101,7 +100,7 @@ def _selection(part: Part) -> Sequence[str]:
 
 
 @contextmanager
-def open_trials(tree: Tree, engines: Mapping[str, str]) -> Iterator[Trials]:
+def open_trials(tree: Tree, engines: SharedEngines | None) -> Iterator[Trials]:
     """Start the process that runs pytest in the tree; end it after the block."""
     environment = {**os.environ, "PYTHONPATH": str(tree.root)}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)

@@ -32,7 +32,7 @@ def trials(tmp_path: Path) -> Iterator[Trials]:
     for name, text in FILES.items():
         (tmp_path / "tree" / name).parent.mkdir(exist_ok=True)
         (tmp_path / "tree" / name).write_text(text)
-    with open_trials(Tree(tmp_path / "tree"), {}) as trials:
+    with open_trials(Tree(tmp_path / "tree"), None) as trials:
         yield trials
 
 
