@@ -11,8 +11,8 @@ from pathlib import Path
 class Part:
     """Modules and the tests that cover them, as paths from the root.
 
-    `without` are modules that belong to another part. `only` selects tests like pytest's `-k`. `redis` are the engines of
-    the tests that run on several.
+    `without` are modules that belong to another part. `only` selects tests like pytest's `-k`. `redis` are the engines
+    of the tests that run on several.
     """
 
     name: str
