@@ -148,7 +148,9 @@ class RedisCluster:
                 node.call("CLUSTER", "FORGET", name)
 
     def promote(self, node: ClusterNode) -> None:
-        """Make a replica the master."""
+        """Make a node the master, if it is a replica."""
+        # A node that has just been restarted begins in its former role, until it learns of its successor.
+        self.wait()
         if node.call("ROLE")[0] == b"slave":
             wait_until(node.is_synced_replica)
             node.call("CLUSTER", "FAILOVER", "TAKEOVER")
