@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -230,8 +232,12 @@ async def test_late_reply() -> None:
         server.close()
 
 
-async def test_isolated_master() -> None:
-    """A master that replies CLUSTERDOWN is left for its successor, of which only the other nodes know."""
+@asynccontextmanager
+async def two_nodes() -> AsyncIterator[tuple[ClusterConnections, dict[int, int]]]:
+    """A client of two scripted nodes, and the master of all slots in the opinion of each, by port: the first node.
+
+    A node that is not the master in the opinion of the second one replies CLUSTERDOWN.
+    """
     masters: dict[int, int] = {}
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -249,19 +255,39 @@ async def test_isolated_master() -> None:
     masters |= dict.fromkeys(ports, ports[0])
     seeds = [RedisAddress(host="127.0.0.1", port=port) for port in ports]
     connections = ClusterConnections(seeds, reply_timeout=1, connect_timeout=1)
-    assert await connections.execute_command("SET", "a", "1") == b"OK"
-    masters[ports[1]] = ports[1]
+    try:
+        assert await connections.execute_command("SET", "a", "1") == b"OK"
+        yield connections, masters
+    finally:
+        await connections.aclose()
+        for server in servers:
+            server.close()
 
-    async def succeeded() -> bool:
-        try:
-            return bool(await connections.execute_command("SET", "a", "1") == b"OK")
-        except driver.ClusterDownError:  # the slot map was read a moment ago
-            return False
 
-    await eventually(succeeded)
-    await connections.aclose()
-    for server in servers:
-        server.close()
+async def test_isolated_master() -> None:
+    """A master that replies CLUSTERDOWN is left for its successor, of which only the other nodes know."""
+    async with two_nodes() as (connections, masters):
+        _, successor = masters
+        masters[successor] = successor
+
+        async def succeeded() -> bool:
+            try:
+                return bool(await connections.execute_command("SET", "a", "1") == b"OK")
+            except driver.ClusterDownError:  # the slot map was read a moment ago
+                return False
+
+        await eventually(succeeded)
+
+
+async def test_slot_map_from_just_before_a_failover(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first command that finds its master gone succeeds, although the slot map was read a moment before."""
+    async with two_nodes() as (connections, masters):
+        # So long that the map cannot become too old by itself before the next command.
+        monkeypatch.setattr("storage.redis.cluster._FRESH", 0.5)
+        await connections.refresh_slots()
+        _, successor = masters
+        masters[successor] = successor
+        assert await connections.execute_command("SET", "a", "1") == b"OK"
 
 
 async def test_promoted_replica(redis: Any, cluster: RedisCluster) -> None:
