@@ -29,7 +29,7 @@ class PhotoState(StrEnum):
 
 
 class NotificationKind(StrEnum):
-    """Kind of a notification; `storage.stores.notifications` has the text of each."""
+    """Kind of a notification; `storage.stores.notification_text` has the text of each."""
 
     LIKE = "like"
     COMMENT = "comment"

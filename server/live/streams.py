@@ -17,7 +17,7 @@ from storage.feeds.stream_log import StreamDelta, StreamLog
 from storage.postgres.database import Queryable
 from storage.render.images import Sign
 from storage.render.photo import assemble
-from storage.stores import notifications
+from storage.stores import notification_marks, notifications
 from workers.jobs.publications import (
     FEED,
     NOTIFICATIONS,
@@ -91,7 +91,7 @@ class NotificationStream:
             if entry.id in _MARKS:
                 # The log does not say which notifications were marked, so all that are marked by now are named.
                 mark = _MARKS[entry.id]
-                marked = await notifications.marked(self.db, user_id, mark, limit=WINDOW)
+                marked = await notification_marks.marked(self.db, user_id, mark, limit=WINDOW)
                 data = notifications_marked(mark, counters, entry_ids=marked)
             elif notification is None:
                 data = notification_removed(entry.id, counters)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
@@ -25,6 +26,10 @@ log = structlog.get_logger(__name__)
 
 COMMAND_TIMEOUT = 10.0  # seconds; the only way to notice that packets to the server are dropped
 RENEWAL_INTERVAL = 1.0  # seconds, at least, between two renewals of a pool whose server is read-only
+LOCK_PAUSE, LOCK_MAX_PAUSE = (
+    0.001,
+    0.016,
+)  # seconds between two attempts to get an advisory lock: the first, the longest
 _UNREACHABLE = (
     OSError,
     asyncio.TimeoutError,
@@ -84,6 +89,10 @@ class PooledConnection(asyncpg.Connection):
     def lend(self) -> None:
         """Reset the session state when the connection comes back."""
         self.lent = True
+
+    def take_back(self) -> None:
+        """Undo `lend`: the session state has not changed."""
+        self.lent = False
 
     def get_reset_query(self) -> str:
         """Return the driver's statements, or nothing for a connection whose session state is untouched."""
@@ -262,14 +271,34 @@ class Database:
         """Hold the advisory lock `key` for transactions on one connection, and for what follows their commit.
 
         A lock of the transaction would be released by the commit. This one is exclusive with locks of transactions
-        (`pg_advisory_xact_lock`) of the same key.
+        (`pg_advisory_xact_lock`) of the same key. Waiting takes no connection of the pool; raises `UnavailableError`
+        after `COMMAND_TIMEOUT`.
         """
+        waited, pause = 0.0, LOCK_PAUSE
+        while True:
+            async with self._lock_attempt(key) as connection:
+                if connection is not None:
+                    yield LockedConnection(lambda: self._transaction_on(connection))
+                    return
+            if waited >= COMMAND_TIMEOUT:
+                raise UnavailableError("database", f"the lock {key} was not free for {COMMAND_TIMEOUT:g} s")
+            # Nothing wakes a waiter: that would need a connection. The pause is random, so waiters do not keep step.
+            await asyncio.sleep(pause := min(pause * random.uniform(1, 2), LOCK_MAX_PAUSE))
+            waited += pause
+
+    @asynccontextmanager
+    async def _lock_attempt(self, key: int) -> AsyncIterator[Any]:
+        """Yield a connection that holds an advisory lock, or None if it is not free."""
         async with self.connection() as connection:
-            with driver_errors():
-                await connection.execute("SELECT pg_advisory_lock($1)", key)
             # The reset on the connection's return to the pool releases the lock, also after a cancellation; if it
             # fails, the connection is closed, which releases the lock too.
-            yield LockedConnection(lambda: self._transaction_on(connection))
+            with driver_errors():
+                free = await connection.fetchval("SELECT pg_try_advisory_lock($1)", key)
+            if free:
+                yield connection
+                return
+            connection.take_back()
+        yield None
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Any]:

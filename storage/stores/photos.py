@@ -17,7 +17,7 @@ from storage.models import Photo
 from storage.postgres.database import Queryable, Transaction
 from storage.postgres.rows import PHOTO, PHOTOS, photo_of
 from storage.postgres.visibility import READABLE
-from storage.stores import notifications
+from storage.stores import inbox_lock
 from storage.stores.account_locks import VIEWER_AND_NAME
 
 _MAX_NOTIFICATIONS = 100  # that an event names: more than an inbox shows at once
@@ -280,7 +280,7 @@ async def _delete(tx: Transaction, author_id: int, photo_id: int | None) -> int:
     # Notifications about these photos would lead nowhere now. Only their author has any. Under the inbox's lock none is
     # recorded that this statement does not see; when all photos go, so does the account, and its inbox with it.
     if photo_id is not None:
-        await notifications.lock(tx, author_id)
+        await inbox_lock.acquire(tx, author_id)
     entries = await tx.fetch(
         "UPDATE notifications SET deleted_at = now() "
         "WHERE photo_id = ANY($1::bigint[]) AND user_id = $2 AND deleted_at IS NULL RETURNING id",

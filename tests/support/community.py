@@ -8,7 +8,7 @@ from typing import Any
 
 from storage.models import Notification, NotificationKind, Photo, User
 from storage.postgres.database import Database, Transaction
-from storage.stores import notifications, photos, relations, users
+from storage.stores import inbox_lock, notification_groups, notifications, photos, relations, users
 
 _contents = itertools.count(1)
 
@@ -80,8 +80,8 @@ async def record_notification(
     source_id: int,
 ) -> Notification | None:
     """Record an activity under the inbox's lock and return its entry, as the notification worker does."""
-    await notifications.lock(tx, recipient_id)
-    recorded = await notifications.record(
+    await inbox_lock.acquire(tx, recipient_id)
+    recorded = await notification_groups.record(
         tx, recipient_id=recipient_id, kind=kind, actor_id=actor_id, photo_id=photo_id, source_id=source_id
     )
     if recorded is None:

@@ -3,103 +3,97 @@
 The inbox is changed in a transaction, and the result is published after its commit; both happen under the inbox's lock.
 So what is published is committed, and of two changes at the same moment, in whatever processes, the one published last
 includes both.
+
+Of the changes that wait for an inbox in this process, one task carries out all in one transaction and publishes each
+entry once. If several wait already, a further activity is stored for them (`storage.stores.waiting_activities`): its
+handler ends at once, so the handlers of a busy inbox leave the worker free for other ones.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import asdict
+from functools import partial
 
 import structlog
 
 from channels.bus import envelope
 from storage.errors import UnavailableError
 from storage.feeds.notification_log import NotificationLog
-from storage.models import Notification, NotificationCounters, NotificationKind, NotificationMark
-from storage.postgres.database import Database, Queryable, Transaction
-from storage.stores import notifications
-from storage.stores.notifications import Recorded
+from storage.models import Notification, NotificationCounters, NotificationMark
+from storage.postgres.database import Database, Transaction
+from storage.postgres.rows import Row
+from storage.stores import notification_groups, notification_marks, notifications, waiting_activities
+from storage.stores.notification_groups import Recorded
 from workers.jobs import publications
+from workers.jobs.activities import Activity, Look, Operation, holds, waiting_activity
+from workers.jobs.turns import Turns
 
 log = structlog.get_logger(__name__)
 
 # A change of an inbox; it returns the entries to publish.
 Change = Callable[[Transaction], Awaitable[Sequence[Recorded]]]
 
-_BATCH = 20  # entries that are changed under one lock; other handlers of the inbox wait meanwhile
-
-
-@dataclass(frozen=True, kw_only=True)
-class Activity:
-    """Something that concerns the recipient; the fields are those of `storage.stores.notifications.record`.
-
-    `actor_id` None is PicShare itself; `source_id` is the photo, comment or user that the activity is about.
-    """
-
-    recipient_id: int
-    kind: NotificationKind
-    actor_id: int | None
-    photo_id: int | None = None
-    source_id: int
+_BATCH = 20  # entries or activities that are changed under one lock; other processes wait meanwhile
+_MAX_WAITING = 4  # changes that wait for one inbox in this process before activities are stored for them
 
 
 class Inbox:
-    """Records and retracts activities, and publishes each change; every method can be repeated."""
+    """Records and retracts activities, and publishes each change; every method can be repeated.
 
-    def __init__(self, db: Database, log: NotificationLog) -> None:
+    `look` is how activities are compared with the database, under the inbox's lock.
+    """
+
+    def __init__(self, db: Database, log: NotificationLog, *, look: Look = holds) -> None:
         self._db = db
         self._log = log
+        self._look = look
+        self._turns: Turns[Change] = Turns(self._change_and_publish, batch=_BATCH)
+        self._behind: set[int] = set()  # inboxes for which the last change has found stored activities
+        self._catching_up: set[int] = set()  # inboxes whose stored activities a task is handling
 
     async def record(self, activity: Activity) -> None:
         """Record an activity and publish its entry, unless the recipient is not to be notified of it."""
-        await self._change(activity, lambda tx: _record(tx, activity))
+        await self._handle(Operation.RECORD, activity)
 
-    async def retract(
-        self, activity: Activity, *, unless: Callable[[Queryable], Awaitable[bool]] | None = None
-    ) -> None:
-        """Remove an activity and publish what is left of its entry, or that the entry is gone.
+    async def withdraw(self, activity: Activity) -> None:
+        """Retract an activity, unless it holds, and publish what is left of its entry, or that the entry is gone."""
+        await self._handle(Operation.WITHDRAW, activity)
 
-        Where `unless` holds nothing changes; it is evaluated under the inbox's lock.
-        """
+    async def reconcile(self, activity: Activity) -> None:
+        """Record the activity if it holds now, else retract it."""
+        await self._handle(Operation.RECONCILE, activity)
 
-        async def change(tx: Transaction) -> Sequence[Recorded]:
-            return [] if unless is not None and await unless(tx) else await _retract(tx, activity)
-
-        await self._change(activity, change)
-
-    async def reconcile(self, activity: Activity, holds: Callable[[Queryable], Awaitable[bool]]) -> None:
-        """Record the activity if it `holds` now, else retract it."""
-
-        async def change(tx: Transaction) -> Sequence[Recorded]:
-            # Events of one like that is given and removed at once may be handled at the same time in any order. Each
-            # handler looks under the lock, and after the change that caused its event: so the last handler sees them
-            # all. `holds` uses this transaction, because a second connection could not be had from a pool whose
-            # connections all wait for the lock.
-            return await (_record(tx, activity) if await holds(tx) else _retract(tx, activity))
-
-        await self._change(activity, change)
-
-    async def retract_actor(self, recipient_id: int, actor_id: int) -> None:
-        """Remove all activities of a user from an inbox, and publish what is left of each entry."""
+    async def retract_actor(self, recipient_id: int, actor_id: int, *, entry_ids: Sequence[int] | None = None) -> None:
+        """Remove a user's activities from entries of an inbox, or all with None, and publish what is left of each."""
+        if entry_ids is not None:
+            for start in range(0, len(entry_ids), _BATCH):
+                await self._change(
+                    recipient_id, partial(_retract_actor, recipient_id, actor_id, entry_ids[start : start + _BATCH])
+                )
+            return
+        found: Sequence[int] = [0]
 
         async def change(tx: Transaction) -> Sequence[Recorded]:
-            changed = await notifications.retract_actor(tx, recipient_id=recipient_id, actor_id=actor_id, limit=_BATCH)
-            return [Recorded(entry_id, repeated=False) for entry_id in changed]
+            nonlocal found
+            entries = await notification_groups.entries_of(tx, actor_id, recipient_id=recipient_id, limit=_BATCH)
+            found = entries.get(recipient_id, [])
+            return await _retract_actor(recipient_id, actor_id, found, tx)
 
-        while await self._change_and_publish(recipient_id, change):
-            pass
+        while found:
+            await self._change(recipient_id, change)
 
     async def mark(
         self, user_id: int, mark: NotificationMark, entry_ids: Sequence[int] | None, up_to: int | None
     ) -> None:
         """Mark the user's entries with these ids (all with None) and positions up to `up_to`; publish the change."""
-        change = notifications.mark_read if mark is NotificationMark.READ else notifications.mark_seen
+        change = notification_marks.mark_read if mark is NotificationMark.READ else notification_marks.mark_seen
         async with self._db.locked(user_id) as connection:
             async with connection.transaction() as tx:
                 if not await change(tx, user_id, entry_ids, up_to=up_to):
                     return
                 if entry_ids is None and up_to is None:
-                    up_to = await notifications.newest_position(tx, user_id)
+                    up_to = await notification_marks.newest_position(tx, user_id)
                 counters = await notifications.counters(tx, user_id)
             document = publications.notifications_marked(mark, counters, entry_ids=entry_ids, up_to=up_to)
             try:
@@ -112,30 +106,76 @@ class Inbox:
         """Publish an entry as it is now, or that it is gone."""
 
         async def unchanged(_: Transaction) -> Sequence[Recorded]:
-            return [Recorded(entry_id, repeated=False)]
+            return [Recorded(entry_id)]
 
-        await self._change_and_publish(recipient_id, unchanged)
+        await self._change(recipient_id, unchanged)
 
-    async def _change(self, activity: Activity, change: Change) -> None:
+    async def _handle(self, operation: Operation, activity: Activity) -> None:
         # Users are not notified of their own activities.
-        if activity.actor_id != activity.recipient_id:
-            await self._change_and_publish(activity.recipient_id, change)
+        if activity.actor_id == activity.recipient_id:
+            return
+        if self._turns.waiting(activity.recipient_id) >= _MAX_WAITING and await self._stored(operation, activity):
+            return
+        await self._change(activity.recipient_id, partial(self._apply, operation, activity))
 
-    async def _change_and_publish(self, recipient_id: int, change: Change) -> int:
-        """Run `change` and publish the entries that it returns; return their number."""
+    async def _stored(self, operation: Operation, activity: Activity) -> bool:
+        """Store an activity for the changes that wait for its inbox; return False if all of them have begun by now."""
+        async with self._db.transaction() as tx:
+            await waiting_activities.add(tx, operation=operation.value, **asdict(activity))
+        # A change that has not begun finds the activity, and its event is repeated until it has found it.
+        return self._turns.waiting(activity.recipient_id) > 0
+
+    async def _change(self, recipient_id: int, change: Change) -> None:
+        """Carry out a change in its turn, and then the activities that are stored for the inbox, if no task does."""
+        await self._turns.take(recipient_id, change)
+        if recipient_id in self._behind and recipient_id not in self._catching_up:
+            self._catching_up.add(recipient_id)
+            try:
+                while recipient_id in self._behind:
+                    self._behind.remove(recipient_id)
+                    await self._catch_up(recipient_id)
+            finally:
+                self._catching_up.remove(recipient_id)
+
+    async def _catch_up(self, recipient_id: int) -> None:
+        """Carry out the first activities that are stored for an inbox, and remove them."""
+        rows: Sequence[Row] = []
+
+        async def change(tx: Transaction) -> Sequence[Recorded]:
+            nonlocal rows
+            rows = await waiting_activities.first(tx, recipient_id, limit=_BATCH)
+            # Several events of one activity lead to the same result.
+            stored = dict.fromkeys(waiting_activity(row) for row in rows)
+            return [item for each in stored for item in await self._apply(*each, tx)]
+
+        await self._turns.take(recipient_id, change)
+        if rows:
+            async with self._db.transaction() as tx:
+                await waiting_activities.remove(tx, [row["id"] for row in rows])
+
+    async def _apply(self, operation: Operation, activity: Activity, tx: Transaction) -> Sequence[Recorded]:
+        if operation is Operation.RECORD:
+            return await _record(tx, activity)
+        # Events of one like that is given and removed at once may be handled at the same time in any order. Each
+        # handler looks under the lock, and after the change that caused its event: so the last handler sees them all.
+        if not await self._look(tx, activity):
+            return await _retract(tx, activity)
+        return await _record(tx, activity) if operation is Operation.RECONCILE else []
+
+    async def _change_and_publish(self, recipient_id: int, changes: Sequence[Change]) -> None:
+        """Carry out changes in one transaction, and publish each entry that they return once."""
         # A lock of the transaction would end with its commit, and of two handlers the one that committed first could
         # publish last.
         async with self._db.locked(recipient_id) as connection:
             async with connection.transaction() as tx:
+                changed = _merged([item for change in changes for item in await change(tx)])
                 # Read before the commit, which saves a round trip: under the lock nothing else changes the inbox.
-                changes = [
-                    (item, *await notifications.entry_and_counters(tx, recipient_id, item.entry_id))
-                    for item in await change(tx)
-                ]
+                states = [await notifications.inbox_state(tx, recipient_id, item.entry_id) for item in changed]
+                if states[-1].waiting if states else await waiting_activities.waiting(tx, recipient_id):
+                    self._behind.add(recipient_id)
             # A handler that dies before this line is repeated: it finds the activity recorded, and publishes then.
-            for item, entry, counters in changes:
-                await self._publish(recipient_id, item, entry, counters)
-        return len(changes)
+            for item, state in zip(changed, states, strict=True):
+                await self._publish(recipient_id, item, state.entry, state.counters)
 
     async def _publish(
         self, recipient_id: int, item: Recorded, entry: Notification | None, counters: NotificationCounters
@@ -148,9 +188,24 @@ class Inbox:
             ):
                 return
             # An activity that is recorded and published already is no news, whatever its event is.
-            news = not entry.silent and not item.repeated
-            document = (publications.notification_new if news else publications.notification_changed)(entry, counters)
+            document = (publications.notification_new if item.news else publications.notification_changed)(
+                entry, counters
+            )
         await self._log.push(recipient_id, item.entry_id, _body(document))
+
+
+def _merged(items: Iterable[Recorded]) -> list[Recorded]:
+    """Return one item for each entry, the entry that was changed last at the end.
+
+    It is news if any change was, and repeated if all were.
+    """
+    merged: dict[int, Recorded] = {}
+    for item in items:
+        before = merged.pop(item.entry_id, item)
+        merged[item.entry_id] = Recorded(
+            item.entry_id, repeated=before.repeated and item.repeated, news=before.news or item.news
+        )
+    return list(merged.values())
 
 
 def _body(document: bytes) -> bytes:
@@ -158,12 +213,19 @@ def _body(document: bytes) -> bytes:
 
 
 async def _record(tx: Transaction, activity: Activity) -> Sequence[Recorded]:
-    recorded = await notifications.record(tx, **asdict(activity))
+    recorded = await notification_groups.record(tx, **asdict(activity))
     return [] if recorded is None else [recorded]
 
 
 async def _retract(tx: Transaction, activity: Activity) -> Sequence[Recorded]:
-    if activity.actor_id is None:
-        raise ValueError("an activity of PicShare itself cannot be retracted")
-    entry_id = await notifications.retract(tx, **asdict(activity))
-    return [] if entry_id is None else [Recorded(entry_id, repeated=False)]
+    entry_id = await notification_groups.retract(tx, **asdict(activity))
+    return [] if entry_id is None else [Recorded(entry_id)]
+
+
+async def _retract_actor(
+    recipient_id: int, actor_id: int, entry_ids: Sequence[int], tx: Transaction
+) -> Sequence[Recorded]:
+    changed = await notification_groups.retract_actor(
+        tx, recipient_id=recipient_id, actor_id=actor_id, entry_ids=entry_ids
+    )
+    return [Recorded(entry_id) for entry_id in changed]

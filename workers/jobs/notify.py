@@ -8,7 +8,7 @@ inbox right.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 from channels.bus.publisher import LivePublisher
@@ -28,13 +28,14 @@ from storage.events import (
 )
 from storage.feeds.notification_log import NotificationLog
 from storage.models import NotificationKind, PhotoCounters, PhotoState
-from storage.postgres.database import Database, Queryable
+from storage.postgres.database import Database
 from storage.render.comment import comment_json
-from storage.stores import comments, likes, notifications, photos, relations
+from storage.stores import comments, likes, notification_groups, photos, relations
 from workers.handlers import EventHandler, on
 from workers.jobs import publications
+from workers.jobs.activities import Activity
 from workers.jobs.context import Handlers, WorkerContext
-from workers.jobs.inbox import Activity, Inbox
+from workers.jobs.inbox import Inbox
 
 _PHOTOS_AT_ONCE = 100  # photos that are locked in one transaction while comments below them are deleted
 _ACTIVITIES_AT_ONCE = 200  # that one event of a deleted account covers; other events are handled in between
@@ -77,10 +78,6 @@ class NotifyHandlers:
         counters = await self._photo_counters(event.photo_id, event.user_id)
         if counters is None:
             return
-
-        async def liked(tx: Queryable) -> bool:
-            return await likes.exists(tx, photo_id=event.photo_id, user_id=event.user_id)
-
         activity = Activity(
             recipient_id=event.owner_id,
             kind=NotificationKind.LIKE,
@@ -91,7 +88,7 @@ class NotifyHandlers:
         document = publications.photo_liked(counters) if counters.liked else publications.photo_unliked(counters)
         # The inbox reads the like again, under its lock; the counters and the topic need not wait for that lock.
         await asyncio.gather(
-            self._inbox.reconcile(activity, liked),
+            self._inbox.reconcile(activity),
             self._counter_cache.apply(counters, event.user_id),
             self._publish(event, document),
         )
@@ -112,17 +109,9 @@ class NotifyHandlers:
             return
         if counters is None:
             return
-
-        async def exists(tx: Queryable) -> bool:
-            try:
-                await comments.get(tx, event.comment_id)
-            except NotFoundError:
-                return False
-            return True
-
         document = publications.photo_commented(counters, comment_json(comment))
         await asyncio.gather(
-            self._inbox.reconcile(_comment(event), exists),
+            self._inbox.reconcile(_comment(event)),
             self._counter_cache.apply(counters, None),
             self._publish(event, document),
         )
@@ -132,10 +121,9 @@ class NotifyHandlers:
         counters = await self._photo_counters(event.photo_id, event.user_id)
         if counters is None:
             return
-        # A comment cannot come back, so this needs no look at the database under the lock.
         document = publications.comment_deleted(counters, event.comment_id)
         await asyncio.gather(
-            self._inbox.retract(_comment(event)),
+            self._inbox.withdraw(_comment(event)),
             self._counter_cache.apply(counters, None),
             self._publish(event, document),
         )
@@ -145,16 +133,15 @@ class NotifyHandlers:
         await self._request_changed(event)
         if event.accepted:
             # The followee has just decided about the follower and needs no notification.
-            await self._inbox.reconcile(_accepted(event), self._following(event))
+            await self._inbox.reconcile(_accepted(event))
         elif not event.requested:
-            await self._inbox.reconcile(_follow(event, NotificationKind.FOLLOW), self._following(event))
+            await self._inbox.reconcile(_follow(event, NotificationKind.FOLLOW))
 
     async def unfollowed(self, event: UserUnfollowed) -> None:
         """Retract a follow or a request, in the inboxes of both users, unless there is another one by now."""
         await self._request_changed(event)
-        following = self._following(event)
-        await self._inbox.retract(_follow(event, NotificationKind.FOLLOW), unless=following)
-        await self._inbox.retract(_accepted(event), unless=following)
+        await self._inbox.withdraw(_follow(event, NotificationKind.FOLLOW))
+        await self._inbox.withdraw(_accepted(event))
 
     async def blocked(self, event: UserBlocked) -> None:
         """Delete the comments of two users below each other's photos, and empty their inboxes of each other.
@@ -172,10 +159,10 @@ class NotifyHandlers:
 
     async def actor_removed(self, event: ActorRemoved) -> None:
         """Remove a batch of a deleted account's activities from inboxes; emit the event again until none is left."""
-        recipients = await notifications.recipients(self._db, event.user_id, limit=_ACTIVITIES_AT_ONCE)
-        for recipient_id in recipients:
-            await self._inbox.retract_actor(recipient_id, event.user_id)
-        if recipients:
+        found = await notification_groups.entries_of(self._db, event.user_id, limit=_ACTIVITIES_AT_ONCE)
+        for recipient_id, entry_ids in found.items():
+            await self._inbox.retract_actor(recipient_id, event.user_id, entry_ids=entry_ids)
+        if found:
             async with self._db.transaction() as tx:
                 tx.emit(event)
 
@@ -200,20 +187,7 @@ class NotifyHandlers:
 
     async def _request_changed(self, event: UserFollowed | UserUnfollowed) -> None:
         """Record a request to follow, or retract it once it is accepted, declined or withdrawn."""
-
-        async def requested(tx: Queryable) -> bool:
-            return (await relations.relation(tx, event.follower_id, event.followee_id)).requested
-
-        await self._inbox.reconcile(_follow(event, NotificationKind.FOLLOW_REQUEST), requested)
-
-    @staticmethod
-    def _following(event: UserFollowed | UserUnfollowed) -> Callable[[Queryable], Awaitable[bool]]:
-        """Return the look at the database for whether a follow exists now."""
-
-        async def following(tx: Queryable) -> bool:
-            return (await relations.relation(tx, event.follower_id, event.followee_id)).following
-
-        return following
+        await self._inbox.reconcile(_follow(event, NotificationKind.FOLLOW_REQUEST))
 
     async def _delete_comments(self, owner_id: int, author_id: int) -> None:
         """Delete all comments of an author below an owner's photos."""

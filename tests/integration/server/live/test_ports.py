@@ -20,13 +20,14 @@ from storage import ids
 from storage.feeds.notification_log import NotificationLog
 from storage.models import NotificationKind, Role
 from storage.redis.client import Redis
-from storage.stores import notifications
+from storage.stores import notification_groups
 from tests.support.api import SECRET, Api
 from tests.support.api_user import ApiUser
 from tests.support.community import record_notification
 from tests.support.driver_commands import commands
 from tests.support.pictures import photograph
-from workers.jobs.inbox import Activity, Inbox
+from workers.jobs.activities import Activity
+from workers.jobs.inbox import Inbox
 
 pytestmark = pytest.mark.engines
 
@@ -183,7 +184,7 @@ async def test_notifications_recover_with_counters(api: Api, streams: LiveStream
     assert published["notification"]["text"] == "bob liked your photo"
     assert published["counters"] == {"unseen": 1, "unread": 1}
     async with api.services.db.transaction() as tx:
-        await notifications.retract(
+        await notification_groups.retract(
             tx,
             recipient_id=user_id,
             kind=NotificationKind.LIKE,
@@ -218,7 +219,7 @@ async def test_what_brings_no_news_is_recovered_as_a_change(api: Api, streams: L
     ]
     for like in likes:
         await inbox.record(like)
-    await inbox.retract(likes[1])
+    await inbox.withdraw(likes[1])
     (publication,) = (await streams.recover(user_id, "notifications", start)).publications
     changed = orjson.loads(publication.data)
     assert changed["type"] == "notification.changed"

@@ -11,7 +11,17 @@ import pytest
 from storage.errors import ConflictError, NotFoundError
 from storage.models import NotificationKind
 from storage.postgres.database import Database, Transaction
-from storage.stores import comments, erasure, likes, notifications, photos, relations, users
+from storage.stores import (
+    comments,
+    erasure,
+    inbox_lock,
+    likes,
+    notification_groups,
+    notification_marks,
+    photos,
+    relations,
+    users,
+)
 from tests.support.community import new_users, processing_photo, record_notification
 
 pytestmark = pytest.mark.engines
@@ -66,7 +76,7 @@ class Crowd:
             lambda tx: erasure.erase(tx, limit=3, grace_minutes=0),
             lambda tx: _notify(tx, author_id, one, photo_id),
             lambda tx: _withdraw(tx, author_id, one, photo_id),
-            lambda tx: notifications.mark_read(tx, author_id, None),
+            lambda tx: notification_marks.mark_read(tx, author_id, None),
         ]
         weights = [9, 3, 1, 3, 3, 3, 6, 9, 4, 9, 4, 0.4, 0.15, 1, 9, 4, 1]
         return draw.choices(acts, weights)[0]
@@ -88,8 +98,8 @@ async def _notify(tx: Transaction, recipient_id: int, actor_id: int, photo_id: i
 
 
 async def _withdraw(tx: Transaction, recipient_id: int, actor_id: int, photo_id: int) -> None:
-    await notifications.lock(tx, recipient_id)
-    await notifications.retract(
+    await inbox_lock.acquire(tx, recipient_id)
+    await notification_groups.retract(
         tx,
         recipient_id=recipient_id,
         kind=NotificationKind.LIKE,

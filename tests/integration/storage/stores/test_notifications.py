@@ -9,7 +9,7 @@ import pytest
 
 from storage.models import Notification, NotificationCounters, NotificationKind, Photo, User
 from storage.postgres.database import Database
-from storage.stores import comments, notifications, photos, relations, users
+from storage.stores import comments, notification_groups, notification_marks, notifications, photos, relations, users
 from tests.support.community import block, new_users, processing_photo, ready_photo, record_notification
 
 pytestmark = pytest.mark.engines
@@ -29,7 +29,7 @@ async def _like(database: Database, photo: Photo, actor: User) -> Notification |
 
 async def _unlike(database: Database, photo: Photo, actor: User) -> int | None:
     async with database.transaction() as tx:
-        return await notifications.retract(
+        return await notification_groups.retract(
             tx,
             recipient_id=photo.author.id,
             kind=NotificationKind.LIKE,
@@ -58,7 +58,7 @@ async def _inbox(database: Database, user: User) -> list[Notification]:
 async def _mark(
     database: Database, user: User, what: str, entry_ids: list[int] | None = None, *, up_to: int | None = None
 ) -> int:
-    mark = notifications.mark_read if what == "read" else notifications.mark_seen
+    mark = notification_marks.mark_read if what == "read" else notification_marks.mark_seen
     async with database.transaction() as tx:
         return await mark(tx, user.id, entry_ids, up_to=up_to)
 
@@ -169,7 +169,7 @@ async def test_follows_are_grouped_without_a_photo(database: Database) -> None:
     (entry,) = await _inbox(database, ann)
     assert (entry.text, entry.photo_id) == ("cat and ben started following you", None)
     async with database.transaction() as tx:
-        assert await notifications.retract(tx, photo_id=None, **acts[0]) == entry.id
+        assert await notification_groups.retract(tx, photo_id=None, **acts[0]) == entry.id
     assert [left.text for left in await _inbox(database, ann)] == ["cat started following you"]
 
 
@@ -190,7 +190,7 @@ async def test_comments_are_not_grouped(database: Database) -> None:
     assert [item.id for item in shown if item] == written
     assert [item.excerpt for item in shown if item] == ["first line", "x" * 140, "y" * 139 + "…"]
     async with database.transaction() as tx:
-        await notifications.retract(
+        await notification_groups.retract(
             tx,
             recipient_id=ann.id,
             kind=NotificationKind.COMMENT,

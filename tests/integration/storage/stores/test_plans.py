@@ -11,7 +11,7 @@ import pytest
 from storage.ids import MAX_ID
 from storage.models import NotificationKind
 from storage.postgres.database import Database, Queryable
-from storage.stores import notifications, photo_lists, relations
+from storage.stores import notification_groups, photo_lists, relations
 
 pytestmark = pytest.mark.engines
 
@@ -122,7 +122,7 @@ async def test_an_activity_is_looked_up_in_a_full_inbox(crowded: Database) -> No
         for photo_id in (4000, 6000):
             # Only the plans of the look-ups matter, and EXPLAIN returns no rows, which ends the call with a TypeError.
             with suppress(TypeError):
-                await notifications.record(
+                await notification_groups.record(
                     explained,  # type: ignore[arg-type]
                     recipient_id=1,
                     kind=NotificationKind.LIKE,

@@ -9,11 +9,11 @@ import pytest
 
 from storage.ids import decode
 from storage.models import NotificationKind, NotificationMark, User
-from storage.postgres.database import Queryable
-from storage.stores import notifications
+from storage.stores import notification_groups
 from tests.support.community import new_users, ready_photo
 from tests.support.stage import Stage, start_clean
-from workers.jobs.inbox import Activity, Inbox
+from workers.jobs.activities import Activity
+from workers.jobs.inbox import Inbox
 
 pytestmark = pytest.mark.engines
 
@@ -33,40 +33,43 @@ async def test_a_repeated_handler_publishes_what_was_only_recorded(stage: Stage)
     """After a crash between the commit and the publication, the repeated handler publishes."""
     ann, like = await user_and_like(stage)
     async with stage.database.transaction() as tx:
-        await notifications.record(tx, **asdict(like))
+        await notification_groups.record(tx, **asdict(like))
     assert await stage.deliveries(ann) == []
 
-    async def holds(_: Queryable) -> bool:
+    async def holds(*_: object) -> bool:
         return True
 
-    await Inbox(stage.database, stage.notification_log).reconcile(like, holds)
+    await Inbox(stage.database, stage.notification_log, look=holds).reconcile(like)
     assert [message.document["type"] for message in await stage.deliveries(ann)] == ["notification"]
 
 
 async def test_a_like_given_again_meanwhile_is_announced_once(stage: Stage) -> None:
     """A like that is removed and given again while it is handled is announced by the handler of the second alone."""
     ann, like = await user_and_like(stage)
-    first, second, third = (Inbox(stage.database, stage.notification_log) for _ in range(3))
     liked, later = True, list[asyncio.Task[None]]()
 
-    async def holds(_: Queryable) -> bool:
+    async def holds(*_: object) -> bool:
         return liked
 
-    async def removed_after_the_look(tx: Queryable) -> bool:
+    async def removed_after_the_look(*_: object) -> bool:
         nonlocal liked
-        seen = await holds(tx)
+        seen = await holds()
         liked = False
-        later.append(asyncio.create_task(second.reconcile(like, given_again_after_the_look)))
+        later.append(asyncio.create_task(second.reconcile(like)))
         return seen
 
-    async def given_again_after_the_look(tx: Queryable) -> bool:
+    async def given_again_after_the_look(*_: object) -> bool:
         nonlocal liked
-        seen = await holds(tx)
+        seen = await holds()
         liked = True
-        later.append(asyncio.create_task(third.reconcile(like, holds)))
+        later.append(asyncio.create_task(third.reconcile(like)))
         return seen
 
-    await first.reconcile(like, removed_after_the_look)
+    first, second, third = (
+        Inbox(stage.database, stage.notification_log, look=look)
+        for look in (removed_after_the_look, given_again_after_the_look, holds)
+    )
+    await first.reconcile(like)
     for task in later:
         await task
     kinds = [message.document["type"] for message in await stage.deliveries(ann)]
@@ -121,11 +124,11 @@ async def test_what_is_published_is_committed(stage: Stage) -> None:
     ann, like = await user_and_like(stage)
     inbox = Inbox(stage.database, stage.notification_log)
 
-    async def fails(_: Queryable) -> bool:
+    async def fails(*_: object) -> bool:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        await inbox.reconcile(like, fails)
+        await Inbox(stage.database, stage.notification_log, look=fails).reconcile(like)
     assert await stage.deliveries(ann) == []
     await inbox.record(like)
     assert [message.document["type"] for message in await stage.deliveries(ann)] == ["notification"]
@@ -137,12 +140,12 @@ async def test_a_cancelled_handler_releases_the_lock(stage: Stage) -> None:
     inbox = Inbox(stage.database, stage.notification_log)
     locked = asyncio.Event()
 
-    async def hangs(_: Queryable) -> bool:
+    async def hangs(*_: object) -> bool:
         locked.set()
         await asyncio.Event().wait()
         return True
 
-    handling = asyncio.create_task(inbox.reconcile(like, hangs))
+    handling = asyncio.create_task(Inbox(stage.database, stage.notification_log, look=hangs).reconcile(like))
     await asyncio.wait_for(locked.wait(), 5)
     handling.cancel()
     await asyncio.gather(handling, return_exceptions=True)

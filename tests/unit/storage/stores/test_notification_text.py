@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from storage.models import NotificationKind
-from storage.stores.notifications import sentence
+from storage.stores.notification_text import sentence
 
 
 @pytest.mark.parametrize(

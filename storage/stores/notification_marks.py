@@ -1,0 +1,61 @@
+"""Marks of notifications: seen, which means shown on a screen, and read, which means opened."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from storage.models import NotificationMark
+from storage.postgres.database import Queryable, Transaction
+from storage.stores import inbox_lock
+
+
+async def mark_seen(tx: Transaction, user_id: int, entry_ids: Sequence[int] | None, *, up_to: int | None = None) -> int:
+    """Mark entries, or all with None, as seen on the screen; return how many changed.
+
+    With `up_to`, entries with a greater `position` are left alone: they have activities that were not shown.
+    """
+    await inbox_lock.acquire(tx, user_id)
+    return await tx.execute(
+        "UPDATE notifications SET seen_at = now() WHERE user_id = $1 AND ($2::bigint[] IS NULL OR id = ANY($2)) "
+        "AND ($3::bigint IS NULL OR position <= $3) AND seen_at IS NULL AND read_at IS NULL AND deleted_at IS NULL",
+        user_id,
+        None if entry_ids is None else list(entry_ids),
+        up_to,
+    )
+
+
+async def mark_read(tx: Transaction, user_id: int, entry_ids: Sequence[int] | None, *, up_to: int | None = None) -> int:
+    """Mark entries, or all with None, as read and thereby as seen; return how many changed.
+
+    `up_to` is that of `mark_seen`.
+    """
+    await inbox_lock.acquire(tx, user_id)
+    return await tx.execute(
+        "UPDATE notifications SET read_at = now(), seen_at = coalesce(seen_at, now()) "
+        "WHERE user_id = $1 AND ($2::bigint[] IS NULL OR id = ANY($2)) "
+        "AND ($3::bigint IS NULL OR position <= $3) AND read_at IS NULL AND deleted_at IS NULL",
+        user_id,
+        None if entry_ids is None else list(entry_ids),
+        up_to,
+    )
+
+
+async def newest_position(db: Queryable, user_id: int) -> int | None:
+    """Return the greatest `position` in an inbox, or None if it is empty."""
+    position: int | None = await db.fetchval(
+        "SELECT max(position) FROM notifications WHERE user_id = $1 AND deleted_at IS NULL", user_id
+    )
+    return position
+
+
+async def marked(db: Queryable, user_id: int, mark: NotificationMark, *, limit: int) -> list[int]:
+    """Return the ids of the entries at the top of an inbox that have a mark, among the `limit` newest."""
+    rows = await db.fetch(
+        "SELECT id FROM (SELECT id, seen_at, read_at FROM notifications WHERE user_id = $1 AND deleted_at IS NULL "
+        "ORDER BY position DESC LIMIT $2) AS newest "
+        "WHERE CASE WHEN $3 THEN read_at ELSE coalesce(seen_at, read_at) END IS NOT NULL",
+        user_id,
+        limit,
+        mark is NotificationMark.READ,
+    )
+    return [row["id"] for row in rows]

@@ -1,0 +1,41 @@
+"""The text of a notification, and the beginning of a comment that it shows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from storage.models import NotificationKind
+
+_EXCERPT = 140  # characters of a comment that a notification shows
+_SENTENCES = {
+    NotificationKind.LIKE: "{actors} liked your photo",
+    NotificationKind.COMMENT: "{actors} commented on your photo",
+    NotificationKind.FOLLOW: "{actors} started following you",
+    NotificationKind.FOLLOW_REQUEST: "{actors} asked to follow you",
+    NotificationKind.FOLLOW_ACCEPTED: "{actors} accepted your request to follow",
+    NotificationKind.PHOTO_REJECTED: "Your photo could not be shown",
+}
+
+
+def sentence(kind: NotificationKind, names: Sequence[str], count: int, *, reason: str | None = None) -> str:
+    """Return the text of a notification: `names` newest first, `count` actors in total, `reason` of a rejection.
+
+    With three actors or more it has one name and a number: "ann and 3 others liked your photo".
+    """
+    others = count - 1
+    if not names:
+        actors = "Someone" if count < 2 else f"{count} people"
+    elif others < 1:
+        actors = names[0]
+    elif others == 1:
+        actors = f"{names[0]} and {names[1] if len(names) > 1 else '1 other'}"
+    else:
+        actors = f"{names[0]} and {others} others"
+    text = _SENTENCES[kind].format(actors=actors)
+    return f"{text}: {reason}" if reason and kind is NotificationKind.PHOTO_REJECTED else text
+
+
+def excerpt_of(text: str) -> str:
+    """Return the beginning of a comment in one line, at most 140 characters; an ellipsis if it is cut."""
+    line = " ".join(text.split())
+    return line if len(line) <= _EXCERPT else line[: _EXCERPT - 1].rstrip() + "…"
