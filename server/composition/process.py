@@ -138,7 +138,7 @@ class ProcessBuilder:
         if workers or RELAY in services:
             await self._add_broker(workers, relay=RELAY in services)
         if JANITOR in services:
-            self._runs["janitor"] = build_janitor(self._settings, self._stores).run
+            self._runs["janitor"] = build_janitor(self._settings, self._stores, self._metrics).run
 
     def watch(self, engines: EngineWatch) -> None:
         """End the process when an embedded engine cannot be kept running."""

@@ -223,7 +223,7 @@ def worker_context(worker: str, settings: Settings, stores: Stores) -> WorkerCon
     )
 
 
-def build_janitor(settings: Settings, stores: Stores) -> Janitor:
+def build_janitor(settings: Settings, stores: Stores, metrics: Metrics) -> Janitor:
     """Return the janitor."""
     revocations = Revocations(stores.db, stores.redis, ttl=settings.auth.access_ttl + REVOCATION_MARGIN)
-    return Janitor(stores.db, stores.blobs, revocations)
+    return Janitor(stores.db, stores.blobs, revocations, metrics)

@@ -75,6 +75,11 @@ class Metrics:
             "Dead live processes that were removed from presence.",
             registry=self.registry,
         )
+        self._repaired = Counter(
+            "picshare_notifications_repaired",
+            "Notifications whose number of actors or newest actors were wrong.",
+            registry=self.registry,
+        )
         Gauge("picshare_info", "The version that runs.", ("version",), registry=self.registry).labels(version).set(1)
 
     def request_done(self, *, method: str, route: str, status: int, seconds: float) -> None:
@@ -130,6 +135,10 @@ class Metrics:
     def live_processes_expired(self, processes: int) -> None:
         """Record dead live processes that were removed."""
         self._expired.inc(processes)
+
+    def notifications_repaired(self, count: int) -> None:
+        """Record notifications whose actors were counted again and corrected."""
+        self._repaired.inc(count)
 
     def backlog(self, depths: Mapping[str, int], *, oldest_seconds: float) -> None:
         """Record the depth of each queue, and of its dead letters as `<queue>.dead`."""

@@ -6,6 +6,7 @@ They are counted again only here, to find out whether they are still right.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from storage.postgres.database import Queryable, Transaction
@@ -23,7 +24,7 @@ _WRONG = "(n.people, n.newest_actors) IS DISTINCT FROM (counted.people, counted.
 class Checked(NamedTuple):
     """The entries that are wrong, as (recipient, entry), and the id to continue after, None at the end."""
 
-    wrong: list[tuple[int, int]]
+    wrong: Sequence[tuple[int, int]]
     after: int | None
 
 

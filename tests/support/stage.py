@@ -56,7 +56,7 @@ class Stage:
         self.counter_cache = CounterCache(database, redis)
         self.feeds = Feeds(database, redis, self.cards, delivery_script(redis))
         self.notification_log = NotificationLog(redis, delivery_script(redis))
-        publisher = LivePublisher(redis, slot_group)
+        self.publisher = publisher = LivePublisher(redis, slot_group)
         self.fanout = FanoutHandlers(
             database,
             self.feeds,

@@ -11,6 +11,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Protocol
 
 import structlog
 
@@ -19,7 +20,7 @@ from storage.errors import StorageError
 from storage.limits.revocations import Revocations
 from storage.postgres import outbox
 from storage.postgres.database import Database
-from storage.stores import erasure, idempotency, photos, sessions
+from storage.stores import erasure, idempotency, notification_drift, photos, sessions
 from workers.jobs.contents import ContentRemover
 
 log = structlog.get_logger(__name__)
@@ -30,6 +31,7 @@ UPLOAD_TTL = 3600.0  # seconds; longer than any upload
 STUCK_AFTER = timedelta(hours=1)
 STUCK_UNTIL = timedelta(hours=25)  # after a day of attempts an operator has to look at it
 _BATCH = 1_000  # rows of one transaction
+_ENTRIES = 100  # notifications whose actors one statement counts; each may have very many
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,10 +43,28 @@ class PeriodicTask:
     work: Callable[[], Awaitable[int]]
 
 
+class JanitorMetrics(Protocol):
+    """Counts what was wrong and is repaired."""
+
+    def notifications_repaired(self, count: int) -> None:
+        """Record notifications whose number of actors or newest actors were wrong."""
+        ...
+
+
+class NoMetrics:
+    """Records nothing."""
+
+    def notifications_repaired(self, count: int) -> None:
+        """Do nothing."""
+
+
 class Janitor:
     """Runs the periodic tasks, each at the start and then once in its period."""
 
-    def __init__(self, db: Database, blobs: Blobs, revocations: Revocations) -> None:
+    def __init__(
+        self, db: Database, blobs: Blobs, revocations: Revocations, metrics: JanitorMetrics | None = None
+    ) -> None:
+        self._metrics = metrics or NoMetrics()
         self._db = db
         self._blobs = blobs
         self._remover = ContentRemover(db, blobs)
@@ -62,6 +82,7 @@ class Janitor:
             PeriodicTask(name="unfinished_uploads", period=3600, work=self.sweep_blobs),
             PeriodicTask(name="unused_contents", period=60, work=self.remove_contents),
             PeriodicTask(name="stuck_photos", period=3600, work=self.requeue_stuck_photos),
+            PeriodicTask(name="notification_actors", period=86_400, work=self.repair_notifications),
         ]
 
     async def run(self) -> None:
@@ -100,6 +121,20 @@ class Janitor:
         """Emit the event of an upload again for photos that have not been processed."""
         async with self._db.transaction() as tx:
             return await photos.requeue_stuck(tx, older_than=STUCK_AFTER, younger_than=STUCK_UNTIL)
+
+    async def repair_notifications(self) -> int:
+        """Count the actors of all notifications again, and correct those that are wrong: normally, none is."""
+        repaired, after = 0, 0
+        while True:
+            checked = await notification_drift.check(self._db, after=after, limit=_ENTRIES)
+            for recipient_id, entry_id in checked.wrong:
+                async with self._db.transaction() as tx:
+                    repaired += await notification_drift.repair(tx, recipient_id=recipient_id, entry_id=entry_id)
+            if checked.after is None:
+                break
+            after = checked.after
+        self._metrics.notifications_repaired(repaired)
+        return repaired
 
     async def _repeat(self, task: PeriodicTask) -> None:
         while True:

@@ -38,7 +38,10 @@ DRIFT = """
           OR comments <> (SELECT count(*) FROM comments c WHERE c.photo_id = p.id AND c.deleted_at IS NULL)) AS photos,
       (SELECT count(*) FROM notifications n WHERE n.people <>
           (SELECT count(DISTINCT actor_id) FROM notification_actors t
-           WHERE t.notification_id = n.id AND t.retracted_at IS NULL)) AS entries,
+           WHERE t.notification_id = n.id AND t.retracted_at IS NULL)
+          OR n.newest_actors <> ARRAY(
+              SELECT actor_id FROM notification_actors t WHERE t.notification_id = n.id AND t.retracted_at IS NULL
+              GROUP BY actor_id ORDER BY max(created_at) DESC, actor_id DESC LIMIT 3)) AS entries,
       (SELECT count(*) FROM (SELECT FROM likes GROUP BY photo_id, version HAVING count(*) > 1) AS twins) AS versions
 """
 
@@ -77,8 +80,9 @@ class Crowd:
             lambda tx: _notify(tx, author_id, one, photo_id),
             lambda tx: _withdraw(tx, author_id, one, photo_id),
             lambda tx: notification_marks.mark_read(tx, author_id, None),
+            lambda tx: _withdraw_actor(tx, author_id, one),
         ]
-        weights = [9, 3, 1, 3, 3, 3, 6, 9, 4, 9, 4, 0.4, 0.15, 1, 9, 4, 1]
+        weights = [9, 3, 1, 3, 3, 3, 6, 9, 4, 9, 4, 0.4, 0.15, 1, 9, 4, 1, 1]
         return draw.choices(acts, weights)[0]
 
     async def _comment(self, tx: Transaction, photo_id: int, author_id: int) -> None:
@@ -106,6 +110,14 @@ async def _withdraw(tx: Transaction, recipient_id: int, actor_id: int, photo_id:
         actor_id=actor_id,
         photo_id=photo_id,
         source_id=photo_id,
+    )
+
+
+async def _withdraw_actor(tx: Transaction, recipient_id: int, actor_id: int) -> None:
+    await inbox_lock.acquire(tx, recipient_id)
+    found = await notification_groups.entries_of(tx, actor_id, recipient_id=recipient_id, limit=9)
+    await notification_groups.retract_actor(
+        tx, recipient_id=recipient_id, actor_id=actor_id, entry_ids=found.get(recipient_id, [])
     )
 
 
