@@ -94,6 +94,41 @@ async def test_a_lock_outlives_the_commit(database: Database) -> None:
     assert await database.fetchval(attempt) is True
 
 
+async def test_waiting_for_a_lock_takes_no_connection(database_dsn: str) -> None:
+    """While tasks wait for a lock, the pool's connections are free; then each gets the lock, and no other meanwhile."""
+    database = await Database.connect(database_dsn, routes=queues_of, min_size=1, max_size=2)
+    holders = 0
+
+    async def hold() -> None:
+        nonlocal holders
+        async with database.locked(7) as connection, connection.transaction() as tx:
+            holders += 1
+            assert await tx.fetchval("SELECT 1") == holders == 1
+            holders -= 1
+
+    async with database.locked(7):
+        waiting = [asyncio.create_task(hold()) for _ in range(9)]
+        async with asyncio.timeout(5):
+            for _ in range(50):
+                await database.fetchval("SELECT pg_sleep(0.001)")
+        assert not any(task.done() for task in waiting)
+        waiting.pop().cancel()
+    async with asyncio.timeout(5):
+        await asyncio.gather(*waiting)
+    await database.close()
+
+
+async def test_waiting_for_a_lock_has_an_end(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lock that is not free for long is an outage, like a statement that is not answered."""
+    monkeypatch.setattr("storage.postgres.database.COMMAND_TIMEOUT", 0.1)
+    async with database.locked(7):
+        with pytest.raises(UnavailableError, match="lock 7"):
+            async with database.locked(7):
+                raise AssertionError
+    async with database.locked(7):
+        assert await database.fetchval("SELECT 1") == 1
+
+
 async def test_only_lent_connections_are_reset(database_dsn: str) -> None:
     """A lent connection loses its session state on return; other uses cost no round trip for a reset."""
     database = await Database.connect(database_dsn, routes=queues_of, min_size=1, max_size=1)

@@ -16,6 +16,7 @@ from storage import texts
 from storage.errors import ConflictError, SchemaError, UnavailableError
 from storage.postgres.database import Database
 from storage.postgres.migrate import FOLDER, check, migrate
+from storage.stores import notification_drift
 from workers.broker.routing import queues_of
 
 pytestmark = pytest.mark.engines
@@ -166,6 +167,33 @@ async def test_tags_of_an_existing_installation_are_folded(empty: Database, empt
     assert len(singles) > 100
     assert [row["tags"] for row in rows] == expected
     assert [sorted(row["indexed"]) for row in rows] == [sorted(tags) for tags in expected]
+
+
+ACTORS = """
+INSERT INTO users (id, username, email, password_hash, display_name)
+SELECT i, 'u' || i, 'u' || i, '-', '' FROM generate_series(1, 9) AS i;
+INSERT INTO notifications (id, user_id, kind, photo_id, position, people)
+VALUES (1, 1, 'like', 7, 1, 4), (2, 1, 'comment', 7, 2, 2), (3, 1, 'like', 8, 3, 0), (4, 1, 'photo_rejected', 9, 4, 0);
+INSERT INTO notification_actors (notification_id, actor_id, source_id, created_at, retracted_at)
+SELECT entry, actor, source, now() + minutes * interval '1 minute', CASE WHEN retracted THEN now() END
+FROM (VALUES (1, 2, 7, 1, false), (1, 3, 7, 4, false), (1, 4, 7, 2, false), (1, 5, 7, 2, false), (1, 6, 7, 9, true),
+    (2, 2, 21, 1, false), (2, 3, 22, 2, false), (2, 2, 23, 3, false), (3, 2, 8, 1, true)
+) AS v (entry, actor, source, minutes, retracted);
+"""
+
+
+async def test_the_newest_actors_of_an_existing_installation(empty: Database, empty_dsn: str, tmp_path: Path) -> None:
+    """Each notification gets its newest three actors, each once, without retracted ones; nothing else changes."""
+    for path in sorted(FOLDER.glob("*.sql")):
+        if path.stem < "0007":
+            shutil.copy(path, tmp_path)
+    await migrate(empty_dsn, folder=tmp_path)
+    async with empty.connection() as connection:
+        await connection.execute(ACTORS)
+    await migrate(empty_dsn)
+    rows = await empty.fetch("SELECT people, newest_actors FROM notifications ORDER BY id")
+    assert [tuple(row) for row in rows] == [(4, [3, 5, 4]), (2, [2, 3]), (0, []), (0, [])]
+    assert (await notification_drift.check(empty, after=0, limit=9)).wrong == []
 
 
 async def test_nobody_answers(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from storage.ids import MAX_ID
 from storage.models import NotificationKind
 from storage.postgres.database import Database, Queryable
-from storage.stores import notification_groups, photo_lists, relations
+from storage.stores import notification_groups, notifications, photo_lists, relations
 
 pytestmark = pytest.mark.engines
 
@@ -133,3 +133,60 @@ async def test_an_activity_is_looked_up_in_a_full_inbox(crowded: Database) -> No
     scans = [*explained.scans("notifications"), *explained.scans("notification_actors")]
     assert len(scans) == 6
     assert sum(scan["Actual Rows"] + scan.get("Rows Removed by Filter", 0) for scan in scans) < 10
+
+
+READ = "SELECT sum(pg_stat_get_xact_tuples_returned(oid)) FROM pg_class WHERE relname LIKE 'notification%'"
+
+
+async def test_an_activity_in_a_group_of_thousands_reads_a_few_rows(crowded: Database) -> None:
+    """Recording, retracting, restoring and removing an activity of a popular photo does not read the other actors."""
+    people = 20_000
+    async with crowded.transaction() as tx:
+        await tx.execute(
+            "INSERT INTO users (id, username, email, password_hash, display_name) "
+            "SELECT i, 'u' || i, 'u' || i, '', '' FROM generate_series($1::integer + 1, $2::integer) AS i",
+            PEOPLE,
+            people,
+        )
+        await tx.execute(
+            "INSERT INTO notifications (id, user_id, kind, photo_id, position, people, newest_actors) "
+            "VALUES (1, 1, 'like', 7, 1, $1 - 2, ARRAY[$1, $1 - 1, $1 - 2])",
+            people,
+        )
+        await tx.execute(
+            "INSERT INTO notification_actors (notification_id, actor_id, source_id, created_at) "
+            "SELECT 1, i, 7, now() - make_interval(secs => $1 - i) FROM generate_series(3, $1::integer) AS i",
+            people,
+        )
+    for table in ("users", "notifications", "notification_actors"):
+        await crowded.fetchval(f"VACUUM ANALYZE {table}")
+    like: dict[str, Any] = {"recipient_id": 1, "kind": NotificationKind.LIKE, "photo_id": 7, "source_id": 7}
+    shown = []
+    async with crowded.transaction() as tx:
+        before = await tx.fetchval(READ)
+        await notification_groups.record(tx, actor_id=2, **like)
+        shown.append(await actors(tx))
+        for retracted in (2, people - 1, 1000):
+            await notification_groups.retract(tx, actor_id=retracted, **like)
+            shown.append(await actors(tx))
+        await notification_groups.record(tx, actor_id=people - 1, **like)
+        shown.append(await actors(tx))
+        await notification_groups.retract_actor(tx, recipient_id=1, actor_id=people, entry_ids=[1])
+        shown.append(await actors(tx))
+        read = await tx.fetchval(READ) - before
+    assert shown == [
+        (people - 1, [2, people, people - 1]),
+        (people - 2, [people, people - 1, people - 2]),
+        (people - 3, [people, people - 2, people - 3]),
+        (people - 4, [people, people - 2, people - 3]),
+        (people - 3, [people, people - 1, people - 2]),
+        (people - 4, [people - 1, people - 2, people - 3]),
+    ]
+    assert read < 150
+
+
+async def actors(db: Queryable) -> tuple[int, list[int]]:
+    """Return the number of actors of user 1's entry, and the newest ones, as the inbox shows them."""
+    entry = (await notifications.inbox_state(db, 1, 1)).entry
+    assert entry is not None
+    return entry.count, [actor.id for actor in entry.actors]

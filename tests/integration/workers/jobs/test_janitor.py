@@ -10,17 +10,18 @@ from typing import Any, cast
 
 import pytest
 
+from server.operation.metrics import Metrics
 from storage.blobs.file import FileBlobs
 from storage.errors import UnavailableError
 from storage.events import UserChanged
 from storage.ids import slot_group
 from storage.limits.revocations import Revocations
 from storage.limits.tickets import Tickets, revoked_key
-from storage.models import User
+from storage.models import NotificationKind, User
 from storage.postgres.database import Database
 from storage.redis.client import open_redis
-from storage.stores import contents, idempotency, likes, relations, sessions, users
-from tests.support.community import new_user, new_users, processing_photo, ready_photo, topics
+from storage.stores import contents, idempotency, likes, notifications, relations, sessions, users
+from tests.support.community import new_user, new_users, processing_photo, ready_photo, record_notification, topics
 from tests.support.driver_commands import commands
 from tests.support.eventually import eventually
 from workers.broker.port import Policy
@@ -221,3 +222,43 @@ async def test_run(database: Database, tmp_path: Path) -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+async def test_notifications_whose_actors_are_wrong_are_repaired(
+    database: Database, redis: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A wrong number of actors and wrong newest actors are found, corrected and counted; others are left alone."""
+    monkeypatch.setattr("workers.jobs.janitor._ENTRIES", 2)
+    ann, *fans = await new_users(database, "ann", "bob", "cat", "dan", "eve")
+    entries = []
+    for _ in range(5):
+        photo = await ready_photo(database, ann)
+        for fan in fans:
+            async with database.transaction() as tx:
+                entry = await record_notification(
+                    tx,
+                    recipient_id=ann.id,
+                    kind=NotificationKind.LIKE,
+                    actor_id=fan.id,
+                    photo_id=photo.id,
+                    source_id=photo.id,
+                )
+        assert entry is not None
+        entries.append(entry)
+    metrics = Metrics()
+    janitor = Janitor(database, FileBlobs(tmp_path), Revocations(database, redis, ttl=LIFE), metrics)
+    assert await janitor.repair_notifications() == 0
+    for statement, entry in (
+        ("UPDATE notifications SET people = people + 1 WHERE id = $1", entries[0]),
+        ("UPDATE notifications SET newest_actors = newest_actors[2:3] WHERE id = $1", entries[2]),
+        ("DELETE FROM notification_actors WHERE notification_id = $1", entries[4]),
+    ):
+        await database.fetch(statement, entry.id)
+    assert await janitor.repair_notifications() == 3
+    left = await notifications.inbox(database, ann.id, before=None, limit=9)
+    assert [(entry.id, entry.actors, entry.count) for entry in reversed(left)] == [
+        (entry.id, entry.actors, 4) for entry in entries[:4]
+    ]
+    assert [entry.silent for entry in reversed(left)] == [True, False, True, False]
+    assert await janitor.repair_notifications() == 0
+    assert b"picshare_notifications_repaired_total 3.0" in metrics.render()
