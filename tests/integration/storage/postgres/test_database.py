@@ -16,6 +16,7 @@ from storage.postgres.database import Database, Transaction
 from storage.stores import users
 from tests.support.community import new_user, new_users
 from tests.support.eventually import eventually
+from tests.support.statements import StatementLog
 from workers.broker.claims import ClaimConnection
 from workers.broker.routing import queues_of, relay_of
 
@@ -95,8 +96,12 @@ async def test_a_lock_outlives_the_commit(database: Database) -> None:
 
 
 async def test_waiting_for_a_lock_takes_no_connection(database_dsn: str) -> None:
-    """While tasks wait for a lock, the pool's connections are free; then each gets the lock, and no other meanwhile."""
+    """While tasks wait for a lock, the pool's connections are free; then each gets the lock, and no other meanwhile.
+
+    An attempt that fails leaves nothing to reset.
+    """
     database = await Database.connect(database_dsn, routes=queues_of, min_size=1, max_size=2)
+    log = await StatementLog.open(database, connections=2)
     holders = 0
 
     async def hold() -> None:
@@ -115,6 +120,9 @@ async def test_waiting_for_a_lock_takes_no_connection(database_dsn: str) -> None
         waiting.pop().cancel()
     async with asyncio.timeout(5):
         await asyncio.gather(*waiting)
+    statements = await log.take()
+    assert sum("pg_advisory_unlock_all" in statement for statement in statements) == 9
+    assert sum("pg_try_advisory_lock" in statement for statement in statements) > 9
     await database.close()
 
 

@@ -305,6 +305,62 @@ async def test_retract(database: Database) -> None:
     assert again.count == 1
 
 
+async def test_several_activities_of_one_actor_count_once(database: Database) -> None:
+    """In a group of comments, as an earlier version made them, an actor counts until the last comment is retracted."""
+    ann, ben, cat = await new_users(database, "ann", "ben", "cat")
+    photo = await ready_photo(database, ann)
+    entry = await _comment(database, photo, ben, 1)
+    assert entry is not None
+    await database.fetch("UPDATE notifications SET closed_at = NULL")
+    seen = []
+    for actor, comment_id in ((cat, 2), (ben, 3), (ben, 4)):
+        added = await _comment(database, photo, actor, comment_id)
+        assert added is not None
+        seen.append((added.id, added.count, [person.username for person in added.actors]))
+    assert seen == [(entry.id, 2, ["cat", "ben"]), (entry.id, 2, ["ben", "cat"]), (entry.id, 2, ["ben", "cat"])]
+    left = []
+    for comment_id in (4, 3, 1):
+        async with database.transaction() as tx:
+            await notification_groups.retract(
+                tx,
+                recipient_id=ann.id,
+                kind=NotificationKind.COMMENT,
+                actor_id=ben.id,
+                photo_id=photo.id,
+                source_id=comment_id,
+            )
+        (shown,) = await _inbox(database, ann)
+        left.append((shown.count, [person.username for person in shown.actors]))
+    assert left == [(2, ["ben", "cat"]), (2, ["cat", "ben"]), (1, ["cat"])]
+    again = await _comment(database, photo, ben, 3)
+    assert again is not None
+    assert (again.count, again.silent) == (2, True)
+
+
+async def test_an_actor_leaves_deleted_and_retracted_activities_silently(database: Database) -> None:
+    """Removing a user's activities returns the entries that have changed, and brings none back that is deleted."""
+    ann, ben, cat = await new_users(database, "ann", "ben", "cat")
+    gone, kept, retracted = [await ready_photo(database, ann) for _ in range(3)]
+    for photo in (gone, kept, retracted):
+        for actor in (ben, cat):
+            await _like(database, photo, actor)
+    await _unlike(database, retracted, ben)
+    async with database.transaction() as tx:
+        await photos.delete(tx, gone.id, author_id=ann.id)
+    before = await _inbox(database, ann)
+    async with database.transaction() as tx:
+        found = await notification_groups.entries_of(tx, ben.id, recipient_id=ann.id, limit=9)
+        assert len(found[ann.id]) == 3
+        changed = await notification_groups.retract_actor(
+            tx, recipient_id=ann.id, actor_id=ben.id, entry_ids=found[ann.id]
+        )
+        assert await notification_groups.entries_of(tx, ben.id, limit=9) == {}
+    assert changed == [entry.id for entry in before if entry.photo_id == kept.id]
+    assert [(entry.id, entry.text) for entry in await _inbox(database, ann)] == [
+        (entry.id, "cat liked your photo") for entry in before
+    ]
+
+
 @pytest.mark.parametrize("case", ["own act", "muted", "blocked", "blocking", "recipient gone", "actor gone"])
 async def test_activities_that_are_not_recorded(database: Database, case: str) -> None:
     """Activities of the recipient, and of muted, blocked, blocking or deleted users, are not recorded."""
