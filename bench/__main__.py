@@ -11,6 +11,7 @@ BENCHES = {
     "fanout": "feed insertions a second against pipelined ZADD and SETRANGE, and the memory of a full feed",
     "feed": "GET /feed against a handler that returns the same bytes from memory",
     "uploads": "memory of the API process while large photos are uploaded",
+    "popular": "likes of a photo with 100,000 likers, and the notification of another user meanwhile",
     "live": "latency from a like to the owner's socket and from an upload to a follower's, against the engines alone",
 }
 

@@ -10,6 +10,7 @@ from storage.cache.counters import CounterCache
 from storage.errors import UnavailableError
 from storage.models import Comment, PhotoCounters
 from storage.postgres.database import Database, Transaction
+from storage.postgres.keyed_limit import KeyedLimit
 from storage.stores import comments, likes
 
 LIKE_QUOTA = "likes"
@@ -24,17 +25,18 @@ class ReactionActions:
     def __init__(self, db: Database, counter_cache: CounterCache) -> None:
         self._db = db
         self._counter_cache = counter_cache
+        self._changes = KeyedLimit()
 
     async def like(self, viewer_id: int, photo_id: int) -> PhotoCounters:
         """Like a photo; liking it again changes nothing. Raises `NotFoundError("photo")`."""
-        async with self._db.transaction() as tx:
+        async with self._changes.slot(photo_id), self._db.transaction() as tx:
             counters = await likes.add(tx, photo_id=photo_id, user_id=viewer_id)
             tx.on_commit(partial(self._update_cache, counters, viewer_id))
         return counters
 
     async def unlike(self, viewer_id: int, photo_id: int) -> PhotoCounters:
         """Remove the viewer's like, if there is one. Raises `NotFoundError("photo")`."""
-        async with self._db.transaction() as tx:
+        async with self._changes.slot(photo_id), self._db.transaction() as tx:
             counters = await likes.remove(tx, photo_id=photo_id, user_id=viewer_id)
             tx.on_commit(partial(self._update_cache, counters, viewer_id))
         return counters

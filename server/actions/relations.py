@@ -10,6 +10,7 @@ from server.actions.live_permissions import at_once
 from storage.errors import UnavailableError
 from storage.feeds.feeds import Feeds
 from storage.postgres.database import Database, Transaction
+from storage.postgres.keyed_limit import KeyedLimit
 from storage.stores import relations
 from workers.jobs.permissions import LivePermissions
 
@@ -32,6 +33,7 @@ class RelationActions:
         self._db = db
         self._feeds = feeds
         self._permissions = permissions
+        self._changes = KeyedLimit()
 
     async def follow(self, viewer_id: int, user_id: int) -> bool:
         """Follow a user; return False where the account is private and a request was made instead.
@@ -80,7 +82,7 @@ class RelationActions:
     async def _change(
         self, change: Change, viewer_id: int, user_id: int, permissions: Consequence | None = None
     ) -> bool:
-        async with self._db.transaction() as tx:
+        async with self._changes.slot(user_id), self._db.transaction() as tx:
             result = await change(tx, viewer_id, user_id)
             # Live connections first: they show new activity within milliseconds.
             if permissions is not None:

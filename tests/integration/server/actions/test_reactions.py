@@ -15,6 +15,7 @@ from storage.postgres.database import Database
 from storage.redis.client import Redis
 from tests.support.eventually import eventually
 from tests.support.gallery import Gallery
+from tests.support.locks import wait_for_blocked_transaction
 from workers.broker.routing import queues_of
 
 pytestmark = pytest.mark.engines
@@ -150,3 +151,24 @@ async def test_what_the_viewer_may_not_see_is_not_found(
 
     with pytest.raises(NotFoundError):
         await comment()
+
+
+async def test_likes_of_one_photo_leave_connections_to_others(
+    database: Database, database_dsn: str, gallery: Gallery, redis: Redis
+) -> None:
+    """While likes and unlikes wait for a photo's row, another photo is liked at once; then all are carried out."""
+    author_id, *fans = [await gallery.user() for _ in range(9)]
+    photo_id, other_id = await gallery.photo(author_id), await gallery.photo(author_id)
+    small = await Database.connect(database_dsn, routes=queues_of, min_size=1, max_size=3)
+    reactions = ReactionActions(small, CounterCache(small, redis))
+    async with database.transaction() as tx:
+        await tx.execute("SELECT FROM photos WHERE id = $1 FOR UPDATE", photo_id)
+        waiting = [
+            asyncio.create_task(act(fan_id, photo_id)) for fan_id in fans for act in (reactions.like, reactions.unlike)
+        ]
+        await wait_for_blocked_transaction(database)
+        assert (await asyncio.wait_for(reactions.like(fans[0], other_id), 5)).likes == 1
+    await asyncio.gather(*waiting)
+    await asyncio.gather(*(reactions.like(fan_id, photo_id) for fan_id in fans))
+    assert await database.fetchval("SELECT likes FROM photos WHERE id = $1", photo_id) == len(fans)
+    await small.close()

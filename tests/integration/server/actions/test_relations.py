@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from storage.errors import ConflictError, NotFoundError
 from storage.models import Relation
+from storage.postgres.database import Database
 from storage.stores import relations
 from tests.support.api import InspectableServices
 from tests.support.gallery import Gallery
+from tests.support.locks import wait_for_blocked_transaction
+from workers.broker.routing import queues_of
 
 pytestmark = pytest.mark.engines
 
@@ -77,3 +82,19 @@ async def test_nobody_relates_to_themselves(services: InspectableServices) -> No
         with pytest.raises(ConflictError) as caught:
             await act(user_id, user_id)
         assert caught.value.code == f"cannot_{act.__name__}_yourself"
+
+
+async def test_follows_of_one_user_leave_connections_to_others(
+    services: InspectableServices, database_dsn: str
+) -> None:
+    """While follows wait for a user's row, the pool's connections are free; then all are carried out."""
+    gallery, actions = Gallery(services.db), services.actions.relations
+    famous_id, *fans = [await gallery.user() for _ in range(17)]
+    other = await Database.connect(database_dsn, routes=queues_of, min_size=1, max_size=2)
+    async with other.transaction() as tx:
+        await tx.execute("SELECT FROM users WHERE id = $1 FOR UPDATE", famous_id)
+        waiting = [asyncio.create_task(actions.follow(fan_id, famous_id)) for fan_id in fans]
+        await wait_for_blocked_transaction(other)
+        assert await asyncio.wait_for(actions.follow(fans[0], fans[1]), 5)
+    assert all(await asyncio.gather(*waiting))
+    await other.close()
