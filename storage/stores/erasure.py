@@ -112,6 +112,7 @@ async def _own(tx: Transaction, user_id: int) -> int:
         "DELETE FROM blocks WHERE blocker_id = $1 OR blocked_id = $1",
         "DELETE FROM mutes WHERE muter_id = $1 OR muted_id = $1",
         "DELETE FROM notifications WHERE user_id = $1",
+        "DELETE FROM waiting_activities WHERE recipient_id = $1",
         "DELETE FROM idempotency_keys WHERE user_id = $1",
     )
     return sum([await tx.execute(statement, user_id) for statement in statements])

@@ -118,7 +118,7 @@ async def test_tokens(janitor: Janitor, database: Database, monkeypatch: pytest.
 
 async def test_every_kind_of_leftover_has_a_task(janitor: Janitor, database: Database, tmp_path: Path) -> None:
     """The tasks together delete or repair everything that a crash, an outage or the time leaves behind."""
-    ann, bob = await new_users(database, "ann", "bob")
+    ann, bob, cat = await new_users(database, "ann", "bob", "cat")
     await ready_photo(database, ann)
     await processing_photo(database, ann)
     async with database.transaction() as tx:
@@ -128,6 +128,10 @@ async def test_every_kind_of_leftover_has_a_task(janitor: Janitor, database: Dat
         await relations.follow(tx, bob.id, ann.id)
         await users.remove(tx, bob.id)
         await sessions.revoke(tx, ended)
+        await record_notification(
+            tx, recipient_id=ann.id, kind=NotificationKind.FOLLOW, actor_id=cat.id, photo_id=None, source_id=cat.id
+        )
+        await tx.execute("UPDATE notifications SET people = 7")
         await tx.execute("UPDATE idempotency_keys SET created_at = now() - interval '2 days'")
         await tx.execute("UPDATE outbox SET available_at = now() + interval '1 day'")
     await database.fetch(DELETIONS_AGE, timedelta(hours=1))
