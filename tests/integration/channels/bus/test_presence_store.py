@@ -14,6 +14,7 @@ from channels.bus.addressing import GROUPS, PROCESSES_KEY, last_seen_key, presen
 from channels.bus.envelope import PresenceChange, decode_topic_message
 from channels.bus.presence_store import PresenceStore
 from channels.bus.processes import Beat, Processes
+from channels.bus.redis_client import Script
 from channels.bus.registry import Registry
 from channels.contract.ports import Presence
 from storage.redis.client import Redis
@@ -253,6 +254,7 @@ async def test_a_dead_process_is_returned_once(redis: Redis) -> None:
     first, second = await asyncio.gather(expire.beat(expire=True), other.beat(expire=True))
     assert {**first.dead, **second.dead} == {DEAD: LONG_AGO}
     assert not first.dead or not second.dead
+    assert {*await commands(redis).zrange(PROCESSES_KEY, 0, -1)} == {b"process1", b"process2", DEAD}
     assert await expire.unknown({DEAD, b"nobody00"}) == [b"nobody00"]
     await expire.remove([DEAD, b"process1"])
     assert await expire.unknown({DEAD}) == [DEAD]
@@ -306,13 +308,35 @@ async def test_heartbeats_before_the_clock_stepped_forward(redis: Redis) -> None
     """After a step no process counts as dead that lived before it; one that is silent from then on is found dead."""
     processes = Processes(redis, b"process1", deadline=0.4)
     await processes.beat(expire=True)
-    await commands(redis).zadd(PROCESSES_KEY, {b"process1": LONG_AGO, b"process2": LONG_AGO})
+    ages = {b"process0": LONG_AGO - 1, b"process1": LONG_AGO, b"process2": LONG_AGO + 1}
+    await commands(redis).zadd(PROCESSES_KEY, ages)
     assert (await processes.beat(expire=True)).dead == {}
 
     async def found() -> bool:
-        return set((await processes.beat(expire=True)).dead) == {b"process2"}
+        return set((await processes.beat(expire=True)).dead) == {b"process0", b"process2"}
 
     assert await eventually(found)
+
+
+@pytest.mark.parametrize(
+    ("step", "elapsed", "renewed"),
+    [
+        (0, 1000, False),
+        (4000, 1000, False),  # less than half the deadline
+        (6000, 1000, True),
+        (6000, 0, True),
+        (60_000, -1, False),  # the first heartbeat of a process: its own clock shows nothing
+        (-6000, 7000, False),  # stepped back
+    ],
+)
+async def test_which_steps_renew_the_heartbeats_of_others(redis: Redis, step: int, elapsed: int, renewed: bool) -> None:
+    """A step by more than half the deadline gives all other processes a full deadline from now."""
+    now = int(time.time() * 1000)
+    other = now - 3000
+    await commands(redis).zadd(PROCESSES_KEY, {b"process1": now - max(elapsed, 0) - step, b"process2": other})
+    await Script(redis, "heartbeat.lua")(keys=[PROCESSES_KEY], args=[b"process1", 10_000, 0, elapsed])
+    score = await commands(redis).zscore(PROCESSES_KEY, b"process2")
+    assert (score > other) is renewed
 
 
 async def test_groups_are_separate(scene: Scene) -> None:
