@@ -60,10 +60,10 @@ class Scene:
         await self._pubsub.aclose()
         await self._driver.aclose()
 
-    async def connect(self, *user_ids: int, at: bytes = b"process1") -> None:
-        """Connect users."""
+    async def connect(self, *user_ids: int, at: bytes = b"process1") -> set[int]:
+        """Connect users; return those who were not registered at this process."""
         self.here[at].update(user_ids)
-        await self._registries[at].register(user_ids)
+        return await self._registries[at].register(user_ids)
 
     async def disconnect(self, *user_ids: int, at: bytes = b"process1") -> None:
         """Disconnect users."""
@@ -216,7 +216,33 @@ async def test_an_unknown_last_heartbeat_is_now(scene: Scene) -> None:
     await commands(scene.redis).hset(registry_key(group_of(ANN)), user_field(ANN), DEAD)
     before = int(time.time() * 1000)
     assert (await scene.store.remove_processes({DEAD: 0})).left == 1
-    assert await commands(scene.redis).zscore(present_key(group_of(ANN)), user_field(ANN)) >= before
+    left = await commands(scene.redis).zscore(present_key(group_of(ANN)), user_field(ANN))
+    assert before <= left <= time.time() * 1000
+
+
+async def test_each_missing_registration_is_reported(scene: Scene) -> None:
+    """Of several users those are returned who were not registered at this process, whatever is registered elsewhere."""
+    assert await scene.connect(ANN, BEN, CAT) == {ANN, BEN, CAT}
+    assert await scene.connect(ANN, BEN, CAT) == set()
+    assert await scene.connect(ANN, BEN, at=b"process2") == {ANN, BEN}
+    await commands(scene.redis).hdel(registry_key(group_of(ANN)), user_field(ANN), user_field(BEN))
+    assert await scene.connect(ANN, BEN, CAT) == {ANN, BEN}
+
+
+async def test_a_user_departs_once(scene: Scene) -> None:
+    """The first departure counts, and one of a user who was never announced counts not at all."""
+    key = present_key(group_of(ANN))
+    await scene.disconnect(ANN)
+    assert await commands(scene.redis).zscore(key, user_field(ANN)) is None
+    await scene.connect(ANN)
+    before = int(time.time() * 1000)
+    await scene.disconnect(ANN)
+    left = await commands(scene.redis).zscore(key, user_field(ANN))
+    assert before <= left <= time.time() * 1000
+    earlier = before - 5000
+    await commands(scene.redis).zadd(key, {user_field(ANN): earlier})
+    await scene.disconnect(ANN)
+    assert await commands(scene.redis).zscore(key, user_field(ANN)) == earlier
 
 
 async def test_removal_reaches_all_users(scene: Scene) -> None:
