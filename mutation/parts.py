@@ -152,6 +152,7 @@ PARTS = (
         modules=["storage/postgres/outbox.py", "workers/broker/claims.py", "workers/broker/local.py"],
         tests=[
             "tests/unit/storage/postgres/test_outbox.py",
+            "tests/integration/storage/postgres/test_outbox.py",
             "tests/unit/workers/broker",
             "tests/contract/test_broker.py",
             "tests/contract/test_dead_letters.py",

@@ -1,0 +1,125 @@
+"""The statements about the outbox: each concerns the rows that it names, and no others."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from storage.postgres import outbox
+from storage.postgres.database import Database
+
+pytestmark = pytest.mark.engines
+
+
+async def _add(database: Database, *rows: tuple[str, float], queue: str = "notify") -> dict[str, int]:
+    """Insert rows of (key, seconds until they are due), in this order; return their ids by key."""
+    added = {}
+    for key, due in rows:
+        added[key] = await database.fetchval(
+            "INSERT INTO outbox (queue, event_id, topic, key, body, available_at) "
+            "VALUES ($1, gen_random_uuid(), 'like.added', $2, '', now() + make_interval(secs => $3)) RETURNING id",
+            queue,
+            key,
+            due,
+        )
+    return added
+
+
+async def _claimed(database: Database, queue: str = "notify", *, limit: int = 9) -> list[str]:
+    async with database.transaction() as tx:
+        return [row["key"] for row in await outbox.claim(tx, queue, limit=limit)]
+
+
+async def _keys(database: Database, table: str = "outbox") -> list[str]:
+    rows: Sequence[dict[str, str]] = await database.fetch(f"SELECT key FROM {table} ORDER BY key")  # noqa: S608
+    return [row["key"] for row in rows]
+
+
+async def test_the_oldest_due_rows_of_a_queue_are_claimed(database: Database) -> None:
+    """Rows are in the order of the times at which they became due, then of their ids; others are not due."""
+    await _add(database, ("c", -10), ("later", 60), ("a", -30), ("b", -20), ("d", -10))
+    await _add(database, ("other", -99), queue="fanout")
+    assert await _claimed(database) == ["a", "b", "c", "d"]
+    assert await _claimed(database, limit=2) == ["a", "b"]
+    assert await _claimed(database, "fanout") == ["other"]
+
+
+async def test_a_claimed_row_is_left_to_its_claimer(database: Database) -> None:
+    """Another claim gets the next rows without waiting, and the row itself once the first claim ends."""
+    await _add(database, ("a", -30), ("b", -20))
+    async with database.transaction() as tx:
+        assert [row["key"] for row in await outbox.claim(tx, "notify")] == ["a"]
+        async with asyncio.timeout(5):
+            assert await _claimed(database) == ["b"]
+    assert await _claimed(database) == ["a", "b"]
+
+
+async def test_rows_are_finished_and_postponed_by_their_ids(database: Database) -> None:
+    """Each failed row has its own error and one more attempt, and becomes due after the delay."""
+    rows = await _add(database, ("a", -30), ("b", -20), ("c", -10), ("d", -5))
+    async with database.transaction() as tx:
+        await outbox.finish(tx, [rows["a"]])
+        await outbox.postpone(tx, {rows["b"]: "first", rows["c"]: "second"}, delay=60)
+    found = await database.fetch(
+        "SELECT key, attempts, last_error, round(extract(epoch FROM available_at - now()), -1)::int AS due "
+        "FROM outbox ORDER BY key"
+    )
+    assert [tuple(row) for row in found] == [("b", 1, "first", 60), ("c", 1, "second", 60), ("d", 0, None, -10)]
+    async with database.transaction() as tx:
+        await outbox.postpone(tx, {rows["b"]: "again"}, delay=0)
+    assert await _claimed(database) == ["d", "b"]
+
+
+async def test_one_row_becomes_a_dead_letter_and_returns(database: Database) -> None:
+    """Only the row that is named moves to the dead letters, and only the dead letter that is named moves back."""
+    rows = await _add(database, ("a", -30), ("b", -20), ("c", -10))
+    async with database.transaction() as tx:
+        await outbox.postpone(tx, {rows["a"]: "first"}, delay=60)
+        await outbox.dead_letter(tx, rows["a"], "second")
+        await outbox.dead_letter(tx, rows["b"], "first")
+    assert await _keys(database) == ["c"]
+    dead = await database.fetch("SELECT key, attempts, last_error FROM dead_letters ORDER BY key")
+    assert [tuple(row) for row in dead] == [("a", 2, "second"), ("b", 1, "first")]
+    assert await outbox.replay(database, rows["a"])
+    assert not await outbox.replay(database, rows["a"])
+    assert (await _keys(database), await _keys(database, "dead_letters")) == (["a", "c"], ["b"])
+    assert await database.fetchval("SELECT attempts FROM outbox WHERE key = 'a'") == 0
+    assert not await outbox.delete(database, rows["c"])
+    assert await outbox.delete(database, rows["b"])
+    assert await _keys(database, "dead_letters") == []
+
+
+async def test_dead_letters_are_listed_by_the_time_of_their_death(database: Database) -> None:
+    """They are listed oldest first, of one queue or of all, whatever their ids and order in the table."""
+    rows = await _add(database, ("a", -30), ("b", -20))
+    others = await _add(database, ("c", -10), queue="fanout")
+    async with database.transaction() as tx:
+        for row_id in (*rows.values(), *others.values()):
+            await outbox.dead_letter(tx, row_id, "failed")
+        for key, age in (("a", 10), ("b", 30), ("c", 20)):
+            await tx.execute(
+                "UPDATE dead_letters SET died_at = now() - make_interval(secs => $2) WHERE key = $1", key, float(age)
+            )
+    assert [row["key"] for row in await outbox.dead_letters(database, None, limit=9)] == ["b", "c", "a"]
+    assert [row["key"] for row in await outbox.dead_letters(database, None, limit=2)] == ["b", "c"]
+    assert [row["key"] for row in await outbox.dead_letters(database, "notify", limit=9)] == ["b", "a"]
+
+
+async def test_the_age_of_the_oldest_row_that_is_due(database: Database) -> None:
+    """Rows that wait for a retry have no age; without others it is 0."""
+    assert await outbox.oldest_age(database) == 0
+    await _add(database, ("later", 60))
+    assert await outbox.oldest_age(database) == 0
+    await _add(database, ("a", -30), ("b", -90))
+    assert await outbox.oldest_age(database) == pytest.approx(90, abs=5)
+
+
+async def test_depths_count_waiting_rows_and_dead_letters(database: Database) -> None:
+    """Each queue has a number of rows, also of those that are not due, and of dead letters."""
+    rows = await _add(database, ("a", -30), ("b", 60), ("c", -10))
+    await _add(database, ("d", -10), queue="fanout")
+    async with database.transaction() as tx:
+        await outbox.dead_letter(tx, rows["a"], "failed")
+    assert await outbox.depths(database) == {"notify": 2, "fanout": 1, "notify.dead": 1}
