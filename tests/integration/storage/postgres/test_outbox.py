@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 
 import pytest
 
@@ -33,7 +32,7 @@ async def _claimed(database: Database, queue: str = "notify", *, limit: int = 9)
 
 
 async def _keys(database: Database, table: str = "outbox") -> list[str]:
-    rows: Sequence[dict[str, str]] = await database.fetch(f"SELECT key FROM {table} ORDER BY key")  # noqa: S608
+    rows = await database.fetch(f"SELECT key FROM {table} ORDER BY key")  # noqa: S608
     return [row["key"] for row in rows]
 
 

@@ -168,3 +168,62 @@ async def test_a_lease_waits_for_a_removal_that_begins(database: Database) -> No
         leasing = asyncio.create_task(_acquire(database))
         await wait_for_blocked_transaction(database)
     assert await leasing is None
+
+
+async def test_other_contents_do_not_change(database: Database) -> None:
+    """Each step concerns one content and one lease, however many are in the same state."""
+    others = ["b" * 64, "c" * 64]
+
+    async def states() -> list[str]:
+        rows = await database.fetch("SELECT state FROM contents WHERE sha256 <> $1 ORDER BY sha256", SHA256)
+        return [row["state"] for row in rows]
+
+    async with database.transaction() as tx:
+        leases = [await contents.acquire(tx, sha256=sha256, size=1, content_type="image/png") for sha256 in others]
+    await _complete(database, await _leased(database))
+    assert (await _state(database), await states()) == ("stored", ["storing", "storing"])
+    await database.fetch(LEASES_AGE, contents.LEASE_TTL)
+    removal = await _begin(database)
+    assert removal is not None
+    assert await database.fetchval("SELECT count(*) FROM content_leases") == 2
+    async with database.transaction() as tx:
+        second = await contents.begin_removal(tx, others[0])
+        await contents.end_removal(tx, removal)
+    assert second is not None
+    assert (await _state(database), await states()) == (None, ["deleting", "storing"])
+    assert leases[1] is not None
+    assert await _release(database, leases[1])
+    assert await states() == ["deleting", "storing"]
+
+
+async def test_the_oldest_stale_removal_is_taken_over_first(database: Database) -> None:
+    """One that another process is taking over at this moment is skipped, and a recent one is not stale."""
+    names = [letter * 64 for letter in "abcd"]
+    async with database.transaction() as tx:
+        for sha256, minutes in zip(names, (10, 30, 20, 1), strict=True):
+            await contents.acquire(tx, sha256=sha256, size=1, content_type="image/png", ttl=timedelta(0))
+            assert await contents.begin_removal(tx, sha256) is not None
+            await tx.execute(
+                "UPDATE contents SET deleting_since = now() - make_interval(mins => $2) WHERE sha256 = $1",
+                sha256,
+                minutes,
+            )
+    async with database.transaction() as first:
+        one = await contents.take_over_removal(first)
+        async with asyncio.timeout(5), database.transaction() as second:
+            two = await contents.take_over_removal(second)
+    async with database.transaction() as tx:
+        three, four = await contents.take_over_removal(tx), await contents.take_over_removal(tx)
+    assert [removal and removal.sha256[0] for removal in (one, two, three, four)] == ["b", "c", "a", None]
+
+
+async def test_expired_leases_are_listed_once_for_each_content(database: Database) -> None:
+    """A content with several expired leases is listed once, and leases that last are not."""
+    for _ in range(3):
+        await _leased(database)
+    await database.fetch(LEASES_AGE, contents.LEASE_TTL)
+    async with database.transaction() as tx:
+        await contents.acquire(tx, sha256="b" * 64, size=1, content_type="image/png", ttl=timedelta(0))
+        await contents.acquire(tx, sha256="c" * 64, size=1, content_type="image/png")
+    assert sorted(await contents.with_expired_leases(database, limit=9)) == [SHA256, "b" * 64]
+    assert len(await contents.with_expired_leases(database, limit=1)) == 1
