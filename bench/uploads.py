@@ -50,11 +50,11 @@ async def measure(*, quick: bool) -> list[Figure]:
 
 async def _growth() -> int:
     async with _api() as api, aiohttp.ClientSession() as http:
-        person = await ApiUser.sign_up(http, api.url)
+        uploader = await ApiUser.sign_up(http, api.url)
         process = psutil.Process(api.pid)
-        await _upload_together(api, person, 1)
+        await _upload_together(api, uploader, 1)
         before = process.memory_info().rss
-        uploads = asyncio.create_task(_upload_together(api, person, AT_ONCE))
+        uploads = asyncio.create_task(_upload_together(api, uploader, AT_ONCE))
         peak = before
         while not uploads.done():
             peak = max(peak, process.memory_info().rss)
@@ -63,12 +63,12 @@ async def _growth() -> int:
         return peak - before
 
 
-async def _upload_together(api: Service, person: ApiUser, count: int) -> None:
+async def _upload_together(api: Service, uploader: ApiUser, count: int) -> None:
     halfway = asyncio.Barrier(count)
-    await asyncio.gather(*(_upload(api, person, halfway) for _ in range(count)))
+    await asyncio.gather(*(_upload(api, uploader, halfway) for _ in range(count)))
 
 
-async def _upload(api: Service, person: ApiUser, halfway: asyncio.Barrier) -> None:
+async def _upload(api: Service, uploader: ApiUser, halfway: asyncio.Barrier) -> None:
     """Send one photo over a connection of its own; wait in the middle until all uploads have come so far."""
     picture = encoded(halves())
     # A JPEG decoder stops at the end marker; the bytes after it make the file large and unique.
@@ -77,7 +77,7 @@ async def _upload(api: Service, person: ApiUser, halfway: asyncio.Barrier) -> No
     port = int(api.url.rpartition(":")[2])
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     head = (
-        f"POST /api/v1/photos HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Bearer {person.token}\r\n"
+        f"POST /api/v1/photos HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Bearer {uploader.token}\r\n"
         f"Content-Type: multipart/form-data; boundary=b\r\nContent-Length: {len(body)}\r\n\r\n"
     )
     writer.write(head.encode())

@@ -75,14 +75,14 @@ async def dead_letters(settings: Settings, queue: str | None, limit: int) -> Seq
 
 async def dead_letter_ids(settings: Settings, queue: str | None) -> list[str]:
     """Return the ids of all dead letters of one queue, or of all."""
-    return [letter.id for letter in await dead_letters(settings, queue, 100_000)]
+    return [entry.id for entry in await dead_letters(settings, queue, 100_000)]
 
 
-async def replay_or_delete(settings: Settings, letter_ids: Sequence[str], *, replay: bool) -> list[str]:
+async def replay_or_delete(settings: Settings, dead_letter_ids: Sequence[str], *, replay: bool) -> list[str]:
     """Replay or delete dead letters; return the ids that were not found."""
     async with _broker(settings) as broker:
         change = broker.replay if replay else broker.delete
-        return [letter_id for letter_id in letter_ids if not await change(letter_id)]
+        return [one_id for one_id in dead_letter_ids if not await change(one_id)]
 
 
 @asynccontextmanager

@@ -55,15 +55,15 @@ def list_(
     settings = settings_for(config, data=data)
     from server.administration import commands  # noqa: PLC0415 - heavy, and only needed here
 
-    letters = run_async(commands.dead_letters(settings, queue, limit))
-    if not letters:
+    found = run_async(commands.dead_letters(settings, queue, limit))
+    if not found:
         typer.echo("There are no dead letters.")
         return
     table = Table("id", "queue", "topic", "key", "attempts", "died", "error")
-    for letter in letters:
-        died = f"{letter.died_at:%Y-%m-%d %H:%M:%S}" if letter.died_at else ""
-        message = letter.message
-        table.add_row(letter.id, letter.queue, message.topic, message.key, str(message.attempt), died, letter.error)
+    for entry in found:
+        died = f"{entry.died_at:%Y-%m-%d %H:%M:%S}" if entry.died_at else ""
+        message = entry.message
+        table.add_row(entry.id, entry.queue, message.topic, message.key, str(message.attempt), died, entry.error)
     Console().print(table)
 
 
@@ -100,9 +100,9 @@ def _change(ids: Sequence[str] | None, *, every: bool, queue: str | None, settin
         raise ConfigError("Give either ids or --all; `picshare deadletters list` prints the ids.")
     from server.administration import commands  # noqa: PLC0415 - heavy, and only needed here
 
-    letters = list(ids or run_async(commands.dead_letter_ids(settings, queue)))
-    missing = run_async(commands.replay_or_delete(settings, letters, replay=replay))
-    done = len(letters) - len(missing)
+    found = list(ids or run_async(commands.dead_letter_ids(settings, queue)))
+    missing = run_async(commands.replay_or_delete(settings, found, replay=replay))
+    done = len(found) - len(missing)
     typer.echo(f"{'Replayed' if replay else 'Deleted'} {done} dead letter{'' if done == 1 else 's'}.")
     if missing:
         typer.echo(f"No dead letter has the id {', '.join(missing)}.", err=True)

@@ -85,12 +85,12 @@ class LiveTab:
         states: list[dict[str, Any]] = await self.page.evaluate("() => states")
         return states
 
-    async def receives(self, *wanted: object) -> None:
+    async def receives(self, *expected: object) -> None:
         """Wait until the tab has received exactly this since the beginning."""
 
         async def agrees() -> bool:
             found = await self.page.evaluate("() => received")
-            assert found == list(wanted), found
+            assert found == list(expected), found
             return True
 
         await eventually(agrees, within=5)

@@ -66,20 +66,20 @@ class StripTab:
     async def evaluate(self, expression: str, arg: Any = None, /) -> Any:
         """Return the value of a function."""
         called = f"({expression})({json.dumps(arg)})"
-        answer = await self._send("Runtime.evaluate", expression=called, awaitPromise=True, returnByValue=True)
-        assert "exceptionDetails" not in answer, answer["exceptionDetails"]
-        return answer["result"].get("value")
+        reply = await self._send("Runtime.evaluate", expression=called, awaitPromise=True, returnByValue=True)
+        assert "exceptionDetails" not in reply, reply["exceptionDetails"]
+        return reply["result"].get("value")
 
     async def show(self) -> None:
         """Bring the tab to the front."""
         await self._session.send("Target.activateTarget", {"targetId": self._target})
         await self.visibility("visible")
 
-    async def visibility(self, wanted: str) -> None:
+    async def visibility(self, expected: str) -> None:
         """Wait until the tab is "visible" or "hidden"."""
 
         async def agrees() -> bool:
-            return bool(await self.evaluate("() => document.visibilityState") == wanted)
+            return bool(await self.evaluate("() => document.visibilityState") == expected)
 
         await eventually(agrees)
 

@@ -73,5 +73,5 @@ async def test_the_documents_example_works_on_another_site(server: ScriptedServe
     await eventually(received)
 
 
-async def _title(page: Page, wanted: str) -> bool:
-    return await page.title() == wanted
+async def _title(page: Page, expected: str) -> bool:
+    return await page.title() == expected

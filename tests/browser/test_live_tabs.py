@@ -116,10 +116,10 @@ async def test_a_leader_subscribes_once_and_notifies_the_right_tabs(server: Scri
         message = {"type": "sync", "from": tab, "channels": channels, "positions": {}}
         await page.evaluate("(message) => leader.receive(message)", message)
 
-    async def posted(*wanted: str) -> None:
+    async def posted(*expected: str) -> None:
         async def agrees() -> bool:
             found = await page.evaluate("() => posted")
-            assert found == list(wanted), found
+            assert found == list(expected), found
             return True
 
         await eventually(agrees)

@@ -233,8 +233,8 @@ async def _connected(tab: LiveTab, page: Page) -> None:
     await page.clock.pause_at(await page.evaluate("() => Date.now() / 1000 + 1"))
 
 
-async def _delays_are(tab: LiveTab, wanted: list[int]) -> bool:
-    return [state["retryInMs"] for state in await tab.states() if "retryInMs" in state] == wanted
+async def _delays_are(tab: LiveTab, expected: list[int]) -> bool:
+    return [state["retryInMs"] for state in await tab.states() if "retryInMs" in state] == expected
 
 
 async def _received(tab: LiveTab, number: int) -> bool:

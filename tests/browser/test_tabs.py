@@ -21,11 +21,11 @@ async def test_no_photo_is_lost_with_a_closed_tab(site: Site) -> None:
     await follower.account.follow(owner)
     sockets: list[WebSocket] = []
 
-    def noted(socket: WebSocket) -> None:
+    def record(socket: WebSocket) -> None:
         sockets.append(socket)
 
-    follower.page.on("websocket", noted)
-    follower.context.on("page", lambda page: page.on("websocket", noted))
+    follower.page.on("websocket", record)
+    follower.context.on("page", lambda page: page.on("websocket", record))
     await _connections(site.url, 0)  # connections of earlier tests have ended
     await follower.open()
     await follower.sign_in()
@@ -100,11 +100,11 @@ async def test_a_page_is_bound_to_its_session(site: Site) -> None:
     visitor.expect_error("status of 403")
     refused: list[str] = []
 
-    def noted(answer: Response) -> None:
-        if answer.status == 403:
-            refused.append(answer.url)
+    def record(response: Response) -> None:
+        if response.status == 403:
+            refused.append(response.url)
 
-    visitor.page.on("response", noted)
+    visitor.page.on("response", record)
     other = await site.create_account()
     credentials = {"username": other.name, "password": PASSWORD, "cookie": True}
     # As in another tab of the same browser, but without notifying this one.
@@ -126,13 +126,13 @@ async def _tab(visitor: Visitor, path: str = "/") -> Page:
     return page
 
 
-async def _connections(url: str, wanted: int) -> None:
+async def _connections(url: str, expected: int) -> None:
     """Wait until the service has this many live connections."""
 
     async def agrees() -> bool:
-        async with aiohttp.ClientSession() as http, http.get(f"{url}/metrics") as answer:
-            found = re.search(r"^picshare_live_connections (\S+)$", await answer.text(), re.MULTILINE)
+        async with aiohttp.ClientSession() as http, http.get(f"{url}/metrics") as response:
+            found = re.search(r"^picshare_live_connections (\S+)$", await response.text(), re.MULTILINE)
         assert found is not None
-        return float(found[1]) == wanted
+        return float(found[1]) == expected
 
     await eventually(agrees)

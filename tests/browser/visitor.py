@@ -60,9 +60,9 @@ class Visitor:
 
         def subscribed() -> bool:
             commands = [json.loads(frame) for frame in self._sent]
-            wanted = [item["id"] for item in commands if item.get("subscribe", {}).get("channel") == channel]
+            numbers = [item["id"] for item in commands if item.get("subscribe", {}).get("channel") == channel]
             replies = [json.loads(line) for frame in self._received for line in frame.split("\n")]
-            return any(item.get("id") in wanted and "subscribe" in item for item in replies)
+            return any(item.get("id") in numbers and "subscribe" in item for item in replies)
 
         await eventually(subscribed, within=WITHIN / 1000)
 

@@ -130,8 +130,8 @@ async def test_depths_count_waiting_messages(kit: BrokerKit) -> None:
 
     async def check() -> bool:
         depths = await kit.broker.depths()
-        wanted = {"media": 0, "media.dead": 0, "fanout": 1, "fanout.dead": 0, "notify": 2, "notify.dead": 0}
-        assert wanted.items() <= depths.items(), depths
+        expected = {"media": 0, "media.dead": 0, "fanout": 1, "fanout.dead": 0, "notify": 2, "notify.dead": 0}
+        assert expected.items() <= depths.items(), depths
         return True
 
     await eventually(check)

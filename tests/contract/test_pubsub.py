@@ -32,9 +32,9 @@ class Process:
         self.channels = process_channels(new_process_id())
         self.messages: list[tuple[bytes, bytes]] = []
         self.losses = self.restorations = 0
-        self.wanted_topics: set[bytes] = set()
+        self.needed_topics: set[bytes] = set()
         self.pubsub = PubSub(
-            engine, self.channels, self, has_subscribers=self.wanted_topics.__contains__, deadline=DEADLINE
+            engine, self.channels, self, has_subscribers=self.needed_topics.__contains__, deadline=DEADLINE
         )
 
     def message(self, channel: bytes, data: bytes, *, more: bool) -> None:
@@ -94,10 +94,10 @@ async def test_topics(process: Process) -> None:
     assert sorted(process.messages) == sorted((topic, b"now") for topic in TOPICS * 2)
 
 
-async def test_unwanted_topics(process: Process) -> None:
+async def test_topics_without_subscribers(process: Process) -> None:
     """A topic without subscribers is given up after a while, others stay; it can be subscribed again later."""
     kept, left = TOPICS[:10], TOPICS[10:]
-    process.wanted_topics.update(kept)
+    process.needed_topics.update(kept)
     for topic in TOPICS:
         async with process.pubsub.subscription(topic):
             pass
@@ -117,7 +117,7 @@ async def test_cut_connection(process: Process) -> None:
     for number, proxy in enumerate(process.engine.proxies, start=1):
         async with process.pubsub.subscription(TOPICS[0]):
             assert await process.receives(TOPICS[0])
-        process.wanted_topics.add(TOPICS[0])
+        process.needed_topics.add(TOPICS[0])
         assert await proxy.cut() == 1
         await eventually(lambda: process.restorations == number + 1)  # noqa: B023 - awaited here
         assert process.losses == number

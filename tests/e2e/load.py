@@ -65,15 +65,15 @@ class Load:
 
     async def everything_arrives(self, *, within: float) -> None:
         """Wait until every follower has every acknowledged photo once, live and in the feed; check every like."""
-        wanted = set(self.acknowledged)
+        expected = set(self.acknowledged)
 
         async def arrived() -> bool:
             for fan, live in zip(self._fans, self._lives, strict=True):
                 received = Counter(item["photo"]["id"] for item in live.of("feed", "photo.new"))
-                assert not wanted - received.keys(), f"{fan.name} never received {wanted - received.keys()}"
+                assert not expected - received.keys(), f"{fan.name} never received {expected - received.keys()}"
                 fan.url = next(self._apis)
                 listed = Counter(item["id"] for item in await fan.feed())
-                assert not wanted - listed.keys(), f"{fan.name} does not see {wanted - listed.keys()}"
+                assert not expected - listed.keys(), f"{fan.name} does not see {expected - listed.keys()}"
                 assert not [photo for photo, times in listed.items() if times > 1]
                 assert not [photo for photo, times in received.items() if times > 1], "a photo was published twice"
             return True
@@ -101,12 +101,12 @@ class Load:
     async def _try(self, author: ApiUser, picture: bytes, key: str) -> str | None:
         author.url = next(self._apis)
         try:
-            answer = await author.try_upload(picture, "under load", key=key)
+            response = await author.try_upload(picture, "under load", key=key)
         except (aiohttp.ClientError, TimeoutError, OSError):
             return None
-        if answer.status == 201:
-            return str(answer.json["id"])
-        assert answer.status in {409, 429, 503}, f"{answer.status}: {answer.body[:300]!r}"
+        if response.status == 201:
+            return str(response.json["id"])
+        assert response.status in {409, 429, 503}, f"{response.status}: {response.body[:300]!r}"
         return None
 
     async def _keep_liking(self) -> None:
@@ -118,10 +118,10 @@ class Load:
             fan, photo = self._fans[done % len(self._fans)], self.acknowledged[done]
             fan.url = next(self._apis)
             try:
-                answer = await fan.call("PUT", f"/photos/{photo}/like")
+                response = await fan.call("PUT", f"/photos/{photo}/like")
             except (aiohttp.ClientError, TimeoutError, OSError):
                 continue
-            if answer.status == 200:
+            if response.status == 200:
                 self.liked.append((photo, fan.name))
                 done += 1
 

@@ -114,8 +114,8 @@ async def test_likes_reach_their_owners(service: Service, load_test: Make) -> No
     assert (test.figures["lost"], test.figures["duplicates"], test.figures["disorder"]) == (0, 0, 0)
     assert "none lost, none duplicated, none out of order" in test.output
     assert ET.parse(test.picture).getroot().tag.endswith("svg")  # noqa: S314 - our own
-    async with aiohttp.ClientSession() as http, http.get(f"{service.url}/api/v1/users?query=lt_") as answer:
-        assert (await answer.json())["items"] == []
+    async with aiohttp.ClientSession() as http, http.get(f"{service.url}/api/v1/users?query=lt_") as response:
+        assert (await response.json())["items"] == []
 
 
 async def test_a_storm_loses_nothing(service: Service, load_test: Make) -> None:
@@ -219,12 +219,12 @@ async def test_a_killed_tester_process_is_reported(service: Service, load_test: 
 
 async def test_users_can_be_kept_and_reused(service: Service, load_test: Make, tmp_path: Path) -> None:
     """With `--keep` the accounts stay, and with `--tokens` a second test uses them."""
-    people = tmp_path / "people"
-    load = ("--sockets", "4", "--profile", "likes", "--seconds", "1", "--keep", str(people))
+    users = tmp_path / "people"
+    load = ("--sockets", "4", "--profile", "likes", "--seconds", "1", "--keep", str(users))
     first = load_test(service.url, *load)
     assert await first.run() == 0, first.output
-    assert len(people.read_text().splitlines()) == 2
-    second = load_test(service.url, *load, "--tokens", str(people))
+    assert len(users.read_text().splitlines()) == 2
+    second = load_test(service.url, *load, "--tokens", str(users))
     assert await second.run() == 0, second.output
     assert_complete(second.figures, "like")
     assert second.figures["plan"]["people"] == 2

@@ -67,10 +67,10 @@ async def wait_until_ended(processes: list[psutil.Process]) -> None:
 
 async def sign_in(http: aiohttp.ClientSession, url: str) -> ApiUser:
     """Sign in with the demonstration account."""
-    person = ApiUser(http, url, "demo")
-    answer = (await person.call("POST", "/tokens", json={"username": "demo", "password": "picshare-demo"})).expect(201)
-    person.token, person.id = answer["access_token"], answer["user"]["id"]
-    return person
+    user = ApiUser(http, url, "demo")
+    content = (await user.call("POST", "/tokens", json={"username": "demo", "password": "picshare-demo"})).expect(201)
+    user.token, user.id = content["access_token"], content["user"]["id"]
+    return user
 
 
 async def test_a_first_start_creates_a_community(shared: Run, http: aiohttp.ClientSession) -> None:
@@ -240,7 +240,7 @@ async def test_commands_work_while_the_service_runs(shared: Run, http: aiohttp.C
     code, output = await command(*create)
     assert (code, output.count("\n")) == (1, 1)
     unsafe = await command("user", "create", "eve", "--email", "eve@example.com", "--password", "short")
-    assert unsafe == (2, "picshare: password: String should have at least 8 characters.\n")
+    assert unsafe == (2, "picshare: password: This should have at least 8 characters.\n")
     assert (await command("user", "promote", "olga", "--role", "moderator")) == (
         0,
         "olga now has the role moderator.\n",
@@ -252,6 +252,6 @@ async def test_commands_work_while_the_service_runs(shared: Run, http: aiohttp.C
     assert code == 0, output
     for part in ("PostgreSQL", "Valkey", "writable", "no dead letters"):
         assert part in output
-    person = ApiUser(http, shared.url, "olga")
+    user = ApiUser(http, shared.url, "olga")
     signed_in = {"username": "olga", "password": "correct horse battery"}
-    assert (await person.call("POST", "/tokens", json=signed_in)).expect(201)["user"]["role"] == "moderator"
+    assert (await user.call("POST", "/tokens", json=signed_in)).expect(201)["user"]["role"] == "moderator"

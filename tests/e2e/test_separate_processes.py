@@ -47,8 +47,8 @@ async def test_a_follower_receives_events_of_another_process(cluster: Cluster, h
     assert news["photo"]["id"] == photo["id"]
     assert [item["id"] for item in await fan.feed()] == [photo["id"]]
     for variant in ("thumb", "feed"):
-        answer = await fan.call("GET", cluster.url("api2") + news["photo"]["urls"][variant])
-        assert (answer.status, answer.headers["Content-Type"]) == (200, "image/jpeg")
+        response = await fan.call("GET", cluster.url("api2") + news["photo"]["urls"][variant])
+        assert (response.status, response.headers["Content-Type"]) == (200, "image/jpeg")
 
     liked = (await fan.call("PUT", f"/photos/{photo['id']}/like")).expect(200)
     assert (liked["liked"], liked["likes"]) == (True, 1)
@@ -72,9 +72,9 @@ async def _texts(live: Live, count: int) -> set[str]:
     return await eventually(enough_texts, within=10)
 
 
-async def _image_is_gone(person: ApiUser, url: str) -> None:
+async def _image_is_gone(user: ApiUser, url: str) -> None:
     async def gone() -> bool:
-        return (await person.call("GET", url)).status == 404
+        return (await user.call("GET", url)).status == 404
 
     await eventually(gone, within=10)
 

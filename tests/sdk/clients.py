@@ -53,9 +53,9 @@ class Sdk(Protocol):
         ...
 
 
-def matching_events(client: SdkClient, **wanted: Any) -> list[Event]:
+def matching_events(client: SdkClient, **expected: Any) -> list[Event]:
     """Return the events that have all these fields."""
-    return [event for event in client.events if wanted.items() <= event.items()]
+    return [event for event in client.events if expected.items() <= event.items()]
 
 
 def published(client: SdkClient, channel: str) -> list[Any]:
@@ -63,12 +63,12 @@ def published(client: SdkClient, channel: str) -> list[Any]:
     return [event["data"] for event in matching_events(client, event="publication", channel=channel)]
 
 
-async def wait_for_event(client: SdkClient, times: int = 1, **wanted: Any) -> Event:
+async def wait_for_event(client: SdkClient, times: int = 1, **expected: Any) -> Event:
     """Wait until this many events with these fields have arrived; return the last of them."""
 
     def last_event() -> Event | None:
-        found = matching_events(client, **wanted)
-        assert len(found) >= times, f"not {wanted} {times} times in {client.events}"
+        found = matching_events(client, **expected)
+        assert len(found) >= times, f"not {expected} {times} times in {client.events}"
         return found[-1]
 
     event = await eventually(last_event)

@@ -87,8 +87,8 @@ class Fleet:
 
 
 async def _is_draining(service: Service) -> bool:
-    async with aiohttp.ClientSession() as session, session.get(f"{service.url}/readyz") as answer:
-        return answer.status == 503 and (await answer.json()) == {"status": "draining"}
+    async with aiohttp.ClientSession() as session, session.get(f"{service.url}/readyz") as response:
+        return response.status == 503 and (await response.json()) == {"status": "draining"}
 
 
 def busiest_second(times: Sequence[float]) -> int:

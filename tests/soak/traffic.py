@@ -27,7 +27,7 @@ class Traffic:
     def __init__(self, population: Population, report: Report, rng: random.Random) -> None:
         self.photos: dict[str, Member] = {}
         self.deleting: set[str] = set()
-        self._crowd = population
+        self._population = population
         self._api: Api = population.api
         self._report = report
         self._rng = rng
@@ -60,7 +60,7 @@ class Traffic:
                 self._report.requests["failed"] += 1
 
     async def _upload(self) -> None:
-        member, picture, key = self._rng.choice(self._crowd.members), _picture(), uuid.uuid4().hex
+        member, picture, key = self._rng.choice(self._population.members), _picture(), uuid.uuid4().hex
         photo = None
         # An upload without a response is repeated with the same key.
         while photo is None:
@@ -87,7 +87,7 @@ class Traffic:
     async def _react(self, kind: str, method: str, path: str, **options: object) -> None:
         if self.photos:
             photo = self._rng.choice(list(self.photos)[-RECENT:])
-            member = self._rng.choice(self._crowd.members)
+            member = self._rng.choice(self._population.members)
             await self._api.call(member.token, method, path.format(photo), **options)
             self._report.requests[kind] += 1
 

@@ -47,14 +47,14 @@ class Response:
 class Live(ClientEventHandler):
     """One live connection and the publications that it received, in order."""
 
-    def __init__(self, person: ApiUser, url: str) -> None:
+    def __init__(self, user: ApiUser, url: str) -> None:
         self.received: list[tuple[str, int, dict[str, Any]]] = []
         self.recovered: list[tuple[str, bool]] = []
         self.connects = 0
         self.codes: list[int] = []
         address = url.replace("http", "ws", 1) + "/connection/websocket"
         self.client = Client(
-            address, events=self, get_token=person.fresh_token, min_reconnect_delay=0.05, max_reconnect_delay=0.5
+            address, events=self, get_token=user.fresh_token, min_reconnect_delay=0.05, max_reconnect_delay=0.5
         )
 
     async def on_connected(self, ctx: ConnectedContext) -> None:
@@ -112,19 +112,19 @@ class ApiUser:
     @classmethod
     async def sign_up(cls, session: aiohttp.ClientSession, url: str, name: str | None = None) -> ApiUser:
         """Sign up with the given username, or a unique one."""
-        person = cls(session, url, name or f"p{uuid.uuid4().hex[:12]}")
+        user = cls(session, url, name or f"p{uuid.uuid4().hex[:12]}")
         fields = {
-            "username": person.name,
-            "email": f"{person.name}@picshare.example",
+            "username": user.name,
+            "email": f"{user.name}@picshare.example",
             "password": PASSWORD,
         }
-        response = (await person.call("POST", "/users", json=fields)).expect(201)
-        person.id, person.token, person._refresh = (
+        response = (await user.call("POST", "/users", json=fields)).expect(201)
+        user.id, user.token, user._refresh = (
             response["user"]["id"],
             response["access_token"],
             response["refresh_token"],
         )
-        return person
+        return user
 
     async def call(self, method: str, path: str, **options: Any) -> Response:
         """Send a request and return the response; raise what aiohttp raises when there is none."""

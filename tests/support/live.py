@@ -241,11 +241,11 @@ class BareClient:
         waiting, self._waiting = self._waiting, []
         return [message for message in waiting if message]
 
-    async def _next(self, wanted: Any) -> dict[str, Any]:
+    async def _next(self, expected: Any) -> dict[str, Any]:
         async with asyncio.timeout(5):
             while True:
                 for position, message in enumerate(self._waiting):
-                    if wanted(message):
+                    if expected(message):
                         return self._waiting.pop(position)
                 await self._read()
 

@@ -105,9 +105,9 @@ class Socket:
         await self._socket.close()
 
 
-async def connected(api: Api, person: ApiUser) -> Socket:
+async def connected(api: Api, user: ApiUser) -> Socket:
     """Connect a user with a ticket."""
-    ticket = (await person.call("POST", "/live/token")).expect(201)["token"]
+    ticket = (await user.call("POST", "/live/token")).expect(201)["token"]
     socket = Socket(await api.session.ws_connect(api.url + PATH))
     reply = await socket.request(connect={"token": ticket})
     assert set(reply["connect"]["subs"]) == {"feed", "notifications"}

@@ -64,11 +64,11 @@ class SocketEvents:
     async def has(self, *event: Any) -> None:
         """Wait until an event was recorded."""
 
-        def told() -> bool:
+        def recorded() -> bool:
             assert event in self.all, self.all
             return True
 
-        await eventually(told, within=10)
+        await eventually(recorded, within=10)
 
 
 @asynccontextmanager

@@ -36,8 +36,8 @@ async def test_ping(url: str) -> None:
     """A ping is answered with its payload."""
     async with aiohttp.ClientSession() as session, session.ws_connect(url, autoping=False) as socket:
         await socket.ping(b"payload")
-        answer = await socket.receive()
-        assert (answer.type, answer.data) == (aiohttp.WSMsgType.PONG, b"payload")
+        response = await socket.receive()
+        assert (response.type, response.data) == (aiohttp.WSMsgType.PONG, b"payload")
 
 
 async def test_close(url: str) -> None:
@@ -56,11 +56,11 @@ GOOD = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version"
 async def test_handshake(url: str) -> None:
     """The handshake is answered as in RFC 6455, section 1.3, with names in any case and lists of tokens."""
     headers = GOOD | {"Upgrade": "WebSocket", "Connection": "keep-alive, upgrade"}
-    async with aiohttp.ClientSession() as session, session.get(url, headers=headers) as answer:
-        assert answer.status == 101
-        assert answer.headers["Sec-WebSocket-Accept"] == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
-        assert "Sec-WebSocket-Protocol" not in answer.headers
-        assert "Content-Length" not in answer.headers
+    async with aiohttp.ClientSession() as session, session.get(url, headers=headers) as response:
+        assert response.status == 101
+        assert response.headers["Sec-WebSocket-Accept"] == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+        assert "Sec-WebSocket-Protocol" not in response.headers
+        assert "Content-Length" not in response.headers
 
 
 @pytest.mark.parametrize(
@@ -76,9 +76,9 @@ async def test_handshake(url: str) -> None:
 )
 async def test_bad_handshakes(url: str, changed: dict[str, str], status: int) -> None:
     """An invalid handshake is rejected, and an unsupported version is answered with the supported one."""
-    async with aiohttp.ClientSession() as session, session.get(url, headers=GOOD | changed) as answer:
-        assert answer.status == status
-        assert (answer.headers.get("Sec-WebSocket-Version") == "13") == (status == 426)
+    async with aiohttp.ClientSession() as session, session.get(url, headers=GOOD | changed) as response:
+        assert response.status == status
+        assert (response.headers.get("Sec-WebSocket-Version") == "13") == (status == 426)
 
 
 async def test_data_behind_the_handshake(url: str) -> None:

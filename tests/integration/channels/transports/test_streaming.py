@@ -23,8 +23,8 @@ JWT_LIKE = "aaa.bbb.ccc"
 class Stream:
     """A streaming response, read line by line."""
 
-    def __init__(self, answer: aiohttp.ClientResponse) -> None:
-        self._response = answer
+    def __init__(self, reply: aiohttp.ClientResponse) -> None:
+        self._response = reply
 
     async def line(self) -> str:
         """Return the next line that is not empty, without its end."""
@@ -53,9 +53,9 @@ class Stream:
 @asynccontextmanager
 async def opened(method: str, url: str, **how: Any) -> AsyncIterator[Stream]:
     """Open a streaming response inside the block."""
-    async with aiohttp.ClientSession() as session, session.request(method, url, **how) as answer:
-        assert answer.status == 200, await answer.text()
-        yield Stream(answer)
+    async with aiohttp.ClientSession() as session, session.request(method, url, **how) as reply:
+        assert reply.status == 200, await reply.text()
+        yield Stream(reply)
 
 
 def connect(user: str = "7") -> str:
@@ -67,8 +67,8 @@ async def send(server: LiveServer, result: dict[str, Any], *commands: dict[str, 
     """Send commands of a session to a process; return the status of the response."""
     data = "\n".join(json.dumps(command) for command in commands)
     body = {"session": result["session"], "node": result["node"], "data": data}
-    async with aiohttp.ClientSession() as session, session.post(f"{server.origin}/emulation", json=body) as answer:
-        return answer.status
+    async with aiohttp.ClientSession() as session, session.post(f"{server.origin}/emulation", json=body) as reply:
+        return reply.status
 
 
 async def test_http_stream(server: LiveServer) -> None:
@@ -138,18 +138,18 @@ async def test_client_that_goes(server: LiveServer) -> None:
 async def test_bad_bodies(server: LiveServer, path: str, body: bytes, status: int, kind: str) -> None:
     """An invalid body is rejected with a message, never with a stream."""
     headers = {"Content-Type": kind}
-    async with aiohttp.ClientSession() as http, http.post(server.origin + path, data=body, headers=headers) as answer:
-        assert answer.status == status
-        assert (await answer.text()).strip()
+    async with aiohttp.ClientSession() as http, http.post(server.origin + path, data=body, headers=headers) as reply:
+        assert reply.status == status
+        assert (await reply.text()).strip()
 
 
 async def test_token_in_a_url(server: LiveServer) -> None:
     """An access token in a URL is rejected without verification; only one-use tickets are allowed there."""
     url = f"{server.origin}/connection/sse"
     params = {"cf_connect": connect(JWT_LIKE)}
-    async with aiohttp.ClientSession() as session, session.get(url, params=params) as answer:
-        assert answer.status == 400
-        assert "ticket" in await answer.text()
+    async with aiohttp.ClientSession() as session, session.get(url, params=params) as reply:
+        assert reply.status == 400
+        assert "ticket" in await reply.text()
     assert server.authenticator.asked == 0
 
 
@@ -228,8 +228,8 @@ async def test_events_of_another_history(server: LiveServer) -> None:
 async def test_bad_event_id(server: LiveServer, given: str) -> None:
     """An invalid event id is a 400 with a message."""
     params = {"token": "7", "last_event_id": given}
-    async with aiohttp.ClientSession() as session, session.get(f"{server.origin}/live/sse", params=params) as answer:
-        assert answer.status == 400
+    async with aiohttp.ClientSession() as session, session.get(f"{server.origin}/live/sse", params=params) as reply:
+        assert reply.status == 400
 
 
 async def test_events_need_no_pong(serve: Serve) -> None:

@@ -223,8 +223,8 @@ async def test_an_unknown_name_and_a_wrong_password_do_not_differ(api: Api) -> N
 
     async def problem(name: str) -> dict[str, Any]:
         body = {"username": name, "password": "wrong password"}
-        told: dict[str, Any] = (await api.visitor.call("POST", "/tokens", json=body)).expect(401)
-        return {field: value for field, value in told.items() if field != "request_id"}
+        problem: dict[str, Any] = (await api.visitor.call("POST", "/tokens", json=body)).expect(401)
+        return {field: value for field, value in problem.items() if field != "request_id"}
 
     assert await problem("ann") == await problem("nobody") == await problem("nobody@example.org")
 

@@ -27,8 +27,8 @@ async def test_a_like_shows_in_the_response_and_the_next_feed(api: Api) -> None:
     alone = (await bob.call("GET", f"/photos/{photo['id']}")).expect(200)
     assert (alone["likes"], alone["liked"]) == (1, True)
     assert (await ann.feed())[0]["liked"] is False
-    people = (await ann.call("GET", f"/photos/{photo['id']}/likes")).expect(200)["items"]
-    assert [person["username"] for person in people] == ["bob"]
+    likers = (await ann.call("GET", f"/photos/{photo['id']}/likes")).expect(200)["items"]
+    assert [liker["username"] for liker in likers] == ["bob"]
     for _ in range(2):
         assert (await bob.call("DELETE", f"/photos/{photo['id']}/like")).expect(200) == {"liked": False, "likes": 0}
     item = (await bob.feed())[0]

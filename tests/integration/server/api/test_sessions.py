@@ -41,20 +41,20 @@ async def sign_in_with_cookies(api: Api, name: str) -> SimpleCookie:
     """Sign in as the web application does."""
     body = {"username": name, "password": PASSWORD, "cookie": True}
     response = await api.visitor.call("POST", "/tokens", json=body)
-    told = response.expect(201)
-    assert "access_token" not in told
-    assert "refresh_token" not in told
+    content = response.expect(201)
+    assert "access_token" not in content
+    assert "refresh_token" not in content
     return cookies_of(response)
 
 
 async def test_signing_up_returns_the_account_and_tokens(api: Api) -> None:
     """A user who signs up is signed in."""
     body = {"username": "Ann", "email": "ann@example.org", "password": PASSWORD, "display_name": "Ann B."}
-    told = (await api.visitor.call("POST", "/users", json=body)).expect(201)
-    assert told["user"]["username"] == "Ann"
-    assert told["user"]["email"] == "ann@example.org"
-    assert told["expires_in"] == 900
-    me = await api.visitor.call("GET", "/users/me", headers={"Authorization": f"Bearer {told['access_token']}"})
+    content = (await api.visitor.call("POST", "/users", json=body)).expect(201)
+    assert content["user"]["username"] == "Ann"
+    assert content["user"]["email"] == "ann@example.org"
+    assert content["expires_in"] == 900
+    me = await api.visitor.call("GET", "/users/me", headers={"Authorization": f"Bearer {content['access_token']}"})
     assert me.expect(200)["display_name"] == "Ann B."
 
 
@@ -95,8 +95,10 @@ async def test_users_sign_in_by_username_or_email(api: Api) -> None:
     """A username in any case and an e-mail address are both accepted."""
     await api.user("ann")
     for login in ("ann", "ANN", "ann@picshare.example"):
-        told = (await api.visitor.call("POST", "/tokens", json={"username": login, "password": PASSWORD})).expect(201)
-        assert told["user"]["username"] == "ann"
+        content = (await api.visitor.call("POST", "/tokens", json={"username": login, "password": PASSWORD})).expect(
+            201
+        )
+        assert content["user"]["username"] == "ann"
 
 
 async def test_a_refresh_whose_response_was_lost_can_be_repeated(api: Api) -> None:
@@ -133,8 +135,8 @@ async def test_a_refresh_token_can_be_used_once(api: Api, agent: str) -> None:
 async def test_simultaneous_refreshes_do_not_end_the_session(api: Api) -> None:
     """A client that uses its refresh token several times at the same moment goes on with any of the new pairs."""
     await api.user("ann")
-    told = (await api.visitor.call("POST", "/tokens", json={"username": "ann", "password": PASSWORD})).expect(201)
-    body = {"refresh_token": told["refresh_token"]}
+    content = (await api.visitor.call("POST", "/tokens", json={"username": "ann", "password": PASSWORD})).expect(201)
+    body = {"refresh_token": content["refresh_token"]}
     responses = await asyncio.gather(*(api.visitor.call("POST", "/tokens/refresh", json=body) for _ in range(5)))
     pairs = [response.expect(201) for response in responses]
     for pair in pairs:
@@ -157,10 +159,10 @@ async def test_signing_out_revokes_the_access_token_at_once(api: Api) -> None:
 async def test_signing_out_revokes_the_refresh_token(api: Api) -> None:
     """After signing out no new tokens are issued for the session."""
     await api.user("ann")
-    told = (await api.visitor.call("POST", "/tokens", json={"username": "ann", "password": PASSWORD})).expect(201)
-    headers = {"Authorization": f"Bearer {told['access_token']}"}
+    content = (await api.visitor.call("POST", "/tokens", json={"username": "ann", "password": PASSWORD})).expect(201)
+    headers = {"Authorization": f"Bearer {content['access_token']}"}
     (await api.visitor.call("DELETE", "/tokens/current", headers=headers)).expect(204)
-    body = {"refresh_token": told["refresh_token"]}
+    body = {"refresh_token": content["refresh_token"]}
     problem = (await api.visitor.call("POST", "/tokens/refresh", json=body)).expect(401)
     assert problem["code"] == "refresh_token_invalid"
 
@@ -176,9 +178,9 @@ async def test_a_revocation_outlives_every_access_token(api: Api, redis: Redis) 
 async def test_no_tokens_are_issued_for_a_deleted_account(api: Api, database: Database) -> None:
     """A session that is still open when its account is deleted cannot be refreshed."""
     await api.user("ann")
-    told = (await api.visitor.call("POST", "/tokens", json={"username": "ann", "password": PASSWORD})).expect(201)
+    content = (await api.visitor.call("POST", "/tokens", json={"username": "ann", "password": PASSWORD})).expect(201)
     await database.fetch("UPDATE users SET deleted_at = now()")
-    body = {"refresh_token": told["refresh_token"]}
+    body = {"refresh_token": content["refresh_token"]}
     (await api.visitor.call("POST", "/tokens/refresh", json=body)).expect(401)
 
 
@@ -202,9 +204,9 @@ async def test_signing_out_is_published_to_the_live_processes(api: Api, redis: R
 async def test_another_session_of_the_same_user_continues(api: Api) -> None:
     """Signing out on one device does not end the session on another."""
     ann = await api.user("ann")
-    told = (await api.visitor.call("POST", "/tokens", json={"username": "ann", "password": PASSWORD})).expect(201)
+    content = (await api.visitor.call("POST", "/tokens", json={"username": "ann", "password": PASSWORD})).expect(201)
     (await ann.call("DELETE", "/tokens/current")).expect(204)
-    headers = {"Authorization": f"Bearer {told['access_token']}"}
+    headers = {"Authorization": f"Bearer {content['access_token']}"}
     (await api.visitor.call("GET", "/users/me", headers=headers)).expect(200)
 
 
@@ -236,8 +238,8 @@ async def test_a_cookie_session_reads_refreshes_and_ends(api: Api) -> None:
     (await api.visitor.call("GET", "/users/me", headers=as_header(jar))).expect(200)
     proof = {"X-CSRF-Token": jar["picshare_csrf"].value}
     renewal = await api.visitor.call("POST", "/tokens/refresh", headers=as_header(jar) | proof)
-    told = renewal.expect(201)
-    assert "access_token" not in told
+    content = renewal.expect(201)
+    assert "access_token" not in content
     jar = cookies_of(renewal)
     proof = {"X-CSRF-Token": jar["picshare_csrf"].value}
     ended = await api.visitor.call("DELETE", "/tokens/current", headers=as_header(jar) | proof)

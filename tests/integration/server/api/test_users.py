@@ -36,9 +36,9 @@ async def test_a_follow_shows_on_both_sides(api: Api) -> None:
     assert await relation(ann, bob) == {"followed_by"}
     assert (await api.visitor.call("GET", "/users/ann")).expect(200)["followers"] == 1
     followers = (await api.visitor.call("GET", f"/users/{ann.id}/followers")).expect(200)["items"]
-    assert [person["username"] for person in followers] == ["bob"]
+    assert [account["username"] for account in followers] == ["bob"]
     following = (await api.visitor.call("GET", f"/users/{bob.id}/following")).expect(200)["items"]
-    assert [person["username"] for person in following] == ["ann"]
+    assert [account["username"] for account in following] == ["ann"]
     (await bob.call("DELETE", f"/users/{ann.id}/follow")).expect(204)
     assert (await api.visitor.call("GET", "/users/ann")).expect(200)["followers"] == 0
 
@@ -70,7 +70,7 @@ async def test_a_private_account_gets_a_request(api: Api) -> None:
     await cay.follow(ann)
     assert await relation(bob, ann) == {"requested"}
     asked = (await ann.call("GET", "/users/me/follow-requests")).expect(200)["items"]
-    assert {person["username"] for person in asked} == {"bob", "cay"}
+    assert {account["username"] for account in asked} == {"bob", "cay"}
     (await ann.call("PUT", f"/users/me/follow-requests/{bob.id}")).expect(204)
     (await ann.call("DELETE", f"/users/me/follow-requests/{cay.id}")).expect(204)
     assert await relation(bob, ann) == {"following"}
@@ -117,11 +117,11 @@ async def test_search_goes_by_prefix_in_any_case(api: Api) -> None:
     for name in ("anna", "Annette", "annika", "bea"):
         await api.user(name)
     first = (await api.visitor.call("GET", "/users?query=ANN&limit=2")).expect(200)
-    assert [person["username"] for person in first["items"]] == ["anna", "Annette"]
+    assert [account["username"] for account in first["items"]] == ["anna", "Annette"]
     rest = (
         await api.visitor.call("GET", "/users", params={"query": "ANN", "limit": "2", "cursor": first["next"]})
     ).expect(200)
-    assert [person["username"] for person in rest["items"]] == ["annika"]
+    assert [account["username"] for account in rest["items"]] == ["annika"]
     assert rest["next"] is None
     (await api.visitor.call("GET", "/users")).expect(400)
 

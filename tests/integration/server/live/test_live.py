@@ -67,23 +67,23 @@ async def test_comments_do_not_cross_a_block(api: Api) -> None:
     ann, bob, cat = await api.user(), await api.user(), await api.user()
     photo = await ann.upload(photograph())
     await api.finish(photo)
-    sockets = {person.id: await connected(api, person) for person in (ann, bob, cat)}
+    sockets = {user.id: await connected(api, user) for user in (ann, bob, cat)}
     for socket in sockets.values():
         assert "subscribe" in await socket.request(subscribe={"channel": f"photo:{photo['id']}"})
     comments, block = f"/photos/{photo['id']}/comments", f"/users/{cat.id}/block"
     for method, expected in (("PUT", 1), ("DELETE", 2)):
         (await bob.call(method, block)).expect(204)
-        for person in (bob, cat):
-            (await person.call("POST", comments, json={"text": person.id})).expect(201)
+        for user in (bob, cat):
+            (await user.call("POST", comments, json={"text": user.id})).expect(201)
             await notify(api)
         (await ann.call("POST", comments, json={"text": "end"})).expect(201)
         await notify(api)
-        for person in (bob, cat):
-            texts = [await next_comment(sockets[person.id])]
+        for user in (bob, cat):
+            texts = [await next_comment(sockets[user.id])]
             while texts[-1] != "end":
-                texts.append(await next_comment(sockets[person.id]))
+                texts.append(await next_comment(sockets[user.id]))
             assert len(texts) == expected + 1
-            assert person.id in texts
+            assert user.id in texts
 
 
 async def next_comment(socket: Socket) -> str:
@@ -146,7 +146,7 @@ async def test_a_private_account_ends_subscriptions_with_the_response(api: Api) 
 
 
 async def test_a_deleted_account_ends_subscriptions_with_the_response(api: Api) -> None:
-    """Nobody receives anything of it from then on."""
+    """Its subscribers receive nothing from then on."""
     ann, bob = await api.user(), await api.user()
     socket = await connected(api, bob)
     assert "subscribe" in await socket.request(subscribe={"channel": f"user:{ann.id}"})

@@ -34,9 +34,9 @@ pytestmark = pytest.mark.engines
 MESSAGE = stream_body("feed", b"{}")
 
 
-def identity_of(person: ApiUser) -> Identity:
+def identity_of(user: ApiUser) -> Identity:
     """Return the identity of a user on a live connection."""
-    return Identity(user_id=ids.decode(person.id), session="s", expires_at=time.time() + 60)
+    return Identity(user_id=ids.decode(user.id), session="s", expires_at=time.time() + 60)
 
 
 def authorizer_of(api: Api) -> LiveAuthorizer:

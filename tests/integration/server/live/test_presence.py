@@ -68,9 +68,9 @@ async def handle_events(api: Api) -> None:
             await handlers[row["topic"]](events.decode(row["topic"], row["body"]))
 
 
-async def act(person: ApiUser, method: str, path: str, **options: Any) -> None:
+async def act(user: ApiUser, method: str, path: str, **options: Any) -> None:
     """Send a request that must succeed."""
-    response = await person.call(method, path, **options)
+    response = await user.call(method, path, **options)
     assert response.status < 300, response.body
 
 
@@ -88,7 +88,7 @@ async def test_permission_to_see_presence(api: Api) -> None:
     await act(ann, "PATCH", "/users/me", json={"private": True})
     await viewers["asking"].follow(ann)
     viewers["ann"] = ann
-    sockets = {name: await connected(api, person) for name, person in viewers.items()}
+    sockets = {name: await connected(api, user) for name, user in viewers.items()}
     for setting, allowed in (("followers", {"ann", "follower", "muted", "muting"}), ("nobody", {"ann"})):
         await act(ann, "PATCH", "/users/me", json={"presence": setting})
         for name, viewer in viewers.items():
@@ -176,7 +176,7 @@ async def test_a_subscription_is_revoked_with_the_permission(
     assert await code(his, "subscribe", channel) == 103
     assert await code(his, "subscribe", f"user:{ann.id}") == (103 if every_subscription else 105)
     if method != "DELETE" or who == "bob":
-        assert await code(hers, "subscribe", channel) == 105  # the person's own goes on
+        assert await code(hers, "subscribe", channel) == 105  # the user's own goes on
 
 
 async def test_a_follower_keeps_the_subscription(api: Api) -> None:

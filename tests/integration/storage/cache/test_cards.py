@@ -33,8 +33,8 @@ def cards(database: Database, redis: Any) -> Cards:
 
 def caption(card: bytes) -> str:
     """Return the caption in a card."""
-    told: str = json.loads(assemble(card, likes=0, comments=0, liked=False, sign=None))["caption"]
-    return told
+    caption: str = json.loads(assemble(card, likes=0, comments=0, liked=False, sign=None))["caption"]
+    return caption
 
 
 async def edit(database: Database, photo: int, author: int, text: str) -> None:
@@ -64,10 +64,10 @@ async def test_one_load_for_all(cards: Cards, gallery: Gallery, database: Databa
     asking = [asyncio.create_task(cards.get([photo])) for _ in range(10)]
     await eventually(lambda: waiting.queries)
     asking[0].cancel()
-    waiting.answers.set()
-    answers = await asyncio.gather(*asking, return_exceptions=True)
-    assert isinstance(answers[0], asyncio.CancelledError)
-    assert all(isinstance(answer, dict) and photo in answer for answer in answers[1:])
+    waiting.replies.set()
+    replies = await asyncio.gather(*asking, return_exceptions=True)
+    assert isinstance(replies[0], asyncio.CancelledError)
+    assert all(isinstance(reply, dict) and photo in reply for reply in replies[1:])
     assert waiting.queries == 1
 
 
@@ -130,13 +130,13 @@ class Waiting:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self.answers = asyncio.Event()
+        self.replies = asyncio.Event()
         self.queries = 0
 
     async def fetch(self, sql: str, *args: object) -> Any:
         """Count, wait and pass on."""
         self.queries += 1
-        await self.answers.wait()
+        await self.replies.wait()
         return await self._database.fetch(sql, *args)
 
     fetchrow = fetchval = fetch

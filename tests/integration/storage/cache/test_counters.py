@@ -29,16 +29,16 @@ def counter_cache(database: Database, redis: Any) -> CounterCache:
     return CounterCache(database, redis)
 
 
-async def like(database: Database, photo: int, person: int) -> PhotoCounters:
+async def like(database: Database, photo: int, user_id: int) -> PhotoCounters:
     """Like a photo in the database alone."""
     async with database.transaction() as tx:
-        return await likes.add(tx, photo_id=photo, user_id=person)
+        return await likes.add(tx, photo_id=photo, user_id=user_id)
 
 
-async def unlike(database: Database, photo: int, person: int) -> PhotoCounters:
+async def unlike(database: Database, photo: int, user_id: int) -> PhotoCounters:
     """Take a like back in the database alone."""
     async with database.transaction() as tx:
-        return await likes.remove(tx, photo_id=photo, user_id=person)
+        return await likes.remove(tx, photo_id=photo, user_id=user_id)
 
 
 async def test_read_from_the_database_first(counter_cache: CounterCache, gallery: Gallery, database: Database) -> None:

@@ -34,10 +34,10 @@ def feeds(database: Database, redis: Any) -> Feeds:
     return Feeds(database, redis, Cards(database, redis), delivery_script(redis), window=20)
 
 
-async def ids_of(feeds: Feeds, person: int) -> list[int]:
+async def ids_of(feeds: Feeds, user_id: int) -> list[int]:
     """Return a feed's ids, newest first."""
-    await feeds.ensure(person)
-    view = await feeds.log.read(person)
+    await feeds.ensure(user_id)
+    view = await feeds.log.read(user_id)
     assert view is not None
     assert not view.building
     return [entry.id for entry in reversed(view.entries) if not entry.removed]
@@ -171,7 +171,7 @@ async def test_unfollow_overtakes_a_photo(feeds: Feeds, gallery: Gallery, redis:
     live = Listener(redis, b"process1")
     await live.listen(ann, cat)
     inserted = await feeds.insert(photo, followers, b"body")
-    assert [person for message in await live.received() for person in message.user_ids] == [cat]
+    assert [user_id for message in await live.received() for user_id in message.user_ids] == [cat]
     assert (inserted.feeds, inserted.online) == (1, 1)
     assert await ids_of(feeds, ann) == []
     assert await ids_of(feeds, cat) == [photo]
@@ -259,11 +259,11 @@ class Meanwhile:
         """Return a value; run the action after the first query."""
         return await self._then(await self._database.fetchval(sql, *args))
 
-    async def _then(self, answer: Any) -> Any:
+    async def _then(self, reply: Any) -> Any:
         happens, self._happens = self._happens, None
         if happens is not None:
             await happens()
-        return answer
+        return reply
 
 
 async def test_muted_authors_leave_the_feed(feeds: Feeds, gallery: Gallery, database: Database) -> None:

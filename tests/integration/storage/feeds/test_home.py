@@ -50,12 +50,12 @@ class World:
         ids: list[int] = []
         before: int | None = None
         while True:
-            wanted = chance.randint(1, 15) if chance else limit
-            page = await self.page(viewer, before=before, limit=wanted)
+            size = chance.randint(1, 15) if chance else limit
+            page = await self.page(viewer, before=before, limit=size)
             ids += ids_of(page)
             if page.next is None:
                 return ids
-            assert len(shown(page)) == wanted
+            assert len(shown(page)) == size
             before = page.next
 
 
@@ -226,7 +226,7 @@ async def test_old_like_is_shown(world: World) -> None:
         await likes.add(tx, photo_id=old, user_id=ann)
     await world.database.fetch("UPDATE likes SET created_at = now() - interval '100 days'")
     for _ in range(2):
-        assert [told_photo["liked"] for told_photo in shown(await world.page(ann))] == [False, True]
+        assert [listed["liked"] for listed in shown(await world.page(ann))] == [False, True]
 
 
 async def test_private_photos_are_signed(world: World) -> None:
@@ -247,8 +247,8 @@ async def test_new_name_after_a_change(world: World) -> None:
         await users.update(tx, ann, display_name="Anna")
     await world.cards.invalidate([photo])
     for _ in range(2):
-        [told_photo] = shown(await world.page(ann))
-        assert told_photo["author"]["display_name"] == "Anna"
+        [listed] = shown(await world.page(ann))
+        assert listed["author"]["display_name"] == "Anna"
 
 
 async def test_scrolling_past_the_window(world: World) -> None:
@@ -321,9 +321,9 @@ async def test_random_walk(world: World, seed: int) -> None:
             assert await world.scroll(ann, chance) == expected
 
 
-async def _fan_out(world: World, person: int, following: set[int], photos: dict[int, int], waiting: list[int]) -> None:
+async def _fan_out(world: World, user_id: int, following: set[int], photos: dict[int, int], waiting: list[int]) -> None:
     """Insert the photos that wait, as the workers do: only for those who follow."""
     for photo in waiting:
         if photos.get(photo) in following:
-            await world.feeds.insert(photo, [person], b"body")
+            await world.feeds.insert(photo, [user_id], b"body")
     waiting.clear()

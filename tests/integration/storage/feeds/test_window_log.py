@@ -21,7 +21,7 @@ async def test_one_offset_for_all(log: WindowLog, live: Listener) -> None:
     await start(log, ANN, BOB, CAT)
     inserted = await log.insert(7, [ANN, BOB, CAT], b"photo 7")
     assert (inserted.feeds, inserted.online, inserted.messages) == (3, 2, 1)
-    offsets = {(await entries(log, person))[0].offset for person in (ANN, BOB, CAT)}
+    offsets = {(await entries(log, user))[0].offset for user in (ANN, BOB, CAT)}
     [message] = await live.received()
     assert (message.user_ids, message.body) == ([ANN, CAT], b"photo 7")
     assert offsets == {message.offset}
@@ -46,8 +46,8 @@ async def test_offsets_grow_when_the_clock_steps_back(log: WindowLog, redis: Any
     future = (1 << 52).to_bytes(8, "big")
     await commands(redis).setrange(log.key(BOB), AT_HEADER + 8, future)
     await log.insert(7, [ANN, BOB], b"body")
-    for person in (ANN, BOB):
-        assert [entry.offset for entry in await entries(log, person)] == [(1 << 52) + 1]
+    for user in (ANN, BOB):
+        assert [entry.offset for entry in await entries(log, user)] == [(1 << 52) + 1]
 
 
 async def test_offset_is_greater_than_equal_offsets(log: WindowLog, redis: Any) -> None:
@@ -229,10 +229,10 @@ async def test_republication(log: WindowLog, live: Listener) -> None:
     for _ in range(2):
         for item in (5, 6):
             await log.republish(item, [ANN], b"body")
-    heard = await live.received()
-    assert len(heard) == 4
+    messages = await live.received()
+    assert len(messages) == 4
     came = await since(log, ANN, epoch, top)
-    assert came == [Entry(offset=heard[2].offset, id=5), Entry(offset=heard[3].offset, id=6)]
+    assert came == [Entry(offset=messages[2].offset, id=5), Entry(offset=messages[3].offset, id=6)]
 
 
 async def test_unknown_positions(log: WindowLog) -> None:

@@ -23,8 +23,8 @@ async def test_merge_is_contiguous_and_silent(log: WindowLog, live: Listener) ->
     await live.listen(ANN, BOB)
     await start(log, ANN, ids=(100, 200), complete=False)
     await start(log, BOB, ids=(100, 200))
-    for person in (ANN, BOB):
-        await log.merge(person, [50, 100, 150, 250])
+    for user in (ANN, BOB):
+        await log.merge(user, [50, 100, 150, 250])
     assert await ids_of(log, ANN) == [100, 150, 200, 250]
     assert await ids_of(log, BOB) == [50, 100, 150, 200, 250]
     head = await log.head(ANN)

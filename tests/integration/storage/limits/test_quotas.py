@@ -141,10 +141,10 @@ async def test_several_are_charged_together_or_not_at_all(redis: Any) -> None:
     account = QuotaPolicy(name="account", limit=3, window_seconds=100)
     await quotas.take(FIVE, "1.2.3.4", cost=5)
     for _ in range(3):
-        address, person = await quotas.take_all([(FIVE, "1.2.3.4"), (account, "mia")])
-        assert (address.allowed, person.allowed) == (False, True)
-    address, person = await quotas.take_all([(FIVE, "5.6.7.8"), (account, "mia")])
-    assert (address.remaining, person.remaining) == (4, 2)
+        address, user = await quotas.take_all([(FIVE, "1.2.3.4"), (account, "mia")])
+        assert (address.allowed, user.allowed) == (False, True)
+    address, user = await quotas.take_all([(FIVE, "5.6.7.8"), (account, "mia")])
+    assert (address.remaining, user.remaining) == (4, 2)
 
 
 def test_a_users_quota_is_in_the_users_slot() -> None:

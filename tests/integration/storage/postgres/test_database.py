@@ -198,18 +198,18 @@ async def test_cancelled_transaction_rolls_back(database: Database) -> None:
 
 async def test_wakeup_follows_the_commit(database: Database, database_dsn: str) -> None:
     """A listener is notified of each queue once the rows are visible."""
-    heard: list[object] = []
+    notified: list[object] = []
     listener = await asyncpg.connect(database_dsn)
-    await listener.add_listener(outbox.CHANNEL, lambda *args: heard.append(args[3]))
+    await listener.add_listener(outbox.CHANNEL, lambda *args: notified.append(args[3]))
     async with database.transaction() as tx:
         tx.emit(PhotoReady(photo_id=1, author_id=2))
-        assert heard == []
-    await eventually(lambda: heard == list(queues_of("photo.ready")))
+        assert notified == []
+    await eventually(lambda: notified == list(queues_of("photo.ready")))
     async with database.transaction() as tx:
         await tx.fetchval("SELECT 1")
     await listener.execute(f"NOTIFY {outbox.CHANNEL}, 'end'")
-    await eventually(lambda: heard[-1] == "end")
-    assert heard == [*queues_of("photo.ready"), "end"]
+    await eventually(lambda: notified[-1] == "end")
+    assert notified == [*queues_of("photo.ready"), "end"]
     await listener.close()
 
 

@@ -93,12 +93,12 @@ async def test_no_node_answers() -> None:
 
 async def test_wrong_kind_of_url(cluster: RedisCluster, real_redis_url: str) -> None:
     """A cluster's URL for a single server, and a server's URL for a node of a cluster, give errors that explain it."""
-    for url, told in (
+    for url, message in (
         (real_redis_url.replace("redis://", "redis+cluster://"), "cluster support disabled"),
         (f"redis://127.0.0.1:{cluster.nodes[0].port}", r"should begin with redis\+cluster://"),
     ):
         redis = open_redis(url)
-        with pytest.raises(StorageError, match=told), redis_errors():
+        with pytest.raises(StorageError, match=message), redis_errors():
             await set_all(redis)
         await redis.aclose()
 
@@ -161,9 +161,9 @@ async def test_lost_master(redis: Any, cluster: RedisCluster) -> None:
     started = time.monotonic()
     replies = await asyncio.gather(*(redis.execute_command("GET", key) for key in KEYS), return_exceptions=True)
     assert time.monotonic() - started < 3
-    lost = [key for key, answer in zip(KEYS, replies, strict=True) if isinstance(answer, driver.ConnectionError)]
+    lost = [key for key, reply in zip(KEYS, replies, strict=True) if isinstance(reply, driver.ConnectionError)]
     assert {redis.server_of(key).port for key in lost} == {node.port}
-    assert [answer for answer in replies if isinstance(answer, bytes)] == [key for key in KEYS if key not in lost]
+    assert [reply for reply in replies if isinstance(reply, bytes)] == [key for key in KEYS if key not in lost]
     for _ in range(50):
         with pytest.raises(driver.ConnectionError):
             await redis.execute_command("GET", lost[0])
@@ -196,15 +196,15 @@ async def test_silent_master(cluster: RedisCluster) -> None:
         )
     finally:
         node.thaw()
-    for key, answer in zip(KEYS, replies, strict=True):
-        assert isinstance(answer, driver.TimeoutError) == (connections.server_of(key).port == node.port)
+    for key, reply in zip(KEYS, replies, strict=True):
+        assert isinstance(reply, driver.TimeoutError) == (connections.server_of(key).port == node.port)
     await connections.aclose()
     await asyncio.to_thread(cluster.wait)
 
 
 async def test_late_reply() -> None:
     """A command whose reply is late is not repeated at the slot's new master: it may have been carried out."""
-    heard: dict[int, list[bytes]] = {}
+    received: dict[int, list[bytes]] = {}
     master: list[int] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -214,7 +214,7 @@ async def test_late_reply() -> None:
             if b"SLOTS" in data:
                 writer.write(b"*1\r\n*3\r\n:0\r\n:16383\r\n*2\r\n$9\r\n127.0.0.1\r\n:%d\r\n" % master[0])
             else:
-                heard.setdefault(port, []).append(data)
+                received.setdefault(port, []).append(data)
                 master[0] = next(other for other in ports if other != port)
         writer.close()
 
@@ -226,7 +226,7 @@ async def test_late_reply() -> None:
     with pytest.raises(driver.TimeoutError):
         await connections.execute_command("INCR", "a")
     assert connections.server_of(b"a").port == ports[1]
-    assert list(heard) == [ports[0]]
+    assert list(received) == [ports[0]]
     await connections.aclose()
     for server in servers:
         server.close()

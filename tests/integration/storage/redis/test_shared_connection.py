@@ -24,7 +24,7 @@ pytestmark = pytest.mark.engines
 
 
 @asynccontextmanager
-async def server(answer: Callable[[bytes], bytes | None]) -> AsyncIterator[SharedConnection]:
+async def server(respond: Callable[[bytes], bytes | None]) -> AsyncIterator[SharedConnection]:
     """Run a server that replies each read with what `answer` returns, and nothing for None; yield a shared to it."""
     writers: list[asyncio.StreamWriter] = []
 
@@ -32,7 +32,7 @@ async def server(answer: Callable[[bytes], bytes | None]) -> AsyncIterator[Share
         writers.append(writer)
         await answer_handshake(reader, writer)
         while data := await reader.read(65536):
-            reply = answer(data)
+            reply = respond(data)
             if reply == b"":
                 writer.transport.abort()
             elif reply is not None:

@@ -46,7 +46,7 @@ DRIFT = """
 """
 
 
-class Crowd:
+class Activities:
     """Users with random activities; a seed determines the sequence."""
 
     def __init__(self, seed: int, user_ids: list[int], photo_ids: dict[int, int]) -> None:
@@ -124,9 +124,9 @@ async def _withdraw_actor(tx: Transaction, recipient_id: int, actor_id: int) -> 
 @pytest.mark.parametrize("seed", [1, 2])
 async def test_counters_never_drift(database: Database, seed: int) -> None:
     """After concurrent random activities without a deadlock, every counter is correct."""
-    crowd = await new_users(database, *"abcdefgh")
-    photo_ids = {(await processing_photo(database, author)).id: author.id for author in crowd for _ in range(2)}
-    drawn = Crowd(seed, [user.id for user in crowd], photo_ids)
+    accounts = await new_users(database, *"abcdefgh")
+    photo_ids = {(await processing_photo(database, author)).id: author.id for author in accounts for _ in range(2)}
+    drawn = Activities(seed, [user.id for user in accounts], photo_ids)
     done = 0
 
     async def live() -> None:

@@ -82,26 +82,26 @@ async def test_what_is_not_seen_is_not_liked(database: Database) -> None:
 
 async def test_many_likes_at_once(database: Database) -> None:
     """Concurrent likes are all counted, each with its own version."""
-    ann, *crowd = await new_users(database, *"abcdefg")
+    ann, *likers = await new_users(database, *"abcdefg")
     photo = await ready_photo(database, ann)
-    states = await asyncio.gather(*(_like(database, photo, user) for user in crowd * 2))
-    assert max(state.likes for state in states) == len(crowd)
-    assert len({state.version for state in states if state.changed}) == len(crowd)
+    states = await asyncio.gather(*(_like(database, photo, user) for user in likers * 2))
+    assert max(state.likes for state in states) == len(likers)
+    assert len({state.version for state in states if state.changed}) == len(likers)
 
 
 async def test_page_of_likes(database: Database) -> None:
     """Likes are listed newest first, page by page, without users hidden from the viewer."""
-    ann, *crowd = await new_users(database, "ann", "ben", "cat", "dan")
+    ann, *likers = await new_users(database, "ann", "ben", "cat", "dan")
     photo = await ready_photo(database, ann)
-    for user in crowd:
+    for user in likers:
         await _like(database, photo, user)
     first = await likes.page(database, photo.id, before=None, limit=2)
-    assert [person.username for _, person in first] == ["dan", "cat"]
+    assert [user.username for _, user in first] == ["dan", "cat"]
     rest = await likes.page(database, photo.id, before=first[-1][0], limit=2)
-    assert [person.username for _, person in rest] == ["ben"]
-    await block(database, crowd[0], crowd[1])
-    seen = await likes.page(database, photo.id, before=None, limit=9, viewer_id=crowd[0].id)
-    assert [person.username for _, person in seen] == ["dan", "ben"]
+    assert [user.username for _, user in rest] == ["ben"]
+    await block(database, likers[0], likers[1])
+    seen = await likes.page(database, photo.id, before=None, limit=9, viewer_id=likers[0].id)
+    assert [user.username for _, user in seen] == ["dan", "ben"]
 
 
 async def test_state_of_a_deleted_photo(database: Database) -> None:
@@ -154,7 +154,7 @@ async def test_page_of_comments(database: Database) -> None:
     assert await comments.page(database, photo.id, viewer_id=cat.id, before=None, limit=9) == [made[1]]
 
 
-async def test_deleted_people_do_not_comment(database: Database) -> None:
+async def test_deleted_accounts_do_not_comment(database: Database) -> None:
     """A request of a deleted account is not found."""
     ann, ben = await new_users(database, "ann", "ben")
     photo = await ready_photo(database, ann)

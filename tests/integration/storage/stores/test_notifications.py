@@ -71,10 +71,10 @@ async def _age(database: Database, *, hours: int) -> None:
 
 async def test_likes_gather(database: Database) -> None:
     """Likes of one photo are grouped into one entry, newest actors first, with a text."""
-    ann, *crowd = await new_users(database, "ann", "ben", "cat", "dan", "eve")
+    ann, *actors = await new_users(database, "ann", "ben", "cat", "dan", "eve")
     photo = await ready_photo(database, ann)
     texts = []
-    for actor in crowd:
+    for actor in actors:
         entry = await _like(database, photo, actor)
         assert entry is not None
         texts.append(entry.text)
@@ -85,7 +85,7 @@ async def test_likes_gather(database: Database) -> None:
         "eve and 3 others liked your photo",
     ]
     (entry,) = await _inbox(database, ann)
-    assert (entry.count, [person.username for person in entry.actors]) == (4, ["eve", "dan", "cat"])
+    assert (entry.count, [user.username for user in entry.actors]) == (4, ["eve", "dan", "cat"])
     assert (entry.photo_id, entry.user_id, entry.id & 1023) == (photo.id, ann.id, ann.id & 1023)
 
 
@@ -137,11 +137,11 @@ async def test_read_entry_is_closed(database: Database) -> None:
 
 async def test_likes_at_once_are_one_entry(database: Database) -> None:
     """Concurrent likes are one entry with all actors."""
-    ann, *crowd = await new_users(database, *"abcdefg")
+    ann, *actors = await new_users(database, *"abcdefg")
     photo = await ready_photo(database, ann)
-    await asyncio.gather(*(_like(database, photo, actor) for actor in crowd * 2))
+    await asyncio.gather(*(_like(database, photo, actor) for actor in actors * 2))
     (entry,) = await _inbox(database, ann)
-    assert entry.count == len(crowd)
+    assert entry.count == len(actors)
 
 
 async def test_deleted_photo_leaves_the_inbox(database: Database) -> None:

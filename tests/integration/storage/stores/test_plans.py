@@ -15,28 +15,28 @@ from storage.stores import notification_groups, notifications, photo_lists, rela
 
 pytestmark = pytest.mark.engines
 
-PEOPLE, PHOTOS_EACH, FOLLOWED = 1000, 20, 300
+USERS, PHOTOS_EACH, FOLLOWED = 1000, 20, 300
 
 
 @pytest.fixture
-async def crowded(database: Database) -> Database:
+async def populated(database: Database) -> Database:
     """A database of a thousand users: user 1 follows 300 of them, and all follow user 2."""
     async with database.transaction() as tx:
         await tx.execute(
             "INSERT INTO users (id, username, email, password_hash, display_name) "
             "SELECT i, 'u' || i, 'u' || i, '', '' FROM generate_series(1, $1::integer) AS i",
-            PEOPLE,
+            USERS,
         )
         await tx.execute(
             "INSERT INTO photos (id, author_id, state, sha256, content_type, bytes, width, height) "
             "SELECT i, 1 + i % $1::integer, 'ready', repeat('a', 64), 'image/jpeg', 1, 1, 1 "
             "FROM generate_series(1, $2::integer) AS i",
-            PEOPLE,
-            PEOPLE * PHOTOS_EACH,
+            USERS,
+            USERS * PHOTOS_EACH,
         )
         await tx.execute("UPDATE photos SET author_id = 5 WHERE id % 10 = 0")
         await tx.execute("INSERT INTO follows SELECT 1, i FROM generate_series(3, $1::integer + 2) AS i", FOLLOWED)
-        await tx.execute("INSERT INTO follows SELECT i, 2 FROM generate_series(3, $1::integer) AS i", PEOPLE)
+        await tx.execute("INSERT INTO follows SELECT i, 2 FROM generate_series(3, $1::integer) AS i", USERS)
     for table in ("users", "photos", "follows", "mutes", "blocks"):
         await database.fetchval(f"VACUUM ANALYZE {table}")
     return database
@@ -72,9 +72,9 @@ class Explaining:
 
 
 @pytest.mark.parametrize("before", [None, 10_000])
-async def test_home_feed_reads_an_index_for_each_author(crowded: Database, before: int | None) -> None:
+async def test_home_feed_reads_an_index_for_each_author(populated: Database, before: int | None) -> None:
     """A home feed of 300 authors reads at most a page of each from the index, and no other photo."""
-    explained = Explaining(crowded)
+    explained = Explaining(populated)
     await photo_lists.home_ids(explained, 1, before=before, limit=20)
     (scan,) = explained.scans("photos")
     assert scan["Index Name"] == "photos_by_author"
@@ -83,9 +83,9 @@ async def test_home_feed_reads_an_index_for_each_author(crowded: Database, befor
 
 
 @pytest.mark.parametrize("name", ["newest", "by_author"])
-async def test_lists_stop_at_their_limit(crowded: Database, name: str) -> None:
+async def test_lists_stop_at_their_limit(populated: Database, name: str) -> None:
     """A list reads one page from an index in its order, instead of sorting all photos."""
-    explained = Explaining(crowded)
+    explained = Explaining(populated)
     if name == "newest":
         await photo_lists.newest(explained, viewer_id=1, before=None, limit=20)
     else:
@@ -95,18 +95,18 @@ async def test_lists_stop_at_their_limit(crowded: Database, name: str) -> None:
     assert scan["Actual Rows"] * scan["Actual Loops"] <= 40
 
 
-async def test_fanout_reads_a_range_of_one_index(crowded: Database) -> None:
+async def test_fanout_reads_a_range_of_one_index(populated: Database) -> None:
     """A chunk of followers is read from the index in its order, without a sort."""
-    explained = Explaining(crowded)
+    explained = Explaining(populated)
     await relations.follower_ids(explained, 2, after=(10, 0), until=(400, MAX_ID), limit=100)
     (scan,) = explained.scans("follows")
     assert scan["Index Name"] == "follows_fanout"
     assert not any(node["Node Type"] == "Sort" for node in explained.nodes)
 
 
-async def test_an_activity_is_looked_up_in_a_full_inbox(crowded: Database) -> None:
+async def test_an_activity_is_looked_up_in_a_full_inbox(populated: Database) -> None:
     """Recording an activity reads only the entries of its group."""
-    async with crowded.transaction() as tx:
+    async with populated.transaction() as tx:
         await tx.execute(
             "INSERT INTO notifications (id, user_id, kind, photo_id, position, people, read_at) "
             "SELECT i, 1, 'like', i, i, 1, CASE WHEN i % 2 = 0 THEN now() END FROM generate_series(1, 5000) AS i"
@@ -116,8 +116,8 @@ async def test_an_activity_is_looked_up_in_a_full_inbox(crowded: Database) -> No
             "SELECT i, 2 + i % 500, i FROM generate_series(1, 5000) AS i"
         )
     for table in ("notifications", "notification_actors"):
-        await crowded.fetchval(f"VACUUM ANALYZE {table}")
-    async with crowded.transaction() as tx:
+        await populated.fetchval(f"VACUUM ANALYZE {table}")
+    async with populated.transaction() as tx:
         explained = Explaining(tx)
         for photo_id in (4000, 6000):
             # Only the plans of the look-ups matter, and EXPLAIN returns no rows, which ends the call with a TypeError.

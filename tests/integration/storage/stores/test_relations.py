@@ -77,8 +77,8 @@ async def test_private_accounts_get_requests(database: Database) -> None:
                 await late(tx, ann.id, cat.id)
     assert await _counters(database, ann) == (1, 0)
     assert await relations.requests(database, ann.id, before=None, limit=9) == []
-    told = await topics(database)
-    assert told == ["user.changed", *["user.followed"] * 3, "user.unfollowed"]
+    emitted = await topics(database)
+    assert emitted == ["user.changed", *["user.followed"] * 3, "user.unfollowed"]
 
 
 async def test_unfollowing_cancels_a_request(database: Database) -> None:
@@ -219,10 +219,10 @@ async def test_fanout_order_and_chunks(database: Database) -> None:
     read: list[int] = []
     for after, until in zip([(-1, -1), *bounds], bounds, strict=False):
         read += await relations.follower_ids(database, author.id, after=after, until=until, limit=10)
-    wanted = sorted((user_id for user_id, _ in rows if user_id != muter), key=lambda one: (ids.shard_of(one), one))
-    assert read == wanted
-    everybody = await relations.follower_ids(database, author.id, after=(-1, -1), until=None, limit=7)
-    assert everybody == wanted[:7]
+    expected = sorted((user_id for user_id, _ in rows if user_id != muter), key=lambda one: (ids.shard_of(one), one))
+    assert read == expected
+    first = await relations.follower_ids(database, author.id, after=(-1, -1), until=None, limit=7)
+    assert first == expected[:7]
 
 
 @pytest.mark.parametrize(("followers", "size", "chunks"), [(0, 2, 0), (1, 2, 1), (2, 2, 1), (3, 2, 2)])
@@ -236,8 +236,8 @@ async def test_chunk_bounds(database: Database, followers: int, size: int, chunk
 
 async def test_crossing_follows_and_blocks(database: Database) -> None:
     """After concurrent follows and blocks no user follows another one with a block between them."""
-    crowd = await new_users(database, *"abcdef")
-    pairs = [(one, other) for one in crowd for other in crowd if one is not other]
+    accounts = await new_users(database, *"abcdef")
+    pairs = [(one, other) for one in accounts for other in accounts if one is not other]
 
     async def try_follow(one: User, other: User) -> None:
         try:

@@ -25,7 +25,7 @@ from tests.support.virtual_loop import VirtualLoop, run_virtually
 STEP = 0.01  # seconds; connections due within it may be closed together
 
 
-class Crowd:
+class Clients:
     """Connections, and when each was closed."""
 
     def __init__(self, count: int) -> None:
@@ -34,11 +34,11 @@ class Crowd:
 
     def connection(self) -> Connection:
         """Return a connection that records its closing time."""
-        crowd = self
+        clients = self
 
         class Clocked(MemoryTransport):
             def write(self, data: bytes) -> None:
-                crowd.closed_at.append(asyncio.get_running_loop().time())
+                clients.closed_at.append(asyncio.get_running_loop().time())
                 super().write(data)
 
         core, scheduler = ProtocolCore(rate=1, burst=1, now=0), WriteScheduler(lambda _: None, linger=1)
@@ -77,26 +77,26 @@ def test_never_above_the_rate(count: int, seconds: float, rate: float, seed: int
 def test_closed_at_the_rate() -> None:
     """All connections are closed with 3001 over the window, and in no second more than the rate allows."""
 
-    async def scene() -> Crowd:
-        crowd = Crowd(100)
-        await close_paced(crowd.all, seconds=1.0, rate=20)
-        return crowd
+    async def scene() -> Clients:
+        clients = Clients(100)
+        await close_paced(clients.all, seconds=1.0, rate=20)
+        return clients
 
-    crowd = run_virtually(scene())
-    assert {connection.closed_with for connection in crowd.all} == {codes.SHUTDOWN}
-    assert 4.9 <= max(crowd.closed_at) <= 5 + STEP
-    assert busiest_second(crowd.closed_at) <= 20 + 1
+    clients = run_virtually(scene())
+    assert {connection.closed_with for connection in clients.all} == {codes.SHUTDOWN}
+    assert 4.9 <= max(clients.closed_at) <= 5 + STEP
+    assert busiest_second(clients.closed_at) <= 20 + 1
 
 
 def test_order_is_random() -> None:
     """The order of closing does not depend on the order of opening."""
 
     async def scene() -> list[Connection]:
-        crowd = Crowd(50)
-        task = asyncio.create_task(close_paced(crowd.all, seconds=50, rate=20))
+        clients = Clients(50)
+        task = asyncio.create_task(close_paced(clients.all, seconds=50, rate=20))
         await asyncio.sleep(25)
         task.cancel()
-        return [connection for connection in crowd.all[:25] if connection.closed_with is not None]
+        return [connection for connection in clients.all[:25] if connection.closed_with is not None]
 
     assert 0 < len(run_virtually(scene())) < 25
 
@@ -104,26 +104,26 @@ def test_order_is_random() -> None:
 def test_ended_connections_are_skipped() -> None:
     """A connection that ended by itself is neither closed again nor waited for."""
 
-    async def scene() -> tuple[Crowd, float]:
-        crowd = Crowd(50)
-        for connection in crowd.all:
+    async def scene() -> tuple[Clients, float]:
+        clients = Clients(50)
+        for connection in clients.all:
             connection.mark_closed(codes.NORMAL)
-        await close_paced(crowd.all, seconds=3600, rate=20)
-        return crowd, asyncio.get_running_loop().time()
+        await close_paced(clients.all, seconds=3600, rate=20)
+        return clients, asyncio.get_running_loop().time()
 
-    crowd, seconds = run_virtually(scene())
+    clients, seconds = run_virtually(scene())
     assert seconds == 0
-    assert crowd.closed_at == []
+    assert clients.closed_at == []
 
 
 def test_after_a_stall() -> None:
     """After a stall of the event loop, the connections that are due by then are not closed all at once."""
 
     async def scene() -> list[float]:
-        crowd, loop = Crowd(100), cast(VirtualLoop, asyncio.get_running_loop())
+        clients, loop = Clients(100), cast(VirtualLoop, asyncio.get_running_loop())
         loop.call_at(1.0, loop.stall, 3.0)
-        await close_paced(crowd.all, seconds=5.0, rate=1000)
-        return crowd.closed_at
+        await close_paced(clients.all, seconds=5.0, rate=1000)
+        return clients.closed_at
 
     times = run_virtually(scene())
     assert len(times) == 100
@@ -134,12 +134,12 @@ def test_after_a_stall() -> None:
 def test_handshake_under_way() -> None:
     """A connection that is opened while the others are closed is closed too, without a window of its own."""
 
-    async def scene() -> tuple[Crowd, float]:
-        crowd = Crowd(10)
-        asyncio.get_running_loop().call_at(0.5, lambda: crowd.all.append(crowd.connection()))
-        await drain(lambda: crowd.all, seconds=2.0, rate=10)
-        return crowd, asyncio.get_running_loop().time()
+    async def scene() -> tuple[Clients, float]:
+        clients = Clients(10)
+        asyncio.get_running_loop().call_at(0.5, lambda: clients.all.append(clients.connection()))
+        await drain(lambda: clients.all, seconds=2.0, rate=10)
+        return clients, asyncio.get_running_loop().time()
 
-    crowd, seconds = run_virtually(scene())
-    assert [connection.closed_with for connection in crowd.all] == [codes.SHUTDOWN] * 11
+    clients, seconds = run_virtually(scene())
+    assert [connection.closed_with for connection in clients.all] == [codes.SHUTDOWN] * 11
     assert seconds <= 2.1 + 2 * STEP

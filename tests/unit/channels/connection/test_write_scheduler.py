@@ -67,7 +67,7 @@ async def test_nothing_is_overtaken(monkeypatch: pytest.MonkeyPatch, seed: int) 
     monkeypatch.setattr(buffer_module, "_FEW", 2)
     draw, sent = random.Random(seed), list[int]()
     scheduler, buffers, transports = many(12, sent)
-    wanted = [b""] * 12
+    expected = [b""] * 12
     for number in range(300):
         data = b"%d," % number
         act, one = draw.randrange(12), draw.randrange(12)
@@ -84,9 +84,9 @@ async def test_nothing_is_overtaken(monkeypatch: pytest.MonkeyPatch, seed: int) 
             those = []
             await asyncio.sleep(0)
         for at in those:
-            if not wanted[at].endswith(b"."):
-                wanted[at] += data
+            if not expected[at].endswith(b"."):
+                expected[at] += data
     for _ in range(20):
         await asyncio.sleep(0)
-    assert [b"".join(transport.writes) for transport in transports] == wanted
-    assert sum(sent) == sum(text.count(b",") for text in wanted)
+    assert [b"".join(transport.writes) for transport in transports] == expected
+    assert sum(sent) == sum(text.count(b",") for text in expected)

@@ -44,14 +44,14 @@ async def test_device_that_came_after_the_loss(scene: Scene) -> None:
 async def test_lost_registration_repaired_by_a_new_device(scene: Scene) -> None:
     """A new device whose user was not registered has the user's other devices read again, before live publications."""
     newcomer, _ = scene.device()
-    admitting = asyncio.create_task(scene.recovery.register(newcomer, 7))
+    registering = asyncio.create_task(scene.recovery.register(newcomer, 7))
     await eventually(lambda: scene.registry.asked == 1)
     scene.registry.missing = {7}
     scene.publish(1, announced=False)
     scene.publish(2)
     assert await scene.sent() == []
     scene.registry.gate.set()
-    await admitting
+    await registering
 
     async def both() -> bool:
         return await scene.sent() == [1, 2]
@@ -103,10 +103,10 @@ async def test_renewal_that_failed_half_way(scene: Scene) -> None:
     async with renewing(scene.recovery):
         scene.publish(1, announced=False)
 
-        async def told() -> bool:
+        async def sent() -> bool:
             return await scene.sent() == [1]
 
-        await eventually(told)
+        await eventually(sent)
 
 
 async def test_a_missing_registration_ends_topics(scene: Scene) -> None:

@@ -43,7 +43,7 @@ def test_origins(origin: str | None, host: str, allowed: tuple[str, ...], verdic
 
 
 @pytest.mark.parametrize(
-    ("offered", "wanted", "name"),
+    ("offered", "expected", "name"),
     [
         (None, None, "centrifuge-json"),
         (None, "json", "centrifuge-json"),
@@ -57,8 +57,8 @@ def test_origins(origin: str | None, host: str, allowed: tuple[str, ...], verdic
         ("centrifuge-cbor", "json", None),
     ],
 )
-def test_codecs(offered: str | None, wanted: str | None, name: str | None) -> None:
+def test_codecs(offered: str | None, expected: str | None, name: str | None) -> None:
     """A subprotocol takes precedence over the query, the first codec is the default, and an unknown one is rejected."""
     formats = [WebSocketFormat(codec) for codec in (JsonCodec(), ProtobufCodec(), MsgpackCodec())]
-    chosen = choose_format(offered, wanted, formats)
+    chosen = choose_format(offered, expected, formats)
     assert (chosen.name if chosen else None) == name

@@ -26,7 +26,7 @@ class Peer(asyncio.Protocol):
     def __init__(self) -> None:
         self.transport: asyncio.Transport
         self.received = b""
-        self.told: list[str] = []
+        self.calls: list[str] = []
         self.act: Callable[[], None] = lambda: None
         self.stays = False
 
@@ -36,7 +36,7 @@ class Peer(asyncio.Protocol):
 
     def is_lost(self) -> bool:
         """Return whether only the loss was reported."""
-        return self.told == ["lost"]
+        return self.calls == ["lost"]
 
     def data_received(self, data: bytes) -> None:
         """Record the data."""
@@ -45,20 +45,20 @@ class Peer(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         """Record the call, and have the connection closed unless this end `stays`."""
-        self.told.append("eof")
+        self.calls.append("eof")
         return self.stays
 
     def pause_writing(self) -> None:
         """Record the call."""
-        self.told.append("pause")
+        self.calls.append("pause")
 
     def resume_writing(self) -> None:
         """Record the call."""
-        self.told.append("resume")
+        self.calls.append("resume")
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Record the call."""
-        self.told.append("lost")
+        self.calls.append("lost")
 
 
 class Scene:
@@ -96,7 +96,7 @@ async def polling() -> AsyncIterator[Scene]:
             peer.transport.abort()
         for far in scene.far:
             far.close()
-        await eventually(lambda: all(peer.told[-1:] == ["lost"] for peer in scene.peers))
+        await eventually(lambda: all(peer.calls[-1:] == ["lost"] for peer in scene.peers))
 
 
 while_polling = on_both_loops(polling)
@@ -123,8 +123,8 @@ async def test_reading_can_wait(scene: Scene) -> None:
         peer.transport.pause_reading()
     assert not peer.transport.is_reading()
     far.send(b"waits")
-    other_far.send(b"heard")
-    await eventually(lambda: other.received == b"heard")
+    other_far.send(b"received")
+    await eventually(lambda: other.received == b"received")
     assert peer.received == b""
     for _ in range(2):
         peer.transport.resume_reading()
@@ -140,7 +140,7 @@ async def test_many_sockets_take_turns(scene: Scene) -> None:
     assert await _portions(lambda: sum(peer.received == b"x" for peer in scene.peers)) <= 64
     for far in scene.far:
         far.close()
-    assert await _portions(lambda: sum("eof" in peer.told for peer in scene.peers)) <= 64
+    assert await _portions(lambda: sum("eof" in peer.calls for peer in scene.peers)) <= 64
 
 
 async def _portions(count: Callable[[], int]) -> int:
@@ -159,18 +159,18 @@ async def test_a_peer_that_ends_its_side(scene: Scene) -> None:
     peer, far = await scene.connect()
     peer.transport.write(b"last")
     far.shutdown(socket.SHUT_WR)
-    await eventually(lambda: peer.told == ["eof", "lost"])
+    await eventually(lambda: peer.calls == ["eof", "lost"])
     assert far.recv(10) == b"last"
     assert far.recv(10) == b""
     peer, far = await scene.connect()
     peer.stays = True
     far.shutdown(socket.SHUT_WR)
-    await eventually(lambda: "eof" in peer.told)
+    await eventually(lambda: "eof" in peer.calls)
     for _ in range(5):
         await asyncio.sleep(0)
     peer.transport.write(b"more")
     assert far.recv(10) == b"more"
-    assert peer.told == ["eof"]
+    assert peer.calls == ["eof"]
 
 
 @while_polling
@@ -182,10 +182,10 @@ async def test_a_connection_that_is_reset(scene: Scene) -> None:
     for end in (far, paused_far):
         end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
         end.close()
-    await eventually(lambda: peer.told == ["lost"])
-    assert paused.told == []
+    await eventually(lambda: peer.calls == ["lost"])
+    assert paused.calls == []
     paused.transport.resume_reading()
-    await eventually(lambda: paused.told == ["lost"])
+    await eventually(lambda: paused.calls == ["lost"])
 
 
 @while_polling
@@ -221,7 +221,7 @@ async def test_one_may_close_another(scene: Scene) -> None:
     for peer, far in zip(scene.peers, scene.far, strict=True):
         peer.act = partial(close_others, peer)
         far.send(b"x")
-    await eventually(lambda: sum("lost" in peer.told for peer in scene.peers) == 9)
+    await eventually(lambda: sum("lost" in peer.calls for peer in scene.peers) == 9)
     assert sum(peer.received == b"x" for peer in scene.peers) == 1
     assert len(closed) == 9
 
@@ -239,7 +239,7 @@ async def test_a_failing_protocol_costs_its_connection_alone(scene: Scene) -> No
 
     peer.act = fail
     far.send(b"x")
-    await eventually(lambda: peer.told == ["lost"])
+    await eventually(lambda: peer.calls == ["lost"])
     assert isinstance(reported[0]["exception"], ZeroDivisionError)
     other_far.send(b"x")
     await eventually(lambda: other.received == b"x")
@@ -251,13 +251,13 @@ async def test_the_write_buffer_limit_is_reported(scene: Scene) -> None:
     peer, far = await scene.connect()
     peer.transport.set_write_buffer_limits(high=100_000)
     peer.transport.write(b"x" * 10_000_000)
-    await eventually(lambda: peer.told == ["pause"])
+    await eventually(lambda: peer.calls == ["pause"])
     assert peer.transport.get_write_buffer_size() > 100_000
 
     def taken() -> bool:
         with suppress(BlockingIOError):
             far.recv(1 << 20)
-        return peer.told == ["pause", "resume"]
+        return peer.calls == ["pause", "resume"]
 
     await eventually(taken)
 
@@ -271,4 +271,4 @@ async def test_without_epoll_the_transport_reads(scene: Scene) -> None:
     far.send(b"x")
     await eventually(lambda: peer.received == b"x")
     far.close()
-    await eventually(lambda: peer.told == ["eof", "lost"])
+    await eventually(lambda: peer.calls == ["eof", "lost"])

@@ -76,8 +76,8 @@ def test_times_are_utc_with_milliseconds() -> None:
 @pytest.mark.parametrize("private", [True, False])
 def test_no_urls_before_there_are_variants(state: PhotoState, private: bool) -> None:
     """A photo that is not ready has no URLs, because its variants do not exist yet."""
-    told = json.loads(photo_json(photo(state=state, author_private=private), liked=False, sign=lambda path: path))
-    assert (told["state"], told["urls"]) == (state, {})
+    caption = json.loads(photo_json(photo(state=state, author_private=private), liked=False, sign=lambda path: path))
+    assert (caption["state"], caption["urls"]) == (state, {})
 
 
 def test_private_urls_are_signed_in_each_response() -> None:
@@ -94,8 +94,8 @@ def test_private_urls_are_signed_in_each_response() -> None:
 
 def test_public_urls_are_not_signed() -> None:
     """The URLs of public photos are the same for all viewers, so that caches can store them."""
-    told = json.loads(photo_json(photo(), liked=False, sign=lambda path: f"{path}?sig=1"))
-    assert told["urls"]["feed"] == f"/media/{SHA}/feed.jpg"
+    caption = json.loads(photo_json(photo(), liked=False, sign=lambda path: f"{path}?sig=1"))
+    assert caption["urls"]["feed"] == f"/media/{SHA}/feed.jpg"
 
 
 @pytest.mark.parametrize(("value", "shown"), [(b"-", False), (b"~", False), (b"?", False), (photo_card(photo()), True)])

@@ -17,12 +17,12 @@ def at(host: str, port: int) -> RedisAddress:
 
 def test_masters_and_replicas() -> None:
     """The first node of a range is its master; all nodes are known, with the settings of the node that replied."""
-    answer = [
+    reply = [
         [0, 99, [b"a", 1, b"id", []], [b"b", 2, b"id", []]],
         [100, 16383, [b"c", 3, b"id"], [b"a", 4, b"id"]],
         [200, 299, [b"a", 1, b"id"]],
     ]
-    slots = SlotMap(answer, ASKED)
+    slots = SlotMap(reply, ASKED)
     expected = {0: at("a", 1), 99: at("a", 1), 100: at("c", 3), 250: at("a", 1), 16383: at("c", 3)}
     assert {slot: slots.master_of(slot) for slot in expected} == expected
     assert slots.masters == [at("a", 1), at("c", 3)]

@@ -133,7 +133,7 @@ def test_metadata_before_the_frame_is_bounded_in_bytes() -> None:
     assert time.process_time() - started < 2
 
 
-def test_a_missing_end_is_noted() -> None:
+def test_a_missing_end_is_reported() -> None:
     """A JPEG without its end marker is read; one whose later scans are missing is refused."""
     data = photograph().read_bytes()
     assert jpeg.read(data).ended
