@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import os
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -21,8 +23,9 @@ pytestmark = pytest.mark.engines
 
 DISK = "256m"  # PostgreSQL needs 60 MB of it, and the reserve is an eighth
 WITHIN = 20.0  # seconds
-# Mounts a file system that only this process and its children see, which needs no privilege in a user namespace.
-MOUNT = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c"]
+# Mounts a file system that only this process and its children see; root needs no user namespace for that.
+NAMESPACE = ["--mount"] if os.geteuid() == 0 else ["--user", "--map-root-user", "--mount"]
+MOUNT = ["unshare", *NAMESPACE, "sh", "-c"]
 SCRIPT = f'mount -t tmpfs -o size={DISK} none "$0" && exec "$@"'
 
 
@@ -68,11 +71,19 @@ class SmallDisk:
             connection.terminate()
 
 
+async def can_mount(folder: Path) -> bool:
+    """Return whether this system allows to mount a file system in a namespace."""
+    if shutil.which("unshare") is None:
+        return False
+    process = await asyncio.create_subprocess_exec(*MOUNT, SCRIPT, str(folder), "true")
+    return await process.wait() == 0
+
+
 @pytest.fixture
 async def disk(short_dir: Path) -> AsyncIterator[SmallDisk]:
     """A service on a small file system."""
-    if shutil.which("unshare") is None:
-        pytest.skip("mounting a small file system needs unshare of util-linux")
+    if not await can_mount(short_dir):
+        pytest.skip("a small file system cannot be mounted here: it needs unshare(1) and the permission to use it")
     disk = SmallDisk(short_dir)
     await disk.service.start()
     yield disk

@@ -145,7 +145,7 @@ async def test_an_activity_in_a_group_of_thousands_reads_a_few_rows(crowded: Dat
         await tx.execute(
             "INSERT INTO users (id, username, email, password_hash, display_name) "
             "SELECT i, 'u' || i, 'u' || i, '', '' FROM generate_series($1::integer + 1, $2::integer) AS i",
-            PEOPLE,
+            USERS,
             people,
         )
         await tx.execute(
