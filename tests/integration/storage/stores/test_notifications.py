@@ -316,7 +316,7 @@ async def test_several_activities_of_one_actor_count_once(database: Database) ->
     for actor, comment_id in ((cat, 2), (ben, 3), (ben, 4)):
         added = await _comment(database, photo, actor, comment_id)
         assert added is not None
-        seen.append((added.id, added.count, [person.username for person in added.actors]))
+        seen.append((added.id, added.count, [user.username for user in added.actors]))
     assert seen == [(entry.id, 2, ["cat", "ben"]), (entry.id, 2, ["ben", "cat"]), (entry.id, 2, ["ben", "cat"])]
     left = []
     for comment_id in (4, 3, 1):
@@ -330,7 +330,7 @@ async def test_several_activities_of_one_actor_count_once(database: Database) ->
                 source_id=comment_id,
             )
         (shown,) = await _inbox(database, ann)
-        left.append((shown.count, [person.username for person in shown.actors]))
+        left.append((shown.count, [user.username for user in shown.actors]))
     assert left == [(2, ["ben", "cat"]), (2, ["cat", "ben"]), (1, ["cat"])]
     again = await _comment(database, photo, ben, 3)
     assert again is not None

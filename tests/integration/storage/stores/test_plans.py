@@ -138,10 +138,10 @@ async def test_an_activity_is_looked_up_in_a_full_inbox(populated: Database) -> 
 READ = "SELECT sum(pg_stat_get_xact_tuples_returned(oid)) FROM pg_class WHERE relname LIKE 'notification%'"
 
 
-async def test_an_activity_in_a_group_of_thousands_reads_a_few_rows(crowded: Database) -> None:
+async def test_an_activity_in_a_group_of_thousands_reads_a_few_rows(populated: Database) -> None:
     """Recording, retracting, restoring and removing an activity of a popular photo does not read the other actors."""
     people = 20_000
-    async with crowded.transaction() as tx:
+    async with populated.transaction() as tx:
         await tx.execute(
             "INSERT INTO users (id, username, email, password_hash, display_name) "
             "SELECT i, 'u' || i, 'u' || i, '', '' FROM generate_series($1::integer + 1, $2::integer) AS i",
@@ -159,10 +159,10 @@ async def test_an_activity_in_a_group_of_thousands_reads_a_few_rows(crowded: Dat
             people,
         )
     for table in ("users", "notifications", "notification_actors"):
-        await crowded.fetchval(f"VACUUM ANALYZE {table}")
+        await populated.fetchval(f"VACUUM ANALYZE {table}")
     like: dict[str, Any] = {"recipient_id": 1, "kind": NotificationKind.LIKE, "photo_id": 7, "source_id": 7}
     shown = []
-    async with crowded.transaction() as tx:
+    async with populated.transaction() as tx:
         before = await tx.fetchval(READ)
         await notification_groups.record(tx, actor_id=2, **like)
         shown.append(await actors(tx))
