@@ -12,7 +12,7 @@ from server.composition.embedded import reachable_backends
 from server.config.section import from_sections
 from server.config.settings import Settings
 from server.edge.problems import invalid
-from server.edge.requests import SignUpRequest
+from server.edge.requests import NewAccount
 from server.errors import InputError
 from server.identity.passwords import Passwords, PasswordSettings
 from storage.models import Role, User
@@ -31,12 +31,13 @@ async def migrate(settings: Settings) -> list[str]:
 async def create_user(
     settings: Settings, *, username: str, email: str, password: str, display_name: str, role: Role
 ) -> User:
-    """Create an account by the rules of signing up; an empty `display_name` becomes the username.
+    """Create an account by the rules of signing up, except that a reserved name is allowed.
 
-    Raises `InputError` for a text that the rules do not allow, and `ConflictError` if the username or address is taken.
+    An empty `display_name` becomes the username. Raises `InputError` for a text that the rules do not allow, and
+    `ConflictError` if the username or address is taken.
     """
     try:
-        account = SignUpRequest(username=username, email=email, password=password, display_name=display_name)
+        account = NewAccount(username=username, email=email, password=password, display_name=display_name)
     except ValidationError as error:
         raise InputError(invalid(error).detail) from error
     passwords = Passwords.of(from_sections(PasswordSettings, settings.auth))

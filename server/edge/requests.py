@@ -37,13 +37,17 @@ class QueryModel(BaseModel):
 def _username(text: str) -> str:
     if _USERNAME.fullmatch(text) is None:
         raise ValueError("Use 3 to 30 letters, digits, dots and underscores, beginning with a letter or digit.")
-    if text.lower() in _RESERVED:
-        raise ValueError("This name is reserved. Choose another one.")
     try:
         ids.decode(text)
     except ids.BadIdError:
         return text
     raise ValueError("This name looks like an id. Choose another one.")
+
+
+def _not_reserved(text: str) -> str:
+    if text.lower() in _RESERVED:
+        raise ValueError("This name is reserved. Choose another one.")
+    return text
 
 
 def _email(text: str) -> str:
@@ -123,13 +127,19 @@ Tags = Annotated[list[Annotated[str, _described(_TAG_PATTERN)]], Field(max_lengt
 Id = Annotated[int, BeforeValidator(_id), _described(ID_PATTERN, examples=["01K3S9C0XG4Q7"])]
 
 
-class SignUpRequest(RequestModel):
-    """A new account. With `cookie` the tokens are set as cookies instead of being returned in the body."""
+class NewAccount(RequestModel):
+    """A new account. An operator may give it a name that is reserved, for example `support`."""
 
     username: Username
     email: Email
     password: Password
     display_name: DisplayName = ""
+
+
+class SignUpRequest(NewAccount):
+    """A new account. With `cookie` the tokens are set as cookies instead of being returned in the body."""
+
+    username: Annotated[Username, AfterValidator(_not_reserved)]
     cookie: bool = False
 
 
