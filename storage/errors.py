@@ -5,6 +5,7 @@ StorageError
 ├── ConflictError        a unique value is taken, or the state does not allow the change; `code` is stable
 ├── InvalidValueError    a value that the database cannot hold: a NUL in a text, a number too large
 ├── UnavailableError     an engine does not answer; trying again later may help
+│   ├── ConnectionLostError  the connection to an engine ended during a command
 │   └── FullError        an engine has no space left for what should be written
 ├── SchemaError          the database's schema is older or newer than this code
 ├── EngineError          an embedded engine cannot run
@@ -45,6 +46,10 @@ class UnavailableError(StorageError):
     def __init__(self, engine: str, detail: str) -> None:
         super().__init__(f"{engine} is unavailable: {detail}")
         self.engine = engine
+
+
+class ConnectionLostError(UnavailableError):
+    """Raised when a connection ended while it was used: a command may have been carried out, or not."""
 
 
 class FullError(UnavailableError):

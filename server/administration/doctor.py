@@ -24,6 +24,7 @@ from server.config.settings import Settings
 from server.errors import ServerError
 from storage.errors import SchemaError, StorageError
 from storage.postgres import migrate
+from storage.postgres.connector import unreachable_servers
 from storage.redis.client import Redis, check_writable, open_redis, redis_errors
 from workers.broker.routing import QUEUES
 from workers.errors import BrokerError
@@ -120,6 +121,13 @@ async def inspect_database(settings: Settings) -> Finding:
             return _skewed("database", skew)
         await migrate.check(db)
         await db.check_writable()
+    away = await unreachable_servers(settings.database.url)
+    if away:
+        return Finding(
+            name="database",
+            detail=f"PostgreSQL {version}, and servers that are not reachable: {'; '.join(away)}",
+            remedy="Start them, or take them out of database.url: without them there is no failover.",
+        )
     return Finding(
         name="database", detail=f"PostgreSQL {version}, schema up to date, clock within {skew * 1000:.0f} ms"
     )

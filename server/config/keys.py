@@ -15,6 +15,7 @@ from pydantic import Field, SecretStr, ValidationInfo, create_model, field_valid
 from channels.contract.settings import LiveSettings
 from server.config.section import Networks, Rate, Section, Texts
 from storage.embedded.disk_space import RESERVE
+from storage.postgres.address import SCHEMES, server_urls
 from storage.redis.address import CLUSTER_SCHEMES, cluster_nodes, is_cluster
 from workers.broker.port import Policy
 from workers.images.limits import DecoderLimits
@@ -120,7 +121,8 @@ class DatabaseSection(Section):
     url: str = Field(
         default="embedded:",
         description="`embedded:` starts a private PostgreSQL in the data directory; "
-        "`postgresql://user:password@host/db` uses an existing one.",
+        "`postgresql://user:password@host/db` uses an existing one. If there are several hosts, as `host1,host2`, the "
+        "one that accepts writes is used.",
     )
     pool_min: int = Field(default=2, ge=1, description="Connections that a process keeps open.")
     pool_max: int = Field(default=16, ge=1, description="Maximum number of connections of a process.")
@@ -128,7 +130,9 @@ class DatabaseSection(Section):
     @field_validator("url")
     @classmethod
     def _is_known(cls, value: str) -> str:
-        return _with_scheme(value, ("embedded:", "postgresql://", "postgres://"))
+        if value.startswith(SCHEMES):
+            server_urls(value)  # raises an error that says what is wrong
+        return _with_scheme(value, ("embedded:", *SCHEMES))
 
 
 class RedisSection(Section):

@@ -18,7 +18,7 @@ _SECRET_TEXT = (
     (re.compile(r"\beyJ[\w-]*\.[\w-]+\.[\w-]*"), MASK),
     (
         re.compile(
-            r"(?i)\b((?:access_|refresh_)?token|picshare_(?:access|refresh|csrf)|ticket|sig|signature|password|secret)=[^&\s\"']+"
+            r"(?i)\b((?:access_|refresh_)?token|picshare_(?:access|refresh|csrf)|ticket|sig|signature|(?:ssl)?password|secret)=[^&\s\"']+"
         ),
         r"\1=" + MASK,
     ),

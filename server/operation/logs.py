@@ -15,6 +15,14 @@ import structlog
 from server.config.keys import LogSection
 from server.config.redaction import redact
 
+# The least severity of the records of each driver; those of asyncpg.pool repeat a failed connect, with a traceback.
+_DRIVERS = {
+    "aio_pika": logging.CRITICAL,
+    "aiormq": logging.CRITICAL,
+    "asyncio": logging.WARNING,
+    "asyncpg.pool": logging.ERROR,
+}
+
 
 class LogStream(io.TextIOBase):
     """Standard error for logs; if its reader has gone, events are dropped and the service continues."""
@@ -103,7 +111,7 @@ def _adopt_library_logs(level: int, first: list[Any], last: list[Any]) -> None:
     # Assigned rather than added, so that setting up logs again does not attach a second filter.
     logging.getLogger("aiohttp.server").filters[:] = [MalformedRequests()]
     # Our own events report a lost connection with its consequence, so those of the drivers are noise.
-    for name, least in (("aio_pika", logging.CRITICAL), ("aiormq", logging.CRITICAL), ("asyncio", logging.WARNING)):
+    for name, least in _DRIVERS.items():
         logging.getLogger(name).setLevel(max(level, least))
 
 

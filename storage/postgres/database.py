@@ -7,54 +7,25 @@ transaction can contain the rows of several stores together with the events abou
 from __future__ import annotations
 
 import asyncio
-import json
 import random
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Protocol
 
 import asyncpg
 import structlog
 
-from storage.errors import ConflictError, FullError, InvalidValueError, UnavailableError
+from storage.errors import ConnectionLostError, UnavailableError
 from storage.events import Event
 from storage.ids import IdGenerator
 from storage.postgres import outbox
+from storage.postgres.driver_errors import driver_errors
+from storage.postgres.pool import CLEANUP_TIMEOUT, COMMAND_TIMEOUT, Pool, terminate
 
 log = structlog.get_logger(__name__)
 
-COMMAND_TIMEOUT = 10.0  # seconds; the only way to notice that packets to the server are dropped
-RENEWAL_INTERVAL = 1.0  # seconds, at least, between two renewals of a pool whose server is read-only
-LOCK_PAUSE, LOCK_MAX_PAUSE = (
-    0.001,
-    0.016,
-)  # seconds between two attempts to get an advisory lock: the first, the longest
-_UNREACHABLE = (
-    OSError,
-    asyncio.TimeoutError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,  # raised when a connection ends between two messages of one command
-    asyncpg.PostgresConnectionError,
-    asyncpg.exceptions.OperatorInterventionError,
-    asyncpg.exceptions.InsufficientResourcesError,
-    asyncpg.exceptions.InvalidAuthorizationSpecificationError,
-    asyncpg.exceptions.InvalidCatalogNameError,
-    asyncpg.exceptions.InvalidCachedStatementError,  # a migration changed a prepared statement: a retry succeeds
-    asyncpg.exceptions.OutdatedSchemaCacheError,
-    asyncpg.exceptions.TransactionRollbackError,  # a deadlock or a serialisation failure: a retry succeeds
-    asyncpg.exceptions.ReadOnlySQLTransactionError,
-)
-
-# Unique constraint → (stable code, message, field of the request).
-_TAKEN = {
-    "users_username_key": ("username_taken", "This username is taken. Choose another one.", "username"),
-    "users_email_key": (
-        "email_taken",
-        "This e-mail address already has an account. Sign in, or use another address.",
-        "email",
-    ),
-}
+LOCK_PAUSE = 0.001  # seconds between the first two attempts to get an advisory lock
+LOCK_MAX_PAUSE = 0.016  # the longest pause
 
 
 class Queryable(Protocol):
@@ -71,64 +42,6 @@ class Queryable(Protocol):
     async def fetchval(self, sql: str, *args: object) -> Any:
         """Return the first column of the first row, or None."""
         ...
-
-
-class PooledConnection(asyncpg.Connection):
-    """A connection that is reset on its return to the pool only if it was lent to an adapter.
-
-    The driver resets the session state (LISTEN, advisory locks, settings) after every use, which is one more round
-    trip for each statement. Transactions and single statements change nothing that outlives them.
-
-    `on_read_only` is awaited when the server refuses a write because it is read-only. It is noticed here, below all
-    adapters, because none of them may keep such a connection: at its address there may be another server by now.
-    """
-
-    lent = False
-    on_read_only: Callable[[], Awaitable[None]] | None = None
-
-    def lend(self) -> None:
-        """Reset the session state when the connection comes back."""
-        self.lent = True
-
-    def take_back(self) -> None:
-        """Undo `lend`: the session state has not changed."""
-        self.lent = False
-
-    def get_reset_query(self) -> str:
-        """Return the driver's statements, or nothing for a connection whose session state is untouched."""
-        if not self.lent:
-            return ""
-        self.lent = False
-        query: str = super().get_reset_query()
-        return query
-
-    async def execute(self, query: str, *args: Any, **options: Any) -> Any:
-        """Run statements; see the driver."""
-        return await self._watched(super().execute(query, *args, **options))
-
-    async def fetch(self, query: str, *args: Any, **options: Any) -> Any:
-        """Return all rows; see the driver."""
-        return await self._watched(super().fetch(query, *args, **options))
-
-    async def fetchrow(self, query: str, *args: Any, **options: Any) -> Any:
-        """Return the first row; see the driver."""
-        return await self._watched(super().fetchrow(query, *args, **options))
-
-    async def fetchval(self, query: str, *args: Any, **options: Any) -> Any:
-        """Return the first value; see the driver."""
-        return await self._watched(super().fetchval(query, *args, **options))
-
-    async def executemany(self, command: str, args: Any, **options: Any) -> Any:
-        """Run a statement for each sequence of arguments; see the driver."""
-        return await self._watched(super().executemany(command, args, **options))
-
-    async def _watched(self, call: Awaitable[Any]) -> Any:
-        try:
-            return await call
-        except asyncpg.exceptions.ReadOnlySQLTransactionError:
-            if self.on_read_only is not None:
-                await self.on_read_only()
-            raise
 
 
 class Transaction:
@@ -213,55 +126,41 @@ class Database:
 
     `routes` returns the outbox queues of a topic: with RabbitMQ always ("relay",), embedded the worker queues
     themselves. Every method raises `UnavailableError` when the server does not answer.
+
+    `fetch`, `fetchrow` and `fetchval` run a read, or another statement that may be repeated: it is repeated once, on
+    another connection, when its connection is lost.
     """
 
-    def __init__(self, pool: Any, *, routes: Callable[[str], Sequence[str]]) -> None:
+    def __init__(self, pool: Pool, *, routes: Callable[[str], Sequence[str]]) -> None:
         self._pool = pool
         self._routes = routes
         self._ids = IdGenerator()
-        self._notifier = outbox.Notifier(pool)
+        self._notifier = outbox.Notifier(pool.connection)
 
     @classmethod
     async def connect(
-        cls, dsn: str, *, routes: Callable[[str], Sequence[str]], min_size: int = 2, max_size: int = 10
+        cls, url: str, *, routes: Callable[[str], Sequence[str]], min_size: int = 2, max_size: int = 10
     ) -> Database:
-        """Open a pool to `dsn` (a postgresql:// URL, a unix socket directory in `host` included)."""
-        renewal = _PoolRenewal()
-
-        async def prepare(connection: Any) -> None:
-            connection.on_read_only = renewal
-            await connection.set_type_codec("jsonb", schema="pg_catalog", encoder=json.dumps, decoder=json.loads)
-
-        with driver_errors():
-            renewal.pool = pool = await asyncpg.create_pool(
-                dsn,
-                min_size=min_size,
-                max_size=max_size,
-                timeout=COMMAND_TIMEOUT,
-                command_timeout=COMMAND_TIMEOUT,
-                init=prepare,
-                connection_class=PooledConnection,
-            )
-        return cls(pool, routes=routes)
+        """Open a pool to `url` (see `storage.postgres.address`; `host` may be the directory of a unix socket)."""
+        return cls(await Pool.open(url, min_size=min_size, max_size=max_size), routes=routes)
 
     async def check_writable(self) -> None:
         """Prove that PostgreSQL carries out writes, without changing anything; raise `UnavailableError`."""
         await self.fetchval(outbox.NO_CHANGE)
 
     async def close(self) -> None:
-        """Close the notifier, then the pool; connections still in use after `COMMAND_TIMEOUT` are terminated."""
+        """Close the notifier, then the pool."""
         await self._notifier.close()
-        try:
-            async with asyncio.timeout(COMMAND_TIMEOUT):
-                await self._pool.close()
-        except TimeoutError:
-            log.warning("database_close_cut", after_seconds=COMMAND_TIMEOUT)
-            self._pool.terminate()
+        await self._pool.close()
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
-        """Open a transaction; at the end, write its events to the outbox and commit, or roll back everything."""
-        async with self._acquired() as connection, self._transaction_on(connection) as transaction:
+        """Open a transaction; at the end, write its events to the outbox and commit, or roll back everything.
+
+        It is not repeated when its connection is lost, because its caller's block cannot be. If that happens during the
+        commit, the transaction may have been committed.
+        """
+        async with self._pool.connection() as connection, self._transaction_on(connection) as transaction:
             yield transaction
         for callback in transaction.callbacks:
             await callback()
@@ -303,25 +202,21 @@ class Database:
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Any]:
         """Yield a bare asyncpg connection, for LISTEN, advisory locks and claims; for adapters only."""
-        async with self._acquired() as connection:
+        async with self._pool.connection() as connection:
             connection.lend()
             yield connection
-
-    @asynccontextmanager
-    async def _acquired(self) -> AsyncIterator[Any]:
-        with driver_errors():
-            connection = await self._pool.acquire(timeout=COMMAND_TIMEOUT)
-        try:
-            yield connection
-        finally:
-            await self._pool.release(connection)
 
     @asynccontextmanager
     async def _transaction_on(self, connection: Any) -> AsyncIterator[Transaction]:
         # Errors are translated around the driver's calls only; those of the caller's block pass unchanged.
         frame = connection.transaction()
-        with driver_errors():
-            await frame.start()
+        try:
+            with driver_errors():
+                await frame.start()
+        except BaseException:
+            # Whether the transaction was opened is unknown, so the connection cannot be used again.
+            terminate(connection)
+            raise
         transaction = Transaction(connection, self._ids)
         queues: set[str] = set()
         try:
@@ -331,68 +226,43 @@ class Database:
                     queues = await outbox.insert(connection, transaction.events, self._routes)
                 await frame.commit()
         except BaseException:
-            await self._roll_back(frame)
+            await self._roll_back(connection, frame)
             raise
         self._notifier.notify(queues)
 
     @staticmethod
-    async def _roll_back(frame: Any) -> None:
+    async def _roll_back(connection: Any, frame: Any) -> None:
         try:
-            await frame.rollback()
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            async with asyncio.timeout(CLEANUP_TIMEOUT):
+                await frame.rollback()
+        except TimeoutError:
+            # Without an answer the connection is of no use, and PostgreSQL rolls back when it has ended.
+            terminate(connection)
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
             # The connection is broken or the commit failed: PostgreSQL has already rolled back.
             log.info("rollback_unneeded", error=str(error) or type(error).__name__)
 
     async def fetch(self, sql: str, *args: object) -> Sequence[asyncpg.Record]:
         """Return all rows."""
-        with driver_errors():
-            rows: Sequence[asyncpg.Record] = await self._pool.fetch(sql, *args)
-            return rows
+        rows: Sequence[asyncpg.Record] = await self._repeatable("fetch", sql, args)
+        return rows
 
     async def fetchrow(self, sql: str, *args: object) -> asyncpg.Record | None:
         """Return the first row, or None."""
-        with driver_errors():
-            row: asyncpg.Record | None = await self._pool.fetchrow(sql, *args)
-            return row
+        row: asyncpg.Record | None = await self._repeatable("fetchrow", sql, args)
+        return row
 
     async def fetchval(self, sql: str, *args: object) -> Any:
         """Return the first column of the first row, or None."""
-        with driver_errors():
-            return await self._pool.fetchval(sql, *args)
+        return await self._repeatable("fetchval", sql, args)
 
+    async def _repeatable(self, method: str, sql: str, args: Sequence[object]) -> Any:
+        try:
+            return await self._once(method, sql, args)
+        except ConnectionLostError:
+            return await self._once(method, sql, args)
 
-@contextmanager
-def driver_errors() -> Iterator[None]:
-    """Translate asyncpg's errors into those of `storage.errors`."""
-    try:
-        yield
-    except asyncpg.UniqueViolationError as error:
-        code, message, field = _TAKEN.get(error.constraint_name or "", ("conflict", "This already exists.", None))
-        raise ConflictError(code, message, field=field) from error
-    except asyncpg.IntegrityConstraintViolationError as error:
-        raise ConflictError(
-            "conflict", "The change conflicts with existing data. Load the current state and try again."
-        ) from error
-    except (asyncpg.DataError, asyncpg.ProgramLimitExceededError) as error:
-        raise InvalidValueError(
-            "A value cannot be stored: a text contains a NUL or a lone surrogate, or a number is too large."
-        ) from error
-    except asyncpg.DiskFullError as error:
-        raise FullError("database", str(error)) from error
-    except _UNREACHABLE as error:
-        raise UnavailableError("database", str(error) or type(error).__name__) from error
-
-
-class _PoolRenewal:
-    """Replaces all connections of a pool, each when it is next acquired, at most once in `RENEWAL_INTERVAL`."""
-
-    def __init__(self) -> None:
-        self.pool: Any = None
-        self._renewed_at = -RENEWAL_INTERVAL
-
-    async def __call__(self) -> None:
-        # The interval bounds the cost while a server stays read-only and every write fails.
-        if self.pool is not None and time.monotonic() - self._renewed_at >= RENEWAL_INTERVAL:
-            self._renewed_at = time.monotonic()
-            log.warning("database_read_only", pause_seconds=RENEWAL_INTERVAL)
-            await self.pool.expire_connections()
+    async def _once(self, method: str, sql: str, args: Sequence[object]) -> Any:
+        async with self._pool.connection() as connection:
+            with driver_errors():
+                return await getattr(connection, method)(sql, *args)

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from storage.errors import UnavailableError
-from storage.postgres.database import COMMAND_TIMEOUT
+from storage.postgres.pool import COMMAND_TIMEOUT
 
 
 class KeyedLimit:

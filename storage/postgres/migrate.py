@@ -15,7 +15,9 @@ from typing import Any
 import asyncpg
 
 from storage.errors import SchemaError
-from storage.postgres.database import Queryable, driver_errors
+from storage.postgres.connector import connect
+from storage.postgres.database import Queryable
+from storage.postgres.driver_errors import driver_errors
 
 FOLDER = Path(__file__).parent / "migrations"
 
@@ -82,7 +84,7 @@ async def migrate(dsn: str, *, folder: Path = FOLDER) -> list[str]:
     """
     migrations = load(folder)
     with driver_errors():
-        connection = await asyncpg.connect(dsn, timeout=_CONNECT_TIMEOUT)
+        connection = await connect(dsn)
         try:
             await connection.execute("SELECT pg_advisory_lock($1, $2)", *_LOCK)
             await connection.execute(_CREATE_TABLE)

@@ -12,12 +12,15 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
 import asyncpg
 import structlog
 
+from storage.errors import UnavailableError
 from storage.events import Event, encode
+from storage.postgres.driver_errors import driver_errors
 
 CHANNEL = "picshare_outbox"
 # A write without effect. A server that is read-only refuses it, because it checks that before it looks for rows.
@@ -140,14 +143,14 @@ async def dead_letters(db: Reader, queue: str | None, *, limit: int) -> Sequence
     return await db.fetch(_DEAD_LETTERS, queue, limit)
 
 
-async def replay(db: Reader, dead_letter_id: int) -> bool:
+async def replay(tx: Writer, dead_letter_id: int) -> bool:
     """Move a dead letter back to its queue as a first attempt; return False if it does not exist."""
-    return bool(await db.fetch(_REPLAY, dead_letter_id, CHANNEL))
+    return bool(await tx.fetch(_REPLAY, dead_letter_id, CHANNEL))
 
 
-async def delete(db: Reader, dead_letter_id: int) -> bool:
+async def delete(tx: Writer, dead_letter_id: int) -> bool:
     """Delete a dead letter; return False if it does not exist."""
-    return bool(await db.fetch(_DELETE, dead_letter_id))
+    return bool(await tx.fetch(_DELETE, dead_letter_id))
 
 
 async def depths(db: Reader) -> dict[str, int]:
@@ -171,8 +174,8 @@ class Notifier:
     databases, and holds it through the commit: all commits would wait for each other.
     """
 
-    def __init__(self, pool: Any) -> None:
-        self._pool = pool
+    def __init__(self, connection: Callable[[], AbstractAsyncContextManager[Any]]) -> None:
+        self._connection = connection
         self._due: set[str] = set()
         self._task: asyncio.Task[None] | None = None
 
@@ -192,7 +195,9 @@ class Notifier:
         while self._due:
             queues, self._due = self._due, set()
             try:
-                await self._pool.execute(_NOTIFY, CHANNEL, sorted(queues))
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                async with self._connection() as connection:
+                    with driver_errors():
+                        await connection.execute(_NOTIFY, CHANNEL, sorted(queues))
+            except UnavailableError as error:
                 # Not an error of the writer: its rows are committed, and the consumers' polling finds them.
                 log.warning("outbox_notify_failed", queues=sorted(queues), error=str(error))

@@ -64,8 +64,8 @@ ALLOWED: Mapping[str, frozenset[str]] = {
         # The edge and the composition root.
         "server/errors": "",
         "server/config": (
-            "channels/contract server/errors storage/embedded storage/redis workers/broker workers/images "
-            "workers/registry"
+            "channels/contract server/errors storage/embedded storage/postgres storage/redis workers/broker "
+            "workers/images workers/registry"
         ),
         "server/identity": "server/config storage storage/limits",
         "server/edge": "channels/contract server/identity storage storage/postgres storage/render storage/stores",

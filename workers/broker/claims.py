@@ -9,7 +9,8 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 from storage.postgres import outbox
-from storage.postgres.database import Database, driver_errors
+from storage.postgres.database import Database
+from storage.postgres.driver_errors import driver_errors
 from workers.broker.outcomes import JobStatus, Outcome
 from workers.broker.port import Message
 

@@ -10,12 +10,13 @@ from typing import Any
 import structlog
 
 from storage.errors import UnavailableError
-from storage.postgres.database import Database, driver_errors
-from storage.postgres.outbox import CHANNEL
+from storage.postgres.database import Database
+from storage.postgres.driver_errors import driver_errors
+from storage.postgres.outbox import CHANNEL, NO_CHANGE
 from workers.broker.backoff import reconnect_pause
 
 POLL_INTERVAL = 1.0  # seconds; the longest delay of a row whose notification is lost
-PING_INTERVAL = 5.0  # seconds; a connection that swallows packets is noticed by this
+PING_INTERVAL = 5.0  # seconds; a connection that swallows packets, or whose server is read-only, is noticed by this
 
 log = structlog.get_logger(__name__)
 
@@ -26,8 +27,9 @@ class OutboxListener:
     A wake-up means that there may be rows: the waiter then takes rows until it finds none.
     """
 
-    def __init__(self, db: Database, queues: Collection[str]) -> None:
+    def __init__(self, db: Database, queues: Collection[str], *, ping_interval: float = PING_INTERVAL) -> None:
         self._db = db
+        self._ping_interval = ping_interval
         self._queues = frozenset(queues)
         # An event and not a condition: a notification that comes while the waiter is busy must not be lost.
         self._notified = asyncio.Event()
@@ -77,11 +79,12 @@ class OutboxListener:
             self.notify()  # rows may have been written before LISTEN
             while not lost.is_set():
                 try:
-                    async with asyncio.timeout(PING_INTERVAL):
+                    async with asyncio.timeout(self._ping_interval):
                         await lost.wait()
                 except TimeoutError:
+                    # A write, because the notifications of a server that has become read-only end without an error.
                     with driver_errors():
-                        await connection.fetchval("SELECT 1")
+                        await connection.execute(NO_CHANGE)
         finally:
             # A broken connection has no listeners to remove, and the error that broke it is already being raised.
             with suppress(UnavailableError), driver_errors():

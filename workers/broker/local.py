@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import structlog
@@ -53,15 +53,20 @@ class LocalBroker:
 
     async def replay(self, dead_letter_id: str) -> bool:
         """Move a dead letter back to its queue as a first attempt; return False if it does not exist."""
-        row_id = _row_id(dead_letter_id)
-        with _broker_errors():
-            return row_id is not None and await outbox.replay(self._db, row_id)
+        return await self._change(outbox.replay, dead_letter_id)
 
     async def delete(self, dead_letter_id: str) -> bool:
         """Delete a dead letter; return False if it does not exist."""
+        return await self._change(outbox.delete, dead_letter_id)
+
+    async def _change(self, change: Callable[[outbox.Writer, int], Awaitable[bool]], dead_letter_id: str) -> bool:
         row_id = _row_id(dead_letter_id)
+        if row_id is None:
+            return False
+        # In a transaction, because a statement outside of one is repeated when its connection is lost.
         with _broker_errors():
-            return row_id is not None and await outbox.delete(self._db, row_id)
+            async with self._db.transaction() as tx:
+                return await change(tx, row_id)
 
     async def depths(self) -> Mapping[str, int]:
         """Return the number of rows of each queue, those in progress and those postponed included."""

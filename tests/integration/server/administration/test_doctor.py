@@ -61,6 +61,15 @@ async def test_each_unavailable_engine_is_named_with_its_key(tmp_path: Path) -> 
         assert "hunter2" not in findings[name].detail
 
 
+async def test_a_server_that_is_away_is_named(database_dsn: str, valkey_url: str) -> None:
+    """Of several servers one that is not reachable is named with its port, although another one works."""
+    port = free_port()
+    several = f"{database_dsn},127.0.0.1&port=5432,{port}"
+    finding = await doctor.inspect_database(settings_of(several, valkey_url))
+    assert f"not reachable: 127.0.0.1:{port}: " in finding.detail
+    assert not finding.ok
+
+
 async def test_engines_that_refuse_writes_are_a_problem(database_dsn: str, short_dir: Path) -> None:
     """A PostgreSQL that is read-only and a Redis whose memory is full respond, but are not usable."""
     admin = await asyncpg.connect(database_dsn)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 
 import asyncpg
 import pytest
 import structlog
 
-from storage.errors import ConflictError, UnavailableError
+from storage.errors import ConflictError, ConnectionLostError, UnavailableError
 from storage.events import LikeAdded, PhotoReady, UserChanged, decode
 from storage.ids import IdGenerator
 from storage.postgres import outbox
@@ -196,6 +197,25 @@ async def test_cancelled_transaction_rolls_back(database: Database) -> None:
     assert await database.fetchval("SELECT count(*) FROM outbox") == 0
 
 
+async def test_a_transaction_that_is_cancelled_while_it_opens(database: Database) -> None:
+    """Its connection is not used again, and nothing is reported as a defect."""
+    reported: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context))
+
+    async def work() -> None:
+        async with database.transaction():
+            pass
+
+    for ticks in range(12):
+        task = asyncio.create_task(work())
+        for _ in range(ticks):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task])
+    assert await database.fetchval("SELECT 1") == 1
+    assert reported == []
+
+
 async def test_wakeup_follows_the_commit(database: Database, database_dsn: str) -> None:
     """A listener is notified of each queue once the rows are visible."""
     notified: list[object] = []
@@ -227,6 +247,33 @@ async def test_lost_server_is_an_outage(database: Database, database_dsn: str) -
     with pytest.raises(UnavailableError):
         await cut()
     assert await eventually(lambda: database.fetchval("SELECT 1")) == 1
+
+
+async def test_a_read_is_repeated_when_its_connection_is_lost(database: Database, database_dsn: str) -> None:
+    """The caller does not notice; a transaction is not repeated, and its error says that the connection was lost."""
+    admin = await asyncpg.connect(database_dsn)
+    waiting = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'advisory' AND datname = current_database()"
+    blocked = "SELECT 7 FROM (SELECT pg_advisory_xact_lock(1)) AS held"
+
+    async def in_transaction() -> object:
+        async with database.transaction() as tx:
+            return await tx.fetchval(blocked)
+
+    async with admin.transaction():
+        await admin.execute("SELECT pg_advisory_xact_lock(1)")
+        reads = [asyncio.create_task(database.fetchval(blocked)), asyncio.create_task(in_transaction())]
+        pids = await eventually(lambda: _when(admin.fetch(waiting), 2))
+        for row in pids:
+            await admin.execute("SELECT pg_terminate_backend($1)", row["pid"])
+        with pytest.raises(ConnectionLostError):
+            await reads[1]
+    assert await reads[0] == 7
+    await admin.close()
+
+
+async def _when(rows: Awaitable[list[asyncpg.Record]], count: int) -> list[asyncpg.Record]:
+    found = await rows
+    return found if len(found) == count else []
 
 
 async def test_deadlock_is_an_outage_to_try_again(database: Database) -> None:

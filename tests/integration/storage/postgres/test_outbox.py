@@ -81,12 +81,14 @@ async def test_one_row_becomes_a_dead_letter_and_returns(database: Database) -> 
     assert await _keys(database) == ["c"]
     dead = await database.fetch("SELECT key, attempts, last_error FROM dead_letters ORDER BY key")
     assert [tuple(row) for row in dead] == [("a", 2, "second"), ("b", 1, "first")]
-    assert await outbox.replay(database, rows["a"])
-    assert not await outbox.replay(database, rows["a"])
+    async with database.transaction() as tx:
+        assert await outbox.replay(tx, rows["a"])
+        assert not await outbox.replay(tx, rows["a"])
     assert (await _keys(database), await _keys(database, "dead_letters")) == (["a", "c"], ["b"])
     assert await database.fetchval("SELECT attempts FROM outbox WHERE key = 'a'") == 0
-    assert not await outbox.delete(database, rows["c"])
-    assert await outbox.delete(database, rows["b"])
+    async with database.transaction() as tx:
+        assert not await outbox.delete(tx, rows["c"])
+        assert await outbox.delete(tx, rows["b"])
     assert await _keys(database, "dead_letters") == []
 
 

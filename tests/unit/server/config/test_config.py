@@ -150,14 +150,14 @@ def test_printed_settings_hide_secrets() -> None:
     settings = load_settings(
         overrides={
             "auth": {"secret": "k" * 40},
-            "database": {"url": "postgresql://me:hunter2@db/picshare"},
+            "database": {"url": "postgresql://me:hunter2@db-1,db-2/picshare"},
             "broker": {"url": "amqp://me:hunter2@mq/"},
         }
     )
     text = effective(settings)
     assert "hunter2" not in text
     assert "kkkk" not in text
-    assert tomllib.loads(text)["database"]["url"] == "postgresql://me:***@db/picshare"
+    assert tomllib.loads(text)["database"]["url"] == "postgresql://me:***@db-1,db-2/picshare"
 
 
 def test_every_key_is_described() -> None:

@@ -36,6 +36,8 @@ def test_a_field_that_holds_a_credential_is_masked(field: str) -> None:
         "/media/ff/feed.jpg?exp=1&sig=abc123secret",
         "Authorization: Bearer abc123secret",
         "postgresql://me:abc123secret@db/picshare",
+        "postgresql://me:abc123secret@db-1:5432,db-2:5432/picshare",
+        "postgresql://me@db/picshare?sslpassword=abc123secret&sslmode=require",
         "amqp://me:abc123secret@mq:5672/",
         "Cookie: session=abc123secret; other=abc123secret",
         f"refused {JWT.replace('c2lnbmF0dXJl', 'abc123secret')}",

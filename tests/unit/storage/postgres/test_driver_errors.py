@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncpg
 import pytest
 
-from storage.errors import FullError, InvalidValueError, StorageError, UnavailableError
-from storage.postgres.database import driver_errors
+from storage.errors import ConnectionLostError, FullError, InvalidValueError, StorageError, UnavailableError
+from storage.postgres.driver_errors import driver_errors
 
 
 @pytest.mark.parametrize(
@@ -15,6 +15,17 @@ from storage.postgres.database import driver_errors
         (asyncpg.DiskFullError("could not extend file"), FullError),
         (asyncpg.TooManyConnectionsError("sorry"), UnavailableError),
         (OSError(24, "Too many open files"), UnavailableError),
+        (ConnectionRefusedError(111, "Connection refused"), UnavailableError),
+        (ConnectionResetError(104, "Connection reset by peer"), ConnectionLostError),
+        (asyncpg.ConnectionDoesNotExistError("connection was closed in the middle of operation"), ConnectionLostError),
+        (asyncpg.exceptions.AdminShutdownError("terminating connection"), ConnectionLostError),
+        (asyncpg.exceptions.CrashShutdownError("terminating connection"), ConnectionLostError),
+        (asyncpg.exceptions.IdleInTransactionSessionTimeoutError("terminating connection"), ConnectionLostError),
+        (asyncpg.CannotConnectNowError("the database system is starting up"), UnavailableError),
+        (asyncpg.QueryCanceledError("canceling statement"), UnavailableError),
+        (asyncpg.TargetServerAttributeNotMatched("no host matches"), UnavailableError),
+        (asyncpg.exceptions.ReadOnlySQLTransactionError("cannot execute INSERT"), UnavailableError),
+        (TimeoutError(), UnavailableError),
         (asyncpg.DataError("value out of int64 range"), InvalidValueError),
     ],
 )
