@@ -11,8 +11,7 @@ from pathlib import Path
 class Part:
     """Modules and the tests that cover them, as paths from the root.
 
-    `without` are modules that belong to another part. `only` selects tests like pytest's `-k`. `redis` are the engines
-    of the tests that run on several.
+    `only` selects tests like pytest's `-k`. `redis` are the engines of the tests that run on several.
     """
 
     name: str
@@ -21,12 +20,9 @@ class Part:
     only: str = ""
     redis: Sequence[str] = ("redis",)  # scripts behave alike on all engines
 
-    without: Sequence[str] = ()
-
     def files(self, root: Path) -> list[Path]:
         """Return the files of the modules; a name with an asterisk stands for several."""
-        excluded = {root / name for name in self.without}
-        return [file for name in self.modules for file in sorted(root.glob(name)) if file not in excluded]
+        return [file for name in self.modules for file in sorted(root.glob(name))]
 
 
 PARTS = (
@@ -224,13 +220,6 @@ PARTS = (
             "tests/integration/channels/hub/test_presence.py",
             "tests/integration/storage/feeds/test_window_log.py",
         ],
-        without=["channels/bus/scripts/spublish.lua"],
-    ),
-    Part(
-        name="lua-cluster",
-        modules=["channels/bus/scripts/spublish.lua"],
-        tests=["tests/integration/channels/bus/test_deliver.py"],
-        redis=("cluster",),
     ),
     Part(
         name="page",
