@@ -89,6 +89,7 @@ PARTS = (
         ],
         tests=[
             "tests/integration/storage/postgres/test_visibility.py",
+            "tests/integration/storage/stores/test_relations_model.py",
             "tests/integration/storage/stores/test_relations.py",
             "tests/integration/storage/stores/test_locks.py",
             "tests/integration/storage/stores/test_photos.py",
