@@ -59,7 +59,11 @@ async def _relate(database: Database, account: Account, viewers: dict[str, User]
     }
     for table, pairs in rows.items():
         for pair in pairs:
-            await database.fetch(f"INSERT INTO {table} VALUES ($1, $2)", *pair)  # noqa: S608
+            await _insert(database, table, *pair)
+
+
+async def _insert(database: Database, table: str, one_id: int, other_id: int) -> None:
+    await database.fetch(f"INSERT INTO {table} VALUES ($1, $2)", one_id, other_id)  # noqa: S608
 
 
 def _expected(account: Account, viewer: str | None, state: str) -> dict[str, bool]:
@@ -80,6 +84,12 @@ def _expected(account: Account, viewer: str | None, state: str) -> dict[str, boo
 async def test_each_rule_for_each_viewer(database: Database) -> None:
     """A block hides in both directions, a private account shows its photos to followers alone, and so on."""
     viewers = dict(zip(VIEWERS[1:], await new_users(database, *VIEWERS[1:]), strict=True))
+    # Relations to others than the account give and take nothing.
+    pairs = (("stranger", "asking"), ("followed", "stranger"), ("asking", "follower"))
+    for one, other in pairs:
+        await _insert(database, "follows (follower_id, followee_id)", viewers[one].id, viewers[other].id)
+        await _insert(database, "blocks (blocker_id, blocked_id)", viewers["follower"].id, viewers[one].id)
+        await _insert(database, "blocks (blocker_id, blocked_id)", viewers[one].id, viewers["follower"].id)
     for kind in itertools.product((False, True), (False, True), PresenceAudience):
         account = await _account(database, *kind)
         await _relate(database, account, viewers)

@@ -81,6 +81,16 @@ async def test_private_accounts_get_requests(database: Database) -> None:
     assert emitted == ["user.changed", *["user.followed"] * 3, "user.unfollowed"]
 
 
+async def test_a_follower_of_an_account_that_became_private_stays_one(database: Database) -> None:
+    """Following it again returns that it is followed, and requests nothing."""
+    ann, ben = await new_users(database, "ann", "ben")
+    await follow(database, ben, ann)
+    async with database.transaction() as tx:
+        await users.update(tx, ann.id, private=True)
+    assert await follow(database, ben, ann)
+    assert await relations.requests(database, ann.id, before=None, limit=9) == []
+
+
 async def test_unfollowing_cancels_a_request(database: Database) -> None:
     """An unfollow before the acceptance deletes the request."""
     ann, ben = await new_user(database, "ann", private=True), await new_user(database, "ben")
