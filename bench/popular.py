@@ -77,16 +77,9 @@ async def measure(*, quick: bool) -> list[Figure]:
         LiveSocket.connect(http, scene.owner) as owners,
         LiveSocket.connect(http, scene.neighbour) as neighbours,
     ):
-        for photo in (scene.quiet, scene.popular):
-            await _like_delays(scene, photo, owners, 10)
+        await _like_delays(scene, owners, 10, _Delays(), _Delays())
         for _ in range(runs):
-            for photo, likes_of, unlikes_of in (
-                (scene.quiet, given.without, taken.without),
-                (scene.popular, given.likers, taken.likers),
-            ):
-                added, removed = await _like_delays(scene, photo, owners, likes)
-                likes_of.append(percentile(added, 0.5))
-                unlikes_of.append(percentile(removed, 0.5))
+            await _like_delays(scene, owners, likes, given, taken)
         for _ in range(bursts):
             others.without.append(await _burst_delay(scene, scene.photos, neighbours))
             others.likers.append(await _burst_delay(scene, [scene.popular] * BURST, neighbours))
@@ -112,17 +105,22 @@ def _figures(group: str, name: str, yardstick: str, delays: _Delays, limit: str)
     ]
 
 
-async def _like_delays(scene: _Scene, photo: str, owners: LiveSocket, count: int) -> tuple[list[float], list[float]]:
-    """Like and unlike a photo `count` times; return milliseconds from each request to the owner's socket."""
-    added, removed = list[float](), list[float]()
+async def _like_delays(scene: _Scene, owners: LiveSocket, count: int, given: _Delays, taken: _Delays) -> None:
+    """Like and unlike both photos in turns, `count` times; add the medians of the run to `given` and `taken`."""
+    delays: dict[tuple[str, str], list[float]] = {}
     for _ in range(count):
-        for method, delays in (("PUT", added), ("DELETE", removed)):
-            started = time.perf_counter()
-            (await scene.fans[0].call(method, f"/photos/{photo}/like")).expect(200)
-            delays.append((await owners.until_notification() - started) * 1000)
-            await asyncio.sleep(PAUSE)
+        # One after the other, so that both meet the same state of the machine.
+        for photo in (scene.quiet, scene.popular):
+            for method in ("PUT", "DELETE"):
+                started = time.perf_counter()
+                (await scene.fans[0].call(method, f"/photos/{photo}/like")).expect(200)
+                delay = (await owners.until_notification() - started) * 1000
+                delays.setdefault((photo, method), []).append(delay)
+                await asyncio.sleep(PAUSE)
         await scene.connection.execute(_FORGET)
-    return added, removed
+    for method, collected in (("PUT", given), ("DELETE", taken)):
+        collected.without.append(percentile(delays[scene.quiet, method], 0.5))
+        collected.likers.append(percentile(delays[scene.popular, method], 0.5))
 
 
 async def _burst_delay(scene: _Scene, photos: Sequence[str], neighbours: LiveSocket) -> float:

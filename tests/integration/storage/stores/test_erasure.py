@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from storage.postgres.database import Database
-from storage.stores import comments, erasure, likes, relations, sessions, users
+from storage.stores import comments, erasure, likes, relations, sessions, users, waiting_activities
 from tests.support.community import follow, new_users, ready_photo, topics
 
 pytestmark = pytest.mark.engines
@@ -28,6 +28,9 @@ async def test_erase(database: Database) -> None:
         for photo in made:
             await likes.add(tx, photo_id=photo.id, user_id=ben.id)
         await relations.mute(tx, cat.id, ben.id)
+        await waiting_activities.add(
+            tx, operation="record", recipient_id=ben.id, kind="follow", actor_id=ann.id, photo_id=None, source_id=ann.id
+        )
         await users.remove(tx, ben.id)
     assert await _erase(database, grace_minutes=1) == 0
     rounds = 0
@@ -41,6 +44,7 @@ async def test_erase(database: Database) -> None:
     assert (await topics(database)).count("like.removed") == 3
     assert (await topics(database))[-1] == "actor.removed"
     assert await database.fetchval("SELECT count(*) FROM mutes") == 0
+    assert not await waiting_activities.waiting(database, ben.id)
 
 
 async def test_what_a_deletion_has_missed_is_swept(database: Database) -> None:
