@@ -25,7 +25,7 @@ from workers.broker.port import Broker, DeadLetter
 async def migrate(settings: Settings) -> list[str]:
     """Apply the missing migrations and return their names."""
     async with reachable_backends(settings) as resolved:
-        return await migrations.migrate(resolved.database.url)
+        return await migrations.migrate(resolved.database.session_url)
 
 
 async def create_user(

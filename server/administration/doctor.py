@@ -24,7 +24,7 @@ from server.config.settings import Settings
 from server.errors import ServerError
 from storage.errors import SchemaError, StorageError
 from storage.postgres import migrate
-from storage.postgres.connector import unreachable_servers
+from storage.postgres.connector import shares_sessions, unreachable_servers
 from storage.redis.client import Redis, check_writable, open_redis, redis_errors
 from workers.broker.routing import QUEUES
 from workers.errors import BrokerError
@@ -112,6 +112,12 @@ def inspect_disk(directory: Path) -> Finding:
 
 async def inspect_database(settings: Settings) -> Finding:
     """Check the version, clock and schema of PostgreSQL; raise `StorageError` if it is not reachable."""
+    if await shares_sessions(settings.database.session_url):
+        return Finding(
+            name="database",
+            detail="a pooler in transaction mode",
+            remedy='Set database.pooler to "transaction", and database.direct_url to the URL of the server behind it.',
+        )
     async with open_database(settings, min_size=1, max_size=2) as db:
         (row,) = await db.fetch(_POSTGRES)
         version, skew = row["version"], abs(row["seconds"] - time.time())
@@ -121,7 +127,7 @@ async def inspect_database(settings: Settings) -> Finding:
             return _skewed("database", skew)
         await migrate.check(db)
         await db.check_writable()
-    away = await unreachable_servers(settings.database.url)
+    away = await unreachable_servers(settings.database.session_url)
     if away:
         return Finding(
             name="database",

@@ -75,8 +75,14 @@ async def open_stores(settings: Settings, metrics: FeedMetrics | None = None) ->
 @asynccontextmanager
 async def open_database(settings: Settings, *, min_size: int, max_size: int) -> AsyncIterator[Database]:
     """Connect to PostgreSQL, with a pool of `min_size` to `max_size` connections; raise `UnavailableError`."""
+    section = settings.database
     db = await Database.connect(
-        settings.database.url, routes=outbox_routes(settings), min_size=min_size, max_size=max_size
+        section.url,
+        routes=outbox_routes(settings),
+        min_size=min_size,
+        max_size=max_size,
+        direct_url=section.direct_url,
+        transaction_pooler=section.pooler == "transaction",
     )
     try:
         yield db

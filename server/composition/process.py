@@ -77,7 +77,7 @@ async def run_role(role: str, settings: Settings, *, with_demo: bool = False) ->
             space = disk_space(settings)
             settings = await stack.enter_async_context(running_engines(settings, facts, watch=engines, space=space))
             require_space = space.require
-            await migrate.migrate(settings.database.url)
+            await migrate.migrate(settings.database.session_url)
         metrics = Metrics(version("picshare"))
         stores = await stack.enter_async_context(open_stores(settings, metrics))
         builder = ProcessBuilder(settings, stores, metrics, stack, require_space=require_space)

@@ -124,15 +124,50 @@ class DatabaseSection(Section):
         "`postgresql://user:password@host/db` uses an existing one. If there are several hosts, as `host1,host2`, the "
         "one that accepts writes is used.",
     )
+    pooler: Literal["none", "transaction"] = Field(
+        default="none",
+        description="`transaction` if `url` leads to a pooler such as pgbouncer in transaction mode, where each "
+        "transaction may get another session.",
+    )
+    direct_url: str | None = Field(
+        default=None,
+        validate_default=True,
+        description="URL of the server itself, for what needs a session of its own: migrations, notifications and "
+        "locks that outlast a transaction. Required with a pooler; without one it is `url`.",
+    )
     pool_min: int = Field(default=2, ge=1, description="Connections that a process keeps open.")
     pool_max: int = Field(default=16, ge=1, description="Maximum number of connections of a process.")
 
     @field_validator("url")
     @classmethod
     def _is_known(cls, value: str) -> str:
-        if value.startswith(SCHEMES):
+        if _with_scheme(value, ("embedded:", *SCHEMES)).startswith(SCHEMES):
             server_urls(value)  # raises an error that says what is wrong
-        return _with_scheme(value, ("embedded:", *SCHEMES))
+        return value
+
+    @field_validator("pooler")
+    @classmethod
+    def _is_outside(cls, value: str, info: ValidationInfo) -> str:
+        if value != "none" and info.data.get("url", "").startswith("embedded:"):
+            raise ValueError('it should be "none", because database.url is "embedded:"')
+        return value
+
+    @field_validator("direct_url")
+    @classmethod
+    def _leads_past_the_pooler(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is None:
+            if info.data.get("pooler") == "transaction":
+                raise ValueError('it should be the URL of the server itself, because database.pooler is "transaction"')
+            return None
+        if info.data.get("url", "").startswith("embedded:"):
+            raise ValueError('it should not be set, because database.url is "embedded:"')
+        server_urls(_with_scheme(value, SCHEMES))  # raises an error that says what is wrong
+        return value
+
+    @property
+    def session_url(self) -> str:
+        """The URL for what needs a session of its own."""
+        return self.direct_url or self.url
 
 
 class RedisSection(Section):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from typing import Any
 
 import asyncpg
@@ -16,6 +18,9 @@ SERVER_TIMEOUT = (
     3.0  # seconds for one of several servers, so that a silent one is not waited for when the others refuse
 )
 NEXT_SERVER_DELAY = 0.25  # seconds without an answer until the next server is tried as well (RFC 8305, section 8)
+
+# Options of the driver for a pooler in transaction mode, where the next statement may run in another session.
+NO_PREPARED_STATEMENTS: Mapping[str, Any] = {"statement_cache_size": 0}
 
 
 class Connector:
@@ -81,6 +86,20 @@ async def unreachable_servers(url: str) -> list[str]:
     for attempt in attempts.values():
         attempt.add_done_callback(_discard)
     return [f"{server_name(each)}: {_reason(attempt)}" for each, attempt in attempts.items() if attempt.exception()]
+
+
+async def shares_sessions(url: str) -> bool:
+    """Return whether two connections use one session of the server in turn: a pooler in transaction mode is between."""
+    connector = Connector(url)
+    async with AsyncExitStack() as stack:
+        sessions: list[int] = []
+        for _ in range(2):
+            connection = await connector.connect(**NO_PREPARED_STATEMENTS)
+            stack.callback(connection.terminate)
+            with driver_errors():
+                # A pooler gives the session that was used last to whichever connection comes next.
+                sessions.append(await connection.fetchval("SELECT pg_backend_pid()"))
+    return sessions[0] == sessions[1]
 
 
 def _refused(attempts: dict[str, asyncio.Task[Any]]) -> UnavailableError:

@@ -131,27 +131,47 @@ class Database:
     another connection, when its connection is lost.
     """
 
-    def __init__(self, pool: Pool, *, routes: Callable[[str], Sequence[str]]) -> None:
+    def __init__(self, pool: Pool, *, routes: Callable[[str], Sequence[str]], session_pool: Pool | None = None) -> None:
         self._pool = pool
+        self._session_pool = session_pool or pool
         self._routes = routes
         self._ids = IdGenerator()
         self._notifier = outbox.Notifier(pool.connection)
 
     @classmethod
     async def connect(
-        cls, url: str, *, routes: Callable[[str], Sequence[str]], min_size: int = 2, max_size: int = 10
+        cls,
+        url: str,
+        *,
+        routes: Callable[[str], Sequence[str]],
+        min_size: int = 2,
+        max_size: int = 10,
+        direct_url: str | None = None,
+        transaction_pooler: bool = False,
     ) -> Database:
-        """Open a pool to `url` (see `storage.postgres.address`; `host` may be the directory of a unix socket)."""
-        return cls(await Pool.open(url, min_size=min_size, max_size=max_size), routes=routes)
+        """Open a pool to `url` (see `storage.postgres.address`; `host` may be the directory of a unix socket).
+
+        With `transaction_pooler`, `url` leads to a pooler that gives each transaction any session. What needs a session
+        of its own connects to `direct_url`, when it is needed.
+        """
+        pool = await Pool.open(url, min_size=min_size, max_size=max_size, prepare_statements=not transaction_pooler)
+        session_pool = None if direct_url is None else await Pool.open(direct_url, min_size=0, max_size=max_size)
+        return cls(pool, routes=routes, session_pool=session_pool)
 
     async def check_writable(self) -> None:
         """Prove that PostgreSQL carries out writes, without changing anything; raise `UnavailableError`."""
         await self.fetchval(outbox.NO_CHANGE)
+        if self._session_pool is not self._pool:
+            async with self._session_pool.connection() as connection:
+                with driver_errors():
+                    await connection.execute(outbox.NO_CHANGE)
 
     async def close(self) -> None:
-        """Close the notifier, then the pool."""
+        """Close the notifier, then the pools."""
         await self._notifier.close()
         await self._pool.close()
+        if self._session_pool is not self._pool:
+            await self._session_pool.close()
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
@@ -202,7 +222,7 @@ class Database:
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Any]:
         """Yield a bare asyncpg connection, for LISTEN, advisory locks and claims; for adapters only."""
-        async with self._pool.connection() as connection:
+        async with self._session_pool.connection() as connection:
             connection.lend()
             yield connection
 

@@ -37,6 +37,8 @@ _UNREACHABLE = (
     asyncpg.exceptions.TransactionRollbackError,  # a deadlock or a serialisation failure: a retry succeeds
     asyncpg.exceptions.ReadOnlySQLTransactionError,
 )
+# A prepared statement that is unknown to the session, or belongs to another client of it.
+_OTHER_SESSION = (asyncpg.exceptions.InvalidSQLStatementNameError, asyncpg.exceptions.DuplicatePreparedStatementError)
 
 # Unique constraint → (stable code, message, field of the request).
 _TAKEN = {
@@ -67,6 +69,9 @@ def driver_errors() -> Iterator[None]:
         ) from error
     except asyncpg.DiskFullError as error:
         raise FullError("database", str(error)) from error
+    except _OTHER_SESSION as error:
+        text = 'the session is another one; behind a pooler in transaction mode, set database.pooler to "transaction"'
+        raise UnavailableError("database", text) from error
     except (*_LOST, *_UNREACHABLE) as error:
         lost = isinstance(error, _LOST) and not isinstance(error, asyncpg.TargetServerAttributeNotMatched)
         kind = ConnectionLostError if lost else UnavailableError

@@ -12,7 +12,7 @@ from typing import Any, cast
 import asyncpg
 import structlog
 
-from storage.postgres.connector import CONNECT_TIMEOUT, Connector
+from storage.postgres.connector import CONNECT_TIMEOUT, NO_PREPARED_STATEMENTS, Connector
 from storage.postgres.driver_errors import driver_errors
 
 log = structlog.get_logger(__name__)
@@ -100,8 +100,20 @@ class Pool:
         self._pool = driver_pool
 
     @classmethod
-    async def open(cls, url: str, *, min_size: int, max_size: int, command_timeout: float = COMMAND_TIMEOUT) -> Pool:
-        """Open `min_size` connections; raise `UnavailableError`. A statement may take `command_timeout` seconds."""
+    async def open(
+        cls,
+        url: str,
+        *,
+        min_size: int,
+        max_size: int,
+        prepare_statements: bool = True,
+        command_timeout: float = COMMAND_TIMEOUT,
+    ) -> Pool:
+        """Open `min_size` connections; raise `UnavailableError`. A statement may take `command_timeout` seconds.
+
+        Without `prepare_statements` the connections keep nothing in their session, so each transaction may have another
+        session.
+        """
         connector, renewal = Connector(url), _Renewal()
 
         async def connect(_url: None, **options: Any) -> Any:
@@ -118,6 +130,7 @@ class Pool:
                 max_size=max_size,
                 timeout=CONNECT_TIMEOUT,
                 command_timeout=command_timeout,
+                **({} if prepare_statements else NO_PREPARED_STATEMENTS),
                 init=prepare,
                 connection_class=PooledConnection,
             )

@@ -1,4 +1,4 @@
-"""A complete PicShare in separate processes, on PostgreSQL, Redis and RabbitMQ."""
+"""A complete PicShare in separate processes, on PostgreSQL, Redis and RabbitMQ; half of it behind a pooler."""
 
 from __future__ import annotations
 
@@ -9,17 +9,20 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from storage.embedded.postgres import embedded_postgres
+from tests.engines.pgbouncer import Pgbouncer, pgbouncer
 from tests.engines.private import RedisNode, free_port
 from tests.engines.rabbitmq import RabbitNode
 from tests.support.service import Service
 
+# Those that connect through the pooler; the others of each role, and the other workers, connect to the server.
+POOLED = {"api2", "live2", "fanout", "notify", "relay"}
 WORKERS = ("media", "fanout", "notify", "relay", "janitor")
 
 
 class Cluster:
     """Engines and processes by name; `kill` and `restart` take any of them."""
 
-    def __init__(self, folder: Path, dsn: str, redis: RedisNode, rabbit: RabbitNode) -> None:
+    def __init__(self, folder: Path, dsn: str, pooler: Pgbouncer, redis: RedisNode, rabbit: RabbitNode) -> None:
         self.redis = redis
         self.rabbit = rabbit
         self._dsn = dsn
@@ -35,6 +38,11 @@ class Cluster:
             "PICSHARE_LIMITS__UPLOADS": "100000/m",
             "PICSHARE_LIMITS__LIKES": "100000/m",
         }
+        pooled = env | {
+            "PICSHARE_DATABASE__URL": pooler.url(dsn),
+            "PICSHARE_DATABASE__POOLER": "transaction",
+            "PICSHARE_DATABASE__DIRECT_URL": dsn,
+        }
         self._migrate = Service(["migrate"], folder=folder, name="migrate", env=env)
         self.processes: dict[str, Service] = {}
         for role in ("api", "live"):
@@ -45,12 +53,16 @@ class Cluster:
                     folder=folder,
                     name=f"{role}{number}",
                     port=port,
-                    env=env,
+                    env=pooled if f"{role}{number}" in POOLED else env,
                 )
         for role in WORKERS:
             port = free_port()
             self.processes[role] = Service(
-                ["worker", role, "--health-port", str(port)], folder=folder, name=role, port=port, env=env
+                ["worker", role, "--health-port", str(port)],
+                folder=folder,
+                name=role,
+                port=port,
+                env=pooled if role in POOLED else env,
             )
 
     def url(self, name: str) -> str:
@@ -94,11 +106,12 @@ async def cluster_in(folder: Path) -> AsyncIterator[Cluster]:
     async with AsyncExitStack() as stack:
         # Durability stays on, because these tests check what survives.
         dsn = await stack.enter_async_context(embedded_postgres(folder / "pg"))
+        pooler = await stack.enter_async_context(pgbouncer(folder / "pgbouncer", dsn))
         redis, rabbit = RedisNode(folder / "redis", free_port()), RabbitNode(folder / "rabbit")
         stack.callback(redis.stop)
         stack.callback(rabbit.stop)
         await asyncio.gather(asyncio.to_thread(redis.start), asyncio.to_thread(rabbit.start))
-        cluster = Cluster(folder, dsn, redis, rabbit)
+        cluster = Cluster(folder, dsn, pooler, redis, rabbit)
         stack.push_async_callback(cluster.stop)
         await cluster.start()
         yield cluster

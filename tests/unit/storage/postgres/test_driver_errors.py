@@ -26,6 +26,8 @@ from storage.postgres.driver_errors import driver_errors
         (asyncpg.TargetServerAttributeNotMatched("no host matches"), UnavailableError),
         (asyncpg.exceptions.ReadOnlySQLTransactionError("cannot execute INSERT"), UnavailableError),
         (TimeoutError(), UnavailableError),
+        (asyncpg.exceptions.InvalidSQLStatementNameError("__asyncpg_1__ does not exist"), UnavailableError),
+        (asyncpg.exceptions.DuplicatePreparedStatementError("__asyncpg_1__ already exists"), UnavailableError),
         (asyncpg.DataError("value out of int64 range"), InvalidValueError),
     ],
 )
