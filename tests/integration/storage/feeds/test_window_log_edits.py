@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from server.composition.delivery import delivery_script
+from storage.feeds.log_format import AT_HEADER
 from storage.feeds.window_log import TIME_TO_LIVE, Building, Filled, WindowLog
 from storage.ids import IdGenerator
 from storage.redis.client import open_redis
@@ -97,6 +99,18 @@ async def test_fill_is_refused_after_an_edit(log: WindowLog) -> None:
     assert filled is Filled.CHANGED
     assert (await log.fill(ANN, building, [2], complete=True))[0] is Filled.DONE
     assert await ids_of(log, ANN) == [2]
+
+
+async def test_the_number_of_edits_wraps_around(log: WindowLog, redis: Any) -> None:
+    """The number has two bytes; the edit after the greatest number is noted like any other."""
+    building = await log.begin(ANN)
+    await commands(redis).setrange(log.key(ANN), AT_HEADER + 2, b"\xff\xff")
+    building = replace(building, edits=65535)
+    await log.merge(ANN, [7])
+    filled, building = await log.fill(ANN, building, [5], complete=True)
+    assert (filled, building.edits) == (Filled.CHANGED, 0)
+    assert (await log.fill(ANN, building, [5, 7], complete=True))[0] is Filled.DONE
+    assert await ids_of(log, ANN) == [5, 7]
 
 
 async def test_drop_of_the_last_entry(log: WindowLog, redis: Any) -> None:
