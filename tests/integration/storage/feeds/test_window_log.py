@@ -136,6 +136,31 @@ async def test_window_is_trimmed(log: WindowLog) -> None:
     assert await since(log, ANN, view.epoch, view.floor) == list(view.entries)
 
 
+@pytest.mark.parametrize("inserted", [20, 40])
+@pytest.mark.parametrize("index", [0, 1, 7])
+async def test_a_trimmed_entry_that_was_published_again_is_not_recovered_past(
+    log: WindowLog, inserted: int, index: int
+) -> None:
+    """Each trimmed entry counts with its newest offset: a client from before it has missed something."""
+    await start(log, ANN)
+    for number in range(1, inserted + 1):
+        await log.insert(number, [ANN], b"body")
+    photo = (await ids_of(log, ANN))[index]
+    before = await log.head(ANN)
+    assert before is not None
+    await log.republish(photo, [ANN], b"body")
+    after = await log.head(ANN)
+    assert after is not None
+    number = inserted + 1
+    while photo in await ids_of(log, ANN):
+        await log.insert(number, [ANN], b"body")
+        number += 1
+    assert await since(log, ANN, before.epoch, before.top) is None
+    recovered = await since(log, ANN, after.epoch, after.top)
+    assert recovered is not None
+    assert [entry.id for entry in recovered] == list(range(inserted + 1, number))
+
+
 async def test_id_below_the_window_is_not_inserted(log: WindowLog, live: Listener) -> None:
     """A late photo below the lowest id is only published, and no offline client recovers past it."""
     await live.listen(ANN)
