@@ -21,7 +21,7 @@ from server.composition.delivery import delivery_script
 from storage.cache.cards import Cards
 from storage.embedded.postgres import embedded_postgres
 from storage.feeds.feeds import Feeds
-from storage.ids import IdGenerator, slot_group
+from storage.ids import IdGenerator, shard_of, slot_group
 from storage.postgres.database import Database
 from storage.postgres.migrate import migrate
 from storage.redis.client import open_redis
@@ -135,9 +135,9 @@ async def _fill(feeds: Feeds, followers: list[int], ids: IdGenerator) -> None:
 
 async def _chunks(db: Database, author: int) -> list[list[int]]:
     after, chunks = (-1, -1), []
-    for bound in await relations.chunk_bounds(db, author, size=CHUNK):
-        chunks.append(await relations.follower_ids(db, author, after=after, until=bound, limit=CHUNK))
-        after = bound
+    while chunk := await relations.follower_ids(db, author, after=after, until=None, limit=CHUNK):
+        chunks.append(chunk)
+        after = (shard_of(chunk[-1]), chunk[-1])
     return chunks
 
 

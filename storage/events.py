@@ -7,6 +7,7 @@ unknown fields, so that fields can be added while old workers run.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeVar
 
@@ -191,6 +192,62 @@ class SessionEnded(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class AccountDeleted(Event):
+    """The next batch of what a deleted account has left is to be deleted.
+
+    `photos` (id, SHA-256), `comments` (id, photo, the photo's owner) and `likes` (photo, its owner) are the last batch:
+    deleted in the database, and to be removed elsewhere. The photos are removed from the feeds of the followers after
+    (`after_shard`, `after_id`). The handler emits the next event, so an account never has more than one.
+    """
+
+    topic: ClassVar[str] = "account.deleted"
+    user_id: int
+    photos: Sequence[tuple[int, str]] = ()
+    comments: Sequence[tuple[int, int, int]] = ()
+    likes: Sequence[tuple[int, int]] = ()
+    after_shard: int = -1
+    after_id: int = -1
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccountOpened(Event):
+    """The next requests to follow an account that became public are to be granted.
+
+    `followers` are those of the last batch, granted in the database. The handler emits the next event.
+    """
+
+    topic: ClassVar[str] = "account.opened"
+    user_id: int
+    followers: Sequence[int] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class CopiesOutdated(Event):
+    """Copies of a user's name, picture or privacy are outdated: cards of photos, or names in comments, or both.
+
+    Each is given by the id below which they are to be renewed, None where none is. The handler emits the next event.
+    """
+
+    topic: ClassVar[str] = "copies.outdated"
+    user_id: int
+    photos_below: int | None = None
+    comments_below: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ActivitiesWithdrawn(Event):
+    """After a block, what `actor_id` has left in the inbox and below the photos of `owner_id` is to be removed.
+
+    `comments` (id, photo) are the last batch, deleted in the database. The handler emits the next event.
+    """
+
+    topic: ClassVar[str] = "activities.withdrawn"
+    owner_id: int
+    actor_id: int
+    comments: Sequence[tuple[int, int]] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class ActorRemoved(Event):
     """A deleted account's activities are to be removed from the inboxes of others.
 
@@ -213,7 +270,8 @@ class PresenceHidden(Event):
 class FanoutChunk(Event):
     """Insert (or, with `remove`, delete) one photo in the feeds of a range of followers, in shard order.
 
-    The bounds are (shard, follower id), the first exclusive, the last inclusive.
+    The bounds are (shard, follower id), the first exclusive, the last inclusive. Each event covers the first chunk of
+    the range; its handler emits the next one until none is left.
     """
 
     topic: ClassVar[str] = "fanout.chunk"

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 class WorkerSpec:
     """A worker: it consumes the queue `name`, to which `topics` are bound.
 
+    `former_topics` were bound to it in an earlier version. It still handles what had been delivered to it by then.
     `module` has a function `open_handlers(context)`, see `workers.jobs.context`. It is given by name, because the
     command line and the settings read this table and must not import drivers for it. `help` completes the
     sentence "<name> …"; `concurrency` is the default of the setting that `concurrency_help` describes.
@@ -24,6 +25,7 @@ class WorkerSpec:
     module: str
     concurrency: int
     concurrency_help: str
+    former_topics: tuple[str, ...] = ()
 
 
 WORKERS: tuple[WorkerSpec, ...] = (
@@ -42,7 +44,6 @@ WORKERS: tuple[WorkerSpec, ...] = (
         topics=(
             "photo.ready",
             "photo.deleted",
-            "fanout.chunk",
             "user.followed",
             "user.unfollowed",
             "user.blocked",
@@ -52,6 +53,7 @@ WORKERS: tuple[WorkerSpec, ...] = (
             "presence.hidden",
             "session.ended",
         ),
+        former_topics=("fanout.chunk",),
         module="workers.jobs.fanout",
         concurrency=8,
         concurrency_help="Feed updates at once by one process.",
@@ -68,11 +70,27 @@ WORKERS: tuple[WorkerSpec, ...] = (
             "comment.deleted",
             "user.followed",
             "user.unfollowed",
-            "user.blocked",
-            "actor.removed",
         ),
+        former_topics=("user.blocked", "actor.removed"),
         module="workers.jobs.notify",
         concurrency=16,
         concurrency_help="Notifications at once by one process.",
+    ),
+    WorkerSpec(
+        name="bulk",
+        help="works off in batches what concerns many rows: large fan-outs, deleted accounts, blocks",
+        topics=(
+            "fanout.chunk",
+            "account.deleted",
+            "account.opened",
+            "copies.outdated",
+            "user.blocked",
+            "activities.withdrawn",
+            "actor.removed",
+        ),
+        module="workers.jobs.bulk",
+        # Each job is at work most of the time, and the other queues go before this one.
+        concurrency=2,
+        concurrency_help="Batches of bulk work at once by one process.",
     ),
 )

@@ -23,15 +23,15 @@ from server.config.settings import DELIMITER, PREFIX, Settings
 from server.identity.tokens import AccessTokens
 from storage.embedded.postgres import embedded_postgres
 from storage.events import FanoutChunk
-from storage.ids import SHARDS, IdGenerator
+from storage.ids import SHARDS, IdGenerator, shard_of
 from storage.models import Role
 from storage.postgres.database import Database
 from storage.postgres.migrate import migrate
-from storage.stores import photos, relations
+from storage.stores import photos
 from tests.engines.private import free_port
 from workers.handlers import EventHandler
 from workers.jobs.context import open_handlers
-from workers.jobs.fanout import CHUNK, chunks
+from workers.jobs.fanout import CHUNK
 from workers.registry import WORKERS
 
 SETTLED = 7.0  # seconds until a feed that was just built is inserted into like any other
@@ -99,8 +99,9 @@ class ServiceStack:
 
     async def fan_out(self, photo_id: int) -> None:
         """Handle all chunks of a photo as the fan-out worker does; return when all of them are in Redis."""
-        bounds = await relations.chunk_bounds(self.stores.db, self.author, size=CHUNK)
-        for after, until in chunks(bounds):
+        ordered = sorted((shard_of(follower), follower) for follower in self.followers)
+        ends = [*ordered[CHUNK - 1 : -1 : CHUNK], ordered[-1]]
+        for after, until in zip([(-1, -1), *ends[:-1]], ends, strict=True):
             await self._chunk(
                 FanoutChunk(
                     photo_id=photo_id,

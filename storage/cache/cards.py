@@ -78,10 +78,13 @@ class Cards:
         card = (await self._store([(photo_id, photo)], "refresh")).get(photo_id)
         return None if photo is None or card is None else (photo, card)
 
-    async def tombstone(self, photo_id: int) -> None:
-        """Mark a photo as deleted; no reader returns it from now on."""
+    async def tombstone(self, *ids: int) -> None:
+        """Mark photos as deleted; no reader returns them from now on."""
         with redis_errors():
-            await self._redis.execute_command("SET", card_key(photo_id), DELETED, "PX", CARD_TTL)
+            # The commands leave together and wait for one round trip.
+            await asyncio.gather(
+                *(self._redis.execute_command("SET", card_key(photo_id), DELETED, "PX", CARD_TTL) for photo_id in ids)
+            )
 
     async def is_deleted(self, photo_id: int) -> bool:
         """Return whether a photo is marked as deleted."""

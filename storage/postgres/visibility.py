@@ -39,3 +39,8 @@ SHOWN = f"p.state = 'ready' AND p.deleted_at IS NULL AND {PUBLISHED}"
 
 # A photo requested by its id: authors see their own in any state.
 READABLE = f"p.deleted_at IS NULL AND a.deleted_at IS NULL AND (p.author_id = $1 OR ({SHOWN}))"
+
+# A comment `c`. The comments of a deleted account are deleted in batches, and are hidden from the beginning.
+WRITTEN = (
+    "c.deleted_at IS NULL AND NOT EXISTS (SELECT FROM users w WHERE w.id = c.author_id AND w.deleted_at IS NOT NULL)"
+)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from storage import ids
 from storage.errors import NotFoundError
 from storage.events import CommentAdded, CommentDeleted
-from storage.models import Comment, PhotoCounters, User
+from storage.models import Comment, PhotoCounters
 from storage.postgres.database import Queryable, Transaction
 from storage.postgres.rows import COMMENT, comment_of
-from storage.postgres.visibility import unblocked
+from storage.postgres.visibility import WRITTEN, unblocked
 from storage.stores import photos
 
 
@@ -63,75 +63,74 @@ async def delete(tx: Transaction, comment_id: int, *, user_id: int) -> PhotoCoun
     return counters
 
 
-async def delete_all(tx: Transaction, *, author_id: int) -> int:
-    """Delete all comments of an account and return their number.
+async def delete_some(
+    tx: Transaction, *, author_id: int, limit: int, owner_id: int | None = None
+) -> list[tuple[int, int, int]]:
+    """Delete up to `limit` comments of an author; return the id, the photo and its owner of each.
 
-    The caller has locked the photos (`photos.lock_for_removal`).
+    With `owner_id`, only comments below this user's photos that are not deleted. Emits nothing.
     """
-    return await _delete_all(tx, author_id, None)
-
-
-async def delete_below(tx: Transaction, *, owner_id: int, author_id: int, limit: int) -> int:
-    """Delete an author's comments below up to `limit` photos of `owner_id`; return the number of these photos.
-
-    Emits `CommentDeleted` for each comment.
-    """
-    locked = await tx.fetch(
+    found = await tx.fetch(
         """
-        SELECT id FROM photos
-        WHERE id IN (SELECT DISTINCT c.photo_id FROM comments c JOIN photos p ON p.id = c.photo_id
-                     WHERE c.author_id = $2 AND c.deleted_at IS NULL AND p.author_id = $1 AND p.deleted_at IS NULL
-                     ORDER BY c.photo_id LIMIT $3)
-        ORDER BY id FOR NO KEY UPDATE""",
-        owner_id,
+        SELECT c.id, c.photo_id FROM comments c JOIN photos p ON p.id = c.photo_id
+        WHERE c.author_id = $1 AND c.deleted_at IS NULL
+          AND ($2::bigint IS NULL OR (p.author_id = $2 AND p.deleted_at IS NULL))
+        ORDER BY c.id LIMIT $3""",
         author_id,
+        owner_id,
         limit,
     )
-    await _delete_all(tx, author_id, [row["id"] for row in locked])
-    return len(locked)
-
-
-async def _delete_all(tx: Transaction, author_id: int, photo_ids: list[int] | None) -> int:
-    """Delete an author's comments below the given photos, or all with None, and return their number.
-
-    The caller has locked the photos.
-    """
+    # The photos are locked before the comments, as everywhere.
+    await tx.execute(
+        "SELECT FROM photos WHERE id = ANY($1::bigint[]) ORDER BY id FOR NO KEY UPDATE",
+        sorted({row["photo_id"] for row in found}),
+    )
     rows = await tx.fetch(
         """
         WITH gone AS (
-            UPDATE comments SET deleted_at = now()
-            WHERE author_id = $1 AND ($2::bigint[] IS NULL OR photo_id = ANY($2)) AND deleted_at IS NULL
+            UPDATE comments SET deleted_at = now() WHERE id = ANY($1::bigint[]) AND deleted_at IS NULL
             RETURNING id, photo_id
         ), fewer AS (
             UPDATE photos p SET comments = p.comments - g.n, version = p.version + 1
             FROM (SELECT photo_id, count(*)::integer AS n FROM gone GROUP BY photo_id) AS g
             WHERE p.id = g.photo_id RETURNING p.id, p.author_id)
         SELECT gone.id, gone.photo_id, fewer.author_id FROM gone JOIN fewer ON fewer.id = gone.photo_id""",
-        author_id,
-        photo_ids,
+        [row["id"] for row in found],
     )
-    for row in rows:
-        tx.emit(
-            CommentDeleted(comment_id=row["id"], photo_id=row["photo_id"], owner_id=row["author_id"], user_id=author_id)
-        )
-    return len(rows)
+    return [(row["id"], row["photo_id"], row["author_id"]) for row in rows]
 
 
-async def rename_author(tx: Transaction, user: User) -> None:
-    """Update the copies of an author's name and picture in all their comments."""
-    await tx.execute(
+async def rename_author(tx: Transaction, author_id: int, *, below: int | None, limit: int) -> int | None:
+    """Update the copies of an author's name and picture in the newest comments with ids below `below`.
+
+    Return the id below which the next `limit` comments are to be updated, or None at the end.
+    """
+    # The lock waits for comments that are being written with the old name, and excludes another change of the name.
+    row = await tx.fetchrow(
         """
-        UPDATE comments SET author_name = $2, author_avatar = $3
-        WHERE author_id = $1 AND (author_name, author_avatar) IS DISTINCT FROM ($2, $3)""",
-        user.id,
-        user.display_name,
-        user.avatar_sha256,
+        WITH author AS (
+            SELECT id, display_name, avatar_sha256 FROM users
+            WHERE id = $1 AND deleted_at IS NULL FOR NO KEY UPDATE),
+        newest AS (
+            SELECT id FROM comments WHERE author_id = $1 AND deleted_at IS NULL AND id < $2
+            ORDER BY id DESC LIMIT $3),
+        renamed AS (
+            UPDATE comments c SET author_name = author.display_name, author_avatar = author.avatar_sha256
+            FROM newest, author
+            WHERE c.id = newest.id
+              AND (c.author_name, c.author_avatar) IS DISTINCT FROM (author.display_name, author.avatar_sha256))
+        SELECT min(id) AS last, count(*) AS found FROM newest""",
+        author_id,
+        ids.MAX_ID if below is None else below,
+        limit,
     )
+    last: int | None = None if row is None or row["found"] < limit else row["last"]
+    return last
 
 
 async def get(db: Queryable, comment_id: int) -> Comment:
     """Return a comment; raise `NotFoundError("comment")`."""
-    row = await db.fetchrow(f"SELECT {COMMENT} FROM comments c WHERE c.id = $1 AND c.deleted_at IS NULL", comment_id)
+    row = await db.fetchrow(f"SELECT {COMMENT} FROM comments c WHERE c.id = $1 AND {WRITTEN}", comment_id)
     if row is None:
         raise NotFoundError("comment")
     return comment_of(row)
@@ -144,7 +143,7 @@ async def page(db: Queryable, photo_id: int, *, viewer_id: int | None, before: i
     """
     await photos.get(db, photo_id, viewer_id=viewer_id)
     rows = await db.fetch(
-        f"SELECT {COMMENT} FROM comments c WHERE c.photo_id = $2 AND c.deleted_at IS NULL "
+        f"SELECT {COMMENT} FROM comments c WHERE c.photo_id = $2 AND {WRITTEN} "
         f"AND ($3::bigint IS NULL OR c.id < $3) AND {unblocked('c.author_id')} ORDER BY c.id DESC LIMIT $4",
         viewer_id,
         photo_id,

@@ -12,6 +12,7 @@ from storage import ids
 from storage.models import CommentExcerpt, Notification, NotificationCounters, NotificationKind, UserSummary
 from storage.postgres.database import Queryable
 from storage.postgres.rows import USER_SUMMARY, Row, user_summary_of
+from storage.postgres.visibility import WRITTEN
 from storage.stores import waiting_activities
 from storage.stores.notification_text import excerpt_of, sentence
 
@@ -23,7 +24,7 @@ _ENTRY = (
     "(SELECT p.reason FROM photos p WHERE p.id = n.photo_id) AS reason, "
     f"CASE WHEN n.kind = 'comment' THEN {_COMMENT_ID} END AS comment_id, "
     "CASE WHEN n.kind = 'comment' THEN "
-    f"(SELECT c.text FROM comments c WHERE c.id = {_COMMENT_ID} AND c.deleted_at IS NULL) END AS comment_text"
+    f"(SELECT c.text FROM comments c WHERE c.id = {_COMMENT_ID} AND {WRITTEN}) END AS comment_text"
 )
 # The newest actors of entries `n`. Deleted accounts are left out until their activities are withdrawn. The array itself
 # is not selected: the driver would ask for its type once for each connection.

@@ -206,25 +206,37 @@ async def edit(
 async def delete(tx: Transaction, photo_id: int, *, author_id: int) -> None:
     """Delete the author's own photo; its row stays. Emits `PhotoDeleted`, raises `NotFoundError("photo")`."""
     await _lock_author(tx, photo_id)
-    if not await _delete(tx, author_id, photo_id):
+    deleted = await _delete(tx, author_id, [photo_id])
+    if not deleted:
         raise NotFoundError("photo")
-
-
-async def delete_all(tx: Transaction, *, author_id: int) -> int:
-    """Delete all photos of an account and return their number; the caller has locked the account and its photos."""
-    return await _delete(tx, author_id, None)
-
-
-async def lock_for_removal(tx: Transaction, author_id: int) -> None:
-    """Lock an author's photos and those on which the author commented, in the order of their ids."""
-    await tx.execute(
-        """
-        SELECT id FROM photos
-        WHERE (author_id = $1 AND deleted_at IS NULL)
-           OR id IN (SELECT photo_id FROM comments WHERE author_id = $1 AND deleted_at IS NULL)
-        ORDER BY id FOR NO KEY UPDATE""",
+    ((_, sha256),) = deleted
+    # Notifications about the photo would lead nowhere now. Only its author has any. Under the inbox's lock none is
+    # recorded that this statement does not see.
+    await inbox_lock.acquire(tx, author_id)
+    entries = await tx.fetch(
+        "UPDATE notifications SET deleted_at = now() "
+        "WHERE photo_id = $1 AND user_id = $2 AND deleted_at IS NULL RETURNING id",
+        photo_id,
         author_id,
     )
+    removed = sorted((row["id"] for row in entries), reverse=True)[:_MAX_NOTIFICATIONS]
+    tx.emit(PhotoDeleted(photo_id=photo_id, author_id=author_id, sha256=sha256, notifications=removed))
+
+
+async def delete_newest(tx: Transaction, *, author_id: int, limit: int) -> list[tuple[int, str]]:
+    """Delete an author's newest photos in any state, up to `limit`; return the id and the SHA-256 of each.
+
+    Emits nothing. The caller has locked the account.
+    """
+    locked = await tx.fetch(
+        """
+        SELECT id FROM photos
+        WHERE id IN (SELECT id FROM photos WHERE author_id = $1 AND deleted_at IS NULL ORDER BY id DESC LIMIT $2)
+        ORDER BY id FOR NO KEY UPDATE""",
+        author_id,
+        limit,
+    )
+    return await _delete(tx, author_id, [row["id"] for row in locked])
 
 
 async def is_public(db: Queryable, sha256: str) -> bool:
@@ -265,35 +277,22 @@ async def _lock_author(tx: Transaction, photo_id: int) -> int | None:
     return author_id
 
 
-async def _delete(tx: Transaction, author_id: int, photo_id: int | None) -> int:
+async def _delete(tx: Transaction, author_id: int, photo_ids: Sequence[int]) -> list[tuple[int, str]]:
+    """Delete those of an author's photos that are not deleted; return the id and the SHA-256 of each."""
     rows = await tx.fetch(
         """
         UPDATE photos SET deleted_at = now()
-        WHERE author_id = $1 AND ($2::bigint IS NULL OR id = $2) AND deleted_at IS NULL
+        WHERE author_id = $1 AND id = ANY($2::bigint[]) AND deleted_at IS NULL
         RETURNING id, sha256, state""",
         author_id,
-        photo_id,
+        photo_ids,
     )
     deleted = [row["id"] for row in rows]
     await tx.execute("DELETE FROM photo_tags WHERE photo_id = ANY($1::bigint[])", deleted)
     await tx.execute("DELETE FROM photo_exif WHERE photo_id = ANY($1::bigint[])", deleted)
-    # Notifications about these photos would lead nowhere now. Only their author has any. Under the inbox's lock none is
-    # recorded that this statement does not see; when all photos go, so does the account, and its inbox with it.
-    if photo_id is not None:
-        await inbox_lock.acquire(tx, author_id)
-    entries = await tx.fetch(
-        "UPDATE notifications SET deleted_at = now() "
-        "WHERE photo_id = ANY($1::bigint[]) AND user_id = $2 AND deleted_at IS NULL RETURNING id",
-        deleted,
-        author_id,
-    )
     shown = sum(row["state"] == "ready" for row in rows)
     await tx.execute("UPDATE users SET photos = photos - $2 WHERE id = $1", author_id, shown)
-    # When all photos go, so does the account, and no client needs to update its inbox.
-    removed = [] if photo_id is None else sorted((row["id"] for row in entries), reverse=True)[:_MAX_NOTIFICATIONS]
-    for row in rows:
-        tx.emit(PhotoDeleted(photo_id=row["id"], author_id=author_id, sha256=row["sha256"], notifications=removed))
-    return len(deleted)
+    return [(row["id"], row["sha256"]) for row in rows]
 
 
 async def _tag(tx: Transaction, photo_id: int, tags: Sequence[str]) -> None:

@@ -83,10 +83,10 @@ async def decline(tx: Transaction, followee_id: int, follower_id: int) -> None:
     tx.emit(UserUnfollowed(follower_id=follower_id, followee_id=followee_id))
 
 
-async def grant_requests(tx: Transaction, followee_id: int, *, limit: int) -> int:
-    """Grant up to `limit` requests to follow an account that is public now; return how many were found.
+async def grant_requests(tx: Transaction, followee_id: int, *, limit: int) -> list[int]:
+    """Grant up to `limit` requests to follow an account that is public now; return the new followers.
 
-    Emits `UserFollowed` for each; grants nothing if the account is private or deleted.
+    Emits nothing; grants nothing if the account is private or deleted. [] means that no request can be granted now.
     """
     found = await tx.fetch(
         """
@@ -95,8 +95,6 @@ async def grant_requests(tx: Transaction, followee_id: int, *, limit: int) -> in
         followee_id,
         limit,
     )
-    if not found:
-        return 0
     # Every pair changes under the locks of both accounts, and all of them are taken in one order, as by `_lock`.
     locked = await tx.fetch(
         "SELECT id, private FROM users WHERE id = ANY($1::bigint[]) AND deleted_at IS NULL ORDER BY id "
@@ -104,11 +102,13 @@ async def grant_requests(tx: Transaction, followee_id: int, *, limit: int) -> in
         [followee_id, *(row["follower_id"] for row in found)],
     )
     if not any(row["id"] == followee_id and not row["private"] for row in locked):
-        return 0
+        return []
+    granted = []
     for follower_id in [row["id"] for row in locked if row["id"] != followee_id]:
         if await _remove_request(tx, follower_id, followee_id):
-            await _add_follow(tx, follower_id, followee_id, accepted=True)
-    return len(found)
+            await _insert_follow(tx, follower_id, followee_id)
+            granted.append(follower_id)
+    return granted
 
 
 async def block(tx: Transaction, blocker_id: int, blocked_id: int) -> bool:
@@ -250,23 +250,6 @@ async def follower_ids(
     return [row["follower_id"] for row in rows]
 
 
-async def chunk_bounds(db: Queryable, author_id: int, *, size: int) -> list[Bound]:
-    """Return the last (shard, follower id) of each run of `size` followers; [] without followers."""
-    rows = await db.fetch(
-        """
-        SELECT shard, follower_id FROM (
-            SELECT (follower_id & 1023) AS shard, follower_id, row_number() OVER turn AS place,
-                   lead(follower_id) OVER turn IS NULL AS last
-            FROM follows WHERE followee_id = $1
-            WINDOW turn AS (ORDER BY (follower_id & 1023), follower_id)
-        ) AS numbered
-        WHERE last OR place % $2 = 0 ORDER BY shard, follower_id""",
-        author_id,
-        size,
-    )
-    return [(row["shard"], row["follower_id"]) for row in rows]
-
-
 async def _is_visible(db: Queryable, condition: str, viewer_id: int | None, owner_id: int) -> bool:
     visible: bool = await db.fetchval(
         f"SELECT EXISTS (SELECT FROM users a WHERE a.id = $2 AND {condition})", viewer_id, owner_id
@@ -285,6 +268,11 @@ async def _lock(tx: Transaction, one_id: int, other_id: int) -> None:
 
 
 async def _add_follow(tx: Transaction, follower_id: int, followee_id: int, *, accepted: bool = False) -> None:
+    if await _insert_follow(tx, follower_id, followee_id):
+        tx.emit(UserFollowed(follower_id=follower_id, followee_id=followee_id, accepted=accepted))
+
+
+async def _insert_follow(tx: Transaction, follower_id: int, followee_id: int) -> bool:
     new = await tx.execute(
         "INSERT INTO follows (follower_id, followee_id) VALUES ($1, $2) ON CONFLICT DO NOTHING",
         follower_id,
@@ -292,7 +280,7 @@ async def _add_follow(tx: Transaction, follower_id: int, followee_id: int, *, ac
     )
     if new:
         await _count(tx, follower_id, followee_id, 1)
-        tx.emit(UserFollowed(follower_id=follower_id, followee_id=followee_id, accepted=accepted))
+    return bool(new)
 
 
 async def _remove_follow(tx: Transaction, follower_id: int, followee_id: int) -> bool:

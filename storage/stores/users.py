@@ -1,8 +1,7 @@
 """Accounts: create, find, change and delete them.
 
-A deleted account keeps its row, with `deleted_at`. Its names are free again at once, and its photos and comments are
-deleted in the same transaction. Its likes and follows may be a million rows, so they are erased later in batches
-(`storage.stores.erasure`).
+A deleted account keeps its row, with `deleted_at`. Its names are free again at once, and nothing of it is shown any
+more. What it has left may be a million rows, so these are deleted later in batches (`storage.stores.erasure`).
 """
 
 from __future__ import annotations
@@ -11,13 +10,14 @@ from typing import Any
 
 from storage import ids
 from storage.errors import ConflictError, NotFoundError
-from storage.events import ActorRemoved, PresenceHidden, UserChanged
+from storage.events import AccountDeleted, ActorRemoved, CopiesOutdated, PresenceHidden, UserChanged
 from storage.models import PresenceAudience, Role, User
 from storage.postgres.database import Queryable, Transaction
 from storage.postgres.rows import USER, user_of
 from storage.postgres.visibility import KNOWN, PROFILE
-from storage.stores import comments, photos, sessions
+from storage.stores import comments, sessions
 
+COMMENTS_AT_ONCE = 500  # in which an author's name is changed by one transaction
 _AFTER_ANY_TEXT = "\U0010ffff"  # sorts after every character of a username
 
 
@@ -97,7 +97,8 @@ async def update(
     """Change the fields that are not None and return the account; an empty `avatar_sha256` removes the avatar.
 
     Emits `UserChanged` if the name, avatar or privacy is given, and `PresenceHidden` if the presence is hidden from
-    all. The name and avatar in the user's comments change as well. `order` is that of `UserChanged`.
+    all. The name and avatar in the user's newest comments change as well; for the others it emits `CopiesOutdated`.
+    `order` is that of `UserChanged`.
     """
     row = await tx.fetchrow(
         f"""
@@ -117,7 +118,9 @@ async def update(
     )
     user = _found(row)
     if display_name is not None or avatar_sha256 is not None:
-        await comments.rename_author(tx, user)
+        older = await comments.rename_author(tx, user_id, below=None, limit=COMMENTS_AT_ONCE)
+        if older is not None:
+            tx.emit(CopiesOutdated(user_id=user_id, comments_below=older))
     if display_name is not None or avatar_sha256 is not None or private is not None:
         tx.emit(UserChanged(user_id=user_id, closed=private is True, opened=private is False, order=order))
     if presence is PresenceAudience.NOBODY:
@@ -126,27 +129,25 @@ async def update(
 
 
 async def remove(tx: Transaction, user_id: int) -> list[str]:
-    """Delete an account with its photos and comments, and return the sessions that ended with it.
+    """Delete an account and return the sessions that ended with it.
 
-    Emits `UserChanged`, `ActorRemoved`, and a `PhotoDeleted` or `CommentDeleted` for each; raises
-    `NotFoundError("user")`.
+    From the commit on its photos and comments are hidden. Emits `UserChanged`, and `AccountDeleted` and `ActorRemoved`,
+    whose handlers delete them; raises `NotFoundError("user")`.
     """
     # This lock waits for the inserts by and about the user that are under way, and excludes new ones; the UPDATE alone
-    # would not. The statements that follow see everything that was inserted (`storage.stores.account_locks`).
+    # would not. So what is deleted later is everything that was inserted (`storage.stores.account_locks`).
     await tx.execute("SELECT FROM users WHERE id = $1 FOR UPDATE", user_id)
     deleted = await tx.execute(
         "UPDATE users SET deleted_at = now(), email = '', password_hash = '', bio = '', settings = '{}', "
-        "avatar_sha256 = NULL WHERE id = $1 AND deleted_at IS NULL",
+        "avatar_sha256 = NULL, erasure_queued_at = now() WHERE id = $1 AND deleted_at IS NULL",
         user_id,
     )
     if not deleted:
         raise NotFoundError("user")
-    await photos.lock_for_removal(tx, user_id)
-    await photos.delete_all(tx, author_id=user_id)
-    await comments.delete_all(tx, author_id=user_id)
     ended = await sessions.revoke_all(tx, user_id)
     tx.emit(UserChanged(user_id=user_id, deleted=True))
     tx.emit(ActorRemoved(user_id=user_id))
+    tx.emit(AccountDeleted(user_id=user_id))
     return ended
 
 

@@ -16,7 +16,7 @@ from tests.support.service import Service
 
 # Those that connect through the pooler; the others of each role, and the other workers, connect to the server.
 POOLED = {"api2", "live2", "fanout", "notify", "relay"}
-WORKERS = ("media", "fanout", "notify", "relay", "janitor")
+WORKERS = ("media", "fanout", "notify", "bulk", "relay", "janitor")
 
 
 class Cluster:

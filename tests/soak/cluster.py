@@ -21,7 +21,7 @@ from tests.support.service import Service
 from tests.support.tcp_proxy import TcpProxy
 from workers.broker.routing import queues_of
 
-WORKERS = ("media", "fanout", "notify", "relay")
+WORKERS = ("media", "fanout", "notify", "bulk", "relay")
 # Short, so that each side notices the silence of the other within seconds.
 KEEPALIVE = {"PICSHARE_LIVE__PING_INTERVAL": "4", "PICSHARE_LIVE__PONG_DEADLINE": "3"}
 WINDOW = 16 * 1024  # socket buffers between a live process and a device, in bytes: a slow reader fills them at once

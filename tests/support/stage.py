@@ -1,11 +1,13 @@
-"""The fan-out and notify workers on real stores; the test itself handles their events, in order."""
+"""The workers "fanout", "notify" and "bulk" on real stores; the test itself handles their events, in order."""
 
 from __future__ import annotations
 
 import asyncio
+import tempfile
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import msgpack
@@ -16,18 +18,25 @@ from channels.bus.envelope import decode_envelope
 from channels.bus.publisher import LivePublisher
 from server.composition.delivery import delivery_script
 from storage import events
+from storage.blobs.file import FileBlobs
+from storage.blobs.port import Blobs
 from storage.cache.cards import Cards
 from storage.cache.counters import CounterCache
 from storage.feeds.feeds import Feeds
 from storage.feeds.notification_log import NotificationLog
 from storage.ids import slot_group
+from storage.limits.tickets import Tickets
 from storage.models import Photo, PhotoCounters, User
 from storage.postgres.database import Database
 from storage.stores import likes, notifications
 from tests.support.driver_commands import commands, driver_client
 from tests.support.listener import Listener
+from workers.images.limits import DecoderLimits
+from workers.jobs.bulk import bulk_handlers
+from workers.jobs.context import Handlers, WorkerContext
 from workers.jobs.fanout import FanoutHandlers
 from workers.jobs.notify import NotifyHandlers
+from workers.jobs.sessions import SessionRevoker
 
 PROCESS = b"proc0001"
 
@@ -49,8 +58,9 @@ class Delivery:
 class Stage:
     """Stores, handlers, and one live process that receives their publications."""
 
-    def __init__(self, database: Database, redis: Any, *, chunk: int = 1000) -> None:
+    def __init__(self, database: Database, redis: Any, *, chunk: int = 1000, blobs: Blobs | None = None) -> None:
         self.database = database
+        self.blobs = blobs or FileBlobs(Path(tempfile.gettempdir()) / "picshare-stage")  # never written to
         self.redis = redis
         self.cards = Cards(database, redis)
         self.counter_cache = CounterCache(database, redis)
@@ -67,6 +77,20 @@ class Stage:
             chunk=chunk,
         )
         self.notify = NotifyHandlers(database, self.notification_log, self.counter_cache, publisher)
+        context = WorkerContext(
+            concurrency=1,
+            db=database,
+            blobs=self.blobs,
+            cards=self.cards,
+            counter_cache=self.counter_cache,
+            feeds=self.feeds,
+            notification_log=self.notification_log,
+            publisher=publisher,
+            sessions=SessionRevoker(Tickets(redis), publisher, access_ttl=900),
+            sign=lambda path: f"{path}?signed",
+            decoder_limits=DecoderLimits(),
+        )
+        self.bulk: Handlers = bulk_handlers(context, self.fanout)
         self._listener = Listener(redis, PROCESS)
         self._driver = driver_client(redis)
         self._topics = self._driver.pubsub(ignore_subscribe_messages=True)
@@ -127,7 +151,7 @@ class Stage:
 
     async def pump(self) -> list[str]:
         """Handle all events in the outbox, and those that they cause, in order; return "queue topic" of each."""
-        handlers = {"fanout": self.fanout.handlers(), "notify": self.notify.handlers()}
+        handlers = {"fanout": self.fanout.handlers(), "notify": self.notify.handlers(), "bulk": self.bulk}
         handled: list[str] = []
         while True:
             rows = await self.database.fetch("SELECT id, queue, topic, body FROM outbox ORDER BY id")

@@ -8,6 +8,7 @@ from workers.registry import WORKERS
 
 RELAY = "relay"
 BINDINGS: dict[str, tuple[str, ...]] = {spec.name: spec.topics for spec in WORKERS}
+FORMER_BINDINGS: dict[str, tuple[str, ...]] = {spec.name: spec.former_topics for spec in WORKERS}
 QUEUES = tuple(BINDINGS)
 
 

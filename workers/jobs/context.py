@@ -49,12 +49,13 @@ OpenHandlers = Callable[[WorkerContext], AbstractAsyncContextManager[Handlers]]
 async def open_handlers(spec: WorkerSpec, context: WorkerContext) -> AsyncIterator[Handlers]:
     """Yield the handlers of a worker, and close what they hold on leaving.
 
-    Raises `ValueError` if their topics are not the topics that the registry binds to the queue: an event without a
+    Raises `ValueError` if their topics are not the topics that the registry gives the queue: an event without a
     handler would end as a dead letter, and a handler without a binding would never run.
     """
     factory: OpenHandlers = import_module(spec.module).open_handlers
+    topics = {*spec.topics, *spec.former_topics}
     async with factory(context) as handlers:
-        if set(handlers) != set(spec.topics):
-            difference = ", ".join(sorted(set(handlers) ^ set(spec.topics)))
+        if set(handlers) != topics:
+            difference = ", ".join(sorted(set(handlers) ^ topics))
             raise ValueError(f"the topics of the worker {spec.name} and of its handlers differ: {difference}")
         yield handlers

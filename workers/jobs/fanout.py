@@ -1,8 +1,9 @@
 """Fan-out of photos: into followers' feeds and onto their live connections, and out of both again.
 
-A photo of an author with few followers is inserted at once. With more followers the work is split into `fanout.chunk`
-events of up to `CHUNK` followers in the order of their shard, which any worker may handle. The
-handlers act on the state of the stores when they run, not on the event: events may be late, repeated or out of order.
+The first `CHUNK` followers, in the order of their shard, are served at once. The others are divided into `LANES` ranges
+of shards. Each range is worked off chunk by chunk in the queue "bulk", by one `fanout.chunk` event after the other: so
+a photo never has more than a few events there, whatever the number of followers. The handlers act on the state of the
+stores when they run, not on the event: events may be late, repeated or out of order.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from channels.bus import envelope
 from channels.bus.publisher import LivePublisher
@@ -30,8 +32,7 @@ from workers.jobs.context import Handlers, WorkerContext
 from workers.jobs.relations import RelationHandlers
 
 CHUNK = 1_000  # followers; one script call for each slot group among them, some 4 ms in all
-_FIRST: Bound = (-1, -1)
-_LAST: Bound = (SHARDS, 0)  # above every follower, also those who followed after the split
+LANES = 4  # chunks of one photo that may be served at once
 
 
 @asynccontextmanager
@@ -91,11 +92,8 @@ class FanoutHandlers:
         await self._counter_cache.apply(_counters(photo), None)
         document = self._new_photo(card, photo.likes, photo.comments)
         message = _message(document)
-        if len(followers) <= self._chunk:
-            await self._feeds.insert(photo.id, [event.author_id, *followers], message)
-        else:
-            await self._feeds.insert(photo.id, [event.author_id], message)
-            await self._split(event, remove=False)
+        await self._feeds.insert(photo.id, [event.author_id, *followers], message)
+        await self._continue(event, followers, remove=False)
         await self._publisher.to_topic(publications.user_topic(event.author_id), document)
 
     async def deleted(self, event: PhotoDeleted) -> None:
@@ -105,16 +103,13 @@ class FanoutHandlers:
         followers = await self._first_followers(event.author_id)
         document = publications.photo_removed(event.photo_id)
         message = _message(document)
-        if len(followers) <= self._chunk:
-            await self._feeds.remove(event.photo_id, [event.author_id, *followers], message)
-        else:
-            await self._feeds.remove(event.photo_id, [event.author_id], message)
-            await self._split(event, remove=True)
+        await self._feeds.remove(event.photo_id, [event.author_id, *followers], message)
+        await self._continue(event, followers, remove=True)
         await self._publisher.to_topic(publications.user_topic(event.author_id), document)
         await self._publisher.close_topic(publications.photo_topic(event.photo_id))
 
     async def chunk(self, event: FanoutChunk) -> None:
-        """Insert or remove one photo for one part of the followers."""
+        """Insert or remove one photo for the first chunk of a range of followers, and emit the event of the next."""
         if event.remove:
             change, document = self._feeds.remove, publications.photo_removed(event.photo_id)
         else:
@@ -127,25 +122,42 @@ class FanoutHandlers:
             change, document = self._feeds.insert, self._new_photo(cards[event.photo_id], *counts)
         message = _message(document)
         after, until = (event.after_shard, event.after_id), (event.until_shard, event.until_id)
-        # More than one turn only if users followed the author after the split.
-        while followers := await relations.follower_ids(
-            self._db, event.author_id, after=after, until=until, limit=self._chunk
-        ):
+        followers = await relations.follower_ids(self._db, event.author_id, after=after, until=until, limit=self._chunk)
+        if followers:
             await change(event.photo_id, followers, message)
-            after = (shard_of(followers[-1]), followers[-1])
+        if len(followers) == self._chunk:
+            async with self._db.transaction() as tx:
+                tx.emit(replace(event, after_shard=shard_of(followers[-1]), after_id=followers[-1]))
+
+    async def hide(self, photo_ids: Sequence[int]) -> None:
+        """Keep photos of a deleted account away from all readers, and close their topics."""
+        await self._cards.tombstone(*photo_ids)
+        for photo_id in photo_ids:
+            await self._publisher.close_topic(publications.photo_topic(photo_id))
+
+    async def remove_from_chunk(self, author_id: int, photo_ids: Sequence[int], *, after: Bound) -> int | None:
+        """Remove photos from the feeds of the first chunk of followers after `after`, and publish their removal.
+
+        Return the chunk's last follower, or None where no follower is left.
+        """
+        followers = await relations.follower_ids(self._db, author_id, after=after, until=None, limit=self._chunk)
+        for photo_id in photo_ids if followers else ():
+            await self._feeds.remove(photo_id, followers, _message(publications.photo_removed(photo_id)))
+        return followers[-1] if len(followers) == self._chunk else None
 
     def _new_photo(self, card: bytes, likes: int, comments: int) -> bytes:
         # `liked` is false for all: one document serves every recipient, and the photo is new to them.
         return publications.photo_new(assemble(card, likes=likes, comments=comments, liked=False, sign=self._sign))
 
     async def _first_followers(self, author_id: int) -> list[int]:
-        """Return the first followers, one more than a chunk holds if there are so many."""
-        return await relations.follower_ids(self._db, author_id, after=None, until=None, limit=self._chunk + 1)
+        return await relations.follower_ids(self._db, author_id, after=None, until=None, limit=self._chunk)
 
-    async def _split(self, event: PhotoReady | PhotoDeleted, *, remove: bool) -> None:
-        bounds = await relations.chunk_bounds(self._db, event.author_id, size=self._chunk)
+    async def _continue(self, event: PhotoReady | PhotoDeleted, served: list[int], *, remove: bool) -> None:
+        """Emit the events for the followers after the first chunk, if it was full."""
+        if len(served) < self._chunk:
+            return
         async with self._db.transaction() as tx:
-            for after, until in chunks(bounds):
+            for after, until in lanes((shard_of(served[-1]), served[-1])):
                 tx.emit(
                     FanoutChunk(
                         photo_id=event.photo_id,
@@ -159,10 +171,12 @@ class FanoutHandlers:
                 )
 
 
-def chunks(bounds: Sequence[Bound]) -> list[tuple[Bound, Bound]]:
-    """Return (after, until) of each chunk, given the last follower of each; together they hold every follower."""
-    ends = [*bounds[:-1], _LAST]
-    return list(zip([_FIRST, *ends], ends, strict=False))
+def lanes(after: Bound) -> list[tuple[Bound, Bound]]:
+    """Return (after, until) of ranges of about as many shards; together they hold every follower after `after`."""
+    # No id is 0, so the last follower of a range has a lower shard than its end.
+    ends = [(SHARDS * (number + 1) // LANES, 0) for number in range(LANES)]
+    starts = [(-1, -1), *ends[:-1]]
+    return [(max(start, after), end) for start, end in zip(starts, ends, strict=True) if after < end]
 
 
 def _message(document: bytes) -> bytes:

@@ -64,24 +64,11 @@ class Inbox:
         """Record the activity if it holds now, else retract it."""
         await self._handle(Operation.RECONCILE, activity)
 
-    async def retract_actor(self, recipient_id: int, actor_id: int, *, entry_ids: Sequence[int] | None = None) -> None:
-        """Remove a user's activities from entries of an inbox, or all with None, and publish what is left of each."""
-        if entry_ids is not None:
-            for start in range(0, len(entry_ids), _BATCH):
-                await self._change(
-                    recipient_id, partial(_retract_actor, recipient_id, actor_id, entry_ids[start : start + _BATCH])
-                )
-            return
-        found: Sequence[int] = [0]
-
-        async def change(tx: Transaction) -> Sequence[Recorded]:
-            nonlocal found
-            entries = await notification_groups.entries_of(tx, actor_id, recipient_id=recipient_id, limit=_BATCH)
-            found = entries.get(recipient_id, [])
-            return await _retract_actor(recipient_id, actor_id, found, tx)
-
-        while found:
-            await self._change(recipient_id, change)
+    async def retract_actor(self, recipient_id: int, actor_id: int, entry_ids: Sequence[int]) -> None:
+        """Remove a user's activities from entries of an inbox, and publish what is left of each."""
+        for start in range(0, len(entry_ids), _BATCH):
+            batch = entry_ids[start : start + _BATCH]
+            await self._change(recipient_id, partial(_retract_actor, recipient_id, actor_id, batch))
 
     async def mark(
         self, user_id: int, mark: NotificationMark, entry_ids: Sequence[int] | None, up_to: int | None

@@ -76,7 +76,7 @@ class Janitor:
             # Until this has run after a loss of Redis' data, tokens of ended sessions are accepted.
             PeriodicTask(name="revocations", period=1, work=self.revocations.restore),
             PeriodicTask(name="outbox_due_times", period=60, work=self.bound_due_times),
-            PeriodicTask(name="deleted_accounts", period=60, work=self.erase_accounts),
+            PeriodicTask(name="deleted_accounts", period=60, work=self.queue_erasures),
             PeriodicTask(name="idempotency_keys", period=600, work=self.purge_keys),
             PeriodicTask(name="refresh_tokens", period=3600, work=self.purge_tokens),
             PeriodicTask(name="unfinished_uploads", period=3600, work=self.sweep_blobs),
@@ -96,9 +96,10 @@ class Janitor:
         async with self._db.transaction() as tx:
             return await outbox.bound_due_times(tx, longest_delay=LONGEST_DELAY.total_seconds())
 
-    async def erase_accounts(self) -> int:
-        """Erase likes and follows of deleted accounts."""
-        return await self._in_batches(self._erase)
+    async def queue_erasures(self) -> int:
+        """Emit the event of the next batch for deleted accounts that have none under way."""
+        async with self._db.transaction() as tx:
+            return await erasure.queue_due(tx)
 
     async def purge_keys(self) -> int:
         """Delete expired idempotency keys."""
@@ -154,10 +155,6 @@ class Janitor:
         while done := await batch():
             total += done
         return total
-
-    async def _erase(self) -> int:
-        async with self._db.transaction() as tx:
-            return await erasure.erase(tx)
 
     async def _purge_tokens(self) -> int:
         async with self._db.transaction() as tx:

@@ -15,14 +15,13 @@ from channels.bus.publisher import LivePublisher
 from storage.cache.counters import CounterCache
 from storage.errors import NotFoundError
 from storage.events import (
-    ActorRemoved,
+    ActivitiesWithdrawn,
     CommentAdded,
     CommentDeleted,
     LikeAdded,
     LikeRemoved,
     PhotoDeleted,
     PhotoRejected,
-    UserBlocked,
     UserFollowed,
     UserUnfollowed,
 )
@@ -30,21 +29,21 @@ from storage.feeds.notification_log import NotificationLog
 from storage.models import NotificationKind, PhotoCounters, PhotoState
 from storage.postgres.database import Database
 from storage.render.comment import comment_json
-from storage.stores import comments, likes, notification_groups, photos, relations
+from storage.stores import comments, likes, photos, relations
 from workers.handlers import EventHandler, on
 from workers.jobs import publications
 from workers.jobs.activities import Activity
 from workers.jobs.context import Handlers, WorkerContext
 from workers.jobs.inbox import Inbox
-
-_PHOTOS_AT_ONCE = 100  # photos that are locked in one transaction while comments below them are deleted
-_ACTIVITIES_AT_ONCE = 200  # that one event of a deleted account covers; other events are handled in between
+from workers.jobs.withdrawals import Withdrawals
 
 
 @asynccontextmanager
 async def open_handlers(context: WorkerContext) -> AsyncIterator[Handlers]:
     """Yield the handlers of the queue "notify"."""
-    yield NotifyHandlers(context.db, context.notification_log, context.counter_cache, context.publisher).handlers()
+    notify = NotifyHandlers(context.db, context.notification_log, context.counter_cache, context.publisher)
+    withdrawals = Withdrawals(context.db, Inbox(context.db, context.notification_log), notify.comment_deleted)
+    yield {**notify.handlers(), **withdrawals.former_handlers()}
 
 
 class NotifyHandlers:
@@ -67,8 +66,6 @@ class NotifyHandlers:
             **on(CommentDeleted, self.comment_deleted),
             **on(UserFollowed, self.followed),
             **on(UserUnfollowed, self.unfollowed),
-            **on(UserBlocked, self.blocked),
-            **on(ActorRemoved, self.actor_removed),
             **on(PhotoRejected, self.rejected),
             **on(PhotoDeleted, self.deleted),
         }
@@ -100,7 +97,8 @@ class NotifyHandlers:
         """
         # The handler of the block deletes what was committed before the block; what is committed later is found here.
         if await relations.blocked(self._db, event.owner_id, event.user_id):
-            await self._delete_comments(event.owner_id, event.user_id)
+            async with self._db.transaction() as tx:
+                tx.emit(ActivitiesWithdrawn(owner_id=event.owner_id, actor_id=event.user_id))
             return
         counters = await self._photo_counters(event.photo_id, event.user_id)
         try:
@@ -143,29 +141,6 @@ class NotifyHandlers:
         await self._inbox.withdraw(_follow(event, NotificationKind.FOLLOW))
         await self._inbox.withdraw(_accepted(event))
 
-    async def blocked(self, event: UserBlocked) -> None:
-        """Delete the comments of two users below each other's photos, and empty their inboxes of each other.
-
-        If the block is over by now, everything stays.
-        """
-        if not await relations.blocked(self._db, event.blocker_id, event.blocked_id):
-            return
-        for owner_id, other_id in (
-            (event.blocker_id, event.blocked_id),
-            (event.blocked_id, event.blocker_id),
-        ):
-            await self._inbox.retract_actor(owner_id, other_id)
-            await self._delete_comments(owner_id, other_id)
-
-    async def actor_removed(self, event: ActorRemoved) -> None:
-        """Remove a batch of a deleted account's activities from inboxes; emit the event again until none is left."""
-        found = await notification_groups.entries_of(self._db, event.user_id, limit=_ACTIVITIES_AT_ONCE)
-        for recipient_id, entry_ids in found.items():
-            await self._inbox.retract_actor(recipient_id, event.user_id, entry_ids=entry_ids)
-        if found:
-            async with self._db.transaction() as tx:
-                tx.emit(event)
-
     async def rejected(self, event: PhotoRejected) -> None:
         """Record that a photo was rejected, and why."""
         photo = (await photos.load(self._db, [event.photo_id])).get(event.photo_id)
@@ -188,13 +163,6 @@ class NotifyHandlers:
     async def _request_changed(self, event: UserFollowed | UserUnfollowed) -> None:
         """Record a request to follow, or retract it once it is accepted, declined or withdrawn."""
         await self._inbox.reconcile(_follow(event, NotificationKind.FOLLOW_REQUEST))
-
-    async def _delete_comments(self, owner_id: int, author_id: int) -> None:
-        """Delete all comments of an author below an owner's photos."""
-        found = _PHOTOS_AT_ONCE
-        while found == _PHOTOS_AT_ONCE:
-            async with self._db.transaction() as tx:
-                found = await comments.delete_below(tx, owner_id=owner_id, author_id=author_id, limit=_PHOTOS_AT_ONCE)
 
     async def _publish(self, event: LikeAdded | LikeRemoved | CommentAdded | CommentDeleted, document: bytes) -> None:
         # A photo's topic is read by everyone who may see the photo. The author is named, so that a publication does

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from channels.bus.publisher import LivePublisher
 from storage.cache.cards import Cards
 from storage.events import (
+    AccountOpened,
+    CopiesOutdated,
     PresenceHidden,
     UserBlocked,
     UserChanged,
@@ -21,12 +23,11 @@ from storage.events import (
 )
 from storage.feeds.feeds import Feeds
 from storage.postgres.database import Database
-from storage.stores import photo_lists, relations
+from storage.stores import photo_lists
 from workers.handlers import EventHandler, on
 from workers.jobs.permissions import LivePermissions
 
-REQUESTS_AT_ONCE = 50  # requests to follow that are granted in one transaction, which locks the accounts
-_CARDS = 1_000  # invalidated in one step, some 10 ms
+CARDS_AT_ONCE = 1_000  # invalidated in one step, some 10 ms
 
 
 class RelationHandlers:
@@ -76,30 +77,29 @@ class RelationHandlers:
         await self._feeds.align_author(event.muter_id, event.muted_id)
 
     async def changed(self, event: UserChanged) -> None:
-        """Rebuild an account's cards; close its topics if it became private, and disconnect it if it was deleted.
+        """Rebuild an account's newest cards; close its topics if it became private.
 
-        If it became public, grant the pending requests to follow it.
+        The queue "bulk" rebuilds the others, and grants the pending requests if the account became public. Of a deleted
+        account, close the connections and topics, and hide the photos that feeds may hold.
         """
         if event.deleted:
             await self._permissions.account_deleted(event.user_id)
             await self._feeds.discard(event.user_id)
+            # A feed holds the newest photos of all authors, so none of this author below the newest of a whole window.
+            newest = await photo_lists.author_ids(self._db, event.user_id, limit=self._feeds.log.capacity)
+            await self._cards.tombstone(*newest)
             return
         if event.closed:
             await self._permissions.account_closed(event.user_id, event.order)
-        # All of them: a card of a public account has public URLs and the old name.
-        before: int | None = None
-        while ids := await photo_lists.author_ids(self._db, event.user_id, before=before, limit=_CARDS):
-            await self._cards.invalidate(ids)
-            before = ids[-1]
-        if event.opened:
-            await self._grant_requests(event.user_id)
+        # A card of a public account has public URLs and the old name.
+        newest = await photo_lists.author_ids(self._db, event.user_id, limit=CARDS_AT_ONCE)
+        await self._cards.invalidate(newest)
+        async with self._db.transaction() as tx:
+            if len(newest) == CARDS_AT_ONCE:
+                tx.emit(CopiesOutdated(user_id=event.user_id, photos_below=newest[-1]))
+            if event.opened:
+                tx.emit(AccountOpened(user_id=event.user_id))
 
     async def presence_hidden(self, event: PresenceHidden) -> None:
         """End all subscriptions to a user's presence but the user's own."""
         await self._permissions.presence_hidden(event.user_id)
-
-    async def _grant_requests(self, user_id: int) -> None:
-        found = REQUESTS_AT_ONCE
-        while found == REQUESTS_AT_ONCE:
-            async with self._db.transaction() as tx:
-                found = await relations.grant_requests(tx, user_id, limit=REQUESTS_AT_ONCE)

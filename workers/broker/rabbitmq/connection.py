@@ -75,14 +75,19 @@ class Connector:
         return connection
 
     async def declare_topology(self, connection: AbstractConnection) -> None:
-        """Declare exchange, queues and bindings; those that exist stay as they are."""
+        """Declare exchange, queues and bindings, and remove bindings of earlier versions; the others stay."""
         with amqp_errors():
             async with asyncio.timeout(COMMAND_TIMEOUT * 3), connection.channel() as channel:
                 await channel.declare_exchange(self.topology.exchange, aio_pika.ExchangeType.TOPIC, durable=True)
-                for spec in self.topology.queues(self.steps):
-                    queue = await declare(channel, spec)
+                declared = [(spec, await declare(channel, spec)) for spec in self.topology.queues(self.steps)]
+                for spec, queue in declared:
                     for topic in spec.topics:
                         await queue.bind(self.topology.exchange, topic)
+                # A topic is bound to its new queue before it is taken from the former one: in between an event is
+                # delivered twice, which does no harm.
+                for spec, queue in declared:
+                    for topic in spec.former_topics:
+                        await queue.unbind(self.topology.exchange, topic)
 
     async def close(self, connection: AbstractConnection) -> None:
         """Close a connection, broken or not; a peer that does not respond delays this by `CLOSE_TIMEOUT` at most."""

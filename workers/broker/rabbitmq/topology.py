@@ -14,7 +14,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from workers.broker.routing import BINDINGS
+from workers.broker.routing import BINDINGS, FORMER_BINDINGS
 
 EXCHANGE = "picshare.events"
 # Deliveries that end with the consumer's connection. Failures are counted in the message's own header instead,
@@ -28,11 +28,15 @@ Argument = str | int
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class QueueSpec:
-    """A queue to declare: its name, its arguments, and the topics that are bound to it."""
+    """A queue to declare: its name, its arguments, and the topics that are bound to it.
+
+    `former_topics` are no longer bound to it, but were in an earlier version.
+    """
 
     name: str
     arguments: Mapping[str, Argument]
     topics: Sequence[str] = ()
+    former_topics: Sequence[str] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,7 +68,11 @@ class Topology:
         return [
             spec
             for queue, topics in BINDINGS.items()
-            for spec in (self.dead_spec(queue), self.work_spec(queue, topics), *self.retries(queue, steps))
+            for spec in (
+                self.dead_spec(queue),
+                self.work_spec(queue, topics, FORMER_BINDINGS[queue]),
+                *self.retries(queue, steps),
+            )
         ]
 
     def retries(self, queue: str, steps: Sequence[float]) -> list[QueueSpec]:
@@ -79,10 +87,10 @@ class Topology:
             for step in sorted(set(steps))
         ]
 
-    def work_spec(self, queue: str, topics: Sequence[str] = ()) -> QueueSpec:
+    def work_spec(self, queue: str, topics: Sequence[str] = (), former_topics: Sequence[str] = ()) -> QueueSpec:
         """Return the declaration of a worker queue."""
         arguments = {**_dead_lettered_to(self.dead(queue)), "x-delivery-limit": CRASH_LIMIT}
-        return QueueSpec(name=self.queue(queue), arguments=arguments, topics=topics)
+        return QueueSpec(name=self.queue(queue), arguments=arguments, topics=topics, former_topics=former_topics)
 
     def dead_spec(self, queue: str) -> QueueSpec:
         """Return the declaration of a worker queue's dead letters."""

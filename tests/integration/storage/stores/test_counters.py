@@ -76,7 +76,7 @@ class Activities:
             lambda tx: comments.delete(tx, comment_id, user_id=one),
             lambda tx: photos.delete(tx, photo_id, author_id=author_id),
             lambda tx: users.remove(tx, one),
-            lambda tx: erasure.erase(tx, limit=3, grace_minutes=0),
+            lambda tx: erasure.erase(tx, one, limit=3, grace_minutes=0),
             lambda tx: _notify(tx, author_id, one, photo_id),
             lambda tx: _withdraw(tx, author_id, one, photo_id),
             lambda tx: notification_marks.mark_read(tx, author_id, None),

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import cast
 
 import pytest
 
+from storage.events import AccountDeleted, decode
+from storage.models import User
 from storage.postgres.database import Database
 from storage.stores import comments, erasure, likes, relations, sessions, users, waiting_activities
 from tests.support.community import follow, new_users, ready_photo, topics
@@ -13,9 +16,19 @@ from tests.support.community import follow, new_users, ready_photo, topics
 pytestmark = pytest.mark.engines
 
 
-async def _erase(database: Database, *, grace_minutes: int = 0, limit: int = 200) -> int:
+async def _erase(database: Database, user: User, *, grace_minutes: int = 0, limit: int = 20) -> bool:
     async with database.transaction() as tx:
-        return await erasure.erase(tx, grace_minutes=grace_minutes, limit=limit)
+        return await erasure.erase(tx, user.id, grace_minutes=grace_minutes, limit=limit)
+
+
+async def _queue_due(database: Database) -> int:
+    async with database.transaction() as tx:
+        return await erasure.queue_due(tx)
+
+
+async def _batches(database: Database) -> list[AccountDeleted]:
+    rows = await database.fetch("SELECT topic, body FROM outbox WHERE topic = 'account.deleted' ORDER BY id")
+    return [cast(AccountDeleted, decode(row["topic"], row["body"])) for row in rows]
 
 
 async def test_erase(database: Database) -> None:
@@ -32,16 +45,17 @@ async def test_erase(database: Database) -> None:
             tx, operation="record", recipient_id=ben.id, kind="follow", actor_id=ann.id, photo_id=None, source_id=ann.id
         )
         await users.remove(tx, ben.id)
-    assert await _erase(database, grace_minutes=1) == 0
+    assert not await _erase(database, ben, grace_minutes=1)
     rounds = 0
-    while await _erase(database, limit=2):
+    while await _erase(database, ben, limit=2):
         rounds += 1
     assert rounds > 2
     fresh = await users.get(database, ann.id)
     assert (fresh.followers, fresh.following) == (0, 0)
     assert (await users.get(database, cat.id)).followers == 0
     assert [(await likes.state(database, photo_id=photo.id, user_id=ann.id)).likes for photo in made] == [0, 0, 0]
-    assert (await topics(database)).count("like.removed") == 3
+    unliked = [tuple(like) for batch in await _batches(database) for like in batch.likes]
+    assert sorted(unliked) == [(photo.id, ann.id) for photo in made]
     assert (await topics(database))[-1] == "actor.removed"
     assert await database.fetchval("SELECT count(*) FROM mutes") == 0
     assert not await waiting_activities.waiting(database, ben.id)
@@ -56,17 +70,72 @@ async def test_what_a_deletion_has_missed_is_swept(database: Database) -> None:
         await sessions.open(tx, ben.id, token_sha256=b"1", expires_at=datetime.now(UTC) + timedelta(days=1))
         # As if all of this had been committed after the deletion, by a version that does not lock accounts.
         await tx.execute("UPDATE users SET deleted_at = now() WHERE id = $1", ben.id)
-    while await _erase(database):
+    while await _erase(database, ben):
         pass
     assert await database.fetchval("SELECT deleted_at FROM photos WHERE id = $1", own.id) is not None
     assert await comments.page(database, photo.id, viewer_id=ann.id, before=None, limit=9) == []
     assert (await likes.state(database, photo_id=photo.id, user_id=ann.id)).comments == 0
     async with database.transaction() as tx:
         assert await sessions.revoke_all(tx, ben.id) == []
-    assert (await topics(database))[-4:] == ["photo.deleted", "comment.deleted", "session.ended", "actor.removed"]
+    photo_batch, comment_batch = (await _batches(database))[-2:]
+    assert [photo_id for photo_id, _ in photo_batch.photos] == [own.id]
+    assert [(photo_id, owner_id) for _, photo_id, owner_id in comment_batch.comments] == [(photo.id, ann.id)]
+    assert (await topics(database))[-2:] == ["session.ended", "actor.removed"]
 
 
 async def test_living_accounts_are_left_alone(database: Database) -> None:
-    """Without a deleted account there is nothing to erase."""
-    await new_users(database, "ann")
-    assert await _erase(database) == 0
+    """An account that is not deleted is not erased."""
+    (ann,) = await new_users(database, "ann")
+    await ready_photo(database, ann)
+    assert not await _erase(database, ann)
+    assert await _queue_due(database) == 0
+    assert (await users.get(database, ann.id)).photos == 1
+
+
+async def test_photos_and_comments_go_first_and_in_batches(database: Database) -> None:
+    """Photos and comments are deleted before the end of the grace period; each event names the batch it is about."""
+    ann, ben = await new_users(database, "ann", "ben")
+    mine = [await ready_photo(database, ben) for _ in range(3)]
+    other = await ready_photo(database, ann)
+    written = []
+    async with database.transaction() as tx:
+        for _ in range(3):
+            comment, _ = await comments.add(tx, photo_id=other.id, author_id=ben.id, text="nice")
+            written.append(comment.id)
+        await likes.add(tx, photo_id=other.id, user_id=ben.id)
+        await users.remove(tx, ben.id)
+    while await _erase(database, ben, limit=2, grace_minutes=1):
+        pass
+    batches = await _batches(database)
+    one, two, three = [photo.id for photo in mine]
+    assert [sorted(photo_id for photo_id, _ in batch.photos) for batch in batches] == [[], [two, three], [one], [], []]
+    removed = [sorted(tuple(comment) for comment in batch.comments) for batch in batches]
+    assert removed[3:] == [[(id_, other.id, ann.id) for id_ in ids] for ids in (written[:2], written[2:])]
+    counters = await likes.state(database, photo_id=other.id, user_id=ann.id)
+    assert (counters.likes, counters.comments) == (1, 0)
+    assert not await database.fetchval("SELECT erased_at IS NOT NULL FROM users WHERE id = $1", ben.id)
+
+
+async def test_an_account_has_one_event_at_a_time(database: Database) -> None:
+    """The janitor's event for an account is emitted once when its grace period is over, and again if it was lost."""
+    ann, ben = await new_users(database, "ann", "ben")
+    async with database.transaction() as tx:
+        await users.remove(tx, ann.id)
+    assert await _queue_due(database) == 0
+    # The event of the deletion was handled: nothing is left but what waits for the end of the grace period.
+    assert not await _erase(database, ann, grace_minutes=1)
+    assert await _queue_due(database) == 0
+    await database.fetch("UPDATE users SET deleted_at = now() - interval '21 minutes' WHERE id = $1", ann.id)
+    assert await _queue_due(database) == 1
+    assert await _queue_due(database) == 0
+    await database.fetch("UPDATE users SET erasure_queued_at = now() - interval '61 minutes' WHERE id = $1", ann.id)
+    assert await _queue_due(database) == 1
+    assert await _queue_due(database) == 0
+    # A batch shows that the event is not lost, however long all batches take.
+    await database.fetch("UPDATE users SET erasure_queued_at = now() - interval '61 minutes' WHERE id = $1", ann.id)
+    await database.fetch("INSERT INTO blocks (blocker_id, blocked_id) VALUES ($1, $2)", ann.id, ben.id)
+    assert await _erase(database, ann)
+    assert await _queue_due(database) == 0
+    assert not await _erase(database, ann)
+    await database.fetch("UPDATE users SET deleted_at = now() - interval '1 day' WHERE id = $1", ann.id)
+    assert await _queue_due(database) == 0

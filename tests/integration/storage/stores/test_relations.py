@@ -12,6 +12,7 @@ from storage.models import PresenceAudience, Relation, User
 from storage.postgres.database import Database
 from storage.stores import relations, users
 from tests.support.community import block, follow, new_user, new_users, topics
+from workers.jobs.fanout import lanes
 
 pytestmark = pytest.mark.engines
 
@@ -224,24 +225,13 @@ async def test_fanout_order_and_chunks(database: Database) -> None:
     muter = rows[3][0]
     async with database.transaction() as tx:
         await relations.mute(tx, muter, author.id)
-    bounds = await relations.chunk_bounds(database, author.id, size=10)
-    assert len(bounds) == 3
     read: list[int] = []
-    for after, until in zip([(-1, -1), *bounds], bounds, strict=False):
-        read += await relations.follower_ids(database, author.id, after=after, until=until, limit=10)
+    for after, until in lanes((-1, -1)):
+        read += await relations.follower_ids(database, author.id, after=after, until=until, limit=99)
     expected = sorted((user_id for user_id, _ in rows if user_id != muter), key=lambda one: (ids.shard_of(one), one))
     assert read == expected
     first = await relations.follower_ids(database, author.id, after=(-1, -1), until=None, limit=7)
     assert first == expected[:7]
-
-
-@pytest.mark.parametrize(("followers", "size", "chunks"), [(0, 2, 0), (1, 2, 1), (2, 2, 1), (3, 2, 2)])
-async def test_chunk_bounds(database: Database, followers: int, size: int, chunks: int) -> None:
-    """There is a bound for each full run and one for the rest, and none without followers."""
-    author, *others = await new_users(database, "author", "a", "b", "c")
-    for other in others[:followers]:
-        await follow(database, other, author)
-    assert len(await relations.chunk_bounds(database, author.id, size=size)) == chunks
 
 
 async def test_crossing_follows_and_blocks(database: Database) -> None:

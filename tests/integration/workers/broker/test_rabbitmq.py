@@ -114,6 +114,29 @@ async def test_a_deleted_queue_is_declared_again(broker: RabbitBroker, rabbitmq_
         await eventually(lambda: len(recorder.got) == 2)
 
 
+async def test_a_topic_that_has_moved_leaves_its_former_queue(
+    broker: RabbitBroker, rabbitmq_url: str, rabbit_prefix: str
+) -> None:
+    """In an installation of an earlier version a topic is bound to its new queue alone; what was delivered stays."""
+    topology = Topology(prefix=rabbit_prefix)
+    await broker.publish(make_message())
+    async with await aio_pika.connect(rabbitmq_url) as connection, connection.channel() as channel:
+        # As the earlier version has declared it.
+        queue = await channel.get_queue(topology.queue("fanout"))
+        await queue.bind(topology.exchange, "fanout.chunk")
+    old, new = make_message("fanout.chunk"), make_message("fanout.chunk")
+    await broker.publish(old)
+    upgraded = RabbitBroker(rabbitmq_url, prefix=rabbit_prefix, steps=TEST_STEPS)
+    await upgraded.publish(new)
+    fanout, bulk = Recorder(), Recorder()
+    async with consuming(upgraded, "fanout", fanout), consuming(upgraded, "bulk", bulk):
+        await eventually(lambda: len(bulk.got) == 2 and fanout.got)
+        await upgraded.publish(make_message("fanout.chunk"))
+        await eventually(lambda: len(bulk.got) == 3)
+    assert fanout.ids == [old.event_id]
+    await upgraded.close()
+
+
 async def test_a_message_that_ends_every_consumer_becomes_a_dead_letter(
     broker: RabbitBroker, rabbitmq_url: str, rabbit_prefix: str
 ) -> None:

@@ -11,10 +11,10 @@ from storage.events import FanoutChunk, PhotoDeleted, PhotoReady, UserFollowed
 from storage.ids import encode, shard_of
 from storage.models import Photo, User
 from storage.stores import photos, relations
-from tests.support.community import follow, new_user, new_users, ready_photo
+from tests.support.community import follow, new_user, new_users, ready_photo, topics
 from tests.support.stage import Stage, kinds
 from tests.support.statements import StatementLog
-from workers.jobs.fanout import chunks
+from workers.jobs.fanout import LANES, lanes
 
 pytestmark = pytest.mark.engines
 
@@ -105,26 +105,32 @@ async def test_a_photo_is_loaded_once(stage: Stage) -> None:
     photo = await ready_photo(stage.database, ann)
     log = await StatementLog.open(stage.database, connections=8)
     handled = await stage.pump()
-    assert handled.count("fanout fanout.chunk") == 4
+    assert handled.count("bulk fanout.chunk") >= 3
     loads = [statement for statement in await log.take() if "p.caption" in statement]
     assert len(loads) == 1, loads
     assert await stage.cards.get([photo.id])
 
 
 async def test_many_followers_are_served_in_chunks(stage: Stage) -> None:
-    """Each of many followers gets a photo exactly once, in chunks; a deletion works the same way."""
+    """Each of many followers gets a photo exactly once, in chunks; a deletion works the same way.
+
+    The first chunk is served with the author; the queue "bulk" serves the others, with a bounded number of events.
+    """
     ann = await new_user(stage.database, "ann")
     followers = await online_followers(stage, ann, 11)
     photo = await ready_photo(stage.database, ann)
-    handled = await stage.pump()
-    assert handled.count("fanout fanout.chunk") == 4
-    deliveries = await stage.deliveries()
+    await stage.fanout.ready(PhotoReady(photo_id=photo.id, author_id=ann.id))
+    served = await stage.deliveries()
+    assert len(served) == 4
+    assert (await topics(stage.database)).count("fanout.chunk") <= LANES
+    assert (await stage.pump()).count("bulk fanout.chunk") >= 3
+    deliveries = [*served, *await stage.deliveries()]
     assert sorted(message.user_id for message in deliveries) == sorted(reader.id for reader in (ann, *followers))
     assert set(kinds(deliveries)) == {"photo.new"}
     for reader in (ann, *followers):
         assert await stage.feed(reader) == [photo.id]
     await delete(stage, photo)
-    assert (await stage.pump()).count("fanout fanout.chunk") == 4
+    assert (await stage.pump()).count("bulk fanout.chunk") >= 3
     deliveries = await stage.deliveries()
     assert sorted(message.user_id for message in deliveries) == sorted(reader.id for reader in (ann, *followers))
     assert set(kinds(deliveries)) == {"photo.removed"}
@@ -146,26 +152,29 @@ async def test_a_muted_author_is_left_out(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize(
-    ("bounds", "expected"),
+    ("after", "expected"),
     [
-        ([(5, 7)], [((-1, -1), (1024, 0))]),
-        ([(1, 9), (5, 7)], [((-1, -1), (1, 9)), ((1, 9), (1024, 0))]),
-        ([(1, 9), (1, 12), (5, 7)], [((-1, -1), (1, 9)), ((1, 9), (1, 12)), ((1, 12), (1024, 0))]),
-        ([], [((-1, -1), (1024, 0))]),
+        ((-1, -1), [((-1, -1), (256, 0)), ((256, 0), (512, 0)), ((512, 0), (768, 0)), ((768, 0), (1024, 0))]),
+        ((3, 7), [((3, 7), (256, 0)), ((256, 0), (512, 0)), ((512, 0), (768, 0)), ((768, 0), (1024, 0))]),
+        ((256, 7), [((256, 7), (512, 0)), ((512, 0), (768, 0)), ((768, 0), (1024, 0))]),
+        ((1023, 7), [((1023, 7), (1024, 0))]),
     ],
 )
-def test_chunks_hold_every_follower(bounds: list[tuple[int, int]], expected: list[Any]) -> None:
-    """Chunks join without gap or overlap, and the last includes later followers."""
-    assert chunks(bounds) == expected
+def test_lanes_hold_every_follower(after: tuple[int, int], expected: list[Any]) -> None:
+    """Lanes join without gap or overlap, from the last follower that was served to the end."""
+    assert lanes(after) == expected
 
 
-async def test_a_chunk_that_has_grown_is_served_whole(stage: Stage) -> None:
-    """Followers that joined a chunk after the split are served too."""
+async def test_a_chunk_is_continued_until_its_range_is_served(stage: Stage) -> None:
+    """A range of followers is served by one event after the other, also those who followed after the first."""
     ann = await new_user(stage.database, "ann")
     followers = await online_followers(stage, ann, 8)
     photo = await ready_photo(stage.database, ann)
     everyone = {"after_shard": -1, "after_id": -1, "until_shard": 1024, "until_id": 0}
+    await stage.database.fetch("DELETE FROM outbox")
     await stage.fanout.chunk(FanoutChunk(photo_id=photo.id, author_id=ann.id, remove=False, **everyone))
+    assert sum([len(await stage.feed(reader)) for reader in followers]) == 3
+    assert await stage.pump() == ["bulk fanout.chunk"] * 2
     assert [await stage.feed(reader) for reader in followers] == [[photo.id]] * 8
     last = max(followers, key=lambda reader: (shard_of(reader.id), reader.id))
     bounds = {"after_shard": shard_of(last.id), "after_id": last.id, "until_shard": 1024, "until_id": 0}

@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
+import workers.jobs.account_changes
 import workers.jobs.relations
 from channels.bus.envelope import OwnerEnd
 from storage.events import UserChanged
@@ -147,7 +148,7 @@ async def test_an_account_that_becomes_public_grants_the_pending_requests(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """When an account becomes public all requests become follows, those of deleted accounts excepted."""
-    monkeypatch.setattr("workers.jobs.relations.REQUESTS_AT_ONCE", 2)
+    monkeypatch.setattr("workers.jobs.account_changes.REQUESTS_AT_ONCE", 2)
     ann = await new_user(stage.database, "ann", private=True)
     *fans, gone = await new_users(stage.database, "bob", "cat", "dan", "eve")
     photo = await ready_photo(stage.database, ann)
@@ -187,7 +188,8 @@ async def test_an_account_that_is_private_again_grants_no_request(stage: Stage) 
 
 async def test_all_cards_are_renewed(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """When an account becomes private, the public cards of all its photos are renewed, in more than one batch."""
-    monkeypatch.setattr(workers.jobs.relations, "_CARDS", 2)
+    for module in (workers.jobs.relations, workers.jobs.account_changes):
+        monkeypatch.setattr(module, "CARDS_AT_ONCE", 2)
     ann = await new_user(stage.database, "ann")
     ids = [(await ready_photo(stage.database, ann)).id for _ in range(5)]
     await stage.pump()
@@ -197,6 +199,28 @@ async def test_all_cards_are_renewed(stage: Stage, monkeypatch: pytest.MonkeyPat
     await stage.pump()
     cards = await stage.cards.get(ids)
     assert [cards[photo_id][0] for photo_id in ids] == [PRIVATE] * len(ids)
+
+
+async def test_all_comments_have_a_new_name(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a change of the author's name the newest comments have it at once, and the others batch by batch."""
+    for module in (users, workers.jobs.account_changes):
+        monkeypatch.setattr(module, "COMMENTS_AT_ONCE", 2)
+    ann, bob = await new_users(stage.database, "ann", "bob")
+    photo = await ready_photo(stage.database, bob)
+    async with stage.database.transaction() as tx:
+        for author in (ann, ann, bob, ann, ann, ann):
+            await comments.add(tx, photo_id=photo.id, author_id=author.id, text="nice")
+
+    async def names() -> list[str]:
+        page = await comments.page(stage.database, photo.id, viewer_id=None, before=None, limit=9)
+        return [comment.author.display_name for comment in page]
+
+    await stage.pump()
+    async with stage.database.transaction() as tx:
+        await users.update(tx, ann.id, display_name="Anna")
+    assert await names() == ["Anna", "Anna", "Ann", "Bob", "Ann", "Ann"]
+    assert (await stage.pump()).count("bulk copies.outdated") == 2
+    assert await names() == ["Anna", "Anna", "Anna", "Bob", "Anna", "Anna"]
 
 
 async def test_a_deleted_account_leaves_feeds_and_connections(stage: Stage) -> None:

@@ -62,7 +62,7 @@ async def test_a_block_removes_the_comments_below_each_others_photos(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A block deletes both users' comments below the other's photos, for all users, counted and published."""
-    monkeypatch.setattr("workers.jobs.notify._PHOTOS_AT_ONCE", 2)
+    monkeypatch.setattr("workers.jobs.withdrawals.COMMENTS_AT_ONCE", 3)
     ann, bob, cat = await new_users(stage.database, "ann", "bob", "cat")
     mine = [await ready_photo(stage.database, ann) for _ in range(5)]
     yours, hers = await ready_photo(stage.database, bob), await ready_photo(stage.database, cat)
@@ -118,7 +118,7 @@ async def test_a_block_that_is_over_withdraws_nothing(stage: Stage) -> None:
 
 async def test_a_deleted_account_leaves_all_inboxes(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """The activities of a deleted account leave the inboxes of others at once: likes, follows and requests."""
-    monkeypatch.setattr("workers.jobs.notify._ACTIVITIES_AT_ONCE", 2)
+    monkeypatch.setattr("workers.jobs.withdrawals.ACTIVITIES_AT_ONCE", 2)
     monkeypatch.setattr("workers.jobs.inbox._BATCH", 1)
     ann, bob, cat = await new_users(stage.database, "ann", "bob", "cat")
     dan = await new_user(stage.database, "dan", private=True)
@@ -163,7 +163,7 @@ async def test_the_erasure_withdraws_what_came_in_after_the_deletion(stage: Stag
         )
         await tx.execute("UPDATE users SET deleted_at = now() WHERE id = $1", bob.id)
     async with stage.database.transaction() as tx:
-        assert await erasure.erase(tx, grace_minutes=0)
+        await erasure.erase(tx, bob.id, grace_minutes=0)
     await stage.pump()
     assert await inbox(stage, ann) == []
     (removed,) = await notification_documents(stage, ann)

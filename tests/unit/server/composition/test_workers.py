@@ -89,12 +89,13 @@ def test_one_entry_makes_a_worker(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("spec", WORKERS, ids=lambda spec: spec.name)
 async def test_every_worker_has_a_handler_for_each_of_its_topics(spec: WorkerSpec) -> None:
-    """The handlers of each registered worker can be built, and have the topics that are bound to its queue."""
+    """The handlers of each registered worker can be built, and have the topics of its queue, former ones included."""
     settings = Settings().with_values("worker", **{f"{spec.name}_concurrency": 1})
     settings = settings.with_values("auth", secret="s" * 40)
     context = worker_context(spec.name, settings, cast(Any, _Stores()))
     async with open_handlers(spec, context) as handlers:
-        assert set(handlers) == set(spec.topics) <= set(TOPICS)
+        assert set(handlers) == {*spec.topics, *spec.former_topics} <= set(TOPICS)
+    assert not set(spec.topics).intersection(spec.former_topics)
 
 
 async def test_handlers_of_other_topics_are_refused() -> None:
@@ -114,7 +115,7 @@ async def test_handlers_of_other_topics_are_refused() -> None:
 
 def test_default_concurrency_comes_from_the_registry() -> None:
     """Without a setting, a worker runs as many jobs at once as its entry says."""
-    assert [worker_policy(spec.name, Settings()).concurrency for spec in WORKERS] == [2, 8, 16]
+    assert [worker_policy(spec.name, Settings()).concurrency for spec in WORKERS] == [2, 8, 16, 2]
 
 
 def test_the_operators_guide_lists_every_worker() -> None:

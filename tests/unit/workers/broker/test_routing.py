@@ -6,7 +6,7 @@ import pytest
 
 from storage.events import TOPICS
 from workers.broker.rabbitmq.topology import Topology
-from workers.broker.routing import BINDINGS, QUEUES, RELAY, queues_of, relay_of
+from workers.broker.routing import BINDINGS, FORMER_BINDINGS, QUEUES, RELAY, queues_of, relay_of
 
 
 @pytest.mark.parametrize("topic", TOPICS)
@@ -34,6 +34,18 @@ def test_rabbitmq_has_the_same_bindings() -> None:
         f"p.{queue}": topics for queue, topics in BINDINGS.items()
     }
     assert len(specs) == len({spec.name for spec in specs}) == len(QUEUES) * 4
+
+
+def test_a_topic_leaves_a_queue_for_another_one() -> None:
+    """Each queue is unbound from its former topics, which are bound to other queues."""
+    specs = {spec.name: spec for spec in Topology().queues([1.0])}
+    assert {name: tuple(spec.former_topics) for name, spec in specs.items() if spec.former_topics} == {
+        "fanout": ("fanout.chunk",),
+        "notify": ("user.blocked", "actor.removed"),
+    }
+    for queue, former in FORMER_BINDINGS.items():
+        for topic in former:
+            assert queue not in queues_of(topic)
 
 
 def test_rabbitmq_drops_no_message() -> None:

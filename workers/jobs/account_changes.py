@@ -1,0 +1,59 @@
+"""Changes of an account that concern many rows: copies of its name and pictures, and requests to follow it.
+
+As in `workers.jobs.account_removal`, each event covers one batch, and its handler emits the next one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from storage.cache.cards import Cards
+from storage.events import AccountOpened, CopiesOutdated, UserFollowed
+from storage.feeds.feeds import Feeds
+from storage.postgres.database import Database
+from storage.stores import comments, photo_lists, relations
+from storage.stores.users import COMMENTS_AT_ONCE
+from workers.handlers import EventHandler, on
+from workers.jobs.notify import NotifyHandlers
+from workers.jobs.relations import CARDS_AT_ONCE
+
+REQUESTS_AT_ONCE = 20  # requests to follow that are granted in one transaction, which locks the accounts
+
+
+class AccountChanges:
+    """Handlers of outdated copies, and of accounts that became public."""
+
+    def __init__(self, db: Database, cards: Cards, feeds: Feeds, notify: NotifyHandlers) -> None:
+        self._db = db
+        self._cards = cards
+        self._feeds = feeds
+        self._notify = notify
+
+    def handlers(self) -> Mapping[str, EventHandler]:
+        """Return the handler of each topic."""
+        return {**on(CopiesOutdated, self.copies_outdated), **on(AccountOpened, self.opened)}
+
+    async def copies_outdated(self, event: CopiesOutdated) -> None:
+        """Invalidate the next cards of a user's photos, and rename the author of the next comments."""
+        photos_below, comments_below = event.photos_below, event.comments_below
+        if photos_below is not None:
+            ids = await photo_lists.author_ids(self._db, event.user_id, before=photos_below, limit=CARDS_AT_ONCE)
+            await self._cards.invalidate(ids)
+            photos_below = ids[-1] if len(ids) == CARDS_AT_ONCE else None
+        async with self._db.transaction() as tx:
+            if comments_below is not None:
+                comments_below = await comments.rename_author(
+                    tx, event.user_id, below=comments_below, limit=COMMENTS_AT_ONCE
+                )
+            if (photos_below, comments_below) != (None, None):
+                tx.emit(CopiesOutdated(user_id=event.user_id, photos_below=photos_below, comments_below=comments_below))
+
+    async def opened(self, event: AccountOpened) -> None:
+        """Handle the last requests that were granted like any accepted one, and grant the next."""
+        for follower_id in event.followers:
+            await self._feeds.align_author(follower_id, event.user_id)
+            await self._notify.followed(UserFollowed(follower_id=follower_id, followee_id=event.user_id, accepted=True))
+        async with self._db.transaction() as tx:
+            granted = await relations.grant_requests(tx, event.user_id, limit=REQUESTS_AT_ONCE)
+            if granted:
+                tx.emit(AccountOpened(user_id=event.user_id, followers=granted))

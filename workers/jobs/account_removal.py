@@ -1,0 +1,71 @@
+"""Removal of what a deleted account has left: from the database, feeds, caches, inboxes and the blob store.
+
+Each event covers one batch, some hundredths of a second of work. A batch is deleted in the database in the transaction
+that emits its event, and the handler of the event removes it elsewhere before it deletes the next one. So a job that
+was interrupted is continued by the repetition of its event, and an account has one event in the queue, behind those of
+others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from storage.events import AccountDeleted, CommentDeleted, LikeRemoved
+from storage.ids import shard_of
+from storage.postgres.database import Database
+from storage.stores import erasure
+from workers.handlers import EventHandler, on
+from workers.jobs.contents import ContentRemover
+from workers.jobs.fanout import FanoutHandlers
+from workers.jobs.notify import NotifyHandlers
+
+
+class AccountRemoval:
+    """Handler of deleted accounts; `limit` is the number of photos, comments or likes in a batch."""
+
+    def __init__(
+        self,
+        db: Database,
+        fanout: FanoutHandlers,
+        notify: NotifyHandlers,
+        remover: ContentRemover,
+        *,
+        limit: int = erasure.BATCH,
+    ) -> None:
+        self._db = db
+        self._fanout = fanout
+        self._notify = notify
+        self._remover = remover
+        self._limit = limit
+
+    def handlers(self) -> Mapping[str, EventHandler]:
+        """Return the handler of the topic."""
+        return on(AccountDeleted, self.deleted)
+
+    async def deleted(self, event: AccountDeleted) -> None:
+        """Remove the event's batch everywhere, and delete the next one in the database."""
+        if event.photos and not await self._remove_photos(event):
+            return
+        for comment_id, photo_id, owner_id in event.comments:
+            await self._notify.comment_deleted(
+                CommentDeleted(comment_id=comment_id, photo_id=photo_id, owner_id=owner_id, user_id=event.user_id)
+            )
+        for photo_id, owner_id in event.likes:
+            await self._notify.like_changed(LikeRemoved(photo_id=photo_id, owner_id=owner_id, user_id=event.user_id))
+        async with self._db.transaction() as tx:
+            await erasure.erase(tx, event.user_id, limit=self._limit)
+
+    async def _remove_photos(self, event: AccountDeleted) -> bool:
+        """Remove photos from the feeds of a chunk of followers; return whether it was the last chunk."""
+        ids = [photo_id for photo_id, _ in event.photos]
+        if event.after_id < 0:
+            await self._fanout.hide(ids)
+            for _, sha256 in event.photos:
+                await self._remover.remove(sha256)
+        last = await self._fanout.remove_from_chunk(event.user_id, ids, after=(event.after_shard, event.after_id))
+        if last is None:
+            return True
+        async with self._db.transaction() as tx:
+            tx.emit(replace(event, after_shard=shard_of(last), after_id=last))
+        return False

@@ -1,0 +1,74 @@
+"""Removal of what a user has caused in others' inboxes and below their photos, after a block or with the account.
+
+Each event covers one batch, and its handler emits the next one until nothing is left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+from storage.events import ActivitiesWithdrawn, ActorRemoved, CommentDeleted, UserBlocked
+from storage.postgres.database import Database
+from storage.stores import comments, notification_groups, relations
+from workers.handlers import EventHandler, on
+from workers.jobs.inbox import Inbox
+
+COMMENTS_AT_ONCE = 20
+ACTIVITIES_AT_ONCE = 20  # each may be in an inbox of its own
+
+
+class Withdrawals:
+    """Handlers of blocks and of deleted accounts; `publish` handles the deletion of one comment."""
+
+    def __init__(self, db: Database, inbox: Inbox, publish: Callable[[CommentDeleted], Awaitable[None]]) -> None:
+        self._db = db
+        self._inbox = inbox
+        self._publish = publish
+
+    def handlers(self) -> Mapping[str, EventHandler]:
+        """Return the handler of each topic."""
+        return {**self.former_handlers(), **on(ActivitiesWithdrawn, self.withdrawn)}
+
+    def former_handlers(self) -> Mapping[str, EventHandler]:
+        """Return the handlers of the topics that were once bound to the queue "notify"."""
+        return {**on(UserBlocked, self.blocked), **on(ActorRemoved, self.actor_removed)}
+
+    async def blocked(self, event: UserBlocked) -> None:
+        """Empty the inboxes of two users of each other, and delete their comments below each other's photos."""
+        for owner_id, actor_id in ((event.blocker_id, event.blocked_id), (event.blocked_id, event.blocker_id)):
+            await self.withdrawn(ActivitiesWithdrawn(owner_id=owner_id, actor_id=actor_id))
+
+    async def withdrawn(self, event: ActivitiesWithdrawn) -> None:
+        """Publish the last batch, and remove the next one. If the block is over by now, everything else stays."""
+        for comment_id, photo_id in event.comments:
+            await self._publish(
+                CommentDeleted(
+                    comment_id=comment_id, photo_id=photo_id, owner_id=event.owner_id, user_id=event.actor_id
+                )
+            )
+        if not await relations.blocked(self._db, event.owner_id, event.actor_id):
+            return
+        found = await notification_groups.entries_of(
+            self._db, event.actor_id, recipient_id=event.owner_id, limit=ACTIVITIES_AT_ONCE
+        )
+        await self._retract(event.actor_id, found)
+        async with self._db.transaction() as tx:
+            deleted = await comments.delete_some(
+                tx, author_id=event.actor_id, owner_id=event.owner_id, limit=COMMENTS_AT_ONCE
+            )
+            if found or deleted:
+                batch = [(comment_id, photo_id) for comment_id, photo_id, _ in deleted]
+                tx.emit(ActivitiesWithdrawn(owner_id=event.owner_id, actor_id=event.actor_id, comments=batch))
+
+    async def actor_removed(self, event: ActorRemoved) -> None:
+        """Remove a batch of a deleted account's activities from inboxes; emit the event again until none is left."""
+        found = await notification_groups.entries_of(self._db, event.user_id, limit=ACTIVITIES_AT_ONCE)
+        await self._retract(event.user_id, found)
+        if found:
+            async with self._db.transaction() as tx:
+                tx.emit(event)
+
+    async def _retract(self, actor_id: int, entries: Mapping[int, Sequence[int]]) -> None:
+        """Remove a user's activities from entries, given by recipient."""
+        for recipient_id, entry_ids in entries.items():
+            await self._inbox.retract_actor(recipient_id, actor_id, entry_ids)
