@@ -13,6 +13,7 @@ BENCHES = {
     "uploads": "memory of the API process while large photos are uploaded",
     "popular": "likes of a photo with 100,000 likers, and the notification of another user meanwhile",
     "live": "latency from a like to the owner's socket and from an upload to a follower's, against the engines alone",
+    "bulk": "the same latencies for others while one user's bulk work is under way, against the idle service",
 }
 
 

@@ -51,16 +51,16 @@ async def measure(*, quick: bool) -> list[Figure]:
         async with LiveSocket.connect(http, owner) as owners, LiveSocket.connect(http, fan) as fans:
             photo = await owner.upload(photograph())
             await fans.until("photo.new", photo["id"])
-            await _like_delays(fan, photo["id"], owners, 10)
+            await like_delays(fan, photo["id"], owners, 10)
             await floor.delays(10, PAUSE)
             for _ in range(runs):
-                delays = await _like_delays(fan, photo["id"], owners, likes)
+                delays = await like_delays(fan, photo["id"], owners, likes)
                 floors = await floor.delays(likes, PAUSE)
                 measured.like_p50.append(percentile(delays, 0.5))
                 measured.like_p99.append(percentile(delays, 0.99))
                 measured.floor_p50.append(percentile(floors, 0.5))
                 measured.floor_p99.append(percentile(floors, 0.99))
-                measured.upload.append(percentile(await _upload_delays(owner, fans, uploads), 0.5))
+                measured.upload.append(percentile(await upload_delays(owner, fans, uploads), 0.5))
                 measured.image.append(percentile(await _image_work(uploads), 0.5))
     return [*_like_figures(measured), *_upload_figures(measured)]
 
@@ -108,7 +108,8 @@ def _upload_figures(measured: _Delays) -> list[Figure]:
     ]
 
 
-async def _like_delays(fan: ApiUser, photo_id: str, owners: LiveSocket, count: int) -> list[float]:
+async def like_delays(fan: ApiUser, photo_id: str, owners: LiveSocket, count: int) -> list[float]:
+    """Return the milliseconds from the request of each like until it arrives at the owner's socket."""
     delays = []
     for _ in range(count):
         started = time.perf_counter()
@@ -119,7 +120,8 @@ async def _like_delays(fan: ApiUser, photo_id: str, owners: LiveSocket, count: i
     return delays
 
 
-async def _upload_delays(owner: ApiUser, fans: LiveSocket, count: int) -> list[float]:
+async def upload_delays(owner: ApiUser, fans: LiveSocket, count: int) -> list[float]:
+    """Return the milliseconds from the response to each upload until it arrives at a follower's socket."""
     delays = []
     for _ in range(count):
         photo = await owner.upload(photograph())

@@ -29,7 +29,7 @@ class LiveService(NamedTuple):
 
 
 @asynccontextmanager
-async def live_service() -> AsyncIterator[LiveService]:
+async def live_service(broker_url: str = "local:") -> AsyncIterator[LiveService]:
     """Run the service, without rate limits, until the end of the block."""
     async with AsyncExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="psb-"))
@@ -47,6 +47,7 @@ async def live_service() -> AsyncIterator[LiveService]:
                 "PICSHARE_LOG__LEVEL": "warning",
                 "PICSHARE_DATABASE__URL": dsn,
                 "PICSHARE_REDIS__URL": redis_url,
+                "PICSHARE_BROKER__URL": broker_url,
             },
         )
         await service.start()

@@ -1,0 +1,142 @@
+"""Bulk work that one user causes, for `bench.bulk`: rows that exist before, and the request that starts it.
+
+The rows are inserted directly, as if they had been created by the API long ago; the images themselves are missing.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+
+from storage import ids
+from storage.ids import IdGenerator
+from storage.postgres.database import Database
+from tests.support.api_user import ApiUser
+from tests.support.pictures import photograph
+
+PHOTOS = COMMENTS = 2_000
+FOLLOWERS = 20_000
+REQUESTS = 2_000
+_maker = IdGenerator()
+
+_PHOTOS = """
+INSERT INTO photos (id, author_id, state, sha256, content_type, bytes, width, height)
+SELECT id, $1, 'ready', sha256, 'image/jpeg', 1000000, 4000, 3000
+FROM unnest($2::bigint[], $3::text[]) AS new (id, sha256)
+"""
+_CONTENTS = """
+INSERT INTO contents (sha256, size, content_type, state)
+SELECT sha256, 1000000, 'image/jpeg', 'stored' FROM unnest($1::text[]) AS new (sha256)
+"""
+_COMMENTS = """
+INSERT INTO comments (id, photo_id, author_id, author_username, author_name, text)
+SELECT new.id, new.photo_id, a.id, a.username, a.display_name, 'A comment of the usual length, more or less.'
+FROM unnest($2::bigint[], $3::bigint[]) AS new (id, photo_id), users a WHERE a.id = $1
+"""
+_COUNTS = """
+UPDATE photos SET comments = (SELECT count(*) FROM comments c WHERE c.photo_id = photos.id) WHERE id = ANY($1::bigint[])
+"""
+_USERS = """
+INSERT INTO users (id, username, email, password_hash, display_name)
+SELECT id, name, name || '@picshare.example', '', name FROM unnest($1::bigint[], $2::text[]) AS new (id, name)
+"""
+_FOLLOWS = "INSERT INTO follows (follower_id, followee_id) SELECT id, $1 FROM unnest($2::bigint[]) AS new (id)"
+_REQUESTS = "INSERT INTO follow_requests (follower_id, followee_id) SELECT id, $1 FROM unnest($2::bigint[]) AS new (id)"
+
+NewUser = Callable[[], Awaitable[ApiUser]]
+Start = Callable[[], Coroutine[None, None, None]]
+
+
+async def deletion(db: Database, new_user: NewUser) -> Start:
+    """Delete an account with photos, and with comments below the photos of others."""
+    user, other = await new_user(), await new_user()
+    await _add_photos(db, user, PHOTOS)
+    await _add_comments(db, user, await _add_photos(db, other, 200), COMMENTS)
+
+    async def start() -> None:
+        (await user.call("DELETE", "/users/me")).expect(202)
+
+    return start
+
+
+async def fan_out(db: Database, new_user: NewUser) -> Start:
+    """Post ten photos to very many followers."""
+    author = await new_user()
+    followers = await _add_users(db, FOLLOWERS)
+    await db.fetch(_FOLLOWS, ids.decode(author.id), followers)
+    await db.fetch("UPDATE users SET followers = $2 WHERE id = $1", ids.decode(author.id), FOLLOWERS)
+    await db.fetch("UPDATE users SET following = 1 WHERE id = ANY($1::bigint[])", followers)
+
+    async def start() -> None:
+        for _ in range(10):
+            await author.upload(photograph())
+
+    return start
+
+
+async def opening(db: Database, new_user: NewUser) -> Start:
+    """Make a private account public that has many requests to follow it."""
+    author = await new_user()
+    (await author.call("PATCH", "/users/me", json={"private": True})).expect(200)
+    await db.fetch(_REQUESTS, ids.decode(author.id), await _add_users(db, REQUESTS))
+
+    async def start() -> None:
+        (await author.call("PATCH", "/users/me", json={"private": False})).expect(200)
+
+    return start
+
+
+async def renaming(db: Database, new_user: NewUser) -> Start:
+    """Change the name of an author of very many photos and comments, three times."""
+    author, other = await new_user(), await new_user()
+    await _add_photos(db, author, 10 * PHOTOS)
+    await _add_comments(db, author, await _add_photos(db, other, 200), 20 * COMMENTS)
+
+    async def start() -> None:
+        for name in ("One", "Two", "Three"):
+            (await author.call("PATCH", "/users/me", json={"display_name": name})).expect(200)
+
+    return start
+
+
+async def blocking(db: Database, new_user: NewUser) -> Start:
+    """Block an author of very many comments below the blocker's photos."""
+    author, owner = await new_user(), await new_user()
+    await _add_comments(db, author, await _add_photos(db, owner, 200), COMMENTS)
+
+    async def start() -> None:
+        (await owner.call("PUT", f"/users/{author.id}/block")).expect(204)
+
+    return start
+
+
+WORK: Sequence[tuple[str, Callable[[Database, NewUser], Awaitable[Start]]]] = (
+    (f"an account with {PHOTOS:,} photos and {COMMENTS:,} comments is deleted", deletion),
+    (f"10 photos are posted to {FOLLOWERS:,} followers", fan_out),
+    (f"an account with {REQUESTS:,} requests becomes public", opening),
+    (f"an author of {10 * PHOTOS:,} photos and {20 * COMMENTS:,} comments is renamed", renaming),
+    (f"an author of {COMMENTS:,} comments is blocked by the photos' owner", blocking),
+)
+
+
+async def _add_photos(db: Database, author: ApiUser, count: int) -> list[int]:
+    author_id = ids.decode(author.id)
+    new = [_maker.new(ids.shard_of(author_id)) for _ in range(count)]
+    names = [secrets.token_hex(32) for _ in new]
+    await db.fetch(_CONTENTS, names)
+    await db.fetch(_PHOTOS, author_id, new, names)
+    await db.fetch("UPDATE users SET photos = photos + $2 WHERE id = $1", author_id, count)
+    return new
+
+
+async def _add_comments(db: Database, author: ApiUser, photo_ids: Sequence[int], count: int) -> None:
+    below = [photo_ids[number % len(photo_ids)] for number in range(count)]
+    new = [_maker.new(ids.shard_of(photo_id)) for photo_id in below]
+    await db.fetch(_COMMENTS, ids.decode(author.id), new, below)
+    await db.fetch(_COUNTS, list(photo_ids))
+
+
+async def _add_users(db: Database, count: int) -> list[int]:
+    new = [_maker.new(number % ids.SHARDS) for number in range(count)]
+    await db.fetch(_USERS, new, [f"u{secrets.token_hex(8)}" for _ in new])
+    return new
