@@ -207,7 +207,7 @@ async def test_breaking_connections_lose_nothing(db: Database, rabbitmq_url: str
         broker = RabbitBroker(f"amqp://guest:guest@127.0.0.1:{proxy.port}/", prefix=rabbit_prefix, steps=TEST_STEPS)
         straight = RabbitBroker(rabbitmq_url, prefix=rabbit_prefix, steps=TEST_STEPS)
         recorder, keys = Recorder(), []
-        async with relaying(db, broker), consuming(straight, "fanout", recorder):
+        async with relaying(db, broker), consuming(straight, "bulk", recorder):
             for number in range(200):
                 async with db.transaction() as tx:
                     tx.emit(chunk(number))
@@ -226,7 +226,7 @@ async def test_breaking_connections_lose_nothing(db: Database, rabbitmq_url: str
 
 
 def chunk(number: int) -> FanoutChunk:
-    """Return an event that is bound to the fanout queue only."""
+    """Return an event that is bound to the queue "bulk" only."""
     return FanoutChunk(
         photo_id=number, author_id=1, remove=False, after_shard=-1, after_id=0, until_shard=1023, until_id=1
     )

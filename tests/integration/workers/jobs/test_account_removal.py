@@ -14,9 +14,9 @@ from storage.errors import NotFoundError
 from storage.ids import encode
 from storage.models import Photo, User
 from storage.postgres.database import Database
-from storage.stores import comments, likes, notifications, photos, users
+from storage.stores import comments, contents, likes, notifications, photos, users
 from tests.support.community import follow, new_user, new_users, ready_photo
-from tests.support.originals import post
+from tests.support.originals import REMOVALS_AGE, post
 from tests.support.stage import Stage, inbox, start_clean
 from workers.jobs.account_removal import AccountRemoval
 from workers.jobs.contents import ContentRemover
@@ -210,6 +210,9 @@ async def test_a_killed_worker_is_continued_anywhere(stage: Stage, seed: int) ->
         if "data" in message.body and message.document["type"] == "photo.removed"
     }
     assert removed == {encode(photo.id) for photo in mine}
+    # A removal of blobs that was interrupted is continued by the janitor, once it is stale.
+    await stage.database.fetch(REMOVALS_AGE, contents.REMOVAL_STALE)
+    await ContentRemover(stage.database, stage.blobs).sweep()
     assert not any([await stage.blobs.exists(original_key(photo.sha256)) for photo in mine])
 
 

@@ -221,7 +221,7 @@ class Storm:
         """Handle the events of the outbox, some twice, in a random order and at once in both processes."""
         while True:
             rows = await self._stage.database.fetch("DELETE FROM outbox RETURNING queue, topic, body")
-            work = [row for row in rows if row["queue"] == "notify"]
+            work = [row for row in rows if row["queue"] in {"notify", "bulk"}]
             if not work:
                 return
             work += self._random.sample(work, len(work) // 3)
@@ -231,7 +231,8 @@ class Storm:
 
     async def _handle(self, row: Row, worker: NotifyHandlers, free: asyncio.Semaphore) -> None:
         async with free:
-            await worker.handlers()[row["topic"]](decode(row["topic"], row["body"]))
+            handlers = self._stage.bulk if row["queue"] == "bulk" else worker.handlers()
+            await handlers[row["topic"]](decode(row["topic"], row["body"]))
 
     async def liked(self, photo: Photo) -> tuple[list[int], list[int]]:
         """Return the users whose like the inbox shows, and those whose like it should show."""

@@ -127,6 +127,7 @@ async def test_every_kind_of_leftover_has_a_task(janitor: Janitor, database: Dat
         await contents.acquire(tx, sha256="a" * 64, size=1, content_type="image/jpeg", ttl=timedelta(0))
         await relations.follow(tx, bob.id, ann.id)
         await users.remove(tx, bob.id)
+        await erasure.erase(tx, bob.id)
         await sessions.revoke(tx, ended)
         await record_notification(
             tx, recipient_id=ann.id, kind=NotificationKind.FOLLOW, actor_id=cat.id, photo_id=None, source_id=cat.id
