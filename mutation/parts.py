@@ -99,12 +99,20 @@ PARTS = (
             "tests/integration/server/live/test_presence.py",
             "tests/integration/server/api/test_abuse_access.py",
             "tests/integration/workers/jobs/test_relations.py",
+            "tests/integration/workers/jobs/test_account_removal.py",
         ],
     ),
     Part(
         name="accounts",
-        modules=["storage/stores/account_locks.py", "storage/stores/users.py", "storage/stores/photos.py"],
+        modules=[
+            "storage/stores/account_locks.py",
+            "storage/stores/erasure.py",
+            "storage/stores/users.py",
+            "storage/stores/photos.py",
+            "workers/jobs/account_removal.py",
+        ],
         tests=[
+            "tests/integration/workers/jobs/test_account_removal.py",
             "tests/integration/storage/stores/test_account_locks.py",
             "tests/integration/storage/stores/test_locks.py",
             "tests/integration/storage/stores/test_users.py",
