@@ -22,7 +22,15 @@ class Part:
 
     def files(self, root: Path) -> list[Path]:
         """Return the files of the modules; a name with an asterisk stands for several."""
-        return [file for name in self.modules for file in sorted(root.glob(name))]
+        return _found(root, self.modules)
+
+    def test_paths(self, root: Path) -> list[Path]:
+        """Return the files and folders of the tests."""
+        return _found(root, self.tests)
+
+
+def _found(root: Path, names: Sequence[str]) -> list[Path]:
+    return [path for name in names for path in sorted(root.glob(name))]
 
 
 PARTS = (

@@ -77,7 +77,7 @@ class Trials:
     def _run(self, part: Part, deadline: float, forget: Sequence[str]) -> int | None:
         self._noticed.unlink(missing_ok=True)
         order = {
-            "arguments": [*_OPTIONS, *_selection(part)],
+            "arguments": [*_OPTIONS, *_selection(part, self._tree.root)],
             "deadline": deadline,
             "forget": forget,
             "output": str(self._output),
@@ -95,8 +95,11 @@ class Trials:
         return code
 
 
-def _selection(part: Part) -> Sequence[str]:
-    return [*part.tests, *(["-k", part.only] if part.only else [])]
+def _selection(part: Part, root: Path) -> Sequence[str]:
+    paths = [str(path.relative_to(root)) for path in part.test_paths(root)]
+    # A path that does not exist would be left out, and without paths all tests would run.
+    missing = [name for name in part.tests if not any(root.glob(name))]
+    return [*paths, *missing, *(["-k", part.only] if part.only else [])]
 
 
 @contextmanager
