@@ -30,7 +30,7 @@ class Part:
 
 
 def _found(root: Path, names: Sequence[str]) -> list[Path]:
-    return [path for name in names for path in sorted(root.glob(name))]
+    return [path for name in names for path in (sorted(root.glob(name)) if "*" in name else [root / name])]
 
 
 PARTS = (
