@@ -14,6 +14,7 @@ from storage.events import LikeAdded
 from storage.postgres.database import Database
 from tests.support.broker_kits import QUICK, Recorder, consuming
 from tests.support.eventually import eventually
+from workers.broker.claims import ClaimConnection
 from workers.broker.local import LocalBroker
 from workers.broker.port import Message, Policy
 from workers.broker.routing import queues_of
@@ -135,6 +136,25 @@ async def test_an_idle_consumer_keeps_two_connections(database: Database, pool: 
 
         await eventually(ten_of_twelve_are_free)
         assert running == 8
+
+
+async def test_a_connection_without_a_message_is_in_no_transaction(pool: Database, database: Database) -> None:
+    """A transaction that stays open would keep its locks, for which migrations wait; one with a message has to."""
+    connection = await ClaimConnection.open(pool)
+
+    async def open_transactions() -> int:
+        count: int = await database.fetchval(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state = 'idle in transaction'"
+        )
+        return count
+
+    assert await connection.claim("notify") is None
+    assert await open_transactions() == 0
+    await insert(database)
+    assert await connection.claim("notify") is not None
+    assert await open_transactions() == 1
+    await connection.close()
+    assert await open_transactions() == 0
 
 
 async def test_a_backlog_costs_little_processor_time(database: Database, pool: Database) -> None:
