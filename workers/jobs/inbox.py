@@ -11,6 +11,7 @@ handler ends at once, so the handlers of a busy inbox leave the worker free for 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import asdict
 from functools import partial
@@ -27,7 +28,7 @@ from storage.stores import notification_groups, notification_marks, notification
 from storage.stores.notification_groups import Recorded
 from workers.jobs import publications
 from workers.jobs.activities import Activity, Look, Operation, holds, waiting_activity
-from workers.jobs.turns import Turns
+from workers.jobs.turns import GAP, Turns
 
 log = structlog.get_logger(__name__)
 
@@ -48,7 +49,7 @@ class Inbox:
         self._db = db
         self._log = log
         self._look = look
-        self._turns: Turns[Change] = Turns(self._change_and_publish, batch=_BATCH)
+        self._turns: Turns[Change] = Turns(self._change_and_publish, batch=_BATCH, shared=(UnavailableError,))
         self._behind: set[int] = set()  # inboxes for which the last change has found stored activities
         self._catching_up: set[int] = set()  # inboxes whose stored activities a task is handling
 
@@ -120,25 +121,42 @@ class Inbox:
             try:
                 while recipient_id in self._behind:
                     self._behind.remove(recipient_id)
-                    await self._catch_up(recipient_id)
+                    if not await self._catch_up(recipient_id):
+                        break
+                    await asyncio.sleep(GAP)
             finally:
                 self._catching_up.remove(recipient_id)
 
-    async def _catch_up(self, recipient_id: int) -> None:
-        """Carry out the first activities that are stored for an inbox, and remove them."""
-        rows: Sequence[Row] = []
+    async def _catch_up(self, recipient_id: int) -> bool:
+        """Carry out the first activities that are stored for an inbox, and remove them; return False if one failed."""
+        rows = await waiting_activities.first(self._db, recipient_id, limit=_BATCH)
+        try:
+            await self._turns.take(recipient_id, partial(self._apply_stored, rows))
+            done = list(rows)
+        except UnavailableError:
+            raise
+        except Exception:  # noqa: BLE001 - each is tried alone, and the error of the faulty one is logged
+            done = [row for row in rows if await self._applied_alone(recipient_id, row)]
+        async with self._db.transaction() as tx:
+            await waiting_activities.remove(tx, [row["id"] for row in done])
+        return len(done) == len(rows)
 
-        async def change(tx: Transaction) -> Sequence[Recorded]:
-            nonlocal rows
-            rows = await waiting_activities.first(tx, recipient_id, limit=_BATCH)
-            # Several events of one activity lead to the same result.
-            stored = dict.fromkeys(waiting_activity(row) for row in rows)
-            return [item for each in stored for item in await self._apply(*each, tx)]
+    async def _applied_alone(self, recipient_id: int, row: Row) -> bool:
+        try:
+            await self._turns.take(recipient_id, partial(self._apply_stored, [row]))
+        except UnavailableError:
+            raise
+        except Exception:
+            # Raised, it would end as the failure of an event that is not at fault. The activity stays, and the next
+            # change of the inbox tries again.
+            log.exception("stored_activity_failed", activity=row["id"], kind=row["kind"])
+            return False
+        return True
 
-        await self._turns.take(recipient_id, change)
-        if rows:
-            async with self._db.transaction() as tx:
-                await waiting_activities.remove(tx, [row["id"] for row in rows])
+    async def _apply_stored(self, rows: Sequence[Row], tx: Transaction) -> Sequence[Recorded]:
+        # Several events of one activity lead to the same result.
+        stored = dict.fromkeys(waiting_activity(row) for row in rows)
+        return [item for each in stored for item in await self._apply(*each, tx)]
 
     async def _apply(self, operation: Operation, activity: Activity, tx: Transaction) -> Sequence[Recorded]:
         if operation is Operation.RECORD:

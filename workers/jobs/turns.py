@@ -16,6 +16,7 @@ GAP = 0.005  # seconds between two runs for one key while more wait: other proce
 class _Job(Generic[T]):
     change: T
     done: bool = False
+    error: Exception | None = None  # of the run of another task
     alone: bool = False  # after a failure together with others
 
 
@@ -29,14 +30,22 @@ class _Queue(Generic[T]):
 class Turns(Generic[T]):
     """Runs changes, those of one key never at the same time, and up to `batch` that wait for it in one run.
 
-    `run` is called with a key and its changes in order. If a run of several fails, each is run alone, so that a change
-    fails only by its own fault; a change must therefore be repeatable. A task that is cancelled takes no other's change
-    with it. Waiting tasks hold nothing but their place.
+    `run` is called with a key and its changes in order. If it raises one of the errors `shared`, which are no change's
+    fault, every change of the run fails. After another error each of them is run alone, so that a change fails only by
+    its own fault; so changes must be repeatable. A task that is cancelled takes no other's change with it.
     """
 
-    def __init__(self, run: Callable[[int, Sequence[T]], Awaitable[None]], *, batch: int, gap: float = GAP) -> None:
+    def __init__(
+        self,
+        run: Callable[[int, Sequence[T]], Awaitable[None]],
+        *,
+        batch: int,
+        shared: tuple[type[Exception], ...] = (),
+        gap: float = GAP,
+    ) -> None:
         self._run = run
         self._batch = batch
+        self._shared = shared
         self._gap = gap  # seconds
         self._queues: dict[int, _Queue[T]] = {}
 
@@ -57,6 +66,8 @@ class Turns(Generic[T]):
                     await self._run_first(key, queue, job)
                     if queue.waiting:
                         await asyncio.sleep(self._gap)
+            if job.error is not None:
+                raise job.error
         finally:
             job.done = True
             if job in queue.waiting:
@@ -71,8 +82,8 @@ class Turns(Generic[T]):
             jobs = [job for job in queue.waiting if not job.alone][: self._batch]
         try:
             await self._run_jobs(key, queue, jobs)
-        except Exception:
-            if len(jobs) == 1:
+        except Exception as error:
+            if len(jobs) == 1 or isinstance(error, self._shared):
                 raise
             for job in jobs:
                 job.alone = True
@@ -82,6 +93,10 @@ class Turns(Generic[T]):
         queue.waiting = [job for job in queue.waiting if job not in jobs]
         try:
             await self._run(key, [job.change for job in jobs])
+        except self._shared as error:
+            for job in jobs:
+                job.done, job.error = True, error
+            raise
         except BaseException:
             # Their tasks still wait, unless they were cancelled, and run them in their own turns.
             queue.waiting[:0] = [job for job in jobs if not job.done]

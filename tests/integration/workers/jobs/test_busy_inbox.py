@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 
 import pytest
+from structlog.testing import capture_logs
 
 from storage.errors import NotFoundError, UnavailableError
 from storage.events import LikeAdded, decode
@@ -164,6 +165,23 @@ async def test_a_stored_activity_stays_until_it_is_published(stage: Stage, monke
     await changed.record(like_of(cat, photo))
     assert kinds(await stage.deliveries(ann)) == ["notification"]
     assert await stage.database.fetchval("SELECT count(*) FROM waiting_activities") == 0
+
+
+async def test_a_stored_activity_that_fails_holds_up_nothing_else(stage: Stage) -> None:
+    """A stored activity that a defect makes fail is logged and stays; what is stored after it, and events, go on."""
+    ann, bob, cat = await new_users(stage.database, "ann", "bob", "cat")
+    photo = await ready_photo(stage.database, ann)
+    await start_clean(stage, ann)
+    rejection = Activity(
+        recipient_id=ann.id, kind=NotificationKind.PHOTO_REJECTED, actor_id=None, photo_id=photo.id, source_id=photo.id
+    )
+    await store(stage, rejection, Operation.RECONCILE)
+    await store(stage, like_of(bob, photo))
+    with capture_logs() as logs:
+        await Inbox(stage.database, stage.notification_log).record(like_of(cat, photo))
+    assert await inbox(stage, ann) == ["bob and cat liked your photo"]
+    assert [entry["kind"] for entry in logs if entry["event"] == "stored_activity_failed"] == ["photo_rejected"]
+    assert await stage.database.fetchval("SELECT count(*) FROM waiting_activities") == 1
 
 
 async def test_an_activity_is_not_left_to_changes_that_have_begun(

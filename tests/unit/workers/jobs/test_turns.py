@@ -12,7 +12,7 @@ from workers.jobs.turns import Turns
 
 
 class Runs:
-    """Records the runs, each of which ends when `end` allows it; a change "bad" fails."""
+    """Records the runs, each of which ends when `end` allows it; the changes "bad" and "away" fail."""
 
     def __init__(self) -> None:
         self.begun: list[tuple[int, list[str]]] = []
@@ -32,6 +32,8 @@ class Runs:
             await self._ends.acquire()
             if "bad" in changes:
                 raise ValueError("bad")
+            if "away" in changes:
+                raise OSError("away")
         finally:
             self.at_once -= 1
 
@@ -75,6 +77,17 @@ async def test_a_change_fails_by_its_own_fault_alone() -> None:
     results = await asyncio.gather(*tasks, return_exceptions=True)
     assert [type(result) for result in results] == [type(None), type(None), ValueError, type(None)]
     assert runs.begun == [(1, ["first"]), (1, ["a", "bad", "b"]), (1, ["a"]), (1, ["bad"]), (1, ["b"])]
+
+
+async def test_an_outage_fails_all_changes_of_a_run() -> None:
+    """An error that is no change's fault is raised in the task of each, and nothing is run again."""
+    runs = Runs()
+    turns = Turns(runs.run, batch=2, shared=(OSError,), gap=0)
+    tasks = await begin(turns, 1, "first", "a", "away", "b")
+    runs.end()
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [type(result) for result in results] == [type(None), OSError, OSError, type(None)]
+    assert runs.begun == [(1, ["first"]), (1, ["a", "away"]), (1, ["b"])]
 
 
 async def blocked_run(turns: Turns[str], runs: Runs) -> list[asyncio.Task[None]]:
