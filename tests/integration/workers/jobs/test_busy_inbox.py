@@ -184,6 +184,37 @@ async def test_a_stored_activity_that_fails_holds_up_nothing_else(stage: Stage) 
     assert await stage.database.fetchval("SELECT count(*) FROM waiting_activities") == 1
 
 
+async def test_an_outage_is_met_once_for_all_that_wait(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While Redis is away, changes that wait together fail after one attempt, and no stored activity is given up."""
+    ann, bob, cat = await new_users(stage.database, "ann", "bob", "cat")
+    photo = await ready_photo(stage.database, ann)
+    rejection = Activity(
+        recipient_id=ann.id, kind=NotificationKind.PHOTO_REJECTED, actor_id=None, photo_id=photo.id, source_id=photo.id
+    )
+    attempts = 0
+
+    async def away(*_: object) -> bool:
+        nonlocal attempts
+        attempts += 1
+        raise UnavailableError("redis", "away")
+
+    for name in ("push", "push_once"):
+        monkeypatch.setattr(type(stage.notification_log), name, away)
+    changed = Inbox(stage.database, stage.notification_log)
+    async with stage.database.locked(ann.id):
+        tasks = [asyncio.create_task(changed.record(like_of(fan, photo))) for fan in (bob, cat, bob, cat)]
+        await asyncio.sleep(0)
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+    assert ([type(result) for result in results], attempts) == ([UnavailableError] * 4, 2)
+    await store(stage, rejection, Operation.RECONCILE)
+    await store(stage, like_of(bob, photo))
+    async with stage.database.transaction() as tx:
+        await relations.mute(tx, ann.id, cat.id)
+    with capture_logs() as logs, pytest.raises(UnavailableError):
+        await changed.record(like_of(cat, photo))
+    assert [entry["kind"] for entry in logs if entry["event"] == "stored_activity_failed"] == ["photo_rejected"]
+
+
 async def test_an_activity_is_not_left_to_changes_that_have_begun(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
