@@ -42,6 +42,15 @@ class PhotoUploaded(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class PhotoDeferred(Event):
+    """The photo is to be processed, and earlier ones of its author are still waiting or being processed."""
+
+    topic: ClassVar[str] = "photo.deferred"
+    photo_id: int
+    author_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class PhotoReady(Event):
     """The variants exist and the photo may be shown."""
 

@@ -14,6 +14,7 @@ import secrets
 import struct
 import time
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 
 EPOCH_MS = 1_767_225_600_000
 SHARD_BITS = 10
@@ -71,6 +72,11 @@ def slot_group(user_id: int) -> int:
 def milliseconds_of(identifier: int) -> int:
     """Return the time at which an id was generated, in milliseconds since the Unix epoch."""
     return (identifier >> (SEQUENCE_BITS + SHARD_BITS)) + EPOCH_MS
+
+
+def span(duration: timedelta) -> int:
+    """Return the difference between two ids that were generated so long after each other."""
+    return int(duration.total_seconds() * 1000) << (SEQUENCE_BITS + SHARD_BITS)
 
 
 def encode(identifier: int) -> str:

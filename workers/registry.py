@@ -13,6 +13,7 @@ from dataclasses import dataclass
 class WorkerSpec:
     """A worker: it consumes the queue `name`, to which `topics` are bound.
 
+    A worker with `runs_with` is no role of its own: the process of that worker runs it, too.
     `former_topics` were bound to it in an earlier version. It still handles what had been delivered to it by then.
     `module` has a function `open_handlers(context)`, see `workers.jobs.context`. It is given by name, because the
     command line and the settings read this table and must not import drivers for it. `help` completes the
@@ -26,6 +27,7 @@ class WorkerSpec:
     concurrency: int
     concurrency_help: str
     former_topics: tuple[str, ...] = ()
+    runs_with: str | None = None
 
 
 WORKERS: tuple[WorkerSpec, ...] = (
@@ -92,5 +94,14 @@ WORKERS: tuple[WorkerSpec, ...] = (
         # Each job is at work most of the time, and the other queues go before this one.
         concurrency=2,
         concurrency_help="Batches of bulk work at once by one process.",
+    ),
+    WorkerSpec(
+        name="deferred",
+        help="creates image variants of users with several photos in processing",
+        topics=("photo.deferred",),
+        module="workers.jobs.deferred",
+        concurrency=1,
+        concurrency_help="Images of users with several photos in processing, in addition to `media_concurrency`.",
+        runs_with="media",
     ),
 )

@@ -29,11 +29,11 @@ SERVE_ROLES: Mapping[str, str] = {
     LIVE: "serves live connections",
 }
 WORKER_ROLES: Mapping[str, str] = {
-    **{spec.name: spec.help for spec in WORKERS},
+    **{spec.name: spec.help for spec in WORKERS if spec.runs_with is None},
     RELAY: "publishes events from the database to RabbitMQ",
     JANITOR: "deletes expired and abandoned data",
 }
-SERVICES = frozenset({*SERVE_ROLES, *WORKER_ROLES})
+SERVICES = frozenset({*SERVE_ROLES, *WORKER_ROLES, *(spec.name for spec in WORKERS)})
 
 _PRIVATE = {
     "database.url": (EMBEDDED, "the postgresql:// URL of a server that all processes share"),
@@ -55,7 +55,7 @@ def is_local(settings: Settings) -> bool:
 def services_of(role: str, settings: Settings) -> frozenset[str]:
     """Return the services that a role runs; the local broker reads the outbox itself and needs no relay."""
     if role != EVERYTHING:
-        return frozenset({role})
+        return frozenset({role, *(spec.name for spec in WORKERS if spec.runs_with == role)})
     return SERVICES - {RELAY} if is_local(settings) else SERVICES
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from storage import ids
 from storage.errors import NotFoundError
-from storage.events import PhotoDeleted, PhotoReady, PhotoRejected, PhotoUploaded
+from storage.events import PhotoDeferred, PhotoDeleted, PhotoReady, PhotoRejected, PhotoUploaded
 from storage.models import Photo
 from storage.postgres.database import Queryable, Transaction
 from storage.postgres.rows import PHOTO, PHOTOS, photo_of
@@ -20,6 +20,7 @@ from storage.postgres.visibility import READABLE
 from storage.stores import inbox_lock
 from storage.stores.account_locks import VIEWER_AND_NAME
 
+_RECENT = timedelta(hours=1)  # after which a photo is stuck, and the author's other photos do not wait behind it
 _MAX_NOTIFICATIONS = 100  # that an event names: more than an inbox shows at once
 
 
@@ -37,7 +38,7 @@ async def create(
     tags: Sequence[str],
     location: str | None,
 ) -> Photo:
-    """Create a photo in state `processing` in its author's shard; emits `PhotoUploaded`.
+    """Create a photo in state `processing` in its author's shard; emits `PhotoUploaded` or `PhotoDeferred`.
 
     `sha256` is of the stored original, in hex. Tags keep their order; repeated ones are dropped. Raises
     `NotFoundError("user")` once the account is deleted.
@@ -65,8 +66,10 @@ async def create(
     if row is None:
         raise NotFoundError("user")
     await _tag(tx, row["id"], distinct)
-    tx.emit(PhotoUploaded(photo_id=row["id"], author_id=author_id))
-    return await get(tx, row["id"], viewer_id=author_id)
+    photo = await get(tx, row["id"], viewer_id=author_id)
+    topic = PhotoDeferred if await has_earlier_in_processing(tx, photo) else PhotoUploaded
+    tx.emit(topic(photo_id=photo.id, author_id=author_id))
+    return photo
 
 
 async def get(db: Queryable, photo_id: int, *, viewer_id: int | None) -> Photo:
@@ -168,6 +171,18 @@ async def requeue_stuck(tx: Transaction, *, older_than: timedelta, younger_than:
     for row in rows:
         tx.emit(PhotoUploaded(photo_id=row["id"], author_id=row["author_id"]))
     return len(rows)
+
+
+async def has_earlier_in_processing(db: Queryable, photo: Photo) -> bool:
+    """Return whether a photo of the same author, uploaded in the hour before, is still in state `processing`."""
+    found: bool = await db.fetchval(
+        "SELECT EXISTS (SELECT FROM photos WHERE author_id = $1 AND id < $2 AND id > $3 "
+        "AND state = 'processing' AND deleted_at IS NULL)",
+        photo.author.id,
+        photo.id,
+        photo.id - ids.span(_RECENT),
+    )
+    return found
 
 
 async def edit(

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from storage.blobs.port import Blobs, original_key, variant_key
 from storage.errors import NotFoundError
-from storage.events import PhotoDeleted, PhotoUploaded
+from storage.events import PhotoDeferred, PhotoDeleted, PhotoUploaded
 from storage.models import Photo, PhotoState
 from storage.postgres.database import Database
 from storage.stores import contents, photos
@@ -40,7 +40,10 @@ async def open_handlers(context: WorkerContext) -> AsyncIterator[Handlers]:
 
 
 class MediaHandlers:
-    """Handlers of the queue "media"."""
+    """Handlers of the queue "media", and of the queue "deferred".
+
+    An author has one photo in "media" at a time, so that others find a free decoder; "deferred" has the next ones.
+    """
 
     def __init__(self, db: Database, blobs: Blobs, decoder: Decoder) -> None:
         self._db = db
@@ -53,14 +56,34 @@ class MediaHandlers:
         return {**on(PhotoUploaded, self.uploaded), **on(PhotoDeleted, self.deleted)}
 
     async def uploaded(self, event: PhotoUploaded) -> None:
+        """Process a photo, or defer it if its author has an earlier one in processing; see `_process`."""
+        photo = await self._in_processing(event.photo_id)
+        if photo is None:
+            return
+        # The upload has decided already, but uploads at the same moment do not see each other. The oldest one stays,
+        # whatever the order of the events.
+        if await photos.has_earlier_in_processing(self._db, photo):
+            async with self._db.transaction() as tx:
+                tx.emit(PhotoDeferred(photo_id=photo.id, author_id=photo.author.id))
+            return
+        await self._process(photo)
+
+    async def deferred(self, event: PhotoDeferred) -> None:
+        """Process a photo that was deferred; see `_process`."""
+        photo = await self._in_processing(event.photo_id)
+        if photo is not None:
+            await self._process(photo)
+
+    async def _in_processing(self, photo_id: int) -> Photo | None:
+        photo = (await photos.load(self._db, [photo_id])).get(photo_id)
+        return photo if photo is not None and photo.state is PhotoState.PROCESSING else None
+
+    async def _process(self, photo: Photo) -> None:
         """Make the variants and mark the photo as ready, or reject it with the reason.
 
         Raises `Retry` while the original is missing: it may come back, and otherwise the event ends among the dead
         letters, where an operator sees it.
         """
-        photo = (await photos.load(self._db, [event.photo_id])).get(event.photo_id)
-        if photo is None or photo.state is not PhotoState.PROCESSING:
-            return
         try:
             async with self._local(photo.sha256) as path:
                 decoded = await self._decoder.variants(path)

@@ -84,7 +84,7 @@ def test_an_unknown_role_lists_the_roles(
 def test_an_unknown_queue_lists_the_queues(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """A queue that does not exist is refused with the names of the queues."""
     assert call(monkeypatch, "deadletters", "list", "--queue", "medai") == 2
-    assert "'medai' is not one of media, fanout, notify, bulk." in capsys.readouterr().err
+    assert "'medai' is not one of media, fanout, notify, bulk, deferred." in capsys.readouterr().err
 
 
 def test_help_has_an_example_for_every_command() -> None:
