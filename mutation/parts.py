@@ -90,6 +90,7 @@ PARTS = (
         modules=[
             "storage/postgres/visibility.py",
             "storage/stores/relations.py",
+            "storage/stores/profiles.py",
             "server/actions/live_permissions.py",
             "server/actions/presence.py",
             "server/actions/relations.py",
@@ -99,6 +100,7 @@ PARTS = (
             "tests/integration/storage/postgres/test_visibility.py",
             "tests/integration/storage/stores/test_relations_model.py",
             "tests/integration/storage/stores/test_relations.py",
+            "tests/integration/storage/stores/test_profiles.py",
             "tests/integration/storage/stores/test_locks.py",
             "tests/integration/storage/stores/test_photos.py",
             "tests/integration/server/actions/test_relations.py",

@@ -70,14 +70,17 @@ class PhotoActions:
         alt_text: str | None = None,
         tags: Sequence[str] | None = None,
         location: str | None = None,
-    ) -> Photo:
-        """Change the fields that are not None; an empty `location` removes it."""
+    ) -> tuple[Photo, bool]:
+        """Change the fields that are not None; an empty `location` removes it.
+
+        Return the photo, and whether the viewer likes it.
+        """
         async with self._db.transaction() as tx:
-            photo = await photos.edit(
+            edited = await photos.edit(
                 tx, photo_id, author_id=viewer_id, caption=caption, alt_text=alt_text, tags=tags, location=location
             )
             tx.on_commit(lambda: self._cards.invalidate([photo_id]))
-        return photo
+        return edited
 
     async def delete(self, viewer_id: int, photo_id: int) -> None:
         """Delete a photo: it disappears from every feed at once, and workers remove the images."""
@@ -149,8 +152,7 @@ async def _lease(db: Database, staged: StagedPhoto, deadline: float) -> Lease:
     loop = asyncio.get_running_loop()
     end, (pause, longest) = loop.time() + deadline, _POLL
     while True:
-        async with db.transaction() as tx:
-            lease = await contents.acquire(tx, sha256=staged.sha256, size=staged.size, content_type=staged.content_type)
+        lease = await contents.acquire(db, sha256=staged.sha256, size=staged.size, content_type=staged.content_type)
         if lease is not None:
             return lease
         if loop.time() + pause > end:

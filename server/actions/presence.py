@@ -22,4 +22,11 @@ class PresenceReader:
         """
         if not await relations.may_see_presence(self._db, viewer_id, user_id):
             return None
+        return await self.read_permitted(user_id)
+
+    async def read_permitted(self, user_id: int) -> Presence:
+        """Return a user's presence, where the caller has checked that the viewer may know it.
+
+        Raises `LiveUnavailableError`.
+        """
         return await self._store.read(user_id)

@@ -10,10 +10,9 @@ import structlog
 
 from server.identity.errors import RefreshTokenError
 from server.identity.tokens import AccessTokens, new_refresh_token, refresh_digest
-from storage.errors import NotFoundError
-from storage.models import User
+from storage.models import Role, User
 from storage.postgres.database import Database, Transaction
-from storage.stores import sessions, users
+from storage.stores import sessions
 from workers.jobs.sessions import SessionRevoker
 
 SIGN_OUT_QUOTA = "writes"
@@ -48,7 +47,7 @@ class SessionService:
         """Open a session within a transaction."""
         refresh = new_refresh_token()
         session = await sessions.open(tx, user.id, token_sha256=refresh_digest(refresh), expires_at=self._expiry())
-        return self._pair(user, session, refresh)
+        return self._pair(user.id, user.role, session, refresh)
 
     async def refresh(self, refresh_token: str, *, client: bytes | None = None) -> TokenPair:
         """Exchange a refresh token for new tokens; `client` is its `client_digest`, or None if it is unknown.
@@ -75,11 +74,9 @@ class SessionService:
             log.info("refresh_repeated", session=rotation.session_id)
         elif rotation.kind != "ok":
             raise RefreshTokenError("This refresh token is not valid. Sign in again.")
-        try:
-            user = await users.get(self._db, rotation.user_id)
-        except NotFoundError as error:
-            raise RefreshTokenError("This account was deleted.") from error
-        return self._pair(user, rotation.session_id, fresh)
+        if rotation.role is None:
+            raise RefreshTokenError("This account was deleted.")
+        return self._pair(rotation.user_id, rotation.role, rotation.session_id, fresh)
 
     async def sign_out(self, viewer_id: int, session: str) -> None:
         """End a session: its tokens are refused at once and its live connections are closed."""
@@ -93,8 +90,8 @@ class SessionService:
         for session in ended:
             await self._revoker.revoke(user_id, session)
 
-    def _pair(self, user: User, session: str, refresh: str) -> TokenPair:
-        access = self._tokens.issue(user_id=user.id, session=session, role=user.role)
+    def _pair(self, user_id: int, role: Role, session: str, refresh: str) -> TokenPair:
+        access = self._tokens.issue(user_id=user_id, session=session, role=role)
         return TokenPair(access=access, refresh=refresh, csrf=self._tokens.csrf(session))
 
     def _expiry(self) -> datetime:

@@ -23,16 +23,13 @@ class PhotoSerializer:
         if viewer_id is not None and photos:
             counters = await self._counter_cache.read([photo.id for photo in photos], viewer_id)
             liked = {photo_id for photo_id, (_, _, by_viewer) in counters.items() if by_viewer}
-        return [self._serialize(photo, viewer_id, liked=photo.id in liked) for photo in photos]
+        return [self.serialize_one(photo, viewer_id, liked=photo.id in liked) for photo in photos]
 
-    async def serialize_one(self, photo: Photo, viewer_id: int | None) -> bytes:
-        """Return the JSON of one photo."""
-        return (await self.serialize([photo], viewer_id))[0]
+    def serialize_one(self, photo: Photo, viewer_id: int | None, *, liked: bool) -> bytes:
+        """Return the JSON of one photo that the viewer likes or not."""
+        serialize = owner_photo_json if photo.author.id == viewer_id else photo_json
+        return serialize(photo, liked=liked, sign=self._urls.sign)
 
     def serialize_new(self, photo: Photo) -> bytes:
         """Return the JSON of a photo that was just created and cannot have likes."""
         return photo_json(photo, liked=False, sign=self._urls.sign)
-
-    def _serialize(self, photo: Photo, viewer_id: int | None, *, liked: bool) -> bytes:
-        serialize = owner_photo_json if photo.author.id == viewer_id else photo_json
-        return serialize(photo, liked=liked, sign=self._urls.sign)

@@ -91,13 +91,13 @@ class PhotosApi:
 
     async def get(self, request: ApiRequest) -> web.Response:
         """Handle `GET /photos/{id}`."""
-        photo = await photos.get(self._db, request.id(), viewer_id=request.viewer_id)
-        return json_response(await self._serializer.serialize_one(photo, request.viewer_id))
+        photo, liked = await photos.get_with_like(self._db, request.id(), viewer_id=request.viewer_id)
+        return json_response(self._serializer.serialize_one(photo, request.viewer_id, liked=liked))
 
     async def edit(self, request: ApiRequest) -> web.Response:
         """Handle `PATCH /photos/{id}`."""
         photo_id, form = request.id(), await request.body(PhotoUpdate)
-        photo = await self._actions.edit(
+        photo, liked = await self._actions.edit(
             request.viewer.user_id,
             photo_id,
             caption=form.caption,
@@ -105,7 +105,7 @@ class PhotosApi:
             tags=form.tags,
             location=form.location,
         )
-        return json_response(await self._serializer.serialize_one(photo, request.viewer_id))
+        return json_response(self._serializer.serialize_one(photo, request.viewer_id, liked=liked))
 
     async def delete(self, request: ApiRequest) -> web.Response:
         """Handle `DELETE /photos/{id}`."""

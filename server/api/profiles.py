@@ -12,9 +12,8 @@ from server.edge.paging import Cursors, Pager
 from server.edge.requests import ListQuery, SearchQuery
 from server.edge.responses import ListResponse, PhotoResponse, ProfileResponse, UserSummaryResponse
 from storage.errors import NotFoundError
-from storage.models import User
 from storage.postgres.database import Queryable
-from storage.stores import photo_lists, relations, users
+from storage.stores import photo_lists, profiles, users
 
 
 class ProfilesApi:
@@ -81,19 +80,16 @@ class ProfilesApi:
 
     async def profile(self, request: ApiRequest) -> web.Response:
         """Handle `GET /users/{username or id}`."""
-        user, viewer_id = await self._find(request), request.viewer_id
-        relation = None
-        if viewer_id is not None and viewer_id != user.id:
-            relation = await relations.relation(self._db, viewer_id, user.id)
-        presence = None
-        if viewer_id is not None:
-            presence = await self._presence.read(user.id, viewer_id=viewer_id)
-        return json_response(ProfileResponse.from_model(user, relation, presence).to_bytes())
+        viewer_id = request.viewer_id
+        user, relation, presence_visible = await profiles.find(self._db, _name(request), viewer_id=viewer_id)
+        presence = await self._presence.read_permitted(user.id) if presence_visible else None
+        shown = None if viewer_id is None or viewer_id == user.id else relation
+        return json_response(ProfileResponse.from_model(user, shown, presence).to_bytes())
 
     async def photos(self, request: ApiRequest) -> web.Response:
         """Handle `GET /users/{username or id}/photos`."""
         query = request.query(ListQuery)
-        user = await self._find(request)
+        user = await users.find(self._db, _name(request), viewer_id=request.viewer_id)
         pager = Pager(self._cursors, f"photos of {user.id}")
         found = await photo_lists.by_author(
             self._db,
@@ -105,10 +101,12 @@ class ProfilesApi:
         page, next_cursor = pager.cut(found, query.limit, lambda photo: photo.id)
         return list_response(await self._serializer.serialize(page, request.viewer_id), next_cursor)
 
-    async def _find(self, request: ApiRequest) -> User:
-        name = request.http.match_info["id"]
-        if name == "me":
-            return await users.get(self._db, request.viewer.user_id)
-        if not name.isprintable():
-            raise NotFoundError("user")
-        return await users.find(self._db, name, viewer_id=request.viewer_id)
+
+def _name(request: ApiRequest) -> str:
+    """Return the username or id in the request's path, the viewer's id for `me`."""
+    name = request.http.match_info["id"]
+    if name == "me":
+        return request.viewer.user_text
+    if not name.isprintable():
+        raise NotFoundError("user")
+    return name

@@ -25,6 +25,8 @@ PHOTO = (
     "p.location, p.likes, p.comments, p.version, p.created_at"
 )
 PHOTOS = "photos p JOIN users a ON a.id = p.author_id"
+# Whether the viewer $1 likes the photo `p`.
+LIKED = "EXISTS (SELECT FROM likes l WHERE l.photo_id = p.id AND l.user_id = $1) AS liked"
 
 # Columns of `comments AS c`.
 COMMENT = "c.id, c.photo_id, c.author_id, c.author_username, c.author_name, c.author_avatar, c.text, c.created_at"

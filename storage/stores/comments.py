@@ -7,9 +7,14 @@ from storage.errors import NotFoundError
 from storage.events import CommentAdded, CommentDeleted
 from storage.models import Comment, PhotoCounters
 from storage.postgres.database import Queryable, Transaction
-from storage.postgres.rows import COMMENT, comment_of
-from storage.postgres.visibility import WRITTEN, unblocked
+from storage.postgres.rows import COMMENT, PHOTOS, Row, comment_of
+from storage.postgres.visibility import READABLE, WRITTEN, unblocked
 from storage.stores import photos
+
+# The counters of the photo `p`, and whether the user $3 likes it.
+_COUNTERS = (
+    "p.likes, p.comments, p.version, EXISTS (SELECT FROM likes l WHERE l.photo_id = p.id AND l.user_id = $3) AS liked"
+)
 
 
 async def add(tx: Transaction, *, photo_id: int, author_id: int, text: str) -> tuple[Comment, PhotoCounters]:
@@ -20,19 +25,21 @@ async def add(tx: Transaction, *, photo_id: int, author_id: int, text: str) -> t
     row = await tx.insert(
         ids.shard_of(photo_id),
         f"""
-        INSERT INTO comments AS c (id, photo_id, author_id, author_username, author_name, author_avatar, text)
-        SELECT $1, $2, a.id, a.username::text, a.display_name, a.avatar_sha256, $4 FROM users a
-        WHERE a.id = $3 AND a.deleted_at IS NULL
-        ON CONFLICT (id) DO NOTHING RETURNING {COMMENT}""",
+        WITH c AS (
+            INSERT INTO comments (id, photo_id, author_id, author_username, author_name, author_avatar, text)
+            SELECT $1, $2, a.id, a.username::text, a.display_name, a.avatar_sha256, $4 FROM users a
+            WHERE a.id = $3 AND a.deleted_at IS NULL
+            ON CONFLICT (id) DO NOTHING RETURNING *)
+        UPDATE photos p SET comments = p.comments + 1, version = p.version + 1 FROM c WHERE p.id = c.photo_id
+        RETURNING {COMMENT}, {_COUNTERS}""",
         photo_id,
         author_id,
         text,
     )
     if row is None:
         raise NotFoundError("user")
-    counters = await _count(tx, photo_id, author_id, 1)
     tx.emit(CommentAdded(comment_id=row["id"], photo_id=photo_id, owner_id=owner_id, user_id=author_id))
-    return comment_of(row), counters
+    return comment_of(row), _counters_of(row)
 
 
 async def delete(tx: Transaction, comment_id: int, *, user_id: int) -> PhotoCounters:
@@ -48,19 +55,22 @@ async def delete(tx: Transaction, comment_id: int, *, user_id: int) -> PhotoCoun
         comment_id,
     )
     row = await tx.fetchrow(
-        """
-        UPDATE comments SET deleted_at = now()
-        WHERE id = $1 AND deleted_at IS NULL AND (author_id = $2 OR $2 = $3) RETURNING photo_id, author_id""",
+        f"""
+        WITH c AS (
+            UPDATE comments SET deleted_at = now()
+            WHERE id = $1 AND deleted_at IS NULL AND (author_id = $3 OR $3 = $2) RETURNING photo_id, author_id)
+        UPDATE photos p SET comments = p.comments - 1, version = p.version + 1 FROM c WHERE p.id = c.photo_id
+        RETURNING c.photo_id, c.author_id, {_COUNTERS}""",
         comment_id,
-        user_id,
         owner_id,
+        user_id,
     )
     if row is None or owner_id is None:
         raise NotFoundError("comment")
-    photo_id: int = row["photo_id"]
-    counters = await _count(tx, photo_id, user_id, -1)
-    tx.emit(CommentDeleted(comment_id=comment_id, photo_id=photo_id, owner_id=owner_id, user_id=row["author_id"]))
-    return counters
+    tx.emit(
+        CommentDeleted(comment_id=comment_id, photo_id=row["photo_id"], owner_id=owner_id, user_id=row["author_id"])
+    )
+    return _counters_of(row)
 
 
 async def delete_some(
@@ -141,28 +151,25 @@ async def page(db: Queryable, photo_id: int, *, viewer_id: int | None, before: i
 
     Raises `NotFoundError("photo")` when the viewer may not see the photo.
     """
-    await photos.get(db, photo_id, viewer_id=viewer_id)
     rows = await db.fetch(
-        f"SELECT {COMMENT} FROM comments c WHERE c.photo_id = $2 AND {WRITTEN} "
-        f"AND ($3::bigint IS NULL OR c.id < $3) AND {unblocked('c.author_id')} ORDER BY c.id DESC LIMIT $4",
+        f"""
+        SELECT c.* FROM {PHOTOS} LEFT JOIN LATERAL (
+            SELECT {COMMENT} FROM comments c
+            WHERE c.photo_id = p.id AND {WRITTEN} AND ($3::bigint IS NULL OR c.id < $3)
+              AND {unblocked("c.author_id")}
+            ORDER BY c.id DESC LIMIT $4) AS c ON true
+        WHERE p.id = $2 AND {READABLE} ORDER BY c.id DESC""",
         viewer_id,
         photo_id,
         before,
         limit,
     )
-    return [comment_of(row) for row in rows]
-
-
-async def _count(tx: Transaction, photo_id: int, viewer_id: int, change: int) -> PhotoCounters:
-    row = await tx.fetchrow(
-        """
-        UPDATE photos p SET comments = p.comments + $3, version = p.version + 1 WHERE p.id = $1
-        RETURNING p.likes, p.comments, p.version,
-            EXISTS (SELECT FROM likes l WHERE l.photo_id = p.id AND l.user_id = $2) AS liked""",
-        photo_id,
-        viewer_id,
-        change,
-    )
-    if row is None:
+    if not rows:
         raise NotFoundError("photo")
-    return PhotoCounters(photo_id=photo_id, changed=True, **dict(row))
+    # A photo without comments is one row without a comment.
+    return [comment_of(row) for row in rows if row["id"] is not None]
+
+
+def _counters_of(row: Row) -> PhotoCounters:
+    counters = {name: row[name] for name in ("photo_id", "likes", "comments", "version", "liked")}
+    return PhotoCounters(changed=True, **counters)

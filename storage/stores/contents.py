@@ -42,11 +42,14 @@ class Removal:
 
 
 async def acquire(
-    tx: Transaction, *, sha256: str, size: int, content_type: str, ttl: timedelta = LEASE_TTL
+    db: Queryable, *, sha256: str, size: int, content_type: str, ttl: timedelta = LEASE_TTL
 ) -> Lease | None:
-    """Record a content before its blobs are written, and lease it; return None while it is being removed."""
+    """Record a content before its blobs are written, and lease it; return None while it is being removed.
+
+    One statement, so it needs no transaction around it.
+    """
     # The conflicting row is updated without a change because that locks it and evaluates its newest state.
-    lease_id: int | None = await tx.fetchval(
+    lease_id: int | None = await db.fetchval(
         """
         WITH content AS (
             INSERT INTO contents AS c (sha256, size, content_type) VALUES ($1, $2, $3)

@@ -6,15 +6,14 @@ from collections.abc import Sequence
 
 from storage.models import NotificationMark
 from storage.postgres.database import Queryable, Transaction
-from storage.stores import inbox_lock
 
 
 async def mark_seen(tx: Transaction, user_id: int, entry_ids: Sequence[int] | None, *, up_to: int | None = None) -> int:
     """Mark entries, or all with None, as seen on the screen; return how many changed.
 
-    With `up_to`, entries with a greater `position` are left alone: they have activities that were not shown.
+    With `up_to`, entries with a greater `position` are left alone: they have activities that were not shown. The caller
+    holds the inbox's lock.
     """
-    await inbox_lock.acquire(tx, user_id)
     return await tx.execute(
         "UPDATE notifications SET seen_at = now() WHERE user_id = $1 AND ($2::bigint[] IS NULL OR id = ANY($2)) "
         "AND ($3::bigint IS NULL OR position <= $3) AND seen_at IS NULL AND read_at IS NULL AND deleted_at IS NULL",
@@ -27,9 +26,8 @@ async def mark_seen(tx: Transaction, user_id: int, entry_ids: Sequence[int] | No
 async def mark_read(tx: Transaction, user_id: int, entry_ids: Sequence[int] | None, *, up_to: int | None = None) -> int:
     """Mark entries, or all with None, as read and thereby as seen; return how many changed.
 
-    `up_to` is that of `mark_seen`.
+    `up_to` is that of `mark_seen`. The caller holds the inbox's lock.
     """
-    await inbox_lock.acquire(tx, user_id)
     return await tx.execute(
         "UPDATE notifications SET read_at = now(), seen_at = coalesce(seen_at, now()) "
         "WHERE user_id = $1 AND ($2::bigint[] IS NULL OR id = ANY($2)) "
@@ -38,14 +36,6 @@ async def mark_read(tx: Transaction, user_id: int, entry_ids: Sequence[int] | No
         None if entry_ids is None else list(entry_ids),
         up_to,
     )
-
-
-async def newest_position(db: Queryable, user_id: int) -> int | None:
-    """Return the greatest `position` in an inbox, or None if it is empty."""
-    position: int | None = await db.fetchval(
-        "SELECT max(position) FROM notifications WHERE user_id = $1 AND deleted_at IS NULL", user_id
-    )
-    return position
 
 
 async def marked(db: Queryable, user_id: int, mark: NotificationMark, *, limit: int) -> list[int]:

@@ -33,6 +33,10 @@ _ACTORS = (
     "FROM notifications n JOIN users a ON a.id = ANY(n.newest_actors) AND a.deleted_at IS NULL"
 )
 
+# The counters of the inbox $1, over its rows that are `_UNREAD`.
+_COUNTERS = "count(*) FILTER (WHERE seen_at IS NULL) AS unseen, count(*) AS unread"
+_UNREAD = "user_id = $1 AND read_at IS NULL AND deleted_at IS NULL"
+
 
 class InboxState(NamedTuple):
     """An entry, None once it is deleted, the counters of its inbox, and whether activities are stored for it."""
@@ -72,8 +76,7 @@ async def inbox_state(db: Queryable, user_id: int, entry_id: int) -> InboxState:
         SELECT c.unseen, c.unread, e.*, actor.id AS actor_id, actor.username, actor.display_name, actor.avatar_sha256,
             {waiting_activities.WAITING} AS waiting
         FROM (
-            SELECT count(*) FILTER (WHERE seen_at IS NULL) AS unseen, count(*) AS unread FROM notifications
-            WHERE user_id = $1 AND read_at IS NULL AND deleted_at IS NULL) AS c
+            SELECT {_COUNTERS} FROM notifications WHERE {_UNREAD}) AS c
         LEFT JOIN LATERAL (
             SELECT {_ENTRY} FROM notifications n
             WHERE n.id = $2 AND n.user_id = $1 AND n.deleted_at IS NULL) AS e ON true
@@ -93,12 +96,20 @@ async def inbox_state(db: Queryable, user_id: int, entry_id: int) -> InboxState:
 
 async def counters(db: Queryable, user_id: int) -> NotificationCounters:
     """Return the numbers of entries that are not seen and not read."""
+    row = await db.fetchrow(f"SELECT {_COUNTERS} FROM notifications WHERE {_UNREAD}", user_id)
+    return NotificationCounters(**dict(row or {"unseen": 0, "unread": 0}))
+
+
+async def counters_and_newest(db: Queryable, user_id: int) -> tuple[NotificationCounters, int | None]:
+    """Return the counters of an inbox and the greatest `position` in it, None if it is empty."""
     row = await db.fetchrow(
-        "SELECT count(*) FILTER (WHERE seen_at IS NULL) AS unseen, count(*) AS unread FROM notifications "
-        "WHERE user_id = $1 AND read_at IS NULL AND deleted_at IS NULL",
+        f"SELECT {_COUNTERS}, (SELECT max(position) FROM notifications WHERE user_id = $1 AND deleted_at IS NULL) "
+        f"AS newest FROM notifications WHERE {_UNREAD}",
         user_id,
     )
-    return NotificationCounters(**dict(row or {"unseen": 0, "unread": 0}))
+    counted = dict(row or {"unseen": 0, "unread": 0, "newest": None})
+    newest: int | None = counted.pop("newest")
+    return NotificationCounters(**counted), newest
 
 
 async def _with_actors(db: Queryable, user_id: int, rows: Sequence[Row]) -> list[Notification]:

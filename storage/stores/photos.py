@@ -15,7 +15,7 @@ from storage.errors import NotFoundError
 from storage.events import PhotoDeferred, PhotoDeleted, PhotoReady, PhotoRejected, PhotoUploaded
 from storage.models import Photo
 from storage.postgres.database import Queryable, Transaction
-from storage.postgres.rows import PHOTO, PHOTOS, photo_of
+from storage.postgres.rows import LIKED, PHOTO, PHOTOS, photo_of
 from storage.postgres.visibility import READABLE
 from storage.stores import inbox_lock
 from storage.stores.account_locks import VIEWER_AND_NAME
@@ -43,15 +43,20 @@ async def create(
     `sha256` is of the stored original, in hex. Tags keep their order; repeated ones are dropped. Raises
     `NotFoundError("user")` once the account is deleted.
     """
-    distinct = list(dict.fromkeys(tags))
     row = await tx.insert(
         ids.shard_of(author_id),
-        """
-        INSERT INTO photos
-            (id, author_id, sha256, content_type, bytes, width, height, caption, alt_text, tags, location)
-        SELECT $1, a.id, $3, $4, $5, $6, $7, $8, $9, $10, nullif($11, '') FROM users a
-        WHERE a.id = $2 AND a.deleted_at IS NULL FOR KEY SHARE OF a
-        ON CONFLICT (id) DO NOTHING RETURNING id""",
+        f"""
+        WITH a AS (
+            SELECT id, username, display_name, avatar_sha256, private FROM users
+            WHERE id = $2 AND deleted_at IS NULL FOR KEY SHARE),
+        p AS (
+            INSERT INTO photos
+                (id, author_id, sha256, content_type, bytes, width, height, caption, alt_text, tags, location)
+            SELECT $1, a.id, $3, $4, $5, $6, $7, $8, $9, $10, nullif($11, '') FROM a
+            ON CONFLICT (id) DO NOTHING RETURNING *),
+        tagged AS (
+            INSERT INTO photo_tags (photo_id, tag) SELECT p.id, tag FROM p, jsonb_array_elements_text(p.tags) AS tag)
+        SELECT {PHOTO} FROM p CROSS JOIN a""",
         author_id,
         sha256,
         content_type,
@@ -60,13 +65,12 @@ async def create(
         height,
         caption,
         alt_text,
-        distinct,
+        list(dict.fromkeys(tags)),
         location,
     )
     if row is None:
         raise NotFoundError("user")
-    await _tag(tx, row["id"], distinct)
-    photo = await get(tx, row["id"], viewer_id=author_id)
+    photo = photo_of(row)
     topic = PhotoDeferred if await has_earlier_in_processing(tx, photo) else PhotoUploaded
     tx.emit(topic(photo_id=photo.id, author_id=author_id))
     return photo
@@ -74,10 +78,17 @@ async def create(
 
 async def get(db: Queryable, photo_id: int, *, viewer_id: int | None) -> Photo:
     """Return a photo that the viewer may see, their own in any state; else raise `NotFoundError("photo")`."""
-    row = await db.fetchrow(f"SELECT {PHOTO} FROM {PHOTOS} WHERE p.id = $2 AND {READABLE}", viewer_id, photo_id)
+    return (await get_with_like(db, photo_id, viewer_id=viewer_id))[0]
+
+
+async def get_with_like(db: Queryable, photo_id: int, *, viewer_id: int | None) -> tuple[Photo, bool]:
+    """Return a photo as `get` does, and whether the viewer likes it."""
+    row = await db.fetchrow(
+        f"SELECT {PHOTO}, {LIKED} FROM {PHOTOS} WHERE p.id = $2 AND {READABLE}", viewer_id, photo_id
+    )
     if row is None:
         raise NotFoundError("photo")
-    return photo_of(row)
+    return photo_of(row), row["liked"]
 
 
 async def load(db: Queryable, photo_ids: Sequence[int]) -> dict[int, Photo]:
@@ -194,28 +205,35 @@ async def edit(
     alt_text: str | None = None,
     tags: Sequence[str] | None = None,
     location: str | None = None,
-) -> Photo:
-    """Change the fields of the author's own photo that are not None; an empty `location` removes it."""
+) -> tuple[Photo, bool]:
+    """Change the fields of the author's own photo that are not None; an empty `location` removes it.
+
+    Return the photo, and whether the author likes it; raise `NotFoundError("photo")`.
+    """
     distinct = None if tags is None else list(dict.fromkeys(tags))
-    found = await tx.execute(
-        """
-        UPDATE photos SET caption = coalesce($3, caption), alt_text = coalesce($4, alt_text),
-            tags = coalesce($5, tags),
-            location = CASE WHEN $6::text IS NULL THEN location ELSE nullif($6::text, '') END
-        WHERE id = $1 AND author_id = $2 AND deleted_at IS NULL""",
-        photo_id,
+    row = await tx.fetchrow(
+        f"""
+        UPDATE photos p SET caption = coalesce($3, p.caption), alt_text = coalesce($4, p.alt_text),
+            tags = coalesce($5, p.tags),
+            location = CASE WHEN $6::text IS NULL THEN p.location ELSE nullif($6::text, '') END
+        FROM users a
+        WHERE p.id = $2 AND p.author_id = $1 AND a.id = $1 AND p.deleted_at IS NULL AND a.deleted_at IS NULL
+        RETURNING {PHOTO}, {LIKED}""",
         author_id,
+        photo_id,
         caption,
         alt_text,
         distinct,
         location,
     )
-    if not found:
+    if row is None:
         raise NotFoundError("photo")
     if distinct is not None:
         await tx.execute("DELETE FROM photo_tags WHERE photo_id = $1", photo_id)
-        await _tag(tx, photo_id, distinct)
-    return await get(tx, photo_id, viewer_id=author_id)
+        await tx.execute(
+            "INSERT INTO photo_tags (photo_id, tag) SELECT $1, tag FROM unnest($2::text[]) AS tag", photo_id, distinct
+        )
+    return photo_of(row), row["liked"]
 
 
 async def delete(tx: Transaction, photo_id: int, *, author_id: int) -> None:
@@ -302,15 +320,17 @@ async def _delete(tx: Transaction, author_id: int, photo_ids: Sequence[int]) -> 
         author_id,
         photo_ids,
     )
+    if not rows:
+        return []
     deleted = [row["id"] for row in rows]
-    await tx.execute("DELETE FROM photo_tags WHERE photo_id = ANY($1::bigint[])", deleted)
-    await tx.execute("DELETE FROM photo_exif WHERE photo_id = ANY($1::bigint[])", deleted)
-    shown = sum(row["state"] == "ready" for row in rows)
-    await tx.execute("UPDATE users SET photos = photos - $2 WHERE id = $1", author_id, shown)
-    return [(row["id"], row["sha256"]) for row in rows]
-
-
-async def _tag(tx: Transaction, photo_id: int, tags: Sequence[str]) -> None:
+    # Not part of the statement above: tags that were added while it waited for the photo would be left.
     await tx.execute(
-        "INSERT INTO photo_tags (photo_id, tag) SELECT $1, tag FROM unnest($2::text[]) AS tag", photo_id, list(tags)
+        """
+        WITH tags AS (DELETE FROM photo_tags WHERE photo_id = ANY($2::bigint[])),
+        exif AS (DELETE FROM photo_exif WHERE photo_id = ANY($2::bigint[]))
+        UPDATE users SET photos = photos - $3 WHERE id = $1""",
+        author_id,
+        deleted,
+        sum(row["state"] == "ready" for row in rows),
     )
+    return [(row["id"], row["sha256"]) for row in rows]

@@ -32,6 +32,7 @@ async def follow(tx: Transaction, follower_id: int, followee_id: int) -> bool:
         """
         SELECT a.private,
             EXISTS (SELECT FROM follows WHERE follower_id = $1 AND followee_id = $2) AS following,
+            EXISTS (SELECT FROM follow_requests WHERE follower_id = $1 AND followee_id = $2) AS requested,
             EXISTS (SELECT FROM blocks WHERE (blocker_id = $1 AND blocked_id = $2)
                                           OR (blocker_id = $2 AND blocked_id = $1)) AS blocked
         FROM users a WHERE a.id = $2""",
@@ -51,7 +52,8 @@ async def follow(tx: Transaction, follower_id: int, followee_id: int) -> bool:
         if new:
             tx.emit(UserFollowed(follower_id=follower_id, followee_id=followee_id, requested=True))
         return False
-    await _remove_request(tx, follower_id, followee_id)
+    if row["requested"]:
+        await _remove_request(tx, follower_id, followee_id)
     await _add_follow(tx, follower_id, followee_id)
     return True
 
@@ -62,10 +64,7 @@ async def unfollow(tx: Transaction, follower_id: int, followee_id: int) -> bool:
     Emits `UserUnfollowed` if something changed.
     """
     await _lock(tx, follower_id, followee_id)
-    if await _remove_request(tx, follower_id, followee_id):
-        tx.emit(UserUnfollowed(follower_id=follower_id, followee_id=followee_id))
-        return True  # a follower has no open request
-    return await _remove_follow(tx, follower_id, followee_id)
+    return await _end_follow(tx, follower_id, followee_id)
 
 
 async def accept(tx: Transaction, followee_id: int, follower_id: int) -> None:
@@ -124,10 +123,8 @@ async def block(tx: Transaction, blocker_id: int, blocked_id: int) -> bool:
     )
     if not new:
         return False
-    for follower_id, followee_id in ((blocker_id, blocked_id), (blocked_id, blocker_id)):
-        if await _remove_request(tx, follower_id, followee_id):
-            tx.emit(UserUnfollowed(follower_id=follower_id, followee_id=followee_id))
-        await _remove_follow(tx, follower_id, followee_id)
+    await _end_follow(tx, blocker_id, blocked_id)
+    await _end_follow(tx, blocked_id, blocker_id)
     tx.emit(UserBlocked(blocker_id=blocker_id, blocked_id=blocked_id))
     return True
 
@@ -163,17 +160,20 @@ async def unmute(tx: Transaction, muter_id: int, muted_id: int) -> bool:
 
 async def relation(db: Queryable, viewer_id: int, other_id: int) -> Relation:
     """Return a viewer's relation to another user; every field is False for the viewer's own account."""
-    row = await db.fetchrow(
-        """
-        SELECT EXISTS (SELECT FROM follows WHERE follower_id = $1 AND followee_id = $2) AS following,
-            EXISTS (SELECT FROM follow_requests WHERE follower_id = $1 AND followee_id = $2) AS requested,
-            EXISTS (SELECT FROM follows WHERE follower_id = $2 AND followee_id = $1) AS followed_by,
-            EXISTS (SELECT FROM blocks WHERE blocker_id = $1 AND blocked_id = $2) AS blocking,
-            EXISTS (SELECT FROM mutes WHERE muter_id = $1 AND muted_id = $2) AS muting""",
-        viewer_id,
-        other_id,
-    )
+    row = await db.fetchrow(f"SELECT {relation_to('$2')}", viewer_id, other_id)
     return Relation(**dict(row or {}))
+
+
+def relation_to(other_id: str, prefix: str = "") -> str:
+    """Return the columns of the relation of the viewer $1 to `other_id`, an SQL expression; `prefix` begins each."""
+    return (
+        f"EXISTS (SELECT FROM follows WHERE follower_id = $1 AND followee_id = {other_id}) AS {prefix}following, "
+        f"EXISTS (SELECT FROM follow_requests WHERE follower_id = $1 AND followee_id = {other_id}) "
+        f"AS {prefix}requested, "
+        f"EXISTS (SELECT FROM follows WHERE follower_id = {other_id} AND followee_id = $1) AS {prefix}followed_by, "
+        f"EXISTS (SELECT FROM blocks WHERE blocker_id = $1 AND blocked_id = {other_id}) AS {prefix}blocking, "
+        f"EXISTS (SELECT FROM mutes WHERE muter_id = $1 AND muted_id = {other_id}) AS {prefix}muting"
+    )
 
 
 async def blocked(db: Queryable, one_id: int, other_id: int) -> bool:
@@ -185,6 +185,14 @@ async def blocked(db: Queryable, one_id: int, other_id: int) -> bool:
 async def may_see(db: Queryable, viewer_id: int | None, owner_id: int) -> bool:
     """Return whether a viewer, None for a visitor, may see an account's photos."""
     return await _is_visible(db, PUBLISHED, viewer_id, owner_id)
+
+
+async def may_see_photos_and_presence(db: Queryable, viewer_id: int, owner_id: int) -> tuple[bool, bool]:
+    """Return whether a viewer may see an account's photos, and whether its presence."""
+    row = await db.fetchrow(
+        f"SELECT ({PUBLISHED}) AS photos, ({PRESENCE}) AS presence FROM users a WHERE a.id = $2", viewer_id, owner_id
+    )
+    return (False, False) if row is None else (row["photos"], row["presence"])
 
 
 async def may_see_presence(db: Queryable, viewer_id: int | None, owner_id: int) -> bool:
@@ -273,24 +281,34 @@ async def _add_follow(tx: Transaction, follower_id: int, followee_id: int, *, ac
 
 
 async def _insert_follow(tx: Transaction, follower_id: int, followee_id: int) -> bool:
-    new = await tx.execute(
-        "INSERT INTO follows (follower_id, followee_id) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+    new: bool = await tx.fetchval(
+        f"""
+        WITH follow AS (
+            INSERT INTO follows (follower_id, followee_id) VALUES ($1, $2)
+            ON CONFLICT DO NOTHING RETURNING follower_id),
+        counted AS ({_count(1)})
+        SELECT EXISTS (SELECT FROM follow)""",
         follower_id,
         followee_id,
     )
-    if new:
-        await _count(tx, follower_id, followee_id, 1)
-    return bool(new)
+    return new
 
 
-async def _remove_follow(tx: Transaction, follower_id: int, followee_id: int) -> bool:
-    deleted = await tx.execute(
-        "DELETE FROM follows WHERE follower_id = $1 AND followee_id = $2", follower_id, followee_id
+async def _end_follow(tx: Transaction, follower_id: int, followee_id: int) -> bool:
+    """Remove a follow or a follow request and emit `UserUnfollowed`; return False if there was neither."""
+    ended: bool = await tx.fetchval(
+        f"""
+        WITH request AS (
+            DELETE FROM follow_requests WHERE followee_id = $2 AND follower_id = $1 RETURNING follower_id),
+        follow AS (DELETE FROM follows WHERE follower_id = $1 AND followee_id = $2 RETURNING follower_id),
+        counted AS ({_count(-1)})
+        SELECT EXISTS (SELECT FROM request) OR EXISTS (SELECT FROM follow)""",
+        follower_id,
+        followee_id,
     )
-    if deleted:
-        await _count(tx, follower_id, followee_id, -1)
+    if ended:
         tx.emit(UserUnfollowed(follower_id=follower_id, followee_id=followee_id))
-    return bool(deleted)
+    return ended
 
 
 async def _remove_request(tx: Transaction, follower_id: int, followee_id: int) -> bool:
@@ -301,16 +319,12 @@ async def _remove_request(tx: Transaction, follower_id: int, followee_id: int) -
     )
 
 
-async def _count(tx: Transaction, follower_id: int, followee_id: int, by: int) -> None:
-    await tx.execute(
-        """
-        UPDATE users SET following = following + CASE WHEN id = $1 THEN $3 ELSE 0 END,
-                         followers = followers + CASE WHEN id = $2 THEN $3 ELSE 0 END
-        WHERE id IN ($1, $2)""",
-        follower_id,
-        followee_id,
-        by,
-    )
+def _count(by: int) -> str:
+    """Return the statement that changes the counters of follower $1 and followee $2, if `follow` has a row."""
+    return f"""
+        UPDATE users SET following = following + CASE WHEN id = $1 THEN {by} ELSE 0 END,
+                         followers = followers + CASE WHEN id = $2 THEN {by} ELSE 0 END
+        WHERE id IN ($1, $2) AND EXISTS (SELECT FROM follow)"""
 
 
 async def _users(

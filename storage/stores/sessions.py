@@ -18,20 +18,31 @@ from typing import Literal
 
 from storage.errors import NotFoundError
 from storage.events import SessionEnded
+from storage.models import Role
 from storage.postgres.database import Queryable, Transaction
 
 REPEAT_SECONDS = 60.0  # in which a used token can be exchanged again
+
+# Add the token $2 to the session $1 until $3, and return the role of the session's user, or NULL once deleted.
+_ISSUE = """
+INSERT INTO refresh_tokens AS t (session_id, token_sha256, expires_at) VALUES ($1, $2, $3)
+RETURNING (SELECT u.role FROM sessions s JOIN users u ON u.id = s.user_id
+           WHERE s.id = t.session_id AND u.deleted_at IS NULL)"""
 
 Outcome = Literal["ok", "repeated", "reused", "unknown", "expired"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rotation:
-    """Result of a rotation: "ok", "repeated" or why it is refused, and the token's user and session if known."""
+    """Result of a rotation: "ok", "repeated" or why it is refused, and the token's user and session if known.
+
+    `role` is that of the user when a token was issued; None without one, and for a deleted account.
+    """
 
     kind: Outcome
     user_id: int | None = None
     session_id: str | None = None
+    role: Role | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,14 +63,18 @@ async def open(  # noqa: A001 - always called as sessions.open()
     """
     session_id = uuid.uuid4()
     opened = await tx.execute(
-        "INSERT INTO sessions (id, user_id) "
-        "SELECT $1, id FROM users WHERE id = $2 AND deleted_at IS NULL FOR KEY SHARE",
+        """
+        WITH opened AS (
+            INSERT INTO sessions (id, user_id)
+            SELECT $1, id FROM users WHERE id = $2 AND deleted_at IS NULL FOR KEY SHARE RETURNING id)
+        INSERT INTO refresh_tokens (token_sha256, session_id, expires_at) SELECT $3, id, $4 FROM opened""",
         session_id,
         user_id,
+        token_sha256,
+        expires_at,
     )
     if not opened:
         raise NotFoundError("user")
-    await _add_token(tx, session_id, token_sha256, expires_at)
     return str(session_id)
 
 
@@ -94,13 +109,14 @@ async def rotate(
         expires_at=row["expires_at"],
         now=datetime.now(UTC),
     )
+    role: str | None = None
     if kind == "ok":
-        await _use_up(tx, row["session_id"], client)
-    if kind in {"ok", "repeated"}:
-        await _add_token(tx, row["session_id"], new_sha256, expires_at)
+        role = await _replace_tokens(tx, row["session_id"], new_sha256, expires_at, client)
+    elif kind == "repeated":
+        role = await tx.fetchval(_ISSUE, row["session_id"], new_sha256, expires_at)
     elif kind == "reused":
         await revoke(tx, session_id)
-    return Rotation(kind=kind, user_id=row["user_id"], session_id=session_id)
+    return Rotation(kind=kind, user_id=row["user_id"], session_id=session_id, role=None if role is None else Role(role))
 
 
 def decide(*, used: bool, revoked: bool, expires_at: datetime, now: datetime, repeatable: bool = False) -> Outcome:
@@ -163,25 +179,23 @@ async def purge(tx: Transaction, *, limit: int = 1000) -> int:
     return len(rows)
 
 
-async def _use_up(tx: Transaction, session_id: uuid.UUID, client: bytes | None) -> None:
-    """Mark all tokens of a session that are not used yet as used by its newest rotation."""
+async def _replace_tokens(
+    tx: Transaction, session_id: uuid.UUID, token_sha256: bytes, expires_at: datetime, client: bytes | None
+) -> str | None:
+    """Issue a token by a rotation that uses up all others of the session; return the role of its user."""
     # A time of its own for each rotation: two rotations of one session may have begun at the same moment and have
-    # waited for each other, and then now() would not distinguish them.
-    await tx.execute(
-        """
+    # waited for each other, and then now() would not distinguish them. The UPDATE does not see the new token.
+    role: str | None = await tx.fetchval(
+        f"""
         WITH rotated AS (
-            UPDATE sessions SET rotated_at = clock_timestamp(), rotated_by = $2 WHERE id = $1 RETURNING id, rotated_at)
-        UPDATE refresh_tokens t SET used_at = rotated.rotated_at FROM rotated
-        WHERE t.session_id = rotated.id AND t.used_at IS NULL""",
+            UPDATE sessions SET rotated_at = clock_timestamp(), rotated_by = $4 WHERE id = $1 RETURNING id, rotated_at),
+        used AS (
+            UPDATE refresh_tokens t SET used_at = rotated.rotated_at FROM rotated
+            WHERE t.session_id = rotated.id AND t.used_at IS NULL)
+        {_ISSUE}""",
         session_id,
+        token_sha256,
+        expires_at,
         client,
     )
-
-
-async def _add_token(tx: Transaction, session_id: uuid.UUID, token_sha256: bytes, expires_at: datetime) -> None:
-    await tx.execute(
-        "INSERT INTO refresh_tokens (token_sha256, session_id, expires_at) VALUES ($1, $2, $3)",
-        token_sha256,
-        session_id,
-        expires_at,
-    )
+    return role

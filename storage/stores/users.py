@@ -18,6 +18,12 @@ from storage.postgres.visibility import KNOWN, PROFILE
 from storage.stores import comments, sessions
 
 COMMENTS_AT_ONCE = 500  # in which an author's name is changed by one transaction
+# The account with the id $2 or, if there is none, with the username $3, for the FROM of a query; none if it is deleted
+# or blocks the viewer $1.
+NAMED = (
+    f"users a WHERE (a.id = $2 OR a.username = $3::text::citext) AND {PROFILE} "
+    "ORDER BY a.id = $2 DESC NULLS LAST LIMIT 1"
+)
 _AFTER_ANY_TEXT = "\U0010ffff"  # sorts after every character of a username
 
 
@@ -49,18 +55,15 @@ async def get(db: Queryable, user_id: int, *, viewer_id: int | None = None) -> U
 
 async def find(db: Queryable, name_or_id: str, *, viewer_id: int | None = None) -> User:
     """Return the account with an id in text form or, if there is none, with that username; see `get`."""
+    return _found(await db.fetchrow(f"SELECT {USER} FROM {NAMED}", viewer_id, id_of(name_or_id), name_or_id))
+
+
+def id_of(name_or_id: str) -> int | None:
+    """Return the id in text form, or None for a text that is none and may be a username."""
     try:
-        user_id: int | None = ids.decode(name_or_id)
+        return ids.decode(name_or_id)
     except ids.BadIdError:
-        user_id = None
-    row = await db.fetchrow(
-        f"SELECT {USER} FROM users a WHERE (a.id = $2 OR a.username = $3::text::citext) AND {PROFILE} "
-        "ORDER BY a.id = $2 DESC NULLS LAST LIMIT 1",
-        viewer_id,
-        user_id,
-        name_or_id,
-    )
-    return _found(row)
+        return None
 
 
 async def credentials(db: Queryable, login: str) -> tuple[User, str] | None:

@@ -80,9 +80,9 @@ class Inbox:
             async with connection.transaction() as tx:
                 if not await change(tx, user_id, entry_ids, up_to=up_to):
                     return
-                if entry_ids is None and up_to is None:
-                    up_to = await notification_marks.newest_position(tx, user_id)
-                counters = await notifications.counters(tx, user_id)
+                counters, newest = await notifications.counters_and_newest(tx, user_id)
+            if entry_ids is None and up_to is None:
+                up_to = newest
             document = publications.notifications_marked(mark, counters, entry_ids=entry_ids, up_to=up_to)
             try:
                 await self._log.push_mark(user_id, mark, _body(document))

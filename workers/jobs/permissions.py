@@ -22,9 +22,10 @@ class LivePermissions:
 
     async def follow_ended(self, viewer_id: int, owner_id: int) -> None:
         """Revoke the topics of an owner that only followers may subscribe to."""
-        if not await relations.may_see(self._db, viewer_id, owner_id):
+        photos, presence = await relations.may_see_photos_and_presence(self._db, viewer_id, owner_id)
+        if not photos:
             await self._publisher.revoke(viewer_id, owner_id=owner_id)
-        elif not await relations.may_see_presence(self._db, viewer_id, owner_id):
+        elif not presence:
             topic = publications.presence_topic(owner_id)
             await self._publisher.revoke(viewer_id, owner_id=owner_id, topic=topic)
 

@@ -79,7 +79,7 @@ class Activities:
             lambda tx: erasure.erase(tx, one, limit=3, grace_minutes=0),
             lambda tx: _notify(tx, author_id, one, photo_id),
             lambda tx: _withdraw(tx, author_id, one, photo_id),
-            lambda tx: notification_marks.mark_read(tx, author_id, None),
+            lambda tx: _mark(tx, author_id),
             lambda tx: _withdraw_actor(tx, author_id, one),
         ]
         weights = [9, 3, 1, 3, 3, 3, 6, 9, 4, 9, 4, 0.4, 0.15, 1, 9, 4, 1, 1]
@@ -99,6 +99,11 @@ async def _notify(tx: Transaction, recipient_id: int, actor_id: int, photo_id: i
         photo_id=photo_id,
         source_id=photo_id,
     )
+
+
+async def _mark(tx: Transaction, user_id: int) -> None:
+    await inbox_lock.acquire(tx, user_id)
+    await notification_marks.mark_read(tx, user_id, None)
 
 
 async def _withdraw(tx: Transaction, recipient_id: int, actor_id: int, photo_id: int) -> None:

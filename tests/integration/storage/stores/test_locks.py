@@ -131,6 +131,24 @@ async def test_comment_deleted_twice_at_once(database: Database) -> None:
     assert (await photos.get(database, photo.id, viewer_id=ann.id)).comments == 0
 
 
+async def test_photo_deleted_while_tags_are_added(database: Database) -> None:
+    """A deletion that waits for an edit also removes the tags that the edit adds."""
+    ann = await new_user(database, "ann")
+    photo = await ready_photo(database, ann, tags=["old"])
+
+    async def delete_photo() -> None:
+        async with database.transaction() as tx:
+            await photos.delete(tx, photo.id, author_id=ann.id)
+
+    async with database.transaction() as tx:
+        await photos.edit(tx, photo.id, author_id=ann.id, tags=["new"])
+        deleting = asyncio.create_task(delete_photo())
+        await wait_for_blocked_transaction(database)
+    await deleting
+    assert await database.fetch("SELECT tag FROM photo_tags WHERE photo_id = $1", photo.id) == []
+    assert (await users.get(database, ann.id)).photos == 0
+
+
 async def test_photo_becomes_ready_while_its_author_leaves(database: Database) -> None:
     """A worker that finishes a photo during its account's deletion neither stops that nor restores the photo."""
     ann = await new_user(database, "ann")

@@ -406,6 +406,11 @@ async def test_counters_and_marks(database: Database) -> None:
         assert entry is not None
         entries.append(entry.id)
     assert await notifications.counters(database, ann.id) == NotificationCounters(unseen=3, unread=3)
+    newest = (await _inbox(database, ann))[0].position
+    assert await notifications.counters_and_newest(database, ann.id) == (
+        NotificationCounters(unseen=3, unread=3),
+        newest,
+    )
     assert await _mark(database, ann, "seen", entries[:1]) == 1
     assert await _mark(database, ann, "read", entries[1:2]) == 1
     assert await notifications.counters(database, ann.id) == NotificationCounters(unseen=1, unread=2)
@@ -415,6 +420,10 @@ async def test_counters_and_marks(database: Database) -> None:
     assert await _mark(database, ann, "seen") == 1
     assert await _mark(database, ann, "read") == 2
     assert await notifications.counters(database, ann.id) == NotificationCounters(unseen=0, unread=0)
+    assert await notifications.counters_and_newest(database, ann.id) == (
+        NotificationCounters(unseen=0, unread=0),
+        newest,
+    )
 
 
 @pytest.mark.parametrize("what", ["seen", "read"])

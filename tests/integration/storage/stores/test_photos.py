@@ -9,7 +9,7 @@ import pytest
 from storage.errors import NotFoundError
 from storage.models import Photo, PhotoState, User
 from storage.postgres.database import Database
-from storage.stores import photo_lists, photos, relations, users
+from storage.stores import likes, photo_lists, photos, relations, users
 from tests.support.community import block, exif_of, follow, new_user, new_users, processing_photo, ready_photo, topics
 
 pytestmark = pytest.mark.engines
@@ -184,12 +184,27 @@ async def test_edit(database: Database) -> None:
     ann, ben = await new_users(database, "ann", "ben")
     photo = await ready_photo(database, ann, caption="a", tags=["old"], location="Rome")
     async with database.transaction() as tx:
-        edited = await photos.edit(tx, photo.id, author_id=ann.id, tags=["new", "new"], location="")
+        edited, liked = await photos.edit(tx, photo.id, author_id=ann.id, tags=["new", "new"], location="")
+        assert not liked
         with pytest.raises(NotFoundError):
             await photos.edit(tx, photo.id, author_id=ben.id, caption="mine")
     assert (edited.caption, edited.tags, edited.location) == ("a", ("new",), None)
     assert await photo_lists.by_tag(database, "old", viewer_id=None, before=None, limit=9) == []
     assert await photo_lists.by_tag(database, "new", viewer_id=None, before=None, limit=9) == [edited]
+
+
+async def test_a_photo_is_read_and_edited_with_the_viewer_s_own_like(database: Database) -> None:
+    """A like of the viewer is returned with the photo, and a like of another user is not; a visitor likes nothing."""
+    ann, ben = await new_users(database, "ann", "ben")
+    photo = await ready_photo(database, ann)
+    for liker in (ben, ann):
+        async with database.transaction() as tx:
+            await likes.add(tx, photo_id=photo.id, user_id=liker.id)
+            edited = await photos.edit(tx, photo.id, author_id=ann.id, caption=liker.username)
+        assert edited == await photos.get_with_like(database, photo.id, viewer_id=ann.id)
+        assert (edited[0].caption, edited[1]) == (liker.username, liker is ann)
+    assert (await photos.get_with_like(database, photo.id, viewer_id=ben.id))[1]
+    assert not (await photos.get_with_like(database, photo.id, viewer_id=None))[1]
 
 
 async def test_only_the_author_deletes(database: Database) -> None:

@@ -57,6 +57,18 @@ async def test_blocked_users_cannot_follow(database: Database, turned: bool) -> 
         await follow(database, ann, ben)
 
 
+async def test_a_follow_of_an_account_that_became_public_ends_the_request(database: Database) -> None:
+    """A user who has asked to follow a private account, and follows it once it is public, has no request any more."""
+    ann = await new_user(database, "ann", private=True)
+    ben = await new_user(database, "ben")
+    assert not await follow(database, ben, ann)
+    async with database.transaction() as tx:
+        await users.update(tx, ann.id, private=False)
+    assert await follow(database, ben, ann)
+    assert await relations.relation(database, ben.id, ann.id) == Relation(following=True)
+    assert await _counters(database, ann) == (1, 0)
+
+
 async def test_private_accounts_get_requests(database: Database) -> None:
     """A private account gets a request, and only its acceptance creates a follower."""
     ann = await new_user(database, "ann", private=True)

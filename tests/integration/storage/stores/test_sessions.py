@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from storage.models import User
+from storage.models import Role, User
 from storage.postgres.database import Database
-from storage.stores import sessions
+from storage.stores import sessions, users
 from storage.stores.sessions import Rotation
 from tests.support.community import new_user, new_users
 from tests.support.locks import wait_for_blocked_transaction
@@ -44,7 +44,8 @@ async def test_each_token_leads_to_the_next(database: Database) -> None:
     ann = await new_user(database, "ann")
     sid = await _open(database, ann, b"1")
     for old, new in ((b"1", b"2"), (b"2", b"3")):
-        assert await _rotate(database, old, new) == Rotation(kind="ok", user_id=ann.id, session_id=sid)
+        expected = Rotation(kind="ok", user_id=ann.id, session_id=sid, role=Role.USER)
+        assert await _rotate(database, old, new) == expected
 
 
 async def test_reuse_ends_the_family(database: Database) -> None:
@@ -65,7 +66,8 @@ async def test_a_lost_response_is_repeated(database: Database) -> None:
     sid = await _open(database, ann, b"1")
     await _rotate(database, b"1", b"lost", b"phone")
     for new in (b"lost too", b"2"):
-        assert await _rotate(database, b"1", new, b"phone") == Rotation(kind="repeated", user_id=ann.id, session_id=sid)
+        expected = Rotation(kind="repeated", user_id=ann.id, session_id=sid, role=Role.USER)
+        assert await _rotate(database, b"1", new, b"phone") == expected
     assert (await _rotate(database, b"2", b"3", b"phone")).kind == "ok"
     assert (await _rotate(database, b"1", b"x", b"phone")).kind == "reused"
     assert (await _rotate(database, b"3", b"x", b"phone")).kind == "unknown"
@@ -90,6 +92,20 @@ async def test_repeating_is_possible_for_a_minute(database: Database) -> None:
     assert (await _rotate(database, b"1", b"x", b"phone")).kind == "repeated"
     await _grow_older(database, 5)
     assert (await _rotate(database, b"1", b"y", b"phone")).kind == "reused"
+
+
+async def test_a_rotation_returns_the_present_role(database: Database) -> None:
+    """The role is that of the user at the moment of the exchange, and None once the account is deleted."""
+    ann = await new_user(database, "ann")
+    await _open(database, ann, b"1")
+    async with database.transaction() as tx:
+        await users.set_role(tx, "ann", Role.ADMIN)
+    assert [(await _rotate(database, b"1", new, b"phone")).role for new in (b"2", b"3")] == [Role.ADMIN] * 2
+    # As by a process of an earlier version, which does not end a session that is opened meanwhile.
+    await database.fetch("UPDATE users SET deleted_at = now() WHERE id = $1", ann.id)
+    for old, kind in ((b"1", "repeated"), (b"3", "ok")):
+        rotation = await _rotate(database, old, b"x" + old, b"phone")
+        assert (rotation.kind, rotation.role) == (kind, None)
 
 
 async def test_a_family_has_one_branch(database: Database) -> None:

@@ -17,6 +17,7 @@ from storage.postgres.database import Queryable
 from storage.postgres.rows import Row
 from storage.stores import (
     comments,
+    inbox_lock,
     notification_drift,
     notification_marks,
     notifications,
@@ -264,6 +265,7 @@ class Storm:
 
     async def _mark(self, user_id: int) -> None:
         async with self._stage.database.transaction() as tx:
+            await inbox_lock.acquire(tx, user_id)
             await notification_marks.mark_read(tx, user_id, None)
 
     async def handle(self) -> None:
