@@ -14,6 +14,7 @@ BENCHES = {
     "popular": "likes of a photo with 100,000 likers, and the notification of another user meanwhile",
     "live": "latency from a like to the owner's socket and from an upload to a follower's, against the engines alone",
     "bulk": "the same latencies for others while one user's bulk work is under way, against the idle service",
+    "round-trips": "database round trips of each use case, which are the same on every machine",
 }
 
 
@@ -24,7 +25,7 @@ def main() -> None:
 
 
 async def _measure(name: str, quick: bool) -> list[Figure]:
-    figures: list[Figure] = await importlib.import_module(f"bench.{name}").measure(quick=quick)
+    figures: list[Figure] = await importlib.import_module(f"bench.{name.replace('-', '_')}").measure(quick=quick)
     return figures
 
 

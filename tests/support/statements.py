@@ -6,6 +6,7 @@ import asyncio
 from contextlib import AsyncExitStack
 
 from storage.postgres.database import Database
+from tests.support.eventually import eventually
 
 
 class StatementLog:
@@ -31,3 +32,18 @@ class StatementLog:
         await asyncio.sleep(0)  # the driver calls its loggers in the loop's next turn
         taken, self._statements = self._statements, []
         return taken
+
+    async def take_notified(self) -> list[str]:
+        """Return the statements since the last call, once the consumers of the outbox are notified.
+
+        The NOTIFY is sent in the background, one for each transaction that has written to the outbox. So there may be
+        no more than one such transaction since the last call, or one NOTIFY could serve both.
+        """
+        await asyncio.sleep(0)
+        writes = self._count("INSERT INTO outbox")
+        assert writes <= 1, self._statements
+        await eventually(lambda: self._count("SELECT set_config('synchronous_commit'") == writes)
+        return await self.take()
+
+    def _count(self, beginning: str) -> int:
+        return sum(statement.startswith(beginning) for statement in self._statements)
