@@ -13,6 +13,7 @@ from aio_pika.exceptions import CONNECTION_EXCEPTIONS, ChannelPreconditionFailed
 from yarl import URL
 
 from workers.broker.outcomes import cancel_requested
+from workers.broker.rabbitmq.driver import AmqpConnection
 from workers.broker.rabbitmq.topology import QueueSpec, Topology
 from workers.errors import BrokerError, UnroutableError
 
@@ -60,15 +61,12 @@ class Connector:
         """Add retry steps (seconds), whose queues the next `declare_topology` declares."""
         self._steps.update(steps)
 
-    async def connect(self, purpose: str) -> AbstractConnection:
+    async def connect(self, purpose: str) -> AmqpConnection:
         """Open a connection that RabbitMQ lists under the name `purpose`; raise `BrokerError`."""
-        # Not by `aio_pika.connect`: of a connection that failed it leaves nothing to close, and the finalizer then
-        # closes it whenever it is collected, in whatever loop runs by then.
-        connection = aio_pika.Connection(self._url, client_properties={"connection_name": f"picshare {purpose}"})
+        connection = AmqpConnection(self._url, name=f"picshare {purpose}")
         try:
             with amqp_errors():
-                async with asyncio.timeout(CONNECT_TIMEOUT):
-                    await connection.connect(timeout=CONNECT_TIMEOUT)
+                await connection.connect(timeout=CONNECT_TIMEOUT)
         except (BrokerError, asyncio.CancelledError):
             await self.close(connection)
             raise
@@ -89,11 +87,11 @@ class Connector:
                     for topic in spec.former_topics:
                         await queue.unbind(self.topology.exchange, topic)
 
-    async def close(self, connection: AbstractConnection) -> None:
-        """Close a connection, broken or not; a peer that does not respond delays this by `CLOSE_TIMEOUT` at most."""
+    async def close(self, connection: AmqpConnection) -> None:
+        """Close a connection, open or not; a peer that does not respond delays this by `CLOSE_TIMEOUT` at most."""
         try:
             with amqp_errors():
-                async with asyncio.timeout(CLOSE_TIMEOUT):
+                async with connection.deadline(CLOSE_TIMEOUT):
                     await connection.close()
         except BrokerError as error:
             log.info("amqp_close_unneeded", error=str(error))

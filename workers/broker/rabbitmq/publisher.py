@@ -6,9 +6,10 @@ import asyncio
 
 import aio_pika
 import structlog
-from aio_pika.abc import AbstractChannel, AbstractConnection
+from aio_pika.abc import AbstractChannel
 
 from workers.broker.rabbitmq.connection import COMMAND_TIMEOUT, Connector, amqp_errors
+from workers.broker.rabbitmq.driver import AmqpConnection
 from workers.errors import BrokerError, UnroutableError
 
 log = structlog.get_logger(__name__)
@@ -17,7 +18,7 @@ log = structlog.get_logger(__name__)
 class _ConfirmChannel:
     """A channel with confirms, and the number of publishes that wait for one."""
 
-    def __init__(self, connection: AbstractConnection, channel: AbstractChannel) -> None:
+    def __init__(self, connection: AmqpConnection, channel: AbstractChannel) -> None:
         self.connection = connection
         self.channel = channel
         self.pending = 0
@@ -54,7 +55,7 @@ class Publisher:
                     log.debug("amqp_publish_repeated", routing_key=routing_key, error=str(error))
                     await self._attempt(message, exchange, routing_key)
 
-    async def connection(self) -> AbstractConnection:
+    async def connection(self) -> AmqpConnection:
         """Return the connection, with the topology declared, for other channels; raise `BrokerError`."""
         return (await self._current()).connection
 
