@@ -1,4 +1,4 @@
-"""The driver's connection to RabbitMQ, made so that nothing of it stays open whatever interrupts its opening or closing."""
+"""The driver's connection to RabbitMQ, of which nothing stays open whatever interrupts its opening or closing."""
 
 from __future__ import annotations
 
