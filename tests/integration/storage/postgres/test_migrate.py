@@ -5,18 +5,22 @@ from __future__ import annotations
 import asyncio
 import itertools
 import shutil
+import sys
 import unicodedata
+from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import asyncpg
 import pytest
+import structlog
 
 from storage import texts
-from storage.errors import ConflictError, SchemaError, UnavailableError
+from storage.errors import ConflictError, ConnectionLostError, SchemaError, UnavailableError
 from storage.postgres.database import Database
-from storage.postgres.migrate import FOLDER, check, migrate
+from storage.postgres.migrate import FOLDER, LockWaits, check, migrate
 from storage.stores import notification_drift
+from tests.support.eventually import eventually
 from workers.broker.routing import queues_of
 
 pytestmark = pytest.mark.engines
@@ -194,6 +198,139 @@ async def test_the_newest_actors_of_an_existing_installation(empty: Database, em
     rows = await empty.fetch("SELECT people, newest_actors FROM notifications ORDER BY id")
     assert [tuple(row) for row in rows] == [(4, [3, 5, 4]), (2, [2, 3]), (0, []), (0, [])]
     assert (await notification_drift.check(empty, after=0, limit=9)).wrong == []
+
+
+ONLINE = {
+    # What an installation would go through for a unique column that must be filled for existing rows.
+    "0001_table": "CREATE TABLE item (id integer PRIMARY KEY); INSERT INTO item SELECT generate_series(1, 5);",
+    "0002_column": "ALTER TABLE item ADD COLUMN name text;",
+    "0003_fill": """-- no-transaction
+-- In batches; the semicolons in this comment; and in the texts below end no statement.
+DO $$
+BEGIN
+    LOOP
+        UPDATE item SET name = 'item;' || id WHERE id IN (SELECT id FROM item WHERE name IS NULL LIMIT 2);
+        EXIT WHEN NOT FOUND;
+        COMMIT;
+    END LOOP;
+END $$;
+""",
+    "0004_index": """-- no-transaction
+DROP INDEX CONCURRENTLY IF EXISTS item_name_key;
+CREATE UNIQUE INDEX CONCURRENTLY item_name_key ON item (name);
+""",
+    "0005_check": "ALTER TABLE item ADD CONSTRAINT item_named CHECK (name IS NOT NULL) NOT VALID;",
+    "0006_validate": "ALTER TABLE item VALIDATE CONSTRAINT item_named;",
+}
+
+
+@pytest.fixture
+def online(tmp_path: Path) -> Path:
+    """Migrations that change a table while it is used, some of them outside a transaction."""
+    for name, sql in ONLINE.items():
+        (tmp_path / f"{name}.sql").write_text(sql)
+    return tmp_path
+
+
+async def _assert_complete(database: Database) -> None:
+    assert await database.fetchval("SELECT array_agg(name ORDER BY version) FROM schema_migrations") == list(ONLINE)
+    assert await database.fetchval("SELECT array_agg(name ORDER BY id) FROM item") == [f"item;{n}" for n in range(1, 6)]
+    assert await database.fetchval("SELECT indisvalid FROM pg_index WHERE indexrelid = 'item_name_key'::regclass")
+    assert await database.fetchval("SELECT convalidated FROM pg_constraint WHERE conname = 'item_named'")
+
+
+async def test_statements_outside_a_transaction(empty: Database, empty_dsn: str, online: Path) -> None:
+    """Marked files run statement by statement, also for several calls at once: an index is built concurrently."""
+    applied = await asyncio.gather(*(migrate(empty_dsn, folder=online) for _ in range(3)))
+    assert sorted(applied) == [[], [], list(ONLINE)]
+    await _assert_complete(empty)
+
+
+async def test_a_migration_that_is_killed_at_any_step_is_continued(
+    empty: Database, empty_dsn: str, online: Path
+) -> None:
+    """Before whatever statement SIGKILL comes, the next run completes the migrations."""
+    command = [sys.executable, "-m", "tests.support.killed_migrations", str(online)]
+    process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    admin = await asyncpg.connect(empty_dsn)
+    for step in itertools.count(1):
+        process.stdin.write(f"{step} {empty_dsn}\n".encode())
+        if await process.stdout.readline() == b"done\n":
+            break
+        await migrate(empty_dsn, folder=online)
+        await _assert_complete(empty)
+        await admin.execute("DROP TABLE item, schema_migrations")
+    await _assert_complete(empty)
+    assert step > 25  # settings, table, five statements for each transaction, two or three for each other file
+    await admin.close()
+    process.stdin.close()
+    assert await process.wait() == 0
+
+
+async def test_an_index_whose_build_was_cut_is_built_again(empty: Database, empty_dsn: str, online: Path) -> None:
+    """A session that ends within CREATE INDEX CONCURRENTLY leaves an invalid index, which the next run replaces."""
+    (online / "0004_index.sql").rename(online / "later")
+    await migrate(empty_dsn, folder=online)
+    (online / "later").rename(online / "0004_index.sql")
+    admin = await asyncpg.connect(empty_dsn)
+    reader = await asyncpg.connect(empty_dsn)
+    async with reader.transaction(isolation="repeatable_read"):
+        await reader.fetch("SELECT * FROM item")  # the build waits for this snapshot
+        building = asyncio.create_task(migrate(empty_dsn, folder=online))
+        pid = await eventually(
+            lambda: admin.fetchval(
+                "SELECT pid FROM pg_stat_activity WHERE query LIKE 'CREATE UNIQUE INDEX%' AND wait_event_type = 'Lock'"
+            )
+        )
+        await admin.execute("SELECT pg_terminate_backend($1)", pid)
+        with pytest.raises(ConnectionLostError):
+            await building
+    invalid = "SELECT count(*) FROM pg_index WHERE NOT indisvalid"
+    assert await empty.fetchval(invalid) == 1
+    assert await migrate(empty_dsn, folder=online) == ["0004_index"]
+    assert await empty.fetchval(invalid) == 0
+    await reader.close()
+    await admin.close()
+
+
+async def test_readers_pass_a_migration_that_waits(empty: Database, empty_dsn: str, folder: Path) -> None:
+    """A table in use by a long transaction is changed after it; other readers wait for one attempt at most."""
+    second = (folder / "0002_two.sql").read_text()
+    (folder / "0002_two.sql").unlink()
+    await migrate(empty_dsn, folder=folder)
+    (folder / "0002_two.sql").write_text(second)
+    user = await asyncpg.connect(empty_dsn)
+    waits = LockWaits(timeout=0.05, first_pause=0.05, longest_pause=0.05, attempts=10_000)
+    with structlog.testing.capture_logs() as events:
+        async with user.transaction():
+            await user.fetch("SELECT * FROM one")
+            migrating = asyncio.create_task(migrate(empty_dsn, folder=folder, waits=waits))
+            await eventually(lambda: len(events) >= 3)
+            # Each query would wait until the end of this transaction if the migration did.
+            for _ in range(5):
+                assert await empty.fetchval("SELECT count(*) FROM one") == 1
+        assert await migrating == ["0002_two"]
+    assert {event["event"] for event in events} == {"migration_waits"}
+    await user.close()
+
+
+async def test_a_table_that_stays_locked_is_an_outage(empty: Database, empty_dsn: str, folder: Path) -> None:
+    """After the last attempt the error names the migration and the session that most likely has the lock."""
+    second = (folder / "0002_two.sql").read_text()
+    (folder / "0002_two.sql").unlink()
+    await migrate(empty_dsn, folder=folder)
+    (folder / "0002_two.sql").write_text(second)
+    user = await asyncpg.connect(empty_dsn)
+    async with user.transaction():
+        await user.fetch("SELECT * FROM one")
+        waits = LockWaits(timeout=0.01, first_pause=0.01, attempts=3)
+        with pytest.raises(UnavailableError) as caught:
+            await migrate(empty_dsn, folder=folder, waits=waits)
+    assert "0002_two found its tables locked 3 times" in str(caught.value)
+    assert f"process {await user.fetchval('SELECT pg_backend_pid()')} (idle in transaction, 0 s)" in str(caught.value)
+    await user.close()
 
 
 async def test_nobody_answers(tmp_path: Path) -> None:
