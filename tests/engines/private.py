@@ -109,6 +109,10 @@ class RedisNode:
             time.sleep(0.02)
         raise RuntimeError(f"Redis did not start: {(self.folder / 'redis.log').read_text()[-2000:]}")
 
+    def is_running(self) -> bool:
+        """Return whether the process runs."""
+        return self._process is not None and self._process.poll() is None
+
     def kill(self) -> None:
         """Kill it with SIGKILL."""
         assert self._process is not None
@@ -127,7 +131,7 @@ class RedisNode:
 
     def stop(self) -> None:
         """Stop it if it runs."""
-        if self._process is not None and self._process.poll() is None:
+        if self._process is not None and self.is_running():
             self._process.terminate()
             self._process.wait(20)
 

@@ -6,6 +6,7 @@ import itertools
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,23 @@ _SETTINGS = {
     "cluster-enabled": "yes",
     "cluster-node-timeout": 1000,  # milliseconds until the others consider a silent node failed
     "cluster-require-full-coverage": "no",
+    # A node without processor time for a second looks failed; its replica must not take over in the middle of a test.
+    "cluster-replica-no-failover": "yes",
     "repl-diskless-sync-delay": 0,
     "repl-ping-replica-period": 1,  # seconds; a replica counts as connected after the first ping
 }
+
+
+@dataclass(frozen=True)
+class Member:
+    """What one node knows about a node; two nodes that agree about it have equal ones."""
+
+    port: int
+    role: bytes  # master or slave, and its troubles: fail, fail?, handshake, noaddr
+    master: bytes  # id; "-" for a master
+    epoch: int
+    slots: frozenset[bytes]
+    connected: bool
 
 
 class ClusterNode(RedisNode):
@@ -50,21 +65,14 @@ class ClusterNode(RedisNode):
         """Join another node's cluster."""
         self.call("CLUSTER", "MEET", "127.0.0.1", other.port, other.bus_port)
 
-    def has_met(self, nodes: int) -> bool:
-        """Return whether this node knows this number of nodes, itself included."""
-        return self._info()[b"cluster_known_nodes"] == b"%d" % nodes
-
     def is_ready(self) -> bool:
         """Return whether this node serves and knows an owner for each slot."""
-        info = self._info()
+        info = dict(line.split(b":") for line in self.call("CLUSTER", "INFO").split())
         return (info[b"cluster_state"], int(info[b"cluster_slots_ok"])) == (b"ok", REDIS_CLUSTER_HASH_SLOTS)
 
-    def _info(self) -> dict[bytes, bytes]:
-        return dict(line.split(b":") for line in self.call("CLUSTER", "INFO").split())
-
-    def ports(self) -> set[int]:
-        """Return the ports of all masters and replicas with slots that this node knows."""
-        return {port for _, _, *nodes in self.call("CLUSTER", "SLOTS") for _, port, *_ in nodes}
+    def view(self) -> dict[bytes, Member]:
+        """Return what this node knows about each node of the cluster, by id."""
+        return dict(map(_member, self.call("CLUSTER", "NODES").splitlines()))
 
     def is_synced_replica(self) -> bool:
         """Return whether this node is a replica with all data of its master."""
@@ -92,8 +100,12 @@ class RedisCluster:
         self.wait()
 
     def wait(self) -> None:
-        """Wait until every node serves, and all agree on the owners of the slots."""
-        wait_until(lambda: all(node.is_ready() for node in self.nodes) and self._agree())
+        """Wait until every node serves, and all report the same about each of them."""
+        try:
+            wait_until(lambda: all(node.is_ready() for node in self.nodes) and self._agree())
+        except RuntimeError as error:
+            views = "\n\n".join(node.call("CLUSTER", "NODES").decode() for node in self.nodes)
+            raise RuntimeError(f"the nodes of the cluster do not agree:\n{views}") from error
 
     def owner_of(self, slot: int) -> ClusterNode:
         """Return the master of a slot."""
@@ -134,26 +146,34 @@ class RedisCluster:
         try:
             for node in self.nodes[:MASTERS]:
                 replica.meet(node)
-            wait_until(lambda: all(node.has_met(len(self.nodes)) for node in self.nodes))
+            self.wait()
             replica.call("CLUSTER", "REPLICATE", master.id)
             wait_until(replica.is_synced_replica)
-            wait_until(lambda: all(replica.port in node.ports() for node in self.nodes) and self._agree())
+            self.wait()
             yield replica
         finally:
+            for node in self.nodes:
+                # A test that failed meanwhile must not take the cluster away from those after it.
+                if not node.is_running():
+                    node.start()
             self.promote(master)
             self.nodes.remove(replica)
             name = replica.id
             replica.stop()
             for node in self.nodes:
                 node.call("CLUSTER", "FORGET", name)
+            self.wait()
 
     def promote(self, node: ClusterNode) -> None:
-        """Make a node the master, if it is a replica."""
-        # A node that has just been restarted begins in its former role, until it learns of its successor.
+        """Make a node a master, unless it is one, and wait until every node knows."""
+        # A restarted node begins with the role that it had, and is soon corrected by the others. Once all agree it also
+        # knows the newest epoch, without which its takeover would not count.
         self.wait()
         if node.call("ROLE")[0] == b"slave":
             wait_until(node.is_synced_replica)
             node.call("CLUSTER", "FAILOVER", "TAKEOVER")
+            name = node.id
+            wait_until(lambda: node.view()[name].role == b"master")
             self.wait()
 
     def stop(self) -> None:
@@ -162,15 +182,22 @@ class RedisCluster:
             node.stop()
 
     def _agree(self) -> bool:
-        ports = {node.port for node in self.nodes}
-        views = [
-            [
-                (first, last, master[1], {port for _, port, *_ in replicas})
-                for first, last, master, *replicas in _slots(node)
-            ]
-            for node in self.nodes
-        ]
-        return all(view == views[0] for view in views) and all(node.ports() <= ports for node in self.nodes)
+        views = [node.view() for node in self.nodes]
+        return (
+            all(view == views[0] for view in views)
+            and {member.port for member in views[0].values()} == {node.port for node in self.nodes}
+            and all(member.connected and member.role in {b"master", b"slave"} for member in views[0].values())
+        )
+
+
+def _member(line: bytes) -> tuple[bytes, Member]:
+    # Format: id, host:port@port,…, flags, master, ping, pong, epoch, state of the link, slots. Migrations are in
+    # brackets, and only the nodes that take part in them list them.
+    name, address, flags, master, _, _, epoch, link, *slots = line.split()
+    port = int(address.partition(b"@")[0].rpartition(b":")[2])
+    role = b",".join(sorted(set(flags.split(b",")) - {b"myself", b"nofailover"}))
+    owned = frozenset(slot for slot in slots if not slot.startswith(b"["))
+    return name, Member(port, role, master, int(epoch), owned, connected=link == b"connected")
 
 
 def wait_until(check: Callable[[], bool]) -> None:

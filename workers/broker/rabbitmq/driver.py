@@ -1,4 +1,4 @@
-"""The driver's connection to RabbitMQ, of which nothing stays open whatever interrupts its opening or closing."""
+"""A connection of the driver to RabbitMQ that can be closed at any moment, also while it is being opened or closed."""
 
 from __future__ import annotations
 
