@@ -192,7 +192,12 @@ PARTS = (
     Part(
         name="recovery",
         modules=["channels/hub/recovery.py", "channels/hub/delivery.py"],
-        tests=["tests/unit/channels/hub", "tests/integration/channels/hub/test_streams.py"],
+        tests=[
+            "tests/unit/channels/hub",
+            "tests/integration/channels/hub/test_streams.py",
+            "tests/integration/channels/hub/test_presence.py",
+            "tests/integration/channels/commands/test_topics.py",
+        ],
     ),
     Part(
         name="hub",
