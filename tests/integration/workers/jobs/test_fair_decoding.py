@@ -142,7 +142,9 @@ async def test_uploads_at_the_same_moment_are_deferred_by_the_worker(database: D
     before = (await topics(database)).count("photo.deferred")
     handler = users.queues["media"][1]["photo.uploaded"]
     for photo in made[1:]:
-        await handler(PhotoUploaded(photo_id=photo.id, author_id=ann.id))
+        # A handler that decodes the photo instead would wait for its turn.
+        async with asyncio.timeout(5):
+            await handler(PhotoUploaded(photo_id=photo.id, author_id=ann.id))
     assert users.waiting == []
     assert (await topics(database)).count("photo.deferred") == before + 2
     oldest = asyncio.ensure_future(handler(PhotoUploaded(photo_id=made[0].id, author_id=ann.id)))
