@@ -36,7 +36,12 @@ def _found(root: Path, names: Sequence[str]) -> list[Path]:
 PARTS = (
     Part(
         name="sessions",
-        modules=["server/actions/sessions.py", "storage/stores/sessions.py", "server/identity/tokens.py"],
+        modules=[
+            "server/actions/sessions.py",
+            "storage/stores/sessions.py",
+            "workers/jobs/sessions.py",
+            "server/identity/tokens.py",
+        ],
         tests=[
             "tests/unit/server/identity/test_tokens.py",
             "tests/unit/storage/stores/test_session_rotation.py",
