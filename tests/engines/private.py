@@ -132,8 +132,13 @@ class RedisNode:
     def stop(self) -> None:
         """Stop it if it runs."""
         if self._process is not None and self.is_running():
-            self._process.terminate()
-            self._process.wait(20)
+            # Repeated, because Redis refuses to end while it writes the first append-only file after a synchronisation.
+            for _ in range(20):
+                self._process.terminate()
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self._process.wait(1)
+                    return
+            raise RuntimeError(f"redis-server at port {self.port} does not stop")
 
 
 @contextmanager
