@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import math
 import random
 from collections.abc import Sequence
 from typing import Any, NoReturn
@@ -19,7 +20,7 @@ from storage.redis.subscriber import MessageListener, Subscriber
 _MAX_REDIRECTIONS = 8  # MOVED, ASK and TRYAGAIN replies that one command follows
 _TRYAGAIN_PAUSE = 0.05  # seconds before the next attempt on keys that are just being migrated
 _FRESH = 0.1  # seconds during which the slot map is not read again
-_NEW_FAILURE = 1.0  # seconds without a failure of a server, after which the next one is new
+_NEW_FAILURE = 1.0  # seconds without a failure of a server, after which the next one begins a new outage
 _ANY_SERVER = frozenset({"PING", "INFO", "TIME", "CLUSTER", "CONFIG", "CLIENT"})
 _EVERY_SERVER = frozenset({"FLUSHALL", "SCRIPT"})
 
@@ -42,7 +43,7 @@ class ClusterConnections:
         self._slots = SlotMap([], seeds[0])
         self._refreshed_at = -_FRESH
         self._refreshing: asyncio.Task[None] | None = None
-        self._failed_at: dict[RedisAddress, float] = {}
+        self._outages: dict[RedisAddress, tuple[float, float]] = {}  # (first failure, last failure) by server
 
     async def execute_command(self, *command: bytes | str | int) -> Any:
         """Send a command and return its reply; raise the driver's error if Redis refused it or did not reply."""
@@ -113,21 +114,22 @@ class ClusterConnections:
                 await asyncio.sleep(_TRYAGAIN_PAUSE)
             except (driver.ConnectionError, driver.TimeoutError, driver.ClusterDownError) as error:
                 # CLUSTERDOWN: a master that is cut off from the others knows nothing of its successor, but they do.
-                await self._refresh(avoiding=address, although_fresh=self._is_new_failure(address))
+                # A map that was read before the server failed may be older than the failover that caused it.
+                await self._refresh(avoiding=address, newer_than=self._failing_since(address))
                 failed, address, asking = address, await self._master_of(slot), False
                 # After a timeout the command may have been carried out, so it is never repeated.
                 if address == failed or isinstance(error, driver.TimeoutError):
                     raise
         raise driver.ClusterError(f"slot {slot} is still redirected after {_MAX_REDIRECTIONS} attempts")
 
-    def _is_new_failure(self, address: RedisAddress) -> bool:
-        """Return whether a server fails for the first time in a while."""
-        # A map that was read just before the failure may be older than the failover that caused it, so it does not
-        # count as fresh. During an outage this must not hold for every command.
+    def _failing_since(self, address: RedisAddress) -> float:
+        """Record a failure of a server, and return the time of the first one of this outage."""
         now = asyncio.get_running_loop().time()
-        is_new = now - self._failed_at.get(address, -_NEW_FAILURE) >= _NEW_FAILURE
-        self._failed_at[address] = now
-        return is_new
+        first, last = self._outages.get(address, (now, now))
+        if now - last >= _NEW_FAILURE:
+            first = now
+        self._outages[address] = first, now
+        return first
 
     async def _execute_anywhere(self, command: Sequence[bytes | str | int]) -> Any:
         last_error: driver.RedisError | None = None
@@ -145,15 +147,13 @@ class ClusterConnections:
             master = self._slots.master_of(slot) or _raise_no_master(slot)
         return master
 
-    async def _refresh(self, *, avoiding: RedisAddress | None, although_fresh: bool = False) -> None:
+    async def _refresh(self, *, avoiding: RedisAddress | None, newer_than: float = -math.inf) -> None:
         # During an outage every command fails at once; without this limit each would request the map.
-        fresh_until = self._refreshed_at + _FRESH
-        if (left := fresh_until - asyncio.get_running_loop().time()) > 0:
-            if not although_fresh:
-                return
-            await asyncio.sleep(left)
-            if self._refreshed_at + _FRESH > fresh_until:
-                return  # Another caller has read the map meanwhile.
+        if (left := self._refreshed_at + _FRESH - asyncio.get_running_loop().time()) > 0:
+            if self._refreshed_at <= newer_than:
+                await asyncio.sleep(left)
+            if self._refreshed_at > newer_than:
+                return  # It is fresh, or another caller has read it meanwhile.
         if self._refreshing is None:
             self._refreshing = asyncio.create_task(self._read_slots(avoiding))
             self._refreshing.add_done_callback(self._slots_read)
