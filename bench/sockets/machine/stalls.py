@@ -29,11 +29,11 @@ class StallWatch:
 
         def check(due: float, before: float) -> None:
             nonlocal timer
-            now, waited = time.monotonic(), _waited(scheduler)
+            now, waited = _clocks(scheduler)
             self.longest = max(self.longest, now - due - (waited - before))
             timer = loop.call_later(INTERVAL, check, now + INTERVAL, waited)
 
-        check(time.monotonic(), _waited(scheduler))
+        check(*_clocks(scheduler))
         try:
             await loop.create_future()
         finally:
@@ -63,6 +63,15 @@ class CollectionWatch:
             self._started = now
         else:
             self.longest = max(self.longest, now - self._started)
+
+
+def _clocks(scheduler: int) -> tuple[float, float]:
+    """Return the time, and for how long this thread had waited for a core by then."""
+    # A wait between the two readings would be in one of them alone, and hide as much of a stall.
+    while True:
+        waited, now = _waited(scheduler), time.monotonic()
+        if _waited(scheduler) == waited:
+            return now, waited
 
 
 def _waited(scheduler: int) -> float:
