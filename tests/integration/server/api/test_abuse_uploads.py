@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import zlib
+from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
 
 from tests.support.api import Api, InspectableServices, running_api
+from tests.support.api_user import ApiUser
 from tests.support.pictures import encoded, halves, photograph, png_of
 from tests.support.raw_http import exchange, part, post_photo
 
@@ -142,21 +144,26 @@ async def test_the_last_bytes_of_a_complete_form_may_be_late(api: Api) -> None:
     assert b"201" in status
 
 
+async def is_too_large(user: ApiUser, body: AsyncIterator[bytes]) -> None:
+    """Upload a form that does not end; it is refused with 413, or the connection is closed meanwhile."""
+    headers = {"Content-Type": "multipart/form-data; boundary=b"}
+    try:
+        response = await user.call("POST", "/photos", data=body, headers=headers)
+    except aiohttp.ClientError:
+        return  # closed while it was still sending
+    assert response.expect(413)["code"] == "photo_too_large"
+
+
 async def test_an_endless_epilogue_is_refused_at_the_limit(api: Api) -> None:
     """What follows the final boundary counts as a part of the body."""
     ann = await api.user()
 
-    async def endless() -> object:
+    async def endless() -> AsyncIterator[bytes]:
         yield part("file", encoded(halves())) + END
         while True:
             yield bytes(100_000)
 
-    headers = {"Content-Type": "multipart/form-data; boundary=b"}
-    try:
-        response = await ann.call("POST", "/photos", data=endless(), headers=headers)
-    except aiohttp.ClientError:
-        return  # closed while it was still sending
-    assert response.expect(413)["code"] == "photo_too_large"
+    await is_too_large(ann, endless())
 
 
 async def test_all_fields_with_all_tags_fit_into_a_form(api: Api) -> None:
@@ -211,17 +218,12 @@ async def test_an_endless_chunked_body_is_refused_at_the_limit(api: Api) -> None
     """Without a declared length, the limit is enforced while reading."""
     ann = await api.user()
 
-    async def endless() -> object:
+    async def endless() -> AsyncIterator[bytes]:
         yield b'--b\r\nContent-Disposition: form-data; name="file"\r\n\r\n\xff\xd8\xff'
         while True:
             yield bytes(100_000)
 
-    headers = {"Content-Type": "multipart/form-data; boundary=b"}
-    try:
-        response = await ann.call("POST", "/photos", data=endless(), headers=headers)
-    except aiohttp.ClientError:
-        return  # closed while it was still sending
-    assert response.expect(413)["code"] == "photo_too_large"
+    await is_too_large(ann, endless())
 
 
 BROKEN = [
@@ -268,7 +270,7 @@ async def test_a_json_body_is_bounded_with_and_without_a_length(api: Api) -> Non
     ann = await api.user()
     text, headers = b'{"bio": "' + b"x" * 65_536 + b'"}', {"Content-Type": "application/json"}
 
-    async def endless() -> object:
+    async def endless() -> AsyncIterator[bytes]:
         while True:
             yield b" " * 10_000
 
