@@ -21,7 +21,7 @@ from channels.protocol.codec_json import JsonCodec
 from channels.transports.accept_policy import AcceptPolicy
 from channels.transports.poller import Poller
 from channels.transports.websocket import WebSocketEndpoint
-from channels.transports.websocket_format import WebSocketFormat, binary_frame, text_frame
+from channels.transports.websocket_format import BINARY, TEXT, WebSocketFormat, frame
 
 PATH = "/echo"
 LIMIT = 64 << 20  # bytes: suites send messages of 16 MiB
@@ -40,7 +40,7 @@ class Echo:
 
     def received(self, buffer: WriteBuffer, data: bytes | str) -> None:
         """Send it back."""
-        buffer.put(text_frame(data.encode()) if isinstance(data, str) else binary_frame(data))
+        buffer.put(frame(TEXT, data.encode()) if isinstance(data, str) else frame(BINARY, data))
 
     def control_frame(self, buffer: WriteBuffer) -> None:
         """Do nothing."""

@@ -8,7 +8,7 @@ from channels.protocol.codec import Codec
 from channels.protocol.codes import Disconnect
 from channels.protocol.messages import Command, Message
 
-_TEXT, _BINARY, _CLOSE, _PONG = 0x1, 0x2, 0x8, 0xA
+TEXT, BINARY, _CLOSE, _PONG = 0x1, 0x2, 0x8, 0xA
 _FINAL = 0x80
 
 
@@ -20,16 +20,6 @@ def frame(opcode: int, payload: bytes) -> bytes:
     if size < 1 << 16:
         return struct.pack(">BBH", _FINAL | opcode, 126, size) + payload
     return struct.pack(">BBQ", _FINAL | opcode, 127, size) + payload
-
-
-def text_frame(payload: bytes) -> bytes:
-    """Return a text message; the payload is UTF-8."""
-    return frame(_TEXT, payload)
-
-
-def binary_frame(payload: bytes) -> bytes:
-    """Return a binary message."""
-    return frame(_BINARY, payload)
 
 
 def pong_frame(payload: bytes) -> bytes:
@@ -49,7 +39,7 @@ class WebSocketFormat:
 
     def __init__(self, codec: Codec) -> None:
         self._codec = codec
-        self._opcode = _BINARY if codec.binary else _TEXT
+        self._opcode = BINARY if codec.binary else TEXT
         self.name = codec.name
 
     def decode(self, data: bytes | str) -> list[Command]:
