@@ -18,15 +18,13 @@ USER = (
 )
 USER_SUMMARY = "a.id, a.username::text, a.display_name, a.avatar_sha256"
 
-# Columns of `photos AS p JOIN users AS a ON a.id = p.author_id`.
+# Columns of `PHOTOS`, photos with their authors, which are in one shard. The shard of `p` is still to be named.
 PHOTO = (
     "p.id, p.author_id, a.username::text, a.display_name, a.avatar_sha256, a.private AS author_private, p.state, "
     "p.reason, p.sha256, p.content_type, p.bytes, p.width, p.height, p.placeholder, p.caption, p.alt_text, p.tags, "
     "p.location, p.likes, p.comments, p.version, p.created_at"
 )
-PHOTOS = "photos p JOIN users a ON a.id = p.author_id"
-# Whether the viewer $1 likes the photo `p`.
-LIKED = "EXISTS (SELECT FROM likes l WHERE l.photo_id = p.id AND l.user_id = $1) AS liked"
+PHOTOS = "photos p JOIN users a ON a.id = p.author_id AND a.shard = p.shard"
 
 # Columns of `comments AS c`.
 COMMENT = "c.id, c.photo_id, c.author_id, c.author_username, c.author_name, c.author_avatar, c.text, c.created_at"
@@ -35,6 +33,14 @@ _PHOTO_FIELDS = (
     "id", "author_private", "reason", "sha256", "content_type", "bytes", "width", "height", "placeholder",
     "caption", "alt_text", "location", "likes", "comments", "version", "created_at",
 )  # fmt: skip
+
+
+def liked(photo_shard: str, user_id: str = "$1") -> str:
+    """Return the column for whether a user likes the photo `p`; both arguments are SQL expressions."""
+    return (
+        f"EXISTS (SELECT 1 FROM likes l WHERE l.shard = {photo_shard} "
+        f"AND l.photo_id = p.id AND l.user_id = {user_id}) AS liked"
+    )
 
 
 def user_of(row: Row) -> User:

@@ -3,44 +3,62 @@
 In every condition `$1` is the viewer's id, or NULL for a visitor; `a` is the row of the author (or of the account
 in question) in `users`, and `p` the row of the photo. A visitor follows and blocks no account and is the author of
 none, since a comparison with NULL is never true.
+
+`owner_shard` is the SQL expression for the shard of `a`, from which all is read: follows and blocks have a row in the
+shard of each side. In a statement about one account it is `shard` of a parameter, and `a.shard` in one about many
+(`storage.postgres.sharding`).
 """
 
 from __future__ import annotations
 
 
-def unblocked(user_id: str) -> str:
+def unblocked(user_id: str, owner_shard: str) -> str:
     """Return the condition that neither the viewer nor `user_id` (an SQL expression) blocks the other."""
     return (
-        f"NOT EXISTS (SELECT FROM blocks WHERE blocker_id = $1 AND blocked_id = {user_id}) "
-        f"AND NOT EXISTS (SELECT FROM blocks WHERE blocker_id = {user_id} AND blocked_id = $1)"
+        f"NOT EXISTS (SELECT 1 FROM blocks b WHERE b.shard = {owner_shard} "
+        f"AND b.owner_id = {user_id} AND b.other_id = $1::bigint)"
     )
 
 
-# The account exists and neither side blocks the other: what a search or a list of users may show.
-KNOWN = f"a.deleted_at IS NULL AND {unblocked('a.id')}"
+def followed(owner_shard: str) -> str:
+    """Return the condition that the viewer follows the account."""
+    return (
+        f"EXISTS (SELECT 1 FROM followers f WHERE f.shard = {owner_shard} "
+        "AND f.followee_id = a.id AND f.follower_id = $1::bigint)"
+    )
 
-# A viewer sees the profile of an account that they block, so that they can unblock it.
-PROFILE = "a.deleted_at IS NULL AND NOT EXISTS (SELECT FROM blocks WHERE blocker_id = a.id AND blocked_id = $1::bigint)"
 
-# The account's photos are visible: it is public, or followed by the viewer, or the viewer's own.
-PUBLISHED = (
-    f"{KNOWN} AND (NOT a.private OR a.id = $1 "
-    "OR EXISTS (SELECT FROM follows WHERE follower_id = $1 AND followee_id = a.id))"
-)
+def known(owner_shard: str) -> str:
+    """Return the condition for a search or a list of users: the account exists and neither side blocks the other."""
+    return f"a.deleted_at IS NULL AND {unblocked('a.id', owner_shard)}"
 
-# The account's presence is visible: to its owner, and to followers if the owner allows it.
-PRESENCE = (
-    f"{KNOWN} AND (a.id = $1 OR a.presence = 'followers' "
-    "AND EXISTS (SELECT FROM follows WHERE follower_id = $1 AND followee_id = a.id))"
-)
 
-# A photo in a list.
-SHOWN = f"p.state = 'ready' AND p.deleted_at IS NULL AND {PUBLISHED}"
+def profile(owner_shard: str) -> str:
+    """Return the condition for a profile. A viewer sees that of an account that they block, so that they can unblock it."""
+    return (
+        f"a.deleted_at IS NULL AND NOT EXISTS (SELECT 1 FROM blocks b WHERE b.shard = {owner_shard} "
+        "AND b.owner_id = a.id AND b.other_id = $1::bigint AND b.outgoing)"
+    )
 
-# A photo requested by its id: authors see their own in any state.
-READABLE = f"p.deleted_at IS NULL AND a.deleted_at IS NULL AND (p.author_id = $1 OR ({SHOWN}))"
 
-# A comment `c`. The comments of a deleted account are deleted in batches, and are hidden from the beginning.
-WRITTEN = (
-    "c.deleted_at IS NULL AND NOT EXISTS (SELECT FROM users w WHERE w.id = c.author_id AND w.deleted_at IS NOT NULL)"
-)
+def published(owner_shard: str) -> str:
+    """Return the condition for an account's photos: it is public, or followed by the viewer, or the viewer's own."""
+    return f"{known(owner_shard)} AND (NOT a.private OR a.id = $1 OR {followed(owner_shard)})"
+
+
+def presence(owner_shard: str) -> str:
+    """Return the condition for an account's presence: its owner sees it, and followers if the owner allows it."""
+    return f"{known(owner_shard)} AND (a.id = $1 OR a.presence = 'followers' AND {followed(owner_shard)})"
+
+
+def shown(owner_shard: str) -> str:
+    """Return the condition for a photo in a list."""
+    return f"p.state = 'ready' AND p.deleted_at IS NULL AND {published(owner_shard)}"
+
+
+def readable(owner_shard: str) -> str:
+    """Return the condition for a photo requested by its id: authors see their own in any state."""
+    return (
+        "p.deleted_at IS NULL AND a.deleted_at IS NULL "
+        f"AND (p.author_id = $1 OR ({shown(owner_shard)}))"
+    )
