@@ -58,7 +58,4 @@ def shown(owner_shard: str) -> str:
 
 def readable(owner_shard: str) -> str:
     """Return the condition for a photo requested by its id: authors see their own in any state."""
-    return (
-        "p.deleted_at IS NULL AND a.deleted_at IS NULL "
-        f"AND (p.author_id = $1 OR ({shown(owner_shard)}))"
-    )
+    return f"p.deleted_at IS NULL AND a.deleted_at IS NULL AND (p.author_id = $1 OR ({shown(owner_shard)}))"

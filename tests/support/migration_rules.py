@@ -2,6 +2,9 @@
 
 A statement must neither hold a strong lock for longer than a moment, nor change the schema so that the version before
 fails. What the rules do not know is a fault, too, so that it is thought about.
+
+A file that states `-- offline: <reason>` is for a moment at which no process of the version before runs. Its locks and
+changes harm none; it must still be a transaction, so that an interruption leaves nothing half done.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ from pglast.enums import NullTestType, ObjectType
 from storage.postgres.migrate import Migration
 
 _CONTRACT = re.compile(r"^-- contract: \S", re.MULTILINE)
+_OFFLINE = re.compile(r"-- offline: \S")  # at the beginning of the file
 _SERIAL = {"serial", "bigserial", "smallserial"}
 _WITHOUT_SCAN = {Alter.AT_ColumnDefault, Alter.AT_DropNotNull, Alter.AT_DropConstraint, Alter.AT_SetStatistics}
 _IN_BATCHES = "change rows in batches, by a DO block with COMMIT in a no-transaction file"
@@ -25,7 +29,28 @@ _IN_BATCHES = "change rows in batches, by a DO block with COMMIT in a no-transac
 
 def faults(migration: Migration, earlier: Sequence[Migration] = ()) -> list[str]:
     """Return a sentence for each violation; `earlier` are the migrations before, in order."""
+    if is_offline(migration):
+        return list(_offline(migration))
     return list(_File(migration, earlier).faults())
+
+
+def is_offline(migration: Migration) -> bool:
+    """Return whether the processes of the version before are stopped before this migration, as its first line says."""
+    return _OFFLINE.match(migration.sql) is not None
+
+
+def _offline(migration: Migration) -> Iterator[str]:
+    for raw in parse_sql(migration.sql):
+        match raw.stmt:
+            case ast.IndexStmt() | ast.DropStmt() if raw.stmt.concurrent:
+                yield "an index is built or dropped CONCURRENTLY in a no-transaction file"
+            case ast.DoStmt():
+                yield "a DO block may commit half of the file: put it into a file of its own"
+            case ast.AlterTableStmt():
+                if any(command.subtype == Alter.AT_ValidateConstraint for command in raw.stmt.cmds):
+                    yield "VALIDATE CONSTRAINT needs no stop: put it into a file of its own"
+            case _:
+                pass
 
 
 class _File:

@@ -1,6 +1,6 @@
--- Tables and columns for the distribution by shard, next to those that they replace. Migration 0010 fills them, and 0011
--- puts them into use. `shard` is the low ten bits of the id of the user that a row belongs to, or of the photo that it
--- belongs to, which are those of the photo's author.
+-- Tables and columns for the distribution by shard, next to those that they replace. Migration 0010 fills them, and
+-- 0011 puts them into use. `shard` is the low ten bits of the id of the user that a row belongs to, or of the photo that
+-- it belongs to, which are those of the photo's author.
 ALTER TABLE users ADD COLUMN shard integer;
 ALTER TABLE sessions ADD COLUMN shard integer;
 ALTER TABLE refresh_tokens ADD COLUMN shard integer;

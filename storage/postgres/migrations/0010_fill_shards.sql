@@ -6,10 +6,13 @@ DECLARE
     change text[];
     page bigint;
 BEGIN
+    -- A table that is read by pages as `t`, and the change of the rows of a page, which ends in its condition.
     FOREACH change SLICE 1 IN ARRAY ARRAY[
         ['users', 'UPDATE users t SET shard = id & 1023 WHERE shard IS NULL'],
         ['sessions', 'UPDATE sessions t SET shard = user_id & 1023 WHERE shard IS NULL'],
-        ['refresh_tokens', 'UPDATE refresh_tokens t SET shard = s.user_id & 1023 FROM sessions s WHERE s.id = t.session_id AND t.shard IS NULL'],
+        ['refresh_tokens',
+            'UPDATE refresh_tokens t SET shard = s.user_id & 1023 FROM sessions s '
+            'WHERE s.id = t.session_id AND t.shard IS NULL'],
         ['follow_requests', 'UPDATE follow_requests t SET shard = followee_id & 1023 WHERE shard IS NULL'],
         ['photos', 'UPDATE photos t SET shard = id & 1023 WHERE shard IS NULL'],
         ['photo_tags', 'UPDATE photo_tags t SET shard = photo_id & 1023 WHERE shard IS NULL'],
@@ -22,19 +25,33 @@ BEGIN
         ['idempotency_keys', 'UPDATE idempotency_keys t SET shard = user_id & 1023 WHERE shard IS NULL'],
         ['outbox', 'UPDATE outbox t SET shard = id & 1023 WHERE shard IS NULL'],
         ['dead_letters', 'UPDATE dead_letters t SET shard = id & 1023 WHERE shard IS NULL'],
-        ['users', 'INSERT INTO usernames (username, user_id) SELECT username, id FROM users t WHERE deleted_at IS NULL'],
+        ['users',
+            'INSERT INTO usernames (username, user_id) SELECT username, id FROM users t WHERE deleted_at IS NULL'],
         ['users', 'INSERT INTO emails (email, user_id) SELECT email, id FROM users t WHERE deleted_at IS NULL'],
         ['users', 'INSERT INTO inboxes (shard, user_id) SELECT id & 1023, id FROM users t WHERE true'],
-        ['follows', 'INSERT INTO following (shard, follower_id, followee_id, created_at) SELECT follower_id & 1023, follower_id, followee_id, created_at FROM follows t WHERE true'],
-        ['follows', 'INSERT INTO followers (shard, followee_id, follower_id, created_at) SELECT followee_id & 1023, followee_id, follower_id, created_at FROM follows t WHERE true'],
-        ['blocks', 'INSERT INTO block_sides (shard, owner_id, other_id, outgoing, created_at) SELECT blocker_id & 1023, blocker_id, blocked_id, true, created_at FROM blocks t WHERE true'],
-        ['blocks', 'INSERT INTO block_sides (shard, owner_id, other_id, outgoing, created_at) SELECT blocked_id & 1023, blocked_id, blocker_id, false, created_at FROM blocks t WHERE true'],
-        ['mutes', 'INSERT INTO mute_sides (shard, owner_id, other_id, outgoing, created_at) SELECT muter_id & 1023, muter_id, muted_id, true, created_at FROM mutes t WHERE true'],
-        ['mutes', 'INSERT INTO mute_sides (shard, owner_id, other_id, outgoing, created_at) SELECT muted_id & 1023, muted_id, muter_id, false, created_at FROM mutes t WHERE true']
+        ['follows',
+            'INSERT INTO following (shard, follower_id, followee_id, created_at) '
+            'SELECT follower_id & 1023, follower_id, followee_id, created_at FROM follows t WHERE true'],
+        ['follows',
+            'INSERT INTO followers (shard, followee_id, follower_id, created_at) '
+            'SELECT followee_id & 1023, followee_id, follower_id, created_at FROM follows t WHERE true'],
+        ['blocks',
+            'INSERT INTO block_sides (shard, owner_id, other_id, outgoing, created_at) '
+            'SELECT blocker_id & 1023, blocker_id, blocked_id, true, created_at FROM blocks t WHERE true'],
+        ['blocks',
+            'INSERT INTO block_sides (shard, owner_id, other_id, outgoing, created_at) '
+            'SELECT blocked_id & 1023, blocked_id, blocker_id, false, created_at FROM blocks t WHERE true'],
+        ['mutes',
+            'INSERT INTO mute_sides (shard, owner_id, other_id, outgoing, created_at) '
+            'SELECT muter_id & 1023, muter_id, muted_id, true, created_at FROM mutes t WHERE true'],
+        ['mutes',
+            'INSERT INTO mute_sides (shard, owner_id, other_id, outgoing, created_at) '
+            'SELECT muted_id & 1023, muted_id, muter_id, false, created_at FROM mutes t WHERE true']
     ] LOOP
         FOR page IN 0 .. pg_relation_size(change[1]::regclass) / current_setting('block_size')::bigint BY 100 LOOP
-            EXECUTE change[2] || format(' AND t.ctid >= %L::tid AND t.ctid < %L::tid',
-                    format('(%s,0)', page), format('(%s,0)', page + 100))
+            EXECUTE change[2]
+                || format(' AND t.ctid >= %L::tid', format('(%s,0)', page))
+                || format(' AND t.ctid < %L::tid', format('(%s,0)', page + 100))
                 || CASE WHEN change[2] LIKE 'INSERT%' THEN ' ON CONFLICT DO NOTHING' ELSE '' END;
             COMMIT;
         END LOOP;
@@ -63,7 +80,8 @@ CREATE UNIQUE INDEX CONCURRENTLY comments_key_by_shard ON comments (id, shard);
 DROP INDEX CONCURRENTLY IF EXISTS notifications_key_by_shard;
 CREATE UNIQUE INDEX CONCURRENTLY notifications_key_by_shard ON notifications (id, shard);
 DROP INDEX CONCURRENTLY IF EXISTS notification_actors_key_by_shard;
-CREATE UNIQUE INDEX CONCURRENTLY notification_actors_key_by_shard ON notification_actors (notification_id, actor_id, source_id, shard);
+CREATE UNIQUE INDEX CONCURRENTLY notification_actors_key_by_shard
+    ON notification_actors (notification_id, actor_id, source_id, shard);
 DROP INDEX CONCURRENTLY IF EXISTS waiting_activities_key_by_shard;
 CREATE UNIQUE INDEX CONCURRENTLY waiting_activities_key_by_shard ON waiting_activities (id, shard);
 DROP INDEX CONCURRENTLY IF EXISTS idempotency_keys_key_by_shard;

@@ -7,7 +7,8 @@ import pytest
 
 from storage.postgres.migrate import FOLDER, Migration, load
 from storage.postgres.sql_statements import split
-from tests.support.migration_rules import faults
+from tests.support.documents import ROOT
+from tests.support.migration_rules import faults, is_offline
 
 # From before the rules. Applied files must not change any more; the next ones have no excuse.
 EXEMPT = {
@@ -30,6 +31,13 @@ def test_the_project_s_migrations_keep_the_rules(migration: Migration) -> None:
     """A migration may be applied while the version before serves; files from before the rules are exempt."""
     found = faults(migration, MIGRATIONS[: migration.version - 1])
     assert bool(found) == (migration.version in EXEMPT), found
+
+
+@pytest.mark.parametrize("migration", [each for each in MIGRATIONS if is_offline(each)], ids=lambda each: each.name)
+def test_operators_know_before_which_migrations_they_stop_processes(migration: Migration) -> None:
+    """The chapter on upgrades and the changes name each migration for which the version before must be stopped."""
+    for document in ("docs/operation.md", "CHANGELOG.md"):
+        assert f"{migration.version:04}" in (ROOT / document).read_text()
 
 
 @pytest.mark.parametrize(
@@ -84,6 +92,13 @@ def test_the_project_s_migrations_keep_the_rules(migration: Migration) -> None:
         ("-- no-transaction\nDROP INDEX IF EXISTS a_b", "can be repeated"),
         ("-- no-transaction\nALTER TABLE a ADD COLUMN b text", "belongs into a file that is a transaction"),
         ("-- no-transaction\nUPDATE a SET b = 1", "belongs into a file that is a transaction"),
+        ("-- no-transaction\n-- offline: no\nUPDATE a SET b = 1", "belongs into a file that is a transaction"),
+        ("-- online: no\nUPDATE a SET b = 1", "in batches"),
+        ("-- offline:\nUPDATE a SET b = 1", "in batches"),
+        ("-- offline: new keys\nCREATE INDEX CONCURRENTLY a_b ON a (b)", "no-transaction file"),
+        ("-- offline: new keys\nDROP INDEX CONCURRENTLY a_b", "no-transaction file"),
+        ("-- offline: new keys\nDO $$ BEGIN UPDATE a SET b = 1; COMMIT; END $$", "file of its own"),
+        ("-- offline: new keys\nALTER TABLE a VALIDATE CONSTRAINT k", "needs no stop"),
     ],
 )
 def test_a_violation_is_found(sql: str, part: str) -> None:
@@ -106,6 +121,7 @@ def test_a_violation_is_found(sql: str, part: str) -> None:
         "CREATE TEMPORARY TABLE a AS SELECT 1 AS b; ALTER TABLE a ALTER b TYPE bigint, ALTER b SET NOT NULL",
         "-- no-transaction\nDROP INDEX CONCURRENTLY IF EXISTS a_b; CREATE UNIQUE INDEX CONCURRENTLY a_b ON a (b)",
         "-- no-transaction\nDO $$ BEGIN UPDATE a SET b = 1; COMMIT; END $$; DROP INDEX CONCURRENTLY IF EXISTS c",
+        "-- offline: new keys\nLOCK TABLE a; UPDATE a SET b = 1; DROP INDEX a_b; ALTER TABLE a RENAME TO c; DROP TABLE d",
     ],
 )
 def test_what_is_allowed(sql: str) -> None:
