@@ -34,7 +34,7 @@ def known(owner_shard: str) -> str:
 
 
 def profile(owner_shard: str) -> str:
-    """Return the condition for a profile. A viewer sees that of an account that they block, so that they can unblock it."""
+    """Return the condition for a profile. A viewer sees that of an account they block, to unblock it."""
     return (
         f"a.deleted_at IS NULL AND NOT EXISTS (SELECT 1 FROM blocks b WHERE b.shard = {owner_shard} "
         "AND b.owner_id = a.id AND b.other_id = $1::bigint AND b.outgoing)"
