@@ -13,6 +13,8 @@ from typing import Any, ClassVar, TypeVar
 
 import msgpack
 
+from storage.ids import shard_of
+
 SCHEMA_VERSION = 1
 
 
@@ -30,6 +32,11 @@ class Event:
     def key(self) -> str:
         """Return the first field, the id of the event's subject, as decimal text."""
         return str(getattr(self, dataclasses.fields(self)[0].name))
+
+    @property
+    def shard(self) -> int:
+        """Return the shard of the event's subject, where its rows of the outbox are."""
+        return shard_of(getattr(self, dataclasses.fields(self)[0].name))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -198,6 +205,11 @@ class SessionEnded(Event):
     topic: ClassVar[str] = "session.ended"
     session_id: str
     user_id: int
+
+    @property
+    def shard(self) -> int:
+        """Return the shard of the user: the id of a session carries none."""
+        return shard_of(self.user_id)
 
 
 @dataclass(frozen=True, kw_only=True)

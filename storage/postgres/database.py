@@ -243,7 +243,7 @@ class Database:
             yield transaction
             with driver_errors():
                 if transaction.events:
-                    queues = await outbox.insert(connection, transaction.events, self._routes)
+                    queues = await outbox.insert(connection, self._ids, transaction.events, self._routes)
                 await frame.commit()
         except BaseException:
             await self._roll_back(connection, frame)

@@ -3,8 +3,12 @@
 This module owns every SQL statement about the tables `outbox` and `dead_letters`. The functions take an asyncpg
 connection, a `Transaction` or a `Database`; translating the driver's errors is left to the caller.
 
-A writer inserts rows and, after the commit, notifies the consumers of their queues. The notification is a hint:
+A row is in the shard of its event's subject, like the rows of the transaction that wrote it, and its id carries the
+shard. A writer inserts rows and, after the commit, notifies the consumers of their queues. The notification is a hint:
 consumers also poll once a second.
+
+Rows are claimed by the consumers of one server (`claim`), which lock them, or read by the relay (`due`), which is the
+only one for all servers while it holds the lease.
 """
 
 from __future__ import annotations
@@ -18,59 +22,71 @@ from typing import Any, Protocol
 import asyncpg
 import structlog
 
-from storage.errors import UnavailableError
+from storage.errors import ConflictError, UnavailableError
 from storage.events import Event, encode
+from storage.ids import IdGenerator, shard_of
 from storage.postgres.driver_errors import driver_errors
+from storage.postgres.sharding import shard, shards
 
 CHANNEL = "picshare_outbox"
 # A write without effect. A server that is read-only refuses it, because it checks that before it looks for rows.
-NO_CHANGE = "DELETE FROM outbox WHERE false"
+NO_CHANGE = "DELETE FROM leases WHERE false"
 
 log = structlog.get_logger(__name__)
 
-_INSERT = "INSERT INTO outbox (queue, event_id, topic, key, body, headers) VALUES ($1, $2, $3, $4, $5, $6)"
+_INSERT = f"""
+INSERT INTO outbox (shard, id, queue, event_id, topic, key, body, headers)
+VALUES ({shard("$1")}, $1, $2, $3, $4, $5, $6, $7) ON CONFLICT (id, shard) DO NOTHING RETURNING id
+"""
+_ATTEMPTS = 3  # to insert rows whose ids another process may have generated, too
 # now() would not do: it is the start of the transaction, and a claim may follow long after its BEGIN.
-_CLAIM = """
+_DUE = """
 SELECT id, event_id, topic, key, body, headers, attempts FROM outbox
 WHERE queue = $1 AND available_at <= statement_timestamp()
-ORDER BY available_at, id LIMIT $2 FOR UPDATE SKIP LOCKED
+ORDER BY available_at, id LIMIT $2"""
+_READ = f"/* all shards: the relay publishes the rows of all */ {_DUE}"
+_CLAIM = f"/* one server: the embedded broker is refused on a cluster */ {_DUE} FOR UPDATE SKIP LOCKED"
+# A lease ends with its transaction, so also with its process.
+_LEASE = "SELECT 1 FROM leases WHERE name = 'relay' FOR UPDATE SKIP LOCKED"
+_FINISH = "DELETE FROM outbox WHERE shard = ANY($2::integer[]) AND id = ANY($1::bigint[])"
+_POSTPONE = f"""
+UPDATE outbox SET attempts = attempts + 1, last_error = $2,
+    available_at = statement_timestamp() + make_interval(secs => $3)
+WHERE shard = {shard("$1")} AND id = $1
 """
-_FINISH = "DELETE FROM outbox WHERE id = ANY($1::bigint[])"
-_POSTPONE = """
-UPDATE outbox SET attempts = attempts + 1, last_error = failed.error,
-    available_at = clock_timestamp() + make_interval(secs => $3)
-FROM unnest($1::bigint[], $2::text[]) AS failed (id, error) WHERE outbox.id = failed.id
+_TOO_LATE = """/* all shards: the clock of any server may have stepped back */
+SELECT id FROM outbox
+WHERE available_at > statement_timestamp() + make_interval(secs => CASE attempts WHEN 0 THEN 0 ELSE $1::float8 END)
+ORDER BY id LIMIT $2
 """
 # Locked rows are being handled, so they are due already, and waiting for their handlers would take too long.
-_BOUND_DUE_TIMES = """
-UPDATE outbox SET available_at = clock_timestamp()
-WHERE id IN (
-    SELECT id FROM outbox
-    WHERE available_at > clock_timestamp() + make_interval(secs => CASE attempts WHEN 0 THEN 0 ELSE $1::float8 END)
-    FOR UPDATE SKIP LOCKED)
-RETURNING id
+_LOCK = f"SELECT 1 FROM outbox WHERE shard = {shard('$1')} AND id = $1 FOR UPDATE SKIP LOCKED"
+_MAKE_DUE = f"UPDATE outbox SET available_at = statement_timestamp() WHERE shard = {shard('$1')} AND id = $1"
+_DEAD_LETTER = f"""
+WITH dead AS (DELETE FROM outbox WHERE shard = {shard("$1")} AND id = $1 RETURNING *)
+INSERT INTO dead_letters
+    (shard, id, queue, event_id, topic, key, body, headers, attempts, last_error, created_at, died_at)
+SELECT shard, id, queue, event_id, topic, key, body, headers, attempts + 1, $2, created_at, statement_timestamp()
+FROM dead
 """
-_DEAD_LETTER = """
-WITH dead AS (DELETE FROM outbox WHERE id = $1 RETURNING *)
-INSERT INTO dead_letters (id, queue, event_id, topic, key, body, headers, attempts, last_error, created_at, died_at)
-SELECT id, queue, event_id, topic, key, body, headers, attempts + 1, $2, created_at, clock_timestamp() FROM dead
+_DEAD_LETTERS = """/* all shards: a list for the operator */
+SELECT * FROM dead_letters WHERE queue = coalesce($1, queue) ORDER BY died_at, id LIMIT $2
 """
-_DEAD_LETTERS = "SELECT * FROM dead_letters WHERE queue = coalesce($1, queue) ORDER BY died_at, id LIMIT $2"
 # This NOTIFY is part of the transaction, unlike that of `Notifier`: a replay by hand is rare enough for its lock.
-_REPLAY = """
-WITH dead AS (DELETE FROM dead_letters WHERE id = $1 RETURNING *), replayed AS (
-    INSERT INTO outbox (queue, event_id, topic, key, body, headers, created_at)
-    SELECT queue, event_id, topic, key, body, headers, created_at FROM dead RETURNING queue)
+_REPLAY = f"""
+WITH dead AS (DELETE FROM dead_letters WHERE shard = {shard("$1")} AND id = $1 RETURNING *), replayed AS (
+    INSERT INTO outbox (shard, id, queue, event_id, topic, key, body, headers, created_at)
+    SELECT shard, id, queue, event_id, topic, key, body, headers, created_at FROM dead RETURNING queue)
 SELECT pg_notify($2, queue) FROM replayed
 """
-_DELETE = "DELETE FROM dead_letters WHERE id = $1 RETURNING id"
-_DEPTHS = """
+_DELETE = f"DELETE FROM dead_letters WHERE shard = {shard('$1')} AND id = $1 RETURNING id"
+_DEPTHS = """/* all shards: the depths of the queues */
 SELECT queue, count(*) AS depth FROM outbox GROUP BY queue
 UNION ALL SELECT queue || '.dead', count(*) FROM dead_letters GROUP BY queue
 """
-_OLDEST = """
-SELECT coalesce(extract(epoch FROM clock_timestamp() - min(available_at)), 0)::float8 FROM outbox
-WHERE available_at <= clock_timestamp()
+_OLDEST = """/* all shards: the age of the oldest row */
+SELECT coalesce(extract(epoch FROM statement_timestamp() - min(available_at)), 0)::float8 FROM outbox
+WHERE available_at <= statement_timestamp()
 """
 # No event depends on this commit, so it does not wait for the disk.
 _NOTIFY = "SELECT set_config('synchronous_commit', 'off', true), pg_notify($1, queue) FROM unnest($2::text[]) AS queue"
@@ -96,18 +112,25 @@ class Writer(Reader, Protocol):
         ...
 
 
-async def insert(connection: Any, events: Iterable[Event], routes: Callable[[str], Sequence[str]]) -> set[str]:
+async def insert(
+    connection: Any, ids: IdGenerator, events: Iterable[Event], routes: Callable[[str], Sequence[str]]
+) -> set[str]:
     """Insert one row for each event and each queue that `routes` gives for its topic, in order; return the queues."""
     context = structlog.contextvars.get_contextvars()
     headers = {key: context[key] for key in ("request_id",) if key in context}
     rows = [
-        (queue, event_id, event.topic, event.key, encode(event), headers)
+        (ids.new(event.shard), queue, event_id, event.topic, event.key, encode(event), headers)
         for event in events
         for event_id in (uuid.uuid4(),)  # one id for all the queues of an event
         for queue in routes(event.topic)
     ]
-    await connection.executemany(_INSERT, rows)
-    return {row[0] for row in rows}
+    waiting = rows
+    for _ in range(_ATTEMPTS):
+        inserted = {row["id"] for row in await connection.fetchmany(_INSERT, waiting)}
+        waiting = [(ids.new(shard_of(row[0])), *row[1:]) for row in waiting if row[0] not in inserted]
+        if not waiting:
+            return {row[1] for row in rows}
+    raise ConflictError("conflict", "The ids of new events are taken. Try again.")
 
 
 async def claim(tx: Writer, queue: str, *, limit: int = 1) -> Sequence[asyncpg.Record]:
@@ -115,22 +138,39 @@ async def claim(tx: Writer, queue: str, *, limit: int = 1) -> Sequence[asyncpg.R
     return await tx.fetch(_CLAIM, queue, limit)
 
 
+async def lease(tx: Writer) -> bool:
+    """Become the only relay until the transaction ends; return False if another process is it."""
+    return bool(await tx.fetch(_LEASE))
+
+
+async def due(tx: Reader, queue: str, *, limit: int) -> Sequence[asyncpg.Record]:
+    """Return the oldest rows of a queue that are due; the caller holds the lease."""
+    return await tx.fetch(_READ, queue, limit)
+
+
 async def finish(tx: Writer, row_ids: Sequence[int]) -> None:
     """Delete rows whose events are handled or published."""
-    await tx.execute(_FINISH, row_ids)
+    await tx.execute(_FINISH, row_ids, shards(row_ids))
 
 
 async def postpone(tx: Writer, failures: Mapping[int, str], *, delay: float) -> None:
     """Count a failed attempt for each row, keep its error, and make the rows due after `delay` seconds."""
-    await tx.execute(_POSTPONE, list(failures), list(failures.values()), delay)
+    for row_id, error in sorted(failures.items()):
+        await tx.execute(_POSTPONE, row_id, error, delay)
 
 
-async def bound_due_times(tx: Writer, *, longest_delay: float) -> int:
-    """Make rows due now whose time is further ahead than any delay, in seconds, allows; return their number.
+async def bound_due_times(tx: Writer, *, longest_delay: float, limit: int = 1_000) -> int:
+    """Make up to `limit` rows due now whose time is further ahead than any delay, in seconds, allows.
 
-    PostgreSQL's clock has stepped back since such a row was written. Its event would wait until the clock catches up.
+    Return their number. PostgreSQL's clock has stepped back since such a row was written. Its event would wait until
+    the clock catches up.
     """
-    return len(await tx.fetch(_BOUND_DUE_TIMES, longest_delay))
+    changed = 0
+    for row in await tx.fetch(_TOO_LATE, longest_delay, limit):
+        if await tx.fetch(_LOCK, row["id"]):
+            await tx.execute(_MAKE_DUE, row["id"])
+            changed += 1
+    return changed
 
 
 async def dead_letter(tx: Writer, row_id: int, error: str) -> None:

@@ -80,6 +80,10 @@ class PooledConnection(asyncpg.Connection):
         """Run a statement for each sequence of arguments; see the driver."""
         return await self._watched(super().executemany(command, args, **options))
 
+    async def fetchmany(self, query: str, args: Any, **options: Any) -> Any:
+        """Run a statement for each sequence of arguments, and return the rows of all; see the driver."""
+        return await self._watched(super().fetchmany(query, args, **options))
+
     async def _watched(self, call: Awaitable[Any]) -> Any:
         try:
             return await call

@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from storage.ids import IdGenerator
 from storage.postgres.database import Database
 from storage.postgres.outbox import CHANNEL
 from tests.engines.rabbitmq import TEST_STEPS
@@ -58,16 +59,27 @@ class LocalKit:
 
     async def send(self, *messages: Message) -> None:
         """Insert outbox rows and notify the consumers."""
+        ids = IdGenerator()
         rows = [
-            (queue, uuid.UUID(message.event_id), message.topic, message.key, message.body, dict(message.headers))
+            (
+                ids.new(0),
+                queue,
+                uuid.UUID(message.event_id),
+                message.topic,
+                message.key,
+                message.body,
+                dict(message.headers),
+            )
             for message in messages
             for queue in queues_of(message.topic)
         ]
         async with self._db.connection() as connection:
             await connection.executemany(
-                "INSERT INTO outbox (queue, event_id, topic, key, body, headers) VALUES ($1, $2, $3, $4, $5, $6)", rows
+                "INSERT INTO outbox (shard, id, queue, event_id, topic, key, body, headers) "
+                "VALUES (0, $1, $2, $3, $4, $5, $6, $7)",
+                rows,
             )
-            for queue in {row[0] for row in rows}:
+            for queue in {row[1] for row in rows}:
                 await connection.execute("SELECT pg_notify($1, $2)", CHANNEL, queue)
 
     async def another(self) -> Broker:

@@ -43,7 +43,8 @@ async def test_an_event_has_a_row_for_each_of_its_queues(database_dsn: str) -> N
     routes = {"like.added": ["notify", "fanout", "media"], "user.changed": ["fanout"]}
     database = await Database.connect(database_dsn, routes=routes.__getitem__, min_size=1, max_size=2)
     async with database.connection() as connection:
-        queues = await outbox.insert(connection, [LikeAdded(photo_id=1, owner_id=2, user_id=3)], routes.__getitem__)
+        events = [LikeAdded(photo_id=1, owner_id=2, user_id=3)]
+        queues = await outbox.insert(connection, IdGenerator(), events, routes.__getitem__)
     assert queues == {"notify", "fanout", "media"}
     async with database.transaction() as tx:
         tx.emit(UserChanged(user_id=1))

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 
 import pytest
 
+from storage.errors import ConflictError
+from storage.events import LikeAdded, SessionEnded
+from storage.ids import IdGenerator, draw_shard
 from storage.postgres import outbox
 from storage.postgres.database import Database
 
@@ -14,11 +18,13 @@ pytestmark = pytest.mark.engines
 
 async def _add(database: Database, *rows: tuple[str, float], queue: str = "notify") -> dict[str, int]:
     """Insert rows of (key, seconds until they are due), in this order; return their ids by key."""
-    added = {}
+    ids, added = IdGenerator(), {}
     for key, due in rows:
         added[key] = await database.fetchval(
-            "INSERT INTO outbox (queue, event_id, topic, key, body, available_at) "
-            "VALUES ($1, gen_random_uuid(), 'like.added', $2, '', now() + make_interval(secs => $3)) RETURNING id",
+            "INSERT INTO outbox (shard, id, queue, event_id, topic, key, body, available_at) "
+            "VALUES ($1::bigint & 1023, $1, $2, gen_random_uuid(), 'like.added', $3, '', "
+            "now() + make_interval(secs => $4)) RETURNING id",
+            ids.new(draw_shard()),
             queue,
             key,
             due,
@@ -37,6 +43,39 @@ async def _claimed(database: Database, queue: str = "notify", *, limit: int = 9)
 async def _keys(database: Database, table: str = "outbox") -> list[str]:
     rows = await database.fetch(f"SELECT key FROM {table} ORDER BY key")  # noqa: S608
     return [row["key"] for row in rows]
+
+
+async def test_rows_are_in_the_shard_of_the_event_s_subject(database: Database) -> None:
+    """A row and its id are in the shard of the photo or user that the event is about; a session is its user's."""
+    photo_id, user_id = (IdGenerator().new(shard) for shard in (7, 1023))
+    async with database.transaction() as tx:
+        tx.emit(LikeAdded(photo_id=photo_id, owner_id=photo_id, user_id=user_id))
+        tx.emit(SessionEnded(session_id="00000000-0000-4000-8000-000000000000", user_id=user_id))
+    rows = await database.fetch("SELECT shard, id & 1023 AS id_shard, topic FROM outbox ORDER BY id")
+    assert {tuple(row) for row in rows} == {(7, 7, "like.added"), (1023, 1023, "session.ended")}
+
+
+async def test_ids_that_another_process_has_used_are_replaced(database: Database) -> None:
+    """Of the rows of a transaction, one whose id is taken is inserted with another id, and each of them once."""
+    events = [LikeAdded(photo_id=number, owner_id=1, user_id=2) for number in (1, 2, 3)]
+    async with database.connection() as connection:
+        await outbox.insert(connection, _Ids(10), events[:2], lambda _: ["notify"])
+        await outbox.insert(connection, _Ids(11), events, lambda _: ["notify"])
+        rows = await database.fetch("SELECT id, key FROM outbox ORDER BY id")
+        assert [tuple(row) for row in rows] == [(10, "1"), (11, "2"), (12, "2"), (13, "3"), (14, "1")]
+        with pytest.raises(ConflictError):
+            await outbox.insert(connection, _Ids(10, step=0), events[:1], lambda _: ["notify"])
+
+
+class _Ids(IdGenerator):
+    """Generates the numbers from `first` on, whatever the shard."""
+
+    def __init__(self, first: int, *, step: int = 1) -> None:
+        self._numbers = itertools.count(first, step)
+
+    def new(self, shard: int) -> int:
+        """Return the next number."""
+        return next(self._numbers)
 
 
 async def test_the_oldest_due_rows_of_a_queue_are_claimed(database: Database) -> None:
