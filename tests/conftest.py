@@ -26,6 +26,8 @@ from tests.support.chromium import find_chromium, find_headless_shell, running_c
 from tests.support.driver_commands import commands
 from workers.broker.routing import queues_of
 
+pytest_plugins = ["tests.support.sent_statements"]
+
 _numbers = itertools.count(1)
 _MIN_FREE = 4_000_000_000  # bytes
 _ENGINES = {"redis": "real_redis_url", "valkey": "valkey_url", "cluster": "cluster_url"}

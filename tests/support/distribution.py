@@ -1,0 +1,36 @@
+"""How migration 0013 distributes the tables on a cluster: by which column, and which of them are placed together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Distribution:
+    """The distribution column of a table, and the group of tables whose rows with an equal value are on one server."""
+
+    column: str
+    group: str
+
+
+_BY_SHARD = Distribution(column="shard", group="users")
+_BY_CONTENT = Distribution(column="sha256", group="contents")
+
+DISTRIBUTED: Mapping[str, Distribution] = {
+    **dict.fromkeys(
+        (
+            "users", "sessions", "refresh_tokens", "following", "followers", "follow_requests", "blocks", "mutes",
+            "inboxes", "photos", "photo_tags", "photo_exif", "likes", "comments", "notifications",
+            "notification_actors", "waiting_activities", "idempotency_keys", "outbox", "dead_letters",
+        ),
+        _BY_SHARD,
+    ),
+    "usernames": Distribution(column="username", group="usernames"),
+    "emails": Distribution(column="email", group="emails"),
+    "contents": _BY_CONTENT,
+    "content_leases": _BY_CONTENT,
+}  # fmt: skip
+
+# Tables of the coordinator.
+LOCAL = frozenset({"leases", "schema_migrations"})
