@@ -38,11 +38,11 @@ class UseCases:
     @asynccontextmanager
     async def open(cls, dsn: str, redis: Redis, folder: Path) -> AsyncIterator[UseCases]:
         """Serve the API on these engines, with its blobs in `folder`, until the end of the block."""
-        database = await Database.connect(dsn, routes=queues_of, min_size=1, max_size=1)
+        database = await Database.connect(dsn, routes=queues_of, min_size=1, max_size=2)
         services = services_of(database, redis, folder)
         try:
             async with running_api(services) as api:
-                log = await StatementLog.open(database, connections=1)
+                log = await StatementLog.open(database, connections=2)
                 use_cases = cls(api, log)
                 # The driver prepares a statement and looks up its types when it first sees it.
                 await use_cases.count()

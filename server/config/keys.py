@@ -132,11 +132,15 @@ class DatabaseSection(Section):
     direct_url: str | None = Field(
         default=None,
         validate_default=True,
-        description="URL of the server itself, for what needs a session of its own: migrations, notifications and "
-        "locks that outlast a transaction. Required with a pooler; without one it is `url`.",
+        description="URL of the server itself, for what needs a session of its own: migrations, "
+        "and the embedded broker's notifications and claims. Required with a pooler; without one it is `url`.",
     )
     pool_min: int = Field(default=2, ge=1, description="Connections that a process keeps open.")
-    pool_max: int = Field(default=16, ge=1, description="Maximum number of connections of a process.")
+    pool_max: int = Field(
+        default=16,
+        ge=2,
+        description="Maximum number of connections of a process, 2 or more: a change of an inbox takes two.",
+    )
 
     @field_validator("url")
     @classmethod

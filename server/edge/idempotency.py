@@ -55,6 +55,7 @@ class Idempotency:
             return json_response(body, status=201)
         user_id = request.viewer.user_id
         digest = _fingerprint(request.http, fingerprint)
+        await idempotency.reserve(self._db, user_id=user_id, key=key, fingerprint=digest)
         # Claim, effect and response are one transaction: a crash leaves none of them, and the key stays unused.
         async with self._db.transaction() as tx:
             claim = await idempotency.claim(tx, user_id=user_id, key=key, fingerprint=digest)

@@ -6,26 +6,19 @@ transaction can contain the rows of several stores together with the events abou
 
 from __future__ import annotations
 
-import asyncio
-import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Protocol
 
 import asyncpg
-import structlog
 
-from storage.errors import ConnectionLostError, UnavailableError
+from storage.errors import ConnectionLostError
 from storage.events import Event
 from storage.ids import IdGenerator
 from storage.postgres import outbox
 from storage.postgres.driver_errors import driver_errors
-from storage.postgres.pool import CLEANUP_TIMEOUT, COMMAND_TIMEOUT, Pool, terminate
-
-log = structlog.get_logger(__name__)
-
-LOCK_PAUSE = 0.001  # seconds between the first two attempts to get an advisory lock
-LOCK_MAX_PAUSE = 0.016  # the longest pause
+from storage.postgres.pool import Pool, terminate
+from storage.postgres.row_locks import LockableRow, RowLock, RowLocks, roll_back
 
 
 class Queryable(Protocol):
@@ -106,21 +99,6 @@ class Transaction:
         self.callbacks.append(callback)
 
 
-class LockedConnection:
-    """A connection that holds an advisory lock; see `Database.locked`."""
-
-    def __init__(self, transaction: Callable[[], AbstractAsyncContextManager[Transaction]]) -> None:
-        self._transaction = transaction
-
-    @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Transaction]:
-        """Open a transaction; callbacks run after its commit, while the lock is still held."""
-        async with self._transaction() as transaction:
-            yield transaction
-        for callback in transaction.callbacks:
-            await callback()
-
-
 class Database:
     """A pool of connections to one PostgreSQL.
 
@@ -137,6 +115,7 @@ class Database:
         self._routes = routes
         self._ids = IdGenerator()
         self._notifier = outbox.Notifier(pool.connection)
+        self._locks = RowLocks(pool)
 
     @classmethod
     async def connect(
@@ -174,60 +153,35 @@ class Database:
             await self._session_pool.close()
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Transaction]:
+    async def transaction(self, lock: RowLock | None = None) -> AsyncIterator[Transaction]:
         """Open a transaction; at the end, write its events to the outbox and commit, or roll back everything.
 
-        It is not repeated when its connection is lost, because its caller's block cannot be. If that happens during the
-        commit, the transaction may have been committed.
+        With the lock of a row, it is rolled back if that is lost before the commit. It is not repeated when its
+        connection is lost, because its caller's block cannot be. If that happens during the commit, the transaction may
+        have been committed.
         """
-        async with self._pool.connection() as connection, self._transaction_on(connection) as transaction:
+        async with self._pool.connection() as connection, self._transaction_on(connection, lock) as transaction:
             yield transaction
         for callback in transaction.callbacks:
             await callback()
 
-    @asynccontextmanager
-    async def locked(self, key: int) -> AsyncIterator[LockedConnection]:
-        """Hold the advisory lock `key` for transactions on one connection, and for what follows their commit.
+    def locked(self, row: LockableRow) -> AbstractAsyncContextManager[RowLock]:
+        """Hold the lock of a row for transactions, and for what follows their commit.
 
-        A lock of the transaction would be released by the commit. This one is exclusive with locks of transactions
-        (`pg_advisory_xact_lock`) of the same key. Waiting takes no connection of the pool; raises `UnavailableError`
-        after `COMMAND_TIMEOUT`.
+        It excludes transactions that lock the row, and is released when the block ends, or with its connection. Waiting
+        takes no connection of the pool; raises `UnavailableError` after `COMMAND_TIMEOUT`.
         """
-        waited, pause = 0.0, LOCK_PAUSE
-        while True:
-            async with self._lock_attempt(key) as connection:
-                if connection is not None:
-                    yield LockedConnection(lambda: self._transaction_on(connection))
-                    return
-            if waited >= COMMAND_TIMEOUT:
-                raise UnavailableError("database", f"the lock {key} was not free for {COMMAND_TIMEOUT:g} s")
-            # Nothing wakes a waiter: that would need a connection. The pause is random, so waiters do not keep step.
-            await asyncio.sleep(pause := min(pause * random.uniform(1, 2), LOCK_MAX_PAUSE))
-            waited += pause
-
-    @asynccontextmanager
-    async def _lock_attempt(self, key: int) -> AsyncIterator[Any]:
-        """Yield a connection that holds an advisory lock, or None if it is not free."""
-        async with self.connection() as connection:
-            # The reset on the connection's return to the pool releases the lock, also after a cancellation; if it
-            # fails, the connection is closed, which releases the lock too.
-            with driver_errors():
-                free = await connection.fetchval("SELECT pg_try_advisory_lock($1)", key)
-            if free:
-                yield connection
-                return
-            connection.take_back()
-        yield None
+        return self._locks.hold(row)
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Any]:
-        """Yield a bare asyncpg connection, for LISTEN, advisory locks and claims; for adapters only."""
+        """Yield a bare asyncpg connection, for LISTEN and claims; for adapters only."""
         async with self._session_pool.connection() as connection:
             connection.lend()
             yield connection
 
     @asynccontextmanager
-    async def _transaction_on(self, connection: Any) -> AsyncIterator[Transaction]:
+    async def _transaction_on(self, connection: Any, lock: RowLock | None) -> AsyncIterator[Transaction]:
         # Errors are translated around the driver's calls only; those of the caller's block pass unchanged.
         frame = connection.transaction()
         try:
@@ -244,23 +198,13 @@ class Database:
             with driver_errors():
                 if transaction.events:
                     queues = await outbox.insert(connection, self._ids, transaction.events, self._routes)
+                if lock is not None:
+                    lock.require()
                 await frame.commit()
         except BaseException:
-            await self._roll_back(connection, frame)
+            await roll_back(connection, frame.rollback)
             raise
         self._notifier.notify(queues)
-
-    @staticmethod
-    async def _roll_back(connection: Any, frame: Any) -> None:
-        try:
-            async with asyncio.timeout(CLEANUP_TIMEOUT):
-                await frame.rollback()
-        except TimeoutError:
-            # Without an answer the connection is of no use, and PostgreSQL rolls back when it has ended.
-            terminate(connection)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
-            # The connection is broken or the commit failed: PostgreSQL has already rolled back.
-            log.info("rollback_unneeded", error=str(error) or type(error).__name__)
 
     async def fetch(self, sql: str, *args: object) -> Sequence[asyncpg.Record]:
         """Return all rows."""

@@ -103,6 +103,12 @@ class Pool:
     def __init__(self, driver_pool: Any) -> None:
         self._pool = driver_pool
 
+    @property
+    def max_size(self) -> int:
+        """Return the greatest number of connections."""
+        size: int = self._pool.get_max_size()
+        return size
+
     @classmethod
     async def open(
         cls,

@@ -1,8 +1,8 @@
 """Idempotency keys: the first request with a key does the work, every repeat gets its response.
 
-A key belongs to one user. Claim, work and response are one transaction. The claim is an advisory lock of that
-transaction, so it ends with the process that holds it, and the response is stored together with the effect or not at
-all. No claim has to expire or to be released.
+A key belongs to one user. Its row is inserted before the transaction of the work, without a response, which is stored
+together with the effect or not at all. The claim is the lock of the row, so it ends with the process that holds it. No
+claim has to expire or to be released: a row without a response that is not locked is a key that is unused.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from typing import Literal
 
 from storage.errors import NotFoundError
 from storage.postgres.database import Queryable, Transaction
+from storage.postgres.rows import Row
+from storage.postgres.sharding import shard
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -24,30 +26,34 @@ class Claim:
     response: bytes | None = None
 
 
-async def claim(tx: Transaction, *, user_id: int, key: str, fingerprint: str) -> Claim:
-    """Claim a key until the end of `tx` for a request whose content has `fingerprint`.
+_SELECT = f"""
+SELECT fingerprint, status, response FROM idempotency_keys WHERE shard = {shard("$1")} AND user_id = $1 AND key = $2"""
 
-    Of concurrent claims exactly one is "new". Until it ends, its fingerprint is not visible to the others: they are
-    "running" whatever theirs is.
+
+async def reserve(db: Queryable, *, user_id: int, key: str, fingerprint: str) -> None:
+    """Insert the row that `claim` locks, unless it is there; before the transaction of the claim."""
+    await db.fetch(
+        "INSERT INTO idempotency_keys (shard, user_id, key, fingerprint) "
+        f"VALUES ({shard('$1')}, $1, $2, $3) ON CONFLICT (user_id, key, shard) DO NOTHING",
+        user_id,
+        key,
+        fingerprint,
+    )
+
+
+async def claim(tx: Transaction, *, user_id: int, key: str, fingerprint: str) -> Claim:
+    """Claim a reserved key until the end of `tx` for a request whose content has `fingerprint`.
+
+    Of concurrent claims exactly one is "new". Until it ends, the others are "running" whatever their fingerprint is.
     """
-    # A collision of two hashes is harmless: one of the two requests is refused as "running" and repeated.
-    if not await tx.fetchval(
-        "SELECT pg_try_advisory_xact_lock(hashtextextended($1 || ':' || $2, 0))", str(user_id), key
-    ):
-        return Claim(state="running")
-    return await find(tx, user_id=user_id, key=key, fingerprint=fingerprint)
+    row = await tx.fetchrow(f"{_SELECT} FOR UPDATE SKIP LOCKED", user_id, key)
+    return Claim(state="running") if row is None else _claim(row, fingerprint)
 
 
 async def find(db: Queryable, *, user_id: int, key: str, fingerprint: str) -> Claim:
     """Return the state of a key without claiming it; "new" if no request with it has finished."""
-    row = await db.fetchrow(
-        "SELECT fingerprint, status, response FROM idempotency_keys WHERE user_id = $1 AND key = $2", user_id, key
-    )
-    if row is None:
-        return Claim(state="new")
-    if row["fingerprint"] != fingerprint:
-        return Claim(state="mismatch")
-    return Claim(state="stored", status=row["status"], response=row["response"])
+    row = await db.fetchrow(_SELECT, user_id, key)
+    return Claim(state="new") if row is None else _claim(row, fingerprint)
 
 
 async def finish(tx: Transaction, *, user_id: int, key: str, fingerprint: str, status: int, response: bytes) -> None:
@@ -55,9 +61,11 @@ async def finish(tx: Transaction, *, user_id: int, key: str, fingerprint: str, s
 
     Raises `NotFoundError("user")` once the account is deleted.
     """
+    # The age of a key counts from here. The fingerprint may differ from that of a request that has failed.
     stored = await tx.execute(
-        "INSERT INTO idempotency_keys (user_id, key, fingerprint, status, response) "
-        "SELECT id, $2, $3, $4, $5 FROM users WHERE id = $1 AND deleted_at IS NULL FOR KEY SHARE",
+        "UPDATE idempotency_keys SET fingerprint = $3, status = $4, response = $5, created_at = now() "
+        f"WHERE shard = {shard('$1')} AND user_id = $1 AND key = $2 "
+        f"AND EXISTS (SELECT 1 FROM users a WHERE a.shard = {shard('$1')} AND a.id = $1 AND a.deleted_at IS NULL)",
         user_id,
         key,
         fingerprint,
@@ -70,4 +78,15 @@ async def finish(tx: Transaction, *, user_id: int, key: str, fingerprint: str, s
 
 async def purge(tx: Transaction, older_than: timedelta) -> int:
     """Delete keys of a certain age and return their number."""
-    return await tx.execute("DELETE FROM idempotency_keys WHERE created_at < now() - $1::interval", older_than)
+    return await tx.execute(
+        "/* all shards: the keys of all users */ DELETE FROM idempotency_keys WHERE created_at < now() - $1::interval",
+        older_than,
+    )
+
+
+def _claim(row: Row, fingerprint: str) -> Claim:
+    if row["status"] is None:
+        return Claim(state="new")
+    if row["fingerprint"] != fingerprint:
+        return Claim(state="mismatch")
+    return Claim(state="stored", status=row["status"], response=row["response"])

@@ -24,7 +24,7 @@ from storage.feeds.notification_log import NotificationLog
 from storage.models import Notification, NotificationCounters, NotificationMark
 from storage.postgres.database import Database, Transaction
 from storage.postgres.rows import Row
-from storage.stores import notification_groups, notification_marks, notifications, waiting_activities
+from storage.stores import inbox_lock, notification_groups, notification_marks, notifications, waiting_activities
 from storage.stores.notification_groups import Recorded
 from workers.jobs import publications
 from workers.jobs.activities import Activity, Look, Operation, holds, waiting_activity
@@ -76,8 +76,8 @@ class Inbox:
     ) -> None:
         """Mark the user's entries with these ids (all with None) and positions up to `up_to`; publish the change."""
         change = notification_marks.mark_read if mark is NotificationMark.READ else notification_marks.mark_seen
-        async with self._db.locked(user_id) as connection:
-            async with connection.transaction() as tx:
+        async with inbox_lock.hold(self._db, user_id) as lock:
+            async with self._db.transaction(lock) as tx:
                 if not await change(tx, user_id, entry_ids, up_to=up_to):
                     return
                 counters, newest = await notifications.counters_and_newest(tx, user_id)
@@ -171,8 +171,8 @@ class Inbox:
         """Carry out changes in one transaction, and publish each entry that they return once."""
         # A lock of the transaction would end with its commit, and of two handlers the one that committed first could
         # publish last.
-        async with self._db.locked(recipient_id) as connection:
-            async with connection.transaction() as tx:
+        async with inbox_lock.hold(self._db, recipient_id) as lock:
+            async with self._db.transaction(lock) as tx:
                 changed = _merged([item for change in changes for item in await change(tx)])
                 # Read before the commit, which saves a round trip: under the lock nothing else changes the inbox.
                 states = [await notifications.inbox_state(tx, recipient_id, item.entry_id) for item in changed]

@@ -14,6 +14,7 @@ from storage.events import LikeAdded, PhotoReady, UserChanged, decode
 from storage.ids import IdGenerator
 from storage.postgres import outbox
 from storage.postgres.database import Database, Transaction
+from storage.postgres.row_locks import LockableRow, RowLock
 from storage.stores import users
 from tests.support.community import new_user, new_users
 from tests.support.eventually import eventually
@@ -82,38 +83,92 @@ async def test_callbacks_run_after_the_commit(database: Database) -> None:
     assert seen == [written]
 
 
+RELAY = LockableRow(
+    name="the relay",
+    select="SELECT 1 FROM leases WHERE name = 'relay' FOR UPDATE SKIP LOCKED",
+    insert="INSERT INTO leases (name) VALUES ('relay') ON CONFLICT DO NOTHING",
+)
+OTHER = LockableRow(
+    name="the other",
+    select="SELECT 1 FROM leases WHERE name = 'other' FOR UPDATE SKIP LOCKED",
+    insert="INSERT INTO leases (name) VALUES ('other') ON CONFLICT DO NOTHING",
+)
+
+
 async def test_a_lock_outlives_the_commit(database: Database) -> None:
     """`locked` holds its lock after a commit, until the block ends, also against the locks of transactions."""
-    attempt = "SELECT pg_try_advisory_xact_lock(7)"
-    async with database.locked(7) as connection:
-        async with connection.transaction() as tx:
+    async with database.locked(RELAY) as lock:
+        async with database.transaction(lock) as tx:
             await tx.execute("SELECT 1")
-        assert await database.fetchval(attempt) is False
-        assert await database.fetchval("SELECT pg_try_advisory_xact_lock(8)") is True
-    assert await database.fetchval(attempt) is True
+        assert await database.fetchval(RELAY.select) is None
+        async with database.locked(OTHER):
+            assert await database.fetchval(RELAY.select) is None
+    assert await database.fetchval(RELAY.select) == 1
     with pytest.raises(ZeroDivisionError):
-        async with database.locked(7):
+        async with database.locked(RELAY):
             raise ZeroDivisionError
-    assert await database.fetchval(attempt) is True
+    assert await database.fetchval(RELAY.select) == 1
+
+
+async def test_a_row_that_does_not_exist_is_inserted_and_locked(database: Database) -> None:
+    """Of tasks that lock a row before it exists one holds the lock at a time."""
+    holders = 0
+
+    async def hold() -> None:
+        nonlocal holders
+        async with database.locked(OTHER) as lock, database.transaction(lock) as tx:
+            holders += 1
+            assert await tx.fetchval("SELECT 1") == holders == 1
+            holders -= 1
+
+    async with asyncio.timeout(5):
+        await asyncio.gather(*(hold() for _ in range(5)))
+
+
+async def test_nothing_is_committed_once_the_lock_is_lost(database: Database) -> None:
+    """A transaction whose lock has ended by its commit is rolled back, because another process may hold the lock."""
+    pid = "SELECT pid FROM pg_stat_activity WHERE query LIKE 'BEGIN; SELECT 1 FROM leases%' AND state <> 'idle'"
+
+    async def lose() -> None:
+        async with database.locked(RELAY) as lock, database.transaction(lock) as tx:
+            tx.emit(UserChanged(user_id=1))
+            assert await database.fetchval(f"SELECT pg_terminate_backend(({pid}), 5000)")
+            async with database.locked(RELAY):
+                await eventually(lambda: _is_lost(lock))
+
+    with pytest.raises(ConnectionLostError, match="the relay"):
+        await lose()
+    assert await database.fetchval("SELECT count(*) FROM outbox") == 0
+    async with database.locked(RELAY) as lock, database.transaction(lock) as tx:
+        tx.emit(UserChanged(user_id=1))
+    assert await database.fetchval("SELECT count(*) FROM outbox") > 0
+
+
+def _is_lost(lock: RowLock) -> bool:
+    try:
+        lock.require()
+    except ConnectionLostError:
+        return True
+    return False
 
 
 async def test_waiting_for_a_lock_takes_no_connection(database_dsn: str) -> None:
     """While tasks wait for a lock, the pool's connections are free; then each gets the lock, and no other meanwhile.
 
-    An attempt that fails leaves nothing to reset.
+    A lock and its release are one round trip each, and leave nothing to reset.
     """
-    database = await Database.connect(database_dsn, routes=queues_of, min_size=1, max_size=2)
-    log = await StatementLog.open(database, connections=2)
+    database = await Database.connect(database_dsn, routes=queues_of, min_size=1, max_size=4)
+    log = await StatementLog.open(database, connections=4)
     holders = 0
 
     async def hold() -> None:
         nonlocal holders
-        async with database.locked(7) as connection, connection.transaction() as tx:
+        async with database.locked(RELAY) as lock, database.transaction(lock) as tx:
             holders += 1
             assert await tx.fetchval("SELECT 1") == holders == 1
             holders -= 1
 
-    async with database.locked(7):
+    async with database.locked(RELAY):
         waiting = [asyncio.create_task(hold()) for _ in range(9)]
         async with asyncio.timeout(5):
             for _ in range(50):
@@ -123,19 +178,47 @@ async def test_waiting_for_a_lock_takes_no_connection(database_dsn: str) -> None
     async with asyncio.timeout(5):
         await asyncio.gather(*waiting)
     statements = await log.take()
-    assert sum("pg_advisory_unlock_all" in statement for statement in statements) == 9
-    assert sum("pg_try_advisory_lock" in statement for statement in statements) > 9
+    assert sum("pg_advisory_unlock_all" in statement for statement in statements) == 0
+    assert sum("FROM leases" in statement for statement in statements) == statements.count("ROLLBACK") > 9
     await database.close()
+
+
+async def test_half_of_the_connections_are_left_to_the_work(database_dsn: str) -> None:
+    """Locks take half of a pool at most, so what is done under them gets a connection; a pool of one is refused."""
+    rows = [
+        LockableRow(
+            name=name,
+            select=f"SELECT 1 FROM leases WHERE name = '{name}' FOR UPDATE SKIP LOCKED",  # noqa: S608
+            insert=f"INSERT INTO leases (name) VALUES ('{name}') ON CONFLICT DO NOTHING",  # noqa: S608
+        )
+        for name in "abcdefghij"
+    ]
+    database = await Database.connect(database_dsn, routes=queues_of, min_size=1, max_size=2)
+
+    async def work(row: LockableRow) -> None:
+        async with database.locked(row) as lock:
+            await asyncio.sleep(0)
+            async with database.transaction(lock) as tx:
+                await tx.execute("SELECT 1")
+
+    async with asyncio.timeout(5):
+        await asyncio.gather(*(work(row) for row in rows))
+    await database.close()
+    single = await Database.connect(database_dsn, routes=queues_of, min_size=1, max_size=1)
+    with pytest.raises(RuntimeError, match="two connections"):
+        async with single.locked(RELAY):
+            raise AssertionError
+    await single.close()
 
 
 async def test_waiting_for_a_lock_has_an_end(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """A lock that is not free for long is an outage, like a statement that is not answered."""
-    monkeypatch.setattr("storage.postgres.database.COMMAND_TIMEOUT", 0.1)
-    async with database.locked(7):
-        with pytest.raises(UnavailableError, match="lock 7"):
-            async with database.locked(7):
+    monkeypatch.setattr("storage.postgres.row_locks.COMMAND_TIMEOUT", 0.1)
+    async with database.locked(RELAY):
+        with pytest.raises(UnavailableError, match="lock of the relay"):
+            async with database.locked(RELAY):
                 raise AssertionError
-    async with database.locked(7):
+    async with database.locked(RELAY):
         assert await database.fetchval("SELECT 1") == 1
 
 

@@ -14,7 +14,7 @@ from server.config.loading import load_settings
 from storage.errors import UnavailableError
 from storage.events import LikeAdded
 from storage.postgres.database import Database
-from storage.stores import relations, users
+from storage.stores import inbox_lock, relations, users
 from tests.engines.pgbouncer import Pgbouncer, pgbouncer
 from tests.support.community import new_users
 from workers.broker.claims import ClaimConnection
@@ -71,12 +71,14 @@ async def test_every_statement_succeeds(pooled: Database) -> None:
 
 
 async def test_locks_that_outlast_a_transaction_exclude_each_other(pooled: Database) -> None:
-    """A lock is held by a session of its own, and also excludes the locks of transactions behind the pooler."""
-    async with pooled.locked(7) as connection:
-        async with connection.transaction() as tx:
+    """A lock is held by an open transaction behind the pooler, and also excludes the locks of transactions."""
+    (ann,) = await new_users(pooled, "ann")
+    attempt = "SELECT 1 FROM inboxes WHERE user_id = $1 FOR UPDATE SKIP LOCKED"
+    async with inbox_lock.hold(pooled, ann.id) as lock:
+        async with pooled.transaction(lock) as tx:
             await tx.execute("SELECT 1")
-        assert await pooled.fetchval("SELECT pg_try_advisory_xact_lock(7)") is False
-    assert await pooled.fetchval("SELECT pg_try_advisory_xact_lock(7)") is True
+        assert await pooled.fetchval(attempt, ann.id) is None
+    assert await pooled.fetchval(attempt, ann.id) == 1
 
 
 async def test_notifications_and_claims_have_a_session(pooled: Database) -> None:

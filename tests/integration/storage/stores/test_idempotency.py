@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 
+from storage.errors import NotFoundError
 from storage.models import User
 from storage.postgres.database import Database
 from storage.stores import idempotency
@@ -29,6 +30,7 @@ async def _run(
     database: Database, user: User, key: str = "k", fingerprint: str = "f", *, work: Work | None = None
 ) -> Claim:
     """Claim a key and, if it is new, do the work."""
+    await idempotency.reserve(database, user_id=user.id, key=key, fingerprint=fingerprint)
     async with database.transaction() as tx:
         claim = await idempotency.claim(tx, user_id=user.id, key=key, fingerprint=fingerprint)
         if claim.state == "new":
@@ -86,7 +88,29 @@ async def test_failed_work_can_be_repeated_at_once(database: Database) -> None:
     first.cancel()
     with pytest.raises(asyncio.CancelledError):
         await first
-    assert (await _run(database, ann)).state == "new"
+    assert await idempotency.find(database, user_id=ann.id, key="k", fingerprint="f") == Claim(state="new")
+    # What failed has no effect, so the key can be used for other content.
+    assert (await _run(database, ann, fingerprint="g")).state == "new"
+    assert (await _run(database, ann, fingerprint="f")).state == "mismatch"
+    assert (await _run(database, ann, fingerprint="g")).state == "stored"
+
+
+async def test_the_age_of_a_key_counts_from_its_response(database: Database) -> None:
+    """A key that a failed request left is kept for its whole time after the request that has a response."""
+    ann = await new_user(database, "ann")
+    await idempotency.reserve(database, user_id=ann.id, key="k", fingerprint="f")
+    await database.fetch("UPDATE idempotency_keys SET created_at = now() - interval '2 hours'")
+    await _run(database, ann)
+    async with database.transaction() as tx:
+        assert await idempotency.purge(tx, timedelta(hours=1)) == 0
+
+
+async def test_a_deleted_account_stores_no_response(database: Database) -> None:
+    """Work of an account that is deleted by now is refused at its end."""
+    ann = await new_user(database, "ann")
+    await database.fetch("UPDATE users SET deleted_at = now() WHERE id = $1", ann.id)
+    with pytest.raises(NotFoundError):
+        await _run(database, ann)
 
 
 async def test_purge(database: Database) -> None:

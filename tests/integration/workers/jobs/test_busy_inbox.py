@@ -77,7 +77,7 @@ async def test_a_busy_inbox_leaves_the_worker_to_others(stage: Stage) -> None:
         async with free:
             await handling
 
-    async with stage.database.locked(ann.id):
+    async with inbox_lock.hold(stage.database, ann.id):
         jobs = [asyncio.create_task(job(stage.notify.like_changed(event))) for event in events]
         await eventually(lambda: sum(not task.done() for task in jobs) <= 5)
         await stage.like(fans[0], other)
@@ -103,7 +103,7 @@ async def test_changes_that_wait_together_are_published_once(stage: Stage) -> No
     changed = Inbox(stage.database, stage.notification_log)
     await changed.record(like_of(bob, photo))
     await stage.deliveries()
-    async with stage.database.locked(ann.id):
+    async with inbox_lock.hold(stage.database, ann.id):
         first = asyncio.create_task(changed.publish(ann.id, 1))
         await asyncio.sleep(0)
         waiting = [
@@ -202,7 +202,7 @@ async def test_an_outage_is_met_once_for_all_that_wait(stage: Stage, monkeypatch
     for name in ("push", "push_once"):
         monkeypatch.setattr(type(stage.notification_log), name, away)
     changed = Inbox(stage.database, stage.notification_log)
-    async with stage.database.locked(ann.id):
+    async with inbox_lock.hold(stage.database, ann.id):
         tasks = [asyncio.create_task(changed.record(like_of(fan, photo))) for fan in (bob, cat, bob, cat)]
         await asyncio.sleep(0)
     results = await asyncio.gather(*tasks, return_exceptions=True)
