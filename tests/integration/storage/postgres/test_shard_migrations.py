@@ -1,0 +1,193 @@
+"""Migrations 0009 to 0013 take over an installation of the version before without losing or inventing a row."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import sys
+from asyncio.subprocess import PIPE
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+
+from storage.errors import ConnectionLostError
+from storage.postgres.migrate import FOLDER, migrate
+from tests.support import unsharded_installation
+from tests.support.eventually import eventually
+from tests.support.unsharded_installation import actual, expected, migrations_until
+
+pytestmark = pytest.mark.engines
+
+USERS = 4000  # more than one batch of pages of each large table
+FEW = 30
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+async def dsn(postgres_dsn: str) -> AsyncIterator[str]:
+    """The DSN of an empty database."""
+    name = f"unsharded_{next(_numbers)}"
+    admin = await asyncpg.connect(postgres_dsn)
+    await admin.execute(f"CREATE DATABASE {name}")
+    yield postgres_dsn.replace("/picshare?", f"/{name}?")
+    await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    await admin.close()
+
+
+@pytest.fixture
+async def session(dsn: str) -> AsyncIterator[Any]:
+    """A connection to the database."""
+    connection = await asyncpg.connect(dsn)
+    yield connection
+    await connection.close()
+
+
+def differences(found: Any, wanted: Any) -> dict[str, Any]:
+    """Return for each table that differs the numbers of rows, and the first rows that only one side has."""
+    return {
+        table: (
+            len(found[table]),
+            len(wanted[table]),
+            *(
+                sorted(set(map(repr, a)) - set(map(repr, b)))[:2]
+                for a, b in ((found[table], wanted[table]), (wanted[table], found[table]))
+            ),
+        )
+        for table in wanted
+        if found[table] != wanted[table]
+    }
+
+
+async def test_every_row_is_taken_over(dsn: str, session: Any, tmp_path: Path) -> None:
+    """Each table has the same rows as before, with their shard; edges are on both sides, and names in their tables."""
+    await unsharded_installation.create(dsn, tmp_path, users=USERS)
+    wanted = await expected(session)
+    assert min(map(len, wanted.values())) > 0
+    pages = "SELECT min(pg_relation_size(t::regclass) / 8192) FROM unnest($1::text[]) AS t"
+    assert await session.fetchval(pages, ["users", "photos", "likes", "follows", "notification_actors"]) > 100
+    await migrate(dsn)
+    assert differences(await actual(session), wanted) == {}
+
+
+OLD_WRITES = """
+DELETE FROM follows WHERE follower_id IN (SELECT id FROM users WHERE id >> 10 = 3);
+DELETE FROM follows WHERE follower_id IN (SELECT id FROM users WHERE id >> 10 = 4);
+INSERT INTO follows SELECT a.id, b.id, now() FROM users a, users b WHERE a.id >> 10 = 4 AND b.id >> 10 IN (5, 20);
+DELETE FROM blocks WHERE blocker_id >> 10 < 9;
+INSERT INTO blocks SELECT a.id, b.id, now() FROM users a, users b WHERE a.id >> 10 = 5 AND b.id >> 10 IN (10, 21);
+DELETE FROM mutes WHERE muter_id >> 10 IN (1, 2);
+INSERT INTO mutes SELECT a.id, b.id, now() FROM users a, users b WHERE a.id >> 10 = 1 AND b.id >> 10 = 8;
+INSERT INTO users (id, username, email, password_hash, display_name) VALUES
+    ((99 << 10) | 7, 'NewCOMER', 'New@x.org', '-', 'New'), ((98 << 10) | 7, 'again', 'a@x.org', '-', 'A');
+UPDATE users SET deleted_at = now(), email = '' WHERE username = 'user_7';
+INSERT INTO users (id, username, email, password_hash, display_name)
+VALUES ((97 << 10) | 1, 'USER_7', '7@x.org', '-', '7');
+UPDATE users SET username = 'USER_8', email = 'USER8@example.org' WHERE username = 'user_8';
+UPDATE users SET username = 'swap' WHERE username = 'user_12';
+UPDATE users SET username = 'user_12' WHERE username = 'user_13';
+UPDATE users SET username = 'user_13' WHERE username = 'swap';
+INSERT INTO sessions (id, user_id) VALUES ('00000000-0000-0000-0000-000000000001', (99 << 10) | 7);
+INSERT INTO refresh_tokens VALUES ('\\x01', '00000000-0000-0000-0000-000000000001', now());
+DELETE FROM sessions WHERE revoked_at IS NOT NULL AND user_id >> 10 < 5;
+INSERT INTO photos (id, author_id, sha256, content_type, bytes, width, height)
+VALUES ((2000000::bigint << 10) | 7, (99 << 10) | 7, repeat('a', 64), 'image/png', 1, 1, 1);
+INSERT INTO photo_tags (tag, photo_id) VALUES ('new', (2000000::bigint << 10) | 7);
+INSERT INTO photo_exif (photo_id, exif) VALUES ((2000000::bigint << 10) | 7, '{}');
+INSERT INTO likes (photo_id, user_id, version) VALUES ((2000000::bigint << 10) | 7, (98 << 10) | 7, 1);
+DELETE FROM likes WHERE user_id >> 10 = 6;
+INSERT INTO comments (id, photo_id, author_id, author_username, author_name, text)
+VALUES ((2000001::bigint << 10) | 7, (2000000::bigint << 10) | 7, (98 << 10) | 7, 'again', 'A', 'hi');
+INSERT INTO notifications (id, user_id, kind, position)
+VALUES ((2000002::bigint << 10) | 7, (99 << 10) | 7, 'follow', 1);
+INSERT INTO notification_actors (notification_id, actor_id, source_id)
+VALUES ((2000002::bigint << 10) | 7, (98 << 10) | 7, (98 << 10) | 7);
+INSERT INTO follow_requests (follower_id, followee_id) VALUES ((98 << 10) | 7, (99 << 10) | 7);
+INSERT INTO waiting_activities (recipient_id, operation, kind, source_id)
+VALUES ((99 << 10) | 7, 'record', 'follow', 1);
+INSERT INTO idempotency_keys (user_id, key, fingerprint, status, response) VALUES ((99 << 10) | 7, 'k', 'f', 200, '');
+INSERT INTO outbox (queue, event_id, topic, key, body) VALUES ('media', gen_random_uuid(), 't', 'k', 'b');
+DELETE FROM outbox WHERE id < 5;
+INSERT INTO dead_letters (id, queue, event_id, topic, key, body, attempts, last_error, created_at)
+VALUES (1, 'media', gen_random_uuid(), 't', 'k', 'b', 1, 'e', now());
+INSERT INTO contents (sha256, size, content_type) VALUES (repeat('a', 64), 1, 'image/png');
+INSERT INTO content_leases (sha256, expires_at) VALUES (repeat('a', 64), now());
+"""
+
+
+async def test_what_old_processes_write_meanwhile_is_taken_over(dsn: str, session: Any, tmp_path: Path) -> None:
+    """Rows inserted, deleted, or both, after the batches have passed them, are as if they had been there before."""
+    await unsharded_installation.create(dsn, tmp_path, users=FEW)
+    await migrate(dsn, folder=migrations_until(tmp_path, "0010"))
+    await session.execute(OLD_WRITES)
+    wanted = await expected(session)
+    await migrate(dsn)
+    assert differences(await actual(session), wanted) == {}
+
+
+async def test_new_processes_write_where_old_rows_are(dsn: str, session: Any, tmp_path: Path) -> None:
+    """The next ids do not come from the database any more, and keys are unique as before."""
+    await unsharded_installation.create(dsn, tmp_path, users=FEW)
+    await migrate(dsn)
+    for sql in (
+        "INSERT INTO usernames VALUES ('USER_2', 1)",
+        "INSERT INTO emails VALUES ('user2@example.org', 1)",
+        "INSERT INTO outbox SELECT * FROM outbox LIMIT 1",
+        "INSERT INTO likes SELECT * FROM likes LIMIT 1",
+        "INSERT INTO blocks SELECT * FROM blocks LIMIT 1",
+    ):
+        with pytest.raises(asyncpg.UniqueViolationError):
+            await session.execute(sql)
+    with pytest.raises(asyncpg.NotNullViolationError):
+        await session.execute("INSERT INTO content_leases (sha256, expires_at) SELECT sha256, now() FROM contents")
+    with pytest.raises(asyncpg.CheckViolationError):
+        await session.execute("UPDATE photos SET shard = shard + 1")
+
+
+async def test_an_interrupted_batch_is_repeated(dsn: str, session: Any, tmp_path: Path) -> None:
+    """A session that ends in the middle of the batches leaves those that are committed, and the next run goes on."""
+    await unsharded_installation.create(dsn, tmp_path, users=FEW)
+    wanted = await expected(session)
+    await migrate(dsn, folder=migrations_until(tmp_path, "0009"))
+    reader = await asyncpg.connect(dsn)
+    async with reader.transaction():
+        await reader.execute("SELECT 1 FROM dead_letters LIMIT 1 FOR UPDATE")
+        migrating = asyncio.create_task(migrate(dsn))
+        pid = await eventually(
+            lambda: session.fetchval(
+                "SELECT pid FROM pg_stat_activity WHERE query LIKE '-- no-transaction%' AND wait_event_type = 'Lock'"
+            )
+        )
+        await session.execute("SELECT pg_terminate_backend($1)", pid)
+        with pytest.raises(ConnectionLostError):
+            await migrating
+    await reader.close()
+    assert await session.fetchval("SELECT count(*) FROM users WHERE shard IS NULL") == 0
+    assert await session.fetchval("SELECT count(*) FROM dead_letters WHERE shard IS NULL") == 1
+    assert await session.fetchval("SELECT count(*) FROM usernames") == 0
+    await migrate(dsn)
+    assert differences(await actual(session), wanted) == {}
+
+
+async def test_a_process_that_is_killed_at_any_statement_is_continued(dsn: str, session: Any, tmp_path: Path) -> None:
+    """Before whatever statement of 0009 to 0013 SIGKILL comes, the next run continues, and the result is the same."""
+    await unsharded_installation.create(dsn, tmp_path, users=FEW)
+    wanted = await expected(session)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.support.killed_migrations", str(FOLDER), stdin=PIPE, stdout=PIPE
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    kills, step, version = 0, 1, 8
+    while version < 13:
+        process.stdin.write(f"{step} {dsn}\n".encode())
+        kills += await process.stdout.readline() == b"killed\n"
+        applied = await session.fetchval("SELECT max(version) FROM schema_migrations")
+        # The next file is killed at each of its statements, too, from its first one.
+        step, version = (1 if applied > version else step + 1), applied
+    assert kills > 5 + 5 + 33 + 4 * 5  # settings, 0010 with its indexes, and the statements of each transaction
+    assert differences(await actual(session), wanted) == {}
+    process.stdin.close()
+    assert await process.wait() == 0
