@@ -25,7 +25,7 @@ from storage.ids import IdGenerator, shard_of, slot_group
 from storage.postgres.database import Database
 from storage.postgres.migrate import migrate
 from storage.redis.client import open_redis
-from storage.stores import relations
+from storage.stores import follows
 from tests.engines.private import redis_server
 from tests.support.driver_commands import driver_client
 from workers.broker.routing import queues_of
@@ -135,7 +135,7 @@ async def _fill(feeds: Feeds, followers: list[int], ids: IdGenerator) -> None:
 
 async def _chunks(db: Database, author: int) -> list[list[int]]:
     after, chunks = (-1, -1), []
-    while chunk := await relations.follower_ids(db, author, after=after, until=None, limit=CHUNK):
+    while chunk := await follows.follower_ids(db, author, after=after, until=None, limit=CHUNK):
         chunks.append(chunk)
         after = (shard_of(chunk[-1]), chunk[-1])
     return chunks

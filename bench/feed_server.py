@@ -18,7 +18,7 @@ from server.identity.tokens import AccessTokens
 from server.operation.logs import set_up_logs
 from server.operation.metrics import Metrics
 from storage.models import Role, User
-from storage.stores import photos, relations, sessions, users
+from storage.stores import follows, photos, sessions, users
 
 MEMORY = "/bench/memory"
 PHOTOS = 60
@@ -82,7 +82,7 @@ async def _community(stores: Stores) -> tuple[User, str]:
         ]
         viewer, author = accounts
         session = await sessions.open(tx, viewer.id, token_sha256=b"x" * 32, expires_at=author.created_at)
-        await relations.follow(tx, viewer.id, author.id)
+        await follows.follow(tx, viewer.id, author.id)
         for number in range(PHOTOS):
             photo = await photos.create(
                 tx,

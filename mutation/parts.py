@@ -94,6 +94,10 @@ PARTS = (
         name="permissions",
         modules=[
             "storage/postgres/visibility.py",
+            "storage/stores/account_lists.py",
+            "storage/stores/account_locks.py",
+            "storage/stores/blocks.py",
+            "storage/stores/follows.py",
             "storage/stores/relations.py",
             "storage/stores/profiles.py",
             "server/actions/live_permissions.py",

@@ -23,6 +23,7 @@ SHARDS = 1 << SHARD_BITS
 SLOT_GROUPS = 16
 MAX_ID = (1 << 63) - 1
 TEXT_LENGTH = 13
+SHARD_LENGTH = 2  # of a shard in text
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _VALUES = {symbol: value for value, symbol in enumerate(_ALPHABET)}
@@ -102,6 +103,18 @@ def decode(text: str) -> int:
     if identifier > MAX_ID:
         raise BadIdError("An id has at most 63 bits; this is greater.")
     return identifier
+
+
+def encode_shard(shard: int) -> str:
+    """Return the two characters of a shard, in the same alphabet."""
+    return _ALPHABET[shard >> 5] + _ALPHABET[shard & 31]
+
+
+def decode_shard(text: str) -> int:
+    """Return the shard of two characters; raise `BadIdError` for any other text."""
+    if len(text) != SHARD_LENGTH or not all(symbol in _VALUES for symbol in text):
+        raise BadIdError("A shard has two characters of 0-9 and A-Z without I, L, O and U.")
+    return _VALUES[text[0]] << 5 | _VALUES[text[1]]
 
 
 def pack_ids(ids: Sequence[int]) -> bytes:

@@ -11,7 +11,7 @@ from storage.errors import UnavailableError
 from storage.feeds.feeds import Feeds
 from storage.postgres.database import Database, Transaction
 from storage.postgres.keyed_limit import KeyedLimit
-from storage.stores import relations
+from storage.stores import blocks, follows
 from workers.jobs.permissions import LivePermissions
 
 QUOTA = "follows"
@@ -40,44 +40,44 @@ class RelationActions:
 
         Raises `ConflictError` cannot_follow_yourself.
         """
-        return await self._change(relations.follow, viewer_id, user_id)
+        return await self._change(follows.follow, viewer_id, user_id)
 
     async def unfollow(self, viewer_id: int, user_id: int) -> bool:
         """Stop following a user, or withdraw the request; return False when there was neither."""
-        return await self._change(relations.unfollow, viewer_id, user_id, self._permissions.follow_ended)
+        return await self._change(follows.unfollow, viewer_id, user_id, self._permissions.follow_ended)
 
     async def block(self, viewer_id: int, user_id: int) -> bool:
         """Block a user, which ends follows and requests both ways; return False when blocked already.
 
         Raises `ConflictError` cannot_block_yourself.
         """
-        return await self._change(relations.block, viewer_id, user_id, self._permissions.block_changed)
+        return await self._change(blocks.block, viewer_id, user_id, self._permissions.block_changed)
 
     async def unblock(self, viewer_id: int, user_id: int) -> bool:
         """Remove a block; return False when there was none. The follows that it ended do not return."""
-        return await self._change(relations.unblock, viewer_id, user_id, self._permissions.block_changed)
+        return await self._change(blocks.unblock, viewer_id, user_id, self._permissions.block_changed)
 
     async def mute(self, viewer_id: int, user_id: int) -> bool:
         """Keep a user's photos out of the viewer's feed and their actions out of the inbox; False when muted already.
 
         Raises `ConflictError` cannot_mute_yourself.
         """
-        return await self._change(relations.mute, viewer_id, user_id)
+        return await self._change(blocks.mute, viewer_id, user_id)
 
     async def unmute(self, viewer_id: int, user_id: int) -> bool:
         """Remove a mute; return False when there was none."""
-        return await self._change(relations.unmute, viewer_id, user_id)
+        return await self._change(blocks.unmute, viewer_id, user_id)
 
     async def accept(self, viewer_id: int, follower_id: int) -> None:
         """Accept a request to follow the viewer. Raises `NotFoundError("request")`."""
         async with self._db.transaction() as tx:
-            await relations.accept(tx, viewer_id, follower_id)
+            await follows.accept(tx, viewer_id, follower_id)
             tx.on_commit(lambda: self._update_feed(follower_id, viewer_id))
 
     async def decline(self, viewer_id: int, follower_id: int) -> None:
         """Decline a request to follow the viewer, without notice. Raises `NotFoundError("request")`."""
         async with self._db.transaction() as tx:
-            await relations.decline(tx, viewer_id, follower_id)
+            await follows.decline(tx, viewer_id, follower_id)
 
     async def _change(
         self, change: Change, viewer_id: int, user_id: int, permissions: Consequence | None = None

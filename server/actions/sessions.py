@@ -9,13 +9,15 @@ from datetime import UTC, datetime, timedelta
 import structlog
 
 from server.identity.errors import RefreshTokenError
-from server.identity.tokens import AccessTokens, new_refresh_token, refresh_digest
+from server.identity.tokens import AccessTokens, TokenError, new_refresh_token, refresh_digest, refresh_token_shard
+from storage import ids
 from storage.models import Role, User
 from storage.postgres.database import Database, Transaction
 from storage.stores import sessions
 from workers.jobs.sessions import SessionRevoker
 
 SIGN_OUT_QUOTA = "writes"
+_NOT_VALID = "This refresh token is not valid. Sign in again."
 
 log = structlog.get_logger(__name__)
 
@@ -45,7 +47,7 @@ class SessionService:
 
     async def open(self, tx: Transaction, user: User) -> TokenPair:
         """Open a session within a transaction."""
-        refresh = new_refresh_token()
+        refresh = new_refresh_token(ids.shard_of(user.id))
         session = await sessions.open(tx, user.id, token_sha256=refresh_digest(refresh), expires_at=self._expiry())
         return self._pair(user.id, user.role, session, refresh)
 
@@ -55,17 +57,20 @@ class SessionService:
         Raises `RefreshTokenError`. The same client may repeat a request whose response was lost. Any other second use
         means that the token was stolen, or the new one was; the session ends.
         """
-        fresh = new_refresh_token()
+        old_sha256 = refresh_digest(refresh_token)
+        shard = await self._shard(refresh_token, old_sha256)
+        fresh = new_refresh_token(shard)
         async with self._db.transaction() as tx:
             rotation = await sessions.rotate(
                 tx,
-                old_sha256=refresh_digest(refresh_token),
+                shard=shard,
+                old_sha256=old_sha256,
                 new_sha256=refresh_digest(fresh),
                 expires_at=self._expiry(),
                 client=client,
             )
         if rotation.user_id is None or rotation.session_id is None:
-            raise RefreshTokenError("This refresh token is not valid. Sign in again.")
+            raise RefreshTokenError(_NOT_VALID)
         # RFC 9700, section 4.14.2: the server cannot know which of the two users of the token is the thief.
         if rotation.kind == "reused":
             log.warning("refresh_token_reused", session=rotation.session_id)
@@ -73,7 +78,7 @@ class SessionService:
         if rotation.kind == "repeated":
             log.info("refresh_repeated", session=rotation.session_id)
         elif rotation.kind != "ok":
-            raise RefreshTokenError("This refresh token is not valid. Sign in again.")
+            raise RefreshTokenError(_NOT_VALID)
         if rotation.role is None:
             raise RefreshTokenError("This account was deleted.")
         return self._pair(rotation.user_id, rotation.role, rotation.session_id, fresh)
@@ -81,7 +86,7 @@ class SessionService:
     async def sign_out(self, viewer_id: int, session: str) -> None:
         """End a session: its tokens are refused at once and its live connections are closed."""
         async with self._db.transaction() as tx:
-            await sessions.revoke(tx, session)
+            await sessions.revoke(tx, viewer_id, session)
         await self.revoke(viewer_id, [session])
 
     async def revoke(self, user_id: int, ended: Iterable[str]) -> None:
@@ -89,6 +94,17 @@ class SessionService:
         # After the commit: an access token stays valid until it expires, so it is also refused by its session's id.
         for session in ended:
             await self._revoker.revoke(user_id, session)
+
+    async def _shard(self, refresh_token: str, token_sha256: bytes) -> int:
+        try:
+            shard = refresh_token_shard(refresh_token)
+        except TokenError as error:
+            raise RefreshTokenError(_NOT_VALID) from error
+        if shard is None:
+            shard = await sessions.shard_of_token(self._db, token_sha256)
+        if shard is None:
+            raise RefreshTokenError(_NOT_VALID)
+        return shard
 
     def _pair(self, user_id: int, role: Role, session: str, refresh: str) -> TokenPair:
         access = self._tokens.issue(user_id=user_id, session=session, role=role)

@@ -13,6 +13,7 @@ import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +29,7 @@ ISSUER = "picshare"
 AUDIENCE = "picshare-api"
 CACHED = 10_000  # tokens of about 400 bytes
 _MAX_LENGTH = 2048
+_REFRESH_LENGTH = 43  # of 32 random bytes in base 64
 _SPELLING = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)
 
 
@@ -125,9 +127,22 @@ class AccessTokens:
             raise TokenError("The access token is not valid. Sign in again.") from error
 
 
-def new_refresh_token() -> str:
-    """Return a new refresh token: 256 random bits as text."""
-    return secrets.token_urlsafe(32)
+def new_refresh_token(shard: int) -> str:
+    """Return a new refresh token: the shard of its user in two characters, and 256 random bits as text."""
+    return ids.encode_shard(shard) + secrets.token_urlsafe(32)
+
+
+def refresh_token_shard(token: str) -> int | None:
+    """Return the shard in a refresh token, or None for one of the version before, which has none.
+
+    Raises `TokenError` for a text that is neither.
+    """
+    if len(token) == _REFRESH_LENGTH:
+        return None
+    if len(token) == ids.SHARD_LENGTH + _REFRESH_LENGTH:
+        with suppress(ids.BadIdError):
+            return ids.decode_shard(token[: ids.SHARD_LENGTH])
+    raise TokenError("The refresh token is not valid. Sign in again.")
 
 
 def refresh_digest(token: str) -> bytes:

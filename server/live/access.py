@@ -25,7 +25,7 @@ from storage import ids
 from storage.errors import NotFoundError
 from storage.limits.tickets import Tickets
 from storage.postgres.database import Queryable
-from storage.stores import photos, relations
+from storage.stores import blocks, photos, relations
 from workers.jobs import publications
 from workers.jobs.publications import FEED, NOTIFICATIONS, PRESENCE
 
@@ -116,7 +116,7 @@ class LiveAuthorizer:
     async def blocks(self, identity: Identity) -> Collection[int]:
         """Return the users on the other side of a block, in either direction; raise `LiveUnavailableError`."""
         with store_errors():
-            return await relations.separated_ids(self._db, identity.user_id)
+            return await blocks.separated_ids(self._db, identity.user_id)
 
     async def _grant_user(self, viewer_id: int, user_id: int) -> Grant:
         if not await relations.may_see(self._db, viewer_id, user_id):

@@ -17,7 +17,7 @@ from storage.feeds.stream_log import StreamDelta, StreamPosition
 from storage.feeds.window_log import Building, DeliveryScript, Filled, Inserted, WindowLog
 from storage.postgres.database import Queryable
 from storage.redis.client import Redis
-from storage.stores import photo_lists, photos, relations
+from storage.stores import follows, photo_lists, photos, relations
 
 WINDOW = 500  # photos
 FILL_ATTEMPTS = 5  # lists read from PostgreSQL for one build, each outdated by a concurrent edit
@@ -171,13 +171,7 @@ class Feeds:
 
     async def _readers(self, author_id: int, user_ids: Sequence[int]) -> list[int]:
         """Return which of these users have the author's photos in their feeds; the author is one of them."""
-        rows = await self._db.fetch(
-            "SELECT follower_id FROM follows f WHERE followee_id = $1 AND follower_id = ANY($2::bigint[]) "
-            "AND NOT EXISTS (SELECT FROM mutes m WHERE m.muter_id = f.follower_id AND m.muted_id = $1)",
-            author_id,
-            user_ids,
-        )
-        return [row["follower_id"] for row in rows] + [author_id] * (author_id in user_ids)
+        return await follows.readers(self._db, author_id, user_ids) + [author_id] * (author_id in user_ids)
 
     async def _wants(self, viewer_id: int, author_id: int) -> bool:
         if viewer_id == author_id:

@@ -40,16 +40,6 @@ _UNREACHABLE = (
 # A prepared statement that is unknown to the session, or belongs to another client of it.
 _OTHER_SESSION = (asyncpg.exceptions.InvalidSQLStatementNameError, asyncpg.exceptions.DuplicatePreparedStatementError)
 
-# Unique constraint → (stable code, message, field of the request).
-_TAKEN = {
-    "users_username_key": ("username_taken", "This username is taken. Choose another one.", "username"),
-    "users_email_key": (
-        "email_taken",
-        "This e-mail address already has an account. Sign in, or use another address.",
-        "email",
-    ),
-}
-
 
 @contextmanager
 def driver_errors() -> Iterator[None]:
@@ -57,8 +47,7 @@ def driver_errors() -> Iterator[None]:
     try:
         yield
     except asyncpg.UniqueViolationError as error:
-        code, message, field = _TAKEN.get(error.constraint_name or "", ("conflict", "This already exists.", None))
-        raise ConflictError(code, message, field=field) from error
+        raise ConflictError("conflict", "This already exists.") from error
     except asyncpg.IntegrityConstraintViolationError as error:
         raise ConflictError(
             "conflict", "The change conflicts with existing data. Load the current state and try again."

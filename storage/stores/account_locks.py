@@ -1,15 +1,26 @@
-"""Locks that exclude the deletion of an account while a row by or about its user is inserted.
+"""Locks on accounts: for changes of two of them, and against deletion while a row by or about a user is inserted.
 
-`users.remove` locks the account's row FOR UPDATE before it deletes anything. Every insert first locks it FOR KEY SHARE,
-on the condition that the account is not deleted. So the deletion waits for the insert and then deletes its row too, or
-the insert waits for the deletion and inserts nothing. A foreign key takes the same lock, but after the insert and
-without the condition.
+Two accounts are locked one after the other, the one with the smaller id first, since they may be in different shards;
+all transactions lock in this order, so none waits in a circle. Accounts are locked before photos
+(`storage.stores.photos`).
 
-FOR KEY SHARE does not conflict with changes of the account's counters: users that are followed and liked at the same
-moment do not wait for each other. Accounts are locked before photos (`storage.stores.photos`).
+`users.remove` locks the account's row FOR UPDATE before it deletes anything. What belongs to the user is inserted under
+a lock FOR KEY SHARE, on the condition that the account is not deleted. So the deletion waits for the insert and then
+deletes its row too, or the insert waits for the deletion and inserts nothing. A foreign key takes the same lock, but
+after the insert and without the condition. A like takes no lock: one that is committed after the deletion is found when
+the grace period of the deletion ends (`storage.stores.erasure`).
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterable
+
+from storage.errors import NotFoundError
+from storage.postgres.database import Transaction
+from storage.postgres.sharding import shard
+
+_LOCK_ANY = f"SELECT 1 FROM users WHERE shard = {shard('$1')} AND id = $1 {{condition}} FOR NO KEY UPDATE"
+_LOCK = _LOCK_ANY.format(condition="AND deleted_at IS NULL")
 
 # The row of the account $1, or none once it is deleted, for the FROM of a query. A query that locks a photo too locks
 # the account first, because PostgreSQL joins a row before it locks it.
@@ -17,3 +28,22 @@ VIEWER = "(SELECT id FROM users WHERE id = $1 AND deleted_at IS NULL FOR KEY SHA
 
 # The same where the account's name and picture are copied: this lock also excludes a change of these.
 VIEWER_AND_NAME = "(SELECT id FROM users WHERE id = $1 AND deleted_at IS NULL FOR SHARE) AS viewer"
+
+
+async def lock(tx: Transaction, user_ids: Iterable[int]) -> set[int]:
+    """Lock accounts against other changes of them, and return those that are not deleted."""
+    return {user_id for user_id in sorted(set(user_ids)) if await tx.fetchval(_LOCK, user_id)}
+
+
+async def lock_all(tx: Transaction, user_ids: Iterable[int]) -> list[int]:
+    """Lock accounts, deleted ones as well, and return them in the order in which they are locked."""
+    ordered = sorted(set(user_ids))
+    for user_id in ordered:
+        await tx.execute(_LOCK_ANY.format(condition=""), user_id)
+    return ordered
+
+
+async def lock_two(tx: Transaction, one_id: int, other_id: int) -> None:
+    """Lock two accounts; raise `NotFoundError("user")` unless both exist."""
+    if len(await lock(tx, [one_id, other_id])) != 2:
+        raise NotFoundError("user")

@@ -1,4 +1,4 @@
-"""Profiles: an account as a viewer sees it, read with one statement."""
+"""Profiles: an account as a viewer sees it, read with one statement once its id is known."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from storage.errors import NotFoundError
 from storage.models import Relation, User
 from storage.postgres.database import Queryable
 from storage.postgres.rows import USER, user_of
-from storage.postgres.visibility import PRESENCE
+from storage.postgres.sharding import shard
+from storage.postgres.visibility import presence, profile
 from storage.stores import users
-from storage.stores.relations import relation_to
+from storage.stores.relations import relation_to_other
 
 _PREFIX = "relation_"  # an account has a column `following`, too
+_OWNER = shard("$2")
 
 
 class Profile(NamedTuple):
@@ -26,12 +28,16 @@ class Profile(NamedTuple):
 
 async def find(db: Queryable, name_or_id: str, *, viewer_id: int | None) -> Profile:
     """Return the profile of the account that `users.find` returns; raises the same."""
-    # The condition is NULL for a visitor.
+    return await users.by_name_or_id(db, name_or_id, lambda user_id: _read(db, user_id, viewer_id))
+
+
+async def _read(db: Queryable, user_id: int, viewer_id: int | None) -> Profile:
+    # The condition of the presence is NULL for a visitor.
     row = await db.fetchrow(
-        f"SELECT {USER}, {relation_to('a.id', _PREFIX)}, ({PRESENCE}) IS TRUE AS presence_visible FROM {users.NAMED}",
+        f"SELECT {USER}, {relation_to_other(_PREFIX)}, ({presence(_OWNER)}) IS TRUE AS presence_visible "
+        f"FROM users a WHERE a.shard = {_OWNER} AND a.id = $2 AND {profile(_OWNER)}",
         viewer_id,
-        users.id_of(name_or_id),
-        name_or_id,
+        user_id,
     )
     if row is None:
         raise NotFoundError("user")

@@ -20,14 +20,29 @@ from storage.errors import NotFoundError
 from storage.events import SessionEnded
 from storage.models import Role
 from storage.postgres.database import Queryable, Transaction
+from storage.postgres.sharding import shard as shard_of
 
 REPEAT_SECONDS = 60.0  # in which a used token can be exchanged again
 
-# Add the token $2 to the session $1 until $3, and return the role of the session's user, or NULL once deleted.
+# Add the token $3 to the session $2 of a user in the shard $1, until $4.
 _ISSUE = """
-INSERT INTO refresh_tokens AS t (session_id, token_sha256, expires_at) VALUES ($1, $2, $3)
-RETURNING (SELECT u.role FROM sessions s JOIN users u ON u.id = s.user_id
-           WHERE s.id = t.session_id AND u.deleted_at IS NULL)"""
+INSERT INTO refresh_tokens (shard, session_id, token_sha256, expires_at)
+VALUES ($1::integer, $2::uuid, $3::bytea, $4::timestamptz)"""
+# The same by a rotation that uses up all other tokens of the session; $5 is the client. The statement's time and not
+# now(), so that each rotation has a time of its own: two rotations of one session may have begun at the same moment and
+# have waited for each other. The token is added last, so it is not used up.
+_REPLACE_TOKENS = f"""
+WITH rotated AS (
+    UPDATE sessions SET rotated_at = statement_timestamp(), rotated_by = $5
+    WHERE shard = $1::integer AND id = $2::uuid RETURNING id, rotated_at),
+used AS (
+    UPDATE refresh_tokens t SET used_at = rotated.rotated_at FROM rotated
+    WHERE t.shard = $1::integer AND t.session_id = rotated.id AND t.used_at IS NULL)
+{_ISSUE}"""
+_DELETE_TOKENS = """
+DELETE FROM refresh_tokens WHERE shard = $1 AND token_sha256 IN (
+    SELECT token_sha256 FROM refresh_tokens WHERE shard = $1 AND token_sha256 = ANY($2::bytea[])
+    FOR UPDATE SKIP LOCKED)"""
 
 Outcome = Literal["ok", "repeated", "reused", "unknown", "expired"]
 
@@ -63,11 +78,13 @@ async def open(  # noqa: A001 - always called as sessions.open()
     """
     session_id = uuid.uuid4()
     opened = await tx.execute(
-        """
-        WITH opened AS (
-            INSERT INTO sessions (id, user_id)
-            SELECT $1, id FROM users WHERE id = $2 AND deleted_at IS NULL FOR KEY SHARE RETURNING id)
-        INSERT INTO refresh_tokens (token_sha256, session_id, expires_at) SELECT $3, id, $4 FROM opened""",
+        f"""
+        WITH account AS (
+            SELECT shard, id FROM users
+            WHERE shard = {shard_of("$2")} AND id = $2 AND deleted_at IS NULL FOR KEY SHARE),
+        opened AS (INSERT INTO sessions (shard, id, user_id) SELECT shard, $1, id FROM account RETURNING shard, id)
+        INSERT INTO refresh_tokens (shard, token_sha256, session_id, expires_at)
+        SELECT shard, $3, id, $4 FROM opened""",
         session_id,
         user_id,
         token_sha256,
@@ -78,30 +95,49 @@ async def open(  # noqa: A001 - always called as sessions.open()
     return str(session_id)
 
 
+async def shard_of_token(db: Queryable, token_sha256: bytes) -> int | None:
+    """Return the shard of a refresh token of the version before, whose text does not have it; None if it is unknown."""
+    shard: int | None = await db.fetchval(
+        "/* all shards: tokens of the version before */ SELECT shard FROM refresh_tokens WHERE token_sha256 = $1",
+        token_sha256,
+    )
+    return shard
+
+
 async def rotate(
-    tx: Transaction, *, old_sha256: bytes, new_sha256: bytes, expires_at: datetime, client: bytes | None = None
+    tx: Transaction,
+    *,
+    shard: int,
+    old_sha256: bytes,
+    new_sha256: bytes,
+    expires_at: datetime,
+    client: bytes | None = None,
 ) -> Rotation:
     """Exchange a refresh token for the next one; of concurrent calls with the same token, one is "ok".
 
-    `client` identifies the client; with None it is unknown, and equal to no other. A used token is "repeated" (a new
-    token is issued all the same) or else "reused", which ends its session: the caller commits the transaction in this
-    case as well. A token of an ended session is "unknown", like one that never existed.
+    `shard` is that of the token's user. `client` identifies the client; with None it is unknown, and equal to no other.
+    A used token is "repeated" (a new token is issued all the same) or else "reused", which ends its session: the caller
+    commits the transaction in this case as well. A token of an ended session is "unknown", like one that never existed.
     """
     # Both rows are locked, so that a call that had to wait decides on their newest state.
     row = await tx.fetchrow(
         """
-        SELECT t.session_id, t.used_at, t.expires_at, s.user_id, s.revoked_at,
+        SELECT t.session_id, t.used_at, t.expires_at, s.user_id, s.revoked_at, u.role,
             -- Of the last rotation: no token that was issued for it has been used.
-            coalesce(t.used_at = s.rotated_at AND s.rotated_by = $2
-                AND clock_timestamp() < s.rotated_at + $3 * interval '1 second', false) AS repeatable
-        FROM refresh_tokens t JOIN sessions s ON s.id = t.session_id WHERE t.token_sha256 = $1 FOR UPDATE""",
+            coalesce(t.used_at = s.rotated_at AND s.rotated_by = $3
+                AND clock_timestamp() < s.rotated_at + $4 * interval '1 second', false) AS repeatable
+        FROM refresh_tokens t
+        JOIN sessions s ON s.shard = t.shard AND s.id = t.session_id
+        LEFT JOIN users u ON u.shard = t.shard AND u.id = s.user_id AND u.deleted_at IS NULL
+        WHERE t.shard = $1 AND t.token_sha256 = $2 FOR UPDATE OF t, s""",
+        shard,
         old_sha256,
         client,
         REPEAT_SECONDS,
     )
     if row is None:
         return Rotation(kind="unknown")
-    session_id = str(row["session_id"])
+    session_id, user_id = row["session_id"], row["user_id"]
     kind = decide(
         used=row["used_at"] is not None,
         repeatable=row["repeatable"],
@@ -109,14 +145,16 @@ async def rotate(
         expires_at=row["expires_at"],
         now=datetime.now(UTC),
     )
-    role: str | None = None
+    role: Role | None = None
     if kind == "ok":
-        role = await _replace_tokens(tx, row["session_id"], new_sha256, expires_at, client)
+        await tx.execute(_REPLACE_TOKENS, shard, session_id, new_sha256, expires_at, client)
     elif kind == "repeated":
-        role = await tx.fetchval(_ISSUE, row["session_id"], new_sha256, expires_at)
+        await tx.execute(_ISSUE, shard, session_id, new_sha256, expires_at)
     elif kind == "reused":
-        await revoke(tx, session_id)
-    return Rotation(kind=kind, user_id=row["user_id"], session_id=session_id, role=None if role is None else Role(role))
+        await revoke(tx, user_id, str(session_id))
+    if kind in ("ok", "repeated") and row["role"] is not None:
+        role = Role(row["role"])
+    return Rotation(kind=kind, user_id=user_id, session_id=str(session_id), role=role)
 
 
 def decide(*, used: bool, revoked: bool, expires_at: datetime, now: datetime, repeatable: bool = False) -> Outcome:
@@ -128,23 +166,32 @@ def decide(*, used: bool, revoked: bool, expires_at: datetime, now: datetime, re
     return "ok" if now < expires_at else "expired"
 
 
-async def revoke(tx: Transaction, session_id: str) -> None:
-    """End a session and emit `SessionEnded`; a second time changes nothing."""
-    user_id = await tx.fetchval(
-        "UPDATE sessions SET revoked_at = now() WHERE id = $1 AND revoked_at IS NULL RETURNING user_id",
+async def revoke(tx: Transaction, user_id: int, session_id: str) -> None:
+    """End a session of a user and emit `SessionEnded`; a second time changes nothing."""
+    ended = await tx.execute(
+        f"UPDATE sessions SET revoked_at = now() "
+        f"WHERE shard = {shard_of('$1')} AND user_id = $1 AND id = $2 AND revoked_at IS NULL",
+        user_id,
         uuid.UUID(session_id),
     )
-    if user_id is not None:
+    if ended:
         tx.emit(SessionEnded(session_id=session_id, user_id=user_id))
 
 
 async def revoke_all(tx: Transaction, user_id: int) -> list[str]:
     """End all sessions of a user, emit `SessionEnded` for each, and return the ids of those that were active."""
     rows = await tx.fetch(
-        "SELECT id FROM sessions WHERE user_id = $1 AND revoked_at IS NULL ORDER BY id FOR UPDATE", user_id
+        f"SELECT id FROM sessions WHERE shard = {shard_of('$1')} AND user_id = $1 AND revoked_at IS NULL "
+        "ORDER BY id FOR UPDATE",
+        user_id,
     )
     active = [row["id"] for row in rows]
-    await tx.execute("UPDATE sessions SET revoked_at = now() WHERE id = ANY($1::uuid[])", active)
+    await tx.execute(
+        f"UPDATE sessions SET revoked_at = now() "
+        f"WHERE shard = {shard_of('$1')} AND user_id = $1 AND id = ANY($2::uuid[])",
+        user_id,
+        active,
+    )
     for session_id in active:
         tx.emit(SessionEnded(session_id=str(session_id), user_id=user_id))
     return [str(session_id) for session_id in active]
@@ -154,6 +201,7 @@ async def ended_within(db: Queryable, seconds: int) -> list[Ended]:
     """Return the sessions that ended in the last `seconds`."""
     rows = await db.fetch(
         """
+        /* all shards: for the list of ended sessions in Redis, when it is lost */
         SELECT id, user_id, extract(epoch FROM now() - revoked_at)::float8 AS age
         FROM sessions WHERE revoked_at > now() - $1::float8 * interval '1 second'""",
         float(seconds),
@@ -164,38 +212,20 @@ async def ended_within(db: Queryable, seconds: int) -> list[Ended]:
 async def purge(tx: Transaction, *, limit: int = 1000) -> int:
     """Delete up to `limit` expired tokens, and sessions left without a token; return the number of tokens."""
     rows = await tx.fetch(
-        """
-        DELETE FROM refresh_tokens WHERE token_sha256 IN (
-            SELECT token_sha256 FROM refresh_tokens WHERE expires_at < now() LIMIT $1 FOR UPDATE SKIP LOCKED)
-        RETURNING session_id""",
+        "/* all shards: the janitor's */ SELECT shard, token_sha256, session_id FROM refresh_tokens "
+        "WHERE expires_at < now() LIMIT $1",
         limit,
     )
+    by_shard: dict[int, list[bytes]] = {}
+    for row in rows:
+        by_shard.setdefault(row["shard"], []).append(row["token_sha256"])
+    # One statement for each shard: a token that is being exchanged at this moment is left out instead of waited for.
+    deleted = [await tx.execute(_DELETE_TOKENS, shard, tokens) for shard, tokens in sorted(by_shard.items())]
     await tx.execute(
         """
-        DELETE FROM sessions s WHERE s.id = ANY($1::uuid[])
-          AND NOT EXISTS (SELECT FROM refresh_tokens t WHERE t.session_id = s.id)""",
+        DELETE FROM sessions s WHERE s.shard = ANY($1::integer[]) AND s.id = ANY($2::uuid[])
+          AND NOT EXISTS (SELECT 1 FROM refresh_tokens t WHERE t.shard = s.shard AND t.session_id = s.id)""",
+        sorted(by_shard),
         list({row["session_id"] for row in rows}),
     )
-    return len(rows)
-
-
-async def _replace_tokens(
-    tx: Transaction, session_id: uuid.UUID, token_sha256: bytes, expires_at: datetime, client: bytes | None
-) -> str | None:
-    """Issue a token by a rotation that uses up all others of the session; return the role of its user."""
-    # A time of its own for each rotation: two rotations of one session may have begun at the same moment and have
-    # waited for each other, and then now() would not distinguish them. The UPDATE does not see the new token.
-    role: str | None = await tx.fetchval(
-        f"""
-        WITH rotated AS (
-            UPDATE sessions SET rotated_at = clock_timestamp(), rotated_by = $4 WHERE id = $1 RETURNING id, rotated_at),
-        used AS (
-            UPDATE refresh_tokens t SET used_at = rotated.rotated_at FROM rotated
-            WHERE t.session_id = rotated.id AND t.used_at IS NULL)
-        {_ISSUE}""",
-        session_id,
-        token_sha256,
-        expires_at,
-        client,
-    )
-    return role
+    return sum(deleted)

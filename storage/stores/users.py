@@ -6,37 +6,51 @@ more. What it has left may be a million rows, so these are deleted later in batc
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from typing import Any, TypeVar
 
 from storage import ids
 from storage.errors import ConflictError, NotFoundError
 from storage.events import AccountDeleted, ActorRemoved, CopiesOutdated, PresenceHidden, UserChanged
 from storage.models import PresenceAudience, Role, User
 from storage.postgres.database import Queryable, Transaction
-from storage.postgres.rows import USER, user_of
-from storage.postgres.visibility import KNOWN, PROFILE
-from storage.stores import comments, sessions
+from storage.postgres.rows import USER, Row, user_of
+from storage.postgres.sharding import shard
+from storage.postgres.visibility import profile
+from storage.stores import account_lists, comments, sessions
+
+T = TypeVar("T")
 
 COMMENTS_AT_ONCE = 500  # in which an author's name is changed by one transaction
-# The account with the id $2 or, if there is none, with the username $3, for the FROM of a query; none if it is deleted
-# or blocks the viewer $1.
-NAMED = (
-    f"users a WHERE (a.id = $2 OR a.username = $3::text::citext) AND {PROFILE} "
-    "ORDER BY a.id = $2 DESC NULLS LAST LIMIT 1"
-)
 _AFTER_ANY_TEXT = "\U0010ffff"  # sorts after every character of a username
+# The account of the parameter $1, or $2 where $1 is the viewer.
+_ACCOUNT = f"shard = {shard('$1')} AND id = $1"
+_VIEWED = f"a.shard = {shard('$2')} AND a.id = $2"
+_TAKE_USERNAME = "INSERT INTO usernames (username, user_id) VALUES ($1::text::citext, $2) ON CONFLICT DO NOTHING"
+_TAKE_EMAIL = "INSERT INTO emails (email, user_id) VALUES ($1::text::citext, $2) ON CONFLICT DO NOTHING"
 
 
 async def create(
     tx: Transaction, *, username: str, email: str, password_hash: str, display_name: str, role: Role = Role.USER
 ) -> User:
     """Create an account in a random shard; raise `ConflictError` username_taken or email_taken."""
-    row = await tx.insert(
-        ids.draw_shard(),
+    user_id = tx.new_id(ids.draw_shard())
+    if not await tx.execute(_TAKE_USERNAME, username, user_id):
+        raise ConflictError("username_taken", "This username is taken. Choose another one.", field="username")
+    if not await tx.execute(_TAKE_EMAIL, email, user_id):
+        raise ConflictError(
+            "email_taken", "This e-mail address already has an account. Sign in, or use another address.", field="email"
+        )
+    row = await tx.fetchrow(
         f"""
-        INSERT INTO users AS a (id, username, email, password_hash, display_name, role)
-        VALUES ($1, $2::text, $3::text, $4, $5, $6)
-        ON CONFLICT (id) DO NOTHING RETURNING {USER}""",
+        WITH account AS (
+            INSERT INTO users AS a (shard, id, username, email, password_hash, display_name, role)
+            VALUES ({shard("$1")}, $1, $2::text, $3::text, $4, $5, $6)
+            ON CONFLICT (id, shard) DO NOTHING RETURNING {USER}),
+        inbox AS (INSERT INTO inboxes (shard, user_id) SELECT {shard("$1")}, id FROM account)
+        SELECT * FROM account""",
+        user_id,
         username,
         email,
         password_hash,
@@ -50,28 +64,46 @@ async def create(
 
 async def get(db: Queryable, user_id: int, *, viewer_id: int | None = None) -> User:
     """Return an account; raise `NotFoundError("user")` if it is deleted or blocks the viewer."""
-    return _found(await db.fetchrow(f"SELECT {USER} FROM users a WHERE a.id = $2 AND {PROFILE}", viewer_id, user_id))
+    sql = f"SELECT {USER} FROM users a WHERE {_VIEWED} AND {profile(shard('$2'))}"
+    return _found(await db.fetchrow(sql, viewer_id, user_id))
 
 
 async def find(db: Queryable, name_or_id: str, *, viewer_id: int | None = None) -> User:
     """Return the account with an id in text form or, if there is none, with that username; see `get`."""
-    return _found(await db.fetchrow(f"SELECT {USER} FROM {NAMED}", viewer_id, id_of(name_or_id), name_or_id))
+    return await by_name_or_id(db, name_or_id, lambda user_id: get(db, user_id, viewer_id=viewer_id))
 
 
-def id_of(name_or_id: str) -> int | None:
-    """Return the id in text form, or None for a text that is none and may be a username."""
-    try:
-        return ids.decode(name_or_id)
-    except ids.BadIdError:
-        return None
+async def by_name_or_id(db: Queryable, name_or_id: str, read: Callable[[int], Awaitable[T]]) -> T:
+    """Return what `read` returns for the account with an id in text form or, if there is none, with that username.
+
+    `read` raises `NotFoundError` for an account that does not exist.
+    """
+    with suppress(ids.BadIdError, NotFoundError):
+        return await read(ids.decode(name_or_id))
+    user_id = await id_of_name(db, name_or_id)
+    if user_id is None:
+        raise NotFoundError("user")
+    return await read(user_id)
+
+
+async def id_of_name(db: Queryable, username: str) -> int | None:
+    """Return the id of the account with a username in either case, or None."""
+    user_id: int | None = await db.fetchval("SELECT user_id FROM usernames WHERE username = $1::text::citext", username)
+    return user_id
 
 
 async def credentials(db: Queryable, login: str) -> tuple[User, str] | None:
     """Return the account of a username or e-mail address and its password hash, or None."""
-    column = "email" if "@" in login else "username"
+    if "@" in login:
+        user_id = await db.fetchval("SELECT user_id FROM emails WHERE email = $1::text::citext", login)
+    else:
+        user_id = await id_of_name(db, login)
+    if user_id is None:
+        return None
     row = await db.fetchrow(
-        f"SELECT {USER}, a.password_hash FROM users a WHERE a.{column} = $1::text::citext AND a.deleted_at IS NULL",
-        login,
+        f"SELECT {USER}, a.password_hash FROM users a WHERE a.shard = {shard('$1')} AND a.id = $1 "
+        "AND a.deleted_at IS NULL",
+        user_id,
     )
     if row is None:
         return None
@@ -82,7 +114,7 @@ async def credentials(db: Queryable, login: str) -> tuple[User, str] | None:
 
 async def replace_password_hash(tx: Transaction, user_id: int, old: str, new: str) -> None:
     """Replace a password hash, unless it is not the `old` one any more."""
-    await tx.execute("UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2", user_id, old, new)
+    await tx.execute(f"UPDATE users SET password_hash = $3 WHERE {_ACCOUNT} AND password_hash = $2", user_id, old, new)
 
 
 async def update(
@@ -110,7 +142,7 @@ async def update(
             settings = coalesce($5, settings),
             avatar_sha256 = CASE WHEN $6::text IS NULL THEN avatar_sha256 ELSE nullif($6::text, '') END,
             presence = coalesce($7, presence)
-        WHERE id = $1 AND deleted_at IS NULL RETURNING {USER}""",
+        WHERE {_ACCOUNT} AND deleted_at IS NULL RETURNING {USER}""",
         user_id,
         display_name,
         bio,
@@ -139,14 +171,18 @@ async def remove(tx: Transaction, user_id: int) -> list[str]:
     """
     # This lock waits for the inserts by and about the user that are under way, and excludes new ones; the UPDATE alone
     # would not. So what is deleted later is everything that was inserted (`storage.stores.account_locks`).
-    await tx.execute("SELECT FROM users WHERE id = $1 FOR UPDATE", user_id)
-    deleted = await tx.execute(
+    names = await tx.fetchrow(
+        f"SELECT username::text, email::text FROM users WHERE {_ACCOUNT} AND deleted_at IS NULL FOR UPDATE", user_id
+    )
+    if names is None:
+        raise NotFoundError("user")
+    await tx.execute(
         "UPDATE users SET deleted_at = now(), email = '', password_hash = '', bio = '', settings = '{}', "
-        "avatar_sha256 = NULL, erasure_queued_at = now() WHERE id = $1 AND deleted_at IS NULL",
+        f"avatar_sha256 = NULL, erasure_queued_at = now() WHERE {_ACCOUNT}",
         user_id,
     )
-    if not deleted:
-        raise NotFoundError("user")
+    await tx.execute("DELETE FROM usernames WHERE username = $1::text::citext AND user_id = $2", names[0], user_id)
+    await tx.execute("DELETE FROM emails WHERE email = $1::text::citext AND user_id = $2", names[1], user_id)
     ended = await sessions.revoke_all(tx, user_id)
     tx.emit(UserChanged(user_id=user_id, deleted=True))
     tx.emit(ActorRemoved(user_id=user_id))
@@ -156,36 +192,48 @@ async def remove(tx: Transaction, user_id: int) -> list[str]:
 
 async def set_role(tx: Transaction, username: str, role: Role) -> User:
     """Set the role of an account; raise `NotFoundError("user")`."""
+    user_id = await id_of_name(tx, username)
     row = await tx.fetchrow(
-        f"UPDATE users AS a SET role = $2 WHERE username = $1::text::citext AND deleted_at IS NULL RETURNING {USER}",
-        username,
-        role.value,
+        f"UPDATE users AS a SET role = $2 WHERE {_ACCOUNT} AND deleted_at IS NULL RETURNING {USER}", user_id, role.value
     )
     return _found(row)
 
 
 async def search(db: Queryable, prefix: str, *, viewer_id: int | None, after: str | None, limit: int) -> list[User]:
     """Return accounts whose username begins with `prefix` in either case, sorted by username, those after `after`."""
+    found: list[User] = []
+    while len(found) < limit:
+        wanted = limit - len(found)
+        rows = await _names(db, prefix, after=after, limit=wanted)
+        shown = await account_lists.shown(db, [row["user_id"] for row in rows], viewer_id=viewer_id)
+        found += [shown[row["user_id"]] for row in rows if row["user_id"] in shown]
+        if len(rows) < wanted:
+            break
+        after = rows[-1]["username"]
+    return found
+
+
+async def _names(db: Queryable, prefix: str, *, after: str | None, limit: int) -> Sequence[Row]:
     low = prefix.lower()
-    rows = await db.fetch(
-        f"""
-        SELECT {USER} FROM users a
-        WHERE lower(a.username::text) ~>=~ $2 AND lower(a.username::text) ~<~ $3
-          AND ($4::text IS NULL OR lower(a.username::text) ~>~ $4) AND {KNOWN}
-        ORDER BY lower(a.username::text) USING ~<~ LIMIT $5""",
-        viewer_id,
+    return await db.fetch(
+        """
+        /* all shards: names are found by their beginning */
+        SELECT username::text, user_id FROM usernames
+        WHERE lower(username::text) ~>=~ $1 AND lower(username::text) ~<~ $2
+          AND ($3::text IS NULL OR lower(username::text) ~>~ $3)
+        ORDER BY lower(username::text) USING ~<~ LIMIT $4""",
         low,
         low + _AFTER_ANY_TEXT,
         None if after is None else after.lower(),
         limit,
     )
-    return [user_of(row) for row in rows]
 
 
 async def touch(db: Queryable, user_id: int) -> None:
     """Update when a user was last seen; writes at most once an hour."""
     await db.fetchval(
-        "UPDATE users SET last_seen_at = now() WHERE id = $1 AND last_seen_at < now() - interval '1 hour' RETURNING id",
+        f"UPDATE users SET last_seen_at = now() WHERE {_ACCOUNT} AND last_seen_at < now() - interval '1 hour' "
+        "RETURNING id",
         user_id,
     )
 

@@ -16,7 +16,7 @@ from storage import ids
 from storage.models import Role
 from storage.postgres.database import Database
 from storage.render.timestamps import timestamp
-from storage.stores import relations, users
+from storage.stores import follows, users
 from tests.soak.api import Api
 from tests.soak.cluster import Cluster
 from tests.soak.device import BACKOFF, Device
@@ -89,7 +89,7 @@ class Population:
         user_ids = [await _create_user(cluster.database) for _ in range(user_count)]
         async with cluster.database.transaction() as tx:
             for follower, followee in itertools.permutations(user_ids, 2):
-                await relations.follow(tx, follower, followee)
+                await follows.follow(tx, follower, followee)
         tokens = AccessTokens(cluster.secret, ttl=86400)
         async with AsyncExitStack() as stack:
             timeout = aiohttp.ClientTimeout(total=10)

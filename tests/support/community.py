@@ -8,7 +8,7 @@ from typing import Any
 
 from storage.models import Notification, NotificationKind, Photo, User
 from storage.postgres.database import Database, Transaction
-from storage.stores import inbox_lock, notification_groups, notifications, photos, relations, users
+from storage.stores import blocks, follows, inbox_lock, notification_groups, notifications, photos, users
 
 _contents = itertools.count(1)
 
@@ -61,13 +61,13 @@ async def exif_of(database: Database, photo: Photo) -> dict[str, Any] | None:
 async def follow(database: Database, follower: User, followee: User) -> bool:
     """Follow a user, or request it if the account is private."""
     async with database.transaction() as tx:
-        return await relations.follow(tx, follower.id, followee.id)
+        return await follows.follow(tx, follower.id, followee.id)
 
 
 async def block(database: Database, blocker: User, blocked: User) -> None:
     """Block a user."""
     async with database.transaction() as tx:
-        await relations.block(tx, blocker.id, blocked.id)
+        await blocks.block(tx, blocker.id, blocked.id)
 
 
 async def record_notification(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 from storage.postgres.database import Database
-from storage.stores import photos, relations, users
+from storage.stores import follows, photos, users
 
 _numbers = itertools.count(1)
 
@@ -55,9 +55,9 @@ class Gallery:
     async def follow(self, follower_id: int, followee_id: int) -> None:
         """Follow a public account."""
         async with self._database.transaction() as tx:
-            await relations.follow(tx, follower_id, followee_id)
+            await follows.follow(tx, follower_id, followee_id)
 
     async def unfollow(self, follower_id: int, followee_id: int) -> None:
         """Unfollow."""
         async with self._database.transaction() as tx:
-            await relations.unfollow(tx, follower_id, followee_id)
+            await follows.unfollow(tx, follower_id, followee_id)

@@ -11,7 +11,7 @@ from storage.cache.cards import Cards
 from storage.events import AccountOpened, CopiesOutdated, UserFollowed
 from storage.feeds.feeds import Feeds
 from storage.postgres.database import Database
-from storage.stores import comments, photo_lists, relations
+from storage.stores import comments, follows, photo_lists
 from storage.stores.users import COMMENTS_AT_ONCE
 from workers.handlers import EventHandler, on
 from workers.jobs.notify import NotifyHandlers
@@ -54,6 +54,6 @@ class AccountChanges:
             await self._feeds.align_author(follower_id, event.user_id)
             await self._notify.followed(UserFollowed(follower_id=follower_id, followee_id=event.user_id, accepted=True))
         async with self._db.transaction() as tx:
-            granted = await relations.grant_requests(tx, event.user_id, limit=REQUESTS_AT_ONCE)
+            granted = await follows.grant_requests(tx, event.user_id, limit=REQUESTS_AT_ONCE)
             if granted:
                 tx.emit(AccountOpened(user_id=event.user_id, followers=granted))

@@ -24,8 +24,8 @@ from storage.models import Photo, PhotoCounters
 from storage.postgres.database import Database
 from storage.render.images import Sign
 from storage.render.photo import assemble
-from storage.stores import relations
-from storage.stores.relations import Bound
+from storage.stores import follows
+from storage.stores.follows import Bound
 from workers.handlers import EventHandler, on
 from workers.jobs import publications
 from workers.jobs.context import Handlers, WorkerContext
@@ -122,7 +122,7 @@ class FanoutHandlers:
             change, document = self._feeds.insert, self._new_photo(cards[event.photo_id], *counts)
         message = _message(document)
         after, until = (event.after_shard, event.after_id), (event.until_shard, event.until_id)
-        followers = await relations.follower_ids(self._db, event.author_id, after=after, until=until, limit=self._chunk)
+        followers = await follows.follower_ids(self._db, event.author_id, after=after, until=until, limit=self._chunk)
         if followers:
             await change(event.photo_id, followers, message)
         if len(followers) == self._chunk:
@@ -140,7 +140,7 @@ class FanoutHandlers:
 
         Return the chunk's last follower, or None where no follower is left.
         """
-        followers = await relations.follower_ids(self._db, author_id, after=after, until=None, limit=self._chunk)
+        followers = await follows.follower_ids(self._db, author_id, after=after, until=None, limit=self._chunk)
         for photo_id in photo_ids if followers else ():
             await self._feeds.remove(photo_id, followers, _message(publications.photo_removed(photo_id)))
         return followers[-1] if len(followers) == self._chunk else None
@@ -150,7 +150,7 @@ class FanoutHandlers:
         return publications.photo_new(assemble(card, likes=likes, comments=comments, liked=False, sign=self._sign))
 
     async def _first_followers(self, author_id: int) -> list[int]:
-        return await relations.follower_ids(self._db, author_id, after=None, until=None, limit=self._chunk)
+        return await follows.follower_ids(self._db, author_id, after=None, until=None, limit=self._chunk)
 
     async def _continue(self, event: PhotoReady | PhotoDeleted, served: list[int], *, remove: bool) -> None:
         """Emit the events for the followers after the first chunk, if it was full."""

@@ -29,7 +29,7 @@ from storage.feeds.notification_log import NotificationLog
 from storage.models import NotificationKind, PhotoCounters, PhotoState
 from storage.postgres.database import Database
 from storage.render.comment import comment_json
-from storage.stores import comments, likes, photos, relations
+from storage.stores import blocks, comments, likes, photos
 from workers.handlers import EventHandler, on
 from workers.jobs import publications
 from workers.jobs.activities import Activity
@@ -96,7 +96,7 @@ class NotifyHandlers:
         A comment that was written while either user blocked the other is deleted.
         """
         # The handler of the block deletes what was committed before the block; what is committed later is found here.
-        if await relations.blocked(self._db, event.owner_id, event.user_id):
+        if await blocks.blocked(self._db, event.owner_id, event.user_id):
             async with self._db.transaction() as tx:
                 tx.emit(ActivitiesWithdrawn(owner_id=event.owner_id, actor_id=event.user_id))
             return

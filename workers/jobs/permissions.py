@@ -9,7 +9,7 @@ from __future__ import annotations
 from channels.bus.envelope import control_body
 from channels.bus.publisher import LivePublisher
 from storage.postgres.database import Queryable
-from storage.stores import relations
+from storage.stores import blocks, relations
 from workers.jobs import publications
 
 
@@ -31,11 +31,11 @@ class LivePermissions:
 
     async def block_changed(self, one_id: int, other_id: int) -> None:
         """Separate two users' connections, or end that; subscriptions do not return by themselves."""
-        separated = await relations.blocked(self._db, one_id, other_id)
+        separated = await blocks.blocked(self._db, one_id, other_id)
         while True:
             await self._publisher.separate(one_id, other_id, blocked=separated)
             # Another process may have sent a later state in between, after an earlier read.
-            still = await relations.blocked(self._db, one_id, other_id)
+            still = await blocks.blocked(self._db, one_id, other_id)
             if still == separated:
                 return
             separated = still

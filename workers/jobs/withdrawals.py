@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from storage.events import ActivitiesWithdrawn, ActorRemoved, CommentDeleted, UserBlocked
 from storage.postgres.database import Database
-from storage.stores import comments, notification_groups, relations
+from storage.stores import blocks, comments, notification_groups
 from workers.handlers import EventHandler, on
 from workers.jobs.inbox import Inbox
 
@@ -46,7 +46,7 @@ class Withdrawals:
                     comment_id=comment_id, photo_id=photo_id, owner_id=event.owner_id, user_id=event.actor_id
                 )
             )
-        if not await relations.blocked(self._db, event.owner_id, event.actor_id):
+        if not await blocks.blocked(self._db, event.owner_id, event.actor_id):
             return
         found = await notification_groups.entries_of(
             self._db, event.actor_id, recipient_id=event.owner_id, limit=ACTIVITIES_AT_ONCE

@@ -13,7 +13,7 @@ import pytest
 from channels.contract.settings import LiveSettings
 from storage import events, ids
 from storage.redis.client import Redis
-from storage.stores import relations
+from storage.stores import follows
 from tests.support.api import Api, InspectableServices
 from tests.support.api_user import ApiUser
 from tests.support.eventually import eventually
@@ -186,7 +186,7 @@ async def test_a_follower_keeps_the_subscription(api: Api) -> None:
     his = await connected(api, bob)
     assert await code(his, "subscribe", f"presence:{ann.id}") is None
     async with api.services.db.transaction() as tx:
-        await relations.unfollow(tx, ids.decode(bob.id), ids.decode(ann.id))
+        await follows.unfollow(tx, ids.decode(bob.id), ids.decode(ann.id))
     await bob.follow(ann)
     await handle_events(api)
     await connected(api, ann)

@@ -12,7 +12,7 @@ from server.composition.delivery import delivery_script
 from storage.cache.cards import Cards
 from storage.feeds.feeds import Feeds
 from storage.postgres.database import Database
-from storage.stores import relations
+from storage.stores import blocks
 from tests.support.databases import NoDatabase
 from tests.support.driver_commands import commands
 from tests.support.gallery import Gallery
@@ -273,11 +273,11 @@ async def test_muted_authors_leave_the_feed(feeds: Feeds, gallery: Gallery, data
     theirs = await gallery.photo(bob)
     await feeds.ensure(ann)
     async with database.transaction() as tx:
-        await relations.mute(tx, ann, bob)
+        await blocks.mute(tx, ann, bob)
     await feeds.align_author(ann, bob)
     assert await ids_of(feeds, ann) == []
     async with database.transaction() as tx:
-        await relations.unmute(tx, ann, bob)
+        await blocks.unmute(tx, ann, bob)
     await feeds.align_author(ann, bob)
     assert await ids_of(feeds, ann) == [theirs]
 

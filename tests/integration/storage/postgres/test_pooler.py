@@ -14,7 +14,7 @@ from server.config.loading import load_settings
 from storage.errors import UnavailableError
 from storage.events import LikeAdded
 from storage.postgres.database import Database
-from storage.stores import inbox_lock, relations, users
+from storage.stores import follows, inbox_lock, relations, users
 from tests.engines.pgbouncer import Pgbouncer, pgbouncer
 from tests.support.community import new_users
 from workers.broker.claims import ClaimConnection
@@ -60,7 +60,7 @@ async def test_every_statement_succeeds(pooled: Database) -> None:
             assert found.id == other.id
             if other.id != mine.id:
                 async with pooled.transaction() as tx:
-                    await relations.follow(tx, mine.id, other.id)
+                    await follows.follow(tx, mine.id, other.id)
                     tx.emit(LikeAdded(photo_id=me, owner_id=other.id, user_id=mine.id))
                 assert (await relations.relation(pooled, mine.id, other.id)).following
 

@@ -9,10 +9,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from storage import ids
 from storage.errors import NotFoundError
 from storage.models import NotificationKind, Photo, User
 from storage.postgres.database import Database, Transaction
-from storage.stores import comments, erasure, idempotency, likes, photos, relations, sessions, users
+from storage.stores import blocks, comments, erasure, follows, idempotency, likes, photos, sessions, users
 from tests.support.community import follow, new_users, ready_photo, record_notification
 from tests.support.locks import wait_for_blocked_transaction
 
@@ -74,23 +75,23 @@ async def _key(tx: Transaction, scene: Scene) -> None:
 
 
 async def _follow(tx: Transaction, scene: Scene) -> None:
-    await relations.follow(tx, scene.ben.id, scene.ann.id)
+    await follows.follow(tx, scene.ben.id, scene.ann.id)
 
 
 async def _be_followed(tx: Transaction, scene: Scene) -> None:
-    await relations.follow(tx, scene.ann.id, scene.ben.id)
+    await follows.follow(tx, scene.ann.id, scene.ben.id)
 
 
 async def _block(tx: Transaction, scene: Scene) -> None:
-    await relations.block(tx, scene.ben.id, scene.ann.id)
+    await blocks.block(tx, scene.ben.id, scene.ann.id)
 
 
 async def _be_blocked(tx: Transaction, scene: Scene) -> None:
-    await relations.block(tx, scene.ann.id, scene.ben.id)
+    await blocks.block(tx, scene.ann.id, scene.ben.id)
 
 
 async def _mute(tx: Transaction, scene: Scene) -> None:
-    await relations.mute(tx, scene.ben.id, scene.ann.id)
+    await blocks.mute(tx, scene.ben.id, scene.ann.id)
 
 
 async def _notify(tx: Transaction, recipient: User, actor: User) -> None:
@@ -183,7 +184,7 @@ async def test_an_insert_does_not_wait_for_a_counter(database: Database, insert:
     scene = await _scene(database)
     (cat,) = await new_users(database, "cat")
     async with database.transaction() as following:
-        await relations.follow(following, cat.id, scene.ben.id)
+        await follows.follow(following, cat.id, scene.ben.id)
         async with asyncio.timeout(5), database.transaction() as tx:
             await insert(tx, scene)
 
@@ -194,9 +195,11 @@ async def test_a_refresh_during_a_deletion_waits_and_is_refused(database: Databa
     async with database.transaction() as tx:
         await _session(tx, scene)
 
+    shard = ids.shard_of(scene.ben.id)
+
     async def refresh() -> str:
         async with database.transaction() as tx:
-            return (await sessions.rotate(tx, old_sha256=b"1", new_sha256=b"2", expires_at=LATER)).kind
+            return (await sessions.rotate(tx, shard=shard, old_sha256=b"1", new_sha256=b"2", expires_at=LATER)).kind
 
     async with database.transaction() as leaving:
         await users.remove(leaving, scene.ben.id)

@@ -12,14 +12,15 @@ from storage.errors import ConflictError, NotFoundError
 from storage.models import NotificationKind
 from storage.postgres.database import Database, Transaction
 from storage.stores import (
+    blocks,
     comments,
     erasure,
+    follows,
     inbox_lock,
     likes,
     notification_groups,
     notification_marks,
     photos,
-    relations,
     users,
 )
 from tests.support.community import new_users, processing_photo, record_notification
@@ -30,8 +31,8 @@ Act = Callable[[Transaction], Awaitable[object]]
 
 DRIFT = """
     SELECT
-      (SELECT count(*) FROM users u WHERE followers <> (SELECT count(*) FROM follows WHERE followee_id = u.id)
-          OR following <> (SELECT count(*) FROM follows WHERE follower_id = u.id)
+      (SELECT count(*) FROM users u WHERE followers <> (SELECT count(*) FROM followers WHERE followee_id = u.id)
+          OR following <> (SELECT count(*) FROM following WHERE follower_id = u.id)
           OR photos <> (SELECT count(*) FROM photos p
                         WHERE p.author_id = u.id AND p.state = 'ready' AND p.deleted_at IS NULL)) AS people,
       (SELECT count(*) FROM photos p WHERE likes <> (SELECT count(*) FROM likes l WHERE l.photo_id = p.id)
@@ -63,11 +64,11 @@ class Activities:
         author_id = self._photos[photo_id]
         comment_id = draw.choice(self._comments)
         acts: list[Act] = [
-            lambda tx: relations.follow(tx, one, other),
-            lambda tx: relations.unfollow(tx, one, other),
-            lambda tx: relations.block(tx, one, other),
-            lambda tx: relations.unblock(tx, one, other),
-            lambda tx: relations.accept(tx, one, other),
+            lambda tx: follows.follow(tx, one, other),
+            lambda tx: follows.unfollow(tx, one, other),
+            lambda tx: blocks.block(tx, one, other),
+            lambda tx: blocks.unblock(tx, one, other),
+            lambda tx: follows.accept(tx, one, other),
             lambda tx: users.update(tx, one, private=draw.random() < 0.5, display_name=str(draw.random())),
             lambda tx: photos.mark_ready(tx, photo_id, width=1, height=1, placeholder=None, exif={"a": "b"}),
             lambda tx: likes.add(tx, photo_id=photo_id, user_id=one),

@@ -10,7 +10,7 @@ import pytest
 from storage.events import AccountDeleted, decode
 from storage.models import User
 from storage.postgres.database import Database
-from storage.stores import comments, erasure, likes, relations, sessions, users, waiting_activities
+from storage.stores import blocks, comments, erasure, likes, sessions, users, waiting_activities
 from tests.support.community import follow, new_users, ready_photo, topics
 
 pytestmark = pytest.mark.engines
@@ -40,7 +40,7 @@ async def test_erase(database: Database) -> None:
     async with database.transaction() as tx:
         for photo in made:
             await likes.add(tx, photo_id=photo.id, user_id=ben.id)
-        await relations.mute(tx, cat.id, ben.id)
+        await blocks.mute(tx, cat.id, ben.id)
         await waiting_activities.add(
             tx, operation="record", recipient_id=ben.id, kind="follow", actor_id=ann.id, photo_id=None, source_id=ann.id
         )

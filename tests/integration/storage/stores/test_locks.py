@@ -11,7 +11,7 @@ import pytest
 from storage.errors import NotFoundError
 from storage.models import Photo, PhotoCounters, User
 from storage.postgres.database import Database, Transaction
-from storage.stores import comments, likes, photos, relations, users
+from storage.stores import blocks, comments, follows, likes, photos, relations, users
 from tests.support.community import block, follow, new_user, new_users, processing_photo, ready_photo, topics
 from tests.support.locks import wait_for_blocked_transaction
 
@@ -24,7 +24,7 @@ async def test_block_while_a_follow_is_under_way(database: Database) -> None:
     """A block during a follow waits for it and removes it."""
     ann, ben = await new_users(database, "ann", "ben")
     async with database.transaction() as tx:
-        await relations.follow(tx, ben.id, ann.id)
+        await follows.follow(tx, ben.id, ann.id)
         blocking = asyncio.create_task(block(database, ann, ben))
         await wait_for_blocked_transaction(database)
     await blocking
@@ -36,7 +36,7 @@ async def test_follow_while_a_block_is_under_way(database: Database) -> None:
     """A follow during a block waits for it and is not found."""
     ann, ben = await new_users(database, "ann", "ben")
     async with database.transaction() as tx:
-        await relations.block(tx, ann.id, ben.id)
+        await blocks.block(tx, ann.id, ben.id)
         following = asyncio.create_task(follow(database, ben, ann))
         await wait_for_blocked_transaction(database)
     with pytest.raises(NotFoundError):
@@ -65,7 +65,7 @@ async def test_likes_that_meet_have_versions_of_their_own(database: Database) ->
 
 @pytest.mark.parametrize(
     "change",
-    [relations.follow, relations.unfollow, relations.block, relations.mute, relations.accept],
+    [follows.follow, follows.unfollow, blocks.block, blocks.mute, follows.accept],
     ids=lambda change: change.__name__,
 )
 async def test_accounts_are_locked_in_the_order_of_their_ids(database: Database, change: Change) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from storage.models import Notification, NotificationCounters, NotificationKind, Photo, User
 from storage.postgres.database import Database
-from storage.stores import comments, notification_groups, notification_marks, notifications, photos, relations, users
+from storage.stores import blocks, comments, notification_groups, notification_marks, notifications, photos, users
 from tests.support.community import block, new_users, processing_photo, ready_photo, record_notification
 
 pytestmark = pytest.mark.engines
@@ -368,7 +368,7 @@ async def test_activities_that_are_not_recorded(database: Database, case: str) -
     photo = await ready_photo(database, ann)
     async with database.transaction() as tx:
         if case == "muted":
-            await relations.mute(tx, ann.id, ben.id)
+            await blocks.mute(tx, ann.id, ben.id)
         elif case.endswith("gone"):
             await users.remove(tx, (ann if case.startswith("recipient") else ben).id)
     if case.startswith("block"):

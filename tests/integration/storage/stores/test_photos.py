@@ -9,7 +9,7 @@ import pytest
 from storage.errors import NotFoundError
 from storage.models import Photo, PhotoState, User
 from storage.postgres.database import Database
-from storage.stores import likes, photo_lists, photos, relations, users
+from storage.stores import blocks, likes, photo_lists, photos, users
 from tests.support.community import block, exif_of, follow, new_user, new_users, processing_photo, ready_photo, topics
 
 pytestmark = pytest.mark.engines
@@ -175,7 +175,7 @@ async def test_home_feed(database: Database) -> None:
     assert await photo_lists.home_ids(database, ann.id, before=None, limit=9) == [cats.id, bens.id, own.id]
     assert await photo_lists.home_ids(database, ann.id, before=cats.id, limit=1) == [bens.id]
     async with database.transaction() as tx:
-        await relations.mute(tx, ann.id, ben.id)
+        await blocks.mute(tx, ann.id, ben.id)
     assert await photo_lists.home_ids(database, ann.id, before=None, limit=9) == [cats.id, own.id]
 
 

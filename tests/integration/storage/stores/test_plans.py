@@ -11,7 +11,7 @@ import pytest
 from storage.ids import MAX_ID
 from storage.models import NotificationKind
 from storage.postgres.database import Database, Queryable
-from storage.stores import notification_groups, notifications, photo_lists, relations
+from storage.stores import follows, notification_groups, notifications, photo_lists
 
 pytestmark = pytest.mark.engines
 
@@ -98,7 +98,7 @@ async def test_lists_stop_at_their_limit(populated: Database, name: str) -> None
 async def test_fanout_reads_a_range_of_one_index(populated: Database) -> None:
     """A chunk of followers is read from the index in its order, without a sort."""
     explained = Explaining(populated)
-    await relations.follower_ids(explained, 2, after=(10, 0), until=(400, MAX_ID), limit=100)
+    await follows.follower_ids(explained, 2, after=(10, 0), until=(400, MAX_ID), limit=100)
     (scan,) = explained.scans("follows")
     assert scan["Index Name"] == "follows_fanout"
     assert not any(node["Node Type"] == "Sort" for node in explained.nodes)

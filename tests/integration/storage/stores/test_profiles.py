@@ -8,7 +8,7 @@ from storage import ids
 from storage.errors import NotFoundError
 from storage.models import PresenceAudience, Relation
 from storage.postgres.database import Database
-from storage.stores import profiles, relations, users
+from storage.stores import blocks, profiles, relations, users
 from tests.support.community import block, follow, new_users
 
 pytestmark = pytest.mark.engines
@@ -22,7 +22,7 @@ async def test_a_profile_has_the_viewer_s_relation_and_permission(database: Data
     for follower, followee in ((fan, ann), (muter, ann), (ann, idol)):
         await follow(database, follower, followee)
     async with database.transaction() as tx:
-        await relations.mute(tx, muter.id, ann.id)
+        await blocks.mute(tx, muter.id, ann.id)
     await block(database, blocker, ann)
     for viewer in (ann, fan, muter, blocker, idol, stranger):
         profile = await profiles.find(database, "ANN", viewer_id=viewer.id)

@@ -10,7 +10,7 @@ from storage import ids
 from storage.errors import ConflictError, NotFoundError
 from storage.models import PresenceAudience, Relation, User
 from storage.postgres.database import Database
-from storage.stores import relations, users
+from storage.stores import blocks, follows, relations, users
 from tests.support.community import block, follow, new_user, new_users, topics
 from workers.jobs.fanout import lanes
 
@@ -30,8 +30,8 @@ async def test_follow_and_unfollow(database: Database) -> None:
     assert await _counters(database, ann) == (0, 1)
     assert await _counters(database, ben) == (1, 0)
     async with database.transaction() as tx:
-        assert await relations.unfollow(tx, ann.id, ben.id)
-        assert not await relations.unfollow(tx, ann.id, ben.id)
+        assert await follows.unfollow(tx, ann.id, ben.id)
+        assert not await follows.unfollow(tx, ann.id, ben.id)
     assert await _counters(database, ben) == (0, 0)
     assert await topics(database) == ["user.followed", "user.unfollowed"]
 
@@ -82,9 +82,9 @@ async def test_private_accounts_get_requests(database: Database) -> None:
     assert [user.id for user in await relations.requests(database, ann.id, before=cat.id, limit=9)] == [ben.id]
     assert (await relations.relation(database, ben.id, ann.id)).requested
     async with database.transaction() as tx:
-        await relations.accept(tx, ann.id, ben.id)
-        await relations.decline(tx, ann.id, cat.id)
-    for late in (relations.accept, relations.decline):
+        await follows.accept(tx, ann.id, ben.id)
+        await follows.decline(tx, ann.id, cat.id)
+    for late in (follows.accept, follows.decline):
         with pytest.raises(NotFoundError):
             async with database.transaction() as tx:
                 await late(tx, ann.id, cat.id)
@@ -109,7 +109,7 @@ async def test_unfollowing_cancels_a_request(database: Database) -> None:
     ann, ben = await new_user(database, "ann", private=True), await new_user(database, "ben")
     await follow(database, ben, ann)
     async with database.transaction() as tx:
-        assert await relations.unfollow(tx, ben.id, ann.id)
+        assert await follows.unfollow(tx, ben.id, ann.id)
     assert await relations.requests(database, ann.id, before=None, limit=9) == []
 
 
@@ -118,7 +118,7 @@ async def test_relation(database: Database) -> None:
     ann, ben = await new_users(database, "ann", "ben")
     await follow(database, ann, ben)
     async with database.transaction() as tx:
-        await relations.mute(tx, ann.id, ben.id)
+        await blocks.mute(tx, ann.id, ben.id)
     assert await relations.relation(database, ann.id, ben.id) == Relation(following=True, muting=True)
     assert await relations.relation(database, ben.id, ann.id) == Relation(followed_by=True)
     await block(database, ben, ann)
@@ -136,8 +136,8 @@ async def test_block_ends_follows_and_requests(database: Database) -> None:
     assert await _counters(database, ann) == await _counters(database, ben) == (0, 0)
     assert (await topics(database))[2:] == ["user.unfollowed", "user.unfollowed", "user.blocked"]
     async with database.transaction() as tx:
-        assert await relations.unblock(tx, ann.id, ben.id)
-        assert not await relations.unblock(tx, ann.id, ben.id)
+        assert await blocks.unblock(tx, ann.id, ben.id)
+        assert not await blocks.unblock(tx, ann.id, ben.id)
         await users.update(tx, ann.id, private=True)
     await follow(database, ben, ann)
     await block(database, ann, ben)
@@ -150,10 +150,10 @@ async def test_the_end_of_a_request_emits_an_event(database: Database) -> None:
     ann, ben = await new_user(database, "ann", private=True), await new_user(database, "ben")
     async with database.transaction() as tx:
         for _ in range(2):
-            await relations.follow(tx, ben.id, ann.id)
-        assert [await relations.unfollow(tx, ben.id, ann.id) for _ in range(2)] == [True, False]
-        await relations.follow(tx, ben.id, ann.id)
-        await relations.decline(tx, ann.id, ben.id)
+            await follows.follow(tx, ben.id, ann.id)
+        assert [await follows.unfollow(tx, ben.id, ann.id) for _ in range(2)] == [True, False]
+        await follows.follow(tx, ben.id, ann.id)
+        await follows.decline(tx, ann.id, ben.id)
     assert (await topics(database))[-4:] == ["user.followed", "user.unfollowed"] * 2
 
 
@@ -161,9 +161,9 @@ async def test_mute_and_unmute(database: Database) -> None:
     """A mute and its end emit one event each; users cannot mute or block themselves."""
     ann, ben = await new_users(database, "ann", "ben")
     async with database.transaction() as tx:
-        assert [await relations.mute(tx, ann.id, ben.id) for _ in range(2)] == [True, False]
-        assert [await relations.unmute(tx, ann.id, ben.id) for _ in range(2)] == [True, False]
-        for act in (relations.mute, relations.block):
+        assert [await blocks.mute(tx, ann.id, ben.id) for _ in range(2)] == [True, False]
+        assert [await blocks.unmute(tx, ann.id, ben.id) for _ in range(2)] == [True, False]
+        for act in (blocks.mute, blocks.block):
             with pytest.raises(ConflictError):
                 await act(tx, ann.id, ann.id)
     assert await topics(database) == ["user.muted", "user.muted"]
@@ -233,16 +233,16 @@ async def test_fanout_order_and_chunks(database: Database) -> None:
             name,
         )
         async with database.transaction() as tx:
-            await relations.follow(tx, user_id, author.id)
+            await follows.follow(tx, user_id, author.id)
     muter = rows[3][0]
     async with database.transaction() as tx:
-        await relations.mute(tx, muter, author.id)
+        await blocks.mute(tx, muter, author.id)
     read: list[int] = []
     for after, until in lanes((-1, -1)):
-        read += await relations.follower_ids(database, author.id, after=after, until=until, limit=99)
+        read += await follows.follower_ids(database, author.id, after=after, until=until, limit=99)
     expected = sorted((user_id for user_id, _ in rows if user_id != muter), key=lambda one: (ids.shard_of(one), one))
     assert read == expected
-    first = await relations.follower_ids(database, author.id, after=(-1, -1), until=None, limit=7)
+    first = await follows.follower_ids(database, author.id, after=(-1, -1), until=None, limit=7)
     assert first == expected[:7]
 
 

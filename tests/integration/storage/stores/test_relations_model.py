@@ -13,7 +13,7 @@ from storage.errors import NotFoundError
 from storage.events import Event, UserBlocked, UserFollowed, UserMuted, UserUnblocked, UserUnfollowed
 from storage.models import Relation, User
 from storage.postgres.database import Database
-from storage.stores import relations
+from storage.stores import blocks, relations
 from tests.support.community import new_user, new_users
 
 pytestmark = pytest.mark.engines
@@ -152,7 +152,7 @@ async def _compare(database: Database, model: Model, people: list[User]) -> None
         followers = sum(followee == user.id for _, followee in model.follows)
         assert counted[user.id] == (followers, sum(follower == user.id for follower, _ in model.follows))
         separated = {a if b == user.id else b for a, b in model.blocks if user.id in (a, b)}
-        assert set(await relations.separated_ids(database, user.id)) == separated
+        assert set(await blocks.separated_ids(database, user.id)) == separated
     emitted = await database.fetch("SELECT DISTINCT ON (event_id) id, topic, body FROM outbox ORDER BY event_id, id")
     found_events = [events.decode(row["topic"], row["body"]) for row in sorted(emitted, key=lambda row: row["id"])]
     assert found_events == model.events
@@ -173,4 +173,4 @@ async def test_relations_are_those_of_the_model(database: Database, seed: int) -
         await _compare(database, model, people)
     for pair in pairs:
         assert await relations.relation(database, *pair) == model.relation(*pair)
-        assert await relations.blocked(database, *pair) == bool(model.blocks & {pair, pair[::-1]})
+        assert await blocks.blocked(database, *pair) == bool(model.blocks & {pair, pair[::-1]})

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from storage import ids
 from storage.models import Role, User
 from storage.postgres.database import Database
 from storage.stores import sessions, users
@@ -27,7 +28,10 @@ async def _open(database: Database, user: User, token: bytes, expires_at: dateti
 
 async def _rotate(database: Database, old: bytes, new: bytes, client: bytes | None = None) -> Rotation:
     async with database.transaction() as tx:
-        return await sessions.rotate(tx, old_sha256=old, new_sha256=new, expires_at=LATER, client=client)
+        shard = await sessions.shard_of_token(tx, old)
+        return await sessions.rotate(
+            tx, shard=shard or 0, old_sha256=old, new_sha256=new, expires_at=LATER, client=client
+        )
 
 
 async def _grow_older(database: Database, by: float) -> None:
@@ -155,7 +159,7 @@ async def test_revoke(database: Database) -> None:
     first, second = await _open(database, ann, b"1"), await _open(database, ann, b"2")
     await _open(database, ben, b"3")
     async with database.transaction() as tx:
-        await sessions.revoke(tx, first)
+        await sessions.revoke(tx, ann.id, first)
         assert await sessions.revoke_all(tx, ann.id) == [second]
     assert [(await _rotate(database, old, old + b"+")).kind for old in (b"1", b"2", b"3")] == [
         "unknown",
@@ -171,7 +175,7 @@ async def test_a_second_revocation_changes_nothing(database: Database) -> None:
     ended = []
     for _ in range(2):
         async with database.transaction() as tx:
-            await sessions.revoke(tx, session)
+            await sessions.revoke(tx, ann.id, session)
         ended.append(await database.fetchval("SELECT revoked_at FROM sessions"))
     assert ended[0] == ended[1] is not None
 
@@ -186,7 +190,7 @@ async def test_a_session_that_is_ending_is_not_ended_again(database: Database) -
             return await sessions.revoke_all(tx, ann.id)
 
     async with database.transaction() as tx:
-        await sessions.revoke(tx, first)
+        await sessions.revoke(tx, ann.id, first)
         ending = asyncio.create_task(revoke_all())
         await wait_for_blocked_transaction(database)
     assert await ending == [second]
@@ -198,10 +202,11 @@ async def test_a_purge_does_not_wait_for_a_refresh(database: Database) -> None:
     await _open(database, ann, b"1", EARLIER)
     await _open(database, ann, b"2", EARLIER)
     async with database.transaction() as tx:
-        await sessions.rotate(tx, old_sha256=b"1", new_sha256=b"x", expires_at=LATER)
+        shard = ids.shard_of(ann.id)
+        await sessions.rotate(tx, shard=shard, old_sha256=b"1", new_sha256=b"x", expires_at=LATER)
         async with asyncio.timeout(5), database.transaction() as purging:
             assert await sessions.purge(purging) == 1
-    assert await database.fetch("SELECT FROM refresh_tokens WHERE token_sha256 = $1", b"1")
+    assert await database.fetch("SELECT 1 FROM refresh_tokens WHERE token_sha256 = $1", b"1")
 
 
 async def test_purge(database: Database) -> None:

@@ -16,12 +16,12 @@ from storage.models import NotificationKind, Photo, User
 from storage.postgres.database import Queryable
 from storage.postgres.rows import Row
 from storage.stores import (
+    blocks,
     comments,
     inbox_lock,
     notification_drift,
     notification_marks,
     notifications,
-    relations,
     waiting_activities,
 )
 from tests.support.community import block, new_users, ready_photo
@@ -123,7 +123,7 @@ async def test_a_stored_activity_is_handled_with_the_next_change(stage: Stage) -
     ann, bob, cat = await new_users(stage.database, "ann", "bob", "cat")
     photo = await ready_photo(stage.database, ann)
     async with stage.database.transaction() as tx:
-        await relations.mute(tx, ann.id, cat.id)
+        await blocks.mute(tx, ann.id, cat.id)
     await start_clean(stage, ann)
     for _ in range(3):
         await store(stage, like_of(bob, photo))
@@ -150,7 +150,7 @@ async def test_a_stored_activity_stays_until_it_is_published(stage: Stage, monke
     ann, bob, cat = await new_users(stage.database, "ann", "bob", "cat")
     photo = await ready_photo(stage.database, ann)
     async with stage.database.transaction() as tx:
-        await relations.mute(tx, ann.id, cat.id)
+        await blocks.mute(tx, ann.id, cat.id)
     await start_clean(stage, ann)
     changed = Inbox(stage.database, stage.notification_log)
     await store(stage, like_of(bob, photo))
@@ -210,7 +210,7 @@ async def test_an_outage_is_met_once_for_all_that_wait(stage: Stage, monkeypatch
     await store(stage, rejection, Operation.RECONCILE)
     await store(stage, like_of(bob, photo))
     async with stage.database.transaction() as tx:
-        await relations.mute(tx, ann.id, cat.id)
+        await blocks.mute(tx, ann.id, cat.id)
     with capture_logs() as logs, pytest.raises(UnavailableError):
         await changed.record(like_of(cat, photo))
     assert [entry["kind"] for entry in logs if entry["event"] == "stored_activity_failed"] == ["photo_rejected"]

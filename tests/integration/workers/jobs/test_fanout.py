@@ -10,7 +10,7 @@ import pytest
 from storage.events import FanoutChunk, PhotoDeleted, PhotoReady, UserFollowed
 from storage.ids import encode, shard_of
 from storage.models import Photo, User
-from storage.stores import photos, relations
+from storage.stores import blocks, follows, photos
 from tests.support.community import follow, new_user, new_users, ready_photo, topics
 from tests.support.stage import Stage, kinds
 from tests.support.statements import StatementLog
@@ -75,7 +75,7 @@ async def test_urls_of_a_private_photo_are_signed(stage: Stage) -> None:
     ann, bob = await new_user(stage.database, "ann", private=True), await new_user(stage.database, "bob")
     await follow(stage.database, bob, ann)
     async with stage.database.transaction() as tx:
-        await relations.accept(tx, ann.id, bob.id)
+        await follows.accept(tx, ann.id, bob.id)
     await stage.online(bob)
     photo = await ready_photo(stage.database, ann)
     await stage.pump()
@@ -143,7 +143,7 @@ async def test_a_muted_author_is_left_out(stage: Stage) -> None:
     ann = await new_user(stage.database, "ann")
     followers = await online_followers(stage, ann, 7)
     async with stage.database.transaction() as tx:
-        await relations.mute(tx, followers[2].id, ann.id)
+        await blocks.mute(tx, followers[2].id, ann.id)
     await ready_photo(stage.database, ann)
     await stage.pump()
     assert await stage.feed(followers[2]) == []

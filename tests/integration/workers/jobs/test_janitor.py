@@ -20,7 +20,7 @@ from storage.limits.tickets import Tickets, revoked_key
 from storage.models import NotificationKind, User
 from storage.postgres.database import Database
 from storage.redis.client import open_redis
-from storage.stores import contents, erasure, idempotency, notifications, relations, sessions, users
+from storage.stores import contents, erasure, follows, idempotency, notifications, sessions, users
 from tests.support.community import new_user, new_users, processing_photo, ready_photo, record_notification, topics
 from tests.support.driver_commands import commands
 from tests.support.eventually import eventually
@@ -125,10 +125,10 @@ async def test_every_kind_of_leftover_has_a_task(janitor: Janitor, database: Dat
         ended = await sessions.open(tx, ann.id, token_sha256=b"1", expires_at=datetime.now(UTC) - timedelta(days=1))
         await idempotency.finish(tx, user_id=ann.id, key="k", fingerprint="x", status=201, response=b"")
         await contents.acquire(tx, sha256="a" * 64, size=1, content_type="image/jpeg", ttl=timedelta(0))
-        await relations.follow(tx, bob.id, ann.id)
+        await follows.follow(tx, bob.id, ann.id)
         await users.remove(tx, bob.id)
         await erasure.erase(tx, bob.id)
-        await sessions.revoke(tx, ended)
+        await sessions.revoke(tx, ann.id, ended)
         await record_notification(
             tx, recipient_id=ann.id, kind=NotificationKind.FOLLOW, actor_id=cat.id, photo_id=None, source_id=cat.id
         )
@@ -152,7 +152,7 @@ async def test_revocations(janitor: Janitor, database: Database, redis: Any) -> 
     async with database.transaction() as tx:
         names = [await sessions.open(tx, ann.id, token_sha256=token, expires_at=expiry) for token in (b"1", b"2", b"3")]
         for name in names[:2]:
-            await sessions.revoke(tx, name)
+            await sessions.revoke(tx, ann.id, name)
         await tx.execute(
             "UPDATE sessions SET revoked_at = now() - $2::interval WHERE id = $1", names[1], timedelta(seconds=LIFE)
         )
@@ -172,7 +172,7 @@ async def test_revocations_of_some_users(janitor: Janitor, database: Database, r
     for user in (ann, other):
         async with database.transaction() as tx:
             name = await sessions.open(tx, user.id, token_sha256=str(user.id).encode(), expires_at=expiry)
-            await sessions.revoke(tx, name)
+            await sessions.revoke(tx, user.id, name)
     assert await janitor.revocations.restore() == 2
     await commands(redis).delete(f"revocations:{{{_group(ann)}}}")
     assert await janitor.revocations.restore() == 1

@@ -11,7 +11,7 @@ from storage.events import CommentAdded, LikeAdded, LikeRemoved, PhotoRejected
 from storage.ids import encode
 from storage.models import Comment, Photo, User
 from storage.render.comment import comment_fields
-from storage.stores import comments, likes, notifications, photos, relations
+from storage.stores import blocks, comments, likes, notifications, photos
 from tests.support.community import new_user, new_users, processing_photo, ready_photo
 from tests.support.stage import Stage, inbox, start_clean
 
@@ -113,7 +113,7 @@ async def test_muted_users_are_not_notified(stage: Stage) -> None:
     ann, bob = await new_users(stage.database, "ann", "bob")
     photo = await ready_photo(stage.database, ann)
     async with stage.database.transaction() as tx:
-        await relations.mute(tx, ann.id, bob.id)
+        await blocks.mute(tx, ann.id, bob.id)
     await start_clean(stage, ann)
     await stage.like(bob, photo)
     await stage.pump()

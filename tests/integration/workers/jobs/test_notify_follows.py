@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from storage.events import UserFollowed
-from storage.stores import notifications, relations, users
+from storage.stores import follows, notifications, users
 from tests.support.community import follow, new_user, new_users
 from tests.support.stage import Stage, inbox, kinds, start_clean
 
@@ -23,7 +23,7 @@ async def test_a_follow_is_notified_once(stage: Stage) -> None:
     assert delivery.document["notification"]["photo_id"] is None
     await stage.notify.followed(UserFollowed(follower_id=bob.id, followee_id=ann.id))
     async with stage.database.transaction() as tx:
-        await relations.unfollow(tx, bob.id, ann.id)
+        await follows.unfollow(tx, bob.id, ann.id)
     await stage.notify.followed(UserFollowed(follower_id=bob.id, followee_id=ann.id))
     await follow(stage.database, bob, ann)
     await stage.pump()
@@ -41,7 +41,7 @@ async def test_following_in_turn_is_announced_once(stage: Stage, private: bool) 
         await follow(stage.database, bob, ann)
         await stage.pump()
         async with stage.database.transaction() as tx:
-            await relations.unfollow(tx, bob.id, ann.id)
+            await follows.unfollow(tx, bob.id, ann.id)
         await stage.pump()
         assert await inbox(stage, ann) == []
     published = kinds(await stage.deliveries(ann))
@@ -58,9 +58,9 @@ async def test_a_request_that_is_over_leaves_the_inbox(stage: Stage, declined: b
     await stage.pump()
     async with stage.database.transaction() as tx:
         if declined:
-            await relations.decline(tx, ann.id, bob.id)
+            await follows.decline(tx, ann.id, bob.id)
         else:
-            await relations.unfollow(tx, bob.id, ann.id)
+            await follows.unfollow(tx, bob.id, ann.id)
     await stage.pump()
     assert await inbox(stage, ann) == []
     assert kinds(await stage.deliveries(ann)) == ["notification", "notification.removed"]
@@ -77,14 +77,14 @@ async def test_the_requester_is_notified_of_the_acceptance(stage: Stage) -> None
     await stage.pump()
     assert await inbox(stage, ann) == ["bob asked to follow you"]
     async with stage.database.transaction() as tx:
-        await relations.accept(tx, ann.id, bob.id)
+        await follows.accept(tx, ann.id, bob.id)
     await stage.pump()
     assert await inbox(stage, ann) == []
     assert await inbox(stage, bob) == ["ann accepted your request to follow"]
     deliveries = [message for message in await stage.deliveries(ann) if "data" in message.body]
     assert kinds(deliveries) == ["notification", "notification.removed"]
     async with stage.database.transaction() as tx:
-        await relations.unfollow(tx, bob.id, ann.id)
+        await follows.unfollow(tx, bob.id, ann.id)
     await stage.pump()
     assert await inbox(stage, bob) == []
 

@@ -13,7 +13,7 @@ from channels.bus.envelope import OwnerEnd
 from storage.events import UserChanged
 from storage.ids import encode
 from storage.render.photo import PRIVATE
-from storage.stores import comments, relations, users
+from storage.stores import blocks, comments, follows, relations, users
 from tests.support.community import block, follow, new_user, new_users, ready_photo
 from tests.support.stage import Stage, kinds
 from workers.jobs import publications
@@ -31,7 +31,7 @@ async def test_follow_and_unfollow(stage: Stage) -> None:
     await stage.pump()
     assert await stage.feed(bob) == [photo.id]
     async with stage.database.transaction() as tx:
-        await relations.unfollow(tx, bob.id, ann.id)
+        await follows.unfollow(tx, bob.id, ann.id)
     await stage.pump()
     assert await stage.feed(bob) == []
     order = {"control": "revoke", "owner": ann.id, "topic": publications.presence_topic(ann.id)}
@@ -48,12 +48,12 @@ async def test_a_request_changes_no_feed(stage: Stage) -> None:
     await stage.pump()
     assert await stage.feed(bob) == []
     async with stage.database.transaction() as tx:
-        await relations.accept(tx, ann.id, bob.id)
+        await follows.accept(tx, ann.id, bob.id)
     await stage.pump()
     assert await stage.feed(bob) == [photo.id]
     await stage.deliveries()
     async with stage.database.transaction() as tx:
-        await relations.unfollow(tx, bob.id, ann.id)
+        await follows.unfollow(tx, bob.id, ann.id)
     await stage.pump()
     orders = [message.body for message in await stage.deliveries(bob) if "control" in message.body]
     assert orders == [{"control": "revoke", "owner": ann.id}]
@@ -78,7 +78,7 @@ async def test_a_block_separates_two_users(stage: Stage) -> None:
         assert (bob.id, {"control": order, "other": ann.id}) in deliveries
         assert (ann.id, {"control": order, "other": bob.id}) in deliveries
         async with stage.database.transaction() as tx:
-            await relations.unblock(tx, ann.id, bob.id)
+            await blocks.unblock(tx, ann.id, bob.id)
         await stage.pump()
 
 
@@ -89,7 +89,7 @@ async def test_a_block_of_both_sides_outlasts_one_of_them(stage: Stage) -> None:
     await block(stage.database, ann, bob)
     await block(stage.database, bob, ann)
     async with stage.database.transaction() as tx:
-        await relations.unblock(tx, ann.id, bob.id)
+        await blocks.unblock(tx, ann.id, bob.id)
     await stage.pump()
     assert {message.body["control"] for message in await stage.deliveries()} == {"block"}
 
@@ -100,7 +100,7 @@ async def test_mute_and_unmute(stage: Stage) -> None:
     await follow(stage.database, bob, ann)
     photo = await ready_photo(stage.database, ann)
     await stage.online(bob)
-    for change, expected in ((relations.mute, []), (relations.unmute, [photo.id])):
+    for change, expected in ((blocks.mute, []), (blocks.unmute, [photo.id])):
         async with stage.database.transaction() as tx:
             await change(tx, bob.id, ann.id)
         await stage.pump()

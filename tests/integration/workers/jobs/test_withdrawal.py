@@ -10,7 +10,7 @@ import pytest
 from storage.events import CommentAdded
 from storage.ids import encode
 from storage.models import Comment, NotificationCounters, NotificationKind, Photo, User
-from storage.stores import comments, erasure, notifications, photos, relations, users
+from storage.stores import blocks, comments, erasure, follows, notifications, photos, users
 from tests.support.community import block, follow, new_user, new_users, ready_photo, record_notification
 from tests.support.locks import wait_for_blocked_transaction
 from tests.support.stage import Stage, inbox, start_clean
@@ -110,7 +110,7 @@ async def test_a_block_that_is_over_withdraws_nothing(stage: Stage) -> None:
     await start_clean(stage, ann)
     await block(stage.database, ann, bob)
     async with stage.database.transaction() as tx:
-        await relations.unblock(tx, ann.id, bob.id)
+        await blocks.unblock(tx, ann.id, bob.id)
     await stage.pump()
     assert await texts(stage, photo) == ["nice"]
     assert await inbox(stage, ann) == ["bob commented on your photo"]
@@ -131,7 +131,7 @@ async def test_a_deleted_account_leaves_all_inboxes(stage: Stage, monkeypatch: p
     await start_clean(stage, ann, cat, dan)
     async with stage.database.transaction() as tx:
         # An unfollow leaves nothing that the erasure of the follow could start from.
-        await relations.unfollow(tx, bob.id, cat.id)
+        await follows.unfollow(tx, bob.id, cat.id)
         await users.remove(tx, bob.id)
     await stage.pump()
     assert await inbox(stage, ann) == ["cat liked your photo"]
