@@ -89,8 +89,10 @@ async def _add(tx: Transaction, table: str, from_id: int, to_id: int) -> bool:
 
 async def _remove(tx: Transaction, table: str, from_id: int, to_id: int) -> bool:
     """Delete both rows of a block or mute; return False if there was none."""
-    # The other account may be deleted by now. The lock that `_add` has on this one excludes it, too.
-    await account_locks.lock(tx, [from_id])
+    # The other account may be deleted by now. The lock that `_add` has on this one excludes it, too. The rows of an
+    # account that is deleted itself are left to its erasure.
+    if not await account_locks.lock(tx, [from_id]):
+        return False
     sql = f"DELETE FROM {table} WHERE shard = {shard('$1')} AND owner_id = $1 AND other_id = $2 AND outgoing = $3"
     if not await tx.execute(sql, from_id, to_id, True):
         return False

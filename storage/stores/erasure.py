@@ -1,19 +1,17 @@
 """Erasure of what a deleted account has left, in small batches that hold locks only briefly.
 
-Photos and comments go first. Likes, follows and the other rows are erased after a grace period, when no transaction of
-any process can insert one any more: no row by or about a deleted account is inserted (`storage.stores.account_locks`),
-but a process of an earlier version that is still running during an upgrade does not lock accounts. What such a process
-has inserted is erased then as well.
+Photos and comments go first. Follows, likes and the other rows are erased after a grace period, when no transaction
+can insert one any more: no row by or about a deleted account is inserted (`storage.stores.account_locks`), except that
+a like does not lock its user's account, and that a process of an earlier version that is still running during an
+upgrade locks none. What was inserted so is erased then as well.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from storage.events import AccountDeleted, ActorRemoved
 from storage.postgres.database import Transaction
 from storage.postgres.sharding import shard
-from storage.stores import account_locks, comments, photos, sessions
+from storage.stores import account_locks, comments, edge_erasure, photos, sessions
 
 # Longer than any transaction that began before the deletion, in a process of an earlier version too.
 GRACE_MINUTES = 20
@@ -23,9 +21,6 @@ _PLAIN = 10  # times as many rows that only the account itself could see
 _LOST_AFTER = "interval '1 hour'"
 _RENEWED_AFTER = "interval '10 minutes'"
 _ACCOUNT = f"shard = {shard('$1')} AND id = $1"
-Edge = tuple[str, str, str]  # a table, the column of the account, and that of the other one
-_FOLLOWING: Edge = ("following", "follower_id", "followee_id")
-_FOLLOWERS: Edge = ("followers", "followee_id", "follower_id")
 # What the account alone could see, with the column of its id and the rest of the key. All is in its shard.
 _OWN = (
     ("follow_requests", "followee_id", "follower_id"),
@@ -41,16 +36,24 @@ async def erase(tx: Transaction, user_id: int, *, limit: int = BATCH, grace_minu
     Emits `AccountDeleted` with these rows. Otherwise the account is erased for good, or its grace period is not over,
     and `queue_due` emits the event again.
     """
-    row = await tx.fetchrow(
+    due: bool | None = await tx.fetchval(
         f"""
-        SELECT deleted_at <= now() - make_interval(mins => $2) AS due FROM users
-        WHERE {_ACCOUNT} AND deleted_at IS NOT NULL AND erased_at IS NULL FOR NO KEY UPDATE""",
+        SELECT deleted_at <= now() - make_interval(mins => $2) FROM users
+        WHERE {_ACCOUNT} AND deleted_at IS NOT NULL AND erased_at IS NULL""",
         user_id,
         grace_minutes,
     )
-    if row is None:
+    if due is None:
         return False
-    batch = await _next_batch(tx, user_id, limit, due=row["due"])
+    edges = await edge_erasure.find(tx, user_id, limit=limit) if due else None
+    # The account is locked together with the others, in the order of all ids: two deleted accounts that follow each
+    # other may be erased at the same moment.
+    await account_locks.lock_all(tx, [user_id, *(() if edges is None else edges.others)])
+    if edges is None:
+        batch = await _next_batch(tx, user_id, limit, due=due)
+    else:
+        await edge_erasure.delete(tx, user_id, edges)
+        batch = AccountDeleted(user_id=user_id)
     if batch is not None:
         tx.emit(batch)
         await tx.execute(
@@ -59,13 +62,16 @@ async def erase(tx: Transaction, user_id: int, *, limit: int = BATCH, grace_minu
             user_id,
         )
         return True
-    if row["due"]:
+    erased_at = "now()" if due else "NULL"
+    ended = await tx.execute(
+        f"UPDATE users SET erasure_queued_at = NULL, erased_at = {erased_at} WHERE {_ACCOUNT} AND erased_at IS NULL",
+        user_id,
+    )
+    if due and ended:
         # Their access tokens have expired by now, or will within minutes; they are refused no earlier.
         await sessions.revoke_all(tx, user_id)
         # A worker may have recorded an activity after the deletion, too late for the first event.
         tx.emit(ActorRemoved(user_id=user_id))
-    erased_at = "now()" if row["due"] else "NULL"
-    await tx.execute(f"UPDATE users SET erasure_queued_at = NULL, erased_at = {erased_at} WHERE {_ACCOUNT}", user_id)
     return False
 
 
@@ -104,7 +110,7 @@ async def _next_batch(tx: Transaction, user_id: int, limit: int, *, due: bool) -
         return None
     if likes := await _likes(tx, user_id, limit):
         return AccountDeleted(user_id=user_id, likes=likes)
-    if await _edges(tx, user_id, limit) or await _own(tx, user_id, _PLAIN * limit):
+    if await _own(tx, user_id, _PLAIN * limit):
         return AccountDeleted(user_id=user_id)
     return None
 
@@ -132,107 +138,6 @@ async def _likes(tx: Transaction, user_id: int, limit: int) -> list[tuple[int, i
         if row is not None:
             removed.append((row["id"], row["author_id"]))
     return removed
-
-
-async def _edges(tx: Transaction, user_id: int, limit: int) -> int:
-    """Delete up to `limit` follows, requests, blocks or mutes on both sides, and return their number.
-
-    The other accounts are locked one after the other, each while its rows and counters change. Other transactions that
-    lock two accounts skip deleted ones. So none of them waits for this account while it holds the lock on the other
-    one, and this cannot deadlock.
-    """
-    for delete in (_followed, _followers, _requests, _blocks, _mutes):
-        if deleted := await delete(tx, user_id, limit):
-            return deleted
-    return 0
-
-
-async def _followed(tx: Transaction, user_id: int, limit: int) -> int:
-    others = await _others(tx, _FOLLOWING, user_id, limit)
-    for other_id in await account_locks.lock_all(tx, others):
-        await tx.execute(
-            f"""
-            WITH follow AS (
-                DELETE FROM followers WHERE shard = {shard("$1")} AND followee_id = $1 AND follower_id = $2
-                RETURNING followee_id)
-            UPDATE users SET followers = followers - 1
-            FROM follow WHERE users.shard = {shard("$1")} AND users.id = follow.followee_id""",
-            other_id,
-            user_id,
-        )
-    deleted = await _delete_own(tx, _FOLLOWING, user_id, others)
-    await tx.execute(f"UPDATE users SET following = following - $2 WHERE {_ACCOUNT}", user_id, deleted)
-    return deleted
-
-
-async def _followers(tx: Transaction, user_id: int, limit: int) -> int:
-    others = await _others(tx, _FOLLOWERS, user_id, limit)
-    for other_id in await account_locks.lock_all(tx, others):
-        await tx.execute(
-            f"""
-            WITH follow AS (
-                DELETE FROM following WHERE shard = {shard("$1")} AND follower_id = $1 AND followee_id = $2
-                RETURNING follower_id)
-            UPDATE users SET following = following - 1
-            FROM follow WHERE users.shard = {shard("$1")} AND users.id = follow.follower_id""",
-            other_id,
-            user_id,
-        )
-    deleted = await _delete_own(tx, _FOLLOWERS, user_id, others)
-    await tx.execute(f"UPDATE users SET followers = followers - $2 WHERE {_ACCOUNT}", user_id, deleted)
-    return deleted
-
-
-async def _requests(tx: Transaction, user_id: int, limit: int) -> int:
-    found = await tx.fetch(
-        "/* all shards: the requests of a deleted account */ "
-        "SELECT followee_id FROM follow_requests WHERE follower_id = $1 LIMIT $2",
-        user_id,
-        limit,
-    )
-    for other_id in sorted(row["followee_id"] for row in found):
-        await tx.execute(
-            f"DELETE FROM follow_requests WHERE shard = {shard('$1')} AND followee_id = $1 AND follower_id = $2",
-            other_id,
-            user_id,
-        )
-    return len(found)
-
-
-async def _blocks(tx: Transaction, user_id: int, limit: int) -> int:
-    return await _sides(tx, "blocks", user_id, limit)
-
-
-async def _mutes(tx: Transaction, user_id: int, limit: int) -> int:
-    return await _sides(tx, "mutes", user_id, limit)
-
-
-async def _sides(tx: Transaction, table: str, user_id: int, limit: int) -> int:
-    others = await _others(tx, (table, "owner_id", "other_id"), user_id, limit)
-    for other_id in await account_locks.lock_all(tx, others):
-        await tx.execute(
-            f"DELETE FROM {table} WHERE shard = {shard('$1')} AND owner_id = $1 AND other_id = $2", other_id, user_id
-        )
-    return await _delete_own(tx, (table, "owner_id", "other_id"), user_id, others)
-
-
-async def _others(tx: Transaction, edge: Edge, user_id: int, limit: int) -> list[int]:
-    table, own, other = edge
-    rows = await tx.fetch(
-        f"SELECT DISTINCT {other} AS id FROM {table} WHERE shard = {shard('$1')} AND {own} = $1 LIMIT $2",
-        user_id,
-        limit,
-    )
-    return [row["id"] for row in rows]
-
-
-async def _delete_own(tx: Transaction, edge: Edge, user_id: int, others: Iterable[int]) -> int:
-    table, own, other = edge
-    return await tx.execute(
-        f"DELETE FROM {table} WHERE shard = {shard('$1')} AND {own} = $1 AND {other} = ANY($2::bigint[])",
-        user_id,
-        list(others),
-    )
 
 
 async def _own(tx: Transaction, user_id: int, limit: int) -> int:

@@ -109,11 +109,11 @@ async def decline(tx: Transaction, followee_id: int, follower_id: int) -> None:
     tx.emit(UserUnfollowed(follower_id=follower_id, followee_id=followee_id))
 
 
-async def grant_requests(tx: Transaction, followee_id: int, *, limit: int) -> list[int]:
+async def grant_requests(tx: Transaction, followee_id: int, *, limit: int) -> list[int] | None:
     """Grant up to `limit` requests to follow an account that is public now; return the new followers.
 
-    Emits nothing; grants nothing if the account is private or deleted. [] means that no request can be granted now.
-    Requests of deleted accounts are deleted.
+    Emits nothing. Requests of deleted accounts are deleted, so the list may be empty. None means that no request is
+    left, or none can be granted now because the account is private or deleted.
     """
     found = await tx.fetch(
         f"SELECT follower_id FROM follow_requests WHERE shard = {shard('$1')} AND followee_id = $1 "
@@ -122,10 +122,12 @@ async def grant_requests(tx: Transaction, followee_id: int, *, limit: int) -> li
         limit,
     )
     wanted = [row["follower_id"] for row in found]
+    if not wanted:
+        return None
     # All accounts are locked in one order, as by every change of a pair.
     locked = await account_locks.lock(tx, [followee_id, *wanted])
     if followee_id not in locked or not await _is_public(tx, followee_id):
-        return []
+        return None
     granted = []
     for follower_id in wanted:
         if await _remove_request(tx, follower_id, followee_id) and follower_id in locked:

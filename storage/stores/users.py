@@ -193,6 +193,8 @@ async def remove(tx: Transaction, user_id: int) -> list[str]:
 async def set_role(tx: Transaction, username: str, role: Role) -> User:
     """Set the role of an account; raise `NotFoundError("user")`."""
     user_id = await id_of_name(tx, username)
+    if user_id is None:
+        raise NotFoundError("user")
     row = await tx.fetchrow(
         f"UPDATE users AS a SET role = $2 WHERE {_ACCOUNT} AND deleted_at IS NULL RETURNING {USER}", user_id, role.value
     )

@@ -55,5 +55,5 @@ class AccountChanges:
             await self._notify.followed(UserFollowed(follower_id=follower_id, followee_id=event.user_id, accepted=True))
         async with self._db.transaction() as tx:
             granted = await follows.grant_requests(tx, event.user_id, limit=REQUESTS_AT_ONCE)
-            if granted:
+            if granted is not None:
                 tx.emit(AccountOpened(user_id=event.user_id, followers=granted))
