@@ -70,6 +70,22 @@ async def block(database: Database, blocker: User, blocked: User) -> None:
         await blocks.block(tx, blocker.id, blocked.id)
 
 
+async def one_sided_edges(database: Database) -> list[tuple[str, int, int]]:
+    """Return the table and users of each follow, block or mute that has a row in the shard of one of them only."""
+    rows = await database.fetch(
+        """
+        WITH edges AS (
+            SELECT 'follows' AS kind, follower_id AS one, followee_id AS other, created_at FROM following
+            UNION ALL SELECT 'follows', follower_id, followee_id, created_at FROM followers
+            UNION ALL SELECT 'blocks', owner_id, other_id, created_at FROM blocks WHERE outgoing
+            UNION ALL SELECT 'blocks', other_id, owner_id, created_at FROM blocks WHERE NOT outgoing
+            UNION ALL SELECT 'mutes', owner_id, other_id, created_at FROM mutes WHERE outgoing
+            UNION ALL SELECT 'mutes', other_id, owner_id, created_at FROM mutes WHERE NOT outgoing)
+        SELECT kind, one, other FROM edges GROUP BY kind, one, other, created_at HAVING count(*) <> 2"""
+    )
+    return [tuple(row) for row in rows]
+
+
 async def record_notification(
     tx: Transaction,
     *,

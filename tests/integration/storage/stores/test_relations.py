@@ -11,7 +11,7 @@ from storage.errors import ConflictError, NotFoundError
 from storage.models import PresenceAudience, Relation, User
 from storage.postgres.database import Database
 from storage.stores import blocks, follows, relations, users
-from tests.support.community import block, follow, new_user, new_users, topics
+from tests.support.community import block, follow, new_user, new_users, one_sided_edges, topics
 from workers.jobs.fanout import lanes
 
 pytestmark = pytest.mark.engines
@@ -227,8 +227,8 @@ async def test_fanout_order_and_chunks(database: Database) -> None:
     rows = [((index << 22) | ((index * 37) % 1024), f"u{index}") for index in range(1, 26)]
     for user_id, name in rows:
         await database.fetchval(
-            "INSERT INTO users (id, username, email, password_hash, display_name) "
-            "VALUES ($1, $2::text, $2::text, '', '')",
+            "INSERT INTO users (shard, id, username, email, password_hash, display_name) "
+            "VALUES ($1::bigint & 1023, $1, $2::text, $2::text, '', '')",
             user_id,
             name,
         )
@@ -260,12 +260,12 @@ async def test_crossing_follows_and_blocks(database: Database) -> None:
     blocking = [block(database, one, other) for one, other in pairs[::7]]
     await asyncio.gather(*(try_follow(one, other) for one, other in pairs), *blocking)
     wrong = await database.fetchval(
-        "SELECT count(*) FROM follows f JOIN blocks b ON (b.blocker_id, b.blocked_id) IN "
-        "((f.follower_id, f.followee_id), (f.followee_id, f.follower_id))"
+        "SELECT count(*) FROM following f JOIN blocks b ON (b.owner_id, b.other_id) = (f.follower_id, f.followee_id)"
     )
     assert wrong == 0
     drift = await database.fetchval(
-        "SELECT count(*) FROM users u WHERE followers <> (SELECT count(*) FROM follows WHERE followee_id = u.id) "
-        "OR following <> (SELECT count(*) FROM follows WHERE follower_id = u.id)"
+        "SELECT count(*) FROM users u WHERE followers <> (SELECT count(*) FROM followers WHERE followee_id = u.id) "
+        "OR following <> (SELECT count(*) FROM following WHERE follower_id = u.id)"
     )
     assert drift == 0
+    assert await one_sided_edges(database) == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Callable
+from types import ModuleType
 
 import pytest
 
@@ -13,7 +14,7 @@ from storage.errors import NotFoundError
 from storage.events import Event, UserBlocked, UserFollowed, UserMuted, UserUnblocked, UserUnfollowed
 from storage.models import Relation, User
 from storage.postgres.database import Database
-from storage.stores import blocks, relations
+from storage.stores import blocks, follows, relations
 from tests.support.community import new_user, new_users
 
 pytestmark = pytest.mark.engines
@@ -120,6 +121,10 @@ class Model:
         self.events.append(UserFollowed(follower_id=one, followee_id=other, accepted=accepted))
 
 
+STORES: dict[str, ModuleType] = {
+    **dict.fromkeys(("follow", "unfollow", "accept", "decline"), follows),
+    **dict.fromkeys(("block", "unblock", "mute", "unmute"), blocks),
+}
 ACTIONS = ("follow", "follow", "follow", "unfollow", "accept", "decline", "block", "unblock", "mute", "unmute")
 
 
@@ -132,18 +137,21 @@ async def _step(database: Database, model: Model, action: str, pair: Pair) -> No
     except NotFoundError as error:
         with pytest.raises(NotFoundError, match=str(error)):
             async with database.transaction() as tx:
-                await getattr(relations, action)(tx, *pair)
+                await getattr(STORES[action], action)(tx, *pair)
         return
     async with database.transaction() as tx:
-        assert await getattr(relations, action)(tx, *pair) == expected
+        assert await getattr(STORES[action], action)(tx, *pair) == expected
 
 
 async def _compare(database: Database, model: Model, people: list[User]) -> None:
     for table, columns, pairs in (
-        ("follows", "follower_id, followee_id", model.follows),
+        ("following", "follower_id, followee_id", model.follows),
+        ("followers", "follower_id, followee_id", model.follows),
         ("follow_requests", "follower_id, followee_id", model.requests),
-        ("blocks", "blocker_id, blocked_id", model.blocks),
-        ("mutes", "muter_id, muted_id", model.mutes),
+        ("blocks WHERE outgoing", "owner_id, other_id", model.blocks),
+        ("blocks WHERE NOT outgoing", "other_id, owner_id", model.blocks),
+        ("mutes WHERE outgoing", "owner_id, other_id", model.mutes),
+        ("mutes WHERE NOT outgoing", "other_id, owner_id", model.mutes),
     ):
         found = await database.fetch(f"SELECT {columns} FROM {table}")  # noqa: S608
         assert {tuple(row) for row in found} == pairs, table
