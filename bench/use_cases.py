@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from storage import ids
-from storage.models import NotificationKind
+from storage.models import Activity, NotificationKind
 from storage.postgres.database import Database
 from storage.redis.client import Redis
 from tests.support.api import Api, running_api, services_of
@@ -20,7 +20,6 @@ from tests.support.api_user import PASSWORD, ApiUser, Response
 from tests.support.pictures import photograph
 from tests.support.statements import StatementLog
 from workers.broker.routing import queues_of
-from workers.jobs.activities import Activity
 from workers.jobs.inbox import Inbox
 
 RoundTrips = dict[str, list[str]]  # name of a use case → its statements, in order

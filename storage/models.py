@@ -142,6 +142,20 @@ class PhotoCounters:
     changed: bool
 
 
+@dataclass(frozen=True, kw_only=True)
+class Activity:
+    """Something that concerns the recipient, as `storage.stores.notification_groups` records it.
+
+    `actor_id` None is PicShare itself; `source_id` is the photo, comment or user that the activity is about.
+    """
+
+    recipient_id: int
+    kind: NotificationKind
+    actor_id: int | None
+    photo_id: int | None = None
+    source_id: int
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CommentExcerpt:
     """The beginning of the comment that a notification is about, in one line."""

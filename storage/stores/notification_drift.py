@@ -10,15 +10,28 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from storage.postgres.database import Queryable, Transaction
+from storage.postgres.sharding import shard, shards
 from storage.stores import inbox_lock
-from storage.stores.notification_groups import newest_actors
+from storage.stores.notification_lookup import SHOWN_ACTORS
 
-# The actors of the entry `n`, counted and sorted again.
-_COUNTED = f"""
-    CROSS JOIN LATERAL (
-        SELECT count(DISTINCT actor_id)::integer AS people, {newest_actors("n.id")} AS newest_actors
-        FROM notification_actors WHERE notification_id = n.id AND retracted_at IS NULL) AS counted"""
-_WRONG = "(n.people, n.newest_actors) IS DISTINCT FROM (counted.people, counted.newest_actors)"
+_SHARD = shard("$1")
+
+
+def _counted(rows: str) -> str:
+    """Return the query that counts and sorts the actors of entries again; `rows` is a condition on their rows `t`."""
+    return f"""
+        SELECT shard, notification_id, count(*)::integer AS people,
+            (array_agg(actor_id ORDER BY newest DESC, actor_id DESC))[1:{SHOWN_ACTORS}] AS newest_actors
+        FROM (
+            SELECT t.shard, t.notification_id, t.actor_id, max(t.created_at) AS newest FROM notification_actors t
+            WHERE {rows} AND t.retracted_at IS NULL GROUP BY t.shard, t.notification_id, t.actor_id) AS actors
+        GROUP BY shard, notification_id"""
+
+
+# The entries `n` with their actors `c` as counted again, where these differ.
+_WRONG = (
+    "(n.people <> coalesce(c.people, 0) OR n.newest_actors <> coalesce(c.newest_actors, '{}')) AND n.deleted_at IS NULL"
+)
 
 
 class Checked(NamedTuple):
@@ -30,31 +43,50 @@ class Checked(NamedTuple):
 
 async def check(db: Queryable, *, after: int, limit: int) -> Checked:
     """Check the `limit` entries with the lowest ids above `after`."""
-    # One statement has one snapshot, and rows and entry change in the same transaction: so no lock is needed.
-    rows = await db.fetch(
-        f"""
-        SELECT n.id, n.user_id, {_WRONG} AS wrong
-        FROM (SELECT * FROM notifications WHERE id > $1 AND deleted_at IS NULL ORDER BY id LIMIT $2) AS n {_COUNTED}
-        ORDER BY n.id""",
+    page = await db.fetch(
+        """
+        /* all shards: the daily check of all entries */
+        SELECT id FROM notifications WHERE id > $1 AND deleted_at IS NULL ORDER BY id LIMIT $2""",
         after,
         limit,
     )
+    entry_ids = [row["id"] for row in page]
+    # One statement has one snapshot on each server, and rows and entry change in the same transaction: so no lock is
+    # needed.
+    rows = await db.fetch(
+        f"""
+        SELECT n.id, n.user_id FROM notifications n
+        LEFT JOIN ({_counted("t.shard = ANY($1::integer[]) AND t.notification_id = ANY($2::bigint[])")}) AS c
+            ON c.shard = n.shard AND c.notification_id = n.id
+        WHERE n.shard = ANY($1::integer[]) AND n.id = ANY($2::bigint[]) AND {_WRONG} ORDER BY n.id""",
+        shards(entry_ids),
+        entry_ids,
+    )
     return Checked(
-        wrong=[(row["user_id"], row["id"]) for row in rows if row["wrong"]],
-        after=rows[-1]["id"] if len(rows) == limit else None,
+        wrong=[(row["user_id"], row["id"]) for row in rows],
+        after=entry_ids[-1] if len(entry_ids) == limit else None,
     )
 
 
 async def repair(tx: Transaction, *, recipient_id: int, entry_id: int) -> bool:
     """Correct an entry, without news, and delete it if it has no actor; return whether it was still wrong."""
-    await inbox_lock.acquire(tx, recipient_id)
-    repaired = await tx.execute(
+    now = await inbox_lock.acquire(tx, recipient_id)
+    counted = await tx.fetchrow(
         f"""
-        UPDATE notifications SET people = right_now.people, newest_actors = right_now.newest_actors,
-            version = version + 1, silent = true, deleted_at = CASE WHEN right_now.people = 0 THEN now() END
-        FROM (SELECT n.id, counted.* FROM notifications n {_COUNTED}
-              WHERE n.id = $1 AND n.deleted_at IS NULL AND {_WRONG}) AS right_now
-        WHERE notifications.id = right_now.id""",
+        SELECT coalesce(c.people, 0) AS people, coalesce(c.newest_actors, '{{}}') AS newest_actors
+        FROM notifications n
+        LEFT JOIN ({_counted(f"t.shard = {_SHARD} AND t.notification_id = $1")}) AS c ON c.notification_id = n.id
+        WHERE n.shard = {_SHARD} AND n.id = $1 AND {_WRONG}""",
         entry_id,
     )
-    return repaired > 0
+    if counted is None:
+        return False
+    await tx.execute(
+        "UPDATE notifications SET people = $2, newest_actors = $3, version = version + 1, silent = true, "
+        f"deleted_at = $4 WHERE shard = {_SHARD} AND id = $1",
+        entry_id,
+        counted["people"],
+        counted["newest_actors"],
+        None if counted["people"] else now,
+    )
+    return True

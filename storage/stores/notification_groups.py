@@ -8,132 +8,111 @@ repeated within a day returns silently: it neither moves its entry to the top no
 
 An entry keeps the number of its actors and the newest three. Both follow each change of a row, so the cost of a change
 does not depend on the number of actors. The caller of every function that changes an inbox holds the inbox's lock
-(`storage.stores.inbox_lock`).
+(`storage.stores.inbox_lock`) and has looked the activity up (`storage.stores.notification_lookup`).
+
+Rows and entries are in the recipient's shard, and the accounts of the actors in others. Times are those of the
+database, as parameters: a cluster refuses functions of time in most of these places.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import NamedTuple
 
 from storage import ids
 from storage.errors import NotFoundError
-from storage.models import NotificationKind
+from storage.models import Activity, NotificationKind, UserSummary
 from storage.postgres.database import Queryable, Transaction
-from storage.postgres.rows import Row
-from storage.postgres.visibility import unblocked
+from storage.postgres.sharding import shard
+from storage.stores import account_lists
+from storage.stores.notification_lookup import SHOWN_ACTORS, Situation
 
-SHOWN_ACTORS = 3
-_GROUPED_FOR = "interval '24 hours'"  # after which a group is closed, and a repeated activity is news again
 _NEVER_GROUPED = (NotificationKind.COMMENT, NotificationKind.FOLLOW_REQUEST)
-# The entries of an inbox ($1) for a kind ($3) and a photo ($4, or NULL), deleted ones included.
-_SAME_GROUP = "n.user_id = $1 AND n.kind = $3 AND n.photo_id IS NOT DISTINCT FROM $4"
-# Of the row `t` of an activity: whether it is the only one of its actor in the entry, so that its actor counts with it.
-# Groups of an earlier version have several comments of one actor.
-_COUNTS = (
-    "NOT EXISTS (SELECT FROM notification_actors o WHERE o.notification_id = t.notification_id "
-    "AND o.actor_id = t.actor_id AND o.source_id <> t.source_id AND o.retracted_at IS NULL)"
+_SHARD = shard("$1")
+_NEXT = timedelta(microseconds=1)
+
+# The newest actor of the entry `n` besides others, which are conditions on `t`. The index `notification_actors_newest`
+# is read once for each.
+_NEWEST = (
+    f"SELECT t.actor_id FROM notification_actors t WHERE t.shard = {_SHARD} AND t.notification_id = n.id "
+    "AND t.retracted_at IS NULL {others} ORDER BY t.created_at DESC, t.actor_id DESC LIMIT 1"
 )
-
-
-def newest_actors(entry_id: str) -> str:
-    """Return the SQL expression for the array of an entry's newest actors; `entry_id` is an SQL expression.
-
-    The index `notification_actors_newest` is read once for each of them.
-    """
-    newest = (
-        f"SELECT actor_id FROM notification_actors WHERE notification_id = {entry_id} AND retracted_at IS NULL "
-        "{others} ORDER BY created_at DESC, actor_id DESC LIMIT 1"
-    )
-    return f"""coalesce((
-        WITH RECURSIVE newest (actors) AS (
-            (SELECT ARRAY[first.actor_id] FROM ({newest.format(others="")}) AS first)
-            UNION ALL
-            SELECT actors || next.actor_id FROM newest
-            CROSS JOIN LATERAL ({newest.format(others="AND actor_id <> ALL(actors)")}) AS next
-            WHERE cardinality(actors) < {SHOWN_ACTORS})
-        SELECT actors FROM newest ORDER BY cardinality(actors) DESC LIMIT 1), '{{}}'::bigint[])"""
+_NEWEST_ACTORS = f"""
+    SELECT array_remove(ARRAY[first.actor_id, second.actor_id, third.actor_id], NULL)
+    FROM ({_NEWEST.format(others="")}) AS first
+    LEFT JOIN LATERAL ({_NEWEST.format(others="AND t.actor_id <> first.actor_id")}) AS second ON true
+    LEFT JOIN LATERAL (
+        {_NEWEST.format(others="AND t.actor_id NOT IN (first.actor_id, second.actor_id)")}) AS third ON true"""
 
 
 class Recorded(NamedTuple):
     """The entry of an activity.
 
     `repeated` if the activity had been recorded already, so that nothing changed; `news` if the recipient is to notice.
+    `accounts` are those of actors that were read on the way.
     """
 
     entry_id: int
     repeated: bool = False
     news: bool = False
+    accounts: Mapping[int, UserSummary] = MappingProxyType({})
 
 
-async def record(
-    tx: Transaction,
-    *,
-    recipient_id: int,
-    kind: NotificationKind,
-    actor_id: int | None,
-    photo_id: int | None,
-    source_id: int,
-) -> Recorded | None:
-    """Record an activity; return None if it is not to be recorded.
+async def record(tx: Transaction, activity: Activity, found: Situation | None) -> Recorded | None:
+    """Record an activity in the situation `found`; return None if it is not to be recorded.
 
-    `source_id` is the photo, comment or user that the activity is about; `actor_id` None is PicShare itself. A new
-    activity moves the entry to the top, unseen; one that is recorded already, read or not, changes nothing. The
-    recipient's own activities are not recorded, nor those about deleted photos, of deleted accounts, or of users that
-    the recipient mutes or that are blocked in either direction.
+    A new activity moves the entry to the top, unseen; one that is recorded already, read or not, changes nothing. The
+    recipient's own activities are not recorded, nor those about deleted photos, of or for deleted accounts, or of users
+    that the recipient mutes or that are blocked in either direction.
     """
-    if actor_id == recipient_id:
+    if found is None or not found.allowed or activity.actor_id == activity.recipient_id:
         return None
-    found = await _look_up(
-        tx, recipient_id=recipient_id, kind=kind, actor_id=actor_id, photo_id=photo_id, source_id=source_id
-    )
-    if not found["allowed"]:
-        return None
-    if found["recorded"] is not None and not found["retracted"]:
-        return Recorded(found["recorded"], repeated=True)
-    open_id: int | None = found["open"]
-    if found["expired"]:
-        await tx.execute("UPDATE notifications SET closed_at = now() WHERE id = $1", open_id)
-        open_id = None
-    if found["recorded"] is not None and found["recent"]:
-        entry_id = await _restore(tx, found["recorded"], open_id, actor_id=actor_id, source_id=source_id)
-        return Recorded(entry_id)
-    if open_id is not None:
-        entry_id = await _add_actor(tx, recipient_id, open_id, actor_id=actor_id, source_id=source_id)
-    else:
-        entry_id = await _create_entry(
-            tx, recipient_id, kind=kind, photo_id=photo_id, actor_id=actor_id, source_id=source_id
+    if found.recorded is not None and not found.retracted:
+        return Recorded(found.recorded, repeated=True)
+    open_id = found.open
+    if open_id is not None and found.expired:
+        await tx.execute(
+            f"UPDATE notifications n SET closed_at = now() WHERE n.shard = {_SHARD} AND n.id = $1", open_id
         )
-    return Recorded(entry_id, news=True)
-
-
-async def retract(
-    tx: Transaction,
-    *,
-    recipient_id: int,
-    kind: NotificationKind,
-    actor_id: int,
-    photo_id: int | None,
-    source_id: int,
-) -> int | None:
-    """Retract an activity and return the id of its entry, if there was one; an entry without actors is deleted."""
-    row = await tx.fetchrow(
-        f"""
-        UPDATE notification_actors t SET retracted_at = now() FROM notifications n
-        WHERE t.actor_id = $2 AND t.source_id = $5 AND t.retracted_at IS NULL
-          AND n.id = t.notification_id AND n.deleted_at IS NULL AND {_SAME_GROUP}
-        RETURNING t.notification_id, {_COUNTS} AS counts""",
-        recipient_id,
-        actor_id,
-        kind.value,
-        photo_id,
-        source_id,
-    )
-    if row is None:
+        open_id = None
+    if activity.actor_id is None:
+        return Recorded(await _create_entry(tx, activity, found), news=True)
+    # An account that is deleted after this statement withdraws its activities at the end of its grace period.
+    accounts = await account_lists.summaries(tx, {activity.actor_id, *found.newest_actors})
+    if activity.actor_id not in accounts:
         return None
-    entry_id: int = row["notification_id"]
-    await _change(tx, {entry_id: -1 if row["counts"] else 0})
-    return entry_id
+    if found.recorded is not None and found.recent:
+        # If the activity's entry is gone and others have opened another one, it moves there: a group has one open
+        # entry.
+        moves = found.deleted and open_id is not None
+        counted = found.open_counts if moves else found.recorded_counts
+        entry_id = open_id if moves and open_id is not None else found.recorded
+        await _restore(tx, activity, found, entry_id)
+        await _change(tx, activity.recipient_id, [entry_id], added=0 if counted else 1, now=found.now)
+        return Recorded(entry_id, accounts=accounts)
+    if open_id is None:
+        entry_id = await _create_entry(tx, activity, found)
+    else:
+        entry_id = await _add_actor(tx, activity, found, open_id)
+    return Recorded(entry_id, news=True, accounts=accounts)
+
+
+async def retract(tx: Transaction, activity: Activity, found: Situation | None) -> int | None:
+    """Retract an activity and return the id of its entry, if there was one; an entry without actors is deleted."""
+    if found is None or found.recorded is None or found.deleted or found.retracted or activity.actor_id is None:
+        return None
+    await tx.execute(
+        "UPDATE notification_actors t SET retracted_at = now() "
+        f"WHERE t.shard = {_SHARD} AND t.notification_id = $1 AND t.actor_id = $2 AND t.source_id = $3",
+        found.recorded,
+        activity.actor_id,
+        activity.source_id,
+    )
+    added = 0 if found.recorded_counts else -1
+    await _change(tx, activity.recipient_id, [found.recorded], added=added, now=found.now)
+    return found.recorded
 
 
 async def retract_actor(tx: Transaction, *, recipient_id: int, actor_id: int, entry_ids: Sequence[int]) -> list[int]:
@@ -141,117 +120,81 @@ async def retract_actor(tx: Transaction, *, recipient_id: int, actor_id: int, en
 
     Entries without actors are deleted. Entries that were deleted before are not returned.
     """
+    now: datetime = await tx.fetchval("SELECT statement_timestamp()")
     rows = await tx.fetch(
-        """
+        f"""
         DELETE FROM notification_actors t USING notifications n
-        WHERE t.notification_id = ANY($3::bigint[]) AND t.actor_id = $2 AND n.id = t.notification_id AND n.user_id = $1
+        WHERE t.shard = {_SHARD} AND t.notification_id = ANY($3::bigint[]) AND t.actor_id = $2
+          AND n.shard = {_SHARD} AND n.id = t.notification_id AND n.user_id = $1
         RETURNING n.id, t.retracted_at IS NULL AS counted, n.deleted_at IS NULL AS shown""",
         recipient_id,
         actor_id,
         entry_ids,
     )
-    await _change(tx, {row["id"]: -1 for row in rows if row["counted"]})
+    await _change(tx, recipient_id, sorted({row["id"] for row in rows if row["counted"]}), added=-1, now=now)
     return sorted({row["id"] for row in rows if row["counted"] and row["shown"]})
 
 
 async def entries_of(
     db: Queryable, actor_id: int, *, recipient_id: int | None = None, limit: int
 ) -> dict[int, list[int]]:
-    """Return the entries of up to `limit` activities of a user, also retracted ones, by recipient."""
-    rows = await db.fetch(
-        """
-        SELECT n.user_id, n.id FROM notification_actors t JOIN notifications n ON n.id = t.notification_id
-        WHERE t.actor_id = $1 AND ($2::bigint IS NULL OR n.user_id = $2) LIMIT $3""",
-        actor_id,
-        recipient_id,
-        limit,
-    )
+    """Return the entries of up to `limit` activities of a user, also retracted ones, by recipient.
+
+    With `recipient_id` only those in one inbox. Without, all shards are asked.
+    """
+    if recipient_id is None:
+        rows = await db.fetch(
+            """
+            /* all shards: the inboxes that have activities of an account */
+            SELECT n.user_id, n.id FROM notification_actors t
+            JOIN notifications n ON n.id = t.notification_id AND n.shard = t.shard
+            WHERE t.actor_id = $1 LIMIT $2""",
+            actor_id,
+            limit,
+        )
+    else:
+        rows = await db.fetch(
+            f"""
+            SELECT n.user_id, n.id FROM notification_actors t
+            JOIN notifications n ON n.id = t.notification_id AND n.shard = t.shard
+            WHERE t.shard = {_SHARD} AND t.actor_id = $2 AND n.user_id = $1 LIMIT $3""",
+            recipient_id,
+            actor_id,
+            limit,
+        )
     found: dict[int, list[int]] = {}
     for row in rows:
         found.setdefault(row["user_id"], []).append(row["id"])
     return {user_id: sorted(set(entry_ids)) for user_id, entry_ids in sorted(found.items())}
 
 
-async def _look_up(
-    tx: Transaction,
-    *,
-    recipient_id: int,
-    kind: NotificationKind,
-    actor_id: int | None,
-    photo_id: int | None,
-    source_id: int,
-) -> Row:
-    """Return whether an activity may be recorded, the newest entry that has it, and the open entry of its group.
-
-    `recent` is whether the activity was first recorded less than a day ago; `expired` whether the open entry is to be
-    closed. The recipient's and the actor's accounts are locked (`storage.stores.account_locks`).
-    """
-    row = await tx.fetchrow(
-        f"""
-        WITH active AS MATERIALIZED (
-            SELECT id FROM users WHERE id IN ($1, $2) AND deleted_at IS NULL ORDER BY id FOR KEY SHARE)
-        SELECT known.*, open.*,
-            EXISTS (SELECT FROM active WHERE id = $1)
-                AND ($2::bigint IS NULL OR EXISTS (SELECT FROM active WHERE id = $2))
-                AND NOT EXISTS (SELECT FROM photos p WHERE p.id = $4 AND p.deleted_at IS NOT NULL)
-                AND NOT EXISTS (SELECT FROM mutes WHERE muter_id = $1 AND muted_id = $2)
-                AND {unblocked("$2")} AS allowed
-        FROM (VALUES (true)) AS always
-        LEFT JOIN LATERAL (
-            (SELECT n.id AS recorded, t.retracted_at IS NOT NULL AS retracted,
-                t.created_at > now() - {_GROUPED_FOR} AS recent
-             FROM notification_actors t JOIN notifications n ON n.id = t.notification_id
-             WHERE t.actor_id = $2 AND t.source_id = $5 AND {_SAME_GROUP} ORDER BY n.id DESC LIMIT 1)
-            UNION ALL
-            (SELECT n.id, false, true FROM notifications n
-             WHERE $2::bigint IS NULL AND n.photo_id = $4 AND {_SAME_GROUP} AND n.deleted_at IS NULL
-             ORDER BY n.id DESC LIMIT 1)) AS known ON true
-        LEFT JOIN LATERAL (
-            SELECT n.id AS open, n.created_at <= now() - {_GROUPED_FOR} AS expired FROM notifications n
-            WHERE coalesce(n.photo_id, 0) = coalesce($4::bigint, 0) AND n.read_at IS NULL AND n.deleted_at IS NULL
-              AND n.closed_at IS NULL AND {_SAME_GROUP}) AS open ON true""",
-        recipient_id,
-        actor_id,
-        kind.value,
-        photo_id,
-        source_id,
-    )
-    if row is None:
-        raise NotFoundError("notification")
-    return row
-
-
-async def _create_entry(
-    tx: Transaction,
-    recipient_id: int,
-    *,
-    kind: NotificationKind,
-    photo_id: int | None,
-    actor_id: int | None,
-    source_id: int,
-) -> int:
+async def _create_entry(tx: Transaction, activity: Activity, found: Situation) -> int:
     """Insert an entry with its first actor, if there is one, and return the entry's id.
 
     Kinds that are not grouped are closed from the start.
     """
+    actors = [] if activity.actor_id is None else [activity.actor_id]
     row = await tx.insert(
-        ids.shard_of(recipient_id),
-        """
+        ids.shard_of(activity.recipient_id),
+        f"""
         WITH entry AS (
-            INSERT INTO notifications (id, user_id, kind, photo_id, position, people, newest_actors, closed_at)
-            VALUES ($1, $2, $3, $4, $1, CASE WHEN $5::bigint IS NULL THEN 0 ELSE 1 END,
-                array_remove(ARRAY[$5], NULL), CASE WHEN $7 THEN now() END)
-            ON CONFLICT (id) DO NOTHING RETURNING id),
+            INSERT INTO notifications
+                (shard, id, user_id, kind, photo_id, position, people, newest_actors, closed_at)
+            VALUES ({_SHARD}, $1, $2, $3, $4, $1, $5, $6, $7)
+            ON CONFLICT (id, shard) DO NOTHING RETURNING shard, id),
         actor AS (
-            INSERT INTO notification_actors (notification_id, actor_id, source_id, created_at)
-            SELECT id, $5, $6, clock_timestamp() FROM entry WHERE $5 IS NOT NULL)
+            INSERT INTO notification_actors (shard, notification_id, actor_id, source_id, created_at)
+            SELECT entry.shard, entry.id, $8, $9, $10 FROM entry WHERE $8::bigint IS NOT NULL)
         SELECT id FROM entry""",
-        recipient_id,
-        kind.value,
-        photo_id,
-        actor_id,
-        source_id,
-        kind in _NEVER_GROUPED,
+        activity.recipient_id,
+        activity.kind.value,
+        activity.photo_id,
+        len(actors),
+        actors,
+        found.now if activity.kind in _NEVER_GROUPED else None,
+        activity.actor_id,
+        activity.source_id,
+        found.now,
     )
     if row is None:
         raise NotFoundError("user")
@@ -259,76 +202,60 @@ async def _create_entry(
     return entry_id
 
 
-async def _add_actor(tx: Transaction, recipient_id: int, entry_id: int, *, actor_id: int | None, source_id: int) -> int:
-    """Move an open entry to the top, unseen, with another actor, if there is one; return the entry's id."""
+async def _add_actor(tx: Transaction, activity: Activity, found: Situation, entry_id: int) -> int:
+    """Move an open entry to the top, unseen, with another actor; return the entry's id."""
     # The row's time is later than that of every other one, also where the clock has stepped back: the actor becomes the
     # newest.
+    created_at = found.now if found.newest_at is None else max(found.now, found.newest_at + _NEXT)
     await tx.execute(
-        """
-        WITH newest AS (
-            SELECT max(created_at) AS created_at FROM notification_actors
-            WHERE notification_id = $1 AND retracted_at IS NULL),
-        actor AS (
-            INSERT INTO notification_actors (notification_id, actor_id, source_id, created_at)
-            SELECT $1, $3, $4, greatest(clock_timestamp(), newest.created_at + interval '1 microsecond')
-            FROM newest WHERE $3::bigint IS NOT NULL
-            ON CONFLICT (notification_id, actor_id, source_id)
-            DO UPDATE SET created_at = excluded.created_at, retracted_at = NULL)
-        UPDATE notifications SET position = greatest($2, position + 1), version = version + 1,
-            updated_at = clock_timestamp(), seen_at = NULL, silent = false,
-            newest_actors = CASE WHEN $3 IS NULL THEN newest_actors
-                ELSE ($3 || array_remove(newest_actors, $3))[1:$5] END,
-            -- The row that this statement inserts is not in its snapshot.
-            people = people + CASE WHEN $3 IS NULL OR EXISTS (
-                SELECT FROM notification_actors
-                WHERE notification_id = $1 AND actor_id = $3 AND retracted_at IS NULL) THEN 0 ELSE 1 END
-        WHERE id = $1""",
-        entry_id,
-        tx.new_id(ids.shard_of(recipient_id)),
-        actor_id,
-        source_id,
-        SHOWN_ACTORS,
-    )
-    return entry_id
-
-
-async def _restore(
-    tx: Transaction, recorded_id: int, open_id: int | None, *, actor_id: int | None, source_id: int
-) -> int:
-    """Record a retracted activity again, without news; return the id of its entry."""
-    # If the activity's entry is gone and others have opened another one, it moves there: a group has one open entry.
-    row = await tx.fetchrow(
         f"""
-        UPDATE notification_actors t SET retracted_at = NULL,
-            notification_id = CASE WHEN n.deleted_at IS NULL THEN n.id ELSE coalesce($4::bigint, n.id) END
-        FROM notifications n
-        WHERE t.notification_id = $1 AND t.actor_id = $2 AND t.source_id = $3 AND n.id = $1
-        RETURNING t.notification_id, {_COUNTS} AS counts""",
-        recorded_id,
-        actor_id,
-        source_id,
-        open_id,
+        WITH actor AS (
+            INSERT INTO notification_actors (shard, notification_id, actor_id, source_id, created_at)
+            VALUES ({_SHARD}, $1, $3, $4, $5)
+            ON CONFLICT (notification_id, actor_id, source_id, shard)
+            DO UPDATE SET created_at = excluded.created_at, retracted_at = NULL RETURNING notification_id)
+        UPDATE notifications n SET position = greatest($2, n.position + 1), version = n.version + 1,
+            updated_at = $5, seen_at = NULL, silent = false, people = n.people + $6,
+            newest_actors = ($3 || array_remove(n.newest_actors, $3))[1:{SHOWN_ACTORS}]
+        FROM actor WHERE n.shard = {_SHARD} AND n.id = actor.notification_id""",
+        entry_id,
+        tx.new_id(ids.shard_of(activity.recipient_id)),
+        activity.actor_id,
+        activity.source_id,
+        created_at,
+        0 if found.open_counts else 1,
     )
-    if row is None:
-        raise NotFoundError("notification")
-    entry_id: int = row["notification_id"]
-    await _change(tx, {entry_id: 1 if row["counts"] else 0})
     return entry_id
 
 
-async def _change(tx: Transaction, changes: Mapping[int, int]) -> None:
+async def _restore(tx: Transaction, activity: Activity, found: Situation, entry_id: int) -> None:
+    """Record a retracted activity again, in the entry `entry_id`."""
+    await tx.execute(
+        "UPDATE notification_actors t SET retracted_at = NULL, notification_id = $4 "
+        f"WHERE t.shard = {_SHARD} AND t.notification_id = $1 AND t.actor_id = $2 AND t.source_id = $3",
+        found.recorded,
+        activity.actor_id,
+        activity.source_id,
+        entry_id,
+    )
+
+
+async def _change(tx: Transaction, recipient_id: int, entry_ids: Sequence[int], *, added: int, now: datetime) -> None:
     """Add to the numbers of actors of entries and find the newest again, without news.
 
-    `changes` maps the ids of entries to what is added. An entry is deleted when it loses its last actor, and restored
-    when it has one again.
+    An entry is deleted when it loses its last actor, and restored when it has one again.
     """
+    if not entry_ids:
+        return
     await tx.execute(
         f"""
-        UPDATE notifications n SET people = people + c.added, newest_actors = {newest_actors("n.id")},
-            version = version + 1, silent = true,
-            deleted_at = CASE WHEN people + c.added = 0 THEN coalesce(deleted_at, now())
-                WHEN c.added <= 0 THEN deleted_at END
-        FROM unnest($1::bigint[], $2::integer[]) AS c (id, added) WHERE n.id = c.id""",
-        list(changes),
-        list(changes.values()),
+        UPDATE notifications n SET people = n.people + $3, newest_actors = coalesce(({_NEWEST_ACTORS}), '{{}}'),
+            version = n.version + 1, silent = true,
+            deleted_at = CASE WHEN n.people + $3 = 0 THEN coalesce(n.deleted_at, $4::timestamptz)
+                WHEN $3 <= 0 THEN n.deleted_at END
+        WHERE n.shard = {_SHARD} AND n.id = ANY($2::bigint[])""",
+        recipient_id,
+        list(entry_ids),
+        added,
+        now,
     )

@@ -6,6 +6,14 @@ from collections.abc import Sequence
 
 from storage.models import NotificationMark
 from storage.postgres.database import Queryable, Transaction
+from storage.postgres.sharding import shard
+
+_SHARD = shard("$1")
+# The entries $2 of the inbox $1, or all with NULL, with positions up to $3 unless that is NULL.
+_CHOSEN = (
+    f"shard = {_SHARD} AND user_id = $1 AND ($2::bigint[] IS NULL OR id = ANY($2)) "
+    "AND ($3::bigint IS NULL OR position <= $3) AND read_at IS NULL AND deleted_at IS NULL"
+)
 
 
 async def mark_seen(tx: Transaction, user_id: int, entry_ids: Sequence[int] | None, *, up_to: int | None = None) -> int:
@@ -15,11 +23,7 @@ async def mark_seen(tx: Transaction, user_id: int, entry_ids: Sequence[int] | No
     holds the inbox's lock.
     """
     return await tx.execute(
-        "UPDATE notifications SET seen_at = now() WHERE user_id = $1 AND ($2::bigint[] IS NULL OR id = ANY($2)) "
-        "AND ($3::bigint IS NULL OR position <= $3) AND seen_at IS NULL AND read_at IS NULL AND deleted_at IS NULL",
-        user_id,
-        None if entry_ids is None else list(entry_ids),
-        up_to,
+        f"UPDATE notifications SET seen_at = now() WHERE {_CHOSEN} AND seen_at IS NULL", user_id, entry_ids, up_to
     )
 
 
@@ -28,21 +32,14 @@ async def mark_read(tx: Transaction, user_id: int, entry_ids: Sequence[int] | No
 
     `up_to` is that of `mark_seen`. The caller holds the inbox's lock.
     """
-    return await tx.execute(
-        "UPDATE notifications SET read_at = now(), seen_at = coalesce(seen_at, now()) "
-        "WHERE user_id = $1 AND ($2::bigint[] IS NULL OR id = ANY($2)) "
-        "AND ($3::bigint IS NULL OR position <= $3) AND read_at IS NULL AND deleted_at IS NULL",
-        user_id,
-        None if entry_ids is None else list(entry_ids),
-        up_to,
-    )
+    return await tx.execute(f"UPDATE notifications SET read_at = now() WHERE {_CHOSEN}", user_id, entry_ids, up_to)
 
 
 async def marked(db: Queryable, user_id: int, mark: NotificationMark, *, limit: int) -> list[int]:
     """Return the ids of the entries at the top of an inbox that have a mark, among the `limit` newest."""
     rows = await db.fetch(
-        "SELECT id FROM (SELECT id, seen_at, read_at FROM notifications WHERE user_id = $1 AND deleted_at IS NULL "
-        "ORDER BY position DESC LIMIT $2) AS newest "
+        "SELECT id FROM (SELECT id, seen_at, read_at FROM notifications "
+        f"WHERE shard = {_SHARD} AND user_id = $1 AND deleted_at IS NULL ORDER BY position DESC LIMIT $2) AS newest "
         "WHERE CASE WHEN $3 THEN read_at ELSE coalesce(seen_at, read_at) END IS NOT NULL",
         user_id,
         limit,

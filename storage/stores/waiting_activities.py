@@ -8,33 +8,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from storage import ids
+from storage.models import Activity
 from storage.postgres.database import Queryable, Transaction
 from storage.postgres.rows import Row
+from storage.postgres.sharding import shard
 
+_SHARD = shard("$1")
 # Whether activities wait for the inbox $1.
-WAITING = "EXISTS (SELECT FROM waiting_activities WHERE recipient_id = $1)"
+WAITING = f"EXISTS (SELECT 1 FROM waiting_activities WHERE shard = {_SHARD} AND recipient_id = $1)"
 
 
-async def add(
-    tx: Transaction,
-    *,
-    operation: str,
-    recipient_id: int,
-    kind: str,
-    actor_id: int | None,
-    photo_id: int | None,
-    source_id: int,
-) -> None:
-    """Add an activity; `operation` says what is to be done with it, the rest identifies it."""
-    await tx.execute(
-        "INSERT INTO waiting_activities (operation, recipient_id, kind, actor_id, photo_id, source_id) "
-        "VALUES ($1, $2, $3, $4, $5, $6)",
+async def add(tx: Transaction, *, operation: str, activity: Activity) -> None:
+    """Add an activity; `operation` says what is to be done with it."""
+    await tx.insert(
+        ids.shard_of(activity.recipient_id),
+        "INSERT INTO waiting_activities "
+        "(shard, id, operation, recipient_id, kind, actor_id, photo_id, source_id) "
+        f"VALUES ({_SHARD}, $1, $2, $3, $4, $5, $6, $7) ON CONFLICT (id, shard) DO NOTHING RETURNING id",
         operation,
-        recipient_id,
-        kind,
-        actor_id,
-        photo_id,
-        source_id,
+        activity.recipient_id,
+        activity.kind.value,
+        activity.actor_id,
+        activity.photo_id,
+        activity.source_id,
     )
 
 
@@ -42,15 +39,19 @@ async def first(db: Queryable, recipient_id: int, *, limit: int) -> Sequence[Row
     """Return up to `limit` activities of an inbox, oldest first."""
     return await db.fetch(
         "SELECT id, operation, recipient_id, kind, actor_id, photo_id, source_id FROM waiting_activities "
-        "WHERE recipient_id = $1 ORDER BY id LIMIT $2",
+        f"WHERE shard = {_SHARD} AND recipient_id = $1 ORDER BY id LIMIT $2",
         recipient_id,
         limit,
     )
 
 
-async def remove(tx: Transaction, row_ids: Sequence[int]) -> None:
-    """Remove activities that are handled and published."""
-    await tx.execute("DELETE FROM waiting_activities WHERE id = ANY($1::bigint[])", row_ids)
+async def remove(tx: Transaction, recipient_id: int, row_ids: Sequence[int]) -> None:
+    """Remove activities of an inbox that are handled and published."""
+    await tx.execute(
+        f"DELETE FROM waiting_activities WHERE shard = {_SHARD} AND recipient_id = $1 AND id = ANY($2::bigint[])",
+        recipient_id,
+        row_ids,
+    )
 
 
 async def waiting(db: Queryable, recipient_id: int) -> bool:

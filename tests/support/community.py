@@ -6,9 +6,10 @@ import hashlib
 import itertools
 from typing import Any
 
-from storage.models import Notification, NotificationKind, Photo, User
+from storage.models import Activity, Notification, NotificationKind, Photo, User
 from storage.postgres.database import Database, Transaction
 from storage.stores import blocks, follows, inbox_lock, notification_groups, notifications, photos, users
+from storage.stores.notification_lookup import look_up
 
 _contents = itertools.count(1)
 
@@ -96,13 +97,27 @@ async def record_notification(
     source_id: int,
 ) -> Notification | None:
     """Record an activity under the inbox's lock and return its entry, as the notification worker does."""
+    activity = Activity(recipient_id=recipient_id, kind=kind, actor_id=actor_id, photo_id=photo_id, source_id=source_id)
     await inbox_lock.acquire(tx, recipient_id)
-    recorded = await notification_groups.record(
-        tx, recipient_id=recipient_id, kind=kind, actor_id=actor_id, photo_id=photo_id, source_id=source_id
-    )
+    recorded = await notification_groups.record(tx, activity, await look_up(tx, activity))
     if recorded is None:
         return None
     return (await notifications.by_ids(tx, recipient_id, [recorded.entry_id])).get(recorded.entry_id)
+
+
+async def retract_notification(
+    tx: Transaction,
+    *,
+    recipient_id: int,
+    kind: NotificationKind,
+    actor_id: int,
+    photo_id: int | None,
+    source_id: int,
+) -> int | None:
+    """Retract an activity under the inbox's lock and return its entry's id, as the notification worker does."""
+    activity = Activity(recipient_id=recipient_id, kind=kind, actor_id=actor_id, photo_id=photo_id, source_id=source_id)
+    await inbox_lock.acquire(tx, recipient_id)
+    return await notification_groups.retract(tx, activity, await look_up(tx, activity))
 
 
 async def topics(database: Database) -> list[str]:

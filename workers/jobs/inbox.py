@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import asdict
 from functools import partial
 
 import structlog
@@ -21,19 +20,23 @@ import structlog
 from channels.bus import envelope
 from storage.errors import UnavailableError
 from storage.feeds.notification_log import NotificationLog
-from storage.models import Notification, NotificationCounters, NotificationMark
+from storage.models import Activity, Notification, NotificationCounters, NotificationMark
 from storage.postgres.database import Database, Transaction
 from storage.postgres.rows import Row
 from storage.stores import inbox_lock, notification_groups, notification_marks, notifications, waiting_activities
 from storage.stores.notification_groups import Recorded
+from storage.stores.notification_lookup import Situation, look_up
 from workers.jobs import publications
-from workers.jobs.activities import Activity, Look, Operation, holds, waiting_activity
+from workers.jobs.activities import Operation, waiting_activity
 from workers.jobs.turns import GAP, Turns
 
 log = structlog.get_logger(__name__)
 
 # A change of an inbox; it returns the entries to publish.
 Change = Callable[[Transaction], Awaitable[Sequence[Recorded]]]
+
+# The situation of an activity in its inbox now, None for a deleted account.
+LookUp = Callable[[Transaction, Activity], Awaitable[Situation | None]]
 
 _BATCH = 20  # entries or activities that are changed under one lock; other processes wait meanwhile
 _MAX_WAITING = 4  # changes that wait for one inbox in this process before activities are stored for them
@@ -45,7 +48,7 @@ class Inbox:
     `look` is how activities are compared with the database, under the inbox's lock.
     """
 
-    def __init__(self, db: Database, log: NotificationLog, *, look: Look = holds) -> None:
+    def __init__(self, db: Database, log: NotificationLog, *, look: LookUp = look_up) -> None:
         self._db = db
         self._log = log
         self._look = look
@@ -109,7 +112,7 @@ class Inbox:
     async def _stored(self, operation: Operation, activity: Activity) -> bool:
         """Store an activity for the changes that wait for its inbox; return False if all of them have begun by now."""
         async with self._db.transaction() as tx:
-            await waiting_activities.add(tx, operation=operation.value, **asdict(activity))
+            await waiting_activities.add(tx, operation=operation.value, activity=activity)
         # A change that has not begun finds the activity, and its event is repeated until it has found it.
         return self._turns.waiting(activity.recipient_id) > 0
 
@@ -138,7 +141,7 @@ class Inbox:
         except Exception:  # noqa: BLE001 - each is tried alone, and the error of the faulty one is logged
             done = [row for row in rows if await self._applied_alone(recipient_id, row)]
         async with self._db.transaction() as tx:
-            await waiting_activities.remove(tx, [row["id"] for row in done])
+            await waiting_activities.remove(tx, recipient_id, [row["id"] for row in done])
         return len(done) == len(rows)
 
     async def _applied_alone(self, recipient_id: int, row: Row) -> bool:
@@ -159,13 +162,19 @@ class Inbox:
         return [item for each in stored for item in await self._apply(*each, tx)]
 
     async def _apply(self, operation: Operation, activity: Activity, tx: Transaction) -> Sequence[Recorded]:
-        if operation is Operation.RECORD:
-            return await _record(tx, activity)
+        if activity.actor_id is None and operation is not Operation.RECORD:
+            raise ValueError("an activity of PicShare itself is only recorded")
         # Events of one like that is given and removed at once may be handled at the same time in any order. Each
         # handler looks under the lock, and after the change that caused its event: so the last handler sees them all.
-        if not await self._look(tx, activity):
-            return await _retract(tx, activity)
-        return await _record(tx, activity) if operation is Operation.RECONCILE else []
+        found = await self._look(tx, activity)
+        holds = found is not None and found.holds
+        if operation is Operation.WITHDRAW and holds:
+            return []
+        if operation is Operation.RECORD or holds:
+            recorded = await notification_groups.record(tx, activity, found)
+            return [] if recorded is None else [recorded]
+        entry_id = await notification_groups.retract(tx, activity, found)
+        return [] if entry_id is None else [Recorded(entry_id)]
 
     async def _change_and_publish(self, recipient_id: int, changes: Sequence[Change]) -> None:
         """Carry out changes in one transaction, and publish each entry that they return once."""
@@ -175,7 +184,10 @@ class Inbox:
             async with self._db.transaction(lock) as tx:
                 changed = _merged([item for change in changes for item in await change(tx)])
                 # Read before the commit, which saves a round trip: under the lock nothing else changes the inbox.
-                states = [await notifications.inbox_state(tx, recipient_id, item.entry_id) for item in changed]
+                states = [
+                    await notifications.inbox_state(tx, recipient_id, item.entry_id, accounts=item.accounts)
+                    for item in changed
+                ]
                 if states[-1].waiting if states else await waiting_activities.waiting(tx, recipient_id):
                     self._behind.add(recipient_id)
             # A handler that dies before this line is repeated: it finds the activity recorded, and publishes then.
@@ -208,23 +220,16 @@ def _merged(items: Iterable[Recorded]) -> list[Recorded]:
     for item in items:
         before = merged.pop(item.entry_id, item)
         merged[item.entry_id] = Recorded(
-            item.entry_id, repeated=before.repeated and item.repeated, news=before.news or item.news
+            item.entry_id,
+            repeated=before.repeated and item.repeated,
+            news=before.news or item.news,
+            accounts={**before.accounts, **item.accounts},
         )
     return list(merged.values())
 
 
 def _body(document: bytes) -> bytes:
     return envelope.stream_body(publications.NOTIFICATIONS, document)
-
-
-async def _record(tx: Transaction, activity: Activity) -> Sequence[Recorded]:
-    recorded = await notification_groups.record(tx, **asdict(activity))
-    return [] if recorded is None else [recorded]
-
-
-async def _retract(tx: Transaction, activity: Activity) -> Sequence[Recorded]:
-    entry_id = await notification_groups.retract(tx, **asdict(activity))
-    return [] if entry_id is None else [Recorded(entry_id)]
 
 
 async def _retract_actor(

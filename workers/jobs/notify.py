@@ -26,13 +26,12 @@ from storage.events import (
     UserUnfollowed,
 )
 from storage.feeds.notification_log import NotificationLog
-from storage.models import NotificationKind, PhotoCounters, PhotoState
+from storage.models import Activity, NotificationKind, PhotoCounters, PhotoState
 from storage.postgres.database import Database
 from storage.render.comment import comment_json
 from storage.stores import blocks, comments, likes, photos
 from workers.handlers import EventHandler, on
 from workers.jobs import publications
-from workers.jobs.activities import Activity
 from workers.jobs.context import Handlers, WorkerContext
 from workers.jobs.inbox import Inbox
 from workers.jobs.withdrawals import Withdrawals

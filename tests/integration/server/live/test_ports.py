@@ -18,15 +18,13 @@ from server.live.access import LiveAuthenticator, LiveAuthorizer
 from server.live.streams import LiveStreams, live_streams
 from storage import ids
 from storage.feeds.notification_log import NotificationLog
-from storage.models import NotificationKind, Role
+from storage.models import Activity, NotificationKind, Role
 from storage.redis.client import Redis
-from storage.stores import notification_groups
 from tests.support.api import SECRET, Api
 from tests.support.api_user import ApiUser
-from tests.support.community import record_notification
+from tests.support.community import record_notification, retract_notification
 from tests.support.driver_commands import commands
 from tests.support.pictures import photograph
-from workers.jobs.activities import Activity
 from workers.jobs.inbox import Inbox
 
 pytestmark = pytest.mark.engines
@@ -184,7 +182,7 @@ async def test_notifications_recover_with_counters(api: Api, streams: LiveStream
     assert published["notification"]["text"] == "bob liked your photo"
     assert published["counters"] == {"unseen": 1, "unread": 1}
     async with api.services.db.transaction() as tx:
-        await notification_groups.retract(
+        await retract_notification(
             tx,
             recipient_id=user_id,
             kind=NotificationKind.LIKE,

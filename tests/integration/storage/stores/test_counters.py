@@ -23,7 +23,7 @@ from storage.stores import (
     photos,
     users,
 )
-from tests.support.community import new_users, processing_photo, record_notification
+from tests.support.community import new_users, processing_photo, record_notification, retract_notification
 
 pytestmark = pytest.mark.engines
 
@@ -109,7 +109,7 @@ async def _mark(tx: Transaction, user_id: int) -> None:
 
 async def _withdraw(tx: Transaction, recipient_id: int, actor_id: int, photo_id: int) -> None:
     await inbox_lock.acquire(tx, recipient_id)
-    await notification_groups.retract(
+    await retract_notification(
         tx,
         recipient_id=recipient_id,
         kind=NotificationKind.LIKE,

@@ -8,7 +8,7 @@ from typing import cast
 import pytest
 
 from storage.events import AccountDeleted, decode
-from storage.models import User
+from storage.models import Activity, NotificationKind, User
 from storage.postgres.database import Database
 from storage.stores import blocks, comments, erasure, likes, sessions, users, waiting_activities
 from tests.support.community import follow, new_users, ready_photo, topics
@@ -42,7 +42,9 @@ async def test_erase(database: Database) -> None:
             await likes.add(tx, photo_id=photo.id, user_id=ben.id)
         await blocks.mute(tx, cat.id, ben.id)
         await waiting_activities.add(
-            tx, operation="record", recipient_id=ben.id, kind="follow", actor_id=ann.id, photo_id=None, source_id=ann.id
+            tx,
+            operation="record",
+            activity=Activity(recipient_id=ben.id, kind=NotificationKind.FOLLOW, actor_id=ann.id, source_id=ann.id),
         )
         await users.remove(tx, ben.id)
     assert not await _erase(database, ben, grace_minutes=1)

@@ -10,7 +10,14 @@ import pytest
 from storage.models import Notification, NotificationCounters, NotificationKind, Photo, User
 from storage.postgres.database import Database
 from storage.stores import blocks, comments, notification_groups, notification_marks, notifications, photos, users
-from tests.support.community import block, new_users, processing_photo, ready_photo, record_notification
+from tests.support.community import (
+    block,
+    new_users,
+    processing_photo,
+    ready_photo,
+    record_notification,
+    retract_notification,
+)
 
 pytestmark = pytest.mark.engines
 
@@ -29,7 +36,7 @@ async def _like(database: Database, photo: Photo, actor: User) -> Notification |
 
 async def _unlike(database: Database, photo: Photo, actor: User) -> int | None:
     async with database.transaction() as tx:
-        return await notification_groups.retract(
+        return await retract_notification(
             tx,
             recipient_id=photo.author.id,
             kind=NotificationKind.LIKE,
@@ -169,7 +176,7 @@ async def test_follows_are_grouped_without_a_photo(database: Database) -> None:
     (entry,) = await _inbox(database, ann)
     assert (entry.text, entry.photo_id) == ("cat and ben started following you", None)
     async with database.transaction() as tx:
-        assert await notification_groups.retract(tx, photo_id=None, **acts[0]) == entry.id
+        assert await retract_notification(tx, photo_id=None, **acts[0]) == entry.id
     assert [left.text for left in await _inbox(database, ann)] == ["cat started following you"]
 
 
@@ -190,7 +197,7 @@ async def test_comments_are_not_grouped(database: Database) -> None:
     assert [item.id for item in shown if item] == written
     assert [item.excerpt for item in shown if item] == ["first line", "x" * 140, "y" * 139 + "…"]
     async with database.transaction() as tx:
-        await notification_groups.retract(
+        await retract_notification(
             tx,
             recipient_id=ann.id,
             kind=NotificationKind.COMMENT,
@@ -321,7 +328,7 @@ async def test_several_activities_of_one_actor_count_once(database: Database) ->
     left = []
     for comment_id in (4, 3, 1):
         async with database.transaction() as tx:
-            await notification_groups.retract(
+            await retract_notification(
                 tx,
                 recipient_id=ann.id,
                 kind=NotificationKind.COMMENT,

@@ -5,15 +5,13 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict
 
 import pytest
 from structlog.testing import capture_logs
 
 from storage.errors import NotFoundError, UnavailableError
 from storage.events import LikeAdded, decode
-from storage.models import NotificationKind, Photo, User
-from storage.postgres.database import Queryable
+from storage.models import Activity, NotificationKind, Photo, User
 from storage.postgres.rows import Row
 from storage.stores import (
     blocks,
@@ -27,7 +25,7 @@ from storage.stores import (
 from tests.support.community import block, new_users, ready_photo
 from tests.support.eventually import eventually
 from tests.support.stage import Stage, inbox, kinds, start_clean
-from workers.jobs.activities import Activity, Operation
+from workers.jobs.activities import Operation
 from workers.jobs.inbox import Inbox
 from workers.jobs.notify import NotifyHandlers
 
@@ -47,15 +45,10 @@ def like_of(user: User, photo: Photo) -> Activity:
     )
 
 
-async def holds(_: Queryable, __: Activity) -> bool:
-    """Say of every activity that it holds."""
-    return True
-
-
 async def store(stage: Stage, activity: Activity, operation: Operation = Operation.RECORD) -> None:
     """Store an activity, as a worker does that has ended since."""
     async with stage.database.transaction() as tx:
-        await waiting_activities.add(tx, operation=operation.value, **asdict(activity))
+        await waiting_activities.add(tx, operation=operation.value, activity=activity)
 
 
 async def wrong_entries(stage: Stage) -> int:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import asdict
+from collections.abc import Awaitable, Callable
 
 import pytest
 
 from storage.ids import decode
-from storage.models import NotificationKind, NotificationMark, User
-from storage.stores import notification_groups
-from tests.support.community import new_users, ready_photo
+from storage.models import Activity, NotificationKind, NotificationMark, User
+from storage.postgres.database import Transaction
+from storage.stores.notification_lookup import Situation, look_up
+from tests.support.community import new_users, ready_photo, record_notification
 from tests.support.stage import Stage, start_clean
-from workers.jobs.activities import Activity
-from workers.jobs.inbox import Inbox
+from workers.jobs.inbox import Inbox, LookUp
 
 pytestmark = pytest.mark.engines
 
@@ -29,17 +29,34 @@ async def user_and_like(stage: Stage) -> tuple[User, Activity]:
     return ann, activity
 
 
+def looking(holds: Callable[[], Awaitable[bool]]) -> LookUp:
+    """Return a look-up that finds of an activity whether `holds`, and the rest in the database."""
+
+    async def look(tx: Transaction, activity: Activity) -> Situation | None:
+        found = await look_up(tx, activity)
+        return None if found is None else found._replace(holds=await holds())
+
+    return look
+
+
 async def test_a_repeated_handler_publishes_what_was_only_recorded(stage: Stage) -> None:
     """After a crash between the commit and the publication, the repeated handler publishes."""
     ann, like = await user_and_like(stage)
     async with stage.database.transaction() as tx:
-        await notification_groups.record(tx, **asdict(like))
+        await record_notification(
+            tx,
+            recipient_id=ann.id,
+            kind=like.kind,
+            actor_id=like.actor_id,
+            photo_id=like.photo_id,
+            source_id=like.source_id,
+        )
     assert await stage.deliveries(ann) == []
 
-    async def holds(*_: object) -> bool:
+    async def holds() -> bool:
         return True
 
-    await Inbox(stage.database, stage.notification_log, look=holds).reconcile(like)
+    await Inbox(stage.database, stage.notification_log, look=looking(holds)).reconcile(like)
     assert [message.document["type"] for message in await stage.deliveries(ann)] == ["notification"]
 
 
@@ -48,17 +65,17 @@ async def test_a_like_given_again_meanwhile_is_announced_once(stage: Stage) -> N
     ann, like = await user_and_like(stage)
     liked, later = True, list[asyncio.Task[None]]()
 
-    async def holds(*_: object) -> bool:
+    async def holds() -> bool:
         return liked
 
-    async def removed_after_the_look(*_: object) -> bool:
+    async def removed_after_the_look() -> bool:
         nonlocal liked
         seen = await holds()
         liked = False
         later.append(asyncio.create_task(second.reconcile(like)))
         return seen
 
-    async def given_again_after_the_look(*_: object) -> bool:
+    async def given_again_after_the_look() -> bool:
         nonlocal liked
         seen = await holds()
         liked = True
@@ -66,7 +83,7 @@ async def test_a_like_given_again_meanwhile_is_announced_once(stage: Stage) -> N
         return seen
 
     first, second, third = (
-        Inbox(stage.database, stage.notification_log, look=look)
+        Inbox(stage.database, stage.notification_log, look=looking(look))
         for look in (removed_after_the_look, given_again_after_the_look, holds)
     )
     await first.reconcile(like)
@@ -124,11 +141,11 @@ async def test_what_is_published_is_committed(stage: Stage) -> None:
     ann, like = await user_and_like(stage)
     inbox = Inbox(stage.database, stage.notification_log)
 
-    async def fails(*_: object) -> bool:
+    async def fails() -> bool:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        await Inbox(stage.database, stage.notification_log, look=fails).reconcile(like)
+        await Inbox(stage.database, stage.notification_log, look=looking(fails)).reconcile(like)
     assert await stage.deliveries(ann) == []
     await inbox.record(like)
     assert [message.document["type"] for message in await stage.deliveries(ann)] == ["notification"]
@@ -140,12 +157,12 @@ async def test_a_cancelled_handler_releases_the_lock(stage: Stage) -> None:
     inbox = Inbox(stage.database, stage.notification_log)
     locked = asyncio.Event()
 
-    async def hangs(*_: object) -> bool:
+    async def hangs() -> bool:
         locked.set()
         await asyncio.Event().wait()
         return True
 
-    handling = asyncio.create_task(Inbox(stage.database, stage.notification_log, look=hangs).reconcile(like))
+    handling = asyncio.create_task(Inbox(stage.database, stage.notification_log, look=looking(hangs)).reconcile(like))
     await asyncio.wait_for(locked.wait(), 5)
     handling.cancel()
     await asyncio.gather(handling, return_exceptions=True)

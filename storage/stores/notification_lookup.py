@@ -1,0 +1,137 @@
+"""The state of an activity in its recipient's inbox, and whether the database still has what it reports.
+
+All of it is in the recipient's shard: likes and comments with the recipient's photo, follows and requests with their
+side of the recipient. So one statement finds it.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from storage.models import Activity, NotificationKind
+from storage.postgres.database import Transaction
+from storage.postgres.rows import Row
+from storage.postgres.sharding import shard
+
+SHOWN_ACTORS = 3
+GROUPED_FOR = "interval '24 hours'"  # after which a group is closed, and a repeated activity is news again
+# The newest actors of the entry `n`, one column for each. The array itself is not selected: the driver would ask for
+# its type once for each connection.
+NEWEST = ", ".join(f"n.newest_actors[{place}] AS actor{place}" for place in range(1, SHOWN_ACTORS + 1))
+
+_SHARD = shard("$1")
+# The entries of an inbox ($1) for a kind ($2) and a photo ($3, or NULL), deleted ones included.
+_SAME_GROUP = f"n.shard = {_SHARD} AND n.user_id = $1 AND n.kind = $2 AND n.photo_id IS NOT DISTINCT FROM $3"
+
+# Whether the activity of the actor $4 with the source $5 holds.
+_HOLDS = {
+    NotificationKind.LIKE: (
+        f"EXISTS (SELECT 1 FROM likes l WHERE l.shard = {_SHARD} AND l.photo_id = $5 AND l.user_id = $4) "
+        f"AND EXISTS (SELECT 1 FROM photos p WHERE p.shard = {_SHARD} AND p.id = $5 AND p.deleted_at IS NULL)"
+    ),
+    NotificationKind.COMMENT: (
+        f"EXISTS (SELECT 1 FROM comments c WHERE c.shard = {_SHARD} AND c.id = $5 AND c.deleted_at IS NULL)"
+    ),
+    NotificationKind.FOLLOW: (
+        f"EXISTS (SELECT 1 FROM followers f WHERE f.shard = {_SHARD} AND f.followee_id = $1 AND f.follower_id = $4)"
+    ),
+    NotificationKind.FOLLOW_REQUEST: (
+        f"EXISTS (SELECT 1 FROM follow_requests r WHERE r.shard = {_SHARD} "
+        "AND r.followee_id = $1 AND r.follower_id = $4)"
+    ),
+    NotificationKind.FOLLOW_ACCEPTED: (
+        f"EXISTS (SELECT 1 FROM following f WHERE f.shard = {_SHARD} AND f.follower_id = $1 AND f.followee_id = $4)"
+    ),
+    NotificationKind.PHOTO_REJECTED: "true",
+}
+# The actor's rows in another entry `n` count one actor once: groups of an earlier version have several comments of one.
+_COUNTED = (
+    f"EXISTS (SELECT 1 FROM notification_actors o WHERE o.shard = {_SHARD} AND o.notification_id = n.id "
+    "AND o.actor_id = $4 AND o.retracted_at IS NULL"
+)
+# The newest entry that has the activity, one that does not have it retracted first.
+_RECORDED = f"""
+    SELECT n.id AS recorded, n.deleted_at IS NOT NULL AS deleted, t.retracted_at IS NOT NULL AS retracted,
+        t.created_at > now() - {GROUPED_FOR} AS recent, {_COUNTED} AND o.source_id <> $5) AS recorded_counts
+    FROM notification_actors t JOIN notifications n ON n.id = t.notification_id AND n.shard = t.shard
+    WHERE t.shard = {_SHARD} AND t.actor_id = $4 AND t.source_id = $5 AND {_SAME_GROUP}
+    ORDER BY t.retracted_at IS NULL DESC, n.id DESC LIMIT 1"""
+# The same for PicShare itself, which has no row as an actor. $4 is NULL and $5 the photo, as $3 is.
+_RECORDED_FOR_PICSHARE = f"""
+    SELECT n.id AS recorded, false AS deleted, false AS retracted, true AS recent, false AS recorded_counts
+    FROM notifications n
+    WHERE {_SAME_GROUP} AND n.photo_id = $5 AND $4::bigint IS NULL AND n.deleted_at IS NULL
+    ORDER BY n.id DESC LIMIT 1"""
+
+
+def _look_up(kind: NotificationKind) -> str:
+    recorded = _RECORDED_FOR_PICSHARE if kind is NotificationKind.PHOTO_REJECTED else _RECORDED
+    return f"""
+    SELECT known.*, open.*, clock_timestamp() AS now, {_HOLDS[kind]} AS holds,
+        NOT EXISTS (SELECT 1 FROM photos p WHERE p.shard = {_SHARD} AND p.id = $3 AND p.deleted_at IS NOT NULL)
+        AND NOT EXISTS (SELECT 1 FROM mutes m WHERE m.shard = {_SHARD} AND m.owner_id = $1 AND m.other_id = $4
+            AND m.outgoing)
+        AND NOT EXISTS (SELECT 1 FROM blocks b WHERE b.shard = {_SHARD} AND b.owner_id = $1 AND b.other_id = $4)
+            AS allowed
+    FROM users a
+    LEFT JOIN LATERAL ({recorded}) AS known ON true
+    LEFT JOIN LATERAL (
+        SELECT n.id AS open, n.created_at <= now() - {GROUPED_FOR} AS expired, {_COUNTED}) AS open_counts, {NEWEST},
+            (SELECT max(o.created_at) FROM notification_actors o
+             WHERE o.shard = {_SHARD} AND o.notification_id = n.id AND o.retracted_at IS NULL) AS newest_at
+        FROM notifications n
+        WHERE {_SAME_GROUP} AND coalesce(n.photo_id, 0) = coalesce($3::bigint, 0)
+          AND n.read_at IS NULL AND n.deleted_at IS NULL AND n.closed_at IS NULL) AS open ON true
+    WHERE a.shard = {_SHARD} AND a.id = $1 AND a.deleted_at IS NULL"""
+
+
+_FLAGS = ("holds", "allowed", "deleted", "retracted", "recent", "recorded_counts", "expired", "open_counts")
+_LOOK_UP = {kind: _look_up(kind) for kind in NotificationKind}
+
+
+class Situation(NamedTuple):
+    """What an inbox has of an activity at the time `now` of the database.
+
+    `holds` is whether the database has what the activity reports, `allowed` whether it may be recorded as far as the
+    recipient's shard knows. `recorded` is the entry that has it, `recent` whether it was first recorded less than a day
+    ago. `open` is the open entry of its group, `expired` if that is to be closed, with its newest actors and the time
+    of the newest. `…_counts` is whether the actor is counted in the entry without this activity.
+    """
+
+    now: datetime
+    holds: bool
+    allowed: bool
+    recorded: int | None
+    deleted: bool
+    retracted: bool
+    recent: bool
+    recorded_counts: bool
+    open: int | None
+    expired: bool
+    open_counts: bool
+    newest_actors: list[int]
+    newest_at: datetime | None
+
+
+async def look_up(tx: Transaction, activity: Activity) -> Situation | None:
+    """Return the situation of an activity, or None if the recipient's account is deleted."""
+    row = await tx.fetchrow(
+        _LOOK_UP[activity.kind],
+        activity.recipient_id,
+        activity.kind.value,
+        activity.photo_id,
+        activity.actor_id,
+        activity.source_id,
+    )
+    if row is None:
+        return None
+    fields: dict[str, Any] = {name: row[name] for name in ("now", "recorded", "open", "newest_at")}
+    flags: dict[str, Any] = {name: bool(row[name]) for name in _FLAGS}
+    return Situation(newest_actors=newest_actors_of(row), **fields, **flags)
+
+
+def newest_actors_of(row: Row) -> list[int]:
+    """Return the ids in the columns `NEWEST` of a row, newest first."""
+    columns = (row[f"actor{place}"] for place in range(1, SHOWN_ACTORS + 1))
+    return [actor_id for actor_id in columns if actor_id is not None]
