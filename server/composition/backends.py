@@ -15,6 +15,7 @@ from channels.bus.presence_store import PresenceStore
 from channels.bus.publisher import LivePublisher
 from server.composition.delivery import delivery_script
 from server.composition.roles import is_local
+from server.composition.wake_ups import leave_to_polling, notify_relay
 from server.config.settings import Settings
 from server.errors import ConfigError
 from storage.blobs.file import FileBlobs
@@ -24,6 +25,7 @@ from storage.feeds.feeds import FeedMetrics, Feeds
 from storage.feeds.notification_log import NotificationLog
 from storage.ids import slot_group
 from storage.postgres.database import Database
+from storage.postgres.outbox import Notify, is_on_cluster
 from storage.redis.client import Redis, open_redis
 from workers.broker import routing
 from workers.broker.port import Broker
@@ -53,11 +55,16 @@ async def open_stores(settings: Settings, metrics: FeedMetrics | None = None) ->
     """
     pool = settings.database
     async with AsyncExitStack() as stack:
-        db = await stack.enter_async_context(
-            open_database(settings, min_size=pool.pool_min, max_size=max(pool.pool_min, pool.pool_max))
-        )
         redis = open_redis(settings.redis.url)
         stack.push_async_callback(redis.aclose)
+        db = await stack.enter_async_context(
+            open_database(
+                settings,
+                min_size=pool.pool_min,
+                max_size=max(pool.pool_min, pool.pool_max),
+                notify=notify_relay(redis),
+            )
+        )
         cards, delivery = Cards(db, redis), delivery_script(redis)
         yield Stores(
             db=db,
@@ -73,8 +80,14 @@ async def open_stores(settings: Settings, metrics: FeedMetrics | None = None) ->
 
 
 @asynccontextmanager
-async def open_database(settings: Settings, *, min_size: int, max_size: int) -> AsyncIterator[Database]:
-    """Connect to PostgreSQL, with a pool of `min_size` to `max_size` connections; raise `UnavailableError`."""
+async def open_database(
+    settings: Settings, *, min_size: int, max_size: int, notify: Notify | None = None
+) -> AsyncIterator[Database]:
+    """Connect to PostgreSQL, with a pool of `min_size` to `max_size` connections; raise `UnavailableError`.
+
+    `notify` wakes the relay after a commit. Without it the relay finds the rows within a second; the workers of the
+    local broker are always woken by PostgreSQL.
+    """
     section = settings.database
     db = await Database.connect(
         section.url,
@@ -83,6 +96,7 @@ async def open_database(settings: Settings, *, min_size: int, max_size: int) -> 
         max_size=max_size,
         direct_url=section.direct_url,
         transaction_pooler=section.pooler == "transaction",
+        notify=None if is_local(settings) else notify or leave_to_polling,
     )
     try:
         yield db
@@ -134,12 +148,17 @@ async def open_broker(settings: Settings, *, concurrency: int = 1) -> AsyncItera
 
 @asynccontextmanager
 async def open_local_broker(settings: Settings, concurrency: int) -> AsyncIterator[Broker]:
-    """Open the broker that claims rows of the outbox."""
+    """Open the broker that claims rows of the outbox; raise `ConfigError` on a cluster, where that is impossible."""
     from workers.broker.local import LocalBroker  # noqa: PLC0415 - one adapter per process
 
     # A claim holds its connection while its handler runs. Each queue needs two more: to listen and to look for rows.
     connections = concurrency + 2 * len(routing.QUEUES)
     async with open_database(settings, min_size=1, max_size=connections) as db:
+        if await is_on_cluster(db):
+            raise ConfigError(
+                'broker.url is "local:", which needs a single PostgreSQL, and the database is a cluster (it has the '
+                "extension citus); set broker.url to the amqp:// URL of a RabbitMQ."
+            )
         yield LocalBroker(db)
 
 

@@ -33,6 +33,7 @@ from server.composition.services import (
     worker_context,
     worker_policy,
 )
+from server.composition.wake_ups import relay_signal
 from server.config.section import from_sections
 from server.config.settings import Settings
 from server.demo.story import PASSWORD, USERNAME
@@ -185,7 +186,8 @@ class ProcessBuilder:
             broker = relayed = await self._stack.enter_async_context(open_relayed_broker(self._settings))
             self._checks["broker"] = relayed.depths
             if relay:
-                self._runs["relay"] = Relay(self._stores.db, relayed).run
+                listen = relay_signal(self._stores.redis).receive
+                self._runs["relay"] = Relay(self._stores.db, relayed, listen=listen).run
         for spec in workers:
             await self._add_worker(spec, broker)
         if local or relay:

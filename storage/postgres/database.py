@@ -109,12 +109,19 @@ class Database:
     another connection, when its connection is lost.
     """
 
-    def __init__(self, pool: Pool, *, routes: Callable[[str], Sequence[str]], session_pool: Pool | None = None) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        *,
+        routes: Callable[[str], Sequence[str]],
+        session_pool: Pool | None = None,
+        notify: outbox.Notify | None = None,
+    ) -> None:
         self._pool = pool
         self._session_pool = session_pool or pool
         self._routes = routes
         self._ids = IdGenerator()
-        self._notifier = outbox.Notifier(pool.connection)
+        self._notifier = outbox.Notifier(notify or outbox.notify_over(pool.connection))
         self._locks = RowLocks(pool)
 
     @classmethod
@@ -127,15 +134,17 @@ class Database:
         max_size: int = 10,
         direct_url: str | None = None,
         transaction_pooler: bool = False,
+        notify: outbox.Notify | None = None,
     ) -> Database:
         """Open a pool to `url` (see `storage.postgres.address`; `host` may be the directory of a unix socket).
 
         With `transaction_pooler`, `url` leads to a pooler that gives each transaction any session. What needs a session
-        of its own connects to `direct_url`, when it is needed.
+        of its own connects to `direct_url`, when it is needed. `notify` replaces NOTIFY as the way in which the
+        consumers of queues are woken after a commit.
         """
         pool = await Pool.open(url, min_size=min_size, max_size=max_size, prepare_statements=not transaction_pooler)
         session_pool = None if direct_url is None else await Pool.open(direct_url, min_size=0, max_size=max_size)
-        return cls(pool, routes=routes, session_pool=session_pool)
+        return cls(pool, routes=routes, session_pool=session_pool, notify=notify)
 
     async def check_writable(self) -> None:
         """Prove that PostgreSQL carries out writes, without changing anything; raise `UnavailableError`."""

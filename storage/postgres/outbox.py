@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
@@ -207,17 +207,20 @@ async def oldest_age(db: Reader) -> float:
     return age
 
 
-class Notifier:
-    """Notifies the consumers of queues that rows were committed, with at most one NOTIFY in progress.
+Notify = Callable[[Sequence[str]], Awaitable[None]]
 
-    NOTIFY inside the writer's transaction would be simpler, but it takes a lock that PostgreSQL has once for all
-    databases, and holds it through the commit: all commits would wait for each other.
+
+class Notifier:
+    """Notifies the consumers of queues that rows were committed, with at most one notification in progress.
+
+    `notify` sends it; after `UnavailableError` the consumers' polling finds the rows.
     """
 
-    def __init__(self, connection: Callable[[], AbstractAsyncContextManager[Any]]) -> None:
-        self._connection = connection
+    def __init__(self, notify: Notify) -> None:
+        self._notify = notify
         self._due: set[str] = set()
         self._task: asyncio.Task[None] | None = None
+        self._failing = False
 
     def notify(self, queues: Iterable[str]) -> None:
         """Notify the consumers of `queues` soon; never blocks and never fails."""
@@ -226,18 +229,41 @@ class Notifier:
             self._task = asyncio.create_task(self._send())
 
     async def close(self) -> None:
-        """Wait for the NOTIFY in progress."""
+        """Wait for the notification in progress."""
         if self._task is not None:
             await self._task
 
     async def _send(self) -> None:
-        # Queues that become due during a NOTIFY leave together in the next one.
+        # Queues that become due during a notification leave together in the next one.
         while self._due:
-            queues, self._due = self._due, set()
+            queues, self._due = sorted(self._due), set()
             try:
-                async with self._connection() as connection:
-                    with driver_errors():
-                        await connection.execute(_NOTIFY, CHANNEL, sorted(queues))
+                await self._notify(queues)
             except UnavailableError as error:
-                # Not an error of the writer: its rows are committed, and the consumers' polling finds them.
-                log.warning("outbox_notify_failed", queues=sorted(queues), error=str(error))
+                # Not an error of the writer: its rows are committed. During an outage every one of them would fail.
+                if not self._failing:
+                    log.warning("outbox_notify_failed", queues=queues, error=str(error))
+                self._failing = True
+            else:
+                self._failing = False
+
+
+def notify_over(connection: Callable[[], AbstractAsyncContextManager[Any]]) -> Notify:
+    """Return the function that notifies the listeners of this PostgreSQL over one of its connections.
+
+    NOTIFY inside the writer's transaction would be simpler, but it takes a lock that PostgreSQL has once for all
+    databases, and holds it through the commit: all commits would wait for each other.
+    """
+
+    async def notify(queues: Sequence[str]) -> None:
+        async with connection() as session:
+            with driver_errors():
+                await session.execute(_NOTIFY, CHANNEL, queues)
+
+    return notify
+
+
+async def is_on_cluster(db: Reader) -> bool:
+    """Return whether the tables are distributed over servers, where rows cannot be claimed nor listeners notified."""
+    found: bool = await db.fetchval("SELECT EXISTS (SELECT 1 FROM pg_extension WHERE extname = 'citus')")
+    return found

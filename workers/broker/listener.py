@@ -1,4 +1,8 @@
-"""Notice new outbox rows: LISTEN for the writers' notifications, and poll once a second in case one is lost."""
+"""Notice new outbox rows: receive the writers' notifications, and poll once a second in case one is lost.
+
+Consumers of the embedded broker LISTEN to PostgreSQL. On a cluster a notification stays on the server that sent it, so
+the relay is woken by another signal.
+"""
 
 from __future__ import annotations
 
@@ -21,16 +25,13 @@ PING_INTERVAL = 5.0  # seconds; a connection that swallows packets, or whose ser
 log = structlog.get_logger(__name__)
 
 
-class OutboxListener:
-    """Listener for rows of some queues, for one waiting task.
+class WakeUp:
+    """Wakes one waiting task.
 
     A wake-up means that there may be rows: the waiter then takes rows until it finds none.
     """
 
-    def __init__(self, db: Database, queues: Collection[str], *, ping_interval: float = PING_INTERVAL) -> None:
-        self._db = db
-        self._ping_interval = ping_interval
-        self._queues = frozenset(queues)
+    def __init__(self) -> None:
         # An event and not a condition: a notification that comes while the waiter is busy must not be lost.
         self._notified = asyncio.Event()
 
@@ -52,6 +53,16 @@ class OutboxListener:
         # Cleared before the waiter looks for rows: a notification during the look causes another look.
         self._notified.clear()
         return True
+
+
+class OutboxListener(WakeUp):
+    """Listener for the notifications of PostgreSQL about rows of some queues."""
+
+    def __init__(self, db: Database, queues: Collection[str], *, ping_interval: float = PING_INTERVAL) -> None:
+        super().__init__()
+        self._db = db
+        self._ping_interval = ping_interval
+        self._queues = frozenset(queues)
 
     async def run(self) -> None:
         """Listen until cancelled; reconnect when the connection is lost."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
 import structlog
@@ -13,7 +13,7 @@ from storage.postgres import outbox
 from storage.postgres.database import Database
 from workers.broker.backoff import reconnect_pause
 from workers.broker.claims import message_of
-from workers.broker.listener import OutboxListener
+from workers.broker.listener import WakeUp
 from workers.broker.outcomes import error_text
 from workers.broker.port import Message
 from workers.broker.routing import QUEUES, RELAY
@@ -21,6 +21,12 @@ from workers.errors import BrokerError, UnroutableError
 
 BATCH = 200  # rows of a transaction; all are published at once and their confirms come back together
 REFUSED_DELAY = 5.0  # seconds before a row that alone was refused is published again
+# If a crash of PostgreSQL undoes the deletion, the events are only published again. A relay that stops in the middle of
+# a batch, and keeps its connections, loses the lease. A batch takes less time, even if RabbitMQ does not answer.
+_SETTINGS = """
+SET LOCAL synchronous_commit = off;
+SET LOCAL idle_in_transaction_session_timeout = '30s'
+"""
 
 log = structlog.get_logger(__name__)
 
@@ -33,33 +39,41 @@ class EventPublisher(Protocol):
         ...
 
 
+# Calls its argument whenever there may be rows, until cancelled.
+Listen = Callable[[Callable[[], None]], Awaitable[None]]
+
+
 class Relay:
-    """Publisher of the outbox; any number of relays can run on one database.
+    """Publisher of the outbox; any number of relays can run on one database, and one publishes at a time.
 
     A relay that dies between confirm and commit has published events that are then published again.
     """
 
-    def __init__(self, db: Database, broker: EventPublisher) -> None:
+    def __init__(self, db: Database, broker: EventPublisher, *, listen: Listen) -> None:
         self._db = db
         self._broker = broker
-        self._listener = OutboxListener(db, [RELAY])
+        self._listen = listen
+        self._rows = WakeUp()
         self._failures = 0
 
     async def run(self) -> None:
         """Publish until cancelled; wait while PostgreSQL or RabbitMQ is unavailable."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._listener.run())
+            tasks.create_task(self._listen_until_cancelled())
             while True:
                 try:
                     # Rows of the worker queues were written while the broker was the embedded one. No notification
                     # for them can still come, so they are looked for when there is nothing else to do.
-                    await self._drain((RELAY,) if await self._listener.wait() else (RELAY, *QUEUES))
+                    await self._drain((RELAY,) if await self._rows.wait() else (RELAY, *QUEUES))
                 except (UnavailableError, BrokerError) as error:
                     self._failures += 1
                     log.warning("relay_waits", failures=self._failures, error=str(error))
                     # The failed batch has used up its notification.
-                    self._listener.notify()
+                    self._rows.notify()
                     await asyncio.sleep(reconnect_pause(self._failures))
+
+    async def _listen_until_cancelled(self) -> None:
+        await self._listen(self._rows.notify)
 
     async def _drain(self, queues: Sequence[str]) -> None:
         for queue in queues:
@@ -73,9 +87,9 @@ class Relay:
     async def _publish_batch(self, queue: str, size: int) -> int:
         """Publish the oldest rows of a queue and return their number; raise `BrokerError` if none was confirmed."""
         async with self._db.transaction() as tx:
-            # If a crash of PostgreSQL undoes the deletion, the events are only published again.
-            await tx.execute("SET LOCAL synchronous_commit = off")
-            rows = await outbox.claim(tx, queue, limit=size)
+            await tx.execute(_SETTINGS)
+            # Another relay that has the lease looks again after a wake-up, and publishes these rows too.
+            rows = await outbox.due(tx, queue, limit=size) if await outbox.lease(tx) else []
             if not rows:
                 return 0
             # A row of a worker queue has copies for the other queues of its topic, so it goes to that queue alone.

@@ -37,8 +37,8 @@ async def insert(database: Database, count: int = 1) -> None:
     """Insert rows without a notification."""
     async with database.connection() as connection:
         await connection.execute(
-            "INSERT INTO outbox (queue, event_id, topic, key, body) "
-            "SELECT 'notify', gen_random_uuid(), 'like.added', n::text, '' FROM generate_series(1, $1::int) AS n",
+            "INSERT INTO outbox (shard, id, queue, event_id, topic, key, body) SELECT 0, n * 1024, "
+            "'notify', gen_random_uuid(), 'like.added', n::text, '' FROM generate_series(1, $1::bigint) AS n",
             count,
         )
 
