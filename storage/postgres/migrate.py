@@ -37,7 +37,8 @@ log = structlog.get_logger(__name__)
 NO_TRANSACTION = "-- no-transaction\n"
 TURN_PAUSE = 0.2  # seconds between two looks whether another process still migrates
 _CLOSE_TIMEOUT = 10.0  # seconds
-_LOCK = (0x70696373, 1)  # "pics"; advisory locks with two keys never conflict with the one-key locks of the stores
+# "pics". An advisory lock is known to one server only; all migrations of a cluster go through its coordinator.
+_LOCK = (0x70696373, 1)
 # A role may have limits that suit the statements of requests.
 _NO_LIMITS = "SET statement_timeout = 0; SET lock_timeout = 0; SET idle_in_transaction_session_timeout = 0"
 _OLDEST_TRANSACTION = """

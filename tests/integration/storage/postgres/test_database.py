@@ -11,11 +11,12 @@ import structlog
 
 from storage.errors import ConflictError, ConnectionLostError, UnavailableError
 from storage.events import LikeAdded, PhotoReady, UserChanged, decode
-from storage.ids import IdGenerator
+from storage.ids import SHARDS, IdGenerator
+from storage.models import Activity, NotificationKind
 from storage.postgres import outbox
 from storage.postgres.database import Database, Transaction
 from storage.postgres.row_locks import LockableRow, RowLock
-from storage.stores import users
+from storage.stores import users, waiting_activities
 from tests.support.community import new_user, new_users
 from tests.support.eventually import eventually
 from tests.support.statements import StatementLog
@@ -402,17 +403,20 @@ async def test_dangling_reference_is_a_conflict(database: Database) -> None:
 async def test_another_id_replaces_a_taken_one(database: Database) -> None:
     """An insertion with a taken id is repeated with another one."""
     ann = await new_user(database, "ann")
+    follow = Activity(recipient_id=ann.id, kind=NotificationKind.FOLLOW, actor_id=1, source_id=1)
 
     class Draws(IdGenerator):
-        drawn = iter([ann.id, ann.id, 7])
+        drawn = iter([ann.id, ann.id, ann.id, ann.id + SHARDS])
 
         def new(self, shard: int) -> int:
             return next(self.drawn)
 
     async with database.connection() as connection, connection.transaction():
         tx = Transaction(connection, Draws())
-        ben = await users.create(tx, username="ben", email="b@example.org", password_hash="", display_name="")
-    assert ben.id == 7
+        for _ in range(2):
+            await waiting_activities.add(tx, operation="record", activity=follow)
+    stored = await waiting_activities.first(database, ann.id, limit=9)
+    assert [row["id"] for row in stored] == [ann.id, ann.id + SHARDS]
 
 
 async def test_nobody_answers(tmp_path: object) -> None:
