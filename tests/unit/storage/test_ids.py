@@ -92,3 +92,17 @@ def test_shards_are_drawn_from_all() -> None:
 def test_slot_group(shard: int, group: int) -> None:
     """A slot group is a run of 64 shards."""
     assert ids.slot_group(5 << 22 | shard) == group
+
+
+@given(st.integers(min_value=0, max_value=ids.SHARDS - 1))
+def test_the_text_of_a_shard_comes_back(shard: int) -> None:
+    """A shard has two characters, from which it is read again."""
+    assert len(ids.encode_shard(shard)) == ids.SHARD_LENGTH
+    assert ids.decode_shard(ids.encode_shard(shard)) == shard
+
+
+@pytest.mark.parametrize("text", ["", "0", "000", "0U", "-1", "0a", "é0"])
+def test_foreign_text_of_a_shard(text: str) -> None:
+    """A text of another length or alphabet is not a shard; nor is one in lower case, so that a token has one form."""
+    with pytest.raises(ids.BadIdError):
+        ids.decode_shard(text)

@@ -10,11 +10,12 @@ from server.actions.sessions import SessionService
 from server.composition.services import worker_context
 from server.identity.errors import RateLimitedError, RefreshTokenError, SessionRevokedError, WrongCredentialsError
 from server.identity.passwords import Passwords
-from storage import events
+from server.identity.tokens import refresh_digest, refresh_token_shard
+from storage import events, ids
 from storage.errors import ConflictError, NotFoundError, UnavailableError
 from storage.limits.tickets import revoked_key
 from storage.redis.client import Redis
-from storage.stores import users
+from storage.stores import sessions, users
 from tests.support.api import InspectableServices, with_limits, with_passwords
 from tests.support.driver_commands import commands
 from workers.jobs.context import open_handlers
@@ -214,3 +215,38 @@ async def test_deleting_an_account_ends_its_sessions(services: InspectableServic
         await users.get(services.db, claims.user_id)
     with pytest.raises(SessionRevokedError):
         await services.limiter.check_user("reads", claims.user_id, claims.session)
+
+
+async def test_a_refresh_token_is_that_of_the_user_s_shard(services: InspectableServices) -> None:
+    """The token of a session and those for which it is exchanged name the shard of the user; no other is tried."""
+    session = await sign_up(services)
+    shard = ids.shard_of(session.user.id)
+    fresh = await services.actions.sessions.refresh(session.tokens.refresh)
+    assert refresh_token_shard(session.tokens.refresh) == refresh_token_shard(fresh.refresh) == shard
+    wrong = ids.encode_shard((shard + 1) % ids.SHARDS) + fresh.refresh[ids.SHARD_LENGTH :]
+    for text in (wrong, fresh.refresh[ids.SHARD_LENGTH :], "x", ""):
+        with pytest.raises(RefreshTokenError):
+            await services.actions.sessions.refresh(text)
+    assert await services.actions.sessions.refresh(fresh.refresh)
+
+
+async def test_a_refresh_token_of_the_version_before_is_exchanged(services: InspectableServices) -> None:
+    """It has no shard, is exchanged for one that has, and cannot be used again by another client."""
+    session = await sign_up(services)
+    shard = ids.shard_of(session.user.id)
+    old = "00" + "x" * 41
+    await services.db.fetch("UPDATE refresh_tokens SET token_sha256 = $1", refresh_digest(old))
+    fresh = await services.actions.sessions.refresh(old)
+    assert refresh_token_shard(fresh.refresh) == shard
+    assert (await services.actions.sessions.refresh(fresh.refresh)).refresh
+    with pytest.raises(RefreshTokenError):
+        await services.actions.sessions.refresh(old)
+
+
+async def test_a_session_is_ended_by_its_own_user(services: InspectableServices) -> None:
+    """A user who signs out with the session of another one ends nothing."""
+    ann, ben = await sign_up(services), await sign_up(services, "ben")
+    claims = services.tokens.verify(ann.tokens.access)
+    async with services.db.transaction() as tx:
+        await sessions.revoke(tx, ben.user.id, claims.session)
+    assert await services.actions.sessions.refresh(ann.tokens.refresh)

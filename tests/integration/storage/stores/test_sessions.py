@@ -144,6 +144,20 @@ async def test_one_of_many_at_once(database: Database) -> None:
     assert kinds == ["ok", "reused", "unknown", "unknown", "unknown", "unknown"]
 
 
+async def test_a_token_is_looked_up_in_its_shard(database: Database) -> None:
+    """In another shard it is unknown, which changes nothing; the shard of a token without one is found."""
+    ann = await new_user(database, "ann")
+    await _open(database, ann, b"1")
+    shard = ids.shard_of(ann.id)
+    async with database.transaction() as tx:
+        wrong = await sessions.rotate(
+            tx, shard=(shard + 1) % ids.SHARDS, old_sha256=b"1", new_sha256=b"2", expires_at=LATER
+        )
+    assert wrong == Rotation(kind="unknown")
+    assert [await sessions.shard_of_token(database, token) for token in (b"1", b"2")] == [shard, None]
+    assert (await _rotate(database, b"1", b"2")).kind == "ok"
+
+
 async def test_unknown_and_expired(database: Database) -> None:
     """A token that was never issued is unknown, and an old one is expired."""
     ann = await new_user(database, "ann")

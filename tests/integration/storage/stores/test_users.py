@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from storage import ids
@@ -137,6 +139,46 @@ async def test_numbers_too_large_are_refused(database: Database) -> None:
     """An id beyond 64 bits is an invalid value, not an outage."""
     with pytest.raises(InvalidValueError):
         await users.get(database, 1 << 64)
+
+
+async def test_names_are_those_of_the_accounts(database: Database) -> None:
+    """Each account has one row for its username and one for its address, which its deletion deletes, and an inbox."""
+    ann, ben = await new_users(database, "ann", "ben")
+    with pytest.raises(ConflictError):
+        await new_user(database, "ANN")
+    await _remove(database, ann)
+    cat = await new_user(database, "cat")
+    assert [await users.id_of_name(database, name) for name in ("Ann", "Ben", "CAT")] == [None, ben.id, cat.id]
+    for table, column in (("usernames", "username"), ("emails", "email")):
+        rows = await database.fetch(f"SELECT user_id, {column}::text FROM {table}")  # noqa: S608
+        assert {tuple(row) for row in rows} == {(user.id, getattr(user, column)) for user in (ben, cat)}
+    inboxes = await database.fetch("SELECT user_id FROM inboxes")
+    assert {row["user_id"] for row in inboxes} == {ann.id, ben.id, cat.id}
+
+
+async def test_one_of_many_gets_a_name(database: Database) -> None:
+    """Of concurrent sign-ups with one name exactly one succeeds, and the others leave nothing."""
+    outcomes = await asyncio.gather(*(new_user(database, "ann") for _ in range(5)), return_exceptions=True)
+    refused = [outcome for outcome in outcomes if isinstance(outcome, ConflictError)]
+    assert [error.code for error in refused] == ["username_taken"] * 4
+    counts = await database.fetchrow(
+        "SELECT (SELECT count(*) FROM users), (SELECT count(*) FROM emails), (SELECT count(*) FROM inboxes)"
+    )
+    assert counts is not None
+    assert tuple(counts) == (1, 1, 1)
+
+
+async def test_a_name_that_looks_like_an_id(database: Database) -> None:
+    """A username that is the id of no account, or of one that is deleted or blocks the viewer, is found by name."""
+    ann, ben, cat = await new_users(database, "ann", "ben", "cat")
+    unknown = await new_user(database, ids.encode(5))
+    assert await users.find(database, ids.encode(5)) == unknown
+    twin, other = await new_user(database, ids.encode(ann.id)), await new_user(database, ids.encode(ben.id))
+    await block(database, ben, cat)
+    assert await users.find(database, ids.encode(ben.id)) == ben
+    assert await users.find(database, ids.encode(ben.id), viewer_id=cat.id) == other
+    await _remove(database, ann)
+    assert await users.find(database, ids.encode(ann.id)) == twin
 
 
 async def test_set_role(database: Database) -> None:

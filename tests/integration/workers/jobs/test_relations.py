@@ -150,12 +150,15 @@ async def test_an_account_that_becomes_public_grants_the_pending_requests(
     """When an account becomes public all requests become follows, those of deleted accounts excepted."""
     monkeypatch.setattr("workers.jobs.account_changes.REQUESTS_AT_ONCE", 2)
     ann = await new_user(stage.database, "ann", private=True)
-    *fans, gone = await new_users(stage.database, "bob", "cat", "dan", "eve")
+    # The first batch has the requests of deleted accounts only.
+    *gone, bob, cat, dan = await new_users(stage.database, "eve", "fay", "bob", "cat", "dan")
+    fans = [bob, cat, dan]
     photo = await ready_photo(stage.database, ann)
-    for follower in (*fans, gone):
+    for follower in (*fans, *gone):
         await follow(stage.database, follower, ann)
-    async with stage.database.transaction() as tx:
-        await users.remove(tx, gone.id)
+    for user in gone:
+        async with stage.database.transaction() as tx:
+            await users.remove(tx, user.id)
     await stage.online(fans[0])
     await stage.pump()
     async with stage.database.transaction() as tx:

@@ -136,3 +136,24 @@ def test_cursors_of_texts_and_numbers_do_not_mix() -> None:
     assert cursors.decode("users", None) is None
     with pytest.raises(BadCursorError):
         cursors.decode("users", cursors.encode_text("users", "ann"))
+
+
+@pytest.mark.parametrize("shard", [0, 31, 32, 777, 1023])
+def test_a_refresh_token_carries_its_shard(shard: int) -> None:
+    """The shard is read from the text; the rest is random."""
+    token, other = tokens.new_refresh_token(shard), tokens.new_refresh_token(shard)
+    assert tokens.refresh_token_shard(token) == tokens.refresh_token_shard(other) == shard
+    assert token[:2] == other[:2]
+    assert token[2:] != other[2:]
+
+
+def test_a_refresh_token_of_the_version_before_has_no_shard() -> None:
+    """It is two characters shorter, also where its first two characters could be a shard."""
+    assert tokens.refresh_token_shard("00" + "x" * 41) is None
+
+
+@pytest.mark.parametrize("text", ["", "0", "00", "00" + "x" * 42, "00" + "x" * 44, "U0" + "x" * 43, "é0" + "x" * 43])
+def test_a_text_that_is_no_refresh_token_is_refused(text: str) -> None:
+    """A text of another length, or one that begins with no shard, is not looked up."""
+    with pytest.raises(TokenError):
+        tokens.refresh_token_shard(text)
