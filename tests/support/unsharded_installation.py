@@ -107,6 +107,7 @@ _OWNERS = {
 }  # fmt: skip
 _UNCHANGED = ("contents", "content_leases")
 _DERIVED = ("refresh_tokens", "usernames", "emails", "inboxes", "following", "followers", "blocks", "mutes")
+SHARDED = (*_OWNERS, "refresh_tokens")  # tables that get the column
 TABLES = (*_OWNERS, *_UNCHANGED, *_DERIVED)
 
 
