@@ -38,6 +38,8 @@ NO_TRANSACTION = "-- no-transaction\n"
 TURN_PAUSE = 0.2  # seconds between two looks whether another process still migrates
 _CLOSE_TIMEOUT = 10.0  # seconds
 # "pics". An advisory lock is known to one server only; all migrations of a cluster go through its coordinator.
+# One server knows an advisory lock. On a cluster that is the coordinator, to which all migrations are sent.
+_TRY_LOCK = "/* one server: all migrations are sent to the same */ SELECT pg_try_advisory_lock($1, $2)"
 _LOCK = (0x70696373, 1)
 # A role may have limits that suit the statements of requests.
 _NO_LIMITS = "SET statement_timeout = 0; SET lock_timeout = 0; SET idle_in_transaction_session_timeout = 0"
@@ -131,7 +133,7 @@ async def migrate(dsn: str, *, folder: Path = FOLDER, waits: LockWaits | None = 
             await connection.execute(_NO_LIMITS)
             # A session that waits for the lock would have an open snapshot, for which CREATE INDEX CONCURRENTLY in the
             # session that has the lock waits in turn.
-            while not await connection.fetchval("SELECT pg_try_advisory_lock($1, $2)", *_LOCK):  # noqa: ASYNC110
+            while not await connection.fetchval(_TRY_LOCK, *_LOCK):  # noqa: ASYNC110
                 await asyncio.sleep(TURN_PAUSE)
             await connection.execute(_CREATE_TABLE)
             due = pending(migrations, await _applied(connection))

@@ -6,7 +6,7 @@ same column of a table of its level that is bound. Only in a statement about a l
 table outside.
 
 What asks all shards begins with the comment `/* all shards: <reason> */`. It must still join tables by their shards,
-and locks nothing. What never runs on a cluster begins with `/* one server: <reason> */`.
+and locks nothing. What concerns one server, or never runs on a cluster, begins with `/* one server: <reason> */`.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from tests.support.sql_functions import ADVISORY, IMMUTABLE, STABLE, VOLATILE
 
 pytestmark = pytest.mark.engines
 
+_SHARD_CHECK = re.compile(r"CHECK \(\(shard = \(\w*id & .?1023")
 _TABLES = """
     SELECT c.relname, array_agg(a.attname::text) AS columns
     FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
@@ -61,6 +62,14 @@ def test_the_migration_distributes_the_same_tables() -> None:
     by_shard = [*re.findall(r"create_distributed_table\('(\w+)', 'shard'", sql), *re.findall(r"'(\w+)'", listed[1])]
     others = dict(re.findall(r"create_distributed_table\('(\w+)', '(username|email|sha256)'", sql))
     assert {**dict.fromkeys(by_shard, "shard"), **others} == {name: each.column for name, each in DISTRIBUTED.items()}
+
+
+async def test_a_row_in_a_wrong_shard_is_refused(database: Database) -> None:
+    """The shard is that of an id in the row, where there is one; sessions have their tokens in their own shard."""
+    without = {"refresh_tokens", "outbox", "dead_letters"}
+    checks = "SELECT conrelid::regclass::text AS name, pg_get_constraintdef(oid) AS text FROM pg_constraint"
+    checked = {row["name"] for row in await database.fetch(checks) if _SHARD_CHECK.search(row["text"])}
+    assert checked == {name for name, each in DISTRIBUTED.items() if each.column == "shard"} - without
 
 
 async def test_every_unique_key_contains_the_distribution_column(database: Database) -> None:
