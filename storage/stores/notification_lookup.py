@@ -27,8 +27,7 @@ _SAME_GROUP = f"n.shard = {_SHARD} AND n.user_id = $1 AND n.kind = $2 AND n.phot
 # Whether the activity of the actor $4 with the source $5 holds.
 _HOLDS = {
     NotificationKind.LIKE: (
-        f"EXISTS (SELECT 1 FROM likes l WHERE l.shard = {_SHARD} AND l.photo_id = $5 AND l.user_id = $4) "
-        f"AND EXISTS (SELECT 1 FROM photos p WHERE p.shard = {_SHARD} AND p.id = $5 AND p.deleted_at IS NULL)"
+        f"EXISTS (SELECT 1 FROM likes l WHERE l.shard = {_SHARD} AND l.photo_id = $5 AND l.user_id = $4)"
     ),
     NotificationKind.COMMENT: (
         f"EXISTS (SELECT 1 FROM comments c WHERE c.shard = {_SHARD} AND c.id = $5 AND c.deleted_at IS NULL)"

@@ -104,8 +104,8 @@ async def test_dead_letters_are_a_problem(database_dsn: str, valkey_url: str) ->
     """The finding has the number of dead letters, and the command that lists them."""
     connection = await asyncpg.connect(database_dsn)
     await connection.execute(
-        "INSERT INTO dead_letters (id, queue, event_id, topic, key, body, attempts, last_error, created_at) "
-        "VALUES (1, 'media', gen_random_uuid(), 'photo.uploaded', '1', '', 10, 'broken', now())"
+        "INSERT INTO dead_letters (shard, id, queue, event_id, topic, key, body, attempts, last_error, created_at) "
+        "VALUES (1, 1, 'media', gen_random_uuid(), 'photo.uploaded', '1', '', 10, 'broken', now())"
     )
     await connection.close()
     finding = (await inspect(settings_of(database_dsn, valkey_url)))["broker"]

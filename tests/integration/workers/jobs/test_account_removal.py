@@ -28,7 +28,7 @@ LEFT = """
 SELECT (SELECT count(*) FROM photos WHERE author_id = $1 AND deleted_at IS NULL) AS photos,
     (SELECT count(*) FROM comments WHERE author_id = $1 AND deleted_at IS NULL) AS comments,
     (SELECT count(*) FROM likes WHERE user_id = $1) AS likes,
-    (SELECT count(*) FROM follows WHERE follower_id = $1 OR followee_id = $1) AS follows,
+    (SELECT count(*) FROM followers WHERE follower_id = $1 OR followee_id = $1) AS follows,
     (SELECT count(*) FROM notification_actors WHERE actor_id = $1) AS activities,
     (SELECT count(*) FROM notifications WHERE user_id = $1) AS notifications"""
 

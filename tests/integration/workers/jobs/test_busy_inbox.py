@@ -287,7 +287,7 @@ class Storm:
         )
         should = await self._stage.database.fetch(
             "SELECT user_id FROM likes WHERE photo_id = $1 AND NOT EXISTS "
-            "(SELECT FROM blocks WHERE blocker_id = $2 AND blocked_id = user_id)",
+            "(SELECT FROM blocks WHERE owner_id = $2 AND other_id = user_id AND outgoing)",
             photo.id,
             photo.author.id,
         )

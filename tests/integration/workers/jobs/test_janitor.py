@@ -47,6 +47,7 @@ async def test_keys(janitor: Janitor, database: Database) -> None:
     ann = await new_user(database, "ann")
     for key, age in (("25 hours", 25), ("23 hours", 23), ("new", 0)):
         async with database.transaction() as tx:
+            await idempotency.reserve(tx, user_id=ann.id, key=key, fingerprint="x")
             await idempotency.finish(tx, user_id=ann.id, key=key, fingerprint="x", status=201, response=b"")
             await tx.execute(
                 "UPDATE idempotency_keys SET created_at = now() - make_interval(hours => $2) WHERE key = $1", key, age
@@ -123,7 +124,7 @@ async def test_every_kind_of_leftover_has_a_task(janitor: Janitor, database: Dat
     await processing_photo(database, ann)
     async with database.transaction() as tx:
         ended = await sessions.open(tx, ann.id, token_sha256=b"1", expires_at=datetime.now(UTC) - timedelta(days=1))
-        await idempotency.finish(tx, user_id=ann.id, key="k", fingerprint="x", status=201, response=b"")
+        await idempotency.reserve(tx, user_id=ann.id, key="k", fingerprint="x")
         await contents.acquire(tx, sha256="a" * 64, size=1, content_type="image/jpeg", ttl=timedelta(0))
         await follows.follow(tx, bob.id, ann.id)
         await users.remove(tx, bob.id)

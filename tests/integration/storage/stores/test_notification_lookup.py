@@ -1,0 +1,142 @@
+"""What the inbox of a recipient has of an activity, and whether the database has what it reports."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from storage.models import Activity, NotificationKind, User
+from storage.postgres.database import Database
+from storage.stores import comments, follows, likes, users
+from storage.stores.notification_lookup import Situation, look_up
+from tests.support.community import new_users, ready_photo, record_notification, retract_notification
+
+pytestmark = pytest.mark.engines
+
+
+class Scene:
+    """Ann, whose inbox it is, and the acts of others that concern her."""
+
+    def __init__(self, database: Database, ann: User, photo_id: int) -> None:
+        self._database = database
+        self.ann = ann
+        self.photo_id = photo_id
+        self._comments: dict[int, int] = {}
+
+    @classmethod
+    async def of(cls, database: Database, ann: User) -> Scene:
+        """Return the scene with a photo of Ann."""
+        return cls(database, ann, (await ready_photo(database, ann)).id)
+
+    async def act(self, kind: NotificationKind, user: User) -> None:
+        """Do what an activity of a kind reports; for an acceptance, Ann follows the user."""
+        async with self._database.transaction() as tx:
+            match kind:
+                case NotificationKind.LIKE:
+                    await likes.add(tx, photo_id=self.photo_id, user_id=user.id)
+                case NotificationKind.COMMENT:
+                    comment, _ = await comments.add(tx, photo_id=self.photo_id, author_id=user.id, text="x")
+                    self._comments[user.id] = comment.id
+                case NotificationKind.FOLLOW | NotificationKind.FOLLOW_REQUEST:
+                    await follows.follow(tx, user.id, self.ann.id)
+                case _:
+                    await follows.follow(tx, self.ann.id, user.id)
+
+    async def undo(self, kind: NotificationKind, user: User) -> None:
+        """Undo it."""
+        async with self._database.transaction() as tx:
+            match kind:
+                case NotificationKind.LIKE:
+                    await likes.remove(tx, photo_id=self.photo_id, user_id=user.id)
+                case NotificationKind.COMMENT:
+                    await comments.delete(tx, self._comments[user.id], user_id=user.id)
+                case NotificationKind.FOLLOW | NotificationKind.FOLLOW_REQUEST:
+                    await follows.unfollow(tx, user.id, self.ann.id)
+                case _:
+                    await follows.unfollow(tx, self.ann.id, user.id)
+
+    def activity(self, kind: NotificationKind, user: User) -> Activity:
+        """Return the activity."""
+        below = kind in {NotificationKind.LIKE, NotificationKind.COMMENT}
+        source = {NotificationKind.LIKE: self.photo_id, NotificationKind.COMMENT: self._comments.get(user.id, 0)}
+        return Activity(
+            recipient_id=self.ann.id,
+            kind=kind,
+            actor_id=user.id,
+            photo_id=self.photo_id if below else None,
+            source_id=source.get(kind, user.id),
+        )
+
+    async def look(self, kind: NotificationKind, user: User) -> Situation:
+        """Look an activity up."""
+        async with self._database.transaction() as tx:
+            found = await look_up(tx, self.activity(kind, user))
+        assert found is not None
+        return found
+
+
+@pytest.mark.parametrize("kind", [kind for kind in NotificationKind if kind is not NotificationKind.PHOTO_REJECTED])
+async def test_an_activity_holds_as_long_as_its_row_is_there(database: Database, kind: NotificationKind) -> None:
+    """It holds from the act until it is undone, whatever others do; a follow in the other direction is another."""
+    ann, bob, cat, dan = await new_users(database, "ann", "bob", "cat", "dan")
+    if kind is NotificationKind.FOLLOW_REQUEST:
+        async with database.transaction() as tx:
+            await users.update(tx, ann.id, private=True)
+    scene = await Scene.of(database, ann)
+    if kind in {NotificationKind.FOLLOW, NotificationKind.FOLLOW_ACCEPTED}:
+        other = {NotificationKind.FOLLOW: NotificationKind.FOLLOW_ACCEPTED}.get(kind, NotificationKind.FOLLOW)
+        await scene.act(other, bob)
+    await scene.act(kind, dan)
+    assert not (await scene.look(kind, bob)).holds
+    for user in (bob, cat):
+        await scene.act(kind, user)
+    assert (await scene.look(kind, bob)).holds
+    await scene.undo(kind, bob)
+    assert not (await scene.look(kind, bob)).holds
+    assert (await scene.look(kind, cat)).holds
+
+
+async def test_the_situation_of_a_like(database: Database) -> None:
+    """The entry that has the like, the open one of its group with its newest actors, and what was retracted."""
+    ann, *fans = await new_users(database, "ann", "bob", "cat", "dan", "eve", "fay")
+    scene = await Scene.of(database, ann)
+    bob, cat, dan, eve, fay = fans
+    kind = NotificationKind.LIKE
+    found = await scene.look(kind, bob)
+    assert (found.recorded, found.open, found.newest_actors, found.newest_at) == (None, None, [], None)
+    entry_ids = set()
+    for user in (bob, cat, dan, eve):
+        async with database.transaction() as tx:
+            entry = await record_notification(tx, **_fields(scene.activity(kind, user)))
+            assert entry is not None
+            entry_ids.add(entry.id)
+    (entry_id,) = entry_ids
+    found = await scene.look(kind, bob)
+    assert (found.recorded, found.open, found.retracted, found.deleted, found.expired) == (
+        entry_id, entry_id, False, False, False,
+    )  # fmt: skip
+    assert found.newest_actors == [eve.id, dan.id, cat.id]
+    assert found.newest_at is not None
+    assert found.newest_at < found.now
+    assert (found.open_counts, found.recorded_counts) == (True, False)
+    found = await scene.look(kind, fay)
+    assert (found.recorded, found.open, found.open_counts) == (None, entry_id, False)
+    async with database.transaction() as tx:
+        await retract_notification(tx, **_fields(scene.activity(kind, bob)))
+    found = await scene.look(kind, bob)
+    assert (found.recorded, found.retracted, found.recent, found.open_counts) == (entry_id, True, True, False)
+
+
+async def test_an_inbox_of_a_deleted_account_is_not_found(database: Database) -> None:
+    """There is no situation in the inbox of a deleted account."""
+    ann, bob = await new_users(database, "ann", "bob")
+    scene = await Scene.of(database, ann)
+    async with database.transaction() as tx:
+        await users.remove(tx, ann.id)
+    async with database.transaction() as tx:
+        assert await look_up(tx, scene.activity(NotificationKind.LIKE, bob)) is None
+
+
+def _fields(activity: Activity) -> dict[str, Any]:
+    return {name: getattr(activity, name) for name in ("recipient_id", "kind", "actor_id", "photo_id", "source_id")}
