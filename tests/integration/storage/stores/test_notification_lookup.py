@@ -8,7 +8,7 @@ import pytest
 
 from storage.models import Activity, NotificationKind, User
 from storage.postgres.database import Database
-from storage.stores import comments, follows, likes, users
+from storage.stores import blocks, comments, follows, likes, photos, users
 from storage.stores.notification_lookup import Situation, look_up
 from tests.support.community import new_users, ready_photo, record_notification, retract_notification
 
@@ -140,3 +140,42 @@ async def test_an_inbox_of_a_deleted_account_is_not_found(database: Database) ->
 
 def _fields(activity: Activity) -> dict[str, Any]:
     return {name: getattr(activity, name) for name in ("recipient_id", "kind", "actor_id", "photo_id", "source_id")}
+
+
+async def test_what_may_be_recorded_as_far_as_the_recipient_s_shard_knows(database: Database) -> None:
+    """Nothing about a deleted photo, of a user that the recipient mutes, or that is blocked in either direction."""
+    ann, bob, cat, dan, eve = await new_users(database, "ann", "bob", "cat", "dan", "eve")
+    scene = await Scene.of(database, ann)
+    kind = NotificationKind.LIKE
+    async with database.transaction() as tx:
+        await blocks.mute(tx, ann.id, bob.id)
+        await blocks.mute(tx, cat.id, ann.id)
+        await blocks.block(tx, dan.id, ann.id)
+        await blocks.block(tx, ann.id, eve.id)
+    assert [(await scene.look(kind, user)).allowed for user in (bob, cat, dan, eve)] == [False, True, False, False]
+    async with database.transaction() as tx:
+        await photos.delete(tx, scene.photo_id, author_id=ann.id)
+    assert not (await scene.look(kind, cat)).allowed
+
+
+async def test_a_row_that_is_not_retracted_is_found_before_newer_ones(database: Database) -> None:
+    """An activity that was retracted in a newer entry, and recorded again in an older one, is recorded there."""
+    ann, bob = await new_users(database, "ann", "bob")
+    scene = await Scene.of(database, ann)
+    like = scene.activity(NotificationKind.LIKE, bob)
+    entry_ids = []
+    for _ in range(2):
+        async with database.transaction() as tx:
+            entry = await record_notification(tx, **_fields(like))
+            assert entry is not None
+            entry_ids.append(entry.id)
+            await tx.execute("UPDATE notifications SET closed_at = now()")
+            await tx.execute(
+                "UPDATE notification_actors SET retracted_at = now(), created_at = now() - interval '2 days'"
+            )
+    older, newer = entry_ids
+    assert newer > older
+    assert (await scene.look(NotificationKind.LIKE, bob)).recorded == newer
+    await database.fetch("UPDATE notification_actors SET retracted_at = NULL WHERE notification_id = $1", older)
+    found = await scene.look(NotificationKind.LIKE, bob)
+    assert (found.recorded, found.retracted) == (older, False)

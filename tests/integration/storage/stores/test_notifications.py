@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from storage.models import Notification, NotificationCounters, NotificationKind, Photo, User
+from storage.models import Notification, NotificationCounters, NotificationKind, Photo, User, UserSummary
 from storage.postgres.database import Database
 from storage.stores import blocks, comments, notification_groups, notification_marks, notifications, photos, users
 from tests.support.community import (
@@ -342,6 +342,9 @@ async def test_several_activities_of_one_actor_count_once(database: Database) ->
     again = await _comment(database, photo, ben, 3)
     assert again is not None
     assert (again.count, again.silent) == (2, True)
+    again = await _comment(database, photo, ben, 4)
+    assert again is not None
+    assert (again.count, again.silent) == (2, True)
 
 
 async def test_an_actor_leaves_deleted_and_retracted_activities_silently(database: Database) -> None:
@@ -460,3 +463,58 @@ async def test_a_mark_of_an_older_view_does_not_hide_a_newer_like(database: Data
     liked, seen = await _inbox(database, ann)
     assert (liked.photo_id, liked.seen, liked.read) == (photo.id, False, False)
     assert (seen.seen, seen.read) == (True, what == "read")
+
+
+async def test_a_new_actor_is_the_newest_also_after_the_clock_has_stepped_back(database: Database) -> None:
+    """An activity is the newest although PostgreSQL's clock has stepped back to before the times of the others."""
+    ann, ben, cat, dan = await new_users(database, "ann", "ben", "cat", "dan")
+    photo = await ready_photo(database, ann)
+    await _like(database, photo, ben)
+    await database.fetch("UPDATE notification_actors SET created_at = now() + interval '1 hour'")
+    for actor in (cat, dan):
+        await _like(database, photo, actor)
+    await _unlike(database, photo, ben)
+    (entry,) = await _inbox(database, ann)
+    assert [user.username for user in entry.actors] == ["dan", "cat"]
+
+
+async def test_nothing_is_retracted_from_an_entry_that_is_deleted(database: Database) -> None:
+    """The activities of a deleted photo's entry are not retracted one by one."""
+    ann, ben = await new_users(database, "ann", "ben")
+    photo = await ready_photo(database, ann)
+    await _like(database, photo, ben)
+    async with database.transaction() as tx:
+        await photos.delete(tx, photo.id, author_id=ann.id)
+    assert await _unlike(database, photo, ben) is None
+
+
+async def test_a_comment_is_not_shown_once_it_or_its_author_is_deleted(database: Database) -> None:
+    """Until its activity is withdrawn, the notification of a deleted comment is there without the comment's text."""
+    ann, ben, cat = await new_users(database, "ann", "ben", "cat")
+    photo = await ready_photo(database, ann)
+    for actor in (ben, cat):
+        async with database.transaction() as tx:
+            comment, _ = await comments.add(tx, photo_id=photo.id, author_id=actor.id, text="nice")
+        entry = await _comment(database, photo, actor, comment.id)
+        assert entry is not None
+        assert entry.comment is not None
+        async with database.transaction() as tx:
+            if actor is ben:
+                await comments.delete(tx, comment.id, user_id=actor.id)
+            else:
+                await users.remove(tx, actor.id)
+    assert [entry.comment for entry in await _inbox(database, ann)] == [None, None]
+
+
+async def test_accounts_that_are_known_are_not_read_again(database: Database) -> None:
+    """The state of an entry has the accounts that were read before, and those that were not."""
+    ann, ben, cat = await new_users(database, "ann", "ben", "cat")
+    photo = await ready_photo(database, ann)
+    for actor in (ben, cat):
+        entry = await _like(database, photo, actor)
+    assert entry is not None
+    known = UserSummary(id=ben.id, username="known", display_name="", avatar_sha256=None)
+    for accounts, names in (({}, ["cat", "ben"]), ({ben.id: known}, ["cat", "known"])):
+        state = await notifications.inbox_state(database, ann.id, entry.id, accounts=accounts)
+        assert state.entry is not None
+        assert [actor.username for actor in state.entry.actors] == names

@@ -7,9 +7,11 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from storage.errors import ConnectionLostError
 from storage.ids import decode
 from storage.models import Activity, NotificationKind, NotificationMark, User
 from storage.postgres.database import Transaction
+from storage.stores import inbox_lock
 from storage.stores.notification_lookup import Situation, look_up
 from tests.support.community import new_users, ready_photo, record_notification
 from tests.support.stage import Stage, start_clean
@@ -148,6 +150,24 @@ async def test_what_is_published_is_committed(stage: Stage) -> None:
         await Inbox(stage.database, stage.notification_log, look=looking(fails)).reconcile(like)
     assert await stage.deliveries(ann) == []
     await inbox.record(like)
+    assert [message.document["type"] for message in await stage.deliveries(ann)] == ["notification"]
+
+
+async def test_a_handler_that_has_lost_the_lock_changes_nothing(stage: Stage) -> None:
+    """If the lock's connection ends during the work, nothing is recorded or published; the repetition does both."""
+    ann, like = await user_and_like(stage)
+
+    async def loses_the_lock() -> bool:
+        lock = "SELECT pid FROM pg_stat_activity WHERE query LIKE 'BEGIN; SELECT 1 FROM inboxes%' AND state <> 'idle'"
+        assert await stage.database.fetchval(f"SELECT pg_terminate_backend(({lock}), 5000)")
+        async with inbox_lock.hold(stage.database, ann.id):
+            return True
+
+    with pytest.raises(ConnectionLostError):
+        await Inbox(stage.database, stage.notification_log, look=looking(loses_the_lock)).reconcile(like)
+    assert await stage.database.fetchval("SELECT count(*) FROM notifications") == 0
+    assert await stage.deliveries(ann) == []
+    await Inbox(stage.database, stage.notification_log).record(like)
     assert [message.document["type"] for message in await stage.deliveries(ann)] == ["notification"]
 
 
