@@ -159,7 +159,7 @@ async def postpone(tx: Writer, failures: Mapping[int, str], *, delay: float) -> 
         await tx.execute(_POSTPONE, row_id, error, delay)
 
 
-async def bound_due_times(tx: Writer, *, longest_delay: float, limit: int = 1_000) -> int:
+async def bound_due_times(tx: Writer, *, longest_delay: float, limit: int) -> int:
     """Make up to `limit` rows due now whose time is further ahead than any delay, in seconds, allows.
 
     Return their number. PostgreSQL's clock has stepped back since such a row was written. Its event would wait until

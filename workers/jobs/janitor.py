@@ -93,8 +93,7 @@ class Janitor:
 
     async def bound_due_times(self) -> int:
         """Make events due that wait for a time before which PostgreSQL's clock has stepped back."""
-        async with self._db.transaction() as tx:
-            return await outbox.bound_due_times(tx, longest_delay=LONGEST_DELAY.total_seconds())
+        return await self._in_batches(self._bound_due_times)
 
     async def queue_erasures(self) -> int:
         """Emit the event of the next batch for deleted accounts that have none under way."""
@@ -155,6 +154,10 @@ class Janitor:
         while done := await batch():
             total += done
         return total
+
+    async def _bound_due_times(self) -> int:
+        async with self._db.transaction() as tx:
+            return await outbox.bound_due_times(tx, longest_delay=LONGEST_DELAY.total_seconds(), limit=_BATCH)
 
     async def _purge_tokens(self) -> int:
         async with self._db.transaction() as tx:

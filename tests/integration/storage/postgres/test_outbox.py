@@ -113,6 +113,24 @@ async def test_rows_are_finished_and_postponed_by_their_ids(database: Database) 
     assert await _claimed(database) == ["d", "b"]
 
 
+async def test_due_times_are_bounded_without_waiting_for_rows_in_progress(database: Database) -> None:
+    """Rows whose time is too far ahead become due in batches; one that is locked is left to its handler."""
+    rows = await _add(database, ("a", -30), ("b", 3600), ("c", 3600), ("d", 3600))
+    lock = "SELECT 1 FROM outbox WHERE id = $1 FOR UPDATE"
+
+    async def bound(limit: int) -> int:
+        async with asyncio.timeout(5), database.transaction() as tx:
+            return await outbox.bound_due_times(tx, longest_delay=60, limit=limit)
+
+    async with database.transaction() as tx:
+        await tx.execute(lock, rows["b"])
+        assert [await bound(9), await bound(9)] == [2, 0]
+    assert [await bound(9), await bound(9)] == [1, 0]
+    assert set(await _claimed(database)) == {"a", "b", "c", "d"}
+    await _add(database, ("e", 3600), ("f", 3600))
+    assert [await bound(1), await bound(1), await bound(1)] == [1, 1, 0]
+
+
 async def test_one_row_becomes_a_dead_letter_and_returns(database: Database) -> None:
     """Only the row that is named moves to the dead letters, and only the dead letter that is named moves back."""
     rows = await _add(database, ("a", -30), ("b", -20), ("c", -10))

@@ -473,9 +473,9 @@ async def test_a_new_actor_is_the_newest_also_after_the_clock_has_stepped_back(d
     await database.fetch("UPDATE notification_actors SET created_at = now() + interval '1 hour'")
     for actor in (cat, dan):
         await _like(database, photo, actor)
-    await _unlike(database, photo, ben)
+    await _unlike(database, photo, cat)
     (entry,) = await _inbox(database, ann)
-    assert [user.username for user in entry.actors] == ["dan", "cat"]
+    assert [user.username for user in entry.actors] == ["dan", "ben"]
 
 
 async def test_nothing_is_retracted_from_an_entry_that_is_deleted(database: Database) -> None:

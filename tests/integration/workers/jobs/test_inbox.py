@@ -153,6 +153,21 @@ async def test_what_is_published_is_committed(stage: Stage) -> None:
     assert [message.document["type"] for message in await stage.deliveries(ann)] == ["notification"]
 
 
+async def test_a_withdrawal_of_what_holds_changes_nothing(stage: Stage) -> None:
+    """An activity that holds is neither retracted nor recorded by a withdrawal: its own event decides that."""
+    ann, like = await user_and_like(stage)
+
+    async def holds() -> bool:
+        return True
+
+    inbox = Inbox(stage.database, stage.notification_log, look=looking(holds))
+    await inbox.withdraw(like)
+    assert await stage.deliveries(ann) == []
+    await inbox.record(like)
+    await inbox.withdraw(like)
+    assert [message.document["type"] for message in await stage.deliveries(ann)] == ["notification"]
+
+
 async def test_a_handler_that_has_lost_the_lock_changes_nothing(stage: Stage) -> None:
     """If the lock's connection ends during the work, nothing is recorded or published; the repetition does both."""
     ann, like = await user_and_like(stage)
