@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from storage.ids import milliseconds_of, pack_ids, slot_group
 from storage.models import PhotoCounters
 from storage.postgres.database import Queryable
+from storage.postgres.sharding import shards
 from storage.redis.client import Redis, redis_errors, values_of
 from storage.redis.scripts import Call, Script
 from storage.render.photo import counters_suffix
@@ -94,7 +95,11 @@ class CounterCache:
         liked = {photo_id for photo_id, act in acts.items() if act is not None and not act.startswith(b"-")}
         if uncovered := [photo_id for photo_id, act in acts.items() if act is None and not covers(marker, photo_id)]:
             rows = await self._db.fetch(
-                "SELECT photo_id FROM likes WHERE user_id = $1 AND photo_id = ANY($2::bigint[])", viewer_id, uncovered
+                "SELECT photo_id FROM likes "
+                "WHERE shard = ANY($2::integer[]) AND photo_id = ANY($3::bigint[]) AND user_id = $1",
+                viewer_id,
+                shards(uncovered),
+                uncovered,
             )
             liked |= {row["photo_id"] for row in rows}
         return liked

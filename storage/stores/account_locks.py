@@ -22,13 +22,6 @@ from storage.postgres.sharding import shard
 _LOCK_ANY = f"SELECT 1 FROM users WHERE shard = {shard('$1')} AND id = $1 {{condition}} FOR NO KEY UPDATE"
 _LOCK = _LOCK_ANY.format(condition="AND deleted_at IS NULL")
 
-# The row of the account $1, or none once it is deleted, for the FROM of a query. A query that locks a photo too locks
-# the account first, because PostgreSQL joins a row before it locks it.
-VIEWER = "(SELECT id FROM users WHERE id = $1 AND deleted_at IS NULL FOR KEY SHARE) AS viewer"
-
-# The same where the account's name and picture are copied: this lock also excludes a change of these.
-VIEWER_AND_NAME = "(SELECT id FROM users WHERE id = $1 AND deleted_at IS NULL FOR SHARE) AS viewer"
-
 
 async def lock(tx: Transaction, user_ids: Iterable[int]) -> set[int]:
     """Lock accounts against other changes of them, and return those that are not deleted."""

@@ -2,39 +2,50 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from storage import ids
 from storage.errors import NotFoundError
 from storage.events import CommentAdded, CommentDeleted
 from storage.models import Comment, PhotoCounters
 from storage.postgres.database import Queryable, Transaction
-from storage.postgres.rows import COMMENT, PHOTOS, Row, comment_of
-from storage.postgres.visibility import READABLE, WRITTEN, unblocked
-from storage.stores import photos
+from storage.postgres.rows import COMMENT, PHOTOS, Row, comment_of, liked
+from storage.postgres.sharding import shard, shards
+from storage.postgres.visibility import readable
+from storage.stores import account_lists, photos
 
-# The counters of the photo `p`, and whether the user $3 likes it.
-_COUNTERS = (
-    "p.likes, p.comments, p.version, EXISTS (SELECT FROM likes l WHERE l.photo_id = p.id AND l.user_id = $3) AS liked"
-)
+_COMMENT = f"shard = {shard('$1')} AND id = $1"  # a comment's id has the shard of its photo
+_VIEWED = shard("$2")
+# The counters of the photo `p`, and whether the user $3 likes it; $1 is an id in its shard.
+_COUNTERS = f"p.likes, p.comments, p.version, {liked(shard('$1'), '$3')}"
 
 
 async def add(tx: Transaction, *, photo_id: int, author_id: int, text: str) -> tuple[Comment, PhotoCounters]:
     """Comment on a photo that the author may see; emits `CommentAdded`, raises `NotFoundError("photo")`."""
-    # This also locks the author's account. A deletion or a change of the name waits for the comment, and then includes
-    # it; or the comment waits, and is refused or has the new name.
+    # A deletion of the author's account or a change of the name waits for this lock, and then includes the comment; or
+    # the comment waits, and is refused or has the new name. The account may be in another shard than the photo.
+    author = await tx.fetchrow(
+        "SELECT username::text, display_name, avatar_sha256 FROM users "
+        f"WHERE shard = {shard('$1')} AND id = $1 AND deleted_at IS NULL FOR SHARE",
+        author_id,
+    )
+    if author is None:
+        raise NotFoundError("photo")
     owner_id = await photos.lock(tx, photo_id, viewer_id=author_id)
     row = await tx.insert(
         ids.shard_of(photo_id),
         f"""
         WITH c AS (
-            INSERT INTO comments (id, photo_id, author_id, author_username, author_name, author_avatar, text)
-            SELECT $1, $2, a.id, a.username::text, a.display_name, a.avatar_sha256, $4 FROM users a
-            WHERE a.id = $3 AND a.deleted_at IS NULL
-            ON CONFLICT (id) DO NOTHING RETURNING *)
-        UPDATE photos p SET comments = p.comments + 1, version = p.version + 1 FROM c WHERE p.id = c.photo_id
+            INSERT INTO comments (shard, id, photo_id, author_id, text, author_username, author_name, author_avatar)
+            VALUES ({shard("$1")}, $1, $2, $3, $4, $5, $6, $7)
+            ON CONFLICT (id, shard) DO NOTHING RETURNING *)
+        UPDATE photos p SET comments = p.comments + 1, version = p.version + 1
+        FROM c WHERE p.shard = {shard("$1")} AND p.id = c.photo_id
         RETURNING {COMMENT}, {_COUNTERS}""",
         photo_id,
         author_id,
         text,
+        *author,
     )
     if row is None:
         raise NotFoundError("user")
@@ -49,17 +60,18 @@ async def delete(tx: Transaction, comment_id: int, *, user_id: int) -> PhotoCoun
     """
     # The photo is locked before the comment, as everywhere; a comment never moves to another photo.
     owner_id: int | None = await tx.fetchval(
-        """
-        SELECT author_id FROM photos
-        WHERE id = (SELECT photo_id FROM comments WHERE id = $1) AND deleted_at IS NULL FOR NO KEY UPDATE""",
+        f"""
+        SELECT author_id FROM photos WHERE shard = {shard("$1")}
+          AND id = (SELECT photo_id FROM comments WHERE {_COMMENT}) AND deleted_at IS NULL FOR NO KEY UPDATE""",
         comment_id,
     )
     row = await tx.fetchrow(
         f"""
         WITH c AS (
             UPDATE comments SET deleted_at = now()
-            WHERE id = $1 AND deleted_at IS NULL AND (author_id = $3 OR $3 = $2) RETURNING photo_id, author_id)
-        UPDATE photos p SET comments = p.comments - 1, version = p.version + 1 FROM c WHERE p.id = c.photo_id
+            WHERE {_COMMENT} AND deleted_at IS NULL AND (author_id = $3 OR $3 = $2) RETURNING photo_id, author_id)
+        UPDATE photos p SET comments = p.comments - 1, version = p.version + 1
+        FROM c WHERE p.shard = {shard("$1")} AND p.id = c.photo_id
         RETURNING c.photo_id, c.author_id, {_COUNTERS}""",
         comment_id,
         owner_id,
@@ -82,7 +94,8 @@ async def delete_some(
     """
     found = await tx.fetch(
         """
-        SELECT c.id, c.photo_id FROM comments c JOIN photos p ON p.id = c.photo_id
+        /* all shards: the comments of an author */
+        SELECT c.id, c.photo_id FROM comments c JOIN photos p ON p.id = c.photo_id AND p.shard = c.shard
         WHERE c.author_id = $1 AND c.deleted_at IS NULL
           AND ($2::bigint IS NULL OR (p.author_id = $2 AND p.deleted_at IS NULL))
         ORDER BY c.id LIMIT $3""",
@@ -90,24 +103,13 @@ async def delete_some(
         owner_id,
         limit,
     )
-    # The photos are locked before the comments, as everywhere.
-    await tx.execute(
-        "SELECT FROM photos WHERE id = ANY($1::bigint[]) ORDER BY id FOR NO KEY UPDATE",
-        sorted({row["photo_id"] for row in found}),
-    )
-    rows = await tx.fetch(
-        """
-        WITH gone AS (
-            UPDATE comments SET deleted_at = now() WHERE id = ANY($1::bigint[]) AND deleted_at IS NULL
-            RETURNING id, photo_id
-        ), fewer AS (
-            UPDATE photos p SET comments = p.comments - g.n, version = p.version + 1
-            FROM (SELECT photo_id, count(*)::integer AS n FROM gone GROUP BY photo_id) AS g
-            WHERE p.id = g.photo_id RETURNING p.id, p.author_id)
-        SELECT gone.id, gone.photo_id, fewer.author_id FROM gone JOIN fewer ON fewer.id = gone.photo_id""",
-        [row["id"] for row in found],
-    )
-    return [(row["id"], row["photo_id"], row["author_id"]) for row in rows]
+    by_photo: dict[int, list[int]] = {}
+    for row in found:
+        by_photo.setdefault(row["photo_id"], []).append(row["id"])
+    deleted: list[tuple[int, int, int]] = []
+    for photo_id in sorted(by_photo):
+        deleted += await _delete_from(tx, photo_id, by_photo[photo_id])
+    return deleted
 
 
 async def rename_author(tx: Transaction, author_id: int, *, below: int | None, limit: int) -> int | None:
@@ -116,58 +118,99 @@ async def rename_author(tx: Transaction, author_id: int, *, below: int | None, l
     Return the id below which the next `limit` comments are to be updated, or None at the end.
     """
     # The lock waits for comments that are being written with the old name, and excludes another change of the name.
-    row = await tx.fetchrow(
-        """
-        WITH author AS (
-            SELECT id, display_name, avatar_sha256 FROM users
-            WHERE id = $1 AND deleted_at IS NULL FOR NO KEY UPDATE),
-        newest AS (
-            SELECT id FROM comments WHERE author_id = $1 AND deleted_at IS NULL AND id < $2
-            ORDER BY id DESC LIMIT $3),
-        renamed AS (
-            UPDATE comments c SET author_name = author.display_name, author_avatar = author.avatar_sha256
-            FROM newest, author
-            WHERE c.id = newest.id
-              AND (c.author_name, c.author_avatar) IS DISTINCT FROM (author.display_name, author.avatar_sha256))
-        SELECT min(id) AS last, count(*) AS found FROM newest""",
+    author = await tx.fetchrow(
+        "SELECT display_name, avatar_sha256 FROM users "
+        f"WHERE shard = {shard('$1')} AND id = $1 AND deleted_at IS NULL FOR NO KEY UPDATE",
+        author_id,
+    )
+    if author is None:
+        return None
+    newest = await tx.fetch(
+        "/* all shards: the comments of an author */ SELECT id FROM comments "
+        "WHERE author_id = $1 AND deleted_at IS NULL AND id < $2 ORDER BY id DESC LIMIT $3",
         author_id,
         ids.MAX_ID if below is None else below,
         limit,
     )
-    last: int | None = None if row is None or row["found"] < limit else row["last"]
-    return last
+    comment_ids = [row["id"] for row in newest]
+    if comment_ids:
+        await tx.execute(
+            """
+            UPDATE comments SET author_name = $3, author_avatar = $4
+            WHERE shard = ANY($1::integer[]) AND id = ANY($2::bigint[])
+              AND (author_name IS DISTINCT FROM $3 OR author_avatar IS DISTINCT FROM $4)""",
+            shards(comment_ids),
+            comment_ids,
+            *author,
+        )
+    return comment_ids[-1] if len(comment_ids) == limit else None
 
 
 async def get(db: Queryable, comment_id: int) -> Comment:
-    """Return a comment; raise `NotFoundError("comment")`."""
-    row = await db.fetchrow(f"SELECT {COMMENT} FROM comments c WHERE c.id = $1 AND {WRITTEN}", comment_id)
-    if row is None:
+    """Return a comment; raise `NotFoundError("comment")`, also once its author's account is deleted."""
+    row = await db.fetchrow(
+        f"SELECT {COMMENT} FROM comments c WHERE c.shard = {shard('$1')} AND c.id = $1 AND c.deleted_at IS NULL",
+        comment_id,
+    )
+    if row is None or await account_lists.hidden(db, [row["author_id"]], viewer_id=None):
         raise NotFoundError("comment")
     return comment_of(row)
 
 
 async def page(db: Queryable, photo_id: int, *, viewer_id: int | None, before: int | None, limit: int) -> list[Comment]:
-    """Return comments, newest first, with ids below `before`, without authors blocked either way.
+    """Return comments, newest first, with ids below `before`, without those of authors hidden from the viewer.
 
-    Raises `NotFoundError("photo")` when the viewer may not see the photo.
+    Raises `NotFoundError("photo")` when the viewer may not see the photo. The comments of a deleted account are deleted
+    in batches, and are hidden from the beginning.
     """
-    rows = await db.fetch(
+    found: list[Comment] = []
+    # Some of a page may be hidden; the rest of it is read below them.
+    while len(found) < limit:
+        wanted = limit - len(found)
+        rows = await db.fetch(
+            f"""
+            SELECT c.* FROM {PHOTOS} LEFT JOIN LATERAL (
+                SELECT {COMMENT} FROM comments c
+                WHERE c.shard = {_VIEWED} AND c.photo_id = p.id AND c.deleted_at IS NULL
+                  AND ($3::bigint IS NULL OR c.id < $3)
+                ORDER BY c.id DESC LIMIT $4) AS c ON true
+            WHERE p.shard = {_VIEWED} AND p.id = $2 AND {readable(_VIEWED)} ORDER BY c.id DESC""",
+            viewer_id,
+            photo_id,
+            before,
+            wanted,
+        )
+        if not rows:
+            raise NotFoundError("photo")
+        # A photo without comments is one row without a comment.
+        read = [comment_of(row) for row in rows if row["id"] is not None]
+        hidden = await account_lists.hidden(db, {comment.author.id for comment in read}, viewer_id=viewer_id)
+        found += [comment for comment in read if comment.author.id not in hidden]
+        if len(read) < wanted:
+            break
+        before = read[-1].id
+    return found
+
+
+async def _delete_from(tx: Transaction, photo_id: int, comment_ids: Sequence[int]) -> list[tuple[int, int, int]]:
+    """Delete comments of one photo; return the id, the photo and its owner of each."""
+    # The photo is locked before the comments, as everywhere.
+    await tx.execute(f"SELECT 1 FROM photos WHERE shard = {shard('$1')} AND id = $1 FOR NO KEY UPDATE", photo_id)
+    rows = await tx.fetch(
         f"""
-        SELECT c.* FROM {PHOTOS} LEFT JOIN LATERAL (
-            SELECT {COMMENT} FROM comments c
-            WHERE c.photo_id = p.id AND {WRITTEN} AND ($3::bigint IS NULL OR c.id < $3)
-              AND {unblocked("c.author_id")}
-            ORDER BY c.id DESC LIMIT $4) AS c ON true
-        WHERE p.id = $2 AND {READABLE} ORDER BY c.id DESC""",
-        viewer_id,
+        WITH gone AS (
+            UPDATE comments SET deleted_at = now()
+            WHERE shard = {shard("$1")} AND id = ANY($2::bigint[]) AND photo_id = $1 AND deleted_at IS NULL
+            RETURNING id, photo_id
+        ), fewer AS (
+            UPDATE photos p SET comments = p.comments - g.n, version = p.version + 1
+            FROM (SELECT photo_id, count(*)::integer AS n FROM gone GROUP BY photo_id) AS g
+            WHERE p.shard = {shard("$1")} AND p.id = g.photo_id RETURNING p.id, p.author_id)
+        SELECT gone.id, gone.photo_id, fewer.author_id FROM gone JOIN fewer ON fewer.id = gone.photo_id""",
         photo_id,
-        before,
-        limit,
+        list(comment_ids),
     )
-    if not rows:
-        raise NotFoundError("photo")
-    # A photo without comments is one row without a comment.
-    return [comment_of(row) for row in rows if row["id"] is not None]
+    return [(row["id"], row["photo_id"], row["author_id"]) for row in rows]
 
 
 def _counters_of(row: Row) -> PhotoCounters:

@@ -15,14 +15,17 @@ lock was granted.
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from storage.errors import UnavailableError
 from storage.postgres.database import Queryable, Transaction
+from storage.stores import photos
 
 LEASE_TTL = timedelta(hours=1)  # far longer than an original or its variants take to be written
 REMOVAL_STALE = timedelta(minutes=5)  # far longer than the timeout of a removal
+_CANDIDATES = 10  # removals to be taken over that are tried
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,12 +58,13 @@ async def acquire(
             INSERT INTO contents AS c (sha256, size, content_type) VALUES ($1, $2, $3)
             ON CONFLICT (sha256) DO UPDATE SET size = c.size WHERE c.state <> 'deleting'
             RETURNING sha256)
-        INSERT INTO content_leases (sha256, expires_at) SELECT sha256, now() + $4::interval FROM content
+        INSERT INTO content_leases (id, sha256, expires_at) SELECT $5, sha256, now() + $4::interval FROM content
         RETURNING id""",
         sha256,
         size,
         content_type,
         ttl,
+        secrets.randbits(63),
     )
     return None if lease_id is None else Lease(id=lease_id, sha256=sha256)
 
@@ -79,7 +83,8 @@ async def complete(tx: Transaction, lease: Lease) -> None:
 
 async def release(tx: Transaction, lease: Lease) -> bool:
     """End a lease; return False if it had expired and was deleted."""
-    return await tx.execute("DELETE FROM content_leases WHERE id = $1", lease.id) == 1
+    sql = "DELETE FROM content_leases WHERE sha256 = $1 AND id = $2"
+    return await tx.execute(sql, lease.sha256, lease.id) == 1
 
 
 async def begin_removal(tx: Transaction, sha256: str) -> Removal | None:
@@ -87,16 +92,18 @@ async def begin_removal(tx: Transaction, sha256: str) -> Removal | None:
 
     Return None if nothing is to be done: the content is needed, unknown, or already being deleted by another process.
     """
-    if not await tx.execute("SELECT FROM contents WHERE sha256 = $1 AND state <> 'deleting' FOR UPDATE", sha256):
+    if not await tx.execute("SELECT 1 FROM contents WHERE sha256 = $1 AND state <> 'deleting' FOR UPDATE", sha256):
         return None
     await tx.execute("DELETE FROM content_leases WHERE sha256 = $1 AND expires_at <= now()", sha256)
+    if await tx.fetchval("SELECT 1 FROM content_leases WHERE sha256 = $1 LIMIT 1", sha256):
+        return None
+    # After the leases: an upload that has ended its lease has committed its photo with it.
+    if await photos.is_referenced(tx, sha256):
+        return None
     since: datetime | None = await tx.fetchval(
         """
-        UPDATE contents SET state = 'deleting', deleting_since = clock_timestamp()
-        WHERE sha256 = $1
-          AND NOT EXISTS (SELECT FROM photos WHERE sha256 = $1 AND deleted_at IS NULL)
-          AND NOT EXISTS (SELECT FROM content_leases WHERE sha256 = $1)
-        RETURNING deleting_since""",
+        UPDATE contents SET state = 'deleting', deleting_since = statement_timestamp()
+        WHERE sha256 = $1 RETURNING deleting_since""",
         sha256,
     )
     return None if since is None else Removal(sha256=sha256, since=since)
@@ -114,22 +121,33 @@ async def end_removal(tx: Transaction, removal: Removal) -> None:
 
 async def take_over_removal(tx: Transaction, *, stale_after: timedelta = REMOVAL_STALE) -> Removal | None:
     """Take over the oldest removal whose process has crashed or failed; return None if there is none."""
-    row = await tx.fetchrow(
+    found = await tx.fetch(
         """
-        UPDATE contents SET deleting_since = clock_timestamp()
-        WHERE sha256 = (
-            SELECT sha256 FROM contents WHERE state = 'deleting' AND deleting_since <= now() - $1::interval
-            ORDER BY deleting_since LIMIT 1 FOR UPDATE SKIP LOCKED)
-        RETURNING sha256, deleting_since""",
+        /* all shards: the janitor's */
+        SELECT sha256, deleting_since FROM contents WHERE state = 'deleting' AND deleting_since <= now() - $1::interval
+        ORDER BY deleting_since LIMIT $2""",
         stale_after,
+        _CANDIDATES,
     )
-    return None if row is None else Removal(sha256=row["sha256"], since=row["deleting_since"])
+    for candidate in found:
+        # Another process may have taken it over by now, or be doing so.
+        row = await tx.fetchrow(
+            """
+            UPDATE contents SET deleting_since = statement_timestamp() WHERE sha256 = $1 AND deleting_since = (
+                SELECT deleting_since FROM contents WHERE sha256 = $1 AND deleting_since = $2 FOR UPDATE SKIP LOCKED)
+            RETURNING sha256, deleting_since""",
+            candidate["sha256"],
+            candidate["deleting_since"],
+        )
+        if row is not None:
+            return Removal(sha256=row["sha256"], since=row["deleting_since"])
+    return None
 
 
 async def with_expired_leases(db: Queryable, *, limit: int) -> list[str]:
     """Return the hashes of contents whose lease expired: an upload or a worker did not finish."""
     rows = await db.fetch(
-        "SELECT DISTINCT sha256 FROM content_leases WHERE expires_at <= now() LIMIT $1",
+        "/* all shards: the janitor's */ SELECT DISTINCT sha256 FROM content_leases WHERE expires_at <= now() LIMIT $1",
         limit,
     )
     return [row["sha256"] for row in rows]

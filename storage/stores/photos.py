@@ -15,13 +15,15 @@ from storage.errors import NotFoundError
 from storage.events import PhotoDeferred, PhotoDeleted, PhotoReady, PhotoRejected, PhotoUploaded
 from storage.models import Photo
 from storage.postgres.database import Queryable, Transaction
-from storage.postgres.rows import LIKED, PHOTO, PHOTOS, photo_of
-from storage.postgres.visibility import READABLE
+from storage.postgres.rows import PHOTO, PHOTOS, liked, photo_of
+from storage.postgres.sharding import shard, shards
+from storage.postgres.visibility import readable
 from storage.stores import inbox_lock
-from storage.stores.account_locks import VIEWER_AND_NAME
 
 _RECENT = timedelta(hours=1)  # after which a photo is stuck, and the author's other photos do not wait behind it
 _MAX_NOTIFICATIONS = 100  # that an event names: more than an inbox shows at once
+_PHOTO = f"shard = {shard('$1')} AND id = $1"
+_VIEWED = f"p.shard = {shard('$2')} AND p.id = $2"
 
 
 async def create(
@@ -47,15 +49,16 @@ async def create(
         ids.shard_of(author_id),
         f"""
         WITH a AS (
-            SELECT id, username, display_name, avatar_sha256, private FROM users
-            WHERE id = $2 AND deleted_at IS NULL FOR KEY SHARE),
+            SELECT shard, id, username, display_name, avatar_sha256, private FROM users
+            WHERE shard = {shard("$1")} AND id = $2 AND deleted_at IS NULL FOR KEY SHARE),
         p AS (
             INSERT INTO photos
-                (id, author_id, sha256, content_type, bytes, width, height, caption, alt_text, tags, location)
-            SELECT $1, a.id, $3, $4, $5, $6, $7, $8, $9, $10, nullif($11, '') FROM a
-            ON CONFLICT (id) DO NOTHING RETURNING *),
+                (shard, id, author_id, sha256, content_type, bytes, width, height, caption, alt_text, tags, location)
+            SELECT a.shard, $1, a.id, $3, $4, $5, $6, $7, $8, $9, $10, nullif($11, '') FROM a
+            ON CONFLICT (id, shard) DO NOTHING RETURNING *),
         tagged AS (
-            INSERT INTO photo_tags (photo_id, tag) SELECT p.id, tag FROM p, jsonb_array_elements_text(p.tags) AS tag)
+            INSERT INTO photo_tags (shard, photo_id, tag)
+            SELECT p.shard, p.id, tag FROM p, jsonb_array_elements_text(p.tags) AS tag)
         SELECT {PHOTO} FROM p CROSS JOIN a""",
         author_id,
         sha256,
@@ -84,7 +87,9 @@ async def get(db: Queryable, photo_id: int, *, viewer_id: int | None) -> Photo:
 async def get_with_like(db: Queryable, photo_id: int, *, viewer_id: int | None) -> tuple[Photo, bool]:
     """Return a photo as `get` does, and whether the viewer likes it."""
     row = await db.fetchrow(
-        f"SELECT {PHOTO}, {LIKED} FROM {PHOTOS} WHERE p.id = $2 AND {READABLE}", viewer_id, photo_id
+        f"SELECT {PHOTO}, {liked(shard('$2'))} FROM {PHOTOS} WHERE {_VIEWED} AND {readable(shard('$2'))}",
+        viewer_id,
+        photo_id,
     )
     if row is None:
         raise NotFoundError("photo")
@@ -95,20 +100,18 @@ async def load(db: Queryable, photo_ids: Sequence[int]) -> dict[int, Photo]:
     """Return photos in any state by id; deleted ones, and those of deleted authors, are left out."""
     rows = await db.fetch(
         f"SELECT {PHOTO} FROM {PHOTOS} "
-        "WHERE p.id = ANY($1::bigint[]) AND p.deleted_at IS NULL AND a.deleted_at IS NULL",
+        "WHERE p.shard = ANY($1::integer[]) AND p.id = ANY($2::bigint[]) "
+        "AND p.deleted_at IS NULL AND a.deleted_at IS NULL",
+        shards(photo_ids),
         list(photo_ids),
     )
     return {row["id"]: photo_of(row) for row in rows}
 
 
 async def lock(tx: Transaction, photo_id: int, *, viewer_id: int) -> int:
-    """Lock the viewer's account and a photo that the viewer comments on, and return the photo's author.
-
-    Raises `NotFoundError("photo")` for a photo that the viewer may not see, or once the viewer's account is deleted.
-    """
+    """Lock a photo that the viewer may see, and return its author; raise `NotFoundError("photo")` for any other."""
     author_id: int | None = await tx.fetchval(
-        f"SELECT p.author_id FROM {PHOTOS} CROSS JOIN {VIEWER_AND_NAME} "
-        f"WHERE p.id = $2 AND {READABLE} FOR NO KEY UPDATE OF p",
+        f"SELECT p.author_id FROM {PHOTOS} WHERE {_VIEWED} AND {readable(shard('$2'))} FOR NO KEY UPDATE OF p",
         viewer_id,
         photo_id,
     )
@@ -128,9 +131,9 @@ async def mark_ready(
     if author_id is None:
         return False
     ready = await tx.execute(
-        """
+        f"""
         UPDATE photos SET state = 'ready', width = $2, height = $3, placeholder = $4
-        WHERE id = $1 AND state = 'processing' AND deleted_at IS NULL""",
+        WHERE {_PHOTO} AND state = 'processing' AND deleted_at IS NULL""",
         photo_id,
         width,
         height,
@@ -140,12 +143,12 @@ async def mark_ready(
         return False
     if exif:
         await tx.execute(
-            "INSERT INTO photo_exif (photo_id, exif) VALUES ($1, $2) "
-            "ON CONFLICT (photo_id) DO UPDATE SET exif = excluded.exif",
+            f"INSERT INTO photo_exif (shard, photo_id, exif) VALUES ({shard('$1')}, $1, $2) "
+            "ON CONFLICT (photo_id, shard) DO UPDATE SET exif = excluded.exif",
             photo_id,
             exif,
         )
-    await tx.execute("UPDATE users SET photos = photos + 1 WHERE id = $1", author_id)
+    await tx.execute(f"UPDATE users SET photos = photos + 1 WHERE shard = {shard('$1')} AND id = $1", author_id)
     tx.emit(PhotoReady(photo_id=photo_id, author_id=author_id))
     return True
 
@@ -154,7 +157,7 @@ async def mark_rejected(tx: Transaction, photo_id: int, *, reason: str) -> bool:
     """Mark a photo as rejected; emits `PhotoRejected`. Return False unless it was processing."""
     author_id: int | None = await tx.fetchval(
         "UPDATE photos SET state = 'rejected', reason = $2 "
-        "WHERE id = $1 AND state = 'processing' AND deleted_at IS NULL RETURNING author_id",
+        f"WHERE {_PHOTO} AND state = 'processing' AND deleted_at IS NULL RETURNING author_id",
         photo_id,
         reason,
     )
@@ -171,6 +174,7 @@ async def requeue_stuck(tx: Transaction, *, older_than: timedelta, younger_than:
     """
     rows = await tx.fetch(
         """
+        /* all shards: the janitor's */
         SELECT id, author_id FROM photos
         WHERE state = 'processing' AND deleted_at IS NULL
           AND created_at < now() - $1::interval AND created_at > now() - $2::interval
@@ -187,7 +191,7 @@ async def requeue_stuck(tx: Transaction, *, older_than: timedelta, younger_than:
 async def has_earlier_in_processing(db: Queryable, photo: Photo) -> bool:
     """Return whether a photo of the same author, uploaded in the hour before, is still in state `processing`."""
     found: bool = await db.fetchval(
-        "SELECT EXISTS (SELECT FROM photos WHERE author_id = $1 AND id < $2 AND id > $3 "
+        f"SELECT EXISTS (SELECT 1 FROM photos WHERE shard = {shard('$1')} AND author_id = $1 AND id < $2 AND id > $3 "
         "AND state = 'processing' AND deleted_at IS NULL)",
         photo.author.id,
         photo.id,
@@ -217,8 +221,9 @@ async def edit(
             tags = coalesce($5, p.tags),
             location = CASE WHEN $6::text IS NULL THEN p.location ELSE nullif($6::text, '') END
         FROM users a
-        WHERE p.id = $2 AND p.author_id = $1 AND a.id = $1 AND p.deleted_at IS NULL AND a.deleted_at IS NULL
-        RETURNING {PHOTO}, {LIKED}""",
+        WHERE {_VIEWED} AND p.author_id = $1 AND a.shard = {shard("$2")} AND a.id = $1
+          AND p.deleted_at IS NULL AND a.deleted_at IS NULL
+        RETURNING {PHOTO}, {liked(shard("$2"))}""",
         author_id,
         photo_id,
         caption,
@@ -229,9 +234,12 @@ async def edit(
     if row is None:
         raise NotFoundError("photo")
     if distinct is not None:
-        await tx.execute("DELETE FROM photo_tags WHERE photo_id = $1", photo_id)
+        await tx.execute(f"DELETE FROM photo_tags WHERE shard = {shard('$1')} AND photo_id = $1", photo_id)
         await tx.execute(
-            "INSERT INTO photo_tags (photo_id, tag) SELECT $1, tag FROM unnest($2::text[]) AS tag", photo_id, distinct
+            "INSERT INTO photo_tags (shard, photo_id, tag) "
+            f"SELECT {shard('$1')}, $1, tag FROM unnest($2::text[]) AS tag",
+            photo_id,
+            distinct,
         )
     return photo_of(row), row["liked"]
 
@@ -248,7 +256,7 @@ async def delete(tx: Transaction, photo_id: int, *, author_id: int) -> None:
     await inbox_lock.acquire(tx, author_id)
     entries = await tx.fetch(
         "UPDATE notifications SET deleted_at = now() "
-        "WHERE photo_id = $1 AND user_id = $2 AND deleted_at IS NULL RETURNING id",
+        f"WHERE shard = {shard('$2')} AND photo_id = $1 AND user_id = $2 AND deleted_at IS NULL RETURNING id",
         photo_id,
         author_id,
     )
@@ -262,9 +270,10 @@ async def delete_newest(tx: Transaction, *, author_id: int, limit: int) -> list[
     Emits nothing. The caller has locked the account.
     """
     locked = await tx.fetch(
-        """
-        SELECT id FROM photos
-        WHERE id IN (SELECT id FROM photos WHERE author_id = $1 AND deleted_at IS NULL ORDER BY id DESC LIMIT $2)
+        f"""
+        SELECT id FROM photos WHERE shard = {shard("$1")} AND id IN (
+            SELECT id FROM photos WHERE shard = {shard("$1")} AND author_id = $1 AND deleted_at IS NULL
+            ORDER BY id DESC LIMIT $2)
         ORDER BY id FOR NO KEY UPDATE""",
         author_id,
         limit,
@@ -275,8 +284,8 @@ async def delete_newest(tx: Transaction, *, author_id: int, limit: int) -> list[
 async def is_public(db: Queryable, sha256: str) -> bool:
     """Return whether a ready photo of a public account has this original."""
     public: bool = await db.fetchval(
-        f"SELECT EXISTS (SELECT FROM {PHOTOS} WHERE p.sha256 = $1 AND p.state = 'ready' AND p.deleted_at IS NULL "
-        "AND NOT a.private AND a.deleted_at IS NULL)",
+        f"/* all shards: by content */ SELECT EXISTS (SELECT 1 FROM {PHOTOS} WHERE p.sha256 = $1 "
+        "AND p.state = 'ready' AND p.deleted_at IS NULL AND NOT a.private AND a.deleted_at IS NULL)",
         sha256,
     )
     return public
@@ -285,7 +294,8 @@ async def is_public(db: Queryable, sha256: str) -> bool:
 async def is_referenced(db: Queryable, sha256: str) -> bool:
     """Return whether a photo in any state that is not deleted has this original."""
     referenced: bool = await db.fetchval(
-        "SELECT EXISTS (SELECT FROM photos WHERE sha256 = $1 AND deleted_at IS NULL)", sha256
+        "/* all shards: by content */ SELECT EXISTS (SELECT 1 FROM photos WHERE sha256 = $1 AND deleted_at IS NULL)",
+        sha256,
     )
     return referenced
 
@@ -293,7 +303,8 @@ async def is_referenced(db: Queryable, sha256: str) -> bool:
 async def is_owner(db: Queryable, sha256: str, user_id: int) -> bool:
     """Return whether a user has a photo, in any state, with this original."""
     owner: bool = await db.fetchval(
-        "SELECT EXISTS (SELECT FROM photos WHERE sha256 = $1 AND author_id = $2 AND deleted_at IS NULL)",
+        f"SELECT EXISTS (SELECT 1 FROM photos WHERE shard = {shard('$2')} AND sha256 = $1 AND author_id = $2 "
+        "AND deleted_at IS NULL)",
         sha256,
         user_id,
     )
@@ -303,8 +314,8 @@ async def is_owner(db: Queryable, sha256: str, user_id: int) -> bool:
 async def _lock_author(tx: Transaction, photo_id: int) -> int | None:
     # A photo's author never changes, so it can be read before the photo is locked.
     author_id: int | None = await tx.fetchval(
-        "SELECT id FROM users WHERE id = (SELECT author_id FROM photos WHERE id = $1) AND deleted_at IS NULL "
-        "FOR NO KEY UPDATE",
+        f"SELECT id FROM users WHERE shard = {shard('$1')} "
+        f"AND id = (SELECT author_id FROM photos WHERE {_PHOTO}) AND deleted_at IS NULL FOR NO KEY UPDATE",
         photo_id,
     )
     return author_id
@@ -313,9 +324,9 @@ async def _lock_author(tx: Transaction, photo_id: int) -> int | None:
 async def _delete(tx: Transaction, author_id: int, photo_ids: Sequence[int]) -> list[tuple[int, str]]:
     """Delete those of an author's photos that are not deleted; return the id and the SHA-256 of each."""
     rows = await tx.fetch(
-        """
+        f"""
         UPDATE photos SET deleted_at = now()
-        WHERE author_id = $1 AND id = ANY($2::bigint[]) AND deleted_at IS NULL
+        WHERE shard = {shard("$1")} AND author_id = $1 AND id = ANY($2::bigint[]) AND deleted_at IS NULL
         RETURNING id, sha256, state""",
         author_id,
         photo_ids,
@@ -325,10 +336,10 @@ async def _delete(tx: Transaction, author_id: int, photo_ids: Sequence[int]) -> 
     deleted = [row["id"] for row in rows]
     # Not part of the statement above: tags that were added while it waited for the photo would be left.
     await tx.execute(
-        """
-        WITH tags AS (DELETE FROM photo_tags WHERE photo_id = ANY($2::bigint[])),
-        exif AS (DELETE FROM photo_exif WHERE photo_id = ANY($2::bigint[]))
-        UPDATE users SET photos = photos - $3 WHERE id = $1""",
+        f"""
+        WITH tags AS (DELETE FROM photo_tags WHERE shard = {shard("$1")} AND photo_id = ANY($2::bigint[])),
+        exif AS (DELETE FROM photo_exif WHERE shard = {shard("$1")} AND photo_id = ANY($2::bigint[]))
+        UPDATE users SET photos = photos - $3 WHERE shard = {shard("$1")} AND id = $1""",
         author_id,
         deleted,
         sum(row["state"] == "ready" for row in rows),
