@@ -29,7 +29,7 @@ _OWN = (*_PRODUCT, *(f"{ROOT}/{package}/" for package in ("tests", "bench", "loa
 _ADAPTERS = {f"{ROOT}/storage/postgres/{name}.py" for name in ("connector", "database", "driver_errors", "pool")}
 _MIGRATIONS = f"{ROOT}/storage/postgres/migrate.py"  # has rules of its own
 _KEY = "sent_statements"
-_FAILING = False  # until every store names its shards
+_FAILING = True
 
 
 class SentStatements:
@@ -69,7 +69,9 @@ def _is_product(frame: FrameType | None) -> bool:
     return False
 
 
-def _watched(method: Callable[..., Any], sent: SentStatements) -> Callable[..., Any]:
+def watched(method: Callable[..., Any], sent: SentStatements) -> Callable[..., Any]:
+    """Return a method of the driver that shows its statement to `sent` first."""
+
     @functools.wraps(method)
     def call(self: Any, query: str, *args: Any, **options: Any) -> Any:
         sent.see(query)
@@ -83,7 +85,7 @@ def pytest_configure(config: pytest.Config) -> None:
     sent = SentStatements()
     config.stash[_SENT] = sent
     for name in _METHODS:
-        setattr(asyncpg.Connection, name, _watched(getattr(asyncpg.Connection, name), sent))
+        setattr(asyncpg.Connection, name, watched(getattr(asyncpg.Connection, name), sent))
 
 
 _SENT = pytest.StashKey[SentStatements]()
