@@ -75,7 +75,9 @@ class Demo:
         found = await users.credentials(self._db, USERNAME)
         if found is not None:
             return bool(found[0].settings.get(_UNFINISHED))
-        return not await self._db.fetchval("SELECT EXISTS (SELECT FROM users)")
+        return not await self._db.fetchval(
+            "/* all shards: whether there is an account */ SELECT EXISTS (SELECT 1 FROM users)"
+        )
 
     async def _create_users(self) -> dict[str, int]:
         if await users.credentials(self._db, USERNAME) is None:

@@ -61,13 +61,13 @@ def as_toml(marks: Counter[tuple[str, Mark]]) -> str:
 
 
 def _texts(tree: ast.Module) -> Iterator[str]:
-    """Yield the literal texts; of an f-string the part before its first value."""
+    """Yield the literal texts; of an f-string the part before its first value, with `{}` for what follows."""
     inner = {id(each) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for each in node.values}
     for node in ast.walk(tree):
-        first = node.values[0] if isinstance(node, ast.JoinedStr) and node.values else node
-        if (
-            isinstance(first, ast.Constant)
-            and isinstance(first.value, str)
-            and (first is not node or id(node) not in inner)
-        ):
-            yield first.value
+        match node:
+            case ast.JoinedStr(values=[ast.Constant(value=str(beginning)), *others]):
+                yield f"{beginning}{{}}" if others else beginning
+            case ast.Constant(value=str(text)) if id(node) not in inner:
+                yield text
+            case _:
+                pass

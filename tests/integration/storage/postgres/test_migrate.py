@@ -120,7 +120,7 @@ async def test_older_and_newer_schema(empty: Database, empty_dsn: str, folder: P
 PHOTOS = """
 INSERT INTO users (id, username, email, password_hash, display_name) VALUES (1, 'ann', 'a@example.org', '-', 'Ann');
 INSERT INTO photos (id, author_id, sha256, content_type, bytes, width, height, deleted_at)
-SELECT id, 1, repeat(digit, 64), 'image/png', 9, 1, 1, CASE WHEN deleted THEN now() END
+SELECT id << 10 | 1, 1, repeat(digit, 64), 'image/png', 9, 1, 1, CASE WHEN deleted THEN now() END
 FROM (VALUES (1, 'a', false), (2, 'a', true), (3, 'b', true), (4, 'b', true)) AS v (id, digit, deleted);
 """
 
@@ -154,18 +154,20 @@ async def test_tags_of_an_existing_installation_are_folded(empty: Database, empt
         await connection.execute("UPDATE photos SET deleted_at = NULL")
         await connection.execute(
             "INSERT INTO photos (id, author_id, sha256, content_type, bytes, width, height) "
-            "SELECT n, 1, repeat('c', 64), 'image/png', 9, 1, 1 FROM generate_series(100, $1::int) AS n",
+            "SELECT n << 10 | 1, 1, repeat('c', 64), 'image/png', 9, 1, 1 FROM generate_series(100, $1::int) AS n",
             99 + len(stored),
         )
         for number, tags in enumerate(stored, 100):
-            await connection.execute("UPDATE photos SET tags = $2 WHERE id = $1", number, tags)
+            await connection.execute("UPDATE photos SET tags = $2 WHERE id = $1", number << 10 | 1, tags)
             await connection.execute(
-                "INSERT INTO photo_tags (photo_id, tag) SELECT $1, tag FROM unnest($2::text[]) AS tag", number, tags
+                "INSERT INTO photo_tags (photo_id, tag) SELECT $1, tag FROM unnest($2::text[]) AS tag",
+                number << 10 | 1,
+                tags,
             )
     await migrate(empty_dsn)
     rows = await empty.fetch(
         "SELECT tags, ARRAY(SELECT tag FROM photo_tags WHERE photo_id = p.id) AS indexed FROM photos p "
-        "WHERE id >= 100 ORDER BY id"
+        "WHERE id >= 100 << 10 ORDER BY id"
     )
     expected = [list(dict.fromkeys(map(texts.tag, tags))) for tags in stored]
     assert len(singles) > 100
@@ -177,9 +179,11 @@ ACTORS = """
 INSERT INTO users (id, username, email, password_hash, display_name)
 SELECT i, 'u' || i, 'u' || i, '-', '' FROM generate_series(1, 9) AS i;
 INSERT INTO notifications (id, user_id, kind, photo_id, position, people)
-VALUES (1, 1, 'like', 7, 1, 4), (2, 1, 'comment', 7, 2, 2), (3, 1, 'like', 8, 3, 0), (4, 1, 'photo_rejected', 9, 4, 0);
+SELECT entry << 10 | 1, 1, kind, photo, entry, people
+FROM (VALUES (1, 'like', 7, 4), (2, 'comment', 7, 2), (3, 'like', 8, 0), (4, 'photo_rejected', 9, 0)
+) AS v (entry, kind, photo, people);
 INSERT INTO notification_actors (notification_id, actor_id, source_id, created_at, retracted_at)
-SELECT entry, actor, source, now() + minutes * interval '1 minute', CASE WHEN retracted THEN now() END
+SELECT entry << 10 | 1, actor, source, now() + minutes * interval '1 minute', CASE WHEN retracted THEN now() END
 FROM (VALUES (1, 2, 7, 1, false), (1, 3, 7, 4, false), (1, 4, 7, 2, false), (1, 5, 7, 2, false), (1, 6, 7, 9, true),
     (2, 2, 21, 1, false), (2, 3, 22, 2, false), (2, 2, 23, 3, false), (3, 2, 8, 1, true)
 ) AS v (entry, actor, source, minutes, retracted);

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
-
 from tests.support import source_marks
 from tests.support.shard_rules import faults
 from tests.support.source_statements import source_statements
 
 
-@pytest.mark.xfail(strict=False, reason="not every store names its shards yet")
 def test_the_statements_in_the_source_keep_the_rules() -> None:
     """Each text that can be evaluated without running the product; the others are checked when a test sends them."""
     statements = source_statements()
@@ -18,7 +15,6 @@ def test_the_statements_in_the_source_keep_the_rules() -> None:
     assert len(statements) > 150
 
 
-@pytest.mark.xfail(strict=False, reason="not every store names its shards yet")
 def test_what_asks_all_shards_is_listed() -> None:
     """A statement of all shards costs all servers of a cluster time, so that none is added without being noticed."""
     marks = source_marks.in_the_source()
