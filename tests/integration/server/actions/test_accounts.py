@@ -243,8 +243,11 @@ async def test_a_refresh_token_of_the_version_before_is_exchanged(services: Insp
         await services.actions.sessions.refresh(old)
 
 
-async def test_a_session_is_ended_by_its_own_user(services: InspectableServices) -> None:
-    """A user who signs out with the session of another one ends nothing."""
+async def test_a_session_is_ended_by_its_own_user(
+    services: InspectableServices, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A user who signs out with the session of another one, even of the same shard, ends nothing."""
+    monkeypatch.setattr(ids, "draw_shard", lambda: 7)
     ann, ben = await sign_up(services), await sign_up(services, "ben")
     claims = services.tokens.verify(ann.tokens.access)
     async with services.db.transaction() as tx:

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.engines
 
 COUNTS = """
 SELECT (SELECT count(*) FROM users) AS users, (SELECT count(*) FROM photos) AS photos,
-       (SELECT count(*) FROM follows) AS follows, (SELECT count(*) FROM likes) AS likes,
+       (SELECT count(*) FROM following) AS follows, (SELECT count(*) FROM likes) AS likes,
        (SELECT count(*) FROM comments) AS comments
 """
 

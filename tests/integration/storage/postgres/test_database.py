@@ -397,7 +397,7 @@ async def test_dangling_reference_is_a_conflict(database: Database) -> None:
     """A row that refers to a missing one is a conflict."""
     with pytest.raises(ConflictError):
         async with database.transaction() as tx:
-            await tx.execute("INSERT INTO mutes VALUES (1, 2)")
+            await tx.execute("INSERT INTO mutes (shard, owner_id, other_id, outgoing) VALUES (1, 1, 2, true)")
 
 
 async def test_another_id_replaces_a_taken_one(database: Database) -> None:

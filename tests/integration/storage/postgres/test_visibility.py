@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
@@ -10,11 +11,31 @@ import pytest
 from storage.models import Photo, PresenceAudience, User
 from storage.postgres import visibility
 from storage.postgres.database import Database
+from storage.postgres.rows import PHOTOS
+from storage.postgres.sharding import shard
 from storage.stores import users
 from tests.support.community import new_user, new_users, processing_photo, ready_photo
 
 pytestmark = pytest.mark.engines
 
+# The rows of what user $1 does to user $2, in the shards of both.
+FOLLOW = (
+    "following (shard, follower_id, followee_id) VALUES ($1::bigint & 1023, $1, $2)",
+    "followers (shard, followee_id, follower_id) VALUES ($2::bigint & 1023, $2, $1)",
+)
+REQUEST = ("follow_requests (shard, followee_id, follower_id) VALUES ($2::bigint & 1023, $2, $1)",)
+BLOCK = (
+    "blocks (shard, owner_id, other_id, outgoing) VALUES ($1::bigint & 1023, $1, $2, true)",
+    "blocks (shard, owner_id, other_id, outgoing) VALUES ($2::bigint & 1023, $2, $1, false)",
+)
+RULES: dict[str, Callable[[str], str]] = {
+    "known": visibility.known,
+    "profile": visibility.profile,
+    "published": visibility.published,
+    "presence": visibility.presence,
+    "shown": visibility.shown,
+    "readable": visibility.readable,
+}
 VIEWERS = ("owner", "stranger", "follower", "followed", "asking", "blocking", "blocked")
 
 
@@ -46,24 +67,17 @@ async def _account(database: Database, private: bool, deleted: bool, presence: P
 
 async def _relate(database: Database, account: Account, viewers: dict[str, User]) -> None:
     """Relate the viewers to an account. Those with a block follow it as well, so that the block alone decides."""
-    rows = {
-        "follows (follower_id, followee_id)": [
-            *((viewers[name].id, account.user.id) for name in ("follower", "blocking", "blocked")),
-            (account.user.id, viewers["followed"].id),
-        ],
-        "follow_requests (follower_id, followee_id)": [(viewers["asking"].id, account.user.id)],
-        "blocks (blocker_id, blocked_id)": [
-            (viewers["blocking"].id, account.user.id),
-            (account.user.id, viewers["blocked"].id),
-        ],
-    }
-    for table, pairs in rows.items():
-        for pair in pairs:
-            await _insert(database, table, *pair)
+    for name in ("follower", "blocking", "blocked"):
+        await _insert(database, FOLLOW, viewers[name], account.user)
+    await _insert(database, FOLLOW, account.user, viewers["followed"])
+    await _insert(database, REQUEST, viewers["asking"], account.user)
+    await _insert(database, BLOCK, viewers["blocking"], account.user)
+    await _insert(database, BLOCK, account.user, viewers["blocked"])
 
 
-async def _insert(database: Database, table: str, one_id: int, other_id: int) -> None:
-    await database.fetch(f"INSERT INTO {table} VALUES ($1, $2)", one_id, other_id)  # noqa: S608
+async def _insert(database: Database, rows: tuple[str, ...], one: User, other: User) -> None:
+    for row in rows:
+        await database.fetch(f"INSERT INTO {row}", one.id, other.id)
 
 
 def _expected(account: Account, viewer: str | None, state: str) -> dict[str, bool]:
@@ -72,12 +86,12 @@ def _expected(account: Account, viewer: str | None, state: str) -> dict[str, boo
     published = known and (not account.private or owner or follower)
     shown = published and state == "ready"
     return {
-        "KNOWN": known,
-        "PROFILE": not account.deleted and viewer != "blocked",
-        "PUBLISHED": published,
-        "PRESENCE": known and (owner or (follower and account.presence is PresenceAudience.FOLLOWERS)),
-        "SHOWN": shown,
-        "READABLE": shown or (owner and not account.deleted and state != "deleted"),
+        "known": known,
+        "profile": not account.deleted and viewer != "blocked",
+        "published": published,
+        "presence": known and (owner or (follower and account.presence is PresenceAudience.FOLLOWERS)),
+        "shown": shown,
+        "readable": shown or (owner and not account.deleted and state != "deleted"),
     }
 
 
@@ -87,21 +101,25 @@ async def test_each_rule_for_each_viewer(database: Database) -> None:
     # Relations to others than the account give and take nothing.
     pairs = (("stranger", "asking"), ("followed", "stranger"), ("asking", "follower"))
     for one, other in pairs:
-        await _insert(database, "follows (follower_id, followee_id)", viewers[one].id, viewers[other].id)
-        await _insert(database, "blocks (blocker_id, blocked_id)", viewers["follower"].id, viewers[one].id)
-        await _insert(database, "blocks (blocker_id, blocked_id)", viewers[one].id, viewers["follower"].id)
+        await _insert(database, FOLLOW, viewers[one], viewers[other])
+        await _insert(database, BLOCK, viewers["follower"], viewers[one])
+        await _insert(database, BLOCK, viewers[one], viewers["follower"])
     for kind in itertools.product((False, True), (False, True), PresenceAudience):
         account = await _account(database, *kind)
         await _relate(database, account, viewers)
-        names = ("KNOWN", "PROFILE", "PUBLISHED", "PRESENCE", "SHOWN", "READABLE")
-        columns = ", ".join(f"coalesce({getattr(visibility, name)}, false) AS {name}" for name in names)
         for viewer, (state, photo) in itertools.product((None, *VIEWERS), account.photos.items()):
             viewer_id = None if viewer is None else account.user.id if viewer == "owner" else viewers[viewer].id
-            row = await database.fetchrow(
-                f"SELECT {columns} FROM photos p JOIN users a ON a.id = p.author_id WHERE p.id = $2",  # noqa: S608
-                viewer_id,
-                photo.id,
-            )
-            assert row is not None
-            found = {name: row[name.lower()] for name in names}
-            assert found == _expected(account, viewer, state), (kind, viewer, state)
+            # In a statement about one photo, and in one about many.
+            for owner_shard in (shard("$2"), "a.shard"):
+                found = await _found(database, owner_shard, viewer_id, photo)
+                assert found == _expected(account, viewer, state), (kind, viewer, state, owner_shard)
+
+
+async def _found(database: Database, owner_shard: str, viewer_id: int | None, photo: Photo) -> dict[str, bool]:
+    columns = ", ".join(f"coalesce({rule(owner_shard)}, false) AS {name}" for name, rule in RULES.items())
+    row = await database.fetchrow(
+        f"SELECT {columns} FROM {PHOTOS} WHERE p.shard = {shard('$2')} AND p.id = $2",  # noqa: S608
+        viewer_id,
+        photo.id,
+    )
+    return dict(row or {})

@@ -28,7 +28,8 @@ LEFT = """
 SELECT (SELECT count(*) FROM photos WHERE author_id = $1 AND deleted_at IS NULL) AS photos,
     (SELECT count(*) FROM comments WHERE author_id = $1 AND deleted_at IS NULL) AS comments,
     (SELECT count(*) FROM likes WHERE user_id = $1) AS likes,
-    (SELECT count(*) FROM followers WHERE follower_id = $1 OR followee_id = $1) AS follows,
+    (SELECT count(*) FROM following WHERE follower_id = $1 OR followee_id = $1) AS follows,
+    (SELECT count(*) FROM followers WHERE follower_id = $1 OR followee_id = $1) AS follow_sides,
     (SELECT count(*) FROM notification_actors WHERE actor_id = $1) AS activities,
     (SELECT count(*) FROM notifications WHERE user_id = $1) AS notifications"""
 
@@ -140,7 +141,7 @@ async def test_an_account_is_removed_in_batches_with_one_event_at_a_time(stage: 
         steps += 1
     # Three batches of photos, each for two chunks of followers, and two of comments.
     assert steps >= 8
-    assert set(await left(stage.database, ann)) == {"likes", "follows", "notifications"}
+    assert set(await left(stage.database, ann)) == {"likes", "follows", "follow_sides", "notifications"}
     assert (await photos.get(stage.database, yours.id, viewer_id=bob.id)).comments == 0
 
 
