@@ -45,7 +45,8 @@ async def erase(tx: Transaction, user_id: int, *, limit: int = BATCH, grace_minu
     )
     if due is None:
         return False
-    edges = await edge_erasure.find(tx, user_id, limit=limit) if due else None
+    # While photos are left, their removal from feeds needs the followers.
+    edges = await edge_erasure.find(tx, user_id, limit=limit) if due and not await _has_photos(tx, user_id) else None
     # The account is locked together with the others, in the order of all ids: two deleted accounts that follow each
     # other may be erased at the same moment.
     await account_locks.lock_all(tx, [user_id, *(() if edges is None else edges.others)])
@@ -113,6 +114,14 @@ async def _next_batch(tx: Transaction, user_id: int, limit: int, *, due: bool) -
     if await _own(tx, user_id, _PLAIN * limit):
         return AccountDeleted(user_id=user_id)
     return None
+
+
+async def _has_photos(tx: Transaction, user_id: int) -> bool:
+    found: bool = await tx.fetchval(
+        f"SELECT EXISTS (SELECT 1 FROM photos WHERE shard = {shard('$1')} AND author_id = $1 AND deleted_at IS NULL)",
+        user_id,
+    )
+    return found
 
 
 async def _likes(tx: Transaction, user_id: int, limit: int) -> list[tuple[int, int]]:

@@ -13,7 +13,7 @@ from storage.cache.cards import DELETED, HIDDEN, Cards, card_key
 from storage.cache.counters import CounterCache
 from storage.feeds.feeds import Feeds
 from storage.feeds.home import Home, HomePage
-from storage.ids import decode
+from storage.ids import decode, shard_of
 from storage.limits.quotas import QuotaPolicy, Quotas, user_subject
 from storage.limits.tickets import Tickets
 from storage.postgres.database import Database
@@ -219,7 +219,7 @@ async def test_photo_that_is_not_ready_any_more(world: World) -> None:
 async def test_old_like_is_shown(world: World) -> None:
     """A like of a photo older than the likes in Redis is shown if the photo is still in the window."""
     ann = await world.gallery.user()
-    photo, old = await world.gallery.photo(ann), 1024  # an id of the first millisecond of all
+    photo, old = await world.gallery.photo(ann), 1024 + shard_of(ann)  # an id of the first millisecond
     copy = "INSERT INTO photos SELECT (jsonb_populate_record(p, $2)).* FROM photos p WHERE id = $1"
     await world.database.fetch(copy, photo, {"id": old})
     async with world.database.transaction() as tx:
