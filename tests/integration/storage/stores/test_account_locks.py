@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -14,7 +15,7 @@ from storage.errors import NotFoundError
 from storage.models import NotificationKind, Photo, User
 from storage.postgres.database import Database, Transaction
 from storage.stores import blocks, comments, erasure, follows, idempotency, likes, photos, sessions, users
-from tests.support.community import follow, new_users, ready_photo, record_notification
+from tests.support.community import follow, new_users, ready_photo, record_notification, topics
 from tests.support.locks import wait_for_blocked_transaction
 
 pytestmark = pytest.mark.engines
@@ -71,6 +72,7 @@ async def _session(tx: Transaction, scene: Scene) -> None:
 
 
 async def _key(tx: Transaction, scene: Scene) -> None:
+    await idempotency.reserve(tx, user_id=scene.ben.id, key="k", fingerprint="f")
     await idempotency.finish(tx, user_id=scene.ben.id, key="k", fingerprint="f", status=201, response=b"{}")
 
 
@@ -115,20 +117,11 @@ async def _cause_a_notification(tx: Transaction, scene: Scene) -> None:
     await _notify(tx, scene.ann, scene.ben)
 
 
-INSERTS = (
-    _photo,
-    _comment,
-    _like,
-    _session,
-    _key,
-    _follow,
-    _be_followed,
-    _block,
-    _be_blocked,
-    _mute,
-    _be_notified,
-    _cause_a_notification,
-)
+INSERTS = (_photo, _comment, _session, _follow, _be_followed, _block, _be_blocked, _mute)
+LEFT = """
+SELECT (SELECT count(*) FROM likes WHERE user_id = $1) AS likes, (SELECT sum(likes) FROM photos) AS counted,
+    (SELECT count(*) FROM idempotency_keys WHERE user_id = $1) AS keys,
+    (SELECT count(*) FROM notifications WHERE user_id = $1) AS notifications"""
 
 
 @pytest.mark.parametrize("insert", INSERTS)
@@ -146,6 +139,38 @@ async def test_an_insert_during_a_deletion_waits_and_is_refused(database: Databa
         await wait_for_blocked_transaction(database)
     with pytest.raises(NotFoundError):
         await inserting
+
+
+@pytest.mark.parametrize(
+    ("insert", "waits"), [(_like, False), (_cause_a_notification, False), (_key, True), (_be_notified, True)]
+)
+async def test_what_is_not_refused_during_a_deletion_is_erased(database: Database, insert: Insert, waits: bool) -> None:
+    """A row in another shard is inserted without a lock, and one that only the user sees under that of its foreign key.
+
+    At the end of the grace period they are erased, and the activities of the user are withdrawn.
+    """
+    scene = await _scene(database)
+
+    async def run() -> None:
+        async with database.transaction() as tx:
+            await insert(tx, scene)
+
+    async with database.transaction() as leaving:
+        await users.remove(leaving, scene.ben.id)
+        inserting = asyncio.create_task(run())
+        if waits:
+            await wait_for_blocked_transaction(database)
+        else:
+            await asyncio.wait_for(inserting, 5)
+    with suppress(NotFoundError):  # a key is refused when its response is stored
+        await inserting
+    await database.fetch("DELETE FROM outbox")
+    more = True
+    while more:
+        async with database.transaction() as tx:
+            more = await erasure.erase(tx, scene.ben.id, grace_minutes=0)
+    assert tuple(await database.fetchrow(LEFT, scene.ben.id) or ()) == (0, 0, 0, 0)
+    assert (await topics(database))[-1] == "actor.removed"
 
 
 @pytest.mark.parametrize("insert", [_photo, _comment, _session])

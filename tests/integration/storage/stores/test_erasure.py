@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 from datetime import UTC, datetime, timedelta
 from typing import cast
 
@@ -10,8 +12,8 @@ import pytest
 from storage.events import AccountDeleted, decode
 from storage.models import Activity, NotificationKind, User
 from storage.postgres.database import Database
-from storage.stores import blocks, comments, erasure, likes, sessions, users, waiting_activities
-from tests.support.community import follow, new_users, ready_photo, topics
+from storage.stores import blocks, comments, erasure, follows, likes, sessions, users, waiting_activities
+from tests.support.community import follow, new_user, new_users, ready_photo, topics
 
 pytestmark = pytest.mark.engines
 
@@ -59,8 +61,79 @@ async def test_erase(database: Database) -> None:
     unliked = [tuple(like) for batch in await _batches(database) for like in batch.likes]
     assert sorted(unliked) == [(photo.id, ann.id) for photo in made]
     assert (await topics(database))[-1] == "actor.removed"
-    assert await database.fetchval("SELECT count(*) FROM mutes") == 0
+    for table in ("following", "followers", "mutes"):
+        rows = await database.fetch(f"SELECT * FROM {table}")  # noqa: S608
+        assert not any(ben.id in tuple(row) for row in rows), table
     assert not await waiting_activities.waiting(database, ben.id)
+
+
+async def test_both_sides_of_every_edge_are_erased(database: Database) -> None:
+    """Follows, requests, blocks and mutes in both directions leave the shards of both users, a few in each batch."""
+    gone, *others = await new_users(database, "gone", "ann", "ben", "cat")
+    kept = await new_user(database, "kept", private=True)
+    others.append(kept)
+    async with database.transaction() as tx:
+        for user in others:
+            await blocks.mute(tx, gone.id, user.id)
+            await blocks.mute(tx, user.id, gone.id)
+            await follows.follow(tx, gone.id, user.id)
+            await follows.follow(tx, user.id, gone.id)
+        await follows.follow(tx, others[0].id, others[1].id)
+        await blocks.block(tx, gone.id, others[2].id)
+        await blocks.block(tx, others[2].id, gone.id)
+        await users.update(tx, gone.id, private=True)
+    late = await new_user(database, "late")
+    await follow(database, late, gone)
+    async with database.transaction() as tx:
+        await users.remove(tx, gone.id)
+    rounds = 0
+    while await _erase(database, gone, limit=2):
+        rounds += 1
+    assert rounds > 6
+    for table in ("following", "followers", "follow_requests", "blocks", "mutes"):
+        rows = await database.fetch(f"SELECT * FROM {table}")  # noqa: S608
+        assert not any(gone.id in tuple(row) for row in rows), table
+    counters = [(user.followers, user.following) for user in [await users.get(database, user.id) for user in others]]
+    assert counters == [(0, 1), (1, 0), (0, 0), (0, 0)]
+    left = await database.fetchrow("SELECT followers, following, erased_at FROM users WHERE id = $1", gone.id)
+    assert left is not None
+    assert (left["followers"], left["following"], left["erased_at"] is None) == (0, 0, False)
+
+
+async def test_accounts_that_follow_each_other_are_erased_at_once(database: Database) -> None:
+    """Deleted accounts that follow and mute each other are erased at the same moment without a deadlock."""
+    accounts = await new_users(database, *"abcdef")
+    async with database.transaction() as tx:
+        for one, other in itertools.permutations(accounts, 2):
+            await follows.follow(tx, one.id, other.id)
+            await blocks.mute(tx, one.id, other.id)
+    for user in accounts:
+        async with database.transaction() as tx:
+            await users.remove(tx, user.id)
+    await database.fetch("UPDATE users SET deleted_at = now() - interval '1 day', erasure_queued_at = NULL")
+
+    async def erase_all(user: User) -> None:
+        while await _erase(database, user, limit=3):
+            pass
+
+    await asyncio.gather(*(erase_all(user) for user in accounts), *(_queue_due(database) for _ in range(3)))
+    for table in ("following", "followers", "mutes"):
+        assert await database.fetchval(f"SELECT count(*) FROM {table}") == 0  # noqa: S608
+    wrong = "SELECT count(*) FROM users WHERE erased_at IS NULL OR (followers, following) <> (0, 0)"
+    assert await database.fetchval(wrong) == 0
+
+
+async def test_followers_are_left_until_no_photo_is(database: Database) -> None:
+    """The removal of a photo from the followers' feeds needs the follows, so these are erased after all photos."""
+    ann, ben = await new_users(database, "ann", "ben")
+    await ready_photo(database, ann)
+    await follow(database, ben, ann)
+    async with database.transaction() as tx:
+        await users.remove(tx, ann.id)
+    assert await _erase(database, ann)
+    assert await follows.follower_ids(database, ann.id, after=None, until=None, limit=9) == [ben.id]
+    assert await _erase(database, ann)
+    assert await follows.follower_ids(database, ann.id, after=None, until=None, limit=9) == []
 
 
 async def test_what_a_deletion_has_missed_is_swept(database: Database) -> None:
@@ -135,7 +208,11 @@ async def test_an_account_has_one_event_at_a_time(database: Database) -> None:
     assert await _queue_due(database) == 0
     # A batch shows that the event is not lost, however long all batches take.
     await database.fetch("UPDATE users SET erasure_queued_at = now() - interval '61 minutes' WHERE id = $1", ann.id)
-    await database.fetch("INSERT INTO blocks (blocker_id, blocked_id) VALUES ($1, $2)", ann.id, ben.id)
+    await database.fetch(
+        "INSERT INTO blocks (shard, owner_id, other_id, outgoing) VALUES ($1::bigint & 1023, $1, $2, true)",
+        ann.id,
+        ben.id,
+    )
     assert await _erase(database, ann)
     assert await _queue_due(database) == 0
     assert not await _erase(database, ann)
