@@ -43,9 +43,6 @@ def liked(photo_shard: str, user_id: str = "$1") -> str:
     )
 
 
-LIKED = liked("p.shard")  # until every store names its shards
-
-
 def user_of(row: Row) -> User:
     """Return the user of a row of `USER`."""
     return User(**{**dict(row), "role": Role(row["role"]), "presence": PresenceAudience(row["presence"])})

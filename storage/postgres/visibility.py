@@ -12,7 +12,7 @@ shard of each side. In a statement about one account it is `shard` of a paramete
 from __future__ import annotations
 
 
-def unblocked(user_id: str, owner_shard: str = "a.shard") -> str:
+def unblocked(user_id: str, owner_shard: str) -> str:
     """Return the condition that neither the viewer nor `user_id` (an SQL expression) blocks the other."""
     return (
         f"NOT EXISTS (SELECT 1 FROM blocks b WHERE b.shard = {owner_shard} "
@@ -59,11 +59,3 @@ def shown(owner_shard: str) -> str:
 def readable(owner_shard: str) -> str:
     """Return the condition for a photo requested by its id: authors see their own in any state."""
     return f"p.deleted_at IS NULL AND a.deleted_at IS NULL AND (p.author_id = $1 OR ({shown(owner_shard)}))"
-
-
-# Until every store names its shards.
-KNOWN, PROFILE, PUBLISHED = known("a.shard"), profile("a.shard"), published("a.shard")
-PRESENCE, SHOWN, READABLE = presence("a.shard"), shown("a.shard"), readable("a.shard")
-WRITTEN = (
-    "c.deleted_at IS NULL AND NOT EXISTS (SELECT 1 FROM users w WHERE w.id = c.author_id AND w.deleted_at IS NOT NULL)"
-)

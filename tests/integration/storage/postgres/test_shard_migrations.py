@@ -6,18 +6,23 @@ import asyncio
 import itertools
 import sys
 from asyncio.subprocess import PIPE
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
 import asyncpg
 import pytest
 
-from storage.errors import ConnectionLostError
+from storage.errors import ConflictError, ConnectionLostError
+from storage.postgres.database import Database
 from storage.postgres.migrate import FOLDER, migrate
+from storage.stores import notifications, photo_lists, relations, sessions, users
 from tests.support import unsharded_installation
+from tests.support.community import new_user
 from tests.support.eventually import eventually
 from tests.support.unsharded_installation import SHARDED, actual, expected, migrations_until
+from workers.broker.routing import queues_of
 
 pytestmark = pytest.mark.engines
 
@@ -35,6 +40,19 @@ async def dsn(postgres_dsn: str) -> AsyncIterator[str]:
     yield postgres_dsn.replace("/picshare?", f"/{name}?")
     await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
     await admin.close()
+
+
+@pytest.fixture
+async def database_of(dsn: str) -> AsyncIterator[Callable[[], Awaitable[Database]]]:
+    """Open the migrated database for the stores."""
+    async with AsyncExitStack() as stack:
+
+        async def open_it() -> Database:
+            database = await Database.connect(dsn, routes=queues_of, min_size=1, max_size=2)
+            stack.push_async_callback(database.close)
+            return database
+
+        yield open_it
 
 
 @pytest.fixture
@@ -157,6 +175,47 @@ async def test_new_processes_write_where_old_rows_are(dsn: str, session: Any, tm
         await session.execute("INSERT INTO content_leases (sha256, expires_at) SELECT sha256, now() FROM contents")
     with pytest.raises(asyncpg.CheckViolationError):
         await session.execute("UPDATE photos SET shard = shard + 1")
+
+
+_HOME = """
+    SELECT p.id FROM photos p JOIN users a ON a.id = p.author_id
+    WHERE (a.id = $1 OR EXISTS (SELECT 1 FROM follows WHERE follower_id = $1 AND followee_id = a.id))
+        AND p.state = 'ready' AND p.deleted_at IS NULL AND a.deleted_at IS NULL
+        AND NOT EXISTS (SELECT 1 FROM mutes WHERE muter_id = $1 AND muted_id = a.id)
+        AND NOT EXISTS (SELECT 1 FROM blocks WHERE blocker_id = $1 AND blocked_id = a.id)
+        AND NOT EXISTS (SELECT 1 FROM blocks WHERE blocker_id = a.id AND blocked_id = $1)
+    ORDER BY p.id DESC"""
+
+
+async def test_the_stores_find_what_was_there(
+    dsn: str, session: Any, tmp_path: Path, database_of: Callable[[], Awaitable[Database]]
+) -> None:
+    """Users sign in by their old names and tokens, in any case, and find their feeds, relations and inboxes."""
+    await unsharded_installation.create(dsn, tmp_path, users=FEW)
+    accounts = await session.fetch("SELECT * FROM users WHERE deleted_at IS NULL ORDER BY id")
+    homes = {row["id"]: [p["id"] for p in await session.fetch(_HOME, row["id"])] for row in accounts}
+    tokens = await session.fetch(
+        "SELECT token_sha256, user_id FROM refresh_tokens t JOIN sessions s ON s.id = session_id"
+    )
+    follows = await session.fetch("SELECT follower_id, followee_id FROM follows")
+    await migrate(dsn)
+    database = await database_of()
+    for row in accounts:
+        for login in (row["username"].swapcase(), row["email"].upper()):
+            found = await users.credentials(database, login)
+            assert found is not None
+            assert (found[0].id, found[0].username, found[1]) == (row["id"], row["username"], row["password_hash"])
+        assert await photo_lists.home_ids(database, row["id"], before=None, limit=99) == homes[row["id"]]
+        assert await notifications.inbox(database, row["id"], before=None, limit=9)
+    assert any(homes.values())
+    for row in tokens:
+        assert await sessions.shard_of_token(database, row["token_sha256"]) == row["user_id"] & 1023
+    for row in follows:
+        assert (await relations.relation(database, row["follower_id"], row["followee_id"])).following
+    assert await users.credentials(database, "user_1") is None  # its account is deleted
+    with pytest.raises(ConflictError):
+        await new_user(database, "user_2")
+    await new_user(database, "user_1")
 
 
 async def test_an_interrupted_batch_is_repeated(dsn: str, session: Any, tmp_path: Path) -> None:
