@@ -76,7 +76,7 @@ class Demo:
         if found is not None:
             return bool(found[0].settings.get(_UNFINISHED))
         return not await self._db.fetchval(
-            "/* all shards: whether there is an account */ SELECT EXISTS (SELECT 1 FROM users)"
+            "/* all shards: whether there is an account */ SELECT EXISTS (SELECT 1 FROM users LIMIT 1)"
         )
 
     async def _create_users(self) -> dict[str, int]:

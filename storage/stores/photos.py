@@ -285,7 +285,7 @@ async def is_public(db: Queryable, sha256: str) -> bool:
     """Return whether a ready photo of a public account has this original."""
     public: bool = await db.fetchval(
         f"/* all shards: by content */ SELECT EXISTS (SELECT 1 FROM {PHOTOS} WHERE p.sha256 = $1 "
-        "AND p.state = 'ready' AND p.deleted_at IS NULL AND NOT a.private AND a.deleted_at IS NULL)",
+        "AND p.state = 'ready' AND p.deleted_at IS NULL AND NOT a.private AND a.deleted_at IS NULL LIMIT 1)",
         sha256,
     )
     return public
@@ -294,7 +294,8 @@ async def is_public(db: Queryable, sha256: str) -> bool:
 async def is_referenced(db: Queryable, sha256: str) -> bool:
     """Return whether a photo in any state that is not deleted has this original."""
     referenced: bool = await db.fetchval(
-        "/* all shards: by content */ SELECT EXISTS (SELECT 1 FROM photos WHERE sha256 = $1 AND deleted_at IS NULL)",
+        "/* all shards: by content */ "
+        "SELECT EXISTS (SELECT 1 FROM photos WHERE sha256 = $1 AND deleted_at IS NULL LIMIT 1)",
         sha256,
     )
     return referenced

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pglast import ast
-from pglast.enums import JoinType
+from pglast.enums import JoinType, SubLinkType
 
 from tests.support.distribution import DISTRIBUTED, LOCAL
 from tests.support.sql_nodes import column_path, conjuncts, equality, has_column, one_of, own, text, walk
@@ -49,6 +49,7 @@ class _Level:
         self.others: set[str] = set()  # subqueries, functions and CTEs
         self.correlated: set[Ref] = set()  # tables of levels outside that it reads
         self.recurring_outer_side = False
+        self.collects_all = False  # an EXISTS without LIMIT, whose rows a cluster gathers if it is a query of its own
 
     def roots(self) -> set[Ref]:
         """Return one table for each shard that the level names."""
@@ -120,7 +121,10 @@ class Part:
     def _add_subqueries(self, node: Any, level: _Level) -> None:
         for each in own(node):
             if isinstance(each, ast.SubLink):
+                first = len(self._levels)
                 self.add(each.subselect, level)
+                if each.subLinkType == SubLinkType.EXISTS_SUBLINK and each.subselect.limitCount is None:
+                    self._levels[first].collects_all = True
 
     def _add_source(self, source: Any, level: _Level) -> list[Any]:
         """Add an item of FROM to its level; return the conditions of its joins."""
@@ -188,6 +192,8 @@ class Part:
                 yield f"{names} are not joined by their shards"
             if level.recurring_outer_side and level.refs:
                 yield f"{names}: an outer join of what is in no shard with what is in several"
+            if level.collects_all and level.refs and not level.correlated:
+                yield f"{names}: EXISTS of several shards needs LIMIT 1, or all rows are gathered"
             for root in level.roots():
                 if level.correlated and not root.outside:
                     yield f"{root.name}: a subquery that reads columns from outside does not compare the shards"
