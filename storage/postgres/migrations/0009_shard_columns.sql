@@ -34,7 +34,7 @@ CREATE TABLE following (
     follower_id     bigint NOT NULL,
     followee_id     bigint NOT NULL,
     created_at      timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (follower_id, followee_id, shard),
+    PRIMARY KEY (follower_id, shard, followee_id),
     CHECK (follower_id <> followee_id)
 );
 CREATE TABLE followers (
@@ -42,11 +42,11 @@ CREATE TABLE followers (
     followee_id     bigint NOT NULL,
     follower_id     bigint NOT NULL,
     created_at      timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (followee_id, follower_id, shard),
+    PRIMARY KEY (followee_id, shard, follower_id),
     CHECK (follower_id <> followee_id)
 );
 -- Fan-out reads followers in the order of their shard.
-CREATE INDEX followers_fanout ON followers (followee_id, (follower_id & 1023), follower_id);
+CREATE INDEX followers_fanout ON followers (followee_id, shard, (follower_id & 1023), follower_id);
 
 -- So are a block and a mute. `outgoing` is true in the row of the user that blocks or mutes the other.
 CREATE TABLE block_sides (
@@ -55,7 +55,7 @@ CREATE TABLE block_sides (
     other_id        bigint NOT NULL,
     outgoing        boolean NOT NULL,
     created_at      timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (owner_id, other_id, outgoing, shard),
+    PRIMARY KEY (owner_id, shard, other_id, outgoing),
     CHECK (owner_id <> other_id)
 );
 CREATE TABLE mute_sides (
@@ -64,7 +64,7 @@ CREATE TABLE mute_sides (
     other_id        bigint NOT NULL,
     outgoing        boolean NOT NULL,
     created_at      timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (owner_id, other_id, outgoing, shard),
+    PRIMARY KEY (owner_id, shard, other_id, outgoing),
     CHECK (owner_id <> other_id)
 );
 

@@ -66,7 +66,7 @@ CREATE UNIQUE INDEX CONCURRENTLY sessions_key_by_shard ON sessions (id, shard);
 DROP INDEX CONCURRENTLY IF EXISTS refresh_tokens_key_by_shard;
 CREATE UNIQUE INDEX CONCURRENTLY refresh_tokens_key_by_shard ON refresh_tokens (token_sha256, shard);
 DROP INDEX CONCURRENTLY IF EXISTS follow_requests_key_by_shard;
-CREATE UNIQUE INDEX CONCURRENTLY follow_requests_key_by_shard ON follow_requests (followee_id, follower_id, shard);
+CREATE UNIQUE INDEX CONCURRENTLY follow_requests_key_by_shard ON follow_requests (followee_id, shard, follower_id);
 DROP INDEX CONCURRENTLY IF EXISTS photos_key_by_shard;
 CREATE UNIQUE INDEX CONCURRENTLY photos_key_by_shard ON photos (id, shard);
 DROP INDEX CONCURRENTLY IF EXISTS photo_tags_key_by_shard;
@@ -94,3 +94,26 @@ DROP INDEX CONCURRENTLY IF EXISTS notifications_open_group_by_shard;
 CREATE UNIQUE INDEX CONCURRENTLY notifications_open_group_by_shard
     ON notifications (shard, user_id, kind, (coalesce(photo_id, 0)))
     WHERE read_at IS NULL AND deleted_at IS NULL AND closed_at IS NULL;
+
+-- These replace indexes that give rows in the order of a page. With the shard among their columns the order is used
+-- whatever the planner expects: it takes the shard for a condition of its own, and would expect few rows and sort them.
+DROP INDEX CONCURRENTLY IF EXISTS photos_by_author_by_shard;
+CREATE INDEX CONCURRENTLY photos_by_author_by_shard
+    ON photos (author_id, shard, id DESC) INCLUDE (state) WHERE deleted_at IS NULL;
+DROP INDEX CONCURRENTLY IF EXISTS comments_of_photo_by_shard;
+CREATE INDEX CONCURRENTLY comments_of_photo_by_shard ON comments (photo_id, shard, id DESC) WHERE deleted_at IS NULL;
+DROP INDEX CONCURRENTLY IF EXISTS likes_newest_by_shard;
+CREATE INDEX CONCURRENTLY likes_newest_by_shard ON likes (photo_id, shard, version DESC);
+DROP INDEX CONCURRENTLY IF EXISTS notifications_inbox_by_shard;
+CREATE INDEX CONCURRENTLY notifications_inbox_by_shard
+    ON notifications (user_id, shard, position DESC) WHERE deleted_at IS NULL;
+DROP INDEX CONCURRENTLY IF EXISTS notifications_unread_by_shard;
+CREATE INDEX CONCURRENTLY notifications_unread_by_shard
+    ON notifications (user_id, shard) INCLUDE (seen_at) WHERE read_at IS NULL AND deleted_at IS NULL;
+DROP INDEX CONCURRENTLY IF EXISTS notification_actors_newest_by_shard;
+CREATE INDEX CONCURRENTLY notification_actors_newest_by_shard
+    ON notification_actors (notification_id, shard, created_at DESC, actor_id DESC) WHERE retracted_at IS NULL;
+DROP INDEX CONCURRENTLY IF EXISTS notification_actors_act_by_shard;
+CREATE INDEX CONCURRENTLY notification_actors_act_by_shard ON notification_actors (actor_id, source_id, shard);
+DROP INDEX CONCURRENTLY IF EXISTS waiting_activities_recipient_by_shard;
+CREATE INDEX CONCURRENTLY waiting_activities_recipient_by_shard ON waiting_activities (recipient_id, shard, id);

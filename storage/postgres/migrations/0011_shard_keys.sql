@@ -115,8 +115,18 @@ ALTER TABLE outbox ADD CONSTRAINT outbox_pkey PRIMARY KEY USING INDEX outbox_key
 ALTER TABLE dead_letters ADD CONSTRAINT dead_letters_pkey PRIMARY KEY USING INDEX dead_letters_key_by_shard;
 ALTER TABLE content_leases ADD CONSTRAINT content_leases_pkey PRIMARY KEY (id, sha256);
 
-DROP INDEX users_username_key, users_email_key, users_username_prefix, notifications_open_group;
+DROP INDEX users_username_key, users_email_key, users_username_prefix, notifications_open_group, photos_by_author,
+    comments_of_photo, likes_newest, notifications_inbox, notifications_unread, notification_actors_newest,
+    notification_actors_act, waiting_activities_recipient;
 ALTER INDEX notifications_open_group_by_shard RENAME TO notifications_open_group;
+ALTER INDEX photos_by_author_by_shard RENAME TO photos_by_author;
+ALTER INDEX comments_of_photo_by_shard RENAME TO comments_of_photo;
+ALTER INDEX likes_newest_by_shard RENAME TO likes_newest;
+ALTER INDEX notifications_inbox_by_shard RENAME TO notifications_inbox;
+ALTER INDEX notifications_unread_by_shard RENAME TO notifications_unread;
+ALTER INDEX notification_actors_newest_by_shard RENAME TO notification_actors_newest;
+ALTER INDEX notification_actors_act_by_shard RENAME TO notification_actors_act;
+ALTER INDEX waiting_activities_recipient_by_shard RENAME TO waiting_activities_recipient;
 
 ALTER TABLE users ADD CONSTRAINT users_shard_check CHECK (shard = (id & 1023)) NOT VALID;
 ALTER TABLE sessions ADD CONSTRAINT sessions_shard_check CHECK (shard = (user_id & 1023)) NOT VALID;
