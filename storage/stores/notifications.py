@@ -30,9 +30,11 @@ _ENTRY = (
 _ENTRIES = f"""
     notifications n LEFT JOIN LATERAL (
         SELECT c.id, c.text, c.author_id FROM comments c
-        WHERE n.kind = 'comment' AND c.shard = {_SHARD} AND c.deleted_at IS NULL
-          AND c.id = (SELECT max(t.source_id) FROM notification_actors t
-                      WHERE t.shard = {_SHARD} AND t.notification_id = n.id AND t.retracted_at IS NULL)
+        WHERE c.shard = {_SHARD} AND c.deleted_at IS NULL
+          -- Other kinds may have very many actors.
+          AND c.id = CASE WHEN n.kind = 'comment' THEN (
+              SELECT max(t.source_id) FROM notification_actors t
+              WHERE t.shard = {_SHARD} AND t.notification_id = n.id AND t.retracted_at IS NULL) END
         ) AS comment ON true"""
 
 # The counters of the inbox $1, over its rows that are `_UNREAD`.

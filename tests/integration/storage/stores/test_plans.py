@@ -138,7 +138,7 @@ async def test_an_activity_is_looked_up_in_a_full_inbox(populated: Database) -> 
             with suppress(TypeError):
                 await look_up(explained, activity)  # type: ignore[arg-type]
     scans = [*explained.scans("notifications"), *explained.scans("notification_actors")]
-    assert len(scans) == 6
+    assert len(scans) == 12
     assert sum(scan["Actual Rows"] + scan.get("Rows Removed by Filter", 0) for scan in scans) < 10
 
 
