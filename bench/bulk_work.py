@@ -20,8 +20,8 @@ REQUESTS = 2_000
 _maker = IdGenerator()
 
 _PHOTOS = """
-INSERT INTO photos (id, author_id, state, sha256, content_type, bytes, width, height)
-SELECT id, $1, 'ready', sha256, 'image/jpeg', 1000000, 4000, 3000
+INSERT INTO photos (shard, id, author_id, state, sha256, content_type, bytes, width, height)
+SELECT id & 1023, id, $1, 'ready', sha256, 'image/jpeg', 1000000, 4000, 3000
 FROM unnest($2::bigint[], $3::text[]) AS new (id, sha256)
 """
 _CONTENTS = """
@@ -29,19 +29,29 @@ INSERT INTO contents (sha256, size, content_type, state)
 SELECT sha256, 1000000, 'image/jpeg', 'stored' FROM unnest($1::text[]) AS new (sha256)
 """
 _COMMENTS = """
-INSERT INTO comments (id, photo_id, author_id, author_username, author_name, text)
-SELECT new.id, new.photo_id, a.id, a.username, a.display_name, 'A comment of the usual length, more or less.'
+INSERT INTO comments (shard, id, photo_id, author_id, author_username, author_name, text)
+SELECT new.id & 1023, new.id, new.photo_id, a.id, a.username, a.display_name,
+    'A comment of the usual length, more or less.'
 FROM unnest($2::bigint[], $3::bigint[]) AS new (id, photo_id), users a WHERE a.id = $1
 """
 _COUNTS = """
 UPDATE photos SET comments = (SELECT count(*) FROM comments c WHERE c.photo_id = photos.id) WHERE id = ANY($1::bigint[])
 """
 _USERS = """
-INSERT INTO users (id, username, email, password_hash, display_name)
-SELECT id, name, name || '@picshare.example', '', name FROM unnest($1::bigint[], $2::text[]) AS new (id, name)
+INSERT INTO users (shard, id, username, email, password_hash, display_name)
+SELECT id & 1023, id, name, name || '@picshare.example', '', name
+FROM unnest($1::bigint[], $2::text[]) AS new (id, name)
 """
-_FOLLOWS = "INSERT INTO follows (follower_id, followee_id) SELECT id, $1 FROM unnest($2::bigint[]) AS new (id)"
-_REQUESTS = "INSERT INTO follow_requests (follower_id, followee_id) SELECT id, $1 FROM unnest($2::bigint[]) AS new (id)"
+_FOLLOWS = """
+WITH following_side AS (
+    INSERT INTO following (shard, follower_id, followee_id)
+    SELECT id & 1023, id, $1 FROM unnest($2::bigint[]) AS new (id))
+INSERT INTO followers (shard, follower_id, followee_id) SELECT $1 & 1023, id, $1 FROM unnest($2::bigint[]) AS new (id)
+"""
+_REQUESTS = """
+INSERT INTO follow_requests (shard, follower_id, followee_id)
+SELECT $1 & 1023, id, $1 FROM unnest($2::bigint[]) AS new (id)
+"""
 
 NewUser = Callable[[], Awaitable[ApiUser]]
 Start = Callable[[], Coroutine[None, None, None]]

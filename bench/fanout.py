@@ -15,6 +15,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
+from bench.followers import create_author
 from bench.report import RATIO, Figure, figure, ratios
 from channels.bus.addressing import channel_prefix, registry_key
 from server.composition.delivery import delivery_script
@@ -50,7 +51,7 @@ async def measure(*, quick: bool) -> list[Figure]:
         await migrate(dsn)
         db = await Database.connect(dsn, routes=queues_of)
         stack.push_async_callback(db.close)
-        author, followers = await _create_users(db)
+        author, followers = await create_author(db, FOLLOWERS)
         feeds = Feeds(db, redis, Cards(db, redis), delivery_script(redis))
         driver = driver_client(redis)
         stack.push_async_callback(driver.aclose)
@@ -95,26 +96,6 @@ async def measure(*, quick: bool) -> list[Figure]:
             limit="the entries themselves; a quarter is left for the header and Redis' rounding of sizes",
         ),
     ]
-
-
-async def _create_users(db: Database) -> tuple[int, list[int]]:
-    """Create an author and followers in bulk; return their ids."""
-    maker = IdGenerator()
-    author = maker.new(7)
-    followers = [maker.new(number % 1024) for number in range(FOLLOWERS)]
-    rows = [(user, f"user{number}") for number, user in enumerate([author, *followers])]
-    async with db.connection() as connection:
-        await connection.executemany(
-            "INSERT INTO users (id, username, email, password_hash, display_name) "
-            "VALUES ($1, $2::text, $2::text || '@picshare.example', '', $2::text)",
-            rows,
-        )
-        await connection.executemany(
-            "INSERT INTO follows (follower_id, followee_id) VALUES ($1, $2)",
-            [(follower, author) for follower in followers],
-        )
-        await connection.execute("ANALYZE")
-    return author, followers
 
 
 async def _go_online(driver: Any, followers: list[int]) -> None:

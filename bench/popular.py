@@ -32,15 +32,17 @@ LIMIT = "the same work without likers: nothing may depend on their number"
 LIMIT_OTHERS = "the same likes of as many users' photos: nothing may depend on whose they are"
 
 _LIKERS = """
-INSERT INTO users (id, username, email, password_hash, display_name)
-SELECT i, 'liker' || i, 'liker' || i, '-', '' FROM generate_series(1, {count}) AS i;
-INSERT INTO likes (photo_id, user_id, version) SELECT {photo}, i, i FROM generate_series(1, {count}) AS i;
+INSERT INTO users (shard, id, username, email, password_hash, display_name)
+SELECT i & 1023, i, 'liker' || i, 'liker' || i, '-', '' FROM generate_series(1, {count}) AS i;
+INSERT INTO likes (shard, photo_id, user_id, version)
+SELECT {photo} & 1023, {photo}, i, i FROM generate_series(1, {count}) AS i;
 UPDATE photos SET likes = {count}, version = {count} WHERE id = {photo};
-INSERT INTO notifications (id, user_id, kind, photo_id, position, people, newest_actors)
-SELECT {entry}, author_id, 'like', {photo}, {entry}, {count}, ARRAY[{count}, {count} - 1, {count} - 2]
+INSERT INTO notifications (shard, id, user_id, kind, photo_id, position, people, newest_actors)
+SELECT shard, {entry}, author_id, 'like', {photo}, {entry}, {count}, ARRAY[{count}, {count} - 1, {count} - 2]
 FROM photos WHERE id = {photo};
-INSERT INTO notification_actors (notification_id, actor_id, source_id, created_at)
-SELECT {entry}, i, {photo}, now() - ({count} - i) * interval '1 microsecond' FROM generate_series(1, {count}) AS i;
+INSERT INTO notification_actors (shard, notification_id, actor_id, source_id, created_at)
+SELECT {entry} & 1023, {entry}, i, {photo}, now() - ({count} - i) * interval '1 microsecond'
+FROM generate_series(1, {count}) AS i;
 """
 _FORGET = "DELETE FROM notification_actors WHERE retracted_at IS NOT NULL"
 

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from bench.cores import Cores
+from bench.followers import create_author
 from bench.sockets.client.live_clients import LiveClients
 from bench.sockets.client.remote import Remote, remote
 from bench.sockets.machine.processes import run_redis, run_server
@@ -23,9 +24,8 @@ from server.config.settings import DELIMITER, PREFIX, Settings
 from server.identity.tokens import AccessTokens
 from storage.embedded.postgres import embedded_postgres
 from storage.events import FanoutChunk
-from storage.ids import SHARDS, IdGenerator, shard_of
+from storage.ids import shard_of
 from storage.models import Role
-from storage.postgres.database import Database
 from storage.postgres.migrate import migrate
 from storage.stores import photos
 from tests.engines.private import free_port
@@ -147,7 +147,7 @@ async def service_stack(cores: Cores, followers: int) -> AsyncIterator[ServiceSt
         settings = load_settings(None, _sections(environment))
         await migrate(settings.database.url)
         stores = await stack.enter_async_context(open_stores(settings))
-        author, ids = await _create_users(stores.db, followers)
+        author, ids = await create_author(stores.db, followers)
         (fanout,) = (spec for spec in WORKERS if spec.name == "fanout")
         context = worker_context(fanout.name, settings, stores)
         handlers = await stack.enter_async_context(open_handlers(fanout, context))
@@ -182,22 +182,3 @@ def _sections(environment: dict[str, str]) -> dict[str, dict[str, str]]:
         section, _, key = name.removeprefix(PREFIX).lower().partition(DELIMITER)
         sections.setdefault(section, {})[key] = value
     return sections
-
-
-async def _create_users(db: Database, count: int) -> tuple[int, list[int]]:
-    """Create an author and followers in bulk, over all shards; return their ids."""
-    maker = IdGenerator()
-    author = maker.new(7)
-    followers = [maker.new(number % SHARDS) for number in range(count)]
-    async with db.connection() as connection:
-        await connection.executemany(
-            "INSERT INTO users (id, username, email, password_hash, display_name) "
-            "VALUES ($1, $2::text, $2::text || '@picshare.example', '', $2::text)",
-            [(user, f"user{number}") for number, user in enumerate([author, *followers])],
-        )
-        await connection.executemany(
-            "INSERT INTO follows (follower_id, followee_id) VALUES ($1, $2)",
-            [(follower, author) for follower in followers],
-        )
-        await connection.execute("ANALYZE")
-    return author, followers

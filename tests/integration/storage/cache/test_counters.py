@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from storage import ids
 from storage.cache.counters import MARKER, TTL, CounterCache, covers, liked_key, pack_ids_each
 from storage.models import PhotoCounters
 from storage.postgres.database import Database
@@ -111,7 +112,7 @@ async def test_old_photo_is_looked_up(counter_cache: CounterCache, gallery: Gall
     """A like older than those kept in Redis is found in PostgreSQL."""
     ann = await gallery.user()
     photo = await gallery.photo(ann)
-    old = 1024  # made in the first millisecond of all
+    old = ids.SHARDS + ids.shard_of(photo)  # made in the first millisecond of all
     await database.fetch(
         "INSERT INTO photos SELECT (jsonb_populate_record(p, $2)).* FROM photos p WHERE id = $1", photo, {"id": old}
     )

@@ -19,7 +19,8 @@ pytestmark = pytest.mark.engines
 
 USERS, PHOTOS_EACH, FOLLOWED = 1000, 20, 300  # a user's shard is the user's id
 FOLLOWS = """
-    WITH pairs AS ({pairs}), sides AS (INSERT INTO following (shard, follower_id, followee_id) SELECT a, a, b FROM pairs)
+    WITH pairs AS ({pairs}),
+    sides AS (INSERT INTO following (shard, follower_id, followee_id) SELECT a, a, b FROM pairs)
     INSERT INTO followers (shard, followee_id, follower_id) SELECT b, b, a FROM pairs"""
 
 
