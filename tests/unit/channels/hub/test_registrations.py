@@ -66,13 +66,15 @@ async def test_a_loss_and_a_new_device_hold_the_streams_once(scene: Scene) -> No
     scene.recovery.lost()
     newcomer, _ = scene.device()
     await scene.recovery.register(newcomer, 7)
+    scene.publish(1, announced=False)
     scene.recovery.restored()
-    scene.publish(1)
 
-    async def sent() -> bool:
+    async def read() -> bool:
         return await scene.sent() == [1]
 
-    await eventually(sent)
+    await eventually(read)
+    scene.publish(2)
+    assert await scene.sent() == [1, 2]
 
 
 async def test_a_session_that_ended_during_a_loss(scene: Scene) -> None:
