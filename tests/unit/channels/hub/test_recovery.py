@@ -166,8 +166,25 @@ async def test_what_a_replaced_stream_has_held_is_not_sent(scene: Scene) -> None
 async def test_before_the_first_subscription_messages_do_not_arrive(scene: Scene) -> None:
     """A process counts as subscribed only once it is, and not any more after a loss."""
     recovery = scene.recovery_with(SETTINGS)
-    assert not recovery.subscribed
+    states = [recovery.subscribed]
     recovery.restored()
-    assert recovery.subscribed
+    states.append(recovery.subscribed)
     recovery.lost()
-    assert not recovery.subscribed
+    states.append(recovery.subscribed)
+    assert states == [False, True, False]
+
+
+async def test_a_check_keeps_topics(scene: Scene) -> None:
+    """A read after a refresh of the token ends no subscription: no message of a topic was missed."""
+    scene.hub.subscribe(scene.connection, "photo:1", Grant(topic="photo:1", owner_id=1))
+    await scene.recovery.check(scene.connection)
+    assert list(scene.connection.channels) == ["photo:1"]
+
+
+async def test_recoveries_are_counted(scene: Scene) -> None:
+    """The metrics have how many connections were recovered, and how many could not be."""
+    scene.registry.gate.set()
+    scene.device(accepted=False)  # its connect is in progress, so it is closed
+    scene.recovery.lost()
+    scene.recovery.restored()
+    await eventually(lambda: scene.metrics.recoveries == [(1, 1)])

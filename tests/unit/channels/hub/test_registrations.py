@@ -84,9 +84,11 @@ async def test_a_session_that_ended_during_a_loss(scene: Scene) -> None:
     scene.registry.missing = {7}
     scene.authenticator.revoked_on_confirm = {"s"}
     other.identity = Identity(user_id=8, session="t", expires_at=0)
+    scene.hub.subscribe(scene.connection, "photo:1", Grant(topic="photo:1", owner_id=1))
     async with renewing(scene.recovery):
         await eventually(lambda: scene.connection.closed_with == codes.INVALID_TOKEN)
     assert scene.streams.reads == 0
+    assert scene.connection.channels  # they end with the connection, without a message of their own
     assert other.closed_with is None
 
 
