@@ -41,7 +41,9 @@ def identity_of(user: ApiUser) -> Identity:
 
 def authorizer_of(api: Api) -> LiveAuthorizer:
     """Return the authorizer on the API's stores."""
-    return LiveAuthorizer(api.services.db, PresenceReader(api.services.db, api.services.stores.presence))
+    return LiveAuthorizer(
+        api.services.db, PresenceReader(api.services.db, api.services.stores.presence), api.services.reads
+    )
 
 
 @pytest.fixture
