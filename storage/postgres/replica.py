@@ -11,7 +11,7 @@ from typing import Any
 import asyncpg
 
 from storage.errors import UnavailableError
-from storage.postgres.address import server_name
+from storage.postgres.address import server_name, server_urls
 from storage.postgres.connector import SERVER_TIMEOUT, Connector
 from storage.postgres.driver_errors import driver_errors
 from storage.postgres.pool import Pool
@@ -43,9 +43,9 @@ class Replica:
     """
 
     def __init__(self, url: str, *, pool_size: int) -> None:
-        self.name = server_name(url)
+        (self._url,) = server_urls(url)
+        self.name = server_name(self._url)
         self.status: ReplicaStatus | None = None
-        self._url = url
         self._pool_size = pool_size
         self._pool: Pool | None = None
 

@@ -145,12 +145,14 @@ class Replicas:
             return fault
         if now - status.moment > MAX_AGE:
             return "it does not answer"
-        if self._history.lag(status.position.lsn, now) > self._max_lag:
-            return f"it lags more than {self._max_lag:g} s"
+        if self._history.lag(status.position.lsn, now) >= self._max_lag:
+            return f"it lags {self._max_lag:g} s or more"
         return None
 
     def _record(self, replica: FollowedReplica, error: str | None = None) -> None:
         """Record the state of a replica after a report, or after the error that ended its connection."""
+        if error is None and self._history.latest is None:
+            return  # nothing is known yet
         now, status = self._clock(), replica.status
         fault = error or self._fault(replica, now)
         in_use = fault is None
