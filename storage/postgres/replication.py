@@ -59,8 +59,6 @@ class PrimaryHistory:
             # Another server is the primary now. Positions of the old one prove nothing about it.
             reports.clear()
         self.latest = status
-        if reports and reports[-1][1] == status.flushed:
-            reports.pop()
         reports.append((moment, status.flushed))
         while reports[0][0] < moment - self._window:
             reports.popleft()

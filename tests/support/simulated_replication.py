@@ -53,7 +53,9 @@ class Readable:
 
 
 class SimulatedPrimary(Readable):
-    """The primary; writes are commits."""
+    """The primary; writes are commits, and a report takes `delay` seconds to arrive."""
+
+    delay = 0.0
 
     def commit(self) -> Commit:
         """Commit a write."""
@@ -64,7 +66,9 @@ class SimulatedPrimary(Readable):
         """Report."""
         if self.down:
             raise UnavailableError("database", "down")
-        return PrimaryStatus(position=WalPosition(self.timeline, self.lsn), flushed=self.lsn, cluster=CLUSTER)
+        status = PrimaryStatus(position=WalPosition(self.timeline, self.lsn), flushed=self.lsn, cluster=CLUSTER)
+        await asyncio.sleep(self.delay)
+        return status
 
 
 class SimulatedStandby(Readable):

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from server.administration.replica_check import inspect_replica
+from server.config.settings import Settings
 from storage.errors import UnavailableError
 from storage.models import User
 from storage.postgres.database import Database, Queryable
@@ -229,6 +231,28 @@ async def test_reads_leave_a_replica_that_is_silent(pair: PostgresPair, scene: R
         await scene.not_in_use()
     pair.standby.thaw()
     await scene.in_use()
+
+
+async def test_the_doctor_describes_each_replica(pair: PostgresPair, postgres_dsn: str) -> None:
+    """One that is good, one that lags, a server of another cluster, and the primary itself."""
+    settings = Settings().with_values("database", url=pair.primary.url, replica_max_lag=0.3)
+
+    async def detail(url: str) -> tuple[str, bool]:
+        finding = await inspect_replica(url, settings)
+        return finding.detail, finding.ok
+
+    assert await detail(pair.primary.url) == (
+        f"{pair.primary.place} is the primary at present and gets no reads as a replica",
+        True,
+    )
+    text, good = await detail(pair.standby.url)
+    assert (text.startswith(f"{pair.standby.place}, a standby that replays within "), good) == (True, True)
+    text, good = await detail(postgres_dsn)
+    assert ("another database cluster" in text, good) == (True, False)
+    await pair.standby.pause_replay()
+    await pair.primary.execute("CREATE TABLE lag ()")
+    assert await detail(pair.standby.url) == (f"{pair.standby.place} lags 0.3 s or more and gets no reads", False)
+    await pair.standby.resume_replay()
 
 
 async def test_the_primary_and_another_cluster_are_no_replicas(pair: PostgresPair, postgres_dsn: str) -> None:

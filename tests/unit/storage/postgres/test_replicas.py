@@ -121,6 +121,16 @@ async def test_a_primary_that_is_silent_leaves_no_replica(scene: Scene) -> None:
 
 
 @virtually
+async def test_a_slow_report_does_not_hide_a_lag(scene: Scene) -> None:
+    """What is committed between the primary's report and its arrival counts as missing since then."""
+    scene.primary.delay = 0.5
+    await asyncio.sleep(2.0)
+    scene.primary.commit()
+    await asyncio.sleep(MAX_LAG)
+    assert scene.used() == set()
+
+
+@virtually
 async def test_a_silent_replica_gets_no_new_reads(scene: Scene) -> None:
     """Long before its connection is given up."""
     scene.standbys[0].silent = True
