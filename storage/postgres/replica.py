@@ -15,7 +15,7 @@ from storage.postgres.address import server_name, server_urls
 from storage.postgres.connector import SERVER_TIMEOUT, Connector
 from storage.postgres.driver_errors import driver_errors
 from storage.postgres.pool import Pool
-from storage.postgres.replication import ReplicaStatus
+from storage.postgres.replication import ReplicaStatus, discontinuity
 from storage.postgres.wal_position import WalPosition
 
 INTERVAL = 0.05  # seconds between two reports
@@ -64,7 +64,9 @@ class Replica:
                     self.status = status
                     changed()
                     await asyncio.sleep(INTERVAL)
-                    status = _require_progress(self.status, await _report(connection))
+                    before, status = status, await _report(connection)
+                    if (fault := discontinuity(before, status)) is not None:
+                        raise UnavailableError("database", fault)
             finally:
                 self.status, self._pool = None, None
                 # Not closed in order: reads that wait for a silent server are repeated on the primary at once.
@@ -120,15 +122,6 @@ async def _report(connection: Any) -> ReplicaStatus:
         server=row["server"],
         moment=time.monotonic(),
     )
-
-
-def _require_progress(before: ReplicaStatus, now: ReplicaStatus) -> ReplicaStatus:
-    """Return the newer report; raise `UnavailableError` if it is of another server, or of an earlier state."""
-    if now.server != before.server:
-        raise UnavailableError("database", "another server answers at its address")
-    if now.position.lsn < before.position.lsn:
-        raise UnavailableError("database", "its position has gone back")
-    return now
 
 
 async def _require_server(server: str, connection: Any) -> None:

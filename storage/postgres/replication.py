@@ -83,3 +83,12 @@ def mismatch(status: ReplicaStatus, primary: PrimaryStatus) -> str | None:
     if status.position.timeline != primary.position.timeline:
         return f"it is on timeline {status.position.timeline}, the primary on {primary.position.timeline}"
     return None
+
+
+def discontinuity(before: ReplicaStatus, now: ReplicaStatus) -> str | None:
+    """Return why a report does not continue the one before it, or None if it does."""
+    if now.server != before.server:
+        return "another server answers at its address, or the same after a restart"
+    if now.position.lsn < before.position.lsn:
+        return "its position has gone back"
+    return None

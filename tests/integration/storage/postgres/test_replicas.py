@@ -24,6 +24,7 @@ from tests.engines.postgres_pair import PostgresPair, postgres_pair
 from tests.support.community import new_user, new_users
 from tests.support.eventually import eventually
 from tests.support.replicated import MemoryPositions, Replicated, replicated
+from tests.support.tcp_proxy import TcpProxy
 from workers.broker.routing import queues_of
 
 pytestmark = [pytest.mark.engines, pytest.mark.asyncio(loop_scope="module")]
@@ -253,6 +254,43 @@ async def test_the_doctor_describes_each_replica(pair: PostgresPair, postgres_ds
     await pair.primary.execute("CREATE TABLE lag ()")
     assert await detail(pair.standby.url) == (f"{pair.standby.place} lags 0.3 s or more and gets no reads", False)
     await pair.standby.resume_replay()
+
+
+async def test_an_address_that_leads_to_another_server_is_not_read_from(
+    pair: PostgresPair, name: Iterator[str]
+) -> None:
+    """Behind a load balancer the position of one server says nothing about the next connection."""
+    async with (
+        TcpProxy.to(pair.standby.port) as proxy,
+        replicated(pair.url, [proxy.address(pair.standby.url)], MemoryPositions()) as scene,
+    ):
+        ann = await new_user(scene.database, next(name))
+        await scene.caught_up()
+        proxy.redirect_to(pair.primary.port)
+        assert await _name_of(scene, ann) == ann.display_name
+        assert (scene.counted.repeated, scene.counted.take()) == (1, {"primary": 1})
+
+
+async def test_a_primary_that_became_read_only_reports_no_position(pair: PostgresPair) -> None:
+    """Its log has ended, and what is written meanwhile goes to another server."""
+    primary = await PrimaryServer.open(pair.primary.url)
+
+    async def reports() -> bool:
+        try:
+            await primary.status()
+        except UnavailableError:
+            return False
+        return True
+
+    async def refuses() -> bool:
+        return not await reports()
+
+    assert await reports()
+    for value, expected in (("on", refuses), ("off", reports)):
+        await pair.primary.execute(f"ALTER SYSTEM SET default_transaction_read_only = {value}")
+        await pair.primary.execute("SELECT pg_reload_conf()")
+        await eventually(expected)
+    await primary.close()
 
 
 async def test_the_primary_and_another_cluster_are_no_replicas(pair: PostgresPair, postgres_dsn: str) -> None:

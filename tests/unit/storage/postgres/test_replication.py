@@ -6,7 +6,15 @@ import math
 
 import pytest
 
-from storage.postgres.replication import MAX_LAG, POSITION_TTL, PrimaryHistory, PrimaryStatus, ReplicaStatus, mismatch
+from storage.postgres.replication import (
+    MAX_LAG,
+    POSITION_TTL,
+    PrimaryHistory,
+    PrimaryStatus,
+    ReplicaStatus,
+    discontinuity,
+    mismatch,
+)
 from storage.postgres.wal_position import START, UNREACHABLE, WalPosition
 
 
@@ -74,6 +82,17 @@ def test_another_primary_begins_a_history(flushed: int, timeline: int) -> None:
 def test_only_a_standby_of_the_primary_is_its_replica(status: ReplicaStatus, fault: str | None) -> None:
     """Each other server has its reason."""
     found = mismatch(status, primary(1, timeline=2))
+    assert found is None if fault is None else fault in (found or "")
+
+
+@pytest.mark.parametrize(
+    ("lsn", "server", "fault"),
+    [(10, "s", None), (11, "s", None), (9, "s", "has gone back"), (11, "t", "another server")],
+)
+def test_a_report_continues_the_one_before(lsn: int, server: str, fault: str | None) -> None:
+    """One from the past, or of another server, proves nothing about the connections that are open."""
+    before = ReplicaStatus(True, WalPosition(1, 10), "c", "s", 0.0)
+    found = discontinuity(before, ReplicaStatus(True, WalPosition(1, lsn), "c", server, 1.0))
     assert found is None if fault is None else fault in (found or "")
 
 
