@@ -200,6 +200,9 @@ async def test_a_photo_that_was_announced_is_found(scene: Scene) -> None:
     for page in (f"/photos/{photo}", f"/photos/{photo}/comments", f"/photos/{photo}/likes"):
         assert await scene.server_of(ben, page) == PRIMARY
     assert (await ben.call("GET", f"/photos/{ids.encode(1)}")).status == 404
+    cat = await ApiUser.sign_up(scene.session, scene.url)
+    for page in (f"/users/{cat.id}", f"/users/{cat.id}/photos", f"/users/{cat.id}/followers"):
+        assert await scene.server_of(ben, page) == PRIMARY
 
 
 async def test_a_relation_is_in_force_for_the_other_user(scene: Scene) -> None:
