@@ -14,9 +14,13 @@ from storage.postgres.wal_position import WalPosition
 
 ANSWER_TIMEOUT = 1.0  # seconds
 
-# `inserted` is where the next record begins. With synchronous_commit off, a commit is not flushed yet.
+# What is flushed covers a commit that waited for its flush. With synchronous_commit off none does, so the end of the
+# WAL counts, which a replica receives only after the next flush, up to 0.2 s later.
 _STATUS = """
-SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint AS inserted,
+SELECT pg_wal_lsn_diff(
+        CASE current_setting('synchronous_commit')
+            WHEN 'off' THEN pg_current_wal_insert_lsn() ELSE pg_current_wal_flush_lsn() END, '0/0'
+    )::bigint AS committed,
     pg_wal_lsn_diff(pg_current_wal_flush_lsn(), '0/0')::bigint AS flushed,
     ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::bigint AS timeline,
     (SELECT system_identifier::text FROM pg_control_system()) AS cluster,
@@ -74,5 +78,5 @@ class PrimaryServer:
                 # A primary that was made read-only during a switch: its connections stay open, and its WAL ends.
                 terminate(connection)
                 raise UnavailableError("database", "the server is read-only")
-        position = WalPosition(row["timeline"], row["inserted"])
+        position = WalPosition(row["timeline"], row["committed"])
         return PrimaryStatus(position=position, flushed=row["flushed"], cluster=row["cluster"])

@@ -107,7 +107,8 @@ class Replicas:
 
         Every replica counts, also one that is not used here: another process may reach it.
         """
-        end = self._clock() + self._max_lag
+        # The margin is for clocks of other processes that run a little slower.
+        end = self._clock() + self._max_lag + INTERVAL
         while self._clock() < end:
             reports = [replica.status for replica in self._replicas]
             if all(report is not None and report.position.covers(position) for report in reports):

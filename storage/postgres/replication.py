@@ -18,7 +18,7 @@ MAX_LAG = 20.0
 
 
 class PrimaryStatus(NamedTuple):
-    """A report of the primary: the end of its WAL, how much of that (`flushed`, an LSN) is on disk, its cluster."""
+    """A report of the primary: a position that covers every commit, the LSN up to which it is on disk, its cluster."""
 
     position: WalPosition
     flushed: int

@@ -313,20 +313,23 @@ async def test_the_primary_and_another_cluster_are_no_replicas(pair: PostgresPai
         assert set(scene.counted.in_use.values()) == {False}
 
 
-async def test_callers_share_statements_that_begin_after_their_call(pair: PostgresPair) -> None:
-    """Many positions at once take few statements, and each covers what was committed before it was asked for."""
+@pytest.mark.parametrize(("mode", "end"), [("on", "flush"), ("off", "insert")])
+async def test_a_position_covers_what_was_committed_before(pair: PostgresPair, mode: str, end: str) -> None:
+    """Also where commits do not wait until they are on disk."""
+    await pair.primary.execute(f"ALTER DATABASE picshare SET synchronous_commit = {mode}")
     primary = await PrimaryServer.open(pair.primary.url)
     database = await Database.connect(pair.primary.url, routes=queues_of, min_size=1, max_size=4)
 
     async def write_and_ask() -> bool:
-        await new_user(database, f"shared{next(_names)}")
-        committed = await pair.primary.fetchval("SELECT pg_wal_lsn_diff(pg_current_wal_flush_lsn(), '0/0')::bigint")
-        assert isinstance(committed, int)
-        return (await primary.status()).position.lsn >= committed
+        await new_user(database, f"{mode}{next(_names)}")
+        written = await pair.primary.fetchval(f"SELECT pg_wal_lsn_diff(pg_current_wal_{end}_lsn(), '0/0')::bigint")
+        assert isinstance(written, int)
+        return (await primary.status()).position.lsn >= written
 
     assert all(await asyncio.gather(*(write_and_ask() for _ in range(20))))
     await database.close()
     await primary.close()
+    await pair.primary.execute("ALTER DATABASE picshare RESET synchronous_commit")
 
 
 async def test_a_promoted_replica_is_left(pair: PostgresPair, scene: Replicated, name: Iterator[str]) -> None:

@@ -29,7 +29,7 @@ class SlowPool:
         lsn = self.lsn
         for _ in range(5):
             await asyncio.sleep(0)
-        return {"inserted": lsn, "flushed": lsn, "timeline": 1, "cluster": "c", "writable": True}
+        return {"committed": lsn, "flushed": lsn, "timeline": 1, "cluster": "c", "writable": True}
 
 
 async def test_each_caller_gets_a_position_from_after_its_call() -> None:

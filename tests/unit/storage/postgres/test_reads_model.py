@@ -7,7 +7,7 @@ import itertools
 from collections.abc import Sequence
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from storage.errors import UnavailableError
@@ -139,6 +139,7 @@ async def _play(steps: Sequence[tuple[Any, ...]]) -> None:
     await asyncio.gather(*following, return_exceptions=True)
 
 
+@example([("write", 0, 0), ("replay_all",)] * 2 + [("write", 0, 0), ("write_without_redis", 1, 0)])
 @settings(max_examples=50, deadline=None)
 @given(st.lists(_step, min_size=10, max_size=40))
 def test_no_user_misses_an_own_write(steps: list[tuple[Any, ...]]) -> None:
