@@ -50,6 +50,7 @@ class Scene:
     """A process of the role api, composed from settings, whose replica is the standby."""
 
     pair: PostgresPair
+    settings: Settings
     stores: Stores
     metrics: Metrics
     session: aiohttp.ClientSession
@@ -117,7 +118,12 @@ async def scene(pair: PostgresPair, valkey_url: str, tmp_path: Path) -> AsyncIte
         stack.push_async_callback(server.close)
         session = await stack.enter_async_context(aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()))
         yield Scene(
-            pair=pair, stores=stores, metrics=metrics, session=session, url=str(server.make_url("")).rstrip("/")
+            pair=pair,
+            settings=settings,
+            stores=stores,
+            metrics=metrics,
+            session=session,
+            url=str(server.make_url("")).rstrip("/"),
         )
         await pair.standby.resume_replay()
         following.cancel()
@@ -151,6 +157,15 @@ async def test_every_page_is_read_from_the_replica(scene: Scene) -> None:
     for page in ("/notifications", "/notifications/counters", "/feed"):
         (await ben.call("GET", page)).expect(200)
     assert scene.reads() == before
+
+
+@pytest.mark.parametrize(("service", "follows"), [("api", True), ("live", True), ("janitor", False)])
+async def test_processes_that_serve_users_follow_the_replicas(scene: Scene, service: str, follows: bool) -> None:
+    """The others neither read from replicas nor write for a user who waits for the response."""
+    async with AsyncExitStack() as stack:
+        builder = ProcessBuilder(scene.settings, scene.stores, Metrics(), stack)
+        await builder.add(frozenset({service}))
+        assert ("replicas" in builder.node().services) is follows
 
 
 async def test_older_notifications_are_read_from_the_replica(scene: Scene) -> None:
