@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from redis.exceptions import RedisError
 
 from channels.bus.addressing import GROUPS
 from server.administration.findings import Finding
+from server.administration.replica_check import inspect_replica
 from server.composition.backends import blob_directory, describe_broker, open_blobs, open_broker, open_database
 from server.composition.embedded import reachable_backends
 from server.config.settings import Settings
@@ -39,6 +41,7 @@ MIN_CLUSTER = (7, 0)  # the first version with sharded pub/sub
 SLOTS = 16_384
 _REMEDIES = {
     "database": "Check database.url, and that PostgreSQL runs and accepts connections from this machine.",
+    "replica": "Check database.replicas, and that the server runs and accepts connections from this machine.",
     "redis": "Check redis.url, and that Redis runs and accepts connections from this machine.",
     "broker": "Check broker.url, and that RabbitMQ runs and its user may use the vhost.",
     "blobs": "Check blobs.url, and that this user may write to the directory.",
@@ -62,7 +65,10 @@ async def inspect(settings: Settings) -> list[Finding]:
         database = await _guarded("database", inspect_database, settings)
         # The error of a database that is down would otherwise be reported twice, and as one of RabbitMQ.
         skipped = describe_broker(settings).in_database and not database.ok
-        findings += [database, await _guarded("redis", inspect_redis, settings)]
+        findings.append(database)
+        for url in settings.database.replicas if database.ok else ():
+            findings.append(await _guarded("replica", partial(inspect_replica, url), settings))
+        findings.append(await _guarded("redis", inspect_redis, settings))
         findings.append(
             Finding(name="broker", detail="not checked: it is in the database", remedy="Fix the database first.")
             if skipped

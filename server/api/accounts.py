@@ -10,15 +10,15 @@ from server.edge.api_request import ApiRequest, empty_response, json_response
 from server.edge.endpoint import Auth, Endpoint
 from server.edge.requests import AccountUpdate, SignUpRequest
 from server.edge.responses import AccountResponse, TokensResponse
-from storage.postgres.database import Queryable
+from storage.postgres.reads import Reads
 from storage.stores import users
 
 
 class AccountsApi:
     """`POST /users` and `/users/me`."""
 
-    def __init__(self, db: Queryable, accounts: AccountActions, responses: TokenResponses) -> None:
-        self._db = db
+    def __init__(self, reads: Reads, accounts: AccountActions, responses: TokenResponses) -> None:
+        self._reads = reads
         self._accounts = accounts
         self._responses = responses
 
@@ -77,11 +77,13 @@ class AccountsApi:
             display_name=form.display_name,
             address=request.address,
         )
+        await self._reads.keep_position(session.user.id)
         return self._responses.new_session(request, session, by_cookie=form.cookie)
 
     async def get(self, request: ApiRequest) -> web.Response:
         """Handle `GET /users/me`."""
-        user = await users.get(self._db, request.viewer.user_id)
+        user_id = request.viewer.user_id
+        user = await self._reads.read(user_id, lambda db: users.get(db, user_id))
         return json_response(AccountResponse.from_model(user).to_bytes())
 
     async def update(self, request: ApiRequest) -> web.Response:

@@ -18,6 +18,7 @@ from server.edge.responses import (
 from storage.feeds.notification_log import NotificationLog
 from storage.models import NotificationMark
 from storage.postgres.database import Queryable
+from storage.postgres.reads import Reads
 from storage.render.notification import notification_json
 from storage.stores import notifications
 
@@ -25,8 +26,11 @@ from storage.stores import notifications
 class NotificationsApi:
     """`/notifications`."""
 
-    def __init__(self, db: Queryable, log: NotificationLog, cursors: Cursors, actions: NotificationActions) -> None:
+    def __init__(
+        self, db: Queryable, reads: Reads, log: NotificationLog, cursors: Cursors, actions: NotificationActions
+    ) -> None:
         self._db = db
+        self._reads = reads
         self._log = log
         self._cursors = cursors
         self._actions = actions
@@ -77,9 +81,16 @@ class NotificationsApi:
         """Handle `GET /notifications`."""
         user_id, query = request.viewer.user_id, request.query(ListQuery)
         pager = Pager(self._cursors, f"notifications of {user_id}")
-        # Read before the list, so that a notification that arrives in between may be sent twice but is not missed.
-        position = await self._log.position(user_id) if query.cursor is None else None
-        found = await notifications.inbox(self._db, user_id, before=pager.before(query.cursor), limit=query.limit + 1)
+        before, limit, position = pager.before(query.cursor), query.limit + 1, None
+        if query.cursor is None:
+            # Read before the list, so that a notification that arrives in between may be sent twice but is not missed.
+            position = await self._log.position(user_id)
+            # A replica may lack notifications that are before the position, and the client would never receive them.
+            found = await notifications.inbox(self._db, user_id, before=before, limit=limit)
+        else:
+            found = await self._reads.read(
+                user_id, lambda db: notifications.inbox(db, user_id, before=before, limit=limit)
+            )
         page, next_cursor = pager.cut(found, query.limit, lambda entry: entry.position)
         items = [notification_json(entry) for entry in page]
         return list_response(items, next_cursor, stream=stream_position(position))

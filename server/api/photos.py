@@ -16,7 +16,9 @@ from server.edge.requests import PhotoMetadata, PhotosQuery, PhotoUpdate
 from server.edge.responses import ListResponse, PhotoResponse
 from server.media.uploads import UploadReceiver
 from storage.blobs.port import Blobs
+from storage.models import Photo
 from storage.postgres.database import Database, Queryable, Transaction
+from storage.postgres.reads import Reads
 from storage.stores import photo_lists, photos
 
 _SINGLE_FIELDS = ("caption", "alt_text", "location")
@@ -25,8 +27,8 @@ _SINGLE_FIELDS = ("caption", "alt_text", "location")
 class PhotosApi:
     """`/photos`: lists, reading, editing and deleting."""
 
-    def __init__(self, db: Queryable, cursors: Cursors, serializer: PhotoSerializer, actions: PhotoActions) -> None:
-        self._db = db
+    def __init__(self, reads: Reads, cursors: Cursors, serializer: PhotoSerializer, actions: PhotoActions) -> None:
+        self._reads = reads
         self._cursors = cursors
         self._serializer = serializer
         self._actions = actions
@@ -82,17 +84,23 @@ class PhotosApi:
         query, viewer_id = request.query(PhotosQuery), request.viewer_id
         pager = Pager(self._cursors, f"photos tagged {query.tag}" if query.tag else "photos")
         before, limit = pager.before(query.cursor), query.limit + 1
-        if query.tag:
-            found = await photo_lists.by_tag(self._db, query.tag, viewer_id=viewer_id, before=before, limit=limit)
-        else:
-            found = await photo_lists.newest(self._db, viewer_id=viewer_id, before=before, limit=limit)
+
+        async def newest(db: Queryable) -> list[Photo]:
+            if query.tag:
+                return await photo_lists.by_tag(db, query.tag, viewer_id=viewer_id, before=before, limit=limit)
+            return await photo_lists.newest(db, viewer_id=viewer_id, before=before, limit=limit)
+
+        found = await self._reads.read(viewer_id, newest)
         page, next_cursor = pager.cut(found, query.limit, lambda photo: photo.id)
         return list_response(await self._serializer.serialize(page, viewer_id), next_cursor)
 
     async def get(self, request: ApiRequest) -> web.Response:
         """Handle `GET /photos/{id}`."""
-        photo, liked = await photos.get_with_like(self._db, request.id(), viewer_id=request.viewer_id)
-        return json_response(self._serializer.serialize_one(photo, request.viewer_id, liked=liked))
+        photo_id, viewer_id = request.id(), request.viewer_id
+        photo, liked = await self._reads.read(
+            viewer_id, lambda db: photos.get_with_like(db, photo_id, viewer_id=viewer_id)
+        )
+        return json_response(self._serializer.serialize_one(photo, viewer_id, liked=liked))
 
     async def edit(self, request: ApiRequest) -> web.Response:
         """Handle `PATCH /photos/{id}`."""

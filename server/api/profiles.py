@@ -12,15 +12,17 @@ from server.edge.paging import Cursors, Pager
 from server.edge.requests import ListQuery, SearchQuery
 from server.edge.responses import ListResponse, PhotoResponse, ProfileResponse, UserSummaryResponse
 from storage.errors import NotFoundError
+from storage.models import Photo
 from storage.postgres.database import Queryable
+from storage.postgres.reads import Reads
 from storage.stores import photo_lists, profiles, users
 
 
 class ProfilesApi:
     """`/users`."""
 
-    def __init__(self, db: Queryable, cursors: Cursors, serializer: PhotoSerializer, presence: PresenceReader) -> None:
-        self._db = db
+    def __init__(self, reads: Reads, cursors: Cursors, serializer: PhotoSerializer, presence: PresenceReader) -> None:
+        self._reads = reads
         self._cursors = cursors
         self._serializer = serializer
         self._presence = presence
@@ -66,13 +68,10 @@ class ProfilesApi:
     async def search(self, request: ApiRequest) -> web.Response:
         """Handle `GET /users?query=`."""
         query = request.query(SearchQuery)
-        listing = f"users:{query.query.lower()}"
-        found = await users.search(
-            self._db,
-            query.query,
-            viewer_id=request.viewer_id,
-            after=self._cursors.decode_text(listing, query.cursor),
-            limit=query.limit + 1,
+        listing, viewer_id = f"users:{query.query.lower()}", request.viewer_id
+        after, limit = self._cursors.decode_text(listing, query.cursor), query.limit + 1
+        found = await self._reads.read(
+            viewer_id, lambda db: users.search(db, query.query, viewer_id=viewer_id, after=after, limit=limit)
         )
         page = found[: query.limit]
         next_cursor = self._cursors.encode_text(listing, page[-1].username) if len(found) > query.limit else None
@@ -80,26 +79,27 @@ class ProfilesApi:
 
     async def profile(self, request: ApiRequest) -> web.Response:
         """Handle `GET /users/{username or id}`."""
-        viewer_id = request.viewer_id
-        user, relation, presence_visible = await profiles.find(self._db, _name(request), viewer_id=viewer_id)
+        viewer_id, name = request.viewer_id, _name(request)
+        user, relation, presence_visible = await self._reads.read(
+            viewer_id, lambda db: profiles.find(db, name, viewer_id=viewer_id)
+        )
         presence = await self._presence.read_permitted(user.id) if presence_visible else None
         shown = None if viewer_id is None or viewer_id == user.id else relation
         return json_response(ProfileResponse.from_model(user, shown, presence).to_bytes())
 
     async def photos(self, request: ApiRequest) -> web.Response:
         """Handle `GET /users/{username or id}/photos`."""
-        query = request.query(ListQuery)
-        user = await users.find(self._db, _name(request), viewer_id=request.viewer_id)
-        pager = Pager(self._cursors, f"photos of {user.id}")
-        found = await photo_lists.by_author(
-            self._db,
-            user.id,
-            viewer_id=request.viewer_id,
-            before=pager.before(query.cursor),
-            limit=query.limit + 1,
-        )
+        query, viewer_id, name = request.query(ListQuery), request.viewer_id, _name(request)
+
+        async def photos_of(db: Queryable) -> tuple[Pager, list[Photo]]:
+            user = await users.find(db, name, viewer_id=viewer_id)
+            pager = Pager(self._cursors, f"photos of {user.id}")
+            before, limit = pager.before(query.cursor), query.limit + 1
+            return pager, await photo_lists.by_author(db, user.id, viewer_id=viewer_id, before=before, limit=limit)
+
+        pager, found = await self._reads.read(viewer_id, photos_of)
         page, next_cursor = pager.cut(found, query.limit, lambda photo: photo.id)
-        return list_response(await self._serializer.serialize(page, request.viewer_id), next_cursor)
+        return list_response(await self._serializer.serialize(page, viewer_id), next_cursor)
 
 
 def _name(request: ApiRequest) -> str:

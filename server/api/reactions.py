@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import orjson
 from aiohttp import web
 
@@ -12,7 +14,9 @@ from server.edge.idempotency import Idempotency
 from server.edge.paging import Cursors, Pager
 from server.edge.requests import CommentCreate, ListQuery
 from server.edge.responses import CommentResponse, LikeResponse, ListResponse, UserSummaryResponse
+from storage.models import UserSummary
 from storage.postgres.database import Queryable, Transaction
+from storage.postgres.reads import Reads
 from storage.render.comment import comment_json
 from storage.stores import comments, likes, photos
 
@@ -20,8 +24,8 @@ from storage.stores import comments, likes, photos
 class LikesApi:
     """`/photos/{id}/like` and `/photos/{id}/likes`."""
 
-    def __init__(self, db: Queryable, cursors: Cursors, reactions: ReactionActions) -> None:
-        self._db = db
+    def __init__(self, reads: Reads, cursors: Cursors, reactions: ReactionActions) -> None:
+        self._reads = reads
         self._cursors = cursors
         self._reactions = reactions
 
@@ -74,17 +78,16 @@ class LikesApi:
 
     async def list(self, request: ApiRequest) -> web.Response:
         """Handle `GET /photos/{id}/likes`."""
-        photo_id, query = request.id(), request.query(ListQuery)
-        # Raises a 404 where the viewer may not see the photo; the list itself does not check that.
-        await photos.get(self._db, photo_id, viewer_id=request.viewer_id)
+        photo_id, viewer_id, query = request.id(), request.viewer_id, request.query(ListQuery)
         pager = Pager(self._cursors, f"likes of {photo_id}")
-        found = await likes.page(
-            self._db,
-            photo_id,
-            before=pager.before(query.cursor),
-            limit=query.limit + 1,
-            viewer_id=request.viewer_id,
-        )
+        before, limit = pager.before(query.cursor), query.limit + 1
+
+        async def likers(db: Queryable) -> Sequence[tuple[int, UserSummary]]:
+            # Raises a 404 where the viewer may not see the photo; the list itself does not check that.
+            await photos.get(db, photo_id, viewer_id=viewer_id)
+            return await likes.page(db, photo_id, before=before, limit=limit, viewer_id=viewer_id)
+
+        found = await self._reads.read(viewer_id, likers)
         page, next_cursor = pager.cut(found, query.limit, lambda row: row[0])
         return list_response([UserSummaryResponse.from_model(user).to_bytes() for _, user in page], next_cursor)
 
@@ -92,8 +95,8 @@ class LikesApi:
 class CommentsApi:
     """`/photos/{id}/comments` and `/comments/{id}`."""
 
-    def __init__(self, db: Queryable, cursors: Cursors, reactions: ReactionActions, idempotency: Idempotency) -> None:
-        self._db = db
+    def __init__(self, reads: Reads, cursors: Cursors, reactions: ReactionActions, idempotency: Idempotency) -> None:
+        self._reads = reads
         self._cursors = cursors
         self._reactions = reactions
         self._idempotency = idempotency
@@ -140,14 +143,11 @@ class CommentsApi:
 
     async def list(self, request: ApiRequest) -> web.Response:
         """Handle `GET /photos/{id}/comments`."""
-        photo_id, query = request.id(), request.query(ListQuery)
+        photo_id, viewer_id, query = request.id(), request.viewer_id, request.query(ListQuery)
         pager = Pager(self._cursors, f"comments of {photo_id}")
-        found = await comments.page(
-            self._db,
-            photo_id,
-            viewer_id=request.viewer_id,
-            before=pager.before(query.cursor),
-            limit=query.limit + 1,
+        before, limit = pager.before(query.cursor), query.limit + 1
+        found = await self._reads.read(
+            viewer_id, lambda db: comments.page(db, photo_id, viewer_id=viewer_id, before=before, limit=limit)
         )
         page, next_cursor = pager.cut(found, query.limit, lambda comment: comment.id)
         return list_response([comment_json(comment) for comment in page], next_cursor)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import Protocol
 
 from aiohttp import web
 
@@ -15,16 +16,27 @@ from server.edge.responses import ListResponse, UserSummaryResponse
 from storage.errors import NotFoundError
 from storage.models import User
 from storage.postgres.database import Queryable
+from storage.postgres.reads import Reads
 from storage.stores import relations
 
 Action = Callable[[int, int], Awaitable[object]]
 
 
+class Page(Protocol):
+    """A store function that lists users related to one."""
+
+    async def __call__(
+        self, db: Queryable, user_id: int, *, before: int | None, limit: int, viewer_id: int | None
+    ) -> list[User]:
+        """Return users with ids below `before`."""
+        ...
+
+
 class RelationsApi:
     """`/users/{id}/follow`, `/block`, `/mute`, `/followers`, `/following` and `/users/me/follow-requests`."""
 
-    def __init__(self, db: Queryable, cursors: Cursors, actions: RelationActions) -> None:
-        self._db = db
+    def __init__(self, reads: Reads, cursors: Cursors, actions: RelationActions) -> None:
+        self._reads = reads
         self._cursors = cursors
         self._actions = actions
 
@@ -32,76 +44,75 @@ class RelationsApi:
         """Return the route table of this resource."""
         act, requests = self._actions, "/users/me/follow-requests"
         return [
-            _change(
+            self._change(
                 "PUT",
                 "/users/{id}/follow",
                 act.follow,
                 "Follow a user; a private account gets a request",
                 stores=True,
             ),
-            _change("DELETE", "/users/{id}/follow", act.unfollow, "Unfollow a user, or withdraw the request"),
-            _change("PUT", "/users/{id}/block", act.block, "Block a user: neither of you sees the other"),
-            _change("DELETE", "/users/{id}/block", act.unblock, "Unblock a user"),
-            _change("PUT", "/users/{id}/mute", act.mute, "Hide a user's photos from your feed, without notice"),
-            _change("DELETE", "/users/{id}/mute", act.unmute, "Unmute a user"),
+            self._change("DELETE", "/users/{id}/follow", act.unfollow, "Unfollow a user, or withdraw the request"),
+            self._change("PUT", "/users/{id}/block", act.block, "Block a user: neither of you sees the other"),
+            self._change("DELETE", "/users/{id}/block", act.unblock, "Unblock a user"),
+            self._change("PUT", "/users/{id}/mute", act.mute, "Hide a user's photos from your feed, without notice"),
+            self._change("DELETE", "/users/{id}/mute", act.unmute, "Unmute a user"),
             _list("/users/{id}/followers", self.followers, "List the followers of a user"),
             _list("/users/{id}/following", self.following, "List the accounts that a user follows"),
             _list(requests, self.requests, "List the requests to follow you", Auth.REQUIRED),
-            _change("PUT", requests + "/{id}", act.accept, "Accept a request to follow you"),
-            _change("DELETE", requests + "/{id}", act.decline, "Decline a request to follow you, without notice"),
+            self._change("PUT", requests + "/{id}", act.accept, "Accept a request to follow you"),
+            self._change("DELETE", requests + "/{id}", act.decline, "Decline a request to follow you, without notice"),
         ]
 
     async def followers(self, request: ApiRequest) -> web.Response:
         """Handle `GET /users/{id}/followers`."""
-        owner_id = await self._visible(request)
-        query, pager = self._page(request, f"followers of {owner_id}")
-        found = await relations.followers(
-            self._db, owner_id, before=pager.before(query.cursor), limit=query.limit + 1, viewer_id=request.viewer_id
-        )
-        return _users_response(pager, found, query.limit)
+        return await self._related(request, "followers", relations.followers)
 
     async def following(self, request: ApiRequest) -> web.Response:
         """Handle `GET /users/{id}/following`."""
-        owner_id = await self._visible(request)
-        query, pager = self._page(request, f"following of {owner_id}")
-        found = await relations.following(
-            self._db, owner_id, before=pager.before(query.cursor), limit=query.limit + 1, viewer_id=request.viewer_id
-        )
-        return _users_response(pager, found, query.limit)
+        return await self._related(request, "following", relations.following)
 
     async def requests(self, request: ApiRequest) -> web.Response:
         """Handle `GET /users/me/follow-requests`."""
         user_id = request.viewer.user_id
         query, pager = self._page(request, f"requests to {user_id}")
-        found = await relations.requests(self._db, user_id, before=pager.before(query.cursor), limit=query.limit + 1)
+        before, limit = pager.before(query.cursor), query.limit + 1
+        found = await self._reads.read(user_id, lambda db: relations.requests(db, user_id, before=before, limit=limit))
         return _users_response(pager, found, query.limit)
 
-    async def _visible(self, request: ApiRequest) -> int:
-        owner_id = request.id()
-        if not await relations.may_see(self._db, request.viewer_id, owner_id):
-            raise NotFoundError("user")
-        return owner_id
+    async def _related(self, request: ApiRequest, name: str, page: Page) -> web.Response:
+        owner_id, viewer_id = request.id(), request.viewer_id
+        query, pager = self._page(request, f"{name} of {owner_id}")
+
+        async def related(db: Queryable) -> list[User]:
+            if not await relations.may_see(db, viewer_id, owner_id):
+                raise NotFoundError("user")
+            before, limit = pager.before(query.cursor), query.limit + 1
+            return await page(db, owner_id, before=before, limit=limit, viewer_id=viewer_id)
+
+        return _users_response(pager, await self._reads.read(viewer_id, related), query.limit)
 
     def _page(self, request: ApiRequest, listing: str) -> tuple[ListQuery, Pager]:
         return request.query(ListQuery), Pager(self._cursors, listing)
 
+    def _change(self, method: str, path: str, action: Action, summary: str, *, stores: bool = False) -> Endpoint:
+        async def handler(request: ApiRequest) -> web.Response:
+            other_id = request.id()
+            await action(request.viewer.user_id, other_id)
+            # It decides what the other user may see, from now on and not only once a replica has it.
+            await self._reads.keep_position(other_id)
+            return empty_response()
 
-def _change(method: str, path: str, action: Action, summary: str, *, stores: bool = False) -> Endpoint:
-    async def handler(request: ApiRequest) -> web.Response:
-        await action(request.viewer.user_id, request.id())
-        return empty_response()
-
-    return Endpoint(
-        method=method,
-        path=path,
-        handler=handler,
-        summary=summary,
-        tag="relations",
-        quota=QUOTA,
-        stores=stores,
-        status=204,
-        errors=(404, 409) if method == "PUT" else (404,),
-    )
+        return Endpoint(
+            method=method,
+            path=path,
+            handler=handler,
+            summary=summary,
+            tag="relations",
+            quota=QUOTA,
+            stores=stores,
+            status=204,
+            errors=(404, 409) if method == "PUT" else (404,),
+        )
 
 
 def _list(

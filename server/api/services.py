@@ -26,6 +26,7 @@ from storage.feeds.home import Home
 from storage.feeds.notification_log import NotificationLog
 from storage.limits.tickets import Tickets
 from storage.postgres.database import Database
+from storage.postgres.reads import Reads
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,8 +64,8 @@ def no_limit() -> None:
 class Services:
     """Dependencies of the HTTP API: the use cases, and what its read endpoints query.
 
-    `live` is None where this process has no live connections. `require_space` raises `FullError` while there is no
-    space for anything new.
+    `db` is the primary, and `reads` are those of pages, which may use a replica. `live` is None where this process has
+    no live connections. `require_space` raises `FullError` while there is no space for anything new.
     """
 
     settings: ApiSettings
@@ -72,6 +73,7 @@ class Services:
     limiter: RateLimiter
     actions: Actions
     db: Database
+    reads: Reads
     blobs: Blobs
     home: Home
     notification_log: NotificationLog

@@ -27,28 +27,28 @@ def endpoints(services: Services) -> list[Endpoint]:
 
 
 def _user_endpoints(services: Services) -> list[Endpoint]:
-    settings, db, actions = services.settings, services.db, services.actions
+    settings, reads, actions = services.settings, services.reads, services.actions
     cursors, serializer = Cursors(settings.secret), PhotoSerializer(services.counter_cache, services.media_urls)
     cookies = SessionCookies(secure=settings.secure, access_ttl=settings.access_ttl, refresh_ttl=settings.refresh_ttl)
     responses = TokenResponses(cookies, access_ttl=settings.access_ttl)
     tokens = TokensApi(actions.accounts, actions.sessions, RequestAuthenticator(services.tokens), responses)
     return [
-        *AccountsApi(db, actions.accounts, responses).endpoints(),
+        *AccountsApi(reads, actions.accounts, responses).endpoints(),
         *tokens.endpoints(),
-        *RelationsApi(db, cursors, actions.relations).endpoints(),
-        *ProfilesApi(db, cursors, serializer, actions.presence).endpoints(),
+        *RelationsApi(reads, cursors, actions.relations).endpoints(),
+        *ProfilesApi(reads, cursors, serializer, actions.presence).endpoints(),
     ]
 
 
 def _photo_endpoints(services: Services) -> list[Endpoint]:
-    settings, db, actions = services.settings, services.db, services.actions
+    settings, db, reads, actions = services.settings, services.db, services.reads, services.actions
     cursors, serializer = Cursors(settings.secret), PhotoSerializer(services.counter_cache, services.media_urls)
     idempotency, uploads = Idempotency(db), UploadReceiver(settings.upload_dir, settings.upload, settings.body_pace)
     return [
         *UploadApi(db, services.blobs, uploads, idempotency, serializer).endpoints(),
-        *PhotosApi(db, cursors, serializer, actions.photos).endpoints(),
-        *LikesApi(db, cursors, actions.reactions).endpoints(),
-        *CommentsApi(db, cursors, actions.reactions, idempotency).endpoints(),
+        *PhotosApi(reads, cursors, serializer, actions.photos).endpoints(),
+        *LikesApi(reads, cursors, actions.reactions).endpoints(),
+        *CommentsApi(reads, cursors, actions.reactions, idempotency).endpoints(),
     ]
 
 
@@ -57,6 +57,8 @@ def _viewer_endpoints(services: Services) -> list[Endpoint]:
     cursors, reads = Cursors(settings.secret), services.limiter.policy(READ_QUOTA)
     return [
         *FeedApi(services.home, cursors, services.media_urls, reads, actions.last_seen).endpoints(),
-        *NotificationsApi(services.db, services.notification_log, cursors, actions.notifications).endpoints(),
+        *NotificationsApi(
+            services.db, services.reads, services.notification_log, cursors, actions.notifications
+        ).endpoints(),
         *LiveApi(services.tickets, public_url=settings.public_url, ttl=settings.ticket_ttl).endpoints(),
     ]

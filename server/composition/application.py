@@ -32,7 +32,9 @@ def make_app(services: Services) -> web.Application:
     settings = services.settings
     authenticator = RequestAuthenticator(services.tokens)
     table = endpoints(services)
-    guard = Guard(authenticator, services.limiter, settings.body_pace, require_space=services.require_space)
+    guard = Guard(
+        authenticator, services.limiter, settings.body_pace, services.reads, require_space=services.require_space
+    )
     app = _edge_app(settings, services.metrics, services.access_log)
     for endpoint in table:
         resource = app.router.add_resource(PREFIX + endpoint.path)

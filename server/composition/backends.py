@@ -21,11 +21,16 @@ from server.errors import ConfigError
 from storage.blobs.file import FileBlobs
 from storage.cache.cards import Cards
 from storage.cache.counters import CounterCache
+from storage.cache.write_positions import WritePositions
 from storage.feeds.feeds import FeedMetrics, Feeds
 from storage.feeds.notification_log import NotificationLog
 from storage.ids import slot_group
 from storage.postgres.database import Database
 from storage.postgres.outbox import Notify, is_on_cluster
+from storage.postgres.primary_server import PrimaryServer
+from storage.postgres.reads import PrimaryReads, ReadMetrics, Reads, ReplicaReads
+from storage.postgres.replica import Replica
+from storage.postgres.replicas import ReplicaMetrics, Replicas
 from storage.redis.client import Redis, open_redis
 from workers.broker import routing
 from workers.broker.port import Broker
@@ -34,9 +39,14 @@ from workers.broker.relay import EventPublisher
 
 @dataclass(frozen=True, kw_only=True)
 class Stores:
-    """The stores of a process; each connects to its backend when it is first used."""
+    """The stores of a process; each connects to its backend when it is first used.
+
+    `replicas` is None if there are none. They answer `reads` while a task of the process follows them.
+    """
 
     db: Database
+    reads: Reads
+    replicas: Replicas | None = None
     redis: Redis
     blobs: FileBlobs
     cards: Cards
@@ -47,9 +57,13 @@ class Stores:
     presence: PresenceStore
 
 
+class StoreMetrics(FeedMetrics, ReadMetrics, Protocol):
+    """Metrics of the stores."""
+
+
 @asynccontextmanager
-async def open_stores(settings: Settings, metrics: FeedMetrics | None = None) -> AsyncIterator[Stores]:
-    """Open the stores, and close them on leaving; `metrics` count insertions into feeds. Raise `UnavailableError`.
+async def open_stores(settings: Settings, metrics: StoreMetrics | None = None) -> AsyncIterator[Stores]:
+    """Open the stores, and close them on leaving; raise `UnavailableError`.
 
     The URLs must be those of running engines, see `server.composition.embedded`.
     """
@@ -66,8 +80,14 @@ async def open_stores(settings: Settings, metrics: FeedMetrics | None = None) ->
             )
         )
         cards, delivery = Cards(db, redis), delivery_script(redis)
+        reads: Reads = PrimaryReads(db)
+        replicas = await stack.enter_async_context(open_replicas(settings, metrics))
+        if replicas is not None:
+            reads = ReplicaReads(db, replicas, WritePositions(redis), metrics)
         yield Stores(
             db=db,
+            reads=reads,
+            replicas=replicas,
             redis=redis,
             blobs=open_blobs(settings),
             cards=cards,
@@ -102,6 +122,21 @@ async def open_database(
         yield db
     finally:
         await db.close()
+
+
+@asynccontextmanager
+async def open_replicas(settings: Settings, metrics: ReplicaMetrics | None = None) -> AsyncIterator[Replicas | None]:
+    """Yield the replicas of the settings, or None; nothing is connected until they run."""
+    section = settings.database
+    if not section.replicas:
+        yield None
+        return
+    primary = await PrimaryServer.open(section.session_url)
+    followed = [Replica(url, pool_size=section.pool_max) for url in section.replicas]
+    try:
+        yield Replicas(primary, followed, max_lag=section.replica_max_lag, metrics=metrics)
+    finally:
+        await primary.close()
 
 
 def blob_directory(settings: Settings) -> Path:

@@ -138,6 +138,8 @@ class ProcessBuilder:
         workers = [spec for spec in WORKERS if spec.name in services]
         if workers or RELAY in services:
             await self._add_broker(workers, relay=RELAY in services)
+        if self._stores.replicas is not None and services & {API, LIVE}:
+            self._runs["replicas"] = self._stores.replicas.run
         if JANITOR in services:
             self._runs["janitor"] = build_janitor(self._settings, self._stores, self._metrics).run
 

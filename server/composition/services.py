@@ -80,12 +80,13 @@ def build_live_layer(
     ports = Ports(
         authenticator=LiveAuthenticator(AccessTokens(secret, ttl=settings.auth.access_ttl), Tickets(stores.redis)),
         streams=streams,
-        authorizer=LiveAuthorizer(stores.db, presence),
+        authorizer=LiveAuthorizer(stores.db, presence, stores.reads),
         presences=LivePresences(presence),
         operations=LiveOperations(
             ReactionActions(stores.db, stores.counter_cache),
             NotificationActions(stores.db, stores.notification_log),
             rate_limiter(settings, stores),
+            stores.reads,
             require_space=require_space,
         ),
     )
@@ -129,8 +130,9 @@ def api_services(settings: Settings, stores: Stores, passwords: Passwords) -> Se
             stores, tokens=tokens, passwords=passwords, limiter=limiter, refresh_ttl=section.refresh_ttl
         ),
         db=stores.db,
+        reads=stores.reads,
         blobs=stores.blobs,
-        home=Home(stores.db, stores.redis, stores.feeds, stores.cards, stores.counter_cache),
+        home=Home(stores.reads, stores.redis, stores.feeds, stores.cards, stores.counter_cache),
         notification_log=stores.notification_log,
         counter_cache=stores.counter_cache,
         tickets=Tickets(stores.redis),

@@ -15,7 +15,8 @@ from pydantic import Field, SecretStr, ValidationInfo, create_model, field_valid
 from channels.contract.settings import LiveSettings
 from server.config.section import Networks, Rate, Section, Texts
 from storage.embedded.disk_space import RESERVE
-from storage.postgres.address import SCHEMES, server_urls
+from storage.postgres.address import SCHEMES, require_one_server, server_name, server_urls
+from storage.postgres.replication import MAX_LAG
 from storage.redis.address import CLUSTER_SCHEMES, cluster_nodes, is_cluster
 from workers.broker.port import Policy
 from workers.images.limits import DecoderLimits
@@ -141,6 +142,18 @@ class DatabaseSection(Section):
         ge=2,
         description="Maximum number of connections of a process, 2 or more: a change of an inbox takes two.",
     )
+    replicas: Texts = Field(
+        default=(),
+        description="URLs of standbys that answer reads of pages, each of one server without a pooler or load balancer "
+        "in between. A user's reads go there once the user's own writes have arrived. May include the servers of "
+        "`url`: the one that is the primary is left out.",
+    )
+    replica_max_lag: float = Field(
+        default=2.0,
+        gt=0,
+        le=MAX_LAG,
+        description="Seconds by which a replica may lag; beyond that it gets no reads until it has caught up.",
+    )
 
     @field_validator("url")
     @classmethod
@@ -166,6 +179,17 @@ class DatabaseSection(Section):
         if info.data.get("url", "").startswith("embedded:"):
             raise ValueError('it should not be set, because database.url is "embedded:"')
         server_urls(_with_scheme(value, SCHEMES))  # raises an error that says what is wrong
+        return value
+
+    @field_validator("replicas")
+    @classmethod
+    def _are_single_servers(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        if value and info.data.get("url", "").startswith("embedded:"):
+            raise ValueError('it should be empty, because database.url is "embedded:"')
+        for url in value:
+            require_one_server(_with_scheme(url, SCHEMES))
+        if len({server_name(server_urls(url)[0]) for url in value}) < len(value):
+            raise ValueError("it should name each server once")
         return value
 
     @property

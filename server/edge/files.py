@@ -12,6 +12,7 @@ import errno
 import math
 import re
 import sys
+from collections.abc import Callable
 
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
@@ -35,6 +36,7 @@ class FileResponse(web.FileResponse):
     """A file; `Cache-Control` and the other headers of the file are sent with 200, 206 and 304 alone."""
 
     _error = b""  # the body, if the file is not sent
+    on_status: Callable[[int], None] | None = None  # is called with the status once it is certain
 
     def set_status(self, status: int, reason: str | None = None) -> None:
         """Set the status, which is 503 if no file can be opened at present."""
@@ -49,6 +51,8 @@ class FileResponse(web.FileResponse):
         # the head.
         if self.status not in _OF_THE_FILE:
             self._become(_problem_of(self.status), head=request.method == "HEAD")
+        if self.on_status is not None:
+            self.on_status(self.status)
         return await super()._start(request)
 
     def _become(self, problem: ProblemError, *, head: bool) -> None:

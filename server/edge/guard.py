@@ -1,6 +1,7 @@
 """Authenticate each request and charge its rate limit, before the endpoint's handler runs.
 
-The body is not read yet, so a request that is refused costs little.
+The body is not read yet, so a request that is refused costs little. After a write the viewer's next reads are bound to
+see it.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from server.edge.endpoint import Auth, Endpoint
 from server.edge.middleware import Handler
 from server.edge.problems import sign_in_required
 from server.identity.rate_limiter import RateLimiter
+from storage.postgres.reads import Reads
 
 ANONYMOUS_QUOTA = "anonymous"
 
@@ -31,12 +33,14 @@ class Guard:
         authenticator: RequestAuthenticator,
         limiter: RateLimiter,
         pace: BodyPace,
+        reads: Reads,
         *,
         require_space: Callable[[], None],
     ) -> None:
         self._authenticator = authenticator
         self._limiter = limiter
         self._pace = pace
+        self._reads = reads
         self._require_space = require_space
 
     def bind(self, endpoint: Endpoint) -> Handler:
@@ -55,7 +59,13 @@ class Guard:
                 await self._charge(request, endpoint.quota)
             if endpoint.stores:
                 self._require_space()
-            return await endpoint.handler(request)
+            if viewer is None or endpoint.method == "GET":
+                return await endpoint.handler(request)
+            try:
+                return await endpoint.handler(request)
+            finally:
+                # Also after an error: a write may have been committed before it, or its commit not been answered.
+                await self._reads.keep_position(viewer.user_id)
 
         return handler
 

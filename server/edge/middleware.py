@@ -20,6 +20,7 @@ from server.edge.access_log import AccessLog, AccessRecord
 from server.edge.api_request import ADDRESS, RESPONSE_HEADERS, VIEWER
 from server.edge.client_addresses import ClientAddresses
 from server.edge.cors import CrossOrigin
+from server.edge.files import FileResponse
 from server.edge.problems import ProblemError, problem_of, render, render_page, unexpected
 
 log = structlog.get_logger(__name__)
@@ -82,12 +83,19 @@ def edge(
             _add_headers(request, response, common if is_page else data, request_id)
             response.headers.update(cross_origin.headers(request))
         seconds = time.perf_counter() - started
-        # Metrics are labelled with the route, not the path: each photo would otherwise make a time series.
-        resource = request.match_info.route.resource
-        route = resource.canonical if resource is not None else "unknown"
-        metrics.request_done(method=request.method, route=route, status=response.status, seconds=seconds)
-        if route not in _QUIET:
-            access_log.record(_access(request, request_id, response.status, seconds))
+
+        def record(status: int) -> None:
+            # Metrics are labelled with the route, not the path: each photo would otherwise make a time series.
+            resource = request.match_info.route.resource
+            route = resource.canonical if resource is not None else "unknown"
+            metrics.request_done(method=request.method, route=route, status=status, seconds=seconds)
+            if route not in _QUIET:
+                access_log.record(_access(request, request_id, status, seconds))
+
+        if isinstance(response, FileResponse):
+            response.on_status = record
+        else:
+            record(response.status)
         return response
 
     return middleware

@@ -25,6 +25,7 @@ from storage import ids
 from storage.errors import NotFoundError
 from storage.limits.tickets import Tickets
 from storage.postgres.database import Queryable
+from storage.postgres.reads import Reads
 from storage.stores import blocks, photos, relations
 from workers.jobs import publications
 from workers.jobs.publications import FEED, NOTIFICATIONS, PRESENCE
@@ -92,8 +93,9 @@ def _may_be(ticket: str) -> bool:
 class LiveAuthorizer:
     """Grant `photo:<id>`, `user:<id>` and `presence:<id>` to users that may see the photo, profile or presence."""
 
-    def __init__(self, db: Queryable, presence: PresenceReader) -> None:
+    def __init__(self, db: Queryable, presence: PresenceReader, reads: Reads) -> None:
         self._db = db
+        self._reads = reads
         self._presence = presence
         self._grants = {"photo": self._grant_photo, "user": self._grant_user, PRESENCE: self._grant_presence}
 
@@ -111,7 +113,10 @@ class LiveAuthorizer:
         except ids.BadIdError as error:
             raise UnknownChannelError(str(error)) from error
         with store_errors():
-            return await grant(identity.user_id, wanted)
+            granted = await grant(identity.user_id, wanted)
+        # What was published before is not sent any more. A client fetches it now, and a replica may not have it yet.
+        await self._reads.keep_position(identity.user_id)
+        return granted
 
     async def blocks(self, identity: Identity) -> Collection[int]:
         """Return the users on the other side of a block, in either direction; raise `LiveUnavailableError`."""

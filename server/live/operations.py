@@ -19,6 +19,7 @@ from server.edge.responses import LikeResponse, NotificationCountersResponse
 from server.identity.rate_limiter import RateLimiter
 from server.identity.rate_limits import READ_QUOTA
 from storage.models import NotificationMark
+from storage.postgres.reads import Reads
 
 Run = Callable[[int, Any], Awaitable[bytes]]
 
@@ -51,12 +52,14 @@ class LiveOperations:
         reactions: ReactionActions,
         notifications: NotificationActions,
         limiter: RateLimiter,
+        reads: Reads,
         *,
         require_space: Callable[[], None],
     ) -> None:
         self._reactions = reactions
         self._notifications = notifications
         self._limiter = limiter
+        self._reads = reads
         self._require_space = require_space
         self._operations = {
             "like": Operation(parameters=PhotoReference, quota=LIKE_QUOTA, run=self._like, stores=True),
@@ -77,9 +80,18 @@ class LiveOperations:
             await self._limiter.check_user(operation.quota, identity.user_id, identity.session)
             if operation.stores:
                 self._require_space()
-            return await operation.run(identity.user_id, parameters)
+            return await self._run(identity.user_id, operation, parameters)
         except Exception as error:
             raise _translated(error) from error
+
+    async def _run(self, viewer_id: int, operation: Operation, parameters: object) -> bytes:
+        if operation.quota == READ_QUOTA:
+            return await operation.run(viewer_id, parameters)
+        try:
+            return await operation.run(viewer_id, parameters)
+        finally:
+            # As after a write over HTTP; see `server.edge.guard`.
+            await self._reads.keep_position(viewer_id)
 
     async def _like(self, viewer_id: int, parameters: PhotoReference) -> bytes:
         return LikeResponse.from_model(await self._reactions.like(viewer_id, parameters.photo_id)).to_bytes()

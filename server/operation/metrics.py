@@ -80,6 +80,26 @@ class Metrics:
             "Notifications whose number of actors or newest actors were wrong.",
             registry=self.registry,
         )
+        self._reads = Counter(
+            "picshare_database_reads",
+            "Reads that may use a replica, by the server that answered.",
+            ("server",),
+            registry=self.registry,
+        )
+        self._reads_repeated = Counter(
+            "picshare_database_reads_repeated",
+            "Reads that were repeated on the primary after a replica failed or did not find the row.",
+            registry=self.registry,
+        )
+        self._replica_lag = Gauge(
+            "picshare_replica_lag_seconds",
+            "Seconds for which a replica may lack commits; infinite if unknown.",
+            ("replica",),
+            registry=self.registry,
+        )
+        self._replica_used = Gauge(
+            "picshare_replica_used", "Whether a replica gets reads.", ("replica",), registry=self.registry
+        )
         Gauge("picshare_info", "The version that runs.", ("version",), registry=self.registry).labels(version).set(1)
 
     def request_done(self, *, method: str, route: str, status: int, seconds: float) -> None:
@@ -139,6 +159,19 @@ class Metrics:
     def notifications_repaired(self, count: int) -> None:
         """Record notifications whose actors were counted again and corrected."""
         self._repaired.inc(count)
+
+    def read_done(self, server: str) -> None:
+        """Record one read that may use a replica, and the server that answered it."""
+        self._reads.labels(server).inc()
+
+    def read_repeated(self) -> None:
+        """Record one read that was repeated on the primary."""
+        self._reads_repeated.inc()
+
+    def replica_measured(self, replica: str, *, lag: float, in_use: bool) -> None:
+        """Record the lag of a replica in seconds, and whether it gets reads."""
+        self._replica_lag.labels(replica).set(lag)
+        self._replica_used.labels(replica).set(in_use)
 
     def backlog(self, depths: Mapping[str, int], *, oldest_seconds: float) -> None:
         """Record the depth of each queue, and of its dead letters as `<queue>.dead`."""

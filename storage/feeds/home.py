@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from storage.cache.cards import Cards
@@ -19,7 +20,7 @@ from storage.feeds.window_log import TIME_TO_LIVE
 from storage.ids import pack_ids, unpack_ids
 from storage.limits.quotas import Quota, QuotaPolicy, user_quota_key
 from storage.limits.tickets import revoked_key
-from storage.postgres.database import Queryable
+from storage.postgres.reads import Reads
 from storage.redis.client import Redis
 from storage.render.images import Sign
 from storage.render.photo import LIKED, NOT_LIKED, PRIVATE, counters_suffix, with_urls
@@ -73,8 +74,8 @@ class _PartialPage:
 class Home:
     """Reads pages of home feeds; raises `UnavailableError` if an engine does not answer."""
 
-    def __init__(self, db: Queryable, redis: Redis, feeds: Feeds, cards: Cards, counter_cache: CounterCache) -> None:
-        self._db = db
+    def __init__(self, reads: Reads, redis: Redis, feeds: Feeds, cards: Cards, counter_cache: CounterCache) -> None:
+        self._reads = reads
         self._redis = redis
         self._feeds = feeds
         self._cards = cards
@@ -163,7 +164,8 @@ class Home:
         while page.more and page.size < limit:
             wanted = limit - page.size
             # One more than wanted shows whether there is a next page. Deleted photos drop out below, hence the loop.
-            found = await photo_lists.home_ids(self._db, viewer_id, before=page.below, limit=wanted + 1)
+            read = partial(photo_lists.home_ids, viewer_id=viewer_id, before=page.below, limit=wanted + 1)
+            found = await self._reads.read(viewer_id, read)
             page.more, ids = len(found) > wanted, found[:wanted]
             if not ids:
                 return

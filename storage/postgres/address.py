@@ -44,6 +44,15 @@ def server_urls(url: str) -> list[str]:
     return list(dict.fromkeys(f"{start}?{query}".removesuffix("?") for query in queries))
 
 
+def require_one_server(url: str) -> None:
+    """Raise `ValueError` unless `url` names one server, of which nothing is required: it may be a standby."""
+    urls = server_urls(url)
+    if len(urls) > 1:
+        raise ValueError("each URL should name one server")
+    if "target_session_attrs" in dict(parse_qsl(urlsplit(urls[0]).query)):
+        raise ValueError("a URL should not have target_session_attrs")
+
+
 def server_name(url: str) -> str:
     """Return host and port, or the directory of the socket, of a URL of `server_urls`."""
     options = dict(parse_qsl(urlsplit(url).query))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any, cast
 
@@ -118,11 +118,12 @@ class Pool:
         max_size: int,
         prepare_statements: bool = True,
         command_timeout: float = COMMAND_TIMEOUT,
+        verify: Callable[[Any], Awaitable[None]] | None = None,
     ) -> Pool:
         """Open `min_size` connections; raise `UnavailableError`. A statement may take `command_timeout` seconds.
 
         Without `prepare_statements` the connections keep nothing in their session, so each transaction may have another
-        session.
+        session. `verify` is called with each new connection, which is closed again if it raises an error.
         """
         connector, renewal = Connector(url), _Renewal()
 
@@ -132,6 +133,8 @@ class Pool:
         async def prepare(connection: Any) -> None:
             connection.renewal = renewal
             await connection.set_type_codec("jsonb", schema="pg_catalog", encoder=json.dumps, decoder=json.loads)
+            if verify is not None:
+                await verify(connection)
 
         with driver_errors():
             renewal.pool = pool = await asyncpg.create_pool(
@@ -168,6 +171,10 @@ class Pool:
         except TimeoutError:
             log.warning("database_close_cut", after_seconds=COMMAND_TIMEOUT)
             self._pool.terminate()
+
+    def terminate(self) -> None:
+        """Close the pool and cut its connections at once; statements on them fail with `ConnectionLostError`."""
+        self._pool.terminate()
 
 
 def terminate(connection: Any) -> None:

@@ -107,6 +107,15 @@ class PostgresServer:
         """Make the standby a primary, and return once it is one."""
         await self.execute("SELECT pg_promote()")
 
+    async def pause_replay(self) -> None:
+        """Let the standby receive the primary's log and replay nothing, so that it lags."""
+        await self.execute("SELECT pg_wal_replay_pause()")
+        await eventually(lambda: self.fetchval("SELECT pg_get_wal_replay_pause_state() = 'paused'"))
+
+    async def resume_replay(self) -> None:
+        """Let the standby replay again."""
+        await self.execute("SELECT pg_wal_replay_resume()")
+
     async def crash(self) -> None:
         """End the server as a crash does: no checkpoint, connections are reset."""
         assert self._process is not None

@@ -32,6 +32,7 @@ from storage.feeds.feeds import Feeds
 from storage.feeds.notification_log import NotificationLog
 from storage.ids import slot_group
 from storage.postgres.database import Database
+from storage.postgres.reads import PrimaryReads
 from storage.redis.client import Redis
 from storage.stores import photos
 from tests.support.api_user import ApiUser, Response
@@ -55,6 +56,7 @@ def services_of(database: Database, redis: Redis, folder: Path) -> InspectableSe
     cards = Cards(database, redis)
     stores = Stores(
         db=database,
+        reads=PrimaryReads(database),
         redis=redis,
         blobs=FileBlobs(folder / "blobs"),
         cards=cards,

@@ -45,10 +45,14 @@ async def running_live_api(
     ports = Ports(
         authenticator=LiveAuthenticator(AccessTokens(SECRET, ttl=900), services.tickets),
         streams=streams,
-        authorizer=LiveAuthorizer(services.db, actions.presence),
+        authorizer=LiveAuthorizer(services.db, actions.presence, services.reads),
         presences=LivePresences(actions.presence),
         operations=LiveOperations(
-            actions.reactions, actions.notifications, services.limiter, require_space=services.require_space
+            actions.reactions,
+            actions.notifications,
+            services.limiter,
+            services.reads,
+            require_space=services.require_space,
         ),
     )
     live = build_live(redis, ports, slot_group, settings or LiveSettings(drain_seconds=0.1))

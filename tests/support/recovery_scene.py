@@ -51,6 +51,17 @@ class FakeRegistry:
         return missing
 
 
+class RecordingMetrics(NoLiveMetrics):
+    """Metrics that keep the recoveries, as (recovered, lost)."""
+
+    def __init__(self) -> None:
+        self.recoveries: list[tuple[int, int]] = []
+
+    def live_recovered(self, *, recovered: int, lost: int) -> None:
+        """Keep one."""
+        self.recoveries.append((recovered, lost))
+
+
 class Scene:
     """One connected client of user 7, whose stream `feed` is at the end of the log."""
 
@@ -58,13 +69,14 @@ class Scene:
         self._scheduler = WriteScheduler(lambda _: None, linger=1)
         self.hub, self.registry, self.streams = Hub(self._scheduler), FakeRegistry(), MemoryStreams()
         self.authenticator = FakeAuthenticator()
+        self.metrics = RecordingMetrics()
         self.recovery = self.recovery_with(SETTINGS)
         self.connection, self.transport = self.device()
 
     def recovery_with(self, settings: LiveSettings) -> StreamRecovery:
         """Return a recovery with these settings."""
         return StreamRecovery(
-            self.hub, cast(Registry, self.registry), self.streams, self.authenticator, settings, metrics=NoLiveMetrics()
+            self.hub, cast(Registry, self.registry), self.streams, self.authenticator, settings, metrics=self.metrics
         )
 
     def device(self, *, accepted: bool = True, user_id: int = 7) -> tuple[Connection, MemoryTransport]:

@@ -43,6 +43,18 @@ async def test_engines_that_work_have_no_problem(database_dsn: str, valkey_url: 
     assert list((tmp_path / "blobs").rglob("doctor-*")) == []
 
 
+async def test_each_replica_has_a_finding(database_dsn: str, valkey_url: str, tmp_path: Path) -> None:
+    """One that is away names the key of the settings, and no password."""
+    settings = settings_of(database_dsn, valkey_url, blobs=f"file:{tmp_path}/blobs")
+    away = f"postgresql://u:hunter2@127.0.0.1:{free_port()}/x"
+    settings = settings.with_values("database", url=database_dsn, replicas=[database_dsn, away])
+    first, second = (finding for finding in await doctor.inspect(settings) if finding.name == "replica")
+    assert "is the primary at present" in first.detail
+    assert first.ok
+    assert "database.replicas" in second.remedy
+    assert "hunter2" not in second.detail
+
+
 async def test_each_unavailable_engine_is_named_with_its_key(tmp_path: Path) -> None:
     """Each backend that is not reachable has a finding that names its key, and no password."""
     port = free_port()

@@ -25,6 +25,7 @@ from tests.support.api_user import ApiUser
 from tests.support.community import record_notification, retract_notification
 from tests.support.driver_commands import commands
 from tests.support.pictures import photograph
+from tests.support.recorded_reads import RecordedReads
 from workers.jobs.inbox import Inbox
 
 pytestmark = pytest.mark.engines
@@ -39,7 +40,21 @@ def identity_of(user: ApiUser) -> Identity:
 
 def authorizer_of(api: Api) -> LiveAuthorizer:
     """Return the authorizer on the API's stores."""
-    return LiveAuthorizer(api.services.db, PresenceReader(api.services.db, api.services.stores.presence))
+    return LiveAuthorizer(
+        api.services.db, PresenceReader(api.services.db, api.services.stores.presence), api.services.reads
+    )
+
+
+async def test_a_subscriber_s_reads_have_what_was_published_before(api: Api) -> None:
+    """A client fetches it after the subscription, and a replica might not have it yet."""
+    ann, ben = await api.user(), await api.user()
+    reads = RecordedReads()
+    authorizer = LiveAuthorizer(api.services.db, PresenceReader(api.services.db, api.services.stores.presence), reads)
+    await authorizer.authorize(identity_of(ben), f"user:{ann.id}")
+    assert reads.kept == [ids.decode(ben.id)]
+    with pytest.raises(PermissionDeniedError):
+        await authorizer.authorize(identity_of(ben), f"user:{ids.encode(1)}")
+    assert len(reads.kept) == 1
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from storage.ids import decode, shard_of
 from storage.limits.quotas import QuotaPolicy, Quotas, user_subject
 from storage.limits.tickets import Tickets
 from storage.postgres.database import Database
+from storage.postgres.reads import PrimaryReads
 from storage.redis.client import Redis
 from storage.stores import likes, users
 from tests.support.databases import NoDatabase
@@ -38,7 +39,7 @@ class World:
         self.cards = Cards(database, redis)
         self.counter_cache = CounterCache(database, redis)
         self.feeds = Feeds(database, redis, self.cards, delivery_script(redis), window=window)
-        self.home = Home(database, redis, self.feeds, self.cards, self.counter_cache)
+        self.home = Home(PrimaryReads(database), redis, self.feeds, self.cards, self.counter_cache)
 
     async def page(self, viewer: int, *, before: int | None = None, limit: int = 20, **given: Any) -> HomePage:
         """Return a page."""
@@ -104,7 +105,13 @@ async def test_one_round_trip_when_warm(world: World) -> None:
         await world.gallery.photo(ann)
     await world.page(ann)
     sent: list[tuple[Any, ...]] = []
-    home = Home(NoDatabase(), cast(Redis, Recording(world.redis, sent)), world.feeds, world.cards, world.counter_cache)
+    home = Home(
+        PrimaryReads(NoDatabase()),
+        cast(Redis, Recording(world.redis, sent)),
+        world.feeds,
+        world.cards,
+        world.counter_cache,
+    )
     page = await home.page(ann, session="s", before=None, limit=20, policy=PLENTY)
     assert len(shown(page)) == 20
     scripts, reads = [[command for command in sent if command[0] == name] for name in ("EVALSHA", "MGET")]

@@ -19,6 +19,7 @@ from storage.feeds.feeds import Feeds
 from storage.feeds.home import Home
 from storage.limits.quotas import QuotaPolicy
 from storage.postgres.database import Database
+from storage.postgres.reads import PrimaryReads
 from storage.redis.client import Redis, open_redis, redis_errors
 from tests.engines.private import RedisNode, free_port
 from tests.support.eventually import eventually
@@ -160,7 +161,7 @@ async def test_deleted_photos_stay_deleted(node: RedisNode, database: Database) 
     client, gallery = open_redis(node.url), Gallery(database)
     cards, counter_cache = Cards(database, client), CounterCache(database, client)
     feeds = Feeds(database, client, cards, delivery_script(client), window=20)
-    home = Home(database, client, feeds, cards, counter_cache)
+    home = Home(PrimaryReads(database), client, feeds, cards, counter_cache)
     ann = await gallery.user("ann")
     photo = await gallery.photo(ann, "gone by then")
     policy = QuotaPolicy(name="reads", limit=1000, window_seconds=60)

@@ -8,7 +8,7 @@ from channels.connection.stream_state import StreamState
 from channels.contract.ports import Grant
 from channels.protocol import codes
 from tests.support.eventually import eventually
-from tests.support.recovery_scene import Scene
+from tests.support.recovery_scene import SETTINGS, Scene
 
 
 async def test_missed_then_held(scene: Scene) -> None:
@@ -145,3 +145,46 @@ async def test_ended_connections_are_not_read(scene: Scene) -> None:
         await asyncio.sleep(0)
     assert scene.streams.reads == 0
     assert scene.connection.closed_with is None
+
+
+async def test_what_a_replaced_stream_has_held_is_not_sent(scene: Scene) -> None:
+    """A client that has read its stream again while it was held does not get what was held before that."""
+    newcomer, _ = scene.device()
+    registering = asyncio.create_task(scene.recovery.register(newcomer, 7))
+    await eventually(lambda: scene.registry.asked == 1)
+    scene.publish(1)
+    read_again = StreamState("feed", limit=100)
+    read_again.advance("e1", 1001)
+    read_again.release()
+    scene.connection.streams = {"feed": read_again}
+    scene.registry.gate.set()
+    await registering
+    scene.publish(2)
+    assert await scene.sent() == [2]
+
+
+async def test_before_the_first_subscription_messages_do_not_arrive(scene: Scene) -> None:
+    """A process counts as subscribed only once it is, and not any more after a loss."""
+    recovery = scene.recovery_with(SETTINGS)
+    states = [recovery.subscribed]
+    recovery.restored()
+    states.append(recovery.subscribed)
+    recovery.lost()
+    states.append(recovery.subscribed)
+    assert states == [False, True, False]
+
+
+async def test_a_check_keeps_topics(scene: Scene) -> None:
+    """A read after a refresh of the token ends no subscription: no message of a topic was missed."""
+    scene.hub.subscribe(scene.connection, "photo:1", Grant(topic="photo:1", owner_id=1))
+    await scene.recovery.check(scene.connection)
+    assert list(scene.connection.channels) == ["photo:1"]
+
+
+async def test_recoveries_are_counted(scene: Scene) -> None:
+    """The metrics have how many connections were recovered, and how many could not be."""
+    scene.registry.gate.set()
+    scene.device(accepted=False)  # its connect is in progress, so it is closed
+    scene.recovery.lost()
+    scene.recovery.restored()
+    await eventually(lambda: scene.metrics.recoveries == [(1, 1)])

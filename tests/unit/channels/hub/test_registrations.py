@@ -59,6 +59,24 @@ async def test_lost_registration_repaired_by_a_new_device(scene: Scene) -> None:
     await eventually(both)
 
 
+async def test_a_loss_and_a_new_device_hold_the_streams_once(scene: Scene) -> None:
+    """A device that waits for its recovery already is not held longer by a new device that finds the loss, too."""
+    scene.registry.gate.set()
+    scene.registry.missing = {7}
+    scene.recovery.lost()
+    newcomer, _ = scene.device()
+    await scene.recovery.register(newcomer, 7)
+    scene.publish(1, announced=False)
+    scene.recovery.restored()
+
+    async def read() -> bool:
+        return await scene.sent() == [1]
+
+    await eventually(read)
+    scene.publish(2)
+    assert await scene.sent() == [1, 2]
+
+
 async def test_a_session_that_ended_during_a_loss(scene: Scene) -> None:
     """A connection that missed the order to end its session is closed as at a sign-out, and reads nothing."""
     other, _ = scene.device(user_id=8)
@@ -66,9 +84,11 @@ async def test_a_session_that_ended_during_a_loss(scene: Scene) -> None:
     scene.registry.missing = {7}
     scene.authenticator.revoked_on_confirm = {"s"}
     other.identity = Identity(user_id=8, session="t", expires_at=0)
+    scene.hub.subscribe(scene.connection, "photo:1", Grant(topic="photo:1", owner_id=1))
     async with renewing(scene.recovery):
         await eventually(lambda: scene.connection.closed_with == codes.INVALID_TOKEN)
     assert scene.streams.reads == 0
+    assert scene.connection.channels  # they end with the connection, without a message of their own
     assert other.closed_with is None
 
 
@@ -133,6 +153,21 @@ async def test_few_missing_are_many(scene: Scene) -> None:
     async with renewing(recovery):
         await eventually(lambda: scene.registry.registered == set(scene.hub.user_ids()))
         assert scene.registry.asked == 2
+
+
+async def test_a_process_that_was_taken_for_dead_renews_at_once(scene: Scene) -> None:
+    """Its registrations were removed by another process, so it does not wait for the next round."""
+    scene.registry.gate.set()
+    recovery = scene.recovery_with(LiveSettings(renewal_interval=3600))
+    scene.registry.missing = {7}
+    scene.publish(1, announced=False)
+    async with renewing(recovery):
+        recovery.was_expired()
+
+        async def sent() -> bool:
+            return await scene.sent() == [1]
+
+        await eventually(sent)
 
 
 async def test_a_connecting_user_is_not_missing(scene: Scene) -> None:

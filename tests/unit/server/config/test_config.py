@@ -89,6 +89,24 @@ def test_lists_in_the_environment_are_separated_by_commas(monkeypatch: pytest.Mo
         ('[database]\npooler = "transaction"', ["database.pooler", "embedded:"]),
         ('[database]\ndirect_url = "postgresql://a/b"', ["database.direct_url", "embedded:"]),
         ('[database]\nurl = "postgresql://a/b"\ndirect_url = "x"', ["database.direct_url", "postgresql://"]),
+        ('[database]\nreplicas = ["postgresql://a/b"]', ["database.replicas", "embedded:"]),
+        ('[database]\nurl = "postgresql://a/b"\nreplicas = ["x"]', ["database.replicas", "postgresql://"]),
+        (
+            '[database]\nurl = "postgresql://a/b"\nreplicas = ["postgresql://u:hunter2@c,d/b"]',
+            ["database.replicas", "one server"],
+        ),
+        (
+            '[database]\nurl = "postgresql://a/b"\nreplicas = ["postgresql://c/b?target_session_attrs=read-write"]',
+            ["database.replicas", "target_session_attrs"],
+        ),
+        (
+            '[database]\nurl = "postgresql://a/b"\nreplicas = ["postgresql://c/b", "postgresql://c/d"]',
+            ["database.replicas", "once"],
+        ),
+        (
+            '[database]\nurl = "postgresql://a/b"\nreplica_max_lag = 30',
+            ["database.replica_max_lag", "less than or equal to 20"],
+        ),
         ('[limits]\nreads = "many"', ["limits.reads", "120/m"]),
         ('[auth]\nsecret = "short"', ["auth.secret", "32 characters"]),
         ("[server\n", ["picshare.toml", "TOML"]),
@@ -161,14 +179,27 @@ def test_printed_settings_hide_secrets() -> None:
     settings = load_settings(
         overrides={
             "auth": {"secret": "k" * 40},
-            "database": {"url": "postgresql://me:hunter2@db-1,db-2/picshare"},
+            "database": {
+                "url": "postgresql://me:hunter2@db-1,db-2/picshare",
+                "replicas": ["postgresql://me:hunter2@db-3/picshare"],
+            },
             "broker": {"url": "amqp://me:hunter2@mq/"},
         }
     )
     text = effective(settings)
     assert "hunter2" not in text
     assert "kkkk" not in text
-    assert tomllib.loads(text)["database"]["url"] == "postgresql://me:***@db-1,db-2/picshare"
+    database = tomllib.loads(text)["database"]
+    assert database["url"] == "postgresql://me:***@db-1,db-2/picshare"
+    assert database["replicas"] == ["postgresql://me:***@db-3/picshare"]
+
+
+def test_replicas_are_a_list_also_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without replicas the list is empty; in a variable commas separate them."""
+    assert load_settings().database.replicas == ()
+    monkeypatch.setenv("PICSHARE_DATABASE__URL", "postgresql://a,b/x")
+    monkeypatch.setenv("PICSHARE_DATABASE__REPLICAS", "postgresql://b/x, postgresql://c/x")
+    assert load_settings().database.replicas == ("postgresql://b/x", "postgresql://c/x")
 
 
 def test_every_key_is_described() -> None:

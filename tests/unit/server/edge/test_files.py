@@ -11,7 +11,11 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
+from server.edge.access_log import AccessRecord
+from server.edge.client_addresses import ClientAddresses
+from server.edge.cors import CrossOrigin
 from server.edge.files import FileResponse
+from server.edge.middleware import edge
 
 TEXT = b"0123456789"
 YEAR = "public, max-age=31536000, immutable"
@@ -19,8 +23,33 @@ YEAR = "public, max-age=31536000, immutable"
 Client = TestClient[web.Request, web.Application]
 
 
+class Statuses:
+    """The statuses in the access log, and those in the metrics."""
+
+    def __init__(self) -> None:
+        self.logged: list[int] = []
+        self.counted: list[int] = []
+
+    def record(self, access: AccessRecord) -> None:
+        """Keep the status of an event of the access log."""
+        self.logged.append(access.status)
+
+    def request_done(self, *, method: str, route: str, status: int, seconds: float) -> None:
+        """Keep the status of a request in the metrics."""
+        assert method
+        assert route
+        assert seconds >= 0
+        self.counted.append(status)
+
+
 @pytest.fixture
-async def client(tmp_path: Path) -> AsyncIterator[Client]:
+def statuses() -> Statuses:
+    """What the server of `client` records."""
+    return Statuses()
+
+
+@pytest.fixture
+async def client(tmp_path: Path, statuses: Statuses) -> AsyncIterator[Client]:
     """A client of a server that serves one file under `/file`, and one that has vanished under `/gone`."""
     path = tmp_path / "file"
     path.write_bytes(TEXT)
@@ -37,7 +66,8 @@ async def client(tmp_path: Path) -> AsyncIterator[Client]:
 
         return web.get(f"/{name}", handler)
 
-    app = web.Application()
+    middleware = edge(ClientAddresses(()), CrossOrigin(()), statuses, statuses, secure=False)
+    app = web.Application(middlewares=[middleware])
     app.router.add_routes([serve("file"), serve("gone")])
     async with TestClient(TestServer(app)) as client:
         yield client
@@ -92,8 +122,11 @@ async def test_if_range_decides_on_the_range(client: Client) -> None:
         assert response.status == status, validator
 
 
-async def test_only_the_file_s_own_responses_are_cached(client: Client) -> None:
-    """200, 206 and 304 have the file's Cache-Control; errors are not stored, and have no type or name of the file."""
+async def test_only_the_file_s_own_responses_are_cached(client: Client, statuses: Statuses) -> None:
+    """200, 206 and 304 have the file's Cache-Control; errors are not stored, and have no type or name of the file.
+
+    The access log and the metrics have the status that was sent.
+    """
     tag = (await client.get("/file")).headers["ETag"]
     cases = [
         ("/file", {}, 200),
@@ -110,6 +143,8 @@ async def test_only_the_file_s_own_responses_are_cached(client: Client) -> None:
         assert response.headers["Cache-Control"] == (YEAR if status < 400 else "no-store"), status
         if status >= 400:
             assert "Content-Disposition" not in response.headers
+        assert (statuses.logged[-1], statuses.counted[-1]) == (status, status)
+    assert len(statuses.logged) == len(statuses.counted) == 1 + len(cases)
 
 
 @pytest.mark.parametrize(

@@ -18,9 +18,10 @@ from server.identity.errors import RateLimitedError, SessionRevokedError
 from server.identity.rate_limiter import RateLimiter
 from server.identity.rate_limits import RateLimits
 from server.identity.tokens import AccessTokens
-from storage.errors import FullError
+from storage.errors import FullError, UnavailableError
 from storage.models import Role
 from tests.support.memory_quotas import MemoryQuotas
+from tests.support.recorded_reads import RecordedReads
 
 TOKENS = AccessTokens(b"a secret for tests, 32 bytes long", ttl=900)
 BEARER = f"Bearer {TOKENS.issue(user_id=7, session='s', role=Role.USER)}"
@@ -32,12 +33,16 @@ class Scene:
     def __init__(self, *used_up: str, revoked: bool = False, full: bool = False) -> None:
         self.quotas = MemoryQuotas(*used_up, revoked=revoked)
         self.handled: list[int | None] = []
+        self.reads = RecordedReads()
+        self.kept_before: list[int] = []
+        self.failing = False
         self._full = full
         limits = from_sections(RateLimits, Settings().limits)
         self.guard = Guard(
             RequestAuthenticator(TOKENS),
             RateLimiter(self.quotas, limits),
             BodyPace(idle_timeout=1, min_rate=1),
+            self.reads,
             require_space=self._require_space,
         )
 
@@ -47,12 +52,15 @@ class Scene:
 
     async def _handle(self, request: ApiRequest) -> web.StreamResponse:
         self.handled.append(request.viewer_id)
+        self.kept_before = list(self.reads.kept)
+        if self.failing:
+            raise UnavailableError("database", "the commit was not answered")
         return empty_response()
 
-    def endpoint(self, *, auth: Auth = Auth.REQUIRED, **options: bool | str) -> Endpoint:
+    def endpoint(self, method: str = "POST", *, auth: Auth = Auth.REQUIRED, **options: bool | str) -> Endpoint:
         """Return an endpoint with this handler."""
         return Endpoint(
-            method="POST",
+            method=method,
             path="/x",
             handler=self._handle,
             summary="x",
@@ -134,6 +142,26 @@ async def test_nothing_is_stored_while_the_disk_is_full() -> None:
     assert (len(scene.quotas.charged), scene.handled) == (1, [])
     await scene.request(scene.endpoint(), BEARER)
     assert scene.handled == [7]
+
+
+@pytest.mark.parametrize(
+    ("method", "authorization", "kept"),
+    [("POST", BEARER, [7]), ("DELETE", BEARER, [7]), ("GET", BEARER, []), ("PUT", None, [])],
+)
+async def test_the_position_of_a_write_is_kept(method: str, authorization: str | None, kept: list[int]) -> None:
+    """It is kept once the handler is done, after every write of a user; not after a read, nor for a visitor."""
+    scene = Scene()
+    await scene.request(scene.endpoint(method, auth=Auth.OPTIONAL), authorization)
+    assert (scene.kept_before, scene.reads.kept) == ([], kept)
+
+
+async def test_the_position_of_a_write_with_an_unknown_outcome_is_kept() -> None:
+    """A commit that was not answered may have been carried out."""
+    scene = Scene()
+    scene.failing = True
+    with pytest.raises(UnavailableError):
+        await scene.request(scene.endpoint(), BEARER)
+    assert scene.reads.kept == [7]
 
 
 def test_an_unknown_limit_is_found_at_the_start() -> None:

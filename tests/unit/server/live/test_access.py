@@ -80,7 +80,7 @@ async def test_a_client_may_try_again_after_an_outage(
 async def test_no_permission_is_decided_without_the_database() -> None:
     """A subscription is neither granted nor denied, and neither are blocks unknown."""
     down = cast(Any, Down())
-    authorizer = LiveAuthorizer(down, PresenceReader(down, down))
+    authorizer = LiveAuthorizer(down, PresenceReader(down, down), down)
     for kind in ("photo", "user", "presence"):
         with pytest.raises(LiveUnavailableError):
             await authorizer.authorize(ANN, f"{kind}:{ID}")
@@ -95,7 +95,7 @@ async def test_an_unknown_kind_of_channel_does_not_exist(channel: str) -> None:
     """The kind is checked before the id, and nothing is read."""
     down = cast(Any, Down())
     with pytest.raises(UnknownChannelError, match="There is no channel"):
-        await LiveAuthorizer(down, PresenceReader(down, down)).authorize(ANN, channel)
+        await LiveAuthorizer(down, PresenceReader(down, down), down).authorize(ANN, channel)
 
 
 async def test_only_presence_channels_have_members() -> None:

@@ -1,4 +1,4 @@
-"""Remote procedure calls while the disk is full."""
+"""Remote procedure calls while the disk is full, and the position of what they write."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from server.identity.rate_limiter import RateLimiter
 from server.live.operations import LiveOperations
 from storage import ids
 from storage.errors import FullError
-from storage.models import PhotoCounters
+from storage.models import NotificationCounters, PhotoCounters
+from tests.support.recorded_reads import RecordedReads
 
 COUNTERS = PhotoCounters(photo_id=1, liked=True, likes=1, comments=0, version=1, changed=True)
 VIEWER = Identity(user_id=1, session="s", expires_at=0.0)
@@ -44,6 +45,17 @@ class Reactions:
         return COUNTERS
 
 
+class Notifications:
+    """An empty inbox."""
+
+    async def mark(self, *_: object) -> None:
+        """Mark nothing."""
+
+    async def counters(self, *_: object) -> NotificationCounters:
+        """Return no counters."""
+        return NotificationCounters(unseen=0, unread=0)
+
+
 async def test_on_a_full_disk_a_like_is_refused_and_can_be_removed() -> None:
     """The error is temporary, so that the client tries again."""
 
@@ -55,6 +67,7 @@ async def test_on_a_full_disk_a_like_is_refused_and_can_be_removed() -> None:
         cast(ReactionActions, reactions),
         cast(NotificationActions, None),
         cast(RateLimiter, Unlimited()),
+        RecordedReads(),
         require_space=require_space,
     )
     photo: dict[str, Any] = {"photo_id": ids.encode(1)}
@@ -62,3 +75,20 @@ async def test_on_a_full_disk_a_like_is_refused_and_can_be_removed() -> None:
         await operations.call(VIEWER, "like", photo)
     await operations.call(VIEWER, "unlike", photo)
     assert reactions.called == ["unlike"]
+
+
+@pytest.mark.parametrize("method", ["like", "unlike", "seen", "read"])
+async def test_the_position_of_a_write_is_kept(method: str) -> None:
+    """Every operation that changes something lets the viewer's reads see it, as over HTTP."""
+    reads = RecordedReads()
+    operations = LiveOperations(
+        cast(ReactionActions, Reactions()),
+        cast(NotificationActions, Notifications()),
+        cast(RateLimiter, Unlimited()),
+        reads,
+        require_space=lambda: None,
+    )
+    await operations.call(VIEWER, "counters", {})
+    assert reads.kept == []
+    await operations.call(VIEWER, method, {"photo_id": ids.encode(1)} if "like" in method else {})
+    assert reads.kept == [VIEWER.user_id]
