@@ -38,6 +38,9 @@ def written(sql: str) -> str:
         "SELECT 1 FROM contents c JOIN content_leases l ON l.sha256 = c.sha256 WHERE c.sha256 = $1 FOR UPDATE OF c",
         "SELECT 1 FROM leases WHERE name = 'relay' FOR UPDATE SKIP LOCKED",
         "SELECT pg_notify($1, queue) FROM unnest($2::text[]) AS queue",
+        "SELECT user_id, max(created_at) FROM likes WHERE shard = #1 GROUP BY user_id",
+        "SELECT 1 FROM photos WHERE shard = #1 AND EXISTS (SELECT 1 FROM likes WHERE shard = #1 AND photo_id = $2)",
+        "SELECT 1 FROM photos WHERE shard = #1 AND shard = ANY($2)",
         # A list of shards.
         "SELECT id FROM users WHERE shard = ANY($1::integer[]) AND id = ANY($2::bigint[])",
         "SELECT 1 FROM #photos WHERE p.shard = ANY($1) AND EXISTS (SELECT 1 FROM likes l WHERE l.shard = p.shard)",
@@ -133,7 +136,10 @@ def test_what_is_accepted(sql: str) -> None:
             "UPDATE photos p SET likes = p.likes - 1 FROM gone WHERE p.id = gone.photo_id",
             "photos: its shard",
         ),
+        ("SELECT id FROM users WHERE shard = ANY(ARRAY[id])", "users: its shard"),
+        ("SELECT 1 FROM photos p WHERE EXISTS (SELECT 1 FROM likes l WHERE l.shard = p.shard)", "likes: its shard"),
         # Inserts.
+        ("INSERT INTO sessions (shard, created_at) VALUES (#1, coalesce($2, now()))", "CASE and COALESCE"),
         ("INSERT INTO users AS a (id, username) VALUES ($1, $2) RETURNING a.id", "does not write shard"),
         (
             "INSERT INTO photo_tags (photo_id, tag) SELECT $1, tag FROM unnest($2::text[]) AS tag",
