@@ -97,17 +97,6 @@ async def state(db: Queryable, *, photo_id: int, user_id: int, changed: bool = F
     return PhotoCounters(photo_id=photo_id, changed=changed, **dict(row))
 
 
-async def exists(db: Queryable, *, photo_id: int, user_id: int) -> bool:
-    """Return whether a user likes a photo that is not deleted."""
-    found: bool = await db.fetchval(
-        f"SELECT EXISTS (SELECT 1 FROM likes l JOIN photos p ON p.shard = l.shard AND p.id = l.photo_id "
-        f"WHERE l.shard = {_PHOTO} AND l.photo_id = $2 AND l.user_id = $1 AND p.deleted_at IS NULL)",
-        user_id,
-        photo_id,
-    )
-    return found
-
-
 async def page(
     db: Queryable, photo_id: int, *, before: int | None, limit: int, viewer_id: int | None = None
 ) -> list[tuple[int, UserSummary]]:
