@@ -14,6 +14,7 @@ from storage.models import Activity, NotificationKind, User
 from storage.postgres.database import Database
 from storage.stores import blocks, comments, erasure, follows, likes, sessions, users, waiting_activities
 from tests.support.community import follow, new_user, new_users, ready_photo, topics
+from tests.support.locks import wait_for_blocked_transaction
 
 pytestmark = pytest.mark.engines
 
@@ -217,3 +218,16 @@ async def test_an_account_has_one_event_at_a_time(database: Database) -> None:
     assert not await _erase(database, ann)
     await database.fetch("UPDATE users SET deleted_at = now() - interval '1 day' WHERE id = $1", ann.id)
     assert await _queue_due(database) == 0
+
+
+async def test_of_two_janitors_one_emits_the_event(database: Database) -> None:
+    """A janitor that finds an account that another one is queueing waits, and emits no second event."""
+    (ann,) = await new_users(database, "ann")
+    async with database.transaction() as tx:
+        await users.remove(tx, ann.id)
+    await database.fetch("UPDATE users SET erasure_queued_at = NULL, deleted_at = now() - interval '1 day'")
+    async with database.transaction() as tx:
+        assert await erasure.queue_due(tx) == 1
+        waiting = asyncio.create_task(_queue_due(database))
+        await wait_for_blocked_transaction(database)
+    assert await waiting == 0

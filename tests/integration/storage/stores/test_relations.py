@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 import pytest
 
 from storage import ids
 from storage.errors import ConflictError, NotFoundError
 from storage.models import PresenceAudience, Relation, User
-from storage.postgres.database import Database
+from storage.postgres.database import Database, Transaction
 from storage.stores import blocks, follows, relations, users
 from tests.support.community import block, follow, new_user, new_users, one_sided_edges, topics
+from tests.support.locks import wait_for_blocked_transaction
 from workers.jobs.fanout import lanes
 
 pytestmark = pytest.mark.engines
+
+End = Callable[[Transaction, int, int], Awaitable[bool]]
 
 
 async def _counters(database: Database, user: User) -> tuple[int, int]:
@@ -167,6 +171,26 @@ async def test_mute_and_unmute(database: Database) -> None:
             with pytest.raises(ConflictError):
                 await act(tx, ann.id, ann.id)
     assert await topics(database) == ["user.muted", "user.muted"]
+
+
+@pytest.mark.parametrize("end", [blocks.unblock, blocks.unmute])
+async def test_the_end_of_a_block_waits_for_changes_of_its_user(database: Database, end: End) -> None:
+    """Both rows of a block or mute are removed under the lock of the user who made it; a deleted user removes none."""
+    ann, ben = await new_users(database, "ann", "ben")
+    async with database.transaction() as tx:
+        await blocks.block(tx, ann.id, ben.id)
+        await blocks.mute(tx, ann.id, ben.id)
+
+    async def run() -> bool:
+        async with database.transaction() as tx:
+            return await end(tx, ann.id, ben.id)
+
+    async with database.transaction() as leaving:
+        await users.remove(leaving, ann.id)
+        ending = asyncio.create_task(run())
+        await wait_for_blocked_transaction(database)
+    assert not await ending
+    assert await one_sided_edges(database) == []
 
 
 async def test_lists_of_users(database: Database) -> None:
