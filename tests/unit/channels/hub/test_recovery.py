@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from channels.connection.stream_state import StreamState
-from channels.contract.ports import Grant
+from channels.contract.ports import Grant, Position, Recovery
 from channels.protocol import codes
 from tests.support.eventually import eventually
 from tests.support.recovery_scene import SETTINGS, Scene
@@ -188,3 +190,19 @@ async def test_recoveries_are_counted(scene: Scene) -> None:
     scene.recovery.lost()
     scene.recovery.restored()
     await eventually(lambda: scene.metrics.recoveries == [(1, 1)])
+
+
+async def test_what_was_removed_meanwhile_is_not_sent(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A read that returns a position without its publication covers it: what was held up to there is not sent."""
+
+    async def removed(_user_id: int, _stream: str, since: Position) -> Recovery:
+        return Recovery(recovered=True, publications=(), position=Position(epoch=since.epoch, offset=since.offset + 1))
+
+    scene.registry.gate.set()
+    monkeypatch.setattr(scene.streams, "recover", removed)
+    scene.recovery.lost()
+    scene.publish(1)
+    scene.recovery.restored()
+    await eventually(lambda: scene.metrics.recoveries == [(1, 0)])
+    scene.publish(2)
+    assert await scene.sent() == [2]
