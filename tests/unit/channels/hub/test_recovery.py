@@ -176,6 +176,30 @@ async def test_before_the_first_subscription_messages_do_not_arrive(scene: Scene
     assert states == [False, True, False]
 
 
+async def test_a_replaced_stream_is_not_read(scene: Scene) -> None:
+    """A client that connects again during the read of one stream reads the others itself."""
+    scene.registry.gate.set()
+    gate = scene.streams.gate = asyncio.Event()
+    second = StreamState("notifications", limit=100)
+    second.advance("e1", 1000)
+    scene.connection.streams = {**scene.connection.streams, "notifications": second}
+    scene.recovery.lost()
+    scene.recovery.restored()
+    await eventually(lambda: scene.streams.reads == 1)
+    scene.connection.streams = {name: StreamState(name, limit=100) for name in scene.connection.streams}
+    gate.set()
+    await eventually(lambda: scene.metrics.recoveries == [(1, 0)])
+    assert scene.streams.reads == 1
+
+
+async def test_a_check_that_finds_a_gap_is_counted(scene: Scene) -> None:
+    """A stream that has begun again is found by the check, and counts as lost."""
+    scene.streams.epoch = "e2"
+    await scene.recovery.check(scene.connection)
+    assert scene.connection.closed_with is codes.INSUFFICIENT_STATE
+    assert scene.metrics.recoveries == [(0, 1)]
+
+
 async def test_a_check_keeps_topics(scene: Scene) -> None:
     """A read after a refresh of the token ends no subscription: no message of a topic was missed."""
     scene.hub.subscribe(scene.connection, "photo:1", Grant(topic="photo:1", owner_id=1))
