@@ -26,7 +26,7 @@ from channels.protocol.messages import publication_push, unsubscribe_push
 HeldStreams = dict[Connection, tuple[StreamState, ...]]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)  # each is another one, even if both are set
 class ChangeFlag:
     """Set when a message arrives on the topic while a subscribe is in progress."""
 

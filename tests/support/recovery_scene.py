@@ -33,6 +33,7 @@ class FakeRegistry:
     def __init__(self) -> None:
         self.gate = asyncio.Event()
         self.asked = 0
+        self.largest = 0  # number of users of one call
         self.missing: set[int] = set()
         self.registered: set[int] = set()
         self.uncertain = False
@@ -41,6 +42,8 @@ class FakeRegistry:
     async def register(self, user_ids: Sequence[int]) -> set[int]:
         """Wait for the gate and return the missing users, once."""
         self.asked += 1
+        self.largest = max(self.largest, len(user_ids))
+        await asyncio.sleep(0)
         await self.gate.wait()
         self.registered |= set(user_ids)
         missing = self.missing & set(user_ids)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from channels.connection.stream_state import StreamState
-from channels.contract.ports import Grant
+from channels.contract.ports import Grant, Position, Recovery
 from channels.protocol import codes
 from tests.support.eventually import eventually
 from tests.support.recovery_scene import SETTINGS, Scene
@@ -174,6 +176,30 @@ async def test_before_the_first_subscription_messages_do_not_arrive(scene: Scene
     assert states == [False, True, False]
 
 
+async def test_a_replaced_stream_is_not_read(scene: Scene) -> None:
+    """A client that connects again during the read of one stream reads the others itself."""
+    scene.registry.gate.set()
+    gate = scene.streams.gate = asyncio.Event()
+    second = StreamState("notifications", limit=100)
+    second.advance("e1", 1000)
+    scene.connection.streams = {**scene.connection.streams, "notifications": second}
+    scene.recovery.lost()
+    scene.recovery.restored()
+    await eventually(lambda: scene.streams.reads == 1)
+    scene.connection.streams = {name: StreamState(name, limit=100) for name in scene.connection.streams}
+    gate.set()
+    await eventually(lambda: scene.metrics.recoveries == [(1, 0)])
+    assert scene.streams.reads == 1
+
+
+async def test_a_check_that_finds_a_gap_is_counted(scene: Scene) -> None:
+    """A stream that has begun again is found by the check, and counts as lost."""
+    scene.streams.epoch = "e2"
+    await scene.recovery.check(scene.connection)
+    assert scene.connection.closed_with is codes.INSUFFICIENT_STATE
+    assert scene.metrics.recoveries == [(0, 1)]
+
+
 async def test_a_check_keeps_topics(scene: Scene) -> None:
     """A read after a refresh of the token ends no subscription: no message of a topic was missed."""
     scene.hub.subscribe(scene.connection, "photo:1", Grant(topic="photo:1", owner_id=1))
@@ -188,3 +214,19 @@ async def test_recoveries_are_counted(scene: Scene) -> None:
     scene.recovery.lost()
     scene.recovery.restored()
     await eventually(lambda: scene.metrics.recoveries == [(1, 1)])
+
+
+async def test_what_was_removed_meanwhile_is_not_sent(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A read that returns a position without its publication covers it: what was held up to there is not sent."""
+
+    async def removed(_user_id: int, _stream: str, since: Position) -> Recovery:
+        return Recovery(recovered=True, publications=(), position=Position(epoch=since.epoch, offset=since.offset + 1))
+
+    scene.registry.gate.set()
+    monkeypatch.setattr(scene.streams, "recover", removed)
+    scene.recovery.lost()
+    scene.publish(1)
+    scene.recovery.restored()
+    await eventually(lambda: scene.metrics.recoveries == [(1, 0)])
+    scene.publish(2)
+    assert await scene.sent() == [2]

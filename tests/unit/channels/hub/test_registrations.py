@@ -129,6 +129,29 @@ async def test_renewal_that_failed_half_way(scene: Scene) -> None:
         await eventually(sent)
 
 
+async def test_a_failed_renewal_is_repeated_after_a_pause(scene: Scene) -> None:
+    """It does not wait for the next round, and does not occupy the event loop either."""
+    scene.registry.gate.set()
+    scene.registry.failures = 2
+    recovery = scene.recovery_with(LiveSettings(renewal_interval=3600))
+    async with renewing(recovery):
+        recovery.was_expired()
+        await eventually(lambda: scene.registry.asked == 2)
+        for _ in range(50):
+            await asyncio.sleep(0)
+        assert scene.registry.asked == 2
+        await eventually(lambda: scene.registry.asked == 3)
+
+
+async def test_all_are_renewed_in_each_interval(scene: Scene) -> None:
+    """Samples are renewed more often than that; once in an interval all users are."""
+    scene.registry.gate.set()
+    for user_id in range(100, 200):
+        scene.hub.join(scene.device()[0], Identity(user_id=user_id, session="s", expires_at=0))
+    async with renewing(scene.recovery):
+        await eventually(lambda: scene.registry.largest == 101)
+
+
 async def test_a_missing_registration_ends_topics(scene: Scene) -> None:
     """A user whose registration was missing subscribes to topics again, since a revocation may have been missed."""
     scene.registry.gate.set()
