@@ -2,7 +2,7 @@
 
 The service is a real `picshare run`, once with the broker in PostgreSQL and once with RabbitMQ. In each round the
 same two users, who have nothing to do with the bulk work, like and upload: first on the idle service, then from
-the request that starts the work until its last event is handled.
+the request that starts the work until its rows say that it is done.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 
 import aiohttp
 
-from bench.bulk_work import WORK, Start
+from bench.bulk_work import WORK, Work
 from bench.live import LIKES, UPLOADS, like_delays, upload_delays
 from bench.live_service import LiveSocket, live_service
 from bench.report import RATIO, Figure, figure, percentile, ratios
@@ -25,20 +25,16 @@ from storage.postgres.database import Database
 from tests.engines.rabbitmq import rabbit_node
 from tests.support.api_user import ApiUser
 from tests.support.pictures import photograph
-from workers.broker.local import LocalBroker
-from workers.broker.port import Broker
-from workers.broker.rabbitmq.broker import RabbitBroker
 from workers.broker.routing import queues_of
 
 BROKERS = ("local", "RabbitMQ")
 GOAL = 2.0
 LIMIT = "the same service when it is idle, in the same round: the share of a second user who is as busy"
-LIKES_AT_ONCE, UPLOADS_AT_ONCE = 10, 4  # between two looks at the queue
+LIKES_AT_ONCE, UPLOADS_AT_ONCE = 10, 4  # between two looks at the work
 LEAST = 5  # looks in which the idle service is measured
 # Looks in a row at which a queue is empty when the work is done. RabbitMQ does not count a message in progress; that of
 # a batch is followed by the next one in far less than a second.
-DONE = 10
-LOOK = 0.1  # seconds
+LOOK, AT_MOST = 0.1, 600.0  # seconds between two looks at whether the work is done, and until it must be
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,13 +49,10 @@ class Round:
 class Scene:
     """A running service, and the users whose delays are measured."""
 
-    def __init__(
-        self, url: str, http: aiohttp.ClientSession, db: Database, broker: Broker, *, owner: ApiUser, fan: ApiUser
-    ) -> None:
+    def __init__(self, url: str, http: aiohttp.ClientSession, db: Database, *, owner: ApiUser, fan: ApiUser) -> None:
         self.db = db
         self._url = url
         self._http = http
-        self._broker = broker
         self._owner = owner
         self._fan = fan
         self._photo = ""
@@ -80,24 +73,22 @@ class Scene:
         """Measure while nothing else happens."""
         return await self._delays(LEAST)
 
-    async def meanwhile(self, start: Start) -> Round:
+    async def meanwhile(self, work: Work) -> Round:
         """Start bulk work, and measure until it is done."""
         started = time.perf_counter()
-        starting = asyncio.create_task(start())
-        done = asyncio.create_task(self._wait_until_done(starting))
+        starting = asyncio.create_task(work.start())
+        done = asyncio.create_task(self._wait_until_done(starting, work))
         measured = await self._delays(1, until=done)
         return Round(like=measured.like, upload=measured.upload, seconds=await done - started)
 
-    async def _wait_until_done(self, starting: asyncio.Task[None]) -> float:
-        """Return when the queue "bulk" has become empty for good, on the clock of `time.perf_counter`."""
+    async def _wait_until_done(self, starting: asyncio.Task[None], work: Work) -> float:
+        """Return when the work is done, on the clock of `time.perf_counter`."""
         await starting
-        empty = 0
-        while empty < DONE:
-            depths = await self._broker.depths()
-            waiting = await self.db.fetchval("SELECT count(*) FROM outbox WHERE topic <> 'actor.removed'")
-            empty = 0 if depths["bulk"] or waiting else empty + 1
-            await asyncio.sleep(LOOK)
-        return time.perf_counter() - DONE * LOOK
+        async with asyncio.timeout(AT_MOST):
+            while True:
+                if await work.done():
+                    return time.perf_counter()
+                await asyncio.sleep(LOOK)
 
     async def _delays(self, least: int, *, until: asyncio.Task[float] | None = None) -> Round:
         assert self._sockets is not None
@@ -122,9 +113,9 @@ async def measure(*, quick: bool) -> list[Figure]:
             for name, prepare in WORK:
                 idle, busy = [], []
                 for _ in range(1 if quick else 3):
-                    start = await prepare(scene.db, scene.new_user)
+                    work = await prepare(scene.db, scene.new_user)
                     idle.append(await scene.idle())
-                    busy.append(await scene.meanwhile(start))
+                    busy.append(await scene.meanwhile(work))
                 figures += _figures(f"{name} ({broker})", idle, busy)
     return figures
 
@@ -153,13 +144,11 @@ async def _scene(broker: str) -> AsyncIterator[Scene]:
         service = await stack.enter_async_context(live_service(node.url if node else "local:"))
         db = await Database.connect(service.dsn, routes=queues_of, max_size=4)
         stack.push_async_callback(db.close)
-        queues: Broker = RabbitBroker(node.url) if node else LocalBroker(db)
-        stack.push_async_callback(queues.close)
         http = await stack.enter_async_context(aiohttp.ClientSession())
         owner, fan = await ApiUser.sign_up(http, service.url), await ApiUser.sign_up(http, service.url)
         await fan.follow(owner)
         owners = await stack.enter_async_context(LiveSocket.connect(http, owner))
         fans = await stack.enter_async_context(LiveSocket.connect(http, fan))
-        scene = Scene(service.url, http, db, queues, owner=owner, fan=fan)
+        scene = Scene(service.url, http, db, owner=owner, fan=fan)
         await scene.open(owners, fans)
         yield scene

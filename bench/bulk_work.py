@@ -1,22 +1,29 @@
 """Bulk work that one user causes, for `bench.bulk`: rows that exist before, and the request that starts it.
 
 The rows are inserted directly, as if they had been created by the API long ago; the images themselves are missing.
+Statistics are collected as PostgreSQL does within a minute: until then the plans of statements that each connection has
+kept are those of nearly empty tables, and a like reads all users.
+
+The work is done when its rows say so. The depth of a queue does not: RabbitMQ counts no message that is being handled.
 """
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import dataclass
 
 from storage import ids
 from storage.ids import IdGenerator
 from storage.postgres.database import Database
 from tests.support.api_user import ApiUser
 from tests.support.pictures import photograph
+from workers.jobs.fanout import LANES
 
 PHOTOS = COMMENTS = 2_000
 FOLLOWERS = 20_000
 REQUESTS = 2_000
+_LANE = ids.SHARDS // LANES
 _maker = IdGenerator()
 
 _PHOTOS = """
@@ -50,14 +57,21 @@ INSERT INTO followers (shard, follower_id, followee_id) SELECT $1 & 1023, id, $1
 """
 _REQUESTS = """
 INSERT INTO follow_requests (shard, follower_id, followee_id)
-SELECT $1 & 1023, id, $1 FROM unnest($2::bigint[]) AS new (id)
+SELECT $1::bigint & 1023, id, $1 FROM unnest($2::bigint[]) AS new (id)
 """
 
 NewUser = Callable[[], Awaitable[ApiUser]]
-Start = Callable[[], Coroutine[None, None, None]]
 
 
-async def deletion(db: Database, new_user: NewUser) -> Start:
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """`start` sends the request; `done` returns whether all that follows from it has happened."""
+
+    start: Callable[[], Coroutine[None, None, None]]
+    done: Callable[[], Awaitable[bool]]
+
+
+async def deletion(db: Database, new_user: NewUser) -> Work:
     """Delete an account with photos, and with comments below the photos of others."""
     user, other = await new_user(), await new_user()
     await _add_photos(db, user, PHOTOS)
@@ -66,37 +80,54 @@ async def deletion(db: Database, new_user: NewUser) -> Start:
     async def start() -> None:
         (await user.call("DELETE", "/users/me")).expect(202)
 
-    return start
+    async def done() -> bool:
+        return not await _any(db, "photos WHERE author_id = $1 AND deleted_at IS NULL", user) and not await _any(
+            db, "comments WHERE author_id = $1 AND deleted_at IS NULL", user
+        )
+
+    await _analyze(db)
+    return Work(start=start, done=done)
 
 
-async def fan_out(db: Database, new_user: NewUser) -> Start:
+async def fan_out(db: Database, new_user: NewUser) -> Work:
     """Post ten photos to very many followers."""
     author = await new_user()
-    followers = await _add_users(db, FOLLOWERS)
+    last = await _last_followers(author, new_user)
+    shards = [each for end in last for each in range(end - end % _LANE, end)]
+    followers = await _add_users(db, FOLLOWERS, shards)
     await db.fetch(_FOLLOWS, ids.decode(author.id), followers)
-    await db.fetch("UPDATE users SET followers = $2 WHERE id = $1", ids.decode(author.id), FOLLOWERS)
+    await db.fetch("UPDATE users SET followers = followers + $2 WHERE id = $1", ids.decode(author.id), FOLLOWERS)
     await db.fetch("UPDATE users SET following = 1 WHERE id = ANY($1::bigint[])", followers)
 
     async def start() -> None:
         for _ in range(10):
             await author.upload(photograph())
 
-    return start
+    async def done() -> bool:
+        # A range of followers is served in the order of shards, so its last one has a photo when all have it.
+        return all([len(await user.feed()) == 10 for user in last.values()])
+
+    await _analyze(db)
+    return Work(start=start, done=done)
 
 
-async def opening(db: Database, new_user: NewUser) -> Start:
+async def opening(db: Database, new_user: NewUser) -> Work:
     """Make a private account public that has many requests to follow it."""
     author = await new_user()
     (await author.call("PATCH", "/users/me", json={"private": True})).expect(200)
-    await db.fetch(_REQUESTS, ids.decode(author.id), await _add_users(db, REQUESTS))
+    await db.fetch(_REQUESTS, ids.decode(author.id), await _add_users(db, REQUESTS, range(ids.SHARDS)))
 
     async def start() -> None:
         (await author.call("PATCH", "/users/me", json={"private": False})).expect(200)
 
-    return start
+    async def done() -> bool:
+        return not await _any(db, "follow_requests WHERE followee_id = $1", author)
+
+    await _analyze(db)
+    return Work(start=start, done=done)
 
 
-async def renaming(db: Database, new_user: NewUser) -> Start:
+async def renaming(db: Database, new_user: NewUser) -> Work:
     """Change the name of an author of very many photos and comments, three times."""
     author, other = await new_user(), await new_user()
     await _add_photos(db, author, 10 * PHOTOS)
@@ -106,10 +137,14 @@ async def renaming(db: Database, new_user: NewUser) -> Start:
         for name in ("One", "Two", "Three"):
             (await author.call("PATCH", "/users/me", json={"display_name": name})).expect(200)
 
-    return start
+    async def done() -> bool:
+        return not await _any(db, "comments WHERE author_id = $1 AND author_name <> 'Three'", author)
+
+    await _analyze(db)
+    return Work(start=start, done=done)
 
 
-async def blocking(db: Database, new_user: NewUser) -> Start:
+async def blocking(db: Database, new_user: NewUser) -> Work:
     """Block an author of very many comments below the blocker's photos."""
     author, owner = await new_user(), await new_user()
     await _add_comments(db, author, await _add_photos(db, owner, 200), COMMENTS)
@@ -117,10 +152,14 @@ async def blocking(db: Database, new_user: NewUser) -> Start:
     async def start() -> None:
         (await owner.call("PUT", f"/users/{author.id}/block")).expect(204)
 
-    return start
+    async def done() -> bool:
+        return not await _any(db, "comments WHERE author_id = $1 AND deleted_at IS NULL", author)
+
+    await _analyze(db)
+    return Work(start=start, done=done)
 
 
-WORK: Sequence[tuple[str, Callable[[Database, NewUser], Awaitable[Start]]]] = (
+WORK: Sequence[tuple[str, Callable[[Database, NewUser], Awaitable[Work]]]] = (
     (f"an account with {PHOTOS:,} photos and {COMMENTS:,} comments is deleted", deletion),
     (f"10 photos are posted to {FOLLOWERS:,} followers", fan_out),
     (f"an account with {REQUESTS:,} requests becomes public", opening),
@@ -146,7 +185,31 @@ async def _add_comments(db: Database, author: ApiUser, photo_ids: Sequence[int],
     await db.fetch(_COUNTS, list(photo_ids))
 
 
-async def _add_users(db: Database, count: int) -> list[int]:
-    new = [_maker.new(number % ids.SHARDS) for number in range(count)]
+async def _any(db: Database, rows: str, user: ApiUser) -> bool:
+    """Return whether there is a row of a table on the condition that names the user $1."""
+    found: bool = await db.fetchval(f"SELECT EXISTS (SELECT 1 FROM {rows})", ids.decode(user.id))  # noqa: S608
+    return found
+
+
+async def _analyze(db: Database) -> None:
+    async with db.connection() as connection:
+        await connection.execute("ANALYZE")
+
+
+async def _last_followers(author: ApiUser, new_user: NewUser) -> dict[int, ApiUser]:
+    """Sign up a follower near the end of each range of shards that fan-out serves, and return them by shard."""
+    last: dict[int, ApiUser] = {}
+    while len({shard // _LANE for shard in last}) < LANES:
+        user = await new_user()
+        shard = ids.shard_of(ids.decode(user.id))
+        if shard % _LANE >= _LANE // 2 and shard // _LANE not in {each // _LANE for each in last}:
+            await user.follow(author)
+            await user.feed()
+            last[shard] = user
+    return last
+
+
+async def _add_users(db: Database, count: int, shards: Sequence[int]) -> list[int]:
+    new = [_maker.new(shards[number % len(shards)]) for number in range(count)]
     await db.fetch(_USERS, new, [f"u{secrets.token_hex(8)}" for _ in new])
     return new

@@ -164,32 +164,34 @@ async def page(db: Queryable, photo_id: int, *, viewer_id: int | None, before: i
     in batches, and are hidden from the beginning.
     """
     found: list[Comment] = []
-    # Some of a page may be hidden; the rest of it is read below them.
+    hidden: set[int] = set()
+    # Some of a page may be hidden; the rest of it is read below them, without the authors known to be hidden, who may
+    # have written any number of comments.
     while len(found) < limit:
-        wanted = limit - len(found)
         rows = await db.fetch(
             f"""
             SELECT c.* FROM {PHOTOS} LEFT JOIN LATERAL (
                 SELECT {COMMENT} FROM comments c
                 WHERE c.shard = {_VIEWED} AND c.photo_id = p.id AND c.deleted_at IS NULL
-                  AND ($3::bigint IS NULL OR c.id < $3)
+                  AND ($3::bigint IS NULL OR c.id < $3) AND c.author_id <> ALL($5::bigint[])
                 ORDER BY c.id DESC LIMIT $4) AS c ON true
             WHERE p.shard = {_VIEWED} AND p.id = $2 AND {readable(_VIEWED)} ORDER BY c.id DESC""",
             viewer_id,
             photo_id,
             before,
-            wanted,
+            limit,
+            list(hidden),
         )
         if not rows:
             raise NotFoundError("photo")
         # A photo without comments is one row without a comment.
         read = [comment_of(row) for row in rows if row["id"] is not None]
-        hidden = await account_lists.hidden(db, {comment.author.id for comment in read}, viewer_id=viewer_id)
+        hidden |= await account_lists.hidden(db, {comment.author.id for comment in read}, viewer_id=viewer_id)
         found += [comment for comment in read if comment.author.id not in hidden]
-        if len(read) < wanted:
+        if len(read) < limit:
             break
         before = read[-1].id
-    return found
+    return found[:limit]
 
 
 async def _delete_from(tx: Transaction, photo_id: int, comment_ids: Sequence[int]) -> list[tuple[int, int, int]]:

@@ -107,20 +107,19 @@ async def page(
     found: list[tuple[int, UserSummary]] = []
     # Some of a page may be hidden from the viewer; the rest of it is read below them.
     while len(found) < limit:
-        wanted = limit - len(found)
         rows = await db.fetch(
             f"SELECT version, user_id FROM likes WHERE shard = {shard('$1')} AND photo_id = $1 "
             "AND ($2::bigint IS NULL OR version < $2) ORDER BY version DESC LIMIT $3",
             photo_id,
             before,
-            wanted,
+            limit,
         )
         users = await account_lists.summaries(db, [row["user_id"] for row in rows], viewer_id=viewer_id)
         found += [(row["version"], users[row["user_id"]]) for row in rows if row["user_id"] in users]
-        if len(rows) < wanted:
+        if len(rows) < limit:
             break
         before = rows[-1]["version"]
-    return found
+    return found[:limit]
 
 
 async def of_user(db: Queryable, user_id: int, *, limit: int = 10_000) -> list[tuple[int, int]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -10,9 +11,24 @@ from storage.errors import NotFoundError
 from storage.models import Comment, Photo, PhotoCounters, User
 from storage.postgres.database import Database
 from storage.stores import comments, likes, photos, users
-from tests.support.community import block, new_users, processing_photo, ready_photo, topics
+from tests.support.community import block, new_user, new_users, processing_photo, ready_photo, topics
 
 pytestmark = pytest.mark.engines
+
+
+class Counting:
+    """A `Queryable` that counts its statements."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.statements = 0
+
+    async def fetch(self, sql: str, *args: object) -> Any:
+        """Count the statement, and return its rows."""
+        self.statements += 1
+        return await self._database.fetch(sql, *args)
+
+    fetchrow = fetchval = fetch
 
 
 async def _like(database: Database, photo: Photo, user: User) -> PhotoCounters:
@@ -104,6 +120,22 @@ async def test_page_of_likes(database: Database) -> None:
     assert [user.username for _, user in seen] == ["dan", "ben"]
 
 
+async def test_a_page_of_likes_is_full_whatever_is_hidden(database: Database) -> None:
+    """Likes of hidden users are replaced by older ones, and a page has no more than its limit."""
+    ann, ben, *likers = await new_users(database, "ann", "ben", *"cdefghi")
+    photo = await ready_photo(database, ann)
+    for user in (ben, *likers):
+        await _like(database, photo, user)
+    for hidden in likers[2:]:
+        await block(database, hidden, ann)
+
+    async def names(limit: int) -> list[str]:
+        page = await likes.page(database, photo.id, before=None, limit=limit, viewer_id=ann.id)
+        return [user.username for _, user in page]
+
+    assert [await names(limit) for limit in (1, 2, 3, 9)] == [["d"], ["d", "c"], ["d", "c", "ben"], ["d", "c", "ben"]]
+
+
 async def test_state_of_a_deleted_photo(database: Database) -> None:
     """A deleted photo has no state."""
     ann, ben = await new_users(database, "ann", "ben")
@@ -152,6 +184,88 @@ async def test_page_of_comments(database: Database) -> None:
     await block(database, cat, ben)
     assert await comments.page(database, photo.id, viewer_id=ben.id, before=None, limit=9) == [made[2], made[0]]
     assert await comments.page(database, photo.id, viewer_id=cat.id, before=None, limit=9) == [made[1]]
+
+
+async def test_a_page_of_comments_is_full_whatever_is_hidden(database: Database) -> None:
+    """Hidden comments are replaced by older ones, at once for all of an author; a page has no more than its limit."""
+    ann, ben, cat = await new_users(database, "ann", "ben", "cat")
+    photo = await ready_photo(database, ann)
+    seen = [await _comment(database, photo, ben), await _comment(database, photo, ann)]
+    for _ in range(9):
+        await _comment(database, photo, cat)
+    seen = [await _comment(database, photo, ben), *reversed(seen)]
+    await block(database, cat, ann)
+    for limit in (1, 2, 3, 9):
+        counting = Counting(database)
+        assert await comments.page(counting, photo.id, viewer_id=ann.id, before=None, limit=limit) == seen[:limit]
+        assert counting.statements <= 4
+
+
+async def test_comments_of_a_deleted_account_are_hidden_at_once(database: Database) -> None:
+    """They are deleted in batches afterwards, each of which also counts down on its photo."""
+    ann, ben, cat = await new_users(database, "ann", "ben", "cat")
+    shown = [await ready_photo(database, owner) for owner in (ann, cat, ann)]
+    made = [await _comment(database, photo, ben) for photo in (*shown, *shown)]
+    kept = await _comment(database, shown[0], ann)
+    async with database.transaction() as tx:
+        await users.remove(tx, ben.id)
+    assert await comments.page(database, shown[0].id, viewer_id=None, before=None, limit=9) == [kept]
+    assert await comments.page(database, shown[1].id, viewer_id=ann.id, before=None, limit=9) == []
+    for comment in made:
+        with pytest.raises(NotFoundError):
+            await comments.get(database, comment.id)
+    deleted: list[tuple[int, int, int]] = []
+    async with database.transaction() as tx:
+        while batch := await comments.delete_some(tx, author_id=ben.id, limit=4):
+            deleted += batch
+            assert len(batch) <= 4
+    owners = {photo.id: photo.author.id for photo in shown}
+    assert sorted(deleted) == sorted((comment.id, comment.photo_id, owners[comment.photo_id]) for comment in made)
+    counts = await photos.load(database, list(owners))
+    assert [counts[photo.id].comments for photo in shown] == [1, 0, 0]
+
+
+async def test_comments_below_one_owner_s_photos_are_deleted(database: Database) -> None:
+    """With an owner, the comments of the author below other users' photos are left."""
+    ann, ben, cat = await new_users(database, "ann", "ben", "cat")
+    first, second = await ready_photo(database, ann), await ready_photo(database, cat)
+    withdrawn, kept = await _comment(database, first, ben), await _comment(database, second, ben)
+    other = await _comment(database, first, cat)
+    async with database.transaction() as tx:
+        deleted = await comments.delete_some(tx, author_id=ben.id, limit=9, owner_id=ann.id)
+    assert deleted == [(withdrawn.id, first.id, ann.id)]
+    assert await comments.page(database, first.id, viewer_id=None, before=None, limit=9) == [other]
+    assert await comments.get(database, kept.id) == kept
+
+
+async def test_a_new_name_reaches_the_comments_on_all_shards(database: Database) -> None:
+    """The copies in an author's comments are renewed in batches, newest first, whosever photos they are below."""
+    owners = await new_users(database, *"abcde")
+    ben = await new_user(database, "ben")
+    made = [await _comment(database, await ready_photo(database, owner), ben) for owner in owners]
+    other = await _comment(database, await ready_photo(database, ben), owners[0])
+    async with database.transaction() as tx:
+        await tx.execute("UPDATE users SET display_name = 'Benjamin' WHERE id = $1", ben.id)
+    below, batches = None, 0
+    while below is not None or not batches:
+        async with database.transaction() as tx:
+            below = await comments.rename_author(tx, ben.id, below=below, limit=2)
+        batches += 1
+        newest = sorted((comment.id for comment in made), reverse=True)[: 2 * batches]
+        names = {comment.id: (await comments.get(database, comment.id)).author.display_name for comment in made}
+        assert {each for each, name in names.items() if name == "Benjamin"} == set(newest)
+    assert batches == 3
+    assert await comments.get(database, other.id) == other
+
+
+async def test_a_comment_waits_for_no_other_lock_of_its_author(database: Database) -> None:
+    """Two comments of one author on two photos are written at the same time."""
+    ann, ben = await new_users(database, "ann", "ben")
+    first, second = await ready_photo(database, ann), await ready_photo(database, ann)
+    async with database.transaction() as writing:
+        await comments.add(writing, photo_id=first.id, author_id=ben.id, text="one")
+        async with asyncio.timeout(5):
+            await _comment(database, second, ben, "two")
 
 
 async def test_deleted_accounts_do_not_comment(database: Database) -> None:
