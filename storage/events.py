@@ -218,7 +218,8 @@ class AccountDeleted(Event):
 
     `photos` (id, SHA-256), `comments` (id, photo, the photo's owner) and `likes` (photo, its owner) are the last batch:
     deleted in the database, and to be removed elsewhere. The photos are removed from the feeds of the followers after
-    (`after_shard`, `after_id`). The handler emits the next event, so an account never has more than one.
+    (`after_shard`, `after_id`). The handler emits the next event, so an account never has more than one: `queued_at`
+    (microseconds since the Unix epoch, 0 if unknown) is the time under which the account expects this one.
     """
 
     topic: ClassVar[str] = "account.deleted"
@@ -226,6 +227,7 @@ class AccountDeleted(Event):
     photos: Sequence[tuple[int, str]] = ()
     comments: Sequence[tuple[int, int, int]] = ()
     likes: Sequence[tuple[int, int]] = ()
+    queued_at: int = 0
     after_shard: int = -1
     after_id: int = -1
 

@@ -8,6 +8,9 @@ upgrade locks none. What was inserted so is erased then as well.
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
 from storage.events import AccountDeleted, ActorRemoved
 from storage.postgres.database import Transaction
 from storage.postgres.sharding import shard
@@ -19,7 +22,7 @@ BATCH = 20  # rows with consequences elsewhere: in feeds, caches, inboxes, live 
 _PLAIN = 10  # times as many rows that only the account itself could see
 # An event that is older is lost, or among the dead letters.
 _LOST_AFTER = "interval '1 hour'"
-_RENEWED_AFTER = "interval '10 minutes'"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ACCOUNT = f"shard = {shard('$1')} AND id = $1"
 # What the account alone could see, with the column of its id and the rest of the key. All is in its shard.
 _OWN = (
@@ -30,11 +33,14 @@ _OWN = (
 )
 
 
-async def erase(tx: Transaction, user_id: int, *, limit: int = BATCH, grace_minutes: int = GRACE_MINUTES) -> bool:
+async def erase(
+    tx: Transaction, user_id: int, *, queued_at: int = 0, limit: int = BATCH, grace_minutes: int = GRACE_MINUTES
+) -> bool:
     """Erase the next rows of a deleted account, up to `limit` of one kind; return whether there were any.
 
     Emits `AccountDeleted` with these rows. Otherwise the account is erased for good, or its grace period is not over,
-    and `queue_due` emits the event again.
+    and `queue_due` emits the event again. `queued_at` is that of the event that is handled: if the account expects
+    another one, this one is repeated, its successor is on the way already, and nothing is done.
     """
     due: bool | None = await tx.fetchval(
         f"""
@@ -50,18 +56,21 @@ async def erase(tx: Transaction, user_id: int, *, limit: int = BATCH, grace_minu
     # The account is locked together with the others, in the order of all ids: two deleted accounts that follow each
     # other may be erased at the same moment.
     await account_locks.lock_all(tx, [user_id, *(() if edges is None else edges.others)])
+    expected = await tx.fetchval(
+        f"UPDATE users SET erasure_queued_at = now() WHERE {_ACCOUNT} AND deleted_at IS NOT NULL AND erased_at IS NULL "
+        "AND ($2::timestamptz IS NULL OR erasure_queued_at = $2) RETURNING erasure_queued_at",
+        user_id,
+        _EPOCH + timedelta(microseconds=queued_at) if queued_at else None,
+    )
+    if expected is None:
+        return False
     if edges is None:
         batch = await _next_batch(tx, user_id, limit, due=due)
     else:
         await edge_erasure.delete(tx, user_id, edges)
         batch = AccountDeleted(user_id=user_id)
     if batch is not None:
-        tx.emit(batch)
-        await tx.execute(
-            f"UPDATE users SET erasure_queued_at = now() WHERE {_ACCOUNT} "
-            f"AND (erasure_queued_at IS NULL OR erasure_queued_at < now() - {_RENEWED_AFTER})",
-            user_id,
-        )
+        tx.emit(replace(batch, queued_at=in_microseconds(expected)))
         return True
     erased_at = "now()" if due else "NULL"
     ended = await tx.execute(
@@ -94,12 +103,20 @@ async def queue_due(tx: Transaction, *, limit: int = 100, grace_minutes: int = G
     queued = 0
     for user_id in sorted(row["id"] for row in found):
         # Another janitor may have been faster, so the condition is checked again.
-        if await tx.execute(
-            f"UPDATE users SET erasure_queued_at = now() WHERE {_ACCOUNT} AND {due}", user_id, grace_minutes
-        ):
-            tx.emit(AccountDeleted(user_id=user_id))
+        expected = await tx.fetchval(
+            f"UPDATE users SET erasure_queued_at = now() WHERE {_ACCOUNT} AND {due} RETURNING erasure_queued_at",
+            user_id,
+            grace_minutes,
+        )
+        if expected is not None:
+            tx.emit(AccountDeleted(user_id=user_id, queued_at=in_microseconds(expected)))
             queued += 1
     return queued
+
+
+def in_microseconds(time: datetime) -> int:
+    """Return a time in microseconds since the Unix epoch."""
+    return (time - _EPOCH) // timedelta(microseconds=1)
 
 
 async def _next_batch(tx: Transaction, user_id: int, limit: int, *, due: bool) -> AccountDeleted | None:

@@ -94,17 +94,16 @@ async def _users(
     found: list[User] = []
     # Some of a page may be hidden from the viewer; the rest of it is read below them.
     while len(found) < limit:
-        wanted = limit - len(found)
         rows = await db.fetch(
             f"SELECT {other} AS id FROM {table} WHERE shard = {shard('$1')} AND {owner} = $1 "
             f"AND ($2::bigint IS NULL OR {other} < $2) ORDER BY {other} DESC LIMIT $3",
             user_id,
             before,
-            wanted,
+            limit,
         )
         shown = await account_lists.shown(db, [row["id"] for row in rows], viewer_id=viewer_id)
         found += [shown[row["id"]] for row in rows if row["id"] in shown]
-        if len(rows) < wanted:
+        if len(rows) < limit:
             break
         before = rows[-1]["id"]
-    return found
+    return found[:limit]

@@ -18,7 +18,7 @@ from storage.postgres.database import Queryable, Transaction
 from storage.postgres.rows import USER, Row, user_of
 from storage.postgres.sharding import shard
 from storage.postgres.visibility import profile
-from storage.stores import account_lists, comments, sessions
+from storage.stores import account_lists, comments, erasure, sessions
 
 T = TypeVar("T")
 
@@ -176,9 +176,9 @@ async def remove(tx: Transaction, user_id: int) -> list[str]:
     )
     if names is None:
         raise NotFoundError("user")
-    await tx.execute(
+    queued_at = await tx.fetchval(
         "UPDATE users SET deleted_at = now(), email = '', password_hash = '', bio = '', settings = '{}', "
-        f"avatar_sha256 = NULL, erasure_queued_at = now() WHERE {_ACCOUNT}",
+        f"avatar_sha256 = NULL, erasure_queued_at = now() WHERE {_ACCOUNT} RETURNING erasure_queued_at",
         user_id,
     )
     await tx.execute("DELETE FROM usernames WHERE username = $1::text::citext AND user_id = $2", names[0], user_id)
@@ -186,7 +186,7 @@ async def remove(tx: Transaction, user_id: int) -> list[str]:
     ended = await sessions.revoke_all(tx, user_id)
     tx.emit(UserChanged(user_id=user_id, deleted=True))
     tx.emit(ActorRemoved(user_id=user_id))
-    tx.emit(AccountDeleted(user_id=user_id))
+    tx.emit(AccountDeleted(user_id=user_id, queued_at=erasure.in_microseconds(queued_at)))
     return ended
 
 
@@ -205,14 +205,14 @@ async def search(db: Queryable, prefix: str, *, viewer_id: int | None, after: st
     """Return accounts whose username begins with `prefix` in either case, sorted by username, those after `after`."""
     found: list[User] = []
     while len(found) < limit:
-        wanted = limit - len(found)
-        rows = await _names(db, prefix, after=after, limit=wanted)
+        # Some of a page may be hidden from the viewer; the rest of it is read behind them.
+        rows = await _names(db, prefix, after=after, limit=limit)
         shown = await account_lists.shown(db, [row["user_id"] for row in rows], viewer_id=viewer_id)
         found += [shown[row["user_id"]] for row in rows if row["user_id"] in shown]
-        if len(rows) < wanted:
+        if len(rows) < limit:
             break
         after = rows[-1]["username"]
-    return found
+    return found[:limit]
 
 
 async def _names(db: Queryable, prefix: str, *, after: str | None, limit: int) -> Sequence[Row]:

@@ -26,7 +26,10 @@ _METHODS = ("execute", "fetch", "fetchrow", "fetchval", "executemany", "prepare"
 _PRODUCT = tuple(f"{ROOT}/{package}/" for package in PACKAGES)
 _OWN = (*_PRODUCT, *(f"{ROOT}/{package}/" for package in ("tests", "bench", "loadtest", "mutation")))
 # What passes on the statements of others.
-_ADAPTERS = {f"{ROOT}/storage/postgres/{name}.py" for name in ("connector", "database", "driver_errors", "pool")}
+_ADAPTERS = {
+    f"{ROOT}/storage/postgres/{name}.py"
+    for name in ("connector", "database", "driver_errors", "pool", "reads", "replica")
+}
 _MIGRATIONS = f"{ROOT}/storage/postgres/migrate.py"  # has rules of its own
 _KEY = "sent_statements"
 

@@ -23,6 +23,8 @@ class StatementLog:
             for _ in range(connections):
                 # All are borrowed at once, so that each is another one.
                 connection = await stack.enter_async_context(database.connection())
+                # The driver asks for the type of an array when a connection first has one.
+                await connection.fetchval("SELECT 1 WHERE $1::integer[] IS NULL AND $2::bigint[] IS NULL", None, None)
                 connection.add_query_logger(lambda record: log._statements.append(" ".join(record.query.split())))
         await log.take()
         return log

@@ -54,7 +54,7 @@ class AccountRemoval:
         for photo_id, owner_id in event.likes:
             await self._notify.like_changed(LikeRemoved(photo_id=photo_id, owner_id=owner_id, user_id=event.user_id))
         async with self._db.transaction() as tx:
-            await erasure.erase(tx, event.user_id, limit=self._limit)
+            await erasure.erase(tx, event.user_id, queued_at=event.queued_at, limit=self._limit)
 
     async def _remove_photos(self, event: AccountDeleted) -> bool:
         """Remove photos from the feeds of a chunk of followers; return whether it was the last chunk."""

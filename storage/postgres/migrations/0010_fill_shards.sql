@@ -117,3 +117,8 @@ DROP INDEX CONCURRENTLY IF EXISTS notification_actors_act_by_shard;
 CREATE INDEX CONCURRENTLY notification_actors_act_by_shard ON notification_actors (actor_id, source_id, shard);
 DROP INDEX CONCURRENTLY IF EXISTS waiting_activities_recipient_by_shard;
 CREATE INDEX CONCURRENTLY waiting_activities_recipient_by_shard ON waiting_activities (recipient_id, shard, id);
+
+-- Without statistics the planner would take the filled tables for empty ones until they are analysed by chance.
+DO $$ BEGIN
+    ANALYZE;
+END $$;

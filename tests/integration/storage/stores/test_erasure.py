@@ -231,3 +231,23 @@ async def test_of_two_janitors_one_emits_the_event(database: Database) -> None:
         waiting = asyncio.create_task(_queue_due(database))
         await wait_for_blocked_transaction(database)
     assert await waiting == 0
+
+
+async def test_a_repeated_event_starts_no_second_series(database: Database) -> None:
+    """An event whose successor was emitted does nothing when it is handled again; the successor continues."""
+    ann = await new_user(database, "ann")
+    for _ in range(3):
+        await ready_photo(database, ann)
+    async with database.transaction() as tx:
+        await users.remove(tx, ann.id)
+    (first,) = await _batches(database)
+    more = []
+    for event in (first, first):
+        async with database.transaction() as tx:
+            more.append(await erasure.erase(tx, ann.id, queued_at=event.queued_at, limit=1))
+    assert more == [True, False]
+    *_, second = await _batches(database)
+    assert len(second.photos) == 1
+    async with database.transaction() as tx:
+        assert await erasure.erase(tx, ann.id, queued_at=second.queued_at, limit=1)
+    assert len(await _batches(database)) == 3
