@@ -77,8 +77,8 @@ class Transaction:
     async def insert(self, shard: int, sql: str, *args: object) -> asyncpg.Record | None:
         """Insert one row with a new id of `shard` as `$1`; return the row that the statement returns.
 
-        The statement ends in ON CONFLICT (id) DO NOTHING RETURNING; if the id is taken, it is run again with another.
-        Return None if nothing is inserted for another reason, such as an empty SELECT.
+        The statement ends in ON CONFLICT (id, shard) DO NOTHING RETURNING; if the id is taken, it is run again with
+        another. Return None if nothing is inserted for another reason, such as an empty SELECT.
         """
         for _ in range(3):
             row = await self.fetchrow(sql, self.new_id(shard), *args)

@@ -42,13 +42,7 @@ async def erase(
     and `queue_due` emits the event again. `queued_at` is that of the event that is handled: if the account expects
     another one, this one is repeated, its successor is on the way already, and nothing is done.
     """
-    due: bool | None = await tx.fetchval(
-        f"""
-        SELECT deleted_at <= now() - make_interval(mins => $2) FROM users
-        WHERE {_ACCOUNT} AND deleted_at IS NOT NULL AND erased_at IS NULL""",
-        user_id,
-        grace_minutes,
-    )
+    due = await _is_due(tx, user_id, grace_minutes)
     if due is None:
         return False
     # While photos are left, their removal from feeds needs the followers.
@@ -56,12 +50,7 @@ async def erase(
     # The account is locked together with the others, in the order of all ids: two deleted accounts that follow each
     # other may be erased at the same moment.
     await account_locks.lock_all(tx, [user_id, *(() if edges is None else edges.others)])
-    expected = await tx.fetchval(
-        f"UPDATE users SET erasure_queued_at = now() WHERE {_ACCOUNT} AND deleted_at IS NOT NULL AND erased_at IS NULL "
-        "AND ($2::timestamptz IS NULL OR erasure_queued_at = $2) RETURNING erasure_queued_at",
-        user_id,
-        _EPOCH + timedelta(microseconds=queued_at) if queued_at else None,
-    )
+    expected = await _expect_next(tx, user_id, queued_at)
     if expected is None:
         return False
     if edges is None:
@@ -117,6 +106,29 @@ async def queue_due(tx: Transaction, *, limit: int = 100, grace_minutes: int = G
 def in_microseconds(time: datetime) -> int:
     """Return a time in microseconds since the Unix epoch."""
     return (time - _EPOCH) // timedelta(microseconds=1)
+
+
+async def _is_due(tx: Transaction, user_id: int, grace_minutes: int) -> bool | None:
+    """Return whether the grace period of a deleted account is over, or None if nothing is to be erased."""
+    due: bool | None = await tx.fetchval(
+        f"""
+        SELECT deleted_at <= now() - make_interval(mins => $2) FROM users
+        WHERE {_ACCOUNT} AND deleted_at IS NOT NULL AND erased_at IS NULL""",
+        user_id,
+        grace_minutes,
+    )
+    return due
+
+
+async def _expect_next(tx: Transaction, user_id: int, queued_at: int) -> datetime | None:
+    """Let the account expect the event of this transaction; return None if it expects another one than this."""
+    expected: datetime | None = await tx.fetchval(
+        f"UPDATE users SET erasure_queued_at = now() WHERE {_ACCOUNT} AND deleted_at IS NOT NULL AND erased_at IS NULL "
+        "AND ($2::timestamptz IS NULL OR erasure_queued_at = $2) RETURNING erasure_queued_at",
+        user_id,
+        _EPOCH + timedelta(microseconds=queued_at) if queued_at else None,
+    )
+    return expected
 
 
 async def _next_batch(tx: Transaction, user_id: int, limit: int, *, due: bool) -> AccountDeleted | None:

@@ -43,6 +43,16 @@ _DELETE_TOKENS = """
 DELETE FROM refresh_tokens WHERE shard = $1 AND token_sha256 IN (
     SELECT token_sha256 FROM refresh_tokens WHERE shard = $1 AND token_sha256 = ANY($2::bytea[])
     FOR UPDATE SKIP LOCKED)"""
+# Lock a token $2 of the shard $1, and its session; $3 is the client, $4 the seconds in which it may repeat.
+_LOCKED = """
+SELECT t.session_id, t.used_at, t.expires_at, s.user_id, s.revoked_at, u.role,
+    -- Of the last rotation: no token that was issued for it has been used.
+    coalesce(t.used_at = s.rotated_at AND s.rotated_by = $3
+        AND clock_timestamp() < s.rotated_at + $4 * interval '1 second', false) AS repeatable
+FROM refresh_tokens t
+JOIN sessions s ON s.shard = t.shard AND s.id = t.session_id
+LEFT JOIN users u ON u.shard = t.shard AND u.id = s.user_id AND u.deleted_at IS NULL
+WHERE t.shard = $1 AND t.token_sha256 = $2 FOR UPDATE OF t, s"""
 
 Outcome = Literal["ok", "repeated", "reused", "unknown", "expired"]
 
@@ -121,15 +131,7 @@ async def rotate(
     """
     # Both rows are locked, so that a call that had to wait decides on their newest state.
     row = await tx.fetchrow(
-        """
-        SELECT t.session_id, t.used_at, t.expires_at, s.user_id, s.revoked_at, u.role,
-            -- Of the last rotation: no token that was issued for it has been used.
-            coalesce(t.used_at = s.rotated_at AND s.rotated_by = $3
-                AND clock_timestamp() < s.rotated_at + $4 * interval '1 second', false) AS repeatable
-        FROM refresh_tokens t
-        JOIN sessions s ON s.shard = t.shard AND s.id = t.session_id
-        LEFT JOIN users u ON u.shard = t.shard AND u.id = s.user_id AND u.deleted_at IS NULL
-        WHERE t.shard = $1 AND t.token_sha256 = $2 FOR UPDATE OF t, s""",
+        _LOCKED,
         shard,
         old_sha256,
         client,
