@@ -8,12 +8,20 @@ from bench.command import run
 from bench.report import RESULTS, Figure
 
 BENCHES = {
+    "stars": "photos of authors with very many followers, and the pages of their followers",
     "fanout": "feed insertions a second against pipelined ZADD and SETRANGE, and the memory of a full feed",
     "feed": "GET /feed against a handler that returns the same bytes from memory",
+    "images": "processor time from an original to its variants, against libvips",
+    "page-images": "bytes of the images of a feed page, against one JPEG of 1080 pixels for every photo",
     "uploads": "memory of the API process while large photos are uploaded",
+    "resumable": "processor time of resumable uploads against the tus project's own server",
+    "object-store": "processor time of the client of an object store, against aiobotocore",
+    "edge": "processor time of nginx for a private image from its cache, against a public one",
+    "purge": "time from the deletion of a photo until no cache serves it",
     "popular": "likes of a photo with 100,000 likers, and the notification of another user meanwhile",
     "live": "latency from a like to the owner's socket and from an upload to a follower's, against the engines alone",
     "bulk": "the same latencies for others while one user's bulk work is under way, against the idle service",
+    "search": "searches among a million users and photos, and the share of misspelt names that are found",
     "round-trips": "database round trips of each use case, which are the same on every machine",
 }
 

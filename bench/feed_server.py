@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import sys
+from typing import Any
 
 import uvloop
 from aiohttp import ClientSession, web
@@ -23,7 +24,11 @@ from storage.stores import follows, photos, sessions, users
 MEMORY = "/bench/memory"
 PHOTOS = 60
 PLACEHOLDER = "1QcSHQRnh493V4dIh4eXh1h4kJUI"
-WORDS = {"caption": "Evening light over the temple, just after the rain", "alt_text": "A temple", "location": "Kyoto"}
+WORDS: dict[str, Any] = {
+    "caption": "Evening light over the temple, just after the rain",
+    "alt_text": "A temple",
+    "location": "Kyoto",
+}
 
 
 async def serve(memory_port: int) -> None:

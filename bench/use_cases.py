@@ -90,8 +90,13 @@ class UseCases:
         await self._trip("like", ben.call("PUT", f"{path}/like"), 200)
         await self._trip("unlike", ben.call("DELETE", f"{path}/like"), 200)
         comment = await self._trip("comment", ben.call("POST", f"{path}/comments", json={"text": "Up!"}), 201)
+        reply = {"text": "Up!", "reply_to": comment["id"]}
+        await self._trip("reply to a comment", ben.call("POST", f"{path}/comments", json=reply), 201)
+        await self._trip("like a comment", ben.call("PUT", f"/comments/{comment['id']}/like"), 200)
+        edit = {"text": f"Up, @{ben.name}!"}
+        await self._trip("mention a user in an edit", ben.call("PATCH", f"/comments/{comment['id']}", json=edit), 200)
         await self._trip("read comments", ben.call("GET", f"{path}/comments"), 200)
-        await self._trip("delete a comment", ben.call("DELETE", f"/comments/{comment['id']}"), 204)
+        await self._trip("delete a comment with a reply", ben.call("DELETE", f"/comments/{comment['id']}"), 204)
 
     async def _relations(self, ann: ApiUser, ben: ApiUser) -> None:
         path = f"/users/{ann.id}"

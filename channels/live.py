@@ -122,7 +122,7 @@ def build_live(
     metrics = metrics or NoLiveMetrics()
     process_id = new_process_id()
     channels = process_channels(process_id)
-    hub = Hub(WriteScheduler(metrics.live_sent, linger=settings.close_deadline))
+    hub = Hub(WriteScheduler(metrics.live_sent, linger=settings.close_deadline), group_of)
     keepalive = Keepalive(settings)
 
     registry = Registry(redis, process_id, group_of, hub.has_user, on_online=metrics.live_online)

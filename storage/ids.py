@@ -75,6 +75,11 @@ def milliseconds_of(identifier: int) -> int:
     return (identifier >> (SEQUENCE_BITS + SHARD_BITS)) + EPOCH_MS
 
 
+def first_id_at(seconds: float) -> int:
+    """Return the lower bound of the ids that are generated from a time on, in seconds since the Unix epoch."""
+    return max(int(seconds * 1000) - EPOCH_MS, 0) << (SEQUENCE_BITS + SHARD_BITS)
+
+
 def span(duration: timedelta) -> int:
     """Return the difference between two ids that were generated so long after each other."""
     return int(duration.total_seconds() * 1000) << (SEQUENCE_BITS + SHARD_BITS)

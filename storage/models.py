@@ -5,10 +5,13 @@ Ids are integers (see `storage.ids`), times are aware UTC datetimes, sizes are p
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
+
+from storage.trends import PhotoTrend
 
 
 class Role(StrEnum):
@@ -28,6 +31,17 @@ class PhotoState(StrEnum):
     HIDDEN = "hidden"
 
 
+class StarState(StrEnum):
+    """State of a star: an author whose photos are pulled into the feeds instead of inserted into each.
+
+    While followers' feeds are prepared for it (`promoting`), and while that is undone, photos are inserted as before.
+    """
+
+    PROMOTING = "promoting"
+    STAR = "star"
+    DEMOTING = "demoting"
+
+
 class NotificationKind(StrEnum):
     """Kind of a notification; `storage.stores.notification_text` has the text of each."""
 
@@ -36,7 +50,17 @@ class NotificationKind(StrEnum):
     FOLLOW = "follow"
     FOLLOW_REQUEST = "follow_request"
     FOLLOW_ACCEPTED = "follow_accepted"
+    MENTION = "mention"
+    REPLY = "reply"
+    COMMENT_LIKE = "comment_like"
     PHOTO_REJECTED = "photo_rejected"
+
+
+class CommentOrder(StrEnum):
+    """Order of the comments below a photo; `TOP` is by likes. Pinned comments come first in both."""
+
+    NEWEST = "newest"
+    TOP = "top"
 
 
 class NotificationMark(StrEnum):
@@ -46,6 +70,19 @@ class NotificationMark(StrEnum):
     READ = "read"
 
 
+class PhotoAudience(StrEnum):
+    """Audience of a photo, of the users that may see its author's photos at all; the author always sees it."""
+
+    PUBLIC = "public"
+    FOLLOWERS = "followers"
+    CLOSE_FRIENDS = "close_friends"
+    ONLY_ME = "only_me"
+
+
+# The audiences to which not even all followers of the author belong.
+RESTRICTED = frozenset({PhotoAudience.CLOSE_FRIENDS, PhotoAudience.ONLY_ME})
+
+
 class PresenceAudience(StrEnum):
     """Audience of a user's presence: whether they are online, and when they last were."""
 
@@ -53,9 +90,35 @@ class PresenceAudience(StrEnum):
     NOBODY = "nobody"
 
 
+class LocationMetadata(StrEnum):
+    """How exactly the position in the EXIF of a user's photos is kept, for the user: in two decimals if coarse."""
+
+    OFF = "off"
+    COARSE = "coarse"
+    EXACT = "exact"
+
+
+class ProfileImageKind(StrEnum):
+    """Kinds of images that a user shows of themselves."""
+
+    AVATAR = "avatar"
+    BANNER = "banner"
+
+
+class ProfileImageState(StrEnum):
+    """States of an uploaded avatar or banner; `READY` is the one that is shown."""
+
+    PROCESSING = "processing"
+    READY = "ready"
+    REJECTED = "rejected"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class User:
-    """An account. `settings` holds flexible preferences; `private` shows photos to followers only."""
+    """An account. `settings` holds flexible preferences; `private` shows photos to followers only.
+
+    Unless it is `searchable`, a search finds neither the account nor its photos.
+    """
 
     id: int
     username: str
@@ -65,7 +128,11 @@ class User:
     role: Role = Role.USER
     private: bool = False
     presence: PresenceAudience = PresenceAudience.FOLLOWERS
+    location_metadata: LocationMetadata = LocationMetadata.OFF
+    publish_rights: bool = True
+    searchable: bool = True
     avatar_sha256: str | None = None
+    banner_sha256: str | None = None
     settings: dict[str, Any] = field(default_factory=dict)
     followers: int = 0
     following: int = 0
@@ -85,22 +152,65 @@ class UserSummary:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Relation:
-    """Relation of a viewer to another user."""
+    """Relation of a viewer to another user; `close_friend` if the other is one of the viewer's."""
 
     following: bool = False
     requested: bool = False
     followed_by: bool = False
     blocking: bool = False
     muting: bool = False
+    close_friend: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PhotoItem:
+    """One picture of a photo that has several; `sha256` (hex) is of its original and differs from the others'."""
+
+    sha256: str
+    content_type: str
+    bytes: int
+    width: int
+    height: int
+    placeholder: str | None = None
+    hdr: bool = False
+    motion: str | None = None
+    alt_text: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Video:
+    """A video as it is played: its upright size in pixels, its duration in seconds, and the bytes of its file."""
+
+    width: int
+    height: int
+    duration: float
+    bytes: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Mention:
+    """A mention of an account in a text: the range of "@name" in UTF-16 code units, and the account's id."""
+
+    offset: int
+    length: int
+    user_id: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Photo:
-    """A photo with its author; `sha256` (hex) is of the original, `version` grows with each counter change."""
+    """A photo with its author; `sha256` (hex) is of the original, `version` grows with each counter change.
+
+    Of several `pictures`, `items` are all in order, and the photo's own fields are those of the first one. `edited_at`
+    is the last time at which the author changed the description. `hdr` is set if its JPEGs have a gain map. `motion` is
+    the format of the variant with all frames of an animation, None for a still picture. The images of a `video` are
+    those of its poster. `mentions` are those in the caption. `suggestions` are texts in the file by the fields that
+    they suit, read for the author alone.
+    """
 
     id: int
     author: UserSummary
     author_private: bool = False
+    audience: PhotoAudience = PhotoAudience.PUBLIC
     state: PhotoState
     reason: str | None = None
     sha256: str
@@ -109,7 +219,11 @@ class Photo:
     width: int
     height: int
     placeholder: str | None = None
+    hdr: bool = False
+    motion: str | None = None
+    video: Video | None = None
     caption: str = ""
+    mentions: tuple[Mention, ...] = ()
     alt_text: str = ""
     tags: tuple[str, ...] = ()
     location: str | None = None
@@ -117,22 +231,84 @@ class Photo:
     comments: int = 0
     version: int = 0
     created_at: datetime
+    taken_at: datetime | None = None
+    edited_at: datetime | None = None
+    pictures: int = 1
+    items: tuple[PhotoItem, ...] = ()
+    suggestions: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def public(self) -> bool:
+        """Return whether everyone may see the photo, visitors included, once it is ready."""
+        return not self.author_private and self.audience is PhotoAudience.PUBLIC
+
+    @property
+    def restricted(self) -> bool:
+        """Return whether only some followers, or none, may see the photo."""
+        return self.audience in RESTRICTED
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Collection:
+    """A list of photos that a user keeps under a title; without `public`, only the owner sees it."""
+
+    id: int
+    owner: UserSummary
+    title: str
+    public: bool
+    created_at: datetime
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Comment:
-    """A comment under a photo."""
+    """A comment under a photo, or a reply to the comment `reply_to`; `version` grows with each change.
+
+    `answered_id` is the user whom a reply answers. `liked` is whether the viewer likes it, if it was read for one.
+    `first_replies` are the first of `replies`, in a list of comments.
+    """
 
     id: int
     photo_id: int
     author: UserSummary
     text: str
+    mentions: tuple[Mention, ...] = ()
+    reply_to: int | None = None
+    answered_id: int | None = None
+    likes: int = 0
+    liked: bool = False
+    replies: int = 0
+    first_replies: tuple[Comment, ...] = ()
+    version: int = 0
     created_at: datetime
+    edited_at: datetime | None = None
+    pinned_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CommentState:
+    """The changing part of a comment, as its viewers follow it live."""
+
+    id: int
+    likes: int
+    replies: int
+    pinned: bool
+    version: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CommentLike:
+    """Result of a like of a comment, or of its removal: the user's own like, and the comment's likes."""
+
+    liked: bool
+    likes: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PhotoCounters:
-    """Result of a like, unlike or comment: the viewer's own like, the counters, and the photo's `version`."""
+    """Result of a like, unlike or comment: the viewer's own like, the counters, and the photo's `version`.
+
+    `trend` is there where they were read for the ranking of photos as well.
+    """
 
     photo_id: int
     liked: bool
@@ -140,6 +316,7 @@ class PhotoCounters:
     comments: int
     version: int
     changed: bool
+    trend: PhotoTrend | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,6 +9,9 @@ from __future__ import annotations
 import re
 import unicodedata
 
+MAX_CAPTION = 2200  # characters
+MAX_ALT_TEXT = 1000  # characters
+MAX_TAGS = 30  # of a photo
 MAX_TAG_LETTERS = 50  # of a new tag; combining marks and joiners are not counted
 MAX_TAG_LENGTH = 100  # characters of a stored tag, with marks and joiners
 _MAX_TAG_INPUT = 500  # characters; joiners are judged by their neighbours, which must not take long
@@ -116,6 +119,14 @@ def tag(text: str, *, max_letters: int = MAX_TAG_LETTERS) -> str:
         raise ValueError(f"A tag has 1 to {MAX_TAG_LETTERS} letters, digits, emoji, underscores or hyphens.")
     _check_marks(found)
     return found
+
+
+def tag_end(text: str, start: int) -> int:
+    """Return the end of the characters from `start` on that may belong to a tag."""
+    end, limit = start, min(len(text), start + _MAX_TAG_INPUT + 1)
+    while end < limit and (_continues_tag(text[end]) or _IGNORABLE.fullmatch(text[end])):
+        end += 1
+    return end
 
 
 def _check_marks(text: str) -> None:

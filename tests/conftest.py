@@ -19,9 +19,12 @@ from storage.embedded.postgres import embedded_postgres
 from storage.embedded.valkey import embedded_valkey
 from storage.postgres.database import Database
 from storage.redis.client import Redis, open_redis
+from tests.engines.object_store import ObjectStore
+from tests.engines.openstack import swift
 from tests.engines.private import in_background, redis_server
 from tests.engines.rabbitmq import RabbitNode, delete_queues, rabbit_node
 from tests.engines.redis_cluster import RedisCluster, redis_cluster
+from tests.engines.seaweedfs import seaweedfs
 from tests.support.chromium import find_chromium, find_headless_shell, running_chromium
 from tests.support.driver_commands import commands
 from workers.broker.routing import queues_of
@@ -125,6 +128,20 @@ async def rabbit_prefix(rabbitmq_url: str) -> AsyncIterator[str]:
     prefix = f"t{next(_numbers)}."
     yield prefix
     await delete_queues(rabbitmq_url, prefix)
+
+
+@pytest.fixture(scope="session")
+def seaweed(engines_dir: Path) -> Iterator[ObjectStore]:
+    """A SeaweedFS for this session."""
+    with seaweedfs(engines_dir / "weed") as store:
+        yield store
+
+
+@pytest.fixture(scope="session")
+def openstack(engines_dir: Path) -> Iterator[ObjectStore]:
+    """An OpenStack Swift for this session."""
+    with swift(engines_dir / "swift") as store:
+        yield store
 
 
 @pytest.fixture(scope="session")

@@ -29,12 +29,23 @@ class WorkerSpec:
     former_topics: tuple[str, ...] = ()
     runs_with: str | None = None
 
+    @property
+    def role(self) -> str:
+        """Return the name of the process that runs this worker, as in `picshare worker <name>`."""
+        return self.runs_with or self.name
+
 
 WORKERS: tuple[WorkerSpec, ...] = (
     WorkerSpec(
         name="media",
         help="creates image variants and deletes unused images",
-        topics=("photo.uploaded", "photo.deleted"),
+        topics=(
+            "photo.uploaded",
+            "photo.deleted",
+            "photo.item_removed",
+            "profile_image.uploaded",
+            "profile_image.removed",
+        ),
         module="workers.jobs.media",
         # Each job keeps a decoder process busy, so the default suits a small machine.
         concurrency=2,
@@ -42,15 +53,18 @@ WORKERS: tuple[WorkerSpec, ...] = (
     ),
     WorkerSpec(
         name="fanout",
-        help="updates feeds and live connections after uploads, follows, blocks, deletions and sign-outs",
+        help="updates feeds and live connections after uploads, edits, follows, blocks, deletions and sign-outs",
         topics=(
             "photo.ready",
+            "photo.edited",
+            "photo.audience_changed",
             "photo.deleted",
             "user.followed",
             "user.unfollowed",
             "user.blocked",
             "user.unblocked",
             "user.muted",
+            "close_friend.changed",
             "user.changed",
             "presence.hidden",
             "session.ended",
@@ -70,6 +84,12 @@ WORKERS: tuple[WorkerSpec, ...] = (
             "like.removed",
             "comment.added",
             "comment.deleted",
+            "comment.edited",
+            "comment.liked",
+            "comment.unliked",
+            "comment.pinned",
+            "photo.ready",
+            "photo.edited",
             "user.followed",
             "user.unfollowed",
         ),
@@ -80,20 +100,34 @@ WORKERS: tuple[WorkerSpec, ...] = (
     ),
     WorkerSpec(
         name="bulk",
-        help="works off in batches what concerns many rows: large fan-outs, deleted accounts, blocks",
+        help="works off in batches what concerns many rows: large fan-outs, stars, deleted accounts, blocks",
         topics=(
             "fanout.chunk",
+            "star.chunk",
             "account.deleted",
             "account.opened",
             "copies.outdated",
+            "collections.outdated",
             "user.blocked",
             "activities.withdrawn",
             "actor.removed",
+            "replies.orphaned",
+            "notifications.outdated",
         ),
         module="workers.jobs.bulk",
         # Each job is at work most of the time, and the other queues go before this one.
         concurrency=2,
         concurrency_help="Batches of bulk work at once by one process.",
+    ),
+    WorkerSpec(
+        name="discover",
+        help="counts the authors who use a tag, and finds accounts to follow",
+        topics=("photo.ready", "photo.edited", "photo.audience_changed", "suggestions.wanted"),
+        module="workers.jobs.discover",
+        concurrency=1,
+        concurrency_help="Photos whose tags one process counts, and users for whom it finds accounts, at once.",
+        # A queue of its own, so that no feed waits for it.
+        runs_with="bulk",
     ),
     WorkerSpec(
         name="deferred",
@@ -103,5 +137,43 @@ WORKERS: tuple[WorkerSpec, ...] = (
         concurrency=1,
         concurrency_help="Images of users with several photos in processing, in addition to `media_concurrency`.",
         runs_with="media",
+    ),
+    WorkerSpec(
+        name="variants",
+        help="creates the image variants that are requested for the first time",
+        topics=("variant.wanted",),
+        module="workers.jobs.variants",
+        concurrency=1,
+        concurrency_help="Image variants created on request at once by one process, in addition to "
+        "`media_concurrency`.",
+        # In the process of the decoders, so that an installation of separate processes needs no further one.
+        runs_with="media",
+    ),
+    WorkerSpec(
+        name="video",
+        help="converts videos for playback and creates their images",
+        topics=("video.uploaded", "video.wanted"),
+        module="workers.jobs.video",
+        # A video takes up to two minutes of a core. A queue and a role of its own, so that no photo waits for it.
+        concurrency=1,
+        concurrency_help="Videos converted at once by one process.",
+    ),
+    WorkerSpec(
+        name="purge",
+        help="removes images that are not public any more from the caches in front of PicShare",
+        topics=("media.purge", "media.purge_cache"),
+        module="workers.jobs.purge",
+        concurrency=4,
+        concurrency_help="Purges at once by one process; each sends up to eight requests at once to a cache.",
+    ),
+    WorkerSpec(
+        name="warm",
+        help="has caches fetch new photos of authors with many followers, and photos that trend",
+        topics=("photo.ready", "photo.trending"),
+        module="workers.jobs.warm",
+        concurrency=1,
+        concurrency_help="Photos at once that one process has caches fetch.",
+        # A queue of its own, so that no purge waits for it.
+        runs_with="purge",
     ),
 )

@@ -40,11 +40,18 @@ class JobMetrics(Protocol):
         """Record one delivery and the duration of its handler."""
         ...
 
+    def event_handled(self, *, queue: str, age: float) -> None:
+        """Record the seconds between the time at which an event was due and the end of its handling."""
+        ...
+
 
 class NoMetrics:
     """Records nothing."""
 
     def job(self, *, queue: str, outcome: str, seconds: float) -> None:
+        """Do nothing."""
+
+    def event_handled(self, *, queue: str, age: float) -> None:
         """Do nothing."""
 
 
@@ -120,6 +127,10 @@ class Worker:
         # The broker decides again, from the same exception; only the log and the metrics use this result.
         outcome = decide(error, message.attempt, self._policy)
         self._metrics.job(queue=self._queue, outcome=outcome.status, seconds=seconds)
+        if error is None and "due_at" in message.headers:
+            # The clocks of two machines may differ.
+            age = max(time.time() - int(message.headers["due_at"]) / 1000, 0.0)
+            self._metrics.event_handled(queue=self._queue, age=age)
         fields = {
             "queue": self._queue,
             "topic": message.topic,

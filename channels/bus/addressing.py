@@ -44,13 +44,21 @@ def channel_prefix(group: int) -> bytes:
     return b"live:{%d}:" % group
 
 
+def star_channel(group: int) -> bytes:
+    """Return the channel of all stars for a group's users; every live process subscribes to it."""
+    return channel_prefix(group) + b"stars"
+
+
+STAR_CHANNELS = {star_channel(group): group for group in range(GROUPS)}
+"""The slot group of each channel of stars; no process id has the length of their last part."""
+
 EVERY_PROCESS = channel_prefix(0) + b"all"
 """The channel to which all live processes subscribe; no process id has its length."""
 
 
 def process_channels(process_id: bytes) -> list[bytes]:
     """Return every channel that a live process subscribes to."""
-    return [*(channel_prefix(group) + process_id for group in range(GROUPS)), EVERY_PROCESS]
+    return [*(channel_prefix(group) + process_id for group in range(GROUPS)), EVERY_PROCESS, *STAR_CHANNELS]
 
 
 def topic_channel(name: str) -> bytes:

@@ -3,6 +3,8 @@
 On a process's channel, big-endian: u8 version · u64 offset · u32 count · count × u64 user ids · body. The body is a
 msgpack map: {"stream", "data"} for a publication, {"control": …} for an order.
 
+On a channel of stars the message is the same, with the star in place of the recipients.
+
 On a topic's channel the message is a msgpack map alone: {"data", "author"?}, {"control": "close" or "restrict"}, or
 {"presence"}, 16 bytes: user id, and the Unix millisecond at which the user was last online, 0 if the user is online
 (u64 each).
@@ -40,10 +42,14 @@ class StreamBody:
 
 @dataclass(frozen=True, slots=True)
 class Revoke:
-    """Order to end the recipients' subscriptions to topics of `owner`: to one topic, or to all for None."""
+    """Order to end the recipients' subscriptions to topics of `owner`: to one topic, or to all for None.
+
+    With `prefix` it is those whose names begin so, and clients subscribe again, for which they are authorized again.
+    """
 
     owner: int
     topic: str | None = None
+    prefix: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +58,14 @@ class BlockChange:
 
     other: int
     blocked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StarChange:
+    """Order to deliver to the recipients what the star publishes, or with `following` False to end that."""
+
+    star: int
+    following: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +95,7 @@ class SessionInput:
     data: bytes | str
 
 
-Body = StreamBody | Revoke | BlockChange | OwnerEnd | DisconnectOrder | SessionInput
+Body = StreamBody | Revoke | BlockChange | StarChange | OwnerEnd | DisconnectOrder | SessionInput
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +117,10 @@ class TopicData:
 
 @dataclass(frozen=True, slots=True)
 class TopicEnd:
-    """Order to end a topic's subscriptions: all of them, or all but the owner's."""
+    """Order to end a topic's subscriptions: all, or all but the owner's; with `again` clients subscribe again."""
 
     spare_owner: bool
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,15 +140,20 @@ def stream_body(stream: str, data: bytes) -> bytes:
 
 
 def control_body(
-    *, control: str, owner: int | None = None, topic: str | None = None, session: str | None = None
+    *,
+    control: str,
+    owner: int | None = None,
+    topic: str | None = None,
+    prefix: str | None = None,
+    session: str | None = None,
 ) -> bytes:
     """Return the body of an order.
 
-    `control` is "revoke", with `owner` and with `topic` (None for all of the owner's topics), or "disconnect", with
-    `session` (None for all sessions).
+    `control` is "revoke", with `owner` and with `topic` or `prefix` (see `Revoke`; both None for all of the owner's
+    topics), or "disconnect", with `session` (None for all sessions).
     """
     if control == "revoke":
-        narrowed = {} if topic is None else {"topic": topic}
+        narrowed = {name: value for name, value in (("topic", topic), ("prefix", prefix)) if value is not None}
         return bytes(msgpack.packb({"control": "revoke", "owner": owner, **narrowed}))
     if control == "disconnect":
         return bytes(msgpack.packb({"control": "disconnect", "session": session}))
@@ -143,6 +163,11 @@ def control_body(
 def block_body(other_id: int, *, blocked: bool) -> bytes:
     """Return the body that separates the recipients from another user, or ends that."""
     return bytes(msgpack.packb({"control": "block" if blocked else "unblock", "other": other_id}))
+
+
+def star_body(star_id: int, following: bool) -> bytes:
+    """Return the body after which the recipients receive what a star publishes, or do not any more."""
+    return bytes(msgpack.packb({"control": "star" if following else "unstar", "star": star_id}))
 
 
 def owner_end_body(owner_id: int, *, spare_owner: bool, order: str = "") -> bytes:
@@ -161,9 +186,10 @@ def topic_body(data: bytes, *, author_id: int | None = None) -> bytes:
     return bytes(msgpack.packb({"data": data} if author_id is None else {"data": data, "author": author_id}))
 
 
-def topic_end_body(*, spare_owner: bool) -> bytes:
-    """Return a topic's message that ends its subscriptions: all of them, or all but its owner's."""
-    return bytes(msgpack.packb({"control": "restrict" if spare_owner else "close"}))
+def topic_end_body(*, spare_owner: bool, again: bool = False) -> bytes:
+    """Return a topic's message that ends its subscriptions: all of them, or all but its owner's; see `TopicEnd`."""
+    named = {"again": True} if again else {}
+    return bytes(msgpack.packb({"control": "restrict" if spare_owner else "close", **named}))
 
 
 def encode_envelope(user_ids: list[int], body: bytes, *, offset: int = 0) -> bytes:
@@ -192,8 +218,8 @@ def decode_topic_message(message: bytes) -> TopicMessage:
             return TopicData(data)
         case {"control": "close"}:
             return TopicEnd(spare_owner=False)
-        case {"control": "restrict"}:
-            return TopicEnd(spare_owner=True)
+        case {"control": "restrict", **more}:
+            return TopicEnd(spare_owner=True, again=more.get("again") is True)
         case {"presence": bytes(numbers)} if len(numbers) == _PRESENCE.size:
             user_id, last_seen = _PRESENCE.unpack(numbers)
             return PresenceChange(user_id, Presence(online=not last_seen, last_seen=last_seen or None))
@@ -205,17 +231,28 @@ def _body_of(packed: bytes) -> Body:
     match _unpack(packed):
         case {"stream": str(stream), "data": bytes(data)}:
             return StreamBody(stream, data)
-        case {"control": "revoke", "owner": int(owner), **more}:
-            topic = more.get("topic")
-            return Revoke(owner, topic if isinstance(topic, str) else None)
-        case {"control": "block" | "unblock" as control, "other": int(other)}:
-            return BlockChange(other, blocked=control == "block")
-        case {"control": "close" | "restrict" as control, "owner": int(owner), **more}:
-            return OwnerEnd(owner, spare_owner=control == "restrict", order=str(more.get("order", "")))
         case {"control": "disconnect", "session": str() | None as session}:
             return DisconnectOrder(session)
         case {"control": "input", "session": str(session), "data": bytes() | str() as data}:
             return SessionInput(session, data)
+        case dict(order):
+            return _relation_order(order)
+        case _:
+            raise BadEnvelopeError("neither a publication nor an order")
+
+
+def _relation_order(order: dict[object, object]) -> Revoke | BlockChange | StarChange | OwnerEnd:
+    """Return the order that follows from a change between users, or of an account."""
+    match order:
+        case {"control": "revoke", "owner": int(owner), **more}:
+            topic, prefix = more.get("topic"), more.get("prefix")
+            return Revoke(owner, topic if isinstance(topic, str) else None, prefix if isinstance(prefix, str) else None)
+        case {"control": "block" | "unblock" as control, "other": int(other)}:
+            return BlockChange(other, blocked=control == "block")
+        case {"control": "star" | "unstar" as control, "star": int(star)}:
+            return StarChange(star, following=control == "star")
+        case {"control": "close" | "restrict" as control, "owner": int(owner), **more}:
+            return OwnerEnd(owner, spare_owner=control == "restrict", order=str(more.get("order", "")))
         case _:
             raise BadEnvelopeError("neither a publication nor a known order")
 

@@ -65,6 +65,10 @@ class LivePublisher:
         """End all subscriptions to a topic except its owner's, the only one permitted from now on."""
         await self._publish(topic_channel(name), topic_end_body(spare_owner=True))
 
+    async def recheck_topic(self, name: str) -> None:
+        """End all subscriptions to a topic except its owner's; clients subscribe again, if they still may."""
+        await self._publish(topic_channel(name), topic_end_body(spare_owner=True, again=True))
+
     async def close_topics_of(self, owner_id: int) -> None:
         """End all subscriptions to all topics of an owner that no longer exists."""
         await self._to_every_process(owner_end_body(owner_id, spare_owner=False))
@@ -79,6 +83,10 @@ class LivePublisher:
     async def revoke(self, viewer_id: int, *, owner_id: int, topic: str | None = None) -> None:
         """End a user's subscriptions to an owner's topics: to all, or to one."""
         await self.to_users([viewer_id], control_body(control="revoke", owner=owner_id, topic=topic))
+
+    async def recheck(self, viewer_id: int, *, owner_id: int, prefix: str) -> None:
+        """End a user's subscriptions to an owner's topics whose names begin so; a client may subscribe again."""
+        await self.to_users([viewer_id], control_body(control="revoke", owner=owner_id, prefix=prefix))
 
     async def separate(self, one_id: int, other_id: int, *, blocked: bool) -> None:
         """Separate two users after a block: neither receives the other's publications. With `blocked` False end that.

@@ -83,7 +83,7 @@ class PubSubConnection:
         self._subscriber = await redis.subscriber(server, self)
         for channel in channels:
             self.subscribe(channel)
-        while self._missing:
+        if channels:
             await asyncio.wait((self._all_confirmed, self._ended), return_when=asyncio.FIRST_COMPLETED)
             self._raise_if_ended()
 

@@ -84,11 +84,11 @@ async def publish(redis: RedisClient, channel: bytes, message: bytes) -> int:
 
 
 def delivery_source(*, sharded: bool) -> str:
-    """Return the Lua text that defines `deliver` (see `scripts/deliver.lua`), for scripts outside this package.
+    """Return the Lua text that defines `deliver` and `broadcast` (see `scripts`), for scripts outside this package.
 
     With it a script changes its own data and publishes the change in one atomic step.
     """
-    return _joined(_publish_fragment(sharded=sharded), "deliver.lua")
+    return _joined(_publish_fragment(sharded=sharded), "deliver.lua", "broadcast.lua")
 
 
 class Script:

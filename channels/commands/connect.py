@@ -50,7 +50,8 @@ class ConnectHandler:
         self._hub.join(connection, identity)
         await self._recovery.register(connection, identity.user_id)
         # Only now can a disconnect order reach the connection, so a sign-out before this moment must be looked up.
-        await self._authenticator.confirm(identity)
+        # The stars are read before the streams, so that what they publish after that arrives.
+        await asyncio.gather(self._authenticator.confirm(identity), self._recovery.read_stars(identity.user_id))
         subs = {
             name: await self._open_stream(identity, state, request.since) for name, state in connection.streams.items()
         }

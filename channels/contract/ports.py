@@ -116,6 +116,13 @@ class Streams(Protocol):
         """Return the publications after `since`; raise `LiveUnavailableError`."""
         ...
 
+    async def stars(self, user_id: int) -> Collection[int]:
+        """Return the stars that a user follows: authors whose publications in the user's streams name no recipients.
+
+        Changes are sent to the user's connections. Raises `LiveUnavailableError`.
+        """
+        ...
+
     async def history(self, user_id: int, stream: str, limit: int, *, newest: bool) -> Recovery:
         """Return up to `limit` retained publications, oldest first: the newest ones, or the oldest ones."""
         ...

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Protocol
 
 import structlog
 
+from channels.bus.addressing import STAR_CHANNELS
 from channels.bus.envelope import (
     BadEnvelopeError,
     BlockChange,
@@ -16,6 +17,7 @@ from channels.bus.envelope import (
     PresenceChange,
     Revoke,
     SessionInput,
+    StarChange,
     StreamBody,
     TopicData,
     TopicEnd,
@@ -72,7 +74,7 @@ class Delivery:
         """Deliver one message; with `more`, another one follows at once."""
         try:
             if channel in self._process_channels:
-                self._deliver_to_process(data, more=more)
+                self._deliver_to_process(channel, data, more=more)
             else:
                 self._deliver_to_topic(channel, data, more=more)
         except BadEnvelopeError as error:
@@ -91,17 +93,22 @@ class Delivery:
         """Forward that all channels are subscribed again."""
         self._loss_handler.restored()
 
-    def _deliver_to_process(self, data: bytes, *, more: bool) -> None:
+    def _deliver_to_process(self, channel: bytes, data: bytes, *, more: bool) -> None:
         envelope = decode_envelope(data)
         # Publications come first, since nearly all messages are publications.
         match envelope.body:
             case StreamBody(stream, document):
                 item = Publication(data=document, offset=envelope.offset)
-                self._hub.deliver(envelope.user_ids, stream, item, more=more)
-            case Revoke(owner, topic):
-                self._hub.revoke(envelope.user_ids, owner, topic)
+                user_ids: Collection[int] = envelope.user_ids
+                if channel in STAR_CHANNELS:
+                    user_ids = self._hub.stars.of(STAR_CHANNELS[channel], envelope.user_ids[0])
+                self._hub.deliver(user_ids, stream, item, more=more)
+            case Revoke(owner, topic, prefix):
+                self._hub.revoke(envelope.user_ids, owner, topic, prefix=prefix)
             case BlockChange(other, blocked):
                 (self._hub.block if blocked else self._hub.unblock)(envelope.user_ids, other)
+            case StarChange(star, following):
+                self._hub.change_star(envelope.user_ids, star, following=following)
             case OwnerEnd(owner, spare_owner, order):
                 if self._is_new(order):
                     self._hub.close_topics_of(owner, spare_owner=spare_owner)
@@ -122,8 +129,8 @@ class Delivery:
         match decode_topic_message(data):
             case TopicData(document, author):
                 self._hub.deliver_topic(channel, Publication(data=document), author_id=author, more=more)
-            case TopicEnd(spare_owner):
-                self._hub.close_topic(channel, spare_owner=spare_owner)
+            case TopicEnd(spare_owner, again):
+                self._hub.close_topic(channel, spare_owner=spare_owner, again=again)
             case PresenceChange(user_id, presence):
                 # The scripts publish numbers; only the adapter knows the JSON of the API.
                 document = self._presences.encode_change(user_id, presence)

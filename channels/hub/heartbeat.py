@@ -7,6 +7,7 @@ script calls per interval; the list of all online users is scanned only after a 
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -33,20 +34,17 @@ class BeatHistory:
 
     def __init__(self, *, deadline: float) -> None:
         self._deadline = deadline
-        self._since: float | None = None
-        self._last = 0.0
+        self._since = self._last = -math.inf  # no beat yet
 
     def record(self, now: float) -> None:
         """Record a beat at a time in seconds."""
-        if self._since is None or now - self._last > self._deadline / 2:
+        if now - self._last > self._deadline / 2:
             self._since = now
         self._last = now
 
     def may_expire(self, now: float) -> bool:
         """Return whether the beats cover the whole deadline without a pause longer than half of it."""
-        return (
-            self._since is not None and now - self._since >= self._deadline and now - self._last <= self._deadline / 2
-        )
+        return now - self._since >= self._deadline and now - self._last <= self._deadline / 2
 
 
 class Heartbeat:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -19,6 +19,7 @@ from channels.connection.wire_format import SharedMessage
 from channels.connection.write_buffer import WriteScheduler
 from channels.contract.ports import Grant, Identity, Publication
 from channels.hub.block_lists import BlockLists
+from channels.hub.star_followers import StarFollowers
 from channels.protocol import codes
 from channels.protocol.codes import Unsubscribed
 from channels.protocol.messages import publication_push, unsubscribe_push
@@ -49,9 +50,12 @@ class PermissionChanges:
 
 
 class Hub:
-    """Index of this process's connections; routes messages to them. A message is encoded once per wire format."""
+    """Index of this process's connections; routes messages to them. A message is encoded once per wire format.
 
-    def __init__(self, scheduler: WriteScheduler) -> None:
+    `group_of` maps a user id to its slot group.
+    """
+
+    def __init__(self, scheduler: WriteScheduler, group_of: Callable[[int], int]) -> None:
         self.scheduler = scheduler
         self._all: set[Connection] = set()
         self._by_user: dict[int, list[Connection]] = {}
@@ -68,6 +72,7 @@ class Hub:
         self._topics_of: dict[int, set[bytes]] = {}
         self._subscribing: dict[Connection, PermissionChanges] = {}
         self.blocks = BlockLists()
+        self.stars = StarFollowers(group_of)
 
     def __len__(self) -> int:
         return len(self._all)
@@ -129,6 +134,7 @@ class Hub:
             if not connections:
                 del self._by_user[identity.user_id]
                 self.blocks.forget(identity.user_id)
+                self.stars.forget(identity.user_id)
                 return identity.user_id
         return None
 
@@ -205,7 +211,7 @@ class Hub:
         finally:
             del self._subscribing[connection]
 
-    def deliver(self, user_ids: Sequence[int], stream: str, item: Publication, *, more: bool = False) -> None:
+    def deliver(self, user_ids: Collection[int], stream: str, item: Publication, *, more: bool = False) -> None:
         """Send a stream's publication to all connections of these users; for `more` see `send_to_all`."""
         message = SharedMessage(publication_push(stream, item))
         # One comprehension over local names: this runs for every recipient of every publication.
@@ -233,9 +239,10 @@ class Hub:
             recipients = [other for other in subscribers if other not in excluded] if excluded else subscribers
             self.scheduler.send_to_all(recipients, message, more=more)
 
-    def close_topic(self, topic: bytes, *, spare_owner: bool = False) -> None:
-        """End all subscriptions to a topic, or all but the owner's."""
+    def close_topic(self, topic: bytes, *, spare_owner: bool = False, again: bool = False) -> None:
+        """End all subscriptions to a topic, or all but the owner's; with `again` clients may subscribe again."""
         self._mark_changed(topic)
+        code = Unsubscribed.INSUFFICIENT if again else Unsubscribed.SERVER
         # Copies, since ending a subscription removes it from both dicts.
         for channel, subscribers in list(self._by_topic.get(topic, {}).items()):
             ended = [
@@ -247,7 +254,7 @@ class Hub:
                 self.unsubscribe(connection, channel)
             # One message for all: a popular topic has thousands of subscribers, written to over several turns.
             if ended:
-                self.scheduler.send_to_all(ended, SharedMessage(unsubscribe_push(channel, Unsubscribed.SERVER)))
+                self.scheduler.send_to_all(ended, SharedMessage(unsubscribe_push(channel, code)))
 
     def close_topics_of(self, owner_id: int, *, spare_owner: bool = False) -> None:
         """End all subscriptions to all topics of an owner, or all but the owner's own."""
@@ -261,11 +268,15 @@ class Hub:
         self.unsubscribe(connection, channel)
         connection.send(unsubscribe_push(channel, code))
 
-    def revoke(self, user_ids: Iterable[int], owner_id: int, topic: str | None = None) -> None:
+    def revoke(
+        self, user_ids: Iterable[int], owner_id: int, topic: str | None = None, *, prefix: str | None = None
+    ) -> None:
         """End these users' subscriptions to the owner's topics, or to the one `topic`.
 
-        Subscribes that are being authorized are affected too.
+        With `prefix` it is those whose names begin so, and clients may subscribe again. Subscribes that are being
+        authorized are affected too.
         """
+        code = Unsubscribed.SERVER if prefix is None else Unsubscribed.INSUFFICIENT
         for user_id in user_ids:
             for connection in self._by_user.get(user_id, ()):
                 # A subscribe is in progress: its grant was read before this order and must not be used.
@@ -273,8 +284,9 @@ class Hub:
                 if changes is not None:
                     changes.owners.add(owner_id)
                 for channel, grant in list(connection.channels.items()):
-                    if grant.owner_id == owner_id and topic in {None, grant.topic}:
-                        self.end_subscription(connection, channel, Unsubscribed.SERVER)
+                    wanted = grant.owner_id == owner_id and topic in {None, grant.topic}
+                    if wanted and grant.topic.startswith(prefix or ""):
+                        self.end_subscription(connection, channel, code)
 
     def block(self, user_ids: Iterable[int], other_id: int) -> None:
         """Separate users from another: end their subscriptions to the other's topics, and exclude the other's work."""
@@ -290,6 +302,17 @@ class Hub:
         for user_id in user_ids:
             self.blocks.remove(user_id, other_id)
             self._mark_in_doubt(user_id)
+
+    def set_stars(self, user_id: int, stars: Iterable[int]) -> None:
+        """Set the stars that a user follows, unless the user's last connection has ended meanwhile."""
+        if self.has_user(user_id):
+            self.stars.replace(user_id, stars)
+
+    def change_star(self, user_ids: Iterable[int], star: int, *, following: bool) -> None:
+        """Deliver to these users what a star publishes from now on, or do not any more."""
+        for user_id in user_ids:
+            if self.has_user(user_id):
+                self.stars.change(user_id, star, following=following)
 
     def disconnect(self, user_ids: Iterable[int], session: str | None) -> None:
         """Close these users' connections: those of one session, or all for None."""

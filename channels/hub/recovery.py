@@ -78,6 +78,7 @@ class StreamRecovery:
         """Hold all streams until `restored` and a successful read of each."""
         self._subscribed = False
         self._hub.detach_topics()
+        self._hub.stars.clear()
         # Streams that are pending already are not held twice: one release per entry ends the hold.
         self._pending.update(self._hub.hold(already_held=self._pending))
 
@@ -120,6 +121,19 @@ class StreamRecovery:
                     self._schedule(other, states)
                 else:
                     _release_all(other, states)
+
+    async def read_stars(self, user_id: int) -> None:
+        """Read which stars a user follows, so that what they publish is delivered; raise `LiveUnavailableError`.
+
+        To be called once orders reach the user, and before the user's streams are read: what the stars publish after
+        that then arrives.
+        """
+        while True:
+            with self._hub.stars.watch(user_id) as order:
+                stars = await self._streams.stars(user_id)
+            if not order.arrived:
+                self._hub.set_stars(user_id, stars)
+                return
 
     def unregister(self, user_id: int) -> None:
         """Remove the registration of a user whose last connection has ended; returns at once."""
@@ -226,6 +240,7 @@ class StreamRecovery:
         if after_loss and not await self._is_confirmed(connection):
             connection.close(codes.INVALID_TOKEN)
             return True
+        await self._recover_stars(connection)
         for state in states:
             if not await self._recover_stream(connection, state):
                 connection.close(codes.INSUFFICIENT_STATE)
@@ -235,6 +250,11 @@ class StreamRecovery:
             for channel in list(connection.channels):
                 self._hub.end_subscription(connection, channel, Unsubscribed.INSUFFICIENT)
         return True
+
+    async def _recover_stars(self, connection: Connection) -> None:
+        identity = connection.identity
+        if identity is not None and connection.closed_with is None:
+            await _retry_while_unavailable(lambda: self.read_stars(identity.user_id))
 
     async def _is_confirmed(self, connection: Connection) -> bool:
         """Return whether the session of a connection has not been revoked."""

@@ -14,7 +14,7 @@ from server.identity.rate_limiter import RateLimiter
 from server.identity.rate_limits import Charge, address_subject, site_subject
 from storage import texts
 from storage.errors import NotFoundError
-from storage.models import PresenceAudience, User
+from storage.models import LocationMetadata, PresenceAudience, User
 from storage.postgres.database import Database
 from storage.stores import users
 from workers.jobs.permissions import LivePermissions
@@ -107,13 +107,20 @@ class AccountActions:
         self,
         viewer_id: int,
         *,
+        username: str | None = None,
         display_name: str | None = None,
         bio: str | None = None,
         private: bool | None = None,
         presence: PresenceAudience | None = None,
+        location_metadata: LocationMetadata | None = None,
+        publish_rights: bool | None = None,
+        searchable: bool | None = None,
         settings: dict[str, Any] | None = None,
     ) -> User:
-        """Change the fields that are not None and return the account."""
+        """Change the fields that are not None and return the account.
+
+        Raises `ConflictError` username_taken or too_many_renames.
+        """
         async with self._db.transaction() as tx:
             order = secrets.token_hex(8) if private else ""
             if private:
@@ -123,10 +130,14 @@ class AccountActions:
             return await users.update(
                 tx,
                 viewer_id,
+                username=username,
                 display_name=display_name,
                 bio=bio,
                 private=private,
                 presence=presence,
+                location_metadata=location_metadata,
+                publish_rights=publish_rights,
+                searchable=searchable,
                 settings=settings,
                 order=order,
             )

@@ -5,13 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from server.actions.accounts import AccountActions
+from server.actions.comments import CommentActions
 from server.actions.last_seen import LastSeen
 from server.actions.notifications import NotificationActions
+from server.actions.photo_collections import CollectionActions
 from server.actions.photos import PhotoActions
 from server.actions.presence import PresenceReader
+from server.actions.profile_images import ProfileImageActions
 from server.actions.reactions import ReactionActions
 from server.actions.relations import RelationActions
 from server.actions.sessions import SessionService
+from server.actions.suggestions import SuggestionActions
+from server.actions.tags import TagActions
+from server.actions.uploads import UploadActions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,9 +26,15 @@ class Actions:
 
     accounts: AccountActions
     sessions: SessionService
+    collections: CollectionActions
     photos: PhotoActions
+    profile_images: ProfileImageActions
+    uploads: UploadActions
     reactions: ReactionActions
+    comments: CommentActions
     relations: RelationActions
+    suggestions: SuggestionActions
+    tags: TagActions
     notifications: NotificationActions
     presence: PresenceReader
     last_seen: LastSeen

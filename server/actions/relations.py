@@ -1,4 +1,4 @@
-"""Follow, block and mute users, and decide about requests to follow."""
+"""Follow, block and mute users, decide about requests to follow, and choose close friends."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from storage.errors import UnavailableError
 from storage.feeds.feeds import Feeds
 from storage.postgres.database import Database, Transaction
 from storage.postgres.keyed_limit import KeyedLimit
-from storage.stores import blocks, follows
+from storage.stores import blocks, close_friends, follows
 from workers.jobs.permissions import LivePermissions
 
 QUOTA = "follows"
@@ -68,6 +68,17 @@ class RelationActions:
         """Remove a mute; return False when there was none."""
         return await self._change(blocks.unmute, viewer_id, user_id)
 
+    async def add_close_friend(self, viewer_id: int, user_id: int) -> bool:
+        """Make a user a close friend, without notice; return False if they are one already.
+
+        Raises `ConflictError`: not_your_own_friend, too_many_close_friends.
+        """
+        return await self._change_circle(close_friends.add, viewer_id, user_id)
+
+    async def remove_close_friend(self, viewer_id: int, user_id: int) -> bool:
+        """Remove a close friend, without notice; return False if the user is none."""
+        return await self._change_circle(close_friends.remove, viewer_id, user_id)
+
     async def accept(self, viewer_id: int, follower_id: int) -> None:
         """Accept a request to follow the viewer. Raises `NotFoundError("request")`."""
         async with self._db.transaction() as tx:
@@ -88,6 +99,13 @@ class RelationActions:
             if permissions is not None:
                 tx.on_commit(lambda: at_once(permissions(viewer_id, user_id)))
             tx.on_commit(lambda: self._update_feed(viewer_id, user_id))
+        return result
+
+    async def _change_circle(self, change: Change, viewer_id: int, user_id: int) -> bool:
+        async with self._changes.slot(viewer_id), self._db.transaction() as tx:
+            result = await change(tx, viewer_id, user_id)
+            tx.on_commit(lambda: at_once(self._permissions.close_friend_changed(viewer_id, user_id)))
+            tx.on_commit(lambda: self._update_feed(user_id, viewer_id))
         return result
 
     async def _update_feed(self, viewer_id: int, author_id: int) -> None:

@@ -7,7 +7,10 @@ from contextlib import asynccontextmanager
 
 from pydantic import ValidationError
 
+from server.administration.media_check import MediaCheck
+from server.administration.media_report import Report
 from server.composition import backends
+from server.composition.blob_stores import open_blobs
 from server.composition.embedded import reachable_backends
 from server.config.section import from_sections
 from server.config.settings import Settings
@@ -66,6 +69,12 @@ async def find_users(settings: Settings, prefix: str, limit: int) -> list[User]:
     """Return the accounts whose username begins with `prefix`, by name."""
     async with _database(settings) as db:
         return await users.search(db, prefix, viewer_id=None, after=None, limit=limit)
+
+
+async def verify_media(settings: Settings, *, sample: int | None, mend: bool) -> Report:
+    """Compare contents with the objects of the blob store; see `MediaCheck`."""
+    async with _database(settings) as db:
+        return await MediaCheck(db, open_blobs(settings), mend=mend).run(sample=sample)
 
 
 async def dead_letters(settings: Settings, queue: str | None, limit: int) -> Sequence[DeadLetter]:

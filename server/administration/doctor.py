@@ -18,9 +18,13 @@ from typing import Any
 from redis.exceptions import RedisError
 
 from channels.bus.addressing import GROUPS
+from server.administration.broker_check import inspect_broker
+from server.administration.codec_versions import inspect_codecs
 from server.administration.findings import Finding
 from server.administration.replica_check import inspect_replica
-from server.composition.backends import blob_directory, describe_broker, open_blobs, open_broker, open_database
+from server.administration.search_check import inspect_search
+from server.composition.backends import describe_broker, open_database
+from server.composition.blob_stores import blob_directory, describe_blobs, open_blobs
 from server.composition.embedded import reachable_backends
 from server.config.settings import Settings
 from server.errors import ServerError
@@ -28,7 +32,6 @@ from storage.errors import SchemaError, StorageError
 from storage.postgres import migrate
 from storage.postgres.connector import shares_sessions, unreachable_servers
 from storage.redis.client import Redis, check_writable, open_redis, redis_errors
-from workers.broker.routing import QUEUES
 from workers.errors import BrokerError
 
 DEADLINE = 10.0  # seconds for one check
@@ -42,9 +45,10 @@ SLOTS = 16_384
 _REMEDIES = {
     "database": "Check database.url, and that PostgreSQL runs and accepts connections from this machine.",
     "replica": "Check database.replicas, and that the server runs and accepts connections from this machine.",
+    "search": "Check database.url, and that PostgreSQL runs and accepts connections from this machine.",
     "redis": "Check redis.url, and that Redis runs and accepts connections from this machine.",
     "broker": "Check broker.url, and that RabbitMQ runs and its user may use the vhost.",
-    "blobs": "Check blobs.url, and that this user may write to the directory.",
+    "blobs": "Check blobs.url, and that this user may write to the directory, or that the keys may use the bucket.",
 }
 _POSTGRES = """
 SELECT current_setting('server_version_num')::int AS number, current_setting('server_version') AS version,
@@ -56,7 +60,7 @@ Check = Callable[[Settings], Awaitable[Finding]]
 
 async def inspect(settings: Settings) -> list[Finding]:
     """Return a finding for each check; none raises. Embedded engines that do not run are started for the checks."""
-    findings = [inspect_file_limit(), inspect_disk(blob_directory(settings))]
+    findings = [inspect_file_limit(), inspect_disk(blob_directory(settings)), inspect_codecs()]
     async with AsyncExitStack() as stack:
         try:
             settings = await stack.enter_async_context(reachable_backends(settings))
@@ -68,6 +72,8 @@ async def inspect(settings: Settings) -> list[Finding]:
         findings.append(database)
         for url in settings.database.replicas if database.ok else ():
             findings.append(await _guarded("replica", partial(inspect_replica, url), settings))
+        if database.ok:
+            findings.append(await _guarded("search", inspect_search, settings))
         findings.append(await _guarded("redis", inspect_redis, settings))
         findings.append(
             Finding(name="broker", detail="not checked: it is in the database", remedy="Fix the database first.")
@@ -145,35 +151,21 @@ async def inspect_database(settings: Settings) -> Finding:
     )
 
 
-async def inspect_broker(settings: Settings) -> Finding:
-    """Check the queues of the broker; raise `BrokerError` if it is not reachable."""
-    async with open_broker(settings) as broker:
-        depths = await broker.depths()
-    name = describe_broker(settings).name
-    missing = [queue for queue in QUEUES if queue not in depths]
-    if missing:
-        return Finding(
-            name="broker",
-            detail=f"{name} without the queues {', '.join(missing)}",
-            remedy="Start one worker of each role: it declares its queue.",
-        )
-    dead = sum(depth for queue, depth in depths.items() if queue.endswith(".dead"))
-    waiting = sum(depths.values()) - dead
-    if dead:
-        return Finding(
-            name="broker",
-            detail=f"{name}, {waiting} messages waiting, {dead} dead letters",
-            remedy="List them with `picshare deadletters list`, then replay or delete them.",
-        )
-    return Finding(name="broker", detail=f"{name}, {waiting} messages waiting, no dead letters")
-
-
 async def inspect_blobs(settings: Settings) -> Finding:
-    """Check that a blob can be stored and deleted; raise `OSError` or `StorageError` if not."""
-    blobs, key = open_blobs(settings), f"original/00/doctor-{secrets.token_hex(8)}"
-    await blobs.put(key, b"doctor", content_type="application/octet-stream")
-    await blobs.delete(key)
-    return Finding(name="blobs", detail=f"{blob_directory(settings).absolute()} is writable")
+    """Check that a blob can be stored, listed, read and deleted; raise `StorageError` if not."""
+    blobs, name = open_blobs(settings), secrets.token_hex(8)
+    key, data = f"original/00/doctor-{name}/probe", name.encode()
+    await blobs.put(key, data, content_type="application/octet-stream")
+    try:
+        listed = [info.key async for info in blobs.list(key.removesuffix("probe"))]
+        found = b"".join([chunk async for chunk in (await blobs.open(key)).chunks()])
+    finally:
+        await blobs.delete([key])
+    where = describe_blobs(settings)
+    if listed != [key] or found != data:
+        remedy = "Use a store that lists and returns an object as soon as it is stored."
+        return Finding(name="blobs", detail=f"{where} does not return what was just stored", remedy=remedy)
+    return Finding(name="blobs", detail=f"{where} is writable and readable")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

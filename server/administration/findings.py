@@ -7,11 +7,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Finding:
-    """The result of one check; `remedy` is the way to fix the problem, empty if there is none."""
+    """The result of one check; `remedy` is the way to fix the problem, empty if there is none.
+
+    `warning` is a sentence about what an operator should mend although everything works.
+    """
 
     name: str
     detail: str
     remedy: str = ""
+    warning: str = ""
 
     @property
     def ok(self) -> bool:

@@ -55,6 +55,7 @@ class AccountsApi:
                 quota=UPDATE_QUOTA,
                 body=AccountUpdate,
                 response=AccountResponse,
+                errors=(409,),
             ),
             Endpoint(
                 method="DELETE",
@@ -91,10 +92,14 @@ class AccountsApi:
         form = await request.body(AccountUpdate)
         user = await self._accounts.update(
             request.viewer.user_id,
+            username=form.username,
             display_name=form.display_name,
             bio=form.bio,
             private=form.private,
             presence=form.presence,
+            location_metadata=form.location_metadata,
+            publish_rights=form.publish_rights,
+            searchable=form.searchable,
             settings=form.settings,
         )
         return json_response(AccountResponse.from_model(user).to_bytes())

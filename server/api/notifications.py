@@ -5,16 +5,12 @@ from __future__ import annotations
 from aiohttp import web
 
 from server.actions.notifications import MARK_QUOTA, NotificationActions
+from server.edge.activity_responses import NotificationCountersResponse, NotificationResponse
 from server.edge.api_request import ApiRequest, empty_response, json_response, list_response
 from server.edge.endpoint import Endpoint
 from server.edge.paging import Cursors, Pager
 from server.edge.requests import ListQuery, NotificationSelection
-from server.edge.responses import (
-    NotificationCountersResponse,
-    NotificationResponse,
-    StreamListResponse,
-    stream_position,
-)
+from server.edge.responses import StreamListResponse, stream_position
 from storage.feeds.notification_log import NotificationLog
 from storage.models import NotificationMark
 from storage.postgres.database import Queryable

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from server.media.urls import MediaUrls
+from storage.blobs.variants import VariantRegistry
 from storage.cache.counters import CounterCache
 from storage.models import Photo
 from storage.render.photo import owner_photo_json, photo_json
@@ -13,8 +14,9 @@ from storage.render.photo import owner_photo_json, photo_json
 class PhotoSerializer:
     """Serialize photos that the viewer may see."""
 
-    def __init__(self, counter_cache: CounterCache, urls: MediaUrls) -> None:
+    def __init__(self, counter_cache: CounterCache, variants: VariantRegistry, urls: MediaUrls) -> None:
         self._counter_cache = counter_cache
+        self._variants = variants
         self._urls = urls
 
     async def serialize(self, photos: Sequence[Photo], viewer_id: int | None) -> list[bytes]:
@@ -28,8 +30,8 @@ class PhotoSerializer:
     def serialize_one(self, photo: Photo, viewer_id: int | None, *, liked: bool) -> bytes:
         """Return the JSON of one photo that the viewer likes or not."""
         serialize = owner_photo_json if photo.author.id == viewer_id else photo_json
-        return serialize(photo, liked=liked, sign=self._urls.sign)
+        return serialize(photo, self._variants, liked=liked, sign=self._urls.sign)
 
     def serialize_new(self, photo: Photo) -> bytes:
         """Return the JSON of a photo that was just created and cannot have likes."""
-        return photo_json(photo, liked=False, sign=self._urls.sign)
+        return photo_json(photo, self._variants, liked=False, sign=self._urls.sign)

@@ -6,12 +6,14 @@ from aiohttp import web
 
 from server.actions.presence import PresenceReader
 from server.api.photo_serializer import PhotoSerializer
-from server.edge.api_request import ApiRequest, json_response, list_response
-from server.edge.endpoint import Auth, Endpoint
+from server.edge.api_request import ApiRequest, json_response, list_response, redirect_response
+from server.edge.endpoint import PREFIX, Auth, Endpoint
 from server.edge.paging import Cursors, Pager
+from server.edge.photo_responses import PhotoResponse
 from server.edge.requests import ListQuery, SearchQuery
-from server.edge.responses import ListResponse, PhotoResponse, ProfileResponse, UserSummaryResponse
+from server.edge.responses import ListResponse, ProfileResponse, UserSummaryResponse
 from storage.errors import NotFoundError
+from storage.ids import encode
 from storage.models import Photo
 from storage.postgres.database import Queryable
 from storage.postgres.reads import Reads
@@ -50,6 +52,7 @@ class ProfilesApi:
                 response=ProfileResponse,
                 errors=(404,),
                 by_name=True,
+                redirect="The username has changed; the former one leads to the account for 30 days.",
             ),
             Endpoint(
                 method="GET",
@@ -78,11 +81,13 @@ class ProfilesApi:
         return list_response([UserSummaryResponse.from_model(user).to_bytes() for user in page], next_cursor)
 
     async def profile(self, request: ApiRequest) -> web.Response:
-        """Handle `GET /users/{username or id}`."""
+        """Handle `GET /users/{username or id}`; redirects from a former username."""
         viewer_id, name = request.viewer_id, _name(request)
         user, relation, presence_visible = await self._reads.read(
             viewer_id, lambda db: profiles.find(db, name, viewer_id=viewer_id)
         )
+        if name.lower() != user.username.lower() and name.upper() != encode(user.id):
+            return redirect_response(f"{PREFIX}/users/{user.username}")
         presence = await self._presence.read_permitted(user.id) if presence_visible else None
         shown = None if viewer_id is None or viewer_id == user.id else relation
         return json_response(ProfileResponse.from_model(user, shown, presence).to_bytes())

@@ -1,4 +1,4 @@
-"""Follow, block and mute; followers, followed accounts, and requests to follow a private account."""
+"""Follow, block and mute; followers, followed accounts, requests to follow a private account, and close friends."""
 
 from __future__ import annotations
 
@@ -32,8 +32,16 @@ class Page(Protocol):
         ...
 
 
+class OwnPage(Protocol):
+    """A store function that lists users for the user to whom they are related."""
+
+    async def __call__(self, db: Queryable, user_id: int, *, before: int | None, limit: int) -> list[User]:
+        """Return users with ids below `before`."""
+        ...
+
+
 class RelationsApi:
-    """`/users/{id}/follow`, `/block`, `/mute`, `/followers`, `/following` and `/users/me/follow-requests`."""
+    """Relations of the viewer: follow, block, mute, close friends; and the lists of users that come of them."""
 
     def __init__(self, reads: Reads, cursors: Cursors, actions: RelationActions) -> None:
         self._reads = reads
@@ -43,6 +51,7 @@ class RelationsApi:
     def endpoints(self) -> list[Endpoint]:
         """Return the route table of this resource."""
         act, requests = self._actions, "/users/me/follow-requests"
+        circle = "/users/{id}/close-friend"
         return [
             self._change(
                 "PUT",
@@ -59,6 +68,9 @@ class RelationsApi:
             _list("/users/{id}/followers", self.followers, "List the followers of a user"),
             _list("/users/{id}/following", self.following, "List the accounts that a user follows"),
             _list(requests, self.requests, "List the requests to follow you", Auth.REQUIRED),
+            self._change("PUT", circle, act.add_close_friend, "Make a user one of your close friends, without notice"),
+            self._change("DELETE", circle, act.remove_close_friend, "Remove one of your close friends, without notice"),
+            _list("/users/me/close-friends", self.close_friends, "List your close friends", Auth.REQUIRED),
             self._change("PUT", requests + "/{id}", act.accept, "Accept a request to follow you"),
             self._change("DELETE", requests + "/{id}", act.decline, "Decline a request to follow you, without notice"),
         ]
@@ -73,10 +85,17 @@ class RelationsApi:
 
     async def requests(self, request: ApiRequest) -> web.Response:
         """Handle `GET /users/me/follow-requests`."""
+        return await self._own(request, "requests to", relations.requests)
+
+    async def close_friends(self, request: ApiRequest) -> web.Response:
+        """Handle `GET /users/me/close-friends`."""
+        return await self._own(request, "close friends of", relations.close_friends)
+
+    async def _own(self, request: ApiRequest, name: str, page: OwnPage) -> web.Response:
         user_id = request.viewer.user_id
-        query, pager = self._page(request, f"requests to {user_id}")
+        query, pager = self._page(request, f"{name} {user_id}")
         before, limit = pager.before(query.cursor), query.limit + 1
-        found = await self._reads.read(user_id, lambda db: relations.requests(db, user_id, before=before, limit=limit))
+        found = await self._reads.read(user_id, lambda db: page(db, user_id, before=before, limit=limit))
         return _users_response(pager, found, query.limit)
 
     async def _related(self, request: ApiRequest, name: str, page: Page) -> web.Response:

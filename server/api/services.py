@@ -12,18 +12,27 @@ from pathlib import Path
 
 from channels.live import Live
 from server.actions.catalog import Actions
+from server.actions.search import TIMEOUT, NoSearchMetrics, SearchMetrics
 from server.edge.access_log import AccessLog, EventLog
 from server.edge.body import BodyPace
 from server.edge.client_addresses import Network
 from server.edge.middleware import HttpMetrics, NoHttpMetrics
 from server.identity.rate_limiter import RateLimiter
 from server.identity.tokens import AccessTokens
-from server.media.uploads import UploadLimits
+from server.media.image_checks import UploadLimits
+from server.media.local_uploads import LocalPresigner
+from server.media.upload_metrics import NoUploadMetrics, UploadMetrics
 from server.media.urls import MediaUrls
+from server.media.variant_requests import VariantRequests
+from server.media.variants import NoVariantMetrics, VariantMetrics
+from server.media.video_checks import VideoUploadLimits
 from storage.blobs.port import Blobs
+from storage.blobs.variants import VariantRegistry
 from storage.cache.counters import CounterCache
+from storage.cache.tag_trends import TagTrends
 from storage.feeds.home import Home
 from storage.feeds.notification_log import NotificationLog
+from storage.feeds.trending import Trending
 from storage.limits.tickets import Tickets
 from storage.postgres.database import Database
 from storage.postgres.reads import Reads
@@ -35,7 +44,7 @@ class ApiSettings:
 
     `upload_dir` receives uploads before they become blobs and is best on the blobs' file system. `trusted_proxies` are
     the networks whose X-Forwarded-For is trusted, `allowed_origins` other web origins whose pages may use the API. With
-    `static_dir` None no web application is served.
+    `static_dir` None no web application is served. With `surrogate_keys` images have the key for their purge from CDNs.
     """
 
     secret: bytes = field(repr=False)
@@ -46,9 +55,12 @@ class ApiSettings:
     refresh_ttl: int
     ticket_ttl: int = 60
     upload: UploadLimits
+    video: VideoUploadLimits
     body_pace: BodyPace
     trusted_proxies: tuple[Network, ...]
     allowed_origins: tuple[str, ...] = ()
+    surrogate_keys: bool = False
+    search_timeout: float = TIMEOUT
 
     @property
     def secure(self) -> bool:
@@ -65,7 +77,8 @@ class Services:
     """Dependencies of the HTTP API: the use cases, and what its read endpoints query.
 
     `db` is the primary, and `reads` are those of pages, which may use a replica. `live` is None where this process has
-    no live connections. `require_space` raises `FullError` while there is no space for anything new.
+    no live connections, `local_presigner` where the blob store receives signed uploads itself. `require_space` raises
+    `FullError` while there is no space for anything new.
     """
 
     settings: ApiSettings
@@ -75,12 +88,20 @@ class Services:
     db: Database
     reads: Reads
     blobs: Blobs
+    variants: VariantRegistry
+    variant_requests: VariantRequests
     home: Home
+    trending: Trending
+    tag_trends: TagTrends
     notification_log: NotificationLog
     counter_cache: CounterCache
     tickets: Tickets
     media_urls: MediaUrls
+    local_presigner: LocalPresigner | None = None
     live: Live | None = None
     metrics: HttpMetrics = field(default_factory=NoHttpMetrics)
+    variant_metrics: VariantMetrics = field(default_factory=NoVariantMetrics)
+    search_metrics: SearchMetrics = field(default_factory=NoSearchMetrics)
+    upload_metrics: UploadMetrics = field(default_factory=NoUploadMetrics)
     access_log: AccessLog = field(default_factory=EventLog)
     require_space: Callable[[], None] = no_limit

@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
+from server.actions.search import SearchActions
 from server.api.accounts import AccountsApi
-from server.api.feed import FeedApi
+from server.api.comment_lists import CommentListsApi
+from server.api.comments import CommentsApi
+from server.api.feed import FeedApi, TagFeed
 from server.api.live import LiveApi
 from server.api.notifications import NotificationsApi
+from server.api.photo_collections import CollectionsApi
+from server.api.photo_exif import PhotoExifApi
 from server.api.photo_serializer import PhotoSerializer
-from server.api.photos import PhotosApi, UploadApi
+from server.api.photos import PhotosApi
+from server.api.posting import UploadApi
+from server.api.profile_images import ProfileImagesApi
 from server.api.profiles import ProfilesApi
-from server.api.reactions import CommentsApi, LikesApi
+from server.api.reactions import LikesApi
 from server.api.relations import RelationsApi
+from server.api.search import SearchApi
 from server.api.services import Services
+from server.api.staging import UploadStaging
+from server.api.suggestions import SuggestionsApi
+from server.api.tags import TagsApi
 from server.api.tokens import TokenResponses, TokensApi
+from server.api.trends import TrendsApi
+from server.api.tus import TusApi
+from server.api.uploads import SignedContentApi, SignedUploadsApi
 from server.edge.authentication import RequestAuthenticator, SessionCookies
 from server.edge.endpoint import Endpoint
 from server.edge.idempotency import Idempotency
 from server.edge.paging import Cursors
-from server.identity.rate_limits import READ_QUOTA
+from server.media.body_spool import BodySpool
 from server.media.uploads import UploadReceiver
 
 
@@ -28,7 +42,10 @@ def endpoints(services: Services) -> list[Endpoint]:
 
 def _user_endpoints(services: Services) -> list[Endpoint]:
     settings, reads, actions = services.settings, services.reads, services.actions
-    cursors, serializer = Cursors(settings.secret), PhotoSerializer(services.counter_cache, services.media_urls)
+    cursors, serializer = (
+        Cursors(settings.secret),
+        PhotoSerializer(services.counter_cache, services.variants, services.media_urls),
+    )
     cookies = SessionCookies(secure=settings.secure, access_ttl=settings.access_ttl, refresh_ttl=settings.refresh_ttl)
     responses = TokenResponses(cookies, access_ttl=settings.access_ttl)
     tokens = TokensApi(actions.accounts, actions.sessions, RequestAuthenticator(services.tokens), responses)
@@ -37,28 +54,65 @@ def _user_endpoints(services: Services) -> list[Endpoint]:
         *tokens.endpoints(),
         *RelationsApi(reads, cursors, actions.relations).endpoints(),
         *ProfilesApi(reads, cursors, serializer, actions.presence).endpoints(),
+        *SearchApi(
+            SearchActions(reads, services.search_metrics, timeout=settings.search_timeout), cursors, serializer
+        ).endpoints(),
     ]
 
 
 def _photo_endpoints(services: Services) -> list[Endpoint]:
     settings, db, reads, actions = services.settings, services.db, services.reads, services.actions
-    cursors, serializer = Cursors(settings.secret), PhotoSerializer(services.counter_cache, services.media_urls)
-    idempotency, uploads = Idempotency(db), UploadReceiver(settings.upload_dir, settings.upload, settings.body_pace)
+    cursors, serializer = (
+        Cursors(settings.secret),
+        PhotoSerializer(services.counter_cache, services.variants, services.media_urls),
+    )
+    idempotency, metrics = Idempotency(db), services.upload_metrics
+    receiver = UploadReceiver(settings.upload_dir, settings.upload, settings.video, settings.body_pace, metrics)
     return [
-        *UploadApi(db, services.blobs, uploads, idempotency, serializer).endpoints(),
+        *UploadApi(
+            db=db,
+            blobs=services.blobs,
+            limiter=services.limiter,
+            receiver=receiver,
+            staging=UploadStaging(actions.uploads, services.blobs, receiver, metrics),
+            idempotency=idempotency,
+            serializer=serializer,
+        ).endpoints(),
+        *_upload_endpoints(services),
+        *ProfileImagesApi(actions.profile_images, receiver).endpoints(),
+        *TrendsApi(services.trending, services.tag_trends, cursors, serializer).endpoints(),
+        *CollectionsApi(reads, cursors, serializer, actions.collections, idempotency).endpoints(),
         *PhotosApi(reads, cursors, serializer, actions.photos).endpoints(),
+        *PhotoExifApi(reads, actions.photos).endpoints(),
         *LikesApi(reads, cursors, actions.reactions).endpoints(),
-        *CommentsApi(reads, cursors, actions.reactions, idempotency).endpoints(),
+        *CommentListsApi(reads, cursors).endpoints(),
+        *CommentsApi(actions.comments, idempotency).endpoints(),
+    ]
+
+
+def _upload_endpoints(services: Services) -> list[Endpoint]:
+    settings, actions = services.settings, services.actions.uploads
+    spool, presigner = BodySpool(settings.upload_dir, settings.body_pace), services.local_presigner
+    return [
+        *SignedUploadsApi(actions, settings.upload, settings.video).endpoints(),
+        *([] if presigner is None else SignedContentApi(actions, presigner, spool).endpoints()),
+        *TusApi(actions, spool, settings.upload, settings.video, services.upload_metrics).endpoints(),
     ]
 
 
 def _viewer_endpoints(services: Services) -> list[Endpoint]:
     settings, actions = services.settings, services.actions
-    cursors, reads = Cursors(settings.secret), services.limiter.policy(READ_QUOTA)
+    cursors = Cursors(settings.secret)
+    serializer = PhotoSerializer(services.counter_cache, services.variants, services.media_urls)
+    tags = TagFeed(services.reads, cursors, serializer)
     return [
-        *FeedApi(services.home, cursors, services.media_urls, reads, actions.last_seen).endpoints(),
+        *FeedApi(
+            services.home, tags, cursors, services.media_urls, limiter=services.limiter, last_seen=actions.last_seen
+        ).endpoints(),
+        *TagsApi(services.reads, actions.tags).endpoints(),
         *NotificationsApi(
             services.db, services.reads, services.notification_log, cursors, actions.notifications
         ).endpoints(),
+        *SuggestionsApi(services.reads, cursors, actions.suggestions).endpoints(),
         *LiveApi(services.tickets, public_url=settings.public_url, ttl=settings.ticket_ttl).endpoints(),
     ]

@@ -16,6 +16,8 @@ from server.administration.findings import Finding
 from server.cli.options import ConfigOption, DataOption, run_async, settings_for
 from server.config.reference import effective, markdown, toml
 
+_STYLES = {"ok": "green", "warning": "bold yellow", "FAILED": "bold red"}
+
 
 class Form(StrEnum):
     """Output of `config`."""
@@ -35,7 +37,7 @@ def add_commands(app: typer.Typer) -> None:
 def doctor(config: ConfigOption = None, data: DataOption = None) -> None:
     """Check every backend and this machine, and print how to fix each problem.
 
-    The exit code is 1 if there is a problem. The service may be running or not.
+    The exit code is 1 if there is a problem; a warning is none. The service may be running or not.
 
     Example: [bold]picshare doctor --config /etc/picshare.toml[/bold]
     """
@@ -43,22 +45,33 @@ def doctor(config: ConfigOption = None, data: DataOption = None) -> None:
     from server.administration import doctor as doctor_  # noqa: PLC0415 - heavy, and only needed here
 
     findings = run_async(doctor_.inspect(settings))
-    _show(findings)
+    show(findings)
     if not all(finding.ok for finding in findings):
         raise typer.Exit(1)
 
 
-def _show(findings: Sequence[Finding]) -> None:
+def show(findings: Sequence[Finding]) -> None:
+    """Print findings: a table on a terminal, else one line each."""
     console = Console()
     if not console.is_terminal:
         for item in findings:
-            typer.echo(f"{'ok' if item.ok else 'FAILED'} {item.name}: {item.detail} {item.remedy}".rstrip())
+            typer.echo(f"{_mark(item)} {item.name}: {item.detail} {_advice(item)}".rstrip())
         return
     table = Table("", "check", "found", "remedy", box=None)
     for item in findings:
-        mark = Text("ok", style="green") if item.ok else Text("FAILED", style="bold red")
-        table.add_row(mark, item.name, item.detail, item.remedy)
+        mark = _mark(item)
+        table.add_row(Text(mark, style=_STYLES[mark]), item.name, item.detail, _advice(item))
     console.print(table)
+
+
+def _advice(finding: Finding) -> str:
+    return f"{finding.remedy} {finding.warning}".strip()
+
+
+def _mark(finding: Finding) -> str:
+    if not finding.ok:
+        return "FAILED"
+    return "warning" if finding.warning else "ok"
 
 
 def config(

@@ -24,7 +24,9 @@ from server.edge.pages import Pages
 from server.identity.tokens import AccessTokens
 from server.live.routes import LiveRoutes
 from server.media.openapi import image_paths
-from server.media.routes import MediaRoutes
+from server.media.originals import OriginalRoutes
+from server.media.variants import VariantRoutes
+from storage.blobs.variants import VariantRegistry
 
 
 def make_app(services: Services) -> web.Application:
@@ -40,9 +42,18 @@ def make_app(services: Services) -> web.Application:
         resource = app.router.add_resource(PREFIX + endpoint.path)
         for method in ("GET", "HEAD") if endpoint.method == "GET" else (endpoint.method,):
             resource.add_route(method, guard.bind(endpoint))
-    app.router.add_get(f"{PREFIX}/openapi.json", _document(table, settings))
-    media = MediaRoutes(services.db, services.blobs, services.media_urls, authenticator, services.tickets)
-    app.router.add_routes(media.routes())
+    app.router.add_get(f"{PREFIX}/openapi.json", _document(table, settings, services.variants))
+    variants = VariantRoutes(
+        services.db,
+        services.blobs,
+        services.variants,
+        services.media_urls,
+        services.variant_requests,
+        metrics=services.variant_metrics,
+        surrogate_keys=settings.surrogate_keys,
+    )
+    originals = OriginalRoutes(services.db, services.blobs, authenticator, services.tickets)
+    app.router.add_routes([*variants.routes(), *originals.routes()])
     if settings.static_dir is not None:
         app.router.add_routes(Pages(settings.static_dir).routes())
     if services.live is not None:
@@ -65,13 +76,13 @@ def _edge_app(settings: ApiSettings, metrics: HttpMetrics, access_log: AccessLog
     return web.Application(middlewares=[edge(addresses, cross_origin, metrics, access_log, secure=settings.secure)])
 
 
-def _document(table: Sequence[Endpoint], settings: ApiSettings) -> Handler:
+def _document(table: Sequence[Endpoint], settings: ApiSettings, variants: VariantRegistry) -> Handler:
     try:
         number = version("picshare")
     except PackageNotFoundError:
         number = "0"
     document = describe(table, version=number, public_url=settings.public_url)
-    document["paths"] |= image_paths()
+    document["paths"] |= image_paths(variants)
     body = orjson.dumps(document)
 
     async def handler(_request: web.Request) -> web.Response:

@@ -8,17 +8,20 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 from channels.bus.presence_store import PresenceStore
 from channels.bus.publisher import LivePublisher
+from server.composition.blob_stores import open_blobs
 from server.composition.delivery import delivery_script
 from server.composition.roles import is_local
 from server.composition.wake_ups import leave_to_polling, notify_relay
+from server.config.section import from_sections
 from server.config.settings import Settings
 from server.errors import ConfigError
-from storage.blobs.file import FileBlobs
+from storage.blobs.observed import BlobMetrics
+from storage.blobs.port import Blobs
+from storage.blobs.variants import VariantRegistry
 from storage.cache.cards import Cards
 from storage.cache.counters import CounterCache
 from storage.cache.write_positions import WritePositions
@@ -48,7 +51,7 @@ class Stores:
     reads: Reads
     replicas: Replicas | None = None
     redis: Redis
-    blobs: FileBlobs
+    blobs: Blobs
     cards: Cards
     counter_cache: CounterCache
     feeds: Feeds
@@ -57,7 +60,7 @@ class Stores:
     presence: PresenceStore
 
 
-class StoreMetrics(FeedMetrics, ReadMetrics, Protocol):
+class StoreMetrics(BlobMetrics, FeedMetrics, ReadMetrics, Protocol):
     """Metrics of the stores."""
 
 
@@ -79,7 +82,7 @@ async def open_stores(settings: Settings, metrics: StoreMetrics | None = None) -
                 notify=notify_relay(redis),
             )
         )
-        cards, delivery = Cards(db, redis), delivery_script(redis)
+        cards, delivery = Cards(db, redis, variant_registry(settings)), delivery_script(redis)
         reads: Reads = PrimaryReads(db)
         replicas = await stack.enter_async_context(open_replicas(settings, metrics))
         if replicas is not None:
@@ -89,7 +92,7 @@ async def open_stores(settings: Settings, metrics: StoreMetrics | None = None) -
             reads=reads,
             replicas=replicas,
             redis=redis,
-            blobs=open_blobs(settings),
+            blobs=open_blobs(settings, metrics),
             cards=cards,
             counter_cache=CounterCache(db, redis),
             feeds=Feeds(db, redis, cards, delivery, metrics=metrics),
@@ -139,15 +142,9 @@ async def open_replicas(settings: Settings, metrics: ReplicaMetrics | None = Non
         await primary.close()
 
 
-def blob_directory(settings: Settings) -> Path:
-    """Return the directory of a `file:` blob store."""
-    path = settings.blobs.url.removeprefix("file:").removeprefix("//")
-    return Path(path) if path else settings.data.dir / "blobs"
-
-
-def open_blobs(settings: Settings) -> FileBlobs:
-    """Return the blob store; it holds nothing that has to be closed."""
-    return FileBlobs(blob_directory(settings))
+def variant_registry(settings: Settings) -> VariantRegistry:
+    """Return the variants of images."""
+    return from_sections(VariantRegistry, settings.media)
 
 
 class RelayedBroker(Broker, EventPublisher, Protocol):

@@ -46,6 +46,7 @@ from server.operation.lifecycle import Node, Run, ShutdownOptions, run_node
 from server.operation.listening import bound
 from server.operation.logs import log_task_failures
 from server.operation.metrics import Metrics
+from storage.blobs.port import check_answers
 from storage.embedded.supervisor import EngineWatch
 from storage.errors import StorageError
 from storage.postgres import migrate
@@ -149,7 +150,7 @@ class ProcessBuilder:
 
     def node(self) -> Node:
         """Return what was built, with the health routes."""
-        health = Health(self._checks)
+        health = Health(self._checks, degrading={"blobs": partial(check_answers, self._stores.blobs)})
         add_health_routes(self._app, health, self._metrics)
         protocol = partial(HttpProtocol, secure=self._settings.public_url.startswith("https://"))
         return Node(health=health, services=self._runs, app=self._app, drain=self._drain, protocol=protocol)
@@ -197,7 +198,7 @@ class ProcessBuilder:
             self._runs["backlog"] = Backlog(self._stores.db, broker, self._metrics).run
 
     async def _add_worker(self, spec: WorkerSpec, broker: Broker) -> None:
-        context = worker_context(spec.name, self._settings, self._stores)
+        context = worker_context(spec.name, self._settings, self._stores, self._metrics)
         handlers = await self._stack.enter_async_context(open_handlers(spec, context))
         worker = Worker(broker, spec.name, handlers, worker_policy(spec.name, self._settings), self._metrics)
         self._runs[spec.name] = worker.run

@@ -55,7 +55,7 @@ def is_local(settings: Settings) -> bool:
 def services_of(role: str, settings: Settings) -> frozenset[str]:
     """Return the services that a role runs; the local broker reads the outbox itself and needs no relay."""
     if role != EVERYTHING:
-        return frozenset({role, *(spec.name for spec in WORKERS if spec.runs_with == role)})
+        return frozenset({role, *(spec.name for spec in WORKERS if spec.role == role)})
     return SERVICES - {RELAY} if is_local(settings) else SERVICES
 
 

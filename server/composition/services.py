@@ -13,16 +13,24 @@ from channels.contract.settings import LiveSettings
 from channels.live import Live, build_live
 from server.actions.accounts import AccountActions
 from server.actions.catalog import Actions
+from server.actions.comments import CommentActions
 from server.actions.last_seen import LastSeen
 from server.actions.notifications import NotificationActions
+from server.actions.photo_collections import CollectionActions
 from server.actions.photos import PhotoActions
 from server.actions.presence import PresenceReader
+from server.actions.profile_images import ProfileImageActions
 from server.actions.reactions import ReactionActions
 from server.actions.relations import RelationActions
 from server.actions.sessions import SessionService
+from server.actions.suggestions import SuggestionActions
+from server.actions.tags import TagActions
+from server.actions.uploads import UploadActions
 from server.api.services import ApiSettings, Services, no_limit
 from server.composition.application import make_app, make_live_app
-from server.composition.backends import Stores, blob_directory
+from server.composition.backends import Stores, variant_registry
+from server.composition.blob_stores import open_presigner, upload_directory
+from server.composition.caches import cache_settings
 from server.config.section import from_sections
 from server.config.settings import Settings
 from server.demo.community import Demo
@@ -36,22 +44,34 @@ from server.identity.tokens import AccessTokens
 from server.live.access import LiveAuthenticator, LiveAuthorizer, LivePresences
 from server.live.operations import LiveOperations
 from server.live.streams import live_streams
-from server.media.uploads import UploadLimits
+from server.media.image_checks import UploadLimits
+from server.media.local_uploads import LocalPresigner
 from server.media.urls import MediaUrls
+from server.media.variant_requests import VariantRequests
+from server.media.video_checks import VideoUploadLimits
 from server.operation.logs import LogStream, writes_json
 from server.operation.metrics import Metrics
-from storage.blobs.file import TEMPORARY
+from storage.blobs.presign import Presigner
+from storage.cache.photo_trends import PhotoTrends
+from storage.cache.tag_trends import TagTrends
+from storage.cache.variant_states import VariantStates
 from storage.feeds.home import Home
+from storage.feeds.trending import Trending
 from storage.ids import slot_group
 from storage.limits.quotas import Quotas
 from storage.limits.revocations import Revocations
 from storage.limits.tickets import REVOCATION_MARGIN, Tickets
 from workers.broker.port import Policy
-from workers.images.limits import DecoderLimits
-from workers.jobs.context import WorkerContext
+from workers.caches.port import NoPurgeMetrics
+from workers.images.limits import DecoderLimits, NoMetrics
+from workers.jobs.context import NoVariantMetrics, NoWarmMetrics, WorkerContext
+from workers.jobs.counter_repair import CounterRepair
 from workers.jobs.janitor import Janitor
 from workers.jobs.permissions import LivePermissions
 from workers.jobs.sessions import SessionRevoker
+from workers.jobs.stars import Stars
+from workers.jobs.trends import TrendTasks
+from workers.videos.limits import VideoLimits
 
 STATIC = Path(__file__).parents[2] / "static"
 
@@ -61,6 +81,13 @@ def secret_bytes(settings: Settings) -> bytes:
     if settings.auth.secret is None:
         raise ConfigError("auth.secret is not set.")
     return settings.auth.secret.get_secret_value().encode()
+
+
+def media_urls(settings: Settings) -> MediaUrls:
+    """Return the signer of private images' URLs."""
+    section = settings.media
+    previous = [secret.get_secret_value().encode() for secret in section.previous_secrets]
+    return MediaUrls(secret_bytes(settings), previous=previous, form=section.signature, ttl=section.url_ttl)
 
 
 def build_live_layer(
@@ -74,7 +101,7 @@ def build_live_layer(
         cards=stores.cards,
         counter_cache=stores.counter_cache,
         notification_log=stores.notification_log,
-        sign=MediaUrls(secret).sign,
+        sign=media_urls(settings).sign,
     )
     presence = PresenceReader(stores.db, stores.presence)
     ports = Ports(
@@ -115,33 +142,62 @@ def build_api_app(
 ) -> web.Application:
     """Return the application of the API, images and pages, and of live connections if `live` is given."""
     services = replace(api_services(settings, stores, passwords), require_space=require_space)
-    return make_app(replace(services, live=live, metrics=metrics, access_log=access_log(settings)))
+    return make_app(
+        replace(
+            services,
+            live=live,
+            metrics=metrics,
+            variant_metrics=metrics,
+            upload_metrics=metrics,
+            search_metrics=metrics,
+            access_log=access_log(settings),
+        )
+    )
 
 
 def api_services(settings: Settings, stores: Stores, passwords: Passwords) -> Services:
     """Return the services of the API, without live connections and metrics."""
     secret, section = secret_bytes(settings), settings.auth
     tokens, limiter = AccessTokens(secret, ttl=section.access_ttl), rate_limiter(settings, stores)
+    # Without a store that has URLs of its own, the API receives signed uploads itself.
+    presigner = open_presigner(settings) or LocalPresigner(secret, settings.public_url)
+    variants = variant_registry(settings)
     return Services(
         settings=api_settings(settings),
         tokens=tokens,
         limiter=limiter,
         actions=build_actions(
-            stores, tokens=tokens, passwords=passwords, limiter=limiter, refresh_ttl=section.refresh_ttl
+            stores,
+            tokens=tokens,
+            passwords=passwords,
+            limiter=limiter,
+            presigner=presigner,
+            refresh_ttl=section.refresh_ttl,
         ),
+        local_presigner=presigner if isinstance(presigner, LocalPresigner) else None,
         db=stores.db,
         reads=stores.reads,
         blobs=stores.blobs,
+        variants=variants,
+        variant_requests=VariantRequests(stores.db, stores.blobs, variants, VariantStates(stores.redis)),
         home=Home(stores.reads, stores.redis, stores.feeds, stores.cards, stores.counter_cache),
+        trending=Trending(stores.reads, PhotoTrends(stores.redis)),
+        tag_trends=TagTrends(stores.redis),
         notification_log=stores.notification_log,
         counter_cache=stores.counter_cache,
         tickets=Tickets(stores.redis),
-        media_urls=MediaUrls(secret),
+        media_urls=media_urls(settings),
     )
 
 
 def build_actions(
-    stores: Stores, *, tokens: AccessTokens, passwords: Passwords, limiter: RateLimiter, refresh_ttl: int
+    stores: Stores,
+    *,
+    tokens: AccessTokens,
+    passwords: Passwords,
+    limiter: RateLimiter,
+    presigner: Presigner,
+    refresh_ttl: int,
 ) -> Actions:
     """Return the use cases; `refresh_ttl` in seconds."""
     db = stores.db
@@ -150,9 +206,15 @@ def build_actions(
     return Actions(
         accounts=AccountActions(db, passwords, limiter, sessions, permissions),
         sessions=sessions,
-        photos=PhotoActions(db, stores.cards),
+        collections=CollectionActions(db),
+        photos=PhotoActions(db, stores.cards, permissions),
+        profile_images=ProfileImageActions(db, stores.blobs),
+        uploads=UploadActions(db, stores.blobs, presigner),
         reactions=ReactionActions(db, stores.counter_cache),
+        comments=CommentActions(db, stores.counter_cache),
         relations=RelationActions(db, stores.feeds, permissions),
+        suggestions=SuggestionActions(db),
+        tags=TagActions(db),
         notifications=NotificationActions(db, stores.notification_log),
         presence=PresenceReader(db, stores.presence),
         last_seen=LastSeen(db),
@@ -172,6 +234,7 @@ def build_demo(stores: Stores, passwords: Passwords) -> Demo:
         passwords,
         relations=RelationActions(stores.db, stores.feeds, LivePermissions(stores.db, stores.publisher)),
         reactions=ReactionActions(stores.db, stores.counter_cache),
+        comments=CommentActions(stores.db, stores.counter_cache),
     )
 
 
@@ -193,9 +256,11 @@ def api_settings(settings: Settings) -> ApiSettings:
         settings.server,
         secret=secret_bytes(settings),
         public_url=settings.public_url,
-        upload_dir=blob_directory(settings) / TEMPORARY,
+        surrogate_keys=settings.edge.hook_url is not None,
+        upload_dir=upload_directory(settings),
         static_dir=STATIC if STATIC.is_dir() else None,
         upload=from_sections(UploadLimits, settings.upload),
+        video=from_sections(VideoUploadLimits, settings.video),
         body_pace=from_sections(BodyPace, settings.upload),
     )
 
@@ -205,27 +270,56 @@ def worker_policy(worker: str, settings: Settings) -> Policy:
     return from_sections(Policy, settings.worker, concurrency=settings.worker.concurrency(worker))
 
 
-def worker_context(worker: str, settings: Settings, stores: Stores) -> WorkerContext:
+def worker_context(worker: str, settings: Settings, stores: Stores, metrics: Metrics | None = None) -> WorkerContext:
     """Return everything that the handlers of a worker may use."""
     section = settings.worker
     return WorkerContext(
         concurrency=section.concurrency(worker),
         db=stores.db,
         blobs=stores.blobs,
+        variants=variant_registry(settings),
         cards=stores.cards,
         counter_cache=stores.counter_cache,
         feeds=stores.feeds,
         notification_log=stores.notification_log,
         publisher=stores.publisher,
-        sign=MediaUrls(secret_bytes(settings)).sign,
+        sign=media_urls(settings).sign,
         decoder_limits=DecoderLimits(
             deadline=section.decode_deadline, memory=section.decode_memory, max_pixels=settings.upload.max_pixels
         ),
+        video_limits=from_sections(VideoLimits, settings.video),
         sessions=session_revoker(stores, settings.auth.access_ttl),
+        stars=Stars(stores.db, stores.feeds, followers=section.star_followers, metrics=metrics),
+        variant_states=VariantStates(stores.redis),
+        quotas=Quotas(stores.redis),
+        tag_trends=TagTrends(stores.redis),
+        photo_trends=PhotoTrends(stores.redis),
+        staff_picks=settings.discover.staff_picks,
+        decoder_metrics=metrics or NoMetrics(),
+        variant_metrics=metrics or NoVariantMetrics(),
+        caches=cache_settings(settings, secret_bytes(settings), media_urls(settings).sign),
+        purge_metrics=metrics or NoPurgeMetrics(),
+        warm_metrics=metrics or NoWarmMetrics(),
     )
 
 
 def build_janitor(settings: Settings, stores: Stores, metrics: Metrics) -> Janitor:
     """Return the janitor."""
     revocations = Revocations(stores.db, stores.redis, ttl=settings.auth.access_ttl + REVOCATION_MARGIN)
-    return Janitor(stores.db, stores.blobs, revocations, metrics)
+    counters = CounterRepair(stores.db, stores.counter_cache, metrics)
+    trends = TrendTasks(
+        stores.db,
+        PhotoTrends(stores.redis),
+        TagTrends(stores.redis),
+        metrics,
+        excluded=settings.discover.excluded_tags,
+    )
+    return Janitor(
+        stores.db,
+        stores.blobs,
+        revocations,
+        counters,
+        metrics,
+        unused_days=settings.media.unused_days,
+        more=trends.tasks(),
+    )

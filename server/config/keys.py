@@ -232,25 +232,10 @@ class BrokerSection(Section):
         return _with_scheme(value, ("local:", "amqp://", "amqps://"))
 
 
-class BlobsSection(Section):
-    """The storage of images."""
-
-    url: str = Field(
-        default="file:",
-        description="`file:` stores images in `<data.dir>/blobs`, `file:/path` in another directory. Separate roles "
-        "require one directory that all of them share.",
-    )
-
-    @field_validator("url")
-    @classmethod
-    def _is_known(cls, value: str) -> str:
-        return _with_scheme(value, ("file:",))
-
-
 class UploadSection(Section):
     """Limits of uploads, and the slowest pace of every request body."""
 
-    max_bytes: int = Field(default=10_000_000, ge=1024, description="Maximum size of an image in bytes.")
+    max_bytes: int = Field(default=25_000_000, ge=1024, description="Maximum size of an image in bytes.")
     max_pixels: int = Field(
         default=_DECODER.max_pixels, ge=10_000, description="Maximum pixels of an image (width × height)."
     )
@@ -270,6 +255,7 @@ class LimitsSection(Section):
     likes: Rate = Field(default="600/m", description="Likes and unlikes of one user.")
     follows: Rate = Field(default="300/m", description="Follows, blocks and mutes of one user.")
     uploads: Rate = Field(default="600/h", description="Photos uploaded by one user.")
+    searches: Rate = Field(default="300/m", description="Searches of one user; one while typing counts, too.")
     anonymous: Rate = Field(default="1200/m", description="Requests from one address without sign-in.")
     sign_in_account: Rate = Field(default="10/m", description="Attempts to sign in to one account.")
     sign_in_address: Rate = Field(default="300/m", description="Attempts to sign in from one address.")
@@ -360,6 +346,13 @@ class WorkerSection(Section):
     )
     decode_memory: int = Field(
         default=_DECODER.memory, ge=200_000_000, description="Bytes of address space that one image decoder may use."
+    )
+
+    star_followers: int = Field(
+        default=100_000,
+        ge=1,
+        description="Followers from which an author is a star: photos are not inserted into each follower's feed, but "
+        "pulled when it is read. The author is no star any more at 0.8 of this number.",
     )
 
     def concurrency(self, worker: str) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 
 MASK = "***"
 _SECRET_FIELDS = re.compile(
-    r"(?i)^(authorization|cookie|set-cookie|.*password.*|.*secret$|.*_token|token|ticket|x-csrf-token)$"
+    r"(?i)^(authorization|cookie|set-cookie|.*password.*|.*secret(_(access_)?key)?$|.*_token|token|ticket|x-csrf-token)$"
 )
 _MARK = re.compile(r"(?i)bearer |cookie:")
 # In free text: bearer tokens, JWTs anywhere, parameters of URLs such as token=…, cookies, and passwords of URLs.
@@ -18,7 +18,7 @@ _SECRET_TEXT = (
     (re.compile(r"\beyJ[\w-]*\.[\w-]+\.[\w-]*"), MASK),
     (
         re.compile(
-            r"(?i)\b((?:access_|refresh_)?token|picshare_(?:access|refresh|csrf)|ticket|sig|signature|(?:ssl)?password|secret)=[^&\s\"']+"
+            r"(?i)\b((?:access_|refresh_)?token|picshare_(?:access|refresh|csrf)|ticket|sig|signature|(?:ssl)?password|(?:aws_)?secret(?:_(?:access_)?key)?|[\w-]*-token)=[^&\s\"']+"
         ),
         r"\1=" + MASK,
     ),

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from server.config.blobs import BlobsSection
+from server.config.discover import DiscoverSection
+from server.config.edge import EdgeSection
 from server.config.keys import (
     AuthSection,
-    BlobsSection,
     BrokerSection,
     DatabaseSection,
     DataSection,
@@ -22,7 +24,9 @@ from server.config.keys import (
     UploadSection,
     WorkerSection,
 )
+from server.config.media import MediaSection
 from server.config.section import Section
+from server.config.video import VideoSection
 
 PREFIX = "PICSHARE_"
 DELIMITER = "__"
@@ -43,6 +47,10 @@ class Settings(BaseSettings):
     broker: BrokerSection = BrokerSection()
     blobs: BlobsSection = BlobsSection()
     upload: UploadSection = UploadSection()
+    media: MediaSection = MediaSection()
+    video: VideoSection = VideoSection()
+    edge: EdgeSection = EdgeSection()
+    discover: DiscoverSection = DiscoverSection()
     limits: LimitsSection = LimitsSection()
     live: LiveSection = LiveSection()
     worker: WorkerSection = WorkerSection()

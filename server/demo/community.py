@@ -13,7 +13,8 @@ from pathlib import Path
 
 import structlog
 
-from server.actions.photos import PhotoDetails, StagedPhoto, post_photo
+from server.actions.comments import CommentActions
+from server.actions.posting import PhotoDetails, StagedPhoto, post_photo
 from server.actions.reactions import ReactionActions
 from server.actions.relations import RelationActions
 from server.demo.story import FOLLOWS, PASSWORD, PHOTOS, USERNAME, USERS, DemoPhoto
@@ -23,7 +24,7 @@ from storage.blobs.port import Blobs
 from storage.errors import NotFoundError
 from storage.models import Photo, PhotoState
 from storage.postgres.database import Database
-from storage.stores import comments, photo_lists, photos, users
+from storage.stores import comment_lists, photo_lists, photos, users
 
 FOLDER = Path(__file__).parent / "photos"
 READY_DEADLINE = 60.0  # seconds for the media worker to make all variants
@@ -43,6 +44,7 @@ class Demo:
         *,
         relations: RelationActions,
         reactions: ReactionActions,
+        comments: CommentActions,
         folder: Path = FOLDER,
     ) -> None:
         self._db = db
@@ -50,6 +52,7 @@ class Demo:
         self._passwords = passwords
         self._relations = relations
         self._reactions = reactions
+        self._comments = comments
         self._folder = folder
 
     async def run(self) -> bool:
@@ -122,8 +125,10 @@ class Demo:
             width=header.width,
             height=header.height,
         )
-        details = PhotoDetails(caption=photo.caption, alt_text=photo.alt_text, tags=photo.tags, location=photo.location)
-        return await post_photo(self._db, self._blobs, staged, author_id=author_id, details=details)
+        details = PhotoDetails(caption=photo.caption, tags=photo.tags, location=photo.location)
+        return await post_photo(
+            self._db, self._blobs, staged, author_id=author_id, details=details, alt_text=photo.alt_text
+        )
 
     async def _wait_until_ready(self, photo_ids: Sequence[int]) -> None:
         """Wait until the workers have made the variants: other users can like only ready photos."""
@@ -140,12 +145,12 @@ class Demo:
 
     async def _react(self, photo_id: int, photo: DemoPhoto, ids: dict[str, int]) -> None:
         try:
-            present = await comments.page(self._db, photo_id, viewer_id=ids[photo.author], before=None, limit=100)
+            present = await comment_lists.page(self._db, photo_id, viewer_id=ids[photo.author], limit=100)
             for name in photo.likes:
                 await self._reactions.like(ids[name], photo_id)
             for name, text in photo.comments:
                 if not any(comment.text == text for comment in present):
                     async with self._db.transaction() as tx:
-                        await self._reactions.comment(tx, ids[name], photo_id, text)
+                        await self._comments.add(tx, ids[name], photo_id, text)
         except NotFoundError:
             log.warning("demo_photo_not_ready", file=photo.file)

@@ -139,6 +139,11 @@ def empty_response(status: int = 204) -> web.Response:
     return web.Response(status=status)
 
 
+def redirect_response(path: str) -> web.Response:
+    """Return a redirect to a path that keeps the method (RFC 9110, 308)."""
+    return web.Response(status=308, headers={"Location": path})
+
+
 def list_response(items: list[bytes], cursor: str | None, **members: Any) -> web.Response:
     """Return a page of JSON items and the cursor of the next page; `members` are added to the object."""
     return joined_list_response([b",".join(items)], cursor, **members)

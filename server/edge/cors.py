@@ -21,11 +21,14 @@ _METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE"
 # "*" would include neither Authorization nor, with credentials, any other header.
 _REQUEST_HEADERS = (
     f"Authorization, Content-Type, {HEADER}, {CSRF_HEADER}, X-Request-Id, "
-    "If-Match, If-None-Match, If-Modified-Since, If-Range, Range"
+    "If-Match, If-None-Match, If-Modified-Since, If-Range, Range, Content-Digest, "
+    "Tus-Resumable, Upload-Length, Upload-Offset, Upload-Metadata, Upload-Checksum, X-HTTP-Method-Override"
 )
 _RESPONSE_HEADERS = (
     "X-Request-Id, RateLimit, RateLimit-Policy, Retry-After, Idempotent-Replayed, Location, Allow, WWW-Authenticate, "
-    "ETag, Accept-Ranges, Content-Range, Content-Disposition"
+    "ETag, Accept-Ranges, Content-Range, Content-Disposition, "
+    "Tus-Resumable, Tus-Version, Tus-Extension, Tus-Max-Size, Tus-Checksum-Algorithm, "
+    "Upload-Offset, Upload-Length, Upload-Expires, Upload-Metadata"
 )
 _MAX_AGE = "86400"  # seconds for which a browser may keep the result of a preflight
 

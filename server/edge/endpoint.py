@@ -5,8 +5,8 @@ The table is the only description of the API: the router, the guard and the Open
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from aiohttp import web
@@ -43,7 +43,10 @@ class Endpoint:
     `quota` names the rate limit (a field of `RateLimits`) of signed-in users, as the action states it; visitors are
     charged to "anonymous". With `guarded` False the handler itself checks the rate limit and revocation. One that
     `stores` adds something that stays, and is refused while the disk is full. `errors` are the error statuses beyond
-    those that every endpoint of its kind may return. With `by_name` the id in the path may also be a username.
+    those that every endpoint of its kind may return, `other_responses` further successes, and `alternatives` other
+    bodies of `status`, depending on the query. An endpoint with another body format also takes `json_body`. With
+    `by_name` the id in the path may also be a username. `redirect` describes
+    when the response is a 308.
     """
 
     method: str
@@ -60,6 +63,10 @@ class Endpoint:
     body_format: BodyFormat = BodyFormat.JSON
     status: int = 200
     response: type[BaseModel] | None = None
+    other_responses: Mapping[int, type[BaseModel]] = field(default_factory=dict)
+    alternatives: tuple[type[BaseModel], ...] = ()
+    json_body: type[BaseModel] | None = None
     errors: tuple[int, ...] = ()
     idempotent: bool = False
     by_name: bool = False
+    redirect: str | None = None

@@ -1,8 +1,8 @@
 """Responses from files: conditional requests and ranges as in RFC 9110, and caching of what is right alone.
 
-aiohttp's `FileResponse` sends the file. This one corrects four things: an error is a problem as all others are, it does
-not keep the file's `Cache-Control`, a range that cannot be served is ignored instead of refused, and `If-Range` also
-compares entity tags.
+aiohttp's `FileResponse` sends the file. This one corrects five things: an error is a problem as all others are, it does
+not keep the file's `Cache-Control`, a range that cannot be served is ignored instead of refused, `If-Range` also
+compares entity tags, and the entity tag can be one that does not depend on when the file was written.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ import errno
 import math
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 
-from aiohttp import web
+from aiohttp import ETag, web
 from aiohttp.abc import AbstractStreamWriter
 from multidict import CIMultiDict
 
@@ -24,7 +25,7 @@ from storage.errors import UnavailableError
 _OF_THE_FILE = {200, 206, 304}  # statuses that describe the file itself
 _ONE_RANGE = re.compile(r"bytes=(?:([0-9]{1,18})-([0-9]{1,18})?|-[0-9]{0,17}[1-9][0-9]{0,17})", re.IGNORECASE)
 _NO_DESCRIPTORS = {errno.EMFILE, errno.ENFILE}
-_PROBLEMS = {
+PROBLEMS = {
     412: ProblemError(412, "precondition_failed", "The file is not the one that the conditions of the request name."),
     416: ProblemError(
         416, "range_not_satisfiable", "The range begins behind the end of the file; Content-Range has its length."
@@ -33,7 +34,18 @@ _PROBLEMS = {
 
 
 class FileResponse(web.FileResponse):
-    """A file; `Cache-Control` and the other headers of the file are sent with 200, 206 and 304 alone."""
+    """A file; `Cache-Control` and the other headers of the file are sent with 200, 206 and 304 alone.
+
+    `tag` is the entity tag without its quotes; without it, it is made of the file's time and size. `missing` is the
+    `Cache-Control` of the 404 for a file that is not there any more.
+    """
+
+    def __init__(
+        self, path: Path, *, headers: Mapping[str, str], tag: str | None = None, missing: str = "no-store"
+    ) -> None:
+        super().__init__(path, headers=headers)
+        self._tag = tag
+        self._missing = missing
 
     _error = b""  # the body, if the file is not sent
     on_status: Callable[[int], None] | None = None  # is called with the status once it is certain
@@ -51,6 +63,8 @@ class FileResponse(web.FileResponse):
         # the head.
         if self.status not in _OF_THE_FILE:
             self._become(_problem_of(self.status), head=request.method == "HEAD")
+        elif self._tag is not None:
+            self.headers["ETag"] = f'"{self._tag}"'
         if self.on_status is not None:
             self.on_status(self.status)
         return await super()._start(request)
@@ -58,10 +72,14 @@ class FileResponse(web.FileResponse):
     def _become(self, problem: ProblemError, *, head: bool) -> None:
         response = render(problem, self.headers.get("X-Request-Id", ""))
         self.headers.pop("Content-Disposition", None)
-        self.headers.update({**response.headers, "Cache-Control": "no-store"})
+        cache = self._missing if self.status == 404 else "no-store"
+        self.headers.update({**response.headers, "Cache-Control": cache})
         body = bytes(response.body) if isinstance(response.body, bytes) else b""
         self.content_length = len(body)
         self._error = b"" if head else body
+
+    def _etag_match(self, etag_value: str, etags: tuple[ETag, ...], *, weak: bool) -> bool:  # type: ignore[override]
+        return super()._etag_match(self._tag or etag_value, etags, weak=weak)
 
     async def write_eof(self, data: bytes = b"") -> None:
         """Send the end of the body, which is the whole body of an error."""
@@ -72,7 +90,7 @@ class FileResponse(web.FileResponse):
         if "Range" in request.headers:
             kept = CIMultiDict(request.headers)
             # A server may ignore any Range header (section 14.2); the response is then the whole file.
-            if not _is_one_range(request) or not await self._is_current(request):
+            if not is_one_range(request) or not await self._is_current(request):
                 del kept["Range"]
             kept.popall("If-Range", None)
             request = request.clone(headers=kept)
@@ -88,7 +106,7 @@ class FileResponse(web.FileResponse):
         except OSError:
             return False
         # A weak entity tag never matches. A date must be the one that was sent as Last-Modified.
-        if validator == f'"{stat.st_mtime_ns:x}-{stat.st_size:x}"':
+        if validator == f'"{self._tag or f"{stat.st_mtime_ns:x}-{stat.st_size:x}"}"':
             return True
         date = request.if_range
         return date is not None and date.timestamp() == math.ceil(stat.st_mtime)
@@ -97,12 +115,13 @@ class FileResponse(web.FileResponse):
 def _problem_of(status: int) -> ProblemError:
     if status == 503:
         return problem_of(UnavailableError("file", "no file can be opened")) or unexpected()
-    if status in _PROBLEMS:
-        return _PROBLEMS[status]
+    if status in PROBLEMS:
+        return PROBLEMS[status]
     return problem_of(web.HTTPForbidden() if status == 403 else web.HTTPNotFound()) or unexpected()
 
 
-def _is_one_range(request: web.BaseRequest) -> bool:
+def is_one_range(request: web.BaseRequest) -> bool:
+    """Return whether a request wants one range of bytes; any other `Range` header is ignored (RFC 9110, 14.2)."""
     # Several ranges would need a multipart body. Other units, and ranges on other methods, have no meaning here.
     ranges = request.headers.getall("Range")
     match = _ONE_RANGE.fullmatch(ranges[0]) if len(ranges) == 1 and request.method == "GET" else None

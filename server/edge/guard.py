@@ -59,7 +59,7 @@ class Guard:
                 await self._charge(request, endpoint.quota)
             if endpoint.stores:
                 self._require_space()
-            if viewer is None or endpoint.method == "GET":
+            if viewer is None or endpoint.method in {"GET", "HEAD"}:
                 return await endpoint.handler(request)
             try:
                 return await endpoint.handler(request)

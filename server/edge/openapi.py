@@ -27,6 +27,9 @@ _DESCRIPTIONS = {
     415: "The media type of the body is not supported.",
     422: "The body does not fit the schema.",
     429: "A rate limit is used up; see Retry-After.",
+    412: "The request states no version, or another one than the service supports.",
+    423: "Another request changes this at the moment; see Retry-After.",
+    460: "The body does not have the checksum that the request states.",
     503: "A part of the service is not available; see Retry-After.",
     507: "The service has no space left for what should be stored; see Retry-After.",
 }
@@ -71,8 +74,11 @@ def _schemas(endpoints: Iterable[Endpoint]) -> tuple[dict[type[BaseModel], dict[
     for endpoint in endpoints:
         if endpoint.body is not None:
             wanted[endpoint.body] = "validation"
-        if endpoint.response is not None:
-            wanted[endpoint.response] = "serialization"
+        if endpoint.json_body is not None:
+            wanted[endpoint.json_body] = "validation"
+        for response in (endpoint.response, *endpoint.alternatives, *endpoint.other_responses.values()):
+            if response is not None:
+                wanted[response] = "serialization"
     references, document = models_json_schema(
         list(wanted.items()), ref_template=_REFERENCE, schema_generator=_ComponentNames
     )
@@ -98,7 +104,10 @@ def _operation(
             schema = _with_file(schemas[schema["$ref"].rpartition("/")[2]])
         # A body whose fields are all optional may be left out.
         required = endpoint.body_format is BodyFormat.MULTIPART or _has_required_field(endpoint.body)
-        operation["requestBody"] = {"required": required, "content": {endpoint.body_format.value: {"schema": schema}}}
+        content = {endpoint.body_format.value: {"schema": schema}}
+        if endpoint.json_body is not None:
+            content[BodyFormat.JSON.value] = {"schema": names[endpoint.json_body]}
+        operation["requestBody"] = {"required": required, "content": content}
     secured: list[dict[str, list[str]]] = [{"bearer": []}, {"cookie": []}]
     if endpoint.auth is Auth.REQUIRED:
         operation["security"] = secured
@@ -110,8 +119,16 @@ def _operation(
 def _responses(endpoint: Endpoint, names: dict[type[BaseModel], dict[str, Any]]) -> dict[str, Any]:
     success: dict[str, Any] = {"description": "Success."}
     if endpoint.response is not None:
-        success["content"] = {"application/json": {"schema": names[endpoint.response]}}
+        schemas = [names[model] for model in (endpoint.response, *endpoint.alternatives)]
+        schema = schemas[0] if len(schemas) == 1 else {"oneOf": schemas}
+        success["content"] = {"application/json": {"schema": schema}}
     responses = {str(endpoint.status): success}
+    for status, model in endpoint.other_responses.items():
+        content = {"application/json": {"schema": names[model]}}
+        responses[str(status)] = {"description": "Success.", "content": content}
+    if endpoint.redirect is not None:
+        location = {"schema": {"type": "string", "format": "uri-reference"}}
+        responses["308"] = {"description": endpoint.redirect, "headers": {"Location": location}}
     for status in sorted(_error_statuses(endpoint)):
         responses[str(status)] = {
             "description": _DESCRIPTIONS[status],
@@ -169,7 +186,11 @@ def _has_required_field(model: type[BaseModel]) -> bool:
 
 
 def _with_file(schema: dict[str, Any]) -> dict[str, Any]:
-    file = {"type": "string", "contentMediaType": "application/octet-stream", "description": "A JPEG or PNG image."}
+    file = {
+        "type": "string",
+        "contentMediaType": "application/octet-stream",
+        "description": "A JPEG, PNG, WebP, AVIF, GIF or, if it is installed, HEIC image.",
+    }
     return {
         **schema,
         "properties": {FILE_FIELD: file, **schema["properties"]},

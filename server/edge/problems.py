@@ -44,6 +44,7 @@ _ROUTING_DETAILS = {
     405: "This path does not support this method; the header Allow lists those it supports.",
     413: "The body is larger than this path allows.",
 }
+_OTHER_TITLES = {460: "Checksum Mismatch"}  # of the protocol tus
 _PAGE = Template(
     """<!doctype html>
 <html lang="en">
@@ -90,6 +91,12 @@ class ProblemError(Exception):
         self.errors = tuple(errors)
         self.headers = dict(headers or {})
 
+    def at(self, field: str) -> ProblemError:
+        """Return this problem as one of a field of the body."""
+        return ProblemError(
+            self.status, self.code, f"{field}: {self.detail}", errors=[(field, self.detail)], headers=self.headers
+        )
+
 
 def bad_field(field: str, message: str, *, status: int = 400) -> ProblemError:
     """Return the problem of one field: 400 for one of the path or the query, 422 for one of the body."""
@@ -123,7 +130,7 @@ def render(problem: ProblemError, request_id: str) -> web.Response:
     """Return the response for a problem."""
     body: dict[str, Any] = {
         "type": f"/docs#{problem.code}",
-        "title": HTTPStatus(problem.status).phrase,
+        "title": _title(problem.status),
         "status": problem.status,
         "detail": problem.detail,
         "code": problem.code,
@@ -140,11 +147,15 @@ def render_page(problem: ProblemError, request_id: str) -> web.Response:
     """Return the response for a problem as a page, for a user who opened an address in a browser."""
     missing = problem.code == _ROUTING_CODES[404]
     page = _PAGE.substitute(
-        heading="Page not found" if missing else escape(HTTPStatus(problem.status).phrase),
+        heading="Page not found" if missing else escape(_title(problem.status)),
         text="There is no page at this address." if missing else escape(problem.detail),
         request_id=escape(request_id),
     )
     return web.Response(text=page, status=problem.status, content_type="text/html", headers=problem.headers)
+
+
+def _title(status: int) -> str:
+    return _OTHER_TITLES.get(status) or HTTPStatus(status).phrase
 
 
 def _not_found(error: NotFoundError) -> ProblemError:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any
+from enum import StrEnum
+from typing import Annotated, Any, Literal
 
 import orjson
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from storage import ids, texts
-from storage.models import PresenceAudience
+from storage.models import LocationMetadata, PresenceAudience
+from storage.moments import photo_time
+from storage.render.timestamps import timestamp
+from storage.search_text import MAX_QUERY
 
-MAX_TAGS = 30
 MAX_SETTINGS_BYTES = 8192
 MAX_SETTINGS_DEPTH = 10
 _USERNAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.]{1,28}[A-Za-z0-9_])")
 _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s.]+(?:\.[^@\s.]+)+")
+_TIME = "2026-11-20T12:00:00+01:00"
 _RESERVED = {"me", "admin", "administrator", "picshare", "root", "support", "system"}
 
 
@@ -100,6 +104,13 @@ def _id(text: Any) -> int:
     return ids.decode(text)
 
 
+def _photo_time(text: str) -> str:
+    try:
+        return text and timestamp(photo_time(text))
+    except ValueError as error:
+        raise ValueError(f"Use a past time with its offset, for example {_TIME}, or an empty text.") from error
+
+
 def _described(pattern: str, **more: Any) -> WithJsonSchema:
     """Return the schema of a text whose validator is a function, for the OpenAPI document."""
     return WithJsonSchema({"type": "string", "pattern": pattern, **more})
@@ -120,10 +131,16 @@ Email = Annotated[
 Password = Annotated[str, Field(min_length=8, max_length=256)]
 DisplayName = Annotated[str, Field(max_length=60), AfterValidator(texts.single_line)]
 Bio = Annotated[str, Field(max_length=500), AfterValidator(texts.multi_line)]
-Caption = Annotated[str, Field(max_length=2200), AfterValidator(texts.multi_line)]
-AltText = Annotated[str, Field(max_length=1000), AfterValidator(texts.multi_line)]
+Caption = Annotated[str, Field(max_length=texts.MAX_CAPTION), AfterValidator(texts.multi_line)]
+CommentText = Annotated[str, Field(max_length=1000), AfterValidator(texts.multi_line), Field(min_length=1)]
+AltText = Annotated[str, Field(max_length=texts.MAX_ALT_TEXT), AfterValidator(texts.multi_line)]
 Location = Annotated[str, Field(max_length=100), AfterValidator(texts.single_line)]
-Tags = Annotated[list[Annotated[str, _described(_TAG_PATTERN)]], Field(max_length=MAX_TAGS), AfterValidator(_tags)]
+PhotoTime = Annotated[
+    str, Field(max_length=40), AfterValidator(_photo_time), WithJsonSchema({"type": "string", "examples": [_TIME]})
+]
+Tags = Annotated[
+    list[Annotated[str, _described(_TAG_PATTERN)]], Field(max_length=texts.MAX_TAGS), AfterValidator(_tags)
+]
 Id = Annotated[int, BeforeValidator(_id), _described(ID_PATTERN, examples=["01K3S9C0XG4Q7"])]
 
 
@@ -158,37 +175,61 @@ class RefreshRequest(RequestModel):
 
 
 class AccountUpdate(RequestModel):
-    """Changes of the account; fields that are left out stay unchanged."""
+    """Changes of the account; fields that are left out stay unchanged.
 
+    A former username leads to the account for 30 days, in which no other account can take it.
+    """
+
+    username: Annotated[Username, AfterValidator(_not_reserved)] | None = None
     display_name: Annotated[DisplayName, Field(min_length=1)] | None = None
     bio: Bio | None = None
     private: bool | None = None
     presence: PresenceAudience | None = None
+    location_metadata: LocationMetadata | None = None
+    publish_rights: bool | None = None
+    searchable: bool | None = None
     settings: Annotated[dict[str, Any], AfterValidator(_settings)] | None = None
 
 
-class PhotoMetadata(RequestModel):
-    """The author's data about a new photo."""
+class UploadAnnouncement(RequestModel):
+    """A file that is going to be uploaded: its type, its size in bytes, and its SHA-256 in hex."""
 
-    caption: Caption = ""
-    alt_text: AltText = ""
-    tags: Tags = []
-    location: Location | None = None
+    content_type: Literal[
+        "image/jpeg",
+        "image/png",
+        "image/webp",
+        "image/avif",
+        "image/gif",
+        "image/heic",
+        "video/mp4",
+        "video/quicktime",
+    ]
+    bytes: Annotated[int, Field(ge=1)]
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
-class PhotoUpdate(RequestModel):
-    """Changes of a photo; fields that are left out stay unchanged, and an empty `location` removes it."""
+class SignedUploadQuery(QueryModel):
+    """The signature of a signed upload."""
 
-    caption: Caption | None = None
-    alt_text: AltText | None = None
-    tags: Tags | None = None
-    location: Location | None = None
+    exp: str = ""
+    sig: str = ""
+
+
+class ImageUpload(RequestModel):
+    """A form with an image and nothing else."""
+
+
+class CommentEdit(RequestModel):
+    """The new text of a comment."""
+
+    text: CommentText
 
 
 class CommentCreate(RequestModel):
-    """A new comment."""
+    """A new comment; with `reply_to` it is a reply to this comment, or below the comment of this reply."""
 
-    text: Annotated[str, Field(max_length=1000), AfterValidator(texts.multi_line), Field(min_length=1)]
+    text: CommentText
+    reply_to: Id | None = None
 
 
 class NotificationSelection(RequestModel):
@@ -214,10 +255,42 @@ class ListQuery(QueryModel):
     cursor: Annotated[str, _described(_CURSOR_PATTERN)] | None = None
 
 
+class CommentsQuery(ListQuery):
+    """A page of the comments on a photo, newest first or those with the most likes first."""
+
+    order: Literal["newest", "top"] = "newest"
+
+
+class FeedQuery(ListQuery):
+    """A page of the home feed, or of the photos with the followed tags."""
+
+    source: Literal["home", "tags"] = "home"
+
+
 class PhotosQuery(ListQuery):
     """A page of the newest photos, or of those with a tag."""
 
     tag: Annotated[str, AfterValidator(_searched_tag), _described(_TAG_PATTERN)] | None = None
+
+
+class SearchKind(StrEnum):
+    """What a search finds: `all` is the best of each kind."""
+
+    ALL = "all"
+    USERS = "users"
+    TAGS = "tags"
+    PHOTOS = "photos"
+
+
+# In place, because parameters refer to no component of the document.
+_described_kinds = WithJsonSchema({"type": "string", "enum": [kind.value for kind in SearchKind]})
+
+
+class WordSearchQuery(ListQuery):
+    """What to search for, and a page of the results of one type."""
+
+    q: Annotated[str, Field(max_length=MAX_QUERY), AfterValidator(texts.single_line), Field(min_length=1)]
+    type: Annotated[SearchKind, _described_kinds] = SearchKind.ALL
 
 
 class SearchQuery(ListQuery):

@@ -13,7 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from channels.contract.ports import Presence
 from storage import models
 from storage.render.timestamps import timestamp, timestamp_of
-from storage.render.user_summary import user_summary_fields
+from storage.render.user_summary import banner_url, user_summary_fields
+from storage.stores.account_suggestions import AccountSuggestion, SuggestionReason
 
 Id = Annotated[str, Field(min_length=13, max_length=13, pattern="^[0-9A-HJKMNP-TV-Z]{13}$", examples=["01K3S9C0XG4Q7"])]
 Time = Annotated[str, Field(json_schema_extra={"format": "date-time"}, examples=["2026-11-20T12:00:00.000Z"])]
@@ -37,6 +38,19 @@ class ListResponse(ResponseModel, Generic[T]):
 
     items: list[T]
     next: str | None
+
+
+class TagResponse(ResponseModel):
+    """A tag that the viewer follows."""
+
+    tag: str
+
+
+class TrendingTagResponse(ResponseModel):
+    """A tag that more authors use than usual, with the number of those who used it in the last hours."""
+
+    tag: str
+    authors: int
 
 
 class StreamPositionResponse(ResponseModel):
@@ -76,17 +90,40 @@ class UserSummaryResponse(UserFields):
     @classmethod
     def from_model(cls, user: models.UserSummary | models.User) -> UserSummaryResponse:
         """Return the response for a user."""
-        return cls(**user_summary_fields(user if isinstance(user, models.UserSummary) else _summary(user)))
+        return cls(**user_summary_fields(user))
+
+
+class SuggestedUserResponse(UserFields):
+    """A user whom the viewer might want to follow, and why.
+
+    `friends` is the number of accounts that the viewer follows and that follow this one, for that reason alone.
+    """
+
+    reason: SuggestionReason
+    friends: int | None
+
+    @classmethod
+    def of(cls, user: models.User, suggestion: AccountSuggestion) -> SuggestedUserResponse:
+        """Return the response for a suggestion."""
+        friends = suggestion.number if suggestion.reason is SuggestionReason.FRIENDS else None
+        return cls(**user_summary_fields(user), reason=suggestion.reason, friends=friends)
+
+
+class SuggestionsResponse(ListResponse[SuggestedUserResponse]):
+    """Suggested users, and when the suggestions were made: null while they are made for the first time."""
+
+    made_at: Time | None
 
 
 class RelationToViewer(ResponseModel):
-    """The relation between the viewer and a user."""
+    """The relation between the viewer and a user; `close_friend` if the user is one of the viewer's."""
 
     following: bool
     requested: bool
     followed_by: bool
     blocking: bool
     muting: bool
+    close_friend: bool
 
 
 class ProfileResponse(UserFields):
@@ -96,6 +133,7 @@ class ProfileResponse(UserFields):
     followers. `last_seen` is the time when an offline user was last online, within the last 30 days.
     """
 
+    banner_url: str | None
     bio: str
     private: bool
     followers: int
@@ -120,11 +158,20 @@ class ProfileResponse(UserFields):
 
 
 class AccountResponse(UserFields):
-    """The viewer's own account; `presence` is the audience that may see whether the user is online."""
+    """The viewer's own account; `presence` is the audience that may see whether the user is online.
 
+    `location_metadata` says how exactly the positions in the EXIF of new photos are kept for the user; `publish_rights`
+    whether new images have the creator and the licence that their files name; `searchable` whether a search finds the
+    account and its photos.
+    """
+
+    banner_url: str | None
     bio: str
     private: bool
     presence: models.PresenceAudience
+    location_metadata: models.LocationMetadata
+    publish_rights: bool
+    searchable: bool
     followers: int
     following: int
     photos: int
@@ -136,7 +183,16 @@ class AccountResponse(UserFields):
     @classmethod
     def from_model(cls, user: models.User) -> AccountResponse:
         """Return the account for its owner."""
-        return cls(**_public(user), presence=user.presence, email=user.email, role=user.role, settings=user.settings)
+        return cls(
+            **_public(user),
+            presence=user.presence,
+            location_metadata=user.location_metadata,
+            publish_rights=user.publish_rights,
+            searchable=user.searchable,
+            email=user.email,
+            role=user.role,
+            settings=user.settings,
+        )
 
 
 class TokensResponse(ResponseModel):
@@ -152,95 +208,6 @@ class TokensResponse(ResponseModel):
     def to_bytes(self) -> bytes:
         """Return the JSON without absent fields."""
         return self.model_dump_json(exclude_none=True).encode()
-
-
-class PhotoUrls(ResponseModel):
-    """URLs of the images; empty until the photo is ready. Only the owner gets `original`, and not in the feed."""
-
-    thumb: str | None = None
-    feed: str | None = None
-    original: str | None = None
-
-
-class PhotoResponse(ResponseModel):
-    """A photo; `placeholder` is a thumbhash in base 64, `width` and `height` are the pixels of the upright image."""
-
-    id: Id
-    author: UserSummaryResponse
-    caption: str
-    alt_text: str
-    tags: list[str]
-    location: str | None
-    created_at: Time
-    state: models.PhotoState
-    width: int
-    height: int
-    placeholder: str | None
-    urls: PhotoUrls
-    likes: int
-    comments: int
-    liked: bool
-
-
-class LikeResponse(ResponseModel):
-    """The state after a like or unlike."""
-
-    liked: bool
-    likes: int
-
-    @classmethod
-    def from_model(cls, counters: models.PhotoCounters) -> LikeResponse:
-        """Return the response for the counters after a like or unlike."""
-        return cls(liked=counters.liked, likes=counters.likes)
-
-
-class CommentResponse(ResponseModel):
-    """A comment."""
-
-    id: Id
-    photo_id: Id
-    author: UserSummaryResponse
-    text: str
-    created_at: Time
-
-
-class CommentExcerptResponse(ResponseModel):
-    """The comment that a notification is about, and its beginning: one line of at most 140 characters."""
-
-    id: Id
-    excerpt: str
-
-
-class NotificationResponse(ResponseModel):
-    """A grouped entry of the inbox: up to three actors, newest first, of `count` in all.
-
-    `position` grows with each new activity; the inbox is sorted by it.
-    """
-
-    id: Id
-    position: Id
-    kind: models.NotificationKind
-    actors: list[UserSummaryResponse]
-    count: int
-    photo_id: Id | None
-    comment: CommentExcerptResponse | None
-    text: str
-    created_at: Time
-    updated_at: Time
-    seen: bool
-    read: bool
-
-
-class NotificationCountersResponse(ResponseModel):
-    """The numbers of notifications that were not seen yet (the badge) and not opened yet."""
-
-    unseen: int
-    unread: int
-
-    @classmethod
-    def from_model(cls, counters: models.NotificationCounters) -> NotificationCountersResponse:
-        """Return the response for the counters."""
-        return cls(unseen=counters.unseen, unread=counters.unread)
 
 
 class LiveTicketResponse(ResponseModel):
@@ -270,14 +237,9 @@ class ProblemResponse(ResponseModel):
     errors: list[FieldProblem] = []
 
 
-def _summary(user: models.User) -> models.UserSummary:
-    return models.UserSummary(
-        id=user.id, username=user.username, display_name=user.display_name, avatar_sha256=user.avatar_sha256
-    )
-
-
 def _public(user: models.User) -> dict[str, Any]:
-    return user_summary_fields(_summary(user)) | {
+    return user_summary_fields(user) | {
+        "banner_url": banner_url(user),
         "bio": user.bio,
         "private": user.private,
         "followers": user.followers,

@@ -6,7 +6,7 @@ from dataclasses import fields, replace
 
 from server.identity.errors import RateLimitedError, SessionRevokedError
 from server.identity.rate_limits import SITE_NETWORKS, Charge, RateLimits, address_subject, site_subject
-from storage.limits.quotas import Quota, QuotaPolicy, Quotas
+from storage.limits.quotas import Quota, QuotaPolicy, Quotas, user_subject
 
 
 class RateLimiter:
@@ -29,6 +29,11 @@ class RateLimiter:
         policy = self._policies[name]
         quota, revoked = await self._quotas.check_session_and_quota(policy, user_id, session)
         return require_allowed(policy, quota, revoked=revoked)
+
+    async def charge_user(self, name: str, user_id: int, cost: int) -> Charge:
+        """Charge a user for more than the one request that `check_user` has charged."""
+        policy = self._policies[name]
+        return require_allowed(policy, await self._quotas.take(policy, user_subject(user_id), cost))
 
     async def check_address(self, name: str, address: str, *others: tuple[str, str]) -> Charge:
         """Charge `others`, which are (limit, subject) pairs, and a client's address; either all or none.

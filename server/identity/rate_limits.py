@@ -31,6 +31,7 @@ class RateLimits:
     likes: str
     follows: str
     uploads: str
+    searches: str
     anonymous: str
     sign_in_account: str
     sign_in_address: str

@@ -13,9 +13,10 @@ from channels.contract.errors import LiveUnavailableError, OperationError, Unkno
 from channels.contract.ports import Identity
 from server.actions.notifications import MARK_QUOTA, NotificationActions
 from server.actions.reactions import LIKE_QUOTA, ReactionActions
+from server.edge.activity_responses import NotificationCountersResponse
+from server.edge.photo_responses import LikeResponse
 from server.edge.problems import ProblemError, invalid, problem_of
 from server.edge.requests import NotificationSelection, PhotoReference
-from server.edge.responses import LikeResponse, NotificationCountersResponse
 from server.identity.rate_limiter import RateLimiter
 from server.identity.rate_limits import READ_QUOTA
 from storage.models import NotificationMark

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -14,10 +14,11 @@ from storage.feeds.feeds import Feeds
 from storage.feeds.log_format import Entry
 from storage.feeds.notification_log import MARKS, WINDOW, NotificationLog
 from storage.feeds.stream_log import StreamDelta, StreamLog
+from storage.ids import shard_of
 from storage.postgres.database import Queryable
 from storage.render.images import Sign
-from storage.render.photo import assemble
-from storage.stores import notification_marks, notifications
+from storage.render.photo import assemble, with_suggestions
+from storage.stores import notification_marks, notifications, photo_exif
 from workers.jobs.publications import (
     FEED,
     NOTIFICATIONS,
@@ -53,11 +54,21 @@ class FeedStream:
     cards: Cards
     counter_cache: CounterCache
     sign: Sign
+    db: Queryable
 
     async def publications(self, user_id: int, entries: Sequence[Entry]) -> list[Publication]:
-        """Return a photo's current JSON, with the viewer's like, or its removal; deleted photos are left out."""
+        """Return a photo's current JSON, with the viewer's like, or its removal.
+
+        Deleted photos are left out, and those for an audience without the viewer.
+        The user's own photos have suggestions.
+        """
         cards = await self.cards.get([entry.id for entry in entries if not entry.removed])
+        for photo_id in await self.cards.hidden_from(user_id, cards):
+            del cards[photo_id]
         counters = await self.counter_cache.read(list(cards), user_id)
+        # A user's own photos are in their shard, and mostly there are none among those that were missed.
+        own = [photo_id for photo_id in cards if shard_of(photo_id) == shard_of(user_id)]
+        suggested = await photo_exif.suggestions(self.db, own, author_id=user_id) if own else {}
         publications = []
         for entry in entries:
             if entry.removed:
@@ -65,9 +76,11 @@ class FeedStream:
             elif entry.id in cards:
                 likes, comments, liked = counters[entry.id]
                 photo = assemble(cards[entry.id], likes=likes, comments=comments, liked=liked, sign=self.sign)
-                data = photo_new(photo)
+                data = photo_new(with_suggestions(photo, suggested.get(entry.id, {})))
             else:
-                continue  # The photo was deleted after it was published; its removal has an offset of its own.
+                # The photo was deleted after it was published, and its removal has an offset of its own; or the user is
+                # no close friend of the author any more.
+                continue
             publications.append(Publication(data=data, offset=entry.offset))
         return publications
 
@@ -109,8 +122,9 @@ class LiveStreams:
     All methods raise `LiveUnavailableError` if an engine does not answer.
     """
 
-    def __init__(self, streams: Mapping[str, Stream]) -> None:
+    def __init__(self, streams: Mapping[str, Stream], feeds: Feeds) -> None:
         self._streams = streams
+        self._feeds = feeds
 
     async def position(self, user_id: int, stream: str) -> Position:
         """Return the end of a stream."""
@@ -125,6 +139,11 @@ class LiveStreams:
             if delta is not None:
                 return await self._recovery(user_id, stream, delta, delta.entries)
         return Recovery(recovered=False, publications=[], position=await self.position(user_id, stream))
+
+    async def stars(self, user_id: int) -> Collection[int]:
+        """Return the stars whose announcements belong to a user's home feed."""
+        with store_errors():
+            return await self._feeds.stars_of(user_id)
 
     async def history(self, user_id: int, stream: str, limit: int, *, newest: bool) -> Recovery:
         """Return up to `limit` of the retained publications, by ascending offset."""
@@ -150,9 +169,10 @@ def live_streams(
     """Return the streams that every live connection is subscribed to, by name."""
     return LiveStreams(
         {
-            FEED: FeedStream(log=feeds, cards=cards, counter_cache=counter_cache, sign=sign),
+            FEED: FeedStream(log=feeds, cards=cards, counter_cache=counter_cache, sign=sign, db=db),
             NOTIFICATIONS: NotificationStream(log=notification_log, db=db),
-        }
+        },
+        feeds,
     )
 
 

@@ -1,4 +1,4 @@
-"""The type and size of an uploaded JPEG or PNG, read without decoding pixels.
+"""The type and size of an uploaded image, read without decoding pixels.
 
 The structure is read by the modules that also prepare a file for the decoder, so both accept the same files. No decoder
 is imported here.
@@ -10,27 +10,27 @@ import io
 import mmap
 from typing import BinaryIO
 
-from workers.images import jpeg, png
+from workers.images import formats
 from workers.images.structure import Data, ImageHeader, StructureError, UnsupportedError
 
 
 class NotAnImageError(Exception):
-    """A file is neither a JPEG nor a PNG."""
+    """A file is of no accepted type; the text names those."""
 
 
 class UnsupportedImageError(Exception):
-    """A JPEG or PNG is of a kind that the decoder does not know."""
+    """An image is of a kind of its type that the decoder does not know."""
 
 
 class BadImageError(Exception):
-    """A JPEG or PNG has a header with which it cannot be decoded."""
+    """An image has a header with which it cannot be decoded."""
 
 
 def read_header(file: BinaryIO) -> ImageHeader:
     """Return the header of the image in `file`, whose position is at its beginning.
 
-    Raises `NotAnImageError` for other file types, `UnsupportedImageError` for a kind of JPEG or PNG that cannot be
-    decoded, `BadImageError` for an empty file or an invalid header.
+    Raises `NotAnImageError` for other file types, `UnsupportedImageError` for a kind of image that cannot be decoded,
+    `BadImageError` for an empty file or an invalid header.
     """
     if not file.read(1):
         raise BadImageError("The file is empty.")
@@ -45,19 +45,17 @@ def read_header(file: BinaryIO) -> ImageHeader:
 
 
 def _header_of(data: Data) -> ImageHeader:
-    start = data[: len(png.SIGNATURE)]
     try:
-        if start == png.SIGNATURE:
-            return png.read_header(data)
-        if start.startswith(jpeg.SOI):
-            return jpeg.read_header(data)
+        return formats.read_header(data)
+    except formats.FormatError as error:
+        raise NotAnImageError(f"{sentence(error)} Send a {formats.accepted()}.") from error
     except UnsupportedError as error:
-        raise UnsupportedImageError(_sentence(error)) from error
+        raise UnsupportedImageError(sentence(error)) from error
     except StructureError as error:
-        raise BadImageError(_sentence(error)) from error
-    raise NotAnImageError("The file is neither a JPEG nor a PNG image.")
+        raise BadImageError(sentence(error)) from error
 
 
-def _sentence(error: StructureError) -> str:
+def sentence(error: Exception) -> str:
+    """Return the text of an error, which is a clause, as a sentence."""
     text = str(error)
     return f"{text[0].upper()}{text[1:]}."

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
+
+from storage.blobs.content_types import EXTENSIONS
+from storage.blobs.variants import CONTENT_TYPES, MOTION, VIDEO, VariantRegistry
 
 _PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
 _ERRORS = {
@@ -11,33 +15,47 @@ _ERRORS = {
     416: "The range begins behind the end of the image.",
     503: "A part of the service is not available; see Retry-After.",
 }
+_RECIPE = {"name": "recipe", "in": "path", "required": True, "schema": {"type": "integer", "minimum": 1}}
 _SHA256 = {"name": "sha256", "in": "path", "required": True, "schema": {"type": "string", "pattern": "^[0-9a-f]{64}$"}}
 
 
-def image_paths() -> dict[str, Any]:
-    """Return the paths of the variants and the originals; the URLs are those in `urls` of a photo."""
+def image_paths(variants: VariantRegistry) -> dict[str, Any]:
+    """Return the paths of the variants and the originals; the URLs are those in `images` and `urls` of a photo."""
+    sides = sorted({*variants.squares, *variants.sizes})
+    signature = [_signature("exp"), _signature("sig")]
+    sizes = [*map(str, sides), MOTION.size, VIDEO.size]
     variant = _operation(
         "get_media_variant",
-        "Get an image of a photo; conditional requests and one range of bytes are served",
-        [_SHA256, _choice("variant", "thumb", "feed"), _signature("exp"), _signature("sig")],
-        media_type="image/jpeg",
+        "Get an image of a photo, or a video; conditional requests and one range of bytes are served",
+        [_RECIPE, _SHA256, _choice("size", *sizes), _choice("format", *variants.formats, VIDEO.format), *signature],
+        media_types=[*(CONTENT_TYPES[name] for name in variants.formats), VIDEO.content_type],
     )
+    former = _operation(
+        "get_former_media_variant",
+        "Get an image of a photo under the URL that it had in earlier versions",
+        [_SHA256, _choice("variant", "thumb", "feed"), *signature],
+        media_types=["image/jpeg"],
+    )
+    former["deprecated"] = True
     original = _operation(
         "get_media_original",
         "Download the original of your own photo",
-        [_SHA256, _choice("extension", "jpg", "png")],
-        media_type="application/octet-stream",
+        [_SHA256, _choice("extension", *EXTENSIONS.values())],
+        media_types=["application/octet-stream"],
     )
     original["responses"]["401"] = _error("The client is not signed in, or the session has ended.")
     original["security"] = [{"bearer": []}, {"cookie": []}]
     return {
-        "/media/{sha256}/{variant}.jpg": {"get": variant},
+        "/media/r{recipe}/{sha256}/{size}.{format}": {"get": variant},
+        "/media/{sha256}/{variant}.jpg": {"get": former},
         "/media/{sha256}/original.{extension}": {"get": original},
     }
 
 
-def _operation(name: str, summary: str, parameters: list[dict[str, Any]], *, media_type: str) -> dict[str, Any]:
-    content = {media_type: {"schema": {"type": "string", "contentMediaType": media_type}}}
+def _operation(
+    name: str, summary: str, parameters: list[dict[str, Any]], *, media_types: Sequence[str]
+) -> dict[str, Any]:
+    content = {name: {"schema": {"type": "string", "contentMediaType": name}} for name in media_types}
     return {
         "operationId": name,
         "summary": summary,

@@ -1,4 +1,7 @@
-"""Measure the backlog: the depths of the queues and of their dead letters, and the age of the outbox."""
+"""Measure the backlog: the depths of the queues and of their dead letters, and the age of the outbox.
+
+Queues that no process consumes are logged: their events wait for a worker that was forgotten or has stopped.
+"""
 
 from __future__ import annotations
 
@@ -26,12 +29,24 @@ class Backlog:
         self._broker = broker
         self._metrics = metrics
         self._interval = interval
+        self._idle: frozenset[str] = frozenset()  # queues without a consumer at the last time
+        self._warned: frozenset[str] = frozenset()
 
     async def run(self) -> None:
         """Measure until cancelled; an outage leaves the metrics as they are until the next time."""
         while True:
             try:
                 self._metrics.backlog(await self._broker.depths(), oldest_seconds=await outbox.oldest_age(self._db))
+                self._warn_of(frozenset(await self._broker.queues_without_consumers()))
             except (StorageError, BrokerError) as error:
                 log.info("backlog_unknown", error=str(error))
             await asyncio.sleep(self._interval)
+
+    def _warn_of(self, idle: frozenset[str]) -> None:
+        """Log queues that have had no consumer twice in a row, each once until it is consumed again."""
+        # Once is normal: a worker is being replaced, or starts a little later than this process.
+        lasting = idle & self._idle
+        new = lasting - self._warned
+        self._idle, self._warned = idle, lasting
+        if new:
+            log.warning("queues_without_consumers", queues=sorted(new))

@@ -12,6 +12,9 @@ from aiohttp import web
 from server.operation.metrics import CONTENT_TYPE, Metrics
 
 CHECK_DEADLINE = 3.0  # seconds for the check of one dependency
+# Seconds for one that the process can do without: load balancers wait for the response about a second, and take the
+# process out of service otherwise.
+DEGRADING_DEADLINE = 0.5
 log = structlog.get_logger(__name__)
 
 Check = Callable[[], Awaitable[object]]
@@ -20,27 +23,41 @@ Check = Callable[[], Awaitable[object]]
 class Health:
     """Readiness of this process: its state and the checks of its dependencies.
 
-    A check returns if the dependency works, and raises any exception if not.
+    A check returns if the dependency works, and raises any exception if not. Without a dependency of `degrading`, a
+    process works in part: it is ready all the same, because every other process would lack the dependency as well.
     """
 
-    def __init__(self, checks: Mapping[str, Check], *, deadline: float = CHECK_DEADLINE) -> None:
+    def __init__(
+        self,
+        checks: Mapping[str, Check],
+        *,
+        degrading: Mapping[str, Check] | None = None,
+        deadline: float = CHECK_DEADLINE,
+    ) -> None:
         self._checks = dict(checks)
+        self._degrading = dict(degrading or {})
         self._deadline = deadline
         self.started = False
         self.draining = False
 
     async def failures(self) -> dict[str, str]:
         """Run all checks concurrently, and return the reason of each failure by the name of the check."""
-        names = list(self._checks)
-        outcomes = await asyncio.gather(*(self._check(name) for name in names))
-        return {name: reason for name, reason in zip(names, outcomes, strict=True) if reason is not None}
+        return await self._failures(self._checks, self._deadline)
 
-    async def _check(self, name: str) -> str | None:
+    async def degradations(self) -> dict[str, str]:
+        """Run the checks of dependencies without which the process works in part, and return failures as above."""
+        return await self._failures(self._degrading, min(self._deadline, DEGRADING_DEADLINE))
+
+    async def _failures(self, checks: Mapping[str, Check], deadline: float) -> dict[str, str]:
+        outcomes = await asyncio.gather(*(self._check(name, check, deadline) for name, check in checks.items()))
+        return {name: reason for name, reason in zip(checks, outcomes, strict=True) if reason is not None}
+
+    async def _check(self, name: str, check: Check, deadline: float) -> str | None:
         try:
-            async with asyncio.timeout(self._deadline):
-                await self._checks[name]()
+            async with asyncio.timeout(deadline):
+                await check()
         except TimeoutError:
-            return f"no response within {self._deadline:.0f} s"
+            return f"no response within {deadline:g} s"
         except Exception as error:  # noqa: BLE001 - whatever a check raises, its dependency is not ready
             log.warning("not_ready", dependency=name, error=f"{type(error).__name__}: {error}")
             return "not available"
@@ -51,7 +68,8 @@ def add_health_routes(app: web.Application, health: Health, metrics: Metrics) ->
     """Add `/healthz`, `/readyz` and `/metrics`.
 
     `/readyz` has status 503 while the process starts or drains, and if a check fails, with the names of the failed
-    checks. Their reasons are only logged, because they may contain internal addresses.
+    checks. Their reasons are only logged, because they may contain internal addresses. With status 200 it names the
+    dependencies under `degraded` that do not work, if there are any.
     """
 
     async def healthz(_request: web.Request) -> web.Response:
@@ -60,8 +78,10 @@ def add_health_routes(app: web.Application, health: Health, metrics: Metrics) ->
     async def readyz(_request: web.Request) -> web.Response:
         if health.draining or not health.started:
             return _json(503, {"status": "draining" if health.draining else "starting"})
-        failures = await health.failures()
-        return _json(503, {"status": "not ready", "failing": sorted(failures)}) if failures else _json(200, _READY)
+        failures, degradations = await asyncio.gather(health.failures(), health.degradations())
+        if failures:
+            return _json(503, {"status": "not ready", "failing": sorted(failures)})
+        return _json(200, {"status": "ready", **({"degraded": sorted(degradations)} if degradations else {})})
 
     async def exposition(_request: web.Request) -> web.Response:
         return web.Response(body=metrics.render(), headers={"Content-Type": CONTENT_TYPE})
@@ -69,9 +89,6 @@ def add_health_routes(app: web.Application, health: Health, metrics: Metrics) ->
     app.router.add_get("/healthz", healthz)
     app.router.add_get("/readyz", readyz)
     app.router.add_get("/metrics", exposition)
-
-
-_READY = {"status": "ready"}
 
 
 def _json(status: int, body: Mapping[str, object]) -> web.Response:

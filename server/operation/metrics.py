@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from server.operation.discover_metrics import DiscoverMetrics
+from server.operation.live_metrics import LiveMetrics
+from server.operation.media_metrics import MediaMetrics
+from server.operation.search_metrics import SearchMetrics
+from server.operation.worker_metrics import WorkerMetrics
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _HTTP_SECONDS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1.0, 2.5, 10.0)
-_JOB_SECONDS = (0.001, 0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0)
-_SLOW_BYTES = (65_536, 262_144, 1_048_576, 2_097_152, 4_194_304, 16_777_216)
 
 
-class Metrics:
-    """Metrics of requests, jobs, feeds, queues and live connections; `render` returns the text for Prometheus."""
+class Metrics(MediaMetrics, LiveMetrics, DiscoverMetrics, SearchMetrics, WorkerMetrics):
+    """Metrics of requests, jobs, feeds, queues, images, live connections and searches; `render` returns their text."""
 
     def __init__(self, version: str = "") -> None:
         self.registry = CollectorRegistry()
+        MediaMetrics.__init__(self, self.registry)
+        LiveMetrics.__init__(self, self.registry)
+        DiscoverMetrics.__init__(self, self.registry)
+        SearchMetrics.__init__(self, self.registry)
+        WorkerMetrics.__init__(self, self.registry)
         self._requests = Counter(
             "picshare_http_requests", "Completed requests.", ("method", "route", "status"), registry=self.registry
         )
@@ -28,58 +35,6 @@ class Metrics:
             registry=self.registry,
         )
         self._request_series: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
-        self._jobs = Counter("picshare_jobs", "Jobs by outcome.", ("queue", "outcome"), registry=self.registry)
-        self._job_seconds = Histogram(
-            "picshare_job_duration_seconds",
-            "Duration of a job in seconds.",
-            ("queue",),
-            buckets=_JOB_SECONDS,
-            registry=self.registry,
-        )
-        self._insertions = Counter(
-            "picshare_feed_insertions", "Insertions of a photo into a feed.", registry=self.registry
-        )
-        self._waiting = Gauge(
-            "picshare_queue_depth", "Messages that wait in a queue.", ("queue",), registry=self.registry
-        )
-        self._oldest = Gauge(
-            "picshare_outbox_age_seconds",
-            "Age in seconds of the oldest due event in the outbox.",
-            registry=self.registry,
-        )
-        self._connections = Gauge("picshare_live_connections", "Open live connections.", registry=self.registry)
-        self._closes = Counter(
-            "picshare_live_closes", "Closed live connections by close code.", ("code",), registry=self.registry
-        )
-        self._messages = Counter("picshare_live_messages", "Messages sent to live clients.", registry=self.registry)
-        self._slow = Histogram(
-            "picshare_live_slow_bytes",
-            "Unsent bytes of live connections that were closed because the client read too slowly.",
-            buckets=_SLOW_BYTES,
-            registry=self.registry,
-        )
-        self._recoveries = Counter(
-            "picshare_live_recoveries",
-            "Live connections whose streams were read again after a suspected loss.",
-            ("outcome",),
-            registry=self.registry,
-        )
-        self._presence = Counter(
-            "picshare_live_presence_changes",
-            "Users announced as online or offline.",
-            ("change",),
-            registry=self.registry,
-        )
-        self._expired = Counter(
-            "picshare_live_processes_expired",
-            "Dead live processes that were removed from presence.",
-            registry=self.registry,
-        )
-        self._repaired = Counter(
-            "picshare_notifications_repaired",
-            "Notifications whose number of actors or newest actors were wrong.",
-            registry=self.registry,
-        )
         self._reads = Counter(
             "picshare_database_reads",
             "Reads that may use a replica, by the server that answered.",
@@ -113,53 +68,6 @@ class Metrics:
         series[0].inc()
         series[1].observe(seconds)
 
-    def job(self, *, queue: str, outcome: str, seconds: float) -> None:
-        """Record one attempt at a job."""
-        self._jobs.labels(queue, outcome).inc()
-        self._job_seconds.labels(queue).observe(seconds)
-
-    def feeds_inserted(self, count: int) -> None:
-        """Record insertions into feeds."""
-        self._insertions.inc(count)
-
-    def live_opened(self) -> None:
-        """Record a new live connection."""
-        self._connections.inc()
-
-    def live_closed(self, code: int) -> None:
-        """Record the end of a live connection with its close code."""
-        self._connections.dec()
-        self._closes.labels(str(code)).inc()
-
-    def live_sent(self, messages: int) -> None:
-        """Record messages sent to clients."""
-        self._messages.inc(messages)
-
-    def live_slow(self, unsent: int) -> None:
-        """Record a connection that was closed with so many `unsent` bytes."""
-        self._slow.observe(unsent)
-
-    def live_recovered(self, *, recovered: int, lost: int) -> None:
-        """Record connections whose streams were read again after a suspected loss."""
-        self._recoveries.labels("recovered").inc(recovered)
-        self._recoveries.labels("lost").inc(lost)
-
-    def live_online(self, users: int) -> None:
-        """Record users announced as online."""
-        self._presence.labels("online").inc(users)
-
-    def live_offline(self, users: int) -> None:
-        """Record users announced as offline."""
-        self._presence.labels("offline").inc(users)
-
-    def live_processes_expired(self, processes: int) -> None:
-        """Record dead live processes that were removed."""
-        self._expired.inc(processes)
-
-    def notifications_repaired(self, count: int) -> None:
-        """Record notifications whose actors were counted again and corrected."""
-        self._repaired.inc(count)
-
     def read_done(self, server: str) -> None:
         """Record one read that may use a replica, and the server that answered it."""
         self._reads.labels(server).inc()
@@ -172,12 +80,6 @@ class Metrics:
         """Record the lag of a replica in seconds, and whether it gets reads."""
         self._replica_lag.labels(replica).set(lag)
         self._replica_used.labels(replica).set(in_use)
-
-    def backlog(self, depths: Mapping[str, int], *, oldest_seconds: float) -> None:
-        """Record the depth of each queue, and of its dead letters as `<queue>.dead`."""
-        for queue, depth in depths.items():
-            self._waiting.labels(queue).set(depth)
-        self._oldest.set(oldest_seconds)
 
     def render(self) -> bytes:
         """Return the metrics in the text format of Prometheus."""

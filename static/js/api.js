@@ -94,21 +94,29 @@ export class Api {
     return { "X-CSRF-Token": this.#csrfToken || csrfToken() };
   }
 
-  /** Send a request and return the JSON of its response, null if it is empty; throws `ApiError`. */
-  async request(method, path, { query, body, key, anonymous = false, signal } = {}) {
-    if (!anonymous) await this.ensureFresh();
-    const send = () => this.#send(method, path, { query, body, key, signal });
-    let response = await send();
-    if (response.status === 401 && !anonymous && this.hasSession()) {
-      await this.renew(true);
-      response = await send();
-    }
+  /**
+   * Send a request and return the JSON of its response, null if it is empty; throws `ApiError`.
+   *
+   * `body` is sent as JSON, `form` (a FormData) as a form.
+   */
+  async request(method, path, { query, body, form, key, anonymous = false, signal } = {}) {
+    const send = () => this.#send(method, path, { query, body, form, key, signal });
+    const response = await (anonymous ? send() : this.authorized(send));
     const text = await response.text();
     if (!response.ok) throw errorFromProblem(response.status, text, Number(response.headers.get("Retry-After")) || 0);
     return text ? JSON.parse(text) : null;
   }
 
-  async #send(method, path, { query, body, key, signal }) {
+  /** Return the response of `send()`, which is called with a valid access token: again after a 401, with a new one. */
+  async authorized(send) {
+    await this.ensureFresh();
+    const response = await send();
+    if (response.status !== 401 || !this.hasSession()) return response;
+    await this.renew(true);
+    return send();
+  }
+
+  async #send(method, path, { query, body, form, key, signal }) {
     const url = new URL(BASE + path, location.origin);
     for (const [name, value] of Object.entries(query ?? {})) {
       if (value !== null && value !== undefined && value !== "") url.searchParams.set(name, value);
@@ -118,7 +126,7 @@ export class Api {
     if (body !== undefined) headers["Content-Type"] = "application/json";
     if (key) headers["Idempotency-Key"] = key;
     try {
-      return await fetch(url, { method, headers, body: body === undefined ? undefined : JSON.stringify(body), signal });
+      return await fetch(url, { method, headers, body: form ?? (body === undefined ? undefined : JSON.stringify(body)), signal });
     } catch (error) {
       if (error.name === "AbortError") throw error;
       throw errorFromProblem(0, "");

@@ -2,33 +2,45 @@
 
 import { LiveClient } from "../live.js";
 import { Api } from "./api.js";
+import { forgetAudience } from "./audience.js";
+import { closeFriendsPage } from "./close_friends.js";
 import { discoverPage, tagPage } from "./discover.js";
 import { emptyPage, fill, h } from "./dom.js";
 import { acceptDrops } from "./drag_and_drop.js";
 import { homePage } from "./feed.js";
+import { followedTagsPage } from "./followed_tags.js";
 import { NotificationCenter } from "./notification_center.js";
 import { notificationsPage } from "./notifications.js";
 import { photoPage } from "./photo_page.js";
 import { Photos } from "./photos.js";
 import { profilePage } from "./profile.js";
+import { forgetSearches } from "./recent_searches.js";
 import { Router } from "./router.js";
+import { collectionPage, savedPage } from "./saved.js";
 import { Session } from "./session.js";
 import { settingsPage } from "./settings.js";
 import { Shell } from "./shell.js";
 import { signInPage, signUpPage } from "./sign_in.js";
 import { keepTimesUpdated } from "./time.js";
 import { Toasts } from "./toasts.js";
+import { trendingPage } from "./trends.js";
 import { uploadPage } from "./upload.js";
+import { UploadDraft } from "./upload_draft.js";
 import { Uploads } from "./uploads.js";
 import { followersPage, followingPage } from "./user_list.js";
 
 const ROUTES = [
   ["/", homePage],
   ["/discover", discoverPage],
+  ["/discover/trending", trendingPage],
+  ["/discover/tags", followedTagsPage],
   ["/tag/:tag", tagPage],
   ["/new", uploadPage],
   ["/notifications", notificationsPage],
+  ["/saved", savedPage],
+  ["/c/:id", collectionPage],
   ["/settings", settingsPage],
+  ["/settings/close-friends", closeFriendsPage],
   ["/p/:id", photoPage],
   ["/u/:username", profilePage],
   ["/u/:username/followers", followersPage],
@@ -56,6 +68,7 @@ class App extends EventTarget {
     this.live = new LiveClient({ ticket: () => this.#ticket() });
     this.notificationCenter = new NotificationCenter(this);
     this.uploads = new Uploads(this);
+    this.draft = new UploadDraft(this.session);
     this.shell = new Shell(this);
     this.router = new Router({
       routes: ROUTES,
@@ -78,17 +91,17 @@ class App extends EventTarget {
     this.live.addEventListener("state", ({ detail }) => detail.state === "stopped" && detail.reason && this.#disconnected());
     this.router.addEventListener("shown", () => this.shell.markCurrentLink());
     this.live.on("feed", ({ data }) => data.type === "photo.removed" && this.photos.remove(data.photo_id));
-    acceptDrops((file) => this.#drop(file), () => this.session.user !== null);
+    acceptDrops((files) => this.#drop(files), () => this.session.user !== null);
     keepTimesUpdated();
     if (this.session.user) this.#begin();
     this.router.start();
   }
 
-  /** Return the dropped file and forget it. */
+  /** Return the dropped files and forget them; null if there are none. */
   takeDropped() {
-    const file = this.#dropped;
+    const files = this.#dropped;
     this.#dropped = null;
-    return file;
+    return files;
   }
 
   /** Open the upload page to edit a refused upload: `{content, error, dismiss()}`. */
@@ -139,6 +152,17 @@ class App extends EventTarget {
   #begin() {
     this.live.start({ user: this.session.id });
     this.notificationCenter.begin();
+    this.uploads.begin();
+    this.draft.removeOld();
+  }
+
+  /** End the session, and remove what this browser keeps of the user. */
+  async signOut() {
+    const user = this.session.id;
+    await this.session.signOut();
+    forgetAudience(user);
+    forgetSearches(user);
+    await Promise.all([this.uploads.forget(user), this.draft.forget(user)]);
   }
 
   #userChanged({ before, now }) {
@@ -160,8 +184,8 @@ class App extends EventTarget {
     this.router.reset();
   }
 
-  #drop(file) {
-    this.#dropped = file;
+  #drop(files) {
+    this.#dropped = files;
     if (location.pathname === "/new") this.dispatchEvent(new Event("dropped"));
     else this.router.go("/new");
   }

@@ -1,14 +1,18 @@
 /** A photo in a feed (a card) or in a grid (a cell), kept up to date while it is shown. */
 
+import { audienceMark, audienceName } from "./audience.js";
 import { append, fill, h, icon, visuallyHidden } from "./dom.js";
+import { linked } from "./entities.js";
 import { count, Like, likeButton, onDoubleTap, showHeart } from "./like.js";
-import { describe, photoFrame, photoPath, squareFrame } from "./photo_image.js";
+import { describe, photoPath, squareFrame } from "./photo_image.js";
 import { photoMenu } from "./photo_menu.js";
+import { applyFields, PhotoPictures } from "./photo_pictures.js";
 import { timeElement } from "./time.js";
 import { avatar, displayName, nameLink, profilePath } from "./user.js";
+import { videoMark } from "./video.js";
 
 /** Return `{element, leave}`: a photo with its author, actions and caption. */
-export function photoCard(app, photo, { eager = false } = {}) {
+export function photoCard(app, photo, { first = false } = {}) {
   const like = new Like(app, photo);
   const { button, update } = likeButton(photo, like);
   const comments = h("a.action", { href: photoPath(photo.id) });
@@ -16,29 +20,37 @@ export function photoCard(app, photo, { eager = false } = {}) {
     fill(comments, icon("comment"), visuallyHidden("Comments, "), h("span", {}, count(photo.comments)));
   showComments();
 
-  const frame = photoFrame(photo, { eager, refetch: photoFetcher(app, photo) });
-  onDoubleTap(
-    frame,
-    () => {
-      like.set(true);
-      showHeart(frame);
-    },
-    () => app.router.go(photoPath(photo.id)),
-  );
+  const pictures = new PhotoPictures(photo, {
+    first,
+    refetch: photoFetcher(app, photo),
+    prepare: (shown) => likeByDoubleTap(shown, like, () => app.router.go(photoPath(photo.id))),
+  });
+  const head = cardHead(app, photo);
+  const text = h("div.card-text", {}, captionOf(photo));
   const element = h(
     "article.card",
     { "aria-label": `Photo by ${displayName(photo.author)}`, data: { photo: photo.id } },
-    cardHead(app, photo),
-    frame,
+    head,
+    pictures.element,
     h("div.card-actions", {}, button, comments),
-    h("div.card-text", {}, captionOf(photo)),
+    text,
   );
   const stop = app.photos.watch(photo.id, (fields) => {
-    Object.assign(photo, fields);
+    applyFields(photo, fields);
     update();
     showComments();
+    if ("edited_at" in fields) showDescription(photo, { head, text, pictures });
   });
   return { element, leave: stop };
+}
+
+/** Like a photo by a double tap on an element; `single` is called after a tap that no second one follows. */
+export function likeByDoubleTap(element, like, single) {
+  const liked = () => {
+    like.set(true);
+    showHeart(element);
+  };
+  onDoubleTap(element, liked, single);
 }
 
 /** Return a function that fetches a photo again. */
@@ -56,16 +68,28 @@ export function cardHead(app, photo) {
       "div.user-names",
       {},
       nameLink(photo.author),
-      h("span.secondary.small", {}, h("a", { href: photoPath(photo.id) }, timeElement(photo.created_at)), photo.location && ` · ${photo.location}`),
+      h("span.secondary.small", {}, h("a", { href: photoPath(photo.id) }, timeElement(photo.created_at)), h("span.place", {}, placeOf(photo)), h("span.for", {}, audienceMark(photo))),
     ),
     photoMenu(app, photo),
   );
 }
 
+/** Show the description of a photo that was edited, in the parts of a card. */
+export function showDescription(photo, { head, text, pictures }) {
+  fill(text, captionOf(photo));
+  fill(head.querySelector(".place"), placeOf(photo));
+  fill(head.querySelector(".for"), audienceMark(photo));
+  pictures.update(photo);
+}
+
+function placeOf(photo) {
+  return photo.location ? ` · ${photo.location}` : "";
+}
+
 /** Return the caption and tags of a photo as nodes; none when it has neither. */
 export function captionOf(photo) {
   const nodes = [];
-  if (photo.caption) nodes.push(h("p.caption", {}, photo.caption));
+  if (photo.caption) nodes.push(h("p.caption", {}, linked(photo.caption, photo.caption_entities)));
   if (photo.tags?.length > 0) {
     const links = photo.tags.map((tag) => h("a", { href: `/tag/${encodeURIComponent(tag)}` }, `#${tag}`));
     nodes.push(h("p.tags", {}, links));
@@ -84,15 +108,19 @@ export function photoCell(app, photo) {
     ]);
   };
   show();
-  const element = h(
-    "a.cell",
-    { href: photoPath(photo.id), "aria-label": describe(photo), data: { photo: photo.id } },
-    squareFrame(photo, Math.min(innerWidth, 960) / 3, { refetch: photoFetcher(app, photo) }),
-    counts,
-  );
+  const element = h("a.cell", { href: photoPath(photo.id), data: { photo: photo.id } });
+  const draw = () => {
+    const number = photo.items?.length;
+    const details = [number && `${number} pictures`, audienceName(photo)].filter(Boolean).join(", ");
+    element.setAttribute("aria-label", details ? `${describe(photo)} (${details})` : describe(photo));
+    const frame = squareFrame(photo, Math.min(innerWidth, 960) / 3, { refetch: photoFetcher(app, photo) });
+    fill(element, frame, number ? h("span.several", {}, icon("layers")) : videoMark(photo), audienceMark(photo, { short: true }), counts);
+  };
+  draw();
   const stop = app.photos.watch(photo.id, (fields) => {
-    Object.assign(photo, fields);
+    applyFields(photo, fields);
     show();
+    if ("edited_at" in fields) draw();
   });
   return { element, leave: stop };
 }

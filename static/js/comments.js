@@ -1,155 +1,185 @@
-/** The comments of an open photo: oldest first, with new ones added live at the end. */
+/** The comments of an open photo: pinned ones first, then the newest or those with the most likes, updated live. */
 
 import { idempotencyKey } from "./api.js";
-import { append, confirmDialog, fill, h, icon } from "./dom.js";
-import { timeElement } from "./time.js";
-import { avatar, nameLink, profilePath } from "./user.js";
+import { CommentForm } from "./comment_form.js";
+import { CommentThread } from "./comment_thread.js";
+import { fill, h } from "./dom.js";
+import { avatar, nameLink } from "./user.js";
 
-const MAX_LENGTH = 1000;
+const ORDERS = { newest: "Newest", top: "Top" };
 
 export class Comments {
   #app;
   #photo;
-  #rows = new Map();
+  #order = "newest";
+  #threads = new Map();
+  #removed = new Set();
+  /** What came live since the list was last fetched. */
+  #arrived = new Set();
   #cursor = null;
+  #orders = h("div.comment-orders", { role: "group", "aria-label": "Order of the comments", hidden: true });
   #list = h("ol.comments", { "aria-live": "polite", "aria-relevant": "additions", "aria-label": "Comments" });
-  #earlier = h("div");
+  #more = h("div.comments-more");
   #none = h("p.secondary.comments", { hidden: true }, "No comments yet.");
 
   constructor(app, photo) {
     this.#app = app;
     this.#photo = photo;
-    this.scroll = h("div.comments-scroll", {}, this.#earlier, this.#none, this.#list);
-    this.form = this.#makeForm();
+    this.scroll = h("div.comments-scroll", {}, this.#orders, this.#none, this.#list, this.#more);
+    const form = new CommentForm(app, (text, answered) => this.#send(text, answered));
+    this.form = form.element;
+    this.on = {
+      reply: (comment) => form.reply(comment),
+      deleted: (comment) => this.remove(comment.id, comment.reply_to),
+      pinned: () => this.load(),
+    };
     this.load();
   }
 
-  /** Fetch the newest page and add what is missing, at first and after an interruption. */
+  /** Fetch the first page: at first, in another order, and after an interruption. */
   async load() {
+    const arrived = new Set();
+    this.#arrived = arrived;
     try {
-      const { items, next } = await this.#app.api.get(`/photos/${this.#photo.id}/comments`, { limit: 30 });
-      if (this.#rows.size === 0) this.#cursor = next;
-      for (const comment of items.reverse()) this.add(comment, { quietly: true });
+      const { items, next } = await this.#fetch(null);
+      if (arrived !== this.#arrived) return; // it is being fetched again
+      const shown = items.filter(({ id }) => !this.#removed.has(id)).map((comment) => this.#thread(comment));
+      const pinned = shown.filter(({ comment }) => comment.pinned);
+      const newer = [...this.#threads.values()].filter(({ comment }) => arrived.has(comment.id));
+      const threads = [...new Set([...pinned, ...newer.reverse(), ...shown])];
+      this.#threads = new Map(threads.map((thread) => [thread.comment.id, thread]));
+      this.#list.replaceChildren(...threads.map(({ element }) => element));
+      this.#cursor = next;
       this.#update();
-      this.scroll.scrollTop = this.scroll.scrollHeight;
     } catch (error) {
       this.#app.toasts.error(error);
     }
   }
 
-  /** Show a comment in its place by time, unless it is shown already. */
-  add(comment, { quietly = false } = {}) {
-    if (this.#rows.has(comment.id)) return;
-    const row = this.#row(comment);
-    this.#rows.set(comment.id, row);
-    const later = [...this.#list.children].find((other) => other.dataset.comment > comment.id);
-    this.#list.insertBefore(row, later ?? null);
-    if (!quietly) {
-      row.classList.add("arriving");
-      this.scroll.scrollTop = this.scroll.scrollHeight;
+  /** Show a new comment or reply, unless it is shown already. */
+  add(comment, { own = false } = {}) {
+    if (comment.reply_to) {
+      const thread = this.#threads.get(comment.reply_to);
+      thread?.addReply(comment, { open: own });
+      return;
     }
+    if (this.#threads.has(comment.id)) return;
+    const thread = this.#thread(comment);
+    thread.element.classList.add("arriving");
+    this.#arrived.add(comment.id);
+    this.#list.insertBefore(thread.element, this.#firstBelow(comment.id));
+    if (own) thread.element.scrollIntoView({ block: "nearest" });
     this.#update();
   }
 
-  /** Remove a comment. */
-  remove(id) {
-    this.#rows.get(id)?.remove();
-    this.#rows.delete(id);
+  /** Remove a comment, or a reply to the comment `parentId`. */
+  remove(id, parentId = null) {
+    this.#removed.add(id);
+    if (this.#threads.has(id)) {
+      this.#threads.get(id).element.remove();
+      this.#threads.delete(id);
+    }
+    for (const thread of parentId ? [this.#threads.get(parentId)] : this.#threads.values()) thread?.removeReply(id);
     this.#update();
+  }
+
+  /** Show what a publication on the photo's channel says about its comments. */
+  received({ type, comment, comment_id: deleted, comment_state: state }) {
+    if (type === "photo.commented") this.add(comment);
+    if (deleted) this.remove(deleted, state?.id);
+    if (type === "photo.comment_edited") {
+      // The own like is not published.
+      const { liked, first_replies, ...fields } = comment;
+      this.#shown(comment.id)?.update(fields);
+    }
+    if (state) this.#shown(state.id)?.update(state);
+    if (type === "photo.comment_pinned" || type === "photo.comment_unpinned") this.load();
+  }
+
+  #shown(id) {
+    return this.#threads.get(id) ?? [...this.#threads.values()].map((thread) => thread.reply(id)).find(Boolean);
+  }
+
+  /** Return the element before which a comment belongs that is new: after pinned ones and newer ones. */
+  #firstBelow(id) {
+    const below = ({ dataset }) => !this.#threads.get(dataset.comment)?.comment.pinned && dataset.comment < id;
+    return [...this.#list.children].find(below) ?? null;
+  }
+
+  #thread(comment) {
+    const thread = this.#threads.get(comment.id);
+    if (!thread) {
+      const made = new CommentThread(this.#app, this.#photo, comment, this.on);
+      this.#threads.set(comment.id, made);
+      return made;
+    }
+    thread.update(comment);
+    return thread;
+  }
+
+  #fetch(cursor) {
+    return this.#app.api.get(`/photos/${this.#photo.id}/comments`, { order: this.#order, cursor, limit: 30 });
   }
 
   #update() {
-    this.#none.hidden = this.#rows.size > 0;
-    fill(
-      this.#earlier,
-      this.#cursor && h("button.text-button", { type: "button", onclick: () => this.#loadEarlier() }, "Show earlier comments"),
+    const { size } = this.#threads;
+    this.#none.hidden = size > 0;
+    this.#orders.hidden = size < 2;
+    const buttons = Object.entries(ORDERS).map(([order, name]) =>
+      h("button.text-button", { type: "button", "aria-pressed": String(order === this.#order), onclick: () => this.#sort(order) }, name),
     );
+    if (!this.#orders.contains(document.activeElement)) fill(this.#orders, buttons);
+    fill(this.#more, this.#cursor && h("button.text-button", { type: "button", onclick: () => this.#loadMore() }, "Show more comments"));
   }
 
-  async #loadEarlier() {
+  #sort(order) {
+    if (order === this.#order) return;
+    this.#order = order;
+    for (const [button, name] of [...this.#orders.children].map((each) => [each, each.textContent])) {
+      button.setAttribute("aria-pressed", String(name === ORDERS[order]));
+    }
+    this.#threads.clear();
+    this.load();
+  }
+
+  async #loadMore() {
     try {
-      const { items, next } = await this.#app.api.get(`/photos/${this.#photo.id}/comments`, { cursor: this.#cursor, limit: 30 });
+      const { items, next } = await this.#fetch(this.#cursor);
       this.#cursor = next;
-      const height = this.scroll.scrollHeight;
-      for (const comment of items) this.add(comment, { quietly: true });
-      // Keep the visible comments in place.
-      this.scroll.scrollTop += this.scroll.scrollHeight - height;
+      for (const comment of items) {
+        // While comments get likes, one may be on two pages of the order "top".
+        if (this.#threads.has(comment.id) || this.#removed.has(comment.id)) continue;
+        this.#list.append(this.#thread(comment).element);
+      }
       this.#update();
     } catch (error) {
       this.#app.toasts.error(error);
     }
   }
 
-  #row(comment) {
-    const me = this.#app.session.id;
-    const canDelete = comment.author.id === me || this.#photo.author.id === me;
-    const row = h("li", { data: { comment: comment.id } });
-    append(row, [
-      h("a", { href: profilePath(comment.author), tabindex: "-1", "aria-hidden": "true" }, avatar(comment.author, "tiny")),
-      h("div.comment-body", {}, h("p", {}, nameLink(comment.author), " ", comment.text), h("span.secondary.small", {}, timeElement(comment.created_at))),
-      canDelete &&
-        h(
-          "button.icon-button.small-icon",
-          { type: "button", "aria-label": "Delete comment", onclick: () => this.#delete(comment) },
-          icon("trash"),
-        ),
-    ]);
-    return row;
-  }
-
-  async #delete(comment) {
-    const agreed = await confirmDialog({ heading: "Delete this comment?", text: "It will be removed for everyone.", action: "Delete" });
-    if (!agreed) return;
+  async #send(text, answered) {
+    const pending = answered ? null : this.#pending(text);
+    const body = answered ? { text, reply_to: answered.id } : { text };
     try {
-      await this.#app.api.delete(`/comments/${comment.id}`);
-      this.remove(comment.id);
+      const comment = await this.#app.api.post(`/photos/${this.#photo.id}/comments`, body, { key: idempotencyKey() });
+      pending?.remove();
+      this.add(comment, { own: true });
     } catch (error) {
-      this.#app.toasts.error(error);
-    }
-  }
-
-  #makeForm() {
-    const text = h("textarea", { rows: "1", maxlength: MAX_LENGTH, placeholder: "Add a comment…", "aria-label": "Your comment", enterkeyhint: "send" });
-    const button = h("button.text-button", { type: "submit", disabled: true }, "Post");
-    text.addEventListener("input", () => {
-      button.disabled = text.value.trim() === "";
-    });
-    text.addEventListener("keydown", (event) => {
-      if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
-      event.preventDefault();
-      element.requestSubmit();
-    });
-    const element = h("form.comment-form", { onsubmit: (event) => this.#submit(event, text, button) }, text, button);
-    return element;
-  }
-
-  async #submit(event, text, button) {
-    event.preventDefault();
-    const content = text.value.trim();
-    if (content === "") return;
-    const pending = this.#pending(content);
-    text.value = "";
-    button.disabled = true;
-    try {
-      const comment = await this.#app.api.post(`/photos/${this.#photo.id}/comments`, { text: content }, { key: idempotencyKey() });
-      pending.remove();
-      this.add(comment);
-    } catch (error) {
-      pending.remove();
-      if (text.value === "") text.value = content; // The user can send it again.
-      button.disabled = false;
+      pending?.remove();
       this.#update();
       this.#app.toasts.error(error);
+      throw error;
     }
   }
 
   /** Show the user's own comment at once, paler, until the server has accepted it. */
-  #pending(content) {
+  #pending(text) {
     const me = this.#app.session.user;
-    const row = h("li.sending", { data: { comment: "~" } }, avatar(me, "tiny"), h("div.comment-body", {}, h("p", {}, nameLink(me), " ", content), h("span.secondary.small", {}, "Sending…")));
+    const body = h("div.comment-body", {}, h("p", {}, nameLink(me), " ", text), h("span.secondary.small", {}, "Sending…"));
+    const row = h("li.sending", { data: { comment: "~" } }, h("div.comment-row", {}, avatar(me, "tiny"), body));
     this.#none.hidden = true;
-    this.#list.append(row);
-    this.scroll.scrollTop = this.scroll.scrollHeight;
+    this.#list.insertBefore(row, this.#firstBelow("~"));
+    row.scrollIntoView({ block: "nearest" });
     return row;
   }
 }

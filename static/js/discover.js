@@ -1,31 +1,39 @@
-/** The newest public photos, photos with a tag, and the search for users. */
+/** What trends, the newest public photos, photos with a tag, and the search. */
 
 import { photoCell } from "./card.js";
-import { emptyState, h, icon } from "./dom.js";
+import { emptyState, h } from "./dom.js";
+import { followTagButton } from "./followed_tags.js";
 import { PhotoList } from "./photo_list.js";
-import { userSearch } from "./user_list.js";
+import { Search } from "./search.js";
+import { suggestedUsers } from "./suggested_users.js";
+import { trends } from "./trends.js";
 
 /** Create the page at "/discover". */
 export function discoverPage(app) {
   const list = grid(app, {}, () =>
     emptyState("image", "No photos yet", "Be the first to share one.", h("a.button", { href: "/new" }, "Share a photo")),
   );
-  const search = userSearch(app, {
+  const trending = trends(app);
+  const users = suggestedUsers(app, 3);
+  const photos = h("div", {}, trending.element, users.element, h("h2.section-head", {}, "New photos"), list.element);
+  const search = new Search(app, {
     onActive: (active) => {
-      list.element.hidden = active;
+      photos.hidden = active;
     },
   });
   const element = h(
     "div",
     {},
-    h("div.page-head", {}, h("h1", {}, "Discover")),
-    h("div.search", { role: "search" }, icon("search"), search.input),
-    search.results,
-    list.element,
+    h("div.page-head", {}, h("h1", {}, "Discover"), h("a.text-button", { href: "/discover/tags" }, "Tags you follow")),
+    search.element,
+    photos,
   );
-  const stop = app.uploads.onReady((photo) => app.session.user?.private || list.insert(photo));
+  const stop = app.uploads.onReady((photo) => app.session.user?.private || photo.audience !== "public" || list.insert(photo));
   const leave = () => {
     stop();
+    users.leave();
+    search.leave();
+    trending.leave();
     list.leave();
   };
   return { title: "Discover", element, wide: true, keep: true, leave };
@@ -34,7 +42,7 @@ export function discoverPage(app) {
 /** Create the page at "/tag/:tag". */
 export function tagPage(app, { tag }) {
   const list = grid(app, { tag }, () => emptyState("image", `No photos with #${tag}`, "Photos with this tag appear here."));
-  const element = h("div", {}, h("div.page-head", {}, h("h1", {}, `#${tag}`)), list.element);
+  const element = h("div", {}, h("div.page-head", {}, h("h1", {}, `#${tag}`), followTagButton(app, tag)), list.element);
   return { title: `#${tag}`, element, wide: true, keep: true, leave: () => list.leave() };
 }
 

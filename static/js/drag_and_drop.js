@@ -1,10 +1,10 @@
-/** Accept a photo that is dropped anywhere on the page. */
+/** Accept photos that are dropped anywhere on the page. */
 
 import { h, icon } from "./dom.js";
 
-/** Call `dropped(file)` for a dropped file while `allowed()` is true; lasts as long as the page. */
+/** Call `dropped(files)` for dropped files while `allowed()` is true; lasts as long as the page. */
 export function acceptDrops(dropped, allowed) {
-  const overlay = h("div.drop-overlay", { hidden: true }, icon("image"), "Drop to share this photo");
+  const overlay = h("div.drop-overlay", { hidden: true }, icon("image"), "Drop to share");
   document.body.append(overlay);
   // `dragenter` and `dragleave` fire for every element under the pointer, so they are counted.
   let depth = 0;
@@ -20,7 +20,7 @@ export function acceptDrops(dropped, allowed) {
     if (!carriesFile(event)) return;
     event.preventDefault();
     show(-depth);
-    const [file] = event.dataTransfer.files;
-    if (file) dropped(file);
+    const files = [...event.dataTransfer.files];
+    if (files.length > 0) dropped(files);
   });
 }

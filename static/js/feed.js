@@ -2,6 +2,7 @@
 
 import { photoCard } from "./card.js";
 import { emptyState, h, icon, visuallyHidden } from "./dom.js";
+import { firstFeed } from "./first_feed.js";
 import { PhotoList } from "./photo_list.js";
 import { VisiblePhotos } from "./visible_photos.js";
 
@@ -18,6 +19,7 @@ class Feed {
   #app;
   #list;
   #visiblePhotos;
+  #below;
   #fetched = false;
   #pending = new Map();
   #newPhotosButton = h("button.button.pill", { type: "button", hidden: true, onclick: () => this.#showPending() });
@@ -32,7 +34,9 @@ class Feed {
       draw: (photo, index) => this.#draw(photo, index),
       empty: () => emptyFeed(),
     });
-    this.element = h("div.home", {}, h("h1.visually-hidden", {}, "Home"), this.#newPhotosButton, this.#list.element);
+    this.#below = firstFeed(app);
+    const heading = h("h1.visually-hidden", {}, "Home");
+    this.element = h("div.home", {}, heading, this.#newPhotosButton, this.#list.element, this.#below?.element);
     this.#stops = [
       app.live.on("feed", ({ data }) => this.#received(data)),
       app.live.onGap("feed", () => this.#fetchMissed()),
@@ -47,6 +51,7 @@ class Feed {
     this.#app.router.removeEventListener("clicked-again", this.#linkClickedAgain);
     removeEventListener("scroll", this.#scrolled);
     this.#list.leave();
+    this.#below?.leave();
     this.#visiblePhotos.leave();
   }
 
@@ -59,7 +64,7 @@ class Feed {
   }
 
   #draw(photo, index) {
-    const card = photoCard(this.#app, photo, { eager: index < 2 });
+    const card = photoCard(this.#app, photo, { first: index === 0 });
     this.#visiblePhotos.add(card.element, photo.id);
     const leave = () => {
       this.#visiblePhotos.remove(card.element);

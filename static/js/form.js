@@ -35,6 +35,15 @@ export function checkbox(name, label, explanation, checked) {
   return { element, input, name, setError: () => {} };
 }
 
+/** Return `{element, input, name, setError}`: a list of choices, pairs of a value and its text. */
+export function choice(name, label, choices, { value, hint }) {
+  const id = `field-${name}-${++fields}`;
+  const options = choices.map(([key, text]) => h("option", { value: key, selected: key === value }, text));
+  const input = h("select", { id, name, "aria-describedby": `${id}-hint` }, options);
+  const element = h("div.field", {}, h("label", { for: id }, label), input, h("p.hint", { id: `${id}-hint` }, hint));
+  return { element, input, name, setError: () => {} };
+}
+
 /**
  * Return a form that shows the errors of the API and ignores a submit while another one is in progress.
  *

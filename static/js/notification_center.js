@@ -80,5 +80,5 @@ export class NotificationCenter extends EventTarget {
 
 /** Return the name of the icon for a kind of notification. */
 export function iconOf(kind) {
-  return { like: "heart", comment: "comment", follow: "people", follow_request: "people", follow_accepted: "people" }[kind] ?? "bell";
+  return { like: "heart", comment_like: "heart", comment: "comment", reply: "comment", mention: "comment", follow: "people", follow_request: "people", follow_accepted: "people" }[kind] ?? "bell";
 }

@@ -1,10 +1,16 @@
 /** The image of a photo: a frame of the right shape at once, with its blurred placeholder, then the image. */
 
 import { fill, h, icon } from "./dom.js";
+import { addMotion } from "./motion.js";
+import { picture } from "./picture.js";
 import { thumbhashCanvas } from "./thumbhash.js";
+import { addVideo } from "./video.js";
 
-/** The longer side of the small variant is at most this, in pixels. */
-const THUMB_SIDE = 320;
+/** The width of the column of photos, as `--column-width` in `tokens.css`. */
+const COLUMN_WIDTH = "37.5rem";
+/** In milliseconds, until an image that cannot be loaded is tried again. */
+const RETRY_DELAY = 1000;
+const PROCESSING = "This photo is being processed.";
 /** Taller or wider photos are shown in a frame of this shape, over their blurred placeholder. */
 const MIN_RATIO = 3 / 4;
 const MAX_RATIO = 2.4;
@@ -14,34 +20,45 @@ export function photoPath(id) {
   return `/p/${encodeURIComponent(id)}`;
 }
 
-/** Return the alternative text of a photo. */
+/** Return the alternative text of a photo, or of one of its pictures, which has a `place` such as "2 of 3". */
 export function describe(photo) {
-  return photo.alt_text || (photo.caption ? `Photo: ${photo.caption}` : `Photo by ${photo.author.display_name || photo.author.username}`);
+  if (photo.alt_text) return photo.alt_text;
+  const kind = photo.video ? "Video" : "Photo";
+  const text = photo.caption ? `${kind}: ${photo.caption}` : `${kind} by ${photo.author.display_name || photo.author.username}`;
+  return photo.place ? `${text} (${photo.place})` : text;
 }
 
-/** Return the address of the smallest variant that fills `side` CSS pixels when cropped to a square. */
-export function squareUrl(photo, side, density = devicePixelRatio) {
-  const scale = Math.min(1, THUMB_SIDE / Math.max(photo.width, photo.height));
-  const shorter = Math.min(photo.width, photo.height) * scale;
-  return shorter >= side * density * 0.7 ? photo.urls.thumb : photo.urls.feed;
+/** Return the shape of the frame in which a photo is shown, its width divided by its height. */
+export function frameRatio(photo) {
+  return Math.min(MAX_RATIO, Math.max(MIN_RATIO, ratioOf(photo)));
 }
 
 /**
- * Return a frame with a photo in its own shape, for a feed or its own page.
+ * Return a frame with a photo, for a feed or its own page; `ratio` is its shape, that of the photo by default.
  *
- * `refetch()` fetches the photo again if its image cannot be loaded: the addresses of private photos expire after an
- * hour, and a page may be open for longer.
+ * `first` is for the photo that a visitor sees first. `refetch()` fetches the photo again if its image cannot be
+ * loaded: the addresses of private photos expire after an hour, and a page may be open for longer.
  */
-export function photoFrame(photo, { eager = false, refetch = null } = {}) {
-  const ratio = photo.width / photo.height || 1;
-  const frame = h("div.frame", { style: { "aspect-ratio": String(Math.min(MAX_RATIO, Math.max(MIN_RATIO, ratio))) } });
-  return load(frame, photo, { pick: ({ urls }) => urls?.feed, eager, refetch });
+export function photoFrame(photo, { first = false, refetch = null, ratio = frameRatio(photo) } = {}) {
+  const frame = h("div.frame", { style: { "aspect-ratio": String(ratio) } });
+  // A taller photo is as high as the frame.
+  const width = scaled(`min(100vw, ${COLUMN_WIDTH})`, Math.min(1, ratioOf(photo) / ratio));
+  load(frame, photo, { width, first, refetch });
+  addMotion(frame, photo, { refetch });
+  addVideo(frame, photo, { label: describe(photo), refetch });
+  return frame;
 }
 
-/** Return a frame that fills its container, the photo cropped to it; `refetch` as for `photoFrame`. */
+/** Return a frame of `side` CSS pixels, the photo cropped to it; `refetch` as for `photoFrame`. */
 export function squareFrame(photo, side, { refetch = null } = {}) {
-  const pick = (current) => current.urls?.feed && squareUrl(current, side);
-  return load(h("div.frame.cover"), photo, { pick, eager: false, refetch });
+  const width = `${Math.ceil(side * Math.max(1, ratioOf(photo)))}px`;
+  return load(h("div.frame.cover"), photo, { width, first: false, refetch });
+}
+
+/** Renew the alternative text of a photo that was edited, inside its frame. */
+export function describeFrame(frame, photo) {
+  frame.querySelector("img")?.setAttribute("alt", describe(photo));
+  frame.querySelector("video")?.setAttribute("aria-label", describe(photo));
 }
 
 /** Return the counters that a publication carries, with their version. */
@@ -53,33 +70,36 @@ export function countersOf(data) {
   return fields;
 }
 
-function load(frame, photo, { pick, eager, refetch }) {
-  const url = pick(photo);
+function ratioOf(photo) {
+  return photo.width / photo.height || 1;
+}
+
+function scaled(length, factor) {
+  return factor === 1 ? length : `calc(${length} * ${factor.toFixed(3)})`;
+}
+
+function load(frame, photo, { width, first, refetch }) {
   const placeholder = thumbhashCanvas(photo.placeholder);
-  if (!url) {
-    fill(frame, placeholder, missing(photo.state === "processing" ? "This photo is being processed." : undefined));
-    return frame;
-  }
-  const image = h("img", {
-    alt: describe(photo),
-    width: photo.width,
-    height: photo.height,
-    loading: eager ? "eager" : "lazy",
-    decoding: "async",
-    draggable: "false",
-  });
-  image.addEventListener("load", () => frame.classList.add("loaded"));
-  let refetched = false;
-  image.addEventListener("error", async () => {
-    const current = refetch && !refetched ? await refetch().catch(() => null) : null;
-    refetched = true;
-    if (current && pick(current)) image.src = pick(current);
-    else image.replaceWith(missing());
-  });
-  image.src = url;
-  if (image.complete && image.naturalWidth > 0) frame.classList.add("loaded");
-  fill(frame, placeholder, image);
+  const attempt = (current, onError) => {
+    const element = picture(current, { width, first, alt: describe(current) });
+    const image = element?.querySelector("img");
+    image?.addEventListener("load", () => frame.classList.add("loaded"));
+    image?.addEventListener("error", () => onError(element), { once: true });
+    if (image?.complete && image.naturalWidth > 0) frame.classList.add("loaded");
+    return element;
+  };
+  const giveUp = (element) => element.replaceWith(missing());
+  // An image that is being made, or a store that is away for a moment, may be there a second later.
+  const tryAgain = async (element) => {
+    const current = refetch ? await pause(RETRY_DELAY).then(refetch).catch(() => null) : null;
+    element.replaceWith((current && attempt(current, giveUp)) || missing());
+  };
+  fill(frame, placeholder, attempt(photo, tryAgain) ?? missing(photo.state === "processing" ? PROCESSING : undefined));
   return frame;
+}
+
+function pause(milliseconds) {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
 
 function missing(text = "This photo cannot be shown right now.") {

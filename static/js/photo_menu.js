@@ -1,13 +1,20 @@
-/** The menu of a photo: copy its link, and delete the user's own photo. */
+/** The menu of a photo: copy its link, save it, edit and delete the user's own photo. */
 
 import { confirmDialog, h, icon } from "./dom.js";
+import { editPhoto } from "./photo_edit.js";
 import { photoPath } from "./photo_image.js";
+import { savePhoto } from "./saving.js";
 
 /** Return a "more" button with the menu of a photo. */
 export function photoMenu(app, photo) {
-  const items = [["link", "Copy link", () => copyLink(app, photo)]];
-  if (photo.author.id === app.session.id) items.push(["trash", "Delete photo", () => deletePhoto(app, photo), "danger"]);
-  return menu("Photo options", items);
+  const own = photo.author.id === app.session.id;
+  const items = [
+    ["link", "Copy link", () => copyLink(app, photo)],
+    own && ["pencil", "Edit photo", () => editPhoto(app, photo)],
+    ["bookmark", "Save", () => savePhoto(app, photo)],
+    own && ["trash", "Delete photo", () => deletePhoto(app, photo), "danger"],
+  ];
+  return menu("Photo options", items.filter(Boolean));
 }
 
 /** Return a button that opens a list of [icon, label, action, class?]. */

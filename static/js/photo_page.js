@@ -1,10 +1,16 @@
 /** The page of one photo with its comments, kept up to date while it is open. */
 
-import { captionOf, cardHead, photoFetcher } from "./card.js";
+import { captionOf, cardHead, likeByDoubleTap, photoFetcher, showDescription } from "./card.js";
 import { Comments } from "./comments.js";
 import { emptyPage, fill, h, icon, visuallyHidden } from "./dom.js";
-import { Like, likeButton, onDoubleTap, showHeart } from "./like.js";
-import { countersOf, photoFrame } from "./photo_image.js";
+import { descriptionOf } from "./photo_edit.js";
+import { exifSection } from "./photo_exif.js";
+import { Like, likeButton } from "./like.js";
+import { morePhotos } from "./more_photos.js";
+import { countersOf } from "./photo_image.js";
+import { applyFields, PhotoPictures } from "./photo_pictures.js";
+import { dateElement } from "./time.js";
+import { saveButton } from "./saving.js";
 import { displayName } from "./user.js";
 
 /** Create the page at "/p/:id". */
@@ -56,48 +62,60 @@ class PhotoPage {
     const app = this.#app;
     const like = new Like(app, photo);
     const { button, update } = likeButton(photo, like);
-    const frame = photoFrame(photo, { eager: true, refetch: photoFetcher(app, photo) });
-    onDoubleTap(frame, () => {
-      like.set(true);
-      showHeart(frame);
+    const pictures = new PhotoPictures(photo, {
+      first: true,
+      refetch: photoFetcher(app, photo),
+      prepare: (shown) => likeByDoubleTap(shown, like),
     });
     const comments = new Comments(app, photo);
     const back = h("button.icon-button", { type: "button", "aria-label": "Back", onclick: () => app.router.back() }, icon("back"));
+    const head = cardHead(app, photo);
+    const text = h("div.card-text", {}, captionOf(photo));
+    const taken = h("p.taken.secondary.small");
+    showTaken(taken, photo);
+    const more = morePhotos(app, photo);
+    this.#stops.push(more.leave);
     fill(
       this.element,
       h("div.page-head.slim", {}, back, h("h1.visually-hidden", {}, `Photo by ${displayName(photo.author)}`)),
       h(
         "article.photo-page",
         { data: { photo: photo.id } },
-        h("div.photo-area", {}, frame),
+        h("div.photo-area", {}, pictures.element),
         h(
           "div.photo-details",
           {},
-          cardHead(app, photo),
-          h("div.card-text", {}, captionOf(photo)),
+          head,
+          text,
+          taken,
+          photo.author.id === app.session.id && exifSection(app, photo),
           comments.scroll,
-          h("div.card-actions", {}, button, app.session.id && visuallyHidden("Double tap the photo to like it")),
+          h("div.card-actions", {}, button, app.session.id && visuallyHidden("Double tap the photo to like it"), app.session.id && saveButton(app, photo)),
           comments.form,
         ),
       ),
+      more.element,
     );
     app.router.setTitle(`Photo by ${displayName(photo.author)}`);
-    this.#subscribe(photo, comments, update);
+    this.#subscribe(photo, comments, update, { head, text, pictures, taken });
   }
 
-  #subscribe(photo, comments, update) {
+  #subscribe(photo, comments, update, parts) {
     const { photos, live } = this.#app;
     this.#stops.push(
       photos.watch(photo.id, (fields, removed) => {
-        Object.assign(photo, fields);
+        applyFields(photo, fields);
         update();
+        if ("edited_at" in fields) {
+          showDescription(photo, parts);
+          showTaken(parts.taken, photo);
+        }
         if (removed) this.#showNotFound();
       }),
       live.subscribe(`photo:${photo.id}`, {
         publication: (data) => {
-          photos.patch(photo.id, countersOf(data));
-          if (data.comment) comments.add(data.comment);
-          if (data.comment_id) comments.remove(data.comment_id);
+          photos.patch(photo.id, { ...countersOf(data), ...descriptionOf(data) });
+          comments.received(data);
           if (data.type === "photo.removed") photos.remove(photo.id);
         },
         resumed: () => this.#fetchMissed(comments),
@@ -108,11 +126,17 @@ class PhotoPage {
   /** Fetch what was missed without a connection: a photo's channel keeps no history. */
   async #fetchMissed(comments) {
     try {
-      const { likes, comments: number, liked } = await this.#app.api.get(`/photos/${this.#id}`);
-      this.#app.photos.patch(this.#id, { likes, comments: number, liked });
+      const photo = await this.#app.api.get(`/photos/${this.#id}`);
+      const { likes, comments: number, liked } = photo;
+      this.#app.photos.patch(this.#id, { likes, comments: number, liked, ...descriptionOf(photo) });
       await comments.load();
     } catch (error) {
       if (error.status === 404) this.#app.photos.remove(this.#id);
     }
   }
+}
+
+function showTaken(element, { taken_at: moment }) {
+  element.hidden = !moment;
+  fill(element, moment ? ["Taken ", dateElement(moment)] : []);
 }

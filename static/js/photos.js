@@ -9,6 +9,8 @@ export class Photos {
   #watchers = new Map();
   /** The newest version of each photo's counters: publications may arrive out of order. */
   #versions = new Map();
+  /** The time of the newest edit of each photo. */
+  #edits = new Map();
 
   /** Call `watcher(fields, removed)` on each change of a photo; returns a function that stops it. */
   watch(id, watcher) {
@@ -23,6 +25,11 @@ export class Photos {
 
   /** Distribute changed fields, e.g. `{likes: 3, liked: true}`; a `version` that is not newer than the last is ignored. */
   patch(id, { version, ...fields }) {
+    if (fields.edited_at) {
+      // Descriptions may arrive out of order, too. Times of one format are in the order of their texts.
+      if (fields.edited_at < (this.#edits.get(id) ?? "")) fields = withoutDescription(fields);
+      else this.#edits.set(id, fields.edited_at);
+    }
     if (version !== undefined) {
       if (version <= (this.#versions.get(id) ?? -1)) return;
       this.#versions.set(id, version);
@@ -34,4 +41,8 @@ export class Photos {
   remove(id) {
     for (const watcher of [...(this.#watchers.get(id) ?? [])]) watcher({}, true);
   }
+}
+
+function withoutDescription({ caption, caption_entities, alt_text, tags, location, taken_at, edited_at, items, ...others }) {
+  return others;
 }

@@ -7,7 +7,8 @@ import { count } from "./like.js";
 import { PhotoList } from "./photo_list.js";
 import { menu } from "./photo_menu.js";
 import { PresenceLine } from "./presence.js";
-import { avatar, displayName } from "./user.js";
+import { banner } from "./profile_image.js";
+import { avatar, displayName, profilePath, redrawUser } from "./user.js";
 
 /** Create the page at "/u/:username". */
 export function profilePage(app, { username }) {
@@ -42,7 +43,10 @@ class ProfilePage {
   async #load() {
     try {
       this.#user = await this.#app.api.get(`/users/${encodeURIComponent(this.#username)}`);
-      if (!this.#left) this.#show();
+      if (this.#left) return;
+      if (this.#user.username.toLowerCase() === this.#username.toLowerCase()) this.#show();
+      // The link has a former name.
+      else this.#app.router.go(profilePath(this.#user), { replace: true });
     } catch (error) {
       if (this.#left) return;
       const missing = error.status === 404;
@@ -76,8 +80,31 @@ class ProfilePage {
 
   #watch(user, own) {
     if (own || this.#stops.length > 0) return;
-    const received = (data) => data.type === "photo.new" && this.#list.insert(data.photo);
+    const received = (data) => {
+      if (data.type === "photo.new") this.#list.insert(data.photo);
+      if (data.type === "photo.removed") this.#check(data.photo_id);
+      if (data.type === "user.changed") this.#redraw(data.user);
+    };
     this.#stops.push(this.#app.live.subscribe(`user:${user.id}`, { publication: received }));
+  }
+
+  /** Remove a photo that is deleted, or that is for an audience without the user by now. */
+  async #check(id) {
+    try {
+      await this.#app.api.get(`/photos/${id}`);
+    } catch (error) {
+      if (error.status === 404) this.#app.photos.remove(id);
+    }
+  }
+
+  /** Show a changed name, avatar or banner. */
+  #redraw(changed) {
+    const former = profilePath(this.#user);
+    Object.assign(this.#user, changed);
+    this.#app.router.rename(former, profilePath(this.#user));
+    this.element.querySelector(".profile-top").replaceWith(this.#head(false));
+    this.#app.router.setTitle(displayName(this.#user));
+    redrawUser(this.#user);
   }
 
   #canSeePhotos(own) {
@@ -91,13 +118,13 @@ class ProfilePage {
       fill(
         stats,
         stat(user.photos, "photo", "photos"),
-        h("a", { href: `/u/${encodeURIComponent(user.username)}/followers` }, stat(user.followers, "follower", "followers")),
-        h("a", { href: `/u/${encodeURIComponent(user.username)}/following` }, stat(user.following, "following", "following")),
+        h("a", { href: `${profilePath(user)}/followers` }, stat(user.followers, "follower", "followers")),
+        h("a", { href: `${profilePath(user)}/following` }, stat(user.following, "following", "following")),
       );
     drawStats();
     const buttons = h("div.buttons");
     if (own) {
-      append(buttons, [h("a.button.plain", { href: "/settings" }, icon("gear"), "Edit profile")]);
+      append(buttons, [h("a.button.plain", { href: "/settings" }, icon("gear"), "Edit profile"), h("a.button.plain", { href: "/saved" }, icon("bookmark"), "Saved")]);
     } else if (this.#app.session.user) {
       const follow = followButton(this.#app, user, (relation) => {
         user.followers += Number(relation.following) - Number(user.relation.following);
@@ -106,7 +133,7 @@ class ProfilePage {
       }, () => this.#presence.refresh());
       append(buttons, [follow, this.#menu()]);
     }
-    return h(
+    const head = h(
       "header.profile-head",
       {},
       avatar(user, "huge"),
@@ -121,6 +148,7 @@ class ProfilePage {
       stats,
       user.bio && h("p.bio", {}, user.bio),
     );
+    return h("div.profile-top", {}, banner(user), head);
   }
 
   #menu() {
@@ -143,6 +171,9 @@ class ProfilePage {
       if (agreed) await change("put", "block", `@${username} is blocked`);
     };
     return menu("Profile options", [
+      relation.close_friend
+        ? ["star", "Remove from close friends", () => change("delete", "close-friend", `@${username} is no close friend any more`)]
+        : ["star", "Add to close friends", () => change("put", "close-friend", `@${username} is a close friend`)],
       relation.muting
         ? ["mute", "Unmute", () => change("delete", "mute", `@${username} is no longer muted`)]
         : ["mute", "Mute", () => change("put", "mute", `@${username} is muted`)],

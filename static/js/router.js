@@ -64,6 +64,11 @@ export class Router extends EventTarget {
     this.#show();
   }
 
+  /** Give the shown page another path, if it has the path `former`. */
+  rename(former, path) {
+    if (location.pathname === former && path !== former) history.replaceState(history.state, "", path);
+  }
+
   /** Go back, or to `fallback` if this is the first page of the visit. */
   back(fallback = "/") {
     if (history.state?.inside) history.back();

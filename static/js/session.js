@@ -64,6 +64,11 @@ export class Session extends EventTarget {
     this.#change(user);
   }
 
+  /** Change some fields of the user. */
+  patch(fields) {
+    if (this.user) this.#change({ ...this.user, ...fields });
+  }
+
   async #startSession(path, body) {
     // The browser keeps the tokens in HttpOnly cookies, which scripts cannot read.
     const response = await this.#api.post(path, { ...body, cookie: true }, { anonymous: true });

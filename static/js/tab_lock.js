@@ -29,6 +29,16 @@ export async function withTabLock(name, task, { locks = navigator.locks } = {}) 
   }
 }
 
+/**
+ * Run `task`, which may last for hours, once no other tab runs one of this name; returns its result.
+ *
+ * When a tab is closed, the task of the next one begins. Where browsers have no locks it begins at once, so that two
+ * tabs may run it at the same time.
+ */
+export async function withLongTabLock(name, task, { locks = navigator.locks } = {}) {
+  return locks ? locks.request(name, task) : task();
+}
+
 function holder(key) {
   const [id, until] = (localStorage.getItem(key) ?? "").split(" ");
   return id && Number(until) > Date.now() ? id : null;

@@ -37,10 +37,18 @@ export function timeElement(text, { inSentence = false } = {}) {
   return h("time", { datetime: text, title: full, data: inSentence ? { sentence: "" } : {} }, label);
 }
 
-/** Update every `<time>` below `root` each half minute; returns a function that stops it. */
+/** Return a `<time>` element with the date of an RFC 3339 text, for a time that was not measured here. */
+export function dateElement(text) {
+  const moment = Date.parse(text);
+  const full = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "short" }).format(moment);
+  const date = new Intl.DateTimeFormat(undefined, { dateStyle: "long" }).format(moment);
+  return h("time", { datetime: text, title: full, data: { date: "" } }, date);
+}
+
+/** Update every `<time>` with a relative time below `root` each half minute; returns a function that stops it. */
 export function keepTimesUpdated(root = document) {
   const update = () => {
-    for (const element of root.querySelectorAll("time[datetime]")) {
+    for (const element of root.querySelectorAll("time[datetime]:not([data-date])")) {
       const text = ("sentence" in element.dataset ? relativeTimePhrase : relativeTime)(Date.parse(element.dateTime));
       if (element.textContent !== text) element.textContent = text;
     }

@@ -1,16 +1,14 @@
-/** The page to choose, describe and share a photo. */
+/** The page to choose, describe and share a photo of one picture or several, or a video. */
 
+import { audienceField, rememberAudience, rememberedAudience } from "./audience.js";
+import { ChosenPictures } from "./chosen_pictures.js";
 import { fill, h, icon } from "./dom.js";
 import { field, form } from "./form.js";
+import { PICTURE_TYPES, VIDEO_TYPES, beginsLikePicture, isVideo } from "./picture_types.js";
 
-const TYPES = ["image/jpeg", "image/png"];
-/** The first bytes of these types. */
-const SIGNATURES = [
-  [0xff, 0xd8, 0xff],
-  [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a],
-];
-/** The largest file in bytes; the server has the same limit. */
-const MAX_BYTES = 10_000_000;
+/** The largest file of a photo and of a video in bytes; the server has the same limits. */
+const MAX_BYTES = 25_000_000;
+const MAX_VIDEO_BYTES = 100_000_000;
 
 /** Create the page at "/new". */
 export function uploadPage(app) {
@@ -22,15 +20,10 @@ export function uploadPage(app) {
 export async function fileError(file) {
   if (file.size === 0) return "This file is empty.";
   // Browsers derive the type from the name. A photo without an extension, or with another one, is still a photo.
-  if (!TYPES.includes(file.type) && !(await beginsLikePhoto(file))) return "Choose a JPEG or PNG photo.";
-  if (file.size > MAX_BYTES) return `This photo has ${(file.size / 1e6).toFixed(1)} MB. The maximum is 10 MB.`;
+  if (isVideo(file)) return file.size > MAX_VIDEO_BYTES ? `This video has ${(file.size / 1e6).toFixed(1)} MB. The maximum is 100 MB.` : null;
+  if (!PICTURE_TYPES.includes(file.type) && !(await beginsLikePicture(file))) return "Choose a photo, JPEG, PNG, WebP, AVIF or GIF, or an MP4 video.";
+  if (file.size > MAX_BYTES) return `This photo has ${(file.size / 1e6).toFixed(1)} MB. The maximum is 25 MB.`;
   return null;
-}
-
-/** Return whether a file begins with the signature of a JPEG or PNG, as the server requires. */
-async function beginsLikePhoto(file) {
-  const start = [...new Uint8Array(await file.slice(0, 8).arrayBuffer())];
-  return SIGNATURES.some((signature) => signature.every((byte, position) => start[position] === byte));
 }
 
 /**
@@ -45,17 +38,20 @@ export function parseTags(text) {
 
 class UploadPage {
   #app;
-  #file = null;
-  #preview = null;
   #body = h("div.share");
   #error = h("p.form-error", { role: "alert", hidden: true });
-  #fields = createFields();
+  #fields;
+  #pictures;
   #form;
+  #more;
   /** The refused upload that is edited here, or null. */
   #refused;
+  #draft;
 
   constructor(app) {
     this.#app = app;
+    this.#fields = photoFields(rememberedAudience(app.session));
+    this.#draft = app.draft;
     this.#refused = app.takeRefused();
     this.element = h("div", {}, h("div.page-head", {}, h("h1", {}, "New photo")), this.#body);
     // The form outlives the choice of another photo, so that no text has to be written twice.
@@ -65,67 +61,100 @@ class UploadPage {
       submit: async () => this.#share(),
       error: this.#refused?.error,
     });
+    this.#form.addEventListener("input", () => this.#draft.saveTexts(this.#texts()));
+    this.#more = this.#fileInput("Add photos", { multiple: true });
+    this.#more.button.classList.add("plain", "compact");
+    this.#pictures = new ChosenPictures(this.#fields.altText, {
+      another: h("button.button.compact", { type: "button", onclick: () => this.#removePictures() }, "Choose another photo"),
+      add: [this.#more.button, this.#more.input],
+      changed: () => this.#draft.savePictures(this.#pictures.all),
+    });
+    const dropped = app.takeDropped();
     if (this.#refused) this.#restore(this.#refused.content);
     else this.#showPicker();
-    const dropped = app.takeDropped();
+    if (!this.#refused && this.#draft.texts) this.#fill(this.#draft.texts);
     if (dropped) this.choose(dropped);
+    else if (!this.#refused) this.#restorePictures();
     app.addEventListener("dropped", this.#onDropped);
   }
 
   leave() {
     this.#app.removeEventListener("dropped", this.#onDropped);
-    this.#releasePreview();
+    this.#pictures.clear();
   }
 
-  /** Choose a file, or show why it cannot be shared. */
-  async choose(file) {
-    const problem = await fileError(file);
-    this.#error.textContent = problem ?? "";
-    this.#error.hidden = !problem;
-    if (problem) return;
-    this.#setPhoto(file);
+  /** Add files, and show why some of them cannot be shared. */
+  async choose(files) {
+    const problems = [];
+    // A description that was typed before a photo was chosen is that of the first one.
+    let altText = this.#pictures.size === 0 ? this.#fields.altText.input.value : "";
+    for (const file of files) {
+      const problem = (await fileError(file)) ?? this.#pictures.refusal(file);
+      if (problem) problems.push(files.length > 1 ? `${file.name}: ${problem}` : problem);
+      else {
+        this.#pictures.add({ file, altText });
+        altText = "";
+      }
+    }
+    this.#error.textContent = problems.join(" ");
+    this.#error.hidden = problems.length === 0;
+    if (problems.length === files.length) return;
+    this.#draft.savePictures(this.#pictures.all);
+    this.#showForm();
     this.#fields.caption.input.focus({ preventScroll: true });
   }
 
   #onDropped = () => {
-    const file = this.#app.takeDropped();
-    if (file) this.choose(file);
+    const files = this.#app.takeDropped();
+    if (files) this.choose(files);
   };
 
   /** Show a refused upload as it was filled in. */
-  #restore({ file, caption, altText, tags, location }) {
-    const { caption: captionField, altText: altTextField, tags: tagsField, location: locationField } = this.#fields;
-    captionField.input.value = caption;
-    altTextField.input.value = altText;
-    tagsField.input.value = tags.join(", ");
-    locationField.input.value = location;
-    this.#setPhoto(file);
+  #restore({ pictures, caption, tags, location, audience = "public" }) {
+    this.#fill({ caption, tags: tags.join(", "), location, audience });
+    for (const picture of pictures) this.#pictures.add(picture);
+    this.#pictures.select(0);
+    this.#showForm();
+  }
+
+  /** Show the pictures that were not shared before the page was left or loaded again. */
+  async #restorePictures() {
+    const pictures = await this.#draft.loadPictures();
+    // The user may have chosen others meanwhile.
+    if (pictures.length === 0 || this.#pictures.size > 0) return;
+    for (const picture of pictures) this.#pictures.add(picture);
+    this.#pictures.select(0);
+    this.#showForm();
+  }
+
+  #texts() {
+    return Object.fromEntries(Object.values(this.#fields).map(({ name, input }) => [name, input.value]));
+  }
+
+  #fill(texts) {
+    for (const { name, input } of Object.values(this.#fields)) if (name in texts) input.value = texts[name];
   }
 
   #share() {
-    const { caption, altText, tags, location } = this.#fields;
+    const { caption, tags, location, audience } = this.#texts();
+    rememberAudience(this.#app.session, audience);
+    const content = {
+      pictures: this.#pictures.all.map(({ file, altText, url = null, uploadId = null }) => ({ file, altText: altText.trim(), url, uploadId })),
+      caption: caption.trim(),
+      tags: parseTags(tags),
+      location: location.trim(),
+      audience,
+    };
     this.#refused?.dismiss();
-    this.#app.uploads.start({
-      file: this.#file,
-      caption: caption.input.value.trim(),
-      altText: altText.input.value.trim(),
-      tags: parseTags(tags.input.value),
-      location: location.input.value.trim(),
-    });
+    this.#draft.clear();
+    this.#app.uploads.start(content);
     this.#app.router.go("/", { replace: true });
-  }
-
-  #setPhoto(file) {
-    this.#releasePreview();
-    this.#file = file;
-    this.#preview = URL.createObjectURL(file);
-    this.#showForm();
   }
 
   #showPicker() {
     this.#body.classList.remove("with-photo");
-    const picker = this.#fileInput("Choose a photo", {});
-    const camera = this.#fileInput("Take a photo", { capture: "environment" });
+    const picker = this.#fileInput("Choose a photo", { multiple: true });
+    const camera = this.#fileInput("Take a photo", { capture: "environment", accept: PICTURE_TYPES.join(",") });
     camera.button.classList.add("camera-only", "plain");
     fill(
       this.#body,
@@ -133,9 +162,9 @@ class UploadPage {
         "div.picker",
         {},
         icon("image"),
-        h("p", {}, "Drop a photo here, or"),
+        h("p", {}, "Drop photos here, or"),
         h("div.choices", {}, picker.button, camera.button),
-        h("p.small", {}, "JPEG or PNG, up to 10 MB. Location data in the file stays private."),
+        h("p.small", {}, "JPEG, PNG, WebP, AVIF or GIF, up to 25 MB, up to ten in one post; or an MP4 video of a minute at most. Location data in the file stays private."),
         picker.input,
         camera.input,
       ),
@@ -144,33 +173,45 @@ class UploadPage {
   }
 
   #fileInput(label, attributes) {
-    const input = h("input.visually-hidden", { type: "file", accept: TYPES.join(","), tabindex: "-1", "aria-label": label, ...attributes });
-    input.addEventListener("change", () => input.files[0] && this.choose(input.files[0]));
+    const input = h("input.visually-hidden", { type: "file", accept: [...PICTURE_TYPES, ...VIDEO_TYPES].join(","), tabindex: "-1", "aria-label": label, ...attributes });
+    input.addEventListener("change", () => {
+      const files = [...input.files];
+      // The same file may be chosen again, after it was removed.
+      input.value = "";
+      if (files.length > 0) this.choose(files);
+    });
     const button = h("button.button", { type: "button", onclick: () => input.click() }, label);
     return { input, button };
   }
 
   #showForm() {
+    if (this.#body.classList.contains("with-photo")) return;
     this.#body.classList.add("with-photo");
-    const image = h("img", { src: this.#preview, alt: "The photo you chose" });
-    image.addEventListener("error", () => image.replaceWith(h("p.secondary", {}, "No preview. The file may be damaged.")));
-    const other = h("button.button.compact", { type: "button", onclick: () => this.#startOver() }, "Choose another photo");
-    fill(this.#body, h("div.preview", {}, image, other), h("div", {}, this.#error, this.#form));
+    const discard = h("button.button.plain.full", { type: "button", onclick: () => this.#discard() }, "Discard");
+    fill(this.#body, this.#pictures.element, h("div.share-form", {}, this.#error, this.#form, discard));
   }
 
-  #startOver() {
-    this.#releasePreview();
+  /** Go back to the choice of a photo; its description stays, like the other texts. */
+  #removePictures() {
+    const altText = this.#fields.altText.input.value;
+    this.#pictures.clear();
+    this.#draft.savePictures([]);
+    this.#fields.altText.input.value = altText;
     this.#showPicker();
   }
 
-  #releasePreview() {
-    if (this.#preview) URL.revokeObjectURL(this.#preview);
-    this.#preview = null;
-    this.#file = null;
+  /** Empty the form. A refused upload that is edited here stays in the tray. */
+  #discard() {
+    this.#removePictures();
+    this.#draft.clear();
+    this.#refused = null;
+    this.#form.reset();
+    for (const { setError } of Object.values(this.#fields)) setError(null);
   }
 }
 
-function createFields() {
+/** Return the fields that describe a photo, and the choice of who can see it. */
+export function photoFields(audience) {
   return {
     caption: field("caption", "Caption", { kind: "textarea", attributes: { maxlength: 2200, "data-focus": "" } }),
     altText: field("alt_text", "Description", {
@@ -179,5 +220,6 @@ function createFields() {
     }),
     tags: field("tags", "Tags", { hint: "For example: sea, evening", attributes: { autocapitalize: "none" } }),
     location: field("location", "Place", { hint: "Optional.", attributes: { maxlength: 100 } }),
+    audience: audienceField(audience),
   };
 }

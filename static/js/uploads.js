@@ -2,22 +2,23 @@
  * Uploads in progress: sent with a progress bar, watched until the photo is ready or rejected, and shown in a tray above
  * the current page.
  *
- * A retry has the same Idempotency-Key, so that an upload whose response was lost does not create two photos.
+ * The browser keeps each one until its photo is ready, so that it goes on after a reload. One tab at a time works on an
+ * upload; when that tab is closed, the next one that is open goes on.
  */
 
-import { errorFromProblem, idempotencyKey } from "./api.js";
-import { asSentence, fill, h, icon } from "./dom.js";
-import { photoPath } from "./photo_image.js";
+import { idempotencyKey } from "./api.js";
+import { BrowserStore } from "./browser_store.js";
+import { h } from "./dom.js";
+import { withLongTabLock } from "./tab_lock.js";
+import { UploadItem } from "./upload_item.js";
 
 /** Delays between requests for a photo's state, for the case that live delivery does not report it first. */
 const POLL_DELAYS_MS = [700, 1500, 3000, 5000, 8000, 13_000, 20_000];
-/** Statuses of refusals that do not depend on the photo or its texts, so that the same upload may succeed later. */
-const PASSING_STATUSES = [0, 401, 403, 408, 409, 425, 429];
-/** The tray removes a finished upload after this time, in milliseconds. */
-const REMOVE_AFTER_MS = 5000;
 
 export class Uploads {
   #app;
+  #store = new BrowserStore("uploads");
+  #items = new Set();
   #readyListeners = new Set();
   #watched = new Map();
   element = h("section.tray", { "aria-label": "Uploads" });
@@ -25,7 +26,7 @@ export class Uploads {
   constructor(app) {
     this.#app = app;
     addEventListener("beforeunload", (event) => {
-      // Leaving now would cancel the upload, so the browser asks for confirmation.
+      // Nothing would be lost, but the photo would not be shared before the next visit. So the browser asks.
       if (this.element.querySelector(".tray-item.sending")) event.preventDefault();
     });
     app.live.on("feed", ({ data }) => {
@@ -43,32 +44,69 @@ export class Uploads {
     return () => this.#readyListeners.delete(listener);
   }
 
-  /** Start to upload `{file, caption, altText, tags, location}`. */
+  /** Go on with the uploads that the browser has kept for the user who is signed in now. */
+  async begin() {
+    for (const { id } of await this.#store.list(this.#app.session.id)) {
+      withLongTabLock(lockName(id), async () => {
+        // Another tab may have finished it, and another user may have signed in.
+        const record = await this.#store.get(id);
+        if (record?.content.pictures && record.user === this.#app.session.id) await this.#show(record).ended;
+      });
+    }
+  }
+
+  /**
+   * Start to upload `content` {pictures, caption, tags, location, audience}.
+   *
+   * Of each picture {file, altText, url, uploadId}, the latter two are what the server has of it from an earlier attempt.
+   */
   start(content) {
-    const upload = new Upload(this.#app, content, {
-      watch: (photo) => this.#watch(upload, photo),
-      removed: () => this.#watched.delete(upload.photoId),
-      edit: (error) => this.#app.editRefused({ content, error, dismiss: () => upload.dismiss() }),
-    });
-    this.element.prepend(upload.element);
-    upload.send();
+    const id = idempotencyKey();
+    const user = this.#app.session.id;
+    const size = content.pictures.reduce((sum, { file }) => sum + file.size, 0);
+    const record = { id, user, size, savedAt: Date.now(), content, photoId: null, error: null };
+    this.#store.add({ ...record });
+    const item = this.#show(record);
+    withLongTabLock(lockName(id), () => item.ended);
   }
 
-  /** Drop every upload when another user signs in. */
+  /** Stop every upload when another user signs in. */
   clear() {
-    for (const item of this.#watched.values()) item.stop();
+    for (const item of this.#items) item.stop();
+    for (const watch of this.#watched.values()) watch.stop();
     this.#watched.clear();
-    this.element.replaceChildren();
   }
 
-  #watch(upload, photo) {
+  /** Remove what the browser keeps of a user. */
+  async forget(user) {
+    await this.#store.removeAll(user);
+  }
+
+  #show(record) {
+    const item = new UploadItem(this.#app, record, {
+      keep: (fields) => this.#store.update(record.id, fields),
+      watch: (photo) => this.#watch(item, photo),
+      forget: () => this.#store.remove(record.id),
+      removed: () => {
+        this.#items.delete(item);
+        this.#watched.delete(item.photoId);
+      },
+      edit: (refused) => this.#app.editRefused(refused),
+    });
+    this.#items.add(item);
+    this.element.prepend(item.element);
+    item.begin();
+    return item;
+  }
+
+  #watch(item, photo) {
     let timer = null;
     let polls = 0;
     const finish = (current) => {
       if (current.state === "processing" || !this.#watched.has(photo.id)) return;
       clearTimeout(timer);
       this.#watched.delete(photo.id);
-      upload.finished(current);
+      item.finished(current);
       if (current.state === "ready") for (const listener of this.#readyListeners) listener(current);
     };
     const poll = async () => {
@@ -90,134 +128,6 @@ export class Uploads {
   }
 }
 
-class Upload {
-  #app;
-  #content;
-  #callbacks;
-  #key = idempotencyKey();
-  #preview;
-  #request = null;
-  #bar = h("progress", { max: "1", value: "0", "aria-label": "Upload progress" });
-  #state = h("p.state.small.secondary", { role: "status" });
-  #actions = h("div.actions");
-  photoId = null;
-
-  constructor(app, content, callbacks) {
-    this.#app = app;
-    this.#content = content;
-    this.#callbacks = callbacks;
-    this.#preview = URL.createObjectURL(content.file);
-    const name = content.caption || content.file.name;
-    const image = h("img", { src: this.#preview, alt: "" });
-    image.addEventListener("error", () => image.replaceWith(icon("image")));
-    this.element = h(
-      "div.tray-item",
-      {},
-      h("span.tray-picture", {}, image),
-      h("div.tray-text", {}, h("span.name", {}, name), this.#bar, this.#state),
-      this.#actions,
-    );
-  }
-
-  async send() {
-    this.element.classList.remove("failed");
-    this.element.classList.add("sending");
-    this.#bar.hidden = false;
-    this.#setStatus("Uploading…");
-    fill(this.#actions, button("Cancel", "close", () => this.#cancel()));
-    try {
-      await this.#app.api.ensureFresh();
-      const photo = await this.#post();
-      this.photoId = photo.id;
-      this.element.classList.remove("sending");
-      this.#bar.removeAttribute("value");
-      this.#setStatus("Processing…");
-      fill(this.#actions);
-      this.#callbacks.watch(photo);
-    } catch (error) {
-      this.#failed(error);
-    }
-  }
-
-  /** Show the result. */
-  finished(photo) {
-    this.#bar.hidden = true;
-    if (photo.state === "ready") {
-      this.#setStatus("Shared");
-      fill(this.#actions, h("a.button.plain.compact", { href: photoPath(photo.id), onclick: () => this.dismiss() }, "View"));
-      setTimeout(() => this.dismiss(), REMOVE_AFTER_MS);
-    } else {
-      const reason = photo.reason ? ` ${asSentence(photo.reason)}` : " It may be damaged.";
-      this.#failed(new Error(`This photo could not be processed.${reason}`));
-    }
-  }
-
-  #post() {
-    const { file, caption, altText, tags, location } = this.#content;
-    const body = new FormData();
-    // The server reads the parts in order, so the texts come before the file.
-    if (caption) body.append("caption", caption);
-    if (altText) body.append("alt_text", altText);
-    if (location) body.append("location", location);
-    for (const tag of tags) body.append("tags", tag);
-    body.append("file", file, "photo");
-    return new Promise((resolve, reject) => {
-      // fetch() does not report the progress of an upload.
-      const request = new XMLHttpRequest();
-      this.#request = request;
-      request.open("POST", "/api/v1/photos");
-      request.setRequestHeader("Accept", "application/json");
-      request.setRequestHeader("Idempotency-Key", this.#key);
-      for (const [name, value] of Object.entries(this.#app.api.writeHeaders())) request.setRequestHeader(name, value);
-      request.upload.addEventListener("progress", ({ loaded, total }) => this.#progress(loaded / total));
-      request.addEventListener("load", () => {
-        if (request.status >= 200 && request.status < 300) resolve(JSON.parse(request.responseText));
-        else reject(errorFromProblem(request.status, request.responseText));
-      });
-      request.addEventListener("error", () => reject(errorFromProblem(0, "")));
-      request.send(body);
-    });
-  }
-
-  #progress(fraction) {
-    this.#bar.value = fraction;
-    this.#setStatus(fraction < 1 ? `Uploading… ${Math.round(fraction * 100)} %` : "Almost done…");
-  }
-
-  #failed(error) {
-    this.element.classList.remove("sending");
-    this.element.classList.add("failed");
-    this.#bar.hidden = true;
-    this.#setStatus(asSentence(error.fields?.file ?? error.message));
-    // A refusal loses nothing: the upload can be sent again as it is, or changed in the form it came from.
-    const next = mayPass(error)
-      ? h("button.button.plain.compact", { type: "button", onclick: () => this.send() }, "Try again")
-      : h("button.button.plain.compact", { type: "button", onclick: () => this.#callbacks.edit(error) }, "Edit");
-    fill(this.#actions, next, button("Dismiss", "close", () => this.dismiss()));
-  }
-
-  #cancel() {
-    this.#request?.abort();
-    this.dismiss();
-  }
-
-  /** Remove this upload from the tray. */
-  dismiss() {
-    this.#callbacks.removed();
-    URL.revokeObjectURL(this.#preview);
-    this.element.remove();
-  }
-
-  #setStatus(text) {
-    if (this.#state.textContent !== text) this.#state.textContent = text;
-  }
-}
-
-/** Return whether the same upload may succeed after this error, without a change of the photo or its texts. */
-function mayPass({ status, code }) {
-  return PASSING_STATUSES.includes(status) || status >= 500 || code === "body_incomplete";
-}
-
-function button(label, iconName, action) {
-  return h("button.icon-button.small-icon", { type: "button", "aria-label": label, onclick: action }, icon(iconName));
+function lockName(id) {
+  return `picshare.upload.${id}`;
 }

@@ -14,7 +14,11 @@ export function displayName(user) {
 
 /** Return the avatar of a user, or else their initial on a colour; `size` is "", "tiny" or "huge". */
 export function avatar(user, size = "") {
-  const element = h("span.avatar", { "aria-hidden": "true", style: { "--hue": hue(user.username) } }, initial(displayName(user)));
+  const element = h(
+    "span.avatar",
+    { "aria-hidden": "true", style: { "--hue": hue(user.username) }, data: { user: user.id } },
+    initial(displayName(user)),
+  );
   if (size) element.classList.add(size);
   if (user.avatar_url) {
     const image = h("img", { src: user.avatar_url, alt: "", loading: "lazy", decoding: "async" });
@@ -26,7 +30,19 @@ export function avatar(user, size = "") {
 
 /** Return a link with a user's name. */
 export function nameLink(user) {
-  return h("a.name", { href: profilePath(user) }, displayName(user));
+  return h("a.name", { href: profilePath(user), data: { user: user.id } }, displayName(user));
+}
+
+/** Show the current names and avatar of a user everywhere on the page. */
+export function redrawUser(user) {
+  for (const element of document.querySelectorAll(`.avatar[data-user="${user.id}"]`)) {
+    const size = ["tiny", "huge"].find((name) => element.classList.contains(name)) ?? "";
+    element.replaceWith(avatar(user, size));
+  }
+  for (const link of document.querySelectorAll(`a.name[data-user="${user.id}"]`)) {
+    link.textContent = displayName(user);
+    link.href = profilePath(user);
+  }
 }
 
 /** Return a row of a list of users, with `extra` at its end. */

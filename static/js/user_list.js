@@ -1,4 +1,4 @@
-/** Lists of users: the followers of a user, the users that a user follows, and the results of a search. */
+/** Lists of users: the followers of a user, and the users that a user follows. */
 
 import { emptyState, fill, h } from "./dom.js";
 import { userRow } from "./user.js";
@@ -31,48 +31,4 @@ function connections(app, username, kind, heading, emptyHeading, emptyText) {
   load(null);
   const element = h("div", {}, h("div.page-head", {}, h("h1", {}, heading)), list, tail);
   return { title: `${heading} · ${username}`, element };
-}
-
-/** A search is sent after this time without a keystroke, in milliseconds. */
-const TYPING_PAUSE_MS = 220;
-
-/** Return `{input, results}`: a search for users by the beginning of their user name, as the user types. */
-export function userSearch(app, { onActive }) {
-  const results = h("div", { role: "region", "aria-live": "polite", "aria-label": "Search results" });
-  const input = h("input", {
-    type: "search",
-    placeholder: "Find people",
-    "aria-label": "Find people by user name",
-    autocomplete: "off",
-    autocapitalize: "none",
-    spellcheck: "false",
-  });
-  let timer = null;
-  let latest = 0;
-  const search = async () => {
-    const query = input.value.trim().replace(/^@/, "");
-    const number = ++latest;
-    onActive(query !== "");
-    if (query === "") {
-      fill(results);
-      return;
-    }
-    try {
-      const { items } = await app.api.get("/users", { query, limit: 20 });
-      if (number !== latest) return; // The user has typed more since.
-      fill(
-        results,
-        items.length > 0
-          ? h("ul.user-list.panel", {}, items.map((user) => h("li", {}, userRow(user))))
-          : emptyState("people", "No results", `No user name starts with “${query}”.`),
-      );
-    } catch (error) {
-      if (number === latest) fill(results, emptyState("cloud", "Could not search", error.message));
-    }
-  };
-  input.addEventListener("input", () => {
-    clearTimeout(timer);
-    timer = setTimeout(search, TYPING_PAUSE_MS);
-  });
-  return { input, results };
 }

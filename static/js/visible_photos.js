@@ -1,11 +1,12 @@
 /** Live updates for the photos that are visible on the screen, and only for those. */
 
+import { descriptionOf } from "./photo_edit.js";
 import { countersOf } from "./photo_image.js";
 
 /** A photo is subscribed after it was visible for this long, so that scrolling past subscribes to nothing. */
 const DWELL_MS = 500;
 
-/** Keeps the likes and comments of the visible photos up to date. */
+/** Keeps the counters and descriptions of the visible photos up to date. */
 export class VisiblePhotos {
   #app;
   #elements = new Map();
@@ -43,7 +44,7 @@ export class VisiblePhotos {
 
   #subscribe(item) {
     item.stop = this.#app.live.subscribe(`photo:${item.id}`, {
-      publication: (data) => this.#app.photos.patch(item.id, countersOf(data)),
+      publication: (data) => this.#app.photos.patch(item.id, { ...countersOf(data), ...descriptionOf(data) }),
     });
   }
 

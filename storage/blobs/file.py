@@ -9,23 +9,24 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
-import re
 import secrets
 import shutil
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
-from storage.blobs.port import Blob
+from storage.blobs.content_types import HEAD, recognised_type
+from storage.blobs.keys import is_key, is_prefix
+from storage.blobs.port import Blob, BlobInfo
 from storage.errors import FullError, NotFoundError, UnavailableError
 
 CHUNK = 256 * 1024  # bytes
 ATTEMPTS = 10  # to put a blob into a directory that concurrent deletions remove
 TEMPORARY = "tmp"  # the directory of files that are not objects yet; uploads are written there as well
 _FULL = {errno.ENOSPC, errno.EDQUOT}
-_KEY = re.compile(r"[a-z]+(?:/[A-Za-z0-9_][A-Za-z0-9._-]{0,127}){1,8}", re.ASCII)
-_MAGIC = ((b"\xff\xd8\xff", "image/jpeg"), (b"\x89PNG\r\n\x1a\n", "image/png"))
+_NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.EXDEV, errno.EMLINK, errno.ENOSYS}  # hard links are not possible
 
 
 class FileBlobs:
@@ -39,51 +40,120 @@ class FileBlobs:
         """Move a file in, or copy it from another file system."""
         await asyncio.to_thread(self._put_file, self._target(key), path)
 
-    async def put(self, key: str, data: bytes, *, content_type: str) -> None:  # noqa: ARG002 - read from the bytes
+    async def put(
+        self,
+        key: str,
+        data: bytes | AsyncIterator[bytes],
+        *,
+        content_type: str,  # noqa: ARG002 - read from the bytes
+    ) -> None:
         """Store bytes."""
-        await asyncio.to_thread(self._put, self._target(key), data)
+        target = self._target(key)
+        if isinstance(data, bytes):
+            await asyncio.to_thread(self._put, target, data)
+        else:
+            await self._put_stream(target, data)
 
     async def open(self, key: str) -> Blob:
         """Return an object; its `chunks` raise `NotFoundError` if it has been deleted meanwhile."""
-        if not _KEY.fullmatch(key):
-            raise NotFoundError("blob")
-        return await asyncio.to_thread(_describe, self._root / key)
+        path = self._existing(key)
+        info = await asyncio.to_thread(_describe, key, path)
 
-    async def exists(self, key: str) -> bool:
-        """Return whether there is an object under a key."""
-        return _KEY.fullmatch(key) is not None and await asyncio.to_thread((self._root / key).is_file)
+        def chunks(start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
+            return _chunks(path, start, info.size if end is None else end)
 
-    async def delete(self, key: str) -> None:
-        """Delete an object, and its directories if they are empty then."""
-        if _KEY.fullmatch(key):
-            await asyncio.to_thread(_delete, self._root / key)
+        return Blob(size=info.size, content_type=info.content_type, modified=info.modified, path=path, chunks=chunks)
+
+    async def head(self, key: str) -> BlobInfo:
+        """Return what is known of an object."""
+        return await asyncio.to_thread(_describe, key, self._existing(key))
+
+    async def copy(self, source: str, target: str) -> bool:
+        """Copy an object by a hard link where the file system has them."""
+        return await asyncio.to_thread(self._copy, self._existing(source), self._target(target))
+
+    async def list(self, prefix: str) -> AsyncIterator[BlobInfo]:
+        """Iterate over the objects of a directory and those below it."""
+        for key in await asyncio.to_thread(self._keys, prefix):
+            try:
+                yield await self.head(key)
+            except NotFoundError:
+                continue  # it has been deleted meanwhile
+
+    async def delete(self, keys: Iterable[str]) -> None:
+        """Delete objects, and their directories if they are empty then."""
+        for key in keys:
+            if is_key(key):
+                await asyncio.to_thread(_delete, self._root / key)
 
     async def sweep(self, older_than: float) -> int:
         """Delete temporary files that were last written more than `older_than` seconds ago; return their number."""
-        return await asyncio.to_thread(_sweep, self.temporary, older_than)
+        return await asyncio.to_thread(sweep, self.temporary, older_than)
 
     def _target(self, key: str) -> Path:
-        if not _KEY.fullmatch(key):
+        if not is_key(key):
             raise ValueError(f"not a key of a blob: {key!r}")
+        return self._root / key
+
+    def _existing(self, key: str) -> Path:
+        if not is_key(key):
+            raise NotFoundError("blob")
         return self._root / key
 
     def _put_file(self, target: Path, source: Path) -> None:
         with _disk_errors():
             if _same_device(source, self._root):
                 _sync(source)
-                _publish(source, target)
+                _move(source, target)
                 return
-            with source.open("rb") as reader, self._temporary_file() as path:
-                with path.open("xb") as writer:
-                    shutil.copyfileobj(reader, writer, CHUNK)
-                _sync(path)
-                _publish(path, target)
+            with self._copied(source) as path:
+                _move(path, target)
 
     def _put(self, target: Path, data: bytes) -> None:
         with _disk_errors(), self._temporary_file() as path:
             path.write_bytes(data)
             _sync(path)
-            _publish(path, target)
+            _move(path, target)
+
+    async def _put_stream(self, target: Path, chunks: AsyncIterator[bytes]) -> None:
+        with _disk_errors(), self._temporary_file() as path:
+            with path.open("xb") as writer:
+                async for chunk in chunks:
+                    await asyncio.to_thread(writer.write, chunk)
+            await asyncio.to_thread(_sync, path)
+            await asyncio.to_thread(_move, path, target)
+
+    def _copy(self, source: Path, target: Path) -> bool:
+        if not source.is_file():
+            raise NotFoundError("blob")
+        with _disk_errors():
+            try:
+                return _publish(target, lambda: _link(source, target), source=source)
+            except FileNotFoundError:
+                raise NotFoundError("blob") from None
+            except OSError as error:
+                if error.errno not in _NO_LINKS:
+                    raise
+                # Not atomic: of two copies at once both may be made, and the later one stays.
+                if target.is_file():
+                    return False
+                with self._copied(source) as path:
+                    _move(path, target)
+        return True
+
+    def _keys(self, prefix: str) -> Sequence[str]:
+        if not is_prefix(prefix):
+            return []
+        folder = self._root / prefix
+        return sorted(path.relative_to(self._root).as_posix() for path in folder.rglob("*") if path.is_file())
+
+    @contextmanager
+    def _copied(self, source: Path) -> Iterator[Path]:
+        with source.open("rb") as reader, self._temporary_file() as path:
+            with path.open("xb") as writer:
+                shutil.copyfileobj(reader, writer, CHUNK)
+            _sync(path)
+            yield path
 
     @contextmanager
     def _temporary_file(self) -> Iterator[Path]:
@@ -106,26 +176,32 @@ def _disk_errors() -> Iterator[None]:
         raise kind("blobs", error.strerror or str(error)) from error
 
 
-def _describe(path: Path) -> Blob:
+def _describe(key: str, path: Path) -> BlobInfo:
     try:
         with path.open("rb") as file:
-            head, size = file.read(8), os.fstat(file.fileno()).st_size
+            head, status = file.read(HEAD), os.fstat(file.fileno())
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
         raise NotFoundError("blob") from None
     except OSError as error:
         raise UnavailableError("blobs", error.strerror or str(error)) from error
-    content_type = next((kind for magic, kind in _MAGIC if head.startswith(magic)), "application/octet-stream")
-    return Blob(size=size, content_type=content_type, path=path, chunks=lambda: _chunks(path))
+    return BlobInfo(
+        key=key,
+        size=status.st_size,
+        content_type=recognised_type(head),
+        modified=datetime.fromtimestamp(status.st_mtime, UTC),
+    )
 
 
-async def _chunks(path: Path) -> AsyncIterator[bytes]:
+async def _chunks(path: Path, start: int, end: int) -> AsyncIterator[bytes]:
     try:
         file = await asyncio.to_thread(path.open, "rb")
     except FileNotFoundError:
         raise NotFoundError("blob") from None
     try:
-        while chunk := await asyncio.to_thread(file.read, CHUNK):
+        await asyncio.to_thread(file.seek, start)
+        while chunk := await asyncio.to_thread(file.read, min(CHUNK, end - start)):
             yield chunk
+            start += len(chunk)
     finally:
         file.close()
 
@@ -133,7 +209,7 @@ async def _chunks(path: Path) -> AsyncIterator[bytes]:
 def _delete(path: Path) -> None:
     with _disk_errors():
         path.unlink(missing_ok=True)
-    for folder in list(path.parents)[:2]:
+    for folder in list(path.parents)[:3]:
         # A directory with other objects stays; a writer creates a deleted one again.
         try:
             folder.rmdir()
@@ -141,20 +217,34 @@ def _delete(path: Path) -> None:
             return
 
 
-def _publish(source: Path, target: Path) -> None:
+def _move(source: Path, target: Path) -> None:
+    _publish(target, lambda: bool(source.replace(target)), source=source)
+
+
+def _link(source: Path, target: Path) -> bool:
+    try:
+        os.link(source, target)
+    except FileExistsError:
+        return False
+    return True
+
+
+def _publish(target: Path, place: Callable[[], bool], *, source: Path) -> bool:
+    """Return what `place` returns, which makes `target` appear from `source`; its directory exists."""
     for attempt in range(ATTEMPTS):
         try:
             _make_directory(target.parent)
-            source.replace(target)
+            placed = place()
         except (FileNotFoundError, FileExistsError):
-            # A concurrent deletion may remove the empty directory before the rename, or while it is being checked.
+            # A concurrent deletion may remove the empty directory before `place`, or while it is being checked.
             if attempt == ATTEMPTS - 1 or not source.exists():
                 raise
         else:
             # A deletion right afterwards may already have removed the object and its directory.
             with suppress(FileNotFoundError):
                 _sync(target.parent)
-            return
+            return placed
+    raise AssertionError("the last attempt returns or raises")
 
 
 def _make_directory(folder: Path) -> None:
@@ -181,7 +271,8 @@ def _same_device(source: Path, root: Path) -> bool:
     return source.stat().st_dev == next(path for path in (root, *root.parents) if path.exists()).stat().st_dev
 
 
-def _sweep(folder: Path, older_than: float) -> int:
+def sweep(folder: Path, older_than: float) -> int:
+    """Delete files of a directory that were last written more than `older_than` seconds ago; return their number."""
     removed, limit = 0, time.time() - older_than
     for path in folder.glob("*"):
         try:

@@ -1,8 +1,7 @@
 """Photo cards: a photo's JSON, built once and kept in Redis for all viewers.
 
 A card (`storage.render.photo`) is that JSON without its end: counters and the viewer's like are appended in each
-response. The card of a private author's photo begins with a mark and the content's hash in place of the URLs, which
-are signed in each response.
+response. The URLs in the card of a photo that not everyone may see are signed in each response.
 
 `card:<id>` holds a card or one of these marks of a single byte:
 
@@ -14,15 +13,16 @@ are signed in each response.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
+from storage.blobs.variants import VariantRegistry
 from storage.ids import pack_ids
 from storage.models import Photo, PhotoState
 from storage.postgres.database import Queryable
 from storage.redis.client import Redis, redis_errors, values_of
 from storage.redis.scripts import Script
-from storage.render.photo import photo_card
-from storage.stores import photos
+from storage.render.photo import is_restricted, photo_card
+from storage.stores import photo_lists, photos
 
 # Times to live in milliseconds
 CARD_TTL = 24 * 3600 * 1000
@@ -40,9 +40,10 @@ class Cards:
     Raises `UnavailableError` if an engine does not answer.
     """
 
-    def __init__(self, db: Queryable, redis: Redis) -> None:
+    def __init__(self, db: Queryable, redis: Redis, variants: VariantRegistry | None = None) -> None:
         self._db = db
         self._redis = redis
+        self._variants = variants or VariantRegistry()
         self._put = Script("cache/card")
         self._loading: dict[int, asyncio.Task[dict[int, bytes]]] = {}
 
@@ -58,6 +59,16 @@ class Cards:
             found |= dict.fromkeys(missing, None)
             found |= await self.load(missing)
         return {photo_id: card for photo_id, card in found.items() if card is not None and is_visible(card)}
+
+    async def hidden_from(self, viewer_id: int, cards: Mapping[int, bytes]) -> set[int]:
+        """Return which of these photos, by their cards, the viewer may not see.
+
+        The viewer's feed has, or had, all of them; so only photos that not even all followers may see are looked up.
+        """
+        restricted = [photo_id for photo_id, card in cards.items() if is_restricted(card)]
+        if not restricted:
+            return set()
+        return set(restricted) - await photo_lists.shown_among(self._db, restricted, viewer_id=viewer_id)
 
     async def load(self, ids: Iterable[int]) -> dict[int, bytes]:
         """Load cards from PostgreSQL, store them, and return those of visible photos; the others are marked."""
@@ -105,7 +116,7 @@ class Cards:
     async def _store(self, rows: Sequence[tuple[int, Photo | None]], mode: str) -> dict[int, bytes]:
         """Store a card or a mark for each photo; return the cards."""
         cards = {
-            photo_id: photo_card(photo)
+            photo_id: photo_card(photo, self._variants)
             for photo_id, photo in rows
             if photo is not None and photo.state is PhotoState.READY
         }

@@ -14,8 +14,9 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 
+from storage.cache.photo_trends import PhotoTrends
 from storage.ids import milliseconds_of, pack_ids, slot_group
-from storage.models import PhotoCounters
+from storage.models import Photo, PhotoCounters
 from storage.postgres.database import Queryable
 from storage.postgres.sharding import shards
 from storage.redis.client import Redis, redis_errors, values_of
@@ -41,14 +42,20 @@ class CounterCache:
         self._redis = redis
         self._counts = Script("cache/counts")
         self._liked = Script("cache/liked")
+        self._trends = PhotoTrends(redis)
         self._loading: dict[int, asyncio.Task[None]] = {}
 
-    async def apply(self, state: PhotoCounters, user_id: int | None) -> None:
-        """Store a photo's counters, and the like of `user_id` unless that is None; ignore states that are older."""
+    async def apply(self, state: PhotoCounters, user_id: int | None) -> bool:
+        """Store a photo's counters, and the like of `user_id` unless that is None; ignore states that are older.
+
+        The score of the photo is stored, too, if the state has what it depends on. Return whether the photo is now
+        among those that trend most and was not before.
+        """
         await self._store_counts([(state.photo_id, state.version, state.likes, state.comments)])
         if user_id is not None:
             act = b"%b%d" % (b"+" if state.liked else b"-", state.version)
             await self._liked.run(self._redis, [liked_key(user_id)], (TTL, b"", pack_ids([state.photo_id]), act))
+        return state.trend is not None and bool(await self._trends.put([state.trend]))
 
     async def read(self, photo_ids: Sequence[int], viewer_id: int) -> dict[int, Engaged]:
         """Return (likes, comments, liked) of photos; zeros for photos that do not exist."""
@@ -69,7 +76,7 @@ class CounterCache:
     async def counts(self, photo_id: int) -> tuple[int, int]:
         """Return the numbers of likes and comments of a photo; zeros if it does not exist."""
         with redis_errors():
-            (value,) = await values_of(self._redis, [b"count:" + pack_ids([photo_id])])
+            (value,) = await values_of(self._redis, [_count_key(photo_id)])
         return _numbers(value if value is not None else (await self.load_counts([photo_id]))[photo_id])
 
     async def load_counts(self, photo_ids: Sequence[int]) -> dict[int, bytes]:
@@ -79,6 +86,51 @@ class CounterCache:
         await self._store_counts(rows)
         loaded = dict.fromkeys(photo_ids, _counters(0, 0, 0))
         return loaded | {row[0]: _counters(*row[1:]) for row in rows}
+
+    async def forget_wrong(self, states: Sequence[PhotoCounters], *, grace: float) -> int:
+        """Delete counters in Redis that contradict states of the primary, and return how many; readers load them again.
+
+        Differences that end within `grace` seconds are changes under way. A stored state that is newer than the
+        primary's belongs to a database that has lost commits, and would hide the true one until it expires.
+        """
+        suspects = await self._differing({state.photo_id: state for state in states})
+        if not suspects:
+            return 0
+        await asyncio.sleep(grace)
+        stored = await self._stored(list(suspects))
+        # The primary is read after Redis, so nothing in Redis may be newer.
+        newest = await photos.load(self._db, list(suspects))
+        wrong = [
+            photo_id
+            for photo_id, (version, *numbers) in stored.items()
+            if photo_id in newest
+            and (
+                not suspects[photo_id].version <= version <= newest[photo_id].version
+                or (version == newest[photo_id].version and numbers != _likes_and_comments(newest[photo_id]))
+            )
+        ]
+        with redis_errors():
+            await asyncio.gather(*(self._redis.execute_command("DEL", _count_key(photo_id)) for photo_id in wrong))
+        return len(wrong)
+
+    async def _differing(self, states: Mapping[int, PhotoCounters]) -> dict[int, PhotoCounters]:
+        """Return the states of which Redis has another."""
+        stored = await self._stored(list(states))
+        return {
+            photo_id: states[photo_id]
+            for photo_id, found in stored.items()
+            if found != (states[photo_id].version, *_likes_and_comments(states[photo_id]))
+        }
+
+    async def _stored(self, photo_ids: Sequence[int]) -> dict[int, tuple[int, int, int]]:
+        """Return (version, likes, comments) of the photos whose counters are stored."""
+        with redis_errors():
+            values = await values_of(self._redis, [_count_key(photo_id) for photo_id in photo_ids])
+        return {
+            photo_id: (int((words := value.split(b" ", 3))[0]), int(words[1]), int(words[2]))
+            for photo_id, value in zip(photo_ids, values, strict=True)
+            if value is not None
+        }
 
     async def likes_of(self, viewer_id: int, acts: Mapping[int, bytes | None], marker: bytes | None) -> set[int]:
         """Return which of the photos the viewer likes.
@@ -128,7 +180,7 @@ class CounterCache:
         calls: list[Call] = []
         for photo_id, version, number, comments in rows:
             value = _counters(version, number, comments)
-            calls.append(([b"count:" + pack_ids([photo_id])], (version, value, TTL)))
+            calls.append(([_count_key(photo_id)], (version, value, TTL)))
         if calls:
             await self._counts.run_many(self._redis, calls)
 
@@ -149,6 +201,14 @@ def pack_ids_each(ids: Sequence[int]) -> list[bytes]:
     """Return each id as 8 bytes, its form in keys and fields."""
     packed = pack_ids(ids)
     return [packed[at : at + 8] for at in range(0, len(packed), 8)]
+
+
+def _count_key(photo_id: int) -> bytes:
+    return b"count:" + pack_ids([photo_id])
+
+
+def _likes_and_comments(of: PhotoCounters | Photo) -> list[int]:
+    return [of.likes, of.comments]
 
 
 def _counters(version: int, likes: int, comments: int) -> bytes:

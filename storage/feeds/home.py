@@ -101,7 +101,9 @@ class Home:
             revoked_key(session, viewer_id),
         ]
         arguments = (b"" if before is None else pack_ids([before]), limit)
-        reply = await self._script.run(self._redis, keys, (*arguments, policy.limit, policy.window, TIME_TO_LIVE))
+        bounds = (TIME_TO_LIVE, self._feeds.log.window, pack_ids([self._feeds.oldest_id()]))
+        charge = (policy.limit, policy.window)
+        reply = await self._script.run(self._redis, keys, (*arguments, *charge, *bounds))
         quota = Quota.of(policy, reply[1])
         if reply[0] in (_REVOKED, _REFUSED):
             return HomePage(pieces=[], next=None, quota=quota, revoked=reply[0] == _REVOKED)
@@ -112,7 +114,7 @@ class Home:
             if reply[0] != _OK:
                 await self._feeds.ensure(viewer_id)
             # A limit of 0 does not charge the quota again.
-            reply = await self._script.run(self._redis, keys, (*arguments, 0, 0, TIME_TO_LIVE))
+            reply = await self._script.run(self._redis, keys, (*arguments, 0, 0, *bounds))
             page = await self._complete(viewer_id, reply, before, sign)
         # Another process may still be building the feed. The viewer does not wait: PostgreSQL gives the page.
         page = page or _PartialPage(below=before)
@@ -125,7 +127,7 @@ class Home:
     async def _complete(
         self, viewer_id: int, reply: Sequence[Any], before: int | None, sign: Sign | None
     ) -> _PartialPage | None:
-        """Return the page of a reply; None, to read again, if there is no log or a photo turned out to be deleted."""
+        """Return the page of a reply; None, to read again, without a log or if a photo is not to be shown."""
         if reply[0] != _OK:
             return None
         _, _, whole, more, lowest, packed, cards, counts, likes, epoch, top = reply
@@ -138,6 +140,13 @@ class Home:
                 return None
             liked = await self._counter_cache.likes_of(viewer_id, dict(zip(ids, acts, strict=True)), marker)
             acts = [b"+" if photo_id in liked else None for photo_id in ids]
+        # Cards are bytes by now. Most pages have none with a mark, and need no more than this comparison.
+        if PRIVATE in [card[0] for card in cards]:
+            hidden = await self._cards.hidden_from(viewer_id, dict(zip(unpack_ids(packed), cards, strict=True)))
+            if hidden:
+                # The feed is to lose them, or was about to.
+                await self._feeds.log.drop(viewer_id, list(hidden))
+                return None
         pieces = _pieces(cards, counts, acts, sign)
         return _PartialPage(
             pieces=pieces,
@@ -170,6 +179,9 @@ class Home:
             if not ids:
                 return
             cards = await self._cards.get(ids)
+            # A replica may not have the newest audience yet.
+            for photo_id in await self._cards.hidden_from(viewer_id, cards):
+                del cards[photo_id]
             counters = await self._counter_cache.read(list(cards), viewer_id)
             for photo_id in ids:
                 if photo_id in cards:
@@ -188,7 +200,7 @@ def _pieces(
     for card, count, act in zip(cards, counts, acts, strict=True):
         liked = act is not None and act[0] != _UNLIKED
         pieces += (
-            card if card[0] != PRIVATE else with_urls(card, sign),
+            with_urls(card, sign),
             count[count.rfind(b" ") + 1 :],
             _LIKED if liked else _NOT_LIKED,
         )

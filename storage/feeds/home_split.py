@@ -27,7 +27,7 @@ class HomeScript(Protocol):
 
 def home_script(redis: Redis) -> HomeScript:
     """Return the implementation for this Redis."""
-    script = Script("feeds/log", "limits/gcra", "feeds/home")
+    script = Script("feeds/log", "feeds/group", "feeds/place", "feeds/stars", "limits/gcra", "feeds/home")
     return SplitHome(script) if redis.sharded else script
 
 
@@ -39,7 +39,7 @@ class SplitHome:
 
     async def run(self, redis: Redis, keys: Sequence[bytes], arguments: Sequence[Argument]) -> Any:
         """Return what the script would return if it could read cards and counters itself."""
-        _, limit, *_, ttl = arguments
+        _, limit, *_, ttl, window, oldest = arguments
         reply = await self._script.run(redis, keys, (*arguments, "ids"))
         quota, page = reply[1], _Page()
         # Of the first reply: entries that are inserted between the steps are not on the page.
@@ -52,7 +52,7 @@ class SplitHome:
             if not missing or not more:
                 details = (page.cards, page.counts, [marker, *page.acts])
                 return [_OK, quota, whole, more, lowest, b"".join(page.ids), *details, *position]
-            reply = await self._script.run(redis, keys, (ids[-1], missing, 0, 0, ttl, "ids"))
+            reply = await self._script.run(redis, keys, (ids[-1], missing, 0, 0, ttl, window, oldest, "ids"))
         return [reply[0], quota]
 
 

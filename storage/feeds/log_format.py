@@ -2,7 +2,7 @@
 
 8 staging slots of 16 bytes, a header of 48 bytes, then the body, a ring of 16-byte entries. All numbers are big-endian.
 
-    u16 flags    1 building: still being filled · 2 complete: nothing older exists
+    u16 flags    1 building: still being filled · 2 complete: nothing older exists · 4 stars: the owner follows stars
     u16 edits    grows with each merge or drop, so that a concurrent build detects it
     u16 count    entries, staged ones included
     u16 staged   entries in the staging slots; their ids are greater than those of the body
@@ -37,6 +37,7 @@ AT_BODY = AT_HEADER + 48
 _HEADER = struct.Struct(">HHHHQQQQHHI")
 _BUILDING = 1
 _COMPLETE = 2
+_STARS = 4
 _REMOVED = 1 << 63
 _ID = _REMOVED - 1
 
@@ -80,6 +81,11 @@ class LogView:
     def complete(self) -> bool:
         """Whether nothing older than the lowest entry exists."""
         return bool(self.flags & _COMPLETE)
+
+    @property
+    def has_stars(self) -> bool:
+        """Whether there is a list of the stars that the owner follows, without which the log cannot be used."""
+        return bool(self.flags & _STARS)
 
     @cached_property
     def entries(self) -> Sequence[Entry]:

@@ -43,7 +43,7 @@ class Transaction:
     def __init__(self, connection: Any, ids: IdGenerator) -> None:
         self._connection = connection
         self._ids = ids
-        self.events: list[Event] = []
+        self.delayed_events: list[outbox.Delayed] = []
         self.callbacks: list[Callable[[], Awaitable[None]]] = []
 
     async def fetch(self, sql: str, *args: object) -> Sequence[asyncpg.Record]:
@@ -86,9 +86,19 @@ class Transaction:
                 return row
         return None
 
-    def emit(self, event: Event) -> None:
-        """Add an event to the outbox with this transaction's commit."""
-        self.events.append(event)
+    @property
+    def events(self) -> list[Event]:
+        """Return the events that were emitted."""
+        return [event for event, _ in self.delayed_events]
+
+    def emit(self, event: Event, *, after: float = 0.0) -> None:
+        """Add an event to the outbox with this transaction's commit; it is delivered `after` seconds at the earliest.
+
+        Consumers look for delayed events once a second. `after` is `outbox.LONGEST_AFTER` at most.
+        """
+        if not 0 <= after <= outbox.LONGEST_AFTER:
+            raise ValueError(f"an event cannot be emitted after {after:g} seconds")
+        self.delayed_events.append((event, after))
 
     def on_commit(self, callback: Callable[[], Awaitable[None]]) -> None:
         """Await `callback` after the commit, once the connection is back in the pool; not after a rollback.
@@ -205,8 +215,8 @@ class Database:
         try:
             yield transaction
             with driver_errors():
-                if transaction.events:
-                    queues = await outbox.insert(connection, self._ids, transaction.events, self._routes)
+                if transaction.delayed_events:
+                    queues = await outbox.insert(connection, self._ids, transaction.delayed_events, self._routes)
                 if lock is not None:
                     lock.require()
                 await frame.commit()

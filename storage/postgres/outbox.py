@@ -14,6 +14,7 @@ only one for all servers while it holds the lease.
 from __future__ import annotations
 
 import asyncio
+import time
 import uuid
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -35,9 +36,11 @@ NO_CHANGE = "DELETE FROM leases WHERE false"
 log = structlog.get_logger(__name__)
 
 _INSERT = f"""
-INSERT INTO outbox (shard, id, queue, event_id, topic, key, body, headers)
-VALUES ({shard("$1")}, $1, $2, $3, $4, $5, $6, $7) ON CONFLICT (id, shard) DO NOTHING RETURNING id
+INSERT INTO outbox (shard, id, queue, event_id, topic, key, body, headers, available_at)
+VALUES ({shard("$1")}, $1, $2, $3, $4, $5, $6, $7, now() + make_interval(secs => $8))
+ON CONFLICT (id, shard) DO NOTHING RETURNING id
 """
+LONGEST_AFTER = 60.0  # seconds after its commit at which an event may be emitted
 _ATTEMPTS = 3  # to insert rows whose ids another process may have generated, too
 # now() would not do: it is the start of the transaction, and a claim may follow long after its BEGIN.
 _DUE = """
@@ -56,7 +59,8 @@ WHERE shard = {shard("$1")} AND id = $1
 """
 _TOO_LATE = """/* all shards: the clock of any server may have stepped back */
 SELECT id FROM outbox
-WHERE available_at > statement_timestamp() + make_interval(secs => CASE attempts WHEN 0 THEN 0 ELSE $1::float8 END)
+WHERE available_at > statement_timestamp() + CASE attempts
+    WHEN 0 THEN make_interval(secs => coalesce((headers ->> 'after')::float8, 0)) ELSE make_interval(secs => $1) END
 ORDER BY id LIMIT $2
 """
 # Locked rows are being handled, so they are due already, and waiting for their handlers would take too long.
@@ -112,16 +116,21 @@ class Writer(Reader, Protocol):
         ...
 
 
+Delayed = tuple[Event, float]  # an event, and the seconds after its commit at which it becomes due
+
+
 async def insert(
-    connection: Any, ids: IdGenerator, events: Iterable[Event], routes: Callable[[str], Sequence[str]]
+    connection: Any, ids: IdGenerator, events: Iterable[Delayed], routes: Callable[[str], Sequence[str]]
 ) -> set[str]:
     """Insert one row for each event and each queue that `routes` gives for its topic, in order; return the queues."""
     context = structlog.contextvars.get_contextvars()
     headers = {key: context[key] for key in ("request_id",) if key in context}
+    now = time.time()
     rows = [
-        (ids.new(event.shard), queue, event_id, event.topic, event.key, encode(event), headers)
-        for event in events
+        (ids.new(event.shard), queue, event_id, event.topic, event.key, encode(event), headers | delays, after)
+        for event, after in events
         for event_id in (uuid.uuid4(),)  # one id for all the queues of an event
+        for delays in (_delays(now, after),)
         for queue in routes(event.topic)
     ]
     waiting = rows
@@ -131,6 +140,12 @@ async def insert(
         if not waiting:
             return {row[1] for row in rows}
     raise ConflictError("conflict", "The ids of new events are taken. Try again.")
+
+
+def _delays(now: float, after: float) -> dict[str, str]:
+    """Return the headers that say when an event is due, in milliseconds since 1970, and after which wanted delay."""
+    due = {"due_at": str(round((now + after) * 1000))}
+    return due | {"after": f"{after:g}"} if after else due  # known as wanted by `bound_due_times`
 
 
 async def claim(tx: Writer, queue: str, *, limit: int = 1) -> Sequence[asyncpg.Record]:
@@ -163,7 +178,7 @@ async def bound_due_times(tx: Writer, *, longest_delay: float, limit: int) -> in
     """Make up to `limit` rows due now whose time is further ahead than any delay, in seconds, allows.
 
     Return their number. PostgreSQL's clock has stepped back since such a row was written. Its event would wait until
-    the clock catches up.
+    the clock catches up. An event that was emitted with a delay may wait for that.
     """
     changed = 0
     for row in await tx.fetch(_TOO_LATE, longest_delay, limit):

@@ -80,7 +80,7 @@ class RowLocks:
                     yield lock
                     return
             if not exists:
-                # A row that does not exist cannot be told from one that is locked.
+                # A row that does not exist cannot be distinguished from one that is locked.
                 await self._insert(row)
                 exists = True
                 continue

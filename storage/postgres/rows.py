@@ -2,36 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 import asyncpg
 
-from storage.models import Comment, Photo, PhotoState, PresenceAudience, Role, User, UserSummary
+from storage.models import (
+    Comment,
+    LocationMetadata,
+    Mention,
+    Photo,
+    PhotoAudience,
+    PhotoState,
+    PresenceAudience,
+    Role,
+    User,
+    UserSummary,
+    Video,
+)
 
 Row = asyncpg.Record | Mapping[str, Any]
 
 # Columns of `users AS a`. The casts save the driver a query for the type citext, which it does not know.
 USER = (
-    "a.id, a.username::text, a.email::text, a.display_name, a.bio, a.role, a.private, a.presence, a.avatar_sha256, "
-    "a.settings, a.followers, a.following, a.photos, a.created_at"
+    "a.id, a.username::text, a.email::text, a.display_name, a.bio, a.role, a.private, a.presence, "
+    "a.location_metadata, a.publish_rights, a.searchable, a.avatar_sha256, a.banner_sha256, a.settings, a.followers, "
+    "a.following, a.photos, a.created_at"
 )
 USER_SUMMARY = "a.id, a.username::text, a.display_name, a.avatar_sha256"
 
 # Columns of `PHOTOS`, photos with their authors, which are in one shard. The shard of `p` is still to be named.
 PHOTO = (
-    "p.id, p.author_id, a.username::text, a.display_name, a.avatar_sha256, a.private AS author_private, p.state, "
-    "p.reason, p.sha256, p.content_type, p.bytes, p.width, p.height, p.placeholder, p.caption, p.alt_text, p.tags, "
-    "p.location, p.likes, p.comments, p.version, p.created_at"
+    "p.id, p.author_id, a.username::text, a.display_name, a.avatar_sha256, a.private AS author_private, p.audience, "
+    "p.state, p.reason, p.sha256, p.content_type, p.bytes, p.width, p.height, p.placeholder, p.hdr, p.motion, p.video, "
+    "p.caption, p.mentions, p.alt_text, p.tags, p.location, p.likes, p.comments, p.version, p.created_at, p.taken_at, "
+    "p.edited_at, p.pictures"
 )
 PHOTOS = "photos p JOIN users a ON a.id = p.author_id AND a.shard = p.shard"
 
 # Columns of `comments AS c`.
-COMMENT = "c.id, c.photo_id, c.author_id, c.author_username, c.author_name, c.author_avatar, c.text, c.created_at"
+COMMENT = (
+    "c.id, c.photo_id, c.author_id, c.author_username, c.author_name, c.author_avatar, c.text, c.mentions, c.reply_to, "
+    "c.answered_id, c.likes, c.replies, c.version, c.created_at, c.edited_at, c.pinned_at"
+)
 
 _PHOTO_FIELDS = (
-    "id", "author_private", "reason", "sha256", "content_type", "bytes", "width", "height", "placeholder",
-    "caption", "alt_text", "location", "likes", "comments", "version", "created_at",
+    "id", "author_private", "reason", "sha256", "content_type", "bytes", "width", "height", "placeholder", "hdr",
+    "motion", "caption", "alt_text", "location", "likes", "comments", "version", "created_at", "taken_at", "edited_at",
+    "pictures",
+)  # fmt: skip
+_COMMENT_FIELDS = (
+    "id", "photo_id", "text", "reply_to", "answered_id", "likes", "replies", "version", "created_at", "edited_at",
+    "pinned_at",
 )  # fmt: skip
 
 
@@ -43,9 +66,22 @@ def liked(photo_shard: str, user_id: str = "$1") -> str:
     )
 
 
+def suggestions(photo_shard: str, user_id: str = "$1") -> str:
+    """Return the column with the suggestions for the photo `p`, null unless the user is its author."""
+    return (
+        f"CASE WHEN p.author_id = {user_id} THEN (SELECT e.suggestions FROM photo_exif e "
+        f"WHERE e.shard = {photo_shard} AND e.photo_id = p.id) END AS suggestions"
+    )
+
+
 def user_of(row: Row) -> User:
     """Return the user of a row of `USER`."""
-    return User(**{**dict(row), "role": Role(row["role"]), "presence": PresenceAudience(row["presence"])})
+    kinds = {
+        "role": Role(row["role"]),
+        "presence": PresenceAudience(row["presence"]),
+        "location_metadata": LocationMetadata(row["location_metadata"]),
+    }
+    return User(**{**dict(row), **kinds})
 
 
 def user_summary_of(row: Row, identifier: str = "id") -> UserSummary:
@@ -59,17 +95,29 @@ def user_summary_of(row: Row, identifier: str = "id") -> UserSummary:
 
 
 def photo_of(row: Row) -> Photo:
-    """Return the photo of a row of `PHOTO`."""
+    """Return the photo of a row of `PHOTO`, and of `suggestions` if it is there."""
     return Photo(
         author=user_summary_of(row, "author_id"),
+        audience=PhotoAudience(row["audience"]),
         state=PhotoState(row["state"]),
         tags=tuple(row["tags"]),
+        mentions=mentions_of(row["mentions"]),
+        suggestions=row.get("suggestions") or {},
+        video=None if row["video"] is None else Video(**row["video"]),
         **{name: row[name] for name in _PHOTO_FIELDS},
     )
 
 
+def comment_liked(photo_shard: str, user_id: str = "$1") -> str:
+    """Return the column for whether a user likes the comment `c`; both arguments are SQL expressions."""
+    return (
+        f"EXISTS (SELECT 1 FROM comment_likes l WHERE l.shard = {photo_shard} "
+        f"AND l.comment_id = c.id AND l.user_id = {user_id}) AS comment_liked"
+    )
+
+
 def comment_of(row: Row) -> Comment:
-    """Return the comment of a row of `COMMENT`, which includes its author."""
+    """Return the comment of a row of `COMMENT`, which includes its author, and of `comment_liked` if it is there."""
     author = UserSummary(
         id=row["author_id"],
         username=row["author_username"],
@@ -77,5 +125,18 @@ def comment_of(row: Row) -> Comment:
         avatar_sha256=row["author_avatar"],
     )
     return Comment(
-        id=row["id"], photo_id=row["photo_id"], author=author, text=row["text"], created_at=row["created_at"]
+        author=author,
+        mentions=mentions_of(row["mentions"]),
+        liked=bool(row.get("comment_liked")),
+        **{name: row[name] for name in _COMMENT_FIELDS},
     )
+
+
+def mentions_of(stored: Iterable[Mapping[str, int]]) -> tuple[Mention, ...]:
+    """Return the mentions of a column `mentions`."""
+    return tuple(Mention(**item) for item in stored)
+
+
+def stored_mentions(mentions: Iterable[Mention]) -> list[dict[str, int]]:
+    """Return the value of a column `mentions`."""
+    return [asdict(mention) for mention in mentions]

@@ -28,6 +28,14 @@ def followed(owner_shard: str) -> str:
     )
 
 
+def befriended(owner_shard: str) -> str:
+    """Return the condition that the viewer is a close friend of the account."""
+    return (
+        f"EXISTS (SELECT 1 FROM close_friends c WHERE c.shard = {owner_shard} "
+        "AND c.owner_id = a.id AND c.other_id = $1::bigint AND c.outgoing)"
+    )
+
+
 def known(owner_shard: str) -> str:
     """Return the condition for a search or a list of users: the account exists and neither side blocks the other."""
     return f"a.deleted_at IS NULL AND {unblocked('a.id', owner_shard)}"
@@ -46,6 +54,15 @@ def published(owner_shard: str) -> str:
     return f"{known(owner_shard)} AND (NOT a.private OR a.id = $1 OR {followed(owner_shard)})"
 
 
+def addressed(owner_shard: str) -> str:
+    """Return the condition that the viewer belongs to the audience of a photo; its author always does."""
+    return (
+        "(p.audience = 'public' OR p.author_id = $1 "
+        f"OR (p.audience = 'followers' AND {followed(owner_shard)}) "
+        f"OR (p.audience = 'close_friends' AND {befriended(owner_shard)}))"
+    )
+
+
 def presence(owner_shard: str) -> str:
     """Return the condition for an account's presence: its owner sees it, and followers if the owner allows it."""
     return f"{known(owner_shard)} AND (a.id = $1 OR a.presence = 'followers' AND {followed(owner_shard)})"
@@ -53,7 +70,33 @@ def presence(owner_shard: str) -> str:
 
 def shown(owner_shard: str) -> str:
     """Return the condition for a photo in a list."""
-    return f"p.state = 'ready' AND p.deleted_at IS NULL AND {published(owner_shard)}"
+    return f"p.state = 'ready' AND p.deleted_at IS NULL AND {published(owner_shard)} AND {addressed(owner_shard)}"
+
+
+def public_to_all(owner_shard: str) -> str:
+    """Return the condition for a photo in a list that shows photos to strangers, for example the newest of all.
+
+    Photos of private accounts, and those for a narrower audience, are in none, not even for those who may see them.
+    """
+    return f"NOT a.private AND p.audience = 'public' AND {shown(owner_shard)}"
+
+
+def unmuted(owner_shard: str) -> str:
+    """Return the condition that the viewer does not mute the account."""
+    return (
+        f"NOT EXISTS (SELECT 1 FROM mutes m WHERE m.shard = {owner_shard} "
+        "AND m.owner_id = a.id AND m.other_id = $1::bigint AND NOT m.outgoing)"
+    )
+
+
+def findable(owner_shard: str) -> str:
+    """Return the condition for an account in a search: it may be found, and a list may show it."""
+    return f"a.searchable AND {known(owner_shard)}"
+
+
+def found(owner_shard: str) -> str:
+    """Return the condition for a photo in a search: strangers may see it, and its author may be found."""
+    return f"a.searchable AND {public_to_all(owner_shard)}"
 
 
 def readable(owner_shard: str) -> str:

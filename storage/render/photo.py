@@ -1,53 +1,81 @@
 """The JSON of a photo.
 
-A card is that JSON without its end: the counters and the viewer's own like are appended for each response. The card
-of a private author's photo begins with a marker and the content's hash, and has no URLs, because those are signed for
-each response.
+A card is what the JSON of a ready photo is made of, in three lines: the prefix of its images' paths, the listing of
+their sizes and formats, and the fields. For each response the URLs are inserted, and the counters and the viewer's own
+like appended. The card of a photo that not everyone may see begins with a mark: its URLs are signed for each response.
+With a second mark not even all followers may see it, and each viewer's permission is read from PostgreSQL. If the photo
+has several pictures, three such lines for each of them follow.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import orjson
 
+from storage.blobs.content_types import EXTENSIONS
+from storage.blobs.variants import VariantRegistry
 from storage.ids import encode
-from storage.models import Photo, PhotoState
-from storage.render.images import Sign, image_urls
+from storage.models import Photo, PhotoItem, PhotoState
+from storage.render.entities import entities_fields
+from storage.render.images import Picture, Sign, former_path, image_prefix, images_head, listing, sizes_and_urls
 from storage.render.timestamps import timestamp
 from storage.render.user_summary import user_summary_fields
 
-PRIVATE = ord("!")
 LIKED, NOT_LIKED = b"true}", b"false}"
-_HASH_END = 1 + 64  # the marker and a SHA-256 in hex
-_EXTENSIONS = {"image/jpeg": "jpg", "image/png": "png"}
+PRIVATE = ord("!")
+_PRIVATE, _RESTRICTED = b"!", b"!*"  # marks of a card
+_FORMER = (ord("{"), 1 + 64)  # of cards of the former version: how public ones begin, the length before the fields
+_LINES = 3  # of a card about each picture
+_NO_IMAGES = b'[]},"urls":{}'
 
 
-def photo_card(photo: Photo) -> bytes:
-    """Return the card of a photo."""
-    fields = _fields(photo)
-    if photo.state is not PhotoState.READY:
-        fields["urls"] = {}  # there are no variants to point to
-    elif photo.author_private:
-        return b"!" + photo.sha256.encode() + orjson.dumps(fields)[:-1]
-    else:
-        fields["urls"] = image_urls(photo.sha256, None)
-    return orjson.dumps(fields)[:-1]
+def photo_card(photo: Photo, variants: VariantRegistry) -> bytes:
+    """Return the card of a ready photo."""
+    mark = b"" if photo.public else _PRIVATE
+    lines: list[bytes] = []
+    pictures: list[tuple[Picture, bytes]] = [(photo, _beginning(photo))]
+    pictures += ((item, _item_beginning(item)) for item in photo.items)
+    for picture, beginning in pictures:
+        lines += (mark + image_prefix(variants, picture.sha256).encode(), listing(variants, picture), beginning)
+    if photo.restricted:
+        lines[0] = lines[0].replace(_PRIVATE, _RESTRICTED, 1)
+    # No line of JSON contains a line feed.
+    return b"\n".join(lines)
+
+
+def is_restricted(card: bytes) -> bool:
+    """Return whether only some followers may see the photo of a card, or none."""
+    return card[:2] == _RESTRICTED
 
 
 def _fields(photo: Photo) -> dict[str, Any]:
     return {
         "id": encode(photo.id),
         "author": user_summary_fields(photo.author),
-        "caption": photo.caption,
-        "alt_text": photo.alt_text,
-        "tags": photo.tags,
-        "location": photo.location,
+        **description_fields(photo),
         "created_at": timestamp(photo.created_at),
         "state": photo.state,
         "width": photo.width,
         "height": photo.height,
         "placeholder": photo.placeholder,
+        # That of a video is among the URLs, which follow.
+        **({"video": None} if photo.video is None else {}),
+    }
+
+
+def description_fields(photo: Photo) -> dict[str, Any]:
+    """Return the JSON fields that the author can edit, and when the description was edited last."""
+    return {
+        "audience": photo.audience,
+        "caption": photo.caption,
+        "caption_entities": entities_fields(photo.caption, photo.mentions),
+        "alt_text": photo.alt_text,
+        "tags": photo.tags,
+        "location": photo.location,
+        "taken_at": None if photo.taken_at is None else timestamp(photo.taken_at),
+        "edited_at": None if photo.edited_at is None else timestamp(photo.edited_at),
     }
 
 
@@ -59,12 +87,69 @@ def counters_suffix(likes: int, comments: int) -> bytes:
 def with_urls(card: bytes, sign: Sign | None) -> bytes:
     """Return the beginning of a photo's JSON from its card.
 
-    `sign` signs the paths of a private photo for a limited time; without it such a photo has no URLs.
+    `sign` signs the images of a private photo for a limited time; without it such a photo has no URLs.
     """
-    if card[0] != PRIVATE:
+    lines = card.split(b"\n")
+    if len(lines) == _LINES:
+        # The usual case, of which there are many in a page, without further calls.
+        prefix, listed, fields = lines
+        if prefix[0] != PRIVATE:
+            return fields + sizes_and_urls(listed, prefix, b"")
+        return _with_images(prefix, listed, fields, sign)
+    if len(lines) == 1:
+        return _with_former_urls(card, sign)
+    return _with_images(lines[0], lines[1], lines[2], sign) + _items(lines[_LINES:], sign)
+
+
+def _with_images(prefix: bytes, listed: bytes, fields: bytes, sign: Sign | None) -> bytes:
+    if prefix[0] != PRIVATE:
+        return fields + sizes_and_urls(listed, prefix, b"")
+    if sign is None:
+        return fields + _NO_IMAGES
+    prefix = prefix.lstrip(_RESTRICTED)
+    return fields + sizes_and_urls(listed, prefix, b"?" + sign(prefix.decode()).encode())
+
+
+def _items(lines: Sequence[bytes], sign: Sign | None) -> bytes:
+    """Return the JSON of a photo's items from their lines of its card."""
+    pictures = zip(lines[::3], lines[1::3], lines[2::3], strict=True)
+    return _joined(_with_images(*picture, sign) for picture in pictures)
+
+
+def _joined(items: Iterable[bytes]) -> bytes:
+    return b',"items":[' + b",".join(item + b"}" for item in items) + b"]"
+
+
+def _with_former_urls(card: bytes, sign: Sign | None) -> bytes:
+    """Return the beginning of a photo's JSON from a card of the former version, which Redis keeps for a day."""
+    public, length = _FORMER
+    if card[0] == public:
         return card
-    urls = {} if sign is None else image_urls(card[1:_HASH_END].decode(), sign)
-    return card[_HASH_END:] + b',"urls":' + orjson.dumps(urls)
+    paths = {name: former_path(card[1:length].decode(), name) for name in ("thumb", "feed")}
+    urls = {} if sign is None else {name: f"{path}?{sign(path)}" for name, path in paths.items()}
+    return card[length:] + b',"urls":' + orjson.dumps(urls)
+
+
+def _beginning(photo: Photo) -> bytes:
+    """Return the JSON up to the sizes of the images."""
+    return _before_sizes(_fields(photo) | {"images": images_head(photo)})
+
+
+def _item_beginning(item: PhotoItem) -> bytes:
+    return _before_sizes(
+        {
+            "sha256": item.sha256,
+            "alt_text": item.alt_text,
+            "width": item.width,
+            "height": item.height,
+            "placeholder": item.placeholder,
+            "images": images_head(item),
+        }
+    )
+
+
+def _before_sizes(fields: dict[str, Any]) -> bytes:
+    return orjson.dumps(fields)[:-2] + b',"sizes":'
 
 
 def assemble(card: bytes, *, likes: int, comments: int, liked: bool, sign: Sign | None) -> bytes:
@@ -72,19 +157,34 @@ def assemble(card: bytes, *, likes: int, comments: int, liked: bool, sign: Sign 
     return with_urls(card, sign) + counters_suffix(likes, comments) + (LIKED if liked else NOT_LIKED)
 
 
-def photo_json(photo: Photo, *, liked: bool, sign: Sign | None = None) -> bytes:
+def photo_json(photo: Photo, variants: VariantRegistry, *, liked: bool, sign: Sign | None = None) -> bytes:
     """Return the JSON of a photo in any state."""
-    return assemble(photo_card(photo), likes=photo.likes, comments=photo.comments, liked=liked, sign=sign)
+    if photo.state is PhotoState.READY:
+        beginning = with_urls(photo_card(photo, variants), sign)
+    else:
+        # There are no variants to point to yet.
+        beginning = _beginning(photo) + _NO_IMAGES
+        if photo.items:
+            beginning += _joined(_item_beginning(item) + _NO_IMAGES for item in photo.items)
+    return beginning + counters_suffix(photo.likes, photo.comments) + (LIKED if liked else NOT_LIKED)
 
 
-def owner_photo_json(photo: Photo, *, liked: bool, sign: Sign) -> bytes:
-    """Return the JSON of a photo for its author: a ready photo includes the URL of the original."""
+def owner_photo_json(photo: Photo, variants: VariantRegistry, *, liked: bool, sign: Sign) -> bytes:
+    """Return the JSON of a photo for its author, with suggestions; a ready one includes the URL of each original."""
+    json = with_suggestions(photo_json(photo, variants, liked=liked, sign=sign), photo.suggestions)
     if photo.state is not PhotoState.READY:
-        return photo_json(photo, liked=liked)
-    urls = image_urls(photo.sha256, sign if photo.author_private else None)
-    urls["original"] = f"/media/{photo.sha256}/original.{_EXTENSIONS[photo.content_type]}"
-    return (
-        orjson.dumps(_fields(photo) | {"urls": urls})[:-1]
-        + counters_suffix(photo.likes, photo.comments)
-        + (LIKED if liked else NOT_LIKED)
-    )
+        return json
+    # No text contains this: its quotation marks would be escaped.
+    before, *after = json.split(b'"urls":{')
+    pictures: list[Picture] = [photo, *photo.items]
+    urls = (b'"urls":{' + _original(picture) + part for picture, part in zip(pictures, after, strict=True))
+    return before + b"".join(urls)
+
+
+def _original(picture: Picture) -> bytes:
+    return f'"original":"/media/{picture.sha256}/original.{EXTENSIONS[picture.content_type]}",'.encode()
+
+
+def with_suggestions(json: bytes, suggestions: Mapping[str, str]) -> bytes:
+    """Return a photo's JSON for its author, with the texts that are suggested, if there are any."""
+    return json[:-1] + b',"suggestions":%b}' % orjson.dumps(dict(suggestions)) if suggestions else json

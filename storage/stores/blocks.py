@@ -11,13 +11,14 @@ from storage.errors import ConflictError
 from storage.events import UserBlocked, UserMuted, UserUnblocked
 from storage.postgres.database import Queryable, Transaction
 from storage.postgres.sharding import shard
-from storage.stores import account_locks, follows
+from storage.stores import account_locks, close_friends, follows
 
 
 async def block(tx: Transaction, blocker_id: int, blocked_id: int) -> bool:
     """Block a user and remove follows and requests in both directions; return False if it was blocked already.
 
-    Emits `UserUnfollowed` for each removed follow or request, then `UserBlocked`.
+    Neither is a close friend of the other afterwards. Emits `UserUnfollowed` for each removed follow or request,
+    `CloseFriendChanged` for each close friend, then `UserBlocked`.
     """
     if blocker_id == blocked_id:
         raise ConflictError("cannot_block_yourself", "You cannot block yourself.")
@@ -26,6 +27,8 @@ async def block(tx: Transaction, blocker_id: int, blocked_id: int) -> bool:
         return False
     await follows.end(tx, blocker_id, blocked_id)
     await follows.end(tx, blocked_id, blocker_id)
+    await close_friends.end(tx, blocker_id, blocked_id)
+    await close_friends.end(tx, blocked_id, blocker_id)
     tx.emit(UserBlocked(blocker_id=blocker_id, blocked_id=blocked_id))
     return True
 

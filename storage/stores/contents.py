@@ -4,7 +4,7 @@ Blobs are read and written outside transactions, so a short transaction comes be
 
     storing ──complete──▶ stored          `acquire` creates the row, or adds a lease to the existing one
        └────────┬──────────┘
-          begin_removal                   only without a photo and without a lease that lasts
+          begin_removal                   only if nothing has this original, and without a lease that lasts
                 ▼
             deleting ──end_removal──▶ (no row)
 
@@ -18,10 +18,12 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 from storage.errors import UnavailableError
 from storage.postgres.database import Queryable, Transaction
-from storage.stores import photos
+from storage.postgres.rows import Row
+from storage.stores import photo_contents, profile_images, variants
 
 LEASE_TTL = timedelta(hours=1)  # far longer than an original or its variants take to be written
 REMOVAL_STALE = timedelta(minutes=5)  # far longer than the timeout of a removal
@@ -42,6 +44,62 @@ class Removal:
 
     sha256: str
     since: datetime
+
+
+class ContentState(StrEnum):
+    """State of a content, see above."""
+
+    STORING = "storing"
+    STORED = "stored"
+    DELETING = "deleting"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Content:
+    """The row of a content; `size` in bytes."""
+
+    sha256: str
+    size: int
+    content_type: str
+    state: ContentState
+
+
+async def find(db: Queryable, sha256: str) -> Content | None:
+    """Return the row of a content, or None."""
+    row = await db.fetchrow("SELECT sha256, size, content_type, state FROM contents WHERE sha256 = $1", sha256)
+    return _content(row) if row is not None else None
+
+
+async def page(db: Queryable, *, after: str, limit: int) -> list[Content]:
+    """Return contents in the order of their hashes, from the one behind `after` on."""
+    rows = await db.fetch(
+        """
+        /* all shards: a check by an operator */
+        SELECT sha256, size, content_type, state FROM contents WHERE sha256 > $1
+        ORDER BY sha256 LIMIT $2""",
+        after,
+        limit,
+    )
+    return [_content(row) for row in rows]
+
+
+def _content(row: Row) -> Content:
+    return Content(
+        sha256=row["sha256"],
+        size=row["size"],
+        content_type=row["content_type"],
+        state=ContentState(row["state"]),
+    )
+
+
+async def is_referenced(db: Queryable, sha256: str) -> bool:
+    """Return whether a photo, an avatar or a banner has this original, in any state."""
+    return await photo_contents.is_referenced(db, sha256) or await profile_images.is_referenced(db, sha256)
+
+
+async def is_public(db: Queryable, sha256: str) -> bool:
+    """Return whether images of this original are visible to all: in a photo, or as an avatar or banner."""
+    return await photo_contents.is_public(db, sha256) or await profile_images.is_shown(db, sha256)
 
 
 async def acquire(
@@ -69,6 +127,21 @@ async def acquire(
     return None if lease_id is None else Lease(id=lease_id, sha256=sha256)
 
 
+async def lease_stored(db: Queryable, sha256: str, *, ttl: timedelta = LEASE_TTL) -> Lease | None:
+    """Lease a content whose original is stored; return None if there is none, or while it is being removed."""
+    # The lock waits for a removal that is deciding, and the state is then read again.
+    lease_id: int | None = await db.fetchval(
+        """
+        WITH content AS (SELECT sha256 FROM contents WHERE sha256 = $1 AND state = 'stored' FOR SHARE)
+        INSERT INTO content_leases (id, sha256, expires_at) SELECT $3, sha256, now() + $2::interval FROM content
+        RETURNING id""",
+        sha256,
+        ttl,
+        secrets.randbits(63),
+    )
+    return None if lease_id is None else Lease(id=lease_id, sha256=sha256)
+
+
 async def complete(tx: Transaction, lease: Lease) -> None:
     """Mark a leased content as stored and end the lease, in the transaction that creates the photo.
 
@@ -87,8 +160,19 @@ async def release(tx: Transaction, lease: Lease) -> bool:
     return await tx.execute(sql, lease.sha256, lease.id) == 1
 
 
+async def publishes_rights(db: Queryable, sha256: str) -> bool:
+    """Return whether the images of a content may have the creator and the licence that its file names."""
+    withheld: bool | None = await db.fetchval("SELECT rights_withheld FROM contents WHERE sha256 = $1", sha256)
+    return withheld is False
+
+
+async def withhold_rights(tx: Transaction, sha256: str) -> None:
+    """Keep creator and licence out of the images of a content, as long as the content is stored."""
+    await tx.execute("UPDATE contents SET rights_withheld = true WHERE sha256 = $1 AND NOT rights_withheld", sha256)
+
+
 async def begin_removal(tx: Transaction, sha256: str) -> Removal | None:
-    """Mark a content as being deleted, unless a photo or a lease needs it; the blobs are deleted after the commit.
+    """Mark a content as being deleted, unless an image or a lease needs it; the blobs are deleted after the commit.
 
     Return None if nothing is to be done: the content is needed, unknown, or already being deleted by another process.
     """
@@ -97,8 +181,8 @@ async def begin_removal(tx: Transaction, sha256: str) -> Removal | None:
     await tx.execute("DELETE FROM content_leases WHERE sha256 = $1 AND expires_at <= now()", sha256)
     if await tx.fetchval("SELECT 1 FROM content_leases WHERE sha256 = $1 LIMIT 1", sha256):
         return None
-    # After the leases: an upload that has ended its lease has committed its photo with it.
-    if await photos.is_referenced(tx, sha256):
+    # After the leases: an upload that has ended its lease has committed its photo or profile image with it.
+    if await is_referenced(tx, sha256):
         return None
     since: datetime | None = await tx.fetchval(
         """
@@ -117,6 +201,7 @@ async def end_removal(tx: Transaction, removal: Removal) -> None:
         removal.sha256,
         removal.since,
     )
+    await variants.forget_all(tx, removal.sha256)
 
 
 async def take_over_removal(tx: Transaction, *, stale_after: timedelta = REMOVAL_STALE) -> Removal | None:

@@ -1,4 +1,4 @@
-"""Erasure of the follows, requests, blocks and mutes of a deleted account, in the shards of both sides."""
+"""Erasure of a deleted account's follows, requests, blocks, mutes and close friends, in the shards of both sides."""
 
 from __future__ import annotations
 
@@ -33,8 +33,15 @@ _FOLLOWERS = Side("followers", "followee_id", "follower_id", "followers")
 _REQUESTS = Side("follow_requests", "followee_id", "follower_id")
 _BLOCKS = Side("blocks", "owner_id", "other_id")
 _MUTES = Side("mutes", "owner_id", "other_id")
+_CLOSE_FRIENDS = Side("close_friends", "owner_id", "other_id")
 # The account's side and that of the other one.
-_KINDS = ((_FOLLOWING, _FOLLOWERS), (_FOLLOWERS, _FOLLOWING), (_BLOCKS, _BLOCKS), (_MUTES, _MUTES))
+_KINDS = (
+    (_FOLLOWING, _FOLLOWERS),
+    (_FOLLOWERS, _FOLLOWING),
+    (_BLOCKS, _BLOCKS),
+    (_MUTES, _MUTES),
+    (_CLOSE_FRIENDS, _CLOSE_FRIENDS),
+)
 
 
 async def find(tx: Transaction, user_id: int, *, limit: int) -> Edges | None:

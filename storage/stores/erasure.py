@@ -11,10 +11,11 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from storage.events import AccountDeleted, ActorRemoved
+from storage.events import AccountDeleted, ActorRemoved, MediaPurge
 from storage.postgres.database import Transaction
 from storage.postgres.sharding import shard
-from storage.stores import account_locks, comments, edge_erasure, photos, sessions
+from storage.stores import account_locks, comment_deletion, comment_likes, edge_erasure, photos, sessions
+from storage.stores.photo_trends import counted, counts_from
 
 # Longer than any transaction that began before the deletion, in a process of an earlier version too.
 GRACE_MINUTES = 20
@@ -30,6 +31,12 @@ _OWN = (
     ("notifications", "user_id", "id"),
     ("waiting_activities", "recipient_id", "id"),
     ("idempotency_keys", "user_id", "key"),
+    ("uploads", "user_id", "id"),
+    ("collection_items", "owner_id", "photo_id"),
+    ("collections", "owner_id", "id"),
+    ("account_suggestions", "user_id", "user_id"),
+    ("dismissed_suggestions", "user_id", "account_id"),
+    ("tag_follows", "user_id", "tag"),
 )
 
 
@@ -38,9 +45,10 @@ async def erase(
 ) -> bool:
     """Erase the next rows of a deleted account, up to `limit` of one kind; return whether there were any.
 
-    Emits `AccountDeleted` with these rows. Otherwise the account is erased for good, or its grace period is not over,
-    and `queue_due` emits the event again. `queued_at` is that of the event that is handled: if the account expects
-    another one, this one is repeated, its successor is on the way already, and nothing is done.
+    Emits `AccountDeleted` with these rows, and `MediaPurge` for photos. Otherwise the account is erased for good, or
+    its grace period is not over, and `queue_due` emits the event again. `queued_at` is that of the event that is
+    handled: if the account expects another one, this one is repeated, its successor is on the way already, and nothing
+    is done.
     """
     due = await _is_due(tx, user_id, grace_minutes)
     if due is None:
@@ -133,14 +141,16 @@ async def _expect_next(tx: Transaction, user_id: int, queued_at: int) -> datetim
 
 async def _next_batch(tx: Transaction, user_id: int, limit: int, *, due: bool) -> AccountDeleted | None:
     if deleted := await photos.delete_newest(tx, author_id=user_id, limit=limit):
+        # The purge that began with the deletion of the account does not find these photos any more.
+        tx.emit(MediaPurge(user_id=user_id, sha256s=[sha256 for _, sha256 in deleted]))
         return AccountDeleted(user_id=user_id, photos=deleted)
-    if withdrawn := await comments.delete_some(tx, author_id=user_id, limit=limit):
+    if withdrawn := await comment_deletion.delete_some(tx, author_id=user_id, limit=limit):
         return AccountDeleted(user_id=user_id, comments=withdrawn)
     if not due:
         return None
     if likes := await _likes(tx, user_id, limit):
         return AccountDeleted(user_id=user_id, likes=likes)
-    if await _own(tx, user_id, _PLAIN * limit):
+    if await comment_likes.erase(tx, user_id, limit=limit) or await _own(tx, user_id, _PLAIN * limit):
         return AccountDeleted(user_id=user_id)
     return None
 
@@ -167,11 +177,14 @@ async def _likes(tx: Transaction, user_id: int, limit: int) -> list[tuple[int, i
         row = await tx.fetchrow(
             f"""
             WITH gone AS (
-                DELETE FROM likes WHERE shard = {shard("$1")} AND photo_id = $1 AND user_id = $2 RETURNING photo_id)
-            UPDATE photos p SET likes = p.likes - 1, version = p.version + 1
+                DELETE FROM likes WHERE shard = {shard("$1")} AND photo_id = $1 AND user_id = $2
+                RETURNING photo_id, user_id, created_at)
+            UPDATE photos p SET likes = p.likes - 1, version = p.version + 1,
+                trend_likes = greatest(p.trend_likes - {counted("gone", "p.author_id", "$3")}, 0)
             FROM gone WHERE p.shard = {shard("$1")} AND p.id = gone.photo_id RETURNING p.id, p.author_id""",
             photo_id,
             user_id,
+            counts_from(user_id),
         )
         if row is not None:
             removed.append((row["id"], row["author_id"]))

@@ -11,15 +11,23 @@ from collections.abc import Sequence
 
 from storage.errors import ConflictError, NotFoundError
 from storage.events import UserFollowed, UserUnfollowed
+from storage.models import PhotoAudience
 from storage.postgres.database import Queryable, Transaction
 from storage.postgres.sharding import shard
-from storage.stores import account_locks
+from storage.stores import account_locks, close_friends
+from storage.stores.search_index import fame
 
 Bound = tuple[int, int]  # (shard, follower id): a point in the order of fan-out
 
 _START: Bound = (-1, -1)
 _END: Bound = (1 << 62, (1 << 63) - 1)
 _FOLLOWER, _FOLLOWEE = shard("$1"), shard("$2")
+# The fame of the followee in `counted`, which changes with each doubling of the followers.
+_FAMED = f"""
+        famed AS (
+            UPDATE user_search s SET fame = {fame("counted.followers")}
+            FROM counted WHERE s.shard = {_FOLLOWEE} AND s.user_id = counted.id
+              AND s.fame <> {fame("counted.followers")})""".strip()
 
 
 async def follow(tx: Transaction, follower_id: int, followee_id: int) -> bool:
@@ -157,8 +165,14 @@ async def follower_ids(
     return [row["follower_id"] for row in rows]
 
 
-async def readers(db: Queryable, author_id: int, user_ids: Sequence[int]) -> list[int]:
-    """Return which of these users follow an author and do not mute the author."""
+async def readers(
+    db: Queryable, author_id: int, user_ids: Sequence[int], *, audience: PhotoAudience = PhotoAudience.PUBLIC
+) -> list[int]:
+    """Return which of these users follow an author, do not mute the author, and belong to the audience."""
+    if audience is PhotoAudience.ONLY_ME:
+        return []
+    if audience is PhotoAudience.CLOSE_FRIENDS:
+        user_ids = await close_friends.among(db, author_id, user_ids)
     rows = await db.fetch(
         f"""
         SELECT f.follower_id FROM followers f
@@ -180,13 +194,17 @@ async def _is_public(tx: Transaction, user_id: int) -> bool:
 
 async def _add(tx: Transaction, follower_id: int, followee_id: int) -> bool:
     """Insert both rows of a follow and count it; return False if it exists."""
-    new = await tx.execute(
+    new = await tx.fetchval(
         f"""
         WITH follow AS (
             INSERT INTO followers (shard, followee_id, follower_id) VALUES ({_FOLLOWEE}, $2, $1)
-            ON CONFLICT DO NOTHING RETURNING followee_id)
-        UPDATE users SET followers = followers + 1
-        FROM follow WHERE users.shard = {_FOLLOWEE} AND users.id = follow.followee_id""",
+            ON CONFLICT DO NOTHING RETURNING followee_id),
+        counted AS (
+            UPDATE users SET followers = followers + 1
+            FROM follow WHERE users.shard = {_FOLLOWEE} AND users.id = follow.followee_id
+            RETURNING users.id, users.followers),
+        {_FAMED}
+        SELECT EXISTS (SELECT 1 FROM counted)""",
         follower_id,
         followee_id,
     )
@@ -207,7 +225,7 @@ async def _add(tx: Transaction, follower_id: int, followee_id: int) -> bool:
 
 async def _remove_followers_side(tx: Transaction, follower_id: int, followee_id: int) -> tuple[bool, bool]:
     """Delete a request and a follow in the shard of the followee; return whether there was each of them."""
-    row = await tx.fetchrow(
+    (row,) = await tx.fetch(
         f"""
         WITH request AS (
             DELETE FROM follow_requests WHERE shard = {_FOLLOWEE} AND followee_id = $2 AND follower_id = $1
@@ -217,12 +235,14 @@ async def _remove_followers_side(tx: Transaction, follower_id: int, followee_id:
             RETURNING followee_id),
         counted AS (
             UPDATE users SET followers = followers - 1
-            FROM follow WHERE users.shard = {_FOLLOWEE} AND users.id = follow.followee_id RETURNING users.id)
+            FROM follow WHERE users.shard = {_FOLLOWEE} AND users.id = follow.followee_id
+            RETURNING users.id, users.followers),
+        {_FAMED}
         SELECT EXISTS (SELECT 1 FROM request) AS requested, EXISTS (SELECT 1 FROM counted) AS followed""",
         follower_id,
         followee_id,
     )
-    return (False, False) if row is None else (row["requested"], row["followed"])
+    return row["requested"], row["followed"]
 
 
 async def _remove_request(tx: Transaction, follower_id: int, followee_id: int) -> bool:

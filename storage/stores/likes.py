@@ -14,6 +14,7 @@ from storage.postgres.rows import PHOTOS, Row, liked
 from storage.postgres.sharding import shard
 from storage.postgres.visibility import readable
 from storage.stores import account_lists
+from storage.stores.photo_trends import counted, counts_from
 
 _PHOTO = shard("$2")  # in statements about the viewer $1 and the photo $2
 
@@ -34,15 +35,18 @@ async def add(tx: Transaction, *, photo_id: int, user_id: int) -> PhotoCounters:
             WHERE p.shard = {_PHOTO} AND p.id = $2 AND {readable(_PHOTO)} FOR NO KEY UPDATE OF p),
         added AS (
             INSERT INTO likes (shard, photo_id, user_id, version) SELECT shard, id, $1, version + 1 FROM photo
-            ON CONFLICT DO NOTHING RETURNING photo_id),
+            ON CONFLICT DO NOTHING RETURNING photo_id, user_id, created_at),
         counted AS (
-            UPDATE photos AS q SET likes = q.likes + 1, version = q.version + 1 FROM added
+            UPDATE photos AS q SET likes = q.likes + 1, version = q.version + 1,
+                trend_likes = q.trend_likes + {counted("added", "q.author_id", "$3")}
+            FROM added
             WHERE q.shard = {_PHOTO} AND q.id = added.photo_id RETURNING q.likes, q.version)
         SELECT photo.author_id, photo.comments, coalesce(counted.likes, photo.likes) AS likes,
             coalesce(counted.version, photo.version) AS version, counted.version IS NOT NULL AS changed
         FROM photo LEFT JOIN counted ON true""",
         user_id,
         photo_id,
+        counts_from(user_id),
     )
     if row is None:
         raise NotFoundError("photo")
@@ -71,12 +75,15 @@ async def remove(tx: Transaction, *, photo_id: int, user_id: int) -> PhotoCounte
     row = await tx.fetchrow(
         f"""
         WITH removed AS (
-            DELETE FROM likes WHERE shard = {_PHOTO} AND photo_id = $2 AND user_id = $1 RETURNING photo_id)
-        UPDATE photos p SET likes = p.likes - 1, version = p.version + 1
+            DELETE FROM likes WHERE shard = {_PHOTO} AND photo_id = $2 AND user_id = $1
+            RETURNING photo_id, user_id, created_at)
+        UPDATE photos p SET likes = p.likes - 1, version = p.version + 1,
+            trend_likes = greatest(p.trend_likes - {counted("removed", "p.author_id", "$3")}, 0)
         FROM removed WHERE p.shard = {_PHOTO} AND p.id = removed.photo_id
         RETURNING p.likes, p.comments, p.version""",
         user_id,
         photo_id,
+        counts_from(user_id),
     )
     if row is not None:
         tx.emit(LikeRemoved(photo_id=photo_id, owner_id=locked["author_id"], user_id=user_id))

@@ -1,7 +1,8 @@
 """Recording of activities: each is one actor row of an entry of the recipient's inbox.
 
-The likes of a photo are one open entry of the inbox, and so are new followers; comments and requests to follow are not
-grouped. An entry is closed when it is read, and a day after it was created: the next activity creates another one.
+The likes of a photo are one open entry of the inbox, and so are those of a comment, and new followers; comments,
+replies, mentions and requests to follow are not grouped. An entry is closed when it is read, and a day after it was
+created: the next activity creates another one.
 
 Recording an activity again changes nothing, and retracting one marks exactly its row. An activity that is retracted and
 repeated within a day returns silently: it neither moves its entry to the top nor makes it unseen.
@@ -26,10 +27,15 @@ from storage.errors import NotFoundError
 from storage.models import Activity, NotificationKind, UserSummary
 from storage.postgres.database import Queryable, Transaction
 from storage.postgres.sharding import shard
-from storage.stores import account_lists
+from storage.stores import account_lists, notification_sources
 from storage.stores.notification_lookup import SHOWN_ACTORS, Situation
 
-_NEVER_GROUPED = (NotificationKind.COMMENT, NotificationKind.FOLLOW_REQUEST)
+_NEVER_GROUPED = (
+    NotificationKind.COMMENT,
+    NotificationKind.REPLY,
+    NotificationKind.MENTION,
+    NotificationKind.FOLLOW_REQUEST,
+)
 _SHARD = shard("$1")
 _NEXT = timedelta(microseconds=1)
 
@@ -179,8 +185,8 @@ async def _create_entry(tx: Transaction, activity: Activity, found: Situation) -
         f"""
         WITH entry AS (
             INSERT INTO notifications
-                (shard, id, user_id, kind, photo_id, position, people, newest_actors, closed_at)
-            VALUES ({_SHARD}, $1, $2, $3, $4, $1, $5, $6, $7)
+                (shard, id, user_id, kind, photo_id, position, people, newest_actors, closed_at, comment_id)
+            VALUES ({_SHARD}, $1, $2, $3, $4, $1, $5, $6, $7, $11)
             ON CONFLICT (id, shard) DO NOTHING RETURNING shard, id),
         actor AS (
             INSERT INTO notification_actors (shard, notification_id, actor_id, source_id, created_at)
@@ -195,6 +201,7 @@ async def _create_entry(tx: Transaction, activity: Activity, found: Situation) -
         activity.actor_id,
         activity.source_id,
         found.now,
+        notification_sources.comment_of(activity),
     )
     if row is None:
         raise NotFoundError("user")

@@ -1,7 +1,8 @@
 """The state of an activity in its recipient's inbox, and whether the database still has what it reports.
 
-All of it is in the recipient's shard: likes and comments with the recipient's photo, follows and requests with their
-side of the recipient. So one statement finds it.
+Most of it is in the recipient's shard: likes and comments with the recipient's photo, follows and requests with their
+side of the recipient. So one statement finds it. Mentions, replies and likes of comments are below photos of others, in
+whose shards another statement looks them up before (`storage.stores.notification_sources`).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from storage.models import Activity, NotificationKind
 from storage.postgres.database import Transaction
 from storage.postgres.rows import Row
 from storage.postgres.sharding import shard
+from storage.stores import notification_sources
 
 SHOWN_ACTORS = 3
 GROUPED_FOR = "interval '24 hours'"  # after which a group is closed, and a repeated activity is news again
@@ -43,6 +45,7 @@ _HOLDS = {
         f"EXISTS (SELECT 1 FROM following f WHERE f.shard = {_SHARD} AND f.follower_id = $1 AND f.followee_id = $4)"
     ),
     NotificationKind.PHOTO_REJECTED: "true",
+    **dict.fromkeys(notification_sources.KINDS, "$6::boolean"),
 }
 # The actor's rows in another entry `n` count one actor once: groups of an earlier version have several comments of one.
 _COUNTED = (
@@ -66,11 +69,15 @@ _RECORDED_FOR_PICSHARE = f"""
 
 def _look_up(kind: NotificationKind) -> str:
     recorded = _RECORDED_FOR_PICSHARE if kind is NotificationKind.PHOTO_REJECTED else _RECORDED
+    # The likes of each comment are a group of their own.
+    subject = "$5::bigint" if kind is NotificationKind.COMMENT_LIKE else "0"
+    # An account that muted another does not draw its attention by a mention either.
+    muted = "" if kind is NotificationKind.MENTION else "AND m.outgoing"
     return f"""
     SELECT known.*, open.*, clock_timestamp() AS now, {_HOLDS[kind]} AS holds,
         NOT EXISTS (SELECT 1 FROM photos p WHERE p.shard = {_SHARD} AND p.id = $3 AND p.deleted_at IS NOT NULL)
         AND NOT EXISTS (SELECT 1 FROM mutes m WHERE m.shard = {_SHARD} AND m.owner_id = $1 AND m.other_id = $4
-            AND m.outgoing)
+            {muted})
         AND NOT EXISTS (SELECT 1 FROM blocks b WHERE b.shard = {_SHARD} AND b.owner_id = $1 AND b.other_id = $4)
             AS allowed
     FROM users a
@@ -81,6 +88,7 @@ def _look_up(kind: NotificationKind) -> str:
              WHERE o.shard = {_SHARD} AND o.notification_id = n.id AND o.retracted_at IS NULL) AS newest_at
         FROM notifications n
         WHERE {_SAME_GROUP} AND coalesce(n.photo_id, 0) = coalesce($3::bigint, 0)
+          AND coalesce(n.comment_id, 0) = {subject}
           AND n.read_at IS NULL AND n.deleted_at IS NULL AND n.closed_at IS NULL) AS open ON true
     WHERE a.shard = {_SHARD} AND a.id = $1 AND a.deleted_at IS NULL"""
 
@@ -115,6 +123,7 @@ class Situation(NamedTuple):
 
 async def look_up(tx: Transaction, activity: Activity) -> Situation | None:
     """Return the situation of an activity, or None if the recipient's account is deleted."""
+    elsewhere = activity.kind in notification_sources.KINDS
     row = await tx.fetchrow(
         _LOOK_UP[activity.kind],
         activity.recipient_id,
@@ -122,6 +131,7 @@ async def look_up(tx: Transaction, activity: Activity) -> Situation | None:
         activity.photo_id,
         activity.actor_id,
         activity.source_id,
+        *([await notification_sources.holds(tx, activity)] if elsewhere else []),
     )
     if row is None:
         return None

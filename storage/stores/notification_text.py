@@ -7,19 +7,26 @@ from collections.abc import Sequence
 from storage.models import NotificationKind
 
 _EXCERPT = 140  # characters of a comment that a notification shows
+_IN_CAPTION = "{actors} mentioned you in a caption"
 _SENTENCES = {
     NotificationKind.LIKE: "{actors} liked your photo",
     NotificationKind.COMMENT: "{actors} commented on your photo",
     NotificationKind.FOLLOW: "{actors} started following you",
     NotificationKind.FOLLOW_REQUEST: "{actors} asked to follow you",
     NotificationKind.FOLLOW_ACCEPTED: "{actors} accepted your request to follow",
+    NotificationKind.MENTION: "{actors} mentioned you in a comment",
+    NotificationKind.REPLY: "{actors} replied to your comment",
+    NotificationKind.COMMENT_LIKE: "{actors} liked your comment",
     NotificationKind.PHOTO_REJECTED: "Your photo could not be shown",
 }
 
 
-def sentence(kind: NotificationKind, names: Sequence[str], count: int, *, reason: str | None = None) -> str:
+def sentence(
+    kind: NotificationKind, names: Sequence[str], count: int, *, reason: str | None = None, in_caption: bool = False
+) -> str:
     """Return the text of a notification: `names` newest first, `count` actors in total, `reason` of a rejection.
 
+    `in_caption` distinguishes a mention in a photo's caption from one in a comment.
     With three actors or more it has one name and a number: "ann and 3 others liked your photo".
     """
     others = count - 1
@@ -31,7 +38,8 @@ def sentence(kind: NotificationKind, names: Sequence[str], count: int, *, reason
         actors = f"{names[0]} and {names[1] if len(names) > 1 else '1 other'}"
     else:
         actors = f"{names[0]} and {others} others"
-    text = _SENTENCES[kind].format(actors=actors)
+    in_caption = in_caption and kind is NotificationKind.MENTION
+    text = (_IN_CAPTION if in_caption else _SENTENCES[kind]).format(actors=actors)
     return f"{text}: {reason}" if reason and kind is NotificationKind.PHOTO_REJECTED else text
 
 

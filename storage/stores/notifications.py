@@ -16,17 +16,19 @@ from storage.models import CommentExcerpt, Notification, NotificationCounters, N
 from storage.postgres.database import Queryable
 from storage.postgres.rows import Row
 from storage.postgres.sharding import shard
-from storage.stores import account_lists, waiting_activities
+from storage.stores import account_lists, notification_sources, waiting_activities
 from storage.stores.notification_lookup import NEWEST, newest_actors_of
+from storage.stores.notification_sources import SourceComment
 from storage.stores.notification_text import excerpt_of, sentence
 
 _SHARD = shard("$1")
 _ENTRY = (
     "n.id, n.position, n.kind, n.photo_id, n.people, n.created_at, n.updated_at, n.seen_at, n.read_at, n.silent, "
     f"{NEWEST}, (SELECT p.reason FROM photos p WHERE p.shard = {_SHARD} AND p.id = n.photo_id) AS reason, "
-    "comment.id AS comment_id, comment.text AS comment_text, comment.author_id AS comment_author"
+    "comment.id AS comment_id, comment.text AS comment_text, comment.author_id AS comment_author, "
+    "CASE WHEN n.kind <> 'comment' THEN n.comment_id END AS comment_elsewhere"
 )
-# Entries, each with the comment that it is about. The shard of `n` is still to be named.
+# Entries, each with the comment below the recipient's photo that it is about. The shard of `n` is still to be named.
 _ENTRIES = f"""
     notifications n LEFT JOIN LATERAL (
         SELECT c.id, c.text, c.author_id FROM comments c
@@ -123,15 +125,31 @@ async def counters_and_newest(db: Queryable, user_id: int) -> tuple[Notification
 async def _with_accounts(
     db: Queryable, user_id: int, rows: Sequence[Row], accounts: Accounts = MappingProxyType({})
 ) -> list[Notification]:
-    """Return the entries of rows; the accounts of actors that are not in `accounts` are read with one query."""
-    named = {actor_id for row in rows for actor_id in (*newest_actors_of(row), row["comment_author"]) if actor_id}
+    """Return the entries of rows.
+
+    Comments below photos of others are read with one query, and so are accounts that are not in `accounts`.
+    """
+    elsewhere = {row["comment_elsewhere"] for row in rows if row["comment_elsewhere"] is not None}
+    comments = await notification_sources.comments(db, user_id, elsewhere) if elsewhere else {}
+    about = [_comment_of(row, comments) for row in rows]
+    named = {actor_id for row in rows for actor_id in newest_actors_of(row)}
+    named |= {comment.author_id for comment in about if comment is not None}
     unknown = named - accounts.keys()
     if unknown:
         accounts = {**accounts, **await account_lists.summaries(db, unknown)}
-    return [_entry(user_id, row, accounts) for row in rows]
+    return [_entry(user_id, row, accounts, comment) for row, comment in zip(rows, about, strict=True)]
 
 
-def _entry(user_id: int, row: Row, accounts: Accounts) -> Notification:
+def _comment_of(row: Row, elsewhere: Mapping[int, SourceComment]) -> SourceComment | None:
+    """Return the comment that an entry is about, if it has one that the recipient may read."""
+    if row["comment_elsewhere"] is not None:
+        return elsewhere.get(row["comment_elsewhere"])
+    if row["comment_id"] is None:
+        return None
+    return SourceComment(row["comment_id"], row["comment_text"], row["comment_author"])
+
+
+def _entry(user_id: int, row: Row, accounts: Accounts, comment: SourceComment | None) -> Notification:
     kind = NotificationKind(row["kind"])
     actors = tuple(accounts[actor_id] for actor_id in newest_actors_of(row) if actor_id in accounts)
     return Notification(
@@ -142,10 +160,16 @@ def _entry(user_id: int, row: Row, accounts: Accounts) -> Notification:
         actors=actors,
         count=row["people"],
         photo_id=row["photo_id"],
-        comment=CommentExcerpt(id=row["comment_id"], excerpt=excerpt_of(row["comment_text"]))
-        if row["comment_author"] in accounts
+        comment=CommentExcerpt(id=comment.id, excerpt=excerpt_of(comment.text))
+        if comment is not None and comment.author_id in accounts
         else None,
-        text=sentence(kind, [actor.username for actor in actors], row["people"], reason=row["reason"]),
+        text=sentence(
+            kind,
+            [actor.username for actor in actors],
+            row["people"],
+            reason=row["reason"],
+            in_caption=row["comment_elsewhere"] is None,
+        ),
         created_at=row["created_at"],
         updated_at=row["updated_at"],
         seen=row["seen_at"] is not None or row["read_at"] is not None,

@@ -1,11 +1,11 @@
 """The relation of a viewer to another account, and what it lets the viewer see.
 
-All of it is read from the shard of the other account: follows, blocks and mutes have a row there.
+All of it is read from the shard of the other account: follows, blocks, mutes and close friends have a row there.
 """
 
 from __future__ import annotations
 
-from storage.models import Relation, User
+from storage.models import Relation, StarState, User
 from storage.postgres.database import Queryable
 from storage.postgres.sharding import shard
 from storage.postgres.visibility import presence, published
@@ -17,8 +17,8 @@ _PUBLISHED, _PRESENCE = published(_OTHER), presence(_OTHER)
 
 async def relation(db: Queryable, viewer_id: int, other_id: int) -> Relation:
     """Return a viewer's relation to another user; every field is False for the viewer's own account."""
-    row = await db.fetchrow(f"SELECT {relation_to_other()}", viewer_id, other_id)
-    return Relation(**dict(row or {}))
+    (row,) = await db.fetch(f"SELECT {relation_to_other()}", viewer_id, other_id)
+    return Relation(**dict(row))
 
 
 def relation_to_other(prefix: str = "") -> str:
@@ -34,8 +34,24 @@ def relation_to_other(prefix: str = "") -> str:
         f"EXISTS (SELECT 1 FROM blocks b WHERE b.shard = {_OTHER} AND b.owner_id = $2 AND b.other_id = $1 "
         f"AND NOT b.outgoing) AS {prefix}blocking, "
         f"EXISTS (SELECT 1 FROM mutes m WHERE m.shard = {_OTHER} AND m.owner_id = $2 AND m.other_id = $1 "
-        f"AND NOT m.outgoing) AS {prefix}muting"
+        f"AND NOT m.outgoing) AS {prefix}muting, "
+        f"EXISTS (SELECT 1 FROM close_friends c WHERE c.shard = {_OTHER} AND c.owner_id = $2 AND c.other_id = $1 "
+        f"AND NOT c.outgoing) AS {prefix}close_friend"
     )
+
+
+async def in_home_feed(db: Queryable, viewer_id: int, author_id: int) -> tuple[bool, StarState | None]:
+    """Return whether an author's photos belong to a viewer's home feed, and whether the author is a star."""
+    row = await db.fetchrow(
+        f"SELECT {relation_to_other()}, "
+        f"(SELECT s.state FROM stars s WHERE s.shard = {_OTHER} AND s.author_id = $2) AS star",
+        viewer_id,
+        author_id,
+    )
+    if row is None:
+        return False, None
+    wanted = viewer_id == author_id or (row["following"] and not row["muting"] and not row["blocking"])
+    return wanted, None if row["star"] is None else StarState(row["star"])
 
 
 async def may_see(db: Queryable, viewer_id: int | None, owner_id: int) -> bool:
@@ -76,6 +92,11 @@ async def following(
 async def requests(db: Queryable, user_id: int, *, before: int | None, limit: int) -> list[User]:
     """Return the users with an open follow request to a private user, newest account first, ids below `before`."""
     return await _users(db, "follow_requests", "followee_id", "follower_id", (user_id, user_id, before, limit))
+
+
+async def close_friends(db: Queryable, user_id: int, *, before: int | None, limit: int) -> list[User]:
+    """Return a user's close friends, newest account first, with ids below `before`."""
+    return await _users(db, "close_friends", "outgoing AND owner_id", "other_id", (user_id, user_id, before, limit))
 
 
 async def _is_visible(db: Queryable, condition: str, viewer_id: int | None, owner_id: int) -> bool:

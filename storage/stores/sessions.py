@@ -189,8 +189,7 @@ async def revoke_all(tx: Transaction, user_id: int) -> list[str]:
     )
     active = [row["id"] for row in rows]
     await tx.execute(
-        f"UPDATE sessions SET revoked_at = now() "
-        f"WHERE shard = {shard_of('$1')} AND user_id = $1 AND id = ANY($2::uuid[])",
+        f"UPDATE sessions SET revoked_at = now() WHERE shard = {shard_of('$1')} AND id = ANY($2::uuid[])",
         user_id,
         active,
     )

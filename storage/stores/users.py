@@ -10,15 +10,23 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from storage import ids
+from storage import ids, search_text
 from storage.errors import ConflictError, NotFoundError
-from storage.events import AccountDeleted, ActorRemoved, CopiesOutdated, PresenceHidden, UserChanged
-from storage.models import PresenceAudience, Role, User
+from storage.events import (
+    AccountDeleted,
+    ActorRemoved,
+    CopiesOutdated,
+    MediaPurge,
+    PresenceHidden,
+    ProfileImageRemoved,
+    UserChanged,
+)
+from storage.models import LocationMetadata, PresenceAudience, Role, User
 from storage.postgres.database import Queryable, Transaction
 from storage.postgres.rows import USER, Row, user_of
 from storage.postgres.sharding import shard
 from storage.postgres.visibility import profile
-from storage.stores import account_lists, comments, erasure, sessions
+from storage.stores import account_lists, comments, erasure, search_index, sessions, usernames
 
 T = TypeVar("T")
 
@@ -27,7 +35,6 @@ _AFTER_ANY_TEXT = "\U0010ffff"  # sorts after every character of a username
 # The account of the parameter $1, or $2 where $1 is the viewer.
 _ACCOUNT = f"shard = {shard('$1')} AND id = $1"
 _VIEWED = f"a.shard = {shard('$2')} AND a.id = $2"
-_TAKE_USERNAME = "INSERT INTO usernames (username, user_id) VALUES ($1::text::citext, $2) ON CONFLICT DO NOTHING"
 _TAKE_EMAIL = "INSERT INTO emails (email, user_id) VALUES ($1::text::citext, $2) ON CONFLICT DO NOTHING"
 
 
@@ -36,8 +43,7 @@ async def create(
 ) -> User:
     """Create an account in a random shard; raise `ConflictError` username_taken or email_taken."""
     user_id = tx.new_id(ids.draw_shard())
-    if not await tx.execute(_TAKE_USERNAME, username, user_id):
-        raise ConflictError("username_taken", "This username is taken. Choose another one.", field="username")
+    await usernames.take(tx, username, user_id)
     if not await tx.execute(_TAKE_EMAIL, email, user_id):
         raise ConflictError(
             "email_taken", "This e-mail address already has an account. Sign in, or use another address.", field="email"
@@ -48,7 +54,9 @@ async def create(
             INSERT INTO users AS a (shard, id, username, email, password_hash, display_name, role)
             VALUES ({shard("$1")}, $1, $2::text, $3::text, $4, $5, $6)
             ON CONFLICT (id, shard) DO NOTHING RETURNING {USER}),
-        inbox AS (INSERT INTO inboxes (shard, user_id) SELECT {shard("$1")}, id FROM account)
+        inbox AS (INSERT INTO inboxes (shard, user_id) SELECT {shard("$1")}, id FROM account),
+        indexed AS (
+            INSERT INTO user_search (shard, user_id, name, display) SELECT {shard("$1")}, id, $7, $8 FROM account)
         SELECT * FROM account""",
         user_id,
         username,
@@ -56,6 +64,8 @@ async def create(
         password_hash,
         display_name,
         role.value,
+        username.lower(),
+        search_text.key(display_name),
     )
     if row is None:
         raise ConflictError("conflict", "no free id was found; try again")
@@ -80,16 +90,10 @@ async def by_name_or_id(db: Queryable, name_or_id: str, read: Callable[[int], Aw
     """
     with suppress(ids.BadIdError, NotFoundError):
         return await read(ids.decode(name_or_id))
-    user_id = await id_of_name(db, name_or_id)
+    user_id = await usernames.id_of(db, name_or_id)
     if user_id is None:
         raise NotFoundError("user")
     return await read(user_id)
-
-
-async def id_of_name(db: Queryable, username: str) -> int | None:
-    """Return the id of the account with a username in either case, or None."""
-    user_id: int | None = await db.fetchval("SELECT user_id FROM usernames WHERE username = $1::text::citext", username)
-    return user_id
 
 
 async def credentials(db: Queryable, login: str) -> tuple[User, str] | None:
@@ -97,7 +101,7 @@ async def credentials(db: Queryable, login: str) -> tuple[User, str] | None:
     if "@" in login:
         user_id = await db.fetchval("SELECT user_id FROM emails WHERE email = $1::text::citext", login)
     else:
-        user_id = await id_of_name(db, login)
+        user_id = await usernames.id_of(db, login)
     if user_id is None:
         return None
     row = await db.fetchrow(
@@ -117,31 +121,47 @@ async def replace_password_hash(tx: Transaction, user_id: int, old: str, new: st
     await tx.execute(f"UPDATE users SET password_hash = $3 WHERE {_ACCOUNT} AND password_hash = $2", user_id, old, new)
 
 
+async def publishes_rights(db: Queryable, user_id: int) -> bool:
+    """Return whether new images of a user have the creator and the licence that their files name."""
+    published: bool | None = await db.fetchval(f"SELECT publish_rights FROM users WHERE {_ACCOUNT}", user_id)
+    return bool(published)
+
+
 async def update(
     tx: Transaction,
     user_id: int,
     *,
+    username: str | None = None,
     display_name: str | None = None,
     bio: str | None = None,
     private: bool | None = None,
     presence: PresenceAudience | None = None,
+    location_metadata: LocationMetadata | None = None,
+    publish_rights: bool | None = None,
+    searchable: bool | None = None,
     settings: dict[str, Any] | None = None,
     avatar_sha256: str | None = None,
+    banner_sha256: str | None = None,
     order: str = "",
 ) -> User:
-    """Change the fields that are not None and return the account; an empty `avatar_sha256` removes the avatar.
+    """Change the fields that are not None and return the account; an empty hash removes the avatar or banner.
 
-    Emits `UserChanged` if the name, avatar or privacy is given, and `PresenceHidden` if the presence is hidden from
-    all. The name and avatar in the user's newest comments change as well; for the others it emits `CopiesOutdated`.
-    `order` is that of `UserChanged`.
+    Emits `UserChanged` if a name, avatar, banner or privacy is given, `MediaPurge` if the account becomes private, and
+    `PresenceHidden` if the presence is hidden from all. The names and avatar in the user's newest comments change as
+    well; for the others it emits `CopiesOutdated`. `order` is that of `UserChanged`. Raises what `usernames.rename`
+    raises.
     """
+    renamed = username is not None and await usernames.rename(tx, user_id, username)
     row = await tx.fetchrow(
         f"""
         UPDATE users AS a SET
-            display_name = coalesce($2, display_name), bio = coalesce($3, bio), private = coalesce($4, private),
+            username = coalesce($11::text::citext, username), display_name = coalesce($2, display_name),
+            bio = coalesce($3, bio), private = coalesce($4, private),
             settings = coalesce($5, settings),
             avatar_sha256 = CASE WHEN $6::text IS NULL THEN avatar_sha256 ELSE nullif($6::text, '') END,
-            presence = coalesce($7, presence)
+            presence = coalesce($7, presence), location_metadata = coalesce($9, location_metadata),
+            publish_rights = coalesce($10, publish_rights), searchable = coalesce($12, searchable),
+            banner_sha256 = CASE WHEN $8::text IS NULL THEN banner_sha256 ELSE nullif($8::text, '') END
         WHERE {_ACCOUNT} AND deleted_at IS NULL RETURNING {USER}""",
         user_id,
         display_name,
@@ -150,24 +170,44 @@ async def update(
         settings,
         avatar_sha256,
         None if presence is None else presence.value,
+        banner_sha256,
+        None if location_metadata is None else location_metadata.value,
+        publish_rights,
+        username if renamed else None,
+        searchable,
     )
     user = _found(row)
-    if display_name is not None or avatar_sha256 is not None:
-        older = await comments.rename_author(tx, user_id, below=None, limit=COMMENTS_AT_ONCE)
-        if older is not None:
-            tx.emit(CopiesOutdated(user_id=user_id, comments_below=older))
-    if display_name is not None or avatar_sha256 is not None or private is not None:
-        tx.emit(UserChanged(user_id=user_id, closed=private is True, opened=private is False, order=order))
+    if renamed or display_name is not None or searchable is not None:
+        await search_index.write_user(tx, user)
+    if private is not None or searchable is not None:
+        await search_index.mark_tags_of_account(tx, user_id)
+    copied = renamed or display_name is not None or avatar_sha256 is not None
+    if copied:
+        await _change_copies(tx, user_id)
+    shown = copied or banner_sha256 is not None
+    if shown or private is not None:
+        changed = UserChanged(
+            user_id=user_id, profile=shown, closed=private is True, opened=private is False, order=order
+        )
+        tx.emit(changed)
+    if private:
+        tx.emit(MediaPurge(user_id=user_id, photos_below=ids.MAX_ID))
     if presence is PresenceAudience.NOBODY:
         tx.emit(PresenceHidden(user_id=user_id))
     return user
 
 
+async def _change_copies(tx: Transaction, user_id: int) -> None:
+    older = await comments.rename_author(tx, user_id, below=None, limit=COMMENTS_AT_ONCE)
+    if older is not None:
+        tx.emit(CopiesOutdated(user_id=user_id, comments_below=older))
+
+
 async def remove(tx: Transaction, user_id: int) -> list[str]:
     """Delete an account and return the sessions that ended with it.
 
-    From the commit on its photos and comments are hidden. Emits `UserChanged`, and `AccountDeleted` and `ActorRemoved`,
-    whose handlers delete them; raises `NotFoundError("user")`.
+    From the commit on its photos and comments are hidden. Emits `UserChanged`, `MediaPurge`, and `AccountDeleted` and
+    `ActorRemoved`, whose handlers delete them; raises `NotFoundError("user")`.
     """
     # This lock waits for the inserts by and about the user that are under way, and excludes new ones; the UPDATE alone
     # would not. So what is deleted later is everything that was inserted (`storage.stores.account_locks`).
@@ -178,12 +218,22 @@ async def remove(tx: Transaction, user_id: int) -> list[str]:
         raise NotFoundError("user")
     queued_at = await tx.fetchval(
         "UPDATE users SET deleted_at = now(), email = '', password_hash = '', bio = '', settings = '{}', "
-        f"avatar_sha256 = NULL, erasure_queued_at = now() WHERE {_ACCOUNT} RETURNING erasure_queued_at",
+        "avatar_sha256 = NULL, banner_sha256 = NULL, erasure_queued_at = now() "
+        f"WHERE {_ACCOUNT} RETURNING erasure_queued_at",
         user_id,
     )
-    await tx.execute("DELETE FROM usernames WHERE username = $1::text::citext AND user_id = $2", names[0], user_id)
+    await usernames.free_all(tx, user_id, names[0])
     await tx.execute("DELETE FROM emails WHERE email = $1::text::citext AND user_id = $2", names[1], user_id)
     ended = await sessions.revoke_all(tx, user_id)
+    images = await tx.fetch(
+        f"""
+        WITH unindexed AS (DELETE FROM user_search WHERE shard = {shard("$1")} AND user_id = $1)
+        DELETE FROM profile_images WHERE shard = {shard("$1")} AND user_id = $1 RETURNING sha256""",
+        user_id,
+    )
+    for row in images:
+        tx.emit(ProfileImageRemoved(user_id=user_id, sha256=row["sha256"]))
+    tx.emit(MediaPurge(user_id=user_id, sha256s=[row["sha256"] for row in images], photos_below=ids.MAX_ID))
     tx.emit(UserChanged(user_id=user_id, deleted=True))
     tx.emit(ActorRemoved(user_id=user_id))
     tx.emit(AccountDeleted(user_id=user_id, queued_at=erasure.in_microseconds(queued_at)))
@@ -192,7 +242,7 @@ async def remove(tx: Transaction, user_id: int) -> list[str]:
 
 async def set_role(tx: Transaction, username: str, role: Role) -> User:
     """Set the role of an account; raise `NotFoundError("user")`."""
-    user_id = await id_of_name(tx, username)
+    user_id = await usernames.id_of(tx, username)
     if user_id is None:
         raise NotFoundError("user")
     row = await tx.fetchrow(
@@ -202,13 +252,13 @@ async def set_role(tx: Transaction, username: str, role: Role) -> User:
 
 
 async def search(db: Queryable, prefix: str, *, viewer_id: int | None, after: str | None, limit: int) -> list[User]:
-    """Return accounts whose username begins with `prefix` in either case, sorted by username, those after `after`."""
+    """Return accounts that may be found, whose username begins with `prefix` in either case; by name, after `after`."""
     found: list[User] = []
     while len(found) < limit:
         # Some of a page may be hidden from the viewer; the rest of it is read behind them.
         rows = await _names(db, prefix, after=after, limit=limit)
         shown = await account_lists.shown(db, [row["user_id"] for row in rows], viewer_id=viewer_id)
-        found += [shown[row["user_id"]] for row in rows if row["user_id"] in shown]
+        found += [user for row in rows if (user := shown.get(row["user_id"])) is not None and user.searchable]
         if len(rows) < limit:
             break
         after = rows[-1]["username"]
@@ -221,7 +271,7 @@ async def _names(db: Queryable, prefix: str, *, after: str | None, limit: int) -
         """
         /* all shards: names are found by their beginning */
         SELECT username::text, user_id FROM usernames
-        WHERE lower(username::text) ~>=~ $1 AND lower(username::text) ~<~ $2
+        WHERE lower(username::text) ~>=~ $1 AND lower(username::text) ~<~ $2 AND kept_until IS NULL
           AND ($3::text IS NULL OR lower(username::text) ~>~ $3)
         ORDER BY lower(username::text) USING ~<~ LIMIT $4""",
         low,

@@ -142,11 +142,29 @@ async def test_signing_out_ends_the_session_in_every_tab(site: Site) -> None:
     assert await visitor.page.evaluate("() => document.cookie") == ""
 
 
+async def test_a_new_user_name_appears_on_open_pages(site: Site) -> None:
+    """A profile that is open gets the new user name and its address; a link with the former one leads there."""
+    owner, fan = await site.signed_in(), await site.signed_in()
+    former, name = owner.account.name, f"n{uuid.uuid4().hex[:10]}"
+    await fan.open(f"/u/{former}")
+    await fan.live()
+    await fan.subscribed(f"user:{owner.account.id}")
+    await owner.open("/settings")
+    await owner.page.get_by_label("User name").fill(name)
+    await owner.page.get_by_role("button", name="Save").click()
+    await owner.sees(owner.page.get_by_text(f"Signed in as @{name}."))
+    await fan.sees(fan.page.get_by_text(f"@{name}"))
+    await expect(fan.page).to_have_url(re.compile(f"/u/{name}$"))
+    await fan.open(f"/u/{former}")
+    await fan.sees(fan.page.get_by_text(f"@{name}"))
+    await expect(fan.page).to_have_url(re.compile(f"/u/{name}$"))
+
+
 async def test_a_private_account_accepts_a_follow_request(site: Site) -> None:
     """Following a private account sends a request; after its owner has accepted it, the photos are visible."""
     owner, requester = await site.signed_in(), await site.signed_in()
     await owner.page.get_by_role("link", name="Settings").click()
-    await owner.page.get_by_label("Name").fill("Private User")
+    await owner.page.get_by_label("Name", exact=True).fill("Private User")
     await owner.page.get_by_label("Private account").check()
     await owner.page.get_by_role("button", name="Save").click()
     await owner.sees(owner.toast("Saved"))

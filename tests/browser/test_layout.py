@@ -119,8 +119,9 @@ async def test_the_page_is_usable_with_the_keyboard(site: Site) -> None:
     await more.focus()
     await visitor.page.keyboard.press("Enter")
     await expect(visitor.page.get_by_role("menuitem", name="Copy link")).to_be_focused()
-    await visitor.page.keyboard.press("ArrowDown")
-    await expect(visitor.page.get_by_role("menuitem", name="Delete photo")).to_be_focused()
+    for item in ("Edit photo", "Save", "Delete photo"):
+        await visitor.page.keyboard.press("ArrowDown")
+        await expect(visitor.page.get_by_role("menuitem", name=item)).to_be_focused()
     await visitor.page.keyboard.press("Escape")
     await expect(more).to_be_focused()
     await expect(visitor.page.get_by_role("menu")).to_have_count(0)
@@ -137,9 +138,11 @@ async def test_the_page_is_usable_with_the_keyboard(site: Site) -> None:
 async def test_going_back_restores_the_feed(site: Site) -> None:
     """Back from a photo, the feed has the same scroll position and shows the new like."""
     visitor = await site.signed_in(viewport=PHONE)
-    for name in ("coffee", "flower", "rocket", "temple"):
+    names = ("coffee", "flower", "rocket", "temple")
+    for name in names:
         await visitor.account.upload(photograph(name), f"my {name}")
-    await visitor.sees(visitor.card("my coffee"))
+    for name in names:
+        await visitor.sees(visitor.card(f"my {name}"))
     card = visitor.card("my coffee")
     await card.get_by_role("link", name=re.compile("^Comments")).scroll_into_view_if_needed()
     place = await visitor.page.evaluate("() => scrollY")

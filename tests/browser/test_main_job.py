@@ -73,7 +73,8 @@ async def test_comments_appear_on_the_open_photo(site: Site) -> None:
     await follower.sees(follower.page.locator(".comments li").filter(has_text="At home."))
     await expect(follower.page.locator(".comments li")).to_have_count(2)
 
-    await comment.get_by_role("button", name="Delete comment").click()
+    await comment.get_by_role("button", name="Comment options").click()
+    await comment.get_by_role("menuitem", name="Delete comment").click()
     await owner.page.get_by_role("dialog").get_by_role("button", name="Delete").click()
     await follower.loses(follower.page.locator(".comments li").filter(has_text="Where is this?"))
 
@@ -127,7 +128,7 @@ async def test_following_someone_brings_their_photos(site: Site) -> None:
     new_user = await site.signed_in()
     await new_user.page.get_by_role("link", name="Find people to follow").click()
     await new_user.sees(new_user.page.locator(f".cell[data-photo='{photo['id']}'] .loaded"))
-    await new_user.page.get_by_label("Find people by user name").fill(author.name[:8])
+    await new_user.page.get_by_label("Search people, tags and photos").fill(author.name[:8])
     await new_user.page.get_by_role("link", name=author.name).first.click()
     await new_user.page.get_by_role("button", name="Follow", exact=True).click()
     await expect(new_user.page.get_by_role("button", name="Following")).to_be_visible()

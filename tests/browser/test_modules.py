@@ -90,6 +90,24 @@ async def test_times_have_a_form_for_sentences(module_page: Page, seconds: int, 
     assert await call(module_page, "js/time", expression, seconds) == text
 
 
+async def test_dates_stay_dates(module_page: Page) -> None:
+    """As time passes, relative times are updated, and the date on which a photo was taken is not replaced by one."""
+    expression = """(() => {
+        const root = document.createElement("div");
+        root.append(m.timeElement(a), m.dateElement(a));
+        const { setInterval } = globalThis;
+        let update;
+        globalThis.setInterval = (work) => { update = work; };
+        m.keepTimesUpdated(root);
+        globalThis.setInterval = setInterval;
+        root.firstChild.textContent = "old";
+        update();
+        return [...root.children].map((element) => element.textContent);
+    })()"""
+    shown = await call(module_page, "js/time", expression, "2024-11-20T12:00:00Z")
+    assert shown == ["20 Nov 2024", "20 November 2024"]
+
+
 @pytest.mark.parametrize(
     ("typed", "tags"),
     [

@@ -136,7 +136,9 @@ async def test_the_content_of_a_file_counts_not_its_name(site: Site, tmp_path: P
     await visitor.sees(visitor.card("no extension"))
     (tmp_path / "notes").write_text("these are only words")
     await visitor.choose(tmp_path / "notes")
-    await visitor.sees_text(visitor.page.get_by_role("alert"), "Choose a JPEG or PNG photo.")
+    await visitor.sees_text(
+        visitor.page.get_by_role("alert"), "Choose a photo, JPEG, PNG, WebP, AVIF or GIF, or an MP4 video."
+    )
 
 
 async def test_a_file_without_a_preview_has_an_icon(site: Site) -> None:

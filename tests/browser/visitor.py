@@ -118,6 +118,10 @@ class Visitor:
         self._record(f"exception: {error}")
 
     async def _dialog_opened(self, dialog: Any) -> None:
+        if dialog.type == "beforeunload":
+            # The browser asks before it leaves a page with an upload; the user confirms it.
+            await dialog.accept()
+            return
         self._record(f"dialog: {dialog.message}")
         await dialog.dismiss()
 

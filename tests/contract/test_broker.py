@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -21,6 +22,7 @@ from tests.support.broker_kits import (
 )
 from tests.support.eventually import eventually
 from workers.broker.port import Message
+from workers.broker.routing import QUEUES
 from workers.errors import Discard, Retry
 
 pytestmark = pytest.mark.engines
@@ -140,6 +142,24 @@ async def test_depths_count_waiting_messages(kit: BrokerKit) -> None:
         await eventually(lambda: len(recorder.got) == 2)
         # Wait for the acknowledgements: otherwise the messages are redelivered in addition to their retries.
         await eventually(check)
+
+
+async def test_queues_without_consumers_are_reported(kit: BrokerKit) -> None:
+    """A queue counts as consumed while any process consumes it; a broker that does not know reports none."""
+    another = await kit.another()
+
+    def reported(*consumed: str) -> Callable[[], Awaitable[bool]]:
+        expected = set(QUEUES) - {*consumed} if kit.knows_consumers else set()
+
+        async def check() -> bool:
+            return set(await kit.broker.queues_without_consumers()) == expected
+
+        return check
+
+    await eventually(reported())
+    async with consuming(another, "notify", Recorder()), consuming(another, "bulk", Recorder()):
+        await eventually(reported("notify", "bulk"))
+    await eventually(reported())
 
 
 async def test_a_cancelled_consumer_leaves_its_message_to_another(kit: BrokerKit) -> None:

@@ -48,7 +48,9 @@ async def test_a_deleted_dead_letter_is_gone(kit: BrokerKit) -> None:
     assert [dead_letter.id for dead_letter in await kit.broker.dead_letters()] == [second.id]
 
 
-@pytest.mark.parametrize("dead_letter_id", ["", "0", "no", "-1", "9" * 30, "notify:", "unknown:1", "notify:1", "١"])
+@pytest.mark.parametrize(
+    "dead_letter_id", ["", "0", "no", "-1", "9" * 30, "notify:", "unknown:1", "notify:1", "١", "²", str(1 << 63)]
+)
 async def test_an_unknown_dead_letter_is_not_found(kit: BrokerKit, dead_letter_id: str) -> None:
     """Replay and delete return False for an id that does not exist or is malformed."""
     assert not await kit.broker.replay(dead_letter_id)

@@ -64,7 +64,7 @@ class Load:
         await asyncio.sleep(seconds)
 
     async def everything_arrives(self, *, within: float) -> None:
-        """Wait until every follower has every acknowledged photo once, live and in the feed; check every like."""
+        """Wait until every follower has every acknowledged photo once, live and in the feed, and every like counts."""
         expected = set(self.acknowledged)
 
         async def arrived() -> bool:
@@ -79,9 +79,19 @@ class Load:
             return True
 
         await eventually(arrived, within=within)
-        for photo, name in self.liked:
-            users = (await self._authors[0].call("GET", f"/photos/{photo}/likes")).expect(200)["items"]
-            assert name in {user["username"] for user in users}
+        likers = {photo: await self._likers(photo) for photo, _ in self.liked}
+        assert not [(photo, name) for photo, name in self.liked if name not in likers[photo]]
+
+        async def counted() -> bool:
+            # The feed has the counters of Redis, and the lists have the rows.
+            numbers = {item["id"]: item["likes"] for item in await self._fans[0].feed()}
+            return all(numbers[photo] == len(names) for photo, names in likers.items())
+
+        await eventually(counted, within=within)
+
+    async def _likers(self, photo: str) -> set[str]:
+        users = (await self._authors[0].call("GET", f"/photos/{photo}/likes")).expect(200)["items"]
+        return {user["username"] for user in users}
 
     async def close(self) -> None:
         """Disconnect the followers."""

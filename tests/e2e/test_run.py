@@ -17,7 +17,7 @@ from tests.engines.private import free_port
 from tests.support.api_user import ApiUser
 from tests.support.documents import ROOT
 from tests.support.eventually import eventually
-from tests.support.pictures import PHOTOS
+from tests.support.pictures import PHOTOS, encoded, halves
 from tests.support.raw_http import exchange
 from tests.support.run import TIMEOUT, Run, run_to_end, temporary_run, wait_for_output
 from tests.support.service import Service
@@ -113,6 +113,26 @@ async def test_the_main_flow(shared: Run, http: aiohttp.ClientSession) -> None:
         )
     )
     await author.leave()
+    await fan.leave()
+
+
+async def test_several_pictures_are_one_photo(shared: Run, http: aiohttp.ClientSession) -> None:
+    """A photo of three pictures is published once with all of them; what is removed of it is not served any more."""
+    author, fan = await ApiUser.sign_up(http, shared.url), await ApiUser.sign_up(http, shared.url)
+    await fan.follow(author)
+    fan_live = await fan.go_live()
+    # Pictures that the community does not have: its own are public anyway.
+    photo = await author.post_pictures(*[encoded(halves(700 + number, 500)) for number in range(3)], caption="Three")
+    news = await fan_live.expect("feed", "photo.new")
+    assert [item["alt_text"] for item in news["photo"]["items"]] == ["picture 1", "picture 2", "picture 3"]
+    first, second, third = [item["images"]["sizes"][1]["webp"] for item in news["photo"]["items"]]
+    assert [(await fan.call("GET", url)).status for url in (first, second, third)] == [200] * 3
+    assert [item["items"] for item in await fan.feed()] == [news["photo"]["items"]]
+    left = [{"sha256": news["photo"]["items"][1]["sha256"]}]
+    (await author.call("PATCH", f"/photos/{photo['id']}", json={"items": left})).expect(200)
+    assert [(await fan.call("GET", url)).status for url in (first, second, third)] == [404, 200, 404]
+    (await author.call("DELETE", f"/photos/{photo['id']}")).expect(204)
+    assert (await fan.call("GET", second)).status == 404
     await fan.leave()
 
 
@@ -261,6 +281,9 @@ async def test_commands_work_while_the_service_runs(shared: Run, http: aiohttp.C
     )
     assert "olga" in (await command("user", "list"))[1]
     assert await command("deadletters", "list") == (0, "There are no dead letters.\n")
+    code, compared = await command("media", "verify")
+    assert code == 0, compared
+    assert "0 wrong" in compared
     assert await command("migrate") == (0, "The database is up to date.\n")
     code, output = await command("doctor")
     assert code == 0, output

@@ -1,7 +1,8 @@
-"""The main flow with a process per role, on PostgreSQL, Redis and RabbitMQ."""
+"""The main flow with a process per role, on PostgreSQL, Redis, RabbitMQ and an object store."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -11,9 +12,11 @@ import pytest_asyncio
 
 from tests.e2e.cluster import Cluster, cluster_in
 from tests.e2e.load import Load
+from tests.engines.object_store import ObjectStore
 from tests.support.api_user import ApiUser, Live
 from tests.support.eventually import eventually
 from tests.support.pictures import PHOTOS
+from tests.support.videos import video
 
 pytestmark = [pytest.mark.engines, pytest.mark.asyncio(loop_scope="module")]
 
@@ -21,9 +24,9 @@ VICTIMS = ("api1", "live1", "media", "fanout", "notify", "relay", "redis", "rabb
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def cluster(engines_dir: Path) -> AsyncIterator[Cluster]:
+async def cluster(engines_dir: Path, seaweed: ObjectStore) -> AsyncIterator[Cluster]:
     """One cluster for this module, because it takes seconds to start."""
-    async with cluster_in(engines_dir / "cluster") as cluster:
+    async with cluster_in(engines_dir / "cluster", seaweed) as cluster:
         yield cluster
 
 
@@ -49,6 +52,13 @@ async def test_a_follower_receives_events_of_another_process(cluster: Cluster, h
     for variant in ("thumb", "feed"):
         response = await fan.call("GET", cluster.url("api2") + news["photo"]["urls"][variant])
         assert (response.status, response.headers["Content-Type"]) == (200, "image/jpeg")
+    # Not made yet: the API process has it made by the worker.
+    rare = news["photo"]["images"]["sizes"][0]["avif"]
+    responses = await asyncio.gather(*(fan.call("GET", cluster.url(api) + rare) for api in ("api1", "api2")))
+    assert {(one.status, one.headers["Content-Type"]) for one in responses} == {(200, "image/avif")}
+
+    cached = cluster.nginx.url + news["photo"]["images"]["sizes"][1]["webp"]
+    assert [(await fan.call("GET", cached)).headers["X-Cache"] for _ in range(2)] == ["MISS", "HIT"]
 
     liked = (await fan.call("PUT", f"/photos/{photo['id']}/like")).expect(200)
     assert (liked["liked"], liked["likes"]) == (True, 1)
@@ -59,7 +69,30 @@ async def test_a_follower_receives_events_of_another_process(cluster: Cluster, h
     assert (await author.call("DELETE", f"/photos/{photo['id']}")).status == 204
     await fan_live.expect("feed", "photo.removed", photo_id=photo["id"])
     assert await fan.feed() == []
-    await _image_is_gone(fan, cluster.url("api2") + news["photo"]["urls"]["feed"])
+    for url in (cluster.url("api2") + news["photo"]["urls"]["feed"], cached):
+        await _image_is_gone(fan, url)
+    await author.leave()
+    await fan.leave()
+
+
+async def test_a_video_is_converted_by_its_own_process(cluster: Cluster, http: aiohttp.ClientSession) -> None:
+    """From an API process by way of the object store to the worker "video", and by ranges to a follower."""
+    author = await ApiUser.sign_up(http, cluster.url("api1"))
+    fan = await ApiUser.sign_up(http, cluster.url("api2"))
+    fan_live = await fan.go_live(cluster.url("live2"))
+    await fan.follow(author)
+    posted = await author.upload(video("libx265", kind="mov", turns=1), "A film")
+    news = await fan_live.expect("feed", "photo.new", within=60)
+    assert news["photo"]["id"] == posted["id"]
+    played = news["photo"]["video"]
+    assert (played["width"], played["height"]) == (48, 64)
+    for state in ("MISS", "HIT"):
+        part = await fan.call("GET", cluster.nginx.url + played["url"], headers={"Range": "bytes=4-7"})
+        assert (part.status, part.body, part.headers["X-Cache"]) == (206, b"ftyp", state)
+    rare = await fan.call("GET", cluster.url("api2") + news["photo"]["images"]["sizes"][0]["avif"])
+    assert (rare.status, rare.headers["Content-Type"]) == (200, "image/avif")
+    assert (await author.call("DELETE", f"/photos/{posted['id']}")).status == 204
+    await _image_is_gone(fan, cluster.nginx.url + played["url"])
     await author.leave()
     await fan.leave()
 

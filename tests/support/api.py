@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+from aiohttp import web
 from aiohttp.test_utils import TestServer
 from argon2 import PasswordHasher
 
@@ -17,7 +18,7 @@ from channels.bus.presence_store import PresenceStore
 from channels.bus.publisher import LivePublisher
 from server.api.services import Services
 from server.composition.application import make_app
-from server.composition.backends import Stores
+from server.composition.backends import Stores, variant_registry
 from server.composition.delivery import delivery_script
 from server.composition.services import api_services
 from server.config.settings import Settings
@@ -25,7 +26,8 @@ from server.identity.passwords import Passwords
 from server.identity.tokens import AccessTokens
 from storage import ids
 from storage.blobs.file import FileBlobs
-from storage.blobs.port import variant_key
+from storage.blobs.keys import variant_key
+from storage.blobs.port import Blobs
 from storage.cache.cards import Cards
 from storage.cache.counters import CounterCache
 from storage.feeds.feeds import Feeds
@@ -35,7 +37,9 @@ from storage.postgres.database import Database
 from storage.postgres.reads import PrimaryReads
 from storage.redis.client import Redis
 from storage.stores import photos
+from storage.stores.photo_items import pictures_of
 from tests.support.api_user import ApiUser, Response
+from tests.support.community import decoded_items
 
 SECRET = b"a secret for tests, 32 bytes long"
 
@@ -74,6 +78,19 @@ def with_limits(services: InspectableServices, **limits: str) -> InspectableServ
     return _build(services.base.with_values("limits", **limits), services.stores, services.passwords)
 
 
+def with_media(services: InspectableServices, **media: Any) -> InspectableServices:
+    """Return the same services with other settings of images."""
+    base = services.base.with_values("media", **media)
+    cards = Cards(services.stores.db, services.stores.redis, variant_registry(base))
+    return _build(base, dataclasses.replace(services.stores, cards=cards), services.passwords)
+
+
+def with_blobs(services: InspectableServices, blobs: Blobs, **settings: Any) -> InspectableServices:
+    """Return the same services with another blob store, and other settings of the section `[blobs]`."""
+    base = services.base.with_values("blobs", **settings)
+    return _build(base, dataclasses.replace(services.stores, blobs=blobs), services.passwords)
+
+
 def with_passwords(services: InspectableServices, passwords: Passwords) -> InspectableServices:
     """Return the same services with another hasher of passwords."""
     return _build(services.base, services.stores, passwords)
@@ -81,7 +98,9 @@ def with_passwords(services: InspectableServices, passwords: Passwords) -> Inspe
 
 def _build(settings: Settings, stores: Stores, passwords: Passwords) -> InspectableServices:
     built = api_services(settings, stores, passwords)
-    built = dataclasses.replace(built, settings=dataclasses.replace(built.settings, static_dir=None))
+    # A busy machine takes longer for a search than a service may.
+    settings_of_tests = dataclasses.replace(built.settings, static_dir=None, search_timeout=30.0)
+    built = dataclasses.replace(built, settings=settings_of_tests)
     parts = {field.name: getattr(built, field.name) for field in dataclasses.fields(built)}
     return InspectableServices(base=settings, stores=stores, passwords=passwords, **parts)
 
@@ -106,21 +125,33 @@ class Api:
         async with self.session.get(self.url + path, **options) as response:
             return Response(response.status, response.headers, await response.read())
 
-    async def finish(self, photo: dict[str, Any], *, width: int = 640, height: int = 427) -> None:
-        """Do what the media worker does: make a variant and mark the photo ready."""
+    async def finish(self, photo: dict[str, Any], *, width: int = 640, height: int = 427, **more: Any) -> None:
+        """Do what the media worker does: make the eager variants and mark the photo ready."""
         photo_id = ids.decode(photo["id"])
-        async with self.services.db.transaction() as tx:
-            assert await photos.mark_ready(tx, photo_id, width=width, height=height, placeholder=None, exif=None)
         row = (await photos.load(self.services.db, [photo_id]))[photo_id]
-        for name in ("thumb", "feed"):
-            await self.services.blobs.put(variant_key(row.sha256, name), b"variant", content_type="image/jpeg")
+        items = decoded_items(row)
+        async with self.services.db.transaction() as tx:
+            assert await photos.mark_ready(
+                tx, photo_id, width=width, height=height, placeholder=None, exif=None, items=items, **more
+            )
+        for picture in pictures_of(row):
+            for variant in self.services.variants.eager_variants:
+                key = variant_key(picture.sha256, self.services.variants.recipe, variant.name)
+                await self.services.blobs.put(key, b"variant", content_type=variant.content_type)
         await self.services.stores.cards.refresh(photo_id)
+
+
+class _Server(TestServer):
+    """A server that lets handlers go on when their connection is lost, as `server.operation` does."""
+
+    async def _make_runner(self, **options: Any) -> web.AppRunner:
+        return web.AppRunner(self.app, **{**options, "handler_cancellation": False})
 
 
 @asynccontextmanager
 async def running_api(services: InspectableServices) -> AsyncIterator[Api]:
     """Serve the API on a free port of the loopback."""
-    server = TestServer(make_app(services))
+    server = _Server(make_app(services))
     await server.start_server(access_log=None, auto_decompress=False)
     try:
         async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:

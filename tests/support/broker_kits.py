@@ -24,7 +24,9 @@ QUICK = Policy(concurrency=4, delivery_limit=3, backoff=TEST_STEPS)
 
 
 class BrokerKit(Protocol):
-    """One broker under test."""
+    """One broker under test; `knows_consumers` is whether it can report queues without any."""
+
+    knows_consumers: bool
 
     @property
     def broker(self) -> Broker:
@@ -46,6 +48,8 @@ class BrokerKit(Protocol):
 
 class LocalKit:
     """The embedded broker on a database of the test's own."""
+
+    knows_consumers = False
 
     def __init__(self, dsn: str, stack: AsyncExitStack) -> None:
         self._dsn = dsn
@@ -101,6 +105,8 @@ class LocalKit:
 
 class RabbitKit:
     """RabbitMQ behind a proxy, with a prefix of the test's own."""
+
+    knows_consumers = True
 
     def __init__(self, proxy: TcpProxy, direct_url: str, prefix: str, stack: AsyncExitStack) -> None:
         self.proxy = proxy

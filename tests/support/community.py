@@ -4,12 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
-from storage.models import Activity, Notification, NotificationKind, Photo, User
+from storage.ids import IdGenerator
+from storage.models import Activity, Notification, NotificationKind, Photo, PhotoItem, User
 from storage.postgres.database import Database, Transaction
-from storage.stores import blocks, follows, inbox_lock, notification_groups, notifications, photos, users
+from storage.stores import (
+    blocks,
+    follows,
+    inbox_lock,
+    notification_groups,
+    notifications,
+    photo_items,
+    photos,
+    users,
+)
 from storage.stores.notification_lookup import look_up
+from storage.stores.photo_items import DecodedItem
 
 _contents = itertools.count(1)
 
@@ -45,12 +59,66 @@ async def processing_photo(database: Database, author: User, **fields: Any) -> P
         return await photos.create(tx, author_id=author.id, **{**values, **fields})
 
 
-async def ready_photo(database: Database, author: User, **fields: Any) -> Photo:
-    """Create a processed photo."""
+async def ready_photo(
+    database: Database, author: User, *, suggestions: Mapping[str, str] | None = None, **fields: Any
+) -> Photo:
+    """Create a processed photo, with texts of its file that are suggested."""
     photo = await processing_photo(database, author, **fields)
     async with database.transaction() as tx:
-        assert await photos.mark_ready(tx, photo.id, width=640, height=427, placeholder=None, exif=None)
+        assert await photos.mark_ready(
+            tx, photo.id, width=640, height=427, placeholder=None, exif=None, suggestions=suggestions
+        )
     return await photos.get(database, photo.id, viewer_id=author.id)
+
+
+async def processing_post(database: Database, author: User, *alt_texts: str, **fields: Any) -> Photo:
+    """Create a photo of several pictures, one for each alternative text, that has just been uploaded."""
+    items = [
+        PhotoItem(
+            sha256=hashlib.sha256(str(next(_contents)).encode()).hexdigest(),
+            content_type="image/jpeg",
+            bytes=1000 + place,
+            width=640,
+            height=400 + place,
+            alt_text=alt_text,
+        )
+        for place, alt_text in enumerate(alt_texts)
+    ]
+    first = {name: getattr(items[0], name) for name in ("sha256", "bytes", "height", "alt_text")}
+    photo = await processing_photo(database, author, **first, **fields)
+    async with database.transaction() as tx:
+        return await photo_items.add(tx, photo, items)
+
+
+async def ready_post(database: Database, author: User, *alt_texts: str, **fields: Any) -> Photo:
+    """Create a processed photo of several pictures, whose EXIF names their places."""
+    photo = await processing_post(database, author, *alt_texts, **fields)
+    first = photo.items[0]
+    async with database.transaction() as tx:
+        assert await photos.mark_ready(
+            tx,
+            photo.id,
+            width=first.width,
+            height=first.height,
+            placeholder="p0",
+            exif=None,
+            items=decoded_items(photo),
+        )
+    return await photos.get(database, photo.id, viewer_id=author.id)
+
+
+def decoded_items(photo: Photo) -> list[DecodedItem]:
+    """Return what a decoder finds in the pictures of a photo that has several."""
+    return [
+        DecodedItem(
+            sha256=item.sha256,
+            width=item.width,
+            height=item.height,
+            placeholder=f"p{place}",
+            exif={"Make": f"Camera {place}", "location": {"latitude": 47.123456, "longitude": 8.5}},
+        )
+        for place, item in enumerate(photo.items)
+    ]
 
 
 async def exif_of(database: Database, photo: Photo) -> dict[str, Any] | None:
@@ -124,3 +192,19 @@ async def topics(database: Database) -> list[str]:
     """Return the topics of the events in the outbox, one per event, in order."""
     rows = await database.fetch("SELECT topic FROM outbox GROUP BY event_id, topic ORDER BY min(id)")
     return [row["topic"] for row in rows]
+
+
+@contextmanager
+def in_the_past(database: Database, *, days: float = 2.0) -> Iterator[None]:
+    """Give accounts, photos and comments ids of some days ago."""
+    present, database._ids = database._ids, IdGenerator(lambda: time.time() - days * 86_400)
+    try:
+        yield
+    finally:
+        database._ids = present
+
+
+async def old_users(database: Database, *names: str) -> list[User]:
+    """Create several public accounts that are two days old."""
+    with in_the_past(database):
+        return await new_users(database, *names)

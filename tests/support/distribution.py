@@ -1,4 +1,4 @@
-"""How migration 0013 distributes the tables on a cluster: by which column, and which of them are placed together."""
+"""How the migrations distribute the tables on a cluster: by which column, and which of them are placed together."""
 
 from __future__ import annotations
 
@@ -21,16 +21,21 @@ DISTRIBUTED: Mapping[str, Distribution] = {
     **dict.fromkeys(
         (
             "users", "sessions", "refresh_tokens", "following", "followers", "follow_requests", "blocks", "mutes",
-            "inboxes", "photos", "photo_tags", "photo_exif", "likes", "comments", "notifications",
-            "notification_actors", "waiting_activities", "idempotency_keys", "outbox", "dead_letters",
+            "close_friends", "inboxes", "photos", "photo_tags", "photo_exif", "photo_items", "likes", "comments",
+            "comment_likes", "notifications", "notification_actors", "profile_images", "uploads", "waiting_activities",
+            "idempotency_keys", "account_suggestions", "dismissed_suggestions", "tag_follows", "outbox", "dead_letters",
+            "former_usernames", "user_search", "photo_text", "tag_recounts", "stars",
+            "collections", "collection_items",
         ),
         _BY_SHARD,
     ),
     "usernames": Distribution(column="username", group="usernames"),
     "emails": Distribution(column="email", group="emails"),
+    "tags": Distribution(column="tag", group="tags"),
     "contents": _BY_CONTENT,
     "content_leases": _BY_CONTENT,
+    "variants": _BY_CONTENT,
 }  # fmt: skip
 
 # Tables of the coordinator.
-LOCAL = frozenset({"leases", "schema_migrations"})
+LOCAL = frozenset({"leases", "schema_migrations", "search_progress"})

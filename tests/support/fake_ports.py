@@ -6,7 +6,7 @@ import asyncio
 import dataclasses
 import itertools
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import orjson
 
@@ -70,6 +70,9 @@ class MemoryStreams:
         self.broken = False
         self.reads = 0
         self.gate: asyncio.Event | None = None
+        self.followed: dict[int, list[int]] = {}  # user → stars
+        self.star_reads = 0
+        self.after_star_read: Callable[[], None] | None = None  # called once, before the stars that were read return
 
     def append(self, user_id: int, stream: str, data: bytes) -> Publication:
         """Append a publication and return it with its offset."""
@@ -91,6 +94,15 @@ class MemoryStreams:
         log = self.logs.get((user_id, stream), [])
         newer = [item for item in log if item.offset > since.offset]
         return Recovery(recovered=True, publications=newer, position=position)
+
+    async def stars(self, user_id: int) -> Collection[int]:
+        """Return the stars that a user follows."""
+        found = list(self.followed.get(user_id, ()))
+        self.star_reads += 1
+        happens, self.after_star_read = self.after_star_read, None
+        if happens is not None:
+            happens()
+        return found
 
     async def history(self, user_id: int, stream: str, limit: int, *, newest: bool) -> Recovery:
         """Return the newest or the oldest publications of the log."""

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from channels.bus.addressing import EVERY_PROCESS, process_channels
+from channels.bus.addressing import EVERY_PROCESS, STAR_CHANNELS, process_channels
 from channels.bus.pubsub import PubSub
 from channels.bus.redis_client import publish
 from storage.ids import slot_group
@@ -29,13 +29,17 @@ class ReceivedMessage:
 
 
 class Listener:
-    """A live process as Redis sees it: subscribes to its channels and registers connected users."""
+    """A live process as Redis sees it: subscribes to its channels and registers connected users.
 
-    def __init__(self, redis: Any, process: bytes) -> None:
+    With `stars`, it receives the announcements of stars, too; only one listener at a time can.
+    """
+
+    def __init__(self, redis: Any, process: bytes, *, stars: bool = False) -> None:
         self._redis = redis
         self._process = process
-        # Without orders to all processes: two listeners would receive each other's markers.
-        self._channels = [channel for channel in process_channels(process) if channel != EVERY_PROCESS]
+        # Without the channels that processes share: two listeners would receive each other's markers.
+        shared = {EVERY_PROCESS} if stars else {EVERY_PROCESS, *STAR_CHANNELS}
+        self._channels = [channel for channel in process_channels(process) if channel not in shared]
         self._pubsub = PubSub(redis, self._channels, self, has_subscribers=lambda _: False, deadline=5)
         self._work: asyncio.Task[None] | None = None
         self._messages: list[bytes] = []

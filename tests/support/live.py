@@ -213,8 +213,8 @@ class BareClient:
         return push
 
     async def any(self) -> dict[str, Any]:
-        """Return the next message of any kind."""
-        return await self._next(lambda _: True)
+        """Return the next message of any kind but a ping; the first of those comes at a random moment."""
+        return await self._next(bool)
 
     async def data(self) -> Any:
         """Return the document of the next push, which must be a publication."""

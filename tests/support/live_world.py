@@ -105,7 +105,7 @@ class Process:
         process_id = new_process_id()
         redis, streams = cast(RedisClient, EngineRedis(engine)), EngineStreams(engine)
         metrics = NoLiveMetrics()
-        self.hub = Hub(WriteScheduler(metrics.live_sent, linger=SETTINGS.close_deadline))
+        self.hub = Hub(WriteScheduler(metrics.live_sent, linger=SETTINGS.close_deadline), group_of)
         self.keepalive = Keepalive(SETTINGS)
         self.registry = Registry(redis, process_id, group_of, self.hub.has_user)
         self.recovery = StreamRecovery(self.hub, self.registry, streams, FakeAuthenticator(), SETTINGS, metrics=metrics)

@@ -10,7 +10,7 @@ import asyncio
 import itertools
 import random
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -136,6 +136,11 @@ class EngineStreams:
         """Return the publications after a position."""
         recovery: Recovery = await self._ask(lambda: self._engine.since(user_id, stream, since))
         return recovery
+
+    async def stars(self, user_id: int) -> Collection[int]:
+        """Return none: no user of the model follows a star."""
+        del user_id
+        return ()
 
     async def history(self, user_id: int, stream: str, limit: int, *, newest: bool) -> Recovery:
         """Not used."""

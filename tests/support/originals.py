@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from server.actions.photos import PhotoDetails, StagedPhoto, post_photo
+from server.actions.posting import PhotoDetails, StagedPhoto, finalise, post_photo, store_pictures
+from storage.blobs.content_types import HEAD, recognised_type
 from storage.blobs.file import FileBlobs
-from storage.blobs.port import Blobs
+from storage.blobs.port import BlobInfo, Blobs
+from storage.media_types import VIDEO_TYPES
 from storage.models import Photo, User
 from storage.postgres.database import Database
 
-DETAILS = PhotoDetails(caption="", alt_text="", tags=(), location=None)
+DETAILS = PhotoDetails(caption="", tags=(), location=None)
 LEASES_AGE = "UPDATE content_leases SET expires_at = expires_at - $1::interval"
 REMOVALS_AGE = "UPDATE contents SET deleting_since = deleting_since - $1::interval"
 
@@ -36,17 +38,18 @@ class CrashingBlobs(FileBlobs):
         await super().put_file(key, path, content_type=content_type)
         _crash_if(crashes)
 
-    async def put(self, key: str, data: bytes, *, content_type: str) -> None:
+    async def put(self, key: str, data: bytes | AsyncIterator[bytes], *, content_type: str) -> None:
         """Store bytes, or crash."""
         crashes = self._step()
         await super().put(key, data, content_type=content_type)
         _crash_if(crashes)
 
-    async def delete(self, key: str) -> None:
-        """Delete an object, or crash."""
-        crashes = self._step()
-        await super().delete(key)
-        _crash_if(crashes)
+    async def delete(self, keys: Iterable[str]) -> None:
+        """Delete objects, or crash; each of them is an operation."""
+        for key in keys:
+            crashes = self._step()
+            await super().delete([key])
+            _crash_if(crashes)
 
     def _step(self) -> bool:
         self._left -= 1
@@ -75,15 +78,21 @@ class PoolWatchingBlobs(FileBlobs):
         await self._use_pool("put_file")
         await super().put_file(key, path, content_type=content_type)
 
-    async def put(self, key: str, data: bytes, *, content_type: str) -> None:
+    async def put(self, key: str, data: bytes | AsyncIterator[bytes], *, content_type: str) -> None:
         """Store bytes."""
         await self._use_pool("put")
         await super().put(key, data, content_type=content_type)
 
-    async def delete(self, key: str) -> None:
-        """Delete an object."""
+    async def delete(self, keys: Iterable[str]) -> None:
+        """Delete objects."""
         await self._use_pool("delete")
-        await super().delete(key)
+        await super().delete(keys)
+
+    async def list(self, prefix: str) -> AsyncIterator[BlobInfo]:
+        """Iterate over objects."""
+        await self._use_pool("list")
+        async for info in super().list(prefix):
+            yield info
 
     async def _use_pool(self, operation: str) -> None:
         await self._database.fetchval("SELECT 1")
@@ -109,7 +118,7 @@ def staged(data: bytes, source: Path | None = None) -> StagedPhoto:
         source=source or data,
         sha256=hashlib.sha256(data).hexdigest(),
         size=len(data),
-        content_type="image/jpeg",
+        content_type=recognised if (recognised := recognised_type(data[:HEAD])) in VIDEO_TYPES else "image/jpeg",
         width=1,
         height=1,
     )
@@ -118,6 +127,14 @@ def staged(data: bytes, source: Path | None = None) -> StagedPhoto:
 async def post(database: Database, blobs: Blobs, author: User, data: bytes) -> Photo:
     """Post a photo."""
     return await post_photo(database, blobs, staged(data), author_id=author.id, details=DETAILS)
+
+
+async def post_several(database: Database, blobs: Blobs, author: User, *pictures: bytes) -> Photo:
+    """Post a photo of several pictures, with texts that name their places."""
+    staging = [(staged(data), f"picture {place}") for place, data in enumerate(pictures)]
+    stored = await store_pictures(database, blobs, staging)
+    async with database.transaction() as tx:
+        return await finalise(tx, stored, author_id=author.id, details=DETAILS)
 
 
 async def remains(database: Database, blobs: FileBlobs) -> Remains:

@@ -61,11 +61,11 @@ def srgb_profile() -> bytes:
     return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 
-def png_of(width: int, height: int, *, colour: int = 2, rows: int = 0, animated: bool = False) -> bytes:
-    """Return a PNG that declares a size but has only `rows` rows of zeros, 8 bits per channel."""
+def png_of(width: int, height: int, *, colour: int = 2, rows: int = 0, frames: int = 1) -> bytes:
+    """Return a PNG that declares a size and frames but has only `rows` rows of zeros, 8 bits per channel."""
     header = struct.pack(">IIBBBBB", width, height, 8, colour, 0, 0, 0)
     pixels = zlib.compress(bytes((1 + width * {0: 1, 2: 3, 6: 4}[colour]) * rows), 9)
-    animation = png_chunk(b"acTL", struct.pack(">II", 2, 0)) if animated else b""
+    animation = png_chunk(b"acTL", struct.pack(">II", frames, 0)) if frames > 1 else b""
     body = png_chunk(b"IHDR", header) + animation + png_chunk(b"IDAT", pixels) + png_chunk(b"IEND", b"")
     return b"\x89PNG\r\n\x1a\n" + body
 

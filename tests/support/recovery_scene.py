@@ -21,6 +21,7 @@ from channels.hub.recovery import StreamRecovery
 from channels.protocol.codec_json import JsonCodec
 from channels.protocol.core import ProtocolCore
 from channels.transports.websocket_format import WebSocketFormat
+from storage.ids import slot_group
 from tests.support.fake_ports import FakeAuthenticator, MemoryStreams
 from tests.support.memory_transport import MemoryTransport
 
@@ -70,7 +71,7 @@ class Scene:
 
     def __init__(self) -> None:
         self._scheduler = WriteScheduler(lambda _: None, linger=1)
-        self.hub, self.registry, self.streams = Hub(self._scheduler), FakeRegistry(), MemoryStreams()
+        self.hub, self.registry, self.streams = Hub(self._scheduler, slot_group), FakeRegistry(), MemoryStreams()
         self.authenticator = FakeAuthenticator()
         self.metrics = RecordingMetrics()
         self.recovery = self.recovery_with(SETTINGS)

@@ -30,6 +30,7 @@ IMMUTABLE = frozenset(
         "floor",
         "hashtextextended",
         "left",
+        "log",
         "lower",
         "make_interval",
         "max",

@@ -20,11 +20,16 @@ from server.composition.delivery import delivery_script
 from storage import events
 from storage.blobs.file import FileBlobs
 from storage.blobs.port import Blobs
+from storage.blobs.variants import VariantRegistry
 from storage.cache.cards import Cards
 from storage.cache.counters import CounterCache
+from storage.cache.photo_trends import PhotoTrends
+from storage.cache.tag_trends import TagTrends
+from storage.cache.variant_states import VariantStates
 from storage.feeds.feeds import Feeds
 from storage.feeds.notification_log import NotificationLog
 from storage.ids import slot_group
+from storage.limits.quotas import Quotas
 from storage.limits.tickets import Tickets
 from storage.models import Photo, PhotoCounters, User
 from storage.postgres.database import Database
@@ -33,10 +38,13 @@ from tests.support.driver_commands import commands, driver_client
 from tests.support.listener import Listener
 from workers.images.limits import DecoderLimits
 from workers.jobs.bulk import bulk_handlers
+from workers.jobs.comments import CommentHandlers
 from workers.jobs.context import Handlers, WorkerContext
 from workers.jobs.fanout import FanoutHandlers
-from workers.jobs.notify import NotifyHandlers
+from workers.jobs.inbox import Inbox
+from workers.jobs.notify import NotifyHandlers, notify_handlers
 from workers.jobs.sessions import SessionRevoker
+from workers.jobs.stars import Stars
 
 PROCESS = b"proc0001"
 
@@ -58,7 +66,15 @@ class Delivery:
 class Stage:
     """Stores, handlers, and one live process that receives their publications."""
 
-    def __init__(self, database: Database, redis: Any, *, chunk: int = 1000, blobs: Blobs | None = None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        redis: Any,
+        *,
+        chunk: int = 1000,
+        blobs: Blobs | None = None,
+        star_followers: int = 100_000,
+    ) -> None:
         self.database = database
         self.blobs = blobs or FileBlobs(Path(tempfile.gettempdir()) / "picshare-stage")  # never written to
         self.redis = redis
@@ -67,17 +83,26 @@ class Stage:
         self.feeds = Feeds(database, redis, self.cards, delivery_script(redis))
         self.notification_log = NotificationLog(redis, delivery_script(redis))
         self.publisher = publisher = LivePublisher(redis, slot_group)
+        self.stars = Stars(database, self.feeds, followers=star_followers, chunk=chunk)
         self.fanout = FanoutHandlers(
             database,
             self.feeds,
             self.cards,
             self.counter_cache,
             publisher,
-            sign=lambda path: f"{path}?signed",
+            stars=self.stars,
+            sign=lambda _: "signed",
             chunk=chunk,
         )
-        self.notify = NotifyHandlers(database, self.notification_log, self.counter_cache, publisher)
+        inbox = Inbox(database, self.notification_log)
+        self.notify = NotifyHandlers(database, inbox, self.counter_cache, publisher)
+        self.comments = CommentHandlers(database, inbox, self.counter_cache, publisher)
         context = WorkerContext(
+            variants=VariantRegistry(),
+            variant_states=VariantStates(redis),
+            quotas=Quotas(redis),
+            tag_trends=TagTrends(redis),
+            photo_trends=PhotoTrends(redis),
             concurrency=1,
             db=database,
             blobs=self.blobs,
@@ -87,14 +112,16 @@ class Stage:
             notification_log=self.notification_log,
             publisher=publisher,
             sessions=SessionRevoker(Tickets(redis), publisher, access_ttl=900),
-            sign=lambda path: f"{path}?signed",
+            stars=self.stars,
+            sign=lambda _: "signed",
             decoder_limits=DecoderLimits(),
         )
         self.bulk: Handlers = bulk_handlers(context, self.fanout)
-        self._listener = Listener(redis, PROCESS)
+        self._listener = Listener(redis, PROCESS, stars=True)
         self._driver = driver_client(redis)
         self._topics = self._driver.pubsub(ignore_subscribe_messages=True)
         self.authors: list[int | None] = []
+        self.seen: list[str] = []  # topics of the events that `pump` took from the outbox, one for each queue
 
     async def open(self) -> None:
         """Subscribe to the topics."""
@@ -151,13 +178,18 @@ class Stage:
 
     async def pump(self) -> list[str]:
         """Handle all events in the outbox, and those that they cause, in order; return "queue topic" of each."""
-        handlers = {"fanout": self.fanout.handlers(), "notify": self.notify.handlers(), "bulk": self.bulk}
+        handlers = {
+            "fanout": self.fanout.handlers(),
+            "notify": notify_handlers(self.notify, self.comments),
+            "bulk": self.bulk,
+        }
         handled: list[str] = []
         while True:
             rows = await self.database.fetch("SELECT id, queue, topic, body FROM outbox ORDER BY id")
             if not rows:
                 return handled
             for row in rows:
+                self.seen.append(row["topic"])
                 if row["queue"] in handlers:
                     await handlers[row["queue"]][row["topic"]](events.decode(row["topic"], row["body"]))
                     handled.append(f"{row['queue']} {row['topic']}")

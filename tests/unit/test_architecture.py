@@ -29,10 +29,10 @@ ALLOWED: Mapping[str, frozenset[str]] = {
         "storage/redis": "storage",
         "storage/blobs": "storage",
         "storage/embedded": "storage",
-        "storage/render": "storage",
+        "storage/render": "storage storage/blobs",
         "storage/stores": "storage storage/postgres",
         "storage/limits": "storage storage/postgres storage/redis storage/stores",
-        "storage/cache": "storage storage/postgres storage/redis storage/render storage/stores",
+        "storage/cache": "storage storage/blobs storage/postgres storage/redis storage/render storage/stores",
         "storage/feeds": (
             "storage storage/cache storage/limits storage/postgres storage/redis storage/render storage/stores"
         ),
@@ -54,18 +54,20 @@ ALLOWED: Mapping[str, frozenset[str]] = {
         "workers/handlers": "storage",
         "workers/broker": "storage storage/postgres workers/errors workers/registry",
         "workers/broker/rabbitmq": "workers/broker workers/errors",
-        "workers/images": "workers/errors",
+        "workers/images": "storage/blobs workers/errors",
+        "workers/videos": "storage/blobs workers/images",
+        "workers/caches": "storage/blobs storage/render",
         "workers/jobs": (
             "channels/bus channels/contract storage storage/blobs storage/cache storage/feeds storage/limits "
-            "storage/postgres storage/render storage/stores workers/errors workers/handlers workers/images "
-            "workers/registry"
+            "storage/postgres storage/render storage/stores workers/caches workers/errors workers/handlers "
+            "workers/images workers/registry workers/videos"
         ),
         "workers/worker": "channels/contract storage workers/broker workers/handlers",
         # The edge and the composition root.
         "server/errors": "",
         "server/config": (
-            "channels/contract server/errors storage/embedded storage/postgres storage/redis workers/broker "
-            "workers/images workers/registry"
+            "channels/contract server/errors storage storage/blobs storage/embedded storage/postgres storage/redis "
+            "workers/broker workers/caches workers/images workers/registry workers/videos"
         ),
         "server/identity": "server/config storage storage/limits",
         "server/edge": "channels/contract server/identity storage storage/postgres storage/render storage/stores",
@@ -74,8 +76,8 @@ ALLOWED: Mapping[str, frozenset[str]] = {
             "storage/postgres storage/stores workers/jobs"
         ),
         "server/media": (
-            "server/edge server/identity storage storage/blobs storage/limits storage/postgres storage/stores "
-            "workers/images"
+            "server/edge server/identity storage storage/blobs storage/cache storage/limits storage/postgres "
+            "storage/stores workers/images workers/videos"
         ),
         "server/live": (
             "channels/contract channels/live server/actions server/edge server/identity storage storage/cache "
@@ -92,13 +94,14 @@ ALLOWED: Mapping[str, frozenset[str]] = {
         "server/composition": (
             "channels/bus channels/contract channels/live server/actions server/api server/config server/demo "
             "server/edge server/errors server/identity server/live server/media server/operation storage "
-            "storage/blobs storage/cache storage/embedded storage/feeds storage/limits storage/postgres "
-            "storage/redis workers/broker workers/broker/rabbitmq workers/images workers/jobs workers/registry "
-            "workers/worker"
+            "storage/blobs storage/cache storage/embedded storage/feeds storage/limits storage/postgres storage/redis "
+            "storage/render workers/broker workers/broker/rabbitmq workers/caches workers/images workers/jobs "
+            "workers/registry workers/videos workers/worker"
         ),
         "server/administration": (
             "channels/bus server/composition server/config server/edge server/errors server/identity storage "
-            "storage/postgres storage/redis storage/stores workers/broker workers/errors"
+            "storage/blobs storage/cache storage/postgres storage/redis storage/stores workers/broker workers/errors "
+            "workers/images workers/jobs workers/videos"
         ),
         "server/cli": (
             "loadtest/community loadtest/errors loadtest/plan loadtest/profiles loadtest/report loadtest/run "

@@ -74,6 +74,10 @@ class LocalBroker:
             found = await outbox.depths(self._db)
         return {name: 0 for queue in QUEUES for name in (queue, f"{queue}.dead")} | found
 
+    async def queues_without_consumers(self) -> Sequence[str]:
+        """Return nothing: consumers leave no trace in the database, and the process that uses this broker runs all."""
+        return ()
+
     async def close(self) -> None:
         """Do nothing: the database belongs to the caller."""
 

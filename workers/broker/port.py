@@ -13,9 +13,10 @@ from typing import Protocol
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Message:
-    """One event in transit: `body` is msgpack (see `storage.events`), `headers` carry the request id.
+    """One event in transit: `body` is msgpack (see `storage.events`), `headers` carry the request id and `due_at`.
 
-    `attempt` counts the deliveries from this queue, from 1. `event_id` is the same for all copies and redeliveries.
+    `due_at` is when the event was due, in milliseconds since 1970. `attempt` counts the deliveries from this queue,
+    from 1. `event_id` is the same for all copies and redeliveries.
     """
 
     event_id: str
@@ -79,6 +80,10 @@ class Broker(Protocol):
 
     async def depths(self) -> Mapping[str, int]:
         """Return the number of messages that wait in each queue, with dead letters under `<queue>.dead`."""
+        ...
+
+    async def queues_without_consumers(self) -> Sequence[str]:
+        """Return the worker queues that no process consumes; nothing if the broker does not know its consumers."""
         ...
 
     async def close(self) -> None:

@@ -10,6 +10,8 @@ RELAY = "relay"
 BINDINGS: dict[str, tuple[str, ...]] = {spec.name: spec.topics for spec in WORKERS}
 FORMER_BINDINGS: dict[str, tuple[str, ...]] = {spec.name: spec.former_topics for spec in WORKERS}
 QUEUES = tuple(BINDINGS)
+ROLES: dict[str, str] = {spec.name: spec.role for spec in WORKERS}
+"""Queue → the role whose processes consume it, as in `picshare worker <role>`."""
 
 
 def queues_of(topic: str) -> Sequence[str]:

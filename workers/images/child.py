@@ -1,80 +1,110 @@
-"""The decoder process: reads paths from standard input, writes decoded images to standard output.
+"""The decoder process: reads images from descriptors that it is sent, and writes what they became to standard output.
 
-Every message is four bytes of length, big-endian, and a msgpack value. The process sends None once it is ready, then
-responds to each path with the fields of `Decoded` under "decoded", a reason under "rejected", or true under "missing".
-Any other exception ends it on purpose, and the parent starts a new process.
+Standard input is a unix socket. A request is one message with one descriptor, that of the file (SCM_RIGHTS); the parent
+sends the next one only after the response. A response is four bytes of length, big-endian, and a msgpack value. The
+process sends the active layers of its sandbox once it is ready, then responds to each image with the fields of
+`Decoded` under "decoded", with variants under "made" and the embedded texts under "texts", or with a reason under
+"rejected". Any other exception ends it on purpose, and the parent starts a new process.
 
-It cannot outlive its parent: on Linux the kernel kills it (prctl(2), PR_SET_PDEATHSIG), and on every system its input
-ends with the parent, after at most the processor time that one image may take.
+It opens nothing: before its first image it enters a sandbox (`workers.images.sandbox`), with all that it will need
+loaded. It cannot outlive its parent: on Linux the kernel kills it (prctl(2), PR_SET_PDEATHSIG), and on every system its
+input ends with the parent, after at most the processor time that one image may take.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import ctypes
 import dataclasses
 import os
 import resource
 import signal
+import socket
 import struct
 import sys
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any, BinaryIO
 
 import msgpack
 
-from workers.images.decode import ImageRejectedError, decode
+from storage.blobs.variants import Variant
+from workers.images import motion, sandbox, warmup
+from workers.images.decode import ImageRejectedError, decode, make
 
 NICENESS = 5  # requests go before images
+MAX_REQUEST = 64 * 1024  # bytes
+_PIECE = 1024 * 1024  # bytes
 _PR_SET_PDEATHSIG = 1
 
+# The response to a request and to the bytes of its file.
+Respond = Callable[[dict[str, Any], bytes], dict[str, Any]]
 
-def main() -> None:
-    """Decode for the parent until its end of the pipe is closed."""
+
+def main(
+    respond: Respond | None = None,
+    *,
+    extend: Callable[[Respond], Respond] = lambda respond: respond,
+    warm: Callable[[], None] = lambda: None,
+) -> None:
+    """Respond to the parent until its end of the socket is closed.
+
+    `extend` returns what responds from what decodes images, and `warm` loads what it needs before the sandbox closes.
+    """
     parser = argparse.ArgumentParser()
-    for name in ("--parent", "--memory", "--seconds", "--max-pixels"):
+    for name in ("--parent", "--memory", "--max-pixels"):
         parser.add_argument(name, type=int, required=True)
     options = parser.parse_args()
-    die_with_parent(options.parent)
-    limit_resources(options.memory)
-    os.nice(NICENESS)
+    separate(options.parent)
+    layers = sandbox.limit_resources(options.memory)
+    requests = socket.socket(fileno=0)
     # Whatever a library prints must not be taken for a response.
     responses = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    write_message(responses, None)
-    while (path := read_message(sys.stdin.buffer)) is not None:
-        limit_time(options.seconds)
-        write_message(responses, respond(Path(path), options.max_pixels))
+    warmup.load_codecs()
+    warm()
+    layers |= sandbox.enter()
+    write_message(responses, {"layers": sorted(layers)})
+    respond = respond or extend(decoding(options.max_pixels))
+    while (request := receive(requests)) is not None:
+        limit_time(request[0]["seconds"])
+        write_message(responses, respond(*request))
 
 
-def respond(path: Path, max_pixels: int) -> dict[str, Any]:
-    """Return the response to one path."""
-    try:
-        decoded = decode(path, max_pixels=max_pixels)
-    except ImageRejectedError as error:
-        return {"rejected": str(error)}
-    except FileNotFoundError:
-        return {"missing": True}
-    except MemoryError:
-        return {"rejected": "the picture needs more memory to decode than is allowed"}
-    return {"decoded": {field.name: getattr(decoded, field.name) for field in dataclasses.fields(decoded)}}
+def decoding(max_pixels: int) -> Respond:
+    """Return the function that decodes images of at most so many pixels."""
+
+    def respond(request: dict[str, Any], data: bytes) -> dict[str, Any]:
+        variants = [Variant(**fields) for fields in request["variants"]]
+        try:
+            if any(variant.motion for variant in variants):
+                return {"made": motion.make(data, max_pixels=max_pixels)}
+            if not request["describe"]:
+                files, texts = make(data, variants, max_pixels=max_pixels, rights=request["rights"])
+                return {"made": files, "texts": texts}
+            decoded = decode(data, variants, max_pixels=max_pixels, rights=request["rights"])
+        except ImageRejectedError as error:
+            return {"rejected": str(error)}
+        except MemoryError:
+            return {"rejected": "the picture needs more memory to decode than is allowed"}
+        return {"decoded": {field.name: getattr(decoded, field.name) for field in dataclasses.fields(decoded)}}
+
+    return respond
 
 
-def die_with_parent(parent: int) -> None:
-    """Have the kernel kill this process when its parent ends, where it can; exit if the parent has ended already."""
+def separate(parent: int) -> None:
+    """Keep nothing of the parent but the standard streams, and end with it.
+
+    The process gets a group of its own, which Ctrl-C does not reach, but stays in the parent's session: Linux shares
+    the processors between sessions first (sched(7), autogroup), and niceness counts only within one.
+    """
+    os.closerange(3, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+    os.chdir("/")
+    os.setpgid(0, 0)
+    os.nice(NICENESS)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:
             sys.exit(0)
-
-
-def limit_resources(memory: int) -> None:
-    """Bound this process's address space (bytes); allow it no files and no core dump."""
-    for kind, limit in ((resource.RLIMIT_AS, memory), (resource.RLIMIT_FSIZE, 0), (resource.RLIMIT_CORE, 0)):
-        # macOS has no limit of address space: there only the limit of pixels bounds the memory.
-        with contextlib.suppress(ValueError):
-            resource.setrlimit(kind, (limit, limit))
 
 
 def limit_time(seconds: int) -> None:
@@ -84,12 +114,18 @@ def limit_time(seconds: int) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (int(usage.ru_utime + usage.ru_stime) + seconds + 1, hard))
 
 
-def read_message(stream: BinaryIO) -> Any:
-    """Return the next message, or None at the end of the stream."""
-    head = stream.read(4)
-    if len(head) < 4:
+def receive(requests: socket.socket) -> tuple[dict[str, Any], bytes] | None:
+    """Return the next request and the bytes of its file, or None at the end."""
+    message, descriptors, _, _ = socket.recv_fds(requests, MAX_REQUEST, 1)
+    if not message:
         return None
-    return msgpack.unpackb(stream.read(struct.unpack(">I", head)[0]))
+    (descriptor,) = descriptors
+    try:
+        # Read as it is: Python's file objects ask for more system calls than the sandbox allows.
+        data = b"".join(iter(lambda: os.read(descriptor, _PIECE), b""))
+    finally:
+        os.close(descriptor)
+    return msgpack.unpackb(message), data
 
 
 def write_message(stream: BinaryIO, value: object) -> None:

@@ -18,6 +18,7 @@ from workers.images.png import Colours
 _TOLERANCE = 2  # levels of 255, by which a conversion of equal colours may differ
 _COLOUR_SPACES = {"RGB": b"RGB ", "L": b"GRAY", "CMYK": b"CMYK"}
 _SRGB_EXPONENT = 2.2
+_SRGB_CODE_POINTS = (1, 13)
 _EXPONENT_TOLERANCE = 0.05  # of the product of two exponents
 _MAX_EXPONENT = 1_000.0  # that a profile can hold
 
@@ -44,6 +45,13 @@ def source_profile(colours: Colours) -> bytes | None:
     if abs(colours.gamma * _SRGB_EXPONENT - 1) <= _EXPONENT_TOLERANCE:
         return None
     return profiles.from_primaries(profiles.BT709, curve)
+
+
+def coded_profile(profile: bytes | None, code_points: tuple[int, int] | None) -> bytes | None:
+    """Return the profile of an AVIF or HEIC: its own, or one for its code points; None means sRGB."""
+    if profile is not None and _parsed(profile) is not None:
+        return profile
+    return None if code_points in (None, _SRGB_CODE_POINTS) else profiles.from_code_points(*code_points)
 
 
 def in_known_colours(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, bytes | None]:

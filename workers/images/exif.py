@@ -1,7 +1,7 @@
 """EXIF as a plain, bounded, JSON-safe map, which only the photo's owner reads.
 
-Tag names are those of Exif 2.32 as Pillow spells them; the GPS block is under "GPS". Tags that cannot be read are left
-out: broken metadata never makes a photo unusable.
+Tag names are those of Exif 2.32 as Pillow spells them. Of the GPS block only the position is read, under "location": in
+degrees and metres. Tags that cannot be read are left out: broken metadata never makes a photo unusable.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from PIL import ExifTags, Image
+
+from workers.images.iptc import decoded
 
 MAX_TAGS = 120
 MAX_TEXT = 256  # characters of one value
@@ -39,6 +41,17 @@ def read_orientation(exif: Image.Exif) -> int:
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
+def read_text(exif: Image.Exif, tag: int) -> str:
+    """Return the text of a tag of the first block, "" without one; most programs write UTF-8 where it says ASCII."""
+    try:
+        value = exif.get(tag)
+    except _UNREADABLE:
+        return ""
+    if isinstance(value, str):
+        value = value.encode("latin-1", "ignore")  # as which Pillow has decoded it
+    return decoded(value).strip("\0 ") if isinstance(value, bytes) else ""
+
+
 def read_exif(exif: Image.Exif) -> dict[str, Any]:
     """Return the tags by name: texts, numbers and lists of numbers."""
     try:
@@ -46,9 +59,33 @@ def read_exif(exif: Image.Exif) -> dict[str, Any]:
     except _UNREADABLE:
         return {}
     found = _plain({**blocks[0], **blocks[1]}, ExifTags.TAGS)
-    if gps := _plain(blocks[2], ExifTags.GPSTAGS):
-        found["GPS"] = gps
+    if position := _position(blocks[2]):
+        found["location"] = position
     return found
+
+
+def _position(block: Mapping[int, Any]) -> dict[str, float] | None:
+    """Return latitude, longitude and, if it is there, altitude of a GPS block; None if the first two are not valid."""
+    gps = _plain(block, ExifTags.GPSTAGS)
+    latitude = _degrees(gps.get("GPSLatitude"), gps.get("GPSLatitudeRef"), {"N": 1, "S": -1}, 90)
+    longitude = _degrees(gps.get("GPSLongitude"), gps.get("GPSLongitudeRef"), {"E": 1, "W": -1}, 180)
+    if latitude is None or longitude is None:
+        return None
+    position = {"latitude": latitude, "longitude": longitude}
+    altitude = gps.get("GPSAltitude")
+    if isinstance(altitude, int | float):
+        below_sea = block.get(ExifTags.GPS.GPSAltitudeRef) in {1, b"\x01"}
+        position["altitude"] = round(-altitude if below_sea else altitude, 1)
+    return position
+
+
+def _degrees(parts: object, reference: object, signs: Mapping[str, int], limit: int) -> float | None:
+    """Return degrees, minutes and seconds as degrees; None if they, or the reference, are not valid."""
+    sign = signs.get(reference) if isinstance(reference, str) else None
+    if sign is None or not isinstance(parts, list) or not 1 <= len(parts) <= 3:
+        return None
+    degrees = sum(float(part) / 60**power for power, part in enumerate(parts))
+    return round(sign * degrees, 6) if 0 <= degrees <= limit else None
 
 
 def _plain(block: Mapping[int, Any], names: Mapping[int, str]) -> dict[str, Any]:

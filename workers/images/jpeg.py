@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from workers.images.limits import MAX_EXIF, MAX_SCANNED_BLOCKS, MAX_SCANS, MAX_SOURCE_PROFILE
+from workers.images.limits import MAX_EXIF, MAX_IPTC, MAX_SCANNED_BLOCKS, MAX_SCANS, MAX_SOURCE_PROFILE, MAX_XMP
 from workers.images.structure import (
     CUT_OFF,
     CUT_OFF_HEADER,
@@ -31,6 +31,8 @@ _TABLES = {_HUFFMAN, _ARITHMETIC, _QUANTISATION, _LINES, _RESTART}
 _FRAMES = {*range(0xC0, 0xD0)} - {_HUFFMAN, _ARITHMETIC, 0xC8}
 _SEQUENTIAL, _PROGRESSIVE = {0xC0, 0xC1, 0xC9}, {0xC2, 0xCA}
 _JFIF, _EXIF, _PROFILE, _ADOBE = b"JFIF\0", b"Exif\0\0", b"ICC_PROFILE\0", b"Adobe"
+_XMP, _PHOTOSHOP = b"http://ns.adobe.com/xap/1.0/\0", b"Photoshop 3.0\0"
+_GAIN = b"urn:iso:std:iso:ts:21496:-1\0"
 _LAST_COEFFICIENT = 63
 NO_IMAGE = "the JPEG contains no image"
 
@@ -66,14 +68,19 @@ class Frame:
 class Jpeg:
     """A JPEG without its metadata, as `file`, and the metadata that is used.
 
-    `ended` is False if the end marker is missing.
+    `ended` is False if the end marker is missing, else `end` is the position behind it. `gain` has the numbers of a
+    gain map (ISO 21496-1). `iptc` has the image resources that Photoshop writes around it.
     """
 
     header: ImageHeader
     file: bytes
     ended: bool
     exif: bytes
+    xmp: bytes
+    iptc: bytes
     profile: bytes | None
+    gain: bytes
+    end: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +126,11 @@ class _Reader:
         self._scans = _Scans()
         self._scan_start = 0  # of the data of the scan that is not closed yet
         self._ended = False
+        self._end = 0
+        self._gain = b""
         self._exif = b""
+        self._xmp = b""
+        self._iptc = b""
         self._profile: dict[int, bytes] = {}
         self._profile_parts = 0
 
@@ -128,6 +139,7 @@ class _Reader:
         self._close_scan(segment.at)
         if segment.marker == _END:
             self._ended = True
+            self._end = segment.end
             return False
         body = self._data[segment.start : segment.end]
         if segment.marker in _FRAMES:
@@ -165,7 +177,11 @@ class _Reader:
             file=b"".join((*self._parts, EOI)),
             ended=self._ended,
             exif=self._exif if len(self._exif) <= MAX_EXIF else b"",
+            xmp=self._xmp if len(self._xmp) <= MAX_XMP else b"",
+            iptc=self._iptc if len(self._iptc) <= MAX_IPTC else b"",
             profile=profile if profile is not None and len(profile) <= MAX_SOURCE_PROFILE else None,
+            gain=self._gain,
+            end=self._end,
         )
 
     def _keep(self, segment: _Segment) -> None:
@@ -184,6 +200,12 @@ class _Reader:
     def _add_metadata(self, marker: int, body: bytes) -> None:
         if marker == 0xE1 and body.startswith(_EXIF):
             self._exif += body[len(_EXIF) :]
+        elif marker == 0xE1 and body.startswith(_XMP):
+            self._xmp = self._xmp or body[len(_XMP) :]
+        elif marker == 0xED and body.startswith(_PHOTOSHOP):
+            self._iptc += body[len(_PHOTOSHOP) :]
+        elif marker == 0xE2 and body.startswith(_GAIN):
+            self._gain = body[len(_GAIN) :]
         elif marker == 0xE2 and body.startswith(_PROFILE) and len(body) > len(_PROFILE) + 2:
             number, self._profile_parts = body[len(_PROFILE)], body[len(_PROFILE) + 1]
             self._profile.setdefault(number, body[len(_PROFILE) + 2 :])

@@ -8,39 +8,49 @@ from collections.abc import Sequence
 
 from PIL import Image, ImageChops
 
+from storage.blobs.variants import fitting
+from workers.images import rasters
+from workers.images.formats import Original
 from workers.images.jpeg import EOI, Jpeg
 from workers.images.png import GREY, Png
 from workers.images.structure import CUT_OFF, StructureError
 
 # The structure is checked against our own limits before Pillow reads it.
 Image.MAX_IMAGE_PIXELS = None
-_BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, OverflowError, struct.error)
+# What Pillow raises for a file that is damaged.
+BROKEN = (
+    *(OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, OverflowError, RuntimeError),
+    struct.error,
+)
+# Against Lanczos: 30 instead of 42 ms for 1080 pixels of a photo with 12.5 million, and the same similarity to an ideal
+# image (SSIM) for the same bytes of JPEG.
+_FILTER = Image.Resampling.BICUBIC
 # Bytes that no complete image needs. As data of a scan they give other pixels than the end marker does.
 _FILLING = bytes(range(1, 255)) * 4
 
 
-def fitting(width: int, height: int, side: int) -> tuple[int, int]:
-    """Return the size within a square of `side` pixels: same aspect, never enlarged, at least one pixel."""
-    longest = max(width, height)
-    if longest <= side:
-        return width, height
-    return max(1, round(width * side / longest)), max(1, round(height * side / longest))
-
-
 def resized(image: Image.Image, side: int) -> Image.Image:
     """Return an image that fits into a square of `side` pixels."""
-    target = fitting(*image.size, side)
-    return image if image.size == target else image.resize(target, Image.Resampling.LANCZOS, reducing_gap=2.0)
+    return scaled(image, fitting(*image.size, side))
 
 
-def load(original: Jpeg | Png, side: int) -> Image.Image:
-    """Return the pixels in mode L, LA, RGB, RGBA or CMYK, in a square of `side` pixels; raise `StructureError`."""
-    target = fitting(original.header.width, original.header.height, side)
+def scaled(image: Image.Image, target: tuple[int, int], box: tuple[int, int, int, int] | None = None) -> Image.Image:
+    """Return an image, or the part of it in `box`, in another size."""
+    if image.size == target and box in (None, (0, 0, *target)):
+        return image
+    return image.resize(target, _FILTER, box=box, reducing_gap=2.0)
+
+
+def load(original: Original, target: tuple[int, int]) -> Image.Image:
+    """Return the pixels in mode L, LA, RGB, RGBA or CMYK, in width and height of `target`; raise `StructureError`."""
     try:
-        image = _load_jpeg(original, target) if isinstance(original, Jpeg) else _load_png(original)
-    except _BROKEN as error:
+        if isinstance(original, Jpeg):
+            image = _load_jpeg(original, target)
+        else:
+            image = _load_png(original) if isinstance(original, Png) else rasters.load(original)
+    except BROKEN as error:
         raise StructureError(CUT_OFF) from error
-    return image if image.size == target else image.resize(target, Image.Resampling.LANCZOS, reducing_gap=2.0)
+    return scaled(image, target)
 
 
 def _load_jpeg(original: Jpeg, target: tuple[int, int]) -> Image.Image:

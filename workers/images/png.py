@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from workers.images.limits import MAX_EXIF, MAX_SOURCE_PROFILE
+from workers.images.limits import MAX_EXIF, MAX_SOURCE_PROFILE, MAX_XMP
 from workers.images.structure import (
     CUT_OFF_HEADER,
     PNG,
@@ -26,6 +26,7 @@ GREY, RGB, PALETTE, GREY_ALPHA, RGB_ALPHA = 0, 2, 3, 4, 6
 _DEPTHS = {GREY: {1, 2, 4, 8, 16}, RGB: {8, 16}, PALETTE: {1, 2, 4, 8}, GREY_ALPHA: {8, 16}, RGB_ALPHA: {8, 16}}
 _ANCILLARY = 0x20  # bit of the first letter of a chunk's type
 _MAX_LENGTH = 1 << 31
+_XMP = b"XML:com.adobe.xmp\0"  # the keyword of an iTXt chunk
 _KEY_VALUES = {GREY: 1, RGB: 3}  # of the transparent colour of an image without alpha
 
 
@@ -66,11 +67,12 @@ class Png:
     file: bytes
     key: Sequence[int] | None
     exif: bytes
+    xmp: bytes
     colours: Colours
 
 
 @dataclass(frozen=True, slots=True)
-class _Chunk:
+class Chunk:
     """A chunk's type, and the bounds of its body; `whole` is False if the file ends within it."""
 
     kind: bytes
@@ -82,7 +84,7 @@ class _Chunk:
 def read_header(data: Data) -> ImageHeader:
     """Return the header of a PNG, without reading on to its pixels; raise `StructureError`."""
     frames, budget = 1, MetadataBudget()
-    chunks = _chunks(data)
+    chunks = chunks_of(data)
     layout = _layout(data, chunks)
     for chunk in chunks:
         if chunk.kind == b"IDAT":
@@ -99,7 +101,7 @@ def read_header(data: Data) -> ImageHeader:
 
 def read(data: Data) -> Png:
     """Return a PNG without its metadata; raise `StructureError`."""
-    chunks = _chunks(data)
+    chunks = chunks_of(data)
     reader = _Reader(data, _layout(data, chunks))
     for chunk in chunks:
         if not reader.add(chunk):
@@ -118,14 +120,15 @@ class _Reader:
         self._palette: bytes | None = None
         self._pixels: list[bytes] = []
         self._ancillary: dict[bytes, bytes] = {}
+        self._xmp = b""
 
-    def add(self, chunk: _Chunk) -> bool:
+    def add(self, chunk: Chunk) -> bool:
         """Take a chunk; return False after the last one."""
         if chunk.kind == b"IEND":
             return False
         if chunk.kind == b"IDAT":
             # The file may end within its pixels, as long as nothing but the checksums is missing.
-            if chunk.whole and not _sound(self._data, chunk):
+            if chunk.whole and not is_sound(self._data, chunk):
                 raise StructureError("the PNG is damaged: the checksum of its pixels is wrong")
             self._pixels.append(self._data[chunk.start : chunk.end])
             return True
@@ -138,7 +141,7 @@ class _Reader:
         elif chunk.kind != b"PLTE":
             raise UnsupportedError(f"the PNG has a chunk of the type {chunk.kind.decode()}, which is not supported")
         elif self._layout.colour == PALETTE:  # for other images it is only a suggestion
-            if not _sound(self._data, chunk) or self._palette is not None:
+            if not is_sound(self._data, chunk) or self._palette is not None:
                 raise StructureError("the PNG is damaged: its palette is invalid")
             self._palette = self._data[chunk.start : chunk.end]
         return True
@@ -148,14 +151,14 @@ class _Reader:
         layout = self._layout
         if not self._pixels:
             raise StructureError("the PNG contains no image")
-        parts = [SIGNATURE, _chunk(b"IHDR", struct.pack(">IIBBBBB", *_fields(layout)))]
+        parts = [SIGNATURE, make_chunk(b"IHDR", struct.pack(">IIBBBBB", *_fields(layout)))]
         if layout.colour == PALETTE:
             if self._palette is None or not self._palette or len(self._palette) % 3 or len(self._palette) > 768:
                 raise StructureError("the PNG is damaged: its palette is missing or invalid")
-            parts.append(_chunk(b"PLTE", self._palette))
+            parts.append(make_chunk(b"PLTE", self._palette))
             if alphas := self._ancillary.get(b"tRNS", b"")[: len(self._palette) // 3]:
-                parts.append(_chunk(b"tRNS", alphas))
-        parts += [_chunk(b"IDAT", b"".join(self._pixels)), _chunk(b"IEND", b"")]
+                parts.append(make_chunk(b"tRNS", alphas))
+        parts += [make_chunk(b"IDAT", b"".join(self._pixels)), make_chunk(b"IEND", b"")]
         exif = self._ancillary.get(b"eXIf", b"")
         return Png(
             header=ImageHeader(PNG, layout.width, layout.height, self._frames),
@@ -163,19 +166,22 @@ class _Reader:
             file=b"".join(parts),
             key=_key(layout, self._ancillary.get(b"tRNS", b"")),
             exif=exif if len(exif) <= MAX_EXIF else b"",
+            xmp=self._xmp,
             colours=_colours(self._ancillary),
         )
 
-    def _add_ancillary(self, chunk: _Chunk) -> None:
+    def _add_ancillary(self, chunk: Chunk) -> None:
         if chunk.kind == b"acTL" and not self._pixels:
             self._frames = _frames(self._data, chunk)
+        if chunk.kind == b"iTXt" and not self._xmp:
+            self._xmp = _packet(self._data[chunk.start : min(chunk.end, chunk.start + MAX_XMP)])
         # Of these only the EXIF may follow the pixels. The first one of each type counts.
         allowed = {b"eXIf"} if self._pixels else {b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM", b"tRNS", b"eXIf"}
-        if chunk.kind in allowed and chunk.kind not in self._ancillary and _sound(self._data, chunk):
+        if chunk.kind in allowed and chunk.kind not in self._ancillary and is_sound(self._data, chunk):
             self._ancillary[chunk.kind] = self._data[chunk.start : chunk.end]
 
 
-def _layout(data: Data, chunks: Iterator[_Chunk]) -> Layout:
+def _layout(data: Data, chunks: Iterator[Chunk]) -> Layout:
     start = data[len(SIGNATURE) : len(SIGNATURE) + 8]
     chunk = next(chunks, None)
     if len(start) == 8 and start != b"\0\0\0\x0dIHDR":
@@ -186,7 +192,7 @@ def _layout(data: Data, chunks: Iterator[_Chunk]) -> Layout:
         ">IIBBBBB", data[chunk.start : chunk.end]
     )
     if (
-        not _sound(data, chunk)
+        not is_sound(data, chunk)
         or not (0 < width < _MAX_LENGTH and 0 < height < _MAX_LENGTH)
         or depth not in _DEPTHS.get(colour, ())
         or compression
@@ -201,7 +207,7 @@ def _fields(layout: Layout) -> tuple[int, ...]:
     return (layout.width, layout.height, layout.depth, layout.colour, 0, 0, layout.interlaced)
 
 
-def _chunks(data: Data) -> Iterator[_Chunk]:
+def chunks_of(data: Data) -> Iterator[Chunk]:
     """Yield the chunks of a PNG up to its end or to an invalid one; only the last may be incomplete."""
     position, size = len(SIGNATURE), len(data)
     while position + 8 <= size:
@@ -210,21 +216,22 @@ def _chunks(data: Data) -> Iterator[_Chunk]:
             return  # nothing that follows can be found
         start = position + 8
         position = start + length + 4
-        yield _Chunk(kind, start, min(start + length, size), position <= size)
+        yield Chunk(kind, start, min(start + length, size), position <= size)
 
 
-def _sound(data: Data, chunk: _Chunk) -> bool:
+def is_sound(data: Data, chunk: Chunk) -> bool:
     """Return whether the checksum of a chunk that is whole is right."""
     body = data[chunk.start - 4 : chunk.end]  # it covers the type too
     return zlib.crc32(body) == int.from_bytes(data[chunk.end : chunk.end + 4], "big")
 
 
-def _chunk(kind: bytes, body: bytes) -> bytes:
+def make_chunk(kind: bytes, body: bytes) -> bytes:
+    """Return a chunk with its checksum."""
     return b"".join((struct.pack(">I", len(body)), kind, body, struct.pack(">I", zlib.crc32(body, zlib.crc32(kind)))))
 
 
-def _frames(data: Data, chunk: _Chunk) -> int:
-    if chunk.end - chunk.start != 8 or not _sound(data, chunk):
+def _frames(data: Data, chunk: Chunk) -> int:
+    if chunk.end - chunk.start != 8 or not is_sound(data, chunk):
         return 1
     frames: int = struct.unpack(">I", data[chunk.start : chunk.start + 4])[0]
     return max(1, frames)
@@ -257,9 +264,24 @@ def _profile(body: bytes) -> bytes | None:
     name, separator, compressed = body.partition(b"\0")
     if not separator or compressed[:1] != b"\0" or len(name) > 79:
         return None
+    return _inflated(compressed[1:], MAX_SOURCE_PROFILE)
+
+
+def _packet(body: bytes) -> bytes:
+    """Return the XMP packet in a chunk iTXt, b"" if it has another text, or is invalid or too large."""
+    if not body.startswith(_XMP) or len(body) < len(_XMP) + 2:
+        return b""
+    compressed, method = body[len(_XMP) : len(_XMP) + 2]
+    *_, text = body[len(_XMP) + 2 :].split(b"\0", 2)  # after a language and a translated keyword
+    if not compressed:
+        return text
+    return (_inflated(text, MAX_XMP) or b"") if not method else b""
+
+
+def _inflated(body: bytes, limit: int) -> bytes | None:
     inflate = zlib.decompressobj()
     try:
-        profile = inflate.decompress(compressed[1:], MAX_SOURCE_PROFILE)
+        inflated = inflate.decompress(body, limit)
     except zlib.error:
         return None
-    return profile if inflate.eof else None
+    return inflated if inflate.eof else None

@@ -1,8 +1,9 @@
-"""What the structures of JPEG and PNG files have in common: their errors, and the size of an image.
+"""What the structures of image files have in common: their errors, and the size of an image.
 
-The modules `jpeg` and `png` read the structure without decoding pixels and without Pillow, so the API uses them too.
-Both keep only what a decoder needs. It never sees the metadata, and therefore cannot take the file for another format
-or fail because of a chunk that it does not need. `data` may be `bytes` or a memory map.
+The modules `jpeg`, `png`, `webp`, `gif` and `heif` read the structure without decoding pixels and without Pillow, so
+the API uses them too. All but `heif` keep only what a decoder needs. It never sees the metadata, and therefore cannot
+take the file for another format or fail because of a chunk that it does not need. `data` may be `bytes` or a memory
+map.
 """
 
 from __future__ import annotations
@@ -15,31 +16,51 @@ from workers.images.limits import MAX_METADATA, SEGMENT_COST
 Data = bytes | mmap.mmap
 JPEG = "image/jpeg"
 PNG = "image/png"
+WEBP = "image/webp"
+AVIF = "image/avif"
+GIF = "image/gif"
+HEIC = "image/heic"
 CUT_OFF_HEADER = "the file ends within its header"
 CUT_OFF = "the picture is damaged or cut off"
 
 
 class StructureError(Exception):
-    """A JPEG or PNG cannot be decoded; the text is a clause for the user that begins in lower case."""
+    """An image cannot be decoded; the text is a clause for the user that begins in lower case."""
 
 
 class UnsupportedError(StructureError):
-    """A JPEG or PNG is of a kind that the decoder does not know."""
+    """An image is of a kind that the decoder does not know."""
 
 
 @dataclass(frozen=True, slots=True)
 class ImageHeader:
-    """Type and size of an image in pixels; `frames` is more than 1 for an animation."""
+    """Type and size of an image in pixels; `frames` is more than 1 for an animation.
+
+    `coded_pixels` is the number of pixels that are decoded, if the image is a part of them.
+    """
 
     content_type: str
     width: int
     height: int
     frames: int = 1
+    coded_pixels: int = 0
 
     @property
     def pixels(self) -> int:
-        """Return the number of pixels."""
-        return self.width * self.height
+        """Return the number of pixels that are decoded."""
+        return max(self.width * self.height, self.coded_pixels)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Frames:
+    """An animation with all its frames and no metadata, as `file`, their number, and how often it is played.
+
+    `plays` 0 means for ever.
+    """
+
+    file: bytes
+    number: int
+    plays: int
 
 
 class MetadataBudget:

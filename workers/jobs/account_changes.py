@@ -1,4 +1,4 @@
-"""Changes of an account that concern many rows: copies of its name and pictures, and requests to follow it.
+"""Changes that concern many rows: copies of an account's name and pictures, requests to follow it, collections.
 
 As in `workers.jobs.account_removal`, each event covers one batch, and its handler emits the next one.
 """
@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from storage.cache.cards import Cards
-from storage.events import AccountOpened, CopiesOutdated, UserFollowed
+from storage.events import AccountOpened, CollectionsOutdated, CopiesOutdated, UserFollowed
 from storage.feeds.feeds import Feeds
 from storage.postgres.database import Database
-from storage.stores import comments, follows, photo_lists
+from storage.stores import collection_items, comments, follows, photo_lists
 from storage.stores.users import COMMENTS_AT_ONCE
 from workers.handlers import EventHandler, on
 from workers.jobs.notify import NotifyHandlers
@@ -21,7 +21,7 @@ REQUESTS_AT_ONCE = 20  # requests to follow that are granted in one transaction,
 
 
 class AccountChanges:
-    """Handlers of outdated copies, and of accounts that became public."""
+    """Handlers of outdated copies and collections, and of accounts that became public."""
 
     def __init__(self, db: Database, cards: Cards, feeds: Feeds, notify: NotifyHandlers) -> None:
         self._db = db
@@ -31,7 +31,11 @@ class AccountChanges:
 
     def handlers(self) -> Mapping[str, EventHandler]:
         """Return the handler of each topic."""
-        return {**on(CopiesOutdated, self.copies_outdated), **on(AccountOpened, self.opened)}
+        return {
+            **on(CopiesOutdated, self.copies_outdated),
+            **on(CollectionsOutdated, self.collections_outdated),
+            **on(AccountOpened, self.opened),
+        }
 
     async def copies_outdated(self, event: CopiesOutdated) -> None:
         """Invalidate the next cards of a user's photos, and rename the author of the next comments."""
@@ -47,6 +51,12 @@ class AccountChanges:
                 )
             if (photos_below, comments_below) != (None, None):
                 tx.emit(CopiesOutdated(user_id=event.user_id, photos_below=photos_below, comments_below=comments_below))
+
+    async def collections_outdated(self, event: CollectionsOutdated) -> None:
+        """Remove deleted photos from the next collections."""
+        async with self._db.transaction() as tx:
+            if await collection_items.forget(tx, event.photo_ids):
+                tx.emit(event)
 
     async def opened(self, event: AccountOpened) -> None:
         """Handle the last requests that were granted like any accepted one, and grant the next."""

@@ -16,6 +16,7 @@ from storage.ids import shard_of
 from storage.postgres.database import Database
 from storage.stores import erasure
 from workers.handlers import EventHandler, on
+from workers.jobs.comments import CommentHandlers
 from workers.jobs.contents import ContentRemover
 from workers.jobs.fanout import FanoutHandlers
 from workers.jobs.notify import NotifyHandlers
@@ -29,6 +30,7 @@ class AccountRemoval:
         db: Database,
         fanout: FanoutHandlers,
         notify: NotifyHandlers,
+        comments: CommentHandlers,
         remover: ContentRemover,
         *,
         limit: int = erasure.BATCH,
@@ -36,6 +38,7 @@ class AccountRemoval:
         self._db = db
         self._fanout = fanout
         self._notify = notify
+        self._comments = comments
         self._remover = remover
         self._limit = limit
 
@@ -48,7 +51,7 @@ class AccountRemoval:
         if event.photos and not await self._remove_photos(event):
             return
         for comment_id, photo_id, owner_id in event.comments:
-            await self._notify.comment_deleted(
+            await self._comments.deleted(
                 CommentDeleted(comment_id=comment_id, photo_id=photo_id, owner_id=owner_id, user_id=event.user_id)
             )
         for photo_id, owner_id in event.likes:
@@ -57,15 +60,19 @@ class AccountRemoval:
             await erasure.erase(tx, event.user_id, queued_at=event.queued_at, limit=self._limit)
 
     async def _remove_photos(self, event: AccountDeleted) -> bool:
-        """Remove photos from the feeds of a chunk of followers; return whether it was the last chunk."""
-        ids = [photo_id for photo_id, _ in event.photos]
+        """Remove photos from the feeds of a chunk of followers, at last from inboxes; return whether all is done."""
+        ids = list(dict.fromkeys(photo_id for photo_id, _ in event.photos))
         if event.after_id < 0:
             await self._fanout.hide(ids)
             for _, sha256 in event.photos:
                 await self._remover.remove(sha256)
         last = await self._fanout.remove_from_chunk(event.user_id, ids, after=(event.after_shard, event.after_id))
         if last is None:
-            return True
+            if not await self._comments.remove_about(ids):
+                return True
+            following = event  # the next entries about the photos; the last chunk of followers is done again
+        else:
+            following = replace(event, after_shard=shard_of(last), after_id=last)
         async with self._db.transaction() as tx:
-            tx.emit(replace(event, after_shard=shard_of(last), after_id=last))
+            tx.emit(following)
         return False

@@ -1,4 +1,4 @@
-"""Remove contents that no photo uses: mark the row, delete the blobs outside any transaction, delete the row."""
+"""Remove contents that nothing uses: mark the row, delete the blobs outside any transaction, delete the row."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import asyncio
 
 import structlog
 
-from storage.blobs.port import Blobs, original_key, variant_key
+from storage.blobs.keys import original_key, variants_prefix
+from storage.blobs.port import Blobs
 from storage.errors import UnavailableError
 from storage.postgres.database import Database
 from storage.stores import contents
 from storage.stores.contents import Removal
-from workers.images.decode import VARIANTS
 
 REMOVAL_TIMEOUT = 60.0  # seconds; much shorter than `contents.REMOVAL_STALE`, after which another process takes over
 _BATCH = 100  # contents whose leases expired, of one turn
@@ -28,7 +28,7 @@ class ContentRemover:
         self._timeout = timeout
 
     async def remove(self, sha256: str) -> bool:
-        """Remove a content unless a photo or a lease needs it; return whether it was removed."""
+        """Remove a content unless an image or a lease needs it; return whether it was removed."""
         async with self._db.transaction() as tx:
             removal = await contents.begin_removal(tx, sha256)
         if removal is None:
@@ -52,12 +52,12 @@ class ContentRemover:
             return await contents.take_over_removal(tx)
 
     async def _finish(self, removal: Removal) -> None:
-        keys = [*(variant_key(removal.sha256, name) for name in VARIANTS), original_key(removal.sha256)]
         try:
             async with asyncio.timeout(self._timeout):
-                # One after the other: a failure must not leave deletions running behind it.
-                for key in keys:
-                    await self._blobs.delete(key)
+                variants = [blob.key async for blob in self._blobs.list(variants_prefix(removal.sha256))]
+                # The original last: while it is there, `picshare media verify` finds what else is left of it.
+                await self._blobs.delete(variants)
+                await self._blobs.delete([original_key(removal.sha256)])
         except TimeoutError as error:
             raise UnavailableError("blobs", f"blobs were not deleted within {self._timeout:g} s") from error
         async with self._db.transaction() as tx:

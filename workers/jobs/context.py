@@ -2,23 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
+from typing import Protocol
 
 from channels.bus.publisher import LivePublisher
 from storage.blobs.port import Blobs
+from storage.blobs.variants import VariantRegistry
 from storage.cache.cards import Cards
 from storage.cache.counters import CounterCache
+from storage.cache.photo_trends import PhotoTrends
+from storage.cache.tag_trends import TagTrends
+from storage.cache.variant_states import VariantStates
 from storage.feeds.feeds import Feeds
 from storage.feeds.notification_log import NotificationLog
+from storage.limits.quotas import Quotas
 from storage.postgres.database import Database
 from storage.render.images import Sign
+from workers.caches.opening import CacheSettings
+from workers.caches.port import NoPurgeMetrics, PurgeMetrics
 from workers.handlers import EventHandler
-from workers.images.limits import DecoderLimits
+from workers.images.limits import DecoderLimits, DecoderMetrics, NoMetrics
 from workers.jobs.sessions import SessionRevoker
+from workers.jobs.stars import Stars
 from workers.registry import WorkerSpec
+from workers.videos.limits import VideoLimits
+
+
+class VariantMetrics(Protocol):
+    """Measures variants that are made on request."""
+
+    def variant_encoded(self, *, format: str, seconds: float) -> None:  # noqa: A002 - the label's name
+        """Record how long the decoder took for a variant in this format."""
+        ...
+
+
+class NoVariantMetrics:
+    """Records nothing."""
+
+    def variant_encoded(self, *, format: str, seconds: float) -> None:  # noqa: A002 - the label's name
+        """Do nothing."""
+
+
+class WarmMetrics(Protocol):
+    """Counts images that caches were to fetch before users ask for them."""
+
+    def cache_warmed(self, *, cache: str, result: str, images: int) -> None:
+        """Record images by their result: `fetched`, `present`, `failed`, or `over_budget`."""
+        ...
+
+
+class NoWarmMetrics:
+    """Records nothing."""
+
+    def cache_warmed(self, *, cache: str, result: str, images: int) -> None:
+        """Do nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +71,7 @@ class WorkerContext:
     concurrency: int
     db: Database
     blobs: Blobs
+    variants: VariantRegistry
     cards: Cards
     counter_cache: CounterCache
     feeds: Feeds
@@ -39,6 +80,18 @@ class WorkerContext:
     sign: Sign
     decoder_limits: DecoderLimits
     sessions: SessionRevoker
+    stars: Stars
+    variant_states: VariantStates
+    quotas: Quotas
+    tag_trends: TagTrends
+    photo_trends: PhotoTrends
+    video_limits: VideoLimits = field(default_factory=VideoLimits)
+    staff_picks: Sequence[str] = ()
+    decoder_metrics: DecoderMetrics = field(default_factory=NoMetrics)
+    variant_metrics: VariantMetrics = field(default_factory=NoVariantMetrics)
+    caches: CacheSettings = field(default_factory=CacheSettings)
+    purge_metrics: PurgeMetrics = field(default_factory=NoPurgeMetrics)
+    warm_metrics: WarmMetrics = field(default_factory=NoWarmMetrics)
 
 
 Handlers = Mapping[str, EventHandler]  # topic -> handler

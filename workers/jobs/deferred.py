@@ -18,8 +18,8 @@ from workers.jobs.media import MediaHandlers
 @asynccontextmanager
 async def open_handlers(context: WorkerContext) -> AsyncIterator[Handlers]:
     """Yield the handler of the queue "deferred"; its decoders start with the first photo."""
-    decoder = Decoder(processes=context.concurrency, limits=context.decoder_limits)
+    decoder = Decoder(processes=context.concurrency, limits=context.decoder_limits, metrics=context.decoder_metrics)
     try:
-        yield on(PhotoDeferred, MediaHandlers(context.db, context.blobs, decoder).deferred)
+        yield on(PhotoDeferred, MediaHandlers(context.db, context.blobs, decoder, context.variants).deferred)
     finally:
         await decoder.close()

@@ -2,8 +2,9 @@
 
 The first `CHUNK` followers, in the order of their shard, are served at once. The others are divided into `LANES` ranges
 of shards. Each range is worked off chunk by chunk in the queue "bulk", by one `fanout.chunk` event after the other: so
-a photo never has more than a few events there, whatever the number of followers. The handlers act on the state of the
-stores when they run, not on the event: events may be late, repeated or out of order.
+a photo never has more than a few events there, whatever the number of followers. Photos of stars are announced instead
+(`workers.jobs.stars`). The handlers act on the state of the stores when they run, not on the event: events may be late,
+repeated or out of order.
 """
 
 from __future__ import annotations
@@ -12,24 +13,27 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from types import MappingProxyType
 
 from channels.bus import envelope
 from channels.bus.publisher import LivePublisher
 from storage.cache.cards import Cards
 from storage.cache.counters import CounterCache
-from storage.events import FanoutChunk, PhotoDeleted, PhotoReady
+from storage.events import FanoutChunk, PhotoAudienceChanged, PhotoDeleted, PhotoEdited, PhotoReady
 from storage.feeds.feeds import Feeds
 from storage.ids import SHARDS, shard_of
-from storage.models import Photo, PhotoCounters
+from storage.models import RESTRICTED, Photo, PhotoAudience, PhotoCounters
 from storage.postgres.database import Database
 from storage.render.images import Sign
-from storage.render.photo import assemble
-from storage.stores import follows
+from storage.render.photo import assemble, is_restricted, with_suggestions
+from storage.stores import follows, photo_exif, stars
 from storage.stores.follows import Bound
 from workers.handlers import EventHandler, on
 from workers.jobs import publications
+from workers.jobs.audience_feeds import AudienceFeeds
 from workers.jobs.context import Handlers, WorkerContext
 from workers.jobs.relations import RelationHandlers
+from workers.jobs.stars import Stars
 
 CHUNK = 1_000  # followers; one script call for each slot group among them, some 4 ms in all
 LANES = 4  # chunks of one photo that may be served at once
@@ -38,10 +42,21 @@ LANES = 4  # chunks of one photo that may be served at once
 @asynccontextmanager
 async def open_handlers(context: WorkerContext) -> AsyncIterator[Handlers]:
     """Yield the handlers of the queue "fanout"."""
-    fanout = FanoutHandlers(
-        context.db, context.feeds, context.cards, context.counter_cache, context.publisher, sign=context.sign
-    )
+    fanout = fanout_handlers(context)
     yield {**fanout.handlers(), **context.sessions.handlers()}
+
+
+def fanout_handlers(context: WorkerContext) -> FanoutHandlers:
+    """Return the handlers of photos."""
+    return FanoutHandlers(
+        context.db,
+        context.feeds,
+        context.cards,
+        context.counter_cache,
+        context.publisher,
+        stars=context.stars,
+        sign=context.sign,
+    )
 
 
 class FanoutHandlers:
@@ -59,6 +74,7 @@ class FanoutHandlers:
         counter_cache: CounterCache,
         publisher: LivePublisher,
         *,
+        stars: Stars,
         sign: Sign | None = None,
         chunk: int = CHUNK,
     ) -> None:
@@ -67,64 +83,126 @@ class FanoutHandlers:
         self._cards = cards
         self._counter_cache = counter_cache
         self._publisher = publisher
+        self._stars = stars
         self._sign = sign
         self._chunk = chunk
+        self._audience_feeds = AudienceFeeds(db, feeds, cards)
 
     def handlers(self) -> Mapping[str, EventHandler]:
         """Return the handler of each topic of the queue."""
         relations = RelationHandlers(self._db, self._feeds, self._cards, self._publisher)
         return {
             **on(PhotoReady, self.ready),
+            **on(PhotoEdited, self.edited),
+            **on(PhotoAudienceChanged, self.audience_changed),
             **on(PhotoDeleted, self.deleted),
             **on(FanoutChunk, self.chunk),
             **relations.handlers(),
         }
 
     async def ready(self, event: PhotoReady) -> None:
-        """Insert a new photo into the feeds of its author and the followers, and publish it."""
+        """Insert a new photo into the feeds of its author and the followers, and publish it.
+
+        A star's photo is inserted into the author's feed only, and announced to the followers'.
+        """
         # The card is stored before the photo is published, because clients read the card of what they receive.
-        stored, followers = await asyncio.gather(
-            self._cards.refresh(event.photo_id), self._first_followers(event.author_id)
+        stored, followers, suggested, standing = await asyncio.gather(
+            self._cards.refresh(event.photo_id),
+            self._first_followers(event.author_id),
+            photo_exif.suggestions(self._db, [event.photo_id], author_id=event.author_id),
+            stars.standing(self._db, event.author_id),
         )
         if stored is None:
             return
         photo, card = stored
         await self._counter_cache.apply(_counters(photo), None)
         document = self._new_photo(card, photo.likes, photo.comments)
-        message = _message(document)
-        await self._feeds.insert(photo.id, [event.author_id, *followers], message)
-        await self._continue(event, followers, remove=False)
-        await self._publisher.to_topic(publications.user_topic(event.author_id), document)
+        announced = False
+        if photo.restricted:
+            followers = await self._audience_feeds.readers(event.author_id, photo.audience)
+        else:
+            announced = await self._stars.announce(photo.id, event.author_id, standing, _message(document))
+        recipients = [] if announced else followers
+        if suggested:
+            own = self._new_photo(card, photo.likes, photo.comments, suggested[photo.id])
+            await self._feeds.insert(photo.id, [event.author_id], _message(own))
+        else:
+            recipients = [event.author_id, *recipients]
+        await self._feeds.insert(photo.id, recipients, _message(document))
+        if not (photo.restricted or announced):
+            await self._continue(event, followers, remove=False)
+        await self._stars.reconsider(event.author_id, standing)
+        if photo.audience is PhotoAudience.PUBLIC:
+            # The topic is for everyone who may see the profile.
+            await self._publisher.to_topic(publications.user_topic(event.author_id), document)
+
+    async def audience_changed(self, event: PhotoAudienceChanged) -> None:
+        """Let a photo appear in the feeds and live connections of its present audience, and nowhere else."""
+        stored = await self._cards.refresh(event.photo_id)
+        if stored is None:
+            return
+        photo, card = stored
+        await self._publisher.recheck_topic(publications.photo_topic(photo.id))
+        document = self._new_photo(card, photo.likes, photo.comments)
+        followers = await self._first_followers(event.author_id)
+        if photo.restricted:
+            await self._remove_restricted(event, followers, document)
+            readers = await self._audience_feeds.readers(event.author_id, photo.audience)
+            await self._feeds.insert(photo.id, readers, _message(document), restore=True)
+        else:
+            await self._feeds.insert(photo.id, followers, _message(document), restore=True)
+        await self._continue(event, followers, remove=photo.restricted)
+        topic = publications.user_topic(event.author_id)
+        if photo.audience is PhotoAudience.PUBLIC:
+            await self._publisher.to_topic(topic, document)
+        elif event.former == PhotoAudience.PUBLIC:
+            await self._publisher.to_topic(topic, publications.photo_removed(photo.id))
+        await self._publisher.to_topic(publications.photo_topic(photo.id), publications.photo_edited(photo))
+
+    async def edited(self, event: PhotoEdited) -> None:
+        """Publish the present description of a photo to those who have it open."""
+        stored = await self._cards.refresh(event.photo_id)
+        if stored is not None:
+            document = publications.photo_edited(stored[0])
+            await self._publisher.to_topic(publications.photo_topic(event.photo_id), document)
 
     async def deleted(self, event: PhotoDeleted) -> None:
         """Remove a photo from all feeds, publish its removal, and close its topic."""
         # From here on no insertion of a late event, and no reader, can bring the photo back.
         await self._cards.tombstone(event.photo_id)
-        followers = await self._first_followers(event.author_id)
+        audience = PhotoAudience(event.audience)
         document = publications.photo_removed(event.photo_id)
         message = _message(document)
-        await self._feeds.remove(event.photo_id, [event.author_id, *followers], message)
-        await self._continue(event, followers, remove=True)
-        await self._publisher.to_topic(publications.user_topic(event.author_id), document)
+        if audience in RESTRICTED:
+            # The others must not learn that there was such a photo.
+            readers = await self._audience_feeds.readers(event.author_id, audience)
+            await self._feeds.remove(event.photo_id, [event.author_id, *readers], message)
+        else:
+            await self._remove_from_all(event, message)
+        if audience is PhotoAudience.PUBLIC:
+            await self._publisher.to_topic(publications.user_topic(event.author_id), document)
         await self._publisher.close_topic(publications.photo_topic(event.photo_id))
 
     async def chunk(self, event: FanoutChunk) -> None:
         """Insert or remove one photo for the first chunk of a range of followers, and emit the event of the next."""
-        if event.remove:
-            change, document = self._feeds.remove, publications.photo_removed(event.photo_id)
-        else:
-            # `ready` has stored the card, so that a photo's chunks do not read and render it again.
-            cards, counts = await asyncio.gather(
-                self._cards.get([event.photo_id]), self._counter_cache.counts(event.photo_id)
-            )
-            if event.photo_id not in cards:
-                return
-            change, document = self._feeds.insert, self._new_photo(cards[event.photo_id], *counts)
-        message = _message(document)
+        # `ready` has stored the card, so that a photo's chunks do not read and render it again.
+        cards, counts = await asyncio.gather(
+            self._cards.get([event.photo_id]), self._counter_cache.counts(event.photo_id)
+        )
+        card = cards.get(event.photo_id)
+        # Something else has happened to the photo since, and has events of its own.
+        if event.remove != (card is None or is_restricted(card)):
+            return
         after, until = (event.after_shard, event.after_id), (event.until_shard, event.until_id)
         followers = await follows.follower_ids(self._db, event.author_id, after=after, until=until, limit=self._chunk)
-        if followers:
-            await change(event.photo_id, followers, message)
+        if followers and card is None:
+            await self._feeds.remove(event.photo_id, followers, _message(publications.photo_removed(event.photo_id)))
+        elif followers and card is not None:
+            document = self._new_photo(card, *counts)
+            if event.remove:
+                await self._remove_restricted(event, followers, document)
+            else:
+                await self._feeds.insert(event.photo_id, followers, _message(document), restore=event.restore)
         if len(followers) == self._chunk:
             async with self._db.transaction() as tx:
                 tx.emit(replace(event, after_shard=shard_of(followers[-1]), after_id=followers[-1]))
@@ -145,14 +223,37 @@ class FanoutHandlers:
             await self._feeds.remove(photo_id, followers, _message(publications.photo_removed(photo_id)))
         return followers[-1] if len(followers) == self._chunk else None
 
-    def _new_photo(self, card: bytes, likes: int, comments: int) -> bytes:
+    def _new_photo(
+        self, card: bytes, likes: int, comments: int, suggestions: Mapping[str, str] = MappingProxyType({})
+    ) -> bytes:
         # `liked` is false for all: one document serves every recipient, and the photo is new to them.
-        return publications.photo_new(assemble(card, likes=likes, comments=comments, liked=False, sign=self._sign))
+        photo = assemble(card, likes=likes, comments=comments, liked=False, sign=self._sign)
+        return publications.photo_new(with_suggestions(photo, suggestions))
+
+    async def _remove_from_all(self, event: PhotoDeleted, message: bytes) -> None:
+        followers, standing = await asyncio.gather(
+            self._first_followers(event.author_id), stars.standing(self._db, event.author_id)
+        )
+        announced = await self._stars.remove(event.photo_id, event.author_id, standing, message)
+        recipients = [] if announced else followers
+        await self._feeds.remove(event.photo_id, [event.author_id, *recipients], message)
+        if not announced:
+            await self._continue(event, followers, remove=True)
+
+    async def _remove_restricted(
+        self, event: PhotoAudienceChanged | FanoutChunk, followers: list[int], document: bytes
+    ) -> None:
+        removed = publications.photo_removed(event.photo_id)
+        await self._audience_feeds.remove(
+            event.photo_id, event.author_id, followers, removed=_message(removed), new=_message(document)
+        )
 
     async def _first_followers(self, author_id: int) -> list[int]:
         return await follows.follower_ids(self._db, author_id, after=None, until=None, limit=self._chunk)
 
-    async def _continue(self, event: PhotoReady | PhotoDeleted, served: list[int], *, remove: bool) -> None:
+    async def _continue(
+        self, event: PhotoReady | PhotoAudienceChanged | PhotoDeleted, served: list[int], *, remove: bool
+    ) -> None:
         """Emit the events for the followers after the first chunk, if it was full."""
         if len(served) < self._chunk:
             return
@@ -163,6 +264,7 @@ class FanoutHandlers:
                         photo_id=event.photo_id,
                         author_id=event.author_id,
                         remove=remove,
+                        restore=isinstance(event, PhotoAudienceChanged),
                         after_shard=after[0],
                         after_id=after[1],
                         until_shard=until[0],

@@ -23,7 +23,14 @@ from storage.feeds.notification_log import NotificationLog
 from storage.models import Activity, Notification, NotificationCounters, NotificationMark
 from storage.postgres.database import Database, Transaction
 from storage.postgres.rows import Row
-from storage.stores import inbox_lock, notification_groups, notification_marks, notifications, waiting_activities
+from storage.stores import (
+    inbox_lock,
+    notification_groups,
+    notification_marks,
+    notification_removal,
+    notifications,
+    waiting_activities,
+)
 from storage.stores.notification_groups import Recorded
 from storage.stores.notification_lookup import Situation, look_up
 from workers.jobs import publications
@@ -73,6 +80,14 @@ class Inbox:
         for start in range(0, len(entry_ids), _BATCH):
             batch = entry_ids[start : start + _BATCH]
             await self._change(recipient_id, partial(_retract_actor, recipient_id, actor_id, batch))
+
+    async def remove(self, recipient_id: int, entry_ids: Sequence[int]) -> None:
+        """Delete entries of an inbox, and publish that they are gone."""
+        await self._change(recipient_id, partial(_remove, recipient_id, entry_ids))
+
+    async def remove_about(self, recipient_id: int, comment_id: int) -> None:
+        """Delete the entries of an inbox about a deleted comment, and publish that they are gone."""
+        await self._change(recipient_id, partial(_remove_about, recipient_id, comment_id))
 
     async def mark(
         self, user_id: int, mark: NotificationMark, entry_ids: Sequence[int] | None, up_to: int | None
@@ -239,3 +254,11 @@ async def _retract_actor(
         tx, recipient_id=recipient_id, actor_id=actor_id, entry_ids=entry_ids
     )
     return [Recorded(entry_id) for entry_id in changed]
+
+
+async def _remove(recipient_id: int, entry_ids: Sequence[int], tx: Transaction) -> Sequence[Recorded]:
+    return [Recorded(entry_id) for entry_id in await notification_removal.entries(tx, recipient_id, entry_ids)]
+
+
+async def _remove_about(recipient_id: int, comment_id: int, tx: Transaction) -> Sequence[Recorded]:
+    return [Recorded(entry_id) for entry_id in await notification_removal.about_comment(tx, recipient_id, comment_id)]

@@ -8,26 +8,40 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
 
 import structlog
 
+from storage.blobs.keys import variant_key
 from storage.blobs.port import Blobs
 from storage.errors import StorageError
 from storage.limits.revocations import Revocations
 from storage.postgres import outbox
 from storage.postgres.database import Database
-from storage.stores import erasure, idempotency, notification_drift, photos, sessions
+from storage.stores import (
+    erasure,
+    idempotency,
+    notification_drift,
+    photos,
+    profile_images,
+    sessions,
+    usernames,
+    variants,
+)
 from workers.jobs.contents import ContentRemover
+from workers.jobs.counter_repair import CounterRepair
+from workers.jobs.search_index import SearchIndexer
+from workers.jobs.uploads import expire_uploads, remove_unclaimed
 
 log = structlog.get_logger(__name__)
 
 KEY_TTL = timedelta(hours=24)  # of an idempotency key
 LONGEST_DELAY = timedelta(minutes=10)  # of an event between two attempts, as in the default `Policy`
 UPLOAD_TTL = 3600.0  # seconds; longer than any upload
+UNUSED_DAYS = 30
 STUCK_AFTER = timedelta(hours=1)
 STUCK_UNTIL = timedelta(hours=25)  # after a day of attempts an operator has to look at it
 _BATCH = 1_000  # rows of one transaction
@@ -44,7 +58,15 @@ class PeriodicTask:
 
 
 class JanitorMetrics(Protocol):
-    """Counts what was wrong and is repaired."""
+    """Counts what was deleted or repaired."""
+
+    def periodic_task_done(self, *, task: str, count: int) -> None:
+        """Record one run of a task, and how many things it deleted or repaired."""
+        ...
+
+    def periodic_task_failed(self, *, task: str) -> None:
+        """Record one run of a task that failed."""
+        ...
 
     def notifications_repaired(self, count: int) -> None:
         """Record notifications whose number of actors or newest actors were wrong."""
@@ -54,6 +76,12 @@ class JanitorMetrics(Protocol):
 class NoMetrics:
     """Records nothing."""
 
+    def periodic_task_done(self, *, task: str, count: int) -> None:
+        """Do nothing."""
+
+    def periodic_task_failed(self, *, task: str) -> None:
+        """Do nothing."""
+
     def notifications_repaired(self, count: int) -> None:
         """Do nothing."""
 
@@ -62,12 +90,24 @@ class Janitor:
     """Runs the periodic tasks, each at the start and then once in its period."""
 
     def __init__(
-        self, db: Database, blobs: Blobs, revocations: Revocations, metrics: JanitorMetrics | None = None
+        self,
+        db: Database,
+        blobs: Blobs,
+        revocations: Revocations,
+        counters: CounterRepair,
+        metrics: JanitorMetrics | None = None,
+        *,
+        unused_days: int = UNUSED_DAYS,
+        more: Sequence[PeriodicTask] = (),
     ) -> None:
+        self._more = more
+        self._unused_days = unused_days  # after which a variant made on request is deleted
         self._metrics = metrics or NoMetrics()
         self._db = db
         self._blobs = blobs
         self._remover = ContentRemover(db, blobs)
+        self._counters = counters
+        self._indexer = SearchIndexer(db)
         self.revocations = revocations
 
     def tasks(self) -> list[PeriodicTask]:
@@ -79,10 +119,19 @@ class Janitor:
             PeriodicTask(name="deleted_accounts", period=60, work=self.queue_erasures),
             PeriodicTask(name="idempotency_keys", period=600, work=self.purge_keys),
             PeriodicTask(name="refresh_tokens", period=3600, work=self.purge_tokens),
+            PeriodicTask(name="former_usernames", period=3600, work=self.free_usernames),
             PeriodicTask(name="unfinished_uploads", period=3600, work=self.sweep_blobs),
+            PeriodicTask(name="expired_uploads", period=600, work=self.expire_uploads),
+            PeriodicTask(name="unclaimed_uploads", period=86_400, work=self.remove_unclaimed_uploads),
             PeriodicTask(name="unused_contents", period=60, work=self.remove_contents),
+            PeriodicTask(name="unused_variants", period=3600, work=self.delete_unused_variants),
             PeriodicTask(name="stuck_photos", period=3600, work=self.requeue_stuck_photos),
+            PeriodicTask(name="stuck_profile_images", period=3600, work=self.requeue_stuck_profile_images),
+            PeriodicTask(name="search_index", period=60, work=self._indexer.fill),
+            PeriodicTask(name="tag_counts", period=5, work=self._indexer.count_tags),
             PeriodicTask(name="notification_actors", period=86_400, work=self.repair_notifications),
+            PeriodicTask(name="counters", period=86_400, work=self._counters.run),
+            *self._more,
         ]
 
     async def run(self) -> None:
@@ -109,18 +158,39 @@ class Janitor:
         """Delete expired refresh tokens, and their sessions."""
         return await self._in_batches(self._purge_tokens)
 
+    async def free_usernames(self) -> int:
+        """Free usernames that their accounts have given up long enough ago."""
+        return await self._in_batches(self._free_usernames)
+
     async def sweep_blobs(self) -> int:
         """Delete the temporary files of uploads that a crash has interrupted."""
         return await self._blobs.sweep(UPLOAD_TTL)
+
+    async def expire_uploads(self) -> int:
+        """Delete uploads that did not become photos in time."""
+        return await expire_uploads(self._db, self._blobs)
+
+    async def remove_unclaimed_uploads(self) -> int:
+        """Delete bytes of uploads that have no row any more."""
+        return await remove_unclaimed(self._db, self._blobs)
 
     async def remove_contents(self) -> int:
         """Remove contents that unfinished uploads, workers and removals have left."""
         return await self._remover.sweep()
 
+    async def delete_unused_variants(self) -> int:
+        """Delete variants that were made on request and are not requested any more."""
+        return await self._in_batches(self._delete_unused_variants)
+
     async def requeue_stuck_photos(self) -> int:
         """Emit the event of an upload again for photos that have not been processed."""
         async with self._db.transaction() as tx:
             return await photos.requeue_stuck(tx, older_than=STUCK_AFTER, younger_than=STUCK_UNTIL)
+
+    async def requeue_stuck_profile_images(self) -> int:
+        """Emit the event of an upload again for avatars and banners that have not been processed."""
+        async with self._db.transaction() as tx:
+            return await profile_images.requeue_stuck(tx, older_than=STUCK_AFTER, younger_than=STUCK_UNTIL)
 
     async def repair_notifications(self) -> int:
         """Count the actors of all notifications again, and correct those that are wrong: normally, none is."""
@@ -142,8 +212,10 @@ class Janitor:
             try:
                 done = await task.work()
             except StorageError as error:
+                self._metrics.periodic_task_failed(task=task.name)
                 log.warning("periodic_task_failed", task=task.name, error=str(error))
             else:
+                self._metrics.periodic_task_done(task=task.name, count=done)
                 if done:
                     duration = round((time.monotonic() - started) * 1000, 1)
                     log.info("periodic_task_done", task=task.name, count=done, duration_ms=duration)
@@ -158,6 +230,19 @@ class Janitor:
     async def _bound_due_times(self) -> int:
         async with self._db.transaction() as tx:
             return await outbox.bound_due_times(tx, longest_delay=LONGEST_DELAY.total_seconds(), limit=_BATCH)
+
+    async def _delete_unused_variants(self) -> int:
+        found = await variants.unused(self._db, days=self._unused_days, limit=_ENTRIES)
+        # The objects first: after a crash in between the rows name them again.
+        await self._blobs.delete([variant_key(one.sha256, one.recipe, one.name) for one in found])
+        for one in found:
+            async with self._db.transaction() as tx:
+                await variants.forget(tx, one, days=self._unused_days)
+        return len(found)
+
+    async def _free_usernames(self) -> int:
+        async with self._db.transaction() as tx:
+            return await usernames.purge(tx, limit=_ENTRIES)
 
     async def _purge_tokens(self) -> int:
         async with self._db.transaction() as tx:

@@ -7,34 +7,34 @@ repeated at any point.
 
 from __future__ import annotations
 
-import asyncio
-import tempfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from pathlib import Path
 
-from storage.blobs.port import Blobs, original_key, variant_key
-from storage.errors import NotFoundError
-from storage.events import PhotoDeferred, PhotoDeleted, PhotoUploaded
-from storage.models import Photo, PhotoState
+from storage.blobs.port import Blobs
+from storage.blobs.variants import MOTION, VariantRegistry
+from storage.events import PhotoDeferred, PhotoDeleted, PhotoItemRemoved, PhotoUploaded, VariantWanted
+from storage.models import Photo, PhotoItem, PhotoState
 from storage.postgres.database import Database
-from storage.stores import contents, photos
+from storage.stores import contents, photo_exif, photos
 from storage.stores.contents import Lease
-from workers.errors import Retry
+from storage.stores.photo_items import DecodedItem, pictures_of
+from storage.suggestions import suggestions
 from workers.handlers import EventHandler, on
 from workers.images.decode import Decoded, ImageRejectedError
 from workers.images.pool import Decoder
 from workers.jobs.contents import ContentRemover
 from workers.jobs.context import Handlers, WorkerContext
+from workers.jobs.images import ImageMaker
+from workers.jobs.profile_images import ProfileImageHandlers
 
 
 @asynccontextmanager
 async def open_handlers(context: WorkerContext) -> AsyncIterator[Handlers]:
     """Yield the handlers of the queue "media", with one decoder process for each job at once."""
-    decoder = Decoder(processes=context.concurrency, limits=context.decoder_limits)
+    decoder = Decoder(processes=context.concurrency, limits=context.decoder_limits, metrics=context.decoder_metrics)
     try:
         await decoder.start()
-        yield MediaHandlers(context.db, context.blobs, decoder).handlers()
+        yield MediaHandlers(context.db, context.blobs, decoder, context.variants).handlers()
     finally:
         await decoder.close()
 
@@ -45,15 +45,21 @@ class MediaHandlers:
     An author has one photo in "media" at a time, so that others find a free decoder; "deferred" has the next ones.
     """
 
-    def __init__(self, db: Database, blobs: Blobs, decoder: Decoder) -> None:
+    def __init__(self, db: Database, blobs: Blobs, decoder: Decoder, variants: VariantRegistry | None = None) -> None:
         self._db = db
-        self._blobs = blobs
-        self._decoder = decoder
+        self._variants = variants or VariantRegistry()
+        self._maker = ImageMaker(db, blobs, decoder, self._variants)
         self._remover = ContentRemover(db, blobs)
 
     def handlers(self) -> Mapping[str, EventHandler]:
         """Return the handler of each topic."""
-        return {**on(PhotoUploaded, self.uploaded), **on(PhotoDeleted, self.deleted)}
+        profile_images = ProfileImageHandlers(self._db, self._maker, self._remover)
+        return {
+            **on(PhotoUploaded, self.uploaded),
+            **on(PhotoDeleted, self.deleted),
+            **on(PhotoItemRemoved, self.item_removed),
+            **profile_images.handlers(),
+        }
 
     async def uploaded(self, event: PhotoUploaded) -> None:
         """Process a photo, or defer it if its author has an earlier one in processing; see `_process`."""
@@ -79,68 +85,87 @@ class MediaHandlers:
         return photo if photo is not None and photo.state is PhotoState.PROCESSING else None
 
     async def _process(self, photo: Photo) -> None:
-        """Make the variants and mark the photo as ready, or reject it with the reason.
-
-        Raises `Retry` while the original is missing: it may come back, and otherwise the event ends among the dead
-        letters, where an operator sees it.
-        """
+        """Make the variants of all pictures and mark the photo as ready, or reject it with the reason."""
+        pictures, decoded = pictures_of(photo), dict[str, Decoded]()
         try:
-            async with self._local(photo.sha256) as path:
-                decoded = await self._decoder.variants(path)
-        except (NotFoundError, FileNotFoundError) as error:
-            raise Retry("the original is missing") from error
+            for picture in pictures:
+                decoded[picture.sha256] = await self._maker.decode(picture.sha256, author_id=photo.author.id)
         except ImageRejectedError as error:
+            place = f"picture {len(decoded) + 1} of {len(pictures)}: " if photo.items else ""
             async with self._db.transaction() as tx:
-                await photos.mark_rejected(tx, photo.id, reason=str(error))
+                await photos.mark_rejected(tx, photo.id, reason=f"{place}{error}")
             return
-        async with self._db.transaction() as tx:
-            lease = await contents.acquire(tx, sha256=photo.sha256, size=photo.bytes, content_type=photo.content_type)
-        # Only the content of a deleted photo can be in removal, and then the variants are not needed.
-        if lease is not None:
-            await self._store(photo, decoded)
-            await self._publish(photo, decoded, lease)
+        leases = await self._lease(pictures)
+        # Only contents of a deleted photo can be in removal, and then the variants are not needed.
+        if len(leases) == len(pictures):
+            for sha256, result in decoded.items():
+                await self._maker.store(sha256, result)
+        await self._publish(photo, decoded, leases)
 
     async def deleted(self, event: PhotoDeleted) -> None:
         """Remove a deleted photo's blobs unless another photo has the same content."""
+        for sha256 in (event.sha256, *event.items):
+            await self._remover.remove(sha256)
+
+    async def item_removed(self, event: PhotoItemRemoved) -> None:
+        """Remove the blobs of a removed picture unless another one has the same content."""
         await self._remover.remove(event.sha256)
 
-    async def _store(self, photo: Photo, decoded: Decoded) -> None:
-        puts = (
-            self._blobs.put(variant_key(photo.sha256, name), data, content_type="image/jpeg")
-            for name, data in decoded.variants.items()
-        )
-        # An error is raised only after all writes have ended. A write that continues after its job has failed might
-        # outlive the lease.
-        for outcome in await asyncio.gather(*puts, return_exceptions=True):
-            if isinstance(outcome, BaseException):
-                raise outcome
+    async def _lease(self, pictures: Sequence[PhotoItem]) -> list[Lease]:
+        """Lease the contents that are not being removed, in the order of their hashes."""
+        ordered = sorted(pictures, key=lambda picture: picture.sha256)
+        async with self._db.transaction() as tx:
+            leases = [
+                await contents.acquire(tx, sha256=picture.sha256, size=picture.bytes, content_type=picture.content_type)
+                for picture in ordered
+            ]
+        return [lease for lease in leases if lease is not None]
 
-    async def _publish(self, photo: Photo, decoded: Decoded, lease: Lease) -> None:
+    async def _publish(self, photo: Photo, decoded: Mapping[str, Decoded], leases: Sequence[Lease]) -> None:
+        first = decoded[photo.sha256]
         async with self._db.transaction() as tx:
             ready = await photos.mark_ready(
                 tx,
                 photo.id,
-                width=decoded.width,
-                height=decoded.height,
-                placeholder=decoded.placeholder,
-                exif=decoded.exif,
+                width=first.width,
+                height=first.height,
+                placeholder=first.placeholder,
+                exif=first.exif,
+                suggestions=_suggestions(photo, first),
+                taken_at=photo_exif.taken_at(first.exif),
+                hdr=first.hdr,
+                motion=_motion(first),
+                items=[_item(item.sha256, decoded[item.sha256]) for item in photo.items],
             )
-            await contents.release(tx, lease)
+            for sha256 in (sha256 for sha256, result in decoded.items() if ready and result.motion):
+                # Its frames take seconds, in which no photo waits: another worker makes it, before it is requested.
+                tx.emit(VariantWanted(sha256=sha256, recipe=self._variants.recipe, name=MOTION.name))
+            for lease in leases:
+                await contents.release(tx, lease)
         if not ready:
-            # The photo was deleted meanwhile, and its removal was kept off by the lease; or another delivery of the
+            # The photo was deleted meanwhile, and its removal was kept off by the leases; or another delivery of the
             # event was faster, and the photo needs the variants.
-            await self._remover.remove(photo.sha256)
+            for sha256 in decoded:
+                await self._remover.remove(sha256)
 
-    @asynccontextmanager
-    async def _local(self, sha256: str) -> AsyncIterator[Path]:
-        """Yield the original as a local file: the store's own, or a temporary copy."""
-        blob = await self._blobs.open(original_key(sha256))
-        if blob.path is not None:
-            yield blob.path
-            return
-        with tempfile.TemporaryDirectory(prefix="picshare-") as folder:
-            path = Path(folder) / sha256
-            with path.open("wb") as file:
-                async for chunk in blob.chunks():
-                    await asyncio.to_thread(file.write, chunk)
-            yield path
+
+def _item(sha256: str, decoded: Decoded) -> DecodedItem:
+    return DecodedItem(
+        sha256=sha256,
+        width=decoded.width,
+        height=decoded.height,
+        placeholder=decoded.placeholder,
+        exif=decoded.exif,
+        hdr=decoded.hdr,
+        motion=_motion(decoded),
+    )
+
+
+def _suggestions(photo: Photo, first: Decoded) -> dict[str, str]:
+    """Return what is suggested for a photo; for several pictures it is the caption, from the first one."""
+    found = suggestions(first.texts)
+    return {name: text for name, text in found.items() if name == "caption" or not photo.items}
+
+
+def _motion(decoded: Decoded) -> str | None:
+    return MOTION.format if decoded.motion else None

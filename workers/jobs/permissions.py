@@ -21,13 +21,23 @@ class LivePermissions:
         self._publisher = publisher
 
     async def follow_ended(self, viewer_id: int, owner_id: int) -> None:
-        """Revoke the topics of an owner that only followers may subscribe to."""
+        """Revoke the topics of an owner that only followers may subscribe to, also those of single photos."""
         photos, presence = await relations.may_see_photos_and_presence(self._db, viewer_id, owner_id)
         if not photos:
             await self._publisher.revoke(viewer_id, owner_id=owner_id)
-        elif not presence:
+            return
+        if not presence:
             topic = publications.presence_topic(owner_id)
             await self._publisher.revoke(viewer_id, owner_id=owner_id, topic=topic)
+        await self._publisher.recheck(viewer_id, owner_id=owner_id, prefix=publications.PHOTO_TOPICS)
+
+    async def close_friend_changed(self, owner_id: int, friend_id: int) -> None:
+        """Check which topics of an owner's photos a user may subscribe to who is or was a close friend."""
+        await self._publisher.recheck(friend_id, owner_id=owner_id, prefix=publications.PHOTO_TOPICS)
+
+    async def audience_changed(self, photo_id: int) -> None:
+        """Check who may subscribe to the topic of a photo with another audience."""
+        await self._publisher.recheck_topic(publications.photo_topic(photo_id))
 
     async def block_changed(self, one_id: int, other_id: int) -> None:
         """Separate two users' connections, or end that; subscriptions do not return by themselves."""

@@ -14,22 +14,35 @@ import orjson
 from channels.bus import addressing
 from channels.contract.ports import Presence
 from storage.ids import encode, slot_group
-from storage.models import Notification, NotificationCounters, NotificationMark, PhotoCounters
+from storage.models import (
+    CommentState,
+    Notification,
+    NotificationCounters,
+    NotificationMark,
+    Photo,
+    PhotoCounters,
+    User,
+)
+from storage.render.comment import comment_state_fields
 from storage.render.notification import counters_fields, notification_fields
+from storage.render.photo import description_fields
 from storage.render.timestamps import timestamp_of
+from storage.render.user_summary import banner_url, user_summary_fields
+from storage.stores.photo_items import pictures_of
 
 FEED = "feed"
 NOTIFICATIONS = "notifications"
 PRESENCE = "presence"
+PHOTO_TOPICS = "photo:"  # how the topics of photos begin
 
 
 def photo_topic(photo_id: int) -> str:
     """Return the topic of a photo's likes and comments."""
-    return f"photo:{encode(photo_id)}"
+    return f"{PHOTO_TOPICS}{encode(photo_id)}"
 
 
 def user_topic(user_id: int) -> str:
-    """Return the topic of a user's new photos."""
+    """Return the topic of a user's new photos, name, avatar and banner."""
     return f"user:{encode(user_id)}"
 
 
@@ -41,6 +54,21 @@ def presence_topic(user_id: int) -> str:
 def photo_new(photo: bytes) -> bytes:
     """Return the document of a new photo, from the photo's JSON."""
     return b'{"type":"photo.new","photo":%b}' % photo
+
+
+def user_changed(user: User) -> bytes:
+    """Return the document of a changed name, avatar or banner."""
+    return orjson.dumps({"type": "user.changed", "user": user_summary_fields(user) | {"banner_url": banner_url(user)}})
+
+
+def photo_edited(photo: Photo) -> bytes:
+    """Return the document of an edited photo: the fields that its author can edit, and `edited_at`.
+
+    `items` are its pictures, also of a photo with one: it may have had more.
+    """
+    items = [{"sha256": picture.sha256, "alt_text": picture.alt_text} for picture in pictures_of(photo)]
+    fields = {"type": "photo.edited", "photo_id": encode(photo.id), **description_fields(photo), "items": items}
+    return orjson.dumps(fields)
 
 
 def photo_removed(photo_id: int) -> bytes:
@@ -58,14 +86,29 @@ def photo_unliked(counters: PhotoCounters) -> bytes:
     return _counted("photo.unliked", counters)
 
 
-def photo_commented(counters: PhotoCounters, comment: bytes) -> bytes:
-    """Return the document of a new comment, from the comment's JSON."""
-    return b'%b,"comment":%b}' % (_counted("photo.commented", counters)[:-1], comment)
+def photo_commented(counters: PhotoCounters, comment: bytes, parent: CommentState | None = None) -> bytes:
+    """Return the document of a new comment or reply, from its JSON; `parent` is the comment that a reply is below."""
+    return b'%b,"comment":%b}' % (_counted("photo.commented", counters, **_parent(parent))[:-1], comment)
 
 
-def comment_deleted(counters: PhotoCounters, comment_id: int) -> bytes:
-    """Return the document of a deleted comment."""
-    return _counted("photo.comment_deleted", counters, comment_id=encode(comment_id))
+def comment_deleted(counters: PhotoCounters, comment_id: int, parent: CommentState | None = None) -> bytes:
+    """Return the document of a deleted comment or reply; `parent` is the comment that a reply was below."""
+    return _counted("photo.comment_deleted", counters, comment_id=encode(comment_id), **_parent(parent))
+
+
+def comment_edited(photo_id: int, comment: bytes) -> bytes:
+    """Return the document of an edited comment, from the comment's JSON."""
+    return b'{"type":"photo.comment_edited","photo_id":"%b","comment":%b}' % (encode(photo_id).encode(), comment)
+
+
+def comment_liked(photo_id: int, state: CommentState, *, liked: bool) -> bytes:
+    """Return the document of a like of a comment, or of its removal."""
+    return _comment_changed("photo.comment_liked" if liked else "photo.comment_unliked", photo_id, state)
+
+
+def comment_pinned(photo_id: int, state: CommentState) -> bytes:
+    """Return the document of a comment that was pinned or unpinned."""
+    return _comment_changed("photo.comment_pinned" if state.pinned else "photo.comment_unpinned", photo_id, state)
 
 
 def notification_new(notification: Notification, counters: NotificationCounters) -> bytes:
@@ -117,7 +160,17 @@ def _notified(kind: str, notification: Notification, counters: NotificationCount
     return orjson.dumps({**fields, "counters": counters_fields(counters)})
 
 
-def _counted(kind: str, counters: PhotoCounters, **more: str) -> bytes:
+def _comment_changed(kind: str, photo_id: int, state: CommentState) -> bytes:
+    # Without the text: users who do not see the comment's author receive this, too.
+    fields = {"type": kind, "photo_id": encode(photo_id), "comment_state": comment_state_fields(state)}
+    return orjson.dumps(fields)
+
+
+def _parent(state: CommentState | None) -> dict[str, Any]:
+    return {} if state is None else {"comment_state": comment_state_fields(state)}
+
+
+def _counted(kind: str, counters: PhotoCounters, **more: Any) -> bytes:
     # `version` grows with every change of the counters, so a client can ignore those that arrive out of order.
     return orjson.dumps(
         {

@@ -10,8 +10,10 @@ from collections.abc import Mapping
 
 from channels.bus.publisher import LivePublisher
 from storage.cache.cards import Cards
+from storage.errors import NotFoundError
 from storage.events import (
     AccountOpened,
+    CloseFriendChanged,
     CopiesOutdated,
     PresenceHidden,
     UserBlocked,
@@ -23,8 +25,9 @@ from storage.events import (
 )
 from storage.feeds.feeds import Feeds
 from storage.postgres.database import Database
-from storage.stores import photo_lists
+from storage.stores import photo_lists, users
 from workers.handlers import EventHandler, on
+from workers.jobs import publications
 from workers.jobs.permissions import LivePermissions
 
 CARDS_AT_ONCE = 1_000  # invalidated in one step, some 10 ms
@@ -37,6 +40,7 @@ class RelationHandlers:
         self._db = db
         self._feeds = feeds
         self._cards = cards
+        self._publisher = publisher
         self._permissions = LivePermissions(db, publisher)
 
     def handlers(self) -> Mapping[str, EventHandler]:
@@ -47,6 +51,7 @@ class RelationHandlers:
             **on(UserBlocked, self.blocked),
             **on(UserUnblocked, self.unblocked),
             **on(UserMuted, self.muted),
+            **on(CloseFriendChanged, self.close_friend_changed),
             **on(UserChanged, self.changed),
             **on(PresenceHidden, self.presence_hidden),
         }
@@ -76,8 +81,13 @@ class RelationHandlers:
         """Remove a muted user's photos from the feed, or merge them again."""
         await self._feeds.align_author(event.muter_id, event.muted_id)
 
+    async def close_friend_changed(self, event: CloseFriendChanged) -> None:
+        """Merge the photos for close friends into a user's feed or remove them, and check the topics of photos."""
+        await self._permissions.close_friend_changed(event.owner_id, event.friend_id)
+        await self._feeds.align_author(event.friend_id, event.owner_id)
+
     async def changed(self, event: UserChanged) -> None:
-        """Rebuild an account's newest cards; close its topics if it became private.
+        """Rebuild an account's newest cards and publish its profile; close its topics if it became private.
 
         The queue "bulk" rebuilds the others, and grants the pending requests if the account became public. Of a deleted
         account, close the connections and topics, and hide the photos that feeds may hold.
@@ -99,6 +109,15 @@ class RelationHandlers:
                 tx.emit(CopiesOutdated(user_id=event.user_id, photos_below=newest[-1]))
             if event.opened:
                 tx.emit(AccountOpened(user_id=event.user_id))
+        if event.profile:
+            await self._publish_profile(event.user_id)
+
+    async def _publish_profile(self, user_id: int) -> None:
+        try:
+            user = await users.get(self._db, user_id)
+        except NotFoundError:
+            return  # the account was deleted meanwhile, and its topic is closed
+        await self._publisher.to_topic(publications.user_topic(user_id), publications.user_changed(user))
 
     async def presence_hidden(self, event: PresenceHidden) -> None:
         """End all subscriptions to a user's presence but the user's own."""

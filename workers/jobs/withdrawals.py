@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from storage.events import ActivitiesWithdrawn, ActorRemoved, CommentDeleted, UserBlocked
 from storage.postgres.database import Database
-from storage.stores import blocks, comments, notification_groups
+from storage.stores import blocks, comment_deletion, notification_groups
 from workers.handlers import EventHandler, on
 from workers.jobs.inbox import Inbox
 
@@ -53,7 +53,7 @@ class Withdrawals:
         )
         await self._retract(event.actor_id, found)
         async with self._db.transaction() as tx:
-            deleted = await comments.delete_some(
+            deleted = await comment_deletion.delete_some(
                 tx, author_id=event.actor_id, owner_id=event.owner_id, limit=COMMENTS_AT_ONCE
             )
             if found or deleted:

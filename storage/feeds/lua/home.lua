@@ -1,8 +1,9 @@
--- Read a page of a home feed with the cards, counters and likes of its photos, in one round trip.
+-- Read a page of a home feed with the cards, counters and likes of its photos, in one round trip. What the stars that
+-- the viewer follows have announced is pulled into the feed first.
 --
 -- KEYS: the feed's log, the viewer's likes, the quota, the session's revocation; all in one slot group.
 -- ARGV: before (8 bytes, or '' for the top), limit, quota limit (0: do not charge), quota window in µs, time to live
--- in s, and 'ids' if the caller reads cards and counters itself.
+-- in s, window, the id below which entries end (8 bytes), and 'ids' if the caller reads cards and counters itself.
 -- Returns: state (below), quota, whether the log is complete, whether the log has more entries below the page, lowest
 -- id, ids (8 bytes each), cards, counters, likes (the marker first), and the log's epoch and newest offset. A missing
 -- card is nil; photos with a tombstone are skipped.
@@ -25,8 +26,12 @@ end
 local h = head(KEYS[1])
 if not h then return { MISSING, quota } end
 if has(h.flags, BUILDING) then return { BUILDING_NOW, quota } end
--- Extended at most once a day, which saves a write per page.
-if redis.call('TTL', KEYS[1]) < tonumber(ARGV[5]) - 86400 then redis.call('EXPIRE', KEYS[1], ARGV[5]) end
+if not pull(KEYS[1], h, tonumber(ARGV[6])) then return { MISSING, quota } end
+-- At most once a day, which saves writes per page, the log's life is extended and its oldest entries end.
+if redis.call('TTL', KEYS[1]) < tonumber(ARGV[5]) - 86400 then
+  expire(KEYS[1], h, ARGV[5])
+  trim_below(KEYS[1], h, tonumber(ARGV[6]), struct.unpack('>I4I4', ARGV[7]))
+end
 
 -- Entries are read downwards. `entries` are those from index `from` on; `at` is the index above the next candidate.
 local at, from, entries = h.count, h.count, ''
@@ -52,7 +57,7 @@ local function candidates(wanted)
   return found
 end
 
-local ids, cards, counts = ARGV[6] == 'ids' and candidates(limit) or {}, {}, {}
+local ids, cards, counts = ARGV[8] == 'ids' and candidates(limit) or {}, {}, {}
 while #ids < limit do
   local found = candidates(limit - #ids)
   if #found == 0 then break end

@@ -12,7 +12,7 @@ local AT_HEADER = STAGED * ENTRY
 local AT_BODY = AT_HEADER + HEADER
 local FORMAT = '>I2I2I2I2I8c8I8I8I2I2I4'
 local NEAR = 32 -- entries from the newest end within which an id is searched, or inserted, without the whole log
-local BUILDING, COMPLETE = 1, 2
+local BUILDING, COMPLETE, STARS = 1, 2, 4
 local REMOVED = 2147483648 -- the top bit of an id's upper half
 local NOTHING = string.rep('\0', 8)
 local NONE_STAGED = string.rep('\0', AT_HEADER)
@@ -50,6 +50,14 @@ local function bound_edited(key, h, now_s)
   if h.edited <= now_s then return end
   h.edited = now_s
   write_header(key, h)
+end
+
+-- Record an edit. A builder then reads the database again, and an insertion verifies the follow, because both may have
+-- read it before the edit.
+local function record_edit(h, now_s)
+  h.edits = (h.edits + 1) % 65536
+  -- During a build `edited` is the time at which it began; an edit must not prolong a build that no process finishes.
+  if not has(h.flags, BUILDING) then h.edited = now_s end
 end
 
 -- Return the id of entry `index` in the given bytes, as two halves, and whether the entry is marked as removed.
@@ -146,6 +154,15 @@ local function store(key, h, entries, window, ...)
   end
   local free = string.rep('\0', (h.slots - h.count) * ENTRY)
   redis.call('SET', key, NONE_STAGED .. header_bytes(h) .. entries .. free, ...)
+end
+
+-- Delete the entries below an id, but not the newest of all: its id is the place at which the database continues.
+local function trim_below(key, h, window, upper, lower)
+  local first = math.min(search(key, h, upper, lower), h.count - 1)
+  if first <= 0 then return end
+  local entries = entries_of(key, h, 0, h.count)
+  forget_oldest(h, string.sub(entries, 1, first * ENTRY))
+  store(key, h, string.sub(entries, first * ENTRY + 1), window, 'KEEPTTL')
 end
 
 -- Return a log's header and all its entries; nil if there is none.

@@ -18,6 +18,7 @@ from loadtest.traffic.audience import Audience
 from loadtest.traffic.likes import LikeTraffic
 from loadtest.traffic.pace import act_at_rate
 from tests.support.eventually import eventually
+from tests.support.virtual_loop import turns
 
 PATIENCE = 10.0  # seconds that never pass here
 
@@ -150,7 +151,7 @@ async def test_acts_begin_at_their_rate_whether_or_not_earlier_ones_end() -> Non
     await eventually(lambda: len(begun) >= 20)
     assert all(moment >= number / 500 for number, moment in enumerate(begun))
     stop.set()
-    await asyncio.sleep(0)
+    await turns(5)
     assert not work.done()
     never.set()
     await work

@@ -37,6 +37,11 @@ def test_the_importers_of_a_module_are_found() -> None:
     assert not [name for name in found if not name.startswith(("server.", "tests."))]
 
 
+def test_no_shared_module_replaces_the_sockets_of_its_process() -> None:
+    """The process that runs all trials imports the shared modules: none may change what the tests of others use."""
+    assert [name for name, path in modules_of(ROOT).items() if "monkey_patch()" in path.read_text()] == []
+
+
 def test_accepted_survivors_are_still_in_the_code() -> None:
     """The list has no entry whose lines have changed, and a reason for each."""
     for entry in read_accepted():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -56,6 +57,10 @@ class FakeBroker:
         """Return nothing."""
         return {}
 
+    async def queues_without_consumers(self) -> Sequence[str]:
+        """Return nothing."""
+        return []
+
     async def close(self) -> None:
         """Do nothing."""
 
@@ -66,11 +71,16 @@ class Metrics:
     def __init__(self) -> None:
         self.jobs: list[tuple[str, str]] = []
         self.seconds: list[float] = []
+        self.ages: list[tuple[str, float]] = []
 
     def job(self, *, queue: str, outcome: str, seconds: float) -> None:
         """Keep one job."""
         self.jobs.append((queue, outcome))
         self.seconds.append(seconds)
+
+    def event_handled(self, *, queue: str, age: float) -> None:
+        """Keep one age."""
+        self.ages.append((queue, age))
 
 
 def message_of(event: Event = LIKE, *, attempt: int = 1, **headers: str) -> Message:
@@ -102,6 +112,27 @@ async def test_an_event_reaches_the_handler_of_its_topic() -> None:
     assert got == [LIKE]
     assert broker.raised == [None]
     assert broker.consumed == [("notify", POLICY)]
+
+
+@pytest.mark.parametrize(
+    ("headers", "error", "ages"),
+    [
+        ({"due_at": "1700000000000"}, None, [("notify", 2.5)]),
+        ({"due_at": "1700000003000"}, None, [("notify", 0.0)]),  # the clock of another machine is ahead
+        ({"due_at": "1700000000000"}, ValueError("bad"), []),
+        ({}, None, []),  # an event of the version before
+    ],
+)
+async def test_the_age_of_a_handled_event(
+    headers: dict[str, str], error: Exception | None, ages: list[tuple[str, float]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The end of an event's handling is measured from the time at which it was due."""
+    monkeypatch.setattr("time.time", lambda: 1_700_000_002.5)
+    metrics = Metrics()
+    await Worker(
+        FakeBroker([replace(message_of(), headers=headers)]), "notify", {"like.added": raising(error)}, POLICY, metrics
+    ).run()
+    assert metrics.ages == ages
 
 
 @pytest.mark.parametrize(

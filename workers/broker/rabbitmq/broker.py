@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 
 from aio_pika.abc import AbstractChannel
 
@@ -62,16 +63,28 @@ class RabbitBroker:
     async def depths(self) -> Mapping[str, int]:
         """Return the number of messages in each queue and its retry queues; those in progress are not counted."""
         topology, steps = self._connector.topology, self._connector.steps
+        async with self._declaring() as channel:
+            depths: dict[str, int] = {}
+            for name in QUEUES:
+                depths[f"{name}.dead"] = await _depth(channel, topology.dead_spec(name))
+                specs = (topology.work_spec(name), *topology.retries(name, steps))
+                depths[name] = sum([await _depth(channel, spec) for spec in specs])
+            return depths
+
+    async def queues_without_consumers(self) -> Sequence[str]:
+        """Return the worker queues that no process consumes."""
+        async with self._declaring() as channel:
+            declared = {name: await declare(channel, self._connector.topology.work_spec(name)) for name in QUEUES}
+        return [name for name, queue in declared.items() if not queue.declaration_result.consumer_count]
+
+    @asynccontextmanager
+    async def _declaring(self) -> AsyncIterator[AbstractChannel]:
+        """Yield a channel for the declaration of queues, whose replies have counts; raise `BrokerError`."""
         connection = await self._publisher.connection()
-        # One declaration for each queue, and not the management API: that is a plugin, with other credentials.
+        # Declarations, and not the management API: that is a plugin, with other credentials.
         with amqp_errors():
             async with asyncio.timeout(COMMAND_TIMEOUT), connection.channel() as channel:
-                depths: dict[str, int] = {}
-                for name in QUEUES:
-                    depths[f"{name}.dead"] = await _depth(channel, topology.dead_spec(name))
-                    specs = (topology.work_spec(name), *topology.retries(name, steps))
-                    depths[name] = sum([await _depth(channel, spec) for spec in specs])
-                return depths
+                yield channel
 
     async def close(self) -> None:
         """Close the publisher's connection; each consumer closes its own."""

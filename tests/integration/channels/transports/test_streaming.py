@@ -37,8 +37,10 @@ class Stream:
                     return line
 
     async def message(self) -> dict[str, Any]:
-        """Return the next message of the protocol."""
-        found: dict[str, Any] = json.loads((await self.line()).removeprefix("data: "))
+        """Return the next message of the protocol that is not a ping; the first of those comes at a random moment."""
+        found: dict[str, Any] = {}
+        while not found:
+            found = json.loads((await self.line()).removeprefix("data: "))
         return found
 
     async def event(self) -> tuple[str, str, Any]:

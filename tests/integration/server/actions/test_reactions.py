@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from server.actions.comments import CommentActions
 from server.actions.reactions import ReactionActions
 from storage.cache.counters import CounterCache
 from storage.errors import NotFoundError, UnavailableError
@@ -24,7 +25,7 @@ pytestmark = pytest.mark.engines
 class UnavailableCache(CounterCache):
     """A counter cache whose Redis does not respond."""
 
-    async def apply(self, state: PhotoCounters, user_id: int | None) -> None:
+    async def apply(self, state: PhotoCounters, user_id: int | None) -> bool:
         """Fail."""
         raise UnavailableError("redis", "connection refused")
 
@@ -116,21 +117,21 @@ async def test_a_comment_counts_after_its_commit(database: Database, gallery: Ga
     """The cache counts a comment once its transaction is committed, and not when it is rolled back."""
     viewer_id = await gallery.user()
     photo_id = await gallery.photo(await gallery.user())
-    actions = ReactionActions(database, cache)
+    actions = CommentActions(database, cache)
     async with database.transaction() as tx:
-        comment = await actions.comment(tx, viewer_id, photo_id, "nice")
+        comment = await actions.add(tx, viewer_id, photo_id, "nice")
         assert await cache.read([photo_id], viewer_id) == {photo_id: (0, 0, False)}
     assert await cache.read([photo_id], viewer_id) == {photo_id: (0, 1, False)}
 
     async def fail() -> None:
         async with database.transaction() as tx:
-            await actions.comment(tx, viewer_id, photo_id, "never")
+            await actions.add(tx, viewer_id, photo_id, "never")
             raise RuntimeError("on purpose")
 
     with pytest.raises(RuntimeError, match="on purpose"):
         await fail()
     assert await cache.read([photo_id], viewer_id) == {photo_id: (0, 1, False)}
-    await actions.delete_comment(viewer_id, comment.id)
+    await actions.delete(viewer_id, comment.id)
     assert await cache.read([photo_id], viewer_id) == {photo_id: (0, 0, False)}
 
 
@@ -147,7 +148,7 @@ async def test_what_the_viewer_may_not_see_is_not_found(
 
     async def comment() -> None:
         async with database.transaction() as tx:
-            await actions.comment(tx, stranger, photo_id, "hello")
+            await CommentActions(database, cache).add(tx, stranger, photo_id, "hello")
 
     with pytest.raises(NotFoundError):
         await comment()

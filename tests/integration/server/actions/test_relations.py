@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from typing import cast
 
 import pytest
+from structlog.testing import capture_logs
 
-from storage.errors import ConflictError, NotFoundError
+from server.actions.relations import RelationActions
+from storage.errors import ConflictError, NotFoundError, UnavailableError
+from storage.feeds.feeds import Feeds
 from storage.models import Relation
 from storage.postgres.database import Database
 from storage.stores import relations
@@ -14,6 +18,7 @@ from tests.support.api import InspectableServices
 from tests.support.gallery import Gallery
 from tests.support.locks import wait_for_blocked_transaction
 from workers.broker.routing import queues_of
+from workers.jobs.permissions import LivePermissions
 
 pytestmark = pytest.mark.engines
 
@@ -44,13 +49,14 @@ async def test_following_and_muting_change_the_feed_at_once(services: Inspectabl
 
 
 async def test_a_private_account_decides_about_requests(services: InspectableServices) -> None:
-    """A follow of a private account is a request, which is accepted or declined once."""
+    """A follow of a private account is a request, which is accepted or declined once; the feed changes at once."""
     gallery, actions = Gallery(services.db), services.actions.relations
     owner_id = await gallery.user(private=True)
     accepted, declined = await gallery.user(), await gallery.user()
     photo_id = await gallery.photo(owner_id)
     for user_id in (accepted, declined):
         assert not await actions.follow(user_id, owner_id)
+        assert await feed_of(services, user_id) == []
     await actions.accept(owner_id, accepted)
     await actions.decline(owner_id, declined)
     assert await feed_of(services, accepted) == [photo_id]
@@ -98,3 +104,22 @@ async def test_follows_of_one_user_leave_connections_to_others(
         assert await asyncio.wait_for(actions.follow(fans[0], fans[1]), 5)
     assert all(await asyncio.gather(*waiting))
     await other.close()
+
+
+class _Unavailable:
+    """Feeds whose Redis is unavailable."""
+
+    async def align_author(self, viewer_id: int, author_id: int) -> None:
+        """Fail."""
+        raise UnavailableError("redis", "down")
+
+
+async def test_an_outage_leaves_the_feed_to_the_worker(services: InspectableServices) -> None:
+    """The follow is committed, so the request succeeds, and the log says what is late."""
+    gallery = Gallery(services.db)
+    author_id, viewer_id = await gallery.user(), await gallery.user()
+    actions = RelationActions(services.db, cast(Feeds, _Unavailable()), cast(LivePermissions, None))
+    with capture_logs() as logs:
+        assert await actions.follow(viewer_id, author_id)
+    assert [entry["event"] for entry in logs] == ["feed_not_updated"]
+    assert await relations.relation(services.db, viewer_id, author_id) == Relation(following=True)

@@ -7,11 +7,15 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from pydantic import SecretStr
 
 from server.administration import doctor
 from server.administration.findings import Finding
 from server.config.settings import Settings
+from storage.blobs.s3 import S3Blobs
+from storage.postgres import trigrams
 from storage.redis.client import open_redis
+from tests.engines.object_store import ObjectStore
 from tests.engines.private import free_port, redis_server
 from tests.engines.redis_cluster import RedisCluster
 from tests.support.eventually import eventually
@@ -41,6 +45,33 @@ async def test_engines_that_work_have_no_problem(database_dsn: str, valkey_url: 
     assert "schema up to date" in findings["database"].detail
     assert findings["redis"].detail.startswith("Valkey ")
     assert list((tmp_path / "blobs").rglob("doctor-*")) == []
+
+
+async def test_a_search_without_trigrams_has_a_remedy(database_dsn: str, valkey_url: str, tmp_path: Path) -> None:
+    """A database that lacks the extension has a finding, and the statements that the doctor names mend it."""
+    settings = settings_of(database_dsn, valkey_url, blobs=f"file:{tmp_path}/blobs")
+    connection = await asyncpg.connect(database_dsn)
+    await connection.execute("DROP EXTENSION pg_trgm CASCADE")
+    found = (await inspect(settings))["search"]
+    assert not found.ok
+    for statement in trigrams.CREATE:
+        assert f"{statement};" in found.remedy
+        await connection.execute(statement)
+    await connection.close()
+    assert (await inspect(settings))["search"].ok
+
+
+async def test_a_bucket_is_checked(database_dsn: str, valkey_url: str, seaweed: ObjectStore) -> None:
+    """A bucket that works is described, and keys that it refuses are reported as such; nothing is left in it."""
+    address = seaweed.create_bucket()
+    settings = settings_of(database_dsn, valkey_url, blobs=seaweed.url(address.bucket))
+    for secret, expected in ((seaweed.secret_key, "writable"), ("a-wrong-secret", "SignatureDoesNotMatch")):
+        keys = {"access_key": seaweed.access_key, "secret_key": SecretStr(secret)}
+        found = (await inspect(settings.with_values("blobs", url=settings.blobs.url, **keys)))["blobs"]
+        assert expected in found.detail
+        assert found.ok == (expected == "writable")
+        assert secret not in found.detail + found.remedy
+    assert [info.key async for info in S3Blobs(address, seaweed.keys).list("original/")] == []
 
 
 async def test_each_replica_has_a_finding(database_dsn: str, valkey_url: str, tmp_path: Path) -> None:

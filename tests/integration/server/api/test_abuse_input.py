@@ -104,6 +104,9 @@ async def test_malformed_ids_are_400_with_the_field_s_name(api: Api) -> None:
             ("PUT", "/photos/{}/like"),
             ("GET", "/photos/{}/comments"),
             ("DELETE", "/comments/{}"),
+            ("PUT", "/comments/{}/like"),
+            ("PUT", "/comments/{}/pin"),
+            ("GET", "/comments/{}/replies"),
             ("PUT", "/users/{}/follow"),
         ):
             problem = (await ann.call(method, path.format(text))).expect(400)

@@ -27,19 +27,20 @@ def with_pace(services: InspectableServices, *, idle_timeout: float) -> Inspecta
 
 
 async def test_decompression_bombs_are_refused_from_the_header(api: Api) -> None:
-    """A PNG whose header declares 50 Mpx, or 4 billion, is a 413 before anything is decoded."""
+    """A PNG whose header declares more than 64 Mpx, or 4 billion, is a 413 before anything is decoded."""
     ann = await api.user()
-    for width, height in ((10_000, 5_000), (65_535, 65_535), (2**31 - 1, 2**31 - 1)):
+    for width, height in ((8_193, 8_192), (65_535, 65_535), (2**31 - 1, 2**31 - 1)):
         problem = (await ann.try_upload(png_of(width, height))).expect(413)
         assert problem["code"] == "image_too_large"
-    (await ann.try_upload(png_of(9_999, 5_000))).expect(201)
+    (await ann.try_upload(png_of(8_192, 8_192))).expect(201)
 
 
 async def test_an_animated_bomb_is_refused_from_the_header(api: Api) -> None:
-    """An animation is a 422, however small its frames are."""
+    """An animation with too many pixels in all its frames is a 413, however small its file is."""
     ann = await api.user()
-    problem = (await ann.try_upload(png_of(10, 10, rows=10, animated=True))).expect(422)
-    assert problem["code"] == "image_animated"
+    problem = (await ann.try_upload(png_of(5_000, 5_000, frames=22))).expect(413)
+    assert problem["code"] == "image_too_large"
+    assert "22 frames" in problem["detail"]
 
 
 FOREIGN = [
@@ -47,8 +48,10 @@ FOREIGN = [
     b"<?xml version='1.0'?><!DOCTYPE x [<!ENTITY e SYSTEM 'file:///etc/passwd'>]><x>&e;</x>",
     b"%PDF-1.7\n",
     b"#!/bin/sh\nid\n",
-    b"GIF89a" + bytes(20),
-    b"RIFF\x00\x00\x00\x00WEBPVP8 ",
+    b"ffconcat version 1.0\nfile /etc/passwd\n",
+    b"#EXTM3U\n#EXT-X-TARGETDURATION:1\nfile:///etc/passwd\n",
+    b"RIFF\x00\x00\x00\x00WAVEfmt ",
+    b"II*\0" + bytes(40),
     b"<html><script>alert(1)</script></html>",
     b"PK\x03\x04",
     b"\x89PN",
@@ -59,7 +62,16 @@ async def test_svg_xml_pdf_and_scripts_named_jpg_are_415(api: Api) -> None:
     """The bytes determine the type of a file, not its name or declared type."""
     ann = await api.user()
     for data in FOREIGN:
-        assert (await ann.try_upload(data)).expect(415)["code"] == "unsupported_media_type", data
+        problem = (await ann.try_upload(data)).expect(415)
+        assert problem["code"] == "unsupported_media_type", data
+        assert "Send a JPEG, PNG, WebP, AVIF, GIF or HEIC." in problem["detail"]
+
+
+async def test_a_file_that_only_begins_as_an_image_is_422(api: Api) -> None:
+    """A file with the first bytes of an accepted type and no image is named as damaged."""
+    ann = await api.user()
+    for data in (b"GIF89a" + bytes(20), b"RIFF\x00\x00\x00\x00WEBPVP8 ", b"\0\0\0\x14ftypheic\0\0\0\0mif1"):
+        assert (await ann.try_upload(data)).expect(422)["code"] == "image_corrupt", data
 
 
 NAMES = ["../../../../etc/cron.d/x", "a\x00b.jpg", "gpj.\u202eexe", "C:\\x\\y.jpg", "", "x" * 4000]
@@ -239,7 +251,7 @@ BROKEN = [
     (part("caption", b"x" * 3000) + part("file", encoded(halves())) + END, "multipart/form-data; boundary=b", 422),
     (b"x", "multipart/form-data", 400),
     (b"x", "multipart/mixed; boundary=b", 415),
-    (b"{}", "application/json", 415),
+    (b"{}", "application/json", 422),
     (b"x", "", 415),
 ]
 

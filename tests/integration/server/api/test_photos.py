@@ -6,9 +6,10 @@ import hashlib
 
 import pytest
 
-from storage.blobs.port import variant_key
+from storage.blobs.keys import variant_key
 from tests.support.api import Api
-from tests.support.pictures import encoded, halves, photograph
+from tests.support.objects import has
+from tests.support.pictures import case, encoded, halves, photograph
 
 pytestmark = pytest.mark.engines
 
@@ -137,7 +138,7 @@ async def test_public_images_are_cached_for_a_year(api: Api) -> None:
 
 
 async def test_images_of_a_private_account_need_a_signed_url(api: Api) -> None:
-    """The bare URL of a private photo's image is a 404; the signed one works, unless it is changed."""
+    """The bare URL of a private photo's image is a 404; a signature serves all its images, unless it is changed."""
     ann, bob = await api.user(), await api.user()
     (await ann.call("PATCH", "/users/me", json={"private": True})).expect(200)
     photo = await ann.upload(photograph())
@@ -150,7 +151,12 @@ async def test_images_of_a_private_account_need_a_signed_url(api: Api) -> None:
     assert signed.status == 200
     assert signed.headers["Cache-Control"].startswith("private, max-age=")
     assert (await api.get(f"{bare}?{query[:-1]}{'A' if query[-1] != 'A' else 'B'}")).status == 404
-    assert (await api.get(f"{bare.replace('thumb', 'feed')}?{query}")).status == 404
+    assert (await api.get(f"{bare.replace('320.jpg', '1080.webp')}?{query}")).status == 200
+    assert (await api.get(f"{bare.replace('/r1/', '/').replace('320', 'thumb')}?{query}")).status == 404
+    other = await ann.upload(photograph("coffee"))
+    await api.finish(other)
+    of_other = (await ann.call("GET", f"/photos/{other['id']}")).expect(200)["urls"]["thumb"].partition("?")[0]
+    assert (await api.get(f"{of_other}?{query}")).status == 404
 
 
 async def test_the_signed_url_of_a_deleted_photo_is_a_404(api: Api) -> None:
@@ -162,9 +168,11 @@ async def test_the_signed_url_of_a_deleted_photo_is_a_404(api: Api) -> None:
     url = (await ann.call("GET", f"/photos/{photo['id']}")).expect(200)["urls"]["thumb"]
     assert (await api.get(url)).status == 200
     (await ann.call("DELETE", f"/photos/{photo['id']}")).expect(204)
-    assert await api.services.blobs.exists(variant_key(hashlib.sha256(photograph().read_bytes()).hexdigest(), "thumb"))
+    assert await has(
+        api.services.blobs, variant_key(hashlib.sha256(photograph().read_bytes()).hexdigest(), 1, "320.jpg")
+    )
     gone = await api.get(url)
-    assert (gone.status, gone.headers["Cache-Control"]) == (404, "no-store")
+    assert (gone.status, gone.headers["Cache-Control"]) == (404, "public, max-age=10")
 
 
 @pytest.mark.parametrize("private", [False, True])
@@ -173,7 +181,8 @@ async def test_only_the_owner_gets_the_url_of_the_original(api: Api, private: bo
     ann, bob = await api.user(), await api.user()
     await bob.follow(ann)
     (await ann.call("PATCH", "/users/me", json={"private": private})).expect(200)
-    sent = {"jpg": photograph().read_bytes(), "png": encoded(halves(), "PNG")}
+    sent = {"jpg": photograph().read_bytes(), "heic": case("plain.heic")}
+    sent |= {kind.lower(): encoded(halves(), kind) for kind in ("PNG", "WEBP", "AVIF", "GIF")}
     for extension, data in sent.items():
         photo = await ann.upload(data)
         assert "original" not in photo["urls"]

@@ -125,7 +125,8 @@ async def test_a_refresh_token_can_be_used_once(api: Api, agent: str) -> None:
     body = {"refresh_token": first["refresh_token"]}
     second = (await api.visitor.call("POST", "/tokens/refresh", json=body)).expect(201)
     thief = {"User-Agent": agent}
-    (await api.visitor.call("POST", "/tokens/refresh", json=body, headers=thief)).expect(401)
+    refusal = (await api.visitor.call("POST", "/tokens/refresh", json=body, headers=thief)).expect(401)
+    assert "not valid" in refusal["detail"]
     newest = {"refresh_token": second["refresh_token"]}
     (await api.visitor.call("POST", "/tokens/refresh", json=newest)).expect(401)
     headers = {"Authorization": f"Bearer {second['access_token']}"}

@@ -126,6 +126,23 @@ async def test_search_goes_by_prefix_in_any_case(api: Api) -> None:
     (await api.visitor.call("GET", "/users")).expect(400)
 
 
+async def test_username(api: Api) -> None:
+    """A former username redirects to the profile, a taken or reserved one is refused at its field."""
+    ann, ben = await api.user("ann"), await api.user("ben")
+    assert (await ann.call("PATCH", "/users/me", json={"username": "Anna"})).expect(200)["username"] == "Anna"
+    moved = await api.visitor.call("GET", "/users/ANN", allow_redirects=False)
+    assert (moved.status, moved.headers["Location"]) == (308, "/api/v1/users/Anna")
+    for name in ("ann", "anna", ann.id, ann.id.lower()):
+        assert (await api.visitor.call("GET", f"/users/{name}")).expect(200)["username"] == "Anna"
+    for name in ("anna", ann.id, ann.id.lower()):
+        (await api.visitor.call("GET", f"/users/{name}", allow_redirects=False)).expect(200)
+    taken = (await ben.call("PATCH", "/users/me", json={"username": "ann"})).expect(409)
+    assert (taken["code"], taken["errors"][0]["field"]) == ("username_taken", "username")
+    for name in ("me", "a b", ""):
+        refused = (await ben.call("PATCH", "/users/me", json={"username": name})).expect(422)
+        assert [error["field"] for error in refused["errors"]] == ["username"]
+
+
 async def test_an_account_is_updated_field_by_field(api: Api) -> None:
     """Fields that are left out of an update stay unchanged."""
     ann = await api.user("ann")

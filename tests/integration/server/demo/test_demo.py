@@ -35,7 +35,7 @@ class FullDisk(FileBlobs):
         super().__init__(root)
         self._room = room
 
-    async def put(self, key: str, data: bytes, *, content_type: str) -> None:
+    async def put(self, key: str, data: bytes | AsyncIterator[bytes], *, content_type: str) -> None:
         """Store while there is room."""
         if self._room == 0:
             raise UnavailableError("blobs", "no space left on device")
@@ -80,7 +80,14 @@ Make = Callable[[FileBlobs], Demo]
 def make_demo(services: InspectableServices, passwords: Passwords) -> Make:
     """Return a function that makes the demonstration on the services' stores and given blobs."""
     actions = services.actions
-    return lambda blobs: Demo(services.db, blobs, passwords, relations=actions.relations, reactions=actions.reactions)
+    return lambda blobs: Demo(
+        services.db,
+        blobs,
+        passwords,
+        relations=actions.relations,
+        reactions=actions.reactions,
+        comments=actions.comments,
+    )
 
 
 async def test_the_community_is_created_once(database: Database, make_demo: Make, tmp_path: Path) -> None:

@@ -13,7 +13,9 @@ from storage.redis.client import Redis
 from tests.support.api import Api, InspectableServices
 from tests.support.live_api import PATH, Socket, connected, running_live_api
 from tests.support.pictures import photograph
-from workers.jobs.notify import NotifyHandlers
+from workers.jobs.comments import CommentHandlers
+from workers.jobs.inbox import Inbox
+from workers.jobs.notify import NotifyHandlers, notify_handlers
 from workers.jobs.relations import RelationHandlers
 
 pytestmark = pytest.mark.engines
@@ -55,9 +57,9 @@ async def test_streams_and_photos_of_other_users_are_error_103(api: Api) -> None
 async def notify(api: Api) -> None:
     """Handle the events of likes and comments, as the worker does."""
     services = api.services
-    handlers = NotifyHandlers(
-        services.db, services.notification_log, services.counter_cache, services.stores.publisher
-    ).handlers()
+    parts = (services.counter_cache, services.stores.publisher)
+    inbox = Inbox(services.db, services.notification_log)
+    handlers = notify_handlers(NotifyHandlers(services.db, inbox, *parts), CommentHandlers(services.db, inbox, *parts))
     for row in await services.db.fetch("DELETE FROM outbox WHERE queue = 'notify' RETURNING id, topic, body"):
         await handlers[row["topic"]](events.decode(row["topic"], row["body"]))
 
@@ -143,6 +145,46 @@ async def test_a_private_account_ends_subscriptions_with_the_response(api: Api) 
     (await bob.call("POST", f"/photos/{photo['id']}/comments", json={"text": "still here"})).expect(201)
     await notify(api)
     assert await next_comment(follower) == "still here"
+
+
+async def test_an_audience_ends_subscriptions_with_the_response(api: Api) -> None:
+    """Clients subscribe again to a photo with another audience, and are refused if they do not belong to it."""
+    ann, bob, cat = await api.user(), await api.user(), await api.user()
+    photo = await ann.upload(photograph())
+    await api.finish(photo)
+    await bob.follow(ann)
+    (await ann.call("PUT", f"/users/{bob.id}/close-friend")).expect(204)
+    channel, friend, stranger = f"photo:{photo['id']}", await connected(api, bob), await connected(api, cat)
+
+    async def subscribes(socket: Socket, *, permitted: bool) -> None:
+        reply = await socket.request(subscribe={"channel": channel})
+        assert ("subscribe" in reply) is permitted, reply
+
+    async def ended(socket: Socket) -> None:
+        push = (await socket.until("push"))["push"]
+        assert (push["channel"], push["unsubscribe"]["code"]) == (channel, 2500)
+
+    async def change(audience: str) -> None:
+        (await ann.call("PATCH", f"/photos/{photo['id']}", json={"audience": audience})).expect(200)
+
+    await subscribes(friend, permitted=True)
+    await subscribes(stranger, permitted=True)
+    await change("followers")
+    await ended(stranger)
+    await subscribes(stranger, permitted=False)
+    await ended(friend)
+    await subscribes(friend, permitted=True)
+    await change("close_friends")
+    await ended(friend)
+    await subscribes(friend, permitted=True)
+    (await ann.call("DELETE", f"/users/{bob.id}/close-friend")).expect(204)
+    await ended(friend)
+    await subscribes(friend, permitted=False)
+    await change("followers")
+    await subscribes(friend, permitted=True)
+    (await bob.call("DELETE", f"/users/{ann.id}/follow")).expect(204)
+    await ended(friend)
+    await subscribes(friend, permitted=False)
 
 
 async def test_a_deleted_account_ends_subscriptions_with_the_response(api: Api) -> None:

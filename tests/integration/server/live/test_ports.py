@@ -163,6 +163,21 @@ async def test_a_feed_recovers_additions_and_removals(api: Api, streams: LiveStr
     assert (again.recovered, list(again.publications)) == (True, [])
 
 
+async def test_suggestions_are_recovered_by_the_author_alone(api: Api, streams: LiveStreams) -> None:
+    """A missed photo of one's own is recovered as it was published, with suggestions; a follower's without."""
+    ann, ben = await api.user(), await api.user()
+    await ben.follow(ann)
+    readers = [ids.decode(user.id) for user in (ann, ben)]
+    starts = [await streams.position(user_id, "feed") for user_id in readers]
+    photo = await ann.upload(photograph())
+    await api.finish(photo, suggestions={"caption": "A rocket"})
+    await api.services.stores.feeds.insert(ids.decode(photo["id"]), readers, MESSAGE)
+    recovered = [await streams.recover(*where) for where in zip(readers, ["feed", "feed"], starts, strict=True)]
+    own, theirs = [orjson.loads(recovery.publications[0].data)["photo"] for recovery in recovered]
+    assert own.pop("suggestions") == {"caption": "A rocket"}
+    assert own == theirs
+
+
 async def test_a_position_of_another_history_is_not_recovered(api: Api, streams: LiveStreams) -> None:
     """With another or a malformed epoch nothing is recovered, and the client gets the current position."""
     ann = await api.user()

@@ -11,7 +11,7 @@ import pytest
 from storage.cache.cards import CHANGING_TTL, Cards, card_key
 from storage.postgres.database import Database
 from storage.render.photo import assemble
-from storage.stores import photos
+from storage.stores import photo_edits, photos
 from tests.support.driver_commands import commands
 from tests.support.eventually import eventually
 from tests.support.gallery import Gallery
@@ -40,7 +40,7 @@ def caption(card: bytes) -> str:
 async def edit(database: Database, photo: int, author: int, text: str) -> None:
     """Change a caption in the database."""
     async with database.transaction() as tx:
-        await photos.edit(tx, photo, author_id=author, caption=text)
+        await photo_edits.edit(tx, photo, author_id=author, caption=text)
 
 
 @pytest.mark.cluster

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -17,6 +16,7 @@ from tests.support.databases import NoDatabase
 from tests.support.driver_commands import commands
 from tests.support.gallery import Gallery
 from tests.support.listener import Listener
+from tests.support.meanwhile import Meanwhile
 from tests.support.window_logs import set_edited
 
 pytestmark = pytest.mark.engines
@@ -238,32 +238,6 @@ async def test_concurrent_merge_and_drop(feeds: Feeds, gallery: Gallery, databas
     slow = Feeds(Meanwhile(database, unfollow), redis, Cards(database, redis), delivery_script(redis), window=20)
     await slow.align_author(ann, bob)
     assert await ids_of(feeds, ann) == []
-
-
-class Meanwhile:
-    """A database with an action between the first result and its use."""
-
-    def __init__(self, database: Database, happens: Callable[[], Awaitable[None]]) -> None:
-        self._database = database
-        self._happens: Callable[[], Awaitable[None]] | None = happens
-
-    async def fetch(self, sql: str, *args: object) -> Any:
-        """Return rows; run the action after the first query."""
-        return await self._then(await self._database.fetch(sql, *args))
-
-    async def fetchrow(self, sql: str, *args: object) -> Any:
-        """Return a row; run the action after the first query."""
-        return await self._then(await self._database.fetchrow(sql, *args))
-
-    async def fetchval(self, sql: str, *args: object) -> Any:
-        """Return a value; run the action after the first query."""
-        return await self._then(await self._database.fetchval(sql, *args))
-
-    async def _then(self, reply: Any) -> Any:
-        happens, self._happens = self._happens, None
-        if happens is not None:
-            await happens()
-        return reply
 
 
 async def test_muted_authors_leave_the_feed(feeds: Feeds, gallery: Gallery, database: Database) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
 from typing import Any, cast
@@ -11,17 +12,19 @@ import pytest
 from server.composition.delivery import delivery_script
 from storage.cache.cards import DELETED, HIDDEN, Cards, card_key
 from storage.cache.counters import CounterCache
-from storage.feeds.feeds import Feeds
+from storage.feeds.feeds import BUILDERS, Feeds
 from storage.feeds.home import Home, HomePage
-from storage.ids import decode, shard_of
+from storage.feeds.window_log import TIME_TO_LIVE
+from storage.ids import MAX_ID, decode, shard_of
 from storage.limits.quotas import QuotaPolicy, Quotas, user_subject
 from storage.limits.tickets import Tickets
 from storage.postgres.database import Database
 from storage.postgres.reads import PrimaryReads
 from storage.redis.client import Redis
-from storage.stores import likes, users
+from storage.stores import likes, photo_lists, users
 from tests.support.databases import NoDatabase
 from tests.support.driver_commands import commands
+from tests.support.eventually import eventually
 from tests.support.gallery import Gallery
 
 pytestmark = [pytest.mark.engines, pytest.mark.cluster]
@@ -64,6 +67,19 @@ class World:
 def world(database: Database, redis: Any) -> World:
     """A world without users."""
     return World(database, redis)
+
+
+async def entries_of(world: World, viewer: int) -> list[int]:
+    """Return the ids in a feed's log."""
+    view = await world.feeds.log.read(viewer)
+    assert view is not None
+    return [entry.id for entry in view.entries]
+
+
+async def all_built(world: World, viewers: list[int]) -> bool:
+    """Return whether there is a feed of each viewer."""
+    heads = [await world.feeds.log.head(viewer) for viewer in viewers]
+    return all(head is not None and not head.building for head in heads)
 
 
 def shown(page: HomePage) -> list[dict[str, Any]]:
@@ -241,8 +257,8 @@ async def test_private_photos_are_signed(world: World) -> None:
     ann = await world.gallery.user(private=True)
     await world.gallery.photo(ann)
     for _ in range(2):
-        [photo] = shown(await world.page(ann, sign=lambda path: f"{path}?exp=1&sig=2"))
-        assert photo["urls"]["feed"].endswith("/feed.jpg?exp=1&sig=2")
+        [photo] = shown(await world.page(ann, sign=lambda _: "exp=1&sig=2"))
+        assert photo["urls"]["feed"].endswith("/1080.jpg?exp=1&sig=2")
 
 
 async def test_new_name_after_a_change(world: World) -> None:
@@ -268,6 +284,69 @@ async def test_scrolling_past_the_window(world: World) -> None:
         assert await world.scroll(ann, limit=limit) == photos[::-1]
     page = await world.page(ann, before=photos[3])
     assert [photo["liked"] for photo in shown(page)] == [False, False, True]
+
+
+@pytest.mark.parametrize("recent", [10, 0])
+async def test_old_photos_are_not_in_a_new_feed(world: World, monkeypatch: pytest.MonkeyPatch, recent: int) -> None:
+    """A feed is built of recent photos, or of the newest one; PostgreSQL has the others, without gap or repeat."""
+    ann = await world.gallery.user()
+    photos = [await world.gallery.photo(ann) for _ in range(15)]
+    monkeypatch.setattr(Feeds, "oldest_id", lambda _: [*photos, MAX_ID][-recent - 1])
+    await world.feeds.ensure(ann)
+    assert await entries_of(world, ann) == photos[-max(recent, 1) :]
+    for limit in (3, 10, 20):
+        assert await world.scroll(ann, limit=limit) == photos[::-1]
+
+
+@pytest.mark.parametrize("recent", [10, 0])
+async def test_old_photos_end(world: World, monkeypatch: pytest.MonkeyPatch, recent: int) -> None:
+    """Once a day a read deletes a feed's old entries; the pages stay the same, and clients recover what is left."""
+    ann = await world.gallery.user()
+    photos = [await world.gallery.photo(ann) for _ in range(15)]
+    assert await world.scroll(ann) == photos[::-1]
+    position = await world.feeds.position(ann)
+    new = await world.gallery.photo(ann)
+    await world.feeds.insert(new, [ann], b"{}")
+    photos.append(new)
+    monkeypatch.setattr(Feeds, "oldest_id", lambda _: [*photos, MAX_ID][-recent - 1])
+    await world.page(ann)
+    assert await entries_of(world, ann) == photos  # not on the same day
+    await world.redis.execute_command("EXPIRE", world.feeds.log.key(ann), TIME_TO_LIVE - 2 * 86400)
+    for limit in (3, 10, 20):
+        assert await world.scroll(ann, limit=limit) == photos[::-1]
+    assert await entries_of(world, ann) == photos[-max(recent, 1) :]
+    assert await world.redis.execute_command("TTL", world.feeds.log.key(ann)) > TIME_TO_LIVE - 86400
+    delta = await world.feeds.since(ann, *position)
+    assert delta is not None
+    assert [entry.id for entry in delta.entries] == [new]
+
+
+async def test_many_builds_at_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process builds a few feeds at the same time; the readers of others get their page from PostgreSQL meanwhile."""
+    viewers = [await world.gallery.user() for _ in range(BUILDERS + 2)]
+    photos = {viewer: await world.gallery.photo(viewer) for viewer in viewers}
+    gate, reading, most = asyncio.Event(), 0, 0
+    read = photo_lists.newest_ids
+
+    async def gated(*args: Any, limit: int, **options: Any) -> list[int]:
+        nonlocal reading, most
+        if limit != world.feeds.log.window + 1:
+            return await read(*args, limit=limit, **options)
+        reading += 1
+        most = max(most, reading)
+        await gate.wait()
+        reading -= 1
+        return await read(*args, limit=limit, **options)
+
+    monkeypatch.setattr(photo_lists, "newest_ids", gated)
+    first = [asyncio.create_task(world.page(viewer)) for viewer in viewers[:BUILDERS]]
+    await eventually(lambda: reading == BUILDERS)
+    for viewer in viewers[BUILDERS:]:
+        assert ids_of(await world.page(viewer, limit=5)) == [photos[viewer]]
+    gate.set()
+    assert [ids_of(await page) for page in first] == [[photos[viewer]] for viewer in viewers[:BUILDERS]]
+    await eventually(lambda: all_built(world, viewers))
+    assert most == BUILDERS
 
 
 async def test_unfinished_build_elsewhere(world: World) -> None:

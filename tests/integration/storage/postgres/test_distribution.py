@@ -47,6 +47,12 @@ _VOLATILITY = """
     FROM pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace AND proname = ANY($1) GROUP BY proname"""
 
 
+def distributing_migrations() -> str:
+    """Return the migrations that distribute tables, in their order."""
+    texts = [path.read_text() for path in sorted(FOLDER.glob("*.sql"))]
+    return "\n".join(text for text in texts if "create_distributed_table" in text)
+
+
 async def test_every_table_is_known_with_its_column(database: Database) -> None:
     """The rules know each table of the migrated database, and the column by which it is distributed."""
     tables = {row["relname"]: row["columns"] for row in await database.fetch(_TABLES)}
@@ -55,18 +61,18 @@ async def test_every_table_is_known_with_its_column(database: Database) -> None:
 
 
 def test_the_migration_distributes_the_same_tables() -> None:
-    """Migration 0013 distributes each table that the rules know, by the column that they know."""
-    sql = (FOLDER / "0013_distribution.sql").read_text()
+    """The migrations distribute each table that the rules know, by the column that they know."""
+    sql = distributing_migrations()
     listed = re.search(r"ARRAY\[(.*?)\]", sql, re.DOTALL)
     assert listed is not None
     by_shard = [*re.findall(r"create_distributed_table\('(\w+)', 'shard'", sql), *re.findall(r"'(\w+)'", listed[1])]
-    others = dict(re.findall(r"create_distributed_table\('(\w+)', '(username|email|sha256)'", sql))
+    others = dict(re.findall(r"create_distributed_table\('(\w+)', '(username|email|sha256|tag)'", sql))
     assert {**dict.fromkeys(by_shard, "shard"), **others} == {name: each.column for name, each in DISTRIBUTED.items()}
 
 
 async def test_a_row_in_a_wrong_shard_is_refused(database: Database) -> None:
     """The shard is that of an id in the row, where there is one; sessions have their tokens in their own shard."""
-    without = {"refresh_tokens", "outbox", "dead_letters"}
+    without = {"refresh_tokens", "outbox", "dead_letters", "tag_recounts"}
     checks = "SELECT conrelid::regclass::text AS name, pg_get_constraintdef(oid) AS text FROM pg_constraint"
     checked = {row["name"] for row in await database.fetch(checks) if _SHARD_CHECK.search(row["text"])}
     assert checked == {name for name, each in DISTRIBUTED.items() if each.column == "shard"} - without
@@ -81,7 +87,7 @@ async def test_every_unique_key_contains_the_distribution_column(database: Datab
 
 async def test_every_foreign_key_stays_on_its_server(database: Database) -> None:
     """The column takes part on both sides, at the same place, of tables that are placed together and in this order."""
-    sql = (FOLDER / "0013_distribution.sql").read_text()
+    sql = distributing_migrations()
     for row in await database.fetch(_FOREIGN):
         child, parent = DISTRIBUTED[row["child"]], DISTRIBUTED[row["parent"]]
         assert child.group == parent.group, row["conname"]

@@ -9,7 +9,7 @@ import pytest
 
 from storage.errors import ConflictError
 from storage.events import LikeAdded, SessionEnded
-from storage.ids import IdGenerator, draw_shard
+from storage.ids import IdGenerator
 from storage.postgres import outbox
 from storage.postgres.database import Database
 
@@ -17,14 +17,17 @@ pytestmark = pytest.mark.engines
 
 
 async def _add(database: Database, *rows: tuple[str, float], queue: str = "notify") -> dict[str, int]:
-    """Insert rows of (key, seconds until they are due), in this order; return their ids by key."""
+    """Insert rows of (key, seconds until they are due), in this order; return their ids by key.
+
+    Two of three are in one shard, so that a statement that forgets the id finds another row.
+    """
     ids, added = IdGenerator(), {}
-    for key, due in rows:
+    for (key, due), shard in zip(rows, itertools.cycle((7, 7, 8)), strict=False):
         added[key] = await database.fetchval(
             "INSERT INTO outbox (shard, id, queue, event_id, topic, key, body, available_at) "
             "VALUES ($1::bigint & 1023, $1, $2, gen_random_uuid(), 'like.added', $3, '', "
             "now() + make_interval(secs => $4)) RETURNING id",
-            ids.new(draw_shard()),
+            ids.new(shard),
             queue,
             key,
             due,
@@ -57,7 +60,7 @@ async def test_rows_are_in_the_shard_of_the_event_s_subject(database: Database) 
 
 async def test_ids_that_another_process_has_used_are_replaced(database: Database) -> None:
     """Of the rows of a transaction, one whose id is taken is inserted with another id, and each of them once."""
-    events = [LikeAdded(photo_id=number, owner_id=1, user_id=2) for number in (1, 2, 3)]
+    events = [(LikeAdded(photo_id=number, owner_id=1, user_id=2), 0.0) for number in (1, 2, 3)]
     async with database.connection() as connection:
         await outbox.insert(connection, _Ids(10), events[:2], lambda _: ["notify"])
         await outbox.insert(connection, _Ids(11), events, lambda _: ["notify"])
@@ -131,6 +134,29 @@ async def test_due_times_are_bounded_without_waiting_for_rows_in_progress(databa
     assert [await bound(1), await bound(1), await bound(1)] == [1, 1, 0]
 
 
+async def test_a_delayed_event_is_due_after_its_delay(database: Database) -> None:
+    """Nobody gets it earlier, also not when due times are bounded, unless the clock has stepped back."""
+    async with database.transaction() as tx:
+        tx.emit(LikeAdded(photo_id=1, owner_id=1, user_id=2), after=60)
+        tx.emit(LikeAdded(photo_id=2, owner_id=1, user_id=2))
+        for wrong in (-1, 61):
+            with pytest.raises(ValueError, match="after"):
+                tx.emit(LikeAdded(photo_id=3, owner_id=1, user_id=2), after=wrong)
+
+    async def bound() -> int:
+        async with database.transaction() as tx:
+            return await outbox.bound_due_times(tx, longest_delay=600, limit=9)
+
+    assert await bound() == 0
+    assert await _claimed(database) == ["2"]
+    await database.fetch("UPDATE outbox SET available_at = available_at - interval '60 s' WHERE key = '1'")
+    assert await _claimed(database) == ["1", "2"]
+    await database.fetch("UPDATE outbox SET available_at = now() + interval '70 s' WHERE key = '1'")
+    await database.fetch("UPDATE outbox SET available_at = now() + interval '5 s' WHERE key = '2'")
+    assert await bound() == 2
+    assert await _claimed(database) == ["1", "2"]
+
+
 async def test_one_row_becomes_a_dead_letter_and_returns(database: Database) -> None:
     """Only the row that is named moves to the dead letters, and only the dead letter that is named moves back."""
     rows = await _add(database, ("a", -30), ("b", -20), ("c", -10))
@@ -184,3 +210,32 @@ async def test_depths_count_waiting_rows_and_dead_letters(database: Database) ->
     async with database.transaction() as tx:
         await outbox.dead_letter(tx, rows["a"], "failed")
     assert await outbox.depths(database) == {"notify": 2, "fanout": 1, "notify.dead": 1}
+
+
+async def test_there_is_one_relay(database: Database) -> None:
+    """A process that is not the relay learns it at once, and can be it once the other's transaction has ended."""
+    await database.fetch("INSERT INTO leases (name) VALUES ('another')")
+
+    async def leases() -> bool:
+        async with asyncio.timeout(5), database.transaction() as tx:
+            return await outbox.lease(tx)
+
+    async with database.transaction() as tx:
+        assert await outbox.lease(tx)
+        assert not await leases()
+    async with database.transaction() as tx:
+        await tx.execute("SELECT 1 FROM leases WHERE name = 'relay' FOR UPDATE")
+        assert not await leases()
+    assert await leases()
+
+
+async def test_a_write_without_effect_deletes_nothing(database: Database) -> None:
+    """The check that a server accepts writes leaves the row of the relay's lease."""
+    await database.fetch(outbox.NO_CHANGE)
+    async with database.transaction() as tx:
+        assert await outbox.lease(tx)
+
+
+async def test_one_server_is_no_cluster(database: Database) -> None:
+    """Extensions other than that of a cluster change nothing."""
+    assert not await outbox.is_on_cluster(database)

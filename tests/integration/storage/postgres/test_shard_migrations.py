@@ -16,7 +16,7 @@ import pytest
 
 from storage.errors import ConflictError, ConnectionLostError
 from storage.postgres.database import Database
-from storage.postgres.migrate import FOLDER, migrate
+from storage.postgres.migrate import migrate
 from storage.stores import notifications, photo_lists, relations, sessions, users
 from tests.support import unsharded_installation
 from tests.support.community import new_user
@@ -99,7 +99,7 @@ async def test_every_row_is_taken_over(dsn: str, session: Any, tmp_path: Path) -
     assert await session.fetchval(pages, ["users", "photos", "likes", "follows", "notification_actors"]) > 100
     await migrate(dsn, folder=migrations_until(tmp_path, "0010"))
     assert await left_for_the_stop(session, wanted) == []
-    await migrate(dsn)
+    await migrate(dsn, folder=migrations_until(tmp_path, "0013"))
     assert differences(await actual(session), wanted) == {}
 
 
@@ -154,7 +154,7 @@ async def test_what_old_processes_write_meanwhile_is_taken_over(dsn: str, sessio
     await migrate(dsn, folder=migrations_until(tmp_path, "0010"))
     await session.execute(OLD_WRITES)
     wanted = await expected(session)
-    await migrate(dsn)
+    await migrate(dsn, folder=migrations_until(tmp_path, "0013"))
     assert differences(await actual(session), wanted) == {}
 
 
@@ -226,7 +226,7 @@ async def test_an_interrupted_batch_is_repeated(dsn: str, session: Any, tmp_path
     reader = await asyncpg.connect(dsn)
     async with reader.transaction():
         await reader.execute("SELECT 1 FROM dead_letters LIMIT 1 FOR UPDATE")
-        migrating = asyncio.create_task(migrate(dsn))
+        migrating = asyncio.create_task(migrate(dsn, folder=migrations_until(tmp_path, "0013")))
         pid = await eventually(
             lambda: session.fetchval(
                 "SELECT pid FROM pg_stat_activity WHERE query LIKE '-- no-transaction%' AND wait_event_type = 'Lock'"
@@ -239,7 +239,7 @@ async def test_an_interrupted_batch_is_repeated(dsn: str, session: Any, tmp_path
     assert await session.fetchval("SELECT count(*) FROM users WHERE shard IS NULL") == 0
     assert await session.fetchval("SELECT count(*) FROM dead_letters WHERE shard IS NULL") == 1
     assert await session.fetchval("SELECT count(*) FROM usernames") == 0
-    await migrate(dsn)
+    await migrate(dsn, folder=migrations_until(tmp_path, "0013"))
     assert differences(await actual(session), wanted) == {}
 
 
@@ -247,8 +247,9 @@ async def test_a_process_that_is_killed_at_any_statement_is_continued(dsn: str, 
     """Before whatever statement of 0009 to 0013 SIGKILL comes, the next run continues, and the result is the same."""
     await unsharded_installation.create(dsn, tmp_path, users=FEW)
     wanted = await expected(session)
+    folder = migrations_until(tmp_path, "0013")
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.support.killed_migrations", str(FOLDER), stdin=PIPE, stdout=PIPE
+        sys.executable, "-m", "tests.support.killed_migrations", str(folder), stdin=PIPE, stdout=PIPE
     )
     assert process.stdin is not None
     assert process.stdout is not None

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from storage.models import Photo, PresenceAudience, User
+from storage.models import Photo, PhotoAudience, PresenceAudience, User
 from storage.postgres import visibility
 from storage.postgres.database import Database
 from storage.postgres.rows import PHOTOS
@@ -16,7 +16,7 @@ from storage.postgres.sharding import shard
 from storage.stores import users
 from tests.support.community import new_user, new_users, processing_photo, ready_photo
 
-pytestmark = pytest.mark.engines
+pytestmark = [pytest.mark.engines, pytest.mark.usefixtures("neighbours")]
 
 # The rows of what user $1 does to user $2, in the shards of both.
 FOLLOW = (
@@ -28,6 +28,10 @@ BLOCK = (
     "blocks (shard, owner_id, other_id, outgoing) VALUES ($1::bigint & 1023, $1, $2, true)",
     "blocks (shard, owner_id, other_id, outgoing) VALUES ($2::bigint & 1023, $2, $1, false)",
 )
+CLOSE_FRIEND = (
+    "close_friends (shard, owner_id, other_id, outgoing) VALUES ($1::bigint & 1023, $1, $2, true)",
+    "close_friends (shard, owner_id, other_id, outgoing) VALUES ($2::bigint & 1023, $2, $1, false)",
+)
 RULES: dict[str, Callable[[str], str]] = {
     "known": visibility.known,
     "profile": visibility.profile,
@@ -35,13 +39,14 @@ RULES: dict[str, Callable[[str], str]] = {
     "presence": visibility.presence,
     "shown": visibility.shown,
     "readable": visibility.readable,
+    "public_to_all": visibility.public_to_all,
 }
-VIEWERS = ("owner", "stranger", "follower", "followed", "asking", "blocking", "blocked")
+VIEWERS = ("owner", "stranger", "follower", "close", "befriended", "followed", "asking", "blocking", "blocked")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Account:
-    """An account with a photo in each state: `processing`, `ready`, and `deleted` after it was ready."""
+    """An account with a photo in each state: `processing`, `ready` for each audience, and `deleted` after it was."""
 
     user: User
     private: bool
@@ -52,10 +57,10 @@ class Account:
 
 async def _account(database: Database, private: bool, deleted: bool, presence: PresenceAudience) -> Account:
     user = await new_user(database, f"{'private' if private else 'public'}{'_gone' * deleted}_{presence.value}")
-    photos = {
+    photos: dict[str, Photo] = {
         "processing": await processing_photo(database, user),
-        "ready": await ready_photo(database, user),
         "deleted": await ready_photo(database, user),
+        **{audience.value: await ready_photo(database, user, audience=audience) for audience in PhotoAudience},
     }
     await database.fetch("UPDATE photos SET deleted_at = now() WHERE id = $1", photos["deleted"].id)
     async with database.transaction() as tx:
@@ -67,8 +72,12 @@ async def _account(database: Database, private: bool, deleted: bool, presence: P
 
 async def _relate(database: Database, account: Account, viewers: dict[str, User]) -> None:
     """Relate the viewers to an account. Those with a block follow it as well, so that the block alone decides."""
-    for name in ("follower", "blocking", "blocked"):
+    for name in ("follower", "close", "blocking", "blocked"):
         await _insert(database, FOLLOW, viewers[name], account.user)
+    for name in ("close", "befriended", "blocking", "blocked"):
+        await _insert(database, CLOSE_FRIEND, account.user, viewers[name])
+    # Whose close friend the account is gets nothing by that.
+    await _insert(database, CLOSE_FRIEND, viewers["follower"], account.user)
     await _insert(database, FOLLOW, account.user, viewers["followed"])
     await _insert(database, REQUEST, viewers["asking"], account.user)
     await _insert(database, BLOCK, viewers["blocking"], account.user)
@@ -81,16 +90,24 @@ async def _insert(database: Database, rows: tuple[str, ...], one: User, other: U
 
 
 def _expected(account: Account, viewer: str | None, state: str) -> dict[str, bool]:
-    separated, owner, follower = viewer in {"blocking", "blocked"}, viewer == "owner", viewer == "follower"
+    """Return what each rule says; `state` is that of a photo, or the audience of a ready one."""
+    separated, owner, follower = viewer in {"blocking", "blocked"}, viewer == "owner", viewer in {"follower", "close"}
+    audiences = {
+        "public": True,
+        "followers": follower,
+        "close_friends": viewer in {"close", "befriended"},
+        "only_me": False,
+    }
     known = not account.deleted and not separated
     published = known and (not account.private or owner or follower)
-    shown = published and state == "ready"
+    shown = published and state in audiences and (owner or audiences[state])
     return {
         "known": known,
         "profile": not account.deleted and viewer != "blocked",
         "published": published,
         "presence": known and (owner or (follower and account.presence is PresenceAudience.FOLLOWERS)),
         "shown": shown,
+        "public_to_all": shown and state == "public" and not account.private,
         "readable": shown or (owner and not account.deleted and state != "deleted"),
     }
 

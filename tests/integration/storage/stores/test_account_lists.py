@@ -54,8 +54,9 @@ async def test_an_empty_list_asks_nothing(database: Database) -> None:
 async def test_pages_are_filled_where_accounts_are_hidden(database: Database) -> None:
     """A page of followers, requests or found names has as many as it may, whatever is hidden between them."""
     ann, others = await _five(database)
+    guarded, hidden = [await new_user(database, name, private=True) for name in ("guarded", "hidden")]
     idol = await new_user(database, "idol")
-    guarded = await new_user(database, "guarded", private=True)
+    await follow(database, ann, hidden)
     living = [user for user in others if user.username != "eve"]
     for user in living:
         await follow(database, user, idol)
@@ -64,6 +65,8 @@ async def test_pages_are_filled_where_accounts_are_hidden(database: Database) ->
         await users.remove(tx, living[-1].id)
     followers = await relations.followers(database, idol.id, before=None, limit=1, viewer_id=ann.id)
     assert [user.username for user in followers] == ["ben"]
+    followers = await relations.followers(database, idol.id, before=None, limit=2)
+    assert [user.username for user in followers] == ["dan", "cat"]
     waiting = await relations.requests(database, guarded.id, before=None, limit=1)
     assert [user.username for user in waiting] == ["dan"]
     found = [user.username for user in await users.search(database, "", viewer_id=ann.id, after=None, limit=3)]
@@ -73,3 +76,16 @@ async def test_pages_are_filled_where_accounts_are_hidden(database: Database) ->
         # One request at a time: that of the deleted account, which is the last, is deleted and grants nothing.
         granted = [await follows.grant_requests(tx, guarded.id, limit=1) for _ in range(5)]
     assert granted == [[user.id] for user in living[:-1]] + [[], None]
+    assert [user.username for user in await relations.requests(database, hidden.id, before=None, limit=9)] == ["ann"]
+
+
+async def test_a_deleted_account_grants_no_requests(database: Database) -> None:
+    """Requests to follow an account that became public and was deleted are left to its erasure."""
+    ben, guarded = await new_user(database, "ben"), await new_user(database, "guarded", private=True)
+    await follow(database, ben, guarded)
+    async with database.transaction() as tx:
+        await users.update(tx, guarded.id, private=False)
+        await users.remove(tx, guarded.id)
+    async with database.transaction() as tx:
+        assert await follows.grant_requests(tx, guarded.id, limit=9) is None
+    assert await database.fetchval("SELECT count(*) FROM follow_requests WHERE followee_id = $1", guarded.id) == 1

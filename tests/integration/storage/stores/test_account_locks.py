@@ -12,9 +12,24 @@ import pytest
 
 from storage import ids
 from storage.errors import NotFoundError
-from storage.models import NotificationKind, Photo, User
+from storage.models import NotificationKind, Photo, ProfileImageKind, User
 from storage.postgres.database import Database, Transaction
-from storage.stores import blocks, comments, erasure, follows, idempotency, likes, photos, sessions, users
+from storage.stores import (
+    account_locks,
+    blocks,
+    comment_lists,
+    comments,
+    erasure,
+    follows,
+    idempotency,
+    likes,
+    photos,
+    profile_images,
+    sessions,
+    uploads,
+    users,
+)
+from storage.stores.uploads import UploadWay
 from tests.support.community import follow, new_users, ready_photo, record_notification, topics
 from tests.support.locks import wait_for_blocked_transaction
 
@@ -117,7 +132,22 @@ async def _cause_a_notification(tx: Transaction, scene: Scene) -> None:
     await _notify(tx, scene.ann, scene.ben)
 
 
-INSERTS = (_photo, _comment, _session, _follow, _be_followed, _block, _be_blocked, _mute)
+async def _upload(tx: Transaction, scene: Scene) -> None:
+    await uploads.create(tx, user_id=scene.ben.id, way=UploadWay.TUS, size=9, ttl=timedelta(days=1))
+
+
+async def _avatar(tx: Transaction, scene: Scene) -> None:
+    await profile_images.create(
+        tx,
+        user_id=scene.ben.id,
+        kind=ProfileImageKind.AVATAR,
+        sha256="0" * 64,
+        content_type="image/jpeg",
+        size=1,
+    )
+
+
+INSERTS = (_photo, _comment, _session, _upload, _avatar, _follow, _be_followed, _block, _be_blocked, _mute)
 LEFT = """
 SELECT (SELECT count(*) FROM likes WHERE user_id = $1) AS likes, (SELECT sum(likes) FROM photos) AS counted,
     (SELECT count(*) FROM idempotency_keys WHERE user_id = $1) AS keys,
@@ -288,5 +318,21 @@ async def test_other_users_do_not_wait_for_a_deletion(database: Database) -> Non
 
 
 async def _names(database: Database, photo: Photo) -> list[str]:
-    page = await comments.page(database, photo.id, viewer_id=None, before=None, limit=9)
+    page = await comment_lists.page(database, photo.id, viewer_id=None, limit=9)
     return [comment.author.display_name for comment in page]
+
+
+async def test_many_accounts_are_locked_in_the_order_of_their_ids(database: Database) -> None:
+    """A transaction that waits for the account with the greater id has the other one already."""
+    low, high = sorted(user.id for user in await new_users(database, "ann", "ben"))
+
+    async def lock_both() -> list[int]:
+        async with database.transaction() as tx:
+            return await account_locks.lock_all(tx, [high, low])
+
+    async with database.transaction() as tx:
+        await account_locks.lock(tx, [high])
+        locking = asyncio.create_task(lock_both())
+        await wait_for_blocked_transaction(database)
+        assert not await database.fetch("SELECT 1 FROM users WHERE id = $1 FOR UPDATE SKIP LOCKED", low)
+    assert await locking == [low, high]

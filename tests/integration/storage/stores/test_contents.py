@@ -8,10 +8,11 @@ from datetime import timedelta
 import pytest
 
 from storage.errors import UnavailableError
+from storage.models import ProfileImageKind
 from storage.postgres.database import Database, Transaction
-from storage.stores import contents, photos
-from storage.stores.contents import Lease, Removal
-from tests.support.community import new_user, processing_photo
+from storage.stores import contents, photos, profile_images, users, variants
+from storage.stores.contents import Content, ContentState, Lease, Removal
+from tests.support.community import new_user, processing_photo, ready_photo
 from tests.support.locks import wait_for_blocked_transaction
 from tests.support.originals import LEASES_AGE, REMOVALS_AGE
 
@@ -170,6 +171,31 @@ async def test_a_lease_waits_for_a_removal_that_begins(database: Database) -> No
     assert await leasing is None
 
 
+async def test_a_lease_of_a_stored_content(database: Database) -> None:
+    """Only a content whose original is stored is leased so; the lease keeps a removal off until it ends."""
+    assert await contents.lease_stored(database, SHA256) is None
+    upload = await _leased(database)
+    assert await contents.lease_stored(database, SHA256) is None
+    await _complete(database, upload)
+    lease = await contents.lease_stored(database, SHA256)
+    assert lease is not None
+    assert await _begin(database) is None
+    async with database.transaction() as tx:
+        assert await contents.release(tx, lease)
+    assert await _begin(database) is not None
+    assert await contents.lease_stored(database, SHA256) is None
+
+
+async def test_a_lease_of_a_stored_content_waits_for_a_removal_that_begins(database: Database) -> None:
+    """A lease during the beginning of a removal waits for it, and is refused: the variants would be left behind."""
+    await _complete(database, await _leased(database))
+    async with database.transaction() as tx:
+        assert await contents.begin_removal(tx, SHA256) is not None
+        leasing = asyncio.create_task(contents.lease_stored(database, SHA256))
+        await wait_for_blocked_transaction(database)
+    assert await leasing is None
+
+
 async def test_other_contents_do_not_change(database: Database) -> None:
     """Each step concerns one content and one lease, however many are in the same state."""
     others = ["b" * 64, "c" * 64]
@@ -230,3 +256,69 @@ async def test_expired_leases_are_listed_once_for_each_content(database: Databas
         await contents.acquire(tx, sha256="c" * 64, size=1, content_type="image/png")
     assert sorted(await contents.with_expired_leases(database, limit=9)) == [SHA256, "b" * 64]
     assert len(await contents.with_expired_leases(database, limit=1)) == 1
+
+
+async def test_contents_are_found_by_their_hash(database: Database) -> None:
+    """A content is read with its state, and an unknown one is None, also while others are there."""
+    await _leased(database)
+    assert await contents.find(database, "b" * 64) is None
+    found = Content(sha256=SHA256, size=9, content_type="image/jpeg", state=ContentState.STORING)
+    async with database.transaction() as tx:
+        await contents.acquire(tx, sha256="0" * 64, size=1, content_type="image/png")
+    assert await contents.find(database, SHA256) == found
+
+
+async def test_contents_are_paged_in_the_order_of_their_hashes(database: Database) -> None:
+    """A page begins behind a hash and has at most as many contents as asked for."""
+    async with database.transaction() as tx:
+        for letter in "dbca":
+            await contents.acquire(tx, sha256=letter * 64, size=1, content_type="image/png")
+        # The index would give them in order by itself, the table does not.
+        for plan in ("indexscan", "bitmapscan", "indexonlyscan"):
+            await tx.execute(f"SET LOCAL enable_{plan} = off")
+        pages = [await contents.page(tx, after=after * 64, limit=3) for after in ("", "a", "c", "d")]
+    assert ["".join(content.sha256[0] for content in page) for page in pages] == ["abc", "bcd", "d", ""]
+
+
+async def test_what_uses_a_content(database: Database) -> None:
+    """Photos and profile images do: in any state for its existence, and as ready ones for its visibility to all."""
+    ann = await new_user(database, "ann")
+    photo = await ready_photo(database, ann, sha256="b" * 64)
+    await processing_photo(database, ann, sha256="c" * 64)
+
+    async def uses(letter: str) -> tuple[bool, bool]:
+        sha256 = letter * 64
+        return await contents.is_referenced(database, sha256), await contents.is_public(database, sha256)
+
+    async with database.transaction() as tx:
+        for kind, letter in ((ProfileImageKind.AVATAR, "d"), (ProfileImageKind.BANNER, "e")):
+            await profile_images.create(
+                tx, user_id=ann.id, kind=kind, sha256=letter * 64, content_type="image/jpeg", size=9
+            )
+        assert await profile_images.mark_ready(tx, ann.id, ProfileImageKind.BANNER, "e" * 64)
+    assert [await uses(letter) for letter in "abcde"] == [
+        (False, False),
+        (True, True),
+        (True, False),
+        (True, False),
+        (True, True),
+    ]
+    async with database.transaction() as tx:
+        await users.update(tx, ann.id, private=True)
+    assert [await uses(letter) for letter in "be"] == [(True, False), (True, True)]
+    async with database.transaction() as tx:
+        await photos.delete(tx, photo.id, author_id=ann.id)
+    assert await uses("b") == (False, False)
+
+
+async def test_the_rows_of_variants_are_deleted_with_their_content(database: Database) -> None:
+    """Only those of the content whose removal ends."""
+    await _complete(database, await _leased(database))
+    async with database.transaction() as tx:
+        for letter in "ab":
+            await variants.record(tx, letter * 64, recipe=1, sizes={"320.jpg": 9})
+    removal = await _begin(database)
+    assert removal is not None
+    async with database.transaction() as tx:
+        await contents.end_removal(tx, removal)
+    assert await database.fetchval("SELECT string_agg(sha256, ',') FROM variants") == "b" * 64

@@ -13,6 +13,9 @@ from storage.models import NotificationKind
 from storage.postgres.database import Database, Transaction
 from storage.stores import (
     blocks,
+    comment_deletion,
+    comment_likes,
+    comment_pins,
     comments,
     erasure,
     follows,
@@ -43,7 +46,12 @@ DRIFT = """
           OR n.newest_actors <> ARRAY(
               SELECT actor_id FROM notification_actors t WHERE t.notification_id = n.id AND t.retracted_at IS NULL
               GROUP BY actor_id ORDER BY max(created_at) DESC, actor_id DESC LIMIT 3)) AS entries,
-      (SELECT count(*) FROM (SELECT FROM likes GROUP BY photo_id, version HAVING count(*) > 1) AS twins) AS versions
+      (SELECT count(*) FROM (SELECT FROM likes GROUP BY photo_id, version HAVING count(*) > 1) AS twins) AS versions,
+      (SELECT count(*) FROM comments c WHERE likes <> (SELECT count(*) FROM comment_likes l WHERE l.comment_id = c.id)
+          OR replies <> (SELECT count(*) FROM comments r
+                         WHERE r.reply_to = c.id AND r.deleted_at IS NULL)) AS comments,
+      (SELECT count(*) FROM (SELECT FROM comments WHERE pinned_at IS NOT NULL AND deleted_at IS NULL
+                             GROUP BY photo_id HAVING count(*) > 3) AS photos_with) AS pins
 """
 
 
@@ -74,7 +82,14 @@ class Activities:
             lambda tx: likes.add(tx, photo_id=photo_id, user_id=one),
             lambda tx: likes.remove(tx, photo_id=photo_id, user_id=one),
             lambda tx: self._comment(tx, photo_id, one),
-            lambda tx: comments.delete(tx, comment_id, user_id=one),
+            lambda tx: comment_deletion.delete(tx, comment_id, user_id=one),
+            lambda tx: self._comment(tx, photo_id, one, reply_to=comment_id),
+            lambda tx: comments.edit(tx, comment_id, author_id=one, text=f"{draw.random()} @{draw.choice('abcdefgh')}"),
+            lambda tx: comment_likes.add(tx, comment_id=comment_id, user_id=one),
+            lambda tx: comment_likes.remove(tx, comment_id=comment_id, user_id=one),
+            lambda tx: comment_pins.pin(tx, comment_id, owner_id=author_id),
+            lambda tx: comment_deletion.delete_some(tx, author_id=one, owner_id=author_id, limit=3),
+            lambda tx: comment_deletion.delete_orphans(tx, comment_id),
             lambda tx: photos.delete(tx, photo_id, author_id=author_id),
             lambda tx: users.remove(tx, one),
             lambda tx: erasure.erase(tx, one, limit=3, grace_minutes=0),
@@ -83,11 +98,11 @@ class Activities:
             lambda tx: _mark(tx, author_id),
             lambda tx: _withdraw_actor(tx, author_id, one),
         ]
-        weights = [9, 3, 1, 3, 3, 3, 6, 9, 4, 9, 4, 0.4, 0.15, 1, 9, 4, 1, 1]
+        weights = [9, 3, 1, 3, 3, 3, 6, 9, 4, 9, 4, 9, 1, 9, 4, 2, 0.5, 0.2, 0.4, 0.15, 1, 9, 4, 1, 1]
         return draw.choices(acts, weights)[0]
 
-    async def _comment(self, tx: Transaction, photo_id: int, author_id: int) -> None:
-        comment, _ = await comments.add(tx, photo_id=photo_id, author_id=author_id, text="x")
+    async def _comment(self, tx: Transaction, photo_id: int, author_id: int, *, reply_to: int | None = None) -> None:
+        comment, _ = await comments.add(tx, photo_id=photo_id, author_id=author_id, text="@a", reply_to=reply_to)
         self._comments.append(comment.id)
 
 
@@ -150,4 +165,4 @@ async def test_counters_never_drift(database: Database, seed: int) -> None:
     assert done > 200
     drift = await database.fetchrow(DRIFT)
     assert drift is not None
-    assert dict(drift) == {"people": 0, "photos": 0, "entries": 0, "versions": 0}
+    assert dict(drift) == {"people": 0, "photos": 0, "entries": 0, "versions": 0, "comments": 0, "pins": 0}

@@ -12,8 +12,24 @@ import pytest
 from storage.events import AccountDeleted, decode
 from storage.models import Activity, NotificationKind, User
 from storage.postgres.database import Database
-from storage.stores import blocks, comments, erasure, follows, likes, sessions, users, waiting_activities
-from tests.support.community import follow, new_user, new_users, ready_photo, topics
+from storage.stores import (
+    account_suggestions,
+    blocks,
+    close_friends,
+    collection_items,
+    comment_lists,
+    comments,
+    erasure,
+    follows,
+    likes,
+    photo_collections,
+    photo_trends,
+    sessions,
+    tag_follows,
+    users,
+    waiting_activities,
+)
+from tests.support.community import follow, new_user, new_users, old_users, ready_photo, topics
 from tests.support.locks import wait_for_blocked_transaction
 
 pytestmark = pytest.mark.engines
@@ -44,7 +60,7 @@ async def _batches(database: Database) -> list[AccountDeleted]:
 
 async def test_erase(database: Database) -> None:
     """Likes and follows of a deleted account are erased in batches, with counters and events, until none is left."""
-    ann, ben, cat = await new_users(database, "ann", "ben", "cat")
+    ann, ben, cat = await old_users(database, "ann", "ben", "cat")
     made = [await ready_photo(database, ann) for _ in range(3)]
     for follower, followee in ((ben, ann), (ann, ben), (ben, cat)):
         await follow(database, follower, followee)
@@ -52,6 +68,15 @@ async def test_erase(database: Database) -> None:
         for photo in made:
             await likes.add(tx, photo_id=photo.id, user_id=ben.id)
         await blocks.mute(tx, cat.id, ben.id)
+        await account_suggestions.want(tx, ben.id)
+        await account_suggestions.dismiss(tx, ben.id, cat.id)
+        await tag_follows.follow(tx, ben.id, "sea")
+        for collection_id in (
+            await photo_collections.saved_id(tx, ben.id),
+            (await photo_collections.create(tx, owner_id=ben.id, title="Sea", public=True)).id,
+        ):
+            for photo in made:
+                await collection_items.add(tx, collection_id, photo.id, owner_id=ben.id)
         await waiting_activities.add(
             tx,
             operation="record",
@@ -64,17 +89,21 @@ async def test_erase(database: Database) -> None:
     assert (fresh.followers, fresh.following) == (0, 0)
     assert (await users.get(database, cat.id)).followers == 0
     assert [(await likes.state(database, photo_id=photo.id, user_id=ann.id)).likes for photo in made] == [0, 0, 0]
+    assert {trend.likes for trend in await photo_trends.load(database, [photo.id for photo in made])} == {0}
     unliked = [tuple(like) for batch in await _batches(database) for like in batch.likes]
     assert sorted(unliked) == [(photo.id, ann.id) for photo in made]
     assert (await topics(database))[-1] == "actor.removed"
-    for table in ("following", "followers", "mutes"):
+    for table in (
+        *("following", "followers", "mutes", "collections", "collection_items"),
+        *("account_suggestions", "dismissed_suggestions", "tag_follows"),
+    ):
         rows = await database.fetch(f"SELECT * FROM {table}")  # noqa: S608
         assert not any(ben.id in tuple(row) for row in rows), table
     assert not await waiting_activities.waiting(database, ben.id)
 
 
 async def test_both_sides_of_every_edge_are_erased(database: Database) -> None:
-    """Follows, requests, blocks and mutes in both directions leave the shards of both users, a few in each batch."""
+    """Follows, requests, blocks, mutes and friends in both directions leave the shards of both users, in batches."""
     gone, *others = await new_users(database, "gone", "ann", "ben", "cat")
     kept = await new_user(database, "kept", private=True)
     others.append(kept)
@@ -82,6 +111,8 @@ async def test_both_sides_of_every_edge_are_erased(database: Database) -> None:
         for user in others:
             await blocks.mute(tx, gone.id, user.id)
             await blocks.mute(tx, user.id, gone.id)
+            await close_friends.add(tx, gone.id, user.id)
+            await close_friends.add(tx, user.id, gone.id)
             await follows.follow(tx, gone.id, user.id)
             await follows.follow(tx, user.id, gone.id)
         await follows.follow(tx, others[0].id, others[1].id)
@@ -93,7 +124,7 @@ async def test_both_sides_of_every_edge_are_erased(database: Database) -> None:
     async with database.transaction() as tx:
         await users.remove(tx, gone.id)
     assert await _erase_all(database, gone, limit=2) > 6
-    for table in ("following", "followers", "follow_requests", "blocks", "mutes"):
+    for table in ("following", "followers", "follow_requests", "blocks", "mutes", "close_friends"):
         rows = await database.fetch(f"SELECT * FROM {table}")  # noqa: S608
         assert not any(gone.id in tuple(row) for row in rows), table
     counters = [(user.followers, user.following) for user in [await users.get(database, user.id) for user in others]]
@@ -148,7 +179,7 @@ async def test_what_a_deletion_has_missed_is_swept(database: Database) -> None:
     while await _erase(database, ben):
         pass
     assert await database.fetchval("SELECT deleted_at FROM photos WHERE id = $1", own.id) is not None
-    assert await comments.page(database, photo.id, viewer_id=ann.id, before=None, limit=9) == []
+    assert await comment_lists.page(database, photo.id, viewer_id=ann.id, limit=9) == []
     assert (await likes.state(database, photo_id=photo.id, user_id=ann.id)).comments == 0
     async with database.transaction() as tx:
         assert await sessions.revoke_all(tx, ben.id) == []

@@ -10,8 +10,9 @@ import pytest
 from storage.errors import NotFoundError
 from storage.models import Comment, Photo, PhotoCounters, User
 from storage.postgres.database import Database
-from storage.stores import comments, likes, photos, users
+from storage.stores import comment_deletion, comment_lists, comments, likes, photos, users
 from tests.support.community import block, new_user, new_users, processing_photo, ready_photo, topics
+from tests.support.locks import wait_for_blocked_transaction
 
 pytestmark = pytest.mark.engines
 
@@ -57,6 +58,76 @@ async def test_like_and_unlike(database: Database) -> None:
     assert await topics(database) == ["photo.uploaded", "photo.ready", "like.added", "like.removed"]
 
 
+async def test_a_like_concerns_one_photo(database: Database) -> None:
+    """Other photos of the same owner, and so of the same shard, keep their likes and counters."""
+    ann, ben, _ = await new_users(database, "ann", "ben", "cat")
+    first, second = await ready_photo(database, ann), await ready_photo(database, ann)
+
+    async def states() -> list[tuple[bool, int]]:
+        found = [await likes.state(database, photo_id=photo.id, user_id=ben.id) for photo in (first, second)]
+        return [(state.liked, state.likes) for state in found]
+
+    await _like(database, second, ben)
+    assert await states() == [(False, 0), (True, 1)]
+    assert await likes.page(database, first.id, before=None, limit=9) == []
+    await _like(database, first, ben)
+    async with database.transaction() as tx:
+        await likes.remove(tx, photo_id=second.id, user_id=ben.id)
+    assert await states() == [(True, 1), (False, 0)]
+    async with database.transaction() as tx:
+        await likes.remove(tx, photo_id=first.id, user_id=ben.id)
+    assert await states() == [(False, 0)] * 2
+    for act in (likes.add, likes.remove):
+        with pytest.raises(NotFoundError):
+            async with database.transaction() as tx:
+                await act(tx, photo_id=first.id + 1024, user_id=ben.id)
+
+
+async def test_likes_of_a_user_are_the_newest_of_90_days(database: Database) -> None:
+    """They are listed newest first, as many as asked for; older ones are left out."""
+    ann, ben = await new_users(database, "ann", "ben")
+    ages = {(await ready_photo(database, ann)).id: days for days in (89, 10, 91)}
+    for photo_id, days in ages.items():
+        async with database.transaction() as tx:
+            await likes.add(tx, photo_id=photo_id, user_id=ben.id)
+            sql = "UPDATE likes SET created_at = now() - make_interval(days => $2) WHERE photo_id = $1"
+            await tx.execute(sql, photo_id, days)
+    old, new, _ = ages
+    assert [photo_id for photo_id, _ in await likes.of_user(database, ben.id)] == [new, old]
+    assert [photo_id for photo_id, _ in await likes.of_user(database, ben.id, limit=1)] == [new]
+
+
+async def test_an_unlike_waits_for_the_like(database: Database) -> None:
+    """A like that is being committed is removed by the request that follows it."""
+    ann, ben = await new_users(database, "ann", "ben")
+    photo = await ready_photo(database, ann)
+
+    async def remove() -> PhotoCounters:
+        async with database.transaction() as tx:
+            return await likes.remove(tx, photo_id=photo.id, user_id=ben.id)
+
+    async with database.transaction() as tx:
+        await likes.add(tx, photo_id=photo.id, user_id=ben.id)
+        removing = asyncio.create_task(remove())
+        await wait_for_blocked_transaction(database)
+    gone = await removing
+    assert (gone.liked, gone.likes, gone.changed) == (False, 0, True)
+
+
+async def test_two_likes_at_once_have_versions_of_their_own(database: Database) -> None:
+    """A like that waits for another one takes its version after it, so that a page can go on below either."""
+    ann, ben, cat = await new_users(database, "ann", "ben", "cat")
+    photo = await ready_photo(database, ann)
+    async with database.transaction() as tx:
+        first = await likes.add(tx, photo_id=photo.id, user_id=ben.id)
+        liking = asyncio.create_task(_like(database, photo, cat))
+        await wait_for_blocked_transaction(database)
+    second = await liking
+    found = await likes.page(database, photo.id, before=None, limit=9)
+    assert [version for version, _ in found] == [second.version, first.version]
+    assert second.version > first.version
+
+
 @pytest.mark.parametrize("cause", ["blocked", "blocking", "private", "rejected"])
 async def test_a_like_can_always_be_taken_back(database: Database, cause: str) -> None:
     """A user who may not see a photo any more can still remove their like, once; and cannot like it again."""
@@ -81,9 +152,11 @@ async def test_a_like_can_always_be_taken_back(database: Database, cause: str) -
 
 
 async def test_what_is_not_seen_is_not_liked(database: Database) -> None:
-    """A user who may not see a photo can neither like, unlike nor comment on it."""
-    ann, ben = await new_users(database, "ann", "ben")
+    """A user who may not see a photo can neither like, unlike nor comment on it, whatever they and others like."""
+    ann, ben, cat = await new_users(database, "ann", "ben", "cat")
     hidden, blocked = await processing_photo(database, ann), await ready_photo(database, ann)
+    await _like(database, await ready_photo(database, ann), ben)
+    await _like(database, blocked, cat)
     await block(database, ann, ben)
     for photo in (hidden, blocked):
         for act in (likes.add, likes.remove):
@@ -93,7 +166,7 @@ async def test_what_is_not_seen_is_not_liked(database: Database) -> None:
         with pytest.raises(NotFoundError):
             await _comment(database, photo, ben)
         with pytest.raises(NotFoundError):
-            await comments.page(database, photo.id, viewer_id=ben.id, before=None, limit=9)
+            await comment_lists.page(database, photo.id, viewer_id=ben.id, limit=9)
 
 
 async def test_many_likes_at_once(database: Database) -> None:
@@ -111,8 +184,10 @@ async def test_page_of_likes(database: Database) -> None:
     photo = await ready_photo(database, ann)
     for user in likers:
         await _like(database, photo, user)
-    first = await likes.page(database, photo.id, before=None, limit=2)
+    counting = Counting(database)
+    first = await likes.page(counting, photo.id, before=None, limit=2)
     assert [user.username for _, user in first] == ["dan", "cat"]
+    assert counting.statements == 2
     rest = await likes.page(database, photo.id, before=first[-1][0], limit=2)
     assert [user.username for _, user in rest] == ["ben"]
     await block(database, likers[0], likers[1])
@@ -137,13 +212,18 @@ async def test_a_page_of_likes_is_full_whatever_is_hidden(database: Database) ->
 
 
 async def test_state_of_a_deleted_photo(database: Database) -> None:
-    """A deleted photo has no state."""
+    """A deleted photo has no state, and its likes stay as they are; the state of another photo is not a change."""
     ann, ben = await new_users(database, "ann", "ben")
     photo = await ready_photo(database, ann)
+    await _like(database, photo, ben)
+    assert not (await likes.state(database, photo_id=photo.id, user_id=ben.id)).changed
     async with database.transaction() as tx:
         await photos.delete(tx, photo.id, author_id=ann.id)
     with pytest.raises(NotFoundError):
         await likes.state(database, photo_id=photo.id, user_id=ben.id)
+    with pytest.raises(NotFoundError):
+        async with database.transaction() as tx:
+            await likes.remove(tx, photo_id=photo.id, user_id=ben.id)
 
 
 async def test_comment_and_delete(database: Database) -> None:
@@ -155,12 +235,12 @@ async def test_comment_and_delete(database: Database) -> None:
     for stranger in (cat.id, 5):
         with pytest.raises(NotFoundError):
             async with database.transaction() as tx:
-                await comments.delete(tx, first.id, user_id=stranger)
+                await comment_deletion.delete(tx, first.id, user_id=stranger)
     async with database.transaction() as tx:
-        assert (await comments.delete(tx, first.id, user_id=ben.id)).comments == 1
-        assert (await comments.delete(tx, second.id, user_id=ann.id)).comments == 0
+        assert (await comment_deletion.delete(tx, first.id, user_id=ben.id)).comments == 1
+        assert (await comment_deletion.delete(tx, second.id, user_id=ann.id)).comments == 0
         with pytest.raises(NotFoundError):
-            await comments.delete(tx, second.id, user_id=ann.id)
+            await comment_deletion.delete(tx, second.id, user_id=ann.id)
     with pytest.raises(NotFoundError):
         await comments.get(database, first.id)
     assert (await topics(database))[2:] == ["comment.added", "comment.added", "comment.deleted", "comment.deleted"]
@@ -178,12 +258,13 @@ async def test_page_of_comments(database: Database) -> None:
     ann, ben, cat = await new_users(database, "ann", "ben", "cat")
     photo = await ready_photo(database, ann)
     made = [await _comment(database, photo, author) for author in (ben, cat, ben)]
-    page = await comments.page(database, photo.id, viewer_id=ann.id, before=None, limit=2)
+    page = await comment_lists.page(database, photo.id, viewer_id=ann.id, limit=2)
     assert page == [made[2], made[1]]
-    assert await comments.page(database, photo.id, viewer_id=None, before=page[-1].id, limit=2) == [made[0]]
+    last = comment_lists.Place.of(page[-1])
+    assert await comment_lists.page(database, photo.id, viewer_id=None, after=last, limit=2) == [made[0]]
     await block(database, cat, ben)
-    assert await comments.page(database, photo.id, viewer_id=ben.id, before=None, limit=9) == [made[2], made[0]]
-    assert await comments.page(database, photo.id, viewer_id=cat.id, before=None, limit=9) == [made[1]]
+    assert await comment_lists.page(database, photo.id, viewer_id=ben.id, limit=9) == [made[2], made[0]]
+    assert await comment_lists.page(database, photo.id, viewer_id=cat.id, limit=9) == [made[1]]
 
 
 async def test_a_page_of_comments_is_full_whatever_is_hidden(database: Database) -> None:
@@ -197,7 +278,7 @@ async def test_a_page_of_comments_is_full_whatever_is_hidden(database: Database)
     await block(database, cat, ann)
     for limit in (1, 2, 3, 9):
         counting = Counting(database)
-        assert await comments.page(counting, photo.id, viewer_id=ann.id, before=None, limit=limit) == seen[:limit]
+        assert await comment_lists.page(counting, photo.id, viewer_id=ann.id, limit=limit) == seen[:limit]
         assert counting.statements <= 4
 
 
@@ -209,14 +290,14 @@ async def test_comments_of_a_deleted_account_are_hidden_at_once(database: Databa
     kept = await _comment(database, shown[0], ann)
     async with database.transaction() as tx:
         await users.remove(tx, ben.id)
-    assert await comments.page(database, shown[0].id, viewer_id=None, before=None, limit=9) == [kept]
-    assert await comments.page(database, shown[1].id, viewer_id=ann.id, before=None, limit=9) == []
+    assert await comment_lists.page(database, shown[0].id, viewer_id=None, limit=9) == [kept]
+    assert await comment_lists.page(database, shown[1].id, viewer_id=ann.id, limit=9) == []
     for comment in made:
         with pytest.raises(NotFoundError):
             await comments.get(database, comment.id)
     deleted: list[tuple[int, int, int]] = []
     async with database.transaction() as tx:
-        while batch := await comments.delete_some(tx, author_id=ben.id, limit=4):
+        while batch := await comment_deletion.delete_some(tx, author_id=ben.id, limit=4):
             deleted += batch
             assert len(batch) <= 4
     owners = {photo.id: photo.author.id for photo in shown}
@@ -232,9 +313,9 @@ async def test_comments_below_one_owner_s_photos_are_deleted(database: Database)
     withdrawn, kept = await _comment(database, first, ben), await _comment(database, second, ben)
     other = await _comment(database, first, cat)
     async with database.transaction() as tx:
-        deleted = await comments.delete_some(tx, author_id=ben.id, limit=9, owner_id=ann.id)
+        deleted = await comment_deletion.delete_some(tx, author_id=ben.id, limit=9, owner_id=ann.id)
     assert deleted == [(withdrawn.id, first.id, ann.id)]
-    assert await comments.page(database, first.id, viewer_id=None, before=None, limit=9) == [other]
+    assert await comment_lists.page(database, first.id, viewer_id=None, limit=9) == [other]
     assert await comments.get(database, kept.id) == kept
 
 

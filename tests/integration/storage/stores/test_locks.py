@@ -11,7 +11,7 @@ import pytest
 from storage.errors import NotFoundError
 from storage.models import Photo, PhotoCounters, User
 from storage.postgres.database import Database, Transaction
-from storage.stores import blocks, comments, follows, likes, photos, relations, users
+from storage.stores import blocks, comment_deletion, comments, follows, likes, photo_edits, photos, relations, users
 from tests.support.community import block, follow, new_user, new_users, processing_photo, ready_photo, topics
 from tests.support.locks import wait_for_blocked_transaction
 
@@ -99,7 +99,7 @@ async def test_comment_deleted_while_its_photo_is(database: Database) -> None:
 
     async def delete_comment() -> None:
         async with database.transaction() as tx:
-            await comments.delete(tx, comment.id, user_id=ben.id)
+            await comment_deletion.delete(tx, comment.id, user_id=ben.id)
 
     async with database.transaction() as tx:
         await photos.delete(tx, photo.id, author_id=ann.id)
@@ -120,10 +120,10 @@ async def test_comment_deleted_twice_at_once(database: Database) -> None:
 
     async def delete_comment(user: User) -> PhotoCounters:
         async with database.transaction() as tx:
-            return await comments.delete(tx, comment.id, user_id=user.id)
+            return await comment_deletion.delete(tx, comment.id, user_id=user.id)
 
     async with database.transaction() as tx:
-        assert (await comments.delete(tx, comment.id, user_id=ben.id)).comments == 0
+        assert (await comment_deletion.delete(tx, comment.id, user_id=ben.id)).comments == 0
         second = asyncio.create_task(delete_comment(ann))
         await wait_for_blocked_transaction(database)
     with pytest.raises(NotFoundError):
@@ -141,7 +141,7 @@ async def test_photo_deleted_while_tags_are_added(database: Database) -> None:
             await photos.delete(tx, photo.id, author_id=ann.id)
 
     async with database.transaction() as tx:
-        await photos.edit(tx, photo.id, author_id=ann.id, tags=["new"])
+        await photo_edits.edit(tx, photo.id, author_id=ann.id, tags=["new"])
         deleting = asyncio.create_task(delete_photo())
         await wait_for_blocked_transaction(database)
     await deleting

@@ -8,7 +8,7 @@ import pytest
 
 from storage.models import Activity, NotificationKind, User
 from storage.postgres.database import Database
-from storage.stores import blocks, comments, follows, likes, photos, users
+from storage.stores import blocks, comment_deletion, comment_likes, comments, follows, likes, photos, users
 from storage.stores.notification_lookup import Situation, look_up
 from tests.support.community import new_users, ready_photo, record_notification, retract_notification
 
@@ -18,16 +18,20 @@ pytestmark = pytest.mark.engines
 class Scene:
     """Ann, whose inbox it is, and the acts of others that concern her."""
 
-    def __init__(self, database: Database, ann: User, photo_id: int) -> None:
+    def __init__(self, database: Database, ann: User, photo_id: int, comment_id: int) -> None:
         self._database = database
         self.ann = ann
         self.photo_id = photo_id
+        self.comment_id = comment_id
         self._comments: dict[int, int] = {}
 
     @classmethod
     async def of(cls, database: Database, ann: User) -> Scene:
-        """Return the scene with a photo of Ann."""
-        return cls(database, ann, (await ready_photo(database, ann)).id)
+        """Return the scene with a photo and a comment of Ann."""
+        photo = await ready_photo(database, ann)
+        async with database.transaction() as tx:
+            comment, _ = await comments.add(tx, photo_id=photo.id, author_id=ann.id, text="mine")
+        return cls(database, ann, photo.id, comment.id)
 
     async def act(self, kind: NotificationKind, user: User) -> None:
         """Do what an activity of a kind reports; for an acceptance, Ann follows the user."""
@@ -38,6 +42,16 @@ class Scene:
                 case NotificationKind.COMMENT:
                     comment, _ = await comments.add(tx, photo_id=self.photo_id, author_id=user.id, text="x")
                     self._comments[user.id] = comment.id
+                case NotificationKind.MENTION:
+                    comment, _ = await comments.add(tx, photo_id=self.photo_id, author_id=user.id, text="see @ann")
+                    self._comments[user.id] = comment.id
+                case NotificationKind.REPLY:
+                    comment, _ = await comments.add(
+                        tx, photo_id=self.photo_id, author_id=user.id, text="x", reply_to=self.comment_id
+                    )
+                    self._comments[user.id] = comment.id
+                case NotificationKind.COMMENT_LIKE:
+                    await comment_likes.add(tx, comment_id=self.comment_id, user_id=user.id)
                 case NotificationKind.FOLLOW | NotificationKind.FOLLOW_REQUEST:
                     await follows.follow(tx, user.id, self.ann.id)
                 case _:
@@ -49,8 +63,10 @@ class Scene:
             match kind:
                 case NotificationKind.LIKE:
                     await likes.remove(tx, photo_id=self.photo_id, user_id=user.id)
-                case NotificationKind.COMMENT:
-                    await comments.delete(tx, self._comments[user.id], user_id=user.id)
+                case NotificationKind.COMMENT_LIKE:
+                    await comment_likes.remove(tx, comment_id=self.comment_id, user_id=user.id)
+                case NotificationKind.COMMENT | NotificationKind.MENTION | NotificationKind.REPLY:
+                    await comment_deletion.delete(tx, self._comments[user.id], user_id=user.id)
                 case NotificationKind.FOLLOW | NotificationKind.FOLLOW_REQUEST:
                     await follows.unfollow(tx, user.id, self.ann.id)
                 case _:
@@ -58,13 +74,17 @@ class Scene:
 
     def activity(self, kind: NotificationKind, user: User) -> Activity:
         """Return the activity."""
-        below = kind in {NotificationKind.LIKE, NotificationKind.COMMENT}
-        source = {NotificationKind.LIKE: self.photo_id, NotificationKind.COMMENT: self._comments.get(user.id, 0)}
+        written = self._comments.get(user.id, 0)
+        source = {
+            NotificationKind.LIKE: self.photo_id,
+            NotificationKind.COMMENT_LIKE: self.comment_id,
+            **dict.fromkeys((NotificationKind.COMMENT, NotificationKind.MENTION, NotificationKind.REPLY), written),
+        }
         return Activity(
             recipient_id=self.ann.id,
             kind=kind,
             actor_id=user.id,
-            photo_id=self.photo_id if below else None,
+            photo_id=self.photo_id if kind in source else None,
             source_id=source.get(kind, user.id),
         )
 
@@ -78,12 +98,14 @@ class Scene:
 
 @pytest.mark.parametrize("kind", [kind for kind in NotificationKind if kind is not NotificationKind.PHOTO_REJECTED])
 async def test_an_activity_holds_as_long_as_its_row_is_there(database: Database, kind: NotificationKind) -> None:
-    """It holds from the act until it is undone, whatever others do; a follow in the other direction is another."""
+    """It holds from the act until it is undone, whatever others do, or the user to others; a follow back is another."""
     ann, bob, cat, dan = await new_users(database, "ann", "bob", "cat", "dan")
     if kind is NotificationKind.FOLLOW_REQUEST:
         async with database.transaction() as tx:
-            await users.update(tx, ann.id, private=True)
-    scene = await Scene.of(database, ann)
+            for user in (ann, dan):
+                await users.update(tx, user.id, private=True)
+    scene, beside = await Scene.of(database, ann), await Scene.of(database, dan)
+    await beside.act(kind, bob)
     if kind in {NotificationKind.FOLLOW, NotificationKind.FOLLOW_ACCEPTED}:
         other = {NotificationKind.FOLLOW: NotificationKind.FOLLOW_ACCEPTED}.get(kind, NotificationKind.FOLLOW)
         await scene.act(other, bob)
@@ -126,6 +148,14 @@ async def test_the_situation_of_a_like(database: Database) -> None:
         await retract_notification(tx, **_fields(scene.activity(kind, bob)))
     found = await scene.look(kind, bob)
     assert (found.recorded, found.retracted, found.recent, found.open_counts) == (entry_id, True, True, False)
+    newest_at = found.newest_at
+    async with database.transaction() as tx:
+        await retract_notification(tx, **_fields(scene.activity(kind, eve)))
+    found = await scene.look(kind, eve)
+    assert found.newest_actors == [dan.id, cat.id]
+    assert newest_at is not None
+    assert found.newest_at is not None
+    assert found.newest_at < newest_at
 
 
 async def test_an_inbox_of_a_deleted_account_is_not_found(database: Database) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from storage.errors import NotFoundError
 from storage.models import Photo, PhotoState, User
 from storage.postgres.database import Database
-from storage.stores import blocks, likes, photo_lists, photos, users
+from storage.stores import blocks, likes, photo_contents, photo_edits, photo_exif, photo_lists, photos, users
 from tests.support.community import block, exif_of, follow, new_user, new_users, processing_photo, ready_photo, topics
 
 pytestmark = pytest.mark.engines
@@ -51,7 +52,14 @@ async def test_life_of_a_photo(database: Database) -> None:
         await _delete(database, photo)
     assert (await users.get(database, ann.id)).photos == 0
     assert await exif_of(database, photo) is None
-    assert await topics(database) == ["photo.uploaded", "photo.ready", "photo.deleted"]
+    assert await topics(database) == [
+        "photo.uploaded",
+        "photo.ready",
+        "collections.outdated",
+        "photo.deleted",
+        "notifications.outdated",
+        "media.purge",
+    ]
 
 
 async def test_rejected_photo(database: Database) -> None:
@@ -184,13 +192,54 @@ async def test_edit(database: Database) -> None:
     ann, ben = await new_users(database, "ann", "ben")
     photo = await ready_photo(database, ann, caption="a", tags=["old"], location="Rome")
     async with database.transaction() as tx:
-        edited, liked = await photos.edit(tx, photo.id, author_id=ann.id, tags=["new", "new"], location="")
+        edited, liked = await photo_edits.edit(tx, photo.id, author_id=ann.id, tags=["new", "new"], location="")
         assert not liked
         with pytest.raises(NotFoundError):
-            await photos.edit(tx, photo.id, author_id=ben.id, caption="mine")
+            await photo_edits.edit(tx, photo.id, author_id=ben.id, caption="mine")
     assert (edited.caption, edited.tags, edited.location) == ("a", ("new",), None)
     assert await photo_lists.by_tag(database, "old", viewer_id=None, before=None, limit=9) == []
     assert await photo_lists.by_tag(database, "new", viewer_id=None, before=None, limit=9) == [edited]
+
+
+async def test_an_edit_is_dated_and_announced_if_it_changes_something(database: Database) -> None:
+    """A change sets `edited_at` and emits an event; one that leaves all as it was does neither, and others cannot."""
+    ann, ben = await new_users(database, "ann", "ben")
+    photo = await ready_photo(database, ann, caption="a", location="Rome")
+    assert photo.edited_at is None
+    before = await topics(database)
+    unchanged: list[dict[str, Any]] = [{}, {"caption": "a"}, {"location": "Rome", "taken_at": ""}]
+    for fields in unchanged:
+        async with database.transaction() as tx:
+            assert await photo_edits.edit(tx, photo.id, author_id=ann.id, **fields) == (photo, False)
+            with pytest.raises(NotFoundError):
+                await photo_edits.edit(tx, photo.id, author_id=ben.id, **fields)
+    assert await topics(database) == before
+    moment = datetime(2026, 11, 20, 11, tzinfo=UTC)
+    changes: list[dict[str, Any]] = [{"caption": "b"}, {"taken_at": moment.isoformat()}, {"taken_at": ""}]
+    for fields in changes:
+        async with database.transaction() as tx:
+            edited, _ = await photo_edits.edit(tx, photo.id, author_id=ann.id, **fields)
+        assert edited.edited_at is not None
+        assert edited.taken_at == (moment if fields.get("taken_at") else None)
+    assert (edited.caption, edited.location) == ("b", "Rome")
+    assert await topics(database) == [*before, *["photo.edited"] * 3]
+
+
+async def test_the_time_of_the_file_does_not_replace_the_author_s(database: Database) -> None:
+    """The EXIF gives the time unless the author has said another one while the photo was processed."""
+    ann, theirs, its = (
+        await new_user(database, "ann"),
+        datetime(2020, 1, 2, tzinfo=UTC),
+        datetime(2026, 1, 2, tzinfo=UTC),
+    )
+    edited, other = await processing_photo(database, ann), await processing_photo(database, ann)
+    size: dict[str, Any] = {"width": 4, "height": 3, "placeholder": None, "exif": None}
+    async with database.transaction() as tx:
+        await photo_edits.edit(tx, edited.id, author_id=ann.id, taken_at=theirs.isoformat())
+        for photo in (edited, other):
+            await photos.mark_ready(tx, photo.id, taken_at=its, **size)
+    found = await photos.load(database, [edited.id, other.id])
+    assert [found[photo.id].taken_at for photo in (edited, other)] == [theirs, its]
 
 
 async def test_a_photo_is_read_and_edited_with_the_viewer_s_own_like(database: Database) -> None:
@@ -200,7 +249,7 @@ async def test_a_photo_is_read_and_edited_with_the_viewer_s_own_like(database: D
     for liker in (ben, ann):
         async with database.transaction() as tx:
             await likes.add(tx, photo_id=photo.id, user_id=liker.id)
-            edited = await photos.edit(tx, photo.id, author_id=ann.id, caption=liker.username)
+            edited = await photo_edits.edit(tx, photo.id, author_id=ann.id, caption=liker.username)
         assert edited == await photos.get_with_like(database, photo.id, viewer_id=ann.id)
         assert (edited[0].caption, edited[1]) == (liker.username, liker is ann)
     assert (await photos.get_with_like(database, photo.id, viewer_id=ben.id))[1]
@@ -230,14 +279,32 @@ async def test_originals(database: Database) -> None:
     ann, ben = await new_user(database, "ann", private=True), await new_user(database, "ben")
     sha256 = "c" * 64
     first = await ready_photo(database, ann, sha256=sha256)
-    assert not await photos.is_public(database, sha256)
+    assert not await photo_contents.is_public(database, sha256)
     second = await processing_photo(database, ben, sha256=sha256)
-    assert not await photos.is_public(database, sha256)
+    assert not await photo_contents.is_public(database, sha256)
     async with database.transaction() as tx:
         await photos.mark_ready(tx, second.id, width=1, height=1, placeholder=None, exif=None)
-    assert await photos.is_public(database, sha256)
+    assert await photo_contents.is_public(database, sha256)
     await _delete(database, second)
-    assert not await photos.is_public(database, sha256)
-    assert await photos.is_referenced(database, sha256)
+    assert not await photo_contents.is_public(database, sha256)
+    assert await photo_contents.is_referenced(database, sha256)
     await _delete(database, first)
-    assert not await photos.is_referenced(database, sha256)
+    assert not await photo_contents.is_referenced(database, sha256)
+
+
+async def test_suggestions_are_read_by_the_author_alone(database: Database) -> None:
+    """The author gets them with a single photo, after an edit too, until the data of the file are deleted."""
+    ann, ben = await new_users(database, "ann", "ben")
+    texts = {"alt_text": "A dog"}
+    photo = await ready_photo(database, ann, suggestions=texts)
+    other = await ready_photo(database, ann)
+    assert (photo.suggestions, other.suggestions) == (texts, {})
+    for viewer_id in (ben.id, None):
+        assert (await photos.get(database, photo.id, viewer_id=viewer_id)).suggestions == {}
+    async with database.transaction() as tx:
+        assert (await photo_edits.edit(tx, photo.id, author_id=ann.id, caption="x"))[0].suggestions == texts
+    assert await photo_exif.suggestions(database, [photo.id, other.id], author_id=ann.id) == {photo.id: texts}
+    assert await photo_exif.suggestions(database, [photo.id], author_id=ben.id) == {}
+    async with database.transaction() as tx:
+        await photo_exif.delete(tx, photo.id, author_id=ann.id)
+    assert (await photos.get(database, photo.id, viewer_id=ann.id)).suggestions == {}

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from storage.ids import MAX_ID
-from storage.models import Activity, NotificationKind
+from storage.models import Activity, CommentOrder, NotificationKind
 from storage.postgres.database import Database, Queryable
-from storage.stores import follows, notification_groups, notifications, photo_lists
+from storage.stores import comment_lists, follows, notification_groups, notifications, photo_lists
+from storage.stores.comment_lists import Place
 from storage.stores.notification_lookup import look_up
 from tests.support.community import record_notification, retract_notification
 
@@ -104,6 +105,30 @@ async def test_lists_stop_at_their_limit(populated: Database, name: str) -> None
     (scan,) = explained.scans("photos")
     assert "Index" in scan["Node Type"]
     assert scan["Actual Rows"] * scan["Actual Loops"] <= 40
+
+
+@pytest.mark.parametrize("order", list(CommentOrder))
+async def test_a_page_of_comments_is_read_from_the_index_of_its_order(populated: Database, order: CommentOrder) -> None:
+    """Neither older comments nor replies are read, at the beginning and in the middle of a long list."""
+    photo_id = 1024 + 2  # of user 2
+    async with populated.transaction() as tx:
+        await tx.execute(
+            "INSERT INTO comments "
+            "(shard, id, photo_id, author_id, text, author_username, author_name, likes, reply_to) "
+            "SELECT 2, i * 1024 + 2, $1, 3, '', '', '', i % 7, CASE WHEN i % 3 = 0 THEN NULL ELSE 3 * 1024 + 2 END "
+            "FROM generate_series(3, 6000) AS i",
+            photo_id,
+        )
+    await populated.fetchval("VACUUM ANALYZE comments")
+    for after in (None, Place(None, 3, 3000 * 1024)):
+        explained = Explaining(populated)
+        await comment_lists.page(explained, photo_id, viewer_id=1, order=order, after=after, limit=20)
+        scans = explained.scans("comments")
+        assert {scan.get("Index Name") for scan in scans} <= {
+            f"comments_{order}", "comments_pinned", "comments_replies",
+        }  # fmt: skip
+        assert sum(scan["Actual Rows"] * scan["Actual Loops"] for scan in scans) <= 25
+        assert sum(scan.get("Rows Removed by Filter", 0) for scan in scans) <= 25
 
 
 async def test_fanout_reads_a_range_of_one_index(populated: Database) -> None:

@@ -94,8 +94,17 @@ async def test_private_accounts_get_requests(database: Database) -> None:
                 await late(tx, ann.id, cat.id)
     assert await _counters(database, ann) == (1, 0)
     assert await relations.requests(database, ann.id, before=None, limit=9) == []
+    # A request of a user who follows already is removed, and nothing is news.
+    await database.fetch(
+        "INSERT INTO follow_requests (shard, followee_id, follower_id) VALUES ($1::bigint & 1023, $1, $2)",
+        ann.id,
+        ben.id,
+    )
+    async with database.transaction() as tx:
+        await follows.accept(tx, ann.id, ben.id)
+    assert await _counters(database, ann) == (1, 0)
     emitted = await topics(database)
-    assert emitted == ["user.changed", *["user.followed"] * 3, "user.unfollowed"]
+    assert emitted == ["user.changed", "media.purge", *["user.followed"] * 3, "user.unfollowed"]
 
 
 async def test_a_follower_of_an_account_that_became_private_stays_one(database: Database) -> None:
@@ -128,6 +137,42 @@ async def test_relation(database: Database) -> None:
     await block(database, ben, ann)
     assert await relations.relation(database, ben.id, ann.id) == Relation(blocking=True)
     assert await relations.relation(database, ann.id, ben.id) == Relation(muting=True)
+
+
+async def test_relations_of_others_are_not_those_of_a_pair(database: Database) -> None:
+    """Two users of one shard have no relation, whatever each of them has with others."""
+    ann, ben, cat, dan, eve, _, gus = await new_users(database, "ann", "ben", "cat", "dan", "eve", "fay", "gus")
+    async with database.transaction() as tx:
+        await users.update(tx, dan.id, private=True)
+    for one in (ann, ben):
+        await follow(database, one, dan)
+        await block(database, one, eve)
+        for other in (cat, gus):
+            await follow(database, one, other)
+            await follow(database, other, one)
+            async with database.transaction() as tx:
+                await blocks.mute(tx, one.id, other.id)
+                await blocks.mute(tx, other.id, one.id)
+        async with database.transaction() as tx:
+            await users.update(tx, one.id, private=True)
+        await follow(database, dan, one)
+    none = Relation()
+    assert [await relations.relation(database, *pair) for pair in ((ann.id, ben.id), (ben.id, ann.id))] == [none] * 2
+    assert not await blocks.blocked(database, ann.id, ben.id)
+    assert await blocks.separated_ids(database, ann.id) == [eve.id]
+    assert await follows.readers(database, cat.id, [ann.id, ben.id]) == []
+    async with database.transaction() as tx:
+        assert await blocks.unmute(tx, ann.id, cat.id)
+        assert await blocks.unblock(tx, ben.id, eve.id)
+    assert await follows.readers(database, cat.id, [ann.id, ben.id]) == [ann.id]
+    assert await follows.readers(database, cat.id, [ben.id, dan.id]) == []
+    assert await follows.readers(database, dan.id, [gus.id]) == []
+    assert [await blocks.blocked(database, one.id, eve.id) for one in (ann, ben)] == [True, False]
+    async with database.transaction() as tx:
+        await follows.decline(tx, ann.id, dan.id)
+        assert await follows.unfollow(tx, ben.id, cat.id)
+    found = [await relations.relation(database, *pair) for pair in ((dan.id, ben.id), (ann.id, cat.id))]
+    assert found == [Relation(requested=True), Relation(following=True, followed_by=True)]
 
 
 async def test_block_ends_follows_and_requests(database: Database) -> None:
@@ -221,6 +266,7 @@ async def test_may_see(database: Database) -> None:
     assert not await relations.may_see(database, ben.id, ann.id)
     assert not await relations.may_see(database, ann.id, ben.id)
     assert not await relations.may_see(database, ann.id, 5)
+    assert await relations.may_see_photos_and_presence(database, ann.id, 5) == (False, False)
 
 
 async def test_may_see_presence(database: Database) -> None:
@@ -233,9 +279,13 @@ async def test_may_see_presence(database: Database) -> None:
         return {viewer: await relations.may_see_presence(database, viewer, ann.id) for viewer in viewers}
 
     assert await seen() == {None: False, ann.id: True, ben.id: True, cat.id: False}
+    both = relations.may_see_photos_and_presence
+    assert [await both(database, user.id, ann.id) for user in (ben, cat)] == [(True, True), (True, False)]
+    assert await both(database, ann.id, ben.id) == (True, False)
     async with database.transaction() as tx:
         await users.update(tx, ann.id, presence=PresenceAudience.NOBODY)
     assert await seen() == {None: False, ann.id: True, ben.id: False, cat.id: False}
+    assert await both(database, ben.id, ann.id) == (True, False)
     async with database.transaction() as tx:
         await users.update(tx, ann.id, presence=PresenceAudience.FOLLOWERS)
     await block(database, ben, ann)
@@ -268,6 +318,8 @@ async def test_fanout_order_and_chunks(database: Database) -> None:
     assert read == expected
     first = await follows.follower_ids(database, author.id, after=(-1, -1), until=None, limit=7)
     assert first == expected[:7]
+    one, two = ((ids.shard_of(expected[place]), expected[place]) for place in (1, 4))
+    assert await follows.follower_ids(database, author.id, after=one, until=two, limit=99) == expected[2:5]
 
 
 async def test_crossing_follows_and_blocks(database: Database) -> None:

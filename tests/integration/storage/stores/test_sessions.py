@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from storage import ids
+from storage.events import SessionEnded, decode
 from storage.models import Role, User
 from storage.postgres.database import Database
 from storage.stores import sessions, users
 from storage.stores.sessions import Rotation
-from tests.support.community import new_user, new_users
+from tests.support.community import new_user, new_users, topics
 from tests.support.locks import wait_for_blocked_transaction
 
 pytestmark = pytest.mark.engines
@@ -100,7 +102,7 @@ async def test_repeating_is_possible_for_a_minute(database: Database) -> None:
 
 async def test_a_rotation_returns_the_present_role(database: Database) -> None:
     """The role is that of the user at the moment of the exchange, and None once the account is deleted."""
-    ann = await new_user(database, "ann")
+    ann, _ = await new_users(database, "ann", "ben")
     await _open(database, ann, b"1")
     async with database.transaction() as tx:
         await users.set_role(tx, "ann", Role.ADMIN)
@@ -175,6 +177,10 @@ async def test_revoke(database: Database) -> None:
     async with database.transaction() as tx:
         await sessions.revoke(tx, ann.id, first)
         assert await sessions.revoke_all(tx, ann.id) == [second]
+    assert await topics(database) == ["session.ended"] * 2
+    rows = await database.fetch("SELECT body FROM outbox ORDER BY id")
+    events = [decode("session.ended", row["body"]) for row in rows]
+    assert events == [SessionEnded(session_id=session, user_id=ann.id) for session in (first, second)]
     assert [(await _rotate(database, old, old + b"+")).kind for old in (b"1", b"2", b"3")] == [
         "unknown",
         "unknown",
@@ -183,7 +189,10 @@ async def test_revoke(database: Database) -> None:
 
 
 async def test_a_second_revocation_changes_nothing(database: Database) -> None:
-    """A session keeps the time at which it ended first; its revocation is restored until then plus the token's life."""
+    """A session keeps the time at which it ended first, and the event is emitted once.
+
+    Its revocation is restored until that time plus the token's life.
+    """
     ann = await new_user(database, "ann")
     session = await _open(database, ann, b"1")
     ended = []
@@ -192,6 +201,7 @@ async def test_a_second_revocation_changes_nothing(database: Database) -> None:
             await sessions.revoke(tx, ann.id, session)
         ended.append(await database.fetchval("SELECT revoked_at FROM sessions"))
     assert ended[0] == ended[1] is not None
+    assert await topics(database) == ["session.ended"]
 
 
 async def test_a_session_that_is_ending_is_not_ended_again(database: Database) -> None:
@@ -208,6 +218,25 @@ async def test_a_session_that_is_ending_is_not_ended_again(database: Database) -
         ending = asyncio.create_task(revoke_all())
         await wait_for_blocked_transaction(database)
     assert await ending == [second]
+
+
+async def test_sessions_are_ended_in_the_order_of_their_ids(database: Database) -> None:
+    """Two requests that end all sessions of a user lock them in the same order, so that neither waits in vain."""
+    ann = await new_user(database, "ann")
+    made = [await _open(database, ann, b"%d" % number) for number in range(9)]
+    low = min(made)
+
+    async def revoke_all() -> list[str]:
+        async with database.transaction() as tx:
+            return await sessions.revoke_all(tx, ann.id)
+
+    async with database.transaction() as tx:
+        await tx.execute("SELECT 1 FROM sessions WHERE id = $1 FOR UPDATE", uuid.UUID(low))
+        ending = asyncio.create_task(revoke_all())
+        await wait_for_blocked_transaction(database)
+        async with asyncio.timeout(5):
+            assert await tx.execute("SELECT 1 FROM sessions WHERE user_id = $1 FOR UPDATE NOWAIT", ann.id) == 9
+    assert await ending == sorted(made)
 
 
 async def test_a_purge_does_not_wait_for_a_refresh(database: Database) -> None:

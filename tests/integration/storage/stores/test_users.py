@@ -10,7 +10,7 @@ from storage import ids
 from storage.errors import ConflictError, InvalidValueError, NotFoundError
 from storage.models import PresenceAudience, Role, User
 from storage.postgres.database import Database
-from storage.stores import comments, photo_lists, photos, sessions, users
+from storage.stores import comment_lists, comments, photo_lists, photos, sessions, usernames, users
 from tests.support.community import block, new_user, new_users, processing_photo, ready_photo, topics
 
 pytestmark = pytest.mark.engines
@@ -148,7 +148,7 @@ async def test_names_are_those_of_the_accounts(database: Database) -> None:
         await new_user(database, "ANN")
     await _remove(database, ann)
     cat = await new_user(database, "cat")
-    assert [await users.id_of_name(database, name) for name in ("Ann", "Ben", "CAT")] == [None, ben.id, cat.id]
+    assert [await usernames.id_of(database, name) for name in ("Ann", "Ben", "CAT")] == [None, ben.id, cat.id]
     for table, column in (("usernames", "username"), ("emails", "email")):
         rows = await database.fetch(f"SELECT user_id, {column}::text FROM {table}")  # noqa: S608
         assert {tuple(row) for row in rows} == {(user.id, getattr(user, column)) for user in (ben, cat)}
@@ -243,9 +243,9 @@ async def test_remove_hides_everything(database: Database) -> None:
     with pytest.raises(NotFoundError):
         await photos.get(database, photo.id, viewer_id=ann.id)
     assert await users.credentials(database, "ann") is None
-    assert await comments.page(database, other.id, viewer_id=ben.id, before=None, limit=9) == []
-    removed = ["session.ended", "user.changed", "actor.removed", "account.deleted"]
-    assert (await topics(database))[-4:] == removed
+    assert await comment_lists.page(database, other.id, viewer_id=ben.id, limit=9) == []
+    removed = ["session.ended", "media.purge", "user.changed", "actor.removed", "account.deleted"]
+    assert (await topics(database))[-5:] == removed
     assert (await new_user(database, "ann")).id != ann.id
     with pytest.raises(NotFoundError):
         await _remove(database, ann)

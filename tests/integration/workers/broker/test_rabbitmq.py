@@ -90,6 +90,7 @@ async def test_an_unavailable_node_is_an_error(rabbit_prefix: str) -> None:
         broker.replay("notify:1"),
         broker.delete("notify:1"),
         broker.depths(),
+        broker.queues_without_consumers(),
     ):
         with pytest.raises(BrokerError):
             await call

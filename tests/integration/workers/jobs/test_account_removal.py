@@ -9,17 +9,20 @@ from collections import Counter
 import pytest
 
 from storage import events
-from storage.blobs.port import original_key
+from storage.blobs.keys import original_key
 from storage.errors import NotFoundError
 from storage.ids import encode
 from storage.models import Photo, User
 from storage.postgres.database import Database
-from storage.stores import comments, contents, likes, notifications, photos, users
+from storage.stores import comment_lists, comments, contents, likes, notifications, photo_contents, photos, users
+from storage.stores.photo_items import pictures_of
 from tests.support.community import follow, new_user, new_users, ready_photo
-from tests.support.originals import REMOVALS_AGE, post
+from tests.support.objects import has
+from tests.support.originals import REMOVALS_AGE, post, post_several
 from tests.support.stage import Stage, inbox, start_clean
 from workers.jobs.account_removal import AccountRemoval
 from workers.jobs.contents import ContentRemover
+from workers.jobs.purge import PurgeHandlers
 
 pytestmark = pytest.mark.engines
 
@@ -40,7 +43,7 @@ def small_batches(stage: Stage) -> None:
     remover = ContentRemover(stage.database, stage.blobs)
     stage.bulk = {
         **stage.bulk,
-        **AccountRemoval(stage.database, stage.fanout, stage.notify, remover, limit=2).handlers(),
+        **AccountRemoval(stage.database, stage.fanout, stage.notify, stage.comments, remover, limit=2).handlers(),
     }
 
 
@@ -69,13 +72,20 @@ async def left(database: Database, user: User) -> dict[str, int]:
     return {name: number for name, number in row.items() if number}
 
 
+async def originals(stage: Stage, of: list[Photo]) -> list[str]:
+    """Return the originals of the photos' pictures that exist."""
+    keys = [original_key(picture.sha256) for photo in of for picture in pictures_of(photo)]
+    return [key for key in keys if await has(stage.blobs, key)]
+
+
 async def populate(stage: Stage) -> tuple[User, User, list[Photo], Photo]:
     """Return ann with photos, followers, comments and likes; bob, who has a photo that she has commented on; these."""
     ann, bob, *fans = await new_users(stage.database, "ann", "bob", "cat", "dan", "eve")
     for follower in (bob, *fans):
         await follow(stage.database, follower, ann)
     await follow(stage.database, ann, bob)
-    mine = [await post(stage.database, stage.blobs, ann, b"\xff\xd8\xff original %d" % number) for number in range(5)]
+    mine = [await post(stage.database, stage.blobs, ann, b"\xff\xd8\xff original %d" % number) for number in range(4)]
+    mine.append(await post_several(stage.database, stage.blobs, ann, b"\xff\xd8\xff one", b"\xff\xd8\xff other"))
     async with stage.database.transaction() as tx:
         for photo in mine:
             assert await photos.mark_ready(tx, photo.id, width=1, height=1, placeholder=None, exif=None)
@@ -84,6 +94,7 @@ async def populate(stage: Stage) -> tuple[User, User, list[Photo], Photo]:
         await comment(stage, ann, yours)
     await stage.like(ann, yours)
     await stage.like(bob, mine[0])
+    assert len(await originals(stage, mine)) == 6
     await start_clean(stage, ann, bob, *fans)
     return ann, bob, mine, yours
 
@@ -96,15 +107,15 @@ async def test_a_deleted_account_is_hidden_before_anything_is_removed(stage: Sta
     await remove(stage, ann)
     assert await left(stage.database, ann) != {}
     for viewer in (None, ann.id, bob.id):
-        assert await comments.page(stage.database, yours.id, viewer_id=viewer, before=None, limit=9) == []
+        assert await comment_lists.page(stage.database, yours.id, viewer_id=viewer, limit=9) == []
         for photo in mine:
             with pytest.raises(NotFoundError):
                 await photos.get(stage.database, photo.id, viewer_id=viewer)
             with pytest.raises(NotFoundError):
-                await comments.page(stage.database, photo.id, viewer_id=viewer, before=None, limit=9)
+                await comment_lists.page(stage.database, photo.id, viewer_id=viewer, limit=9)
     entries = await notifications.inbox(stage.database, bob.id, before=None, limit=9)
     assert [entry for entry in entries if entry.comment or entry.actors] == []
-    assert not await photos.is_public(stage.database, mine[0].sha256)
+    assert not await photo_contents.is_public(stage.database, mine[0].sha256)
     assert set(await stage.cards.get([photo.id for photo in mine])) != set()
     await stage.fanout.handlers()["user.changed"](events.UserChanged(user_id=ann.id, deleted=True))
     assert await stage.cards.get([photo.id for photo in mine]) == {}
@@ -119,7 +130,7 @@ async def test_a_comment_of_a_deleted_account_is_not_published(stage: Stage) -> 
     written = await comment(stage, ann, photo)
     await remove(stage, ann)
     added = events.CommentAdded(comment_id=written, photo_id=photo.id, owner_id=bob.id, user_id=ann.id)
-    await stage.notify.commented(added)
+    await stage.comments.added(added)
     assert await stage.deliveries(bob) == []
     assert await stage.topic_publications() == []
 
@@ -132,7 +143,12 @@ async def test_an_account_is_removed_in_batches_with_one_event_at_a_time(stage: 
     while rows := await stage.database.fetch("SELECT id, queue, topic, body FROM outbox ORDER BY id LIMIT 1"):
         (row,) = rows
         assert max((await waiting(stage.database)).values()) == 1, await waiting(stage.database)
-        handlers = {"fanout": stage.fanout.handlers(), "notify": stage.notify.handlers(), "bulk": stage.bulk}
+        handlers = {
+            "fanout": stage.fanout.handlers(),
+            "notify": stage.notify.handlers(),
+            "bulk": stage.bulk,
+            "purge": PurgeHandlers(stage.database, []).handlers(),
+        }
         if row["topic"] != "session.ended":
             await handlers[row["queue"]][row["topic"]](events.decode(row["topic"], row["body"]))
         await stage.database.fetch("DELETE FROM outbox WHERE id = $1", row["id"])
@@ -163,7 +179,7 @@ async def test_what_followers_and_owners_see(stage: Stage) -> None:
     closed = {topic for topic, document in published if document is None}
     assert closed == {f"photo:{encode(photo.id)}" for photo in mine}
     assert await inbox(stage, bob) == []
-    assert not any([await stage.blobs.exists(original_key(photo.sha256)) for photo in mine])
+    assert not await originals(stage, mine)
 
 
 async def test_likes_and_follows_are_removed_after_the_grace_period(stage: Stage) -> None:
@@ -214,7 +230,7 @@ async def test_a_killed_worker_is_continued_anywhere(stage: Stage, seed: int) ->
     # A removal of blobs that was interrupted is continued by the janitor, once it is stale.
     await stage.database.fetch(REMOVALS_AGE, contents.REMOVAL_STALE)
     await ContentRemover(stage.database, stage.blobs).sweep()
-    assert not any([await stage.blobs.exists(original_key(photo.sha256)) for photo in mine])
+    assert not await originals(stage, mine)
 
 
 async def test_a_deleted_account_without_anything(stage: Stage) -> None:

@@ -26,8 +26,10 @@ from tests.support.community import block, new_users, ready_photo
 from tests.support.eventually import eventually
 from tests.support.stage import Stage, inbox, kinds, start_clean
 from workers.jobs.activities import Operation
+from workers.jobs.comments import CommentHandlers
+from workers.jobs.context import Handlers
 from workers.jobs.inbox import Inbox
-from workers.jobs.notify import NotifyHandlers
+from workers.jobs.notify import NotifyHandlers, notify_handlers
 
 pytestmark = pytest.mark.engines
 
@@ -231,10 +233,12 @@ class Storm:
         self._random = random.Random(seed)
         self._owners, self._fans, self._photos = owners, fans, photos
         # Two processes and two handlers' inboxes, each with changes that wait.
-        self._workers = [
-            NotifyHandlers(stage.database, stage.notification_log, stage.counter_cache, stage.publisher)
-            for _ in range(2)
-        ]
+        self._workers = [self._worker() for _ in range(2)]
+
+    def _worker(self) -> Handlers:
+        stage = self._stage
+        parts = (Inbox(stage.database, stage.notification_log), stage.counter_cache, stage.publisher)
+        return notify_handlers(NotifyHandlers(stage.database, *parts), CommentHandlers(stage.database, *parts))
 
     async def act(self) -> None:
         """Carry out one act; what is not possible changes nothing."""
@@ -273,9 +277,9 @@ class Storm:
             free = asyncio.Semaphore(CONCURRENCY)
             await asyncio.gather(*(self._handle(row, self._random.choice(self._workers), free) for row in work))
 
-    async def _handle(self, row: Row, worker: NotifyHandlers, free: asyncio.Semaphore) -> None:
+    async def _handle(self, row: Row, worker: Handlers, free: asyncio.Semaphore) -> None:
         async with free:
-            handlers = self._stage.bulk if row["queue"] == "bulk" else worker.handlers()
+            handlers = self._stage.bulk if row["queue"] == "bulk" else worker
             await handlers[row["topic"]](decode(row["topic"], row["body"]))
 
     async def liked(self, photo: Photo) -> tuple[list[int], list[int]]:

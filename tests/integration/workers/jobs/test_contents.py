@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from server.actions.photos import finalise, store
+from server.actions.posting import StoredPicture, finalise, store
 from storage.blobs.file import FileBlobs
-from storage.blobs.port import original_key
+from storage.blobs.keys import original_key
+from storage.blobs.variants import Variant
+from storage.cache.counters import CounterCache
 from storage.errors import InvalidValueError, UnavailableError
 from storage.events import PhotoDeleted, PhotoUploaded
 from storage.limits.revocations import Revocations
@@ -42,7 +44,8 @@ from tests.support.originals import (
 from workers.broker.routing import queues_of
 from workers.images.decode import Decoded
 from workers.images.pool import Decoder
-from workers.jobs.contents import ContentRemover
+from workers.jobs.contents import REMOVAL_TIMEOUT, ContentRemover
+from workers.jobs.counter_repair import CounterRepair
 from workers.jobs.janitor import Janitor
 from workers.jobs.media import MediaHandlers
 
@@ -61,10 +64,12 @@ class InstantDecoder(Decoder):
         super().__init__(processes=1)
         self._exif = exif or {}
 
-    async def variants(self, original: Path) -> Decoded:
+    async def variants(self, original: Path, variants: Sequence[Variant] = (), *, rights: bool = False) -> Decoded:
         """Return two small variants."""
-        variants = {"feed": b"feed", "thumb": b"thumb"}
-        return Decoded(variants=variants, width=4, height=3, placeholder="p", exif=self._exif)
+        files = {"1080.jpg": b"feed", "320.jpg": b"thumb"}
+        return Decoded(
+            variants=files, width=4, height=3, placeholder="p", exif=self._exif, texts={}, hdr=False, motion=False
+        )
 
 
 class Scene:
@@ -96,7 +101,9 @@ class Scene:
         """Let the janitor sweep contents and temporary files some time later, and return what is left."""
         await self.database.fetch(LEASES_AGE, after)
         await self.database.fetch(REMOVALS_AGE, after)
-        janitor = Janitor(self.database, self.blobs, Revocations(self.database, open_redis("redis://unused"), ttl=900))
+        redis = open_redis("redis://unused")
+        counters = CounterRepair(self.database, CounterCache(self.database, redis))
+        janitor = Janitor(self.database, self.blobs, Revocations(self.database, redis, ttl=900), counters)
         await janitor.remove_contents()
         for path in self.blobs.temporary.glob("*"):
             os.utime(path, (path.stat().st_mtime - after.total_seconds(),) * 2)
@@ -136,7 +143,9 @@ async def test_crash_during_an_upload(scene: Scene, tmp_path: Path, moment: str,
     async def upload() -> None:
         lease = await store(scene.database, CrashingBlobs(scene.root, moment), original)
         async with scene.database.transaction() as tx:
-            await finalise(tx, lease, original, author_id=scene.author.id, details=DETAILS)
+            await finalise(
+                tx, [StoredPicture(staged=original, lease=lease)], author_id=scene.author.id, details=DETAILS
+            )
             raise CrashError
 
     with pytest.raises(CrashError):
@@ -207,6 +216,29 @@ async def test_crash_during_a_removal(scene: Scene, moment: str, at: int) -> Non
     assert await scene.remains() == READY
 
 
+async def test_a_sweep_counts_what_it_removes(scene: Scene) -> None:
+    """Contents of expired leases and removals that were not finished count; those that are in use do not."""
+    remover = ContentRemover(scene.database, scene.blobs)
+    assert await remover.sweep() == 0
+    await store(scene.database, scene.blobs, staged(b"\xff\xd8\xff unfinished upload"))
+    deleted = await scene.post()
+    with pytest.raises(CrashError):
+        await scene.delete(deleted, CrashingBlobs(scene.root, "before"))
+    used = b"\xff\xd8\xff another photo"
+    photo = await post(scene.database, scene.blobs, scene.author, used)
+    assert not await remover.remove(photo.sha256)
+    await store(scene.database, scene.blobs, staged(used))
+    await scene.database.fetch(LEASES_AGE, GRACE)
+    await scene.database.fetch(REMOVALS_AGE, GRACE)
+    assert await remover.sweep() == 2
+    assert (await scene.remains()).contents == ("stored",)
+
+
+def test_a_removal_ends_before_another_process_takes_it_over() -> None:
+    """Otherwise two processes would delete, and the second one what was stored after the end of the first."""
+    assert contents.REMOVAL_STALE.total_seconds() >= 2 * REMOVAL_TIMEOUT
+
+
 async def test_upload_during_a_removal(scene: Scene) -> None:
     """An upload that meets a removal of the same bytes waits for its end, and then stores them again."""
     photo = await scene.post()
@@ -215,7 +247,7 @@ async def test_upload_during_a_removal(scene: Scene) -> None:
         removal = await contents.begin_removal(tx, photo.sha256)
     assert removal is not None
     posting = asyncio.create_task(scene.post())
-    await scene.blobs.delete(original_key(photo.sha256))
+    await scene.blobs.delete([original_key(photo.sha256)])
     assert not posting.done()
     async with scene.database.transaction() as tx:
         await contents.end_removal(tx, removal)
@@ -229,7 +261,9 @@ async def test_removal_during_an_upload(scene: Scene) -> None:
     lease = await store(scene.database, scene.blobs, staged(DATA))
     await scene.delete(photo)
     async with scene.database.transaction() as tx:
-        await finalise(tx, lease, staged(DATA), author_id=scene.author.id, details=DETAILS)
+        await finalise(
+            tx, [StoredPicture(staged=staged(DATA), lease=lease)], author_id=scene.author.id, details=DETAILS
+        )
     assert await scene.remains() == WHOLE
 
 
@@ -238,9 +272,9 @@ async def test_deletion_while_variants_are_written(scene: Scene) -> None:
     photo = await scene.post()
 
     class Deleting(FileBlobs):
-        async def put(self, key: str, data: bytes, *, content_type: str) -> None:
+        async def put(self, key: str, data: bytes | AsyncIterator[bytes], *, content_type: str) -> None:
             await super().put(key, data, content_type=content_type)
-            if "thumb" in key:
+            if "320" in key:
                 await scene.delete(photo)
                 assert (await scene.remains()).contents == ("stored",)
 
@@ -268,18 +302,20 @@ async def test_an_overtaken_upload_is_refused(scene: Scene) -> None:
     assert await scene.tidy(GRACE) == NOTHING
     with pytest.raises(UnavailableError, match="took too long"):
         async with scene.database.transaction() as tx:
-            await finalise(tx, lease, staged(DATA), author_id=scene.author.id, details=DETAILS)
+            await finalise(
+                tx, [StoredPicture(staged=staged(DATA), lease=lease)], author_id=scene.author.id, details=DETAILS
+            )
     assert await scene.remains() == NOTHING
 
 
 class HangingBlobs(FileBlobs):
     """A store that does not answer."""
 
-    async def put(self, key: str, data: bytes, *, content_type: str) -> None:
+    async def put(self, key: str, data: bytes | AsyncIterator[bytes], *, content_type: str) -> None:
         """Wait for ever."""
         await asyncio.Event().wait()
 
-    async def delete(self, key: str) -> None:
+    async def delete(self, keys: Iterable[str]) -> None:
         """Wait for ever."""
         await asyncio.Event().wait()
 
@@ -309,8 +345,10 @@ async def test_blobs_are_never_touched_while_a_connection_is_held(
     async with asyncio.timeout(5):
         lease = await store(narrow, blobs, staged(DATA, source))
         async with narrow.transaction() as tx:
-            photo = await finalise(tx, lease, staged(DATA), author_id=scene.author.id, details=DETAILS)
+            photo = await finalise(
+                tx, [StoredPicture(staged=staged(DATA), lease=lease)], author_id=scene.author.id, details=DETAILS
+            )
         await watched.process(photo, blobs)
         await watched.delete(photo, blobs)
-    assert blobs.operations == ["put_file", "put", "put", "delete", "delete", "delete"]
+    assert blobs.operations == ["put_file", "put", "put", "list", "delete", "delete"]
     assert await watched.remains() == NOTHING

@@ -10,8 +10,8 @@ import pytest
 from storage.events import FanoutChunk, PhotoDeleted, PhotoReady, UserFollowed
 from storage.ids import encode, shard_of
 from storage.models import Photo, User
-from storage.stores import blocks, follows, photos
-from tests.support.community import follow, new_user, new_users, ready_photo, topics
+from storage.stores import blocks, follows, photo_edits, photos
+from tests.support.community import follow, new_user, new_users, processing_photo, ready_photo, topics
 from tests.support.stage import Stage, kinds
 from tests.support.statements import StatementLog
 from workers.jobs.fanout import LANES, lanes
@@ -53,7 +53,7 @@ async def test_a_new_photo_reaches_feeds_and_connections(stage: Stage) -> None:
     shown = document["photo"]
     assert (shown["id"], shown["caption"], shown["tags"]) == (encode(photo.id), "A rocket", ["space"])
     assert (shown["likes"], shown["comments"], shown["liked"], shown["state"]) == (0, 0, False, "ready")
-    assert shown["urls"]["feed"] == f"/media/{photo.sha256}/feed.jpg"
+    assert shown["urls"]["feed"] == f"/media/r1/{photo.sha256}/1080.jpg"
     assert await stage.topic_publications() == [(f"user:{encode(ann.id)}", document)]
 
 
@@ -80,7 +80,7 @@ async def test_urls_of_a_private_photo_are_signed(stage: Stage) -> None:
     photo = await ready_photo(stage.database, ann)
     await stage.pump()
     (delivery,) = [item for item in await stage.deliveries() if "photo" in item.document]
-    assert delivery.document["photo"]["urls"]["thumb"] == f"/media/{photo.sha256}/thumb.jpg?signed"
+    assert delivery.document["photo"]["urls"]["thumb"] == f"/media/r1/{photo.sha256}/320.jpg?signed"
 
 
 async def test_a_repeated_event_changes_nothing(stage: Stage) -> None:
@@ -109,6 +109,34 @@ async def test_a_photo_is_loaded_once(stage: Stage) -> None:
     loads = [statement for statement in await log.take() if "p.caption" in statement]
     assert len(loads) == 1, loads
     assert await stage.cards.get([photo.id])
+
+
+async def test_an_edit_reaches_those_who_have_the_photo_open(stage: Stage) -> None:
+    """The photo's topic gets its present description, and the card is renewed; of a draft nothing is published."""
+    ann = await new_user(stage.database, "ann")
+    photo, draft = await ready_photo(stage.database, ann, caption="a"), await processing_photo(stage.database, ann)
+    await stage.pump()
+    await stage.topic_publications()
+    for edited in (photo, draft):
+        async with stage.database.transaction() as tx:
+            await photo_edits.edit(tx, edited.id, author_id=ann.id, caption="b", tags=["sea"], location="Rome")
+    await stage.pump()
+    ((topic, document),) = await stage.topic_publications()
+    assert topic == f"photo:{encode(photo.id)}"
+    assert document.pop("edited_at")
+    assert document == {
+        "type": "photo.edited",
+        "photo_id": encode(photo.id),
+        "audience": "public",
+        "caption": "b",
+        "caption_entities": [],
+        "alt_text": "",
+        "tags": ["sea"],
+        "location": "Rome",
+        "taken_at": None,
+        "items": [{"sha256": photo.sha256, "alt_text": ""}],
+    }
+    assert b'"caption":"b"' in (await stage.cards.get([photo.id]))[photo.id]
 
 
 async def test_many_followers_are_served_in_chunks(stage: Stage) -> None:
@@ -170,14 +198,14 @@ async def test_a_chunk_is_continued_until_its_range_is_served(stage: Stage) -> N
     ann = await new_user(stage.database, "ann")
     followers = await online_followers(stage, ann, 8)
     photo = await ready_photo(stage.database, ann)
-    everyone = {"after_shard": -1, "after_id": -1, "until_shard": 1024, "until_id": 0}
+    everyone: dict[str, Any] = {"after_shard": -1, "after_id": -1, "until_shard": 1024, "until_id": 0}
     await stage.database.fetch("DELETE FROM outbox")
     await stage.fanout.chunk(FanoutChunk(photo_id=photo.id, author_id=ann.id, remove=False, **everyone))
     assert sum([len(await stage.feed(reader)) for reader in followers]) == 3
     assert await stage.pump() == ["bulk fanout.chunk"] * 2
     assert [await stage.feed(reader) for reader in followers] == [[photo.id]] * 8
     last = max(followers, key=lambda reader: (shard_of(reader.id), reader.id))
-    bounds = {"after_shard": shard_of(last.id), "after_id": last.id, "until_shard": 1024, "until_id": 0}
+    bounds: dict[str, Any] = {"after_shard": shard_of(last.id), "after_id": last.id, "until_shard": 1024, "until_id": 0}
     await stage.deliveries()
     await stage.fanout.chunk(FanoutChunk(photo_id=photo.id, author_id=ann.id, remove=True, **bounds))
     assert await stage.deliveries() == []
@@ -216,7 +244,7 @@ async def test_a_photo_deleted_before_its_fan_out_stays_away(stage: Stage) -> No
     ready = PhotoReady(photo_id=photo.id, author_id=ann.id)
     await stage.fanout.deleted(deleted)
     await stage.fanout.ready(ready)
-    everyone = {"after_shard": -1, "after_id": -1, "until_shard": 1024, "until_id": 0}
+    everyone: dict[str, Any] = {"after_shard": -1, "after_id": -1, "until_shard": 1024, "until_id": 0}
     await stage.fanout.chunk(FanoutChunk(photo_id=photo.id, author_id=ann.id, remove=False, **everyone))
     assert await stage.feed(bob) == []
     assert "photo.new" not in kinds(await stage.deliveries())
@@ -235,3 +263,20 @@ async def test_a_deletion_during_the_insertion_wins(stage: Stage) -> None:
         await asyncio.gather(ready, stage.fanout.deleted(deleted))
         assert await stage.feed(bob) == []
         assert await stage.cards.get([photo.id]) == {}
+
+
+async def test_only_the_author_receives_suggestions(stage: Stage) -> None:
+    """Texts of the file reach the author's connections with the photo, and no other user's, nor the topic."""
+    ann, bob = await new_users(stage.database, "ann", "bob")
+    await follow(stage.database, bob, ann)
+    await stage.online(ann, bob)
+    photo = await ready_photo(stage.database, ann, suggestions={"alt_text": "A dog"})
+    await stage.pump()
+    deliveries = {item.user_id: item for item in await stage.deliveries() if item.body["stream"] == "feed"}
+    assert deliveries[ann.id].document["photo"]["suggestions"] == {"alt_text": "A dog"}
+    assert deliveries[ann.id].offset > 0
+    assert deliveries[bob.id].document["photo"]["id"] == encode(photo.id)
+    assert "suggestions" not in deliveries[bob.id].document["photo"]
+    ((_, document),) = await stage.topic_publications()
+    assert document == deliveries[bob.id].document
+    assert [await stage.feed(reader) for reader in (ann, bob)] == [[photo.id]] * 2

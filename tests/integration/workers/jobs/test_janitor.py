@@ -12,19 +12,34 @@ import pytest
 
 from server.operation.metrics import Metrics
 from storage.blobs.file import FileBlobs
+from storage.blobs.keys import incoming_key
+from storage.cache.counters import CounterCache
 from storage.errors import UnavailableError
 from storage.events import UserChanged
-from storage.ids import slot_group
+from storage.ids import encode, slot_group
 from storage.limits.revocations import Revocations
 from storage.limits.tickets import Tickets, revoked_key
-from storage.models import NotificationKind, User
+from storage.models import NotificationKind, ProfileImageKind, User
 from storage.postgres.database import Database
 from storage.redis.client import open_redis
-from storage.stores import contents, erasure, follows, idempotency, notifications, sessions, users
+from storage.stores import (
+    contents,
+    erasure,
+    follows,
+    idempotency,
+    notifications,
+    profile_images,
+    sessions,
+    uploads,
+    users,
+    variants,
+)
+from storage.stores.uploads import UploadWay
 from tests.support.community import new_user, new_users, processing_photo, ready_photo, record_notification, topics
 from tests.support.driver_commands import commands
 from tests.support.eventually import eventually
 from workers.broker.port import Policy
+from workers.jobs.counter_repair import CounterRepair
 from workers.jobs.janitor import LONGEST_DELAY, Janitor, PeriodicTask
 
 pytestmark = pytest.mark.engines
@@ -35,10 +50,20 @@ LIFE = 900  # seconds that a revocation is kept
 @pytest.fixture
 def janitor(database: Database, redis: Any, tmp_path: Path) -> Janitor:
     """A janitor with an empty blob store."""
-    return Janitor(database, FileBlobs(tmp_path), Revocations(database, redis, ttl=LIFE))
+    return _janitor(database, redis, tmp_path)
+
+
+def _janitor(
+    database: Database, redis: Any, path: Path, metrics: Metrics | None = None, kind: type[Janitor] = Janitor
+) -> Janitor:
+    counters = CounterRepair(database, CounterCache(database, redis))
+    return kind(database, FileBlobs(path), Revocations(database, redis, ttl=LIFE), counters, metrics)
 
 
 PHOTOS_AGE = "UPDATE photos SET created_at = created_at - $1::interval"
+UNINDEXED = """
+    INSERT INTO users (shard, id, username, email, password_hash, display_name)
+    VALUES (7, 1031, 'old', 'old', '-', 'Of an earlier version')"""
 DELETIONS_AGE = "UPDATE users SET deleted_at = deleted_at - $1::interval"
 
 
@@ -120,12 +145,16 @@ async def test_tokens(janitor: Janitor, database: Database, monkeypatch: pytest.
 async def test_every_kind_of_leftover_has_a_task(janitor: Janitor, database: Database, tmp_path: Path) -> None:
     """The tasks together delete or repair everything that a crash, an outage or the time leaves behind."""
     ann, bob, cat = await new_users(database, "ann", "bob", "cat")
-    await ready_photo(database, ann)
+    await ready_photo(database, ann, tags=["sea"])
     await processing_photo(database, ann)
     async with database.transaction() as tx:
         ended = await sessions.open(tx, ann.id, token_sha256=b"1", expires_at=datetime.now(UTC) - timedelta(days=1))
         await idempotency.reserve(tx, user_id=ann.id, key="k", fingerprint="x")
         await contents.acquire(tx, sha256="a" * 64, size=1, content_type="image/jpeg", ttl=timedelta(0))
+        await profile_images.create(
+            tx, user_id=ann.id, kind=ProfileImageKind.AVATAR, sha256="b" * 64, content_type="image/jpeg", size=1
+        )
+        await uploads.create(tx, user_id=ann.id, way=UploadWay.TUS, size=1, ttl=timedelta(0))
         await follows.follow(tx, bob.id, ann.id)
         await users.remove(tx, bob.id)
         await erasure.erase(tx, bob.id)
@@ -133,11 +162,23 @@ async def test_every_kind_of_leftover_has_a_task(janitor: Janitor, database: Dat
         await record_notification(
             tx, recipient_id=ann.id, kind=NotificationKind.FOLLOW, actor_id=cat.id, photo_id=None, source_id=cat.id
         )
+        await tx.execute(UNINDEXED)
         await tx.execute("UPDATE notifications SET people = 7")
+        await tx.execute("UPDATE users SET following = 7")
+        await users.update(tx, cat.id, username="cathy")
+        await tx.execute("UPDATE former_usernames SET kept_until = now() - interval '1 day'")
         await tx.execute("UPDATE idempotency_keys SET created_at = now() - interval '2 days'")
         await tx.execute("UPDATE outbox SET available_at = now() + interval '1 day'")
+    async with database.transaction() as tx:
+        await variants.record(tx, "c" * 64, recipe=1, sizes={"640.webp": 1})
+    await database.fetch("UPDATE variants SET last_used = last_used - 31")
     await database.fetch(DELETIONS_AGE, timedelta(hours=1))
     await database.fetch(PHOTOS_AGE, timedelta(hours=2))
+    await database.fetch("UPDATE profile_images SET created_at = created_at - interval '2 hours'")
+    unclaimed = tmp_path / incoming_key(encode(1))
+    unclaimed.parent.mkdir(parents=True)
+    unclaimed.write_bytes(b"whole")
+    os.utime(unclaimed, (0, 0))
     unfinished = tmp_path / "tmp" / "upload"
     unfinished.parent.mkdir(exist_ok=True)
     unfinished.write_bytes(b"half")
@@ -204,7 +245,8 @@ async def test_revocations_after_the_clock_stepped_back(janitor: Janitor, databa
 
 
 async def test_run(database: Database, tmp_path: Path) -> None:
-    """Every task runs at the start and after each period, even if another one fails."""
+    """Every task runs at the start and after each period, even if another one fails; all runs are counted."""
+    metrics = Metrics()
     done: list[str] = []
 
     class Two(Janitor):
@@ -220,14 +262,21 @@ async def test_run(database: Database, tmp_path: Path) -> None:
 
         async def succeed(self) -> int:
             done.append("good")
-            return 1
+            return 2
 
-    janitor = Two(database, FileBlobs(tmp_path), Revocations(database, open_redis("redis://unused"), ttl=LIFE))
+    janitor = _janitor(database, open_redis("redis://unused"), tmp_path, metrics, Two)
     task = asyncio.create_task(janitor.run())
     await eventually(lambda: done.count("away") > 1 and done.count("good") > 1)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+    value = metrics.registry.get_sample_value
+    counted = [
+        value("picshare_periodic_task_runs_total", {"task": name, "outcome": outcome})
+        for name, outcome in (("away", "failed"), ("good", "done"))
+    ]
+    assert counted == [done.count("away"), done.count("good")]
+    assert value("picshare_periodic_task_items_total", {"task": "good"}) == 2 * done.count("good")
 
 
 async def test_notifications_whose_actors_are_wrong_are_repaired(
@@ -252,7 +301,7 @@ async def test_notifications_whose_actors_are_wrong_are_repaired(
         assert entry is not None
         entries.append(entry)
     metrics = Metrics()
-    janitor = Janitor(database, FileBlobs(tmp_path), Revocations(database, redis, ttl=LIFE), metrics)
+    janitor = _janitor(database, redis, tmp_path, metrics)
     assert await janitor.repair_notifications() == 0
     for statement, entry in (
         ("UPDATE notifications SET people = people + 1 WHERE id = $1", entries[0]),

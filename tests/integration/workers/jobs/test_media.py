@@ -4,26 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from storage.blobs.file import FileBlobs
-from storage.blobs.port import Blob, Blobs, original_key, variant_key
+from storage.blobs.keys import original_key, variant_key
+from storage.blobs.port import Blob, Blobs
+from storage.blobs.variants import Variant, VariantRegistry
 from storage.events import PhotoDeleted, PhotoUploaded
-from storage.models import Photo, PhotoState, User
+from storage.models import LocationMetadata, Photo, PhotoState, User
 from storage.postgres.database import Database
-from storage.stores import photos
+from storage.stores import photos, users
 from tests.support.community import exif_of, new_user, topics
+from tests.support.objects import has
 from tests.support.originals import post
 from tests.support.pictures import jpeg_with_metadata, photograph
+from tests.support.texts_in_files import file_with_xmp, xmp_packet
 from workers.errors import Retry
+from workers.images.decode import Decoded
 from workers.images.pool import Decoder
 from workers.jobs.media import MediaHandlers
 
 pytestmark = pytest.mark.engines
 
+ALL = {"original", *VariantRegistry().eager}
 ROCKET = photograph("rocket").read_bytes()
 
 
@@ -57,8 +63,8 @@ class Scene:
     async def stored(self, photo: Photo) -> set[str]:
         """Return which of a photo's blobs exist."""
         keys = {"original": original_key(photo.sha256)}
-        keys |= {name: variant_key(photo.sha256, name) for name in ("thumb", "feed")}
-        return {name for name, key in keys.items() if await self.blobs.exists(key)}
+        keys |= {one.name: variant_key(photo.sha256, 1, one.name) for one in VariantRegistry().eager_variants}
+        return {name for name, key in keys.items() if await has(self.blobs, key)}
 
 
 class RemoteBlobs(FileBlobs):
@@ -84,19 +90,38 @@ async def scene(database: Database, tmp_path: Path, decoder: Decoder) -> Scene:
 
 
 async def test_becomes_ready(scene: Scene) -> None:
-    """An upload becomes a ready photo with its upright size, a placeholder, both variants, and EXIF for its owner."""
+    """An upload becomes a ready photo with its upright size, a placeholder, eager variants, and EXIF for its owner."""
     photo = await scene.upload(jpeg_with_metadata(6))
     ready = await scene.process(photo)
     assert ready is not None
     assert (ready.state, ready.width, ready.height) == (PhotoState.READY, 40, 60)
     assert ready.placeholder
-    assert await scene.stored(photo) == {"original", "thumb", "feed"}
+    assert await scene.stored(photo) == ALL
     exif = await exif_of(scene.database, photo)
     assert exif is not None
-    assert exif["GPS"]["GPSLatitudeRef"] == "N"
-    variant = await scene.blobs.open(variant_key(photo.sha256, "thumb"))
+    assert exif["Make"] == "PicShare Optics"
+    assert "location" not in exif
+    variant = await scene.blobs.open(variant_key(photo.sha256, 1, "320.jpg"))
     assert variant.content_type == "image/jpeg"
     assert b"Optics" not in b"".join([chunk async for chunk in variant.chunks()])
+
+
+@pytest.mark.parametrize(
+    ("setting", "expected"),
+    [
+        (LocationMetadata.COARSE, {"latitude": 52.51, "longitude": 13.37}),
+        (LocationMetadata.EXACT, {"latitude": 52.508472, "longitude": 13.37}),
+    ],
+)
+async def test_a_position_is_stored_if_the_author_asks_for_it(
+    scene: Scene, setting: LocationMetadata, expected: object
+) -> None:
+    """The setting at the time of processing counts."""
+    photo = await scene.upload(jpeg_with_metadata(6))
+    async with scene.database.transaction() as tx:
+        await users.update(tx, scene.author.id, location_metadata=setting)
+    await scene.process(photo)
+    assert (await exif_of(scene.database, photo) or {})["location"] == expected
 
 
 async def test_store_without_files(database: Database, tmp_path: Path, decoder: Decoder) -> None:
@@ -123,13 +148,13 @@ async def test_repeated(scene: Scene) -> None:
     await asyncio.gather(*(scene.process(photo) for _ in range(3)))
     await scene.process(photo)
     assert (await topics(scene.database)).count("photo.ready") == 1
-    assert await scene.stored(photo) == {"original", "thumb", "feed"}
+    assert await scene.stored(photo) == ALL
 
 
 async def test_missing_original(scene: Scene) -> None:
     """A missing original is a `Retry`; once it is there, the photo becomes ready."""
     photo = await scene.upload(ROCKET)
-    await scene.blobs.delete(original_key(photo.sha256))
+    await scene.blobs.delete([original_key(photo.sha256)])
     with pytest.raises(Retry, match="original is missing"):
         await scene.process(photo)
     await scene.blobs.put(original_key(photo.sha256), ROCKET, content_type="image/jpeg")
@@ -152,8 +177,8 @@ async def test_deleted_while_decoding(scene: Scene, decoder: Decoder) -> None:
     photo = await scene.upload(ROCKET)
 
     class Slow(Decoder):
-        async def variants(self, original: Path) -> object:  # type: ignore[override]
-            decoded = await decoder.variants(original)
+        async def variants(self, original: Path, variants: Sequence[Variant] = (), *, rights: bool = False) -> Decoded:
+            decoded = await decoder.variants(original, variants)
             await scene.delete(photo)
             await scene.clean(photo)
             return decoded
@@ -179,7 +204,7 @@ async def test_shared_content(scene: Scene) -> None:
     await scene.process(first)
     await scene.delete(first)
     await scene.clean(first)
-    assert await scene.stored(second) == {"original", "thumb", "feed"}
+    assert await scene.stored(second) == ALL
     ready = await scene.process(second)
     assert ready is not None
     assert ready.state is PhotoState.READY
@@ -190,4 +215,23 @@ async def test_shared_content(scene: Scene) -> None:
 
 async def test_topics(scene: Scene) -> None:
     """The handlers are those of the queue's topics."""
-    assert set(scene.media.handlers()) == {"photo.uploaded", "photo.deleted"}
+    assert set(scene.media.handlers()) == {
+        "photo.uploaded",
+        "photo.deleted",
+        "photo.item_removed",
+        "profile_image.uploaded",
+        "profile_image.removed",
+    }
+
+
+async def test_texts_of_the_file_are_suggested(scene: Scene) -> None:
+    """The decoder reads them in its sandbox; what a camera writes into each file, and what is not readable, is none."""
+    written = file_with_xmp("JPEG", xmp_packet(alt_text="A dog on a beach", description="OLYMPUS DIGITAL CAMERA"))
+    bomb = file_with_xmp("WEBP", xmp_packet(head='<!DOCTYPE x [<!ENTITY a "b">]>', description="&a;"))
+    for data, expected in ((written, {"alt_text": "A dog on a beach"}), (bomb, {})):
+        photo = await scene.upload(data)
+        ready = await scene.process(photo)
+        assert ready is not None
+        assert ready.state is PhotoState.READY
+        own = await photos.get(scene.database, photo.id, viewer_id=scene.author.id)
+        assert own.suggestions == expected

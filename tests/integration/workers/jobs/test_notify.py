@@ -7,12 +7,13 @@ import random
 
 import pytest
 
+from storage.cache.photo_trends import PhotoTrends
 from storage.events import CommentAdded, LikeAdded, LikeRemoved, PhotoRejected
 from storage.ids import encode
 from storage.models import Comment, Photo, User
 from storage.render.comment import comment_fields
-from storage.stores import blocks, comments, likes, notifications, photos
-from tests.support.community import new_user, new_users, processing_photo, ready_photo
+from storage.stores import blocks, comment_deletion, comments, likes, notifications, photos
+from tests.support.community import new_user, new_users, old_users, processing_photo, ready_photo
 from tests.support.stage import Stage, inbox, start_clean
 
 pytestmark = pytest.mark.engines
@@ -60,7 +61,7 @@ async def test_publications_on_a_photo_name_their_author(stage: Stage) -> None:
     await stage.pump()
     async with stage.database.transaction() as tx:
         await likes.remove(tx, photo_id=photo.id, user_id=bob.id)
-        await comments.delete(tx, written.id, user_id=ann.id)  # by the owner: the author is still the comment's
+        await comment_deletion.delete(tx, written.id, user_id=ann.id)  # by the owner: the author is still the comment's
     await stage.pump()
     kinds = [document["type"] for _, document in await stage.topic_publications()]
     assert kinds == ["photo.liked", "photo.commented", "photo.unliked", "photo.comment_deleted"]
@@ -242,7 +243,7 @@ async def test_a_deleted_comment_is_retracted(stage: Stage) -> None:
     written = await comment(stage, bob, photo, "oops")
     await start_clean(stage, ann)
     async with stage.database.transaction() as tx:
-        await comments.delete(tx, written.id, user_id=ann.id)
+        await comment_deletion.delete(tx, written.id, user_id=ann.id)
     await stage.pump()
     (delivery,) = await stage.deliveries()
     assert delivery.document["type"] == "notification.removed"
@@ -251,7 +252,7 @@ async def test_a_deleted_comment_is_retracted(stage: Stage) -> None:
     assert document["comments"] == 0
     # The event of the comment itself comes late, and publishes nothing.
     late = CommentAdded(comment_id=written.id, photo_id=photo.id, owner_id=ann.id, user_id=bob.id)
-    await stage.notify.commented(late)
+    await stage.comments.added(late)
     assert await stage.deliveries() == []
     assert await inbox(stage, ann) == []
 
@@ -282,9 +283,7 @@ async def test_events_of_a_deleted_photo_do_nothing(stage: Stage) -> None:
     async with stage.database.transaction() as tx:
         await photos.delete(tx, photo.id, author_id=ann.id)
     await stage.pump()
-    await stage.notify.commented(
-        CommentAdded(comment_id=written.id, photo_id=photo.id, owner_id=ann.id, user_id=bob.id)
-    )
+    await stage.comments.added(CommentAdded(comment_id=written.id, photo_id=photo.id, owner_id=ann.id, user_id=bob.id))
     deliveries = [message for message in await stage.deliveries(ann) if message.body["stream"] == "notifications"]
     assert deliveries == []
 
@@ -309,3 +308,24 @@ async def test_notifications_deleted_with_a_photo_are_published(stage: Stage) ->
     assert {document["notification_id"] for document in documents} == there
     assert {document["type"] for document in documents} == {"notification.removed"}
     assert documents[-1]["counters"] == {"unseen": 1, "unread": 1}
+
+
+async def test_a_photo_that_begins_to_trend_is_announced_once(stage: Stage) -> None:
+    """The first like or comment that counts brings it into the ranking, and an event says so; the second does not."""
+    ann, *others = await old_users(stage.database, "ann", "bob", "cat")
+    photo = await ready_photo(stage.database, ann)
+    await start_clean(stage)
+    await stage.like(await new_user(stage.database, "new"), photo)
+    await stage.pump()
+    ranking = PhotoTrends(stage.redis)
+    assert await ranking.ranking() == []
+    scores = []
+    for other in others:
+        await stage.like(other, photo)
+        await comment(stage, other, photo, "high!")
+        await stage.pump()
+        ((photo_id, score),) = await ranking.ranking()
+        assert photo_id == photo.id
+        scores.append(score)
+    assert scores == sorted(scores)
+    assert stage.seen.count("photo.trending") == 1

@@ -12,8 +12,9 @@ import workers.jobs.relations
 from channels.bus.envelope import OwnerEnd
 from storage.events import UserChanged
 from storage.ids import encode
-from storage.render.photo import PRIVATE
-from storage.stores import blocks, comments, follows, relations, users
+from storage.models import User
+from storage.render.photo import PRIVATE, assemble
+from storage.stores import blocks, comment_lists, comments, follows, relations, users
 from tests.support.community import block, follow, new_user, new_users, ready_photo
 from tests.support.stage import Stage, kinds
 from workers.jobs import publications
@@ -22,7 +23,10 @@ pytestmark = pytest.mark.engines
 
 
 async def test_follow_and_unfollow(stage: Stage) -> None:
-    """A follow merges the author's photos; an unfollow removes them and revokes the author's presence."""
+    """A follow merges the author's photos; an unfollow removes them and revokes the author's presence.
+
+    Whether the topics of the author's photos are still permitted is asked again, since some may be for followers.
+    """
     ann, bob = await new_users(stage.database, "ann", "bob")
     photo = await ready_photo(stage.database, ann)
     await stage.pump()
@@ -34,8 +38,11 @@ async def test_follow_and_unfollow(stage: Stage) -> None:
         await follows.unfollow(tx, bob.id, ann.id)
     await stage.pump()
     assert await stage.feed(bob) == []
-    order = {"control": "revoke", "owner": ann.id, "topic": publications.presence_topic(ann.id)}
-    assert [message.body for message in await stage.deliveries()] == [order]
+    order = {"control": "revoke", "owner": ann.id}
+    assert [message.body for message in await stage.deliveries()] == [
+        {**order, "topic": publications.presence_topic(ann.id)},
+        {**order, "prefix": "photo:"},
+    ]
 
 
 async def test_a_request_changes_no_feed(stage: Stage) -> None:
@@ -118,12 +125,38 @@ async def test_a_new_name_is_on_the_cards(stage: Stage) -> None:
     await stage.pump()
     card = (await stage.cards.get([photo.id]))[photo.id]
     assert b"Ann the Second" in card
-    assert await stage.topic_publications() == [(f"user:{encode(ann.id)}", first_document(card))]
+    topic = f"user:{encode(ann.id)}"
+    changed = {"type": "user.changed", "user": summary_of(ann, display_name="Ann the Second")}
+    assert await stage.topic_publications() == [(topic, first_document(card)), (topic, changed)]
+
+
+async def test_a_new_avatar_and_banner_are_on_cards_and_published(stage: Stage) -> None:
+    """After a change of the author's images the cards show the avatar, and open profiles get both."""
+    ann = await new_user(stage.database, "ann")
+    photo = await ready_photo(stage.database, ann)
+    await stage.pump()
+    await stage.cards.get([photo.id])
+    await stage.topic_publications()
+    async with stage.database.transaction() as tx:
+        await users.update(tx, ann.id, avatar_sha256="a" * 64)
+        await users.update(tx, ann.id, banner_sha256="b" * 64)
+    await stage.pump()
+    assert b"a" * 64 in (await stage.cards.get([photo.id]))[photo.id]
+    (_, first), (_, second) = await stage.topic_publications()
+    for document in (first, second):
+        assert "a" * 64 in document["user"]["avatar_url"]
+        assert "b" * 64 in document["user"]["banner_url"]
+
+
+def summary_of(user: User, **changes: str) -> dict[str, Any]:
+    """Return the JSON of a user in a publication."""
+    fields = {"id": encode(user.id), "username": user.username, "display_name": user.display_name}
+    return {**fields, "avatar_url": None, "banner_url": None, **changes}
 
 
 def first_document(card: bytes) -> Any:
     """Return the document of the photo before the change of name."""
-    photo = orjson.loads(card + b',"likes":0,"comments":0,"liked":false}')
+    photo = orjson.loads(assemble(card, likes=0, comments=0, liked=False, sign=None))
     photo["author"]["display_name"] = "Ann"
     return {"type": "photo.new", "photo": photo}
 
@@ -215,7 +248,7 @@ async def test_all_comments_have_a_new_name(stage: Stage, monkeypatch: pytest.Mo
             await comments.add(tx, photo_id=photo.id, author_id=author.id, text="nice")
 
     async def names() -> list[str]:
-        page = await comments.page(stage.database, photo.id, viewer_id=None, before=None, limit=9)
+        page = await comment_lists.page(stage.database, photo.id, viewer_id=None, limit=9)
         return [comment.author.display_name for comment in page]
 
     await stage.pump()

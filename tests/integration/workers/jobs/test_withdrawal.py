@@ -10,7 +10,7 @@ import pytest
 from storage.events import CommentAdded
 from storage.ids import encode
 from storage.models import Comment, NotificationCounters, NotificationKind, Photo, User
-from storage.stores import blocks, comments, erasure, follows, notifications, photos, users
+from storage.stores import blocks, comment_lists, comments, erasure, follows, notifications, photos, users
 from tests.support.community import block, follow, new_user, new_users, ready_photo, record_notification
 from tests.support.locks import wait_for_blocked_transaction
 from tests.support.stage import Stage, inbox, start_clean
@@ -26,7 +26,7 @@ async def comment(stage: Stage, author: User, photo: Photo, text: str = "nice") 
 
 async def texts(stage: Stage, photo: Photo) -> list[str]:
     """Return the comments below a photo as a visitor sees them."""
-    found = await comments.page(stage.database, photo.id, viewer_id=None, before=None, limit=99)
+    found = await comment_lists.page(stage.database, photo.id, viewer_id=None, limit=99)
     return [item.text for item in found]
 
 
@@ -95,7 +95,7 @@ async def test_a_comment_that_a_block_overtakes_is_deleted(stage: Stage) -> None
     # The block's own event is handled before the comment is visible; here, it is not handled at all.
     await stage.database.fetch("DELETE FROM outbox")
     event = CommentAdded(comment_id=written.id, photo_id=photo.id, owner_id=ann.id, user_id=bob.id)
-    await stage.notify.commented(event)
+    await stage.comments.added(event)
     await stage.pump()
     assert await texts(stage, photo) == []
     assert await inbox(stage, ann) == []

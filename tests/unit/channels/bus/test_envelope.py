@@ -30,6 +30,7 @@ from channels.bus.envelope import (
     OwnerEnd,
     PresenceChange,
     Revoke,
+    StarChange,
     StreamBody,
     TopicData,
     TopicEnd,
@@ -39,6 +40,7 @@ from channels.bus.envelope import (
     decode_topic_message,
     encode_envelope,
     owner_end_body,
+    star_body,
     stream_body,
     topic_body,
     topic_end_body,
@@ -63,6 +65,8 @@ def test_layout() -> None:
         (msgpack.packb({"control": "revoke", "owner": 5}), Revoke(5)),
         (block_body(6, blocked=True), BlockChange(6, blocked=True)),
         (block_body(6, blocked=False), BlockChange(6, blocked=False)),
+        (star_body(6, True), StarChange(6, following=True)),
+        (star_body(6, False), StarChange(6, following=False)),
         (owner_end_body(5, spare_owner=False), OwnerEnd(5, spare_owner=False)),
         (owner_end_body(5, spare_owner=True), OwnerEnd(5, spare_owner=True)),
         (owner_end_body(5, spare_owner=True, order="a"), OwnerEnd(5, spare_owner=True, order="a")),
@@ -148,7 +152,11 @@ def test_names() -> None:
     assert (present_key(3), last_seen_key(3)) == (b"present:{3}", b"seen:{3}")
     process = new_process_id()
     assert len(process) == 8
-    assert process_channels(process) == [*(b"live:{%d}:%b" % (group, process) for group in range(16)), b"live:{0}:all"]
+    assert process_channels(process) == [
+        *(b"live:{%d}:%b" % (group, process) for group in range(16)),
+        b"live:{0}:all",
+        *(b"live:{%d}:stars" % group for group in range(16)),
+    ]
 
 
 def test_presence_topics_share_their_group_s_slot() -> None:

@@ -12,6 +12,7 @@ from redis.exceptions import ResponseError
 from channels.bus.pubsub_connection import PLAIN, SHARDED, PubSubCommands, PubSubConnection
 from channels.bus.redis_client import MessageListener, RedisClient
 from tests.support.eventually import eventually
+from tests.support.virtual_loop import turns
 
 KINDS = pytest.mark.parametrize("commands", [PLAIN, SHARDED], ids=["plain", "sharded"])
 
@@ -92,7 +93,7 @@ async def test_open_returns_when_all_channels_are_confirmed(commands: PubSubComm
     scene.confirm(b"a")
     scene.redis.receive([commands.message, b"a", b"early"])
     assert scene.received == [(b"a", b"early", False)]
-    await asyncio.sleep(0)
+    await turns(5)
     assert not opening.done()
     scene.confirm(b"b")
     await opening
@@ -129,8 +130,13 @@ async def test_an_unsubscription_by_the_server_is_a_loss(commands: PubSubCommand
         scene.connection.subscribe(b"b")
         scene.connection.unsubscribe(b"b")
         scene.redis.receive([commands.subscribed, b"b", 2], [commands.unsubscribed, b"b", 1])
+    for _ in range(2):
+        scene.connection.subscribe(b"b")
+        scene.connection.unsubscribe(b"b")
+    for _ in range(2):
+        scene.redis.receive([commands.subscribed, b"b", 2], [commands.unsubscribed, b"b", 1])
     scene.redis.receive([commands.message, b"a", b"still here"])
-    await asyncio.sleep(0)
+    await turns(5)
     assert not listening.done()
     scene.redis.receive([commands.unsubscribed, b"b", 0])
     with pytest.raises(ConnectionLostError, match="b has moved"):
@@ -153,6 +159,29 @@ async def test_an_ended_connection_is_a_loss(commands: PubSubCommands) -> None:
         await opening
 
 
+async def test_the_first_reason_for_the_end_counts() -> None:
+    """A server that refuses a command and then closes the connection is lost for the refusal."""
+    scene = Scene(PLAIN)
+    await scene.opened(b"a")
+    scene.redis.receive(ResponseError("NOPERM no such channel for you"))
+    scene.redis.end(ConnectionLostError("gone"))
+    with pytest.raises(ResponseError, match="NOPERM"):
+        await scene.connection.listen()
+
+
+@KINDS
+async def test_messages_of_other_kinds_are_ignored(commands: PubSubCommands) -> None:
+    """A kind of message that a later server may send is neither a loss nor a message."""
+    scene = Scene(commands)
+    await scene.opened(b"a")
+    listening = asyncio.create_task(scene.connection.listen())
+    scene.redis.receive([b"other", b"a", b"data"], [commands.message, b"a", b"still here"])
+    await turns(5)
+    assert not listening.done()
+    assert scene.received == [(b"a", b"still here", False)]
+    listening.cancel()
+
+
 async def test_silence_is_a_loss() -> None:
     """A server that is silent for the deadline counts as lost; any reply extends it."""
     scene = Scene(PLAIN, deadline=0.2)
@@ -166,9 +195,18 @@ async def test_silence_is_a_loss() -> None:
     assert loop.time() - begin >= 0.35
 
 
+async def test_silence_from_the_beginning_is_a_loss() -> None:
+    """The deadline begins with the connection, before anything has arrived."""
+    scene = Scene(PLAIN, deadline=0.01)
+    await scene.open()
+    with pytest.raises(TimeoutError, match="silent"):
+        await scene.connection.listen()
+
+
 async def test_commands_need_a_connection() -> None:
-    """Commands before `open` and after `close` raise an error."""
+    """Commands before `open` and after `close` raise an error; to close what was never opened is none."""
     scene = Scene(PLAIN)
+    await scene.connection.close()
     with pytest.raises(ConnectionLostError):
         scene.connection.ping()
     await scene.open()

@@ -37,7 +37,7 @@ class World:
     def __init__(self) -> None:
         self.sent: list[int] = []
         self._scheduler = WriteScheduler(self.sent.append, linger=SETTINGS.close_deadline)
-        self.hub = Hub(self._scheduler)
+        self.hub = Hub(self._scheduler, lambda _: 0)
         self.keepalive = Keepalive(SETTINGS)
         self._wire_format = WebSocketFormat(JsonCodec())
         self.manager = ConnectionManager(

@@ -16,6 +16,7 @@ from channels.contract.metrics import NoLiveMetrics
 from channels.contract.settings import LiveSettings
 from channels.hub.heartbeat import BeatHistory, Heartbeat
 from tests.support.eventually import eventually
+from tests.support.virtual_loop import run_virtually
 
 
 class FakeProcesses:
@@ -114,11 +115,11 @@ class ScriptedEngine:
 
 
 class Running:
-    """A running heartbeat with short intervals."""
+    """A running heartbeat, with short intervals by default."""
 
-    def __init__(self, engine: ScriptedEngine, *, deadline: float = 60.0) -> None:
+    def __init__(self, engine: ScriptedEngine, *, interval: float = 0.001, deadline: float = 60.0) -> None:
         self.expired = 0
-        settings = LiveSettings(presence_interval=0.001, process_deadline=deadline)
+        settings = LiveSettings(presence_interval=interval, process_deadline=deadline)
         self.heartbeat = Heartbeat(
             cast(Processes, engine), cast(PresenceStore, engine), self._on_expired, settings, NoLiveMetrics()
         )
@@ -143,6 +144,18 @@ async def test_the_first_beat_is_repeated_until_redis_answers() -> None:
     engine = ScriptedEngine(None, None)
     await Running(engine).heartbeat.register()
     assert engine.expire == [False] * 3
+
+
+def test_the_first_beat_is_repeated_at_the_interval() -> None:
+    """While Redis is away, a process that starts waits between its attempts."""
+
+    async def first_beat() -> float:
+        loop = asyncio.get_running_loop()
+        begin = loop.time()
+        await Running(ScriptedEngine(None, None), interval=10).heartbeat.register()
+        return loop.time() - begin
+
+    assert 16 <= run_virtually(first_beat()) <= 24
 
 
 async def test_a_process_that_was_expired_renews_its_registrations() -> None:
@@ -199,6 +212,7 @@ async def test_other_processes_are_expired_after_a_deadline_of_beats() -> None:
         ([0, 5, 10, 21], 25, False),  # a pause of 11 s: an outage, perhaps of all processes
         ([0, 5, 10, 21, 26, 31, 36], 40, False),  # 19 s after the pause
         ([0, 5, 10, 21, 26, 31, 36], 41, True),
+        ([0, 5, 10, 15, 20], 30, True),
         ([0, 5, 10, 15, 20], 31, False),  # the pause is now
     ],
 )

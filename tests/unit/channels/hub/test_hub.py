@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-import pytest
-
 from channels.bus.addressing import topic_channel
 from channels.connection.connection import Connection
 from channels.contract.ports import Grant, Publication
-from channels.hub.delivery import Delivery
-from tests.support.fake_ports import FakePresences
 from tests.support.recovery_scene import Scene
 
 TOPIC = topic_channel("photo:1")
@@ -91,6 +87,7 @@ async def test_a_loss_forgets_topics_and_blocks(scene: Scene) -> None:
     scene.hub.deliver_topic(TOPIC, Publication(data=b"1"))
     assert await scene.sent() == []
     assert not scene.hub.blocks.is_loaded(7)
+    assert not scene.hub.blocks._guarded
     assert not scene.hub._topics_of
 
 
@@ -133,27 +130,3 @@ async def test_a_closed_topic_spares_its_owner(scene: Scene) -> None:
     assert (list(scene.connection.channels), list(visitor.channels)) == (["photo:1"], [])
     await asyncio.sleep(0)
     assert b"unsubscribe" not in b"".join(scene.transport.writes)
-
-
-class Losses:
-    """Counts losses of pub/sub and their ends."""
-
-    def __init__(self) -> None:
-        self.calls: list[str] = []
-
-    def lost(self) -> None:
-        """Record a loss."""
-        self.calls.append("lost")
-
-    def restored(self) -> None:
-        """Record the end of one."""
-        self.calls.append("restored")
-
-
-@pytest.mark.parametrize(("channel", "calls"), [(b"process", ["lost", "restored"]), (TOPIC, [])])
-async def test_an_unreadable_message(scene: Scene, channel: bytes, calls: list[str]) -> None:
-    """One to this process may have been a publication, so all streams are read again; a topic has no history."""
-    losses = Losses()
-    delivery = Delivery(scene.hub, FakePresences(), frozenset([b"process"]), losses, lambda _session, _commands: None)
-    delivery.message(channel, b"\xff\xff", more=False)
-    assert losses.calls == calls

@@ -80,6 +80,25 @@ async def test_a_second_name_stays_separated(scene: Scene) -> None:
     assert await received(scene.transport) == [b"2"]
 
 
+async def test_another_subscriber_stays_separated(scene: Scene) -> None:
+    """The end of one client's subscription does not end the separation of another client from the same author."""
+    second, transport = scene.device()
+    scene.hub.blocks.load(VIEWER, [AUTHOR])
+    for connection in (scene.connection, second):
+        subscribe(scene, connection, "photo:A")
+    scene.hub.unsubscribe(scene.connection, "photo:A")
+    publish(scene, 1)
+    publish(scene, 2, author_id=10)
+    assert await received(transport) == [b"2"]
+
+
+async def test_without_blocks_nothing_is_checked(scene: Scene) -> None:
+    """A subscriber whose user's list is empty costs a delivery nothing."""
+    scene.hub.blocks.load(VIEWER, [])
+    subscribe(scene, scene.connection, "photo:A")
+    assert not scene.hub.blocks._guarded
+
+
 async def test_lists_are_kept_while_a_user_is_here(scene: Scene) -> None:
     """A user's list serves all connections, and is dropped with the last: no order would reach it any more."""
     second, transport = scene.device()

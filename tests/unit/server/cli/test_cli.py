@@ -69,7 +69,7 @@ def test_a_separate_role_refuses_private_backends(
 @pytest.mark.parametrize(
     ("arguments", "roles"),
     [
-        (("worker", "medai"), "media, fanout, notify, bulk, relay, janitor"),
+        (("worker", "medai"), "media, fanout, notify, bulk, video, purge, relay, janitor"),
         (("serve", "--role", "media"), "api, live"),
     ],
 )
@@ -84,7 +84,10 @@ def test_an_unknown_role_lists_the_roles(
 def test_an_unknown_queue_lists_the_queues(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """A queue that does not exist is refused with the names of the queues."""
     assert call(monkeypatch, "deadletters", "list", "--queue", "medai") == 2
-    assert "'medai' is not one of media, fanout, notify, bulk, deferred." in capsys.readouterr().err
+    assert (
+        "'medai' is not one of media, fanout, notify, bulk, discover, deferred, variants, video, purge, warm."
+        in capsys.readouterr().err
+    )
 
 
 def test_help_has_an_example_for_every_command() -> None:

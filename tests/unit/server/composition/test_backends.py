@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from server.composition.backends import (
-    blob_directory,
     describe_broker,
     open_broker,
     open_relayed_broker,
     outbox_routes,
 )
+from server.composition.blob_stores import blob_directory
 from server.config.settings import Settings
 from server.errors import ConfigError
 from tests.unit.server.composition.shared_backends import shared

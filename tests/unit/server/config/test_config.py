@@ -20,7 +20,7 @@ from server.edge.body import BodyPace
 from server.errors import ConfigError
 from server.identity.passwords import PasswordSettings
 from server.identity.rate_limits import RateLimits
-from server.media.uploads import UploadLimits
+from server.media.image_checks import UploadLimits
 
 ROOT = Path(__file__).parents[4]
 
@@ -111,6 +111,19 @@ def test_lists_in_the_environment_are_separated_by_commas(monkeypatch: pytest.Mo
         ('[auth]\nsecret = "short"', ["auth.secret", "32 characters"]),
         ("[server\n", ["picshare.toml", "TOML"]),
         ("[live]\npong_deadline = 30", ["live.pong_deadline", "shorter than live.ping_interval"]),
+        ("[media]\nsizes = [320, 1080, 9000]", ["media.sizes", "1 to 8192"]),
+        ("[media]\nsizes = [160, 320, 1080]", ["media.sizes", "none of media.squares"]),
+        ("[media]\nsizes = [320, 320, 1080]", ["media.sizes", "once"]),
+        ('[media]\nformats = ["webp"]', ["media.formats", "jpg"]),
+        ('[media]\nformats = ["jpg", "gif"]', ["media.formats", "webp, avif"]),
+        ("[media]\nsizes = [640]", ["media.eager", "320.jpg"]),
+        ('[media]\neager = ["320.jpg"]', ["media.eager", "1080.jpg"]),
+        ('[edge]\ncaches = ["10.0.0.5:8079"]', ["edge.caches", "http://10.0.0.5:8079"]),
+        ('[edge]\ncaches = ["http://10.0.0.5:8079/"]', ["edge.caches", "without user and path"]),
+        ('[edge]\ncaches = ["http://me:hunter2@10.0.0.5"]', ["edge.caches", "without user and path"]),
+        ('[edge]\nhook_url = "ftp://cdn"', ["edge.hook_url", "https://"]),
+        ('[edge]\nhook_url = "https://cdn.example.com"', ["edge.hook_secret", "edge.hook_url needs it"]),
+        ('[edge]\nhook_url = "https://cdn.example.com"\nhook_secret = "hunter2"', ["edge.hook_secret", "whsec_"]),
         ("[redis]\nping_interval = 3", ["redis.ping_interval", "live.ping_interval"]),
     ],
 )

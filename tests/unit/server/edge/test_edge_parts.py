@@ -20,6 +20,7 @@ from server.config.section import from_sections, parse_rate
 from server.edge.access_log import AccessRecord, JsonLines
 from server.edge.client_addresses import ClientAddresses
 from server.edge.paging import BadCursorError
+from server.edge.photo_requests import PhotoMetadata
 from server.edge.problems import invalid, problem_of
 from server.edge.requests import (
     ID_PATTERN,
@@ -27,7 +28,6 @@ from server.edge.requests import (
     AccountUpdate,
     CommentCreate,
     NotificationSelection,
-    PhotoMetadata,
     PhotosQuery,
     SearchQuery,
     SignUpRequest,
@@ -321,6 +321,7 @@ async def test_an_access_log_line_is_one_json_object() -> None:
         (CommentCreate, [], "body: This should be an object."),
         (AccountUpdate, {"private": "perhaps"}, "private: This should be true or false."),
         (AccountUpdate, {"presence": "all"}, "presence: This should be 'followers' or 'nobody'."),
+        (AccountUpdate, {"location_metadata": "all"}, "location_metadata: This should be 'off', 'coarse' or 'exact'."),
         (PhotoMetadata, {"tags": ["a"] * 31}, "tags: This may have at most 30 items."),
         (PhotosQuery, {"limit": 101}, "limit: This should be at most 100."),
         (PhotosQuery, {"limit": 0}, "limit: This should be at least 1."),

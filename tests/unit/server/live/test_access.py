@@ -16,9 +16,9 @@ from server.live.access import LiveAuthenticator, LiveAuthorizer, LivePresences
 from storage import ids
 from storage.errors import UnavailableError
 
-ANN = Identity(user_id=1, session="s", expires_at=time.time() + 60)
+ANN = Identity(user_id=1, session="s", expires_at=time.time() + 86_400)
 TICKET = "t" * 43
-PAYLOAD = {"user": 1, "session": "s", "expires_at": int(time.time()) + 60}
+PAYLOAD = {"user": 1, "session": "s", "expires_at": int(time.time()) + 86_400}
 ID = ids.encode(7)
 
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from typing import Any, cast
 
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from server.edge.api_request import Viewer
-from server.media.routes import MediaRoutes
+from server.media.originals import OriginalRoutes
 from storage.blobs.port import Blob
 from storage.models import Role
 
 CHUNKS = [b"first ", b"second ", b"third"]
 SHA256 = "ab" * 32
+WRITTEN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
 class Everything:
@@ -35,10 +37,10 @@ class Everything:
     async def open(self, _key: str) -> Blob:
         """Return an object that has no file here."""
         size = sum(map(len, CHUNKS))
-        return Blob(size=size, content_type="image/jpeg", path=None, chunks=self._chunks)
+        return Blob(size=size, content_type="image/jpeg", modified=WRITTEN, path=None, chunks=self._chunks)
 
-    async def _chunks(self) -> AsyncIterator[bytes]:
-        for chunk in CHUNKS:
+    async def _chunks(self, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
+        for chunk in (b"".join(CHUNKS)[start:end],) if start or end else CHUNKS:
             yield chunk
 
 
@@ -46,7 +48,7 @@ async def test_an_image_of_a_remote_store_is_sent_in_chunks() -> None:
     """The response has all bytes, their number, and the headers of an original."""
     everything = cast(Any, Everything())
     app = web.Application()
-    app.add_routes(MediaRoutes(everything, everything, everything, everything, everything).routes())
+    app.add_routes(OriginalRoutes(everything, everything, everything, everything).routes())
     async with TestClient(TestServer(app)) as client:
         for _ in range(2):  # the connection can be used again
             response = await client.get(f"/media/{SHA256}/original.jpg")

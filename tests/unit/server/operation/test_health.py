@@ -20,6 +20,11 @@ async def fail() -> None:
     raise OSError("10.0.0.5 refused user picshare")
 
 
+async def hang() -> None:
+    """Never return."""
+    await asyncio.Event().wait()
+
+
 async def client_of(health: Health, metrics: Metrics | None = None) -> TestClient[web.Request, web.Application]:
     """Return a client of an application with the health routes."""
     app = web.Application()
@@ -56,12 +61,34 @@ async def test_a_failed_check_is_named_without_its_reason() -> None:
         await client.close()
 
 
+async def test_a_degraded_process_is_ready() -> None:
+    """A failed dependency that the process can do without is named, and the process stays ready."""
+    health = Health({"database": succeed}, degrading={"blobs": fail})
+    health.started = True
+    client = await client_of(health)
+    try:
+        response = await client.get("/readyz")
+        assert response.status == 200
+        assert await response.json() == {"status": "ready", "degraded": ["blobs"]}
+    finally:
+        await client.close()
+
+
+async def test_a_store_that_hangs_does_not_delay_readiness() -> None:
+    """A dependency that the process can do without gets half a second, so that no load balancer gives up."""
+    health = Health({"database": succeed}, degrading={"blobs": hang})
+    health.started = True
+    client = await client_of(health)
+    try:
+        async with asyncio.timeout(1.0):
+            response = await client.get("/readyz")
+        assert await response.json() == {"status": "ready", "degraded": ["blobs"]}
+    finally:
+        await client.close()
+
+
 async def test_a_check_without_a_result_fails_at_its_deadline() -> None:
     """A check that does not return within its deadline counts as failed."""
-
-    async def hang() -> None:
-        await asyncio.Event().wait()
-
     health = Health({"broker": hang}, deadline=0.05)
     assert set(await health.failures()) == {"broker"}
 

@@ -22,7 +22,19 @@ JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"
 
 
 @pytest.mark.parametrize(
-    "field", ["authorization", "Authorization", "cookie", "set-cookie", "token", "access_token", "password", "secret"]
+    "field",
+    [
+        "authorization",
+        "Authorization",
+        "cookie",
+        "set-cookie",
+        "token",
+        "access_token",
+        "password",
+        "secret",
+        "secret_key",
+        "session_token",
+    ],
 )
 def test_a_field_that_holds_a_credential_is_masked(field: str) -> None:
     """The value of a field that is named like a credential is masked at any depth."""
@@ -41,6 +53,9 @@ def test_a_field_that_holds_a_credential_is_masked(field: str) -> None:
         "amqp://me:abc123secret@mq:5672/",
         "Cookie: session=abc123secret; other=abc123secret",
         f"refused {JWT.replace('c2lnbmF0dXJl', 'abc123secret')}",
+        "https://b.s3.amazonaws.com/k?X-Amz-Expires=900&X-Amz-Signature=abc123secret",
+        "https://b.s3.amazonaws.com/k?X-Amz-Security-Token=abc123secret&X-Amz-Expires=900",
+        "AWS_SECRET_ACCESS_KEY=abc123secret",
         "Got more than 8190 bytes when reading: b'picshare_refresh=abc123secret; a=b'",
     ],
 )

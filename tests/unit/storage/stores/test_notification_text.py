@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from storage.models import NotificationKind
-from storage.stores.notification_text import sentence
+from storage.stores.notification_text import excerpt_of, sentence
 
 
 @pytest.mark.parametrize(
@@ -39,6 +39,27 @@ def test_rejection() -> None:
     assert sentence(NotificationKind.LIKE, ["ann"], 1, reason="it is empty") == "ann liked your photo"
 
 
+def test_a_mention_says_where_it_is() -> None:
+    """A mention is in a comment or in a caption; of other kinds the caption says nothing."""
+    assert sentence(NotificationKind.MENTION, ["ann"], 1) == "ann mentioned you in a comment"
+    assert sentence(NotificationKind.MENTION, ["ann"], 1, in_caption=True) == "ann mentioned you in a caption"
+    assert sentence(NotificationKind.LIKE, ["ann"], 1, in_caption=True) == "ann liked your photo"
+
+
 def test_braces_in_a_name_are_a_name() -> None:
     """A name that looks like a placeholder is inserted unchanged."""
     assert sentence(NotificationKind.FOLLOW, ["{who}"], 1) == "{who} started following you"
+
+
+@pytest.mark.parametrize(
+    ("text", "excerpt"),
+    [
+        ("first\n line ", "first line"),
+        ("x" * 140, "x" * 140),
+        ("y" * 141, "y" * 139 + "…"),
+        ("z" * 138 + " zz", "z" * 138 + "…"),
+    ],
+)
+def test_an_excerpt_is_one_short_line(text: str, excerpt: str) -> None:
+    """It has at most 140 characters with the ellipsis, before which no space is left."""
+    assert excerpt_of(text) == excerpt

@@ -1,0 +1,8 @@
+// The tus project's own server with its file store: node server.mjs PORT FOLDER. Prints a line once it listens.
+
+import { FileStore } from "@tus/file-store";
+import { Server } from "@tus/server";
+
+const [port, directory] = process.argv.slice(2);
+const server = new Server({ path: "/files", datastore: new FileStore({ directory }) });
+server.listen({ host: "127.0.0.1", port: Number(port) }, () => console.log("listening"));

@@ -1,0 +1,81 @@
+"""Models of the responses about comments and notifications."""
+
+from __future__ import annotations
+
+from server.edge.photo_responses import TextEntity
+from server.edge.responses import Id, ResponseModel, Time, UserSummaryResponse
+from storage import models
+
+
+class CommentLikeResponse(ResponseModel):
+    """The state after a like or unlike of a comment."""
+
+    liked: bool
+    likes: int
+
+    @classmethod
+    def from_model(cls, like: models.CommentLike) -> CommentLikeResponse:
+        """Return the response for the result of a like or unlike."""
+        return cls(liked=like.liked, likes=like.likes)
+
+
+class CommentResponse(ResponseModel):
+    """A comment, or with `reply_to` a reply to that comment. `version` grows with each change of the comment.
+
+    `replies` is their number, and `first_replies` the first three in a list of comments; replies have no such field.
+    `pinned` comments come first. `edited_at` is null until the author changes the text.
+    """
+
+    id: Id
+    photo_id: Id
+    reply_to: Id | None
+    author: UserSummaryResponse
+    text: str
+    entities: list[TextEntity]
+    likes: int
+    liked: bool
+    replies: int
+    pinned: bool
+    version: int
+    created_at: Time
+    edited_at: Time | None
+    first_replies: list[CommentResponse] | None = None
+
+
+class CommentExcerptResponse(ResponseModel):
+    """The comment that a notification is about, and its beginning: one line of at most 140 characters."""
+
+    id: Id
+    excerpt: str
+
+
+class NotificationResponse(ResponseModel):
+    """A grouped entry of the inbox: up to three actors, newest first, of `count` in all.
+
+    `position` grows with each new activity; the inbox is sorted by it.
+    """
+
+    id: Id
+    position: Id
+    kind: models.NotificationKind
+    actors: list[UserSummaryResponse]
+    count: int
+    photo_id: Id | None
+    comment: CommentExcerptResponse | None
+    text: str
+    created_at: Time
+    updated_at: Time
+    seen: bool
+    read: bool
+
+
+class NotificationCountersResponse(ResponseModel):
+    """The numbers of notifications that were not seen yet (the badge) and not opened yet."""
+
+    unseen: int
+    unread: int
+
+    @classmethod
+    def from_model(cls, counters: models.NotificationCounters) -> NotificationCountersResponse:
+        """Return the response for the counters."""
+        return cls(unseen=counters.unseen, unread=counters.unread)

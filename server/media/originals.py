@@ -1,0 +1,48 @@
+"""Originals: for their owners alone."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from server.edge.authentication import RequestAuthenticator
+from server.identity.errors import SessionRevokedError
+from server.media.sending import send_blob
+from storage.blobs.content_types import EXTENSIONS
+from storage.blobs.keys import original_key
+from storage.blobs.port import Blobs
+from storage.errors import NotFoundError
+from storage.limits.tickets import Tickets
+from storage.postgres.database import Queryable
+from storage.stores import photo_contents
+
+
+class OriginalRoutes:
+    """`/media/<sha256>/original.<ext>`."""
+
+    def __init__(self, db: Queryable, blobs: Blobs, authentication: RequestAuthenticator, tickets: Tickets) -> None:
+        self._db = db
+        self._blobs = blobs
+        self._authentication = authentication
+        self._tickets = tickets
+
+    def routes(self) -> list[web.RouteDef]:
+        """Return the route; the hash must be in lower case, as in `storage.blobs.keys`."""
+        extensions = "|".join(EXTENSIONS.values())
+        return [web.get(f"/media/{{sha256:[0-9a-f]{{64}}}}/original.{{extension:{extensions}}}", self.original)]
+
+    async def original(self, request: web.Request) -> web.StreamResponse:
+        """Return the original to its owner, as a download that browsers do not render."""
+        sha256 = request.match_info["sha256"]
+        viewer = self._authentication.viewer(request)
+        if viewer is None or not await photo_contents.is_owner(self._db, sha256, viewer.user_id):
+            raise NotFoundError("image")
+        if await self._tickets.is_revoked(viewer.session, viewer.user_id):
+            raise SessionRevokedError
+        blob = await self._blobs.open(original_key(sha256))
+        extension = request.match_info["extension"]
+        headers = {
+            "Content-Type": "application/octet-stream",
+            "Content-Disposition": f'attachment; filename="{sha256[:16]}.{extension}"',
+            "Cache-Control": "private, no-store",
+        }
+        return send_blob(request, blob, headers, tag=sha256)

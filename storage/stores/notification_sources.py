@@ -1,0 +1,72 @@
+"""What mentions, replies and likes of comments report: it is below photos of others, in the shards of these.
+
+A recipient is notified only of what is below a photo that the recipient may see, and reads the comment only as long as
+that is so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import NamedTuple
+
+from storage.models import Activity, NotificationKind
+from storage.postgres.database import Queryable, Transaction
+from storage.postgres.rows import PHOTOS
+from storage.postgres.sharding import shard, shards
+from storage.postgres.visibility import readable
+
+_SOURCE = shard("$2")
+_MENTIONED = "@> jsonb_build_array(jsonb_build_object('user_id', $1::bigint))"
+_LIKED = f"EXISTS (SELECT 1 FROM comment_likes l WHERE l.shard = {_SOURCE} AND l.comment_id = c.id AND l.user_id = $3)"
+# What makes a comment `c` by the actor, or with a like of the actor ($3), concern the recipient ($1).
+_CONCERNS = {
+    NotificationKind.MENTION: f"c.author_id = $3 AND c.mentions {_MENTIONED}",
+    NotificationKind.REPLY: "c.author_id = $3 AND c.answered_id = $1",
+    NotificationKind.COMMENT_LIKE: f"c.author_id = $1 AND {_LIKED}",
+}
+KINDS = frozenset(_CONCERNS)
+_ONE_SHARD = f"c.shard = {_SOURCE} AND p.shard = {_SOURCE} AND a.shard = {_SOURCE}"
+_COMMENTS = f"{PHOTOS} JOIN comments c ON c.photo_id = p.id AND c.shard = p.shard"
+
+
+class SourceComment(NamedTuple):
+    """A comment that an entry is about."""
+
+    id: int
+    text: str
+    author_id: int
+
+
+async def holds(tx: Transaction, activity: Activity) -> bool:
+    """Return whether the database has what an activity of one of `KINDS` reports, where the recipient may see it."""
+    if comment_of(activity) is None:
+        sql = (
+            f"SELECT true FROM {PHOTOS} WHERE p.shard = {_SOURCE} AND p.id = $2 AND p.author_id = $3 "
+            f"AND p.state = 'ready' AND p.mentions {_MENTIONED} AND {readable(_SOURCE)}"
+        )
+    else:
+        sql = (
+            f"SELECT true FROM {_COMMENTS} WHERE {_ONE_SHARD} AND c.id = $2 AND c.deleted_at IS NULL "
+            f"AND {_CONCERNS[activity.kind]} AND {readable(_SOURCE)}"
+        )
+    found: bool | None = await tx.fetchval(sql, activity.recipient_id, activity.source_id, activity.actor_id)
+    return bool(found)
+
+
+def comment_of(activity: Activity) -> int | None:
+    """Return the comment that the entry of an activity is about, None for other entries, as of mentions in captions."""
+    if activity.kind in KINDS and activity.source_id != activity.photo_id:
+        return activity.source_id
+    return None
+
+
+async def comments(db: Queryable, viewer_id: int, comment_ids: Collection[int]) -> dict[int, SourceComment]:
+    """Return those comments that are below photos that the viewer may see, by id."""
+    rows = await db.fetch(
+        f"SELECT c.id, c.text, c.author_id FROM {_COMMENTS} WHERE c.shard = ANY($2::integer[]) "
+        f"AND c.id = ANY($3::bigint[]) AND c.deleted_at IS NULL AND {readable('a.shard')}",
+        viewer_id,
+        shards(comment_ids),
+        list(comment_ids),
+    )
+    return {row["id"]: SourceComment(row["id"], row["text"], row["author_id"]) for row in rows}

@@ -1,0 +1,143 @@
+"""A private nginx with the shipped configuration of `deploy/nginx`, on loopback ports and in a folder of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from storage.embedded.supervisor import log_tail, start, stop
+from tests.engines.private import START_DEADLINE, free_port
+from tests.support.certificates import self_signed
+from tests.support.eventually import eventually
+
+SHIPPED = Path(__file__).parents[2] / "deploy" / "nginx"
+_TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+
+
+class Nginx:
+    """Debian's nginx in front of processes of PicShare; `url` is its address, `log` that of requests to the cache.
+
+    `secret` is PicShare's `auth.secret`. A stopped nginx can be started again with its cache.
+    """
+
+    def __init__(self, folder: Path, *, api: Sequence[int], live: Sequence[int] = (), secret: str) -> None:
+        self.folder = folder
+        self.log = folder / "picshare-cache.log"
+        self._api, self._live = api, live or api
+        self._secret = secret
+        self._port, self.tls_port = free_port(), free_port()
+        self._process: asyncio.subprocess.Process | None = None
+        self.url = f"http://127.0.0.1:{self._port}"
+
+    @property
+    def port(self) -> int:
+        """The port without TLS."""
+        return self._port
+
+    @property
+    def pid(self) -> int:
+        """The id of its first process, whose children are the workers."""
+        assert self._process is not None
+        return self._process.pid
+
+    def write(self) -> Path:
+        """Write the configuration: the shipped files, of which only addresses and paths are replaced."""
+        folder = self.folder
+        shutil.copytree(SHIPPED / "picshare", folder / "picshare")
+        environment = {**os.environ, "PICSHARE_AUTH__SECRET": self._secret}
+        keys = subprocess.run([SHIPPED / "keys"], env=environment, capture_output=True, text=True, check=True).stdout
+        (folder / "picshare" / "keys.conf").write_text(keys)
+        purged = str(free_port())
+        for file in (folder / "picshare").iterdir():
+            text = file.read_text().replace("127.0.0.1:8089", f"127.0.0.1:{purged}")
+            file.write_text(text.replace("/var/log/nginx", str(folder)).replace("buffer=64k flush=1s", ""))
+        (folder / "site.conf").write_text(self._site())
+        temporary = " ".join(f"{kind}_temp_path {folder / kind};" for kind in _TEMPORARY)
+        # nginx as root gives its workers to a user that may not enter the folder.
+        user = "user root;" if os.geteuid() == 0 else ""
+        config = folder / "nginx.conf"
+        config.write_text(
+            f"{user} daemon off; worker_processes 2; pid {folder / 'nginx.pid'}; error_log stderr notice;\n"
+            "events { worker_connections 512; }\n"
+            f"http {{ access_log off; keepalive_requests 1000000; {temporary} include site.conf; }}\n"
+        )
+        return config
+
+    def _site(self) -> str:
+        text = (SHIPPED / "site.conf").read_text()
+        certificate = self_signed(self.folder)
+        replaced = {
+            "    server 127.0.0.1:8080 max_fails=3 fail_timeout=2s;\n": "",
+            "    server 127.0.0.1:8081 max_fails=3 fail_timeout=2s;\n": "",
+            "    server 127.0.0.1:8090 max_fails=3 fail_timeout=2s;": _servers(self._api),
+            "    server 127.0.0.1:8091 max_fails=3 fail_timeout=2s;": _servers(self._live),
+            "listen 80;": f"listen 127.0.0.1:{free_port()};",
+            "listen 443 ssl": f"listen 127.0.0.1:{self.tls_port} ssl",
+            "listen 127.0.0.1:8079;": f"listen 127.0.0.1:{self._port};",
+            "/etc/ssl/photos.example.com.pem": str(certificate.path),
+            "/etc/ssl/photos.example.com.key": str(certificate.path.with_name("key.pem")),
+            "/var/cache/nginx/picshare": str(self.folder / "cache"),
+        }
+        for shipped, here in replaced.items():
+            assert text.count(shipped) == 1, shipped
+            text = text.replace(shipped, here)
+        return text
+
+    async def start(self) -> None:
+        """Start it and wait until it accepts connections; raise RuntimeError if it does not."""
+        if not (self.folder / "nginx.conf").exists():
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self.write()
+        log_file = self.folder / "error.log"
+        command = [nginx_binary(), "-p", str(self.folder), "-c", str(self.folder / "nginx.conf"), "-e", "stderr"]
+        self._process = await start(command, name="nginx", log_file=log_file, unprivileged=False)
+
+        async def accepts_connections() -> bool:
+            assert self._process is not None
+            if self._process.returncode is not None:
+                raise RuntimeError(f"nginx did not start: {log_tail(log_file)}")
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", self._port)
+            except OSError:
+                return False
+            writer.close()
+            return True
+
+        await eventually(accepts_connections, within=START_DEADLINE)
+
+    async def stop(self) -> None:
+        """Stop it if it runs."""
+        if self._process is not None:
+            await stop(self._process, signal.SIGTERM)
+            self._process = None
+
+
+def _servers(ports: Sequence[int]) -> str:
+    return "\n".join(f"    server 127.0.0.1:{port} max_fails=3 fail_timeout=2s;" for port in ports)
+
+
+def nginx_binary() -> str:
+    """Return the path of nginx; raise RuntimeError if it is not installed."""
+    binary = shutil.which("nginx", path="/usr/sbin:/usr/local/bin:/opt/homebrew/bin") or shutil.which("nginx")
+    if binary is None:
+        raise RuntimeError("nginx is missing: run `make test`, which installs it")
+    return binary
+
+
+@asynccontextmanager
+async def running_nginx(
+    folder: Path, *, api: Sequence[int], live: Sequence[int] = (), secret: str
+) -> AsyncIterator[Nginx]:
+    """Run an nginx until the end of the block; `api` and `live` are the ports of the processes behind it."""
+    nginx = Nginx(folder, api=api, live=live, secret=secret)
+    try:
+        await nginx.start()
+        yield nginx
+    finally:
+        await nginx.stop()

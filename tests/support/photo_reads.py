@@ -1,0 +1,137 @@
+"""Every way to read something of a photo: the routes that show photos, and those that show none.
+
+A test goes through all of them for each audience and each viewer, and compares this list with the routes of the API. So
+a new route that reads is added here: to `READS`, with what it shows, or to `OTHERS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any
+
+from tests.support.api_user import ApiUser, Response
+from tests.support.eventually import eventually
+
+
+class Shows(Enum):
+    """Whose photos a route shows to a viewer, of those that the viewer may see."""
+
+    ALL = auto()
+    OWN = auto()
+    FOLLOWED = auto()  # and the viewer's own
+    PUBLIC_TO_ALL = auto()  # those that everyone may see, to everyone
+    OF_OTHERS = auto()  # all but the viewer's own, to viewers with an account
+    KEPT = auto()  # those that the viewer has kept
+    PHOTO = auto()  # one photo by its id: the request is a 404 for one that the viewer may not see
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scene:
+    """A viewer, the author whose photos are read, the photos by id, and a public collection of all of them.
+
+    The member `comment` of each photo is the id of a comment below it.
+
+    The viewer has kept all of them, too, when they were public.
+    """
+
+    viewer: ApiUser
+    author: ApiUser
+    photos: Mapping[str, Any]
+    collection: str
+
+
+Read = Callable[[Scene], Awaitable[set[str]]]  # returns the ids of the photos that are shown
+
+
+def _list(path: str, *, limit: int = 100) -> Read:
+    async def read(scene: Scene) -> set[str]:
+        address = path.format(author=scene.author.id, collection=scene.collection)
+        return _ids(await scene.viewer.call("GET", f"{address}{'&' if '?' in address else '?'}limit={limit}"))
+
+    return read
+
+
+def _each(path: str, method: str = "GET", **options: Any) -> Read:
+    async def read(scene: Scene) -> set[str]:
+        found = set()
+        for photo_id, photo in scene.photos.items():
+            response = await scene.viewer.call(method, path.format(id=photo_id, comment=photo["comment"]), **options)
+            assert response.status in {200, 201, 401, 404}, (path, response.status, response.body)
+            if response.status in {200, 201}:
+                found.add(photo_id)
+        return found
+
+    return read
+
+
+def _ids(response: Response) -> set[str]:
+    if response.status in {401, 404}:
+        return set()
+    return {photo["id"] for photo in response.expect(200)["items"]}
+
+
+async def _search(scene: Scene) -> set[str]:
+    async def complete() -> Response | None:
+        # On a busy machine a search may end before it has found all, and says so.
+        response = await scene.viewer.call("GET", "/search?type=photos&q=sea&limit=100")
+        return None if response.expect(200)["partial"] else response
+
+    found = await eventually(complete)
+    assert found is not None
+    return _ids(found)
+
+
+async def _with_followed_tags(scene: Scene) -> set[str]:
+    followed = await scene.viewer.call("PUT", "/tags/sea/follow")
+    return set() if followed.status == 401 else _ids(await scene.viewer.call("GET", "/feed?source=tags&limit=100"))
+
+
+async def _covers(scene: Scene) -> set[str]:
+    response = await scene.viewer.call("GET", "/collections?limit=100")
+    if response.status == 401:
+        return set()
+    covers = [collection["cover"] for collection in response.expect(200)["items"]]
+    return {cover["id"] for cover in covers if cover}
+
+
+READS: Mapping[str, tuple[Shows, Read]] = {
+    "GET /photos": (Shows.PUBLIC_TO_ALL, _list("/photos")),
+    "GET /photos/trending": (Shows.PUBLIC_TO_ALL, _list("/photos/trending")),
+    "GET /search?type=photos": (Shows.PUBLIC_TO_ALL, _search),
+    "GET /photos?tag=": (Shows.ALL, _list("/photos?tag=sea")),
+    "GET /users/{id}/photos": (Shows.ALL, _list("/users/{author}/photos")),
+    "GET /users/me/saved": (Shows.KEPT, _list("/users/me/saved")),
+    "GET /collections": (Shows.KEPT, _covers),
+    "GET /collections/{id}/items": (Shows.ALL, _list("/collections/{collection}/items")),
+    "GET /feed": (Shows.FOLLOWED, _list("/feed")),
+    "GET /feed?source=tags": (Shows.OF_OTHERS, _with_followed_tags),
+    "GET /photos/{id}": (Shows.PHOTO, _each("/photos/{id}")),
+    "GET /photos/{id}/likes": (Shows.PHOTO, _each("/photos/{id}/likes")),
+    "GET /photos/{id}/comments": (Shows.PHOTO, _each("/photos/{id}/comments")),
+    "GET /comments/{id}/replies": (Shows.PHOTO, _each("/comments/{comment}/replies")),
+    "PUT /comments/{id}/like": (Shows.PHOTO, _each("/comments/{comment}/like", "PUT")),
+    "GET /photos/{id}/exif": (Shows.OWN, _each("/photos/{id}/exif")),
+    "PUT /photos/{id}/like": (Shows.PHOTO, _each("/photos/{id}/like", "PUT")),
+    "POST /photos/{id}/comments": (Shows.PHOTO, _each("/photos/{id}/comments", "POST", json={"text": "hello"})),
+}
+
+# Routes of `GET` that show no photo, nor anything about one to others than its author.
+OTHERS: Mapping[str, str] = {
+    "GET /users": "accounts",
+    "GET /users/{id}": "an account; the number of its photos has a test of its own",
+    "GET /users/me": "the viewer's account",
+    "GET /suggestions/users": "accounts",
+    "GET /users/me/avatar": "the viewer's avatar",
+    "GET /users/me/banner": "the viewer's banner",
+    "GET /users/{id}/followers": "accounts",
+    "GET /users/{id}/following": "accounts",
+    "GET /users/me/follow-requests": "accounts",
+    "GET /users/me/close-friends": "accounts",
+    "GET /collections/{id}": "the title; its cover is in the list alone",
+    "GET /tags/followed": "tags that the viewer follows",
+    "GET /tags/trending": "tags of photos that everyone may see",
+    "GET /notifications": "what others did with the viewer's own photos",
+    "GET /notifications/counters": "numbers of these",
+}

@@ -1,0 +1,148 @@
+"""Which call of the hub each pub/sub message becomes, and that an order with a name is carried out once."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from channels.bus.addressing import topic_channel
+from channels.bus.envelope import (
+    PRESENCE_HEADER,
+    block_body,
+    control_body,
+    encode_envelope,
+    owner_end_body,
+    session_input_body,
+    stream_body,
+    topic_body,
+    topic_end_body,
+)
+from channels.contract.ports import Grant
+from channels.hub.delivery import Delivery
+from tests.support.fake_ports import FakePresences
+from tests.support.recovery_scene import Scene
+
+PROCESS, TOPIC = b"process", topic_channel("photo:1")
+OWNER, VIEWER, AUTHOR = 5, 7, 9
+
+
+class Calls:
+    """A delivery to the scene's hub, with the calls that it makes elsewhere."""
+
+    def __init__(self, scene: Scene) -> None:
+        self.losses: list[str] = []
+        self.inputs: list[tuple[str, bytes | str]] = []
+        self.delivery = Delivery(
+            scene.hub, FakePresences(), frozenset([PROCESS]), self, lambda *given: self.inputs.append(given)
+        )
+
+    def lost(self) -> None:
+        """Record a loss."""
+        self.losses.append("lost")
+
+    def restored(self) -> None:
+        """Record the end of one."""
+        self.losses.append("restored")
+
+    def order(self, body: bytes, *, offset: int = 0) -> None:
+        """Deliver a message to this process, for the scene's user."""
+        self.delivery.message(PROCESS, encode_envelope([VIEWER], body, offset=offset), more=False)
+
+
+@pytest.fixture
+def calls(scene: Scene) -> Calls:
+    """A delivery to the scene's hub."""
+    return Calls(scene)
+
+
+def subscribe(scene: Scene) -> None:
+    """Subscribe the scene's client to a topic."""
+    scene.hub.subscribe(scene.connection, "photo:1", Grant(topic="photo:1", owner_id=OWNER))
+
+
+def is_subscribed(scene: Scene) -> bool:
+    """Return whether the client's subscription goes on."""
+    return "photo:1" in scene.connection.channels
+
+
+async def written(scene: Scene) -> bytes:
+    """Return what the client has received."""
+    await asyncio.sleep(0)
+    return b"".join(scene.transport.writes)
+
+
+async def test_a_named_order_is_carried_out_once(scene: Scene, calls: Calls) -> None:
+    """A repetition, even after another order, spares subscriptions made since; an order without a name does not."""
+    outcomes = []
+    for name in ("one", "one", "two", "one", "two", "", ""):
+        subscribe(scene)
+        calls.order(owner_end_body(OWNER, spare_owner=False, order=name))
+        outcomes.append(is_subscribed(scene))
+    assert outcomes == [False, True, False, True, True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("body", "ends"),
+    [
+        (control_body(control="revoke", owner=OWNER), True),
+        (control_body(control="revoke", owner=OWNER, topic="photo:2"), False),
+        (control_body(control="revoke", owner=AUTHOR), False),
+        (block_body(OWNER, blocked=True), True),
+        (block_body(OWNER, blocked=False), False),
+        (owner_end_body(OWNER, spare_owner=True), True),
+    ],
+)
+async def test_an_order_ends_what_it_names(scene: Scene, calls: Calls, body: bytes, ends: bool) -> None:
+    """A revocation and a block end the subscriptions to topics of their owner."""
+    subscribe(scene)
+    calls.order(body)
+    assert is_subscribed(scene) is not ends
+
+
+async def test_a_block_and_its_end(scene: Scene, calls: Calls) -> None:
+    """Between the two orders the client receives no publication of the other user."""
+    scene.hub.blocks.load(VIEWER, [])
+    subscribe(scene)
+    for number, blocked in enumerate((True, False)):
+        calls.order(block_body(AUTHOR, blocked=blocked))
+        calls.delivery.message(TOPIC, topic_body(b'"item %d"' % number, author_id=AUTHOR), more=False)
+    calls.delivery.message(TOPIC, topic_body(b'"item 2"'), more=False)
+    sent = await written(scene)
+    assert [b"item %d" % number in sent for number in range(3)] == [False, True, True]
+
+
+@pytest.mark.parametrize(("session", "closes"), [("s", True), (None, True), ("another", False)])
+async def test_a_session_is_closed(scene: Scene, calls: Calls, session: str | None, closes: bool) -> None:
+    """An order to disconnect closes the connections of its session, or all."""
+    calls.order(control_body(control="disconnect", session=session))
+    assert (scene.connection.closed_with is not None) is closes
+
+
+async def test_input_of_a_streaming_client(scene: Scene, calls: Calls) -> None:
+    """Commands that another process has received reach the handler, with their session."""
+    calls.order(session_input_body("a session", b"commands"))
+    assert calls.inputs == [("a session", b"commands")]
+
+
+async def test_publications(scene: Scene, calls: Calls) -> None:
+    """Those of a stream have their offset; those of a topic, and presence changes, go to the subscribers."""
+    subscribe(scene)
+    calls.order(stream_body("feed", b'"of the feed"'), offset=1001)
+    calls.delivery.message(TOPIC, topic_body(b'"of the topic"'), more=False)
+    presence = PRESENCE_HEADER + AUTHOR.to_bytes(8, "big") + bytes(8)
+    calls.delivery.message(TOPIC, presence, more=False)
+    calls.delivery.message(TOPIC, topic_end_body(spare_owner=True), more=False)
+    sent = await written(scene)
+    assert [sent.count(text) for text in (b'"of the feed","offset":1001', b'"of the topic"', b'"unsubscribe":')] == [
+        1
+    ] * 3
+    assert sent.count(b'"push":{"channel":"photo:1"') == 3
+    assert not is_subscribed(scene)
+
+
+@pytest.mark.parametrize(("channel", "losses"), [(PROCESS, ["lost", "restored"]), (TOPIC, [])])
+async def test_an_unreadable_message(scene: Scene, calls: Calls, channel: bytes, losses: list[str]) -> None:
+    """One to this process may have been a publication, so all streams are read again; a topic has no history."""
+    calls.delivery.message(channel, b"\xff\xff", more=False)
+    assert calls.losses == losses

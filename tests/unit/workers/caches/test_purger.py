@@ -1,0 +1,92 @@
+"""What a purger measures and logs, and when it asks a cache that does not answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+from structlog.testing import capture_logs
+
+from server.operation.metrics import Metrics
+from storage.blobs.breaker import Breaker
+from workers.caches.port import CacheError, HiddenImages
+from workers.caches.purger import Purger
+
+IMAGES = [HiddenImages(sha256="ab" * 32, signed=True)]
+
+
+class StubCache:
+    """A cache that answers or not."""
+
+    name = "10.0.0.5:8079"
+
+    def __init__(self) -> None:
+        self.answers = True
+        self.asked = 0
+
+    async def purge(self, images: Sequence[HiddenImages]) -> None:
+        """Count, or fail."""
+        self.asked += 1
+        assert images == IMAGES
+        if not self.answers:
+            raise CacheError("it does not answer")
+
+
+class Scene:
+    """A purger with a clock that stands still."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.cache = StubCache()
+        self.metrics = Metrics()
+        breaker = Breaker(failures=1, pause=1.0, clock=lambda: self.now)
+        self.purger = Purger(self.cache, self.metrics, breaker=breaker, clock=lambda: self.now)
+        self.metrics.caches_known([self.purger.name])
+
+    def value(self, name: str) -> float | None:
+        """Return the value of a metric of this cache."""
+        return self.metrics.registry.get_sample_value(f"picshare_{name}", {"cache": "10.0.0.5:8079"})
+
+
+@pytest.fixture
+def scene() -> Scene:
+    """A cache that answers."""
+    return Scene()
+
+
+async def test_the_time_since_the_images_were_hidden_is_measured_once(scene: Scene) -> None:
+    """The histogram has each purge, and not its repetition."""
+    assert scene.value("purge_seconds_count") == 0
+    assert await scene.purger.purge(IMAGES, hidden_at=998.5)
+    assert await scene.purger.purge(IMAGES, hidden_at=998.5, repeated=True)
+    assert (scene.value("purge_seconds_count"), scene.value("purge_seconds_sum")) == (1, 1.5)
+    assert (scene.value("purge_failures_total"), scene.value("purge_overdue_total")) == (0, 0)
+
+
+async def test_a_cache_that_does_not_answer_is_asked_once_a_second(scene: Scene) -> None:
+    """All purges in between fail at once; an outage has one line in the log, and its end another one."""
+    scene.cache.answers = False
+    with capture_logs() as logs:
+        assert [await scene.purger.purge(IMAGES, hidden_at=999) for _ in range(3)] == [False] * 3
+        assert scene.cache.asked == 1
+        scene.now += 1.0
+        assert not await scene.purger.purge(IMAGES, hidden_at=999)
+        scene.cache.answers = True
+        assert not await scene.purger.purge(IMAGES, hidden_at=999)
+        scene.now += 1.0
+        assert await scene.purger.purge(IMAGES, hidden_at=999)
+        assert await scene.purger.purge(IMAGES, hidden_at=999)
+    assert scene.cache.asked == 4
+    assert [(log["event"], log["cache"]) for log in logs] == [
+        ("cache_not_purged", "10.0.0.5:8079"),
+        ("cache_purged_again", "10.0.0.5:8079"),
+    ]
+    assert scene.value("purge_failures_total") == 5
+
+
+async def test_failures_after_a_minute_are_overdue(scene: Scene) -> None:
+    """Images that were hidden a minute ago and are still in a cache count apart, tried or not."""
+    scene.cache.answers = False
+    for hidden_at in (940.1, 940.0, 900.0):
+        await scene.purger.purge(IMAGES, hidden_at=hidden_at)
+    assert (scene.value("purge_failures_total"), scene.value("purge_overdue_total")) == (3, 2)

@@ -1,0 +1,143 @@
+"""A cache of images in nginx with the configuration in `deploy/nginx`, asked for each URL.
+
+A request with the key bypasses the cache, and nginx itself answers it with a 404 that takes the place of the cached
+image for a second. nginx needs no PicShare for that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+from collections import Counter
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+import aiohttp
+from yarl import URL
+
+from storage.blobs.variants import VariantRegistry
+from storage.render.images import Sign
+from workers.caches.paths import paths_of
+from workers.caches.port import CacheError, HiddenImages
+
+AT_ONCE = 8  # requests to one cache from one process
+TIMEOUT = 5.0  # seconds for all requests of a purge, and an allowance for each of them, since it may have thousands
+_ALLOWANCE = 0.02  # seconds; ten times what one takes while eight are sent at once
+_CHUNK = 65_536  # bytes
+_TIMEOUT = aiohttp.ClientTimeout(total=2.0, sock_connect=1.0)
+
+
+def purge_key(secret: bytes) -> str:
+    """Return the key of purges, as `deploy/nginx/keys` derives it from `auth.secret`: 32 hex digits."""
+    return hmac.digest(secret, b"picshare purge", hashlib.sha256).hex()[:32]
+
+
+class NginxCache:
+    """The cache at `url`, with or without TLS; `host` is the one of the service, by which nginx selects its server.
+
+    `sign` is given if nginx verifies signatures itself, and so caches private images.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        session: aiohttp.ClientSession,
+        variants: VariantRegistry,
+        *,
+        host: str,
+        key: str,
+        sign: Sign | None = None,
+        timeout: float = TIMEOUT,
+    ) -> None:
+        self._url = URL(url)
+        self._session = session
+        self._variants = variants
+        self._headers = {"Host": host}
+        # The certificate of a cache is that of the service, not of its own address.
+        self._server_name = URL(f"https://{host}").host if self._url.scheme == "https" else None
+        self._key = key
+        self._sign = sign
+        self._timeout = timeout
+        # Of several purges at the same time each gets its share of the requests, a single photo beside a whole account.
+        self._turns = asyncio.Semaphore(AT_ONCE)
+
+    @property
+    def name(self) -> str:
+        """Return the host and port."""
+        return self._url.host_port_subcomponent or ""
+
+    async def purge(self, images: Sequence[HiddenImages]) -> None:
+        """Replace every cached image by a 404; raise `CacheError` at the first one that is not replaced."""
+        await self._request_all(list(paths_of(self._variants, images, self._sign)), self._purge)
+
+    async def fetch(self, paths: Sequence[str]) -> Mapping[str, int]:
+        """Have the cache fetch images; return how many were `fetched` or `present`, or have `failed`.
+
+        Raises `CacheError` if the cache itself does not answer.
+        """
+        results: Counter[str] = Counter()
+
+        async def fetch(path: str) -> None:
+            results[await self._fetch(path)] += 1
+
+        await self._request_all(paths, fetch)
+        return results
+
+    async def _request_all(self, paths: Sequence[str], request: Callable[[str], Awaitable[None]]) -> None:
+        waiting, seconds = iter(paths), self._timeout + _ALLOWANCE * len(paths)
+
+        async def some() -> None:
+            for path in waiting:
+                async with self._turns:
+                    await request(path)
+
+        try:
+            async with asyncio.timeout(seconds):
+                await _gather(some() for _ in range(AT_ONCE))
+        except TimeoutError as error:
+            raise CacheError(f"it was not done within {seconds:g} s") from error
+
+    async def _purge(self, path: str) -> None:
+        headers = {**self._headers, "X-Picshare-Purge": self._key}
+        try:
+            async with self._get(path, headers) as response:
+                if response.headers.get("X-Picshare-Purged") != "1":
+                    raise CacheError(
+                        f"a response with status {response.status} has no X-Picshare-Purged: is it the nginx of "
+                        "deploy/nginx, with the keys of this auth.secret?"
+                    )
+                await response.read()
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise CacheError(str(error) or "it does not answer") from error
+
+    async def _fetch(self, path: str) -> str:
+        # By this header nginx leaves the request out of its log, and so out of the hit rate.
+        headers = {**self._headers, "X-Picshare-Warm": "1"}
+        try:
+            async with self._get(path, headers) as response:
+                async for _ in response.content.iter_chunked(_CHUNK):
+                    pass
+                if response.status != 200:
+                    return "failed"
+                return "present" if response.headers.get("X-Cache") == "HIT" else "fetched"
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise CacheError(str(error) or "it does not answer") from error
+
+    def _get(self, path: str, headers: Mapping[str, str]) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
+        url = self._url.join(URL(path, encoded=True))
+        return self._session.get(
+            url, headers=headers, timeout=_TIMEOUT, allow_redirects=False, server_hostname=self._server_name
+        )
+
+
+async def _gather(calls: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Await all calls; at the first error cancel the others and raise it."""
+    tasks = [asyncio.create_task(call) for call in calls]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,70 @@
+"""The port of a cache of images: what a purge is, and its errors.
+
+The adapters are `workers.caches.nginx`, for a cache that is asked for each URL, and `workers.caches.hook`, for CDNs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+
+class CacheError(Exception):
+    """A cache has not carried out what it was asked for; the text is the reason."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HiddenImages:
+    """The images of one original that are to disappear from caches.
+
+    They are not public any more. With `signed`, no signed URL may show them either: nothing has this original now.
+    """
+
+    sha256: str
+    signed: bool
+
+
+class Cache(Protocol):
+    """A cache, or a hook to several."""
+
+    @property
+    def name(self) -> str:
+        """Return the name in events, logs and metrics: the host and port, or "hook"."""
+        ...
+
+    async def purge(self, images: Sequence[HiddenImages]) -> None:
+        """Have the cache forget images, in all sizes and formats; raise `CacheError`. Ends within its own time limits.
+
+        A purge may be repeated. Images that the cache does not have do no harm.
+        """
+        ...
+
+
+class PurgeMetrics(Protocol):
+    """Measures purges by the name of the cache."""
+
+    def caches_known(self, names: Sequence[str]) -> None:
+        """Show the metrics of each cache from now on, so that the first failure is an increase."""
+        ...
+
+    def purge_done(self, *, cache: str, seconds: float) -> None:
+        """Record that images are gone from a cache, so long after they were hidden."""
+        ...
+
+    def purge_failed(self, *, cache: str, seconds: float) -> None:
+        """Record an attempt that failed, so long after the images were hidden."""
+        ...
+
+
+class NoPurgeMetrics:
+    """Records nothing."""
+
+    def caches_known(self, names: Sequence[str]) -> None:
+        """Do nothing."""
+
+    def purge_done(self, *, cache: str, seconds: float) -> None:
+        """Do nothing."""
+
+    def purge_failed(self, *, cache: str, seconds: float) -> None:
+        """Do nothing."""
