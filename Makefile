@@ -4,6 +4,8 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 UNIT   := tests/unit
+# One process more than processors, because tests wait for engines and browsers much of their time.
+PROCESSES ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 
 .PHONY: help run check unit test soak mutate format bench bench-live lock proto clean
 .DEFAULT_GOAL := help
@@ -27,7 +29,7 @@ unit: $(VENV)/dev.stamp ## the unit tests alone, in seconds
 
 test: $(VENV)/dev.stamp ## every test; installs the engines, the browser and the SDKs that it needs
 	@tests/install-engines
-	$(BIN)/pytest -n logical --maxprocesses 4 --dist worksteal $(ARGS)
+	$(BIN)/pytest -n $(PROCESSES) --maxprocesses 4 --dist worksteal $(ARGS)
 
 soak: $(VENV)/dev.stamp ## test live recovery under faults for SOAK_SECONDS (300), from a random SOAK_SEED or a given one
 	@tests/install-engines
